@@ -1,0 +1,33 @@
+"""Decisions: what the policy says to one request, and which rule said it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Action(str, Enum):
+    """The three answers of a policy (seed 001)."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+    ASK = "ask"
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """The policy's answer to one request.
+
+    Attributes:
+        action: allow, deny or ask.
+        rule: the rule that decided, as a person would look it up: ``permissions.yaml:12``, or
+            ``built-in`` where none did.
+        description: the rule's own words, or "".
+        ask_again_after_unknown: ask a person even where this says allow, if the same request
+            ended as ``unknown`` before. A rule can opt out.
+    """
+
+    action: Action
+    rule: str
+    description: str = ""
+    ask_again_after_unknown: bool = True

@@ -1,0 +1,63 @@
+"""Outcomes: how a request ended, and how that is said on the wire."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from agentgate_proto.errors import ERRORS, ErrorCode
+
+
+class Status(str, Enum):
+    """How a request ended."""
+
+    EXECUTED = "executed"
+    DENIED = "denied"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """The process died, or was stopped, while the tool ran: it may have taken effect."""
+    CANCELLED = "cancelled"
+    """Its caller withdrew it before it ran."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request ended. Immutable: answered once, answered so for ever (I3).
+
+    Attributes:
+        status: see :class:`Status`.
+        data: the tool's result as JSON, for ``executed`` only.
+        code: the JSON-RPC error code, for everything else.
+        message: the error's text, for everything else; a failed tool's own words.
+    """
+
+    status: Status
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    code: int = 0
+    message: str = ""
+
+
+def executed(data: bytes) -> Outcome:
+    """The tool ran and returned ``data`` (JSON)."""
+    return Outcome(status=Status.EXECUTED, data=msgspec.Raw(data))
+
+
+def ended(status: Status, code: ErrorCode, detail: str = "") -> Outcome:
+    """The request ended without a result; ``detail`` is appended to the code's own text."""
+    message = ERRORS[code].message
+    return Outcome(status=status, code=code, message=f"{message}: {detail}" if detail else message)
+
+
+def failed(message: str) -> Outcome:
+    """The tool ran and failed; ``message`` is its own text, passed on unchanged."""
+    return Outcome(
+        status=Status.FAILED,
+        code=ErrorCode.TOOL_FAILED,
+        message=message or ERRORS[ErrorCode.TOOL_FAILED].message,
+    )
+
+
+def unknown(why: str) -> Outcome:
+    """Nobody can say whether the tool took effect; ``why`` says what happened to it."""
+    return ended(Status.UNKNOWN, ErrorCode.OUTCOME_UNKNOWN, why)

@@ -1,0 +1,25 @@
+"""Principals: who is on the other end, by token, and what their role may do."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+
+class Role(str, Enum):
+    """What a principal is there for. A role does only what the method table grants it."""
+
+    AGENT = "agent"
+    """Asks for tools."""
+    APPROVER = "approver"
+    """A person who answers approvals."""
+    OPERATOR = "operator"
+    """Runs the gateway: sees health and waiting approvals, and answers them too."""
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody whom the gateway knows by a token. The name is unique within a gateway."""
+
+    name: str
+    role: Role

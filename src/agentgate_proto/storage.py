@@ -1,0 +1,93 @@
+"""What the ledger asks of a store: writes in order, and a few questions.
+
+A store is dumb on purpose. It keeps records and answers questions; it never decides. Any engine
+that commits ``Change`` values in the order given, atomically and durably, and answers the
+``Query`` values from what it has committed, keeps the promises of the ledger.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentgate_proto.record import Record
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Insert the record, or replace the one with the same ``rid``."""
+
+    record: Record
+
+
+class MarkDelivered(msgspec.Struct, frozen=True):
+    """Set ``delivered`` on these records; rids that are not stored are ignored."""
+
+    rids: tuple[str, ...]
+
+
+Change = Put | MarkDelivered
+
+
+class FindRequest(msgspec.Struct, frozen=True):
+    """The newest record with this key, or None. Answer: ``Record | None``."""
+
+    principal: str
+    client_id: str
+    request_id: int | str
+
+
+class FindIdempotencyKey(msgspec.Struct, frozen=True):
+    """The newest record of the principal with this idempotency key. Answer: ``Record | None``."""
+
+    principal: str
+    key: str
+
+
+class FindRid(msgspec.Struct, frozen=True):
+    """The record with this rid. Answer: ``Record | None``."""
+
+    rid: str
+
+
+class HighestId(msgspec.Struct, frozen=True):
+    """The highest integer request id of this client, or 0. Answer: ``int``."""
+
+    principal: str
+    client_id: str
+
+
+class Undelivered(msgspec.Struct, frozen=True):
+    """Done and not delivered, oldest first, at most ``limit``. Answer: ``list[Record]``."""
+
+    principal: str
+    client_id: str
+    limit: int
+
+
+class ListRequests(msgspec.Struct, frozen=True):
+    """The principal's requests, newest first; None: everybody's. Answer: ``list[Record]``.
+
+    With ``open_only``: what is not done or not delivered.
+    """
+
+    principal: str | None
+    limit: int
+    open_only: bool = False
+
+
+Query = FindRequest | FindIdempotencyKey | FindRid | HighestId | Undelivered | ListRequests
+Answer = Record | None | int | list[Record]
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ledger needs after a restart.
+
+    Attributes:
+        epoch: id of this store, made when it was created; a client that sees another one knows
+            that the gateway's memory is not the one it talked to before.
+        active: every record that is not done, oldest first.
+        unknown: the newest record of each (principal, digest), where that one ended ``unknown``.
+    """
+
+    epoch: str
+    active: list[Record]
+    unknown: list[Record]
