@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 
-class Action(str, Enum):
+class Action(StrEnum):
     """The three answers of a policy (seed 001)."""
 
     ALLOW = "allow"

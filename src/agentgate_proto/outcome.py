@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 from agentgate_proto.errors import ERRORS, ErrorCode
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """How a request ended."""
 
     EXECUTED = "executed"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 
-class Role(str, Enum):
+class Role(StrEnum):
     """What a principal is there for. A role does only what the method table grants it."""
 
     AGENT = "agent"

@@ -8,14 +8,14 @@ Times are UTC seconds since 1970.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import Enum
+from enum import StrEnum
 
 import msgspec
 
 from agentgate_proto.outcome import Outcome
 
 
-class Effects(str, Enum):
+class Effects(StrEnum):
     """What running a tool does to the world."""
 
     READ = "read"
@@ -24,7 +24,7 @@ class Effects(str, Enum):
     """Something: it is started at most once (I2)."""
 
 
-class Phase(str, Enum):
+class Phase(StrEnum):
     """Where a request is in its life. Only forward, top to bottom."""
 
     WAITING = "waiting"

@@ -1,0 +1,1 @@
+"""The gateway: sockets, files, clocks and processes around the core."""

@@ -1,0 +1,1 @@
+"""The import name that users know: re-exports of the SDK."""
