@@ -1,0 +1,129 @@
+"""Limits: every cap and every time of the protocol, each with its reason (I9).
+
+Sizes are in bytes, times in seconds. The defaults are safe for a home hub; a gateway may raise
+them in its configuration. Beyond a cap the peer gets a clear error, never silence and no growth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The caps and times of one connection."""
+
+    message_bytes_max: int = 1_048_576
+    """One message from the peer, after its fragments are joined; 1009 beyond. A request is small;
+    a client sets this higher, because results are not."""
+
+    fragments_max: int = 1_024
+    """Fragments of one message; 1009 beyond. wsproto has no such limit, and empty fragments would
+    otherwise cost us work without ever reaching the size cap."""
+
+    batch_items_max: int = 100
+    """Messages in one JSON-RPC batch. A batch is answered as a whole, so it is held in memory."""
+
+    requests_in_flight_max: int = 1_024
+    """Requests of one connection that are not answered yet; -32006 beyond."""
+
+    queued_bytes_max: int = 16_777_216
+    """Output that the peer has not taken yet; beyond it the peer is a slow consumer: 1013."""
+
+    input_bytes_max: int = 2_097_152
+    """Input that we hold while a decision about the peer is open (its token is being checked)."""
+
+    http_head_bytes_max: int = 16_384
+    """An HTTP request line with its headers (RFC 9112 asks for at least 8000)."""
+
+    http_body_bytes_max: int = 65_536
+    """The body of a plain HTTP request: approvals are small."""
+
+    opening_s: float = 10.0
+    """From the first byte to a whole opening handshake: bounds slow-loris peers."""
+
+    auth_s: float = 10.0
+    """From the handshake to a valid ``auth`` (seed 001)."""
+
+    silence_s: float = 20.0
+    """Without a byte from the peer for this long, ask whether it is there: WebSocket ping."""
+
+    pong_s: float = 20.0
+    """Without a byte for this long after that ping, the peer is dead: proxies and NATs drop
+    connections without telling either end."""
+
+    closing_s: float = 5.0
+    """How long the peer may take to answer our close frame before we cut the connection."""
+
+    http_idle_s: float = 30.0
+    """How long a plain HTTP connection may stay open between two requests."""
+
+
+SERVER_LIMITS = Limits()
+"""What a gateway grants a client unless told otherwise."""
+
+CLIENT_LIMITS = Limits(message_bytes_max=16_777_216)
+"""What our SDK takes from a gateway: a house full of states is larger than 1 MiB (seed 001's
+original dropped the connection there)."""
+
+LEGACY_MESSAGE_BYTES_MAX = 1_048_576
+"""What a client that names no ``client_id`` is taken to accept in one message: the default of the
+WebSocket libraries that such clients are built on. A larger outcome is answered by an error that
+says so; sent whole, it would make them drop the connection, reconnect and be sent it again."""
+
+TOKEN_CHARS_MAX = 4_096
+"""A token. Longer ones are refused before they are hashed."""
+
+NAME_CHARS_MAX = 256
+"""Names that a client chooses: client ids, tool names, idempotency keys, string request ids."""
+
+PENDING_ROWS_MAX = 256
+"""Rows in one ``get_pending_results`` reply; ``more`` says that there are others."""
+
+PENDING_BYTES_MAX = 786_432
+"""Bytes of results in one ``get_pending_results`` reply, so that it fits the smallest client's
+message limit; a single larger row is still sent."""
+
+LIST_ROWS_MAX = 1_000
+"""Rows in one ``list_requests`` or ``list_approvals`` reply; the newest are kept."""
+
+ACK_DELAY_S = 0.05
+"""Our SDK acknowledges outcomes at most this often: one small notification for many results."""
+
+ACK_COUNT_MAX = 64
+"""... or after this many outcomes, so that the gateway need not remember more than a few."""
+
+CALLS_MAX = 10_000
+"""Calls that an SDK client holds at once, waiting ones and those made while offline included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLimits:
+    """The caps of a ledger: what one gateway holds for all its principals."""
+
+    waiting_max: int = 10
+    """Waiting approvals of one principal (seed 001): a person can read ten, not a thousand."""
+
+    active_max: int = 100_000
+    """Requests of all principals that are not done: about 1 GB at the worst."""
+
+    undelivered_max: int = 10_000
+    """Outcomes of one principal that no client has collected since the gateway started."""
+
+    writes_max: int = 50_000
+    """Changes queued for the store; beyond it the disk is too slow and requests are refused."""
+
+    joined_max: int = 100
+    """Further requests that wait for the outcome of one request."""
+
+    requests_per_minute: int = 600
+    """Tool requests of one principal, as a token bucket of this size."""
+
+    approval_s: float = 900.0
+    """How long an approval waits for a person (seed 001)."""
+
+    write_retry_s: float = 1.0
+    """First pause before a failed write of an outcome is tried again; doubles up to 30 s."""
+
+    retention_s: float = 30 * 86_400.0
+    """How long the store keeps what nobody collected; told to clients in the auth result."""

@@ -1,0 +1,232 @@
+"""The methods of the native protocol: one table, with typed parameters and results.
+
+Validation, dispatch, role checks and the protocol reference are all made from ``METHODS``.
+Unknown members in parameters are ignored, so that either side may be newer than the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from agentgate_proto.limits import LIST_ROWS_MAX, NAME_CHARS_MAX, TOKEN_CHARS_MAX
+from agentgate_proto.principal import Role
+
+Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
+Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
+NameOfTool = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True):
+    """Say who is calling. Must be the first message, within 10 s of the handshake.
+
+    Attributes:
+        token: the principal's secret.
+        client_id: this client instance, or a stable name of the user's choosing. Request ids are
+            scoped to it. Without it the connection is an *old client*.
+        progress: send ``request_waiting`` when a person is asked.
+    """
+
+    token: Token
+    client_id: Name = ""
+    progress: bool = False
+
+
+class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The token is good.
+
+    Attributes:
+        status: always "authenticated" (seed 001).
+        principal, role: whom the gateway takes the caller for.
+        highest_id: the highest integer request id that the gateway knows for this ``client_id``;
+            count on from there.
+        epoch: id of the gateway's memory. Another epoch than before: requests sent under the old
+            one are not known any more, and may have run.
+        retention_s: seconds for which the gateway keeps outcomes that nobody collected.
+    """
+
+    status: Literal["authenticated"] = "authenticated"
+    principal: str
+    role: Role
+    highest_id: int = 0
+    epoch: str = ""
+    retention_s: float = 0.0
+
+
+class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for a tool. Answered when the request has its outcome, which may take a person's time.
+
+    Attributes:
+        tool: name of the tool.
+        args: its arguments.
+        idempotency_key: the caller's own name for this very act. A second request of the same
+            principal with the same key and content gets the first one's outcome and runs nothing.
+    """
+
+    tool: NameOfTool
+    args: dict[str, Any] = {}
+    idempotency_key: Name = ""
+
+
+class GetPendingResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Collect the outcomes that could not be delivered before (seed 001, FR5)."""
+
+
+class ListTools(msgspec.Struct, frozen=True, kw_only=True):
+    """List the tools that the caller may ask for."""
+
+
+class ListRequests(msgspec.Struct, frozen=True, kw_only=True):
+    """List the caller's own requests, newest first; an operator sees everybody's. Changes nothing.
+
+    Attributes:
+        open_only: only what is not done, or done and not collected.
+        limit: rows at most.
+    """
+
+    open_only: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_ROWS_MAX)] = 100
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Withdraw a request of one's own. The result's ``status`` says what came of it.
+
+    ``cancelled``: it will not run. ``too_late``: it has run, or runs and can't be stopped.
+    ``stopping``: it runs and is being stopped. ``unknown_request``: there is no such request.
+    """
+
+    request_id: int | str
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything up to this sequence number has arrived and need not be kept (I6)."""
+
+    seq: int
+
+
+class ListApprovals(msgspec.Struct, frozen=True, kw_only=True):
+    """List the approvals that wait for a person, oldest first."""
+
+
+class WatchApprovals(msgspec.Struct, frozen=True, kw_only=True):
+    """Like ``list_approvals``; from now on ``approval_changed`` reports each change."""
+
+
+class DecideApproval(msgspec.Struct, frozen=True, kw_only=True):
+    """Answer an approval. The first durable answer wins; a later one gets -32009 with the facts.
+
+    Attributes:
+        id: the approval's id.
+        decision: "approve" or "deny".
+    """
+
+    id: Name
+    decision: Literal["approve", "deny"]
+
+
+class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An approval as people and programs see it. Times are RFC 3339.
+
+    Attributes:
+        id: unguessable id of the approval and of its request.
+        agent: the principal that asked.
+        tool, args, signature: what is asked; the digest of exactly this is what is approved.
+        rule, description: the rule that asks, and its words.
+        warning: what to know before saying yes, if anything.
+        created_at, expires_at: when it was asked, and when it lapses.
+        status: "waiting", "approved", "denied", "expired" or "cancelled".
+        decided_by, channel, decided_at: who answered, where, when.
+        outcome: how the request ended ("executed", "failed", "unknown" …), once it has.
+    """
+
+    id: str
+    agent: str
+    tool: str
+    args: msgspec.Raw
+    signature: str
+    rule: str
+    created_at: str
+    expires_at: str
+    status: str
+    description: str = ""
+    warning: str = ""
+    decided_by: str = ""
+    channel: str = ""
+    decided_at: str = ""
+    outcome: str = ""
+
+
+class RequestWaiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Gateway to client: a person is asked about a request of yours."""
+
+    request_id: int | str
+    expires_at: str
+    rule: str = ""
+
+
+class Kind(Enum):
+    """Whether a method is answered."""
+
+    REQUEST = "request"
+    NOTIFICATION = "notification"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One row of the table.
+
+    Attributes:
+        name: the JSON-RPC method name.
+        params: type of its parameters; its docstring documents the method.
+        roles: who may call it; empty: a gateway only.
+        kind: request or notification.
+        before_auth: allowed on a connection that is not authenticated yet.
+    """
+
+    name: str
+    params: type[msgspec.Struct]
+    roles: frozenset[Role] = frozenset()
+    kind: Kind = Kind.REQUEST
+    before_auth: bool = False
+
+
+AGENTS = frozenset({Role.AGENT})
+PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
+EVERYONE = frozenset(Role)
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("auth", Auth, EVERYONE, before_auth=True),
+        Method("tool_request", ToolRequest, AGENTS),
+        Method("get_pending_results", GetPendingResults, AGENTS),
+        Method("cancel_request", CancelRequest, AGENTS),
+        Method("ack", Ack, AGENTS, Kind.NOTIFICATION),
+        Method("list_tools", ListTools, AGENTS),
+        Method("list_requests", ListRequests, AGENTS | {Role.OPERATOR}),
+        Method("list_approvals", ListApprovals, PEOPLE),
+        Method("watch_approvals", WatchApprovals, PEOPLE),
+        Method("decide_approval", DecideApproval, PEOPLE),
+        Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
+        Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
+    )
+}
+
+DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(method.params) for name, method in METHODS.items()
+}
+
+
+def decode_params(method: Method, params: msgspec.Raw) -> msgspec.Struct:
+    """Decode the parameters of a method.
+
+    Raises:
+        msgspec.DecodeError: they do not fit; the text says where and why.
+        RecursionError: they are nested too deeply.
+    """
+    raw = bytes(params) or b"{}"
+    decoded: msgspec.Struct = DECODERS[method.name].decode(raw)
+    return decoded

@@ -1,0 +1,58 @@
+"""Receipts: which outcomes the peer has for certain (I6).
+
+Every outcome gets the next sequence number at the moment when it is sent. Our SDK returns the
+highest number that it has seen (``ack``). For a client that never does, a WebSocket ping carries
+the number: frames are ordered, so its pong proves that the peer's socket layer took everything
+before it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+PING_PREFIX = b"seq:"
+
+
+class Receipts:
+    """The outcomes that were sent on one connection and are not acknowledged yet, in order."""
+
+    def __init__(self) -> None:
+        self.last_seq = 0
+        self._unacked: deque[tuple[int, str]] = deque()
+        self._pinged = 0
+        self._ping_out = False
+
+    def sent(self, rids: Sequence[str]) -> int:
+        """Note that these outcomes are being sent in one message; return its sequence number."""
+        self.last_seq += 1
+        self._unacked.extend((self.last_seq, rid) for rid in rids)
+        return self.last_seq
+
+    def acked(self, seq: int) -> tuple[str, ...]:
+        """Return the rids up to and including ``seq``; numbers not sent yet prove nothing."""
+        if seq > self.last_seq:
+            return ()
+        rids = []
+        while self._unacked and self._unacked[0][0] <= seq:
+            rids.append(self._unacked.popleft()[1])
+        return tuple(rids)
+
+    def ping_due(self) -> bytes | None:
+        """Return the payload of a ping that should follow what was sent, or None.
+
+        One ping is out at a time: the round trip paces them, so a busy old client costs one ping
+        for many outcomes and an idle one a single ping.
+        """
+        if self._ping_out or self._pinged == self.last_seq or not self._unacked:
+            return None
+        self._ping_out = True
+        self._pinged = self.last_seq
+        return PING_PREFIX + b"%d" % self.last_seq
+
+    def ponged(self, payload: bytes) -> tuple[str, ...]:
+        """Return the rids that this pong proves; a foreign or invented payload proves nothing."""
+        if payload != PING_PREFIX + b"%d" % self._pinged or not self._ping_out:
+            return ()
+        self._ping_out = False
+        return self.acked(self._pinged)

@@ -1,0 +1,51 @@
+"""Named deadlines in one table: what is due, when and why."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Generic, NamedTuple, TypeVar
+
+Name = TypeVar("Name", bound=Enum)
+
+
+class Deadline(NamedTuple, Generic[Name]):
+    """A moment on the caller's clock, in seconds, and the timer that set it."""
+
+    at: float
+    reason: Name
+
+
+class Timers(Generic[Name]):
+    """A handful of timers, each known by a member of an enum. Setting one again replaces it."""
+
+    __slots__ = ("deadlines",)
+
+    def __init__(self) -> None:
+        self.deadlines: dict[Name, float] = {}
+
+    def set(self, name: Name, at: float) -> None:
+        """Let the timer be due at ``at``."""
+        self.deadlines[name] = at
+
+    def cancel(self, name: Name) -> None:
+        """Forget the timer; one that is not set is ignored."""
+        self.deadlines.pop(name, None)
+
+    def clear(self) -> None:
+        """Forget all timers."""
+        self.deadlines.clear()
+
+    def next_deadline(self) -> Deadline[Name] | None:
+        """Return the earliest deadline, or None. Changes nothing."""
+        if not self.deadlines:
+            return None
+        name = min(self.deadlines, key=self.deadlines.__getitem__)
+        return Deadline(self.deadlines[name], name)
+
+    def pop_due(self, now: float) -> Name | None:
+        """Forget and return the earliest timer that is due at ``now``, or None."""
+        deadline = self.next_deadline()
+        if deadline is None or deadline.at > now:
+            return None
+        del self.deadlines[deadline.reason]
+        return deadline.reason

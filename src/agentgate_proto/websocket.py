@@ -1,0 +1,280 @@
+"""WebSocket (RFC 6455) and the plain HTTP/1.1 around it: bytes to wire events and back.
+
+Both ends wrap wsproto; the server's end first speaks HTTP by h11, because the same port serves
+the HTTP face. What the libraries leave open is closed here: messages are joined from partial
+events and bounded in size and in fragments, pings are answered, and a parse failure (which
+wsproto reports as if the peer had closed) is told from a real close. permessage-deflate is never
+negotiated: inflation could not be bounded from outside wsproto.
+
+``receive_data`` only stores; everything happens in ``next_event``, one event at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import h11
+import msgspec
+from wsproto import ConnectionType, WSConnection
+from wsproto import events as ws
+from wsproto.connection import ConnectionState
+from wsproto.utilities import LocalProtocolError as WsLocalError
+from wsproto.utilities import RemoteProtocolError as WsRemoteError
+
+from agentgate_proto.errors import ConnectionClosedError, RemoteProtocolError
+from agentgate_proto.http1 import HttpServer
+from agentgate_proto.limits import Limits
+
+NORMAL_CLOSURE = 1000
+PROTOCOL_ERROR = 1002
+UNSUPPORTED_DATA = 1003
+NO_STATUS = 1005
+MESSAGE_TOO_BIG = 1009
+
+BAD_HANDSHAKE = (WsRemoteError, h11.RemoteProtocolError, UnicodeError)
+
+
+class Upgraded(msgspec.Struct, frozen=True):
+    """The opening handshake is complete."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The opening handshake failed; ``status`` is the HTTP status, 0 if the answer was no HTTP."""
+
+    status: int
+    reason: str
+
+
+class HttpRequest(msgspec.Struct, frozen=True):
+    """A whole plain HTTP request; header names are lower case. Answer it with ``send_http``."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A whole text message."""
+
+    text: str
+
+
+class Pong(msgspec.Struct, frozen=True):
+    """A pong frame."""
+
+    payload: bytes
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """A frame that needs nothing further: a ping, which has been answered, or a part of a text."""
+
+
+class Close(msgspec.Struct, frozen=True):
+    """The peer's close frame; 1005 if it named no code."""
+
+    code: int
+    reason: str
+
+
+WireEvent = Upgraded | Rejected | HttpRequest | Text | Pong | Alive | Close
+
+
+class Wire:
+    """Frames after the opening handshake; the same for both ends."""
+
+    def __init__(self, kind: ConnectionType, limits: Limits) -> None:
+        self.limits = limits
+        self.out = bytearray()
+        self._ws = WSConnection(kind)
+        self._events: Iterator[ws.Event] = iter(())
+        self._parts: list[str] = []
+        self._fragments = 0
+        self._message_bytes = 0
+
+    def data_to_send(self) -> bytes:
+        """Take the queued output. The caller must send it all, in this order."""
+        data = bytes(self.out)
+        self.out.clear()
+        return data
+
+    def receive_data(self, data: bytes) -> None:
+        """Store bytes from the peer."""
+        self._ws.receive_data(data)
+
+    def next_event(self) -> WireEvent | None:
+        """Return the next event, or None: more bytes are needed.
+
+        Raises:
+            RemoteProtocolError: the peer broke the protocol or a limit; nothing more will come.
+        """
+        event = next(self._events, None)
+        if event is None:
+            self._events = self._ws.events()
+            event = next(self._events, None)
+        return None if event is None else self._translate(event)
+
+    def send_text(self, text: bytes) -> None:
+        """Queue a text message; ``text`` is UTF-8.
+
+        Raises:
+            ConnectionClosedError: a close frame went out or came in before.
+        """
+        self._send(ws.TextMessage(data=text.decode()))
+
+    def send_ping(self, payload: bytes) -> None:
+        """Queue a ping with up to 125 bytes. Raises ConnectionClosedError as ``send_text``."""
+        self._send(ws.Ping(payload=payload))
+
+    def send_close(self, code: int, reason: str) -> None:
+        """Queue a close frame; a reason over 123 bytes is cut by wsproto."""
+        self._send(ws.CloseConnection(code=code, reason=reason))
+
+    def _send(self, event: ws.Event) -> None:
+        try:
+            self.out += self._ws.send(event)
+        except WsLocalError as error:
+            raise ConnectionClosedError(str(error)) from None
+
+    def _translate(self, event: ws.Event) -> WireEvent:
+        match event:
+            case ws.TextMessage():
+                return self._join(event)
+            case ws.Ping():
+                if self._ws.state is ConnectionState.OPEN:
+                    self._send(event.response())
+                return Alive()
+            case ws.Pong():
+                return Pong(bytes(event.payload))
+            case ws.CloseConnection():
+                return self._closed_by(event)
+            case ws.BytesMessage():
+                raise RemoteProtocolError("binary messages are not spoken here", UNSUPPORTED_DATA)
+            case _:
+                return self._opened_by(event)
+
+    def _join(self, event: ws.TextMessage) -> Text | Alive:
+        """Add a part to the message under way; bound it before it is whole."""
+        self._message_bytes += len(event.data.encode())
+        self._fragments += event.frame_finished
+        if self._message_bytes > self.limits.message_bytes_max:
+            raise RemoteProtocolError(
+                f"message over {self.limits.message_bytes_max} bytes", MESSAGE_TOO_BIG
+            )
+        if self._fragments > self.limits.fragments_max:
+            raise RemoteProtocolError(
+                f"message in over {self.limits.fragments_max} fragments", MESSAGE_TOO_BIG
+            )
+        self._parts.append(event.data)
+        if not event.message_finished:
+            return Alive()
+        text = "".join(self._parts)
+        self._parts.clear()
+        self._message_bytes = self._fragments = 0
+        return Text(text)
+
+    def _closed_by(self, event: ws.CloseConnection) -> Close:
+        if self._ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
+            raise RemoteProtocolError(event.reason or "malformed frame", event.code)
+        if self._ws.state is ConnectionState.REMOTE_CLOSING:
+            code = NORMAL_CLOSURE if event.code == NO_STATUS else event.code
+            self._send(ws.CloseConnection(code=code, reason=""))
+        return Close(event.code, event.reason or "")
+
+    def _opened_by(self, event: ws.Event) -> WireEvent:
+        """Translate an event of the opening handshake."""
+        raise RemoteProtocolError(f"unexpected {type(event).__name__}", PROTOCOL_ERROR)
+
+
+class ClientWire(Wire):
+    """The client's end: sends the upgrade request at once.
+
+    Args:
+        host: the Host header, with a port where it is not the scheme's own.
+        target: path and query.
+        headers: further headers for the request, such as a proxy's authorization.
+        limits: caps for what the gateway sends.
+    """
+
+    def __init__(
+        self, host: str, target: str, headers: list[tuple[str, str]], limits: Limits
+    ) -> None:
+        super().__init__(ConnectionType.CLIENT, limits)
+        extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+        self.out += self._ws.send(ws.Request(host=host, target=target, extra_headers=extra))
+        self._broken: str | None = None
+
+    def receive_data(self, data: bytes) -> None:
+        """Store bytes from the gateway."""
+        try:
+            super().receive_data(data)
+        except BAD_HANDSHAKE as error:
+            self._broken = str(error)
+
+    def next_event(self) -> WireEvent | None:
+        """Return the next event; see :meth:`Wire.next_event`."""
+        if self._broken is not None:
+            return Rejected(0, f"the answer is no WebSocket handshake: {self._broken}")
+        return super().next_event()
+
+    def _opened_by(self, event: ws.Event) -> WireEvent:
+        match event:
+            case ws.AcceptConnection():
+                return Upgraded()
+            case ws.RejectConnection():
+                return Rejected(event.status_code, "the server answered without an upgrade")
+            case _:
+                return Alive()
+
+
+class ServerWire(Wire):
+    """The gateway's end: plain HTTP until a request asks for the upgrade.
+
+    Args:
+        limits: caps for what the client sends.
+        origins: browser origins that may connect, besides the gateway's own. Programs send no
+            Origin header and are not concerned.
+    """
+
+    def __init__(self, limits: Limits, origins: frozenset[str] = frozenset()) -> None:
+        super().__init__(ConnectionType.SERVER, limits)
+        self.http = HttpServer(limits, self.out, origins)
+        self.upgraded = False
+
+    def receive_data(self, data: bytes) -> None:
+        """Store bytes from the client."""
+        if self.upgraded:
+            super().receive_data(data)
+        else:
+            self.http.receive_data(data)
+
+    def next_event(self) -> WireEvent | None:
+        """Return the next event; see :meth:`Wire.next_event`."""
+        if self.upgraded:
+            return super().next_event()
+        request = self.http.next_request()
+        if request is None:
+            return None
+        if not self.http.wants_upgrade(request):
+            return HttpRequest(request.method, request.target, dict(request.headers), request.body)
+        return self._upgrade(request.raw_headers, request.target)
+
+    def _upgrade(self, headers: list[tuple[bytes, bytes]], target: str) -> Upgraded:
+        try:
+            self._ws.initiate_upgrade_connection(headers, target)
+            list(self._ws.events())
+        except BAD_HANDSHAKE as error:
+            hint = getattr(error, "event_hint", None)
+            status = hint.status_code if isinstance(hint, ws.RejectConnection) else 400
+            extra = [(b"sec-websocket-version", b"13")] if status == 426 else []
+            self.http.refuse(status, str(error), extra)
+        self._send(ws.AcceptConnection())
+        self.upgraded = True
+        self._ws.receive_data(self.http.trailing_data())
+        return Upgraded()
+
+    def send_http(
+        self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
+    ) -> None:
+        """Answer the plain HTTP request that ``next_event`` returned last."""
+        self.http.respond(status, body, content_type, headers or {})
