@@ -116,6 +116,9 @@ class LedgerLimits:
     joined_max: int = 100
     """Further requests that wait for the outcome of one request."""
 
+    unknown_max: int = 100_000
+    """Requests with an unknown outcome that are remembered, so that a repeat asks a person."""
+
     requests_per_minute: int = 600
     """Tool requests of one principal, as a token bucket of this size."""
 

@@ -27,6 +27,9 @@ class Effects(StrEnum):
 class Phase(StrEnum):
     """Where a request is in its life. Only forward, top to bottom."""
 
+    RECEIVED = "received"
+    """It is looked up and judged; never stored."""
+
     WAITING = "waiting"
     """A person is asked."""
     APPROVED = "approved"

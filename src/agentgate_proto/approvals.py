@@ -1,0 +1,43 @@
+"""Approvals: a request that waits for a person, as people and programs see it."""
+
+from __future__ import annotations
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.messages import ApprovalView
+from agentgate_proto.outcome import Status
+from agentgate_proto.record import Phase, Record, rfc3339
+
+
+def approval_status(record: Record) -> str:
+    """Say what became of the approval, whatever became of the tool afterwards."""
+    if record.phase is Phase.WAITING:
+        return "waiting"
+    if record.outcome is not None:
+        if record.outcome.status in (Status.EXPIRED, Status.CANCELLED):
+            return record.outcome.status.value
+        if record.outcome.code in (ErrorCode.DENIED_BY_PERSON, ErrorCode.DENIED_BY_POLICY):
+            return "denied"
+    return "approved"
+
+
+def approval_view(record: Record) -> ApprovalView:
+    """Show a record as an approval."""
+    status = approval_status(record)
+    ran = status == "approved" and record.outcome is not None
+    return ApprovalView(
+        id=record.rid,
+        agent=record.principal,
+        tool=record.tool,
+        args=record.args,
+        signature=record.signature,
+        rule=record.rule,
+        created_at=rfc3339(record.created_at),
+        expires_at=rfc3339(record.expires_at),
+        status=status,
+        description=record.description,
+        warning=record.warning,
+        decided_by=record.approver,
+        channel=record.channel,
+        decided_at=rfc3339(record.decided_at) if record.decided_at else "",
+        outcome=record.outcome.status.value if ran and record.outcome else "",
+    )

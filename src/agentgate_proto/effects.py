@@ -1,0 +1,158 @@
+"""What the ledger tells its adapter to do. Each effect is done in order, and none twice."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.outcome import Outcome
+from agentgate_proto.record import Record
+from agentgate_proto.storage import Change, Query
+
+
+class Write(msgspec.Struct, frozen=True):
+    """Commit this change; report ``durable`` or ``write_failed`` with its number."""
+
+    number: int
+    change: Change
+
+
+class Purpose(Enum):
+    """Why the ledger asks the store."""
+
+    ATTACH = "attach"
+    REQUEST = "request"
+    IDEMPOTENCY = "idempotency"
+    COLLECT = "collect"
+    LATE = "late"
+    DECIDE = "decide"
+
+
+class Token(msgspec.Struct, frozen=True):
+    """Says what an answer of the store is for; hand it back with the answer."""
+
+    purpose: Purpose
+    link: int = 0
+    rid: str = ""
+    ticket: str = ""
+    call_id: int | str | None = None
+    rids: frozenset[str] = frozenset()
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Answer this query after all writes before it; report ``answered`` with the token."""
+
+    query: Query
+    token: Token
+
+
+class Attached(msgspec.Struct, frozen=True):
+    """The connection may be told that it is authenticated."""
+
+    link: int
+    highest_id: int
+
+
+class TakenOver(msgspec.Struct, frozen=True):
+    """Close this connection with 4409: its client has a newer one."""
+
+    link: int
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Start the tool, once; report ``finished``."""
+
+    rid: str
+    tool: str
+    args: bytes
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """Stop the tool if that is possible; ``finished`` is reported all the same."""
+
+    rid: str
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Send the outcome on the connection. ``rid`` "": no receipt is wanted."""
+
+    link: int
+    request_id: int | str
+    outcome: Outcome
+    rid: str
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Answer the request with an error: it was not taken."""
+
+    link: int
+    request_id: int | str
+    code: ErrorCode
+    message: str
+    retry_after_s: float | None = None
+
+
+class AnswerPending(msgspec.Struct, frozen=True):
+    """Answer ``get_pending_results``."""
+
+    link: int
+    call_id: int | str | None
+    records: list[Record]
+    pending: list[int | str]
+    more: bool
+
+
+class AnswerCancel(msgspec.Struct, frozen=True):
+    """Answer ``cancel_request``."""
+
+    link: int
+    call_id: int | str | None
+    status: str
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Tell the client, which wants to know, that a person is asked."""
+
+    link: int
+    record: Record
+
+
+class ApprovalChanged(msgspec.Struct, frozen=True):
+    """Show this on every channel: an approval was opened, or settled. It is durable."""
+
+    record: Record
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """Answer a channel's decision.
+
+    Attributes:
+        ticket: what the channel called its decision.
+        won: this very decision was taken, durably.
+        record: the request as it stands now; None: there is no such approval.
+        problem: why nothing could be taken, if so; the approval still waits.
+    """
+
+    ticket: str
+    won: bool
+    record: Record | None
+    problem: str = ""
+
+
+Effect = (
+    Write
+    | Question
+    | Attached
+    | TakenOver
+    | Run
+    | Stop
+    | Answer
+    | Refusal
+    | AnswerPending
+    | AnswerCancel
+    | Waiting
+    | ApprovalChanged
+    | Decided
+)

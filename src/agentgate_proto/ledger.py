@@ -1,0 +1,181 @@
+"""The ledger: every request, from the ask to the outcome, beyond sockets and processes.
+
+Theory of operation. The ledger is told what happened (a request came, a person decided, a tool
+finished, a write is durable, a connection went) and queues what must be done about it as effects.
+It outlives connections, and by its records it outlives processes. Three rules order everything:
+
+1. Each step that something else depends on is written first, and the effect that depends on it is
+   queued when that write is durable (``journal.After``). A person is asked when the waiting
+   request is durable; a decision shows as taken when it is durable; a ``write`` tool starts when
+   the intention is durable; its outcome is told when it is durable. An allowed ``read`` depends on
+   nothing, so it runs and is answered at once, and its row follows.
+2. What is reserved in memory counts at once, before any write: an id, a place under a cap, the
+   first decision on an approval. So two that come together cannot both have it.
+3. A write that fails undoes what was reserved, and says so; only the outcome of a tool that did
+   run is kept, told live, and written again until it holds.
+
+This file wires the parts and holds no rules: ``admission`` takes requests, ``lifecycle`` moves
+them on, ``delivery`` brings outcomes home.
+
+Times are UTC seconds: deadlines outlive processes. A clock that jumps may expire an approval early
+or late, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from agentgate_proto.admission import Admission, Asked, Judge
+from agentgate_proto.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
+from agentgate_proto.lifecycle import Lifecycle
+from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.links import Link
+from agentgate_proto.outcome import Outcome
+from agentgate_proto.record import Phase, Record
+from agentgate_proto.storage import Answer, FindRid, MarkDelivered, Restored
+
+
+class Ledger:
+    """See the module. Drain ``next_effect`` after every call.
+
+    Args:
+        judge: the policy.
+        limits: caps and times.
+    """
+
+    def __init__(self, judge: Judge, limits: LedgerLimits | None = None) -> None:
+        self._effects: deque[Effect] = deque()
+        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects)
+        self._delivery = self._lifecycle.delivery
+        self._admission = Admission(judge, self._lifecycle, self._effects)
+
+    # Output
+
+    def next_effect(self) -> Effect | None:
+        """Return the next thing to do, or None."""
+        return self._effects.popleft() if self._effects else None
+
+    def next_deadline(self) -> float | None:
+        """Return the UTC second at which ``handle_timer`` wants to be called. Changes nothing."""
+        return self._lifecycle.next_deadline()
+
+    @property
+    def waiting(self) -> list[Record]:
+        """The approvals that people may answer now, oldest first."""
+        shown = (live.shown for live in self._lifecycle.live.values() if live.asked)
+        return [record for record in shown if record.phase is Phase.WAITING]
+
+    @property
+    def running(self) -> list[Record]:
+        """The requests whose tool may be running."""
+        records = (live.record for live in self._lifecycle.live.values())
+        return [record for record in records if record.phase is Phase.RUNNING]
+
+    @property
+    def problem(self) -> str:
+        """Why the store takes no writes at present, or nothing."""
+        return self._lifecycle.journal.problem
+
+    @property
+    def judge(self) -> Judge:
+        """The policy in force; assign another one to replace it for requests to come."""
+        return self._admission.judge
+
+    @judge.setter
+    def judge(self, judge: Judge) -> None:
+        self._admission.judge = judge
+
+    # Input: time and the store
+
+    def restore(self, restored: Restored, now: float) -> None:
+        """Take up what a former process left. Call once, before anything else."""
+        self._lifecycle.restore(restored, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self._lifecycle.handle_timer(now)
+
+    def durable(self, upto: int) -> None:
+        """All writes up to this number are on disk."""
+        self._lifecycle.durable(upto)
+
+    def write_failed(self, upto: int, reason: str, now: float) -> None:
+        """Those writes up to this number that are not durable were not made, and why."""
+        self._lifecycle.write_failed(upto, reason, now)
+
+    def answered(self, token: Token, answer: Answer, now: float) -> None:
+        """The store answered a question."""
+        match token.purpose, answer:
+            case Purpose.ATTACH, int():
+                self._delivery.attached(token, answer)
+            case Purpose.COLLECT, list():
+                self._delivery.collected(token, answer)
+            case Purpose.LATE, list():
+                self._delivery.late(token, answer)
+            case Purpose.DECIDE, _:
+                asked = isinstance(answer, Record) and bool(answer.expires_at)
+                record = answer if asked and isinstance(answer, Record) else None
+                self._effects.append(Decided(token.ticket, False, record))
+            case _, _:
+                found = answer if isinstance(answer, Record) else None
+                self._admission.looked_up(token, found, now)
+
+    # Input: connections
+
+    def attach(self, link: int, principal: str, client_id: str, *, progress: bool = False) -> None:
+        """A connection gave a good token; ``Attached`` follows."""
+        self._delivery.attach(Link(link, principal, client_id, progress=progress))
+
+    def detach(self, link: int) -> None:
+        """A connection is gone; its requests go on."""
+        self._delivery.detach(link)
+
+    def collect(self, link: int, call_id: int | str | None) -> None:
+        """``get_pending_results`` came; ``AnswerPending`` follows."""
+        self._delivery.collect(link, call_id)
+
+    def received(self, link: int, rids: tuple[str, ...]) -> None:
+        """A connection reports that its client has these outcomes for certain (I6)."""
+        self._delivery.received(link, rids)
+        self._lifecycle.write(MarkDelivered(rids))
+
+    # Input: requests, tools and people
+
+    def receive(self, asked: Asked, now: float) -> None:
+        """A tool request came."""
+        self._admission.receive(asked, now)
+
+    def cancel(
+        self, number: int, call_id: int | str | None, request_id: int | str, now: float
+    ) -> None:
+        """A client withdraws a request of its own; ``AnswerCancel`` follows."""
+        link = self._delivery.links.get(number)
+        if link is None:
+            return
+        live = self._lifecycle.live.get(self._delivery.rid_of(link, request_id))
+        if live is None:
+            status = "too_late" if self._delivery.is_past(link, request_id) else "unknown_request"
+            self._effects.append(AnswerCancel(number, call_id, status))
+            return
+        joined = self._delivery.joined_of(live, link, request_id)
+        if joined is not None:
+            self._lifecycle.leave(live, joined, link, call_id)
+        else:
+            self._lifecycle.cancel(live, link, call_id, now)
+
+    def finished(self, rid: str, outcome: Outcome, now: float) -> None:
+        """The tool that ``Run`` started is over."""
+        self._lifecycle.finished(rid, outcome, now)
+
+    def decide(
+        self, ticket: str, rid: str, *, approve: bool, approver: str, channel: str, now: float
+    ) -> None:
+        """A person answered; ``Decided`` follows. The first durable answer wins (I5)."""
+        live = self._lifecycle.live.get(rid)
+        if live is None:
+            token = Token(Purpose.DECIDE, rid=rid, ticket=ticket)
+            self._effects.append(Question(FindRid(rid), token))
+        else:
+            self._lifecycle.decide(
+                ticket, live, approve=approve, approver=approver, channel=channel, now=now
+            )
