@@ -171,6 +171,8 @@ class Decoder:
                 if not trial.errors:
                     return value
         likely = [member for member in kind.types if shape(member) == shape_of(node)]
+        if not likely and shape_of(node) != "nothing":
+            likely = [member for member in kind.types if shape(member) != "nothing"]
         if len(likely) == 1:
             return self.convert(node, likely[0], path, line)
         return self.mismatch(node, kind, path, line)
@@ -234,8 +236,10 @@ class Decoder:
     ) -> Any:
         """Make any other class of a text."""
         if not isinstance(node.value, str):
-            hint = "" if node.value is None else ": put it in quotes"
-            return self.fail(path, line, f"needs text, found {found(node)}{hint}")
+            # The value is not shown: such a class may well stand for a secret.
+            is_null = node.value is None
+            message = "needs text, found nothing" if is_null else "needs text: put it in quotes"
+            return self.fail(path, line, message)
         try:
             return kind.cls(node.value)
         except ValueError as error:
@@ -286,6 +290,8 @@ class Decoder:
         """
         is_text = isinstance(node, Scalar) and isinstance(node.value, str)
         shown = "text" if is_text else found(node)
+        if isinstance(node, Scalar) and node.value is None:
+            shown += ": fill the key or remove it"
         return self.fail(path, line, f"needs {wanted(kind)}, found {shown}")
 
     def fail(self, path: Path, line: int | None, message: str) -> Failed:

@@ -51,25 +51,37 @@ class Document:
         """The document as dicts with string keys, lists and scalars."""
         return plain_data(self.root)
 
+    def node_at(self, path: Path) -> Node | None:
+        """Return the node at a path, or None if the document does not have it."""
+        nodes = self.nodes_along(path)
+        return nodes[-1][0] if len(nodes) == len(path) + 1 else None
+
     def line_of(self, path: Path) -> int:
         """Return the line of a path's key or item, or of the nearest enclosing one; 1 at worst."""
-        node: Node = self.root
-        line = node.line
-        for part in path:
-            if isinstance(node, MapNode) and isinstance(part, str) and part in node.items:
-                line = node.key_lines[part]
-                node = node.items[part]
-            elif isinstance(node, ListNode) and isinstance(part, int) and part < len(node.items):
-                node = node.items[part]
-                line = node.line
-            else:
-                break
-        return line or 1
+        return self.nodes_along(path)[-1][1] or 1
 
     def error(self, path: Path, message: str) -> DocumentError:
         """Make an error about a path of this document, for the caller to raise."""
         line = self.line_of(path) if self.root.line is not None else None
         return DocumentError(self.name, message, line=line, path=format_path(path))
+
+    def nodes_along(self, path: Path) -> list[tuple[Node, int | None]]:
+        """Return the nodes from the root along a path, as far as it goes, each with its line."""
+        node = self.root
+        nodes = [(node, node.line)]
+        for part in path:
+            if isinstance(node, MapNode) and isinstance(part, str) and part in node.items:
+                line = node.key_lines[part]
+                node = node.items[part]
+            elif (
+                isinstance(node, ListNode) and isinstance(part, int) and 0 <= part < len(node.items)
+            ):
+                node = node.items[part]
+                line = node.line
+            else:
+                break
+            nodes.append((node, line))
+        return nodes
 
     def decode(self, kind: type[T]) -> T:
         """Convert the document into a msgspec Struct or another type, see ``decoding``.

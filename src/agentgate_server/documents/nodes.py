@@ -370,10 +370,12 @@ def character_error(name: str, text: str, error: yaml.reader.ReaderError) -> Doc
 def syntax_error(name: str, text: str, error: yaml.MarkedYAMLError) -> DocumentError:
     """Put PyYAML's account into one line, with a hint for the mistakes that people make."""
     mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
     lines = text.splitlines()
-    at_fault = lines[line - 1] if line is not None and line <= len(lines) else ""
+    line = min(mark.line + 1, len(lines)) if mark else None
+    at_fault = lines[line - 1] if line else ""
     message = f"not valid YAML: {error.problem or error.context}"
+    if error.context and error.context_mark and error.context_mark.line + 1 != line:
+        message += f" ({error.context} that starts in line {error.context_mark.line + 1})"
     if "${" in at_fault:
         message += '; inside { } and [ ] put "${...}" in quotes'
     elif "\t" in at_fault:
