@@ -324,6 +324,21 @@ def test_lengths_and_patterns_are_kept_to() -> None:
         assert message in str(refusal(text, Limited))
 
 
+def test_a_description_on_a_type_changes_nothing() -> None:
+    class Described(msgspec.Struct):
+        one: Annotated[int, msgspec.Meta(description="a number")]
+        two: Annotated[int | None, msgspec.Meta(description="a number")] = None
+        three: Literal[1, 2] | list[Literal[1, 2]] = 1
+        four: Annotated[list[int], msgspec.Meta(description="a list")] | int = 4
+
+    assert parse("one: 1\ntwo: 2\nfour: [1]").decode(Described) == Described(1, 2, 1, [1])
+    assert "one: needs a whole number, found a list" in str(refusal("one: []", Described))
+    assert "three: needs one of 1, 2 or a list, found keys and values" in str(
+        refusal("one: 1\nthree: {}", Described)
+    )
+    assert "four[0]: needs a whole number" in str(refusal("one: 1\nfour: [x]", Described))
+
+
 def test_the_keys_of_a_dict_may_be_an_enum() -> None:
     kind = dict[Action, int]
     assert parse("ask: 1").decode(kind) == {Action.ASK: 1}

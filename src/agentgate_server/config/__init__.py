@@ -1,0 +1,30 @@
+"""The gateway's configuration: the form of ``config.yaml``, its checks, the checked result."""
+
+from agentgate_server.config.exposure import check_exposure
+from agentgate_server.config.form import (
+    AgentConfig,
+    ConfigFile,
+    GatewayConfig,
+    PrincipalConfig,
+    RateLimitConfig,
+    StorageConfig,
+    TlsConfig,
+    ToolsConfig,
+)
+from agentgate_server.config.load import Config, config_from_dict, load_config, override
+
+__all__ = [
+    "AgentConfig",
+    "Config",
+    "ConfigFile",
+    "GatewayConfig",
+    "PrincipalConfig",
+    "RateLimitConfig",
+    "StorageConfig",
+    "TlsConfig",
+    "ToolsConfig",
+    "check_exposure",
+    "config_from_dict",
+    "load_config",
+    "override",
+]

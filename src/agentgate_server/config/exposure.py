@@ -1,0 +1,70 @@
+"""Exposure: whether the listener may be reached the way that it is configured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentgate_server.config.load import Config
+from agentgate_server.documents import DocumentError
+
+
+def check_exposure(config: Config) -> tuple[str, ...]:
+    """Check that tokens do not travel in clear text beyond this machine, and that TLS can start.
+
+    Call it after :func:`~agentgate_server.config.override`, before listening.
+
+    Returns:
+        warnings, each one line.
+
+    Raises:
+        DocumentError: the host is not loopback and there is neither TLS nor ``insecure``; or the
+            certificate or key cannot be read (one error each, the second in ``others``).
+    """
+    gateway = config.gateway
+    if gateway.insecure:
+        warnings = []
+        if not gateway.host.is_loopback:
+            warnings.append(
+                f"gateway.host {gateway.host} is reachable from other machines and tokens travel "
+                "in clear text: keep a proxy with TLS in front"
+            )
+        if gateway.tls is not None:
+            warnings.append("gateway.tls is not used, because of insecure")
+        return tuple(warnings)
+    if gateway.tls is None:
+        if gateway.host.is_loopback:
+            return ()
+        raise DocumentError(
+            config.name,
+            f"gateway.host {gateway.host} is reachable from other machines: "
+            "set gateway.tls.cert and gateway.tls.key, or pass --insecure",
+        )
+    problems = [
+        DocumentError(config.name, f"{path}: {problem}", path=key)
+        for key, path in (
+            ("gateway.tls.cert", gateway.tls.cert),
+            ("gateway.tls.key", gateway.tls.key),
+        )
+        if (problem := why_unreadable(path))
+    ]
+    if problems:
+        first, *rest = problems
+        first.others = tuple(rest)
+        raise first
+    return ()
+
+
+def why_unreadable(path: Path) -> str:
+    """Return why a file cannot be read, or ""."""
+    try:
+        with path.open("rb") as file:
+            file.read(1)
+    except FileNotFoundError:
+        return "file not found"
+    except IsADirectoryError:
+        return "is a folder, not a file"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except ValueError as error:
+        return f"cannot be read: {error}"
+    return ""

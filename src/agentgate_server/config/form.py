@@ -1,0 +1,167 @@
+"""The form of ``config.yaml``: every key, its type, its default, its bounds, what it means.
+
+The keys of seed 001 keep their names. The configuration reference is made from this file, so a
+docstring here speaks to the person who writes the YAML. A key that is not here stops the start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agentgate_proto.principal import Role
+from agentgate_server.config.texts import Host, Origin, PrincipalName, TokenHash
+from agentgate_server.tokens import Secret
+
+DAY_S = 86_400.0
+APPROVAL_TIMEOUT_S_MAX = 30 * DAY_S
+"""A person who has not answered in a month will not; deadlines stay within what is stored."""
+
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Days = Annotated[float, Meta(gt=0, le=3_650)]
+
+
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS of the listener. Needed as soon as ``gateway.host`` is not loopback."""
+
+    cert: Path
+    """PEM file with the certificate and its chain."""
+
+    key: Path
+    """PEM file with the private key, without a passphrase."""
+
+
+class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the gateway listens."""
+
+    host: Host = Host("127.0.0.1")
+    """Address or host name to listen on. Anything but loopback needs ``tls`` or ``insecure``."""
+
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8443
+    """TCP port; 0 takes any free one."""
+
+    tls: TlsConfig | None = None
+    """Certificate and key; without them the gateway speaks plain ``ws://``."""
+
+    insecure: bool = False
+    """Serve without TLS whatever ``host`` is; ``tls`` is then not looked at. Tokens travel in
+    clear text: only behind a proxy that adds TLS. The flag ``--insecure`` sets it."""
+
+    allowed_origins: tuple[Origin, ...] = ()
+    """Browser origins, as in ``https://console.example``, whose pages may connect. Programs send
+    no origin and are not affected."""
+
+    connections_max: Count = 1_000
+    """Open connections of everybody together; further ones are refused."""
+
+    shutdown_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
+    """Seconds that a shutdown waits for running tools."""
+
+    @property
+    def serves_tls(self) -> bool:
+        """Whether the listener speaks TLS."""
+        return self.tls is not None and not self.insecure
+
+
+class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The single agent of seed 001: a principal called ``agent`` with role ``agent``."""
+
+    token: Secret
+    """Its token. Write ``${AGENT_TOKEN}`` and keep the token in ``.env``."""
+
+
+class PrincipalConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may connect. Give exactly one of ``token`` and ``token_hash``."""
+
+    name: PrincipalName
+    """Unique name: shown to approvers, matched by ``agents`` in the policy, kept in the audit."""
+
+    role: Role
+    """``agent`` asks for tools; ``approver`` answers approvals; ``operator`` runs the gateway: sees
+    its health and everybody's requests, and may answer too."""
+
+    token: Secret | None = None
+    """The token itself, best as ``${VARIABLE}``."""
+
+    token_hash: TokenHash | None = None
+    """``sha256:`` and the SHA-256 of the token in hex (``printf %s "$TOKEN" | sha256sum``), so
+    that the file holds no secret."""
+
+    def __post_init__(self) -> None:
+        if (self.token is None) == (self.token_hash is None):
+            raise ValueError("needs exactly one of token and token_hash")
+
+
+class StorageConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where requests, approvals and outcomes are kept."""
+
+    type: Literal["sqlite"] = "sqlite"
+    """The engine."""
+
+    path: Path = Path("data/agent-gate.db")
+    """The database file; it and its folder are created if they are missing."""
+
+    keep_days: Days = 7.0
+    """Days that an outcome is kept after its client has it; until then an identical request is
+    answered from it."""
+
+    keep_undelivered_days: Days = 30.0
+    """Days that an outcome is kept whose client has not come back for it."""
+
+    keep_rows_max: Count = 100_000
+    """Finished requests kept at most; the oldest delivered ones go first."""
+
+
+class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What one principal may ask for."""
+
+    max_pending_approvals: Annotated[int, Meta(ge=1, le=100_000)] = 10
+    """Approvals of one agent that wait at once; a further ask is refused."""
+
+    max_requests_per_minute: Count = 600
+    """Tool requests of one agent per minute, refused or not."""
+
+
+class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The tools that this gateway offers."""
+
+    python: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
+    """Modules (``house.tools``) or files (``tools.py``) whose ``@tool`` functions are offered."""
+
+    timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    """Seconds that a tool may run unless it names its own limit."""
+
+    output_bytes_max: Annotated[int, Meta(ge=1_024, le=16_000_000)] = 1_000_000
+    """Bytes of a tool's result as JSON; a larger one is an error. Clients of the first generation
+    take messages of 1 MiB, our own take 16 MiB."""
+
+
+class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole of ``config.yaml``. Relative paths start at the folder of that file."""
+
+    gateway: GatewayConfig = GatewayConfig()
+    """Where the gateway listens."""
+
+    agent: AgentConfig | None = None
+    """The single agent; short for a principal ``agent``."""
+
+    principals: tuple[PrincipalConfig, ...] = ()
+    """Everybody else who may connect."""
+
+    storage: StorageConfig = StorageConfig()
+    """Where requests, approvals and outcomes are kept."""
+
+    approval_timeout: Annotated[float, Meta(gt=0, le=APPROVAL_TIMEOUT_S_MAX)] = 900.0
+    """Seconds that an approval waits for a person; then it expires and nothing runs."""
+
+    rate_limit: RateLimitConfig = RateLimitConfig()
+    """What one agent may ask for."""
+
+    tools: ToolsConfig = ToolsConfig()
+    """The tools that this gateway offers."""
+
+    permissions: Path = Path("permissions.yaml")
+    """The policy file. The flag ``--permissions`` wins."""

@@ -1,0 +1,112 @@
+"""Identities: the principals of a configuration, each with one token and nobody's name twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from agentgate_proto.limits import TOKEN_CHARS_MAX
+from agentgate_proto.principal import Principal, Role
+from agentgate_server.config.form import ConfigFile
+from agentgate_server.config.texts import PrincipalName, TokenHash
+from agentgate_server.documents import Document, DocumentError
+from agentgate_server.documents.errors import Path, raise_first
+from agentgate_server.documents.nodes import Scalar
+from agentgate_server.tokens import Identity, Secret, hash_token
+
+AGENT_NAME = PrincipalName("agent")
+"""The principal that ``agent.token`` stands for."""
+
+SAFE_TOKEN_CHARS = 16
+"""A token that is shorter can be guessed if it is not random; tokens of ours have 46."""
+
+
+def identities_of(
+    document: Document, form: ConfigFile
+) -> tuple[tuple[Identity, ...], tuple[str, ...]]:
+    """Return everybody who may connect, and warnings.
+
+    Raises:
+        DocumentError: a name or token is used twice, a token is empty or too long, or nobody could
+            use the gateway.
+    """
+    errors: list[DocumentError] = []
+    warnings: list[str] = []
+    identities: list[Identity] = []
+    owner_by_hash: dict[str, str] = {}
+    names: set[str] = set()
+    for name, role, secret, path in entries(form):
+        if name in names:
+            why = "is already used" + (" by agent.token" if name == AGENT_NAME else "")
+            errors.append(
+                document.error((*path[:-1], "name"), f"name {name!r} {why}: choose another")
+            )
+        names.add(name)
+        if isinstance(secret, Secret):
+            if problem := problem_of(secret.value):
+                errors.append(document.error(path, problem))
+                continue
+            warnings += [f"{document.error(path, text)}" for text in doubts_of(secret.value)]
+            token_hash = hash_token(secret.value)
+        else:
+            token_hash = str(secret)
+        if token_hash in owner_by_hash:
+            owner = owner_by_hash[token_hash]
+            message = f"is the same token as that of {owner!r}: give each its own"
+            errors.append(document.error(path, message))
+        owner_by_hash.setdefault(token_hash, name)
+        identities.append(Identity(Principal(name=str(name), role=role), token_hash))
+    raise_first(errors)
+    roles = {identity.principal.role for identity in identities}
+    if not roles & {Role.AGENT, Role.APPROVER}:
+        raise document.error(
+            (),
+            "nobody could use this gateway: add agent.token, or principals with role agent "
+            "(asks for tools) and approver (answers)",
+        )
+    if roles == {Role.AGENT}:
+        warnings.append(
+            f"{document.name}: nobody can answer approvals, so each will expire: "
+            "add a principal with role approver"
+        )
+    return tuple(identities), tuple(warnings)
+
+
+def holds_literal_token(document: Document) -> bool:
+    """Whether a token stands in the document itself, and not in an environment variable."""
+    form_tokens: list[Path] = [("agent", "token")]
+    principals = document.data.get("principals") or ()
+    form_tokens += [("principals", index, "token") for index in range(len(principals))]
+    nodes = (document.node_at(path) for path in form_tokens)
+    return any(isinstance(node, Scalar) and not node.substituted for node in nodes)
+
+
+def entries(form: ConfigFile) -> Iterator[tuple[str, Role, Secret | TokenHash, Path]]:
+    """Yield name, role, token or hash, and where that token stands."""
+    if form.agent is not None:
+        yield AGENT_NAME, Role.AGENT, form.agent.token, ("agent", "token")
+    for index, principal in enumerate(form.principals):
+        if principal.token is not None:
+            path: Path = ("principals", index, "token")
+            yield principal.name, principal.role, principal.token, path
+        elif principal.token_hash is not None:
+            path = ("principals", index, "token_hash")
+            yield principal.name, principal.role, principal.token_hash, path
+
+
+def problem_of(token: str) -> str:
+    """Return why a token cannot be used, or ""."""
+    if not token.strip():
+        return "the token is empty: put a long random text there"
+    if token != token.strip():
+        return "the token has spaces around it: remove them"
+    if len(token) > TOKEN_CHARS_MAX:
+        return f"the token has more than {TOKEN_CHARS_MAX} characters: use a shorter one"
+    return ""
+
+
+def doubts_of(token: str) -> Iterator[str]:
+    """Yield what speaks against a token that can be used."""
+    if len(token) < SAFE_TOKEN_CHARS:
+        yield f"the token has fewer than {SAFE_TOKEN_CHARS} characters: use a long random text"
+    if not all("!" <= character <= "~" for character in token):
+        yield "the token has characters that HTTP cannot carry: it works over WebSocket only"

@@ -1,0 +1,188 @@
+"""Loading: ``config.yaml``, ``.env`` and the environment to a checked :class:`Config`."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.limits import LedgerLimits
+from agentgate_server.config.form import (
+    DAY_S,
+    ConfigFile,
+    GatewayConfig,
+    RateLimitConfig,
+    StorageConfig,
+    TlsConfig,
+    ToolsConfig,
+)
+from agentgate_server.config.identities import holds_literal_token, identities_of
+from agentgate_server.config.texts import Host
+from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
+from agentgate_server.tokens import Identity
+
+NOT_YET = ("messenger", "services")
+"""Keys of seed 001's form that this version knows but cannot serve: no nearest-name guess."""
+
+PORT_MAX = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A configuration that was checked: what the gateway is started with.
+
+    Attributes:
+        name: the file, as the user gave it, or another name for errors.
+        gateway: where to listen; paths are absolute or start at the working folder.
+        identities: who may connect, with the hashes of their tokens; give them to ``Tokens``.
+        storage: where to keep requests.
+        approval_timeout_s: seconds that an approval waits.
+        rate_limit: what one principal may ask for.
+        tools: which tools to offer.
+        permissions: the policy file.
+        warnings: what the operator should know, each one line; the caller prints them.
+    """
+
+    name: str
+    gateway: GatewayConfig
+    identities: tuple[Identity, ...]
+    storage: StorageConfig
+    approval_timeout_s: float
+    rate_limit: RateLimitConfig
+    tools: ToolsConfig
+    permissions: Path
+    warnings: tuple[str, ...] = ()
+
+    def ledger_limits(self) -> LedgerLimits:
+        """Return the ledger's limits as this configuration sets them."""
+        return LedgerLimits(
+            waiting_max=self.rate_limit.max_pending_approvals,
+            requests_per_minute=self.rate_limit.max_requests_per_minute,
+            approval_s=self.approval_timeout_s,
+            retention_s=self.storage.keep_undelivered_days * DAY_S,
+        )
+
+
+def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
+    """Load a configuration file.
+
+    Args:
+        path: ``config.yaml``; relative paths in it start at its folder.
+        environment: usually ``os.environ``. It wins over a ``.env`` beside the file.
+
+    Raises:
+        DocumentError: the file or ``.env`` cannot be used, or says something wrong.
+    """
+    dotenv = path.parent / ".env"
+    variables = {**read_dotenv(dotenv), **environment}
+    document = read_document(path, environment=variables)
+    config = config_of(document, path.parent)
+    exposed = []
+    if holds_literal_token(document) and is_open_to_others(path):
+        exposed.append(f"{path} holds a token and others can read it: chmod 600 {path}")
+    if is_open_to_others(dotenv):
+        exposed.append(f"{dotenv} can be read by others: chmod 600 {dotenv}")
+    return dataclasses.replace(config, warnings=(*config.warnings, *exposed))
+
+
+def config_from_dict(
+    data: Mapping[str, Any], *, folder: Path | None = None, name: str = "config"
+) -> Config:
+    """Make a configuration of a dict in the form of ``config.yaml``, to embed the gateway.
+
+    Args:
+        data: keys and values; ``${VAR}`` means nothing here.
+        folder: where relative paths start; None: at the working folder.
+        name: what errors call it.
+
+    Raises:
+        DocumentError: as :func:`load_config`, without lines.
+    """
+    return config_of(Document.from_data(data, name=name), folder or Path())
+
+
+def override(
+    config: Config,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    insecure: bool = False,
+    permissions: Path | None = None,
+) -> Config:
+    """Apply the flags of the command line; what is None or False stays as configured.
+
+    ``permissions`` starts at the working folder, unlike in the file.
+
+    Raises:
+        DocumentError: a value is wrong; ``file`` is the flag.
+    """
+    gateway = config.gateway
+    if host is not None:
+        try:
+            gateway = msgspec.structs.replace(gateway, host=Host(host))
+        except ValueError as error:
+            raise DocumentError("--host", str(error)) from error
+    if port is not None:
+        if not 0 <= port <= PORT_MAX:
+            raise DocumentError("--port", f"must be 0 to {PORT_MAX}, found {port}")
+        gateway = msgspec.structs.replace(gateway, port=port)
+    if insecure:
+        gateway = msgspec.structs.replace(gateway, insecure=True)
+    return dataclasses.replace(
+        config, gateway=gateway, permissions=permissions or config.permissions
+    )
+
+
+def config_of(document: Document, folder: Path) -> Config:
+    """Check a document against the form and resolve its paths."""
+    refuse_not_yet(document)
+    form = document.decode(ConfigFile)
+    identities, warnings = identities_of(document, form)
+    gateway = form.gateway
+    if gateway.tls is not None:
+        tls = TlsConfig(cert=at(folder, gateway.tls.cert), key=at(folder, gateway.tls.key))
+        gateway = msgspec.structs.replace(gateway, tls=tls)
+    python = tuple(
+        str(at(folder, Path(entry))) if entry.endswith(".py") else entry
+        for entry in form.tools.python
+    )
+    return Config(
+        name=document.name,
+        gateway=gateway,
+        identities=identities,
+        storage=msgspec.structs.replace(form.storage, path=at(folder, form.storage.path)),
+        approval_timeout_s=form.approval_timeout,
+        rate_limit=form.rate_limit,
+        tools=msgspec.structs.replace(form.tools, python=python),
+        permissions=at(folder, form.permissions),
+        warnings=warnings,
+    )
+
+
+def refuse_not_yet(document: Document) -> None:
+    """Refuse the keys of the seed's form that belong to a later version, in their own words."""
+    keys = document.data if isinstance(document.data, dict) else {}
+    for key in NOT_YET:
+        if key in keys:
+            raise document.error((key,), "not supported yet in this version: remove it")
+
+
+def at(folder: Path, path: Path) -> Path:
+    """Resolve a path of the configuration; ``~`` is the home folder."""
+    try:
+        return folder / path.expanduser()
+    except RuntimeError:  # No home folder: "~" is then a name like any other.
+        return folder / path
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Whether users other than the owner may read a file; False where there is none."""
+    if os.name != "posix" or not path.is_file():
+        return False
+    return bool(path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH))

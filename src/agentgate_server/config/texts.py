@@ -1,0 +1,84 @@
+"""Texts of the configuration that must have a form; making one of a wrong text is a ValueError."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from agentgate_proto.limits import NAME_CHARS_MAX
+from agentgate_server.tokens import TOKEN_HASH
+
+HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+
+
+class Host(str):
+    """An address or host name to listen on; an IPv6 address loses its brackets."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Host:
+        """Check the text."""
+        bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+        try:
+            ipaddress.ip_address(bare)
+        except ValueError:
+            if not HOST_NAME.fullmatch(bare):
+                raise ValueError(
+                    "must be an address or a host name alone, as in 127.0.0.1; "
+                    "the port has its own key"
+                ) from None
+        return super().__new__(cls, bare)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches it. Other names than localhost count as no."""
+        try:
+            address = ipaddress.ip_address(self)
+        except ValueError:
+            return self.casefold().removesuffix(".") == "localhost"
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return (mapped or address).is_loopback
+
+
+class Origin(str):
+    """A browser origin as browsers send it (RFC 6454 section 6.2)."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Origin:
+        """Check the text."""
+        if not ORIGIN.fullmatch(text):
+            raise ValueError(
+                "must be an origin in lower case, without a path, as in https://console.example"
+            )
+        return super().__new__(cls, text)
+
+
+class PrincipalName(str):
+    """A principal's name: people read it in prompts, so it must be readable."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> PrincipalName:
+        """Check the text."""
+        if not text:
+            raise ValueError("must not be empty")
+        if not text.isprintable() or text != text.strip():
+            raise ValueError("must be printable characters, without spaces around them")
+        if len(text) > NAME_CHARS_MAX:
+            raise ValueError(f"must have at most {NAME_CHARS_MAX} characters")
+        return super().__new__(cls, text)
+
+
+class TokenHash(str):
+    """What ``hash_token`` returns; upper-case digits are taken too."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> TokenHash:
+        """Check the text."""
+        lower = text.lower()
+        if not TOKEN_HASH.fullmatch(lower):
+            raise ValueError("must be 'sha256:' and 64 hexadecimal digits")
+        return super().__new__(cls, lower)
