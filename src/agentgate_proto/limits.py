@@ -77,6 +77,14 @@ TOKEN_CHARS_MAX = 4_096
 NAME_CHARS_MAX = 256
 """Names that a client chooses: client ids, tool names, idempotency keys, string request ids."""
 
+NESTING_MAX = 64
+"""Objects and arrays inside each other in parameters. Whatever walks through them later (policy,
+digest, tools) may use the interpreter's stack, which holds about a thousand."""
+
+UNACKED_MAX = 20_000
+"""Outcomes that were sent on one connection and not acknowledged: twice what a principal may leave
+uncollected. The oldest are forgotten beyond it, and delivered again."""
+
 PENDING_ROWS_MAX = 256
 """Rows in one ``get_pending_results`` reply; ``more`` says that there are others."""
 
@@ -95,6 +103,14 @@ ACK_COUNT_MAX = 64
 
 CALLS_MAX = 10_000
 """Calls that an SDK client holds at once, waiting ones and those made while offline included."""
+
+
+UNCLAIMED_ROWS_MAX = 1_000
+"""Outcomes that came for no waiting call and that an SDK client keeps for its next
+``get_pending_results``; the newest are kept."""
+
+CANCEL_GRACE_S = 2.0
+"""How long a call that timed out waits for the gateway to say whether it could be withdrawn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

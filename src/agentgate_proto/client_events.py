@@ -1,0 +1,64 @@
+"""What the client machine tells its adapter, in order."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.errors import AgentGateError
+
+
+class ClientState(Enum):
+    """How a client stands to its gateway."""
+
+    IDLE = "idle"
+    """Not connected, and not trying to."""
+    CONNECTING = "connecting"
+    """Dialling, upgrading, authenticating, or fetching what was missed."""
+    CONNECTED = "connected"
+    """Calls go out."""
+    RECONNECTING = "reconnecting"
+    """The connection broke or could not be made; the next attempt is scheduled."""
+    CLOSED = "closed"
+    """Closed by the user, or given up."""
+
+
+class Dial(msgspec.Struct, frozen=True):
+    """Open a socket; report ``dialed`` or ``dial_failed``."""
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """Flush the output, briefly, then close the socket. Nothing more comes from it."""
+
+
+class StateChanged(msgspec.Struct, frozen=True):
+    """The state changed.
+
+    Attributes:
+        state: the new state.
+        error: why, where something went wrong.
+        retry_in_s: seconds until the next attempt, for ``RECONNECTING``.
+    """
+
+    state: ClientState
+    error: AgentGateError | None = None
+    retry_in_s: float = 0.0
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """A call has its result, or its error; never both, and once."""
+
+    handle: int
+    result: Any
+    error: AgentGateError | None
+
+
+class Pushed(msgspec.Struct, frozen=True):
+    """The gateway's notification."""
+
+    params: msgspec.Struct
+
+
+ClientEvent = Dial | HangUp | StateChanged | Settled | Pushed
