@@ -1,0 +1,84 @@
+"""The catalogue: every tool of a gateway, by name. A name that is not in it does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from agentgate_server.tools.errors import ToolError
+from agentgate_server.tools.modules import load_module, tools_in
+from agentgate_server.tools.python import describe, tool_of
+from agentgate_server.tools.tool import Tool
+
+
+class Catalogue:
+    """Tools by name, in the order given. Immutable; join two with ``Catalogue([*a, *b])``."""
+
+    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        """Hold these tools; the same one given twice counts once.
+
+        Raises:
+            ToolError: two tools have one name.
+        """
+        self.tools: dict[str, Tool] = {}
+        for item in tools:
+            known = self.tools.setdefault(item.name, item)
+            if known is not item:
+                raise ToolError(
+                    f"two tools are named '{item.name}': {known.origin} and {item.origin}; "
+                    'rename one, for instance with @tool(name="...")'
+                )
+
+    @classmethod
+    def of(cls, *items: Tool | Callable[..., Any]) -> Catalogue:
+        """Make a catalogue of decorated functions, and of tools of any backend.
+
+        Raises:
+            ToolError: two have one name, or one is neither.
+        """
+        return cls(as_tool(item) for item in items)
+
+    @classmethod
+    def load(cls, python_modules: Sequence[str], base: Path) -> Catalogue:
+        """Import modules and take the ``@tool`` functions that they define.
+
+        Args:
+            python_modules: dotted names (``house.lights``) or files (``tools/house.py``).
+            base: the folder of the configuration: files are relative to it, and modules in it
+                can be imported by name.
+
+        Raises:
+            ToolError: a module is not there, can't be imported or has no tool, or two tools have
+                one name.
+        """
+        return cls(item for name in python_modules for item in tools_in(load_module(name, base)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names, in order."""
+        return tuple(self.tools)
+
+    def get(self, name: str) -> Tool | None:
+        """Return the tool of exactly this name, or None."""
+        return self.tools.get(name)
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self.tools.values())
+
+    def __len__(self) -> int:
+        return len(self.tools)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.tools
+
+
+def as_tool(item: Tool | Callable[..., Any]) -> Tool:
+    """Return a tool as it is, or the one that hangs on a decorated function."""
+    if isinstance(item, Tool):
+        return item
+    found = tool_of(item)
+    if found is None:
+        name = getattr(item, "__qualname__", None)
+        raise ToolError(f"{name or describe(item)} is no tool: put @tool above its definition")
+    return found

@@ -1,0 +1,31 @@
+"""What can be wrong with a tool, with its arguments, or with what it did."""
+
+from __future__ import annotations
+
+
+class ToolError(Exception):
+    """A tool can't be offered: wrongly declared, not found, or named twice.
+
+    The text is one line and says what to do. Raised while a gateway starts, never by a call.
+    """
+
+
+class ArgumentError(Exception):
+    """The arguments of a call do not fit the tool; answered as -32602, before anybody is asked.
+
+    Attributes:
+        problems: one short text for each argument that does not fit, at least one.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class EffectUnknown(Exception):
+    """For a tool to raise when it can't tell whether it took effect.
+
+    For instance: the request went out, and the connection broke before the answer. A ``write``
+    tool then ends as ``unknown`` instead of ``failed``: nothing retries it, and the same request
+    asks a person again.
+    """

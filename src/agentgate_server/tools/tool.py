@@ -1,0 +1,88 @@
+"""A tool: something that a principal may ask for. Base of every backend."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agentgate_proto.record import Effects
+
+TIMEOUT_S: Final = 60.0
+"""How long a call may take, waiting for a free slot included, unless the tool says otherwise.
+Without a limit, one device that never answers would hold a request for ever (I10)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Tool(ABC):
+    """What the gate knows about a tool. Backends subclass ``AsyncTool`` or ``SyncTool``.
+
+    Attributes:
+        name: unique within a gateway; see ``python.NAME`` for what a name may look like.
+        description: for people and models, or "".
+        effects: read or write.
+        schema: JSON Schema (2020-12) of the arguments object.
+        backend: what kind of thing runs it: ``python``.
+        origin: where a person finds it: ``house.set_light``.
+        timeout_s: how long a call may take, in seconds; None: no limit.
+        concurrency_max: how many calls may run at once; None: no limit of its own.
+    """
+
+    name: str
+    description: str
+    effects: Effects
+    schema: dict[str, Any]
+    backend: str
+    origin: str
+    timeout_s: float | None = TIMEOUT_S
+    concurrency_max: int | None = None
+
+    @property
+    def inline(self) -> bool:
+        """Whether the tool returns at once, so that ``Runner.run_inline`` may run it."""
+        return False
+
+    @abstractmethod
+    def check(self, args: dict[str, Any]) -> None:
+        """See whether the arguments fit. Call this before policy, and before anybody is asked.
+
+        Raises:
+            ArgumentError: they do not; its text is for the agent.
+        """
+
+
+class AsyncTool(Tool):
+    """A tool that waits on the event loop. It must let cancellation through."""
+
+    @abstractmethod
+    async def run(self, args: dict[str, Any]) -> Any:
+        """Do it.
+
+        Returns:
+            Anything that msgspec can encode as JSON.
+
+        Raises:
+            ArgumentError: the arguments do not fit; nothing was done.
+            EffectUnknown: nobody can say whether it was done.
+            Exception: it failed; type and text are passed on to the agent.
+        """
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SyncTool(Tool):
+    """A tool that blocks: it runs in a worker thread, or on the event loop if ``returns_at_once``.
+
+    Attributes:
+        returns_at_once: it does no I/O and never waits, so that a thread would be a waste.
+    """
+
+    returns_at_once: bool = False
+
+    @property
+    def inline(self) -> bool:
+        """See ``Tool.inline``."""
+        return self.returns_at_once
+
+    @abstractmethod
+    def call(self, args: dict[str, Any]) -> Any:
+        """Do it; returns and raises as ``AsyncTool.run``."""
