@@ -1,0 +1,265 @@
+"""The runner: run one call of one tool, and say how it ended, whatever happens.
+
+An outcome comes back for everything that a tool can do: return, raise, hang, return too much or
+what JSON can't say. The rule for ``write`` tools: what may have taken effect is never reported as
+if it had not. A call that certainly did not start is ``failed``, and its text says so.
+
+Being cancelled from outside is the one thing that is passed on. The caller of ``run`` cancels when
+it withdraws a request or shuts down, so it must settle the request itself: ``stopped`` is the
+outcome to record.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+import anyio
+import msgspec
+from anyio.lowlevel import checkpoint_if_cancelled
+
+from agentgate_proto.outcome import Outcome, executed, failed, unknown
+from agentgate_proto.record import Effects
+from agentgate_server.tools.errors import ArgumentError, EffectUnknown
+from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
+from agentgate_server.tools.tool import AsyncTool, SyncTool, Tool
+
+OUTPUT_BYTES_MAX: Final = 8_388_608
+"""Bytes of one result, as JSON: half of what our SDK takes in one message, and of what a connection
+may queue."""
+
+ERROR_CHARS_MAX: Final = 2_000
+"""Characters of a tool's error text that reach the agent: enough to act on, and no second way
+around ``OUTPUT_BYTES_MAX``."""
+
+ERRORS_SHOWN_MAX: Final = 5
+"""Errors told of an exception group."""
+
+encode = msgspec.json.Encoder().encode
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """Runs tools on one event loop (asyncio or trio). Close it when the gateway stops."""
+
+    def __init__(
+        self,
+        *,
+        output_bytes_max: int = OUTPUT_BYTES_MAX,
+        threads_max: int = THREADS_MAX,
+        abandoned_max: int = ABANDONED_MAX,
+    ) -> None:
+        """Take the caps; nothing is started before the first call.
+
+        Args:
+            output_bytes_max: a larger result fails.
+            threads_max: calls of blocking tools that run at once.
+            abandoned_max: threads that may outlive their call.
+        """
+        self.output_bytes_max = output_bytes_max
+        self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
+        self.limiters: dict[str, anyio.CapacityLimiter] = {}
+
+    async def run(self, tool: Tool, args: dict[str, Any]) -> Outcome:
+        """Run a tool.
+
+        Args:
+            tool: any tool of the catalogue.
+            args: decoded JSON; ``tool.check`` has seen it before.
+
+        Returns:
+            How it ended. Never raises what the tool raised.
+
+        Raises:
+            the event loop's cancellation: the caller's own scope was cancelled. A thread that
+                runs the tool is abandoned. Record ``stopped(tool)``. (A tool that finished all
+                the same returns its outcome even then.)
+        """
+        if tool.inline:
+            return self.run_inline(tool, args)
+        call = Call(self, tool, args)
+        if tool.timeout_s is None:
+            return await call.run()
+        with anyio.move_on_after(tool.timeout_s):
+            return await call.run()
+        return call.timed_out()
+
+    def run_inline(self, tool: Tool, args: dict[str, Any]) -> Outcome:
+        """Run a tool with ``tool.inline`` at once: no task, no thread, no scope. Never raises."""
+        assert isinstance(tool, SyncTool), f"{tool.name} is not inline"
+        try:
+            value = tool.call(args)
+        except BaseException as error:  # a tool that calls sys.exit() ends itself, not the gateway
+            return explain(tool, error)
+        return self.encoded(tool, value)
+
+    def close(self) -> None:
+        """Let idle threads end; those that still run a tool do not keep the process alive."""
+        self.threads.close()
+
+    def encoded(self, tool: Tool, value: Any) -> Outcome:
+        """Turn what a tool returned into its outcome."""
+        ran = "it ran, but " if tool.effects is Effects.WRITE else ""
+        try:
+            data = encode(value)
+        except Exception as error:  # an object's own conversion may raise anything
+            why = describe(error)
+            if inspect.iscoroutine(value):
+                value.close()
+                why = "it is a coroutine; the tool must be declared with async def"
+            log.warning("tool %s returned what JSON can't say: %s", tool.name, why)
+            return failed(f"{ran}its result can't be sent as JSON: {why}")
+        if len(data) > self.output_bytes_max:
+            return failed(
+                f"{ran}its result is too large: {len(data):,} bytes, and at most "
+                f"{self.output_bytes_max:,} are passed on"
+            )
+        return executed(data)
+
+    def limiter(self, tool: Tool) -> anyio.CapacityLimiter | None:
+        """Return what limits the calls of this tool, if it asked for that."""
+        if tool.concurrency_max is None:
+            return None
+        found = self.limiters.get(tool.name)
+        if found is None:
+            found = self.limiters[tool.name] = anyio.CapacityLimiter(tool.concurrency_max)
+        return found
+
+
+class Call:
+    """One call on its way."""
+
+    def __init__(self, runner: Runner, tool: Tool, args: dict[str, Any]) -> None:
+        self.runner = runner
+        self.tool = tool
+        self.args = args
+        self.started = False
+        self.job: Job | None = None
+
+    async def run(self) -> Outcome:
+        """Wait for a slot of the tool, if it has a limit, and run it in its own way."""
+        tool, limiter = self.tool, self.runner.limiter(self.tool)
+        if isinstance(tool, SyncTool):
+            return await self.run_in_thread(tool, limiter)
+        assert isinstance(tool, AsyncTool), "a backend is one or the other"
+        if limiter is None:
+            return await self.run_on_loop(tool)
+        async with limiter:
+            return await self.run_on_loop(tool)
+
+    async def run_on_loop(self, tool: AsyncTool) -> Outcome:
+        """Run an async tool, and tell its errors from our own cancellation."""
+        self.started = True
+        try:
+            value = await tool.run(self.args)
+        except BaseException as error:  # see run_inline
+            if isinstance(error, GeneratorExit) or is_cancellation(error):
+                raise
+            outcome = explain(tool, error)
+            # What a tool raises because it is being stopped is not how it failed.
+            await checkpoint_if_cancelled()
+            return outcome
+        return self.runner.encoded(tool, value)
+
+    async def run_in_thread(self, tool: SyncTool, limiter: anyio.CapacityLimiter | None) -> Outcome:
+        """Run a blocking tool. An abandoned one keeps its tool's slot until it really ends."""
+        job = self.job = Job(tool.name, partial(self.runner.run_inline, tool, self.args))
+        if limiter is not None:
+            await limiter.acquire_on_behalf_of(job)
+            job.release = partial(limiter.release_on_behalf_of, job)
+        try:
+            outcome = await self.runner.threads.run(job)
+        except RuntimeError as error:
+            return failed(f"it was not started: {error}")
+        return outcome or failed(
+            f"it was not started: {self.runner.threads.abandoned} calls of tools that ran out of "
+            "time still run; the gateway's operator can see in its log which ones"
+        )
+
+    def timed_out(self) -> Outcome:
+        """Say what a time-out means for this call."""
+        job, timeout_s = self.job, self.tool.timeout_s
+        if job is not None and job.outcome is not None:
+            return job.outcome  # it ended in the same moment
+        if not (self.started or (job is not None and job.started)):
+            return failed(f"it was not started: no free slot within {timeout_s:g} s")
+        log.warning("tool %s timed out after %g s", self.tool.name, timeout_s)
+        return stopped(self.tool, f"timed out after {timeout_s:g} s")
+
+
+def stopped(tool: Tool, why: str = "stopped while it ran") -> Outcome:
+    """The outcome of a tool that had started and was not waited for."""
+    if tool.effects is Effects.WRITE:
+        return unknown(f"{tool.name} {why}; it may have taken effect")
+    return failed(f"{tool.name} {why}")
+
+
+def explain(tool: Tool, error: BaseException) -> Outcome:
+    """Turn what a tool raised into its outcome: the text for the agent, the traceback to the log.
+
+    The log gets no values: a traceback names files and lines, and the error's own text.
+    """
+    text = describe(error)
+    if isinstance(error, ArgumentError):
+        return failed(f"it was not started: {text}")
+    log.warning("tool %s raised %s", tool.name, type(error).__name__, exc_info=error)
+    if isinstance(error, EffectUnknown) and tool.effects is Effects.WRITE:
+        return unknown(text)
+    return failed(text)
+
+
+def describe(error: BaseException) -> str:
+    """Say an exception in words that can be sent: ``ValueError: text``. Never raises."""
+    if isinstance(error, BaseExceptionGroup):
+        leaves = list(leaves_of(error))
+        texts = [describe(leaf) for leaf in leaves[:ERRORS_SHOWN_MAX]]
+        if len(leaves) > ERRORS_SHOWN_MAX:
+            texts.append(f"and {len(leaves) - ERRORS_SHOWN_MAX} more")
+        text = "; ".join(texts)
+    else:
+        text = words_of(error)
+    if len(text) > ERROR_CHARS_MAX:
+        text = text[: ERROR_CHARS_MAX - 3] + "..."
+    return text.encode("utf-8", "replace").decode()
+
+
+def words_of(error: BaseException) -> str:
+    """Return an exception's type and text; our own exceptions are texts already."""
+    try:
+        text = str(error).strip()
+    except Exception:
+        text = "its own text can't be made"
+    if text and isinstance(error, ArgumentError | EffectUnknown):
+        return text
+    name = type(error).__name__
+    return f"{name}: {text}" if text else name
+
+
+def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    """Return the exceptions of a group that are no groups themselves."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from leaves_of(error)
+        else:
+            yield error
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether it is the event loop that stops us, and not the tool that failed.
+
+    On asyncio a tool can raise ``CancelledError`` by itself, for instance by waiting for a task
+    that somebody cancelled. Passed on, that would end the gateway's task without an answer. We are
+    stopped if a scope around us is cancelled, or if somebody cancelled our task by asyncio's means.
+    """
+    if not isinstance(error, anyio.get_cancelled_exc_class()):
+        return False
+    if anyio.current_effective_deadline() == -math.inf:
+        return True
+    import asyncio
+
+    task = asyncio.current_task() if isinstance(error, asyncio.CancelledError) else None
+    return task is not None and task.cancelling() > 0
