@@ -1,7 +1,6 @@
 """The make-believe house of the demo, the shorter one of the examples, and the documentation."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -25,13 +24,6 @@ ROOT = Path(__file__).parents[3]
 def catalogue(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     monkeypatch.setattr(house, "house", house.House())
     return Catalogue.load(["agentgate_cli.demo.house"], ROOT)
-
-
-@pytest.fixture
-def runner() -> Iterator[Runner]:
-    made = Runner()
-    yield made
-    made.close()
 
 
 async def ask(runner: Runner, catalogue: Catalogue, name: str, **args: object) -> object:
