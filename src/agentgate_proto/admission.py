@@ -103,6 +103,12 @@ class Admission:
         else:
             self._replay(live, found, found.rid if by_id else "")
 
+    def look_up_failed(self, token: Token, text: str) -> None:
+        """Nobody can say whether the request is a repeat, so it is not taken."""
+        live = self.lifecycle.live.get(token.rid)
+        if live is not None:
+            self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, f"{text}; nothing was run")
+
     def _repeat(self, live: Live, record: Record, link: Link) -> None:
         """An id that is under way came again: the same request is answered once, with the first."""
         if record.digest != live.record.digest:

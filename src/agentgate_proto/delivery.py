@@ -18,9 +18,11 @@ from agentgate_proto.effects import (
     Effect,
     Purpose,
     Question,
+    Refusal,
     TakenOver,
     Token,
 )
+from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import PENDING_BYTES_MAX, PENDING_ROWS_MAX
 from agentgate_proto.links import Link, Links
 from agentgate_proto.live import Joined, Live
@@ -236,9 +238,15 @@ class Delivery:
         pending = self._pending(link)
         more = len(records) < len(eligible)
         self._effects.append(AnswerPending(link.number, token.call_id, records, pending, more))
-        link.collecting = False
-        self._effects.extend(link.held)
-        link.held.clear()
+        self._let_go(link)
+
+    def collect_failed(self, token: Token, text: str) -> None:
+        """The store could not list what was not delivered; the client may ask again."""
+        link = self.links.get(token.link)
+        if link is not None:
+            code = ErrorCode.INTERNAL_ERROR
+            self._effects.append(Refusal(link.number, token.call_id, code, text, 1.0))
+            self._let_go(link)
 
     def late(self, token: Token, rows: Sequence[Record]) -> None:
         """The store has what a dead link of an old client left without a receipt."""
@@ -248,6 +256,12 @@ class Delivery:
             heir = self.links.heir(row.principal, row.request_id)
             if heir is not None:
                 self.send(heir, Answer(heir.number, row.request_id, row.outcome, row.rid))
+
+    def _let_go(self, link: Link) -> None:
+        """The reply is out: what was held may follow."""
+        link.collecting = False
+        self._effects.extend(link.held)
+        link.held.clear()
 
     def _may_collect(self, link: Link, row: Record) -> bool:
         """Whether a row may be handed out here.

@@ -61,6 +61,13 @@ class TakenOver(msgspec.Struct, frozen=True):
     link: int
 
 
+class TurnedAway(msgspec.Struct, frozen=True):
+    """Close this connection with 1013: its client can't be served at present, and why."""
+
+    link: int
+    reason: str
+
+
 class Run(msgspec.Struct, frozen=True):
     """Start the tool, once; report ``finished``."""
 
@@ -88,7 +95,7 @@ class Refusal(msgspec.Struct, frozen=True):
     """Answer the request with an error: it was not taken."""
 
     link: int
-    request_id: int | str
+    request_id: int | str | None
     code: ErrorCode
     message: str
     retry_after_s: float | None = None
@@ -146,6 +153,7 @@ Effect = (
     | Question
     | Attached
     | TakenOver
+    | TurnedAway
     | Run
     | Stop
     | Answer

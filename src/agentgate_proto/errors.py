@@ -96,6 +96,7 @@ class ErrorCode(IntEnum):
     CANCELLED = -32008
     ALREADY_SETTLED = -32009
     FORBIDDEN = -32010
+    NOT_FOUND = -32011
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +177,7 @@ ERRORS: dict[int, ErrorRow] = {
             "The approval was answered, withdrawn or expired before; data says how.",
         ),
         ErrorRow(ErrorCode.FORBIDDEN, "Forbidden", "The role may not do this."),
+        ErrorRow(ErrorCode.NOT_FOUND, "Not found", "There is no approval with this id."),
     )
 }
 

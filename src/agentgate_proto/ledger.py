@@ -26,7 +26,15 @@ from __future__ import annotations
 from collections import deque
 
 from agentgate_proto.admission import Admission, Asked, Judge
-from agentgate_proto.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
+from agentgate_proto.effects import (
+    AnswerCancel,
+    Decided,
+    Effect,
+    Purpose,
+    Question,
+    Token,
+    TurnedAway,
+)
 from agentgate_proto.lifecycle import Lifecycle
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.links import Link
@@ -119,6 +127,21 @@ class Ledger:
             case _, _:
                 found = answer if isinstance(answer, Record) else None
                 self._admission.looked_up(token, found, now)
+
+    def answer_failed(self, token: Token, reason: str) -> None:
+        """The store could not answer a question."""
+        text = f"the gateway cannot read its store: {reason}"
+        match token.purpose:
+            case Purpose.ATTACH:
+                self._effects.append(TurnedAway(token.link, text))
+            case Purpose.COLLECT:
+                self._delivery.collect_failed(token, text)
+            case Purpose.DECIDE:
+                self._effects.append(Decided(token.ticket, False, None, text))
+            case Purpose.LATE:
+                pass  # the outcomes stay undelivered, for the client to collect
+            case _:
+                self._admission.look_up_failed(token, text)
 
     # Input: connections
 

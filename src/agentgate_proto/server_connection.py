@@ -12,7 +12,13 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.connection import ABNORMAL_CLOSURE, AUTH_FAILED, Connection, Timer
+from agentgate_proto.connection import (
+    ABNORMAL_CLOSURE,
+    AUTH_FAILED,
+    TRY_AGAIN_LATER,
+    Connection,
+    Timer,
+)
 from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.events import AuthAsked, Called, HttpRequested, Notified, Received
 from agentgate_proto.jsonrpc import (
@@ -92,11 +98,16 @@ class ServerConnection(Connection[ServerWire]):
 
     def refuse_auth(self, message: str) -> None:
         """Answer ``AuthAsked``: the token is not good. The connection closes with 4401."""
-        if self.state is not State.AUTHENTICATING:
-            return
-        code = ErrorCode.AUTHENTICATION
-        self._answer(self._auth_id, partial(encode_failure, self._auth_id, code, message))
-        self.close(AUTH_FAILED, message)
+        if self.state is State.AUTHENTICATING:
+            self.send_error(self._auth_id, ErrorCode.AUTHENTICATION, message)
+            self.close(AUTH_FAILED, message)
+
+    def turn_away(self, message: str, retry_after_s: float) -> None:
+        """Answer ``AuthAsked``: not now, whatever the token is. The connection closes with 1013."""
+        if self.state is State.AUTHENTICATING:
+            data = {"retry_after_s": retry_after_s}
+            self.send_error(self._auth_id, ErrorCode.LIMIT_EXCEEDED, message, data)
+            self.close(TRY_AGAIN_LATER, message)
 
     def send_result(self, request_id: RequestId, result: Any) -> None:
         """Answer a request that went well; late answers on a closed connection are dropped."""

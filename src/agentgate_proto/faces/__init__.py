@@ -1,0 +1,1 @@
+"""Faces: other wire formats at the edge, translated to native calls."""

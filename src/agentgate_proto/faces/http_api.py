@@ -1,0 +1,139 @@
+"""The HTTP face: approvals over plain HTTP, for browsers, phones and scripts.
+
+``GET /health``; with an approver's bearer token (RFC 6750): ``GET /api/approvals`` and
+``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``. Each request becomes the
+native call of the same meaning, so that roles, rules and answers are the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.errors import ERRORS, ErrorCode
+from agentgate_proto.events import HttpRequested
+from agentgate_proto.limits import TOKEN_CHARS_MAX
+from agentgate_proto.messages import METHODS, DecideApproval, ListApprovals
+from agentgate_proto.principal import Principal
+
+JSON = "application/json"
+APPROVALS = "/api/approvals"
+SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
+
+
+class Health(msgspec.Struct, frozen=True):
+    """Somebody asks how the gateway is."""
+
+
+class NativeCall(msgspec.Struct, frozen=True):
+    """Make this call as the principal who has the token."""
+
+    token: str
+    params: msgspec.Struct
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An HTTP response."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = {}
+
+
+STATUSES: dict[int, int] = {
+    ErrorCode.INVALID_PARAMS: 400,
+    ErrorCode.AUTHENTICATION: 401,
+    ErrorCode.FORBIDDEN: 403,
+    ErrorCode.NOT_FOUND: 404,
+    ErrorCode.ALREADY_SETTLED: 409,
+    ErrorCode.LIMIT_EXCEEDED: 429,
+    ErrorCode.INTERNAL_ERROR: 503,
+}
+"""The HTTP status for each error that a call of this face can end with."""
+
+
+class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/approvals/{id}``."""
+
+    decision: str
+
+
+def read_request(request: HttpRequested) -> Health | NativeCall | Reply:
+    """Translate a request, or answer what can't be one."""
+    path = request.target.partition("?")[0]
+    if path == "/health":
+        return Health() if request.method in ("GET", "HEAD") else not_allowed("GET, HEAD")
+    if path == APPROVALS:
+        if request.method not in ("GET", "HEAD"):
+            return not_allowed("GET, HEAD")
+        return authorized(request, ListApprovals())
+    if path.startswith(APPROVALS + "/"):
+        if request.method != "POST":
+            return not_allowed("POST")
+        return read_decision(request, path[len(APPROVALS) + 1 :])
+    if path == "/":
+        return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})
+    return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
+
+
+def read_decision(request: HttpRequested, approval_id: str) -> NativeCall | Reply:
+    """Translate a decision."""
+    try:
+        body = msgspec.json.decode(request.body, type=Decision)
+        call = {"id": approval_id, "decision": body.decision}
+        params = msgspec.convert(call, DecideApproval)
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        hint = 'the body must be {"decision": "approve"} or {"decision": "deny"}'
+        return problem(400, f"{hint}: {error}")
+    return authorized(request, params)
+
+
+def authorized(request: HttpRequested, params: msgspec.Struct) -> NativeCall | Reply:
+    """Take the bearer token."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token or len(token) > TOKEN_CHARS_MAX:
+        return unauthorized("send an approver's token: Authorization: Bearer …")
+    return NativeCall(token, params)
+
+
+def may_call(principal: Principal, params: msgspec.Struct) -> bool:
+    """Whether the method table grants this call to the principal's role."""
+    return any(
+        isinstance(params, method.params) and principal.role in method.roles
+        for method in METHODS.values()
+    )
+
+
+def result_reply(result: Any) -> Reply:
+    """The response for a native result."""
+    return Reply(200, msgspec.json.encode(result))
+
+
+def error_reply(code: int, message: str, data: Any) -> Reply:
+    """The response for a native error; what happened instead is in ``approval``."""
+    if code == ErrorCode.AUTHENTICATION:
+        return unauthorized(message)
+    headers = {}
+    if code == ErrorCode.LIMIT_EXCEEDED and isinstance(data, dict):
+        headers["retry-after"] = str(int(data.get("retry_after_s", 1)) + 1)
+    body: dict[str, Any] = {"error": message or ERRORS[code].message, "code": code}
+    if code == ErrorCode.ALREADY_SETTLED:
+        body["approval"] = data
+    return Reply(STATUSES.get(code, 500), msgspec.json.encode(body), headers)
+
+
+def unauthorized(message: str) -> Reply:
+    """401, as RFC 6750 section 3 has it."""
+    return problem(401, message, {"www-authenticate": "Bearer"})
+
+
+def not_allowed(methods: str) -> Reply:
+    """405: the path is right, the method is not."""
+    return problem(405, f"use {methods}", {"allow": methods})
+
+
+def problem(status: int, message: str, headers: dict[str, str] | None = None) -> Reply:
+    """An error of this face's own."""
+    return Reply(status, msgspec.json.encode({"error": message}), headers or {})
