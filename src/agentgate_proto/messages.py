@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from agentgate_proto.limits import LIST_ROWS_MAX, NAME_CHARS_MAX, TOKEN_CHARS_MAX
+from agentgate_proto.limits import LIST_ROWS_MAX, NAME_CHARS_MAX, NESTING_MAX, TOKEN_CHARS_MAX
 from agentgate_proto.principal import Role
 
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 NameOfTool = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+IdOfRequest = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | Name
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +100,7 @@ class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
     ``stopping``: it runs and is being stopped. ``unknown_request``: there is no such request.
     """
 
-    request_id: int | str
+    request_id: IdOfRequest
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True):
@@ -225,8 +227,23 @@ def decode_params(method: Method, params: msgspec.Raw) -> msgspec.Struct:
 
     Raises:
         msgspec.DecodeError: they do not fit; the text says where and why.
-        RecursionError: they are nested too deeply.
     """
     raw = bytes(params) or b"{}"
-    decoded: msgspec.Struct = DECODERS[method.name].decode(raw)
+    try:
+        if raw.count(b"{") + raw.count(b"[") > NESTING_MAX:
+            check_nesting(msgspec.json.decode(raw))
+        decoded: msgspec.Struct = DECODERS[method.name].decode(raw)
+    except RecursionError:
+        raise msgspec.ValidationError("nested far too deeply") from None
     return decoded
+
+
+def check_nesting(value: Any) -> None:
+    """Raise msgspec.ValidationError if objects and arrays are nested deeper than NESTING_MAX."""
+    level = [value]
+    for _ in range(NESTING_MAX):
+        objects = [item.values() for item in level if isinstance(item, dict)]
+        arrays = [item for item in level if isinstance(item, list)]
+        level = [child for container in chain(objects, arrays) for child in container]
+    if any(isinstance(item, dict | list) for item in level):
+        raise msgspec.ValidationError(f"nested more than {NESTING_MAX} levels deep")
