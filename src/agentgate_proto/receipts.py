@@ -8,35 +8,44 @@ before it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
+from itertools import takewhile
+
+from agentgate_proto.limits import UNACKED_MAX
 
 PING_PREFIX = b"seq:"
 
 
 class Receipts:
-    """The outcomes that were sent on one connection and are not acknowledged yet, in order."""
+    """The outcomes that were sent on one connection and are not acknowledged yet, in order.
+
+    An outcome that is sent again keeps its first number, which proves as much. Of more than
+    ``UNACKED_MAX`` the oldest are forgotten: they count as not delivered.
+    """
 
     def __init__(self) -> None:
         self.last_seq = 0
-        self._unacked: deque[tuple[int, str]] = deque()
+        self._unacked: dict[str, int] = {}
         self._pinged = 0
         self._ping_out = False
 
     def sent(self, rids: Sequence[str]) -> int:
         """Note that these outcomes are being sent in one message; return its sequence number."""
         self.last_seq += 1
-        self._unacked.extend((self.last_seq, rid) for rid in rids)
+        for rid in rids:
+            self._unacked.setdefault(rid, self.last_seq)
+        while len(self._unacked) > UNACKED_MAX:
+            del self._unacked[next(iter(self._unacked))]
         return self.last_seq
 
     def acked(self, seq: int) -> tuple[str, ...]:
         """Return the rids up to and including ``seq``; numbers not sent yet prove nothing."""
         if seq > self.last_seq:
             return ()
-        rids = []
-        while self._unacked and self._unacked[0][0] <= seq:
-            rids.append(self._unacked.popleft()[1])
-        return tuple(rids)
+        rids = tuple(takewhile(lambda rid: self._unacked[rid] <= seq, self._unacked))
+        for rid in rids:
+            del self._unacked[rid]
+        return rids
 
     def ping_due(self) -> bytes | None:
         """Return the payload of a ping that should follow what was sent, or None.
