@@ -40,10 +40,14 @@ class Outstanding:
 
 
 class BatchAnswer:
-    """The answers of one batch, to be sent as one array when the last one is there."""
+    """The answers of one batch, to be sent as one array when the last one is there.
 
-    def __init__(self) -> None:
-        self.waiting = 0
+    Args:
+        waiting: how many messages of the batch must be answered.
+    """
+
+    def __init__(self, waiting: int = 0) -> None:
+        self.waiting = waiting
         self.frames: list[Frame] = []
 
     def text(self) -> bytes:
@@ -89,8 +93,10 @@ class InFlight:
         """
         if request_id not in self._batches:
             raise LocalProtocolError(f"request {request_id!r} is not in flight")
-        batch = self._batches.pop(request_id)
-        return frame() if batch is None else self.answer_in(batch, frame)
+        batch = self._batches[request_id]
+        text = frame() if batch is None else None  # if that fails, the request is still unanswered
+        del self._batches[request_id]
+        return text if batch is None else self.answer_in(batch, frame)
 
     def answer_in(self, batch: BatchAnswer, frame: Frame) -> bytes | None:
         """Add an answer to a batch; return its text once nothing is missing."""
