@@ -15,7 +15,7 @@ class Backoff:
     attempts that it slept over.
 
     Args:
-        attempts_max: how many attempts may fail in a row; None: no limit (seed 001's default).
+        attempts_max: how often to try again in a row; None: no limit (seed 001's default).
         jitter: draw each pause evenly from 0 to its full length, so that many clients do not come
             back at once. Off by default, because seed 001 fixes the schedule.
         rng: the source of chance for ``jitter``.
