@@ -38,6 +38,7 @@ from agentgate_proto.websocket import Alive, Close, Pong, Text, Wire, WireEvent
 
 GOING_AWAY = 1001
 ABNORMAL_CLOSURE = 1006
+SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 AUTH_FAILED = 4401
 TAKEN_OVER = 4409

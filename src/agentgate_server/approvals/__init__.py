@@ -1,0 +1,1 @@
+"""Approvals: where people are asked, and how their answers come back."""

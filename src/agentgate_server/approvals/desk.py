@@ -1,0 +1,85 @@
+"""The desk: one record of approvals, many channels, the first durable answer wins."""
+
+from __future__ import annotations
+
+import logging
+from itertools import count
+
+from agentgate_proto.approvals import approval_view
+from agentgate_proto.effects import Decided
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger import Ledger
+from agentgate_proto.messages import ApprovalView
+from agentgate_proto.record import Record
+from agentgate_server.approvals.channel import Channel
+from agentgate_server.replies import Reply
+
+log = logging.getLogger(__name__)
+
+TICKETS_MAX = 10_000
+"""Decisions whose writing is under way; beyond it the disk is far too slow for people."""
+
+
+class Desk:
+    """Hands decisions to the ledger and changes to the channels.
+
+    Args:
+        ledger: where approvals live.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.channels: list[Channel] = []
+        self._replies: dict[str, Reply] = {}
+        self._numbers = count(1)
+
+    def waiting(self) -> list[ApprovalView]:
+        """What people may answer now, oldest first."""
+        return [approval_view(record) for record in self.ledger.waiting]
+
+    def decide(
+        self, rid: str, *, approve: bool, approver: str, channel: str, now: float, reply: Reply
+    ) -> None:
+        """Take a person's answer; the reply gets the approval as it then stands.
+
+        It gets -32009 with the approval if something else came first, -32011 if there is no such
+        approval, -32603 if the decision could not be stored.
+        """
+        if len(self._replies) >= TICKETS_MAX:
+            reply.error(ErrorCode.LIMIT_EXCEEDED, "too many decisions at once", None)
+            return
+        ticket = str(next(self._numbers))
+        self._replies[ticket] = reply
+        self.ledger.decide(
+            ticket, rid, approve=approve, approver=approver, channel=channel, now=now
+        )
+
+    def decided(self, effect: Decided) -> None:
+        """The ledger has settled a decision."""
+        reply = self._replies.pop(effect.ticket)
+        if effect.problem:
+            reply.error(ErrorCode.INTERNAL_ERROR, effect.problem, None)
+        elif effect.record is None:
+            reply.error(ErrorCode.NOT_FOUND, "There is no approval with this id", None)
+        elif effect.won:
+            reply.result(approval_view(effect.record))
+        else:
+            view = approval_view(effect.record)
+            reply.error(ErrorCode.ALREADY_SETTLED, settled_text(view), view)
+
+    def changed(self, record: Record) -> None:
+        """Show a change everywhere; a channel that fails harms no other."""
+        view = approval_view(record)
+        for channel in self.channels:
+            try:
+                channel.approval_changed(view)
+            except Exception:
+                log.exception("channel %s failed to show approval %s", channel, view.id)
+
+
+def settled_text(view: ApprovalView) -> str:
+    """Say what really happened to an approval that somebody answers too late."""
+    by = f" by {view.decided_by} ({view.channel})" if view.decided_by else ""
+    at = f" at {view.decided_at}" if view.decided_at else ""
+    ended = f"; the tool ended as {view.outcome}" if view.outcome else ""
+    return f"Already {view.status}{by}{at}{ended}"

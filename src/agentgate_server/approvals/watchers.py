@@ -1,0 +1,31 @@
+"""The watchers: connections of approvers that want to hear of every change."""
+
+from __future__ import annotations
+
+from agentgate_proto.errors import ConnectionClosedError
+from agentgate_proto.messages import ApprovalView
+from agentgate_server.peer import Peer
+
+
+class Watchers:
+    """The channel for terminals and programs on the native protocol."""
+
+    def __init__(self) -> None:
+        self._peers: dict[int, Peer] = {}
+
+    def add(self, peer: Peer) -> None:
+        """From now on this connection hears of changes."""
+        self._peers[peer.number] = peer
+
+    def remove(self, peer: Peer) -> None:
+        """The connection is gone."""
+        self._peers.pop(peer.number, None)
+
+    def approval_changed(self, view: ApprovalView) -> None:
+        """See :class:`agentgate_server.approvals.channel.Channel`."""
+        for peer in list(self._peers.values()):
+            try:
+                peer.connection.send_notification("approval_changed", view)
+            except ConnectionClosedError:
+                continue  # its Closed event is on the way and will remove it
+            peer.poke()

@@ -1,0 +1,183 @@
+"""Calls: what each method of the native protocol does here. Roles were checked by the core."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agentgate_proto.admission import Asked
+from agentgate_proto.approvals import approval_status
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.jsonrpc import RequestId
+from agentgate_proto.messages import (
+    CancelRequest,
+    DecideApproval,
+    GetPendingResults,
+    ListApprovals,
+    ListRequests,
+    ListTools,
+    ToolRequest,
+    WatchApprovals,
+)
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.record import Record, rfc3339
+from agentgate_proto.storage import Answer as StoreAnswer
+from agentgate_proto.storage import ListRequests as ListRequestsQuery
+from agentgate_server.peer import Peer
+from agentgate_server.policy import signature_of
+from agentgate_server.replies import NativeReply, Reply
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from agentgate_server.gate import Gate
+
+
+class Calls:
+    """The methods.
+
+    Args:
+        gate: whose ledger, desk and policy the methods use.
+        catalogue: the tools.
+    """
+
+    def __init__(self, gate: Gate, catalogue: Catalogue) -> None:
+        self.gate = gate
+        self.catalogue = catalogue
+
+    def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct) -> None:
+        """Act on a call that came on a connection."""
+        ledger = self.gate.ledger
+        match params:
+            case ToolRequest():
+                assert request_id is not None, "the core refuses a tool request without an id"
+                self._request_tool(peer, request_id, params)
+            case GetPendingResults():
+                ledger.collect(peer.number, request_id)
+            case CancelRequest(request_id=target):
+                ledger.cancel(peer.number, request_id, target, self.gate.utc())
+            case _:
+                principal = peer.connection.principal
+                assert principal is not None, "the core lets nobody else call"
+                reply = NativeReply(peer, request_id)
+                if isinstance(params, WatchApprovals):
+                    self.gate.watchers.add(peer)
+                self.answer(principal, params, "terminal", reply)
+
+    def answer(
+        self, principal: Principal, params: msgspec.Struct, channel: str, reply: Reply
+    ) -> None:
+        """Act on a call that any face may make; the reply may come later."""
+        match params:
+            case ListApprovals() | WatchApprovals():
+                reply.result({"approvals": self.gate.desk.waiting()})
+            case DecideApproval(id=rid, decision=decision):
+                self.gate.desk.decide(
+                    rid,
+                    approve=decision == "approve",
+                    approver=principal.name,
+                    channel=channel,
+                    now=self.gate.utc(),
+                    reply=reply,
+                )
+            case ListTools():
+                reply.result({"tools": self._list_tools(principal)})
+            case ListRequests(open_only=open_only, limit=limit):
+                whose = None if principal.role is Role.OPERATOR else principal.name
+                query = ListRequestsQuery(whose, limit, open_only)
+                self.gate.writer.ask(query, Listing(reply))
+            case _:
+                reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
+
+    def _request_tool(self, peer: Peer, request_id: int | str, params: ToolRequest) -> None:
+        """See that the tool exists and the arguments fit, before anybody is asked about it."""
+        tool = self.catalogue.get(params.tool)
+        if tool is None:
+            text = f"Unknown tool: {params.tool}; list_tools says what there is"
+            peer.connection.send_error(request_id, ErrorCode.TOOL_FAILED, text)
+            return
+        try:
+            tool.check(params.args)
+        except ArgumentError as error:
+            text = f"Invalid params: {error}"
+            peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
+            return
+        asked = Asked(
+            link=peer.number,
+            rid=secrets.token_urlsafe(16),
+            request_id=request_id,
+            tool=tool.name,
+            args=params.args,
+            effects=tool.effects,
+            signature=signature_of(tool.name, params.args),
+            idempotency_key=params.idempotency_key,
+        )
+        self.gate.ledger.receive(asked, self.gate.utc())
+
+    def _list_tools(self, principal: Principal) -> list[dict[str, Any]]:
+        """What a principal may ask for, with the decision to expect; what is denied is left out."""
+        rows = []
+        for tool in self.catalogue:
+            expected = self.gate.policy.expect(
+                agent=principal.name, tool=tool.name, effects=tool.effects
+            )
+            if expected == "deny":
+                continue
+            rows.append(
+                {
+                    "name": tool.name,
+                    "description": tool.description,
+                    "effects": tool.effects,
+                    "args": tool.schema,
+                    "decision": expected,
+                }
+            )
+        return rows
+
+
+class Listing:
+    """Turns the store's answer to ``list_requests`` into a reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+    def __call__(self, answer: StoreAnswer, problem: str) -> None:
+        """Take the answer, or why there is none."""
+        if problem:
+            self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
+        else:
+            assert isinstance(answer, list), "the query is for a list"
+            self.reply.result({"requests": [request_row(record) for record in answer]})
+
+
+def request_row(record: Record) -> dict[str, Any]:
+    """One row of ``list_requests``."""
+    row: dict[str, Any] = {
+        "id": record.rid,
+        "agent": record.principal,
+        "client_id": record.client_id,
+        "request_id": record.request_id,
+        "tool": record.tool,
+        "args": record.args,
+        "signature": record.signature,
+        "rule": record.rule,
+        "phase": record.phase,
+        "created_at": rfc3339(record.created_at),
+        "delivered": record.delivered,
+    }
+    if record.expires_at:
+        row["approval"] = approval_status(record)
+        row["expires_at"] = rfc3339(record.expires_at)
+    if record.approver:
+        row["decided_by"] = record.approver
+        row["channel"] = record.channel
+    if record.outcome is not None:
+        row["status"] = record.outcome.status
+        row["resolved_at"] = rfc3339(record.resolved_at)
+        if record.outcome.code:
+            row["error"] = {"code": record.outcome.code, "message": record.outcome.message}
+        else:
+            row["data"] = record.outcome.data
+    return row

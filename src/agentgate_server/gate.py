@@ -1,0 +1,317 @@
+"""The gate: wires connections, ledger, store, tools and people. It holds no rules.
+
+Events of connections go in at ``handle``; what the ledger then wants done is done in ``_drain``,
+in order, until there is nothing left. Nothing here waits: what takes time is a task or a thread
+that reports back.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anyio
+from anyio.abc import TaskGroup
+
+from agentgate_proto.connection import TAKEN_OVER
+from agentgate_proto.decision import Decision
+from agentgate_proto.effects import (
+    Answer,
+    AnswerCancel,
+    AnswerPending,
+    ApprovalChanged,
+    Attached,
+    Decided,
+    Effect,
+    Question,
+    Refusal,
+    Run,
+    Stop,
+    TakenOver,
+    Token,
+    TurnedAway,
+    Waiting,
+    Write,
+)
+from agentgate_proto.errors import ConnectionClosedError
+from agentgate_proto.events import AuthAsked, Called, Closed, Event, HttpRequested, Received
+from agentgate_proto.ledger import Ledger
+from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.messages import AuthResult, RequestWaiting
+from agentgate_proto.outcome import Outcome
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.record import Record, rfc3339
+from agentgate_proto.storage import Answer as StoreAnswer
+from agentgate_server.approvals.desk import Desk
+from agentgate_server.approvals.watchers import Watchers
+from agentgate_server.calls import Calls
+from agentgate_server.guard import Guard
+from agentgate_server.peer import Peer
+from agentgate_server.policy import Policy
+from agentgate_server.running import Running
+from agentgate_server.store.engine import Engine
+from agentgate_server.store.writer import StoreWriter
+from agentgate_server.tokens import Tokens
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.runner import Runner
+from agentgate_server.web import Web
+
+log = logging.getLogger(__name__)
+
+
+class Gate:
+    """One gateway's inside.
+
+    Args:
+        policy: what may be done.
+        catalogue: the tools.
+        tokens: who is who.
+        engine: where requests are kept.
+        runner: runs tools.
+        limits: of the ledger.
+        utc: the clock of the ledger, UTC seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        catalogue: Catalogue,
+        tokens: Tokens,
+        engine: Engine,
+        runner: Runner,
+        limits: LedgerLimits,
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        self.policy = policy
+        self.tokens = tokens
+        self.limits = limits
+        self.utc = utc
+        self.ledger = Ledger(self._judge, limits)
+        self.writer = StoreWriter(engine, self)
+        self.running = Running(catalogue, runner, self._finished)
+        self.desk = Desk(self.ledger)
+        self.watchers = Watchers()
+        self.desk.channels.append(self.watchers)
+        self.calls = Calls(self, catalogue)
+        self.web = Web(self)
+        self.peers: dict[int, Peer] = {}
+        self.epoch = ""
+        self._guard = Guard()
+        self._tasks: TaskGroup | None = None
+        self._alarm = anyio.Event()
+        self._draining = False
+
+    async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        """Restore what a former process left, then work until cancelled."""
+        restored = await anyio.to_thread.run_sync(self.writer.engine.restore)
+        self.epoch = restored.epoch
+        async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
+            tasks.start_soon(self.writer.run)
+            self.ledger.restore(restored, self.utc())
+            self.drain()
+            task_status.started()
+            await self._keep_time()
+
+    # Connections
+
+    def handle(self, peer: Peer, event: Event) -> None:
+        """Act on what a connection says; see :class:`agentgate_server.peer.Handler`."""
+        match event:
+            case Called(id=request_id, params=params):
+                self.calls.take(peer, request_id, params)
+            case Received(rids=rids):
+                self.ledger.received(peer.number, rids)
+            case AuthAsked(auth=auth):
+                self._authenticate(peer, auth.token)
+            case HttpRequested():
+                self.web.serve(peer, event)
+            case Closed(code=code, reason=reason):
+                log.debug("connection %d closed: %s %s", peer.number, code, reason)
+                self.peers.pop(peer.number, None)
+                self.watchers.remove(peer)
+                self.ledger.detach(peer.number)
+            case _:
+                pass  # nothing else needs the gate
+        self.drain()
+
+    def identify(self, peer: Peer, token: str) -> Principal | float:
+        """Return whose token it is, or for how many seconds the peer may not ask (0: it is wrong).
+
+        Wrong tokens are counted by address.
+        """
+        now = anyio.current_time()
+        pause = self._guard.blocked_s(peer.address, now)
+        if pause:
+            return pause
+        principal = self.tokens.identify(token)
+        if principal is None:
+            self._guard.failed(peer.address, now)
+            log.warning("wrong token from %s", peer.address)
+            return 0.0
+        return principal
+
+    def _authenticate(self, peer: Peer, token: str) -> None:
+        principal = self.identify(peer, token)
+        auth = peer.connection.auth
+        assert auth is not None, "the connection has asked"
+        if not isinstance(principal, Principal):
+            if principal:
+                text = "too many wrong tokens from this address"
+                peer.connection.turn_away(text, principal)
+            else:
+                peer.connection.refuse_auth("Invalid token")
+            return
+        self.peers[peer.number] = peer
+        peer.connection.principal = principal
+        if principal.role is Role.AGENT:
+            self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
+        else:
+            self._accept(peer, principal, 0)
+
+    def _accept(self, peer: Peer, principal: Principal, highest_id: int) -> None:
+        result = AuthResult(
+            principal=principal.name,
+            role=principal.role,
+            highest_id=highest_id,
+            epoch=self.epoch,
+            retention_s=self.limits.retention_s,
+        )
+        peer.connection.accept_auth(principal, result)
+        peer.poke()
+
+    # The ledger's surroundings
+
+    def _judge(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
+        return self.policy.decide(
+            agent=record.principal, tool=record.tool, effects=record.effects, args=args, now=now
+        )
+
+    def _finished(self, rid: str, outcome: Outcome) -> None:
+        self.ledger.finished(rid, outcome, self.utc())
+        self.drain()
+
+    def on_durable(self, upto: int) -> None:
+        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
+        self.ledger.durable(upto)
+        self.drain()
+
+    def on_write_failed(self, first: int, last: int, reason: str) -> None:
+        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
+        log.error("the store took no writes (%d to %d): %s", first, last, reason)
+        self.ledger.write_failed(last, reason, self.utc())
+        self.drain()
+
+    def on_answer(self, token: Any, answer: StoreAnswer) -> None:
+        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
+        if isinstance(token, Token):
+            self.ledger.answered(token, answer, self.utc())
+        else:
+            token(answer, "")
+        self.drain()
+
+    def on_answer_failed(self, token: Any, reason: str) -> None:
+        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
+        log.error("the store could not answer: %s", reason)
+        if isinstance(token, Token):
+            self.ledger.answer_failed(token, reason)
+        else:
+            token(None, reason)
+        self.drain()
+
+    async def _keep_time(self) -> None:
+        """Wake the ledger when a deadline is due; its clock may jump, so look again at times."""
+        while True:
+            deadline = self.ledger.next_deadline()
+            pause = LOOK_AGAIN_S if deadline is None else deadline - self.utc()
+            with anyio.move_on_after(min(max(pause, 0.0), LOOK_AGAIN_S)):
+                await self._alarm.wait()
+            self._alarm = anyio.Event()
+            self.ledger.handle_timer(self.utc())
+            self.drain()
+
+    # Effects
+
+    def drain(self) -> None:
+        """Do all that the ledger wants done. A tool that returns at once adds to it."""
+        if self._draining:
+            return
+        self._draining = True
+        before = self.ledger.next_deadline()
+        try:
+            while (effect := self.ledger.next_effect()) is not None:
+                self._do(effect)
+        finally:
+            self._draining = False
+        if self.ledger.next_deadline() != before:
+            self._alarm.set()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Write(number, change):
+                self.writer.submit(number, change)
+            case Question(query, token):
+                self.writer.ask(query, token)
+            case Run():
+                assert self._tasks is not None, "tools run while the gate runs"
+                self.running.start(effect, self._tasks)
+            case Stop(rid):
+                self.running.stop(rid)
+            case ApprovalChanged(record):
+                self.desk.changed(record)
+            case Decided():
+                self.desk.decided(effect)
+            case _:
+                peer = self.peers.get(effect.link)
+                if peer is not None:
+                    self._tell(peer, effect)
+                    peer.poke()
+
+    def _tell(self, peer: Peer, effect: Effect) -> None:
+        """Do what concerns one connection."""
+        connection = peer.connection
+        match effect:
+            case Answer(_, request_id, outcome, rid):
+                connection.send_outcome(request_id, outcome, rid)
+            case Refusal(_, request_id, code, message, retry_after_s):
+                data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
+                connection.send_error(request_id, code, message, data)
+            case AnswerPending(_, call_id, records, pending, more):
+                connection.send_pending_results(call_id, records, pending, more=more)
+            case AnswerCancel(_, call_id, status):
+                connection.send_result(call_id, {"status": status})
+            case Attached(_, highest_id):
+                assert connection.principal is not None, "it was identified"
+                self._accept(peer, connection.principal, highest_id)
+            case TakenOver():
+                connection.close(TAKEN_OVER, "a newer connection of this client took over")
+            case TurnedAway(_, reason):
+                connection.turn_away(reason, 1.0)
+            case Waiting(_, record):
+                self._tell_waiting(peer, record)
+            case _:
+                raise AssertionError(f"not for a connection: {effect!r}")
+
+    def _tell_waiting(self, peer: Peer, record: Record) -> None:
+        notice = RequestWaiting(
+            request_id=record.request_id,
+            expires_at=rfc3339(record.expires_at),
+            rule=record.description or record.rule,
+        )
+        try:
+            peer.connection.send_notification("request_waiting", notice)
+        except ConnectionClosedError:
+            log.debug("connection %d closed before it heard of a waiting request", peer.number)
+
+
+LOOK_AGAIN_S = 60.0
+"""The longest sleep of the ledger's timer: a system clock that was set is noticed within it."""
+
+
+def new_rid() -> str:
+    """A fresh id of a request and of its approval: 128 random bits."""
+    return secrets.token_urlsafe(16)

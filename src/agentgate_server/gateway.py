@@ -1,0 +1,167 @@
+"""The gateway as a whole: start it, serve, and shut it down in order.
+
+Embed it in a program::
+
+    config = config_from_dict({"agent": {"token": token}, "gateway": {"port": 0}})
+    async with Gateway(config, tools=[my_tool], policy=policy) as gateway:
+        print(gateway.url)
+
+Shutting down: no new connections; every connection is closed with 1012, so that clients come back
+to the next process; tools that run may finish within ``gateway.shutdown_s``, then they are stopped
+(a ``write`` is recorded as unknown); what is queued is written; the store is closed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+import anyio.to_thread
+
+from agentgate_proto.connection import SERVICE_RESTART
+from agentgate_server.config import Config, check_exposure
+from agentgate_server.gate import Gate
+from agentgate_server.listener import Listener
+from agentgate_server.policy import Policy
+from agentgate_server.store.engine import StoreError
+from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tokens import Tokens
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.runner import Runner
+from agentgate_server.tools.tool import Tool
+
+log = logging.getLogger(__name__)
+
+PRUNE_EVERY_S = 3_600.0
+"""How often retention is applied."""
+
+CLOSE_WAIT_S = 2.0
+"""How long clients may take to answer the close before their sockets are cut."""
+
+
+class Gateway:
+    """A gateway, as an async context manager: inside the ``async with`` it serves.
+
+    Args:
+        config: see :mod:`agentgate_server.config`.
+        tools: tools given in code, besides those that the configuration names.
+        policy: the policy; None: load ``config.permissions``.
+
+    Attributes:
+        gate: the inside, for channels of one's own: ``gateway.gate.desk``.
+        port: the port it listens on.
+        warnings: what the operator should know, each one line.
+
+    Raises (on entering):
+        DocumentError: the policy can't be used, or the configuration is unsafe.
+        ToolError: a tool can't be loaded.
+        StoreError: the store can't be opened.
+        ListenError: the address can't be listened on, or the certificate can't be used.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        tools: Iterable[Tool | Callable[..., Any]] = (),
+        policy: Policy | None = None,
+    ) -> None:
+        self.config = config
+        self.port = 0
+        self.warnings: list[str] = []
+        self._tools = tuple(tools)
+        self._policy = policy
+        self._stack = AsyncExitStack()
+        self.gate: Gate
+        self._listener: Listener
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        scheme = "wss" if self.config.gateway.serves_tls else "ws"
+        host = self.config.gateway.host
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        # The body's own exception is none of our tasks' business: handed to their task group, it
+        # would come out wrapped in an ExceptionGroup.
+        await self._stack.__aexit__(None, None, None)
+
+    async def _start(self, stack: AsyncExitStack) -> None:
+        config = self.config
+        self.warnings += [*config.warnings, *check_exposure(config)]
+        policy = self._policy or Policy.load(config.permissions)
+        base = Path(config.name).parent
+        named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
+        catalogue = Catalogue([*named, *Catalogue.of(*self._tools)])
+        self.warnings += policy.warnings(catalogue.names)
+        runner = Runner(output_bytes_max=config.tools.output_bytes_max)
+        stack.callback(runner.close)
+        engine = await anyio.to_thread.run_sync(self._open_store)
+        stack.callback(engine.close)
+        self.gate = Gate(
+            policy=policy,
+            catalogue=catalogue,
+            tokens=Tokens(config.identities),
+            engine=engine,
+            runner=runner,
+            limits=config.ledger_limits(),
+        )
+        self._listener = Listener(config.gateway, self.gate)
+        self.port = await self._listener.open()
+        stack.push_async_callback(self._listener.stop_accepting)
+        tasks = await stack.enter_async_context(anyio.create_task_group())
+        stack.callback(tasks.cancel_scope.cancel)
+        await tasks.start(self.gate.run)
+        tasks.start_soon(self._prune)
+        tasks.start_soon(self._listener.serve)
+        stack.push_async_callback(self._shut_down)
+
+    def _open_store(self) -> SqliteEngine:
+        storage = self.config.storage
+        return SqliteEngine(
+            storage.path,
+            keep_days=storage.keep_days,
+            keep_undelivered_days=storage.keep_undelivered_days,
+            keep_rows_max=storage.keep_rows_max,
+        )
+
+    async def _prune(self) -> None:
+        while True:
+            try:
+                deleted = await self.gate.writer.prune(self.gate.utc())
+            except StoreError as error:
+                log.error("retention could not be applied: %s", error)
+            else:
+                log.debug("retention deleted %d records", deleted)
+            await anyio.sleep(PRUNE_EVERY_S)
+
+    async def _shut_down(self) -> None:
+        """Stop in order; bounded, and not cut short by a cancellation from outside."""
+        grace = self.config.gateway.shutdown_s
+        with anyio.move_on_after(grace + CLOSE_WAIT_S, shield=True):
+            self.gate.web.closing = True
+            await self._listener.stop_accepting()
+            for peer in list(self._listener.peers.values()):
+                peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
+                peer.poke()
+            with anyio.move_on_after(grace):
+                await self.gate.running.wait_idle()
+            self.gate.running.stop_all()
+            await self.gate.running.wait_idle()
+            try:
+                await self.gate.writer.flush()
+            except StoreError as error:
+                log.error("not everything could be written: %s", error)
+            with anyio.move_on_after(CLOSE_WAIT_S):
+                await self._listener.wait_idle()

@@ -1,0 +1,165 @@
+"""The listener: takes connections, with TLS if there is any, and bounds how many there are."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from itertools import count
+
+import anyio
+from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream, TaskGroup
+from anyio.streams.tls import TLSStream
+
+from agentgate_proto.http1 import BUSY_RESPONSE
+from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_server.config import GatewayConfig, TlsConfig
+from agentgate_server.peer import LAST_WRITE_S, Handler, Peer
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1_024
+"""Connections that the system holds for us: a thousand agents may come back at once."""
+
+
+HANDSHAKE_FAILURES = (ssl.SSLError, OSError, anyio.BrokenResourceError, anyio.EndOfStream)
+
+
+class ListenError(Exception):
+    """The gateway cannot listen; the text says why and what to do."""
+
+
+class Listener:
+    """Sockets that accept, and the peers that came by them.
+
+    Args:
+        config: where to listen.
+        handler: the gate.
+        limits: of each connection.
+    """
+
+    def __init__(
+        self, config: GatewayConfig, handler: Handler, limits: Limits = SERVER_LIMITS
+    ) -> None:
+        self.config = config
+        self.handler = handler
+        self.limits = limits
+        self.peers: dict[int, Peer] = {}
+        self.connections = 0
+        self._changed = anyio.Event()
+        self.origins = frozenset(config.allowed_origins)
+        self._numbers = count(1)
+        self._sockets: list[SocketListener] = []
+        self._context = tls_context(config.tls) if config.tls and not config.insecure else None
+
+    async def open(self) -> int:
+        """Bind and listen; return the port.
+
+        Raises:
+            ListenError: the address is taken, not ours, or not allowed.
+        """
+        config = self.config
+        try:
+            multi = await anyio.create_tcp_listener(
+                local_host=config.host, local_port=config.port, backlog=BACKLOG
+            )
+        except (OSError, ExceptionGroup) as error:
+            raise ListenError(explain(config.host, config.port, error)) from None
+        self._sockets = [a for a in multi.listeners if isinstance(a, SocketListener)]
+        return int(self._sockets[0].extra_attributes[SocketAttribute.local_port]())
+
+    async def serve(self) -> None:
+        """Accept until cancelled; after ``stop_accepting``, until the last connection is over."""
+        async with anyio.create_task_group() as tasks:
+            for socket in self._sockets:
+                tasks.start_soon(self._serve_socket, socket, tasks)
+
+    async def stop_accepting(self) -> None:
+        """Close the listening sockets; the connections go on."""
+        for socket in self._sockets:
+            await socket.aclose()
+
+    async def wait_idle(self) -> None:
+        """Wait until the last connection is over."""
+        while self.connections:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def _serve_socket(self, socket: SocketListener, tasks: TaskGroup) -> None:
+        try:
+            await socket.serve(self._accept, tasks)
+        except anyio.ClosedResourceError:
+            log.debug("no more connections are taken")
+
+    async def _accept(self, stream: SocketStream) -> None:
+        number = next(self._numbers)
+        address = str(stream.extra_attributes[SocketAttribute.remote_address]()[0])
+        if self.connections >= self.config.connections_max:
+            await turn_away(stream)
+            return
+        self.connections += 1
+        try:
+            wrapped = await self._shake_hands(stream, address)
+            if wrapped is not None:
+                await self._serve_peer(number, wrapped, address)
+        finally:
+            self.connections -= 1
+            self._changed.set()
+
+    async def _serve_peer(self, number: int, stream: ByteStream, address: str) -> None:
+        peer = Peer(number, stream, address, self.handler, self.limits, self.origins)
+        self.peers[number] = peer
+        try:
+            await peer.run()
+        finally:
+            del self.peers[number]
+
+    async def _shake_hands(self, stream: SocketStream, address: str) -> ByteStream | None:
+        """Do the TLS handshake, if any, in the time for the opening; None: the peer failed it."""
+        if self._context is None:
+            return stream
+        try:
+            with anyio.fail_after(self.limits.opening_s):
+                return await TLSStream.wrap(
+                    stream, server_side=True, ssl_context=self._context, standard_compatible=False
+                )
+        except HANDSHAKE_FAILURES as error:
+            log.info("TLS handshake with %s failed: %r", address, error)
+            await anyio.aclose_forcefully(stream)
+            return None
+
+
+def tls_context(config: TlsConfig) -> ssl.SSLContext:
+    """Load the certificate.
+
+    Raises:
+        ListenError: certificate or key can't be used.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(config.cert, config.key)
+    except (OSError, ssl.SSLError) as error:
+        text = f"gateway.tls: cannot use {config.cert} with {config.key}: {error}"
+        raise ListenError(text) from None
+    return context
+
+
+async def turn_away(stream: SocketStream) -> None:
+    """Tell a connection too many to come back later."""
+    with anyio.move_on_after(LAST_WRITE_S):
+        await stream.send(BUSY_RESPONSE)
+    await anyio.aclose_forcefully(stream)
+
+
+def explain(host: str, port: int, error: OSError | ExceptionGroup[Exception]) -> str:
+    """Say why we cannot listen, in one line."""
+    while isinstance(error, ExceptionGroup):
+        inner = error.exceptions[0]
+        if not isinstance(inner, OSError | ExceptionGroup):
+            break
+        error = inner
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, OSError) and isinstance(error.__cause__, ExceptionGroup):
+        return explain(host, port, error.__cause__)
+    hint = "is another gateway running? choose another with --port" if "in use" in reason else ""
+    return f"cannot listen on {host}:{port}: {reason}" + (f"; {hint}" if hint else "")

@@ -1,0 +1,74 @@
+"""Running tools: one task for each call that waits, none for one that returns at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from agentgate_proto.effects import Run
+from agentgate_proto.outcome import Outcome, failed
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.runner import Runner, stopped
+from agentgate_server.tools.tool import Tool
+
+Finished = Callable[[str, Outcome], None]
+
+
+class Running:
+    """The tools that run now.
+
+    Args:
+        catalogue: the tools there are.
+        runner: runs one call.
+        finished: is told each outcome, by rid, on the event loop.
+    """
+
+    def __init__(self, catalogue: Catalogue, runner: Runner, finished: Finished) -> None:
+        self.catalogue = catalogue
+        self.runner = runner
+        self.finished = finished
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._changed = anyio.Event()
+
+    def start(self, run: Run, tasks: TaskGroup) -> None:
+        """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
+        tool = self.catalogue.get(run.tool)
+        if tool is None:
+            self.finished(run.rid, failed(f"Unknown tool: {run.tool}; it did not run"))
+            return
+        args = msgspec.json.decode(run.args)
+        if tool.inline:
+            self.finished(run.rid, self.runner.run_inline(tool, args))
+        else:
+            scope = self._scopes[run.rid] = anyio.CancelScope()
+            tasks.start_soon(self._run, run.rid, tool, args, scope)
+
+    def stop(self, rid: str) -> None:
+        """Stop a tool if it runs in a task; its outcome follows."""
+        scope = self._scopes.get(rid)
+        if scope is not None:
+            scope.cancel()
+
+    def stop_all(self) -> None:
+        """Stop every tool; their outcomes follow."""
+        for scope in list(self._scopes.values()):
+            scope.cancel()
+
+    async def wait_idle(self) -> None:
+        """Wait until no tool runs in a task."""
+        while self._scopes:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def _run(
+        self, rid: str, tool: Tool, args: dict[str, object], scope: anyio.CancelScope
+    ) -> None:
+        outcome = stopped(tool)
+        with scope:
+            outcome = await self.runner.run(tool, args)
+        del self._scopes[rid]
+        self._changed.set()
+        self.finished(rid, outcome)
