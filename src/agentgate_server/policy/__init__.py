@@ -1,0 +1,14 @@
+"""Policy: whether a request is allowed, denied, or a person is asked.
+
+``engine`` loads ``permissions.yaml`` and decides. A request is compared with rules by all that it
+may be taken for (``readings``), which takes the forms of texts (``spelling``, ``lookalikes``), the
+values of arguments (``leaves``) and the things that they name (``entities``, ``naming``). Rules
+(``rules``) consist of patterns (``globs``, ``patterns``), conditions on arguments
+(``conditions``), ``hours`` and ``rates``; ``form`` and ``compiling`` make them of a file.
+"""
+
+from agentgate_server.policy.engine import Policy
+from agentgate_server.policy.naming import Resolver
+from agentgate_server.policy.signature import display_of, signature_of
+
+__all__ = ["Policy", "Resolver", "display_of", "signature_of"]

@@ -1,0 +1,185 @@
+"""The policy: which of a file's rules decides a request.
+
+Order: every ``deny`` among the rules, then every ``ask``, then every ``allow``, then the defaults
+from top to bottom, then ask. The first that matches decides. A more specific rule is not a
+stronger one: a deny cannot be undone.
+
+Rules are sorted out by tool when a tool is first seen, so that a decision looks only at the rules
+that can be about it. Nothing about a request is kept, save the counts of rules with a rate.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from agentgate_proto.decision import Action, Decision
+from agentgate_proto.record import Effects
+from agentgate_server.documents import Document, parse_document, read_document
+from agentgate_server.policy.compiling import compile_rules
+from agentgate_server.policy.form import PolicyForm
+from agentgate_server.policy.naming import Members, Resolver
+from agentgate_server.policy.rates import Rates
+from agentgate_server.policy.readings import Request
+from agentgate_server.policy.rules import Rule, ToolRule
+
+TOOLS_MAX = 10_000
+"""Tools whose rules are kept sorted out. A gateway has hundreds; others are sorted each time."""
+
+BUILT_IN = Decision(action=Action.ASK, rule="built-in", description="No rule matches: ask")
+ORDER = {Action.DENY: 0, Action.ASK: 1, Action.ALLOW: 2}
+TOOL_NAME = re.compile(r"[^*?\[(]*")
+
+
+class Policy:
+    """A checked ``permissions.yaml``.
+
+    Attributes:
+        name: what decisions call the file.
+        rules: its rules in the order in which they are tried.
+        resolver: looks up what areas, groups and other indirect names stand for.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        *,
+        name: str = "permissions.yaml",
+        resolver: Resolver | None = None,
+    ) -> None:
+        self.name = name
+        self.rules = sorted(rules, key=order_of)
+        self.resolver = resolver
+        self.rates = Rates()
+        self.by_tool: dict[str, tuple[ToolRule, ...]] = {}
+
+    @classmethod
+    def load(cls, path: Path, *, resolver: Resolver | None = None) -> Policy:
+        """Read and check a policy file.
+
+        Raises:
+            DocumentError: it cannot be read, or something in it is unknown, wrong or empty; says
+                file, line, path, and the nearest word that would be right.
+        """
+        return cls.from_document(read_document(path), path.name, resolver)
+
+    @classmethod
+    def parse(
+        cls, text: str, name: str = "permissions.yaml", *, resolver: Resolver | None = None
+    ) -> Policy:
+        """Check a policy given as text; ``name`` is what errors and decisions call it.
+
+        Raises:
+            DocumentError: as for :meth:`load`.
+        """
+        return cls.from_document(parse_document(text, name=name), name, resolver)
+
+    @classmethod
+    def from_document(cls, document: Document, name: str, resolver: Resolver | None) -> Policy:
+        """Check a document.
+
+        Raises:
+            DocumentError: as for :meth:`load`.
+        """
+        form = document.decode(PolicyForm)
+        rules = compile_rules(document, form, name)
+        if form.members:
+            resolver = Members(form.members, resolver)
+        return cls(rules, name=name, resolver=resolver)
+
+    def decide(
+        self, *, agent: str, tool: str, effects: Effects, args: Mapping[str, Any], now: float
+    ) -> Decision:
+        """Decide a request. Never raises for arguments that are JSON; what is not understood is
+        denied or asked about, never allowed.
+
+        A rule with a rate that allows the request counts it, so decide each request once.
+
+        Args:
+            agent: name of the principal that asks.
+            tool: the tool's real name, from the catalogue.
+            effects: whether the tool reads or writes.
+            args: the arguments, decoded JSON.
+            now: UTC seconds since 1970.
+        """
+        request: Request | None = None
+        for tool_rule in self.by_tool.get(tool) or self.rules_for(tool):
+            rule = tool_rule.rule
+            if not rule.concerns(agent, effects):
+                continue
+            if not tool_rule.is_open:
+                if request is None:
+                    request = Request(tool, args, self.resolver)
+                if not tool_rule.matches(request):
+                    continue
+            if rule.hours is not None and not rule.hours.contain(now):
+                continue
+            if rule.rate is not None and not self.rates.take(rule.number, agent, rule.rate, now):
+                continue
+            return rule.decision
+        return BUILT_IN
+
+    def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:
+        """Return what every request for a tool comes to, or None if it depends.
+
+        It depends where a rule that could decide looks at arguments, hours or rate, unless all
+        rules that could decide say the same.
+        """
+        possible: set[Action] = set()
+        for tool_rule in self.rules_for(tool):
+            rule = tool_rule.rule
+            if not rule.concerns(agent, effects):
+                continue
+            possible.add(rule.decision.action)
+            if tool_rule.is_open and rule.hours is None and rule.rate is None:
+                break
+        else:
+            possible.add(BUILT_IN.action)
+        return possible.pop() if len(possible) == 1 else None
+
+    def warnings(self, tool_names: Iterable[str]) -> list[str]:
+        """Return one line for each rule that is about no known tool, in the order of the file.
+
+        Such a rule is most likely misspelled, and a deny rule that is misspelled denies nothing.
+        """
+        names = sorted(set(tool_names))
+        found = []
+        for rule in sorted(self.rules, key=lambda rule: rule.number):
+            meant = [glob.pattern for glob in rule.tools]
+            if rule.pattern is not None:
+                meant.append(rule.pattern.text)
+            if not meant or any(rule.for_tool(name) for name in names):
+                continue
+            shown = " with ".join(f'"{text}"' for text in meant)
+            found.append(
+                f"{rule.decision.rule}: {shown} is about no known tool{hint(meant, names)}"
+            )
+        return found
+
+    def rules_for(self, tool: str) -> tuple[ToolRule, ...]:
+        """Return the rules that can be about a tool, in the order in which they are tried."""
+        known = self.by_tool.get(tool)
+        if known is None:
+            seen = (rule.for_tool(tool) for rule in self.rules)
+            known = tuple(tool_rule for tool_rule in seen if tool_rule is not None)
+            if len(self.by_tool) < TOOLS_MAX:
+                self.by_tool[tool] = known
+        return known
+
+
+def order_of(rule: Rule) -> tuple[int, int]:
+    """Sort rules by action, after them defaults, each in the order of the file."""
+    return (3 if rule.is_default else ORDER[rule.decision.action]), rule.number
+
+
+def hint(meant: Iterable[str], names: Iterable[str]) -> str:
+    """Suggest the nearest tool."""
+    for text in meant:
+        match = TOOL_NAME.match(text)
+        near = difflib.get_close_matches(match[0] if match else text, names, n=1)
+        if near:
+            return f"; did you mean {near[0]}?"
+    return ""

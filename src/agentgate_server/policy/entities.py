@@ -1,0 +1,256 @@
+"""Entities: what a request for a Home Assistant-like tool acts on, however it is named.
+
+The values of the request are taken one by one. Each is an entity, an indirect name that a
+resolver may know, half of a service's name, or data; data that looks like the name of an entity
+or service is noted too, because scripts pass such names on. What cannot be understood leaves a
+*doubt*: the request may act on anything, and every deny and ask rule of the tool takes it for its
+own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentgate_server.policy.leaves import Leaf, Leaves, Path
+from agentgate_server.policy.naming import (
+    HOLDER_SERVICES,
+    HOLDERS,
+    INDIRECT_KEYS,
+    OWN_DOMAIN_ONLY,
+    RUNNERS,
+    Naming,
+    Resolver,
+    is_entity_key,
+)
+from agentgate_server.policy.spelling import fold, squeeze
+
+ENTITY = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
+WORD = re.compile(r"[a-z_][a-z0-9_]*")
+REGISTRY_ID = re.compile(r"[0-9a-f]{32}")
+TEMPLATE = re.compile(r"\{\{|\{%|\{#")
+SEPARATORS = re.compile(r"[,;\s]+")
+NAME_CHARS_MAX = 255
+"""Home Assistant's own limit on the length of an entity's name."""
+
+ANYWHERE: Path = ()
+EXACT_PLACES = {("entityid",): "entity_id", ("target", "entityid"): "target"}
+
+
+@dataclass(slots=True)
+class Found:
+    """What one request names.
+
+    Attributes:
+        services: what is called, as (domain, service).
+        entities: the entities that stand in the request.
+        placed: the entities of the areas, devices, labels and floors that it names.
+        members: the entities behind the groups, scenes, scripts and services that it names.
+        names: data that looks like the name of an entity or service.
+        domains: domains that stand in nested data.
+        doubts: why it may act on more: where the indirect names (``area_id``) stand that could not
+            be resolved, ``ANYWHERE`` for all else.
+        indirect: the kinds of indirect names that were given.
+        exact: every name stands where and how Home Assistant would write it.
+    """
+
+    services: dict[tuple[str, str], None] = field(default_factory=dict)
+    entities: dict[str, None] = field(default_factory=dict)
+    placed: dict[str, None] = field(default_factory=dict)
+    members: dict[str, None] = field(default_factory=dict)
+    names: dict[str, None] = field(default_factory=dict)
+    domains: dict[str, None] = field(default_factory=dict)
+    doubts: set[Path] = field(default_factory=set)
+    indirect: set[str] = field(default_factory=set)
+    exact: bool = True
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """The entities behind all indirect names."""
+        return (*self.placed, *self.members)
+
+
+def find_entities(
+    args: Mapping[str, Any], leaves: Leaves, naming: Naming, resolver: Resolver | None
+) -> Found:
+    """Read what a request names."""
+    reader = Reader(naming, resolver)
+    if not leaves.complete:
+        reader.found.doubts.add(ANYWHERE)
+    if naming.calls_service:
+        reader.read_service(args)
+    for leaf in leaves.items:
+        reader.read_leaf(leaf)
+    if naming.acts:
+        reader.read_holders()
+    return reader.found
+
+
+class Reader:
+    """One walk over the values of a request."""
+
+    def __init__(self, naming: Naming, resolver: Resolver | None) -> None:
+        self.naming = naming
+        self.resolver = resolver
+        self.found = Found()
+
+    def read_service(self, args: Mapping[str, Any]) -> None:
+        """Read ``domain`` and ``service``, in whatever case the keys are; all pairs count."""
+        found = self.found
+        halves: dict[str, list[str]] = {"domain": [], "service": []}
+        for key, value in args.items():
+            half = squeeze(key)
+            if half not in halves:
+                continue
+            word = fold(value) if isinstance(value, str) else ""
+            found.exact &= key == half and word == value
+            if half == "service" and ENTITY.fullmatch(word):
+                domain, _, service = word.partition(".")
+                found.services[domain, service] = None
+                found.exact = False
+            elif WORD.fullmatch(word):
+                halves[half].append(word)
+            else:
+                found.doubts.add(ANYWHERE)
+        pairs = [(domain, service) for domain in halves["domain"] for service in halves["service"]]
+        found.services.update(dict.fromkeys(pairs))
+        if not found.services:
+            found.doubts.add(ANYWHERE)
+            found.domains.update(dict.fromkeys(halves["domain"]))
+
+    def read_leaf(self, leaf: Leaf) -> None:
+        """Sort one value by the innermost key that means something."""
+        if leaf.is_json or (self.naming.calls_service and leaf.path in {("domain",), ("service",)}):
+            return
+        for depth in range(len(leaf.path) - 1, -1, -1):
+            key = leaf.path[depth]
+            if key in INDIRECT_KEYS:
+                self.read_indirect(INDIRECT_KEYS[key], leaf)
+                return
+            if key == "entities" and depth < len(leaf.path) - 1:
+                # scene.apply: the keys under ``entities`` are the entities, the values states.
+                break
+            if is_entity_key(key):
+                self.read_entities(leaf)
+                return
+            if key == "target" and self.naming.strict and self.naming.acts:
+                self.read_target(leaf, depth)
+                return
+        self.read_data(leaf)
+
+    def read_entities(self, leaf: Leaf) -> None:
+        """Read a value that stands where an entity belongs."""
+        found = self.found
+        if not isinstance(leaf.value, str):
+            if self.naming.strict:
+                found.doubts.add(ANYWHERE)
+            return
+        place = EXACT_PLACES.get(leaf.path)
+        if leaf.argument != place or leaf.is_key:
+            found.exact = False
+        for part in leaf.value.split(","):
+            name = fold(part)
+            if name != leaf.value:
+                found.exact = False
+            if ENTITY.fullmatch(name) and len(name) <= NAME_CHARS_MAX:
+                found.entities[name] = None
+            elif self.naming.strict or self.may_mean_entities(name):
+                found.doubts.add(ANYWHERE)
+
+    def may_mean_entities(self, name: str) -> bool:
+        """Whether Home Assistant would take a text that is no entity for one or many all the same.
+
+        Anything outside ASCII may be a look-alike that is not in our table.
+        """
+        return (
+            name in {"all", "none"}
+            or REGISTRY_ID.fullmatch(name) is not None
+            or "." in name
+            or TEMPLATE.search(name) is not None
+            or not name.isascii()
+        )
+
+    def read_indirect(self, kind: str, leaf: Leaf) -> None:
+        """Read a value that stands for the entities of an area, a device, a label or a floor."""
+        found = self.found
+        found.indirect.add(kind)
+        names = leaf.value.split(",") if isinstance(leaf.value, str) else [None]
+        for part in names:
+            entities = None if part is None else self.resolve(kind, fold(part))
+            if entities is None:
+                found.doubts.add(leaf.path)
+                continue
+            self.note(entities, found.placed)
+
+    def read_target(self, leaf: Leaf, depth: int) -> None:
+        """Read a value under ``target`` that no key inside it explains."""
+        if leaf.is_key and depth == len(leaf.path) - 1:
+            key = squeeze(str(leaf.value))
+            if key in INDIRECT_KEYS or is_entity_key(key):
+                return
+        if depth == len(leaf.path) - 1 and not leaf.is_key:
+            self.read_entities(leaf)
+        else:
+            self.found.doubts.add(ANYWHERE)
+
+    def read_data(self, leaf: Leaf) -> None:
+        """Read a value that is data: it may hold names that are passed on."""
+        if not isinstance(leaf.value, str):
+            if leaf.path[-1] == "domain":
+                self.found.doubts.add(ANYWHERE)
+            return
+        if TEMPLATE.search(leaf.value):
+            self.found.doubts.add(ANYWHERE)
+        if leaf.is_key and leaf.path[-1] == "entities":
+            self.read_entities(leaf)
+            return
+        names = SEPARATORS.split(fold(leaf.value))
+        if all(len(name) <= NAME_CHARS_MAX and ENTITY.fullmatch(name) for name in names):
+            self.found.names.update(dict.fromkeys(names))
+        if leaf.path[-1] == "domain" and len(leaf.path) > 1 and not leaf.is_key:
+            if WORD.fullmatch(names[0]):
+                self.found.domains[names[0]] = None
+            else:
+                self.found.doubts.add(ANYWHERE)
+
+    def read_holders(self) -> None:
+        """Look behind groups, scenes, scripts, and services that run what is written elsewhere."""
+        found = self.found
+        holders = [name for name in found.entities if domain_of(name) in HOLDERS]
+        for domain, service in found.services:
+            if domain == "script" and service not in HOLDER_SERVICES:
+                holders.append(f"script.{service}")
+            if domain in RUNNERS:
+                self.add_members("service", f"{domain}.{service}")
+        for name in holders:
+            self.add_members("entity_id", name)
+
+    def add_members(self, kind: str, name: str) -> None:
+        """Note the entities behind a name, or a doubt."""
+        entities = self.resolve(kind, name)
+        if entities is None:
+            self.found.doubts.add(ANYWHERE)
+        else:
+            self.note(entities, self.found.members)
+
+    def note(self, entities: Collection[str], target: dict[str, None]) -> None:
+        """Note the entities behind a name that the service can reach."""
+        domains = {domain for domain, _ in self.found.services}
+        own_only = bool(domains) and domains <= OWN_DOMAIN_ONLY
+        for entity in entities:
+            if not own_only or domain_of(entity) in domains:
+                target[entity] = None
+
+    def resolve(self, kind: str, name: str) -> Collection[str] | None:
+        """Ask the resolver; an answer that is no list of entities is none."""
+        entities = self.resolver(kind, name) if self.resolver is not None else None
+        if entities is None or not all(ENTITY.fullmatch(entity) for entity in entities):
+            return None
+        return entities
+
+
+def domain_of(entity: str) -> str:
+    """Return ``lock`` of ``lock.front``."""
+    return entity.partition(".")[0]

@@ -1,0 +1,148 @@
+"""Leaves: every single value of a request's arguments, with the keys that lead to it.
+
+Lists do not count as a level: ``where: ["a"]`` holds the same leaf as ``where: "a"``. A text that
+is JSON holds what the JSON holds, so that an argument cannot hide in quotes. The keys of nested
+objects are leaves themselves: ``entities: {lock.front: ...}`` names a thing by a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agentgate_server.policy.spelling import fold, number_text, spellings, squeeze
+
+LEAVES_MAX = 2_000
+"""Values in one request that are looked at; a few milliseconds. Beyond, it may mean anything."""
+
+DEPTH_MAX = 32
+"""Nesting, JSON inside of texts included."""
+
+JSON_STARTS = ("[", "{", '"')
+
+Path = tuple[str, ...]
+"""Squeezed keys, from the argument's name downwards."""
+
+Value = bool | int | float | str | None
+
+
+@dataclass(slots=True)
+class Forms:
+    """The folded texts that a value may stand for.
+
+    Attributes:
+        texts: the texts; the first is the value's own.
+        complete: whether there are no others.
+    """
+
+    texts: tuple[str, ...]
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Leaf:
+    """One value. Made for every request, and not frozen because that would triple its cost.
+
+    Attributes:
+        argument: the name of the argument that it is in, as written.
+        path: where it stands.
+        value: the value; for a key, the key.
+        is_key: it is the key of an object that stands at ``path``.
+        is_json: it is a text that holds JSON, whose values are leaves too.
+    """
+
+    argument: str
+    path: Path
+    value: Value
+    is_key: bool = False
+    is_json: bool = False
+    known_forms: Forms | None = None
+
+    @property
+    def forms(self) -> Forms:
+        """What the value may stand for."""
+        if self.known_forms is None:
+            self.known_forms = forms_of(self.value)
+        return self.known_forms
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """All values of a request.
+
+    Attributes:
+        items: the values.
+        complete: whether nothing was left out.
+    """
+
+    items: tuple[Leaf, ...]
+    complete: bool
+
+
+def leaves_of(args: Mapping[str, Any]) -> Leaves:
+    """List the values of a request's arguments. What is not JSON makes the list incomplete."""
+    found: list[Leaf] = []
+    complete = len(args) <= LEAVES_MAX
+    # Not recursive: the depth is the caller's choice. Reversed, so that leaves come in order.
+    stack = [(key, key_path(key), value, 0) for key, value in reversed([*args.items()])]
+    while stack:
+        argument, path, value, depth = stack.pop()
+        size = len(value) if isinstance(value, dict | list) else 1
+        if len(found) + len(stack) + size > LEAVES_MAX or depth > DEPTH_MAX:
+            return Leaves(tuple(found), complete=False)
+        if isinstance(value, str):
+            inner = decode_json(value)
+            found.append(Leaf(argument, path, value, is_json=inner is not None))
+            if inner is not None:
+                stack.append((argument, path, inner, depth + 1))
+        elif value is None or isinstance(value, int | float):
+            found.append(Leaf(argument, path, value))
+        elif isinstance(value, list):
+            stack.extend((argument, path, item, depth + 1) for item in reversed(value))
+        elif isinstance(value, dict):
+            for key, item in reversed([*value.items()]):
+                stack.append((argument, (*path, *key_path(key)), item, depth + 1))
+                found.append(Leaf(argument, path, key, is_key=True))
+        else:
+            complete = False
+    return Leaves(tuple(found), complete)
+
+
+def key_path(key: str) -> Path:
+    """Return the path that a key stands for: ``target.entity_id`` is two levels."""
+    return tuple(squeeze(part) for part in key.split(".")) if "." in key else (squeeze(key),)
+
+
+def decode_json(text: str) -> Any:
+    """Return what a text holds if it is a JSON list, object or text; else None."""
+    stripped = text.lstrip()
+    if not stripped.startswith(JSON_STARTS):
+        return None
+    try:
+        return msgspec.json.decode(stripped)
+    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
+        return None
+
+
+def forms_of(value: Value) -> Forms:
+    """Return the texts that a value may stand for."""
+    if isinstance(value, str):
+        texts, complete = spellings(value)
+        return Forms(tuple(texts), complete)
+    return Forms((plain_form(value),))
+
+
+def plain_form(value: Value) -> str:
+    """Return the first folded text of a value."""
+    match value:
+        case str():
+            return fold(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return number_text(value)

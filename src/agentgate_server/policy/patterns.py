@@ -1,0 +1,155 @@
+"""Patterns: a rule's ``pattern`` against the readings of a request.
+
+Two questions with opposite caution. A deny or ask rule asks whether the pattern *may* match: any
+reading will do, any argument may be missing from it (adding an optional argument must not undo a
+rule), what is unknown counts as fitting, and the pattern is folded as the readings are. An allow
+rule asks whether the pattern *covers* the request: every reading must fit, unknown parts only
+where the pattern has a ``*`` for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agentgate_server.policy.globs import Glob, Positions
+from agentgate_server.policy.readings import ANY_PART, Kind, Part, Reading, Request, Text
+from agentgate_server.policy.spelling import FOLDINGS, fold
+
+STATES_MAX = 256
+"""Places in a pattern that the combinations of a request's texts may lead to; beyond, an allow
+rule does not cover it. Real requests stay at one or two."""
+
+
+class Pattern:
+    """A pattern on signatures, as written and folded."""
+
+    __slots__ = ("folded", "text", "written")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.written = Glob(text)
+        folded = fold_pattern(text)
+        self.folded = self.written if folded == text else Glob(folded)
+
+    def for_tool(self, tool: str) -> ToolPattern | None:
+        """Return the pattern as one tool sees it, or None if no request of the tool can match."""
+        written = self.written
+        whole = written.step(written.start, tool)
+        if written.is_done(whole) or written.step(whole, "("):
+            return ToolPattern(self, tool)
+        return None
+
+
+class ToolPattern:
+    """A pattern, with the tool's name already read.
+
+    Attributes:
+        may_match_all: every request of the tool may match: what a deny or ask rule needs.
+        covers_all: every request of the tool is covered: what an allow rule needs.
+    """
+
+    __slots__ = ("covers_all", "folded", "may_match_all", "tool", "written")
+
+    def __init__(self, pattern: Pattern, tool: str) -> None:
+        self.tool = tool
+        self.written = start(pattern.written, tool)
+        self.folded = start(pattern.folded, fold(tool))
+        # The bare name of a tool means the tool, not only its calls without arguments.
+        self.may_match_all = pattern.written.matches(tool) is not None
+        self.covers_all = self.may_match_all and covers(self.written, (ANY_PART,))
+
+    def may_match(self, request: Request, reading: Reading) -> bool:
+        """Whether a reading of the request may match."""
+        if may_match(self.folded, reading.parts):
+            return True
+        if request.exact or reading.kind is not Kind.NAMED:
+            return False
+        return self.written[0].matches(request.signature) is not None
+
+    def covers(self, request: Request) -> bool:
+        """Whether all readings of the request match."""
+        if request.exact:
+            at = self.written
+        elif self.written[0].matches(request.signature) is None:
+            return False
+        else:
+            at = self.folded
+        return all(self.covers_reading(at, request, reading) for reading in request.readings)
+
+    def covers_reading(self, at: Start, request: Request, reading: Reading) -> bool:
+        """Whether one reading matches."""
+        if not reading.parts:
+            return (
+                at[0].matches(request.tool if at is self.written else fold(request.tool))
+                is not None
+            )
+        if covers(at, reading.parts):
+            return True
+        if reading.kind is Kind.NAMED:
+            # Seed 001 shows a service without an entity as "(light.turn_on, )"; either form fits.
+            return reading.parts[-1] == ("",) and covers(at, reading.parts[:-1])
+        if reading.kind is Kind.DERIVED:
+            # A pattern that says which entity, or which scene, means what comes of it; one that
+            # leaves the entity open means only entities of the service's own domain.
+            named = request.readings[0].parts
+            return len(named) > 1 and not covers(at, (*named[:-1], ANY_PART))
+        return False
+
+
+Start = tuple[Glob, Positions]
+
+
+def start(glob: Glob, tool: str) -> Start:
+    """Return a glob and where it stands after a tool's name and parenthesis."""
+    return glob, glob.step(glob.start, f"{tool}(")
+
+
+def fold_pattern(text: str) -> str:
+    """Fold a pattern as texts are folded; what folds to ``*``, ``?`` or ``[`` stays literal."""
+    if text.isascii():
+        return fold(text)
+    folded = []
+    for char in text:
+        plain = char if char.isascii() else FOLDINGS[ord(char)]
+        if plain in ("*", "?", "[") and plain != char:
+            plain = f"[{plain}]"
+        folded.append(plain)
+    return fold("".join(folded))
+
+
+def may_match(at: Start, parts: tuple[Part, ...]) -> bool:
+    """Whether the glob may match the parts, with any of them left out."""
+    glob, bare = at
+    some = 0
+    for part in parts:
+        before = bare | glob.step(some, ", ")
+        if before:
+            for text in part:
+                some |= follow(glob, before, text, glob.after_anything)
+    return glob.is_done(glob.step(bare | some, ")"))
+
+
+def covers(at: Start, parts: tuple[Part, ...]) -> bool:
+    """Whether the glob matches every combination of the parts' texts."""
+    glob, first = at
+    states = {first}
+    for index, part in enumerate(parts):
+        if index:
+            states = {glob.step(state, ", ") for state in states}
+        states = {
+            follow(glob, state, text, glob.after_unknown) for state in states for text in part
+        }
+        if 0 in states or len(states) > STATES_MAX:
+            return False
+    return all(glob.is_done(glob.step(state, ")")) for state in states)
+
+
+def follow(
+    glob: Glob, positions: Positions, text: Text, across: Callable[[Positions], Positions]
+) -> Positions:
+    """Return the positions after a text, crossing unknown pieces by ``across``."""
+    if isinstance(text, str):
+        return glob.step(positions, text)
+    for piece in text:
+        positions = across(positions) if piece is None else glob.step(positions, piece)
+    return positions

@@ -1,0 +1,265 @@
+"""Readings: all that one request may be taken for.
+
+A deny or ask rule matches if it matches any reading, an allow rule only if it matches all of them.
+A reading has the parts of a signature, each with the texts that may stand there, and fields for
+the conditions of rules. There are three kinds:
+
+- *named*: what the request says.
+- *derived*: what that comes to (``homeassistant.turn_off`` on ``lock.front`` is some service of
+  ``lock``; a scene is the lights in it).
+- *doubtful*: what it may come to, because something in it cannot be resolved.
+
+Nearly all requests have one reading of plain texts, which is found without looking any deeper.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Any
+
+from agentgate_server.policy.entities import Found, domain_of, find_entities
+from agentgate_server.policy.leaves import Leaves, leaves_of, plain_form
+from agentgate_server.policy.naming import (
+    ENTITY_KEYS,
+    HOLDERS,
+    HOME_ASSISTANT_PREFIX,
+    NAMINGS,
+    RUNNERS,
+    Naming,
+    Resolver,
+    names_entities,
+    naming_for,
+)
+from agentgate_server.policy.signature import show, signature_of
+from agentgate_server.policy.spelling import fold, is_plain, squeeze
+
+TEXT_CHARS_MAX = 32_768
+"""All texts of a reading, which patterns go through letter by letter: a few milliseconds."""
+
+Text = str | tuple[str | None, ...]
+"""A text, or its known pieces in order with None between them for what is not known."""
+
+Part = tuple[Text, ...]
+"""The texts that may stand in one place of a signature."""
+
+ANY_PART: Part = ((None,),)
+PLAIN_KEY = re.compile(r"[a-z][a-z0-9_]*")
+PLAIN_ENTITY = re.compile(r"([a-z][a-z0-9_]*)\.[a-z0-9_]+")
+PLAIN_INTEGER_MAX = 10**15
+PLAIN_NAMES = frozenset({"domain", "service", "target"}) | ENTITY_KEYS
+NAME_FIELDS = ("domain", "service", "entity_id")
+
+
+class Kind(Enum):
+    """How a reading follows from the request."""
+
+    NAMED = "named"
+    DERIVED = "derived"
+    DOUBTFUL = "doubtful"
+
+
+@dataclass(slots=True)
+class Reading:
+    """One thing that a request may be taken for.
+
+    Attributes:
+        parts: what may stand in each place of the signature.
+        kind: how it follows from the request.
+        fields: what may stand in an argument, by squeezed name; None: anything.
+    """
+
+    parts: tuple[Part, ...]
+    kind: Kind = Kind.NAMED
+    fields: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+
+
+class Request:
+    """A request as rules see it.
+
+    Attributes:
+        tool, args: the request.
+        readings: what it may be taken for.
+        exact: its values are written in their only form, so that its named readings show it as
+            its signature does.
+        found: the entities that it names, if its tool is one that names entities.
+    """
+
+    __slots__ = ("__dict__", "args", "exact", "found", "readings", "tool")
+
+    def __init__(self, tool: str, args: Mapping[str, Any], resolver: Resolver | None) -> None:
+        self.tool = tool
+        self.args = args
+        self.found: Found | None = None
+        self.exact = True
+        plain = plain_reading(tool, args)
+        self.readings = (plain,) if plain is not None else self.read(resolver)
+
+    @cached_property
+    def leaves(self) -> Leaves:
+        """All values of the request."""
+        return leaves_of(self.args)
+
+    @cached_property
+    def signature(self) -> str:
+        """The request as text, see ``signature``."""
+        return signature_of(self.tool, self.args)
+
+    def read(self, resolver: Resolver | None) -> tuple[Reading, ...]:
+        """Make the readings of a request that is not plain."""
+        keys = {key for leaf in self.leaves.items for key in leaf.path}
+        naming = naming_for(self.tool, keys | {squeeze(key) for key in self.args})
+        if naming is not None:
+            self.found = find_entities(self.args, self.leaves, naming, resolver)
+        if naming is None or self.found is None or self.tool not in NAMINGS:
+            readings = tuple(self.read_values())
+        else:
+            readings = tuple(read_names(self.found, naming))
+            self.exact = self.found.exact
+        if sum(map(size_of, readings)) > TEXT_CHARS_MAX:
+            self.exact = False
+            return (Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS),)
+        return readings
+
+    def read_values(self) -> Iterator[Reading]:
+        """Yield the readings of a tool whose signature shows the values of its arguments."""
+        places = {key: key for key in sorted(self.args)}
+        if self.tool == "ha_fire_event":
+            places = {key: "event_type" for key in self.args if squeeze(key) == "eventtype"}
+        texts: dict[str, dict[Text, None]] = {place: {} for place in places.values()}
+        for leaf in self.leaves.items:
+            if leaf.argument in places:
+                part = texts[places[leaf.argument]]
+                part.update(dict.fromkeys(leaf.forms.texts))
+                if not leaf.forms.complete:
+                    part[None,] = None
+        for key, place in places.items():
+            value = self.args[key]
+            if not isinstance(value, str):
+                texts[place][fold(show(value))] = None
+            self.exact &= key == place and isinstance(value, str) and is_plain(value)
+        found, fields = self.found, {}
+        if found is not None:
+            fields = {"entityid": (*found.entities, *found.behind, *found.names)}
+            for part in texts.values():
+                part.update(dict.fromkeys(found.behind))
+        yield Reading(tuple(tuple(part) for part in texts.values()), Kind.NAMED, fields)
+        if (found is not None and found.doubts) or not self.leaves.complete:
+            yield Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS)
+
+
+UNKNOWN_FIELDS = {"domain": (None,), "service": (None,), "entityid": (None,)}
+
+
+def plain_reading(tool: str, args: Mapping[str, Any]) -> Reading | None:
+    """Return the only reading of a request that is as simple as most are, or None."""
+    if tool in NAMINGS or tool.startswith(HOME_ASSISTANT_PREFIX):
+        return plain_names(tool, args)
+    parts = []
+    for key in sorted(args):
+        value = args[key]
+        if PLAIN_KEY.fullmatch(key) is None or names_entities(key.replace("_", "")):
+            return None
+        if isinstance(value, str) and is_plain(value):
+            parts.append((value,))
+        elif type(value) is bool or (type(value) is int and abs(value) <= PLAIN_INTEGER_MAX):
+            parts.append((plain_form(value),))
+        else:
+            return None
+    return Reading(tuple(parts))
+
+
+def plain_names(tool: str, args: Mapping[str, Any]) -> Reading | None:
+    """The same for Home Assistant's two everyday calls."""
+    entity = args.get("entity_id")
+    if not isinstance(entity, str):
+        return None
+    match = PLAIN_ENTITY.fullmatch(entity)
+    if match is None or match[1] in HOLDERS:
+        return None
+    if tool == "ha_get_state" and len(args) == 1:
+        return Reading(((entity,),), Kind.NAMED, {"entityid": (entity,)})
+    if tool != "ha_call_service":
+        return None
+    domain, service = args.get("domain"), args.get("service")
+    if domain != match[1] or domain in RUNNERS or not isinstance(service, str):
+        return None
+    if PLAIN_KEY.fullmatch(service) is None:
+        return None
+    for key, value in args.items():
+        # Numbers and truth values name nothing, whatever they are called.
+        if key in NAME_FIELDS:
+            continue
+        if type(value) not in (int, bool, float) or PLAIN_KEY.fullmatch(key) is None:
+            return None
+        squeezed = key.replace("_", "")
+        if squeezed in PLAIN_NAMES or names_entities(squeezed):
+            return None
+    fields = {"domain": (domain,), "service": (service,), "entityid": (entity,)}
+    return Reading(((f"{domain}.{service}",), (entity,)), Kind.NAMED, fields)
+
+
+def read_names(found: Found, naming: Naming) -> Iterator[Reading]:
+    """Yield the readings of a tool whose signature shows a service, an entity, or both."""
+    entities: tuple[str, ...] = tuple(found.entities) or ("",)
+    if not naming.calls_service:
+        for names, kind in ((entities, Kind.NAMED), (tuple(found.names), Kind.DOUBTFUL)):
+            if names:
+                yield Reading((names,), kind, {"entityid": names})
+    else:
+        services = tuple(found.services)
+        if services:
+            yield service_reading(services, entities, Kind.NAMED)
+            if found.behind:
+                yield service_reading(services, found.behind, Kind.DERIVED)
+        yield from read_foreign(found, entities)
+    if found.doubts:
+        yield Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS)
+
+
+def read_foreign(found: Found, entities: tuple[str, ...]) -> Iterator[Reading]:
+    """Yield the readings of entities and names outside the service's own domain.
+
+    What a service does to them is not known: it counts as any service of their domain.
+    """
+    own = {domain for domain, _ in found.services}
+    own = own if len(own) == 1 else set()
+    groups: dict[tuple[str, Kind], list[str]] = {}
+    for name in (*found.entities, *found.behind):
+        if domain_of(name) not in own:
+            groups.setdefault((domain_of(name), Kind.DERIVED), []).append(name)
+    for name in found.names:
+        groups.setdefault((domain_of(name), Kind.DOUBTFUL), []).append(name)
+    for domain in found.domains:
+        groups.setdefault((domain, Kind.DOUBTFUL), []).extend(entities)
+    for (domain, kind), names in groups.items():
+        yield Reading(
+            (((f"{domain}.", None),), tuple(names)),
+            kind,
+            {"domain": (domain,), "service": (None,), "entityid": tuple(names)},
+        )
+    if found.names:
+        # A name in data may be a service as well: "lock.unlock" among a script's variables.
+        calls = [(domain_of(name), name.partition(".")[2]) for name in found.names]
+        yield service_reading(calls, entities, Kind.DOUBTFUL)
+
+
+def service_reading(
+    services: Iterable[tuple[str, str]], entities: tuple[str, ...], kind: Kind
+) -> Reading:
+    """Make the reading of services on entities."""
+    pairs = tuple(services)
+    fields = {
+        "domain": tuple(domain for domain, _ in pairs),
+        "service": tuple(service for _, service in pairs),
+        "entityid": entities,
+    }
+    return Reading((tuple(f"{a}.{b}" for a, b in pairs), entities), kind, fields)
+
+
+def size_of(reading: Reading) -> int:
+    """Return how many characters a reading's texts have."""
+    return sum(len(text) for part in reading.parts for text in part if isinstance(text, str))
