@@ -105,7 +105,8 @@ class Gateway:
         named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
         catalogue = Catalogue([*named, *Catalogue.of(*self._tools)])
         self.warnings += policy.warnings(catalogue.names)
-        runner = Runner(output_bytes_max=config.tools.output_bytes_max)
+        limits = config.tools
+        runner = Runner(timeout_s=limits.timeout_s, output_bytes_max=limits.output_bytes_max)
         stack.callback(runner.close)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)

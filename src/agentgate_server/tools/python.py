@@ -19,7 +19,7 @@ from agentgate_proto.record import Effects
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import parse_docstring
 from agentgate_server.tools.errors import ToolError
-from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
+from agentgate_server.tools.tool import AsyncTool, SyncTool, Tool
 
 BACKEND: Final = "python"
 
@@ -133,7 +133,8 @@ def python_tool(
         effects: ``read`` if running it again does no harm, ``write`` otherwise.
         name: what agents call it; the function's name unless said.
         description: for people and models; the docstring above its first section unless said.
-        timeout_s: how long a call may take, in seconds; 60 unless said, None for no limit.
+        timeout_s: how long a call may take, in seconds; unless said, what the configuration says
+            (``tools.timeout_s``, 60 s); None for no limit.
         concurrency_max: how many calls may run at once; others wait.
         inline: run a plain function on the event loop, without a thread: only for one that
             returns at once and does no I/O. It has no time-out.
@@ -216,10 +217,10 @@ def read_effects(effects: object) -> Effects:
     raise ToolError(f"effects must be 'read' or 'write', not {effects!r}")
 
 
-def read_timeout(timeout_s: object, *, inline: bool) -> float | None:
+def read_timeout(timeout_s: object, *, inline: bool) -> float | msgspec.UnsetType | None:
     """Return the tool's time-out: 60 s unless said, and none where it could not be kept."""
     if isinstance(timeout_s, msgspec.UnsetType):
-        return None if inline else TIMEOUT_S
+        return None if inline else msgspec.UNSET
     if timeout_s is None:
         return None
     if inline:

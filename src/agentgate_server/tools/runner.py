@@ -26,7 +26,7 @@ from agentgate_proto.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.record import Effects
 from agentgate_server.tools.errors import ArgumentError, EffectUnknown
 from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
-from agentgate_server.tools.tool import AsyncTool, SyncTool, Tool
+from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
 
 OUTPUT_BYTES_MAX: Final = 8_388_608
 """Bytes of one result, as JSON: half of what our SDK takes in one message, and of what a connection
@@ -49,6 +49,7 @@ class Runner:
     def __init__(
         self,
         *,
+        timeout_s: float = TIMEOUT_S,
         output_bytes_max: int = OUTPUT_BYTES_MAX,
         threads_max: int = THREADS_MAX,
         abandoned_max: int = ABANDONED_MAX,
@@ -56,10 +57,12 @@ class Runner:
         """Take the caps; nothing is started before the first call.
 
         Args:
+            timeout_s: how long a call may take whose tool does not say, in seconds.
             output_bytes_max: a larger result fails.
             threads_max: calls of blocking tools that run at once.
             abandoned_max: threads that may outlive their call.
         """
+        self.timeout_s = timeout_s
         self.output_bytes_max = output_bytes_max
         self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
         self.limiters: dict[str, anyio.CapacityLimiter] = {}
@@ -82,11 +85,12 @@ class Runner:
         if tool.inline:
             return self.run_inline(tool, args)
         call = Call(self, tool, args)
-        if tool.timeout_s is None:
+        timeout_s = self.timeout_s if tool.timeout_s is msgspec.UNSET else tool.timeout_s
+        if timeout_s is None:
             return await call.run()
-        with anyio.move_on_after(tool.timeout_s):
+        with anyio.move_on_after(timeout_s):
             return await call.run()
-        return call.timed_out()
+        return call.timed_out(timeout_s)
 
     def run_inline(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool with ``tool.inline`` at once: no task, no thread, no scope. Never raises."""
@@ -180,9 +184,9 @@ class Call:
             "time still run; the gateway's operator can see in its log which ones"
         )
 
-    def timed_out(self) -> Outcome:
-        """Say what a time-out means for this call."""
-        job, timeout_s = self.job, self.tool.timeout_s
+    def timed_out(self, timeout_s: float) -> Outcome:
+        """Say what a time-out after so many seconds means for this call."""
+        job = self.job
         if job is not None and job.outcome is not None:
             return job.outcome  # it ended in the same moment
         if not (self.started or (job is not None and job.started)):

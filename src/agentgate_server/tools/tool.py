@@ -6,10 +6,13 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from agentgate_proto.record import Effects
 
 TIMEOUT_S: Final = 60.0
-"""How long a call may take, waiting for a free slot included, unless the tool says otherwise.
+"""How long a call may take, waiting for a free slot included, unless the tool or the
+configuration says otherwise.
 Without a limit, one device that never answers would hold a request for ever (I10)."""
 
 
@@ -24,7 +27,8 @@ class Tool(ABC):
         schema: JSON Schema (2020-12) of the arguments object.
         backend: what kind of thing runs it: ``python``.
         origin: where a person finds it: ``house.set_light``.
-        timeout_s: how long a call may take, in seconds; None: no limit.
+        timeout_s: how long a call may take, in seconds; None: no limit; unset: what the gateway's
+            configuration says (``tools.timeout_s``).
         concurrency_max: how many calls may run at once; None: no limit of its own.
     """
 
@@ -34,7 +38,7 @@ class Tool(ABC):
     schema: dict[str, Any]
     backend: str
     origin: str
-    timeout_s: float | None = TIMEOUT_S
+    timeout_s: float | msgspec.UnsetType | None = msgspec.UNSET
     concurrency_max: int | None = None
 
     @property

@@ -5,13 +5,14 @@ import math
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 import agentgate_server
 from agentgate_proto.record import Effects
 from agentgate_server import ToolError, tool
 from agentgate_server.tools.python import PythonAsyncTool, PythonSyncTool, python_tool, tool_of
-from agentgate_server.tools.tool import TIMEOUT_S, Tool
+from agentgate_server.tools.tool import Tool
 
 
 def made(function: Callable[..., Any]) -> Tool:
@@ -37,7 +38,7 @@ def test_a_bare_tool_is_a_write_tool_named_and_described_by_its_function() -> No
     assert found.effects is Effects.WRITE
     assert found.backend == "python"
     assert found.origin.endswith("set_light")
-    assert found.timeout_s == TIMEOUT_S == 60.0
+    assert found.timeout_s is msgspec.UNSET
     assert found.concurrency_max is None
     assert not found.inline
     assert found.schema["required"] == ["room"]

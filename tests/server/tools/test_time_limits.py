@@ -36,6 +36,16 @@ async def test_an_async_tool_out_of_time_is_stopped(
     assert cancelled == [True]
 
 
+async def test_a_tool_that_names_no_time_limit_has_the_configured_one() -> None:
+    async def hang() -> None:
+        await anyio.sleep_forever()
+
+    configured = Runner(timeout_s=0.01)
+    outcome = await outcome_of(configured, python_tool(hang))
+    assert "hang timed out after 0.01 s" in outcome.message
+    configured.close()
+
+
 async def test_an_error_made_of_our_own_cancellation_is_a_time_out(runner: Runner) -> None:
     async def convert() -> None:
         try:
@@ -114,7 +124,7 @@ async def test_a_thread_that_ended_in_the_moment_of_its_time_out_has_an_outcome(
             ended.wait(BOUND_S)
             await until(lambda: call.job is not None and call.job.outcome is not None)
             scope.cancel()
-    assert call.timed_out().status is Status.EXECUTED
+    assert call.timed_out(1.0).status is Status.EXECUTED
     assert runner.threads.abandoned == 0
 
 
