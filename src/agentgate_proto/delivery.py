@@ -66,6 +66,7 @@ class Delivery:
         if scope.known:
             self._effects.append(Attached(link.number, scope.highest_id))
         else:
+            link.collecting = True  # nothing may overtake the auth result
             token = Token(Purpose.ATTACH, link=link.number)
             self._effects.append(Question(HighestId(*link.scope), token))
 
@@ -78,6 +79,7 @@ class Delivery:
         scope.known = True
         scope.highest_id = max(scope.highest_id, highest_id)
         self._effects.append(Attached(link.number, scope.highest_id))
+        self._let_go(link)
 
     def detach(self, number: int) -> None:
         """A connection is gone. One that was taken over is gone already."""

@@ -22,7 +22,7 @@ NameOfTool = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX
 IdOfRequest = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | Name
 
 
-class Auth(msgspec.Struct, frozen=True, kw_only=True):
+class Auth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Say who is calling. Must be the first message, within 10 s of the handshake.
 
     Attributes:
