@@ -23,6 +23,11 @@ rules:
 """
 
 
+def wide(text: str) -> str:
+    """The text in full-width forms."""
+    return "".join(chr(ord(char) + 0xFEE0) for char in text)
+
+
 def unlock(**changes: Any) -> dict[str, Any]:
     """The plain request, with some arguments changed; None takes one away."""
     args = {"domain": "lock", "service": "unlock", "entity_id": "lock.front", **changes}
@@ -42,6 +47,12 @@ def script(**changes: Any) -> dict[str, Any]:
     return {"domain": "script", "service": "turn_on", "entity_id": "script.run", **changes}
 
 
+def nested(levels: int, value: Any) -> Any:
+    for _ in range(levels):
+        value = {"x": value}
+    return value
+
+
 UNLOCK_SERVICE = {"service": "lock.unlock", "target": {"entity_id": "lock.front"}}
 
 SPELLINGS: dict[str, dict[str, Any]] = {
@@ -54,7 +65,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "domain in title case": unlock(domain="Lock"),
     "domain with spaces": unlock(domain=" lock "),
     "domain with a newline": unlock(domain="lock\n"),
-    "domain in full width": unlock(domain="ｌｏｃｋ"),
+    "domain in full width": unlock(domain=wide("lock")),
     "domain with a Cyrillic o": unlock(domain="l\u043eck"),
     "domain with Greek and Cyrillic": unlock(domain="l\u03bf\u0441\u043a"),
     "domain with a zero-width space": unlock(domain="lo\u200bck"),
@@ -95,7 +106,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "generic service, Python list": entity("['lock.front']"),
     "generic service, comma list": entity("light.hall,lock.front"),
     "generic service, comma list with spaces": entity("light.hall , lock.front "),
-    "generic service, full-width comma": entity("light.hall，lock.front"),
+    "generic service, full-width comma": entity("light.hall\uff0clock.front"),
     "generic service, semicolons": entity("light.hall;lock.front"),
     "generic service, spaces": entity("light.hall lock.front"),
     "generic service, object": entity({"lock.front": True}),
@@ -105,7 +116,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "generic service, newline": entity("lock.front\n"),
     "generic service, tab inside": entity("lock\t.front"),
     "generic service, Cyrillic": entity("l\u043eck.fr\u043ent"),
-    "generic service, full width": entity("ｌｏｃｋ．ｆｒｏｎｔ"),
+    "generic service, full width": entity(wide("lock.front")),
     "generic service, ideographic full stop": entity("lock\u3002front"),
     "generic service, one dot leader": entity("lock\u2024front"),
     "generic service, zero-width joiner": entity("lock\u200d.front"),
@@ -127,7 +138,7 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "key in camel case": generic(entity_id=None, entityId="lock.front"),
     "key with a hyphen": generic(entity_id=None, **{"entity-id": "lock.front"}),
     "key in capitals": generic(entity_id="light.hall", ENTITY_ID="lock.front"),
-    "key in full width": generic(entity_id="light.hall", **{"ｅntity_id": "lock.front"}),
+    "key in full width": generic(entity_id="light.hall", **{wide("entity_id"): "lock.front"}),
     "key of another argument": generic(entity_id="light.hall", other_entity_id="lock.front"),
     "target": generic(entity_id=None, target={"entity_id": "lock.front"}),
     "target, list": generic(entity_id=None, target={"entity_id": ["light.hall", "lock.front"]}),
@@ -182,12 +193,8 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "spoken": {"domain": "conversation", "service": "process", "text": "unlock the front door"},
     "template in data": {"domain": "house", "service": "run", "what": "{{ states.lock }}"},
     "a list longer than we read": entity(["light.hall"] * 3_000 + ["lock.front"]),
-    "deeper than we read": generic(entity_id=None, data=["lock.front"]),
+    "deeper than we read": generic(entity_id=None, data=nested(40, {"entity_id": "lock.front"})),
 }
-deep: Any = {"entity_id": "lock.front"}
-for _ in range(40):
-    deep = {"x": deep}
-SPELLINGS["deeper than we read"] = generic(entity_id=None, data=deep)
 
 INNOCENT: dict[str, dict[str, Any]] = {
     "light": {"domain": "light", "service": "turn_on", "entity_id": "light.bedroom"},
