@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
 
 from agentgate_proto.connection import ABNORMAL_CLOSURE, Connection, Timer
@@ -12,6 +14,7 @@ from agentgate_proto.jsonrpc import (
     Invalid,
     Message,
     Notification,
+    RequestId,
     Success,
     encode_request,
 )
@@ -29,13 +32,27 @@ FINAL_STATUSES = frozenset({400, 401, 403, 404, 405, 426})
 """HTTP statuses that say: this is not a gateway, or it does not want us; waiting won't help."""
 
 
+TOKEN_REFUSED = frozenset(
+    {
+        ErrorCode.AUTHENTICATION,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.METHOD_NOT_FOUND,
+        ErrorCode.INVALID_PARAMS,
+    }
+)
+"""Errors that the same ``auth`` will meet again."""
+
+HIGHEST_ID_MAX = 2**62
+"""Of what a gateway says that our ids must follow: they must fit 64 bits with a sign."""
+
+
 class LooseAuthResult(msgspec.Struct, frozen=True):
     """What is read of an auth result: a gateway that speaks only seed 001 sends only ``status``."""
 
-    status: str = ""
+    status: Literal["authenticated"]
     principal: str = ""
     role: Role = Role.AGENT
-    highest_id: int = 0
+    highest_id: Annotated[int, msgspec.Meta(ge=0, le=HIGHEST_ID_MAX)] = 0
     epoch: str = ""
     retention_s: float = 0.0
 
@@ -69,10 +86,12 @@ class ClientConnection(Connection[ClientWire]):
 
     def saw(self, seq: int) -> None:
         """Note an outcome's sequence number; it is acknowledged soon, together with others."""
-        self._seen_seq = max(self._seen_seq, seq)
-        if self._seen_seq - self._acked_seq >= ACK_COUNT_MAX:
+        if seq <= self._seen_seq or self.state is not State.OPEN:
+            return
+        self._seen_seq = seq
+        if seq - self._acked_seq >= ACK_COUNT_MAX:
             self.send_ack()
-        elif self._seen_seq > self._acked_seq and Timer.ACK not in self.timers.deadlines:
+        elif Timer.ACK not in self.timers.deadlines:
             self.timers.set(Timer.ACK, self.now + ACK_DELAY_S)
 
     def send_ack(self) -> None:
@@ -128,7 +147,7 @@ class ClientConnection(Connection[ClientWire]):
             case Success(id=reply_id, result=raw) if reply_id == AUTH_ID:
                 try:
                     loose = msgspec.json.decode(raw, type=LooseAuthResult)
-                except msgspec.DecodeError as error:
+                except (msgspec.DecodeError, RecursionError) as error:
                     self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {error}", final=True)
                     return
                 self._step(Step.AUTHENTICATED)
@@ -145,15 +164,20 @@ class ClientConnection(Connection[ClientWire]):
                         )
                     )
                 )
-            case Failure(error=error):
-                final = error.code == ErrorCode.AUTHENTICATION
-                self._refused(error.code, error.message, final=final)
+            case Failure(id=reply_id, error=error):
+                refused = error.code in TOKEN_REFUSED
+                code = ErrorCode.AUTHENTICATION if refused else ErrorCode.CONNECTION_LOST
+                self._refused(code, error.message, final=refused and reply_id == AUTH_ID)
             case Invalid(detail=detail):
                 self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {detail}", final=False)
             case _:
                 self._refused(
                     ErrorCode.AUTHENTICATION, "the first message was no auth reply", final=False
                 )
+
+    def _unasked(self, answer_id: RequestId) -> str | None:
+        """The gateway answers here the tool requests that earlier connections made."""
+        return "tool_request" if isinstance(answer_id, int) else None
 
     def _on_notification(self, notification: Notification) -> None:
         method = METHODS.get(notification.method)

@@ -17,13 +17,19 @@ from collections import deque
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
-from agentgate_proto.errors import ConnectionClosedError, RemoteProtocolError
+from agentgate_proto.errors import (
+    ConnectionClosedError,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from agentgate_proto.events import Answered, Closed, Event
 from agentgate_proto.jsonrpc import (
     NULL,
     Batch,
     Failure,
+    Invalid,
     Message,
+    Request,
     RequestId,
     Success,
     decode,
@@ -90,11 +96,15 @@ class Connection(ABC, Generic[SomeWire]):
         self._paused = False
         self._pings = 0
         self._ping_sent_at = 0.0
+        self._probed_at = 0.0
 
     # Input
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the peer. Drain ``next_event`` afterwards."""
+        """Take bytes from the peer. Drain ``next_event`` afterwards.
+
+        Too many of them while ``auth`` is being decided end the connection.
+        """
         self._clock(now)
         if self.state is State.CLOSED:
             return
@@ -147,7 +157,11 @@ class Connection(ABC, Generic[SomeWire]):
     # Commands
 
     def close(self, code: int, reason: str = "") -> None:
-        """Begin the closing handshake; without effect if the end has begun already."""
+        """Begin the closing handshake; without effect if the end has begun already.
+
+        Until the peer's close frame is there, input is still read: what it answers or
+        acknowledges counts, what it asks for does not.
+        """
         if self.state is State.OPENING:
             self._cut(code, reason, by_peer=False)
         elif self.state in (State.AUTHENTICATING, State.OPEN):
@@ -155,6 +169,7 @@ class Connection(ABC, Generic[SomeWire]):
             self._step(Step.CLOSE_SENT)
             self.timers.clear()
             self.timers.set(Timer.CLOSING, self.now + self.limits.closing_s)
+            self._resume()
 
     def abort(self, reason: str) -> None:
         """End the connection at once, without a handshake."""
@@ -165,19 +180,21 @@ class Connection(ABC, Generic[SomeWire]):
 
         Raises:
             ConnectionClosedError: the connection is closing or closed.
-            LocalProtocolError: the id is in use.
+            LocalProtocolError: the id is in use, or the connection is not open yet.
         """
         self._check_open()
+        text = encode_request(request_id, method, params)
         self._outstanding.add(request_id, method)
-        self._send_text(encode_request(request_id, method, params))
+        self._send_text(text)
 
     def send_notification(self, method: str, params: Any) -> None:
-        """Tell the peer something. Raises ConnectionClosedError as ``send_request``."""
+        """Tell the peer something. Raises as ``send_request``."""
         self._check_open()
         self._send_text(encode_notification(method, params))
 
     def ping(self) -> None:
-        """Measure the round trip; the answer shows in ``latency_s``."""
+        """Measure the round trip; the answer shows in ``latency_s``. Raises as ``send_request``."""
+        self._check_open()
         self._pings += 1
         self._ping_sent_at = self.now
         self.wire.send_ping(KEEPALIVE_PREFIX + b"%d" % self._pings)
@@ -198,6 +215,10 @@ class Connection(ABC, Generic[SomeWire]):
     def _on_own_timer(self, timer: Timer) -> None:
         """Take a timer that only one end sets."""
 
+    def _unasked(self, answer_id: RequestId) -> str | None:
+        """Return the method of a request that another connection made, or None."""
+        return None
+
     # The shared work
 
     def _clock(self, now: float) -> None:
@@ -206,9 +227,16 @@ class Connection(ABC, Generic[SomeWire]):
     def _step(self, step: Step) -> None:
         self.state = advance(self.state, step)
 
+    @property
+    def _ending(self) -> bool:
+        """Whether a send has lost the race with the end of the connection."""
+        return self.state in (State.CLOSING, State.CLOSED)
+
     def _check_open(self) -> None:
-        if self.state is not State.OPEN:
+        if self._ending:
             raise ConnectionClosedError(f"the connection is {self.state.name.lower()}")
+        if self.state is not State.OPEN:
+            raise LocalProtocolError(f"the connection is {self.state.name.lower()}, not open yet")
 
     def _read_wire(self) -> bool:
         """Take one event from the wire; return whether there was one."""
@@ -239,14 +267,15 @@ class Connection(ABC, Generic[SomeWire]):
     def _on_text(self, text: str) -> None:
         decoded = decode(text, batch_items_max=self.limits.batch_items_max)
         if isinstance(decoded, Batch):
-            batch = BatchAnswer()
+            answers = sum(isinstance(message, Request | Invalid) for message in decoded.messages)
+            batch = BatchAnswer(answers)
             self._inbox.extend((message, batch) for message in decoded.messages)
         else:
             self._inbox.append((decoded, None))
 
     def _on_answer(self, answer: Success | Failure) -> None:
         """Match an answer to a request of ours; what nobody waits for is dropped."""
-        method = self._outstanding.settle(answer.id)
+        method = self._outstanding.settle(answer.id) or self._unasked(answer.id)
         if method is None:
             return
         if isinstance(answer, Success):
@@ -262,10 +291,11 @@ class Connection(ABC, Generic[SomeWire]):
                     self.timers.set(Timer.SILENCE, self.heard_at + self.limits.silence_s)
                 else:
                     self.ping()
+                    self._probed_at = self.now
                     self.timers.set(Timer.PONG, self.now + self.limits.pong_s)
             case Timer.PONG:
-                if self.heard_at >= self._ping_sent_at:
-                    self.timers.set(Timer.SILENCE, self.now + self.limits.silence_s)
+                if self.heard_at >= self._probed_at:
+                    self.timers.set(Timer.SILENCE, self.heard_at + self.limits.silence_s)
                 else:
                     self._cut(ABNORMAL_CLOSURE, "no sign of life from the peer", by_peer=True)
             case Timer.CLOSING:
@@ -296,9 +326,11 @@ class Connection(ABC, Generic[SomeWire]):
             self._end(Step.CUT, code, reason, by_peer=by_peer)
 
     def _end(self, step: Step, code: int, reason: str, *, by_peer: bool) -> None:
+        by_peer = by_peer and self.state is not State.CLOSING
         self._step(step)
         self.timers.clear()
         self._inbox.clear()
+        self._held.clear()
         self._paused = False
         self._events.append(Closed(code=code, reason=reason, by_peer=by_peer))
 

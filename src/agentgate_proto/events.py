@@ -18,8 +18,8 @@ class HttpRequested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuthAsked(msgspec.Struct, frozen=True, kw_only=True):
-    """Server: the client says who it is. Nothing more is read until ``accept_auth`` or
-    ``refuse_auth``; call ``next_event`` again after it."""
+    """Server: the client says who it is. Nothing more is read until ``accept_auth``,
+    ``refuse_auth`` or ``turn_away``; call ``next_event`` again after it."""
 
     auth: Auth
 
@@ -28,8 +28,8 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     """Server: a permitted request with valid parameters; their type tells the method.
 
     Answer ``id`` exactly once with ``send_result``, ``send_error`` or ``send_outcome``.
-    ``repeated``: the id is in flight already, so this may be the same tool request again; it is
-    answered together with the first.
+    ``repeated``: a tool request with this id is in flight already, so this may be the same one
+    again; it is answered together with the first.
     """
 
     id: RequestId
@@ -68,8 +68,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     """Client: no connection came about, and why. ``Closed`` follows.
 
     Attributes:
-        code: -32005 where the token is the reason, else -32000.
-        final: trying again with the same token is pointless.
+        code: -32005 where ``auth`` is the reason, else -32000.
+        final: trying again with the same ``auth`` is pointless.
     """
 
     code: int
@@ -81,7 +81,8 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
     """The connection is over; the last event. Flush the output, briefly, then close the socket.
 
     Attributes:
-        code: the WebSocket close code, 1006 where there was none.
+        code: the WebSocket close code: the peer's if it sent one, else what we close with; 1006
+            where nobody closed (RFC 6455 section 7.1.5).
         reason: for people and logs.
         by_peer: the peer began it.
     """

@@ -19,18 +19,25 @@ from agentgate_proto.connection import (
     Connection,
     Timer,
 )
-from agentgate_proto.errors import ERRORS, ErrorCode
-from agentgate_proto.events import AuthAsked, Called, HttpRequested, Notified, Received
+from agentgate_proto.errors import ERRORS, ErrorCode, LocalProtocolError
+from agentgate_proto.events import AuthAsked, Called, HttpRequested, Received
 from agentgate_proto.jsonrpc import (
+    Failure,
     Invalid,
     Message,
     Notification,
     Request,
     RequestId,
+    Success,
     encode_failure,
     encode_success,
 )
-from agentgate_proto.limits import LEGACY_MESSAGE_BYTES_MAX, SERVER_LIMITS, Limits
+from agentgate_proto.limits import (
+    LEGACY_MESSAGE_BYTES_MAX,
+    NAME_CHARS_MAX,
+    SERVER_LIMITS,
+    Limits,
+)
 from agentgate_proto.messages import (
     METHODS,
     Ack,
@@ -49,6 +56,12 @@ from agentgate_proto.requests import BatchAnswer, Frame
 from agentgate_proto.state import State, Step
 from agentgate_proto.websocket import HttpRequest, ServerWire, Upgraded, WireEvent
 from agentgate_proto.wire_results import executed_result, failure_data, pending_reply
+
+BUSY_S = 1.0
+"""What ``retry_after_s`` says where only other answers can make room: come back soon."""
+
+ENVELOPE_BYTES = 4_096
+"""Room for what surrounds an outcome: braces, names, times, and an id of escaped characters."""
 
 
 def refusal_text(code: ErrorCode, detail: str) -> str:
@@ -79,6 +92,7 @@ class ServerConnection(Connection[ServerWire]):
         self.principal: Principal | None = None
         self.auth: Auth | None = None
         self._auth_id: RequestId = None
+        self._tool_ids: set[RequestId] = set()
         self._receipts = Receipts()
 
     @property
@@ -87,54 +101,65 @@ class ServerConnection(Connection[ServerWire]):
         return self.auth is not None and not self.auth.client_id
 
     def accept_auth(self, principal: Principal, result: AuthResult) -> None:
-        """Answer ``AuthAsked``: the token is good. Drain ``next_event`` again afterwards."""
-        if self.state is not State.AUTHENTICATING:
-            return
-        self.principal = principal
-        self._step(Step.AUTHENTICATED)
-        self._start_keepalive()
-        self._answer(self._auth_id, partial(encode_success, self._auth_id, result))
-        self._resume()
+        """Answer ``AuthAsked``: the token is good. Drain ``next_event`` again afterwards.
+
+        Raises:
+            LocalProtocolError: nothing was asked, or it was answered before.
+        """
+        if self._decides_auth():
+            self.principal = principal
+            self._step(Step.AUTHENTICATED)
+            self._start_keepalive()
+            self._send_text(encode_success(self._auth_id, result))
+            self._resume()
 
     def refuse_auth(self, message: str) -> None:
-        """Answer ``AuthAsked``: the token is not good. The connection closes with 4401."""
-        if self.state is State.AUTHENTICATING:
-            self.send_error(self._auth_id, ErrorCode.AUTHENTICATION, message)
+        """Answer ``AuthAsked``: the token is not good. The connection closes with 4401.
+
+        Raises as ``accept_auth``.
+        """
+        if self._decides_auth():
+            self._send_text(encode_failure(self._auth_id, ErrorCode.AUTHENTICATION, message))
             self.close(AUTH_FAILED, message)
 
     def turn_away(self, message: str, retry_after_s: float) -> None:
-        """Answer ``AuthAsked``: not now, whatever the token is. The connection closes with 1013."""
-        if self.state is State.AUTHENTICATING:
+        """Answer ``AuthAsked``: not now, whatever the token is. The connection closes with 1013.
+
+        Raises as ``accept_auth``.
+        """
+        if self._decides_auth():
             data = {"retry_after_s": retry_after_s}
-            self.send_error(self._auth_id, ErrorCode.LIMIT_EXCEEDED, message, data)
+            code = ErrorCode.LIMIT_EXCEEDED
+            self._send_text(encode_failure(self._auth_id, code, message, data))
             self.close(TRY_AGAIN_LATER, message)
 
     def send_result(self, request_id: RequestId, result: Any) -> None:
-        """Answer a request that went well; late answers on a closed connection are dropped."""
-        self._answer(request_id, partial(encode_success, request_id, result))
+        """Answer a request that went well; late answers on an ending connection are dropped.
+
+        Raises:
+            LocalProtocolError: the request is not in flight on this connection.
+        """
+        text = encode_success(request_id, result)
+        self._answer(request_id, lambda: text)
 
     def send_error(
         self, request_id: RequestId, code: ErrorCode, message: str = "", data: Any = None
     ) -> None:
-        """Answer a request that went wrong; without a message the code's own text is used."""
-        self._answer(request_id, partial(encode_failure, request_id, code, message, data))
-
-    def send_outcome(self, request_id: RequestId, outcome: Outcome, rid: str) -> None:
-        """Answer a tool request. ``Received`` will name the rid when the client has it.
+        """Answer a request that went wrong; without a message the code's own text is used.
 
         On a connection that did not make the request (it was made on an earlier one), this is an
-        ordinary response with the original id.
+        ordinary response with the original id. Late answers are dropped as by ``send_result``.
         """
-        if self.is_old_client and len(bytes(outcome.data)) > LEGACY_MESSAGE_BYTES_MAX - 1_024:
-            outcome = failed(
-                f"the tool ran, but its result of {len(bytes(outcome.data))} bytes is larger than "
-                "a client without client_id is taken to accept (1 MiB)"
-            )
-        frame = partial(self._outcome_frame, request_id, outcome, rid)
-        if request_id in self._in_flight:
-            self._answer(request_id, frame)
-        elif self.state is State.OPEN:
-            self._send_text(frame())
+        text = encode_failure(request_id, code, message, data)
+        self._answer(request_id, lambda: text, from_earlier=True)
+
+    def send_outcome(self, request_id: RequestId, outcome: Outcome, rid: str) -> None:
+        """Answer a tool request, as ``send_error`` does.
+
+        ``Received`` will name the rid when the client has it.
+        """
+        frame = partial(self._outcome_frame, request_id, self._fitting(outcome), rid)
+        self._answer(request_id, frame, from_earlier=True)
 
     def send_pending_results(
         self,
@@ -144,20 +169,34 @@ class ServerConnection(Connection[ServerWire]):
         *,
         more: bool,
     ) -> None:
-        """Answer ``get_pending_results``; ``Received`` will name the rids of the records."""
+        """Answer ``get_pending_results``; ``Received`` will name the rids of the records.
+
+        Raises as ``send_result``.
+        """
+        rows = [
+            msgspec.structs.replace(record, outcome=self._fitting(record.outcome))
+            for record in records
+            if record.outcome is not None
+        ]
 
         def frame() -> bytes:
-            seq = self._receipts.sent([record.rid for record in records])
-            return encode_success(request_id, pending_reply(records, pending, more=more, seq=seq))
+            seq = self._receipts.sent([record.rid for record in rows])
+            return encode_success(request_id, pending_reply(rows, pending, more=more, seq=seq))
 
         self._answer(request_id, frame)
 
     def send_http(
         self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
     ) -> None:
-        """Answer ``HttpRequested``."""
-        if self.state is not State.OPENING:
+        """Answer ``HttpRequested``. Drain ``next_event`` again afterwards.
+
+        Raises:
+            LocalProtocolError: there is no request to answer, or the answer is no HTTP.
+        """
+        if self._ending:
             return
+        if self.state is not State.OPENING:
+            raise LocalProtocolError("there is no request to answer")
         self.wire.send_http(status, body, content_type, headers)
         self.timers.set(Timer.OPENING, self.now + self.limits.http_idle_s)
         if self.wire.http.finished:
@@ -180,6 +219,7 @@ class ServerConnection(Connection[ServerWire]):
                 self.timers.clear()
                 self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
             case HttpRequest(method, target, headers, body):
+                self.timers.clear()  # it is our turn, and an answer may need a disk
                 self._events.append(
                     HttpRequested(method=method, target=target, headers=headers, body=body)
                 )
@@ -189,7 +229,6 @@ class ServerConnection(Connection[ServerWire]):
             self._send_text(
                 encode_failure(None, ErrorCode.AUTHENTICATION, "Authentication timeout")
             )
-            self._paused = False
             self.close(AUTH_FAILED, "Authentication timeout")
         else:
             self._cut(ABNORMAL_CLOSURE, "no whole request in time", by_peer=False)
@@ -199,98 +238,102 @@ class ServerConnection(Connection[ServerWire]):
 
     def _on_message(self, message: Message, batch: BatchAnswer | None) -> None:
         """Take one message; ``batch`` is given for the elements of a batch."""
-        if batch is not None and isinstance(message, Request | Invalid):
-            batch.waiting += 1
+        if self.state is State.AUTHENTICATING:
+            self._on_first_message(message, batch)
+            return
         match message:
-            case Request():
-                self._on_request(message, batch)
             case Notification():
                 self._on_notification(message)
+            case Success() | Failure():
+                self._on_answer(message)
+            case _ if self._ending:
+                pass  # it could not be answered any more
+            case Request():
+                self._on_request(message, batch)
             case Invalid(code, detail):
                 self._refuse(None, batch, code, detail)
-                if self.state is State.AUTHENTICATING:
-                    self.close(AUTH_FAILED, "auth must be the first message")
-            case _:
-                self._on_answer(message)
+
+    def _on_first_message(self, message: Message, batch: BatchAnswer | None) -> None:
+        """Take ``auth``; whoever begins with anything else does not get a second try."""
+        request = message if isinstance(message, Request) and batch is None else None
+        code, detail = ErrorCode.AUTHENTICATION, "auth must be the first message"
+        if request is not None and request.method == "auth":
+            try:
+                params = decode_params(METHODS["auth"], request.params)
+            except msgspec.DecodeError as error:
+                code, detail = ErrorCode.INVALID_PARAMS, str(error)
+            else:
+                assert isinstance(params, Auth)
+                self.auth = params
+                self._auth_id = request.id
+                self._pause()
+                self._events.append(AuthAsked(auth=params))
+                return
+        self._refuse(request.id if request is not None else None, None, code, detail)
+        self.close(AUTH_FAILED, detail)
 
     def _on_request(self, request: Request, batch: BatchAnswer | None) -> None:
-        if self.state is State.CLOSING:
-            return
         method = METHODS.get(request.method)
-        if self.state is State.AUTHENTICATING and (method is None or not method.before_auth):
-            self._refuse(request.id, batch, ErrorCode.AUTHENTICATION, "send auth first")
-            self.close(AUTH_FAILED, "auth must be the first message")
-            return
         if method is None or not method.roles:
-            self._refuse(request.id, batch, ErrorCode.METHOD_NOT_FOUND, repr(request.method))
+            detail = repr(request.method[:NAME_CHARS_MAX])
+            self._refuse(request.id, batch, ErrorCode.METHOD_NOT_FOUND, detail)
             return
+        # The same tool request again (the ledger tells) is answered together with the first
+        repeated = method.name == "tool_request" and batch is None and request.id in self._tool_ids
         refusal = self._objection(request, method)
+        if refusal is None and not repeated:
+            refusal = self._no_room(request)
         if refusal is not None:
             self._refuse(request.id, batch, *refusal)
             return
         try:
             params = decode_params(method, request.params)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except msgspec.DecodeError as error:
             self._refuse(request.id, batch, ErrorCode.INVALID_PARAMS, str(error))
             return
-        self._take(request.id, params, batch)
+        if not repeated:
+            self._in_flight.add(request.id, batch)
+        if isinstance(params, ToolRequest):
+            self._tool_ids.add(request.id)
+        self._events.append(Called(id=request.id, params=params, repeated=repeated))
 
     def _objection(self, request: Request, method: Method) -> tuple[ErrorCode, str] | None:
         """Say why the request cannot be taken, whatever its parameters are."""
+        assert self.principal is not None, "there is one in every state in which calls are taken"
+        role = self.principal.role
         if method.kind is not Kind.REQUEST:
             return ErrorCode.INVALID_REQUEST, f"{method.name} is a notification: leave out the id"
-        if self.state is State.OPEN:
-            if method.before_auth:
-                return ErrorCode.INVALID_REQUEST, "already authenticated"
-            assert self.principal is not None
-            if self.principal.role not in method.roles:
-                role = self.principal.role.value
-                return ErrorCode.FORBIDDEN, f"{method.name} is not for the role {role}"
-        is_tool_request = method.params is ToolRequest
-        if request.id in self._in_flight and not is_tool_request:
-            return ErrorCode.INVALID_REQUEST, f"id {request.id!r} is in flight already"
-        if request.id is None and is_tool_request:
+        if method.before_auth:
+            return ErrorCode.INVALID_REQUEST, "already authenticated"
+        if role not in method.roles:
+            return ErrorCode.FORBIDDEN, f"{method.name} is not for the role {role.value}"
+        if request.id is None and method.name == "tool_request":
             return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"
+        return None
+
+    def _no_room(self, request: Request) -> tuple[ErrorCode, str] | None:
+        """Say why no further request can be in flight under this id."""
+        if request.id in self._in_flight:
+            return ErrorCode.INVALID_REQUEST, f"id {request.id!r} is in flight already"
         if self._in_flight.full:
             limit = self._in_flight.requests_max
             return ErrorCode.LIMIT_EXCEEDED, f"{limit} requests are in flight on this connection"
         return None
 
-    def _take(
-        self, request_id: RequestId, params: msgspec.Struct, batch: BatchAnswer | None
-    ) -> None:
-        """Hand a good request on."""
-        repeated = request_id in self._in_flight
-        if repeated and batch is not None:
-            batch.waiting -= 1
-        if not repeated:
-            self._in_flight.add(request_id, batch)
-        if isinstance(params, Auth):
-            self.auth = params
-            self._auth_id = request_id
-            self._pause()
-            self._events.append(AuthAsked(auth=params))
-        else:
-            self._events.append(Called(id=request_id, params=params, repeated=repeated))
-
     def _on_notification(self, notification: Notification) -> None:
-        """Take a notification; what is wrong with one must not be answered (JSON-RPC 2.0)."""
-        if self.state is State.AUTHENTICATING:
-            self.close(AUTH_FAILED, "auth must be the first message")
-            return
-        method = METHODS.get(notification.method)
-        if method is None or method.kind is not Kind.NOTIFICATION or self.principal is None:
-            return
-        if self.principal.role not in method.roles:
+        """Take an ``ack``, the only notification that a client may send.
+
+        What is wrong with a notification must not be answered (JSON-RPC 2.0 section 4.1).
+        """
+        role = self.principal.role if self.principal is not None else None
+        if notification.method != "ack" or role not in METHODS["ack"].roles:
             return
         try:
-            params = decode_params(method, notification.params)
-        except (msgspec.DecodeError, RecursionError):
+            params = decode_params(METHODS["ack"], notification.params)
+        except msgspec.DecodeError:
             return
-        if isinstance(params, Ack):
-            self._received(self._receipts.acked(params.seq))
-        else:
-            self._events.append(Notified(params=params))
+        assert isinstance(params, Ack)
+        self._received(self._receipts.acked(params.seq))
 
     def _received(self, rids: tuple[str, ...]) -> None:
         if rids:
@@ -298,20 +341,45 @@ class ServerConnection(Connection[ServerWire]):
 
     # Output
 
-    def _answer(self, request_id: RequestId, frame: Frame) -> None:
-        if self.state in (State.AUTHENTICATING, State.OPEN):
-            text = self._in_flight.answer(request_id, frame)
-            if text is not None:
-                self._send_text(text)
+    def _decides_auth(self) -> bool:
+        """Whether there is still somebody to tell; raises if nothing was asked."""
+        if self.state is State.AUTHENTICATING and self._paused:
+            return True
+        if self._ending:
+            return False
+        raise LocalProtocolError("no auth waits to be decided")
+
+    def _answer(self, request_id: RequestId, frame: Frame, *, from_earlier: bool = False) -> None:
+        """Settle a request, or answer one ``from_earlier``: made on an earlier connection."""
+        if self._ending:
+            return
+        if from_earlier and self.state is State.OPEN and request_id not in self._in_flight:
+            self._send_text(frame())
+            return
+        text = self._in_flight.answer(request_id, frame)
+        self._tool_ids.discard(request_id)
+        if text is not None:
+            self._send_text(text)
 
     def _refuse(
         self, request_id: RequestId, batch: BatchAnswer | None, code: ErrorCode, detail: str
     ) -> None:
         """Answer with an error before the request was taken."""
-        frame = partial(encode_failure, request_id, code, refusal_text(code, detail))
-        text = frame() if batch is None else self._in_flight.answer_in(batch, frame)
+        data = {"retry_after_s": BUSY_S} if code is ErrorCode.LIMIT_EXCEEDED else None
+        error = encode_failure(request_id, code, refusal_text(code, detail), data)
+        text = error if batch is None else self._in_flight.answer_in(batch, lambda: error)
         if text is not None:
             self._send_text(text)
+
+    def _fitting(self, outcome: Outcome) -> Outcome:
+        """What this client can take of an outcome; too much would make it drop the connection."""
+        size = len(bytes(outcome.data))
+        if not self.is_old_client or size <= LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
+            return outcome
+        return failed(
+            f"the tool ran, but its result of {size} bytes is larger than "
+            "a client without client_id is taken to accept (1 MiB)"
+        )
 
     def _outcome_frame(self, request_id: RequestId, outcome: Outcome, rid: str) -> bytes:
         seq = self._receipts.sent([rid]) if rid else 0
