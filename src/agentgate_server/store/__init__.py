@@ -1,0 +1,1 @@
+"""The store: records in a file, written by one thread, so that they outlive the process."""

@@ -1,0 +1,59 @@
+"""What a storage engine is: the contract of :mod:`agentgate_proto.storage`, as an interface.
+
+An engine is synchronous and simple; :class:`agentgate_server.store.writer.StoreWriter` calls it
+from a worker thread and turns it into a queue. Two engines that see the same calls must give the
+same answers, so the words of the contract are made exact here:
+
+- *Newer* and *older* go by the order in which a ``rid`` was first put. A later ``Put`` of the same
+  ``rid`` replaces the record and leaves its place. No clock is asked, because clocks jump.
+- Request ids keep their type: 7 and "7" are two ids. An empty idempotency key is no key.
+- An *unknown* outcome counts until somebody ran the same thing again knowing of it: until a newer
+  record of the same (principal, digest) that ended ``executed`` or ``failed``, not before the
+  unknown one did, is put after it. Denied, expired and cancelled records ran nothing and clear
+  nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from agentgate_proto.storage import Answer, Change, Query, Restored
+
+
+class StoreError(Exception):
+    """The store could not do it. The text says what is wrong and what to do, for an operator."""
+
+
+class Engine(Protocol):
+    """Where records are kept. One caller at a time, from whichever thread.
+
+    Every method raises :class:`StoreError` where the file, the disk or the server fails. After an
+    error the engine is usable: the same call may be tried again.
+    """
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Apply the changes, in order, all or none; durable when it returns."""
+        ...
+
+    def answer(self, query: Query) -> Answer:
+        """Answer from what has been committed; each query's docstring says with what."""
+        ...
+
+    def restore(self) -> Restored:
+        """What a ledger needs to go on after a restart."""
+        ...
+
+    def prune(self, now: float) -> int:
+        """Delete some of what retention no longer keeps, and say how many records that was.
+
+        Bounded work, so that commits need not wait: call it again until it returns 0.
+
+        Args:
+            now: UTC seconds since 1970.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the store. Anything else afterwards is an error; closing again is not."""
+        ...

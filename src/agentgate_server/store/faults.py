@@ -1,0 +1,65 @@
+"""What went wrong with the file, in words for the person who runs the gateway."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from pathlib import Path
+
+BUSY_S = 5.0
+"""How long a commit waits for another program's transaction on the file."""
+
+PRIMARY_CODE_MASK = 0xFF
+"""SQLite's extended result codes carry their general kind in the low byte."""
+
+DISK_FULL = "disk full: free some space for {path}"
+READ_ONLY = (
+    "read-only: {path} cannot be written; check owner and mode of the file and its folder, and"
+    " whether the disk is mounted read-only"
+)
+
+WORDS = {
+    sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_BUSY: (
+        "locked: another program has held a transaction on {path} for {busy_s:g} s; close the"
+        " database shell or backup tool that does"
+    ),
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened: {path}; check owner and mode of its folder",
+    sqlite3.SQLITE_CORRUPT: (
+        "damaged: {path} ({detail}); stop the gateway, keep a copy, and restore a backup"
+    ),
+    sqlite3.SQLITE_NOTADB: (
+        "not a database: {path} is some other file; set storage.path to another name, or restore"
+        " a backup"
+    ),
+    sqlite3.SQLITE_IOERR: (
+        "the disk failed ({name}) at {path}: check its free space, your quota and the system log"
+    ),
+    sqlite3.SQLITE_TOOBIG: "too large: a record for {path} is over SQLite's limit of 1 GB",
+}
+
+
+OS_WORDS = {
+    errno.ENOSPC: DISK_FULL,
+    errno.EDQUOT: DISK_FULL,
+    errno.EROFS: READ_ONLY,
+    errno.EACCES: READ_ONLY,
+    errno.EPERM: READ_ONLY,
+}
+
+
+def explain(error: sqlite3.Error | OverflowError, path: Path) -> str:
+    """Say what the error means for the file at ``path``, and what to do about it."""
+    code = getattr(error, "sqlite_errorcode", None)
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    words = WORDS.get(code & PRIMARY_CODE_MASK) if code is not None else None
+    words = words or "{path}: {detail} ({name})"
+    return words.format(path=path, detail=error, name=name, busy_s=BUSY_S)
+
+
+def explain_os(error: OSError | RuntimeError, path: Path) -> str:
+    """Say why the file at ``path`` cannot be made or locked, and what to do about it."""
+    words = OS_WORDS.get(getattr(error, "errno", None) or 0)
+    words = words or "{path} cannot be used: {detail}; check storage.path"
+    return words.format(path=path, detail=error)

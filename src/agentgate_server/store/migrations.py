@@ -1,0 +1,98 @@
+"""The schema of the file, and how an older file becomes a newer one.
+
+Each migration is one transaction; ``PRAGMA user_version`` counts those that were done. A released
+migration is never edited: what comes later is a new one. The indexes are exactly those that the
+queries of :mod:`agentgate_server.store.statements` name.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+APPLICATION_ID = 0x61676174
+"""``PRAGMA application_id`` of our files: "agat". Tells them from other programs' databases."""
+
+Migration = tuple[str, ...]
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL)",
+        "INSERT INTO meta VALUES ('epoch', lower(hex(randomblob(16))))",
+        # request_id has no type on purpose, see rows. superseded is no part of a record: somebody
+        # ran the same thing again after this one had ended unknown.
+        """
+        CREATE TABLE requests (
+            seq INTEGER PRIMARY KEY,
+            rid TEXT NOT NULL UNIQUE,
+            principal TEXT NOT NULL,
+            client_id TEXT NOT NULL,
+            request_id NOT NULL,
+            tool TEXT NOT NULL,
+            args BLOB NOT NULL,
+            signature TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            effects TEXT NOT NULL,
+            idempotency_key TEXT NOT NULL,
+            phase TEXT NOT NULL,
+            rule TEXT NOT NULL,
+            description TEXT NOT NULL,
+            warning TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            expires_at REAL NOT NULL,
+            approver TEXT NOT NULL,
+            channel TEXT NOT NULL,
+            decided_at REAL NOT NULL,
+            resolved_at REAL NOT NULL,
+            status TEXT,
+            data BLOB,
+            code INTEGER,
+            message TEXT,
+            delivered INTEGER NOT NULL,
+            superseded INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE INDEX requests_id ON requests (principal, client_id, request_id)",
+        "CREATE INDEX requests_principal ON requests (principal)",
+        """
+        CREATE INDEX requests_idempotency ON requests (principal, idempotency_key)
+        WHERE idempotency_key <> ''
+        """,
+        """
+        CREATE INDEX requests_open ON requests (principal, client_id)
+        WHERE phase <> 'done' OR delivered = 0
+        """,
+        """
+        CREATE INDEX requests_done ON requests (delivered, resolved_at)
+        WHERE phase = 'done'
+        """,
+        """
+        CREATE INDEX requests_unknown ON requests (principal, digest)
+        WHERE status = 'unknown' AND superseded = 0
+        """,
+    ),
+)
+
+VERSION = len(MIGRATIONS)
+"""The schema version that this program writes."""
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Do the migrations that were not done yet.
+
+    Raises:
+        sqlite3.Error: a step failed. Those before it are kept, it left nothing.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    for number, statements in enumerate(migrations[version:], start=version + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,113 @@
+"""Records as rows of a table, and back: the same values, byte for byte.
+
+A request id goes into a column without a type, where SQLite keeps what it is given and orders
+numbers before texts. So 7 and "7" stay apart, and the highest integer id of a client is one step
+in an index. Integers beyond 64 bits are refused by the core, before they get here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.record import Record
+
+Value = str | bytes | int | float | None
+Row = tuple[Value, ...]
+
+COLUMNS = (
+    "rid",
+    "principal",
+    "client_id",
+    "request_id",
+    "tool",
+    "args",
+    "signature",
+    "digest",
+    "effects",
+    "idempotency_key",
+    "phase",
+    "rule",
+    "description",
+    "warning",
+    "created_at",
+    "expires_at",
+    "approver",
+    "channel",
+    "decided_at",
+    "resolved_at",
+    "status",
+    "data",
+    "code",
+    "message",
+    "delivered",
+)
+"""The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
+
+``status``, ``data``, ``code`` and ``message`` are its outcome; all four are NULL before.
+"""
+
+
+def row_of(record: Record) -> Row:
+    """The values of ``COLUMNS`` for a record."""
+    outcome = record.outcome
+    if outcome is None:
+        status, data, code, message = None, None, None, None
+    else:
+        status, data = outcome.status.value, bytes(outcome.data)
+        code, message = outcome.code, outcome.message
+    return (
+        record.rid,
+        record.principal,
+        record.client_id,
+        record.request_id,
+        record.tool,
+        bytes(record.args),
+        record.signature,
+        record.digest,
+        record.effects.value,
+        record.idempotency_key,
+        record.phase.value,
+        record.rule,
+        record.description,
+        record.warning,
+        record.created_at,
+        record.expires_at,
+        record.approver,
+        record.channel,
+        record.decided_at,
+        record.resolved_at,
+        status,
+        data,
+        code,
+        message,
+        int(record.delivered),
+    )
+
+
+def record_of(row: Row) -> Record:
+    """The record of a row.
+
+    Raises:
+        TypeError, ValueError, msgspec.ValidationError: we never wrote such a row; the file is
+            damaged.
+    """
+    fields: dict[str, Any] = dict(zip(COLUMNS, row, strict=True))
+    status, data = fields.pop("status"), fields.pop("data")
+    code, message = fields.pop("code"), fields.pop("message")
+    fields["args"] = msgspec.Raw(fields["args"])
+    fields["delivered"] = bool(fields["delivered"])
+    if status is not None:
+        outcome = {"status": status, "data": msgspec.Raw(data), "code": code, "message": message}
+        fields["outcome"] = outcome
+    return msgspec.convert(fields, Record)
+
+
+def storable(value: Value) -> Value:
+    """A value that SQLite takes: half surrogate pairs, which are no text, become ``?``.
+
+    File names and other programs' messages can hold them; they must not keep a whole batch of
+    other people's records from being written.
+    """
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value

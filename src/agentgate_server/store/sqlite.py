@@ -1,0 +1,294 @@
+"""The embedded engine: one SQLite file in WAL mode, synced at each commit.
+
+One connection, which writes and reads; a lock keeps other gateway processes away, see
+:mod:`agentgate_server.store.files`. Transactions are ours to begin and end (``isolation_level``
+None), because the module's own idea of them is not the same in all Python versions.
+"""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+
+from agentgate_proto.record import Record
+from agentgate_proto.storage import (
+    Answer,
+    Change,
+    FindIdempotencyKey,
+    FindRequest,
+    FindRid,
+    HighestId,
+    ListRequests,
+    Query,
+    Restored,
+    Undelivered,
+)
+from agentgate_server.store import statements
+from agentgate_server.store.engine import StoreError
+from agentgate_server.store.faults import BUSY_S, explain
+from agentgate_server.store.files import OwnedFile
+from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate
+from agentgate_server.store.rows import COLUMNS, Value, record_of, storable
+
+DAY_S = 86_400.0
+
+PRUNE_ROWS_MAX = 256
+"""Records deleted by one :meth:`SqliteEngine.prune`: a few milliseconds."""
+
+STATEMENTS_MAX = 64
+"""Prepared statements kept: more than there are."""
+
+SETTINGS = (
+    "PRAGMA synchronous = FULL",  # a commit is on the disk, not on its way there
+    "PRAGMA fullfsync = ON",  # where fsync alone stops at the drive's cache (macOS)
+    "PRAGMA checkpoint_fullfsync = ON",
+    "PRAGMA temp_store = MEMORY",  # what a statement sets aside must not need disk space
+    "PRAGMA cache_size = -8000",  # KiB
+    "PRAGMA journal_size_limit = 67108864",  # what a burst leaves of the WAL, in bytes
+)
+
+
+class SqliteEngine:
+    """An :class:`~agentgate_server.store.engine.Engine` on an SQLite file.
+
+    Args:
+        path: the file. It and its folder are created if missing, readable to this user only.
+        keep_days: how long a delivered outcome is kept, from when it was resolved.
+        keep_undelivered_days: how long an outcome is kept that no client collected.
+        keep_rows_max: beyond so many records, the oldest delivered ones go early.
+
+    Raises:
+        StoreError: another gateway has the file, it is not ours, damaged, read-only, of a newer
+            version, or the disk is full.
+        ValueError: a retention of nothing.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        keep_days: float = 30.0,
+        keep_undelivered_days: float = 30.0,
+        keep_rows_max: int = 1_000_000,
+    ) -> None:
+        if min(keep_days, keep_undelivered_days, keep_rows_max) <= 0:
+            raise ValueError("keep_days, keep_undelivered_days and keep_rows_max must be positive")
+        self.keep_s = keep_days * DAY_S
+        self.keep_undelivered_s = keep_undelivered_days * DAY_S
+        self.keep_rows_max = keep_rows_max
+        self.file = OwnedFile(path)
+        self.path = self.file.path
+        try:
+            self.connection = connect(self.path)
+            try:
+                with self.explained():
+                    prepare(self.connection, self.path)
+                self.file.tighten()
+                self.file.remember()
+            except BaseException:
+                self.connection.close()
+                raise
+        except BaseException:
+            self.file.release()
+            raise
+        self.unknown: set[statements.Thing] | None = None
+        """What :func:`statements.plan` asks for; None: not known, look it up."""
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        """Apply the changes; see :class:`~agentgate_server.store.engine.Engine`."""
+        with self.explained():
+            self.file.check()
+            if self.connection.in_transaction:  # a statement would only join what is left of it
+                self.execute("ROLLBACK")
+            if self.unknown is None:
+                self.unknown = set(self.execute(statements.UNKNOWN_THINGS))
+            todo = list(statements.plan(changes, self.unknown))
+            if len(todo) == 1:
+                self.execute(*todo[0])  # a transaction of its own
+                return
+            self.execute("BEGIN IMMEDIATE")
+            for sql, values in todo:
+                self.execute(sql, values)
+            self.execute("COMMIT")
+            if any(sql is statements.SUPERSEDE for sql, _ in todo):
+                self.unknown = None
+
+    def answer(self, query: Query) -> Answer:
+        """Answer from what is committed; see :class:`~agentgate_server.store.engine.Engine`."""
+        match query:
+            case FindRequest(principal, client_id, request_id):
+                key = (principal, client_id, request_id)
+                return self.first(statements.FIND_REQUEST, key)
+            case FindIdempotencyKey(principal, key):
+                return self.first(statements.FIND_IDEMPOTENCY_KEY, (principal, key))
+            case FindRid(rid):
+                return self.first(statements.FIND_RID, (rid,))
+            case HighestId(principal, client_id):
+                return self.number(statements.HIGHEST_ID, (principal, client_id))
+            case Undelivered(principal, client_id, limit):
+                return self.records(statements.UNDELIVERED, (principal, client_id, limit))
+            case ListRequests(None, limit, open_only):
+                sql = statements.LIST_OPEN if open_only else statements.LIST_ALL
+                return self.records(sql, (limit,))
+            case ListRequests(principal, limit, open_only):
+                sql = statements.LIST_OPEN_PRINCIPAL if open_only else statements.LIST_PRINCIPAL
+                return self.records(sql, (principal, limit))
+            case _:
+                assert_never(query)
+
+    def restore(self) -> Restored:
+        """Read what a ledger needs; see :class:`~agentgate_server.store.engine.Engine`."""
+        with self.explained():
+            row = self.execute(statements.EPOCH).fetchone()
+        if row is None:
+            raise StoreError(f"damaged: {self.path} names no epoch; restore a backup")
+        newest = {(r.principal, r.digest): r for r in self.records(statements.UNKNOWN)}
+        return Restored(
+            epoch=row[0],
+            active=self.records(statements.ACTIVE),
+            unknown=list(newest.values()),
+        )
+
+    def prune(self, now: float) -> int:
+        """Delete at most ``PRUNE_ROWS_MAX`` records that are past their time, or too many."""
+        with self.explained():
+            self.file.check()
+            deleted = self.delete(True, now - self.keep_s, PRUNE_ROWS_MAX)
+            deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
+            excess = self.number(statements.COUNT) - self.keep_rows_max
+            deleted += self.delete(True, math.inf, min(excess, PRUNE_ROWS_MAX - deleted))
+        if deleted:
+            self.unknown = None
+        return deleted
+
+    def close(self) -> None:
+        """Fold the WAL into the file and let go of it."""
+        try:
+            with self.explained():
+                self.connection.close()
+        finally:
+            self.file.release()
+
+    def delete(self, delivered: bool, before: float, limit: int) -> int:
+        """Delete at most ``limit`` done records that were resolved before then, oldest first."""
+        if limit <= 0:
+            return 0
+        return self.execute(statements.PRUNE, (int(delivered), before, limit)).rowcount
+
+    def first(self, sql: str, values: Sequence[Value]) -> Record | None:
+        """The record of the first row, if there is one."""
+        found = self.records(sql, values)
+        return found[0] if found else None
+
+    def records(self, sql: str, values: Sequence[Value] = ()) -> list[Record]:
+        """The records of all rows."""
+        with self.explained():
+            rows = self.execute(sql, values).fetchall()
+        try:
+            return [record_of(row) for row in rows]
+        except (TypeError, ValueError, msgspec.ValidationError) as error:
+            raise StoreError(
+                f"damaged: {self.path} holds a record that nobody wrote so ({error}); stop the"
+                " gateway, keep a copy, and restore a backup"
+            ) from error
+
+    def number(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """The integer in the first row, or 0 if there is no row."""
+        with self.explained():
+            row = self.execute(sql, values).fetchone()
+        return int(row[0]) if row else 0
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> sqlite3.Cursor:
+        """Run one statement; values that are no text are made some, see :func:`storable`."""
+        try:
+            return self.connection.execute(sql, values)
+        except UnicodeEncodeError:
+            return self.connection.execute(sql, [storable(value) for value in values])
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Undo what an error leaves half done, and turn it into words.
+
+        Raises:
+            StoreError: instead of what SQLite raised.
+        """
+        try:
+            yield
+        except BaseException as error:
+            undo(self.connection)
+            if isinstance(error, sqlite3.Error | OverflowError):
+                raise StoreError(explain(error, self.path)) from error
+            raise
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, which must exist: SQLite would create one that everybody may read.
+
+    Raises:
+        StoreError: it cannot be opened.
+    """
+    try:
+        return sqlite3.connect(
+            f"{path.as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,  # one thread at a time, but not always the same one
+            cached_statements=STATEMENTS_MAX,
+        )
+    except sqlite3.Error as error:
+        raise StoreError(explain(error, path)) from error
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that the file is ours and that we can write it; bring its schema up to date.
+
+    Raises:
+        StoreError: it is not ours, or this program cannot work with it.
+        sqlite3.Error: SQLite cannot.
+    """
+    values = statements.ROWS_MAX * (len(COLUMNS) + 1)
+    if connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) < values:
+        raise StoreError(
+            f"SQLite {sqlite3.sqlite_version} is too old: Python needs one of 3.32 or newer"
+        )
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (things,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application_id != APPLICATION_ID and (application_id or version or things):
+        raise StoreError(
+            f"{path} is the database of some other program: set storage.path to another name"
+        )
+    if version > VERSION:
+        raise StoreError(
+            f"{path} was written by a newer agent-gate (schema {version}, this one knows"
+            f" {VERSION}): upgrade this one, or restore a backup from before that upgrade"
+        )
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(
+            f"{path} is on a file system that SQLite's WAL does not work on (its mode stays"
+            f" {mode}): set storage.path to a local disk"
+        )
+    for setting in SETTINGS:
+        connection.execute(setting)
+    migrate(connection)
+    # A file that cannot be written opens all the same, for reading: find out now, not later.
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("ROLLBACK")
+
+
+def undo(connection: sqlite3.Connection) -> None:
+    """Roll back, unless SQLite did so itself; never raises, for it runs after an error."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        # What is not rolled back was not committed either; the next commit tries again first.
+        return

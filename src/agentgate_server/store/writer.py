@@ -1,0 +1,248 @@
+"""Group commit: changes queue up, one thread writes them, the event loop hears what is durable.
+
+While one batch syncs, the next gathers; so the price of a sync is shared by all that came while
+the last one ran, and a single change pays for nobody else. The event loop and the thread meet
+only in :meth:`StoreWriter.run`: the loop takes a batch, the thread works through it, the loop
+reports. No lock is needed, because everything but ``work`` happens on the event loop.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import anyio
+import anyio.lowlevel
+import anyio.to_thread
+
+from agentgate_proto.storage import Answer, Change, Query
+from agentgate_server.store.engine import Engine, StoreError
+
+BATCH_MAX = 1_024
+"""Entries in one batch. More rows in a commit make it no cheaper per row, but would let one
+request wait for a whole backlog; this many take some tens of milliseconds."""
+
+STOPPED = "the store writer has stopped"
+
+
+class StoreCallbacks(Protocol):
+    """Who hears what became of changes and queries. Called on the event loop; must not raise.
+
+    They may call ``submit`` and ``ask``: that goes into a later batch.
+    """
+
+    def on_durable(self, upto: int) -> None:
+        """Every change numbered up to here has been committed, or reported as failed."""
+        ...
+
+    def on_write_failed(self, first: int, last: int, reason: str) -> None:
+        """None of the changes numbered ``first`` to ``last`` was written; they are not kept."""
+        ...
+
+    def on_answer(self, token: Any, answer: Answer) -> None:
+        """The answer to the query that was asked with this token."""
+        ...
+
+    def on_answer_failed(self, token: Any, reason: str) -> None:
+        """The query that was asked with this token could not be answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A change in the queue."""
+
+    number: int
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query in the queue."""
+
+    query: Query
+    token: Any
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """A caller that waits for its place in the queue to come round."""
+
+    prune_at: float | None = None
+    deleted: int = 0
+    reason: str | None = None
+    finished: anyio.Event = field(default_factory=anyio.Event)
+
+
+Entry = Submitted | Asked | Waiting
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one hop to the thread does, and how it went."""
+
+    submitted: list[Submitted] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
+    failure: str | None = None
+    answers: list[Answer | StoreError] = field(default_factory=list)
+
+
+class StoreWriter:
+    """The queue in front of an engine.
+
+    Everything but :meth:`run` is called from the task that runs it or from others on the same
+    event loop, never from another thread.
+
+    Args:
+        engine: where things are kept. The caller opens and closes it.
+        callbacks: who hears the outcome, in the order of submission: of each batch, first what
+            became of its changes, then its answers.
+    """
+
+    def __init__(self, engine: Engine, callbacks: StoreCallbacks) -> None:
+        self.engine = engine
+        self.callbacks = callbacks
+        self.entries: deque[Entry] = deque()
+        self.changes_open = 0
+        self.last_number: int | None = None
+        self.wake: anyio.Event | None = None
+        self.limiter: anyio.CapacityLimiter | None = None
+        self.ended = False
+
+    @property
+    def queue_length(self) -> int:
+        """Changes that were submitted and not reported yet. The caller caps it."""
+        return self.changes_open
+
+    def submit(self, number: int, change: Change) -> None:
+        """Queue a change. ``number`` names it in the callbacks, and is higher than the last."""
+        assert self.last_number is None or number > self.last_number, "numbers must increase"
+        self.last_number = number
+        self.changes_open += 1
+        self.put(Submitted(number, change))
+
+    def ask(self, query: Query, token: Any) -> None:
+        """Queue a query. It sees every change that was submitted before it and did not fail."""
+        self.put(Asked(query, token))
+
+    async def flush(self) -> None:
+        """Wait until everything submitted and asked before has been reported.
+
+        Raises:
+            StoreError: :meth:`run` has ended before.
+        """
+        await self.wait(Waiting())
+
+    async def prune(self, now: float) -> int:
+        """Delete what retention does not keep at ``now`` (UTC seconds); returns how many records.
+
+        Commits go on in between.
+
+        Raises:
+            StoreError: it could not be done, or :meth:`run` has ended.
+        """
+        deleted = 0
+        while True:
+            step = Waiting(prune_at=now)
+            await self.wait(step)
+            if not step.deleted:
+                return deleted
+            deleted += step.deleted
+
+    async def run(self) -> None:
+        """Write until cancelled. Run it as one task.
+
+        A batch that the thread has begun is finished and reported before this returns. What is
+        still queued then is not written: call :meth:`flush` first to shut down in order.
+        """
+        assert self.limiter is None, "run() runs once"
+        self.limiter = anyio.CapacityLimiter(1)
+        try:
+            while True:
+                while not self.entries:
+                    self.wake = anyio.Event()
+                    await self.wake.wait()
+                await anyio.lowlevel.checkpoint_if_cancelled()
+                batch = self.take()
+                try:
+                    with anyio.CancelScope(shield=True):
+                        await anyio.to_thread.run_sync(self.work, batch, limiter=self.limiter)
+                    self.report(batch)
+                finally:
+                    release(batch.waiting)
+        finally:
+            self.ended = True
+            release(entry for entry in self.entries if isinstance(entry, Waiting))
+
+    def put(self, entry: Entry) -> None:
+        """Queue an entry and wake the writer."""
+        self.entries.append(entry)
+        if self.wake is not None:
+            self.wake.set()
+
+    async def wait(self, entry: Waiting) -> None:
+        """Queue the entry and wait until its batch has been reported."""
+        if self.ended:
+            raise StoreError(STOPPED)
+        entry.reason = STOPPED  # until work() says otherwise
+        self.put(entry)
+        await entry.finished.wait()
+        if entry.reason is not None:
+            raise StoreError(entry.reason)
+
+    def take(self) -> Batch:
+        """Take the next batch off the queue."""
+        batch = Batch()
+        for _ in range(min(len(self.entries), BATCH_MAX)):
+            match self.entries.popleft():
+                case Submitted() as entry:
+                    batch.submitted.append(entry)
+                case Asked() as entry:
+                    batch.asked.append(entry)
+                case Waiting() as entry:
+                    batch.waiting.append(entry)
+        return batch
+
+    def work(self, batch: Batch) -> None:
+        """Do what the batch says; in the worker thread."""
+        if batch.submitted:
+            try:
+                self.engine.commit([entry.change for entry in batch.submitted])
+            except StoreError as error:
+                batch.failure = str(error)
+        for entry in batch.asked:
+            try:
+                batch.answers.append(self.engine.answer(entry.query))
+            except StoreError as error:
+                batch.answers.append(error)
+        for waiting in batch.waiting:
+            waiting.reason = None
+            if waiting.prune_at is not None:
+                try:
+                    waiting.deleted = self.engine.prune(waiting.prune_at)
+                except StoreError as error:
+                    waiting.reason = str(error)
+
+    def report(self, batch: Batch) -> None:
+        """Tell the callbacks how it went; on the event loop."""
+        if batch.submitted:
+            self.changes_open -= len(batch.submitted)
+            first, last = batch.submitted[0].number, batch.submitted[-1].number
+            if batch.failure is None:
+                self.callbacks.on_durable(last)
+            else:
+                self.callbacks.on_write_failed(first, last, batch.failure)
+        for asked, answer in zip(batch.asked, batch.answers, strict=True):
+            if isinstance(answer, StoreError):
+                self.callbacks.on_answer_failed(asked.token, str(answer))
+            else:
+                self.callbacks.on_answer(asked.token, answer)
+
+
+def release(waiting: Iterable[Waiting]) -> None:
+    """Let the callers go on; what they waited for is done, or never will be."""
+    for entry in waiting:
+        entry.finished.set()

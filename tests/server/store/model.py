@@ -1,0 +1,155 @@
+"""The contract of a store in the plainest way: an :class:`Engine` that keeps records in a dict.
+
+What the real engines are compared with, and what the simulator uses for a disk: it keeps what was
+committed for as long as the object lives, whatever happens to those who use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import assert_never
+
+import msgspec
+
+from agentgate_proto.outcome import Status
+from agentgate_proto.record import Phase, Record
+from agentgate_proto.storage import (
+    Answer,
+    Change,
+    FindIdempotencyKey,
+    FindRequest,
+    FindRid,
+    HighestId,
+    ListRequests,
+    MarkDelivered,
+    Put,
+    Query,
+    Restored,
+    Undelivered,
+)
+
+DAY_S = 86_400.0
+
+
+class MemoryEngine:
+    """A store without a disk. Attributes and arguments as for the SQLite engine."""
+
+    def __init__(
+        self,
+        epoch: str = "memory",
+        *,
+        keep_days: float = 30.0,
+        keep_undelivered_days: float = 30.0,
+        keep_rows_max: int = 1_000_000,
+    ) -> None:
+        self.epoch = epoch
+        self.keep_s = keep_days * DAY_S
+        self.keep_undelivered_s = keep_undelivered_days * DAY_S
+        self.keep_rows_max = keep_rows_max
+        # Oldest first: a dict keeps a key's place when its value is replaced.
+        self.kept: dict[str, Record] = {}
+        self.superseded: set[str] = set()
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            match change:
+                case Put(record):
+                    self.kept[record.rid] = record
+                    self.supersede(record)
+                case MarkDelivered(rids):
+                    for rid in rids:
+                        if rid in self.kept:
+                            found = self.kept[rid]
+                            self.kept[rid] = msgspec.structs.replace(found, delivered=True)
+                case _:
+                    assert_never(change)
+
+    def answer(self, query: Query) -> Answer:
+        match query:
+            case FindRequest(principal, client_id, request_id):
+                key = (principal, client_id, request_id)
+                return self.newest(lambda r: (r.principal, r.client_id, r.request_id) == key)
+            case FindIdempotencyKey(_, ""):
+                return None
+            case FindIdempotencyKey(principal, key):
+                return self.newest(lambda r: (r.principal, r.idempotency_key) == (principal, key))
+            case FindRid(rid):
+                return self.kept.get(rid)
+            case HighestId(principal, client_id):
+                mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
+                ids = [r.request_id for r in mine if isinstance(r.request_id, int)]
+                return max(ids, default=0)
+            case Undelivered(principal, client_id, limit):
+                mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
+                return [r for r in mine if r.phase is Phase.DONE and not r.delivered][:limit]
+            case ListRequests(principal, limit, open_only):
+                found = self.all(
+                    lambda r: (
+                        (principal is None or r.principal == principal)
+                        and not (open_only and r.phase is Phase.DONE and r.delivered)
+                    )
+                )
+                return found[::-1][:limit]
+            case _:
+                assert_never(query)
+
+    def restore(self) -> Restored:
+        unknown = {
+            (record.principal, record.digest): record
+            for record in self.all(is_unknown)
+            if record.rid not in self.superseded
+        }
+        return Restored(
+            epoch=self.epoch,
+            active=self.all(lambda r: r.phase is not Phase.DONE),
+            unknown=list(unknown.values()),
+        )
+
+    def prune(self, now: float) -> int:
+        """Delete all that retention does not keep, at once."""
+        done = sorted(
+            self.all(lambda r: r.phase is Phase.DONE), key=lambda record: record.resolved_at
+        )
+        delivered = [record for record in done if record.delivered]
+        gone = {r.rid for r in delivered if r.resolved_at < now - self.keep_s}
+        gone |= {
+            record.rid
+            for record in done
+            if not record.delivered and record.resolved_at < now - self.keep_undelivered_s
+        }
+        excess = len(self.kept) - len(gone) - self.keep_rows_max
+        left = (record.rid for record in delivered if record.rid not in gone)
+        gone.update(list(islice(left, max(0, excess))))
+        for rid in gone:
+            del self.kept[rid]
+            self.superseded.discard(rid)
+        return len(gone)
+
+    def close(self) -> None:
+        """A dict needs no closing."""
+
+    def supersede(self, record: Record) -> None:
+        """Clear the older unknown outcomes of the same thing, if this record ran it again."""
+        if record.outcome is None or record.outcome.status not in (Status.EXECUTED, Status.FAILED):
+            return
+        for other in self.kept.values():
+            if other.rid == record.rid:
+                return  # the others are newer
+            same = (other.principal, other.digest) == (record.principal, record.digest)
+            if same and is_unknown(other) and other.resolved_at <= record.resolved_at:
+                self.superseded.add(other.rid)
+
+    def all(self, wanted: Callable[[Record], bool]) -> list[Record]:
+        """The records that are wanted, oldest first."""
+        return [record for record in self.kept.values() if wanted(record)]
+
+    def newest(self, wanted: Callable[[Record], bool]) -> Record | None:
+        """The newest record that is wanted."""
+        found = self.all(wanted)
+        return found[-1] if found else None
+
+
+def is_unknown(record: Record) -> bool:
+    """Whether nobody knows how the request ended."""
+    return record.outcome is not None and record.outcome.status is Status.UNKNOWN

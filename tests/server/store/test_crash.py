@@ -1,0 +1,78 @@
+"""What a commit returned for survives ``kill -9``, and no batch is ever there in part."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from agentgate_proto.record import Record
+from agentgate_proto.storage import ListRequests
+from agentgate_server.store.sqlite import SqliteEngine
+
+KILLS = 10
+
+WRITE_FOR_EVER = """
+import sys
+from pathlib import Path
+from random import Random
+from agentgate_proto.storage import MarkDelivered, Put
+from agentgate_server.store.sqlite import SqliteEngine
+from tests.server.store.samples import done
+
+engine = SqliteEngine(Path(sys.argv[1]))
+random = Random(sys.argv[2])
+number = int(sys.argv[2])
+before = ()
+while True:
+    size = random.choice([1, 1, 3, 20, 300])
+    names = tuple(f"{number}-{part}" for part in range(size))
+    puts = [Put(done(name, client_id=str(number), request_id=size)) for name in names]
+    engine.commit([*puts, MarkDelivered(before)])
+    print(number, flush=True)
+    before = names
+    number += 1
+"""
+
+
+def run_and_kill(path: Path, first: int, lines: int) -> list[int]:
+    """Let a process write batches from ``first`` on; returns those that it called durable."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE_FOR_EVER, str(path), str(first)], stdout=subprocess.PIPE
+    ) as writer:
+        assert writer.stdout is not None
+        printed = [int(writer.stdout.readline()) for _ in range(lines)]
+        writer.kill()
+        printed += [int(line) for line in writer.stdout]
+    return printed
+
+
+@pytest.mark.slow
+def test_every_batch_that_was_called_durable_is_there_after_each_of_many_kills(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "store.db"
+    random = Random(1)
+    durable: list[int] = []
+    first = 0
+    for _ in range(KILLS):
+        durable += run_and_kill(path, first, random.randint(1, 60))
+        engine = SqliteEngine(path)
+        found = engine.answer(ListRequests(None, 1_000_000))
+        engine.close()
+        assert isinstance(found, list)
+        batches: dict[int, list[Record]] = defaultdict(list)
+        for record in found:
+            batches[int(record.client_id)].append(record)
+
+        assert set(durable) <= set(batches)
+        for number, records in batches.items():
+            assert len(records) == records[0].request_id, f"batch {number} is there in part"
+            if number >= first:  # the batch after this one marks it: both stand or fall together
+                assert {record.delivered for record in records} == {number + 1 in batches}
+        assert len(batches) - len(durable) <= KILLS, "at most one batch per kill is not reported"
+        first = max(batches) + 1

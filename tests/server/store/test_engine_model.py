@@ -1,0 +1,159 @@
+"""Whatever is done to an SQLite store and to the plain model, they give the same answers."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from tests.server.store.model import DAY_S, MemoryEngine
+from tests.server.store.samples import WAITING
+
+from agentgate_proto.outcome import Outcome, Status
+from agentgate_proto.record import Phase, Record
+from agentgate_proto.storage import (
+    FindIdempotencyKey,
+    FindRequest,
+    FindRid,
+    HighestId,
+    ListRequests,
+    MarkDelivered,
+    Put,
+    Undelivered,
+)
+from agentgate_server.store.sqlite import SqliteEngine
+
+RETENTION: dict[str, Any] = {"keep_days": 2.0, "keep_undelivered_days": 4.0, "keep_rows_max": 6}
+
+# Few values, so that they meet; among them those that are easily mixed up.
+RIDS = st.sampled_from([f"r{number}" for number in range(12)])
+PRINCIPALS = st.sampled_from(["agent", "agent", "agent2"])
+CLIENTS = st.sampled_from(["", "", "client"])
+IDS = st.sampled_from([7, "7", 7, "7", 0, -1, "", -(2**63), 2**63 - 1])
+KEYS = st.sampled_from(["", "key"])
+DAYS = st.integers(0, 8)
+LIMITS = st.sampled_from([0, 1, 2, 1000])
+
+OUTCOMES = st.builds(
+    Outcome,
+    # Those that make and clear unknown outcomes come up more often.
+    status=st.sampled_from([*Status, Status.UNKNOWN, Status.UNKNOWN, Status.EXECUTED]),
+    data=st.sampled_from([msgspec.Raw(b"null"), msgspec.Raw(b'{"a":1}')]),
+    message=st.sampled_from(["", "no\x00such lamp", "ä"]),
+)
+
+
+@st.composite
+def records(draw: st.DrawFn) -> Record:
+    phase = draw(st.sampled_from([*Phase, *[Phase.DONE] * 5]))
+    fields: dict[str, Any] = {"phase": phase}
+    if phase is Phase.DONE:
+        fields["outcome"] = draw(OUTCOMES)
+        fields["resolved_at"] = draw(DAYS) * DAY_S
+        fields["delivered"] = draw(st.booleans())
+    return msgspec.structs.replace(
+        WAITING,
+        rid=draw(RIDS),
+        principal=draw(PRINCIPALS),
+        client_id=draw(CLIENTS),
+        request_id=draw(IDS),
+        idempotency_key=draw(KEYS),
+        digest=draw(st.sampled_from(["d0", "d0", "d1"])),
+        **fields,
+    )
+
+
+CHANGES = st.builds(Put, records()) | st.builds(
+    MarkDelivered, st.lists(RIDS, max_size=3).map(tuple)
+)
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """The engine under test and the model, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="agentgate-store-"))
+
+    @initialize()
+    def open(self) -> None:
+        self.engine = SqliteEngine(self.folder / "store.db", **RETENTION)
+        self.model = MemoryEngine(self.engine.restore().epoch, **RETENTION)
+
+    @rule(changes=st.lists(CHANGES, min_size=1, max_size=12))
+    def commit(self, changes: list[Put | MarkDelivered]) -> None:
+        self.engine.commit(changes)
+        self.model.commit(changes)
+
+    @rule(principal=PRINCIPALS, client_id=CLIENTS, request_id=IDS, key=KEYS, rid=RIDS)
+    def ask_for_one(
+        self, principal: str, client_id: str, request_id: int | str, key: str, rid: str
+    ) -> None:
+        for query in (
+            FindRequest(principal, client_id, request_id),
+            FindIdempotencyKey(principal, key),
+            FindRid(rid),
+            HighestId(principal, client_id),
+        ):
+            assert self.engine.answer(query) == self.model.answer(query), query
+
+    @rule(
+        principal=PRINCIPALS,
+        client_id=CLIENTS,
+        limit=LIMITS,
+        all_of=st.booleans(),
+        open_only=st.booleans(),
+    )
+    def ask_for_many(
+        self, principal: str, client_id: str, limit: int, all_of: bool, open_only: bool
+    ) -> None:
+        for query in (
+            Undelivered(principal, client_id, limit),
+            ListRequests(None if all_of else principal, limit, open_only),
+        ):
+            assert self.engine.answer(query) == self.model.answer(query), query
+
+    @rule(now=DAYS)
+    @precondition(lambda self: self.model.kept)
+    def prune(self, now: int) -> None:
+        deleted = 0
+        while step := self.engine.prune(now * DAY_S):
+            deleted += step
+        assert deleted == self.model.prune(now * DAY_S)
+
+    @rule()
+    def reopen(self) -> None:
+        self.engine.close()
+        self.engine = SqliteEngine(self.folder / "store.db", **RETENTION)
+
+    @invariant()
+    def a_restart_finds_the_same(self) -> None:
+        if hasattr(self, "engine"):
+            found, expected = self.engine.restore(), self.model.restore()
+            assert found.epoch == expected.epoch
+            assert found.active == expected.active
+            assert sorted(found.unknown, key=by_rid) == sorted(expected.unknown, key=by_rid)
+
+    @invariant()
+    def nothing_is_missing_or_too_much(self) -> None:
+        if hasattr(self, "engine"):
+            everything = ListRequests(None, 1000)
+            assert self.engine.answer(everything) == self.model.answer(everything)
+
+    def teardown(self) -> None:
+        if hasattr(self, "engine"):
+            self.engine.close()
+        shutil.rmtree(self.folder)
+
+
+def by_rid(record: Record) -> str:
+    return record.rid
+
+
+TestStore = StoreMachine.TestCase
+TestStore.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

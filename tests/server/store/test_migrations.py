@@ -1,0 +1,66 @@
+"""The schema comes about step by step, and each step whole or not at all."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from agentgate_server.store.migrations import APPLICATION_ID, MIGRATIONS, VERSION, migrate
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    yield connection
+    connection.close()
+
+
+def pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def tables(connection: sqlite3.Connection) -> set[str]:
+    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return {name for (name,) in found}
+
+
+def test_a_new_file_gets_the_newest_schema_and_our_mark(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+
+    assert pragma(connection, "user_version") == VERSION
+    assert pragma(connection, "application_id") == APPLICATION_ID
+    assert tables(connection) == {"meta", "requests"}
+
+
+def test_migrating_again_changes_nothing(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    before = list(connection.iterdump())
+
+    migrate(connection)
+
+    assert list(connection.iterdump()) == before
+
+
+def test_an_older_file_gets_only_what_it_lacks(connection: sqlite3.Connection) -> None:
+    migrate(connection)
+    epoch = connection.execute("SELECT value FROM meta").fetchone()
+
+    migrate(connection, [*MIGRATIONS, ("CREATE TABLE later (x)",)])
+
+    assert pragma(connection, "user_version") == VERSION + 1
+    assert "later" in tables(connection)
+    assert connection.execute("SELECT value FROM meta").fetchone() == epoch
+
+
+def test_a_migration_that_fails_leaves_what_was_before_it(connection: sqlite3.Connection) -> None:
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(connection, [*MIGRATIONS, ("CREATE TABLE later (x)", "CREATE TABLE later (x)")])
+
+    assert not connection.in_transaction
+    assert pragma(connection, "user_version") == VERSION
+    assert "later" not in tables(connection)
+
+    migrate(connection, [*MIGRATIONS, ("CREATE TABLE later (x)",)])
+    assert "later" in tables(connection)

@@ -1,0 +1,394 @@
+"""The writer: what is queued while a batch syncs becomes the next one, and nobody is forgotten."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+from tests.server.store.model import MemoryEngine
+from tests.server.store.samples import done, put, record
+
+from agentgate_proto.record import Record
+from agentgate_proto.storage import (
+    Answer,
+    Change,
+    FindRid,
+    HighestId,
+    ListRequests,
+    MarkDelivered,
+    Put,
+)
+from agentgate_server.store.engine import Engine, StoreError
+from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
+from agentgate_server.store.writer import BATCH_MAX, STOPPED, StoreWriter
+
+pytestmark = pytest.mark.anyio
+
+WAIT_S = 10.0
+
+
+class Heard:
+    """Keeps what it is told, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[Any, ...]] = []
+        self.then: list[Any] = []
+
+    def on_durable(self, upto: int) -> None:
+        self.hear("durable", upto)
+
+    def on_write_failed(self, first: int, last: int, reason: str) -> None:
+        self.hear("failed", first, last, reason)
+
+    def on_answer(self, token: Any, answer: Answer) -> None:
+        rid = answer.rid if isinstance(answer, Record) else answer
+        self.hear("answer", token, rid)
+
+    def on_answer_failed(self, token: Any, reason: str) -> None:
+        self.hear("answer failed", token, reason)
+
+    def hear(self, *event: Any) -> None:
+        self.events.append(event)
+        if self.then:
+            self.then.pop(0)()
+
+
+class HeldEngine(MemoryEngine):
+    """An engine whose commits wait for permission, as if the disk took its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.permits = threading.Semaphore(0)
+        self.began = threading.Event()
+        self.commits: list[int] = []
+        self.threads: set[int] = set()
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        self.began.set()
+        assert self.permits.acquire(timeout=WAIT_S)
+        self.commits.append(len(changes))
+        self.threads.add(threading.get_ident())
+        super().commit(changes)
+
+    async def in_commit(self) -> None:
+        """Wait until the writer's thread is in a commit."""
+        assert await anyio.to_thread.run_sync(self.began.wait, WAIT_S)
+        self.began.clear()
+
+
+class HeldPruning(SqliteEngine):
+    """An engine whose pruning waits for permission; it notes what it does in which order."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.permits = threading.Semaphore(0)
+        self.began = threading.Event()
+        self.order: list[str] = []
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        self.order.append("commit")
+        super().commit(changes)
+
+    def prune(self, now: float) -> int:
+        self.order.append("prune")
+        self.began.set()
+        assert self.permits.acquire(timeout=WAIT_S)
+        return super().prune(now)
+
+
+@asynccontextmanager
+async def running(engine: Engine) -> AsyncIterator[tuple[StoreWriter, Heard]]:
+    heard = Heard()
+    writer = StoreWriter(engine, heard)
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.run)
+            yield writer, heard
+            tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Any:
+    engine = SqliteEngine(tmp_path / "store.db", keep_days=1)
+    yield engine
+    engine.close()
+
+
+async def test_a_change_is_on_the_disk_when_it_is_called_durable(
+    engine: SqliteEngine, tmp_path: Path
+) -> None:
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("r1"))
+        await writer.flush()
+
+        assert heard.events == [("durable", 1)]
+        assert engine.answer(FindRid("r1")) == record("r1")
+
+
+async def test_what_comes_while_a_batch_syncs_is_one_batch_in_order() -> None:
+    engine = HeldEngine()
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("r1"))
+        await engine.in_commit()
+        for number in range(2, 12):
+            writer.submit(number, put(f"r{number}"))
+        assert writer.queue_length == 11
+        engine.permits.release(2)
+        await writer.flush()
+
+        assert engine.commits == [1, 10]
+        assert heard.events == [("durable", 1), ("durable", 11)]
+        assert list(engine.kept) == [f"r{number}" for number in range(1, 12)]
+        assert writer.queue_length == 0
+
+
+async def test_the_engine_works_outside_the_event_loops_thread() -> None:
+    engine = HeldEngine()
+    async with running(engine) as (writer, _):
+        engine.permits.release()
+        writer.submit(1, put("r1"))
+        await writer.flush()
+
+    assert engine.threads
+    assert threading.get_ident() not in engine.threads
+
+
+async def test_a_query_sees_every_change_that_was_submitted_before_it(
+    engine: SqliteEngine,
+) -> None:
+    async with running(engine) as (writer, heard):
+        writer.ask(FindRid("r1"), "before")
+        await writer.flush()
+        writer.submit(1, put("r1", request_id=41))
+        writer.submit(2, put("r2", request_id=42))
+        writer.ask(FindRid("r1"), "one")
+        writer.ask(HighestId("agent", "client"), "two")
+        await writer.flush()
+
+    assert heard.events == [
+        ("answer", "before", None),
+        ("durable", 2),
+        ("answer", "one", "r1"),
+        ("answer", "two", 42),
+    ]
+
+
+async def test_a_backlog_is_written_in_bounded_batches_and_queries_keep_their_place() -> None:
+    engine = HeldEngine()
+    async with running(engine) as (writer, heard):
+        writer.submit(0, put("first"))
+        await engine.in_commit()
+        for number in range(1, 2 * BATCH_MAX + 1):
+            writer.submit(number, put(f"r{number}"))
+        writer.ask(FindRid(f"r{2 * BATCH_MAX}"), "last")
+        engine.permits.release(10)
+        await writer.flush()
+
+    assert engine.commits == [1, BATCH_MAX, BATCH_MAX]
+    assert heard.events == [
+        ("durable", 0),
+        ("durable", BATCH_MAX),
+        ("durable", 2 * BATCH_MAX),
+        ("answer", "last", f"r{2 * BATCH_MAX}"),
+    ]
+
+
+async def test_a_failed_commit_is_reported_with_its_numbers_and_the_next_one_goes_on(
+    engine: SqliteEngine,
+) -> None:
+    async with running(engine) as (writer, heard):
+        engine.execute("PRAGMA query_only = ON")
+        for number in (3, 5, 8):
+            writer.submit(number, put(f"r{number}"))
+        writer.ask(FindRid("r3"), "token")
+        await writer.flush()
+        failure, answer = heard.events
+        assert failure[:3] == ("failed", 3, 8)
+        assert failure[3].startswith("read-only: ")
+        assert answer == ("answer", "token", None)
+        assert writer.queue_length == 0
+
+        engine.execute("PRAGMA query_only = OFF")
+        writer.submit(9, put("r9"))
+        await writer.flush()
+        assert heard.events[2:] == [("durable", 9)]
+        assert engine.answer(FindRid("r3")) is None
+
+
+async def test_a_failed_query_is_reported_and_the_others_are_answered(
+    engine: SqliteEngine,
+) -> None:
+    engine.commit([put("good"), put("bad")])
+    engine.execute("UPDATE requests SET phase = 'aproved' WHERE rid = 'bad'")
+
+    async with running(engine) as (writer, heard):
+        writer.ask(FindRid("bad"), 1)
+        writer.ask(FindRid("good"), 2)
+        await writer.flush()
+
+    (kind, token, reason), other = heard.events
+    assert (kind, token) == ("answer failed", 1)
+    assert reason.startswith("damaged: ")
+    assert other == ("answer", 2, "good")
+
+
+async def test_callbacks_may_submit_and_ask(engine: SqliteEngine) -> None:
+    async with running(engine) as (writer, heard):
+        heard.then = [
+            lambda: writer.submit(2, MarkDelivered(("r1",))),
+            lambda: writer.ask(FindRid("r1"), "after"),
+        ]
+        writer.submit(1, Put(done("r1")))
+        for _ in range(3):
+            await writer.flush()
+
+        assert heard.events == [("durable", 1), ("durable", 2), ("answer", "after", "r1")]
+
+
+async def test_flush_waits_for_what_was_submitted_before_it() -> None:
+    engine = HeldEngine()
+    async with running(engine) as (writer, heard):
+        await writer.flush()
+        writer.submit(1, put("r1"))
+        await engine.in_commit()
+        writer.submit(2, put("r2"))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(flush_and_note, writer, heard)
+            await anyio.wait_all_tasks_blocked()
+            engine.permits.release(2)
+
+    assert heard.events == [("durable", 1), ("durable", 2), ("flushed",)]
+
+
+async def flush_and_note(writer: StoreWriter, heard: Heard) -> None:
+    await writer.flush()
+    heard.hear("flushed")
+
+
+async def test_a_batch_in_the_thread_is_finished_and_reported_when_run_is_cancelled() -> None:
+    engine = HeldEngine()
+    heard = Heard()
+    writer = StoreWriter(engine, heard)
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.run)
+            writer.submit(1, put("r1"))
+            await engine.in_commit()
+            writer.submit(2, put("r2"))
+            tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.wait_all_tasks_blocked()
+            assert heard.events == []
+            engine.permits.release()
+
+    assert heard.events == [("durable", 1)]
+    assert list(engine.kept) == ["r1"]
+    assert writer.queue_length == 1
+
+
+async def test_nobody_waits_for_a_writer_that_has_stopped() -> None:
+    held = HeldEngine()
+    heard = Heard()
+    writer = StoreWriter(held, heard)
+    reasons = []
+
+    async def wait() -> None:
+        with anyio.CancelScope(shield=True):
+            with pytest.raises(StoreError) as caught:
+                await writer.flush()
+            reasons.append(str(caught.value))
+
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.run)
+            writer.submit(1, put("r1"))
+            await held.in_commit()
+            tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+            held.permits.release()
+        await wait()
+        with pytest.raises(StoreError, match=STOPPED):
+            await writer.prune(0.0)
+
+    assert reasons == [STOPPED, STOPPED]
+
+
+async def test_an_idle_writer_sleeps_until_something_comes(engine: SqliteEngine) -> None:
+    async with running(engine) as (writer, heard):
+        await anyio.wait_all_tasks_blocked()
+        assert writer.wake is not None
+        assert writer.wake.statistics().tasks_waiting == 1
+
+        writer.submit(1, put("r1"))
+        await writer.flush()
+        assert heard.events == [("durable", 1)]
+
+
+async def test_pruning_lets_commits_in_between(tmp_path: Path) -> None:
+    engine = HeldPruning(tmp_path / "store.db")
+    steps = 3
+    puts = [Put(done(f"r{n}", at=0.0, delivered=True)) for n in range(steps * PRUNE_ROWS_MAX)]
+    engine.commit(puts)
+    async with running(engine) as (writer, heard), anyio.create_task_group() as tasks:
+        tasks.start_soon(writer.prune, 100 * 86_400.0)
+        assert await anyio.to_thread.run_sync(engine.began.wait, WAIT_S)
+        writer.submit(1, put("between"))
+        engine.permits.release(steps + 1)
+
+    assert heard.events == [("durable", 1)]
+    assert engine.order == ["commit", "prune", "commit", "prune", "prune", "prune"]
+    assert isinstance(found := engine.answer(ListRequests(None, 9)), list)
+    assert [kept.rid for kept in found] == ["between"]
+    engine.close()
+
+
+async def test_pruning_says_how_much_went(engine: SqliteEngine) -> None:
+    count = PRUNE_ROWS_MAX + 1
+    engine.commit([Put(done(f"r{n}", at=0.0, delivered=True)) for n in range(count)])
+
+    async with running(engine) as (writer, _):
+        assert await writer.prune(10 * 86_400.0) == count
+        assert await writer.prune(10 * 86_400.0) == 0
+
+
+async def test_pruning_that_fails_says_why(engine: SqliteEngine) -> None:
+    engine.commit([Put(done("r1", at=0.0, delivered=True))])
+    engine.execute("PRAGMA query_only = ON")
+
+    async with running(engine) as (writer, _):
+        with pytest.raises(StoreError, match="read-only"):
+            await writer.prune(10 * 86_400.0)
+
+
+async def test_numbers_must_increase(engine: SqliteEngine) -> None:
+    writer = StoreWriter(engine, Heard())
+    writer.submit(2, put("r1"))
+
+    with pytest.raises(AssertionError):
+        writer.submit(2, put("r2"))
+
+
+async def test_an_error_that_is_not_the_stores_stops_the_writer() -> None:
+    class Broken(MemoryEngine):
+        def commit(self, changes: Sequence[Change]) -> None:
+            raise ZeroDivisionError
+
+    writer = StoreWriter(Broken(), Heard())
+    writer.submit(1, put("r1"))
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(expect_stopped, writer)
+            with pytest.raises(ZeroDivisionError):
+                await writer.run()
+
+
+async def expect_stopped(writer: StoreWriter) -> None:
+    with pytest.raises(StoreError, match=STOPPED):
+        await writer.flush()
