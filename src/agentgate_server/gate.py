@@ -103,6 +103,7 @@ class Gate:
         self._guard = Guard()
         self._tasks: TaskGroup | None = None
         self._alarm = anyio.Event()
+        self._armed: float | None = None
         self._draining = False
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -226,7 +227,7 @@ class Gate:
     async def _keep_time(self) -> None:
         """Wake the ledger when a deadline is due; its clock may jump, so look again at times."""
         while True:
-            deadline = self.ledger.next_deadline()
+            self._armed = deadline = self.ledger.next_deadline()
             pause = LOOK_AGAIN_S if deadline is None else deadline - self.utc()
             with anyio.move_on_after(min(max(pause, 0.0), LOOK_AGAIN_S)):
                 await self._alarm.wait()
@@ -241,13 +242,12 @@ class Gate:
         if self._draining:
             return
         self._draining = True
-        before = self.ledger.next_deadline()
         try:
             while (effect := self.ledger.next_effect()) is not None:
                 self._do(effect)
         finally:
             self._draining = False
-        if self.ledger.next_deadline() != before:
+        if self.ledger.next_deadline() != self._armed:
             self._alarm.set()
 
     def _do(self, effect: Effect) -> None:

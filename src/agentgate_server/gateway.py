@@ -53,6 +53,7 @@ class Gateway:
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
+        gate_type: what the inside is made of; a test may put a mortal one here.
         port: the port it listens on.
         warnings: what the operator should know, each one line.
 
@@ -77,6 +78,7 @@ class Gateway:
         self._policy = policy
         self._stack = AsyncExitStack()
         self.gate: Gate
+        self.gate_type = Gate
         self._listener: Listener
 
     @property
@@ -110,7 +112,7 @@ class Gateway:
         stack.callback(runner.close)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)
-        self.gate = Gate(
+        self.gate = self.gate_type(
             policy=policy,
             catalogue=catalogue,
             tokens=Tokens(config.identities),

@@ -9,6 +9,7 @@ order; whatever goes wrong in one, cancellation included, ends the connection.
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import anyio
@@ -60,6 +61,7 @@ class Peer:
         self._stream = stream
         self._handler = handler
         self._over = False
+        self._armed_at = math.inf
         self._wake = anyio.Event()
         self._lock = anyio.Lock(fast_acquire=True)
 
@@ -92,12 +94,20 @@ class Peer:
             else:
                 self.connection.receive_data(data, anyio.current_time())
             self._process()
+            self._rearm()
             await self._flush()
+
+    def _rearm(self) -> None:
+        """Wake the keeper if it would sleep past a deadline; later ones it finds by itself."""
+        deadline = self.connection.next_deadline()
+        if deadline is not None and deadline.at < self._armed_at:
+            self._wake.set()
 
     async def _keep(self, scope: anyio.CancelScope) -> None:
         while not self._over:
             deadline = self.connection.next_deadline()
-            with anyio.CancelScope(deadline=deadline.at if deadline else float("inf")):
+            self._armed_at = deadline.at if deadline is not None else math.inf
+            with anyio.CancelScope(deadline=self._armed_at):
                 await self._wake.wait()
             self._wake = anyio.Event()
             now = anyio.current_time()

@@ -1,0 +1,82 @@
+"""A client that shares no code with ours: the ``websockets`` library and the protocol reference."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from tests.e2e.process import AGENT_TOKEN, BOUND_S
+from websockets.sync.client import connect
+
+
+class ForeignClient:
+    """One connection. Without a client id it is an old client in the sense of the protocol."""
+
+    def __init__(
+        self, url: str, token: str = AGENT_TOKEN, client_id: str = "", first_id: int = 1
+    ) -> None:
+        self.stack = ExitStack()
+        opening = connect(url, compression=None, open_timeout=BOUND_S, close_timeout=1)
+        self.socket = self.stack.enter_context(opening)
+        self.ids = itertools.count(first_id)
+        params = {"token": token, **({"client_id": client_id} if client_id else {})}
+        self.send({"jsonrpc": "2.0", "method": "auth", "params": params, "id": "auth-1"})
+        self.auth = self.receive()
+
+    def __enter__(self) -> ForeignClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Say goodbye, as RFC 6455 has it."""
+        self.stack.close()
+
+    def send(self, message: Any) -> None:
+        self.socket.send(json.dumps(message))
+
+    def receive(self) -> Any:
+        return json.loads(self.socket.recv(timeout=BOUND_S))
+
+    def ask(self, tool: str, request_id: int | str | None = None, **args: Any) -> int | str:
+        """Send a tool request; return its id."""
+        number = next(self.ids) if request_id is None else request_id
+        self.send(
+            {
+                "jsonrpc": "2.0",
+                "method": "tool_request",
+                "params": {"tool": tool, "args": args},
+                "id": number,
+            }
+        )
+        return number
+
+    def call(self, method: str, **params: Any) -> Any:
+        """Make a call and wait for the next message, which must be its answer."""
+        number = next(self.ids)
+        self.send({"jsonrpc": "2.0", "method": method, "params": params, "id": number})
+        answer = self.receive()
+        assert answer["id"] == number
+        return answer
+
+    def tool(self, name: str, **args: Any) -> Any:
+        """Ask for a tool and wait for the answer."""
+        number = self.ask(name, **args)
+        answer = self.receive()
+        assert answer["id"] == number
+        return answer
+
+    def drop(self) -> None:
+        """Lose the connection without a word, as a cable does."""
+        self.socket.socket.shutdown(socket.SHUT_RDWR)
+        self.stack.close()
