@@ -76,6 +76,24 @@ class ForeignClient:
         assert answer["id"] == number
         return answer
 
+    def outcome_of(self, asked: int | str) -> dict[str, Any]:
+        """Wait for the outcome of an earlier request, in either of the ways in which it may come.
+
+        A client that names itself may get it as a response at any time after auth; otherwise it
+        is a row of ``get_pending_results``.
+        """
+        number = next(self.ids)
+        self.send({"jsonrpc": "2.0", "method": "get_pending_results", "params": {}, "id": number})
+        while True:
+            message = self.receive()
+            if message["id"] == asked and "result" in message:
+                return dict(message["result"])
+            if message["id"] == asked:
+                return {"status": message["error"]["data"]["status"], "error": message["error"]}
+            for row in message["result"]["results"]:
+                if row["request_id"] == asked:
+                    return dict(row)
+
     def drop(self) -> None:
         """Lose the connection without a word, as a cable does."""
         self.socket.socket.shutdown(socket.SHUT_RDWR)

@@ -22,11 +22,6 @@ def gate(tmp_path: Path) -> Any:
         yield gateway
 
 
-def collect(client: ForeignClient) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = client.call("get_pending_results")["result"]["results"]
-    return rows
-
-
 @pytest.mark.torture("B1")
 @pytest.mark.parametrize("politely", [True, False], ids=["clean close", "cut"])
 @pytest.mark.parametrize("client_id", ["", "torture"], ids=["old client", "named client"])
@@ -43,8 +38,8 @@ def test_the_client_is_gone_when_the_person_approves(
     assert gate.decide(approval["id"], "approve")[0] == 200
     until(lambda: gate.starts()["asked_write", "b1"], "the tool to run")
     with ForeignClient(gate.url, client_id=client_id, first_id=50) as again:
-        (row,) = until(lambda: collect(again), "the outcome")
-    assert (row["request_id"], row["status"], row["data"]) == (asked, "executed", "wrote b1")
+        row = again.outcome_of(asked)
+    assert (row["status"], row["data"]) == ("executed", "wrote b1")
     assert gate.starts()["asked_write", "b1"] == 1
 
 
@@ -60,8 +55,8 @@ def test_the_gateway_is_killed_while_an_approval_waits(gate: GatewayProcess) -> 
     code, view = gate.decide(after["id"], "approve")
     assert (code, view["status"]) == (200, "approved")
     with ForeignClient(gate.url, client_id="b2", first_id=50) as again:
-        (row,) = until(lambda: collect(again), "the outcome")
-    assert (row["request_id"], row["status"]) == (asked, "executed")
+        row = again.outcome_of(asked)
+    assert (row["status"], row["data"]) == ("executed", "wrote b2")
     assert gate.starts()["asked_write", "b2"] == 1
 
 
@@ -73,8 +68,8 @@ def test_the_gateway_is_killed_while_the_tool_runs(gate: GatewayProcess) -> None
     gate.restart()
     client.close()
     with ForeignClient(gate.url, client_id="b3", first_id=50) as again:
-        (row,) = until(lambda: collect(again), "the outcome")
-        assert (row["request_id"], row["status"]) == (asked, "unknown")
+        row = again.outcome_of(asked)
+        assert row["status"] == "unknown"
         assert row["error"]["code"] == -32007
         again.ask("slow_write", request_id=asked, key="b3", seconds=30.0)
         assert again.receive()["error"]["code"] == -32007, "a repeat gets the same answer"
@@ -186,15 +181,14 @@ def test_a_stale_approval_runs_nothing_and_says_what_happened(tmp_path: Path) ->
 def test_an_approval_that_expired_while_the_gateway_was_down_is_expired(tmp_path: Path) -> None:
     with GatewayProcess(tmp_path, {"approval_timeout": 0.2}) as gate:
         client = ForeignClient(gate.url, client_id="b6")
-        client.ask("asked_write", key="b6")
+        asked = client.ask("asked_write", key="b6")
         (approval,) = gate.wait_for_approvals()
         gate.kill()
         client.close()
         gate.start()
         until(lambda: not gate.approvals(), "the approval to expire")
         with ForeignClient(gate.url, client_id="b6", first_id=5) as again:
-            (row,) = until(lambda: collect(again), "the outcome")
-            assert row["status"] == "expired"
+            assert again.outcome_of(asked)["status"] == "expired"
         code, body = gate.decide(approval["id"], "approve")
         assert (code, body["approval"]["status"]) == (409, "expired")
         assert gate.starts()["asked_write", "b6"] == 0
