@@ -84,15 +84,20 @@ class ForeignClient:
         """
         number = next(self.ids)
         self.send({"jsonrpc": "2.0", "method": "get_pending_results", "params": {}, "id": number})
-        while True:
+        outcome: dict[str, Any] = {}
+        replied = False
+        while not (outcome and replied):
             message = self.receive()
-            if message["id"] == asked and "result" in message:
-                return dict(message["result"])
-            if message["id"] == asked:
-                return {"status": message["error"]["data"]["status"], "error": message["error"]}
-            for row in message["result"]["results"]:
-                if row["request_id"] == asked:
-                    return dict(row)
+            if message["id"] == number:
+                replied = True
+                rows = message["result"]["results"]
+                outcome = next((dict(a) for a in rows if a["request_id"] == asked), outcome)
+            elif message["id"] == asked and "result" in message:
+                outcome = dict(message["result"])
+            elif message["id"] == asked:
+                error = message["error"]
+                outcome = {"status": error["data"]["status"], "error": error}
+        return outcome
 
     def drop(self) -> None:
         """Lose the connection without a word, as a cable does."""

@@ -76,29 +76,51 @@ def test_a_person_decides(gate: GatewayProcess, decision: str, status: str) -> N
     assert gate.starts()["asked_write", f"person-{decision}"] == expected
 
 
-@pytest.mark.parametrize("client_id", ["", "foreign-offline"])
-def test_an_answer_given_while_offline_is_collected_after_reconnect(
-    gate: GatewayProcess, client_id: str
-) -> None:
-    key = f"offline-{client_id}"
-    first = ForeignClient(gate.url, client_id=client_id)
-    asked = first.ask("asked_write", key=key)
+def approve_while_offline(gate: GatewayProcess, client_id: str, key: str) -> int | str:
+    client = ForeignClient(gate.url, client_id=client_id)
+    asked = client.ask("asked_write", key=key)
     (approval,) = gate.wait_for_approvals()
-    first.drop()
-    gate.decide(approval["id"], "approve")
+    client.drop()
+    assert gate.decide(approval["id"], "approve")[0] == 200
     until(lambda: gate.starts()["asked_write", key], "the tool to run")
-    with ForeignClient(gate.url, client_id=client_id, first_id=10) as second:
-        result = second.call("get_pending_results")["result"]
-        assert [row["request_id"] for row in result["results"]] == [asked]
-        (row,) = result["results"]
-        assert row["status"] == "executed"
-        assert row["data"] == f"wrote {key}"
-        assert row["tool"] == "asked_write"
-        assert row["resolved_at"].endswith("Z")
-        if client_id:
-            second.send({"jsonrpc": "2.0", "method": "ack", "params": {"seq": result["seq"]}})
-        assert second.call("get_pending_results")["result"]["results"] == []
-    assert gate.starts()["asked_write", key] == 1
+    return asked
+
+
+def test_an_old_client_collects_what_was_decided_while_it_was_offline(
+    gate: GatewayProcess,
+) -> None:
+    asked = approve_while_offline(gate, "", "offline-old")
+    with ForeignClient(gate.url, first_id=10) as client:
+        (row,) = until(
+            lambda: client.call("get_pending_results")["result"]["results"], "the outcome"
+        )
+        assert client.call("get_pending_results")["result"]["results"] == []
+    assert row == {
+        "request_id": asked,
+        "tool": "asked_write",
+        "status": "executed",
+        "data": "wrote offline-old",
+        "resolved_at": row["resolved_at"],
+    }
+    assert row["resolved_at"].endswith("Z")
+    assert gate.starts()["asked_write", "offline-old"] == 1
+
+
+def test_a_named_client_gets_what_was_decided_while_it_was_offline_until_it_acknowledges(
+    gate: GatewayProcess,
+) -> None:
+    asked = approve_while_offline(gate, "foreign-offline", "offline-named")
+    for first_id in (10, 20):
+        with ForeignClient(gate.url, client_id="foreign-offline", first_id=first_id) as client:
+            outcome = client.outcome_of(asked)
+            assert (outcome["status"], outcome["data"]) == ("executed", "wrote offline-named")
+    with ForeignClient(gate.url, client_id="foreign-offline", first_id=30) as client:
+        client.outcome_of(asked)
+        client.send({"jsonrpc": "2.0", "method": "ack", "params": {"seq": 1}})
+        assert client.call("get_pending_results")["result"]["results"] == []
+    with ForeignClient(gate.url, client_id="foreign-offline", first_id=40) as client:
+        assert client.call("get_pending_results")["result"]["results"] == []
+    assert gate.starts()["asked_write", "offline-named"] == 1
 
 
 def test_an_approval_after_reconnect_reaches_the_waiting_call_of_an_old_client(
