@@ -20,6 +20,7 @@ from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 
 HEAD_END = re.compile(rb"\n\r?\n")
+SPACE = 0x20
 FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
 
 
@@ -111,8 +112,9 @@ class HttpServer:
             self.refuse(400, "a WebSocket handshake has no body")
         return True
 
-    def trailing_data(self) -> bytes:
-        """Return what came after the upgrade request."""
+    def hand_over(self) -> bytes:
+        """Return what came after the upgrade request, which is answered elsewhere; HTTP is over."""
+        self._answerable = False
         return self._h11.trailing_data[0]
 
     def respond(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
@@ -163,6 +165,8 @@ class HttpServer:
         end = HEAD_END.search(buffered)
         if (end.end() if end else len(buffered)) > self.limits.http_head_bytes_max:
             self.refuse(431, f"a request head of over {self.limits.http_head_bytes_max} bytes")
+        if buffered and buffered[0] <= SPACE:
+            self.refuse(400, "illegal request line")
         if end and FOLDED_OR_BLANK.search(buffered, 0, end.end()):
             self.refuse(400, "a folded header line, or 64 blanks in a row")
 

@@ -1,0 +1,116 @@
+"""HTTP/1.1 requests as they may arrive: which are taken, and as what; which are refused, and how.
+
+The refusals follow RFC 9112; the numbers are the statuses.
+"""
+
+from __future__ import annotations
+
+HEAD_MAX = 2_000
+BODY_MAX = 300
+ALLOWED = "https://console.example"
+"""The caps and the foreign origin that the vectors assume."""
+
+
+def get(
+    *lines: str, target: str = "/health", version: str = "1.1", host: str = "gate:8443"
+) -> bytes:
+    head = [f"GET {target} HTTP/{version}", f"Host: {host}", *lines, "", ""]
+    return "\r\n".join(head).encode("latin-1")
+
+
+def post(body: bytes, *lines: str, target: str = "/api") -> bytes:
+    head = [f"POST {target} HTTP/1.1", "Host: gate:8443", *lines, "", ""]
+    return "\r\n".join(head).encode() + body
+
+
+def sized(body: bytes, *lines: str) -> bytes:
+    return post(body, f"Content-Length: {len(body)}", *lines)
+
+
+GOOD: dict[str, tuple[bytes, list[tuple[str, str, bytes]]]] = {
+    "a request": (get(), [("GET", "/health", b"")]),
+    "a query": (get(target="/x?a=%20&b"), [("GET", "/x?a=%20&b", b"")]),
+    "a whole URL": (get(target="http://gate:8443/a"), [("GET", "http://gate:8443/a", b"")]),
+    "an asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: g\r\n\r\n", [("OPTIONS", "*", b"")]),
+    "a body": (sized(b'{"decision":"deny"}'), [("POST", "/api", b'{"decision":"deny"}')]),
+    "an empty body": (sized(b""), [("POST", "/api", b"")]),
+    "the largest body": (sized(b"x" * BODY_MAX), [("POST", "/api", b"x" * BODY_MAX)]),
+    "a body that looks like a request": (sized(get()), [("POST", "/api", get())]),
+    "a body of blanks": (sized(b" " * 200), [("POST", "/api", b" " * 200)]),
+    "the same length twice": (
+        post(b"abc", "Content-Length: 3", "Content-Length: 3"),
+        [("POST", "/api", b"abc")],
+    ),
+    "an announced body": (sized(b"abc", "Expect: 100-continue"), [("POST", "/api", b"abc")]),
+    "lines that end in LF only": (b"GET /a HTTP/1.1\nHost: g\n\n", [("GET", "/a", b"")]),
+    "two requests": (get() + sized(b"b"), [("GET", "/health", b""), ("POST", "/api", b"b")]),
+    "three requests": (get() * 3, [("GET", "/health", b"")] * 3),
+    "the last request": (get("Connection: close"), [("GET", "/health", b"")]),
+    "a request of old": (get(version="1.0"), [("GET", "/health", b"")]),
+    "another upgrade": (get("Upgrade: h2c", "Connection: upgrade"), [("GET", "/health", b"")]),
+    "our own page": (get("Origin: http://gate:8443"), [("GET", "/health", b"")]),
+    "our own page over TLS": (get("Origin: https://GATE:8443"), [("GET", "/health", b"")]),
+    "an allowed page": (get(f"Origin: {ALLOWED}"), [("GET", "/health", b"")]),
+    "63 blanks": (get("X:" + " " * 63 + "a"), [("GET", "/health", b"")]),
+    "a thousand header lines": (
+        b"GET / HTTP/1.1\nHost:g\n" + b"a:\n" * 600 + b"\n",
+        [("GET", "/", b"")],
+    ),
+}
+
+BAD: dict[str, tuple[bytes, int]] = {
+    "no host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "two hosts": (get("Host: other"), 400),
+    "a blank before the colon": (get("Content-Length : 5"), 400),
+    "no colon": (get("nonsense"), 400),
+    "a NUL in a value": (get("X: a\x00b"), 400),
+    "a folded line": (get("X: a", " b"), 400),
+    "a line folded by a tab": (get("X: a", "\tb"), 400),
+    "a transfer coding behind a fold": (get("Transfer-Encoding:", " chunked"), 400),
+    "a fold right after the request line": (b"GET / HTTP/1.1\r\n Host: g\r\n\r\n", 400),
+    "many blanks": (get("X:" + " " * 64 + "a"), 400),
+    "many tabs": (get("X:" + "\t" * 100 + "\x00"), 400),
+    "a request line that is none": (b"HELLO\r\n\r\n", 400),
+    "a method that is none": (b"G@T / HTTP/1.1\r\nHost: g\r\n\r\n", 400),
+    "a target with a blank": (b"GET /a b HTTP/1.1\r\nHost: g\r\n\r\n", 400),
+    "a target beyond ASCII": (b"GET /\xc3\xa4 HTTP/1.1\r\nHost: g\r\n\r\n", 400),
+    "another protocol": (b"GET / FTP/1.1\r\nHost: g\r\n\r\n", 400),
+    "a TLS hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    "a blank line first": (b"\r\n" + get(), 400),
+    "a bare line feed first": (b"\n" + get(), 400),
+    "both lengths": (post(b"0\r\n\r\n", "Content-Length: 5", "Transfer-Encoding: chunked"), 400),
+    "both lengths, the other way round": (
+        post(b"0\r\n\r\n", "Transfer-Encoding: chunked", "Content-Length: 5"),
+        400,
+    ),
+    "two lengths": (post(b"abcde", "Content-Length: 5", "Content-Length: 4"), 400),
+    "two lengths in one line": (post(b"abcde", "Content-Length: 5, 4"), 400),
+    "a signed length": (post(b"abcde", "Content-Length: +5"), 400),
+    "a negative length": (post(b"abcde", "Content-Length: -5"), 400),
+    "a hexadecimal length": (post(b"abcde", "Content-Length: 0x5"), 400),
+    "an empty length": (post(b"abcde", "Content-Length:"), 400),
+    "a length of 21 digits": (post(b"abcde", "Content-Length: " + "0" * 20 + "5"), 400),
+    "chunks": (post(b"5\r\nabcde\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), 411),
+    "bad chunks": (post(b"xyz\r\nabcde\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), 411),
+    "chunks in capitals": (post(b"0\r\n\r\n", "Transfer-Encoding: ChunKed"), 411),
+    "another coding": (post(b"abcde", "Transfer-Encoding: gzip"), 501),
+    "two codings": (post(b"0\r\n\r\n", "Transfer-Encoding: gzip, chunked"), 501),
+    "chunked twice": (post(b"", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 501),
+    "a coding in disguise": (post(b"0\r\n\r\n", "Transfer-Encoding: xchunked"), 501),
+    "a tunnel": (b"CONNECT other:443 HTTP/1.1\r\nHost: other:443\r\n\r\n", 501),
+    "a large body": (sized(b"x" * (BODY_MAX + 1)), 413),
+    "a huge body, announced": (
+        post(b"", "Content-Length: 99999999999999999999", "Expect: 100-continue"),
+        413,
+    ),
+    "a large head": (get("X: " + "x" * HEAD_MAX), 431),
+    "a large head without an end": (b"GET /" + b"x" * HEAD_MAX, 431),
+    "a foreign page": (get("Origin: https://evil.example"), 403),
+    "a foreign page that sends a body": (sized(b"abc", "Origin: https://evil.example"), 403),
+    "a page of our host at another port": (get("Origin: http://gate:9999"), 403),
+    "a page of our host with something before it": (get("Origin: http://evil.gate:8443"), 403),
+    "a page without an origin of its own": (get("Origin: null"), 403),
+    "the same, naming no host": (get("Origin: null", host=""), 403),
+    "an empty origin": (get("Origin:", host=""), 403),
+    "the same, in a request of old": (b"GET / HTTP/1.0\r\nOrigin: null\r\n\r\n", 403),
+}
