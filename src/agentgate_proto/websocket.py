@@ -6,7 +6,8 @@ events and bounded in size and in fragments, pings are answered, and a parse fai
 wsproto reports as if the peer had closed) is told from a real close. permessage-deflate is never
 negotiated: inflation could not be bounded from outside wsproto.
 
-``receive_data`` only stores; everything happens in ``next_event``, one event at a time.
+``receive_data`` only stores; everything happens in ``next_event``, one event at a time. After the
+last one (``Close``, ``Rejected`` or an error) input is dropped and nothing more comes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError as WsLocalError
 from wsproto.utilities import RemoteProtocolError as WsRemoteError
 
-from agentgate_proto.errors import ConnectionClosedError, RemoteProtocolError
+from agentgate_proto.errors import (
+    ConnectionClosedError,
+    LocalProtocolError,
+    RemoteProtocolError,
+)
 from agentgate_proto.http1 import HttpServer
 from agentgate_proto.limits import Limits
 
@@ -30,6 +35,12 @@ PROTOCOL_ERROR = 1002
 UNSUPPORTED_DATA = 1003
 NO_STATUS = 1005
 MESSAGE_TOO_BIG = 1009
+
+FINAL_STATUS_MIN = 200
+UPGRADE_REQUIRED = 426
+
+OFFER = [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"connection", b"upgrade")]
+"""What goes with 426 (RFC 6455 section 4.4, RFC 9110 section 15.5.22)."""
 
 BAD_HANDSHAKE = (WsRemoteError, h11.RemoteProtocolError, UnicodeError)
 
@@ -88,9 +99,9 @@ class Wire:
         self.out = bytearray()
         self._ws = WSConnection(kind)
         self._events: Iterator[ws.Event] = iter(())
-        self._parts: list[str] = []
+        self._message = bytearray()
         self._fragments = 0
-        self._message_bytes = 0
+        self._over = False
 
     def data_to_send(self) -> bytes:
         """Take the queued output. The caller must send it all, in this order."""
@@ -100,7 +111,8 @@ class Wire:
 
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the peer."""
-        self._ws.receive_data(data)
+        if data and not self._over:  # to the libraries, no data is the end of the input
+            self._ws.receive_data(data)
 
     def next_event(self) -> WireEvent | None:
         """Return the next event, or None: more bytes are needed.
@@ -108,11 +120,17 @@ class Wire:
         Raises:
             RemoteProtocolError: the peer broke the protocol or a limit; nothing more will come.
         """
+        if self._over:
+            return None
         event = next(self._events, None)
         if event is None:
             self._events = self._ws.events()
             event = next(self._events, None)
-        return None if event is None else self._translate(event)
+        try:
+            return None if event is None else self._translate(event)
+        except RemoteProtocolError:
+            self._over = True
+            raise
 
     def send_text(self, text: bytes) -> None:
         """Queue a text message; ``text`` is UTF-8.
@@ -133,31 +151,32 @@ class Wire:
     def _send(self, event: ws.Event) -> None:
         try:
             self.out += self._ws.send(event)
-        except WsLocalError as error:
-            raise ConnectionClosedError(str(error)) from None
+        except WsLocalError:  # its text would quote the whole message
+            state = self._ws.state.name.lower()
+            raise ConnectionClosedError(f"the WebSocket is {state}") from None
 
     def _translate(self, event: ws.Event) -> WireEvent:
         match event:
             case ws.TextMessage():
                 return self._join(event)
             case ws.Ping():
-                if self._ws.state is ConnectionState.OPEN:
+                # A flood need not be answered ping by ping (RFC 6455 section 5.5.3)
+                room = len(self.out) < self.limits.queued_bytes_max
+                if room and self._ws.state is ConnectionState.OPEN:
                     self._send(event.response())
                 return Alive()
             case ws.Pong():
                 return Pong(bytes(event.payload))
             case ws.CloseConnection():
                 return self._closed_by(event)
-            case ws.BytesMessage():
-                raise RemoteProtocolError("binary messages are not spoken here", UNSUPPORTED_DATA)
             case _:
-                return self._opened_by(event)
+                raise RemoteProtocolError("binary messages are not spoken here", UNSUPPORTED_DATA)
 
     def _join(self, event: ws.TextMessage) -> Text | Alive:
         """Add a part to the message under way; bound it before it is whole."""
-        self._message_bytes += len(event.data.encode())
+        self._message += event.data.encode()  # many small parts as text would take far more
         self._fragments += event.frame_finished
-        if self._message_bytes > self.limits.message_bytes_max:
+        if len(self._message) > self.limits.message_bytes_max:
             raise RemoteProtocolError(
                 f"message over {self.limits.message_bytes_max} bytes", MESSAGE_TOO_BIG
             )
@@ -165,25 +184,21 @@ class Wire:
             raise RemoteProtocolError(
                 f"message in over {self.limits.fragments_max} fragments", MESSAGE_TOO_BIG
             )
-        self._parts.append(event.data)
         if not event.message_finished:
             return Alive()
-        text = "".join(self._parts)
-        self._parts.clear()
-        self._message_bytes = self._fragments = 0
+        text = self._message.decode()
+        self._message.clear()
+        self._fragments = 0
         return Text(text)
 
     def _closed_by(self, event: ws.CloseConnection) -> Close:
         if self._ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
-            raise RemoteProtocolError(event.reason or "malformed frame", event.code)
+            raise RemoteProtocolError(event.reason or "malformed frame", int(event.code))
+        self._over = True
         if self._ws.state is ConnectionState.REMOTE_CLOSING:
             code = NORMAL_CLOSURE if event.code == NO_STATUS else event.code
             self._send(ws.CloseConnection(code=code, reason=""))
-        return Close(event.code, event.reason or "")
-
-    def _opened_by(self, event: ws.Event) -> WireEvent:
-        """Translate an event of the opening handshake."""
-        raise RemoteProtocolError(f"unexpected {type(event).__name__}", PROTOCOL_ERROR)
+        return Close(int(event.code), event.reason or "")
 
 
 class ClientWire(Wire):
@@ -194,37 +209,48 @@ class ClientWire(Wire):
         target: path and query.
         headers: further headers for the request, such as a proxy's authorization.
         limits: caps for what the gateway sends.
+
+    Raises:
+        LocalProtocolError: host, target or headers cannot be sent as they are.
     """
 
     def __init__(
         self, host: str, target: str, headers: list[tuple[str, str]], limits: Limits
     ) -> None:
         super().__init__(ConnectionType.CLIENT, limits)
-        extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
-        self.out += self._ws.send(ws.Request(host=host, target=target, extra_headers=extra))
-        self._broken: str | None = None
+        self._rejected: Rejected | None = None
+        try:
+            extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
+            self.out += self._ws.send(ws.Request(host=host, target=target, extra_headers=extra))
+        except (UnicodeError, h11.LocalProtocolError) as error:
+            raise LocalProtocolError(f"no request can be made of this: {error}") from None
 
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the gateway."""
         try:
             super().receive_data(data)
         except BAD_HANDSHAKE as error:
-            self._broken = str(error)
+            why = f"the answer is no WebSocket handshake: {error}"
+            self._rejected = self._rejected or Rejected(0, why)
 
     def next_event(self) -> WireEvent | None:
         """Return the next event; see :meth:`Wire.next_event`."""
-        if self._broken is not None:
-            return Rejected(0, f"the answer is no WebSocket handshake: {self._broken}")
-        return super().next_event()
+        event = super().next_event()
+        if event is None and not self._over:
+            event = self._rejected
+        self._over = self._over or isinstance(event, Rejected)
+        return event
 
-    def _opened_by(self, event: ws.Event) -> WireEvent:
+    def _translate(self, event: ws.Event) -> WireEvent:
         match event:
             case ws.AcceptConnection():
                 return Upgraded()
+            case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
+                return Rejected(status, "the server answered without an upgrade")
             case ws.RejectConnection():
-                return Rejected(event.status_code, "the server answered without an upgrade")
+                return Alive()  # 1xx: the answer is still to come (RFC 9110 section 15.2)
             case _:
-                return Alive()
+                return super()._translate(event)
 
 
 class ServerWire(Wire):
@@ -266,11 +292,10 @@ class ServerWire(Wire):
         except BAD_HANDSHAKE as error:
             hint = getattr(error, "event_hint", None)
             status = hint.status_code if isinstance(hint, ws.RejectConnection) else 400
-            extra = [(b"sec-websocket-version", b"13")] if status == 426 else []
-            self.http.refuse(status, str(error), extra)
+            self.http.refuse(status, str(error), OFFER if status == UPGRADE_REQUIRED else [])
         self._send(ws.AcceptConnection())
         self.upgraded = True
-        self._ws.receive_data(self.http.trailing_data())
+        self._ws.receive_data(self.http.hand_over())
         return Upgraded()
 
     def send_http(

@@ -65,3 +65,20 @@ def frame(
 def from_client(opcode: int, payload: bytes = b"", *, fin: bool = True, reserved: int = 0) -> bytes:
     """Make a frame as a client sends it: masked."""
     return frame(opcode, payload, fin=fin, reserved=reserved, mask=MASK)
+
+
+def frames_in(data: bytes) -> list[tuple[int, bytes]]:
+    """Read whole frames as the peer would: opcode and unmasked payload of each."""
+    found = []
+    while data:
+        opcode, masked, length, at = data[0] & 0x0F, data[1] & 0x80, data[1] & 0x7F, 2
+        if length >= 126:
+            size = 2 if length == 126 else 8
+            length, at = int.from_bytes(data[2 : 2 + size]), 2 + size
+        mask = data[at : at + 4] if masked else bytes(4)
+        at += 4 if masked else 0
+        payload = data[at : at + length]
+        assert len(payload) == length, "a frame was cut short"
+        found.append((opcode, bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))))
+        data = data[at + length :]
+    return found
