@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
+from tests.vectors.jsonrpc import NO_JSON, NO_MESSAGE, SECTION_7, call
 
 from agentgate_proto import jsonrpc
 from agentgate_proto.errors import ERRORS, ErrorCode
@@ -35,11 +36,6 @@ BATCH_MAX = 100
 
 def read(text: str) -> Message | Batch:
     return decode(text, batch_items_max=BATCH_MAX)
-
-
-def call(members: str) -> str:
-    """Make a call with id 1, whose further members are given as JSON text."""
-    return '{"jsonrpc":"2.0","method":"m","id":1' + (f",{members}" if members else "") + "}"
 
 
 def with_id(id_text: str) -> Message | Batch:
@@ -92,97 +88,6 @@ def serve(text: str) -> str:
         frames = [frame for message in decoded.messages if (frame := answer(message)) is not None]
         return encode_batch(frames).decode() if frames else ""
     return (answer(decoded) or b"").decode()
-
-
-SECTION_7 = {
-    "positional parameters": (
-        '{"jsonrpc": "2.0", "method": "subtract", "params": [42, 23], "id": 1}',
-        '{"jsonrpc": "2.0", "result": 19, "id": 1}',
-    ),
-    "positional parameters, the other way round": (
-        '{"jsonrpc": "2.0", "method": "subtract", "params": [23, 42], "id": 2}',
-        '{"jsonrpc": "2.0", "result": -19, "id": 2}',
-    ),
-    "named parameters": (
-        """{"jsonrpc": "2.0", "method": "subtract",
-            "params": {"subtrahend": 23, "minuend": 42}, "id": 3}""",
-        '{"jsonrpc": "2.0", "result": 19, "id": 3}',
-    ),
-    "named parameters in another order": (
-        """{"jsonrpc": "2.0", "method": "subtract",
-            "params": {"minuend": 42, "subtrahend": 23}, "id": 4}""",
-        '{"jsonrpc": "2.0", "result": 19, "id": 4}',
-    ),
-    "a notification": (
-        '{"jsonrpc": "2.0", "method": "update", "params": [1,2,3,4,5]}',
-        "",
-    ),
-    "a notification of an unknown method": (
-        '{"jsonrpc": "2.0", "method": "foobar"}',
-        "",
-    ),
-    "a non-existent method": (
-        '{"jsonrpc": "2.0", "method": "foobar", "id": "1"}',
-        '{"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "1"}',
-    ),
-    "invalid JSON": (
-        '{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]',
-        '{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}',
-    ),
-    "an invalid request object": (
-        '{"jsonrpc": "2.0", "method": 1, "params": "bar"}',
-        '{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}',
-    ),
-    "a batch of invalid JSON": (
-        """[
-  {"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},
-  {"jsonrpc": "2.0", "method"
-]""",
-        '{"jsonrpc": "2.0", "error": {"code": -32700, "message": "Parse error"}, "id": null}',
-    ),
-    "an empty array": (
-        "[]",
-        '{"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}',
-    ),
-    "an invalid batch, but not empty": (
-        "[1]",
-        """[
-  {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}
-]""",
-    ),
-    "an invalid batch": (
-        "[1,2,3]",
-        """[
-  {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null},
-  {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null},
-  {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null}
-]""",
-    ),
-    "a batch": (
-        """[
-        {"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},
-        {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]},
-        {"jsonrpc": "2.0", "method": "subtract", "params": [42,23], "id": "2"},
-        {"foo": "boo"},
-        {"jsonrpc": "2.0", "method": "foo.get", "params": {"name": "myself"}, "id": "5"},
-        {"jsonrpc": "2.0", "method": "get_data", "id": "9"}
-    ]""",
-        """[
-        {"jsonrpc": "2.0", "result": 7, "id": "1"},
-        {"jsonrpc": "2.0", "result": 19, "id": "2"},
-        {"jsonrpc": "2.0", "error": {"code": -32600, "message": "Invalid Request"}, "id": null},
-        {"jsonrpc": "2.0", "error": {"code": -32601, "message": "Method not found"}, "id": "5"},
-        {"jsonrpc": "2.0", "result": ["hello", 5], "id": "9"}
-    ]""",
-    ),
-    "a batch of nothing but notifications": (
-        """[
-        {"jsonrpc": "2.0", "method": "notify_sum", "params": [1,2,4]},
-        {"jsonrpc": "2.0", "method": "notify_hello", "params": [7]}
-    ]""",
-        "",
-    ),
-}
 
 
 @pytest.mark.parametrize("example", SECTION_7)
@@ -293,32 +198,7 @@ def test_an_answer_with_an_error_is_a_failure() -> None:
 
 @pytest.mark.parametrize(
     ("text", "detail"),
-    [
-        ("{}", '"jsonrpc" must be "2.0"'),
-        ('{"method":"m","id":1}', '"jsonrpc" must be "2.0"'),
-        ('{"jsonrpc":"1.0","method":"m","id":1}', '"jsonrpc" must be "2.0"'),
-        ('{"jsonrpc":2.0,"method":"m","id":1}', '"jsonrpc" must be "2.0"'),
-        ('{"jsonrpc":{"a":[]},"method":"m","id":1}', '"jsonrpc" must be "2.0"'),
-        (call('"params":null'), "params must be an object or an array"),
-        (call('"params":"bar"'), "params must be an object or an array"),
-        (call('"params":7'), "params must be an object or an array"),
-        (call('"result":1'), "both a call and an answer"),
-        (call('"error":{"code":1,"message":"m"}'), "both a call and an answer"),
-        ('{"jsonrpc":"2.0"}', "no method and no id"),
-        ('{"jsonrpc":"2.0","result":1}', "no method and no id"),
-        ('{"jsonrpc":"2.0","id":1}', "no method, no result and no error"),
-        ('{"jsonrpc":"2.0","error":null,"id":1}', "no method, no result and no error"),
-        (
-            '{"jsonrpc":"2.0","result":1,"error":{"code":1,"message":"m"},"id":1}',
-            "both a result and an error",
-        ),
-        ('{"jsonrpc":"2.0","error":"oops","id":1}', "$.error"),
-        ('{"jsonrpc":"2.0","error":{"code":"x","message":"m"},"id":1}', "$.error.code"),
-        ('{"jsonrpc":"2.0","method":null,"id":1}', "$.method"),
-        ("7", "Expected `object`"),
-        ('"text"', "Expected `object`"),
-        ("null", "Expected `object`"),
-    ],
+    NO_MESSAGE,
 )
 def test_json_that_is_no_message_is_an_invalid_request_that_says_why(
     text: str, detail: str
@@ -330,30 +210,7 @@ def test_json_that_is_no_message_is_an_invalid_request_that_says_why(
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        " ",
-        "{",
-        "nonsense",
-        "\ufeff{}",
-        "{} {}",
-        "7 7",
-        '{"jsonrpc":"2.0","method":7,"id":1',
-        "[1,",
-        "[1]]",
-        " [",
-        '{"jsonrpc":"2.0","method":"m","id":1}garbage',
-        '{"jsonrpc":"2.0","method":"\\ud800","id":1}',
-        '{"jsonrpc":"2.0","method":"m","id":"\\udc00"}',
-        '{"jsonrpc":"2.0","result":"\\ud800","id":1}',
-        '{"jsonrpc":"2.0","method":"m\ud800","id":1}',
-        '["\ud800"]',
-        call('"x":1').replace('"id":1', '"id":' + "1" * 5_000),
-        "[" * 100_000,
-        '{"a":' * 100_000,
-        '{"jsonrpc":' + "[" * 100_000,
-        call('"params":' + "[" * 100_000 + "]" * 100_000),
-    ],
+    NO_JSON,
     ids=lambda text: text[:24].encode("ascii", "backslashreplace").decode(),
 )
 def test_text_that_is_not_json_or_far_beyond_it_is_a_parse_error(text: str) -> None:
