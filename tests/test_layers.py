@@ -1,0 +1,172 @@
+"""Who may import whom: the core is pure, the ends never meet, the client stays thin."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ROOT / "src"
+
+PURE = {
+    *("__future__", "abc", "collections", "contextlib", "copy", "dataclasses", "datetime"),
+    *("enum", "fnmatch", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math"),
+    *("operator", "random", "re", "string", "struct", "types", "typing", "unicodedata"),
+}
+"""Modules of the standard library that touch nothing outside the process."""
+
+CORE = PURE | {"agentgate_proto", "typing_extensions", "msgspec", "h11", "wsproto"}
+CLIENT = {"agentgate_client", "agentgate_proto"} | {
+    *("anyio", "h11", "wsproto", "msgspec", "typing_extensions")
+}
+
+
+def files(package: str) -> list[Path]:
+    found = sorted((SOURCES / package).rglob("*.py"))
+    assert found, f"no files in {package}"
+    return found
+
+
+def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
+    """Yield the full name of everything that a file imports, at any depth."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, node
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield str(node.module), node
+
+
+def imported(package: str) -> list[tuple[str, str]]:
+    """Return the imports of a package: what, as its top-level name, and where."""
+    return [
+        (name.partition(".")[0], f"{path.relative_to(SOURCES)}: {name}")
+        for path in files(package)
+        for name, _ in imports(path)
+    ]
+
+
+def strangers(package: str, allowed: set[str] | frozenset[str]) -> list[str]:
+    return [where for name, where in imported(package) if name not in allowed]
+
+
+def forbidden(package: str, names: set[str]) -> list[str]:
+    return [where for name, where in imported(package) if name in names]
+
+
+def test_the_core_imports_nothing_that_does_io_keeps_time_or_rolls_dice() -> None:
+    assert strangers("agentgate_proto", CORE) == []
+
+
+def test_of_chance_and_dates_the_core_takes_only_the_types() -> None:
+    taken = {
+        (name, alias.name)
+        for path in files("agentgate_proto")
+        for name, node in imports(path)
+        if name in ("random", "datetime")
+        for alias in node.names
+    }
+    assert taken <= {
+        ("random", "Random"),
+        *(("datetime", name) for name in ("UTC", "date", "datetime", "time", "timedelta")),
+    }
+
+
+def test_the_core_has_no_other_way_to_import_or_to_touch_files() -> None:
+    hidden = {"__import__", "open", "exec", "eval", "compile", "input", "print", "breakpoint"}
+    called = [
+        f"{path.relative_to(SOURCES)}:{node.lineno}: {node.func.id}"
+        for path in files("agentgate_proto")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        if node.func.id in hidden
+    ]
+    assert called == []
+
+
+def test_client_and_server_never_import_each_other() -> None:
+    above = {"agentgate_cli", "agent_gate"}
+    assert forbidden("agentgate_client", above | {"agentgate_server"}) == []
+    assert forbidden("agentgate_server", above | {"agentgate_client"}) == []
+
+
+@pytest.mark.seed001("NFR1-AC1")
+def test_the_client_imports_its_five_libraries_the_core_and_the_standard_library() -> None:
+    assert strangers("agentgate_client", CLIENT | sys.stdlib_module_names) == []
+
+
+def test_the_name_that_seed_001_promises_only_re_exports() -> None:
+    assert strangers("agent_gate", {"__future__", "agentgate_client", "agentgate_proto"}) == []
+    for path in files("agent_gate"):
+        for statement in ast.parse(path.read_text("utf-8")).body:
+            assert isinstance(statement, ast.Import | ast.ImportFrom | ast.Assign | ast.Expr)
+
+
+# The linter
+
+
+def ruff(text: str, filename: str) -> list[tuple[str, str]]:
+    """Check a text as if it stood in that file; return codes and messages."""
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "json"]
+    run = subprocess.run(
+        [*command, "--stdin-filename", str(ROOT / filename), "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert run.returncode in (0, 1), run.stderr
+    return [(row["code"], row["message"]) for row in json.loads(run.stdout)]
+
+
+def bans() -> dict[str, str]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    table = settings["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
+    return {name: row["msg"] for name, row in table.items()}
+
+
+def test_the_linter_refuses_a_clock_in_the_core_and_says_what_to_do_instead() -> None:
+    found = ruff("import time\n\nnow = time.monotonic()\n", "src/agentgate_proto/made_up.py")
+    assert ("TID251", "`time` is banned: time comes in as an argument: now") in found
+
+
+def test_every_ban_is_enforced_in_the_core_with_its_reason() -> None:
+    lines = []
+    for name in bans():
+        module, _, member = name.partition(".")
+        lines.append(f"import {module}" + (f"\n_ = {name}" if member else ""))
+    found = ruff("\n".join(lines) + "\n", "src/agentgate_proto/made_up.py")
+    said = {message for code, message in found if code == "TID251"}
+    assert said >= {f"`{name}` is banned: {reason}" for name, reason in bans().items()}
+
+
+def test_what_is_impure_by_nature_is_banned() -> None:
+    impure = {"anyio", "asyncio", "socket", "time", "secrets", "os", "logging", "threading"}
+    assert impure <= set(bans())
+    assert "random.random" in bans()
+
+
+@pytest.mark.parametrize("package", ["agentgate_server", "agentgate_client", "agentgate_cli"])
+def test_the_adapters_may_use_what_the_core_may_not(package: str) -> None:
+    found = ruff("import time\n\nnow = time.monotonic()\n", f"src/{package}/made_up.py")
+    assert "TID251" not in {code for code, _ in found}
+
+
+def test_the_core_asks_for_no_exception_from_the_linters_and_from_coverage() -> None:
+    excused = [
+        f"{path.relative_to(SOURCES)}: {word}"
+        for path in files("agentgate_proto")
+        for word in ("noqa", "type: ignore", "pragma:")
+        if word in path.read_text("utf-8")
+    ]
+    assert excused == []
