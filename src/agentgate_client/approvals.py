@@ -1,0 +1,271 @@
+"""The SDK of a person: see what waits for an answer, and give it."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar, get_args
+from uuid import uuid4
+from weakref import WeakSet
+
+import anyio
+import msgspec
+from anyio.lowlevel import checkpoint
+
+from agentgate_client.driver import Driver, fresh
+from agentgate_client.endpoint import make_endpoint
+from agentgate_client.lifecycle import Client, OnState, make_backoff
+from agentgate_client.tls import FilePath
+from agentgate_proto.backoff import Backoff
+from agentgate_proto.client_events import ClientState, Settled, StateChanged
+from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.limits import CLIENT_LIMITS, LIST_ROWS_MAX, Limits
+from agentgate_proto.messages import (
+    ApprovalView,
+    DecideApproval,
+    ListApprovals,
+    WatchApprovals,
+)
+
+WATCHED_MAX = 10_000
+"""Approvals that a watch holds. Beyond it the one who watches is too slow to need each change: the
+watch forgets them all and asks for a fresh list when it is looked at again."""
+
+Decision = Literal["approve", "deny"]
+DECIDED_AS = {"approve": "approved", "deny": "denied"}
+
+Approvals = list[ApprovalView]
+
+T = TypeVar("T")
+
+
+class ApprovalsClient(Client):
+    """An approver's connection to a gateway, for a token with the role approver or operator.
+
+    Connecting, closing, state and health are as for
+    :class:`agentgate_client.client.AgentGateClient`, and so are the arguments.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        max_retries: int | None = None,
+        *,
+        ca_file: FilePath | None = None,
+        cert_file: FilePath | None = None,
+        key_file: FilePath | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+        on_state: OnState | None = None,
+        jitter: bool = False,
+        backoff: Backoff | None = None,
+        limits: Limits = CLIENT_LIMITS,
+    ) -> None:
+        endpoint = make_endpoint(
+            url=url,
+            token=token,
+            client_id=str(uuid4()),
+            progress=False,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            ssl_context=ssl_context,
+            headers=headers,
+            limits=limits,
+        )
+        super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
+        self._watches: WeakSet[ApprovalWatch] = WeakSet()
+
+    async def list(self) -> Approvals:
+        """List the approvals that wait for an answer, oldest first.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        return views_in(await self._driver.call("list_approvals", ListApprovals(), None))
+
+    def watch(self) -> ApprovalWatch:
+        """Follow the approvals: first those that wait now, then each change.
+
+        Raises:
+            AgentGateConnectionError: the client is not connected, nor about to be.
+        """
+        watch = ApprovalWatch(self._driver)
+        watch.subscribe()
+        self._watches.add(watch)
+        return watch
+
+    async def decide(self, approval_id: str, decision: Decision) -> ApprovalView:
+        """Answer an approval. The first answer counts, whichever way it came.
+
+        If the connection breaks meanwhile, the answer is given again after reconnecting; if it
+        turns out that it had been taken the first time, that counts as success.
+
+        Returns:
+            The approval as it stands now.
+
+        Raises:
+            AgentGateError: it was settled before (-32009; ``data`` is the approval as it stands),
+                or there is no such approval (-32011), or the role may not decide (-32010).
+            AgentGateConnectionError: the client was closed or has given up; whether the answer was
+                taken is not known.
+            ValueError: the decision is neither "approve" nor "deny".
+        """
+        if decision not in get_args(Decision):
+            raise ValueError('decision is "approve" or "deny"')
+        connections = self._driver.connections
+        params = DecideApproval(id=approval_id, decision=decision)
+        try:
+            return view_of(await self._driver.call("decide_approval", params, None))
+        except AgentGateError as error:
+            if error.code == ErrorCode.ALREADY_SETTLED and connections != self._driver.connections:
+                view = view_of(error.data)
+                if self._is_own(view, decision):
+                    return view
+            raise
+
+    def state_changed(self, change: StateChanged) -> None:
+        """See :class:`agentgate_client.driver.Listener`."""
+        super().state_changed(change)
+        for watch in list(self._watches):
+            if change.state is ClientState.CONNECTED:
+                watch.reconnected()
+            elif change.state is ClientState.CLOSED:
+                watch.end(change.error)
+
+    def pushed(self, params: msgspec.Struct) -> None:
+        """See :class:`agentgate_client.driver.Listener`."""
+        if isinstance(params, ApprovalView):
+            for watch in list(self._watches):
+                watch.take(params)
+
+    def _is_own(self, view: ApprovalView, decision: Decision) -> bool:
+        auth = self._driver.machine.auth
+        same = view.status == DECIDED_AS[decision]
+        return same and auth is not None and view.decided_by == auth.principal
+
+
+class ApprovalWatch:
+    """An asynchronous iterator of approvals: first those that wait, then each that changed.
+
+    It outlives connections: after a reconnect it goes on with what has changed meanwhile. An
+    approval that was settled while nobody was connected comes with the status "settled": the
+    gateway's list no longer has it, and says no more. If several changes of one approval come
+    faster than they are taken, only the newest is kept.
+
+    It ends when the client is closed, and raises the reason if the client gave up.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._waiting: dict[str, ApprovalView] = {}
+        self._news: dict[str, ApprovalView] = {}
+        self._arrived = anyio.Event()
+        self._asking = False
+        self._overrun = False
+        self._ended = False
+        self._error: AgentGateError | None = None
+
+    def __aiter__(self) -> ApprovalWatch:
+        return self
+
+    async def __anext__(self) -> ApprovalView:
+        await checkpoint()
+        while not self._news:
+            if self._error is not None:
+                raise fresh(self._error)
+            if self._ended:
+                raise StopAsyncIteration
+            if self._overrun:
+                self._overrun = False
+                self.subscribe()
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
+        return self._news.pop(next(iter(self._news)))
+
+    async def aclose(self) -> None:
+        """Watch no longer. Not needed if the watch is simply dropped."""
+        self._news.clear()
+        self.end(None)
+
+    # What the client tells
+
+    def subscribe(self) -> None:
+        """Ask for the list, and for changes on this connection."""
+        self._asking = True
+        self._driver.submit("watch_approvals", WatchApprovals(), None, self._listed)
+
+    def reconnected(self) -> None:
+        """There is a new connection, which knows of no watch; an open question goes out again."""
+        if not self._asking and not self._overrun and not self._ended:
+            self.subscribe()
+
+    def take(self, view: ApprovalView) -> None:
+        """An approval changed."""
+        if self._ended or self._overrun:
+            return
+        if view.status == "waiting":
+            self._waiting[view.id] = view
+        else:
+            self._waiting.pop(view.id, None)
+        self._news[view.id] = view
+        if max(len(self._news), len(self._waiting)) > WATCHED_MAX:
+            self._overrun = True
+            self._news.clear()
+            self._waiting.clear()
+        self._arrived.set()
+
+    def end(self, error: AgentGateError | None) -> None:
+        """Nothing more will come."""
+        self._ended = True
+        self._error = self._error or error
+        self._arrived.set()
+
+    def _listed(self, settled: Settled) -> None:
+        self._asking = False
+        if settled.error is not None:
+            self.end(settled.error)
+            return
+        try:
+            views = views_in(settled.result)
+        except AgentGateError as odd:
+            self.end(odd)
+            return
+        listed = {view.id for view in views}
+        if len(views) < LIST_ROWS_MAX:
+            gone = [view for view in self._waiting.values() if view.id not in listed]
+            for view in gone:
+                self.take(msgspec.structs.replace(view, status="settled"))
+        for view in views:
+            if view.id not in self._waiting:
+                self.take(view)
+
+
+def view_of(result: Any) -> ApprovalView:
+    """Make an approval of decoded JSON.
+
+    Raises:
+        AgentGateError: it is none.
+    """
+    return view_from(result, ApprovalView)
+
+
+def views_in(result: Any) -> Approvals:
+    """Take the approvals out of a result. Raises as ``view_of``."""
+    return view_from(result, ApprovalRows).approvals
+
+
+class ApprovalRows(msgspec.Struct, frozen=True):
+    """The result of ``list_approvals`` and ``watch_approvals``."""
+
+    approvals: Approvals
+
+
+def view_from(result: Any, kind: type[T]) -> T:
+    """Read decoded JSON as a type that keeps parts of it raw."""
+    try:
+        return msgspec.json.decode(msgspec.json.encode(result), type=kind)
+    except msgspec.DecodeError as error:
+        text = f"odd answer: {error}"
+        raise AgentGateError(ErrorCode.INTERNAL_ERROR, text) from None

@@ -1,0 +1,263 @@
+"""The SDK of an agent: ask for tools through the gateway (seed 001, FR1 to FR7)."""
+
+from __future__ import annotations
+
+import enum
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+from uuid import uuid4
+
+import msgspec
+
+from agentgate_client.endpoint import make_endpoint
+from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
+from agentgate_client.tls import FilePath
+from agentgate_proto.backoff import Backoff
+from agentgate_proto.calls import LooseRow
+from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.limits import CLIENT_LIMITS, NAME_CHARS_MAX, Limits
+from agentgate_proto.messages import (
+    GetPendingResults,
+    ListRequests,
+    ListTools,
+    RequestWaiting,
+)
+
+OnWaiting = Callable[[RequestWaiting], None]
+
+
+class Unset(enum.Enum):
+    """Says that an argument was left out, where None means something."""
+
+    DEFAULT = "the client's default"
+
+
+DEFAULT: Final = Unset.DEFAULT
+
+TimeoutS = float | None | Literal[Unset.DEFAULT]
+
+
+class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``ToolRequest`` as seed 001 writes it: always with ``args``, and with nothing else that was
+    not given."""
+
+    tool: str
+    args: dict[str, Any]
+    idempotency_key: str = ""
+
+
+class AgentGateClient(Client):
+    """An agent's connection to its gateway.
+
+    Use it as ``async with AgentGateClient(url, token) as gw``, or with ``connect()`` and
+    ``close()``. It works on asyncio and on trio, in the event loop where it was connected; any
+    number of tasks may make calls at the same time. A connection that breaks is made again, calls
+    wait meanwhile, and each call ends exactly once: with the tool's result or with an error.
+
+    Args:
+        url: ``ws://host:port`` or ``wss://host:port``.
+        token: the agent's secret.
+        max_retries: how often to try again, in a row, before giving up; None: without end.
+        client_id: a stable name, if outcomes are to be found again after this process has ended.
+            One client with this name can be connected at a time. Without it each instance gets a
+            fresh random one.
+        timeout_s: how long a call waits unless it says otherwise; None: as long as it takes. It
+            should be longer than people need to decide.
+        ca_file: PEM file with the authorities to trust instead of the system's.
+        cert_file: PEM file with a client certificate.
+        key_file: PEM file with its key, if that is not in ``cert_file``.
+        ssl_context: instead of the three files.
+        headers: further headers for the opening request, for a proxy on the way.
+        on_state: called with each :class:`StateChanged`.
+        on_waiting: called with a :class:`RequestWaiting` when a person is asked about a call.
+        jitter: draw each pause between attempts at random from 0 to its full length, so that many
+            clients do not come back at once.
+        backoff: another schedule; then without ``max_retries`` and ``jitter``.
+        limits: caps and times of a connection.
+
+    Callbacks are plain functions, called in the event loop; they must not wait. What they raise is
+    logged.
+
+    Raises:
+        ValueError: the URL, a file, a header or another argument can't be right.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        max_retries: int | None = None,
+        *,
+        client_id: str | None = None,
+        timeout_s: float | None = None,
+        ca_file: FilePath | None = None,
+        cert_file: FilePath | None = None,
+        key_file: FilePath | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        headers: Mapping[str, str] | None = None,
+        on_state: OnState | None = None,
+        on_waiting: OnWaiting | None = None,
+        jitter: bool = False,
+        backoff: Backoff | None = None,
+        limits: Limits = CLIENT_LIMITS,
+    ) -> None:
+        check_callback("on_waiting", on_waiting)
+        endpoint = make_endpoint(
+            url=url,
+            token=token,
+            client_id=str(uuid4()) if client_id is None else client_id,
+            progress=on_waiting is not None,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            ssl_context=ssl_context,
+            headers=headers,
+            limits=limits,
+        )
+        super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
+        self._timeout_s = check_timeout(timeout_s)
+        self._on_waiting = on_waiting
+
+    @property
+    def client_id(self) -> str:
+        """The name under which the gateway knows this client's requests."""
+        return self._driver.endpoint.auth.client_id
+
+    async def tool_request(self, tool: str, /, **args: Any) -> Any:
+        """Ask for a tool and return its result; ``call`` with the arguments written out.
+
+        Every keyword is an argument of the tool.
+        """
+        return await self.call(tool, args)
+
+    async def call(
+        self,
+        tool: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: TimeoutS = DEFAULT,
+        idempotency_key: str = "",
+    ) -> Any:
+        """Ask for a tool and return its result.
+
+        While the client is not connected the call waits, and goes out afterwards. If the caller's
+        task is cancelled, the request is withdrawn at the gateway: a waiting approval disappears,
+        and a tool that has not started yet will not run.
+
+        Args:
+            tool: name of the tool.
+            args: its arguments: what JSON can say. They are encoded at once, and may be changed
+                afterwards.
+            timeout_s: how long to wait; None: as long as it takes. Afterwards the request is
+                withdrawn, and the error says what became of it.
+            idempotency_key: your own name for this very act: a second call with the same key and
+                content gets the first one's outcome, and runs nothing.
+
+        Returns:
+            The tool's result, as decoded JSON.
+
+        Raises:
+            AgentGateDenied: policy (-32003) or a person (-32001) said no; the tool did not run.
+            AgentGateTimeout: nobody decided in time (-32002), or ``timeout_s`` passed (-32008).
+            OutcomeUnknown: the tool may or may not have run (-32007).
+            AgentGateConnectionError: the client is not connected, was closed, or has given up.
+            AgentGateError: anything else: the tool failed (-32004), a limit (-32006), arguments
+                that don't fit the tool or are no JSON (-32602) …
+            TypeError, ValueError: an argument of this method can't be right.
+        """
+        request = OutgoingRequest(
+            tool=check_name("tool", tool),
+            args={} if args is None else dict(args),
+            idempotency_key=check_name("idempotency_key", idempotency_key, optional=True),
+        )
+        return await self._driver.call("tool_request", request, self._patience(timeout_s))
+
+    async def get_pending_results(self) -> list[dict[str, Any]]:
+        """Collect the outcomes that reached no waiting call: of calls that were cancelled or timed
+        out, and, with a stable ``client_id``, of an earlier process.
+
+        Calls that still wait get theirs by themselves; reconnecting sees to that.
+
+        Returns:
+            Rows ``{"request_id", "tool", "status", "resolved_at"}`` with ``"data"`` if the status
+            is "executed", else with ``"error": {"code", "message"}``.
+        """
+        rows = await self._driver.call("get_pending_results", GetPendingResults(), self._timeout_s)
+        return [row_of(row) for row in rows]
+
+    async def list_tools(self) -> list[dict[str, Any]]:
+        """List the tools that this agent may ask for.
+
+        Returns:
+            Rows ``{"name", "description", "effects", "args", "decision"}``: the arguments as a
+            JSON Schema, and the decision to expect ("allow" or "ask", or "depends" on the
+            arguments).
+        """
+        result = await self._driver.call("list_tools", ListTools(), self._timeout_s)
+        return rows_in(result, "tools")
+
+    async def list_requests(
+        self, open_only: bool = False, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """List this agent's requests as the gateway has them, newest first. Changes nothing.
+
+        Args:
+            open_only: only those that are not done, or whose outcome was not collected.
+            limit: how many at most, 1 to 1000.
+        """
+        params = ListRequests(open_only=open_only, limit=limit)
+        result = await self._driver.call("list_requests", params, self._timeout_s)
+        return rows_in(result, "requests")
+
+    def pushed(self, params: msgspec.Struct) -> None:
+        """See :class:`agentgate_client.driver.Listener`."""
+        if isinstance(params, RequestWaiting):
+            call_back("on_waiting", self._on_waiting, params)
+
+    def _patience(self, timeout_s: TimeoutS) -> float | None:
+        return self._timeout_s if timeout_s is DEFAULT else check_timeout(timeout_s)
+
+
+def check_timeout(timeout_s: float | None) -> float | None:
+    """Refuse what is no span of time."""
+    if timeout_s is not None and not 0 < timeout_s < float("inf"):
+        raise ValueError("timeout_s is a number of seconds above 0, or None for no limit")
+    return timeout_s
+
+
+def check_name(what: str, name: str, *, optional: bool = False) -> str:
+    """Refuse a name that the gateway would not take."""
+    if not isinstance(name, str):
+        raise TypeError(f"{what} must be a str, not {type(name).__name__}")
+    if len(name) > NAME_CHARS_MAX or not (name or optional):
+        raise ValueError(f"{what} must have 1 to {NAME_CHARS_MAX} characters")
+    return name
+
+
+def row_of(row: LooseRow) -> dict[str, Any]:
+    """Make a row for the user."""
+    shown: dict[str, Any] = {
+        "request_id": row.request_id,
+        "tool": row.tool,
+        "status": row.status,
+        "resolved_at": row.resolved_at,
+    }
+    if row.error is None:
+        shown["data"] = row.data
+    else:
+        shown["error"] = {"code": row.error.code, "message": row.error.message}
+    return shown
+
+
+def rows_in(result: Any, member: str) -> list[dict[str, Any]]:
+    """Take the rows out of a result.
+
+    Raises:
+        AgentGateError: there are none: what answered is no gateway of this kind.
+    """
+    try:
+        return msgspec.convert(result, dict[str, Any])[member] or []
+    except (msgspec.ValidationError, KeyError):
+        text = f"odd answer: a result without {member!r}"
+        raise AgentGateError(ErrorCode.INTERNAL_ERROR, text) from None

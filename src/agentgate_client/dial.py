@@ -1,0 +1,150 @@
+"""Dialling: from an address to an open socket, or to a sentence that says why there is none."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+
+import anyio
+from anyio.abc import ByteStream, SocketAttribute
+
+from agentgate_client.address import Address
+
+CERT_EXPIRED = 10
+HOSTNAME_MISMATCH = 62
+IP_ADDRESS_MISMATCH = 64
+"""X509_V_ERR_* of OpenSSL's x509_vfy.h; every other one is about whom to trust."""
+
+NO_TLS_THERE = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"})
+"""OpenSSL's reasons when what answers speaks something else than TLS."""
+
+OS_REASONS = {
+    errno.ECONNREFUSED: "nothing listens there (connection refused); is the gateway running?",
+    errno.ECONNRESET: "the connection was reset; does the gateway speak TLS there, or a proxy?",
+    errno.EHOSTUNREACH: "no route to this host; is the network up?",
+    errno.ENETUNREACH: "the network is unreachable; is it up?",
+    errno.ETIMEDOUT: "no answer (connection timed out); is a firewall in between?",
+}
+
+LOST = (
+    anyio.EndOfStream,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.BusyResourceError,
+    OSError,
+)
+"""How a socket says that it is of no use any more."""
+
+
+class DialError(Exception):
+    """There is no socket.
+
+    Attributes:
+        message: why, and what to do about it.
+        final: another attempt would end the same way.
+    """
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.message = message
+        self.final = final
+
+
+async def dial(address: Address, context: ssl.SSLContext | None, timeout_s: float) -> ByteStream:
+    """Open a socket to the gateway, with TLS if there is a context.
+
+    Args:
+        address: where to.
+        context: what to trust, and who we are.
+        timeout_s: for names, TCP and TLS together.
+
+    Raises:
+        DialError: it can't be done.
+    """
+    with anyio.move_on_after(timeout_s):
+        try:
+            return await open_stream(address, context)
+        except (*LOST, ssl.CertificateError, UnicodeError) as error:
+            raise explain(error, address) from error
+    raise DialError(f"no connection within {timeout_s:g} s; is a firewall or a proxy in between?")
+
+
+async def open_stream(address: Address, context: ssl.SSLContext | None) -> ByteStream:
+    """Connect, without delay for small messages: calls are small and waited for."""
+    stream: ByteStream
+    if context is None:
+        stream = await anyio.connect_tcp(address.host, address.port)
+    else:
+        # A WebSocket has a goodbye of its own, so the peer need not send one for TLS
+        stream = await anyio.connect_tcp(
+            address.host,
+            address.port,
+            ssl_context=context,
+            tls_hostname=address.host,
+            tls_standard_compatible=False,
+        )
+    raw = stream.extra_attributes[SocketAttribute.raw_socket]()
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream
+
+
+def explain(error: BaseException, address: Address) -> DialError:
+    """Say in one sentence why there is no connection, and what to do."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            return DialError(explain_certificate(error), final=True)
+        case ssl.SSLError() if error.reason in NO_TLS_THERE:
+            text = "what answers there speaks no TLS; write ws:// or correct the port"
+            return DialError(text, final=True)
+        case ssl.SSLError():
+            return DialError(describe_loss(error))
+        case socket.gaierror():
+            reason = error.strerror or error
+            return DialError(f"no address for the name {address.host!r} ({reason}); is it right?")
+        case UnicodeError():
+            return DialError(f"{address.host!r} is no host name: {error}", final=True)
+        case anyio.EndOfStream() | anyio.BrokenResourceError():
+            return DialError("the server hung up during the TLS handshake; does it speak TLS?")
+        case OSError():
+            return DialError(explain_os_errors(error))
+        case _:
+            return DialError(f"{type(error).__name__}: {error}")
+
+
+def explain_certificate(error: ssl.SSLCertVerificationError) -> str:
+    """Say what is wrong with the gateway's certificate."""
+    if error.verify_code == CERT_EXPIRED:
+        hint = "renew it; or is the clock wrong on this machine?"
+    elif error.verify_code in (HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH):
+        hint = "use the name that is in the certificate"
+    else:
+        hint = "if its authority is your own, name it with ca_file"
+    return f"its certificate is not accepted ({error.verify_message}); {hint}"
+
+
+def explain_os_errors(error: OSError) -> str:
+    """Say what went wrong with the sockets: one reason, or one for each address that was tried."""
+    causes = error.__cause__.exceptions if isinstance(error.__cause__, ExceptionGroup) else ()
+    if not causes:
+        causes = (error.__cause__ if isinstance(error.__cause__, OSError) else error,)
+    texts = [explain_os_error(cause) for cause in causes if isinstance(cause, OSError)]
+    return "; ".join(dict.fromkeys(texts)) or str(error)
+
+
+def explain_os_error(error: OSError) -> str:
+    """Say what one failed connection means."""
+    known = OS_REASONS.get(error.errno or 0)
+    return known or error.strerror or str(error)
+
+
+def describe_loss(error: BaseException) -> str:
+    """Say why an open socket broke."""
+    cause = error.__cause__ or error
+    if isinstance(cause, ssl.SSLError):
+        wants = "CERTIFICATE_REQUIRED" in (cause.reason or "")
+        hint = "; it wants a client certificate: see cert_file and key_file" if wants else ""
+        return f"TLS failed ({cause.reason or cause}){hint}"
+    if isinstance(cause, OSError):
+        return f"the connection broke ({cause.strerror or cause})"
+    return "the connection broke"

@@ -1,0 +1,66 @@
+"""A gateway's URL, taken apart and checked."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentgate_client import AgentGateClient
+from agentgate_client.address import Address, parse_url
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "authority"),
+    [
+        ("ws://hub", Address("ws", "hub", 80, "/"), "hub"),
+        ("wss://hub", Address("wss", "hub", 443, "/"), "hub"),
+        ("wss://gateway:8443", Address("wss", "gateway", 8443, "/"), "gateway:8443"),
+        ("ws://hub:443/", Address("ws", "hub", 443, "/"), "hub:443"),
+        ("WSS://Hub.LOCAL/a/b", Address("wss", "hub.local", 443, "/a/b"), "hub.local"),
+        ("ws://my_service:1", Address("ws", "my_service", 1, "/"), "my_service:1"),
+        ("ws://[::1]:8443/x", Address("ws", "::1", 8443, "/x"), "[::1]:8443"),
+        ("ws://127.0.0.1:80", Address("ws", "127.0.0.1", 80, "/"), "127.0.0.1"),
+        ("ws://hub?house=1&b", Address("ws", "hub", 80, "/?house=1&b"), "hub"),
+        ("ws://hub/a%20b/ä", Address("ws", "hub", 80, "/a%20b/%C3%A4"), "hub"),
+        ("ws://bücher.example", Address("ws", "xn--bcher-kva.example", 80, "/"), None),
+    ],
+)
+@pytest.mark.seed001("FR1-AC3")
+def test_a_url_is_taken_apart(url: str, address: Address, authority: str | None) -> None:
+    assert parse_url(url) == address
+    assert authority is None or address.authority == authority
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("http://hub", "write ws:// instead of http://"),
+        ("https://hub", "write wss:// instead of https://"),
+        ("hub:8443", "begin with wss://"),
+        ("", "begin with wss://"),
+        ("ws://", "no host"),
+        ("ws:///path", "no host"),
+        ("ws://hub:0", "port 0"),
+        ("ws://hub:99999", "Port out of range"),
+        ("ws://hub:x", "Port could not be cast"),
+        ("ws://[::1", "Invalid IPv6 URL"),
+        ("ws://hub/#top", "#fragment"),
+        ("ws://me:pass@hub", "headers"),
+        ("ws://" + "a" * 64 + ".example", "too long"),
+    ],
+)
+def test_a_url_that_cannot_be_right_is_refused_before_anything_is_dialled(
+    url: str, hint: str
+) -> None:
+    with pytest.raises(ValueError, match="bad gateway URL") as caught:
+        AgentGateClient(url, "token")
+    assert hint in str(caught.value)
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    with pytest.raises(ValueError, match="bad gateway URL") as caught:
+        parse_url("ws://me:s3cret@hub")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_messages_leave_out_the_query_where_people_put_secrets() -> None:
+    assert str(parse_url("wss://hub:8443/gate?key=s3cret")) == "wss://hub:8443/gate"
