@@ -32,6 +32,7 @@ WORD = re.compile(r"[a-z_][a-z0-9_]*")
 REGISTRY_ID = re.compile(r"[0-9a-f]{32}")
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 SEPARATORS = re.compile(r"[,;\s]+")
+DOMAIN_KEYS = frozenset({"domain", "domains"})
 NAME_CHARS_MAX = 255
 """Home Assistant's own limit on the length of an entity's name."""
 
@@ -48,8 +49,10 @@ class Found:
         entities: the entities that stand in the request.
         placed: the entities of the areas, devices, labels and floors that it names.
         members: the entities behind the groups, scenes, scripts and services that it names.
-        names: data that looks like the name of an entity or service.
+        names: data that is the name of an entity or service, or a list of such.
+        mentions: names in the midst of other data.
         domains: domains that stand in nested data.
+        hides: something of that kind could not be looked behind.
         doubts: why it may act on more: where the indirect names (``area_id``) stand that could not
             be resolved, ``ANYWHERE`` for all else.
         indirect: the kinds of indirect names that were given.
@@ -61,15 +64,12 @@ class Found:
     placed: dict[str, None] = field(default_factory=dict)
     members: dict[str, None] = field(default_factory=dict)
     names: dict[str, None] = field(default_factory=dict)
+    mentions: dict[str, None] = field(default_factory=dict)
     domains: dict[str, None] = field(default_factory=dict)
+    hides: bool = False
     doubts: set[Path] = field(default_factory=set)
     indirect: set[str] = field(default_factory=set)
     exact: bool = True
-
-    @property
-    def behind(self) -> tuple[str, ...]:
-        """The entities behind all indirect names."""
-        return (*self.placed, *self.members)
 
 
 def find_entities(
@@ -198,7 +198,7 @@ class Reader:
     def read_data(self, leaf: Leaf) -> None:
         """Read a value that is data: it may hold names that are passed on."""
         if not isinstance(leaf.value, str):
-            if leaf.path[-1] == "domain":
+            if leaf.path[-1] in DOMAIN_KEYS:
                 self.found.doubts.add(ANYWHERE)
             return
         if TEMPLATE.search(leaf.value):
@@ -206,13 +206,15 @@ class Reader:
         if leaf.is_key and leaf.path[-1] == "entities":
             self.read_entities(leaf)
             return
-        names = SEPARATORS.split(fold(leaf.value))
+        text = fold(leaf.value)
+        names = SEPARATORS.split(text)
         if all(len(name) <= NAME_CHARS_MAX and ENTITY.fullmatch(name) for name in names):
             self.found.names.update(dict.fromkeys(names))
-        if leaf.path[-1] == "domain" and len(leaf.path) > 1 and not leaf.is_key:
-            if WORD.fullmatch(names[0]):
-                self.found.domains[names[0]] = None
-            else:
+        elif self.naming.calls_service and "." in text:
+            self.found.mentions.update(dict.fromkeys(ENTITY.findall(text)))
+        if leaf.path[-1] in DOMAIN_KEYS and not leaf.is_key:
+            self.found.domains.update(dict.fromkeys(filter(WORD.fullmatch, names)))
+            if not all(map(WORD.fullmatch, names)):
                 self.found.doubts.add(ANYWHERE)
 
     def read_holders(self) -> None:
@@ -228,10 +230,10 @@ class Reader:
             self.add_members("entity_id", name)
 
     def add_members(self, kind: str, name: str) -> None:
-        """Note the entities behind a name, or a doubt."""
+        """Note the entities behind a name, or that they are not known."""
         entities = self.resolve(kind, name)
         if entities is None:
-            self.found.doubts.add(ANYWHERE)
+            self.found.hides = True
         else:
             self.note(entities, self.found.members)
 

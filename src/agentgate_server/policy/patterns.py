@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from agentgate_server.policy.globs import Glob, Positions
+from agentgate_server.policy.naming import NAMINGS
 from agentgate_server.policy.readings import ANY_PART, Kind, Part, Reading, Request, Text
 from agentgate_server.policy.spelling import FOLDINGS, fold
 
@@ -55,8 +56,10 @@ class ToolPattern:
         self.written = start(pattern.written, tool)
         self.folded = start(pattern.folded, fold(tool))
         # The bare name of a tool means the tool, not only its calls without arguments.
-        self.may_match_all = pattern.written.matches(tool) is not None
-        self.covers_all = self.may_match_all and covers(self.written, (ANY_PART,))
+        bare = pattern.written.matches(tool) is not None
+        rest = covers(self.written, (ANY_PART,))
+        self.may_match_all = bare or rest
+        self.covers_all = rest and (bare or tool in NAMINGS)
 
     def may_match(self, request: Request, reading: Reading) -> bool:
         """Whether a reading of the request may match."""
@@ -74,7 +77,11 @@ class ToolPattern:
             return False
         else:
             at = self.folded
-        return all(self.covers_reading(at, request, reading) for reading in request.readings)
+        return all(
+            self.covers_reading(at, request, reading)
+            for reading in request.readings
+            if reading.kind is not Kind.BEHIND
+        )
 
     def covers_reading(self, at: Start, request: Request, reading: Reading) -> bool:
         """Whether one reading matches."""
@@ -89,8 +96,8 @@ class ToolPattern:
             # Seed 001 shows a service without an entity as "(light.turn_on, )"; either form fits.
             return reading.parts[-1] == ("",) and covers(at, reading.parts[:-1])
         if reading.kind is Kind.DERIVED:
-            # A pattern that says which entity, or which scene, means what comes of it; one that
-            # leaves the entity open means only entities of the service's own domain.
+            # A pattern that says which entity means what comes of it; one that leaves the entity
+            # open means only entities of the service's own domain.
             named = request.readings[0].parts
             return len(named) > 1 and not covers(at, (*named[:-1], ANY_PART))
         return False

@@ -2,12 +2,15 @@
 
 A deny or ask rule matches if it matches any reading, an allow rule only if it matches all of them.
 A reading has the parts of a signature, each with the texts that may stand there, and fields for
-the conditions of rules. There are three kinds:
+the conditions of rules. There are four kinds:
 
 - *named*: what the request says.
-- *derived*: what that comes to (``homeassistant.turn_off`` on ``lock.front`` is some service of
-  ``lock``; a scene is the lights in it).
-- *doubtful*: what it may come to, because something in it cannot be resolved.
+- *derived*: what that comes to: ``homeassistant.turn_off`` on ``lock.front`` is some service of
+  ``lock``, an area is the entities in it.
+- *behind*: what a group, scene, script or command does that the request only names, as far as
+  that is known, and what a text mentions in passing. Only deny and ask rules look behind: who
+  allows a scene allows what is in it.
+- *doubtful*: what it may come to because something in it cannot be resolved.
 
 Nearly all requests have one reading of plain texts, which is found without looking any deeper.
 """
@@ -37,8 +40,12 @@ from agentgate_server.policy.naming import (
 from agentgate_server.policy.signature import show, signature_of
 from agentgate_server.policy.spelling import fold, is_plain, squeeze
 
-TEXT_CHARS_MAX = 32_768
-"""All texts of a reading, which patterns go through letter by letter: a few milliseconds."""
+TEXT_CHARS_MAX = 8_192
+"""One text. Of a longer one only the beginning is known to patterns."""
+
+READING_CHARS_MAX = 65_536
+"""All texts of a request, which a pattern goes through letter by letter: five milliseconds. A
+longer request may mean anything."""
 
 Text = str | tuple[str | None, ...]
 """A text, or its known pieces in order with None between them for what is not known."""
@@ -59,6 +66,7 @@ class Kind(Enum):
 
     NAMED = "named"
     DERIVED = "derived"
+    BEHIND = "behind"
     DOUBTFUL = "doubtful"
 
 
@@ -119,35 +127,41 @@ class Request:
         else:
             readings = tuple(read_names(self.found, naming))
             self.exact = self.found.exact
-        if sum(map(size_of, readings)) > TEXT_CHARS_MAX:
+        if sum(map(size_of, readings)) > READING_CHARS_MAX:
             self.exact = False
             return (Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS),)
         return readings
 
     def read_values(self) -> Iterator[Reading]:
         """Yield the readings of a tool whose signature shows the values of its arguments."""
-        places = {key: key for key in sorted(self.args)}
+        # Sorted by what keys mean, so that a key in another case does not change the order.
+        places = {key: key for key in sorted(self.args, key=lambda key: (squeeze(key), key))}
         if self.tool == "ha_fire_event":
             places = {key: "event_type" for key in self.args if squeeze(key) == "eventtype"}
         texts: dict[str, dict[Text, None]] = {place: {} for place in places.values()}
         for leaf in self.leaves.items:
             if leaf.argument in places:
                 part = texts[places[leaf.argument]]
-                part.update(dict.fromkeys(leaf.forms.texts))
+                part.update(dict.fromkeys(map(known, leaf.forms.texts)))
                 if not leaf.forms.complete:
                     part[None,] = None
         for key, place in places.items():
             value = self.args[key]
             if not isinstance(value, str):
-                texts[place][fold(show(value))] = None
+                texts[place][known(fold(show(value)))] = None
             self.exact &= key == place and isinstance(value, str) and is_plain(value)
         found, fields = self.found, {}
         if found is not None:
-            fields = {"entityid": (*found.entities, *found.behind, *found.names)}
-            for part in texts.values():
-                part.update(dict.fromkeys(found.behind))
-        yield Reading(tuple(tuple(part) for part in texts.values()), Kind.NAMED, fields)
-        if (found is not None and found.doubts) or not self.leaves.complete:
+            fields = {"entityid": (*found.entities, *found.placed, *found.names)}
+        parts = tuple(map(tuple, texts.values()))
+        yield Reading(parts, Kind.NAMED, fields)
+        if found is not None:
+            for names, kind in ((found.placed, Kind.DERIVED), (found.members, Kind.BEHIND)):
+                if names:
+                    more = tuple((*part, *names) for part in parts)
+                    yield Reading(more, kind, {"entityid": tuple(names)})
+            yield from read_unknown(found)
+        elif not self.leaves.complete:
             yield Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS)
 
 
@@ -163,7 +177,7 @@ def plain_reading(tool: str, args: Mapping[str, Any]) -> Reading | None:
         value = args[key]
         if PLAIN_KEY.fullmatch(key) is None or names_entities(key.replace("_", "")):
             return None
-        if isinstance(value, str) and is_plain(value):
+        if isinstance(value, str) and len(value) <= TEXT_CHARS_MAX and is_plain(value):
             parts.append((value,))
         elif type(value) is bool or (type(value) is int and abs(value) <= PLAIN_INTEGER_MAX):
             parts.append((plain_form(value),))
@@ -213,9 +227,17 @@ def read_names(found: Found, naming: Naming) -> Iterator[Reading]:
         services = tuple(found.services)
         if services:
             yield service_reading(services, entities, Kind.NAMED)
-            if found.behind:
-                yield service_reading(services, found.behind, Kind.DERIVED)
+            for behind, kind in ((found.placed, Kind.DERIVED), (found.members, Kind.BEHIND)):
+                if behind:
+                    yield service_reading(services, tuple(behind), kind)
         yield from read_foreign(found, entities)
+    yield from read_unknown(found)
+
+
+def read_unknown(found: Found) -> Iterator[Reading]:
+    """Yield the readings that say that a request may act on anything."""
+    if found.hides:
+        yield Reading((ANY_PART,), Kind.BEHIND, UNKNOWN_FIELDS)
     if found.doubts:
         yield Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS)
 
@@ -227,10 +249,12 @@ def read_foreign(found: Found, entities: tuple[str, ...]) -> Iterator[Reading]:
     """
     own = {domain for domain, _ in found.services}
     own = own if len(own) == 1 else set()
+    acted_on = [(name, Kind.DERIVED) for name in (*found.entities, *found.placed)]
+    acted_on += [(name, Kind.BEHIND) for name in (*found.members, *found.mentions)]
     groups: dict[tuple[str, Kind], list[str]] = {}
-    for name in (*found.entities, *found.behind):
+    for name, kind in acted_on:
         if domain_of(name) not in own:
-            groups.setdefault((domain_of(name), Kind.DERIVED), []).append(name)
+            groups.setdefault((domain_of(name), kind), []).append(name)
     for name in found.names:
         groups.setdefault((domain_of(name), Kind.DOUBTFUL), []).append(name)
     for domain in found.domains:
@@ -241,10 +265,11 @@ def read_foreign(found: Found, entities: tuple[str, ...]) -> Iterator[Reading]:
             kind,
             {"domain": (domain,), "service": (None,), "entityid": tuple(names)},
         )
-    if found.names:
-        # A name in data may be a service as well: "lock.unlock" among a script's variables.
-        calls = [(domain_of(name), name.partition(".")[2]) for name in found.names]
-        yield service_reading(calls, entities, Kind.DOUBTFUL)
+    # A name in data may be a service as well: "lock.unlock" among a script's variables.
+    for data, kind in ((found.names, Kind.DOUBTFUL), (found.mentions, Kind.BEHIND)):
+        if data:
+            calls = [(domain_of(name), name.partition(".")[2]) for name in data]
+            yield service_reading(calls, entities, kind)
 
 
 def service_reading(
@@ -262,4 +287,15 @@ def service_reading(
 
 def size_of(reading: Reading) -> int:
     """Return how many characters a reading's texts have."""
-    return sum(len(text) for part in reading.parts for text in part if isinstance(text, str))
+    return sum(
+        len(piece)
+        for part in reading.parts
+        for text in part
+        for piece in ((text,) if isinstance(text, str) else text)
+        if piece is not None
+    )
+
+
+def known(text: str) -> Text:
+    """Return a text, or what of it patterns get to see."""
+    return text if len(text) <= TEXT_CHARS_MAX else (text[:TEXT_CHARS_MAX], None)

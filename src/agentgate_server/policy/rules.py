@@ -127,10 +127,10 @@ class ToolRule:
             if found.domains:
                 return False
         if on_entities:
-            return all(each.form_fits(name) for each in on_entities for name in acted_on)
+            return all(any(each.form_fits(name) for each in on_entities) for name in acted_on)
         # Which entity is left open, so only those of the service's own domain are meant.
         own = {domain for domain, _ in found.services}
-        foreign = {domain_of(name) for name in (*acted_on, *found.members)} - own
+        foreign = {domain_of(name) for name in acted_on} - own
         if on_places or not foreign:
             return True
         return all(

@@ -143,14 +143,14 @@ def spellings(text: str) -> tuple[list[str], bool]:
 
 def other_forms(text: str) -> Iterator[str | None]:
     """Yield the forms one step away from a text; None: there are more than we follow."""
-    bare = text.strip(WRAPPERS)
-    yield bare
+    folded = fold(text)
+    yield folded
+    yield text.strip(WRAPPERS)
     yield text.translate(CONTROLS)
     if LIST_SEPARATORS.search(text):
         yield from LIST_SEPARATORS.split(text)
     if "%" in text:
         yield from unquoted(text)
-    folded = fold(text)
     if NUMBER.fullmatch(folded) and len(folded) <= NUMBER_CHARS_MAX:
         yield number_text(float(folded))
     if ("/" in folded or folded in (".", "..")) and IRREGULAR_PATH.search(folded):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from tests.server.policy.helpers import nested
 
 from agentgate_proto.decision import Action
 from agentgate_proto.record import Effects
@@ -45,12 +46,6 @@ def entity(spelling: Any) -> dict[str, Any]:
 
 def script(**changes: Any) -> dict[str, Any]:
     return {"domain": "script", "service": "turn_on", "entity_id": "script.run", **changes}
-
-
-def nested(levels: int, value: Any) -> Any:
-    for _ in range(levels):
-        value = {"x": value}
-    return value
 
 
 UNLOCK_SERVICE = {"service": "lock.unlock", "target": {"entity_id": "lock.front"}}
@@ -191,6 +186,13 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "REST command": {"domain": "rest_command", "service": "open_door"},
     "MQTT": {"domain": "mqtt", "service": "publish", "topic": "z2m/door/set", "payload": "UNLOCK"},
     "spoken": {"domain": "conversation", "service": "process", "text": "unlock the front door"},
+    "a mention in data": {
+        "domain": "house",
+        "service": "run",
+        "what": "go: lock.unlock, then stop",
+    },
+    "a list with rubbish": {"domain": "house", "service": "run", "add": "lock.front, ???"},
+    "domains in data": {"domain": "recorder", "service": "forget", "domains": ["lock"]},
     "template in data": {"domain": "house", "service": "run", "what": "{{ states.lock }}"},
     "a list longer than we read": entity(["light.hall"] * 3_000 + ["lock.front"]),
     "deeper than we read": generic(entity_id=None, data=nested(40, {"entity_id": "lock.front"})),
