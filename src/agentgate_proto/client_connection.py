@@ -152,7 +152,7 @@ class ClientConnection(Connection[ClientWire]):
                     return
                 self._step(Step.AUTHENTICATED)
                 self._start_keepalive()
-                self.ping()
+                self.ping(self.now)
                 self._events.append(
                     Authenticated(
                         result=AuthResult(

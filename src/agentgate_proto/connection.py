@@ -88,6 +88,7 @@ class Connection(ABC, Generic[SomeWire]):
         self.timers: Timers[Timer] = Timers()
         self.timers.set(Timer.OPENING, now + limits.opening_s)
         self.now = now
+        self._unarmed: tuple[Timer, float] | None = None
         self._in_flight = InFlight(limits.requests_in_flight_max)
         self._outstanding = Outstanding()
         self._events: deque[Event] = deque()
@@ -131,6 +132,7 @@ class Connection(ABC, Generic[SomeWire]):
         self._clock(now)
         while (timer := self.timers.pop_due(self.now)) is not None:
             self._on_timer(timer)
+            self._clock(now)  # what it did may have set a timer as a command does
         deadline = self.timers.next_deadline()
         assert deadline is None or deadline.at > self.now, "a timer that does not advance"
 
@@ -168,7 +170,7 @@ class Connection(ABC, Generic[SomeWire]):
             self.wire.send_close(code, reason)
             self._step(Step.CLOSE_SENT)
             self.timers.clear()
-            self.timers.set(Timer.CLOSING, self.now + self.limits.closing_s)
+            self._set_from_command(Timer.CLOSING, self.limits.closing_s)
             self._resume()
 
     def abort(self, reason: str) -> None:
@@ -192,9 +194,10 @@ class Connection(ABC, Generic[SomeWire]):
         self._check_open()
         self._send_text(encode_notification(method, params))
 
-    def ping(self) -> None:
+    def ping(self, now: float) -> None:
         """Measure the round trip; the answer shows in ``latency_s``. Raises as ``send_request``."""
         self._check_open()
+        self._clock(now)
         self._pings += 1
         self._ping_sent_at = self.now
         self.wire.send_ping(KEEPALIVE_PREFIX + b"%d" % self._pings)
@@ -223,6 +226,19 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _clock(self, now: float) -> None:
         self.now = max(now, self.now)
+        if self._unarmed is not None:
+            timer, delay_s = self._unarmed
+            self._unarmed = None
+            if timer in self.timers.deadlines:
+                self.timers.set(timer, self.now + delay_s)
+
+    def _set_from_command(self, timer: Timer, delay_s: float) -> None:
+        """Set a timer from a command, which knows no time: the clock may be old by hours.
+
+        The timer is due at once, and the call that this brings says from when the delay runs.
+        """
+        self._unarmed = (timer, delay_s)
+        self.timers.set(timer, self.now)
 
     def _step(self, step: Step) -> None:
         self.state = advance(self.state, step)
@@ -290,7 +306,7 @@ class Connection(ABC, Generic[SomeWire]):
                 if self.heard_at + self.limits.silence_s > self.now:
                     self.timers.set(Timer.SILENCE, self.heard_at + self.limits.silence_s)
                 else:
-                    self.ping()
+                    self.ping(self.now)
                     self._probed_at = self.now
                     self.timers.set(Timer.PONG, self.now + self.limits.pong_s)
             case Timer.PONG:

@@ -198,7 +198,7 @@ class ServerConnection(Connection[ServerWire]):
         if self.state is not State.OPENING:
             raise LocalProtocolError("there is no request to answer")
         self.wire.send_http(status, body, content_type, headers)
-        self.timers.set(Timer.OPENING, self.now + self.limits.http_idle_s)
+        self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
         if self.wire.http.finished:
             self._cut(ABNORMAL_CLOSURE, "plain HTTP is done", by_peer=False)
 
@@ -213,16 +213,17 @@ class ServerConnection(Connection[ServerWire]):
     # Input
 
     def _on_opening(self, event: WireEvent) -> None:
+        self.timers.clear()
         match event:
-            case Upgraded():
-                self._step(Step.UPGRADED)
-                self.timers.clear()
-                self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
             case HttpRequest(method, target, headers, body):
-                self.timers.clear()  # it is our turn, and an answer may need a disk
+                # No timer: it is our turn, and an answer may need a disk
                 self._events.append(
                     HttpRequested(method=method, target=target, headers=headers, body=body)
                 )
+            case _:
+                assert isinstance(event, Upgraded), "a server's wire has no other event here"
+                self._step(Step.UPGRADED)
+                self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
 
     def _on_own_timer(self, timer: Timer) -> None:
         if timer is Timer.AUTH:
@@ -248,10 +249,10 @@ class ServerConnection(Connection[ServerWire]):
                 self._on_answer(message)
             case _ if self._ending:
                 pass  # it could not be answered any more
-            case Request():
-                self._on_request(message, batch)
             case Invalid(code, detail):
                 self._refuse(None, batch, code, detail)
+            case _:
+                self._on_request(message, batch)
 
     def _on_first_message(self, message: Message, batch: BatchAnswer | None) -> None:
         """Take ``auth``; whoever begins with anything else does not get a second try."""
