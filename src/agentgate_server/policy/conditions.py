@@ -114,9 +114,11 @@ class Condition:
             return True
         if found:
             return False
-        if self.path[-1] in INDIRECT_KEYS and request.found is not None:
-            # An entity may lie in the area that the rule is about.
-            return bool(request.found.entities or request.found.indirect)
+        if self.path[-1] in INDIRECT_KEYS:
+            # An entity, or what a device or label stands for, may lie in the rule's area.
+            entities = reading.fields.get("entityid", ())
+            if any(entities) or (request.found is not None and request.found.indirect):
+                return True
         return self.takes_missing
 
     @property

@@ -203,9 +203,6 @@ class Reader:
             return
         if TEMPLATE.search(leaf.value):
             self.found.doubts.add(ANYWHERE)
-        if leaf.is_key and leaf.path[-1] == "entities":
-            self.read_entities(leaf)
-            return
         text = fold(leaf.value)
         names = SEPARATORS.split(text)
         if all(len(name) <= NAME_CHARS_MAX and ENTITY.fullmatch(name) for name in names):

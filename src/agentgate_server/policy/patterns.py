@@ -130,9 +130,8 @@ def may_match(at: Start, parts: tuple[Part, ...]) -> bool:
     some = 0
     for part in parts:
         before = bare | glob.step(some, ", ")
-        if before:
-            for text in part:
-                some |= follow(glob, before, text, glob.after_anything)
+        for text in part:
+            some |= follow(glob, before, text, glob.after_anything)
     return glob.is_done(glob.step(bare | some, ")"))
 
 

@@ -112,8 +112,6 @@ def looks_like_json(text: str) -> bool:
         json.loads(text)
     except ValueError:
         return False
-    except RecursionError:
-        return True
     return True
 
 

@@ -159,12 +159,10 @@ def other_forms(text: str) -> Iterator[str | None]:
 
 def unquoted(text: str) -> Iterator[str | None]:
     """Yield a text without its layers of percent-encoding; None: there are more than we follow."""
-    if text.count("%") > PERCENTS_MAX:
-        yield None
-        return
-    for _ in range(UNQUOTE_ROUNDS_MAX):
-        yield (text := unquote(text))
-    if unquote(text) != text:
+    if text.count("%") <= PERCENTS_MAX:
+        for _ in range(UNQUOTE_ROUNDS_MAX):
+            yield (text := unquote(text))
+    if text.count("%") > PERCENTS_MAX or unquote(text) != text:
         yield None
 
 

@@ -167,6 +167,14 @@ def test_a_deny_rule_does_not_care_for_other_arguments() -> None:
     assert action(policy, "f", {"x": 1, "force": True}) == "deny"
 
 
+def test_an_argument_found_elsewhere_must_fit_too() -> None:
+    policy = rules("tool: f, args: {x: {min: 1, max: 9}}, other_args: true, action: allow")
+    assert action(policy, "f", {"x": 5, "y": {"z": 1}}) == "allow"
+    assert action(policy, "f", {"x": 5, "y": {"x": 6}}) == "allow"
+    assert action(policy, "f", {"x": 5, "y": {"x": 60}}) == "ask"
+    assert action(policy, "f", {"x": 5, "y": {"x": "much"}}) == "ask"
+
+
 def test_an_argument_that_is_left_out_is_none_of_the_excepted() -> None:
     policy = rules(
         "tool: f, args: {x: {not_in: [dev]}}, action: deny",

@@ -154,6 +154,13 @@ SPELLINGS: dict[str, dict[str, Any]] = {
     "device": generic(entity_id=None, device_id="abc123"),
     "label": generic(entity_id=None, target={"label_id": "doors"}),
     "floor": generic(entity_id=None, target={"floor_id": "ground"}),
+    "area as a number": generic(entity_id="light.hall", area_id=7),
+    "a light, area as a number": unlock(
+        domain="light", service="turn_off", entity_id="light.hall", area_id=7
+    ),
+    "a light, target as a number": unlock(
+        domain="light", service="turn_off", entity_id="light.hall", target=7
+    ),
     "area beside an innocent entity": generic(entity_id="light.hall", area_id="hallway"),
     "service data": generic(entity_id=None, service_data={"entity_id": "lock.front"}),
     "data": generic(entity_id=None, data={"entity_id": "lock.front"}),
@@ -209,6 +216,7 @@ INNOCENT: dict[str, dict[str, Any]] = {
         "target": {"entity_id": "light.bedroom"},
     },
     "light in capitals": {"domain": "Light", "service": "turn_on", "entity_id": "Light.Bedroom"},
+    "service in capitals": {"domain": "light", "service": "TURN_ON", "entity_id": "light.hall"},
     "light with data": {
         "domain": "light",
         "service": "turn_on",
