@@ -72,5 +72,11 @@ def test_a_client_never_calls_more_at_once_than_a_ledger_may_leave_uncollected()
     assert LedgerLimits().undelivered_max >= limits.CALLS_MAX
 
 
+def test_what_a_client_may_send_fits_what_a_gateway_takes() -> None:
+    assert SERVER_LIMITS.message_bytes_max > limits.REQUEST_BYTES_MAX
+    assert SERVER_LIMITS.requests_in_flight_max > limits.CALLS_IN_FLIGHT_MAX
+    assert CLIENT_LIMITS.queued_bytes_max > limits.CALLS_BYTES_MAX
+
+
 def test_the_keep_alive_ends_before_usual_proxies_drop_a_silent_connection() -> None:
     assert SERVER_LIMITS.silence_s < 60 > SERVER_LIMITS.silence_s + SERVER_LIMITS.pong_s

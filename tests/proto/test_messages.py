@@ -202,6 +202,7 @@ def test_what_does_not_fit_or_is_beyond_a_cap_is_refused_by_name(
         ("auth", {"token": "x" * TOKEN_CHARS_MAX}, Auth(token="x" * TOKEN_CHARS_MAX)),
         ("cancel_request", {"request_id": 2**63 - 1}, CancelRequest(request_id=2**63 - 1)),
         ("cancel_request", {"request_id": "1"}, CancelRequest(request_id="1")),
+        ("list_requests", {"limit": 1}, ListRequests(limit=1)),
         ("list_requests", {"limit": LIST_ROWS_MAX}, ListRequests(limit=LIST_ROWS_MAX)),
         ("ack", {"seq": 7}, Ack(seq=7)),
         (
@@ -258,13 +259,30 @@ def test_no_parameters_raise_anything_else(data: bytes) -> None:
             decode_params(method, msgspec.Raw(data))
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_parameters_cannot_be_changed_after_they_were_checked(name: str) -> None:
+    assert take(name, SMALLEST[name]).__struct_config__.frozen
+
+
+@pytest.mark.seed001("FR1-AC1")
+def test_a_client_that_names_nothing_but_its_token_sends_nothing_else() -> None:
+    assert msgspec.json.encode(Auth(token="...")) == b'{"token":"..."}'
+
+
 # Results
 
 
 @pytest.mark.seed001("FR1-AC1")
 def test_the_auth_result_says_that_the_caller_is_authenticated() -> None:
     result = AuthResult(principal="bot", role=Role.AGENT)
-    assert json.loads(msgspec.json.encode(result))["status"] == "authenticated"
+    assert json.loads(msgspec.json.encode(result)) == {
+        "status": "authenticated",
+        "principal": "bot",
+        "role": "agent",
+        "highest_id": 0,
+        "epoch": "",
+        "retention_s": 0.0,
+    }
 
 
 def test_an_approval_view_leaves_out_what_says_nothing() -> None:
