@@ -108,14 +108,15 @@ class ClientConnection(Connection[ClientWire]):
 
     def _on_opening(self, event: WireEvent) -> None:
         match event:
-            case Upgraded():
+            case Rejected(status, reason):
+                text = f"HTTP {status}: {reason}" if status else reason
+                self._refused(ErrorCode.CONNECTION_LOST, text, final=status in FINAL_STATUSES)
+            case _:
+                assert isinstance(event, Upgraded), "a client's wire has no other event here"
                 self._step(Step.UPGRADED)
                 self.timers.clear()
                 self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
                 self.wire.send_text(encode_request(AUTH_ID, "auth", self._auth))
-            case Rejected(status, reason):
-                text = f"HTTP {status}: {reason}" if status else reason
-                self._refused(ErrorCode.CONNECTION_LOST, text, final=status in FINAL_STATUSES)
 
     def _on_own_timer(self, timer: Timer) -> None:
         match timer:
@@ -185,7 +186,7 @@ class ClientConnection(Connection[ClientWire]):
             return
         try:
             params = decode_params(method, notification.params)
-        except (msgspec.DecodeError, RecursionError):
+        except msgspec.DecodeError:
             return
         self._events.append(Notified(params=params))
 
