@@ -90,7 +90,7 @@ async def light(client: AgentGateClient, results: list[Any]) -> None:
         results.append(error)
 
 
-@pytest.mark.seed001("FR10-AC2", "FR10-AC3", "FR2-AC2", "FR3-AC1")
+@pytest.mark.seed001("FR10-AC1", "FR10-AC2", "FR10-AC3", "FR2-AC2", "FR3-AC1")
 async def test_an_allowed_request_is_executed(house: House, tmp_path: Path) -> None:
     async with serving(house, tmp_path) as gateway, AgentGateClient(gateway.url, AGENT) as client:
         state = await client.tool_request("ha_get_state", entity_id="sensor.temp")
