@@ -32,6 +32,7 @@ GOOD: dict[str, tuple[bytes, list[tuple[str, str, bytes]]]] = {
     "a query": (get(target="/x?a=%20&b"), [("GET", "/x?a=%20&b", b"")]),
     "a whole URL": (get(target="http://gate:8443/a"), [("GET", "http://gate:8443/a", b"")]),
     "an asterisk": (b"OPTIONS * HTTP/1.1\r\nHost: g\r\n\r\n", [("OPTIONS", "*", b"")]),
+    "an odd method": (b"!x / HTTP/1.1\r\nHost: g\r\n\r\n", [("!x", "/", b"")]),
     "a body": (sized(b'{"decision":"deny"}'), [("POST", "/api", b'{"decision":"deny"}')]),
     "an empty body": (sized(b""), [("POST", "/api", b"")]),
     "the largest body": (sized(b"x" * BODY_MAX), [("POST", "/api", b"x" * BODY_MAX)]),

@@ -1,0 +1,47 @@
+"""A server of plain HTTP for tests, that answers each request at once and keeps what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.vectors.http1 import ALLOWED, BODY_MAX, HEAD_MAX
+
+from agentgate_proto.errors import RemoteProtocolError
+from agentgate_proto.http1 import HttpServer, RequestHead
+from agentgate_proto.limits import Limits
+
+LIMITS = Limits(http_head_bytes_max=HEAD_MAX, http_body_bytes_max=BODY_MAX)
+
+
+class Peer:
+    """A server, and what it saw: requests that were answered, and why it refused, if it did."""
+
+    def __init__(self) -> None:
+        self.out = bytearray()
+        self.http = HttpServer(LIMITS, self.out, frozenset({ALLOWED}))
+        self.requests: list[RequestHead] = []
+        self.refused: str | None = None
+
+    def receive(self, pieces: Iterable[bytes]) -> Peer:
+        """Take pieces as they arrive and answer each request at once."""
+        for piece in pieces:
+            self.http.receive_data(piece)
+            self.answer_all()
+        return self
+
+    def answer_all(self) -> None:
+        try:
+            while (request := self.http.next_request()) is not None:
+                self.requests.append(request)
+                self.http.respond(200, request.body or b"ok", "text/plain", {})
+        except RemoteProtocolError as error:
+            assert self.refused is None, "refused twice"
+            self.refused = error.reason
+
+    @property
+    def seen(self) -> list[tuple[str, str, bytes]]:
+        return [(request.method, request.target, request.body) for request in self.requests]
+
+    @property
+    def result(self) -> tuple[list[RequestHead], str | None, bytes, bool]:
+        return self.requests, self.refused, bytes(self.out), self.http.finished
