@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentgate_server.policy.leaves import Leaf, Leaves, Path
+from agentgate_server.policy.leaves import UNKNOWN, Leaf, Leaves, Path
 from agentgate_server.policy.naming import (
     HOLDER_SERVICES,
     HOLDERS,
@@ -25,7 +25,7 @@ from agentgate_server.policy.naming import (
     Resolver,
     is_entity_key,
 )
-from agentgate_server.policy.spelling import fold, squeeze
+from agentgate_server.policy.spelling import NO_TEXT, fold, squeeze
 
 ENTITY = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
@@ -33,6 +33,9 @@ REGISTRY_ID = re.compile(r"[0-9a-f]{32}")
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 SEPARATORS = re.compile(r"[,;\s]+")
 DOMAIN_KEYS = frozenset({"domain", "domains"})
+NAMES_MAX = 500
+"""Names in one text; a text with more of them may name anything."""
+
 NAME_CHARS_MAX = 255
 """Home Assistant's own limit on the length of an entity's name."""
 
@@ -52,7 +55,7 @@ class Found:
         names: data that is the name of an entity or service, or a list of such.
         mentions: names in the midst of other data.
         domains: domains that stand in nested data.
-        hides: something of that kind could not be looked behind.
+        hides: there is more of that kind than is known.
         doubts: why it may act on more: where the indirect names (``area_id``) stand that could not
             be resolved, ``ANYWHERE`` for all else.
         indirect: the kinds of indirect names that were given.
@@ -124,6 +127,9 @@ class Reader:
         """Sort one value by the innermost key that means something."""
         if leaf.is_json or (self.naming.calls_service and leaf.path in {("domain",), ("service",)}):
             return
+        if leaf.known_forms is UNKNOWN:
+            self.found.doubts.add(ANYWHERE)
+            return
         for depth in range(len(leaf.path) - 1, -1, -1):
             key = leaf.path[depth]
             if key in INDIRECT_KEYS:
@@ -150,7 +156,10 @@ class Reader:
         place = EXACT_PLACES.get(leaf.path)
         if leaf.argument != place or leaf.is_key:
             found.exact = False
-        for part in leaf.value.split(","):
+        parts = leaf.value.split(",", NAMES_MAX)
+        if len(parts) > NAMES_MAX:
+            found.doubts.add(ANYWHERE)
+        for part in parts:
             name = fold(part)
             if name != leaf.value:
                 found.exact = False
@@ -204,11 +213,17 @@ class Reader:
         if TEMPLATE.search(leaf.value):
             self.found.doubts.add(ANYWHERE)
         text = fold(leaf.value)
+        if text == NO_TEXT:
+            self.found.doubts.add(ANYWHERE)
         names = SEPARATORS.split(text)
-        if all(len(name) <= NAME_CHARS_MAX and ENTITY.fullmatch(name) for name in names):
+        if len(names) <= NAMES_MAX and all(
+            len(name) <= NAME_CHARS_MAX and ENTITY.fullmatch(name) for name in names
+        ):
             self.found.names.update(dict.fromkeys(names))
         elif self.naming.calls_service and "." in text:
-            self.found.mentions.update(dict.fromkeys(ENTITY.findall(text)))
+            mentions = ENTITY.findall(text)
+            self.found.mentions.update(dict.fromkeys(mentions[:NAMES_MAX]))
+            self.found.hides |= len(mentions) > NAMES_MAX
         if leaf.path[-1] in DOMAIN_KEYS and not leaf.is_key:
             self.found.domains.update(dict.fromkeys(filter(WORD.fullmatch, names)))
             if not all(map(WORD.fullmatch, names)):

@@ -13,10 +13,23 @@ from typing import Any
 
 import msgspec
 
-from agentgate_server.policy.spelling import fold, number_text, spellings, squeeze
+from agentgate_server.policy.spelling import (
+    SPELLINGS_MAX,
+    fold,
+    number_text,
+    spellings,
+    squeeze,
+)
 
 LEAVES_MAX = 2_000
 """Values in one request that are looked at; a few milliseconds. Beyond, it may mean anything."""
+
+TEXT_CHARS_MAX = 200_000
+"""Characters of all texts of one request that are looked at, in the order of the request. The
+texts beyond may mean anything; the others are known all the same."""
+
+FORMS_MAX = 10_000
+"""Forms of all texts of one request, shared out evenly; each costs some microseconds."""
 
 DEPTH_MAX = 32
 """Nesting, JSON inside of texts included."""
@@ -42,6 +55,10 @@ class Forms:
     complete: bool = True
 
 
+UNKNOWN = Forms((), complete=False)
+"""The forms of a text that is not looked at."""
+
+
 @dataclass(slots=True)
 class Leaf:
     """One value. Made for every request, and not frozen because that would triple its cost.
@@ -52,6 +69,8 @@ class Leaf:
         value: the value; for a key, the key.
         is_key: it is the key of an object that stands at ``path``.
         is_json: it is a text that holds JSON, whose values are leaves too.
+        known_forms: its forms, once they are known.
+        forms_max: how many there may be.
     """
 
     argument: str
@@ -60,12 +79,13 @@ class Leaf:
     is_key: bool = False
     is_json: bool = False
     known_forms: Forms | None = None
+    forms_max: int = SPELLINGS_MAX
 
     @property
     def forms(self) -> Forms:
         """What the value may stand for."""
         if self.known_forms is None:
-            self.known_forms = forms_of(self.value)
+            self.known_forms = forms_of(self.value, self.forms_max)
         return self.known_forms
 
 
@@ -85,7 +105,8 @@ class Leaves:
 def leaves_of(args: Mapping[str, Any]) -> Leaves:
     """List the values of a request's arguments. What is not JSON makes the list incomplete."""
     found: list[Leaf] = []
-    complete = len(args) <= LEAVES_MAX
+    complete = True
+    chars_left = TEXT_CHARS_MAX
     # Not recursive: the depth is the caller's choice. Reversed, so that leaves come in order.
     stack = [(key, key_path(key), value, 0) for key, value in reversed([*args.items()])]
     while stack:
@@ -94,6 +115,11 @@ def leaves_of(args: Mapping[str, Any]) -> Leaves:
         if len(found) + len(stack) + size > LEAVES_MAX or depth > DEPTH_MAX:
             return Leaves(tuple(found), complete=False)
         if isinstance(value, str):
+            chars_left -= len(value)
+            if chars_left < 0:
+                found.append(Leaf(argument, path, value, known_forms=UNKNOWN))
+                complete &= not value.lstrip().startswith(JSON_STARTS)
+                continue
             inner = decode_json(value)
             found.append(Leaf(argument, path, value, is_json=inner is not None))
             if inner is not None:
@@ -108,6 +134,9 @@ def leaves_of(args: Mapping[str, Any]) -> Leaves:
                 found.append(Leaf(argument, path, key, is_key=True))
         else:
             complete = False
+    if len(found) > FORMS_MAX // SPELLINGS_MAX:
+        for leaf in found:
+            leaf.forms_max = FORMS_MAX // len(found)
     return Leaves(tuple(found), complete)
 
 
@@ -127,10 +156,10 @@ def decode_json(text: str) -> Any:
         return None
 
 
-def forms_of(value: Value) -> Forms:
+def forms_of(value: Value, count_max: int) -> Forms:
     """Return the texts that a value may stand for."""
     if isinstance(value, str):
-        texts, complete = spellings(value)
+        texts, complete = spellings(value, count_max)
         return Forms(tuple(texts), complete)
     return Forms((plain_form(value),))
 

@@ -47,6 +47,10 @@ READING_CHARS_MAX = 65_536
 """All texts of a request, which a pattern goes through letter by letter: five milliseconds. A
 longer request may mean anything."""
 
+READINGS_MAX = 100
+"""Readings of one request: it names things of as many domains. A request with more may mean
+anything; a house has some thirty."""
+
 Text = str | tuple[str | None, ...]
 """A text, or its known pieces in order with None between them for what is not known."""
 
@@ -127,7 +131,7 @@ class Request:
         else:
             readings = tuple(read_names(self.found, naming))
             self.exact = self.found.exact
-        if sum(map(size_of, readings)) > READING_CHARS_MAX:
+        if len(readings) > READINGS_MAX or sum(map(size_of, readings)) > READING_CHARS_MAX:
             self.exact = False
             return (Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS),)
         return readings

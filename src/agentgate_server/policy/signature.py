@@ -35,7 +35,15 @@ starts with ``<`` is put in quotes."""
 
 encode_sorted = msgspec.json.Encoder(order="sorted").encode
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
-LATIN_WORD = re.compile(r"\w*[A-Za-z]\w*")
+WORD = re.compile(r"\w+")
+# The Danish letter oe is in the table as well, but it is Latin.
+FOREIGN_LETTERS = "".join(
+    char
+    for char in map(chr, LOOKALIKES)
+    if char.isalpha() and not unicodedata.name(char, "").startswith("LATIN ")
+)
+FOREIGN = re.compile(f"[{FOREIGN_LETTERS}]")
+LATIN_LETTER = re.compile(r"[A-Za-z]")
 
 
 def signature_of(tool: str, args: Mapping[str, Any]) -> str:
@@ -133,17 +141,14 @@ def escape(text: str) -> str:
         text = text.replace(", ", ",\\ ")
     if not text.isprintable():
         text = "".join(char if char.isprintable() else escape_char(char) for char in text)
-    return text if text.isascii() else LATIN_WORD.sub(escape_lookalikes, text)
+    return WORD.sub(escape_lookalikes, text) if FOREIGN.search(text) else text
 
 
 def escape_lookalikes(word: re.Match[str]) -> str:
     """Write the letters of a Latin word that only look Latin by their numbers."""
-    return "".join(escape_char(char) if is_foreign(char) else char for char in word[0])
-
-
-def is_foreign(char: str) -> bool:
-    """Whether a character passes for a Latin letter and is none; the Danish letter oe is one."""
-    return ord(char) in LOOKALIKES and not unicodedata.name(char, "").startswith("LATIN ")
+    if not LATIN_LETTER.search(word[0]):
+        return word[0]
+    return FOREIGN.sub(lambda match: escape_char(match[0]), word[0])
 
 
 def escape_char(char: str) -> str:

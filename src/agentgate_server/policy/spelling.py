@@ -25,6 +25,9 @@ UNQUOTE_ROUNDS_MAX = 3
 PLAIN_TEXT = re.compile(r"/?[a-z_][a-z0-9_-]*(?:[.:/@ ][a-z0-9_-]+)*")
 """Texts that have one form only. Nearly all arguments of nearly all calls are such."""
 
+PLAIN_CHARS_MAX = 8_192
+"""Longer texts are not worth looking whether they are plain."""
+
 JSON_WORDS = frozenset({"true", "false", "null"})
 PERCENTS_MAX = 10_000
 """Percent signs in one text; decoding them costs a microsecond each."""
@@ -44,12 +47,17 @@ DIVERSE_CHARS_MAX = 50_000
 DISTINCT_CHARS_MAX = 4_096
 """A text that is longer and has more different characters is no text: it fills the memory of
 foldings, and folding it would take long. It may mean anything."""
+
+NO_TEXT = "\ufffd"
+"""What such a text is folded to."""
 IRREGULAR_PATH = re.compile(r"//|(?:^|/)\.\.?(?:/|$)|/$")
 
 
 def is_plain(text: str) -> bool:
     """Whether the text has no other form than itself, and shows as itself in a signature."""
-    return PLAIN_TEXT.fullmatch(text) is not None and text not in JSON_WORDS
+    if len(text) > PLAIN_CHARS_MAX or text in JSON_WORDS:
+        return False
+    return PLAIN_TEXT.fullmatch(text) is not None
 
 
 def fold(text: str) -> str:
@@ -59,6 +67,8 @@ def fold(text: str) -> str:
     scripts, and white space at the ends and in runs make no difference.
     """
     if not text.isascii():
+        if len(text) > DIVERSE_CHARS_MAX and len(set(text)) > DISTINCT_CHARS_MAX:
+            return NO_TEXT
         text = text.translate(FOLDINGS)
     elif not text.islower():
         text = text.lower()
@@ -116,14 +126,14 @@ def squeeze(key: str) -> str:
     return fold(key).translate({ord("_"): None, ord("-"): None, ord(" "): None})
 
 
-def spellings(text: str) -> tuple[list[str], bool]:
+def spellings(text: str, count_max: int = SPELLINGS_MAX) -> tuple[list[str], bool]:
     """Return the folded forms in which a text may be meant, and whether these are all.
 
-    The first, if there is one, is the folded text itself.
+    The first, if there is one, is the folded text itself. There are at most ``count_max``.
     """
     if is_plain(text):
         return [text], True
-    if len(text) > DIVERSE_CHARS_MAX and not text.isascii() and len(set(text)) > DISTINCT_CHARS_MAX:
+    if fold(text) == NO_TEXT:
         return [], False
     forms: dict[str, None] = {}
     seen = {text}
@@ -132,7 +142,7 @@ def spellings(text: str) -> tuple[list[str], bool]:
     for form in queue:
         forms[fold(form)] = None
         for other in other_forms(form):
-            if other is None or len(queue) >= SPELLINGS_MAX:
+            if other is None or len(queue) >= count_max:
                 complete = False
                 break
             if other and other not in seen:

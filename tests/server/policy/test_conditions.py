@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from tests.server.policy.helpers import action, nested, rules
 
+from agentgate_server.policy.leaves import TEXT_CHARS_MAX
+
 ESCAPES = {
     "plain": "kube-system",
     "list": ["kube-system"],
@@ -285,11 +287,15 @@ def test_the_beginning_of_a_long_text_is_known() -> None:
     assert action(policy, "write", {"body": text, "path": "/etc/x"}) == "deny"
 
 
-def test_a_long_argument_does_not_count_against_rules_about_another() -> None:
+@pytest.mark.parametrize("length", [70_000, 500_000])
+def test_a_long_argument_does_not_count_against_rules_about_another(length: int) -> None:
     policy = rules(
         'tool: write, args: {path: "/etc/*"}, action: deny',
+        'tool: write, args: {text: "*secret*"}, action: ask',
         'tool: write, args: {path: "/tmp/*", text: "*"}, action: allow',
     )
-    text = "All work, and no play. " * 3_000
-    assert action(policy, "write", {"path": "/tmp/a", "text": text}) == "allow"
+    text = ("All work. " * (length // 10))[:length]
+    expected = "allow" if length < TEXT_CHARS_MAX else "ask"
+    assert action(policy, "write", {"path": "/tmp/a", "text": text}) == expected
     assert action(policy, "write", {"path": "/tmp/../etc/a", "text": text}) == "deny"
+    assert action(policy, "write", {"path": "/tmp/a", "text": text + "[secret]"}) == "ask"
