@@ -42,8 +42,8 @@ from agentgate_proto.state import State, Step, advance
 from agentgate_proto.timers import Deadline, Timers
 from agentgate_proto.websocket import Alive, Close, Pong, Text, Wire, WireEvent
 
-GOING_AWAY = 1001
 ABNORMAL_CLOSURE = 1006
+INTERNAL_ERROR = 1011
 SERVICE_RESTART = 1012
 TRY_AGAIN_LATER = 1013
 AUTH_FAILED = 4401

@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from agentgate_proto.connection import TAKEN_OVER
-from agentgate_proto.decision import Decision
+from agentgate_proto.decision import Action, Decision
 from agentgate_proto.effects import (
     Answer,
     AnswerCancel,
@@ -188,9 +188,15 @@ class Gate:
     # The ledger's surroundings
 
     def _judge(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
-        return self.policy.decide(
-            agent=record.principal, tool=record.tool, effects=record.effects, args=args, now=now
-        )
+        """Ask the policy; one that fails denies."""
+        try:
+            return self.policy.decide(
+                agent=record.principal, tool=record.tool, effects=record.effects, args=args, now=now
+            )
+        except Exception:
+            log.exception("the policy failed on %s", record.signature)
+            text = "the policy failed on this request; the gateway's log says how"
+            return Decision(action=Action.DENY, rule="built-in", description=text)
 
     def _finished(self, rid: str, outcome: Outcome) -> None:
         self.ledger.finished(rid, outcome, self.utc())

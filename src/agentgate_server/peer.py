@@ -9,15 +9,19 @@ order; whatever goes wrong in one, cancellation included, ends the connection.
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Protocol
 
 import anyio
 from anyio.abc import ByteStream
 
+from agentgate_proto.connection import INTERNAL_ERROR
 from agentgate_proto.events import Closed, Event
 from agentgate_proto.limits import Limits
 from agentgate_proto.server_connection import ServerConnection
+
+log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 65_536
 """Read at most this much at once: many messages, and little memory for an idle connection."""
@@ -122,7 +126,12 @@ class Peer:
         """Let the gate handle all that the connection has to say."""
         while (event := self.connection.next_event()) is not None:
             self._over = self._over or isinstance(event, Closed)
-            self._handler.handle(self, event)
+            try:
+                self._handler.handle(self, event)
+            except Exception:  # a bug in one call must cost one connection, not the gateway
+                kind = type(event).__name__
+                log.exception("connection %d: %s could not be handled", self.number, kind)
+                self.connection.close(INTERNAL_ERROR, "internal error; the gateway's log says more")
 
     async def _flush(self) -> None:
         """Send all output. A send that fails or is cut short ends the connection."""
