@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.proto.joined import TOKEN, ignore, welcome
-from tests.proto.support import CLOSE, PING, PONG, TEXT, frame, from_client
+from tests.proto.support import CLOSE, MASK, PING, PONG, TEXT, frame
 
 from agentgate_proto.client_connection import ClientConnection
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, Limits
@@ -72,6 +72,7 @@ class ByHand:
     """What both kinds of hand-made peer do.
 
     Attributes:
+        mask: the key of its frames, if it masks them.
         now: the clock.
         events: what the machine reported.
         on_event: acts on each event before the next one is asked for, as an adapter does.
@@ -79,6 +80,8 @@ class ByHand:
         frames: (opcode, payload) of the frames that it sent afterwards.
         rest: what it sent besides: the body of a plain HTTP answer, or half a frame.
     """
+
+    mask: bytes | None = None
 
     def __init__(self, machine: ClientConnection | ServerConnection, now: float) -> None:
         self.machine: Any = machine
@@ -106,6 +109,14 @@ class ByHand:
         """Send bytes as they are."""
         self.machine.receive_data(data, self.now)
         self.drain()
+
+    def say(self, *texts: str) -> None:
+        """Send text frames, all in one piece."""
+        self.send(b"".join(self.frame(TEXT, text.encode()) for text in texts))
+
+    def frame(self, opcode: int, payload: bytes = b"", **odd: Any) -> bytes:
+        """Make a frame as this end sends it; options as for ``support.frame``."""
+        return frame(opcode, payload, mask=self.mask, **odd)
 
     def tick(self, seconds: float) -> None:
         """Let time pass; the timer is handled if it is due."""
@@ -139,13 +150,11 @@ def describe(opcode: int, payload: bytes) -> Any:
 class Visitor(ByHand):
     """A client made by hand, at a server connection."""
 
+    mask = MASK
+
     def __init__(self, limits: Limits = SERVER_LIMITS, now: float = 0.0) -> None:
         self.server = ServerConnection(now, limits)
         super().__init__(self.server, now)
-
-    def say(self, *texts: str) -> None:
-        """Send text frames, all in one piece."""
-        self.send(b"".join(from_client(TEXT, text.encode()) for text in texts))
 
     def upgrade(self) -> Visitor:
         """Go through the opening handshake."""
@@ -179,10 +188,6 @@ class Doorman(ByHand):
         auth = auth or Auth(token=TOKEN)
         self.client = ClientConnection("gate.example", "/any", auth, now, limits=limits)
         super().__init__(self.client, now)
-
-    def say(self, *texts: str) -> None:
-        """Send text frames, all in one piece."""
-        self.send(b"".join(frame(TEXT, text.encode()) for text in texts))
 
     def answer_upgrade(self) -> bytes:
         """The answer to the client's upgrade request."""
