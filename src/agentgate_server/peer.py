@@ -65,6 +65,7 @@ class Peer:
         self._stream = stream
         self._handler = handler
         self._over = False
+        self._in_process = False
         self._armed_at = math.inf
         self._wake = anyio.Event()
         self._lock = anyio.Lock(fast_acquire=True)
@@ -85,7 +86,8 @@ class Peer:
 
     def poke(self) -> None:
         """Output or events may be waiting: look after them soon."""
-        self._wake.set()
+        if not self._in_process:
+            self._wake.set()
 
     async def _read(self) -> None:
         while not self._over:
@@ -123,7 +125,8 @@ class Peer:
         scope.cancel()
 
     def _process(self) -> None:
-        """Let the gate handle all that the connection has to say."""
+        """Let the gate handle all that the connection has to say. A flush must follow."""
+        self._in_process = True
         while (event := self.connection.next_event()) is not None:
             self._over = self._over or isinstance(event, Closed)
             try:
@@ -132,6 +135,7 @@ class Peer:
                 kind = type(event).__name__
                 log.exception("connection %d: %s could not be handled", self.number, kind)
                 self.connection.close(INTERNAL_ERROR, "internal error; the gateway's log says more")
+        self._in_process = False
 
     async def _flush(self) -> None:
         """Send all output. A send that fails or is cut short ends the connection."""
