@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -10,6 +11,9 @@ WEB_SCHEMES = {"http": "ws", "https": "wss"}
 
 URL_CHARACTERS = "/%:@!$&'()*+,;=?-._~[]"
 """What may stand unquoted in path and query (RFC 3986 section 3.3), and "%", which quotes."""
+
+HOST = re.compile(r"[0-9a-z._~:-]+")
+"""What names and addresses are made of, once they are ASCII and in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ def parse_url(url: str) -> Address:
         raise ValueError("bad gateway URL: no user and password in it; see the argument headers")
     if not host:
         raise ValueError(f"bad gateway URL: there is no host in {url!r}")
+    if not HOST.fullmatch(host):
+        raise ValueError(f"bad gateway URL: {host!r} is no host name and no IP address")
     if port == 0:
         raise ValueError("bad gateway URL: there is no port 0")
     if parts.fragment:

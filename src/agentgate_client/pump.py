@@ -5,8 +5,8 @@ The writer is the only one who sends: whoever caused output just wakes it, so th
 cancelled cannot cut a message in two, and many calls go out in one write.
 
 The goodbye (``hang_up``): from then on nothing is handed on any more; the writer sends what is
-left, the reader waits for the gateway to close its end, so that our last bytes are not thrown away
-by a reset; all that for LINGER_S at most, shielded from cancellation.
+left, if anything, and then the reader waits for the gateway to close its end, so that our last
+bytes are not thrown away by a reset; all that for LINGER_S at most, shielded from cancellation.
 """
 
 from __future__ import annotations
@@ -91,16 +91,19 @@ class Pump:
                 self._owner.received(data)
 
     async def _write(self) -> None:
+        last_words = False
         while True:
-            hung_up = self._hung_up
             data = self._connection.data_to_send()
             if data:
+                last_words = self._hung_up
                 try:
                     await self._stream.send(data)
                 except LOST as error:
                     self._lost(describe_loss(error))
                     return
-            elif hung_up:
+            elif self._hung_up:
+                if not last_words:  # then there is nothing that could be thrown away
+                    self._scope.cancel()
                 return
             else:
                 await self._output.wait()

@@ -21,6 +21,7 @@ class Certificates:
     expired: Path
     client: Path
     client_key: Path
+    locked_key: Path
 
     def gateway(self, cert: Path | None = None, *, wants_client: bool = False) -> ssl.SSLContext:
         """The TLS of a gateway."""
@@ -63,12 +64,17 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
         *("req", "-x509", "-new", "-key", "ca.key", "-config", "ca.cnf"),
         *("-days", "30", "-out", "ca.pem"),
     )
+    client = make("client", "client", "DNS:agent.example")
+    openssl(
+        *("pkcs8", "-topk8", "-in", "client.key", "-out", "locked.key", "-passout", "pass:1234"),
+    )
     return Certificates(
         ca=folder / "ca.pem",
         server=make("server", "server", "IP:127.0.0.1,DNS:localhost"),
         server_key=folder / "server.key",
         elsewhere=make("elsewhere", "server", "DNS:elsewhere.example"),
         expired=make("expired", "server", "IP:127.0.0.1", "-days", "-1"),
-        client=make("client", "client", "DNS:agent.example"),
+        client=client,
         client_key=folder / "client.key",
+        locked_key=folder / "locked.key",
     )

@@ -10,11 +10,12 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute
+from anyio.abc import ByteStream, SocketAttribute, SocketStream
+from anyio.streams.stapled import MultiListener
 from anyio.streams.tls import TLSStream
 from wsproto import ConnectionType, WSConnection
 from wsproto import events as ws
@@ -148,12 +149,13 @@ class Peer:
                     if event.message_finished:
                         self._messages.append(json.loads(self._text))
                         self._text = ""
-                case ws.Ping():
+                case ws.Ping() if self._ws.state.name == "OPEN":
                     await self.stream.send(self._ws.send(event.response()))
                 case ws.CloseConnection():
                     self._gone = Gone(event.code)
                     if self._ws.state.name == "REMOTE_CLOSING":
-                        await self.stream.send(self._ws.send(event.response()))
+                        with suppress(*BROKEN):
+                            await self.stream.send(self._ws.send(event.response()))
                 case _:
                     pass
 
@@ -169,13 +171,24 @@ class Gateway:
         url: where a client connects to.
         port: its TCP port.
         connections: how many were accepted so far.
+        statuses: HTTP statuses with which the next connections are turned away, in this order.
     """
 
-    def __init__(self, port: int, *, secure: bool) -> None:
+    def __init__(self, listener: MultiListener[SocketStream], *, secure: bool) -> None:
+        port = listener.extra(SocketAttribute.local_port)
+        self.accepting = anyio.CancelScope()
+        self.refusing = anyio.Event()
         self.port = port
         self.url = f"{'wss' if secure else 'ws'}://127.0.0.1:{port}"
         self.connections = 0
+        self.statuses: list[str] = []
+
         self.send_peer, self.peers = anyio.create_memory_object_stream[Peer](100)
+
+    async def stop_listening(self) -> None:
+        """Refuse further connections."""
+        self.accepting.cancel()
+        await self.refusing.wait()
 
     async def accept(self) -> Peer:
         """Return the next client, after the WebSocket handshake."""
@@ -205,14 +218,13 @@ async def gateway(
         tls: to speak TLS with.
     """
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
-    bound = listener.extra(SocketAttribute.local_port)
-    gate = Gateway(bound, secure=tls is not None)
+    gate = Gateway(listener, secure=tls is not None)
 
     async def serve(stream: ByteStream) -> None:
         gate.connections += 1
         try:
-            if raw is not None:
-                await raw(stream)
+            if raw is not None or gate.statuses:
+                await (raw or http_reply(gate.statuses.pop(0)))(stream)
                 return
             if tls is not None:
                 stream = await TLSStream.wrap(
@@ -230,8 +242,14 @@ async def gateway(
         finally:
             await anyio.aclose_forcefully(stream)
 
+    async def accept_all() -> None:
+        with gate.accepting:
+            await listener.serve(serve, tasks)
+        await listener.aclose()
+        gate.refusing.set()
+
     async with listener, gate.send_peer, gate.peers, anyio.create_task_group() as tasks:
-        tasks.start_soon(listener.serve, serve)
+        tasks.start_soon(accept_all)
         try:
             yield gate
         finally:

@@ -45,6 +45,8 @@ def test_a_url_is_taken_apart(url: str, address: Address, authority: str | None)
         ("ws://[::1", "Invalid IPv6 URL"),
         ("ws://hub/#top", "#fragment"),
         ("ws://me:pass@hub", "headers"),
+        ("ws://spaced host", "no host name"),
+        ("ws://hub%0d%0aX:1", "no host name"),
         ("ws://" + "a" * 64 + ".example", "too long"),
     ],
 )
