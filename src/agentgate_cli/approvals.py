@@ -1,0 +1,202 @@
+"""``agent-gate approvals``: the terminal as a channel. See what waits, and answer it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.remote import Command, Remote, connected, gateway_options, remote_of, run_remote
+from agentgate_cli.style import say, say_json
+from agentgate_cli.tables import Column, print_table
+from agentgate_cli.text import compact, duration, fold, parse_time, printable
+
+if TYPE_CHECKING:
+    from agentgate_client import ApprovalsClient, ApprovalView
+
+COLUMNS = (
+    Column("id", "bold"),
+    Column("asked"),
+    Column("expires in"),
+    Column("agent"),
+    Column("tool", "bold"),
+    Column("arguments", wide=True),
+    Column("why", wide=True),
+)
+
+ARGS_CHARS_MAX = 120
+"""Of the arguments in a list; --json has them whole."""
+
+ID_CHARS = 22
+"""Of a whole id (128 random bits): it needs no looking up."""
+
+ID_SHOWN_CHARS = 8
+"""Of an id in a list: unique among thousands, and short enough to type."""
+
+
+@click.group()
+def approvals() -> None:
+    """See and answer what waits for a person.
+
+    You need a token whose role is approver (or operator), in $AGENT_GATE_TOKEN.
+    """
+
+
+def json_option(what: str) -> Callable[[Command], Command]:
+    """Make the option ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help=f"Print {what}.")
+
+
+@approvals.command("list")
+@json_option("one JSON document")
+@gateway_options
+def list_waiting(as_json: bool, **options: Any) -> int:
+    """List what waits, oldest first."""
+    remote = remote_of(options)
+
+    async def work() -> int:
+        from agentgate_client import ApprovalsClient
+
+        async with connected(ApprovalsClient, remote) as client:
+            views = await client.list()
+        if as_json:
+            say_json({"approvals": views})
+        else:
+            show(views)
+        return Exit.OK
+
+    return run_remote(work)
+
+
+@approvals.command()
+@json_option("each change as a line of JSON, and ask nothing")
+@gateway_options
+def watch(as_json: bool, **options: Any) -> int:
+    """Follow what waits, and answer it.
+
+    On a terminal each ask is shown and answered with y or n. Without a terminal each change is
+    printed as a line. A gateway that restarts is waited for.
+
+    \b
+    Examples:
+      agent-gate approvals watch
+      agent-gate approvals watch --json | jq 'select(.status == "waiting").signature'
+    """
+    remote = remote_of(options)
+
+    async def work() -> int:
+        from agentgate_cli.signals import Interrupted, interruptible
+        from agentgate_cli.terminal import Terminal
+        from agentgate_cli.watch import Watch, print_changes
+        from agentgate_client import ApprovalsClient
+
+        ask = Terminal.is_there() and not as_json
+        person = Watch(Terminal()) if ask else None
+        on_state = person.state_changed if person else None
+        async with connected(ApprovalsClient, remote, on_state=on_state) as client:
+            try:
+                if person is not None:
+                    await interruptible(lambda: person.run(client))
+                else:
+                    await interruptible(lambda: print_changes(client, as_json=as_json))
+            except Interrupted:
+                if ask:
+                    say()
+                return Exit.INTERRUPTED
+        return Exit.OK
+
+    return run_remote(work)
+
+
+def decision_command(decision: Literal["approve", "deny"], summary: str) -> click.Command:
+    """Make ``approve`` or ``deny``."""
+
+    # An id may begin with a dash: what is no option is an id.
+    @approvals.command(decision, context_settings={"ignore_unknown_options": True}, help=summary)
+    @click.argument("approval_id", metavar="ID")
+    @json_option("the approval as it stands then, as JSON")
+    @gateway_options
+    def command(approval_id: str, as_json: bool, **options: Any) -> int:
+        remote = remote_of(options)
+        return run_remote(lambda: decide(remote, approval_id, decision, as_json=as_json))
+
+    return command
+
+
+approve = decision_command(
+    "approve", "Say yes to one. ID may be shortened to what is unique among those that wait."
+)
+deny = decision_command(
+    "deny", "Say no to one. ID may be shortened to what is unique among those that wait."
+)
+
+
+def show(views: list[ApprovalView]) -> None:
+    """Print what waits."""
+    import time
+
+    import msgspec
+
+    now = time.time()
+    rows = [
+        (
+            printable(view.id[:ID_SHOWN_CHARS] if sys.stdout.isatty() else view.id),
+            f"{duration(now - parse_time(view.created_at))} ago",
+            duration(parse_time(view.expires_at) - now),
+            printable(view.agent),
+            printable(view.tool),
+            fold(compact(msgspec.json.decode(view.args)), ARGS_CHARS_MAX),
+            printable(view.warning or view.description or view.rule),
+        )
+        for view in views
+    ]
+    print_table(COLUMNS, rows, "nothing waits for an answer")
+
+
+async def decide(
+    remote: Remote, approval_id: str, decision: Literal["approve", "deny"], *, as_json: bool
+) -> int:
+    """Answer one approval."""
+    import msgspec
+
+    from agentgate_cli.prompt import settled
+    from agentgate_client import AgentGateError, ApprovalsClient, ErrorCode
+
+    async with connected(ApprovalsClient, remote) as client:
+        rid = await whole_id(client, approval_id)
+        try:
+            view = await client.decide(rid, decision)
+        except AgentGateError as error:
+            if as_json and error.code == ErrorCode.ALREADY_SETTLED:
+                say_json(error.data)
+            raise
+    if as_json:
+        say_json(view)
+    else:
+        args = fold(compact(msgspec.json.decode(view.args)))
+        say(f"{settled(view)}: {printable(view.tool)} {args}, for {printable(view.agent)}")
+    return Exit.OK
+
+
+async def whole_id(client: ApprovalsClient, start: str) -> str:
+    """Find the id that begins so, among what waits.
+
+    Raises:
+        Failure: there is none, or several.
+    """
+    if len(start) >= ID_CHARS:
+        return start
+    found = [view for view in await client.list() if view.id.startswith(start)]
+    if len(found) == 1:
+        return found[0].id
+    if found:
+        ids = ", ".join(view.id for view in found)
+        raise Failure(f"{start} is the beginning of {len(found)} ids: {ids}", Exit.USAGE)
+    raise Failure(
+        f"no approval that waits has an id that begins with {start}: see 'agent-gate approvals "
+        "list' (what is settled needs its whole id)",
+        Exit.USAGE,
+    )

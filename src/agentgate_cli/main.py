@@ -1,0 +1,121 @@
+"""``agent-gate``: the commands, each loaded only when it is used, and how a run ends."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+from typing import Any
+
+import click
+
+from agentgate_cli.exits import Exit, Failure
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "A gateway": {
+        "serve": ("agentgate_cli.serve:serve", "Run the gateway (what agent-gate alone does)."),
+        "init": ("agentgate_cli.init:init", "Write a first configuration, ready to serve."),
+        "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
+        "token": ("agentgate_cli.token:token", "Make a token and its hash."),
+    },
+    "As a person": {
+        "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),
+    },
+    "As an agent": {
+        "call": ("agentgate_cli.call:call", "Ask for a tool, and print its result."),
+        "tools": ("agentgate_cli.tools:tools", "List what may be asked for."),
+        "pending": ("agentgate_cli.pending:pending", "List requests that are not over yet."),
+    },
+}
+"""Where each command is, and its line in the help. Importing a command's module costs time, and
+``serve`` must listen at once."""
+
+COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
+
+NOT_SERVE = frozenset({"--help", "-h", "--version"})
+"""Options of ``agent-gate`` itself; any other makes it ``agent-gate serve``."""
+
+
+class Program(click.Group):
+    """The group of all commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Load a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading any."""
+        for title, rows in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, line) for name, (_, line) in rows.items()])
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; without a command it is ``serve``'s."""
+        if not args or (args[0].startswith("-") and args[0] not in NOT_SERVE):
+            args = ["serve", *args]
+        return super().parse_args(ctx, args)
+
+
+def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted and not ctx.resilient_parsing:
+        from agentgate_server.version import VERSION
+
+        click.echo(f"agent-gate {VERSION}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 denied or failed, 2 expired, 3 no gateway, 4 usage, 5 tool "
+    "failed. 'agent-gate COMMAND --help' says more.",
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=print_version,
+    help="Print the version.",
+)
+def cli() -> None:
+    """A gate between agents and the world: policy, people, and tools that run once.
+
+    Without a command it serves: 'agent-gate --config config.yaml'.
+    """
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run a command line; return the exit code. Errors are one line on standard error."""
+    try:
+        code: Any = cli.main(args, prog_name="agent-gate", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return Exit.USAGE
+    except Failure as error:
+        error.show()
+        return error.code
+    except click.Abort:  # what click makes of KeyboardInterrupt and of the end of input
+        return Exit.INTERRUPTED
+    return code if isinstance(code, int) else Exit.OK
+
+
+def main() -> None:
+    """Run this process's command line, and end it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that can't show a letter must not end us
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    sys.exit(int(code))

@@ -1,0 +1,78 @@
+"""``agent-gate pending``: requests that are not over, or whose outcome nobody collected."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+
+from agentgate_cli.exits import Exit
+from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
+from agentgate_cli.style import say_json
+from agentgate_cli.tables import Column, print_table
+from agentgate_cli.text import clock, compact, cut, duration, fold, parse_time, printable
+
+COLUMNS = (
+    Column("asked"),
+    Column("client", "dim"),
+    Column("tool", "bold"),
+    Column("arguments", wide=True),
+    Column("state", wide=True),
+)
+
+ARGS_CHARS_MAX = 120
+"""Of the arguments in a table; --json has them whole."""
+
+CLIENT_CHARS_MAX = 16
+"""Of a client's id in a table: enough to tell them apart."""
+
+PHASES = {"running": "running", "approved": "approved, about to run"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--all", "everything", is_flag=True, help="Also what is over and was collected.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Rows at most."
+)
+@gateway_options
+def pending(as_json: bool, everything: bool, limit: int, **options: Any) -> int:
+    """List your requests that wait, run, or ended without anybody there to hear it.
+
+    Newest first. It changes nothing: an outcome goes on waiting for its client. With an operator's
+    token these are everybody's requests.
+    """
+    remote = remote_of(options)
+
+    async def work() -> int:
+        from agentgate_client import AgentGateClient
+
+        async with connected(AgentGateClient, remote) as client:
+            rows = await client.list_requests(open_only=not everything, limit=limit)
+        if as_json:
+            say_json({"requests": rows})
+        else:
+            print_table(COLUMNS, map(cells, rows), "nothing is pending")
+        return Exit.OK
+
+    return run_remote(work)
+
+
+def cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Make one row of the table."""
+    age = f"{duration(time.time() - parse_time(row['created_at']))} ago"
+    args = fold(compact(row["args"]), ARGS_CHARS_MAX)
+    client = cut(printable(row["client_id"]), CLIENT_CHARS_MAX) or "-"
+    return age, client, printable(row["tool"]), args, state_of(row)
+
+
+def state_of(row: dict[str, Any]) -> str:
+    """Say where a request is in its life."""
+    if row["phase"] == "waiting":
+        return f"waits for a person until {clock(row['expires_at'])} ({printable(row['rule'])})"
+    if "status" not in row:
+        return PHASES.get(row["phase"], str(row["phase"]))
+    error = row.get("error")
+    end = f"{row['status']}: {printable(error['message'])}" if error else str(row["status"])
+    return end if row["delivered"] else f"{end}; not collected"

@@ -1,0 +1,109 @@
+"""An approval as a person reads it: what is asked, by whom, under which rule, for how long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from textwrap import TextWrapper
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from agentgate_cli.style import bad, bold, dim, good, warn
+from agentgate_cli.text import clock, compact, duration, fold, parse_time, printable
+
+if TYPE_CHECKING:
+    from agentgate_proto.messages import ApprovalView
+
+ARGS_MAX = 20
+"""Arguments shown one by one; that there are more is said in a colour that warns."""
+
+NAME_CHARS_MAX = 60
+"""The name of one argument; a longer one is folded, and the fold says so."""
+
+WIDTH_MIN = 30
+"""Of the right column, on however narrow a terminal."""
+
+LABEL_CHARS = 9
+"""The left column: as wide as "  warning"."""
+
+
+class Row(NamedTuple):
+    """One row of a prompt: a label of ours, and what belongs to it."""
+
+    label: str
+    text: str
+    style: Callable[[str], str] = str
+
+
+def describe(view: ApprovalView, width: int) -> list[str]:
+    """Show an approval that waits, in lines of about ``width`` characters.
+
+    What an agent chose stands in the right column only, and can't begin a line, so that no
+    argument looks like a rule.
+    """
+    rows = [Row("ask", printable(view.tool), bold), *argument_rows(view)]
+    rows.append(Row("agent", printable(view.agent)))
+    rule = printable(view.rule)
+    if view.description:
+        rule = f"{printable(view.description)} ({rule})"
+    rows.append(Row("rule", rule))
+    if view.warning:
+        rows.append(Row("warning", printable(view.warning), warn))
+    now = time.time()
+    asked = duration(now - parse_time(view.created_at))
+    left = duration(parse_time(view.expires_at) - now)
+    rows.append(Row("time", f"asked {asked} ago, expires in {left} ({clock(view.expires_at)})"))
+    rows.append(Row("id", printable(view.id), dim))
+    return [line for row in rows for line in laid_out(row, width)]
+
+
+def argument_rows(view: ApprovalView) -> Iterator[Row]:
+    """Yield the arguments as names and JSON, long ones folded."""
+    args: dict[str, Any] = msgspec.json.decode(view.args)
+    for name in list(args)[:ARGS_MAX]:
+        yield Row("", f"{fold(printable(name), NAME_CHARS_MAX)} = {fold(compact(args[name]))}")
+    if len(args) > ARGS_MAX:
+        count = len(args) - ARGS_MAX
+        yield Row("", f"… and {count} more: see 'agent-gate approvals list --json'", warn)
+
+
+def laid_out(row: Row, width: int) -> list[str]:
+    """Lay out one row; what does not fit goes on below, in the right column."""
+    wrapper = TextWrapper(
+        max(width - LABEL_CHARS - 1, WIDTH_MIN), break_on_hyphens=False, drop_whitespace=False
+    )
+    first, *rest = wrapper.wrap(row.text) or [""]
+    head = dim(f"{'  ' + row.label:<{LABEL_CHARS}}") + " "
+    indent = " " * (LABEL_CHARS + 1)
+    return [head + row.style(first), *(indent + row.style(line) for line in rest)]
+
+
+def settled(view: ApprovalView) -> str:
+    """Say how an approval ended, in one line: the truth, whoever made it."""
+    by = f" by {printable(view.decided_by)} ({printable(view.channel)})" if view.decided_by else ""
+    at = f" at {clock(view.decided_at)}" if view.decided_at else ""
+    match view.status:
+        case "approved":
+            return good("approved") + f"{by}{at}"
+        case "denied":
+            return bad("denied") + f"{by}{at}"
+        case "expired":
+            return warn("expired") + ": nobody answered in time"
+        case "cancelled":
+            return warn("withdrawn") + " by the agent"
+        case _:
+            return warn("settled") + " while the gateway could not be reached"
+
+
+def ended(view: ApprovalView) -> str:
+    """Say how the tool of an approved request ended, or ""."""
+    match view.outcome:
+        case "":
+            return ""
+        case "executed":
+            return good("done")
+        case "unknown":
+            return warn("unknown: it may have taken effect")
+        case _:
+            return bad(printable(view.outcome))

@@ -1,0 +1,181 @@
+"""A gateway from the outside: the options that name it, connecting, and what errors mean here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.style import dim, note
+from agentgate_cli.text import printable
+
+if TYPE_CHECKING:
+    from agentgate_client import AgentGateClient, ApprovalsClient, StateChanged
+
+    OnState = Callable[[StateChanged], None]
+
+DEFAULT_URL = "ws://127.0.0.1:8443"
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+ClientT = TypeVar("ClientT", "AgentGateClient", "ApprovalsClient")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a gateway is, and with which token.
+
+    Attributes:
+        url: ws:// or wss://.
+        token: never shown.
+        ca_file: PEM file of the authorities to trust, or None.
+        retries: how often the first connection is tried again.
+    """
+
+    url: str
+    token: str
+    ca_file: Path | None
+    retries: int
+
+    def __repr__(self) -> str:
+        return f"Remote({self.url!r})"
+
+
+def gateway_options(command: Command) -> Command:
+    """Add the options that name a gateway; the command gets them as one ``remote``."""
+    for option in (
+        click.option(
+            "--retries",
+            type=click.IntRange(min=0),
+            default=0,
+            help="Try the first connection again so often. One that breaks later is always made "
+            "again.  [default: 0]",
+        ),
+        click.option(
+            "--ca-file",
+            type=click.Path(path_type=Path),
+            help="PEM file of the authority that signed the gateway's certificate.",
+        ),
+        click.option(
+            "--token",
+            envvar="AGENT_GATE_TOKEN",
+            help="Your token. Better in $AGENT_GATE_TOKEN: others on this machine can see options.",
+        ),
+        click.option(
+            "--url",
+            envvar="AGENT_GATE_URL",
+            default=DEFAULT_URL,
+            help=f"The gateway.  [default: $AGENT_GATE_URL or {DEFAULT_URL}]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def remote_of(options: dict[str, Any]) -> Remote:
+    """Take the gateway's options out of a command's parameters.
+
+    Raises:
+        click.UsageError: there is no token.
+    """
+    token = options.pop("token")
+    if not token:
+        raise click.UsageError("no token: set AGENT_GATE_TOKEN, or give --token")
+    names = ("url", "ca_file", "retries")
+    url, ca_file, retries = (options.pop(name) for name in names)
+    return Remote(url, token, ca_file, retries)
+
+
+@asynccontextmanager
+async def connected(
+    kind: type[ClientT], remote: Remote, *, on_state: OnState | None = None, **options: Any
+) -> AsyncIterator[ClientT]:
+    """Connect as an agent (``AgentGateClient``) or as a person (``ApprovalsClient``).
+
+    Raises:
+        AgentGateConnectionError: the first connection can't be made.
+        click.UsageError: the URL, the token or another option can't be right.
+    """
+    from agentgate_proto.backoff import Backoff
+
+    backoff = Backoff(attempts_max=remote.retries)
+    try:
+        client = kind(
+            remote.url,
+            remote.token,
+            ca_file=remote.ca_file,
+            on_state=on_state or StateNotes(),
+            backoff=backoff,
+            **options,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    async with client:
+        # A gateway that was there once comes back, and what waits there is worth waiting for.
+        backoff.attempts_max = None
+        yield client
+
+
+class StateNotes:
+    """Says on standard error when the gateway can't be reached, and when it can again."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    def __call__(self, change: StateChanged) -> None:
+        """Take a change; see ``AgentGateClient(on_state=…)``."""
+        match change.state.value:
+            case "reconnecting" if change.error is not None:
+                note(dim(f"{printable(change.error.message)}; trying again …"))
+                self.away = True
+            case "connected" if self.away:
+                note(dim("connected again"))
+                self.away = False
+
+
+def run_remote(work: Callable[[], Awaitable[int]]) -> int:
+    """Run a command's work in an event loop; its errors become one line and an exit code."""
+    import logging
+
+    import anyio
+
+    from agentgate_client import AgentGateError
+
+    # What the SDK logs about connections is said by StateNotes and by the error at the end.
+    logging.getLogger("agentgate_client").setLevel(logging.CRITICAL)
+    try:
+        return anyio.run(work)
+    except AgentGateError as error:
+        raise failure_of(error) from None
+
+
+def failure_of(error: Exception) -> Failure:
+    """Make a failed call the end of a command."""
+    from agentgate_client import AgentGateError, ErrorCode
+
+    assert isinstance(error, AgentGateError)
+    text = printable(error.message)
+    if error.code == ErrorCode.AUTHENTICATION:
+        text += ": the gateway does not know it; see AGENT_GATE_TOKEN and --token"
+    return Failure(text, exit_of(error.code))
+
+
+def exit_of(code: int) -> Exit:
+    """Return the exit code for an error code of the protocol; unknown ones count as no answer."""
+    from agentgate_client import ErrorCode
+
+    match code:
+        case ErrorCode.DENIED_BY_PERSON | ErrorCode.DENIED_BY_POLICY | ErrorCode.ALREADY_SETTLED:
+            return Exit.DENIED
+        case ErrorCode.APPROVAL_EXPIRED | ErrorCode.CANCELLED:
+            return Exit.EXPIRED
+        case ErrorCode.INVALID_PARAMS | ErrorCode.INVALID_REQUEST | ErrorCode.NOT_FOUND:
+            return Exit.USAGE
+        case ErrorCode.TOOL_FAILED | ErrorCode.OUTCOME_UNKNOWN:
+            return Exit.TOOL_FAILED
+        case _:
+            return Exit.UNREACHABLE

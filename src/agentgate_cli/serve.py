@@ -1,0 +1,187 @@
+"""``agent-gate serve``: one gateway in this process, from start to a shutdown in order."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentgate_cli.exits import Failure
+from agentgate_cli.text import plural
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
+
+    from agentgate_server.gateway import Gateway
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+NO_CONFIG = (
+    "there is no config.yaml here: 'agent-gate init' writes one that is ready to serve, "
+    "'agent-gate demo' shows it all without one, and --config names another file"
+)
+
+ERRORS_SHOWN_MAX = 10
+"""Errors of one start that are printed, one line each: enough to mend a file in one go."""
+
+log = logging.getLogger("agentgate")
+
+
+@click.command(
+    epilog="A first SIGINT or SIGTERM lets running tools finish, for gateway.shutdown_s seconds; "
+    "a second one ends at once (nothing is lost: what was promised is on the disk)."
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    help="The configuration.  [default: config.yaml]",
+)
+@click.option(
+    "--permissions",
+    type=click.Path(path_type=Path),
+    help="The policy, instead of the one that the configuration names.",
+)
+@click.option("--host", help="Address to listen on, instead of gateway.host.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes any free one."
+)
+@click.option("--insecure", is_flag=True, help="Serve without TLS, whatever the address.")
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What to log on standard error.",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to log, and how to say that it listens.",
+)
+def serve(
+    config_file: Path,
+    permissions: Path | None,
+    host: str | None,
+    port: int | None,
+    insecure: bool,
+    log_level: str,
+    log_format: str,
+) -> int:
+    """Run the gateway.
+
+    When it listens it says so with one line on standard output.
+
+    \b
+    Examples:
+      agent-gate
+      agent-gate serve --config /etc/agent-gate/config.yaml
+      agent-gate serve --host 0.0.0.0 --insecure     behind a proxy with TLS
+    """
+    from agentgate_cli.logs import set_up_logs
+
+    if config_file == DEFAULT_CONFIG and not config_file.exists():
+        raise Failure(NO_CONFIG)
+    set_up_logs(log_level, log_format)
+
+    import anyio
+
+    from agentgate_server.config import load_config, override
+    from agentgate_server.documents import DocumentError
+    from agentgate_server.gateway import Gateway
+
+    try:
+        config = load_config(config_file, environment=os.environ)
+        config = override(config, host=host, port=port, insecure=insecure, permissions=permissions)
+        gateway = Gateway(config)
+    except DocumentError as error:
+        raise start_failure(error) from None
+    try:
+        anyio.run(run_gateway, gateway, log_format == "json")
+    except Exception as error:
+        raise start_failure(error) from None
+    return 0
+
+
+async def run_gateway(gateway: Gateway, as_json: bool) -> None:
+    """Serve until a signal, then shut down."""
+    import anyio
+
+    stop = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(watch_signals, stop)
+        async with gateway:
+            announce(gateway, as_json=as_json)
+            await stop.wait()
+            log.info("shutting down; running tools have %g s", gateway.config.gateway.shutdown_s)
+        tasks.cancel_scope.cancel()
+
+
+async def watch_signals(stop: Any, *, task_status: TaskStatus[None]) -> None:
+    """Set ``stop`` at the first signal to end; at the second, end the process."""
+    import signal
+
+    import anyio
+
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for number in signals:
+            if stop.is_set():
+                # Not sys.exit: that would wait for threads and tasks, which is what hangs.
+                os._exit(128 + number)
+            stop.set()
+
+
+def announce(gateway: Gateway, *, as_json: bool) -> None:
+    """Say that it listens, and what the operator should know."""
+    counts = {
+        "tools": len(gateway.gate.calls.catalogue),
+        "principals": len(gateway.config.identities),
+        "rules": len(gateway.gate.policy.rules),
+    }
+    if as_json:
+        import msgspec
+
+        row = {"event": "listening", "url": gateway.url, "pid": os.getpid(), **counts}
+        click.echo(msgspec.json.encode(row))
+        for warning in gateway.warnings:
+            log.warning("%s", warning)
+        return
+    tools, principals, rules = (plural(count, noun[:-1]) for noun, count in counts.items())
+    policy = gateway.gate.policy.name
+    click.echo(f"listening on {gateway.url} ({tools}, {principals}, policy {policy}: {rules})")
+    for warning in gateway.warnings:
+        click.echo(f"warning: {warning}", err=True)
+
+
+def start_failure(error: Exception) -> Failure:
+    """Make one line of whatever stopped the start; re-raise what is a bug of ours.
+
+    Raises:
+        Exception: ``error`` is not one that an operator can mend.
+    """
+    from agentgate_server.documents import DocumentError
+    from agentgate_server.listener import ListenError
+    from agentgate_server.store.engine import StoreError
+    from agentgate_server.tools.errors import ToolError
+
+    inner = error
+    while isinstance(inner, ExceptionGroup) and len(inner.exceptions) == 1:
+        inner = inner.exceptions[0]
+    match inner:
+        case DocumentError():
+            rows = [inner, *inner.others]
+            lines = [str(row) for row in rows[:ERRORS_SHOWN_MAX]]
+            if len(rows) > ERRORS_SHOWN_MAX:
+                lines.append(f"… and {len(rows) - ERRORS_SHOWN_MAX} more")
+            return Failure("\nError: ".join(lines))
+        case ListenError() | StoreError() | ToolError():
+            return Failure(str(inner))
+        case _:
+            raise error

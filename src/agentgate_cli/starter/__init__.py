@@ -1,0 +1,1 @@
+"""What ``agent-gate init`` writes: a configuration, a policy and tools, ready to serve."""

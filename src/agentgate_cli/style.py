@@ -1,0 +1,65 @@
+"""Output of the command line: a few styles, used sparingly, and only where a person looks.
+
+Everything goes through click, which leaves styles out where the output is no terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+import msgspec
+
+from agentgate_cli.text import escape_json
+
+
+def styled(text: str, **style: Any) -> str:
+    """Style a text, unless the user wants none (https://no-color.org)."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+
+
+def bold(text: str) -> str:
+    """What the eye should find first."""
+    return styled(text, bold=True)
+
+
+def dim(text: str) -> str:
+    """What is there if one looks for it."""
+    return styled(text, dim=True)
+
+
+def good(text: str) -> str:
+    """It went well."""
+    return styled(text, fg="green")
+
+
+def bad(text: str) -> str:
+    """It went wrong, or somebody said no."""
+    return styled(text, fg="red")
+
+
+def warn(text: str) -> str:
+    """Read this before you go on."""
+    return styled(text, fg="yellow")
+
+
+def say(text: str = "") -> None:
+    """Print a line that a person reads, at once."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Print a line beside the result: on standard error."""
+    click.echo(text, err=True)
+
+
+def say_json(value: Any) -> None:
+    """Print one JSON document: on a terminal for the eye, otherwise in one line."""
+    encoded = msgspec.json.encode(value)
+    if sys.stdout.isatty():
+        encoded = msgspec.json.format(encoded, indent=2)
+        click.echo(escape_json(encoded.decode()))
+    else:
+        click.echo(encoded)

@@ -1,0 +1,53 @@
+"""The person's terminal: lines that are typed, and none that were typed for something else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import anyio
+
+LINE_BYTES_MAX = 4_096
+"""What a terminal hands over at once, at most."""
+
+
+class Terminal:
+    """Standard input and output, if both are a terminal.
+
+    A terminal keeps what is typed until somebody reads it. An answer must not hit a question that
+    was not yet there when it was typed: call ``discard`` before each question.
+    """
+
+    def __init__(self) -> None:
+        self.input = sys.stdin.fileno()
+
+    @staticmethod
+    def is_there() -> bool:
+        """Whether a person can be asked."""
+        try:
+            return sys.stdin.isatty() and sys.stdout.isatty()
+        except ValueError:  # closed
+            return False
+
+    @property
+    def width(self) -> int:
+        """Characters in a line."""
+        return min(shutil.get_terminal_size().columns, 100)
+
+    def discard(self) -> None:
+        """Forget what was typed so far, a line that is not finished included."""
+        import termios
+
+        termios.tcflush(self.input, termios.TCIFLUSH)
+
+    def question(self, text: str) -> None:
+        """Print a question, without a new line."""
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    async def line(self) -> str | None:
+        """Wait for a line; None: the input has ended (Ctrl-D)."""
+        await anyio.wait_readable(self.input)
+        data = os.read(self.input, LINE_BYTES_MAX)
+        return data.decode(errors="replace").strip().lower() if data else None

@@ -1,0 +1,118 @@
+"""Text from elsewhere, made safe and readable for a terminal.
+
+What an agent, a tool or another user wrote may hold escape codes that clear the screen, characters
+that turn the direction of reading, or letters that pass for others: a person who approves must
+see what is really there. Everything that does not print is shown by its number.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Controls, formats (bidi, zero width), surrogates, private use, unassigned, line separators."""
+
+PLAIN = re.compile(r"[ -~]*")
+WORD = re.compile(r"\w+")
+ASCII_LETTER = re.compile(r"[A-Za-z]")
+
+VALUE_CHARS_MAX = 600
+"""One argument in a prompt: about eight lines. What is longer is folded, and the fold says so."""
+
+
+def printable(text: str) -> str:
+    """Return the text in one line, with everything that does not print written as ``\\u202e``.
+
+    Letters of other alphabets stay, unless they stand in a word with Latin ones: "lock" with a
+    Cyrillic o in it is shown as ``l\\u043eck``.
+    """
+    if PLAIN.fullmatch(text):
+        return text
+    shown = "".join(escape(c) if is_hidden(c) else c for c in text)
+    return WORD.sub(lambda word: reveal(word[0]), shown)
+
+
+def is_hidden(character: str) -> bool:
+    """Whether a character is not seen as itself: any space but the plain one, and HIDDEN."""
+    category = unicodedata.category(character)
+    return category in HIDDEN_CATEGORIES or (category == "Zs" and character != " ")
+
+
+def reveal(word: str) -> str:
+    """Write the letters by number that do not belong to the Latin alphabet, in a Latin word."""
+    if word.isascii() or not ASCII_LETTER.search(word):
+        return word
+    return "".join(c if c.isascii() or not c.isalpha() or is_latin(c) else escape(c) for c in word)
+
+
+def is_latin(letter: str) -> bool:
+    """Whether a letter is Latin, with or without marks; full-width forms are not."""
+    return unicodedata.name(letter, "").startswith("LATIN ")
+
+
+def escape(character: str) -> str:
+    """Write a character by its number, as JSON and Python do."""
+    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
+    if short:
+        return short
+    code = ord(character)
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def escape_json(document: str) -> str:
+    """Return JSON text whose strings hold nothing that does not print; the same JSON."""
+    return "".join(json.dumps(c)[1:-1] if is_hidden(c) and c != "\n" else c for c in document)
+
+
+def compact(value: Any) -> str:
+    """Return decoded JSON as one printable line of JSON, keys sorted."""
+    return printable(msgspec.json.encode(value, order="sorted").decode())
+
+
+def fold(text: str, chars_max: int = VALUE_CHARS_MAX) -> str:
+    """Cut the middle out of a long text, and say how much is missing."""
+    if len(text) <= chars_max:
+        return text
+    half = max((chars_max - 30) // 2, 1)
+    missing = len(text) - 2 * half
+    return f"{text[:half]} …[{missing} characters more]… {text[-half:]}"
+
+
+def cut(text: str, chars_max: int) -> str:
+    """Cut the end off a long text."""
+    return text if len(text) <= chars_max else text[: chars_max - 1] + "…"
+
+
+def parse_time(text: str) -> float:
+    """Return the UTC seconds of an RFC 3339 time of the gateway's; 0 if it is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def clock(text: str) -> str:
+    """Show an RFC 3339 time as a local time of day, with the date if it is another day."""
+    at = datetime.fromtimestamp(parse_time(text), UTC).astimezone()
+    today = datetime.now(UTC).astimezone().date()
+    return at.strftime("%H:%M:%S" if at.date() == today else "%Y-%m-%d %H:%M")
+
+
+def duration(seconds: float) -> str:
+    """Show a duration roughly: ``8 s``, ``14 min``, ``3 h``, ``2 days``."""
+    seconds = max(seconds, 0.0)
+    for limit, unit_s, name in ((90, 1, "s"), (5_400, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds / 86_400:.0f} days"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return ``1 tool``, ``2 tools``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,227 @@
+"""``agent-gate approvals watch``: asks as they come, and answers from the keyboard."""
+
+from __future__ import annotations
+
+import sys
+from typing import Literal
+
+import anyio
+import msgspec
+
+from agentgate_cli.prompt import describe, ended, settled
+from agentgate_cli.style import bad, bold, dim, say, warn
+from agentgate_cli.terminal import Terminal
+from agentgate_cli.text import clock, compact, printable
+from agentgate_client import (
+    AgentGateError,
+    ApprovalsClient,
+    ApprovalView,
+    ClientState,
+    ErrorCode,
+    StateChanged,
+)
+
+Answer = Literal["approve", "deny", "skip"]
+
+SETTLE_S = 0.5
+"""Pause before a question that takes the place of another: what is typed in it was meant for the
+one that has gone, and is thrown away."""
+
+QUESTION = "  approve? [y]es, [n]o, [s]kip: "
+ANSWERS: dict[str, Answer] = {
+    "y": "approve",
+    "yes": "approve",
+    "n": "deny",
+    "no": "deny",
+    "s": "skip",
+    "skip": "skip",
+}
+
+
+async def print_changes(client: ApprovalsClient, *, as_json: bool) -> None:
+    """Without a terminal: print a line for each change, for ever."""
+    async for view in client.watch():
+        if as_json:
+            sys.stdout.buffer.write(msgspec.json.encode(view) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            say(line_of(view))
+
+
+def line_of(view: ApprovalView) -> str:
+    """One change in one line."""
+    what = f"{view.id}  {printable(view.tool)} {compact(msgspec.json.decode(view.args))}"
+    if view.status == "waiting":
+        return (
+            f"waiting   {what}  agent {printable(view.agent)}, rule {printable(view.rule)}, "
+            f"until {clock(view.expires_at)}"
+        )
+    end = f", {ended(view)}" if view.outcome else ""
+    return f"{view.status:<9} {what}  {settled(view)}{end}"
+
+
+class Watch:
+    """A person at a terminal, and the approvals that wait for them.
+
+    One question is open at a time. News that come meanwhile are held back until it is answered,
+    except what makes it void: somebody else answers, time runs out, the gateway goes away.
+
+    Args:
+        terminal: where the person is.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.waiting: dict[str, ApprovalView] = {}
+        self.skipped: set[str] = set()
+        self.answered: set[str] = set()
+        self.away = False
+        self.news: list[str] = []
+        self._failure: Exception | None = None
+        self._changed = anyio.Event()
+        self._asked = ""
+        self._asking: anyio.CancelScope | None = None
+
+    async def run(self, client: ApprovalsClient) -> None:
+        """Ask until the person closes the input.
+
+        Raises:
+            AgentGateError: the gateway won't show approvals, or is gone for good.
+        """
+        who = printable(client.health.principal)
+        say(f"watching as {bold(who)}; asks appear here. Ctrl-C ends.")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.follow, client, tasks.cancel_scope)
+            try:
+                while await self.ask_one(client, await self.next_view()):
+                    pass
+            except AgentGateError as error:
+                self._failure = error
+            tasks.cancel_scope.cancel()
+        if self._failure is not None:
+            raise self._failure
+
+    # What happens meanwhile
+
+    async def follow(self, client: ApprovalsClient, everything: anyio.CancelScope) -> None:
+        """Take note of changes until the client is closed."""
+        try:
+            async for view in client.watch():
+                self.changed(view)
+        except AgentGateError as error:
+            self._failure = error
+        everything.cancel()
+
+    def changed(self, view: ApprovalView) -> None:
+        """An approval came or went."""
+        if view.status == "waiting":
+            self.waiting[view.id] = view
+        else:
+            known = self.waiting.pop(view.id, None) is not None
+            self.skipped.discard(view.id)
+            name = printable(view.tool)
+            if view.outcome and view.id in self.answered:
+                self.answered.discard(view.id)
+                self.tell(f"{name}: {ended(view)}")
+            elif known and view.id not in self.answered:
+                self.tell(f"{name}: {settled(view)}")
+        if view.id == self._asked and view.status != "waiting":
+            self.withdraw_question()
+        self._changed.set()
+
+    def state_changed(self, change: StateChanged) -> None:
+        """The connection broke, or stands again; see ``AgentGateClient(on_state=…)``."""
+        if change.state is ClientState.RECONNECTING and change.error is not None:
+            if not self.away:
+                self.tell(dim(f"{printable(change.error.message)}; trying again …"))
+            self.away = True
+            self.withdraw_question()
+        elif change.state is ClientState.CONNECTED and self.away:
+            self.away = False
+            self.tell(dim("connected again"))
+        self._changed.set()
+
+    def tell(self, text: str) -> None:
+        """Say it now, or as soon as no question is open."""
+        self.news.append(text)
+        if self._asking is None:
+            self.tell_news()
+
+    def tell_news(self) -> None:
+        """Say what was held back."""
+        for text in self.news:
+            say(f"  {text}")
+        self.news.clear()
+
+    def withdraw_question(self) -> None:
+        """The open question is void."""
+        if self._asking is not None:
+            self._asking.cancel()
+
+    # Questions
+
+    async def next_view(self) -> ApprovalView:
+        """Wait for an approval that was not looked at yet."""
+        while True:
+            todo = [view for rid, view in self.waiting.items() if rid not in self.skipped]
+            if todo and not self.away:
+                return todo[0]
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def ask_one(self, client: ApprovalsClient, view: ApprovalView) -> bool:
+        """Ask about one approval; return whether to go on."""
+        say()
+        for line in describe(view, self.terminal.width):
+            say(line)
+        others = len(self.waiting) - len(self.skipped) - 1
+        if others:
+            say(dim(f"  {others} more wait{'s' if others == 1 else ''} behind it"))
+        self._asked = view.id
+        with anyio.CancelScope() as self._asking:
+            answer = await self.answer()
+        void = self._asking.cancelled_caught
+        self._asking, self._asked = None, ""
+        if void:
+            say()
+            self.tell_news()
+            await anyio.sleep(SETTLE_S)
+            return True
+        self.tell_news()
+        if answer == "skip":
+            self.skipped.add(view.id)
+            say(dim(f"  skipped; later: agent-gate approvals approve {view.id}"))
+        elif answer is not None:
+            await self.decide(client, view, answer)
+        return answer is not None
+
+    async def answer(self) -> Answer | None:
+        """Read lines until one is an answer; None: the input was closed."""
+        self.terminal.discard()
+        while True:
+            self.terminal.question(QUESTION)
+            line = await self.terminal.line()
+            if line is None:
+                say()
+                return None
+            if line in ANSWERS:
+                return ANSWERS[line]
+
+    async def decide(
+        self, client: ApprovalsClient, view: ApprovalView, decision: Literal["approve", "deny"]
+    ) -> None:
+        """Give the answer, and say what came of it."""
+        self.answered.add(view.id)
+        try:
+            now = await client.decide(view.id, decision)
+        except AgentGateError as error:
+            self.answered.discard(view.id)
+            if error.code == ErrorCode.ALREADY_SETTLED:
+                say(f"  {warn('too late')}: {printable(error.message)}")
+            elif error.code == ErrorCode.CONNECTION_LOST:
+                raise
+            else:
+                say(f"  {bad('not taken')}: {printable(error.message)}")
+        else:
+            say(f"  {settled(now)}")
+        self.waiting.pop(view.id, None)
