@@ -23,6 +23,7 @@ import anyio
 import anyio.to_thread
 
 from agentgate_proto.connection import SERVICE_RESTART
+from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_server.config import Config, check_exposure
 from agentgate_server.gate import Gate
 from agentgate_server.listener import Listener
@@ -50,6 +51,7 @@ class Gateway:
         config: see :mod:`agentgate_server.config`.
         tools: tools given in code, besides those that the configuration names.
         policy: the policy; None: load ``config.permissions``.
+        limits: caps and times of each connection.
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
@@ -70,12 +72,14 @@ class Gateway:
         *,
         tools: Iterable[Tool | Callable[..., Any]] = (),
         policy: Policy | None = None,
+        limits: Limits = SERVER_LIMITS,
     ) -> None:
         self.config = config
         self.port = 0
         self.warnings: list[str] = []
         self._tools = tuple(tools)
         self._policy = policy
+        self._limits = limits
         self._stack = AsyncExitStack()
         self.gate: Gate
         self.gate_type = Gate
@@ -107,8 +111,9 @@ class Gateway:
         named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
         catalogue = Catalogue([*named, *Catalogue.of(*self._tools)])
         self.warnings += policy.warnings(catalogue.names)
-        limits = config.tools
-        runner = Runner(timeout_s=limits.timeout_s, output_bytes_max=limits.output_bytes_max)
+        runner = Runner(
+            timeout_s=config.tools.timeout_s, output_bytes_max=config.tools.output_bytes_max
+        )
         stack.callback(runner.close)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)
@@ -120,7 +125,7 @@ class Gateway:
             runner=runner,
             limits=config.ledger_limits(),
         )
-        self._listener = Listener(config.gateway, self.gate)
+        self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
         tasks = await stack.enter_async_context(anyio.create_task_group())

@@ -12,6 +12,7 @@ from anyio.streams.tls import TLSStream
 
 from agentgate_proto.http1 import BUSY_RESPONSE
 from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_proto.state import State
 from agentgate_server.config import GatewayConfig, TlsConfig
 from agentgate_server.peer import LAST_WRITE_S, Handler, Peer
 
@@ -93,7 +94,7 @@ class Listener:
     async def _accept(self, stream: SocketStream) -> None:
         number = next(self._numbers)
         address = str(stream.extra_attributes[SocketAttribute.remote_address]()[0])
-        if self.connections >= self.config.connections_max:
+        if self._is_full():
             await turn_away(stream)
             return
         self.connections += 1
@@ -104,6 +105,16 @@ class Listener:
         finally:
             self.connections -= 1
             self._changed.set()
+
+    def _is_full(self) -> bool:
+        """Whether there is no room: strangers may hold half of it, so that they can't lock out."""
+        if self.connections >= self.config.connections_max:
+            return True
+        half = (self.config.connections_max + 1) // 2
+        if self.connections < half:
+            return False
+        known = sum(peer.connection.state is State.OPEN for peer in self.peers.values())
+        return self.connections - known >= half
 
     async def _serve_peer(self, number: int, stream: ByteStream, address: str) -> None:
         peer = Peer(number, stream, address, self.handler, self.limits, self.origins)
