@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import ssl
 from itertools import count
+from socket import EAI_NONAME
+from typing import NoReturn
 
 import anyio
 from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream, TaskGroup
@@ -23,6 +26,15 @@ BACKLOG = 1_024
 
 
 HANDSHAKE_FAILURES = (ssl.SSLError, OSError, anyio.BrokenResourceError, anyio.EndOfStream)
+
+
+HINTS = {
+    errno.EADDRINUSE: "; is another gateway running? choose another with --port",
+    errno.EADDRNOTAVAIL: "; it is no address of this machine: choose another with --host",
+    errno.EACCES: "; ports below 1024 are for the system: choose another with --port",
+    EAI_NONAME: "; no such host: choose another with --host",
+}
+"""What to do, by the number of the error."""
 
 
 class ListenError(Exception):
@@ -148,11 +160,19 @@ def tls_context(config: TlsConfig) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(config.cert, config.key)
-    except (OSError, ssl.SSLError) as error:
-        text = f"gateway.tls: cannot use {config.cert} with {config.key}: {error}"
-        raise ListenError(text) from None
+        context.load_cert_chain(config.cert, config.key, password=refuse_password)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ListenError(
+            f"gateway.tls: cannot use {config.cert} with {config.key} ({reason}): they must be PEM "
+            "files that belong together, the key without a passphrase"
+        ) from None
     return context
+
+
+def refuse_password() -> NoReturn:
+    """Called for an encrypted key: OpenSSL would otherwise ask on the terminal and wait."""
+    raise ValueError("the key is encrypted")
 
 
 async def turn_away(stream: SocketStream) -> None:
@@ -172,5 +192,5 @@ def explain(host: str, port: int, error: OSError | ExceptionGroup[Exception]) ->
     reason = getattr(error, "strerror", None) or str(error)
     if isinstance(error, OSError) and isinstance(error.__cause__, ExceptionGroup):
         return explain(host, port, error.__cause__)
-    hint = "is another gateway running? choose another with --port" if "in use" in reason else ""
-    return f"cannot listen on {host}:{port}: {reason}" + (f"; {hint}" if hint else "")
+    hint = HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+    return f"cannot listen on {host}:{port}: {reason}{hint}"
