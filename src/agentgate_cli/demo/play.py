@@ -1,0 +1,162 @@
+"""Playing a scene: ask, let happen what must, answer, and check that all of it was right."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from agentgate_cli.demo import account
+from agentgate_cli.demo.person import Answer, Person
+from agentgate_cli.demo.processes import DemoError
+from agentgate_cli.demo.scenes import SCENES, Scene, Twist
+from agentgate_cli.demo.stage import Stage, staged
+from agentgate_cli.style import warn
+from agentgate_client import ApprovalView, ErrorCode
+
+STEP_S = 15.0
+"""How long anything but a person may take; on an idle machine it is a tenth of a second."""
+
+
+async def play_all(folder: Path, person: Person, *, keep: bool) -> bool:
+    """Play all scenes and tell them; return whether each ended as it must.
+
+    Raises:
+        DemoError: it can't go on.
+        TimeoutError: a step hung.
+    """
+    began = time.monotonic()
+    right_ones = 0
+    async with staged(folder) as stage:
+        account.opening(folder, stage.listening, stage.agent.pid, keep=keep)
+        for number, scene in enumerate(SCENES, 1):
+            account.title(number, scene)
+            problems = await play(stage, person, scene)
+            account.judged(problems, right(scene, stage))
+            right_ones += not problems
+    account.closing(len(SCENES), right_ones, time.monotonic() - began)
+    return right_ones == len(SCENES)
+
+
+async def play(stage: Stage, person: Person, scene: Scene) -> list[str]:
+    """Play one scene and tell it; return what was not as it must be."""
+    with anyio.fail_after(STEP_S):
+        await stage.agent.tell(ask=scene.tool, args=scene.args)
+        if scene.verdict != "ask":
+            return await unasked(stage, scene)
+        await stage.agent.hear("waiting")
+        view = await find(stage, scene)
+        account.ruled("ask", view.rule, view.description)
+        await twist(stage, scene)
+        still = await find(stage, scene)
+    problems = [] if still.id == view.id else ["the approval is not the one that was asked for"]
+    answer = await person.answer(still, scene.answer)
+    with anyio.fail_after(STEP_S):
+        settled = await stage.person.decide(view.id, answer.decision)
+        approved = answer.decision == "approve"
+        account.answered(approved, settled.decided_by, settled.channel, answer.scripted)
+        report = await last_report(stage, scene)
+        account.outcome(report)
+        row = await stage.row(scene.tool, scene.args, "done")
+    return problems + wrong(stage, scene, row, report, answer)
+
+
+async def unasked(stage: Stage, scene: Scene) -> list[str]:
+    """Play the rest of a scene in which nobody is asked."""
+    report = await stage.agent.hear("result", "error")
+    row = await stage.row(scene.tool, scene.args, "done")
+    account.ruled(verdict_of(row), row["rule"], words_of(row["rule"], stage))
+    account.outcome(report)
+    return wrong(stage, scene, row, report, None)
+
+
+async def twist(stage: Stage, scene: Scene) -> None:
+    """Let go wrong what the scene wants to."""
+    match scene.twist:
+        case Twist.AGENT_GONE:
+            pid = stage.agent.pid
+            await stage.agent.kill()
+            account.fact("then", f"{warn('kill -9')} of the agent (pid {pid}): nobody is listening")
+        case Twist.GATEWAY_KILLED:
+            pid = stage.gateway.pid
+            await stage.gateway.kill()
+            report = await stage.agent.hear("disconnected")
+            account.fact("then", f"{warn('kill -9')} of the gateway (pid {pid})")
+            account.fact("", f"agent: {report['reason']}; it goes on trying")
+            await stage.start_gateway()
+            account.fact("", f"the gateway is started again (pid {stage.gateway.pid})")
+        case _:
+            pass
+
+
+async def find(stage: Stage, scene: Scene) -> ApprovalView:
+    """Return the approval of a scene, as the gateway lists it now."""
+    views = await stage.person.list()
+    if len(views) != 1 or views[0].tool != scene.tool:
+        raise DemoError(f"one approval should wait, there are {len(views)}")
+    return views[0]
+
+
+async def last_report(stage: Stage, scene: Scene) -> dict[str, Any]:
+    """Return what the agent hears in the end, however it has to hear it."""
+    if scene.twist is not Twist.AGENT_GONE:
+        return await stage.agent.hear("result", "error")
+    await stage.row(scene.tool, scene.args, "done")
+    await stage.start_agent()
+    account.fact(
+        "then", f"the agent comes back (pid {stage.agent.pid}) and collects what it missed"
+    )
+    await stage.agent.tell(collect=True)
+    rows: list[dict[str, Any]] = (await stage.agent.hear("collected"))["rows"]
+    # What the killed process had heard but not acknowledged comes again; it asked for other tools.
+    mine = [row for row in rows if row["tool"] == scene.tool]
+    if len(mine) != 1:
+        raise DemoError(f"one outcome should wait for the agent, there are {len(mine)}")
+    return mine[0]
+
+
+def wrong(
+    stage: Stage, scene: Scene, row: dict[str, Any], report: dict[str, Any], answer: Answer | None
+) -> list[str]:
+    """Compare what came out with what must have; the gateway, the agent and the house are asked."""
+    runs = answer.decision == "approve" if answer else scene.verdict == "allow"
+    refusal = ErrorCode.DENIED_BY_PERSON if answer else ErrorCode.DENIED_BY_POLICY
+    starts_due = int(runs and scene.effects == "write")
+    facts: list[tuple[str, Any, Any]] = [
+        ("the policy says", scene.verdict, verdict_of(row)),
+        ("the gateway has noted", "executed" if runs else "denied", row["status"]),
+        ("starts of the tool", starts_due, stage.starts(scene.tool, scene.args)),
+    ]
+    if runs:
+        facts.append(("the agent got", scene.data, report.get("data")))
+    else:
+        code = report.get("error", report).get("code")
+        facts.append(("the agent got error", int(refusal), code))
+    return [f"{what} {got!r}, not {due!r}" for what, due, got in facts if due != got]
+
+
+def verdict_of(row: dict[str, Any]) -> str:
+    """Read off a row of ``list_requests`` what the policy said."""
+    if "approval" in row:
+        return "ask"
+    return "deny" if row["status"] == "denied" else "allow"
+
+
+def words_of(rule: str, stage: Stage) -> str:
+    """Look a rule's description up in the file: a request that nobody is asked about has none."""
+    from agentgate_server.policy import Policy
+
+    policy = Policy.load(stage.folder / "permissions.yaml")
+    found = (known.decision.description for known in policy.rules if known.decision.rule == rule)
+    return next(found, "")
+
+
+def right(scene: Scene, stage: Stage) -> str:
+    """Say in words what was checked."""
+    if scene.effects == "read":
+        return "answered at once, nobody was asked"
+    starts = stage.starts(scene.tool, scene.args)
+    how_often = "was started once" if starts else "was not started"
+    return f"the tool {how_often}, and the agent knows how it ended"
