@@ -22,7 +22,8 @@ from agentgate_server.policy.spelling import NUMBER, NUMBER_CHARS_MAX
 
 MISSING = object()
 ANY = "*"
-SERVICE_FIELDS = frozenset({"domain", "service"})
+SERVICE_FIELDS = frozenset({("domain",), ("service",)})
+TRUTHS = {"true": ("true", "yes", "on", "1"), "false": ("false", "no", "off", "0")}
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,11 @@ class Condition:
 
     @cached_property
     def member_forms(self) -> frozenset[str] | None:
-        """The folded texts of ``members``."""
-        return None if self.members is None else frozenset(map(plain_form, self.members))
+        """The folded texts of ``members``; of truth values all that a tool may take for one."""
+        if self.members is None:
+            return None
+        words = (TRUTHS.get(plain_form(each), (plain_form(each),)) for each in self.members)
+        return frozenset(word for each in words for word in each)
 
     @cached_property
     def excluded_forms(self) -> frozenset[str]:
@@ -131,7 +135,7 @@ class Condition:
         """The reading's field that it is about, if its request's tool has such fields."""
         if self.is_on_entities:
             return "entityid"
-        return self.name if self.name in SERVICE_FIELDS else ""
+        return self.path[0] if self.path in SERVICE_FIELDS else ""
 
     def is_nested_otherwise(self, request: Request) -> bool:
         """Whether a list or object stands where an excluding condition expects one value."""

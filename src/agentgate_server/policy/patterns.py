@@ -65,7 +65,7 @@ class ToolPattern:
         """Whether a reading of the request may match."""
         if may_match(self.folded, reading.parts):
             return True
-        if request.exact or reading.kind is not Kind.NAMED:
+        if request.is_plain or reading.kind is not Kind.NAMED:
             return False
         return self.written[0].matches(request.signature) is not None
 

@@ -95,12 +95,12 @@ class Request:
     Attributes:
         tool, args: the request.
         readings: what it may be taken for.
-        exact: its values are written in their only form, so that its named readings show it as
-            its signature does.
+        is_plain: it has one reading, which shows it as its signature does.
+        exact: its values are written in their only form.
         found: the entities that it names, if its tool is one that names entities.
     """
 
-    __slots__ = ("__dict__", "args", "exact", "found", "readings", "tool")
+    __slots__ = ("__dict__", "args", "exact", "found", "is_plain", "readings", "tool")
 
     def __init__(self, tool: str, args: Mapping[str, Any], resolver: Resolver | None) -> None:
         self.tool = tool
@@ -108,6 +108,7 @@ class Request:
         self.found: Found | None = None
         self.exact = True
         plain = plain_reading(tool, args)
+        self.is_plain = plain is not None
         self.readings = (plain,) if plain is not None else self.read(resolver)
 
     @cached_property

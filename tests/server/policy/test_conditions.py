@@ -119,7 +119,8 @@ def test_an_allow_rule_takes_values_as_written(
     ("condition", "caught", "others"),
     [
         ("5", [5, 5.0, "5", " 5", "5.0", "05", [5], {"y": "5"}, "\u0665"], [6, "6", True, None]),
-        ("true", [True, "true", "True", [True]], [False, "false", 1]),
+        ("true", [True, "true", "True", [True], 1, "1", "yes", "ON"], [False, "false", 0, "x"]),
+        ("false", [False, "false", 0, "no", "off"], [True, 1, "yes"]),
         ("null", [None, "null"], [0, ""]),
         (
             "{min: 100}",

@@ -266,6 +266,7 @@ def test_a_rule_that_is_not_about_names_does_not_care_for_them() -> None:
         ("domain: lock", call("homeassistant", "off", entity_id="lock.a"), "deny"),
         ("domain: lock", call("light", "off", entity_id="light.a"), "allow"),
         ("domain: lock", call("light", "off", area_id="x"), "deny"),
+        ("Domain: lock", call("homeassistant", "off", entity_id="lock.a"), "deny"),
         ("service: unlock", call("homeassistant", "off", entity_id="lock.a"), "deny"),
         ("service: unlock", LIGHT, "allow"),
         ("domain: lock, service: unlock", call("lock", "lock", entity_id="lock.a"), "allow"),

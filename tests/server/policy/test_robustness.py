@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
+import functools
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.server.policy.helpers import action, decide, json_args, tools
 
 from agentgate_proto.decision import Action
-from agentgate_server.policy import Policy
+from agentgate_server.policy import Policy, signature_of
+from agentgate_server.policy.lookalikes import SAME_SHAPE
 
 ALL_KINDS = """
 rules:
@@ -61,6 +65,78 @@ def test_an_entity_is_found_among_any_other_arguments(args: dict[str, Any]) -> N
     assert action(ONE_DENIED, "ha_call_service", args) == "deny"
 
 
+PATTERNS = [
+    "*",
+    "x*",
+    "x",
+    "x(*)",
+    "*(a*)",
+    "*lock.front*",
+    "x(5*)",
+    "*,*",
+    "*(?)",
+    "*[!a]",
+    "*\\\\*",
+]
+
+
+@given(st.sampled_from(PATTERNS), tools, json_args)
+def test_a_deny_pattern_catches_at_least_what_fnmatch_does(
+    pattern: str, tool: str, args: dict[str, Any]
+) -> None:
+    policy = one_rule(pattern, "deny")
+    if fnmatch.fnmatchcase(signature_of(tool, args), pattern):
+        assert action(policy, tool, args) == "deny"
+
+
+@given(st.sampled_from(PATTERNS), st.sampled_from(["restart", "x"]), json_args)
+def test_an_allow_pattern_lets_through_at_most_what_fnmatch_does(
+    pattern: str, tool: str, args: dict[str, Any]
+) -> None:
+    policy = one_rule(pattern, "allow")
+    if not fnmatch.fnmatchcase(signature_of(tool, args), pattern):
+        assert action(policy, tool, args) == "ask"
+
+
+@functools.cache
+def one_rule(pattern: str, wanted: str) -> Policy:
+    return Policy.parse(
+        msgspec.json.encode({"rules": [{"pattern": pattern, "action": wanted}]}).decode()
+    )
+
+
+INVISIBLE = ["", "\u200b", "\u00ad", "\u2060", "\u0301", "\u034f", "\ufeff", "\u3164", "\U000e0020"]
+
+
+def disguises(char: str) -> list[str]:
+    """The characters that pass for one."""
+    alike = [chr(int(point, 16)) for point in SAME_SHAPE.get(char, "").split()]
+    return [char, char.upper(), chr(ord(char) + 0xFEE0), *alike]
+
+
+disguised = st.tuples(
+    *(st.sampled_from(disguises(char)) for char in "lock.front"),
+    *(st.sampled_from(INVISIBLE) for _ in range(10)),
+).map(lambda drawn: "".join(a + b for a, b in zip(drawn[:10], drawn[10:], strict=True)))
+
+
+@given(disguised, st.sampled_from([" ", "", "\n"]), st.integers(0, 5))
+def test_no_disguise_of_a_name_escapes(name: str, space: str, place: int) -> None:
+    name = space + name + space
+    wrapped = [name, [name], {"entity_id": name}, msgspec.json.encode([name]).decode()]
+    args = {"domain": "homeassistant", "service": "turn_off"}
+    places: list[dict[str, Any]] = [
+        {"entity_id": wrapped[0]},
+        {"entity_id": wrapped[1]},
+        {"target": wrapped[2]},
+        {"entity_id": wrapped[3]},
+        {"data": wrapped[2]},
+        {"Entity-Id": wrapped[0]},
+    ]
+    assert action(ONE_DENIED, "ha_call_service", {**args, **places[place]}) == "deny"
+    assert action(ONE_DENIED, "open", {"what": wrapped[place % 4]}) == "deny"
+
+
 def endless(levels: int) -> Any:
     value: Any = "lock.front"
     for level in range(levels):
@@ -91,7 +167,7 @@ def endless(levels: int) -> Any:
     ],
     ids=lambda value: type(value).__name__,
 )
-@pytest.mark.parametrize("key", ["entity_id", "domain", "target", "where", "amount", "data", "x"])
+@pytest.mark.parametrize("key", ["entity_id", "domain", "target", "where", "amount"])
 @pytest.mark.parametrize("tool", ["ha_call_service", "restart"])
 def test_extreme_values_are_decided_and_never_allowed_by_a_rule_with_limits(
     tool: str, key: str, value: Any
