@@ -31,7 +31,6 @@ from agentgate_proto.http1 import HttpServer
 from agentgate_proto.limits import Limits
 
 NORMAL_CLOSURE = 1000
-PROTOCOL_ERROR = 1002
 UNSUPPORTED_DATA = 1003
 NO_STATUS = 1005
 MESSAGE_TOO_BIG = 1009

@@ -351,6 +351,9 @@ def test_an_interim_answer_is_waited_out(interim: bytes) -> None:
     seen.receive(b"HTTP/1.1 " + interim + b"\r\nLink: </x>\r\n\r\n")
     assert (seen.events, seen.failed) == ([], None)
     assert seen.receive(answer + frame(TEXT, b"Hello")).events == [Upgraded(), Text("Hello")]
+    seen, answer = client()
+    seen.receive(b"HTTP/1.1 " + interim + b"\r\n\r\n" + answer)
+    assert seen.events == [Upgraded()]
 
 
 @pytest.mark.parametrize("name", BAD_ANSWERS)

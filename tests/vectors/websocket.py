@@ -48,6 +48,12 @@ def closing(code: int, reason: bytes = b"") -> Stream:
     return stream((CLOSE, code.to_bytes(2) + reason))
 
 
+MOST_FRAGMENTS = (
+    (TEXT, b"", False),
+    *[(CONTINUATION, b"x", False)] * (FRAGMENTS_MAX - 2),
+    (CONTINUATION, b""),
+)
+
 GOOD: dict[str, tuple[Stream, list[WireEvent], list[tuple[int, bytes]]]] = {
     "a text": (stream((TEXT, b"Hello")), [Text("Hello")], []),
     "an empty text": (stream((TEXT, b"")), [Text("")], []),
@@ -62,17 +68,13 @@ GOOD: dict[str, tuple[Stream, list[WireEvent], list[tuple[int, bytes]]]] = {
         [],
     ),
     "as many fragments as there may be": (
-        stream(
-            (TEXT, b"", False),
-            *[(CONTINUATION, b"x", False)] * (FRAGMENTS_MAX - 2),
-            (CONTINUATION, b""),
-        ),
+        stream(*MOST_FRAGMENTS),
         [Text("x" * (FRAGMENTS_MAX - 2))],
         [],
     ),
     "the same once more": (
-        stream(*[(TEXT, b"a", False), (CONTINUATION, b"b", False), (CONTINUATION, b"c")] * 3),
-        [Text("abc")] * 3,
+        stream(*MOST_FRAGMENTS * 2),
+        [Text("x" * (FRAGMENTS_MAX - 2))] * 2,
         [],
     ),
     "a character in two fragments": (
