@@ -50,6 +50,7 @@ class Client:
         self._on_state = on_state
         self._openings: list[Opening] = []
         self._in_use = False
+        self._connected = False
 
     @property
     def state(self) -> ClientState:
@@ -93,6 +94,7 @@ class Client:
                 await self._driver.close()
             raise
         if opening.error is not None:
+            await self._driver.close()  # it is closed; this waits until nothing is left
             raise fresh(opening.error)
         self._in_use = True
 
@@ -125,15 +127,18 @@ class Client:
         error = change.error
         match change.state:
             case ClientState.RECONNECTING if error is not None:
-                text = "cannot reach gateway %s: %s; trying again in %.3g s"
-                log.warning(text, gateway, error.message, change.retry_in_s)
+                failed = "lost" if self._connected else "cannot reach"
+                self._connected = False
+                text = "%s gateway %s: %s; trying again in %.3g s"
+                log.warning(text, failed, gateway, error.message, change.retry_in_s)
             case ClientState.CONNECTED:
+                self._connected = True
                 log.info("connected to gateway %s", gateway)
                 self._decide_openings(None)
             case ClientState.CLOSED:
                 if error is not None and self._in_use:
                     log.error("gave up on gateway %s: %s", gateway, error.message)
-                self._in_use = False
+                self._in_use = self._connected = False
                 self._decide_openings(self._why_closed(error))
             case _:
                 pass

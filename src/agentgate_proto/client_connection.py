@@ -109,7 +109,8 @@ class ClientConnection(Connection[ClientWire]):
     def _on_opening(self, event: WireEvent) -> None:
         match event:
             case Rejected(status, reason):
-                text = f"HTTP {status}: {reason}" if status else reason
+                http = f"HTTP {status}: " if status else ""
+                text = f"{http}{reason}; check the URL, and any proxy on the way"
                 self._refused(ErrorCode.CONNECTION_LOST, text, final=status in FINAL_STATUSES)
             case _:
                 assert isinstance(event, Upgraded), "a client's wire has no other event here"

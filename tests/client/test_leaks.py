@@ -11,9 +11,9 @@ import pytest
 PRELUDE = """
 import asyncio, gc, sys
 import anyio
-from agent_gate import AgentGateClient
-from tests.client.gateway import gateway, obliging, say_nothing
-from tests.client.helpers import Asleep, Impatient
+from agent_gate import AgentGateClient, AgentGateError
+from tests.client.gateway import gateway, hang_up, http_reply, obliging, say_nothing
+from tests.client.helpers import Asleep
 
 backend = sys.argv[1]
 
@@ -32,12 +32,14 @@ async def main():
         await client.connect()
         await client.tool_request("x")
 """,
-    "never closed, gateway gone": """
+    "connect fails": """
 async def main():
-    async with gateway(obliging) as gate:
-        client = AgentGateClient(gate.url, "t", backoff=Impatient())
-        await client.connect()
-    await anyio.sleep(0.05)
+    for script in (http_reply("404 Not Found"), hang_up):
+        async with gateway(raw=script) as gate:
+            try:
+                await AgentGateClient(gate.url, "t", 0).connect()
+            except AgentGateError:
+                pass
 """,
     "ended while calls wait": """
 async def main():
@@ -112,5 +114,6 @@ def test_a_program_leaves_nothing_behind(program: str, backend: str) -> None:
         check=False,
         timeout=20,
     )
-    stderr = [line for line in done.stderr.splitlines() if not line.startswith("cannot reach")]
+    warned = ("cannot reach gateway", "lost gateway")
+    stderr = [line for line in done.stderr.splitlines() if not line.startswith(warned)]
     assert (done.returncode, stderr) == (0, [])

@@ -295,8 +295,9 @@ async def test_a_restarted_gateway_is_found_again_and_the_outage_is_logged(
                 await client.close()
     assert answers == [{"tool": "x", "args": {}}] * 2
     assert caplog.messages[0] == f"connected to gateway {url}/"
-    assert caplog.messages[1].startswith(f"cannot reach gateway {url}/: ")
+    assert caplog.messages[1].startswith(f"lost gateway {url}/: ")
     assert caplog.messages[1].endswith("; trying again in 0.001 s")
+    assert caplog.messages[2].startswith(f"cannot reach gateway {url}/: nothing listens there")
     assert caplog.messages[-1] == f"connected to gateway {url}/"
 
 
