@@ -26,7 +26,11 @@ class ClientState(Enum):
 
 
 class Dial(msgspec.Struct, frozen=True):
-    """Open a socket; report ``dialed`` or ``dial_failed``."""
+    """Open a socket; report ``dialed`` or ``dial_failed``.
+
+    One at a time: when the state becomes ``CLOSED``, stop the dial that is under way, or report it
+    before the next one.
+    """
 
 
 class HangUp(msgspec.Struct, frozen=True):

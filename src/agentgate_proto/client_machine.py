@@ -16,6 +16,7 @@ import msgspec
 
 from agentgate_proto.backoff import Backoff
 from agentgate_proto.call_book import CallBook
+from agentgate_proto.calls import error_of
 from agentgate_proto.client_connection import ClientConnection
 from agentgate_proto.client_events import (
     ClientEvent,
@@ -25,6 +26,7 @@ from agentgate_proto.client_events import (
     Pushed,
     StateChanged,
 )
+from agentgate_proto.connection import ABNORMAL_CLOSURE, TAKEN_OVER
 from agentgate_proto.errors import (
     AgentGateConnectionError,
     AgentGateError,
@@ -35,7 +37,8 @@ from agentgate_proto.events import Answered, Authenticated, Closed, Event, Notif
 from agentgate_proto.messages import AuthResult
 
 Connect = Callable[[float], ClientConnection]
-"""Makes the machine of a new connection; takes ``now``."""
+"""Makes the machine of a new connection; takes ``now``. Must not raise: host and headers have been
+tried out before."""
 
 
 class ClientMachine:
@@ -49,7 +52,7 @@ class ClientMachine:
         state: see :class:`ClientState`.
         last_error: why the last attempt or connection ended, or None.
         auth: what the gateway said when it took the token, or None.
-        connection: the connection, from ``dialed`` until it is over.
+        connection: the connection, from ``dialed`` until ``HangUp``.
     """
 
     def __init__(self, connect: Connect, backoff: Backoff) -> None:
@@ -62,6 +65,7 @@ class ClientMachine:
         self._events: deque[ClientEvent] = deque()
         self._book = CallBook(self._events)
         self._retry_at: float | None = None
+        self._flushing: ClientConnection | None = None
 
     # Output
 
@@ -70,8 +74,9 @@ class ClientMachine:
         return self._events.popleft() if self._events else None
 
     def data_to_send(self) -> bytes:
-        """Take the output for the current connection."""
-        return self.connection.data_to_send() if self.connection is not None else b""
+        """Take the output for the connection; after ``HangUp``, what it has still to say."""
+        connection = self.connection or self._flushing
+        return connection.data_to_send() if connection is not None else b""
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
@@ -94,15 +99,18 @@ class ClientMachine:
 
         Raises:
             AgentGateConnectionError: the client is not open, or has given up.
-            AgentGateError: too many calls are waiting (-32006).
+            AgentGateError: too many calls are waiting (-32006), or the parameters cannot be sent.
         """
         if self.state in (ClientState.IDLE, ClientState.CLOSED):
-            raise self.last_error or lost("not connected; call connect() first")
-        return self._book.add(method, params, timeout_s, now)
+            raise error_of(self.last_error or lost("not connected; call connect() first"))
+        handle = self._book.add(method, params, timeout_s, now)
+        self._drain()
+        return handle
 
     def abandon(self, handle: int) -> None:
         """The caller is gone: the call is withdrawn if that is possible, and not reported."""
         self._book.abandon(handle)
+        self._drain()
 
     def close(self) -> None:
         """End it: every call is settled at once, the connection closes politely."""
@@ -130,19 +138,19 @@ class ClientMachine:
         """Take bytes from the gateway."""
         if self.connection is not None:
             self.connection.receive_data(data, now)
-            self._drain(now)
+            self._drain()
 
     def receive_eof(self, now: float) -> None:
         """The gateway closed the socket."""
         if self.connection is not None:
             self.connection.receive_eof(now)
-            self._drain(now)
+            self._drain()
 
     def send_failed(self, reason: str, now: float) -> None:
         """The socket took no more output."""
         if self.connection is not None:
             self.connection.send_failed(reason, now)
-            self._drain(now)
+            self._drain()
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
@@ -152,48 +160,51 @@ class ClientMachine:
         self._book.handle_timer(now)
         if self.connection is not None:
             self.connection.handle_timer(now)
-            self._drain(now)
+            self._drain()
 
     # Connections
 
-    def _drain(self, now: float) -> None:
+    def _drain(self) -> None:
         while self.connection is not None and (event := self.connection.next_event()) is not None:
-            self._on_event(event, self.connection, now)
+            self._on_event(event, self.connection)
 
-    def _on_event(self, event: Event, connection: ClientConnection, now: float) -> None:
+    def _on_event(self, event: Event, connection: ClientConnection) -> None:
         match event:
             case Authenticated(result=auth):
                 again = self.auth is not None
                 self.auth = auth
-                self._backoff.succeeded()
-                self._book.connected(connection, auth, now, again=again)
+                self._book.connected(connection, auth, again=again)
                 self._note_ready()
             case Answered():
-                self._book.answered(event, now)
+                self._book.answered(event)
                 self._note_ready()
             case Notified(params=params):
                 self._events.append(Pushed(params))
             case Refused(code=code, message=message, final=final):
-                self._attempt_failed(exception_for(code, message), now, final=final)
-            case Closed(code=code, reason=reason):
-                text = f"the gateway closed the connection ({code})"
-                self._attempt_failed(lost(f"{text}: {reason}" if reason else text), now)
+                # At first whoever waits for connect() is told (seed 001, FR1-AC2); later only the
+                # token itself is a reason to give up: a proxy says 404 while its gateway restarts
+                is_auth = code == ErrorCode.AUTHENTICATION
+                final = (final or is_auth) if self.auth is None else (final and is_auth)
+                self._attempt_failed(exception_for(code, message), connection.now, final=final)
             case _:
-                pass  # the other events are a gateway's
+                assert isinstance(event, Closed), "the other events are a gateway's"
+                # a client that took its place back would be replaced by its successor, and so on
+                final = event.code == TAKEN_OVER and event.by_peer
+                self._attempt_failed(lost(why_closed(event)), connection.now, final=final)
 
     def _note_ready(self) -> None:
         if self._book.ready and self.state is not ClientState.CONNECTED:
             self.last_error = None
+            self._backoff.succeeded()
             self._change(ClientState.CONNECTED)
 
     def _dial(self) -> None:
+        self._flushing = None
         self._change(ClientState.CONNECTING)
         self._events.append(Dial())
 
-    def _attempt_failed(self, error: AgentGateError, now: float, *, final: bool = False) -> None:
-        if self.connection is not None:
-            self._events.append(HangUp())
-            self.connection = None
+    def _attempt_failed(self, error: AgentGateError, now: float, *, final: bool) -> None:
+        self._hang_up()
         self.last_error = error
         self._retry_at = None if final else self._backoff.failed(now)
         if self._retry_at is not None:
@@ -204,12 +215,17 @@ class ClientMachine:
 
     def _end(self, for_calls: AgentGateError, error: AgentGateError | None) -> None:
         """Stop for good."""
-        if self.connection is not None:
-            self._events.append(HangUp())
+        self._hang_up()
         self._retry_at = None
         self.last_error = for_calls
         self._book.fail_all(for_calls)
         self._change(ClientState.CLOSED, error)
+
+    def _hang_up(self) -> None:
+        """Let go of the connection; its last output is for the adapter to flush."""
+        if self.connection is not None:
+            self._flushing, self.connection = self.connection, None
+            self._events.append(HangUp())
 
     def _change(
         self, state: ClientState, error: AgentGateError | None = None, retry_in_s: float = 0.0
@@ -221,3 +237,11 @@ class ClientMachine:
 def lost(message: str) -> AgentGateConnectionError:
     """The error for a gateway that cannot be reached."""
     return AgentGateConnectionError(ErrorCode.CONNECTION_LOST, message)
+
+
+def why_closed(closed: Closed) -> str:
+    """Say for people why a connection is over."""
+    if closed.code == ABNORMAL_CLOSURE or not closed.by_peer:
+        return closed.reason
+    text = f"the gateway closed the connection ({closed.code})"
+    return f"{text}: {closed.reason}" if closed.reason else text

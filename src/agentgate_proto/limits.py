@@ -62,9 +62,9 @@ class Limits:
 SERVER_LIMITS = Limits()
 """What a gateway grants a client unless told otherwise."""
 
-CLIENT_LIMITS = Limits(message_bytes_max=16_777_216)
+CLIENT_LIMITS = Limits(message_bytes_max=16_777_216, queued_bytes_max=67_108_864)
 """What our SDK takes from a gateway: a house full of states is larger than 1 MiB (seed 001's
-original dropped the connection there)."""
+original dropped the connection there). Its queue holds all that its callers may have waiting."""
 
 LEGACY_MESSAGE_BYTES_MAX = 1_048_576
 """What a client that names no ``client_id`` is taken to accept in one message: the default of the
@@ -104,10 +104,26 @@ ACK_COUNT_MAX = 64
 CALLS_MAX = 10_000
 """Calls that an SDK client holds at once, waiting ones and those made while offline included."""
 
+CALLS_BYTES_MAX = 33_554_432
+"""Parameters of all these calls together. They may all have to be sent at once, after a long time
+offline, so they must fit the output queue (``CLIENT_LIMITS``)."""
 
-UNCLAIMED_ROWS_MAX = 1_000
+REQUEST_BYTES_MAX = 1_047_552
+"""Parameters of one call: with what goes around them they fit the message limit of a gateway,
+which would close the connection (1009), be sent the same on the next, and so on for ever."""
+
+CALLS_IN_FLIGHT_MAX = 768
+"""Calls that an SDK client has sent and that are not answered; the next ones wait. With their
+cancellations they stay below ``requests_in_flight_max`` of a gateway, which would refuse them."""
+
+UNCLAIMED_ROWS_MAX = 10_000
 """Outcomes that came for no waiting call and that an SDK client keeps for its next
-``get_pending_results``; the newest are kept."""
+``get_pending_results``: as many as a gateway keeps for one principal. Further ones are not
+acknowledged, so the gateway keeps them."""
+
+TOLD_IDS_MAX = 10_000
+"""Ids of requests whose callers have had the outcome: if the connection breaks before the gateway
+has the acknowledgement it sends them again, and nobody wants to hear of them twice."""
 
 CANCEL_GRACE_S = 2.0
 """How long a call that timed out waits for the gateway to say whether it could be withdrawn."""
