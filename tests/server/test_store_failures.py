@@ -1,0 +1,131 @@
+"""When the disk is full: requests are refused with a clear error, nothing is half-done, and the
+gateway recovers by itself. The store is real SQLite; only its commit is made to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
+
+from agentgate_proto.events import Answered, Authenticated, Closed
+from agentgate_proto.messages import ToolRequest
+from agentgate_proto.storage import Answer, Change, Query
+from agentgate_server.gateway import Gateway
+from agentgate_server.store.engine import StoreError
+
+pytestmark = pytest.mark.anyio
+
+FULL = "the disk is full"
+
+
+class Disk:
+    """Stands before the engine of a gateway and fails when told to."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.engine = gateway.gate.writer.engine
+        self.full = False
+        self.last_commit = False
+        self.unreadable = False
+        gateway.gate.writer.engine = self
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.engine, name)
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        if self.full:
+            raise StoreError(FULL)
+        self.engine.commit(changes)
+        self.full = self.last_commit
+
+    def answer(self, query: Query) -> Answer:
+        if self.unreadable:
+            raise StoreError("the disk is gone")
+        return self.engine.answer(query)
+
+
+async def ask(client: RawClient, number: int, tool: str, text: str) -> Answered:
+    await client.request(number, "tool_request", ToolRequest(tool=tool, args={"text": text}))
+    answer: Answered = await client.next(Answered)
+    assert answer.id == number
+    return answer
+
+
+async def decide(gateway: Gateway, rid: str) -> tuple[int, dict[str, str], Any]:
+    body = {"decision": "approve"}
+    return await http(gateway, "POST", f"/api/approvals/{rid}", token=OWNER, body=body)
+
+
+@pytest.mark.parametrize("tool", ["note", "asked"])
+async def test_a_request_that_cannot_be_stored_is_refused_and_runs_nothing(
+    tmp_path: Path, tool: str
+) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        disk = Disk(gateway)
+        disk.full = True
+        answer = await ask(client, 1, tool, "x")
+        assert answer.error is not None
+        assert answer.error.code == -32603
+        assert FULL in answer.error.message
+        assert "nothing was run" in answer.error.message
+        status, _, body = await http(gateway, "GET", "/health")
+        assert (status, body["status"], body["store"]) == (503, "failing", FULL)
+        assert (await http(gateway, "GET", "/api/approvals", token=OWNER))[2] == {"approvals": []}
+
+
+async def test_it_recovers_by_itself_when_there_is_room_again(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        disk = Disk(gateway)
+        disk.full = True
+        await ask(client, 1, "note", "x")
+        disk.full = False
+        gateway.gate.utc = lambda clock=gateway.gate.utc: clock() + 5.0
+        answer = await ask(client, 2, "note", "y")
+        assert answer.error is None
+        assert (await http(gateway, "GET", "/health"))[0] == 200
+
+
+async def test_a_decision_that_cannot_be_stored_is_not_taken(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await client.request(1, "tool_request", ToolRequest(tool="asked", args={"text": "x"}))
+        await until(gateway.gate.desk.waiting, "the approval")
+        (approval,) = gateway.gate.desk.waiting()
+        disk = Disk(gateway)
+        disk.full = True
+        status, _, body = await http(
+            gateway, "POST", path, token=OWNER, body={"decision": "approve"}
+        )
+        assert status == 503
+        assert "still waits" in body["error"]
+        assert [view.status for view in gateway.gate.desk.waiting()] == ["waiting"]
+        disk.full = False
+        status, _, body = await http(
+            gateway, "POST", path, token=OWNER, body={"decision": "approve"}
+        )
+        assert (status, body["status"]) == (200, "approved")
+        assert b'"x"' in bytes((await client.next(Answered)).result)
+
+
+async def test_an_outcome_that_cannot_be_stored_is_told_live(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        Disk(gateway).last_commit = True  # room for the intention to run, and for nothing else
+        answer = await ask(client, 1, "note", "told")
+        assert answer.error is None
+        assert b'"told"' in bytes(answer.result)
+
+
+async def test_a_client_is_turned_away_while_the_store_cannot_be_read(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway:
+        disk = Disk(gateway)
+        disk.unreadable = True
+        async with raw_client(gateway, token=AGENT) as client:
+            assert (await client.next(Closed)).code in (1013, 1006)
+        disk.unreadable = False
+        async with raw_client(gateway, token=AGENT) as client:
+            await client.next(Authenticated)
