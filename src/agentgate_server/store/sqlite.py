@@ -73,9 +73,9 @@ class SqliteEngine:
         self,
         path: Path,
         *,
-        keep_days: float = 30.0,
+        keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
-        keep_rows_max: int = 1_000_000,
+        keep_rows_max: int = 100_000,
     ) -> None:
         if min(keep_days, keep_undelivered_days, keep_rows_max) <= 0:
             raise ValueError("keep_days, keep_undelivered_days and keep_rows_max must be positive")

@@ -39,9 +39,9 @@ class MemoryEngine:
         self,
         epoch: str = "memory",
         *,
-        keep_days: float = 30.0,
+        keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
-        keep_rows_max: int = 1_000_000,
+        keep_rows_max: int = 100_000,
     ) -> None:
         self.epoch = epoch
         self.keep_s = keep_days * DAY_S

@@ -156,4 +156,4 @@ def by_rid(record: Record) -> str:
 
 
 TestStore = StoreMachine.TestCase
-TestStore.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestStore.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)

@@ -15,6 +15,7 @@ from tests.server.store.samples import put, record
 
 from agentgate_proto.storage import FindRid
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.sqlite import SqliteEngine
 
 HOLD = """
@@ -51,6 +52,17 @@ def test_every_file_and_every_new_folder_is_private(tmp_path: Path) -> None:
     assert set(found.values()) == {0o600}
     assert mode(folder) == mode(folder.parent) == 0o700
     engine.close()
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_there_is_no_moment_at_which_a_new_file_is_not_private(tmp_path: Path) -> None:
+    owned = OwnedFile(tmp_path / "store.db")  # nothing was written yet, SQLite has not seen it
+
+    assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
+        "store.db": 0o600,
+        "store.db-lock": 0o600,
+    }
+    owned.release()
 
 
 def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:

@@ -194,6 +194,18 @@ def test_a_batch_that_fails_in_its_last_part_leaves_nothing(engine: SqliteEngine
     assert len(everything(engine)) == len(good)
 
 
+def test_a_commit_does_not_end_up_in_a_transaction_that_an_error_left_open(
+    path: Path, engine: SqliteEngine
+) -> None:
+    engine.execute("BEGIN IMMEDIATE")
+
+    engine.commit([put("r1")])
+
+    reader = sqlite3.connect(path)
+    assert reader.execute("SELECT rid FROM requests").fetchall() == [("r1",)]
+    reader.close()
+
+
 def test_text_that_is_no_unicode_does_not_keep_its_neighbours_from_being_stored(
     engine: SqliteEngine,
 ) -> None:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
+from tests.server.store.harness import WAIT_S, Heard, HeldEngine, running
 from tests.server.store.model import MemoryEngine
 from tests.server.store.samples import done, put, record
 
-from agentgate_proto.record import Record
 from agentgate_proto.storage import (
-    Answer,
     Change,
     FindRid,
     HighestId,
@@ -24,62 +23,11 @@ from agentgate_proto.storage import (
     MarkDelivered,
     Put,
 )
-from agentgate_server.store.engine import Engine, StoreError
+from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
 from agentgate_server.store.writer import BATCH_MAX, STOPPED, StoreWriter
 
 pytestmark = pytest.mark.anyio
-
-WAIT_S = 10.0
-
-
-class Heard:
-    """Keeps what it is told, in order."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[Any, ...]] = []
-        self.then: list[Any] = []
-
-    def on_durable(self, upto: int) -> None:
-        self.hear("durable", upto)
-
-    def on_write_failed(self, first: int, last: int, reason: str) -> None:
-        self.hear("failed", first, last, reason)
-
-    def on_answer(self, token: Any, answer: Answer) -> None:
-        rid = answer.rid if isinstance(answer, Record) else answer
-        self.hear("answer", token, rid)
-
-    def on_answer_failed(self, token: Any, reason: str) -> None:
-        self.hear("answer failed", token, reason)
-
-    def hear(self, *event: Any) -> None:
-        self.events.append(event)
-        if self.then:
-            self.then.pop(0)()
-
-
-class HeldEngine(MemoryEngine):
-    """An engine whose commits wait for permission, as if the disk took its time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.permits = threading.Semaphore(0)
-        self.began = threading.Event()
-        self.commits: list[int] = []
-        self.threads: set[int] = set()
-
-    def commit(self, changes: Sequence[Change]) -> None:
-        self.began.set()
-        assert self.permits.acquire(timeout=WAIT_S)
-        self.commits.append(len(changes))
-        self.threads.add(threading.get_ident())
-        super().commit(changes)
-
-    async def in_commit(self) -> None:
-        """Wait until the writer's thread is in a commit."""
-        assert await anyio.to_thread.run_sync(self.began.wait, WAIT_S)
-        self.began.clear()
 
 
 class HeldPruning(SqliteEngine):
@@ -100,17 +48,6 @@ class HeldPruning(SqliteEngine):
         self.began.set()
         assert self.permits.acquire(timeout=WAIT_S)
         return super().prune(now)
-
-
-@asynccontextmanager
-async def running(engine: Engine) -> AsyncIterator[tuple[StoreWriter, Heard]]:
-    heard = Heard()
-    writer = StoreWriter(engine, heard)
-    with anyio.fail_after(WAIT_S):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(writer.run)
-            yield writer, heard
-            tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -282,7 +219,7 @@ async def test_a_batch_in_the_thread_is_finished_and_reported_when_run_is_cancel
             await engine.in_commit()
             writer.submit(2, put("r2"))
             tasks.cancel_scope.cancel()
-            with anyio.CancelScope(shield=True):
+            with anyio.fail_after(WAIT_S, shield=True):
                 await anyio.wait_all_tasks_blocked()
             assert heard.events == []
             engine.permits.release()
@@ -292,6 +229,26 @@ async def test_a_batch_in_the_thread_is_finished_and_reported_when_run_is_cancel
     assert writer.queue_length == 1
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_whenever_run_is_cancelled_a_change_is_reported_or_still_queued(steps: int) -> None:
+    engine = MemoryEngine()
+    heard = Heard()
+    writer = StoreWriter(engine, heard)
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.run)
+            await anyio.wait_all_tasks_blocked()
+            writer.submit(1, put("r1"))
+            for _ in range(steps):
+                await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+
+    reported = heard.events == [("durable", 1)]
+    assert reported or heard.events == []
+    assert list(engine.kept) == (["r1"] if reported else [])
+    assert len(writer.entries) == writer.queue_length == (0 if reported else 1)
+
+
 async def test_nobody_waits_for_a_writer_that_has_stopped() -> None:
     held = HeldEngine()
     heard = Heard()
@@ -299,7 +256,7 @@ async def test_nobody_waits_for_a_writer_that_has_stopped() -> None:
     reasons = []
 
     async def wait() -> None:
-        with anyio.CancelScope(shield=True):
+        with anyio.fail_after(WAIT_S, shield=True):
             with pytest.raises(StoreError) as caught:
                 await writer.flush()
             reasons.append(str(caught.value))
