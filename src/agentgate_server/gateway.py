@@ -163,13 +163,19 @@ class Gateway:
             for peer in list(self._listener.peers.values()):
                 peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
                 peer.poke()
+            await self._write_all()  # what was on its way to a tool has reached it after this
             with anyio.move_on_after(grace):
                 await self.gate.running.wait_idle()
             self.gate.running.stop_all()
             await self.gate.running.wait_idle()
-            try:
-                await self.gate.writer.flush()
-            except StoreError as error:
-                log.error("not everything could be written: %s", error)
+            await self._write_all()
             with anyio.move_on_after(CLOSE_WAIT_S):
                 await self._listener.wait_idle()
+
+    async def _write_all(self) -> None:
+        """Wait until no write is left, those included that others lead to."""
+        try:
+            while self.gate.writer.queue_length:
+                await self.gate.writer.flush()
+        except StoreError as error:
+            log.error("not everything could be written: %s", error)

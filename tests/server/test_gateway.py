@@ -49,9 +49,10 @@ async def test_a_write_that_does_not_end_in_time_is_recorded_as_unknown(tmp_path
     async with serving(tmp_path) as gateway, raw_client(gateway) as client:
         await client.next(Authenticated)
         await client.request(2, "get_pending_results", GetPendingResults())
-        result = bytes((await client.next(Answered)).result)
-    assert b'"status":"unknown"' in result
-    assert b"-32007" in result
+        answer = await client.next(Answered)
+    assert answer.error is None
+    assert b'"status":"unknown"' in bytes(answer.result)
+    assert b"-32007" in bytes(answer.result)
 
 
 async def test_a_store_is_free_for_the_next_gateway_and_only_then(tmp_path: Path) -> None:

@@ -97,16 +97,12 @@ async def test_a_decision_that_cannot_be_stored_is_not_taken(tmp_path: Path) -> 
         (approval,) = gateway.gate.desk.waiting()
         disk = Disk(gateway)
         disk.full = True
-        status, _, body = await http(
-            gateway, "POST", path, token=OWNER, body={"decision": "approve"}
-        )
+        status, _, body = await decide(gateway, approval.id)
         assert status == 503
         assert "still waits" in body["error"]
         assert [view.status for view in gateway.gate.desk.waiting()] == ["waiting"]
         disk.full = False
-        status, _, body = await http(
-            gateway, "POST", path, token=OWNER, body={"decision": "approve"}
-        )
+        status, _, body = await decide(gateway, approval.id)
         assert (status, body["status"]) == (200, "approved")
         assert b'"x"' in bytes((await client.next(Answered)).result)
 
