@@ -150,7 +150,8 @@ class Peer:
                         self._messages.append(json.loads(self._text))
                         self._text = ""
                 case ws.Ping() if self._ws.state.name == "OPEN":
-                    await self.stream.send(self._ws.send(event.response()))
+                    with suppress(*BROKEN):
+                        await self.stream.send(self._ws.send(event.response()))
                 case ws.CloseConnection():
                     self._gone = Gone(event.code)
                     if self._ws.state.name == "REMOTE_CLOSING":
