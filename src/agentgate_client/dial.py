@@ -65,7 +65,7 @@ async def dial(address: Address, context: ssl.SSLContext | None, timeout_s: floa
     with anyio.move_on_after(timeout_s):
         try:
             return await open_stream(address, context)
-        except (*LOST, ssl.CertificateError, UnicodeError) as error:
+        except (*LOST, ValueError) as error:
             raise explain(error, address) from error
     raise DialError(f"no connection within {timeout_s:g} s; is a firewall or a proxy in between?")
 
@@ -102,14 +102,12 @@ def explain(error: BaseException, address: Address) -> DialError:
         case socket.gaierror():
             reason = error.strerror or error
             return DialError(f"no address for the name {address.host!r} ({reason}); is it right?")
-        case UnicodeError():
-            return DialError(f"{address.host!r} is no host name: {error}", final=True)
-        case anyio.EndOfStream() | anyio.BrokenResourceError():
-            return DialError("the server hung up during the TLS handshake; does it speak TLS?")
         case OSError():
             return DialError(explain_os_errors(error))
+        case ValueError():
+            return DialError(f"it cannot be dialled like this: {error}", final=True)
         case _:
-            return DialError(f"{type(error).__name__}: {error}")
+            return DialError("the server hung up during the TLS handshake; does it speak TLS?")
 
 
 def explain_certificate(error: ssl.SSLCertVerificationError) -> str:
@@ -145,6 +143,5 @@ def describe_loss(error: BaseException) -> str:
         wants = "CERTIFICATE_REQUIRED" in (cause.reason or "")
         hint = "; it wants a client certificate: see cert_file and key_file" if wants else ""
         return f"TLS failed ({cause.reason or cause}){hint}"
-    if isinstance(cause, OSError):
-        return f"the connection broke ({cause.strerror or cause})"
-    return "the connection broke"
+    reason = (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
+    return f"the connection broke ({reason})" if reason else "the connection broke"

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 PRELUDE = """
-import asyncio, gc, sys
+import asyncio, gc, logging, sys
 import anyio
 from agent_gate import AgentGateClient, AgentGateError
 from tests.client.gateway import gateway, hang_up, http_reply, obliging, say_nothing
 from tests.client.helpers import Asleep
 
 backend = sys.argv[1]
+logging.getLogger("asyncio").setLevel(logging.ERROR)  # not: this took 0.1 s
 
 """
 

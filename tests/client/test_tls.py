@@ -150,6 +150,21 @@ async def test_a_tls_handshake_that_fails_for_another_reason_is_tried_again(
     assert "(2 attempts)" in caught.value.message
 
 
+async def test_a_context_that_cannot_be_used_ends_the_first_attempt(
+    certificates: Certificates,
+) -> None:
+    class Moody(ssl.SSLContext):
+        def wrap_bio(self, *args: Any, **kwargs: Any) -> ssl.SSLObject:
+            raise ValueError("not today")
+
+    with anyio.fail_after(BOUND_S):
+        async with gateway(obliging, tls=certificates.gateway()) as gate:
+            context = Moody(ssl.PROTOCOL_TLS_CLIENT)
+            with pytest.raises(AgentGateConnectionError, match="not today"):
+                await AgentGateClient(gate.url, "t", ssl_context=context).connect()
+            assert gate.connections == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
