@@ -26,9 +26,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BOUND_S = 30.0
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, text: str = README) -> list[str]:
     """The fenced blocks of a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+SDK_PROGRAMS = blocks("python", (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8"))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -165,6 +168,23 @@ def test_the_python_snippet_runs(
 
     anyio.run(play)
     assert "T" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", range(len(SDK_PROGRAMS)))
+def test_a_program_of_the_sdks_reference_runs(
+    served: tuple[Path, str, dict[str, str]], number: int
+) -> None:
+    home, url, tokens = served
+    program = home / f"sdk_{number}.py"
+    program.write_text(SDK_PROGRAMS[number], encoding="utf-8")
+    done = run(
+        f"{sys.executable} {program.name}",
+        home,
+        GATE_URL=url,
+        GATE_TOKEN=tokens["AGENT_TOKEN"],
+        GATE_APPROVER_TOKEN=tokens["APPROVER_TOKEN"],
+    )
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_tools_snippet_declares_tools() -> None:
