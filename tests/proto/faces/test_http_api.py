@@ -1,0 +1,143 @@
+"""The HTTP face: what each request becomes, and how each answer looks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentgate_proto.errors import ERRORS, ErrorCode
+from agentgate_proto.events import HttpRequested
+from agentgate_proto.faces.http_api import (
+    STATUSES,
+    Health,
+    NativeCall,
+    Reply,
+    error_reply,
+    may_call,
+    read_request,
+    result_reply,
+)
+from agentgate_proto.limits import TOKEN_CHARS_MAX
+from agentgate_proto.messages import DecideApproval, ListApprovals, ToolRequest
+from agentgate_proto.principal import Principal, Role
+
+
+def request(
+    method: str, target: str, *, token: str | None = "t", body: bytes = b"", scheme: str = "Bearer"
+) -> HttpRequested:
+    headers = {} if token is None else {"authorization": f"{scheme} {token}"}
+    return HttpRequested(method=method, target=target, headers=headers, body=body)
+
+
+def decision(text: str) -> bytes:
+    return json.dumps({"decision": text}).encode()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("target", ["/health", "/health?verbose=1"])
+def test_health_needs_no_token(method: str, target: str) -> None:
+    assert read_request(request(method, target, token=None)) == Health()
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_list_of_approvals_is_the_native_call_with_the_token(scheme: str) -> None:
+    call = read_request(request("GET", "/api/approvals", scheme=scheme))
+    assert call == NativeCall("t", ListApprovals())
+
+
+@pytest.mark.parametrize("text", ["approve", "deny"])
+def test_a_decision_is_the_native_call(text: str) -> None:
+    call = read_request(request("POST", "/api/approvals/abc-_1", body=decision(text)))
+    assert call == NativeCall("t", DecideApproval(id="abc-_1", decision=text))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "header"),
+    [
+        (request("POST", "/health"), 405, "allow"),
+        (request("POST", "/api/approvals"), 405, "allow"),
+        (request("GET", "/api/approvals/x"), 405, "allow"),
+        (request("GET", "/"), 426, "upgrade"),
+        (request("GET", "/favicon.ico"), 404, ""),
+        (request("GET", "/api/approvals", token=None), 401, "www-authenticate"),
+        (request("GET", "/api/approvals", token=" "), 401, "www-authenticate"),
+        (request("GET", "/api/approvals", scheme="Basic"), 401, "www-authenticate"),
+        (
+            request("GET", "/api/approvals", token="x" * (TOKEN_CHARS_MAX + 1)),
+            401,
+            "www-authenticate",
+        ),
+        (request("POST", "/api/approvals/x", body=b""), 400, ""),
+        (request("POST", "/api/approvals/x", body=b"[" * 100_000), 400, ""),
+        (request("POST", "/api/approvals/x", body=decision("perhaps")), 400, ""),
+        (request("POST", "/api/approvals/x", body=b'{"decision":"approve","x":1}'), 400, ""),
+        (request("POST", "/api/approvals/" + "x" * 300, body=decision("deny")), 400, ""),
+    ],
+)
+def test_what_cannot_be_a_call_is_answered_at_once(
+    asked: HttpRequested, status: int, header: str
+) -> None:
+    reply = read_request(asked)
+    assert isinstance(reply, Reply)
+    assert reply.status == status
+    assert set(reply.headers) == ({header} if header else set())
+    assert json.loads(reply.body)["error"]
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "HEAD"]),
+    target=st.text(),
+    token=st.none() | st.text(),
+    body=st.binary(),
+)
+def test_no_request_raises(method: str, target: str, token: str | None, body: bytes) -> None:
+    read = read_request(request(method, "/api/approvals/" + target, token=token, body=body))
+    assert isinstance(read, NativeCall | Reply)
+
+
+@pytest.mark.parametrize(
+    ("role", "params", "may"),
+    [
+        (Role.APPROVER, ListApprovals(), True),
+        (Role.OPERATOR, DecideApproval(id="x", decision="deny"), True),
+        (Role.AGENT, ListApprovals(), False),
+        (Role.APPROVER, ToolRequest(tool="x"), False),
+    ],
+)
+def test_roles_are_those_of_the_method_table(role: Role, params: msgspec.Struct, may: bool) -> None:
+    assert may_call(Principal(name="x", role=role), params) is may
+
+
+def test_a_result_is_sent_as_it_is() -> None:
+    reply = result_reply({"approvals": []})
+    assert (reply.status, reply.body) == (200, b'{"approvals":[]}')
+
+
+@pytest.mark.parametrize(("code", "status"), list(STATUSES.items()))
+def test_each_error_has_its_status(code: ErrorCode, status: int) -> None:
+    reply = error_reply(code, "", None)
+    assert reply.status == status
+    words = json.loads(reply.body)["error"]
+    assert code == ErrorCode.AUTHENTICATION or words == ERRORS[code].message
+
+
+def test_an_error_of_no_known_kind_is_a_500() -> None:
+    assert error_reply(ErrorCode.PARSE_ERROR, "what", None).status == 500
+
+
+def test_a_settled_approval_comes_with_what_happened() -> None:
+    view: dict[str, Any] = {"status": "denied"}
+    body = json.loads(error_reply(ErrorCode.ALREADY_SETTLED, "Already denied", view).body)
+    assert body == {"error": "Already denied", "code": -32009, "approval": view}
+
+
+@pytest.mark.parametrize(
+    ("data", "headers"), [({"retry_after_s": 2.5}, {"retry-after": "3"}), (None, {})]
+)
+def test_a_limit_says_when_to_come_back(data: Any, headers: dict[str, str]) -> None:
+    assert error_reply(ErrorCode.LIMIT_EXCEEDED, "slow down", data).headers == headers
