@@ -114,8 +114,13 @@ def watch(as_json: bool, **options: Any) -> int:
 def decision_command(decision: Literal["approve", "deny"], summary: str) -> click.Command:
     """Make ``approve`` or ``deny``."""
 
-    # An id may begin with a dash: what is no option is an id.
-    @approvals.command(decision, context_settings={"ignore_unknown_options": True}, help=summary)
+    # An id may begin with a dash, so what is no option is an id; and there are no short options,
+    # because click looks for them inside of words.
+    @approvals.command(
+        decision,
+        context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+        help=summary,
+    )
     @click.argument("approval_id", metavar="ID")
     @json_option("the approval as it stands then, as JSON")
     @gateway_options

@@ -23,6 +23,9 @@ from agentgate_client import (
 
 Answer = Literal["approve", "deny", "skip"]
 
+GATHER_S = 0.05
+"""Pause before a question: asks that came together are counted together."""
+
 SETTLE_S = 0.5
 """Pause before a question that takes the place of another: what is typed in it was meant for the
 one that has gone, and is thrown away."""
@@ -168,6 +171,7 @@ class Watch:
                 return todo[0]
             self._changed = anyio.Event()
             await self._changed.wait()
+            await anyio.sleep(GATHER_S)
 
     async def ask_one(self, client: ApprovalsClient, view: ApprovalView) -> bool:
         """Ask about one approval; return whether to go on."""

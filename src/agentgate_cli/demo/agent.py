@@ -58,19 +58,21 @@ async def ask(gateway: AgentGateClient, tool: str, args: dict[str, Any]) -> None
 
 async def main() -> None:
     """Follow orders."""
-    async with AgentGateClient(
+    client = AgentGateClient(
         os.environ["AGENT_GATE_URL"],
         os.environ["AGENT_GATE_TOKEN"],
         client_id="demo-agent",  # a stable name: a new process collects what the old one left
         on_state=tell_state,
         on_waiting=tell_waiting,
-    ) as gateway:
+    )
+    async with client as gateway, anyio.create_task_group() as tasks:
         async for line in anyio.wrap_file(sys.stdin):
             order = json.loads(line)
             if "ask" in order:
-                await ask(gateway, order["ask"], order["args"])
+                tasks.start_soon(ask, gateway, order["ask"], order["args"])
             else:
                 report("collected", rows=await gateway.get_pending_results())
+        tasks.cancel_scope.cancel()
 
 
 if __name__ == "__main__":

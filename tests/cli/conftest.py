@@ -1,0 +1,50 @@
+"""A gateway of its own process, one for all tests that leave it as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.support import Served, end_left, write_files
+
+SHARED: list[Served] = []
+"""The gateway of the session, once a test has asked for it."""
+
+
+@pytest.fixture(scope="session")
+def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway with the house as tools."""
+    folder = tmp_path_factory.mktemp("gateway")
+    write_files(folder)
+    served = Served(folder)
+    served.start()
+    SHARED.append(served)
+    yield served
+    SHARED.clear()
+    end_left(None)
+
+
+@pytest.fixture(autouse=True)
+def leave_no_process() -> Iterator[None]:
+    """A test that fails must not leave to others what it has started."""
+    yield
+    end_left(SHARED[0].process if SHARED else None)
+
+
+@pytest.fixture
+def gateway(shared_gateway: Served) -> Iterator[Served]:
+    """The gateway of the session, with nothing waiting."""
+    yield shared_gateway
+    for rid in shared_gateway.waiting_ids():
+        shared_gateway.decide(rid, "deny")
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Served]:
+    """A gateway that the test may kill."""
+    write_files(tmp_path)
+    served = Served(tmp_path)
+    served.start()
+    yield served
+    served.kill()

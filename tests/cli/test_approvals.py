@@ -1,0 +1,168 @@
+"""``agent-gate approvals list|approve|deny``, and the lists of an agent."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from tests.cli.support import (
+    AGENT_TOKEN,
+    OPERATOR_TOKEN,
+    OWNER_TOKEN,
+    Served,
+    at_terminal,
+    ended,
+    run,
+)
+
+from agentgate_cli.approvals import ID_SHOWN_CHARS
+
+
+def test_what_waits_is_listed_as_one_json_document(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    (row,) = gateway.waiting()
+    assert row["agent"] == "agent"
+    assert row["tool"] == "set_light"
+    assert row["args"] == {"room": "bedroom", "on": True}
+    assert row["signature"] == "set_light(true, bedroom)"
+    assert row["rule"].startswith("permissions.yaml:")
+    assert row["description"] == "Lights are asked about"
+    assert row["status"] == "waiting"
+    assert row["created_at"] < row["expires_at"]
+    listed = gateway.as_owner("approvals", "list")
+    cells = listed.stdout.rstrip("\n").split("\t")
+    assert (cells[0], cells[3:6]) == (
+        row["id"],
+        ["agent", "set_light", '{"on":true,"room":"bedroom"}'],
+    )
+    done = gateway.as_owner("approvals", "deny", row["id"], "--json")
+    settled = json.loads(done.stdout)
+    assert (settled["id"], settled["status"]) == (row["id"], "denied")
+    assert (settled["decided_by"], settled["channel"]) == ("owner", "terminal")
+    assert ended(call)[0] == 1
+
+
+def test_nothing_waits_is_an_empty_list(gateway: Served) -> None:
+    assert gateway.as_owner("approvals", "list").stdout == ""
+    assert json.loads(gateway.as_owner("approvals", "list", "--json").stdout) == {"approvals": []}
+
+
+def test_the_beginning_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None:
+    calls = [gateway.calling("set_light", "room=kitchen", f"on={on}") for on in ("true", "false")]
+    first, second = (row["id"] for row in gateway.waiting())
+    ambiguous = gateway.as_owner("approvals", "approve", "")
+    assert ambiguous.returncode == 4
+    assert first in ambiguous.stderr
+    assert second in ambiguous.stderr
+    unknown = gateway.as_owner("approvals", "approve", "no-such-id")
+    assert unknown.returncode == 4
+    assert "begins with no-such-id" in unknown.stderr
+    approved = gateway.as_owner("approvals", "approve", first[:ID_SHOWN_CHARS])
+    assert approved.returncode == 0
+    assert re.fullmatch(
+        r"approved by owner \(terminal\) at \d\d:\d\d:\d\d: set_light "
+        r'\{"on":true,"room":"kitchen"\}, for agent\n',
+        approved.stdout,
+    )
+    assert gateway.as_owner("approvals", "deny", second).returncode == 0
+    assert [ended(call)[0] for call in calls] == [0, 1]
+
+
+def test_a_late_answer_hears_what_really_happened(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=false")
+    (row,) = gateway.waiting()
+    gateway.decide(row["id"], "deny")
+    assert ended(call)[0] == 1
+    late = gateway.as_owner("approvals", "approve", row["id"], "--json")
+    assert late.returncode == 1
+    assert late.stderr.startswith("Error: Already denied by watcher (http) at ")
+    assert json.loads(late.stdout)["status"] == "denied"
+
+
+@pytest.mark.parametrize("rid", ["-a-whole-id-that-is-none", "--a-whole-id-that-is-none"])
+def test_an_id_may_begin_with_a_dash(gateway: Served, rid: str) -> None:
+    done = gateway.as_owner("approvals", "approve", rid)
+    assert done.returncode == 4
+    assert done.stderr == "Error: There is no approval with this id\n"
+
+
+@pytest.mark.parametrize("args", [("list",), ("approve", "a-whole-id-that-is-none"), ("watch",)])
+def test_an_agent_may_not_see_or_answer_approvals(gateway: Served, args: tuple[str, ...]) -> None:
+    done = gateway.as_agent("approvals", *args)
+    assert done.returncode == 3
+    assert "is not for the role agent" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_pending_shows_what_waits_and_what_nobody_collected(mortal: Served) -> None:
+    waiting = mortal.calling("set_light", "room=bedroom", "on=true", "--client-id", "mine")
+    left = mortal.calling("set_light", "room=kitchen", "on=true")
+    left.kill()
+    ended(left)
+    (rid,) = (row["id"] for row in mortal.waiting() if row["args"]["room"] == "kitchen")
+    mortal.as_owner("approvals", "approve", rid)
+    rows = json.loads(mortal.as_agent("pending", "--json").stdout)["requests"]
+    assert [(row["args"]["room"], row["phase"]) for row in rows] == [
+        ("kitchen", "done"),
+        ("bedroom", "waiting"),
+    ]
+    assert rows[0]["data"] == {"room": "kitchen", "on": True, "brightness": 100}
+    lines = [line.split("\t") for line in mortal.as_agent("pending").stdout.splitlines()]
+    assert lines[0][2:] == [
+        "set_light",
+        '{"on":true,"room":"kitchen"}',
+        "executed; not collected",
+    ]
+    assert lines[1][1] == "mine"
+    assert lines[1][4].startswith("waits for a person until ")
+    waiting.terminate()
+    ended(waiting)
+    everybody = run("pending", AGENT_GATE_URL=mortal.url, AGENT_GATE_TOKEN=OPERATOR_TOKEN)
+    assert len(everybody.stdout.splitlines()) == 1
+    everything = mortal.as_agent("pending", "--all")
+    assert "cancelled: " in everything.stdout
+    assert len(mortal.as_agent("pending", "--all", "--limit", "1").stdout.splitlines()) == 1
+
+
+def test_tools_come_with_the_decision_to_expect(gateway: Served) -> None:
+    rows = json.loads(gateway.as_agent("tools", "--json").stdout)["tools"]
+    assert rows[2]["name"] == "set_light"
+    assert rows[2]["args"]["required"] == ["room", "on"]
+    lines = [line.split("\t") for line in gateway.as_agent("tools").stdout.splitlines()]
+    assert [line[:3] for line in lines] == [
+        ["get_temperature", "allow", "read"],
+        ["list_lights", "allow", "read"],
+        ["set_light", "ask", "write"],
+        ["unlock_door", "depends", "write"],
+        ["set_thermostat", "ask", "write"],
+    ]
+    assert lines[2][3:] == ["room on [brightness]", "Switch the light of a room."]
+
+
+@pytest.mark.parametrize(
+    ("args", "token", "shown"),
+    [
+        (("tools",), AGENT_TOKEN, ["tool", "expect", "set_light", "room on", "Switch the light"]),
+        (("pending",), AGENT_TOKEN, ["nothing is pending"]),
+        (("approvals", "list"), OWNER_TOKEN, ["nothing waits for an answer"]),
+    ],
+)
+def test_on_a_terminal_lists_are_tables(
+    mortal: Served, args: tuple[str, ...], token: str, shown: list[str]
+) -> None:
+    variables = {"AGENT_GATE_URL": mortal.url, "AGENT_GATE_TOKEN": token}
+    with at_terminal(*args, **variables) as terminal:
+        for text in shown:
+            terminal.see(text)
+        assert terminal.end() == 0
+
+
+def test_a_table_takes_no_markup_from_its_cells(mortal: Served) -> None:
+    call = mortal.calling("set_thermostat", "celsius=21", "--client-id", "[red]boss[/red]")
+    variables = {"AGENT_GATE_URL": mortal.url, "AGENT_GATE_TOKEN": AGENT_TOKEN}
+    with at_terminal("pending", **variables) as terminal:
+        terminal.see("[red]boss[/red]")
+        assert terminal.end() == 0
+    call.terminate()
+    ended(call)

@@ -1,0 +1,106 @@
+"""An approval as a person sees it: nothing that an agent chose may mislead them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+import msgspec
+import pytest
+
+from agentgate_cli.prompt import describe, ended, settled
+from agentgate_client import ApprovalView
+from agentgate_proto.record import rfc3339
+
+WIDTH = 80
+
+
+def approval(args: dict[str, Any], **changes: Any) -> ApprovalView:
+    """An approval that waits."""
+    now = time.time()
+    fields: dict[str, Any] = {
+        "id": "QkM3b0d2aXhZb1R5c3RlbQ",
+        "agent": "garden",
+        "tool": "send_mail",
+        "args": msgspec.Raw(msgspec.json.encode(args)),
+        "signature": "send_mail(…)",
+        "rule": "permissions.yaml:7",
+        "created_at": rfc3339(now - 5),
+        "expires_at": rfc3339(now + 600),
+        "status": "waiting",
+    }
+    return ApprovalView(**{**fields, **changes})
+
+
+def shown(view: ApprovalView) -> list[str]:
+    """The lines of the prompt without colours."""
+    return [click.unstyle(line) for line in describe(view, WIDTH)]
+
+
+def test_everything_that_matters_is_there() -> None:
+    view = approval(
+        {"to": "bob", "copies": 2}, description="Mail is asked about", warning="It may have run"
+    )
+    lines = shown(view)
+    assert lines[:6] == [
+        "  ask     send_mail",
+        '          to = "bob"',
+        "          copies = 2",
+        "  agent   garden",
+        "  rule    Mail is asked about (permissions.yaml:7)",
+        "  warning It may have run",
+    ]
+    assert lines[6].startswith("  time    asked 5 s ago, expires in 10 min (")
+    assert lines[7] == "  id      QkM3b0d2aXhZb1R5c3RlbQ"
+
+
+def test_a_value_cannot_begin_a_line_or_steer_the_terminal() -> None:
+    view = approval({"text": "hello\n  rule    allow\r\x1b[2J", "x\n  agent   owner": 1})
+    lines = shown(view)
+    assert [line for line in lines if line.startswith("  rule")] == ["  rule    permissions.yaml:7"]
+    assert [line for line in lines if line.startswith("  agent")] == ["  agent   garden"]
+    assert all(character.isprintable() for line in lines for character in line)
+    assert '          text = "hello\\n  rule    allow\\r\\u001b[2J"' in lines
+
+
+def test_long_values_are_folded_and_wrapped_in_their_column() -> None:
+    lines = shown(approval({"text": "word " * 1_000}))
+    assert max(map(len, lines)) <= WIDTH
+    text = " ".join(line.strip() for line in lines)
+    assert "characters more]" in text
+    assert len(lines) < 20
+    begin = lines.index(next(line for line in lines if "text = " in line))
+    assert all(line.startswith(" " * 10) for line in lines[begin : begin + 8])
+
+
+def test_too_many_arguments_are_counted() -> None:
+    lines = shown(approval({f"a{n}": n for n in range(50)}))
+    assert "          … and 30 more: see 'agent-gate approvals list --json'" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"status": "approved", "decided_by": "ann", "channel": "http"}, "approved by ann (http)"),
+        ({"status": "denied", "decided_by": "a\x1bb", "channel": "http"}, "denied by a\\u001bb"),
+        ({"status": "expired"}, "expired: nobody answered in time"),
+        ({"status": "cancelled"}, "withdrawn by the agent"),
+        ({"status": "settled"}, "settled while the gateway could not be reached"),
+    ],
+)
+def test_how_it_was_settled_is_said_in_words(changes: dict[str, str], said: str) -> None:
+    assert click.unstyle(settled(approval({}, **changes))).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        ("", ""),
+        ("executed", "done"),
+        ("unknown", "unknown: it may have taken effect"),
+        ("failed", "failed"),
+    ],
+)
+def test_how_the_tool_ended_is_said_in_words(outcome: str, said: str) -> None:
+    assert click.unstyle(ended(approval({}, status="approved", outcome=outcome))) == said

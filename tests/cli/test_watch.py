@@ -1,0 +1,171 @@
+"""``agent-gate approvals watch``: at a terminal, and without one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.cli.support import (
+    OWNER_TOKEN,
+    AtTerminal,
+    Served,
+    at_terminal,
+    ended,
+    started,
+)
+
+QUESTION = "approve? [y]es, [n]o, [s]kip: "
+
+
+@contextmanager
+def watching(gateway: Served) -> Iterator[AtTerminal]:
+    """Have the approver's terminal."""
+    variables = {"AGENT_GATE_URL": gateway.url, "AGENT_GATE_TOKEN": OWNER_TOKEN}
+    with at_terminal("approvals", "watch", **variables) as terminal:
+        terminal.see("watching as ")
+        yield terminal
+
+
+def test_an_ask_is_shown_with_all_that_matters_and_answered_with_y(gateway: Served) -> None:
+    with watching(gateway) as terminal:
+        call = gateway.calling("set_light", "room=bedroom", "on=true")
+        for text in (
+            *("ask", "set_light", "on = true", 'room = "bedroom"', "agent"),
+            *("Lights are asked about (permissions.yaml:", "asked 0 s ago, expires in 15 min"),
+            QUESTION,
+        ):
+            terminal.see(text)
+        terminal.type("y\n")
+        terminal.see("approved")
+        terminal.see("by owner (terminal) at ")
+        terminal.see("set_light: ")
+        terminal.see("done")
+        assert ended(call)[0] == 0
+
+
+def test_n_denies_s_skips_and_anything_else_is_asked_again(gateway: Served) -> None:
+    first = gateway.calling("set_light", "room=bedroom", "on=true")
+    second = gateway.calling("set_light", "room=kitchen", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see('room = "bedroom"')
+        terminal.see("1 more waits behind it")
+        terminal.see(QUESTION)
+        terminal.type("maybe\n")
+        terminal.see(QUESTION)
+        terminal.type("s\n")
+        terminal.see("skipped; later: agent-gate approvals approve ")
+        terminal.see('room = "kitchen"')
+        terminal.see(QUESTION)
+        terminal.type("NO\n")
+        terminal.see("denied")
+        assert ended(second)[0] == 1
+        (rid,) = gateway.waiting_ids()
+        gateway.decide(rid, "deny")
+        terminal.see("set_light: ")
+        terminal.see("by watcher (http)")
+    assert ended(first)[0] == 1
+
+
+def test_somebody_else_s_answer_takes_the_question_away(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        (rid,) = gateway.waiting_ids()
+        gateway.decide(rid, "approve")
+        terminal.see("set_light: ")
+        terminal.see("approved")
+        terminal.see("by watcher (http) at ")
+    assert ended(call)[0] == 0
+
+
+def test_a_caller_that_gives_up_takes_the_question_away(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        call.send_signal(signal.SIGINT)
+        terminal.see("withdrawn")
+        terminal.see("by the agent")
+    ended(call)
+
+
+def test_what_was_typed_before_the_question_answers_nothing(gateway: Served) -> None:
+    with watching(gateway) as terminal:
+        terminal.type("y\n")
+        call = gateway.calling("set_light", "room=bedroom", "on=true")
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("denied")
+    assert ended(call)[0] == 1
+
+
+def test_what_was_typed_for_a_question_that_went_answers_not_the_next(gateway: Served) -> None:
+    first = gateway.calling("set_light", "room=bedroom", "on=true")
+    second = gateway.calling("set_light", "room=kitchen", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        terminal.type("y")
+        gateway.decide(gateway.waiting_ids()[0], "deny")
+        terminal.see("by watcher (http)")
+        terminal.see(QUESTION)
+        terminal.type("\n")
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("denied")
+    assert [ended(call)[0] for call in (first, second)] == [1, 1]
+
+
+def test_a_gateway_that_restarts_is_waited_for_and_the_ask_is_still_there(mortal: Served) -> None:
+    call = mortal.calling("set_light", "room=bedroom", "on=true")
+    with watching(mortal) as terminal:
+        terminal.see(QUESTION)
+        terminal.type("y")
+        mortal.kill()
+        terminal.see("trying again")
+        mortal.start()
+        terminal.see("connected again")
+        terminal.see('room = "bedroom"')
+        terminal.see(QUESTION)
+        terminal.type("y\n")
+        terminal.see("approved")
+        terminal.see("done")
+    assert ended(call)[0] == 0
+    assert mortal.starts("set_light") == 1
+
+
+def test_ctrl_c_and_ctrl_d_end_it_and_leave_the_ask_waiting(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        terminal.type("\x04")
+        assert terminal.end() == 0
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert "Traceback" not in terminal.shown
+    (rid,) = gateway.waiting_ids()
+    gateway.decide(rid, "deny")
+    assert ended(call)[0] == 1
+
+
+def test_without_a_terminal_each_change_is_a_line(gateway: Served) -> None:
+    variables = {"AGENT_GATE_URL": gateway.url, "AGENT_GATE_TOKEN": OWNER_TOKEN}
+    text = started("approvals", "watch", **variables)
+    rows = started("approvals", "watch", "--json", **variables)
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    assert text.stdout is not None
+    assert rows.stdout is not None
+    waiting = json.loads(rows.stdout.readline())
+    line = text.stdout.readline()
+    assert line.startswith(f'waiting   {waiting["id"]}  set_light {{"on":true,"room":"bedroom"}}')
+    assert waiting["status"] == "waiting"
+    gateway.decide(waiting["id"], "deny")
+    denied = json.loads(rows.stdout.readline())
+    assert (denied["id"], denied["status"]) == (waiting["id"], "denied")
+    assert text.stdout.readline().startswith(f"denied    {waiting['id']}  set_light")
+    for process in (text, rows):
+        process.send_signal(signal.SIGTERM)
+        assert ended(process) == (130, "", "")
+    assert ended(call)[0] == 1
