@@ -14,7 +14,13 @@ from typing import Any
 import anyio
 import pytest
 
-from agent_gate import AgentGateClient, AgentGateDenied, AgentGateError, ClientState
+from agent_gate import (
+    AgentGateClient,
+    AgentGateDenied,
+    AgentGateError,
+    AgentGateTimeout,
+    ClientState,
+)
 from agentgate_client.approvals import ApprovalsClient
 from agentgate_server import tool
 from agentgate_server.config import config_from_dict
@@ -180,3 +186,37 @@ async def test_a_waiting_call_survives_a_restart_of_the_gateway(
             await client.close()
     assert results == [{"done": True}]
     assert house.calls == ["light.turn_on light.bedroom"]
+
+
+async def test_a_call_that_its_caller_cancels_is_withdrawn_from_the_person(
+    house: House, tmp_path: Path
+) -> None:
+    async with (
+        serving(house, tmp_path) as gateway,
+        AgentGateClient(gateway.url, AGENT) as client,
+        ApprovalsClient(gateway.url, OWNER) as person,
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(light, client, [])
+        approval = await first_approval(person)
+        tasks.cancel_scope.cancel()
+    async with serving(house, tmp_path) as gateway, ApprovalsClient(gateway.url, OWNER) as person:
+        assert await person.list() == []
+        with pytest.raises(AgentGateError) as caught:
+            await person.decide(approval.id, "approve")
+    assert caught.value.code == -32009
+    assert caught.value.data["status"] == "cancelled"
+    assert house.calls == []
+
+
+async def test_a_call_that_times_out_is_withdrawn_and_says_so(house: House, tmp_path: Path) -> None:
+    async with (
+        serving(house, tmp_path) as gateway,
+        AgentGateClient(gateway.url, AGENT) as client,
+        ApprovalsClient(gateway.url, OWNER) as person,
+    ):
+        args = {"domain": "light", "service": "turn_on", "entity_id": "light.bedroom"}
+        with pytest.raises(AgentGateTimeout, match="withdrawn and did not run"):
+            await client.call("ha_call_service", args, timeout_s=0.2)
+        assert await person.list() == []
+    assert house.calls == []

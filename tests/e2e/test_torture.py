@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,27 @@ def test_a_thousand_waiting_approvals_hold_nobody_up(gate: GatewayProcess) -> No
             client.ask("asked_write", key=str(number))
         gate.wait_for_approvals(1000)
         assert other.tool("get_state", entity_id="a.b")["result"]["status"] == "executed"
+
+
+@pytest.mark.slow
+@pytest.mark.torture("B7")
+def test_ten_thousand_waiting_approvals_hold_nobody_up(tmp_path: Path) -> None:
+    limits = {"rate_limit": {"max_pending_approvals": 10_000, "max_requests_per_minute": 1_000_000}}
+    with GatewayProcess(tmp_path, limits) as gate, ExitStack() as stack:
+        clients = [
+            stack.enter_context(ForeignClient(gate.url, client_id=str(number)))
+            for number in range(10)
+        ]
+        for number in range(10_000):
+            clients[number // 1_000].ask("asked_write", key=str(number))
+        until(lambda: gate.http("/health")[1]["waiting_approvals"] == 10_000, "all to wait")
+        assert len(gate.approvals()) == 1_000, "the oldest are listed"
+        with ForeignClient(gate.url, client_id="other") as other:
+            assert other.tool("get_state", entity_id="a.b")["result"]["status"] == "executed"
+            answer = other.tool("asked_write", key="one too many")
+            assert answer["error"]["code"] == -32006
+        gate.restart()
+        assert gate.http("/health")[1]["waiting_approvals"] == 10_000
 
 
 @pytest.mark.torture("B7b")

@@ -9,6 +9,7 @@ from agentgate_proto.approvals import approval_view
 from agentgate_proto.effects import Decided
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger import Ledger
+from agentgate_proto.limits import LIST_ROWS_MAX
 from agentgate_proto.messages import ApprovalView
 from agentgate_proto.record import Record
 from agentgate_server.approvals.channel import Channel
@@ -34,8 +35,8 @@ class Desk:
         self._numbers = count(1)
 
     def waiting(self) -> list[ApprovalView]:
-        """What people may answer now, oldest first."""
-        return [approval_view(record) for record in self.ledger.waiting]
+        """What people may answer now, oldest first: the first thousand of it."""
+        return [approval_view(record) for record in self.ledger.waiting[:LIST_ROWS_MAX]]
 
     def decide(
         self, rid: str, *, approve: bool, approver: str, channel: str, now: float, reply: Reply
