@@ -347,7 +347,6 @@ class Connection(ABC, Generic[SomeWire]):
         self.timers.clear()
         self._inbox.clear()
         self._held.clear()
-        self._paused = False
         self._events.append(Closed(code=code, reason=reason, by_peer=by_peer))
 
     def _pause(self) -> None:
@@ -355,6 +354,5 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _resume(self) -> None:
         self._paused = False
-        if self._held:
-            self.wire.receive_data(bytes(self._held))
-            self._held.clear()
+        self.wire.receive_data(bytes(self._held))
+        self._held.clear()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from tests.proto.byhand import ByHand, Doorman, Visitor, notification
+from tests.proto.byhand import ByHand, Doorman, Visitor, batch, notification
 from tests.proto.either import Opened, both_ends, due, only
 from tests.proto.joined import open_pair, unopened_pair
 from tests.proto.support import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
@@ -157,6 +157,43 @@ def test_an_end_without_a_handshake_says_who_ended_it(opened: Opened) -> None:
             getattr(peer.machine, verb)(*args)
         peer.drain()
         assert only(peer) == Closed(code=1006, reason=reason, by_peer=by_peer)
+
+
+@both_ends
+@pytest.mark.parametrize("as_batch", [False, True])
+def test_what_came_in_one_piece_with_the_end_is_dropped(opened: Opened, as_batch: bool) -> None:
+    peer = opened()
+    answers = []
+    for n in (1, 2):
+        peer.machine.send_request(n, "m", {})
+        answers.append(f'{{"jsonrpc":"2.0","result":{n},"id":{n}}}')
+    peer.on_event = lambda event: peer.machine.abort("enough")
+    texts = [batch(*answers)] if as_batch else answers
+    peer.say(*texts)
+    assert [type(event) for event in peer.happened()] == [Answered, Closed]
+
+
+@both_ends
+@pytest.mark.parametrize("verb", ["receive_data", "receive_eof", "send_failed", "handle_timer"])
+def test_every_input_tells_the_time_and_only_bytes_are_a_sign_of_life(
+    opened: Opened, verb: str
+) -> None:
+    peer = opened()
+    assert (peer.machine.now, peer.machine.heard_at) == (0.0, 0.0)
+    args = {"receive_data": [b"\x81"], "send_failed": ["broken pipe"]}.get(verb, [])
+    getattr(peer.machine, verb)(*args, 7.0)
+    heard_at = 7.0 if verb == "receive_data" else 0.0
+    assert (peer.machine.now, peer.machine.heard_at) == (7.0, heard_at)
+    peer.machine.abort("enough")
+    peer.machine.receive_data(b"x", 9.0)
+    assert peer.machine.heard_at == heard_at
+
+
+@pytest.mark.parametrize("make", [Doorman, Visitor])
+def test_before_any_byte_the_peer_was_heard_when_the_connection_began(
+    make: type[Doorman | Visitor],
+) -> None:
+    assert make(now=5.0).machine.heard_at == 5.0
 
 
 @both_ends
