@@ -2,7 +2,7 @@
 
 Identity comes first: a repeat of a request under way joins it, a repeat of one that is over gets
 its outcome again, and an id or key that comes back with other content is refused. Only what is
-new is counted against the limits and judged by the policy.
+new is judged by the policy, and told that nothing was run if the store can't keep it.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from agentgate_proto.decision import Decision
 from agentgate_proto.digest import canonical_args, digest_of
-from agentgate_proto.effects import Answer, Effect, Purpose, Question, Token
+from agentgate_proto.effects import Effect, Purpose, Question, Refusal, Token
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.lifecycle import Lifecycle
+from agentgate_proto.lifecycle import CANCELLED, Lifecycle
 from agentgate_proto.links import Link
-from agentgate_proto.live import Joined, Live
+from agentgate_proto.live import Live
+from agentgate_proto.outcome import Outcome
 from agentgate_proto.rates import TokenBucket
 from agentgate_proto.record import Effects, Phase, Record
 from agentgate_proto.storage import FindIdempotencyKey, FindRequest
@@ -59,7 +61,7 @@ class Admission:
         self.limits = lifecycle.limits
         self._effects = effects
         self._buckets: dict[str, TokenBucket] = {}
-        self._probe_at = 0.0
+        self._tried_at = 0.0
 
     def receive(self, asked: Asked, now: float) -> None:
         """A tool request came."""
@@ -73,9 +75,9 @@ class Admission:
         if known is not None:
             self._repeat(self.lifecycle.live[known], record, link)
             return
-        objection = self._objection(link.principal, now)
+        objection = self._objection(link, now)
         if objection is not None:
-            self.lifecycle.refuse_at(record, link.number, record.request_id, *objection)
+            self.lifecycle.delivery.emit(link, Refusal(link.number, record.request_id, *objection))
             return
         live = Live(record, args=asked.args, link=link.number if link.is_old else 0)
         self.lifecycle.live[record.rid] = live
@@ -100,8 +102,11 @@ class Admission:
         elif found.digest != live.record.digest:
             name = f"id {live.record.request_id!r}" if by_id else "the idempotency key"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, f"{name} {OTHER_CONTENT}")
+        elif found.outcome is None:
+            text = "this request is being finished; ask again"
+            self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, 1.0)
         else:
-            self._replay(live, found, found.rid if by_id else "")
+            self._answer_as(live, found.outcome, found.rid if by_id else "")
 
     def look_up_failed(self, token: Token, text: str) -> None:
         """Nobody can say whether the request is a repeat, so it is not taken."""
@@ -111,34 +116,29 @@ class Admission:
 
     def _repeat(self, live: Live, record: Record, link: Link) -> None:
         """An id that is under way came again: the same request is answered once, with the first."""
+        delivery = self.lifecycle.delivery
         if record.digest != live.record.digest:
             text = f"id {record.request_id!r} {OTHER_CONTENT}"
             code = ErrorCode.INVALID_REQUEST
-            self.lifecycle.refuse_at(record, link.number, record.request_id, code, text)
-        elif live.answered and live.record.outcome is not None:
-            answer = Answer(link.number, record.request_id, live.record.outcome, live.record.rid)
-            self.lifecycle.delivery.send(link, answer)
+            delivery.emit(link, Refusal(link.number, record.request_id, code, text))
+        elif live.public:
+            delivery.caller_of(live, link, record.request_id).told = False
+            delivery.answer(live, live.record.rid)
 
-    def _objection(self, principal: str, now: float) -> tuple[ErrorCode, str, float | None] | None:
-        """Say why a new request can't be taken now, or count it against the rate."""
-        problem = self.lifecycle.journal.problem
-        if problem and now < self._probe_at:
-            text = f"cannot store requests: {problem}; nothing was run"
-            return ErrorCode.INTERNAL_ERROR, text, self.limits.write_retry_s
-        self._probe_at = now + self.limits.write_retry_s
+    def _objection(self, link: Link, now: float) -> tuple[ErrorCode, str, float | None] | None:
+        """Say why no request can be taken from here now, or count it against the rate."""
         code = ErrorCode.LIMIT_EXCEEDED
         if (
             len(self.lifecycle.journal) >= self.limits.writes_max
             or len(self.lifecycle.live) >= self.limits.active_max
         ):
             return code, "the gateway has too much to do", 1.0
-        if self.lifecycle.delivery.uncollected(principal) >= self.limits.undelivered_max:
-            most = self.limits.undelivered_max
-            return code, f"{most} outcomes wait to be collected: get_pending_results", None
-        bucket = self._buckets.get(principal)
+        if len(link.sent) >= self.limits.undelivered_max:
+            return code, f"{len(link.sent)} outcomes were sent and not acknowledged", None
+        bucket = self._buckets.get(link.principal)
         if bucket is None:
             bucket = TokenBucket(self.limits.requests_per_minute, now)
-            self._buckets[principal] = bucket
+            self._buckets[link.principal] = bucket
         pause = bucket.take(now)
         if pause:
             return code, f"more than {self.limits.requests_per_minute} requests a minute", pause
@@ -164,39 +164,38 @@ class Admission:
         if live.record.digest != first.record.digest:
             text = f"the idempotency key {OTHER_CONTENT}"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, text)
-        elif len(first.joined) >= self.limits.joined_max:
+        elif live.withdrawn_at:
+            self._answer_as(live, CANCELLED, "")
+        elif len(first.callers) > self.limits.joined_max:
             text = f"{self.limits.joined_max} requests wait for this one already"
             self.lifecycle.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 1.0)
-        elif first.answered and first.record.outcome is not None:
-            self._replay(live, first.record, "")
         else:
-            record = live.record
             self.lifecycle.remove(live)
-            joined = Joined(record.client_id, live.link, record.request_id)
-            first.joined.append(joined)
-            self.lifecycle.delivery.reserve(record, live.link, first.record.rid)
+            (caller,) = live.callers
+            first.callers.append(caller)
+            self.lifecycle.delivery.reserve(first, caller)
+            if first.public:
+                self.lifecycle.delivery.answer(first, first.record.rid)
 
-    def _replay(self, live: Live, found: Record, rid: str) -> None:
-        """Answer as before (I3)."""
-        record = live.record
-        if found.outcome is None or found.phase is not Phase.DONE:
-            text = "this request is being finished; ask again"
-            self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, 1.0)
-            return
-        links = self.lifecycle.delivery.links
-        for client_id, number, request_id in (
-            (record.client_id, live.link, record.request_id),
-            *((a.client_id, a.link, a.request_id) for a in live.joined),
-        ):
-            link = links.of_client(record.principal, client_id, number)
-            if link is not None:
-                answer = Answer(link.number, request_id, found.outcome, rid)
-                self.lifecycle.delivery.send(link, answer)
+    def _answer_as(self, live: Live, outcome: Outcome, rid: str) -> None:
+        """Answer without a row of its own; ``rid``: the row that has this outcome (I3)."""
+        live.record = replace(live.record, outcome=outcome)
+        self.lifecycle.delivery.answer(live, rid)
         self.lifecycle.remove(live)
 
     def _judge(self, live: Live, now: float) -> None:
-        decision = self.judge(live.record, live.args or {}, now)
-        self.lifecycle.judged(live, decision, now)
+        """Decide about what is new; a store that takes no writes is tried again now and then."""
+        problem = self.lifecycle.journal.problem
+        if live.withdrawn_at:
+            self.lifecycle.finish(live, CANCELLED, now)
+        elif problem and 0.0 <= now - self._tried_at < self.limits.write_retry_s:
+            text = f"cannot store requests: {problem}; nothing was run"
+            pause = self.limits.write_retry_s
+            self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, pause)
+        else:
+            self._tried_at = now
+            decision = self.judge(live.record, live.args or {}, now)
+            self.lifecycle.judged(live, decision, now)
 
 
 def new_record(asked: Asked, link: Link, now: float) -> Record:

@@ -13,8 +13,9 @@ def approval_status(record: Record) -> str:
     if record.phase is Phase.WAITING:
         return "waiting"
     if record.outcome is not None:
-        if record.outcome.status in (Status.EXPIRED, Status.CANCELLED):
-            return record.outcome.status.value
+        ended = record.outcome.status
+        if ended in (Status.EXPIRED, Status.CANCELLED) and not record.decided_at:
+            return ended.value
         if record.outcome.code in (ErrorCode.DENIED_BY_PERSON, ErrorCode.DENIED_BY_POLICY):
             return "denied"
     return "approved"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from agentgate_proto.effects import (
     Answer,
@@ -21,14 +22,14 @@ from agentgate_proto.effects import (
     Refusal,
     TakenOver,
     Token,
+    TurnedAway,
 )
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import PENDING_BYTES_MAX, PENDING_ROWS_MAX
+from agentgate_proto.limits import PENDING_BYTES_MAX, PENDING_ROWS_MAX, UNACKED_MAX
 from agentgate_proto.links import Link, Links
-from agentgate_proto.live import Joined, Live
-from agentgate_proto.outcome import Outcome
+from agentgate_proto.live import Caller, Live
 from agentgate_proto.record import Record
-from agentgate_proto.storage import HighestId, Undelivered
+from agentgate_proto.storage import FindRid, HighestId, Undelivered
 
 
 class Delivery:
@@ -44,12 +45,22 @@ class Delivery:
         self._live = live
         self._effects = effects
         self._sent: dict[str, Link] = {}
-        self._orphans: dict[str, dict[str, int | str]] = {}
-        self._uncollected: dict[str, int] = {}
+        self._orphans: dict[str, dict[Caller, Live]] = {}
 
-    def uncollected(self, principal: str) -> int:
-        """Outcomes of this principal, since the start, that nobody has for certain."""
-        return self._uncollected.get(principal, 0)
+    def emit(self, link: Link, effect: Effect) -> None:
+        """Do something on a connection, after the replies that nothing may overtake."""
+        if link.replies_due:
+            link.held.append(effect)
+        else:
+            self._effects.append(effect)
+
+    def _reply(self, link: Link, effect: Effect) -> None:
+        """Emit a reply that nothing may overtake, and what was held for it."""
+        self._effects.append(effect)
+        link.replies_due -= 1
+        if not link.replies_due:
+            self._effects.extend(link.held)
+            link.held.clear()
 
     # Connections come and go
 
@@ -57,16 +68,13 @@ class Delivery:
         """A connection was authenticated; ``Attached`` follows when its client is known."""
         former = self.links.attach(link)
         if former is not None:
-            self._forget_sent(former)
+            self._leave(former)
             self._effects.append(TakenOver(former.number))
-        if link.is_old:
-            self._effects.append(Attached(link.number, 0))
-            return
-        scope = self.links.scope(link.scope)
-        if scope.known:
-            self._effects.append(Attached(link.number, scope.highest_id))
+        scope = None if link.is_old else self.links.scope(link.scope)
+        if scope is None or scope.known:
+            self.emit(link, Attached(link.number, scope.highest_id if scope else 0))
         else:
-            link.collecting = True  # nothing may overtake the auth result
+            link.replies_due += 1
             token = Token(Purpose.ATTACH, link=link.number)
             self._effects.append(Question(HighestId(*link.scope), token))
 
@@ -78,8 +86,12 @@ class Delivery:
         scope = self.links.scope(link.scope)
         scope.known = True
         scope.highest_id = max(scope.highest_id, highest_id)
-        self._effects.append(Attached(link.number, scope.highest_id))
-        self._let_go(link)
+        self._reply(link, Attached(link.number, scope.highest_id))
+
+    def attach_failed(self, token: Token, text: str) -> None:
+        """The store could not say what the client that attached has asked before."""
+        if self.links.get(token.link) is not None:
+            self._effects.append(TurnedAway(token.link, text))
 
     def detach(self, number: int) -> None:
         """A connection is gone. One that was taken over is gone already."""
@@ -87,91 +99,87 @@ class Delivery:
         if link is None:
             return
         self.links.detach(link)
-        unreceipted = self._forget_sent(link)
+        lost = self._leave(link)
         if not link.is_old:
-            return
-        for request_id, rid in link.requests.items():
-            live = self._live[rid]
-            if live.link == number and live.record.request_id == request_id:
-                self._bequeath(live)
-        if unreceipted:
-            token = Token(Purpose.LATE, rids=frozenset(unreceipted))
-            limit = len(unreceipted) + PENDING_ROWS_MAX
-            self._effects.append(Question(Undelivered(link.principal, "", limit), token))
+            self.links.forget_idle(link.scope)
+        elif self.links.of_old_clients(link.principal):
+            for rid in lost:
+                self._effects.append(Question(FindRid(rid), Token(Purpose.LATE, rid=rid)))
 
     def adopt_restored(self, live: Live) -> None:
         """Take a request that a former process left behind."""
-        record = live.record
-        if record.client_id:
-            scope = self.links.scope((record.principal, record.client_id))
-            scope.requests[record.request_id] = record.rid
+        (caller,) = live.callers
+        if caller.client_id:
+            self.reserve(live, caller)
         else:
-            self._bequeath(live)
+            self._bequeath(live, caller)
 
-    def _bequeath(self, live: Live) -> None:
+    def _leave(self, link: Link) -> list[str]:
+        """What a dead link was to tell, or told without a receipt, has to be told elsewhere.
+
+        Returns:
+            The rids of outcomes without a receipt that only the store has.
+        """
+        unreceipted = list(link.sent)
+        for rid in unreceipted:
+            self._forget_sent(rid)
+        number = link.number if link.is_old else 0
+        for rid in dict.fromkeys([*self.links.requests_at(link).values(), *unreceipted]):
+            live = self._live.get(rid)
+            if live is None:
+                continue
+            for caller in live.callers:
+                if (caller.client_id, caller.link) == (link.client_id, number):
+                    caller.told = False
+                    if link.is_old:
+                        self._bequeath(live, caller)
+        return [rid for rid in unreceipted if rid not in self._live]
+
+    def _bequeath(self, live: Live, caller: Caller) -> None:
         """Give an old client's request to the link that continues its process, or to nobody."""
-        record = live.record
-        heir = self.links.heir(record.principal, record.request_id)
+        heir = self.links.heir(live.record.principal, caller.request_id)
         if heir is None:
-            live.link = 0
-            self._orphans.setdefault(record.principal, {})[record.rid] = record.request_id
+            caller.link = 0
+            self._orphans.setdefault(live.record.principal, {})[caller] = live
         else:
-            live.link = heir.number
-            heir.requests[record.request_id] = record.rid
+            self._hand_over(live, caller, heir)
 
-    def _forget_sent(self, link: Link) -> list[str]:
-        rids = list(link.sent)
-        for rid in rids:
-            del self._sent[rid]
-        link.sent.clear()
-        return rids
+    def _hand_over(self, live: Live, caller: Caller, link: Link) -> None:
+        caller.link = link.number
+        self.reserve(live, caller)
+        if live.public:
+            self.answer(live, live.record.rid)
 
-    # Outcomes go out
+    # The ids of requests under way
 
-    def answer(self, live: Live, outcome: Outcome) -> None:
-        """Send an outcome to its client and to all that joined; what can't be sent waits."""
-        record = live.record
-        self._uncollected[record.principal] = self.uncollected(record.principal) + 1
-        link = self.links.of_client(record.principal, record.client_id, live.link)
-        if link is not None:
-            self.send(link, Answer(link.number, record.request_id, outcome, record.rid))
-        for joined in live.joined:
-            link = self.links.of_client(record.principal, joined.client_id, joined.link)
-            if link is not None:
-                self.send(link, Answer(link.number, joined.request_id, outcome, ""))
+    def reserve(self, live: Live, caller: Caller) -> None:
+        """Let a caller's id stand for the request, until ``release``."""
+        requests = self._requests_of(live, caller)
+        if requests is not None:
+            requests[caller.request_id] = live.record.rid
 
-    def send(self, link: Link, answer: Answer) -> None:
-        """Send an answer, or hold it until the reply that an old client waits for is out."""
-        if answer.rid:
-            link.sent[answer.rid] = None
-            self._sent[answer.rid] = link
-        if link.collecting:
-            link.held.append(answer)
-        else:
-            self._effects.append(answer)
+    def release(self, live: Live, caller: Caller) -> None:
+        """Forget the id under which a caller waited: its request is over."""
+        principal = live.record.principal
+        requests = self._requests_of(live, caller)
+        if requests is not None and requests.get(caller.request_id) == live.record.rid:
+            del requests[caller.request_id]
+        if caller.client_id:
+            self.links.forget_idle((principal, caller.client_id))
+        orphans = self._orphans.get(principal, {})
+        if orphans.pop(caller, None) is not None and not orphans:
+            del self._orphans[principal]
 
-    def release(self, live: Live) -> None:
-        """Forget the ids under which a request was under way: it is over."""
-        record = live.record
-        if record.client_id:
-            self._release_id(record.principal, record.client_id, 0, record.request_id)
-        else:
-            self._release_id(record.principal, "", live.link, record.request_id)
-            orphans = self._orphans.get(record.principal, {})
-            if orphans.pop(record.rid, None) is not None and not orphans:
-                del self._orphans[record.principal]
-        for joined in live.joined:
-            self._release_id(record.principal, joined.client_id, joined.link, joined.request_id)
+    def _requests_of(self, live: Live, caller: Caller) -> dict[int | str, str] | None:
+        if caller.client_id:
+            return self.links.scope((live.record.principal, caller.client_id)).requests
+        link = self.links.get(caller.link)
+        return link.requests if link is not None else None
 
-    def reserve(self, record: Record, number: int, rid: str) -> None:
-        """Let a client's id stand for the request that it has joined."""
-        if record.client_id:
-            scope = self.links.scope((record.principal, record.client_id))
-            scope.requests[record.request_id] = rid
-        else:
-            link = self.links.get(number)
-            if link is not None:
-                link.requests[record.request_id] = rid
+    def caller_of(self, live: Live, link: Link, request_id: int | str) -> Caller:
+        """Return who waits for a request under this id of this link."""
+        key = (link.client_id, link.number if link.is_old else 0, request_id)
+        return next(a for a in live.callers if (a.client_id, a.link, a.request_id) == key)
 
     def rid_of(self, link: Link, request_id: int | str) -> str:
         """Return the rid of a request under way, or ""."""
@@ -183,33 +191,54 @@ class Delivery:
             return False
         return request_id <= self.links.scope(link.scope).highest_id
 
-    def joined_of(self, live: Live, link: Link, request_id: int | str) -> Joined | None:
-        """Return how this client's id joined a request; None: it is that request's own."""
-        number = link.number if link.is_old else 0
-        joined = Joined(link.client_id, number, request_id)
-        return joined if joined in live.joined else None
+    # Outcomes go out
 
-    def received(self, number: int, rids: Sequence[str]) -> None:
-        """The client of this link has these outcomes for certain."""
-        link = self.links.get(number)
-        for rid in rids:
-            holder = self._sent.pop(rid, None)
-            if holder is not None:
-                holder.sent.pop(rid, None)
-        if link is not None:
-            left = self.uncollected(link.principal) - len(rids)
-            self._uncollected[link.principal] = max(0, left)
+    def link_of(self, live: Live, caller: Caller) -> Link | None:
+        """Return where a caller is now, if anywhere."""
+        return self.links.of_client(live.record.principal, caller.client_id, caller.link)
 
-    def _release_id(
-        self, principal: str, client_id: str, number: int, request_id: int | str
-    ) -> None:
-        if client_id:
-            self.links.scope((principal, client_id)).requests.pop(request_id, None)
-            self.links.forget_idle((principal, client_id))
-        else:
-            link = self.links.get(number)
+    def answer(self, live: Live, rid: str) -> None:
+        """Tell the outcome to each caller that is there and was not told; the rest wait.
+
+        Args:
+            live: a request that has an outcome.
+            rid: of the row that the first caller's receipt is for; "": none is wanted.
+        """
+        outcome = live.record.outcome
+        assert outcome is not None, "only a request that is done has an outcome"
+        for caller in live.callers:
+            link = None if caller.told else self.link_of(live, caller)
             if link is not None:
-                link.requests.pop(request_id, None)
+                caller.told = True
+                own = rid if caller is live.callers[0] else ""
+                self._send(link, Answer(link.number, caller.request_id, outcome, own))
+                if link.is_old:  # an id that was answered may name a new request
+                    link.requests.pop(caller.request_id, None)
+
+    def _send(self, link: Link, answer: Answer) -> None:
+        if answer.rid:
+            self._note_sent(link, answer.rid)
+        self.emit(link, answer)
+
+    def _note_sent(self, link: Link, rid: str) -> None:
+        """Remember what is on its way; what overflows counts as not delivered."""
+        self._sent[rid] = link
+        link.sent[rid] = None
+        if len(link.sent) > UNACKED_MAX:
+            self._forget_sent(next(iter(link.sent)))
+
+    def _forget_sent(self, rid: str) -> None:
+        holder = self._sent.pop(rid, None)
+        if holder is not None:
+            del holder.sent[rid]
+
+    def received(self, number: int, rids: Sequence[str]) -> tuple[str, ...]:
+        """The client of this link has these outcomes; return those that were on their way to it."""
+        link = self.links.get(number)
+        mine = tuple(rid for rid in rids if link is not None and rid in link.sent)
+        for rid in mine:
+            self._forget_sent(rid)
+        return mine
 
     # A client collects
 
@@ -218,70 +247,65 @@ class Delivery:
         link = self.links.get(number)
         if link is None:
             return
-        link.collecting = link.is_old
-        under_way = self.links.unreceipted(link) + len(self.links.requests_at(link))
-        limit = PENDING_ROWS_MAX + 1 + under_way
+        link.replies_due += 1
+        siblings = self.links.of_old_clients(link.principal) if link.is_old else [link]
+        withheld = len(link.requests) + sum(len(sibling.sent) for sibling in siblings)
+        limit = PENDING_ROWS_MAX + 1 + withheld
         token = Token(Purpose.COLLECT, link=number, call_id=call_id)
         self._effects.append(Question(Undelivered(link.principal, link.client_id, limit), token))
 
     def collected(self, token: Token, rows: Sequence[Record]) -> None:
-        """The store has listed what was not delivered."""
+        """The store has listed what was not delivered.
+
+        A row that is on its way to somebody is withheld; so is one under an id that an old client
+        uses for a request of its own on this very connection, which it would take the row for.
+        """
         link = self.links.get(token.link)
         if link is None:
             return
-        eligible = [row for row in rows if self._may_collect(link, row)]
+        if link.is_old:  # the newest first: of two rows with one id that is its own
+            rows = sorted(rows, key=attrgetter("created_at"), reverse=True)
+            self._adopt_orphans(link, token.call_id, rows)
+        held = {a.request_id for a in link.held if isinstance(a, Answer | Refusal)}
+        taken = held | link.requests.keys()
+        eligible = [a for a in rows if a.rid not in self._sent and a.request_id not in taken]
         records = first_page(eligible)
         for record in records:
-            link.sent[record.rid] = None
-            self._sent[record.rid] = link
-        if link.is_old and isinstance(token.call_id, int):
-            link.collected_upto = max(link.collected_upto, token.call_id)
-            self._adopt_orphans(link)
-        pending = self._pending(link)
+            self._note_sent(link, record.rid)
         more = len(records) < len(eligible)
-        self._effects.append(AnswerPending(link.number, token.call_id, records, pending, more))
-        self._let_go(link)
+        pending = self._pending(link)
+        self._reply(link, AnswerPending(link.number, token.call_id, records, pending, more))
+        for rid in list(self.links.requests_at(link).values()):
+            live = self._live[rid]
+            if live.public:
+                self.answer(live, rid)
 
     def collect_failed(self, token: Token, text: str) -> None:
         """The store could not list what was not delivered; the client may ask again."""
         link = self.links.get(token.link)
         if link is not None:
             code = ErrorCode.INTERNAL_ERROR
-            self._effects.append(Refusal(link.number, token.call_id, code, text, 1.0))
-            self._let_go(link)
+            self._reply(link, Refusal(link.number, token.call_id, code, text, 1.0))
 
-    def late(self, token: Token, rows: Sequence[Record]) -> None:
+    def late(self, row: Record) -> None:
         """The store has what a dead link of an old client left without a receipt."""
-        for row in rows:
-            if row.rid not in token.rids or row.rid in self._sent or row.outcome is None:
-                continue
-            heir = self.links.heir(row.principal, row.request_id)
-            if heir is not None:
-                self.send(heir, Answer(heir.number, row.request_id, row.outcome, row.rid))
+        if row.outcome is None or row.delivered or row.rid in self._sent:
+            return
+        heir = self.links.heir(row.principal, row.request_id)
+        if heir is not None:
+            self._send(heir, Answer(heir.number, row.request_id, row.outcome, row.rid))
 
-    def _let_go(self, link: Link) -> None:
-        """The reply is out: what was held may follow."""
-        link.collecting = False
-        self._effects.extend(link.held)
-        link.held.clear()
-
-    def _may_collect(self, link: Link, row: Record) -> bool:
-        """Whether a row may be handed out here.
-
-        Not while it is under way to somebody, and not under an id that this connection uses for a
-        request of its own, which an old client would take the row for.
-        """
-        if row.rid in self._live or row.rid in self._sent:
-            return False
-        return not link.is_old or row.request_id not in link.requests
-
-    def _adopt_orphans(self, link: Link) -> None:
+    def _adopt_orphans(self, link: Link, call_id: int | str | None, rows: Sequence[Record]) -> None:
+        """Give an old client what it still waits for: of each id the newest, done or not."""
+        if isinstance(call_id, int):
+            link.collected_upto = max(link.collected_upto, call_id)
+        done = {row.request_id: row.created_at for row in reversed(rows)}
         orphans = self._orphans.get(link.principal, {})
-        for rid, request_id in list(orphans.items()):
-            if link.continues(request_id):
-                del orphans[rid]
-                link.requests[request_id] = rid
-                self._live[rid].link = link.number
+        for caller, live in reversed(list(orphans.items())):
+            is_newest = live.record.created_at >= done.get(caller.request_id, 0.0)
+            if is_newest and link.continues(caller.request_id):
+                del orphans[caller]
+                self._hand_over(live, caller, link)
         if not orphans:
             self._orphans.pop(link.principal, None)
 
@@ -289,7 +313,7 @@ class Delivery:
         """The ids that are known and not answered, as this client may know them."""
         ids = list(self.links.requests_at(link))
         if link.is_old:
-            ids.extend(self._orphans.get(link.principal, {}).values())
+            ids.extend(caller.request_id for caller in self._orphans.get(link.principal, {}))
         return ids
 
 

@@ -38,11 +38,13 @@ class Token(msgspec.Struct, frozen=True):
     rid: str = ""
     ticket: str = ""
     call_id: int | str | None = None
-    rids: frozenset[str] = frozenset()
 
 
 class Question(msgspec.Struct, frozen=True):
-    """Answer this query after all writes before it; report ``answered`` with the token."""
+    """Answer this query after all writes before it; report ``answered`` with the token.
+
+    An answer knows of every write that was reported as durable before it.
+    """
 
     query: Query
     token: Token

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from enum import Enum, auto
 
 import msgspec
 
 from agentgate_proto.effects import Write
-from agentgate_proto.storage import Change
+from agentgate_proto.record import Record
+from agentgate_proto.storage import Change, Put
 
 
 class After(Enum):
@@ -27,12 +27,16 @@ class After(Enum):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A write that is under way."""
+    """A write that is under way; ``record`` is None where nothing depends on it."""
 
     number: int
-    change: Change
-    rid: str
+    record: Record | None
     after: After
+
+    @property
+    def rid(self) -> str:
+        """The rid of the record, or ""."""
+        return self.record.rid if self.record is not None else ""
 
 
 class Journal:
@@ -50,22 +54,22 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def write(self, change: Change, rid: str = "", after: After = After.NOTHING) -> Write:
+    def write(self, change: Change, after: After = After.NOTHING) -> Write:
         """Number a change and remember what it allows."""
         self._last += 1
-        self._entries.append(Entry(self._last, change, rid, after))
+        record = change.record if isinstance(change, Put) else None
+        self._entries.append(Entry(self._last, record, after))
         return Write(self._last, change)
 
-    def durable(self, upto: int) -> Iterator[Entry]:
-        """Yield what has become durable, in order."""
-        self.problem = ""
-        yield from self._take(upto)
+    def reported(self, upto: int, problem: str = "") -> list[Entry]:
+        """Take off the writes up to this number, in order: the store says what became of them.
 
-    def failed(self, upto: int, reason: str) -> list[Entry]:
-        """Return the writes up to this number; none of them was committed."""
-        self.problem = reason
-        return list(self._take(upto))
-
-    def _take(self, upto: int) -> Iterator[Entry]:
+        Args:
+            upto: number of the last one.
+            problem: why none of them was committed, or "" if they all were.
+        """
+        self.problem = problem
+        entries = []
         while self._entries and self._entries[0].number <= upto:
-            yield self._entries.popleft()
+            entries.append(self._entries.popleft())
+        return entries

@@ -26,21 +26,13 @@ from __future__ import annotations
 from collections import deque
 
 from agentgate_proto.admission import Admission, Asked, Judge
-from agentgate_proto.effects import (
-    AnswerCancel,
-    Decided,
-    Effect,
-    Purpose,
-    Question,
-    Token,
-    TurnedAway,
-)
+from agentgate_proto.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
 from agentgate_proto.lifecycle import Lifecycle
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.links import Link
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import Answer, FindRid, MarkDelivered, Restored
+from agentgate_proto.storage import Answer, FindRid, Restored
 
 
 class Ledger:
@@ -70,8 +62,8 @@ class Ledger:
     @property
     def waiting(self) -> list[Record]:
         """The approvals that people may answer now, oldest first."""
-        shown = (live.shown for live in self._lifecycle.live.values() if live.asked)
-        return [record for record in shown if record.phase is Phase.WAITING]
+        shown = (live.approval for live in self._lifecycle.live.values())
+        return [record for record in shown if record and record.phase is Phase.WAITING]
 
     @property
     def running(self) -> list[Record]:
@@ -118,22 +110,21 @@ class Ledger:
                 self._delivery.attached(token, answer)
             case Purpose.COLLECT, list():
                 self._delivery.collected(token, answer)
-            case Purpose.LATE, list():
-                self._delivery.late(token, answer)
+            case Purpose.LATE, Record():
+                self._delivery.late(answer)
+            case Purpose.DECIDE, Record(expires_at=at) if at:
+                self._effects.append(Decided(token.ticket, False, answer))
             case Purpose.DECIDE, _:
-                asked = isinstance(answer, Record) and bool(answer.expires_at)
-                record = answer if asked and isinstance(answer, Record) else None
-                self._effects.append(Decided(token.ticket, False, record))
-            case _, _:
-                found = answer if isinstance(answer, Record) else None
-                self._admission.looked_up(token, found, now)
+                self._effects.append(Decided(token.ticket, False, None))
+            case Purpose.REQUEST | Purpose.IDEMPOTENCY, Record() | None:
+                self._admission.looked_up(token, answer, now)
 
     def answer_failed(self, token: Token, reason: str) -> None:
         """The store could not answer a question."""
         text = f"the gateway cannot read its store: {reason}"
         match token.purpose:
             case Purpose.ATTACH:
-                self._effects.append(TurnedAway(token.link, text))
+                self._delivery.attach_failed(token, text)
             case Purpose.COLLECT:
                 self._delivery.collect_failed(token, text)
             case Purpose.DECIDE:
@@ -159,8 +150,9 @@ class Ledger:
 
     def received(self, link: int, rids: tuple[str, ...]) -> None:
         """A connection reports that its client has these outcomes for certain (I6)."""
-        self._delivery.received(link, rids)
-        self._lifecycle.write(MarkDelivered(rids))
+        mine = self._delivery.received(link, rids)
+        if mine:
+            self._lifecycle.mark_delivered(mine)
 
     # Input: requests, tools and people
 
@@ -178,13 +170,13 @@ class Ledger:
         live = self._lifecycle.live.get(self._delivery.rid_of(link, request_id))
         if live is None:
             status = "too_late" if self._delivery.is_past(link, request_id) else "unknown_request"
-            self._effects.append(AnswerCancel(number, call_id, status))
+            self._delivery.emit(link, AnswerCancel(number, call_id, status))
             return
-        joined = self._delivery.joined_of(live, link, request_id)
-        if joined is not None:
-            self._lifecycle.leave(live, joined, link, call_id)
-        else:
+        caller = self._delivery.caller_of(live, link, request_id)
+        if caller is live.callers[0]:
             self._lifecycle.cancel(live, link, call_id, now)
+        else:
+            self._lifecycle.leave(live, caller, link, call_id)
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool that ``Run`` started is over."""

@@ -4,7 +4,8 @@ received → (allow) → running → done            received → (deny) → don
 received → (ask) → waiting → approved → running → done, or waiting → done
 
 Each method makes one step: it changes the record in memory, queues the write, and leaves what
-depends on that write to ``durable``. See ``ledger`` for the three rules behind the order.
+depends on that write to ``durable``. See ``ledger`` for the three rules behind the order. Of one
+request at most one write is under way, but for an end of the waiting that follows the ask at once.
 """
 
 from __future__ import annotations
@@ -28,17 +29,19 @@ from agentgate_proto.effects import (
     Waiting,
 )
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.journal import After, Entry, Journal
+from agentgate_proto.journal import After, Journal
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.links import Link
-from agentgate_proto.live import Joined, Live
+from agentgate_proto.live import Caller, Live
 from agentgate_proto.outcome import Outcome, Status, ended, unknown
 from agentgate_proto.record import Effects, Phase, Record
-from agentgate_proto.storage import Change, Put, Restored
+from agentgate_proto.storage import MarkDelivered, Put, Restored
 
 MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
 CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
 RETRY_PAUSE_MAX_S = 30.0
+EXPIRIES_SPARE = 64
+"""Times of approvals that are over, kept beyond one for each request until they are swept out."""
 
 
 class Lifecycle:
@@ -63,7 +66,7 @@ class Lifecycle:
         self._waiting: Counter[str] = Counter()
         self._unknown: dict[tuple[str, str], None] = {}
         self._expiries: list[tuple[float, str]] = []
-        self._retries: list[Entry] = []
+        self._retries: dict[str, After] = {}
         self._retry_at: float | None = None
         self._retry_pause = limits.write_retry_s
 
@@ -73,14 +76,14 @@ class Lifecycle:
             self._mark_unknown(record)
         for record in restored.active:
             live = self.live[record.rid] = Live(record)
-            live.stored = True
+            live.stored = record
             self.delivery.adopt_restored(live)
             if record.idempotency_key:
                 self.idempotent[record.principal, record.idempotency_key] = record.rid
             if record.phase is Phase.WAITING:
                 self._waiting[record.principal] += 1
-                heappush(self._expiries, (record.expires_at, record.rid))
-                self._go_on(live, After.ASK)
+                self._watch(live)
+                self._show(live)
             elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:
                 self._mark_unknown(record)
                 self.finish(live, unknown("the gateway died while the tool ran"), now)
@@ -98,12 +101,13 @@ class Lifecycle:
             live = self.live.get(heappop(self._expiries)[1])
             if live is not None and live.record.phase is Phase.WAITING:
                 self._expire(live, now)
-        if self._retry_at is not None and self._retry_at <= now:
+        # A clock that was set back must not put a retry off by more than its pause.
+        if self._retry_at is not None and not now < self._retry_at <= now + RETRY_PAUSE_MAX_S:
             self._retry_at = None
             self._retry_pause = min(self._retry_pause * 2, RETRY_PAUSE_MAX_S)
-            retries, self._retries = self._retries, []
-            for entry in retries:
-                self.write(entry.change, entry.rid, entry.after)
+            retries, self._retries = self._retries, {}
+            for rid, after in retries.items():
+                self._write(self.live[rid], after)
 
     # Policy has spoken
 
@@ -136,70 +140,67 @@ class Lifecycle:
         live.record = replace(
             live.record, phase=Phase.WAITING, warning=warning, expires_at=expires_at
         )
-        heappush(self._expiries, (expires_at, live.record.rid))
-        self.write(Put(live.record), live.record.rid, After.ASK)
+        self._watch(live)
+        self._write(live, After.ASK)
+
+    def _watch(self, live: Live) -> None:
+        """See to it that a waiting approval expires; drop those that are over, now and then."""
+        heappush(self._expiries, (live.record.expires_at, live.record.rid))
+        if len(self._expiries) > 2 * len(self.live) + EXPIRIES_SPARE:
+            waiting = (a.record for a in self.live.values() if a.record.phase is Phase.WAITING)
+            self._expiries = sorted((record.expires_at, record.rid) for record in waiting)
 
     def _start(self, live: Live) -> None:
         """Run the tool; a ``write`` only when the intention is durable (I2)."""
+        if live.withdrawn_at:
+            self.finish(live, CANCELLED, live.withdrawn_at)
+            return
         live.record = replace(live.record, phase=Phase.RUNNING)
         if live.record.effects is Effects.WRITE:
-            self.write(Put(live.record), live.record.rid, After.RUN)
+            self._write(live, After.RUN)
         else:
-            self._go_on(live, After.RUN)
+            self._run(live.record)
+
+    def _run(self, record: Record) -> None:
+        self._effects.append(Run(record.rid, record.tool, bytes(record.args)))
 
     # The request ends
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool is over."""
         live = self.live.get(rid)
-        if live is None or live.record.phase is not Phase.RUNNING:
+        if live is None or not live.started:
             return
         if outcome.status is Status.UNKNOWN:
             self._mark_unknown(live.record)
-        else:
+        elif live.record.warning:  # it was run again by somebody who knew
             self._unknown.pop((live.record.principal, live.record.digest), None)
         self.finish(live, outcome, now)
 
     def finish(self, live: Live, outcome: Outcome, now: float) -> None:
-        """Give a request its outcome; what the store does not know yet need not wait for it."""
-        live.record = replace(live.record, phase=Phase.DONE, outcome=outcome, resolved_at=now)
-        if live.stored:
-            self.write(Put(live.record), live.record.rid, After.ANSWER)
-            return
-        self._tell(live)
-        self.remove(live)
-        self.write(Put(live.record))
+        """Give a request its outcome; it need not be durable first if the store knows nothing."""
+        live.record = done(live.record, outcome, now)
+        if live.stored is None:
+            self._publish(live)
+        self._write(live, After.ANSWER)
 
     def refuse(
         self, live: Live, code: ErrorCode, text: str, retry_after_s: float | None = None
     ) -> None:
         """Drop a request that was not taken after all; nothing of it ran."""
-        record = live.record
-        self.refuse_at(record, live.link, record.request_id, code, text, retry_after_s)
-        for joined in live.joined:
-            mine = replace(record, client_id=joined.client_id)
-            self.refuse_at(mine, joined.link, joined.request_id, code, text, retry_after_s)
-        self._answer_cancels(live)
+        for caller in live.callers:
+            link = self.delivery.link_of(live, caller)
+            if link is not None:
+                refusal = Refusal(link.number, caller.request_id, code, text, retry_after_s)
+                self.delivery.emit(link, refusal)
         self.remove(live)
-
-    def refuse_at(
-        self,
-        record: Record,
-        number: int,
-        request_id: int | str,
-        code: ErrorCode,
-        text: str,
-        retry_after_s: float | None = None,
-    ) -> None:
-        """Answer one request with an error, if its client is there."""
-        link = self.delivery.links.of_client(record.principal, record.client_id, number)
-        if link is not None:
-            self._effects.append(Refusal(link.number, request_id, code, text, retry_after_s))
 
     def remove(self, live: Live) -> None:
         """Forget a request: it is over."""
         record = live.record
-        self.delivery.release(live)
+        self._answer_cancels(live)
+        for caller in live.callers:
+            self.delivery.release(live, caller)
         del self.live[record.rid]
         key = (record.principal, record.idempotency_key)
         if self.idempotent.get(key) == record.rid:
@@ -212,152 +213,180 @@ class Lifecycle:
     ) -> None:
         """Take a person's answer to a waiting approval, if it is the first."""
         record = live.record
-        if live.before is not None:
-            live.tickets.append(ticket)
-            return
-        if record.phase is not Phase.WAITING or not live.asked:
-            known = record if record.expires_at and live.asked else None
-            self._effects.append(Decided(ticket, False, known))
-            return
-        live.tickets.append(ticket)
-        if now >= record.expires_at:
-            self._expire(live, now)
-            return
-        live.won = True
-        decided = replace(record, approver=approver, channel=channel, decided_at=now)
-        if approve:
-            approved = replace(decided, phase=Phase.APPROVED)
-            self._settle(live, approved, After.APPROVED)
+        if live.approval is None or not (live.settling or record.phase is Phase.WAITING):
+            self._effects.append(Decided(ticket, False, live.approval))
+        elif len(live.tickets) >= self.limits.joined_max:
+            problem = f"{self.limits.joined_max} people answer it at this moment; look again"
+            self._effects.append(Decided(ticket, False, live.approval, problem))
         else:
-            denied = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON)
-            self._settle(live, done(decided, denied, now), After.ANSWER)
+            live.tickets.append(ticket)
+            if live.settling:
+                return
+            if now >= record.expires_at:
+                self._expire(live, now)
+                return
+            decided = replace(record, approver=approver, channel=channel, decided_at=now)
+            if approve:
+                live.record = replace(decided, phase=Phase.APPROVED)
+                self._write(live, After.APPROVED)
+            else:
+                live.record = done(decided, ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON), now)
+                self._write(live, After.ANSWER)
 
     def cancel(self, live: Live, link: Link, call_id: int | str | None, now: float) -> None:
         """Withdraw a request for its caller, if that is still possible."""
-        status = "too_late"
-        if live.before is None and not live.joined:
-            if live.record.phase is Phase.WAITING:
-                live.cancels.append((link.number, call_id))
-                self._settle(live, done(live.record, CANCELLED, now), After.ANSWER)
-                return
-            if live.record.phase is Phase.RECEIVED:
-                status = "cancelled"
-                self.finish(live, CANCELLED, now)
-            elif live.record.phase is Phase.RUNNING:
-                status = "stopping"
+        phase = live.record.phase
+        if len(live.callers) > 1 or (phase is Phase.DONE and not live.settling):
+            status = "too_late"
+        elif phase is Phase.RUNNING:
+            status = "stopping"
+            if live.started:
                 self._effects.append(Stop(live.record.rid))
-        self._effects.append(AnswerCancel(link.number, call_id, status))
+            else:
+                live.withdrawn_at = now
+        else:
+            live.withdrawn_at = now
+            live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]
+            live.cancels.append((link.number, call_id))
+            if phase is Phase.WAITING:
+                self._withdraw(live)
+            return
+        self.delivery.emit(link, AnswerCancel(link.number, call_id, status))
 
-    def leave(self, live: Live, joined: Joined, link: Link, call_id: int | str | None) -> None:
+    def leave(self, live: Live, caller: Caller, link: Link, call_id: int | str | None) -> None:
         """Withdraw a request that had joined another one; that one goes on."""
-        live.joined.remove(joined)
-        self.delivery.links.requests_at(link).pop(joined.request_id, None)
-        self._effects.append(Answer(link.number, joined.request_id, CANCELLED, ""))
-        self._effects.append(AnswerCancel(link.number, call_id, "cancelled"))
+        status = "too_late"
+        if live.record.phase not in (Phase.RUNNING, Phase.DONE):
+            status = "cancelled"
+            live.callers.remove(caller)
+            self.delivery.release(live, caller)
+            self.delivery.emit(link, Answer(link.number, caller.request_id, CANCELLED, ""))
+        self.delivery.emit(link, AnswerCancel(link.number, call_id, status))
+
+    def _withdraw(self, live: Live) -> None:
+        live.record = done(live.record, CANCELLED, live.withdrawn_at)
+        self._write(live, After.ANSWER)
 
     def _expire(self, live: Live, now: float) -> None:
-        if live.before is None:
-            expired = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
-            self._settle(live, done(live.record, expired, now), After.ANSWER)
-
-    def _settle(self, live: Live, record: Record, after: After) -> None:
-        """End the waiting, in memory at once, for everybody else when it is durable."""
-        live.before = live.record
-        live.record = record
-        self.write(Put(record), record.rid, after)
+        expired = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
+        live.record = done(live.record, expired, now)
+        self._write(live, After.ANSWER)
 
     # The store has spoken
 
-    def write(self, change: Change, rid: str = "", after: After = After.NOTHING) -> None:
-        """Queue a write and what it allows."""
-        self._effects.append(self.journal.write(change, rid, after))
+    def _write(self, live: Live, after: After) -> None:
+        self._effects.append(self.journal.write(Put(live.record), after))
+
+    def mark_delivered(self, rids: tuple[str, ...]) -> None:
+        """The clients have these outcomes; some may not be durable yet."""
+        for rid in rids:
+            live = self.live.get(rid)
+            if live is not None:
+                live.record = replace(live.record, delivered=True)
+        self._effects.append(self.journal.write(MarkDelivered(rids)))
 
     def durable(self, upto: int) -> None:
         """Do what these writes allow."""
         self._retry_pause = self.limits.write_retry_s
-        for entry in self.journal.durable(upto):
+        for entry in self.journal.reported(upto):
             live = self.live.get(entry.rid)
             if live is not None:
-                live.stored = True
-                self._go_on(live, entry.after)
+                settled = live.settling
+                live.stored = entry.record
+                self._go_on(live, entry.after, settled=settled)
 
     def write_failed(self, upto: int, reason: str, now: float) -> None:
         """Undo what these writes were to make possible, or keep them for later."""
-        for entry in self.journal.failed(upto, reason):
+        for entry in self.journal.reported(upto, reason):
             live = self.live.get(entry.rid)
             if live is not None:
-                self._undo(live, entry, reason)
+                self._undo(live, entry.after, reason)
         if self._retries and self._retry_at is None:
             self._retry_at = now + self._retry_pause
 
-    def _go_on(self, live: Live, after: After) -> None:
-        record = live.record
+    def _go_on(self, live: Live, after: After, *, settled: bool) -> None:
+        """Do what a write allows; ``settled``: it is what ended the waiting."""
         match after:
             case After.ASK:
-                live.asked = True
-                self._effects.append(ApprovalChanged(live.shown))
-                link = self.delivery.links.of_client(record.principal, record.client_id, live.link)
-                if link is not None and link.progress:
-                    self._effects.append(Waiting(link.number, record))
+                self._show(live)
+                link = self.delivery.link_of(live, live.callers[0])
+                if link is not None and link.progress and live.stored is not None:
+                    self.delivery.emit(link, Waiting(link.number, live.stored))
             case After.APPROVED:
                 self._close_approval(live)
+                self._answer_cancels(live)
                 self._start(live)
+            case After.RUN if live.withdrawn_at:
+                self.finish(live, CANCELLED, live.withdrawn_at)
             case After.RUN:
-                self._effects.append(Run(record.rid, record.tool, bytes(record.args)))
+                self._run(live.record)
             case _:
-                if live.before is not None:
+                if settled:
                     self._close_approval(live)
-                elif live.asked:
-                    self._effects.append(ApprovalChanged(record))
-                if not live.answered:
-                    self._tell(live)
+                else:
+                    self._show(live)
+                self._publish(live)
                 self.remove(live)
 
-    def _undo(self, live: Live, entry: Entry, reason: str) -> None:
-        text = f"cannot store the request: {reason}; nothing was run"
-        if entry.after is After.ASK:
-            self._waiting[live.record.principal] -= 1
+    def _undo(self, live: Live, after: After, reason: str) -> None:
+        if after is After.ASK and live.settling:
+            return  # its end is being written already, and that write decides
+        if live.stored is None and (after is not After.ANSWER or live.settling):
+            if live.record.expires_at:
+                self._waiting[live.record.principal] -= 1
+            text = f"cannot store the request: {reason}; nothing was run"
             self.refuse(live, ErrorCode.INTERNAL_ERROR, text)
-        elif entry.after is After.RUN and not live.stored:
-            self.refuse(live, ErrorCode.INTERNAL_ERROR, text)
-        elif live.won and live.before is not None:
-            self._reopen(live, reason)
+            return
+        if live.settling:
+            text = f"the decision could not be stored ({reason}); the approval still waits"
+            self._answer_tickets(live, text)
+            if live.stored is not None and live.record.decided_at:
+                self._reopen(live, live.stored)
+                return
+        elif live.record.phase is Phase.DONE:
+            self._publish(live)
+        self._retries[live.record.rid] = after
+
+    def _reopen(self, live: Live, waiting: Record) -> None:
+        """A person's decision could not be stored: the approval still waits, or is withdrawn."""
+        live.record = waiting
+        if live.withdrawn_at:
+            self._withdraw(live)
         else:
-            if live.before is None and live.record.phase is Phase.DONE and not live.answered:
-                self._tell(live)
-            self._retries.append(entry)
+            self._watch(live)
 
     def _close_approval(self, live: Live) -> None:
         """Tell everybody how the waiting ended: it is durable."""
-        live.before = None
         self._waiting[live.record.principal] -= 1
-        for place, ticket in enumerate(live.tickets):
-            won = live.won and place == 0
-            self._effects.append(Decided(ticket, won, live.record))
-        live.tickets.clear()
-        live.won = False
-        self._effects.append(ApprovalChanged(live.record))
-        self._answer_cancels(live)
+        self._answer_tickets(live, "")
+        self._show(live)
 
-    def _reopen(self, live: Live, reason: str) -> None:
-        """A person's decision could not be stored: the approval still waits."""
-        assert live.before is not None
-        live.record, live.before, live.won = live.before, None, False
-        problem = f"the decision could not be stored ({reason}); the approval still waits"
-        for ticket in live.tickets:
-            self._effects.append(Decided(ticket, False, live.record, problem))
+    def _show(self, live: Live) -> None:
+        if live.approval is not None:
+            self._effects.append(ApprovalChanged(live.approval))
+
+    def _answer_tickets(self, live: Live, problem: str) -> None:
+        for place, ticket in enumerate(live.tickets):
+            won = not problem and place == 0 and live.record.decided_at > 0.0
+            self._effects.append(Decided(ticket, won, live.approval, problem))
         live.tickets.clear()
-        heappush(self._expiries, (live.record.expires_at, live.record.rid))
 
     def _answer_cancels(self, live: Live) -> None:
+        outcome, status = live.record.outcome, "too_late"
+        if live.record.phase is Phase.APPROVED:
+            status = "stopping"
+        elif outcome is None or outcome.status is Status.CANCELLED:
+            status = "cancelled"
         for number, call_id in live.cancels:
-            self._effects.append(AnswerCancel(number, call_id, "cancelled"))
+            link = self.delivery.links.get(number)
+            if link is not None:
+                self.delivery.emit(link, AnswerCancel(number, call_id, status))
         live.cancels.clear()
 
-    def _tell(self, live: Live) -> None:
-        assert live.record.outcome is not None, "only a request that is done has an outcome"
-        live.answered = True
-        self.delivery.answer(live, live.record.outcome)
+    def _publish(self, live: Live) -> None:
+        live.public = True
+        self.delivery.answer(live, live.record.rid)
+        self._answer_cancels(live)
 
     def _mark_unknown(self, record: Record) -> None:
         """Remember that this may have run; beyond the cap the oldest is forgotten."""
@@ -367,5 +396,5 @@ class Lifecycle:
 
 
 def done(record: Record, outcome: Outcome, now: float) -> Record:
-    """The record, ended."""
-    return replace(record, phase=Phase.DONE, outcome=outcome, resolved_at=now)
+    """The record, ended; nobody has its outcome yet."""
+    return replace(record, phase=Phase.DONE, outcome=outcome, resolved_at=now, delivered=False)

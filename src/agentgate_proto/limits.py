@@ -82,8 +82,8 @@ NESTING_MAX = 64
 digest, tools) may use the interpreter's stack, which holds about a thousand."""
 
 UNACKED_MAX = 20_000
-"""Outcomes that were sent on one connection and not acknowledged: twice what a principal may leave
-uncollected. The oldest are forgotten beyond it, and delivered again."""
+"""Outcomes that were sent on one connection and not acknowledged: twice what still lets a client
+make requests. The oldest are forgotten beyond it, and delivered again."""
 
 PENDING_ROWS_MAX = 256
 """Rows in one ``get_pending_results`` reply; ``more`` says that there are others."""
@@ -93,7 +93,7 @@ PENDING_BYTES_MAX = 786_432
 message limit; a single larger row is still sent."""
 
 LIST_ROWS_MAX = 1_000
-"""Rows in one ``list_requests`` or ``list_approvals`` reply; the newest are kept."""
+"""Rows in one ``list_requests`` (the newest) or ``list_approvals`` (the oldest) reply."""
 
 ACK_DELAY_S = 0.05
 """Our SDK acknowledges outcomes at most this often: one small notification for many results."""
@@ -140,7 +140,9 @@ class LedgerLimits:
     """Requests of all principals that are not done: about 1 GB at the worst."""
 
     undelivered_max: int = 10_000
-    """Outcomes of one principal that no client has collected since the gateway started."""
+    """Outcomes that were sent on one connection and not acknowledged; requests are refused then.
+    Counted by connection, because nobody else can acknowledge them: what a client that is gone for
+    good left must not lock out those that come after it."""
 
     writes_max: int = 50_000
     """Changes queued for the store; beyond it the disk is too slow and requests are refused."""

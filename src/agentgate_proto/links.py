@@ -11,7 +11,7 @@ asks for pending results under an id above theirs: then it is the same process a
 
 from __future__ import annotations
 
-from agentgate_proto.effects import Answer
+from agentgate_proto.effects import Effect
 
 ScopeKey = tuple[str, str]
 
@@ -20,11 +20,13 @@ class Link:
     """One authenticated connection.
 
     Attributes:
+        number: the adapter's own; it names this connection and never another one.
         sent: rids of outcomes that were sent here and are not received for certain.
         requests: the requests that are answered here, by their ids; old clients only.
-        collected_upto: the id of the last ``get_pending_results`` that was answered; 0: none.
-        collecting: a ``get_pending_results`` is being answered; an old client takes the next frame
-            for the reply, so other answers are held until it is out.
+        collected_upto: the highest id of a ``get_pending_results`` that was answered; 0: none.
+        replies_due: how many replies nothing may overtake are on their way: the auth result, and
+            that of ``get_pending_results``, for which an old client takes whatever comes next.
+        held: what goes out after them.
     """
 
     def __init__(self, number: int, principal: str, client_id: str, *, progress: bool) -> None:
@@ -35,8 +37,8 @@ class Link:
         self.sent: dict[str, None] = {}
         self.requests: dict[int | str, str] = {}
         self.collected_upto = 0
-        self.collecting = False
-        self.held: list[Answer] = []
+        self.replies_due = 0
+        self.held: list[Effect] = []
 
     @property
     def is_old(self) -> bool:
@@ -71,7 +73,7 @@ class Scope:
         if not isinstance(request_id, int) or request_id <= self.highest_id:
             return False
         self.highest_id = request_id
-        return True
+        return self.known
 
 
 class Links:
@@ -87,7 +89,7 @@ class Links:
         return self._links.get(number)
 
     def scope(self, key: ScopeKey) -> Scope:
-        """Return the scope, made if need be."""
+        """Return the scope, made if need be; ``forget_idle`` when it may not be needed any more."""
         scope = self._scopes.get(key)
         if scope is None:
             scope = self._scopes[key] = Scope()
@@ -107,11 +109,10 @@ class Links:
         return former
 
     def detach(self, link: Link) -> None:
-        """Remove a link."""
+        """Remove a link; for a client that names itself ``forget_idle`` is due afterwards."""
         del self._links[link.number]
         if not link.is_old:
             self.scope(link.scope).link = None
-            self.forget_idle(link.scope)
             return
         siblings = self._old[link.principal]
         del siblings[link.number]
@@ -131,16 +132,14 @@ class Links:
         scope = self._scopes.get((principal, client_id))
         return scope.link if scope is not None else None
 
+    def of_old_clients(self, principal: str) -> list[Link]:
+        """Return the principal's links that name no client, newest first."""
+        return list(reversed(self._old.get(principal, {}).values()))
+
     def heir(self, principal: str, request_id: int | str) -> Link | None:
         """Return the newest link of an old client that continues the process of a request."""
-        links = self._old.get(principal, {})
-        return next((a for a in reversed(links.values()) if a.continues(request_id)), None)
-
-    def unreceipted(self, link: Link) -> int:
-        """How many outcomes are on their way to this client, on all its links."""
-        if not link.is_old:
-            return len(link.sent)
-        return sum(len(sibling.sent) for sibling in self._old[link.principal].values())
+        links = self.of_old_clients(principal)
+        return next((link for link in links if link.continues(request_id)), None)
 
     def requests_at(self, link: Link) -> dict[int | str, str]:
         """Return the requests under way that this link may refer to by id."""

@@ -96,8 +96,9 @@ class ListRequests(msgspec.Struct, frozen=True, kw_only=True):
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Withdraw a request of one's own. The result's ``status`` says what came of it.
 
-    ``cancelled``: it will not run. ``too_late``: it has run, or runs and can't be stopped.
-    ``stopping``: it runs and is being stopped. ``unknown_request``: there is no such request.
+    ``cancelled``: it will not run. ``too_late``: it has run, or another request of yours, which
+    has joined it, still wants it. ``stopping``: it was to run, or runs, and is being stopped; the
+    outcome tells how that went. ``unknown_request``: there is no such request.
     """
 
     request_id: IdOfRequest

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+ROUNDING = 0.001
+"""The part of a token that adding a pause to a clock may cost; who waited as told must get one."""
+
 
 class TokenBucket:
     """Allows ``per_minute`` events a minute, all at once if they come so.
@@ -23,7 +26,7 @@ class TokenBucket:
         inflow = max(0.0, now - self.at) * self.per_minute / 60.0
         self.level = min(float(self.per_minute), self.level + inflow)
         self.at = now
-        if self.level >= 1.0:
+        if self.level >= 1.0 - ROUNDING:
             self.level -= 1.0
             return 0.0
         return (1.0 - self.level) * 60.0 / self.per_minute

@@ -181,7 +181,9 @@ class ServerConnection(Connection[ServerWire]):
 
         def frame() -> bytes:
             seq = self._receipts.sent([record.rid for record in rows])
-            return encode_success(request_id, pending_reply(rows, pending, more=more, seq=seq))
+            numbered = 0 if self.is_old_client else seq
+            reply = pending_reply(rows, pending, more=more, seq=numbered)
+            return encode_success(request_id, reply)
 
         self._answer(request_id, frame)
 
@@ -195,8 +197,6 @@ class ServerConnection(Connection[ServerWire]):
         """
         if self._ending:
             return
-        if self.state is not State.OPENING:
-            raise LocalProtocolError("there is no request to answer")
         self.wire.send_http(status, body, content_type, headers)
         self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
         if self.wire.http.finished:

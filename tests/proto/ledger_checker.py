@@ -1,0 +1,400 @@
+"""The invariants of the ledger, checked at every effect against what the test did.
+
+A plain reference: it remembers what was asked, decided, started and told, and looks at the disk;
+it knows nothing of how the ledger works, except in ``check``, which looks for tables that leak.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from agentgate_proto.admission import OTHER_CONTENT, Asked
+from agentgate_proto.decision import Action, Decision
+from agentgate_proto.delivery import Delivery
+from agentgate_proto.digest import canonical_args, digest_of
+from agentgate_proto.effects import (
+    Answer,
+    AnswerCancel,
+    AnswerPending,
+    Attached,
+    Decided,
+    Refusal,
+    Run,
+    TakenOver,
+    TurnedAway,
+    Waiting,
+)
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import PENDING_ROWS_MAX
+from agentgate_proto.live import Live
+from agentgate_proto.outcome import Outcome, Status
+from agentgate_proto.record import Effects, Phase, Record
+
+if TYPE_CHECKING:
+    from tests.proto.ledger_world import Connection, Frame, RequestId, World
+
+Key = tuple[str, str, "RequestId"]
+"""Principal, client id, request id; of clients that name themselves."""
+
+
+class Sent:
+    """A request as its client sent it."""
+
+    def __init__(self, connection: Connection, asked: Asked) -> None:
+        self.asked = asked
+        self.connection = connection
+        self.principal = connection.principal
+        self.client_id = connection.client_id
+        self.digest = digest_of(asked.tool, canonical_args(asked.args))
+
+    @property
+    def key(self) -> Key:
+        return self.principal, self.client_id, self.asked.request_id
+
+
+class Checker:
+    """See the module."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.requests: dict[str, Sent] = {}
+        self.contents: dict[Key, set[str]] = defaultdict(set)
+        self.judgements: dict[str, tuple[Decision, bool]] = {}
+        self.starts: Counter[str] = Counter()
+        self.write_starts_by_key: Counter[Key] = Counter()
+        self.write_starts_by_act: Counter[tuple[str, str]] = Counter()
+        self.unknown: set[tuple[str, str]] = set()
+        self.outcomes: dict[str, Outcome] = {}
+        self.outcome_by_key: dict[Key, Outcome] = {}
+        self.failed: set[str] = set()
+        self.tickets: dict[str, tuple[str, bool, str]] = {}
+        self.won: dict[str, bool] = {}
+        self.withdrawn: set[str] = set()
+        self.received: set[str] = set()
+        self.under_way: dict[int, dict[RequestId, str]] = defaultdict(dict)
+        self.collects: dict[int, list[RequestId | None]] = defaultdict(list)
+        self.collected_upto: Counter[int] = Counter()
+        self.cancels: dict[tuple[int, RequestId], str] = {}
+
+    # What the test does
+
+    def asked(self, connection: Connection, asked: Asked) -> None:
+        sent = self.requests[asked.rid] = Sent(connection, asked)
+        if connection.client_id:
+            self.contents[sent.key].add(sent.digest)
+        elif connection.open:
+            self.under_way[connection.number].setdefault(asked.request_id, asked.rid)
+
+    def judged(self, record: Record, args: Any, decision: Decision) -> None:
+        sent = self.requests[record.rid]
+        assert args == sent.asked.args
+        assert record.rid not in self.judgements, "a request is judged once"
+        self.judgements[record.rid] = decision, (record.principal, record.digest) in self.unknown
+
+    def finished(self, rid: str, outcome: Outcome) -> None:
+        sent = self.requests[rid]
+        thing = (sent.principal, sent.digest)
+        if outcome.status is Status.UNKNOWN:
+            self.unknown.add(thing)
+        elif self.world.store.rows[rid].warning if rid in self.world.store.rows else False:
+            self.unknown.discard(thing)
+
+    def deciding(self, ticket: str, rid: str, *, approve: bool, by: str) -> None:
+        self.tickets[ticket] = rid, approve, by
+
+    def collecting(self, connection: Connection, call_id: RequestId | None) -> None:
+        if connection.open:
+            self.collects[connection.number].append(call_id)
+
+    def cancelling(self, connection: Connection, call_id: RequestId, request_id: RequestId) -> None:
+        delivery = self.world.ledger._delivery
+        link = delivery.links.get(connection.number)
+        if link is None:
+            return
+        rid = delivery.rid_of(link, request_id)
+        if rid:
+            live = self.world.ledger._lifecycle.live[rid]
+            if delivery.caller_of(live, link, request_id) is not live.callers[0]:
+                rid = ""  # it had joined, and leaves
+        self.cancels[connection.number, call_id] = rid
+
+    def acknowledged(self, connection: Connection, rids: list[str]) -> None:
+        if connection.open:
+            self.received.update(rids)
+
+    def write_failed(self, upto: int) -> None:
+        """Outcomes that could not be stored are told live."""
+        entries = self.world.ledger._lifecycle.journal._entries
+        self.failed.update(entry.rid for entry in entries if entry.number <= upto)
+
+    def killed(self) -> None:
+        self.tickets.clear()
+        self.failed.clear()
+        self.cancels.clear()
+        self.collects.clear()
+        rows = self.world.store.restore()
+        self.unknown = {(row.principal, row.digest) for row in rows.unknown}
+        self.unknown |= {
+            (row.principal, row.digest)
+            for row in rows.active
+            if row.phase is Phase.RUNNING and row.effects is Effects.WRITE
+        }
+
+    # What the ledger does
+
+    def started(self, run: Run) -> None:
+        sent = self.requests[run.rid]
+        disk = self.world.store.rows.get(run.rid)
+        assert (run.tool, json.loads(run.args)) == (sent.asked.tool, sent.asked.args)
+        assert run.rid not in self.world.running, "it runs already"
+        assert run.rid not in self.withdrawn, "its caller was told that it will not run"
+        assert disk is None or disk.outcome is None, "it is over"
+        if sent.asked.effects is Effects.WRITE:  # I2
+            assert disk is not None, "the intention is not durable"
+            assert disk.phase is Phase.RUNNING, "the intention is not durable"
+            assert not self.starts[run.rid], "started twice"
+            if sent.client_id:
+                self.write_starts_by_key[sent.key] += 1
+                assert self.write_starts_by_key[sent.key] == 1
+            if sent.asked.idempotency_key:
+                act = (sent.principal, sent.asked.idempotency_key)
+                self.write_starts_by_act[act] += 1
+                assert self.write_starts_by_act[act] == 1
+        self.starts[run.rid] += 1
+        decision, was_unknown = self.judgements[run.rid]  # I4
+        if decision.action is Action.ALLOW and not (
+            was_unknown and decision.ask_again_after_unknown
+        ):
+            return
+        assert disk is not None, "nobody said yes"
+        assert disk.decided_at, "nobody said yes"
+        assert disk.digest == sent.digest, "something else was approved"
+        assert any(row.phase is Phase.APPROVED for row in self.world.store.history[run.rid])
+
+    def announced(self, record: Record) -> None:
+        self._assert_durable(record)
+        assert record.expires_at, "nobody was to be asked"
+
+    def decision_told(self, decided: Decided) -> None:
+        rid, approve, by = self.tickets.pop(decided.ticket)
+        if decided.record is not None:
+            self._assert_durable(decided.record)
+            assert decided.record.rid == rid
+        if decided.problem:
+            assert not decided.won
+        elif decided.won:  # I5
+            assert rid not in self.won, "two won"
+            self.won[rid] = approve
+            assert decided.record is not None
+            assert decided.record.approver == by
+            yes = decided.record.phase is Phase.APPROVED
+            no = decided.record.outcome is not None and (
+                decided.record.outcome.code == ErrorCode.DENIED_BY_PERSON
+            )
+            assert (yes, no) == (approve, not approve)
+        elif decided.record is not None:
+            assert decided.record.phase is not Phase.WAITING, "it still waits: why not taken?"
+
+    def sent(self, connection: Connection, frame: Frame) -> None:
+        number = connection.number
+        assert connection.open, "nothing is sent where nobody is"
+        if connection.client_id:
+            attached = any(isinstance(a, Attached) for a in connection.sent)
+            first = isinstance(frame, Attached | TurnedAway | TakenOver)
+            assert attached or first, "nothing overtakes the auth result"
+        elif self.collects[number]:
+            match frame:
+                case AnswerPending(call_id=call_id) | Refusal(request_id=call_id):
+                    assert call_id in self.collects[number], "an old client takes it for the reply"
+                case _:
+                    raise AssertionError("an old client takes it for the reply")
+        match frame:
+            case Answer():
+                self._answered(connection, frame)
+            case Refusal():
+                self._refused(connection, frame)
+            case AnswerPending():
+                self._collected(connection, frame)
+            case AnswerCancel():
+                self._cancelled(connection, frame)
+            case Waiting(_, record):
+                self._assert_durable(record)
+                assert (record.principal, record.client_id) == (
+                    connection.principal,
+                    connection.client_id,
+                )
+
+    def _answered(self, connection: Connection, answer: Answer) -> None:
+        request_id = answer.request_id
+        own = self.under_way[connection.number].pop(request_id, None)
+        if connection.client_id:
+            allowed = self.contents[connection.principal, connection.client_id, request_id]
+        elif own is not None:
+            allowed = {self.requests[own].digest}
+        else:
+            assert isinstance(request_id, int)
+            assert request_id < self.collected_upto[connection.number], "not this process's"
+            allowed = {a.digest for a in self.requests.values() if not a.client_id}
+        if answer.outcome.status is Status.EXECUTED:
+            source = self.requests[json.loads(bytes(answer.outcome.data))["run"]]
+            assert source.principal == connection.principal  # I8
+            assert source.digest in allowed, "the answer to another question"
+        if answer.rid:
+            sent = self.requests[answer.rid]
+            assert (sent.principal, sent.client_id) == (
+                connection.principal,
+                connection.client_id,
+            )  # I8
+            assert sent.asked.request_id == request_id
+            self._outcome_told(answer.rid, answer.outcome)
+
+    def _outcome_told(self, rid: str, outcome: Outcome) -> None:
+        """I3, and that what must be durable first was."""
+        row = self.world.store.rows.get(rid)
+        if row is not None and row.outcome is not None:
+            assert outcome == row.outcome
+        elif row is not None:
+            assert rid in self.failed, "told before it was durable"
+            assert row.phase is not Phase.WAITING, "told before it was durable"
+        else:
+            decision, _ = self.judgements.get(rid, (None, False))
+            asked = decision is not None and decision.action is Action.ASK
+            assert not asked, "told before it was durable"
+            write = self.requests[rid].asked.effects is Effects.WRITE
+            assert not (write and outcome.status is Status.EXECUTED)
+
+    def _refused(self, connection: Connection, refusal: Refusal) -> None:
+        collects = self.collects[connection.number]
+        if refusal.request_id in collects:
+            collects.remove(refusal.request_id)
+            return
+        assert refusal.request_id is not None
+        if OTHER_CONTENT in refusal.message:
+            return
+        rid = self.under_way[connection.number].pop(refusal.request_id, None)
+        if refusal.code is ErrorCode.INTERNAL_ERROR and "being finished" not in refusal.message:
+            assert "nothing was run" in refusal.message
+            if rid is not None:
+                assert not self.starts[rid]
+            key = (connection.principal, connection.client_id, refusal.request_id)
+            if "cannot store" in refusal.message:
+                assert not self.write_starts_by_key[key]
+
+    def _collected(self, connection: Connection, reply: AnswerPending) -> None:
+        number = connection.number
+        self.collects[number].remove(reply.call_id)
+        if isinstance(reply.call_id, int) and not connection.client_id:
+            self.collected_upto[number] = max(self.collected_upto[number], reply.call_id)
+        assert len(reply.records) <= PENDING_ROWS_MAX  # I9
+        assert not reply.more or reply.records, "more of nothing"
+        for row in reply.records:
+            self._assert_durable(row)
+            assert (row.principal, row.client_id) == (
+                connection.principal,
+                connection.client_id,
+            )  # I8
+            assert row.outcome is not None
+            for other in self.world.connections.values():
+                assert not (other.open and row.rid in other.in_flight), "it is on its way"
+            if not connection.client_id:
+                assert row.request_id not in self.under_way[number]
+
+    def _cancelled(self, connection: Connection, answer: AnswerCancel) -> None:
+        assert answer.call_id is not None
+        rid = self.cancels.pop((connection.number, answer.call_id))
+        if answer.status == "cancelled" and rid:
+            assert not self.won.get(rid), "both were told that they came first"
+            assert not self.starts[rid], "it has run"
+            self.withdrawn.add(rid)
+
+    def _assert_durable(self, record: Record) -> None:
+        states = self.world.store.history.get(record.rid, [])
+        plain = replace(record, delivered=False)
+        assert plain in [replace(state, delivered=False) for state in states], "not durable"
+
+    # At any moment
+
+    def woken(self) -> None:
+        """I10: a timer that has fired does not want to fire at once."""
+        deadline = self.world.ledger.next_deadline()
+        assert deadline is None or deadline > self.world.now, "the timer spins"
+
+    def check(self) -> None:
+        """What holds between any two calls."""
+        for rid, row in self.world.store.rows.items():
+            if row.outcome is None:
+                continue
+            assert self.outcomes.setdefault(rid, row.outcome) == row.outcome  # I3
+            if row.client_id:
+                key = (row.principal, row.client_id, row.request_id)
+                assert self.outcome_by_key.setdefault(key, row.outcome) == row.outcome
+            assert not row.delivered or rid in self.received, "nobody has it"  # I6
+        self._check_tables()
+
+    def _check_tables(self) -> None:
+        """Every table of the ledger holds what is under way, all of it, and nothing else."""
+        lifecycle = self.world.ledger._lifecycle
+        lives = lifecycle.live
+        reserved: Counter[str] = Counter()
+        for rid, live in lives.items():
+            assert live.record.rid == rid
+            if live.record.expires_at and (
+                live.stored is None or live.stored.phase is Phase.WAITING
+            ):
+                reserved[live.record.principal] += 1
+            assert live.settling or not live.tickets
+            assert live.settling or live.record.phase is Phase.RECEIVED or not live.cancels
+            assert self._goes_on(live), "nothing will ever happen to it"
+        for principal in {*reserved, *lifecycle._waiting}:
+            assert lifecycle._waiting[principal] == reserved[principal]
+            assert reserved[principal] <= self.world.limits.waiting_max  # I9
+        assert set(lifecycle.idempotent.values()) <= set(lives)
+        assert set(lifecycle._retries) <= set(lives)
+        assert (lifecycle._retry_at is not None) == bool(lifecycle._retries)
+        self._check_delivery(self.world.ledger._delivery, lives)
+
+    def _goes_on(self, live: Live) -> bool:
+        """I10: whether somebody will report something about a request."""
+        rid = live.record.rid
+        lifecycle = self.world.ledger._lifecycle
+        if live.record.phase is Phase.RECEIVED:
+            return rid in self.world.store.asked_about()
+        if any(entry.rid == rid for entry in lifecycle.journal._entries):
+            return True
+        if live.record.phase is Phase.WAITING:
+            return (live.record.expires_at, rid) in lifecycle._expiries
+        return rid in lifecycle._retries or rid in self.world.running
+
+    def _check_delivery(self, delivery: Delivery, lives: dict[str, Live]) -> None:
+        links = delivery.links
+        standing = {a.number for a in self.world.connections.values() if a.open}
+        assert standing <= set(links._links)
+        for key, scope in links._scopes.items():
+            assert scope.link is not None or scope.requests, "a scope leaks"
+            assert scope.link is None or scope.link.scope == key
+            assert set(scope.requests.values()) <= set(lives)
+        for link in links._links.values():
+            assert set(link.requests.values()) <= set(lives)
+            assert link.replies_due or not link.held
+            assert all(delivery._sent[rid] is link for rid in link.sent)
+        for rid, link in delivery._sent.items():
+            assert rid in link.sent
+            assert links.get(link.number) is link
+        orphans = [a for mine in delivery._orphans.values() for a in mine]
+        assert all(delivery._orphans.values()), "an empty table leaks"
+        for rid, live in lives.items():
+            for caller in live.callers:
+                if caller.client_id:
+                    scope = links._scopes[live.record.principal, caller.client_id]
+                    assert scope.requests[caller.request_id] == rid
+                elif caller.link and not caller.told:
+                    assert links._links[caller.link].requests[caller.request_id] == rid
+                elif not caller.link:
+                    assert caller in orphans
+        assert len(orphans) == sum(
+            not (a.client_id or a.link) for live in lives.values() for a in live.callers
+        )
