@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import click
 
-from agentgate_cli.exits import Exit
+from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Remote, connected, gateway_options, remote_of, run_remote
-from agentgate_cli.style import note, say_json
+from agentgate_cli.style import drop_output, note, say_json
 from agentgate_cli.text import clock, printable
 
 if TYPE_CHECKING:
@@ -171,7 +171,12 @@ async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
             raise
         except ValueError as error:
             raise click.UsageError(str(error)) from None
-    say_json({"status": "executed", "data": data} if as_json else data)
+    try:
+        say_json({"status": "executed", "data": data} if as_json else data)
+    except OSError as error:
+        drop_output()
+        text = f"the tool ran, but its result can't be printed: {error.strerror}"
+        raise Failure(text, Exit.TOOL_FAILED) from None
     return Exit.OK
 
 
@@ -213,7 +218,7 @@ async def fate(client: AgentGateClient, request: Request) -> str:
                 return said
             row = next((row for row in rows if is_for(row, request)), None)
             if row is None:
-                return "withdrawn; it did not run"
+                return "withdrawn; the gateway has no record of it"
             if "status" in row:
                 return FATES.get(row["status"], f"too late: it ended as {row['status']}")
             said = "too late: it is running; 'agent-gate pending' tells how it ends"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -10,6 +11,7 @@ from typing import Any
 import click
 
 from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.style import drop_output, note
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "A gateway": {
@@ -31,6 +33,9 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
 ``serve`` must listen at once."""
 
 COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.items()}
+
+OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT})
+"""What happens to output besides a closed pipe, which click sees to."""
 
 NOT_SERVE = frozenset({"--help", "-h", "--version"})
 """Options of ``agent-gate`` itself; any other makes it ``agent-gate serve``."""
@@ -104,6 +109,12 @@ def run(args: list[str] | None = None) -> int:
     except Failure as error:
         error.show()
         return error.code
+    except OSError as error:
+        if error.errno not in OUTPUT_ERRORS:
+            raise
+        drop_output()
+        note(f"Error: the output can't be written: {error.strerror}")
+        return Exit.DENIED
     except click.Abort:  # what click makes of KeyboardInterrupt and of the end of input
         return Exit.INTERRUPTED
     return code if isinstance(code, int) else Exit.OK

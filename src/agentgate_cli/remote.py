@@ -12,7 +12,7 @@ import click
 
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.style import dim, note
-from agentgate_cli.text import printable
+from agentgate_cli.text import away, printable
 
 if TYPE_CHECKING:
     from agentgate_client import AgentGateClient, ApprovalsClient, StateChanged
@@ -130,7 +130,7 @@ class StateNotes:
         """Take a change; see ``AgentGateClient(on_state=…)``."""
         match change.state.value:
             case "reconnecting" if change.error is not None:
-                note(dim(f"{printable(change.error.message)}; trying again …"))
+                note(dim(away(change.error.message)))
                 self.away = True
             case "connected" if self.away:
                 note(dim("connected again"))

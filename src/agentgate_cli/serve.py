@@ -15,6 +15,7 @@ from agentgate_cli.text import plural
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
+    from agentgate_server.documents import DocumentError
     from agentgate_server.gateway import Gateway
 
 DEFAULT_CONFIG = Path("config.yaml")
@@ -90,20 +91,21 @@ def serve(
         raise Failure(NO_CONFIG)
     set_up_logs(log_level, log_format)
 
-    import anyio
-
     from agentgate_server.config import load_config, override
     from agentgate_server.documents import DocumentError
-    from agentgate_server.gateway import Gateway
 
     try:
         config = load_config(config_file, environment=os.environ)
         config = override(config, host=host, port=port, insecure=insecure, permissions=permissions)
-        gateway = Gateway(config)
     except DocumentError as error:
-        raise start_failure(error) from None
+        raise document_failure(error) from None
+
+    import anyio
+
+    from agentgate_server.gateway import Gateway
+
     try:
-        anyio.run(run_gateway, gateway, log_format == "json")
+        anyio.run(run_gateway, Gateway(config), log_format == "json")
     except Exception as error:
         raise start_failure(error) from None
     return 0
@@ -176,12 +178,17 @@ def start_failure(error: Exception) -> Failure:
         inner = inner.exceptions[0]
     match inner:
         case DocumentError():
-            rows = [inner, *inner.others]
-            lines = [str(row) for row in rows[:ERRORS_SHOWN_MAX]]
-            if len(rows) > ERRORS_SHOWN_MAX:
-                lines.append(f"… and {len(rows) - ERRORS_SHOWN_MAX} more")
-            return Failure("\nError: ".join(lines))
+            return document_failure(inner)
         case ListenError() | StoreError() | ToolError():
             return Failure(str(inner))
         case _:
             raise error
+
+
+def document_failure(error: DocumentError) -> Failure:
+    """Show the errors of a document, one line each."""
+    rows = [error, *error.others]
+    lines = [str(row) for row in rows[:ERRORS_SHOWN_MAX]]
+    if len(rows) > ERRORS_SHOWN_MAX:
+        lines.append(f"… and {len(rows) - ERRORS_SHOWN_MAX} more")
+    return Failure("\nError: ".join(lines))

@@ -16,7 +16,7 @@ class Interrupted(Exception):
 
 
 async def interruptible(work: Callable[[], Awaitable[T]]) -> T:
-    """Do some work, and cancel it at SIGINT, SIGTERM or SIGHUP.
+    """Do some work, and cancel it at SIGINT, SIGTERM or SIGHUP (unless under ``nohup``).
 
     A second signal, during the last words, ends the process as usual.
 
@@ -44,7 +44,10 @@ async def cancel_at_signal(
     scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     """Cancel a scope at the first signal."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    with anyio.open_signal_receiver(*numbers) as signals:
         task_status.started()
         async for _ in signals:
             scope.cancel()

@@ -55,6 +55,13 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
+def drop_output() -> None:
+    """Print nothing any more: what is left could not be written either, when Python ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def say_json(value: Any) -> None:
     """Print one JSON document: on a terminal for the eye, otherwise in one line."""
     encoded = msgspec.json.encode(value)

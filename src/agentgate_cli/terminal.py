@@ -27,7 +27,7 @@ class Terminal:
         """Whether a person can be asked."""
         try:
             return sys.stdin.isatty() and sys.stdout.isatty()
-        except ValueError:  # closed
+        except (ValueError, AttributeError):  # closed
             return False
 
     @property

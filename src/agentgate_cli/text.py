@@ -113,6 +113,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} days"
 
 
+def away(reason: str) -> str:
+    """Say that the gateway is not there for now."""
+    return f"no connection to the gateway: {printable(reason)}; trying again …"
+
+
 def plural(count: int, noun: str) -> str:
     """Return ``1 tool``, ``2 tools``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -11,7 +11,7 @@ import msgspec
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.style import bad, bold, dim, say, warn
 from agentgate_cli.terminal import Terminal
-from agentgate_cli.text import clock, compact, printable
+from agentgate_cli.text import away, clock, compact, printable
 from agentgate_client import (
     AgentGateError,
     ApprovalsClient,
@@ -136,7 +136,7 @@ class Watch:
         """The connection broke, or stands again; see ``AgentGateClient(on_state=…)``."""
         if change.state is ClientState.RECONNECTING and change.error is not None:
             if not self.away:
-                self.tell(dim(f"{printable(change.error.message)}; trying again …"))
+                self.tell(dim(away(change.error.message)))
             self.away = True
             self.withdraw_question()
         elif change.state is ClientState.CONNECTED and self.away:

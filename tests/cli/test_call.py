@@ -11,7 +11,17 @@ from typing import Any
 
 import click
 import pytest
-from tests.cli.support import AGENT_TOKEN, Served, at_terminal, ended, run, write_files
+from tests.cli.support import (
+    AGENT_GATE,
+    AGENT_TOKEN,
+    BOUND_S,
+    Served,
+    at_terminal,
+    ended,
+    environment,
+    run,
+    write_files,
+)
 
 from agentgate_cli.call import failure_row, read_args
 from agentgate_cli.exits import Exit
@@ -321,18 +331,26 @@ def test_on_a_terminal_results_are_laid_out_and_cannot_steer_it(tmp_path: Path) 
     served.stop()
 
 
-def test_output_that_nobody_reads_is_no_traceback(gateway: Served) -> None:
-    done = subprocess.run(
-        f"{gateway_command(gateway)} call get_temperature room=kitchen | true",
-        check=False,
-        shell=True,
-        capture_output=True,
-        text=True,
-    )
-    assert "Traceback" not in done.stderr
-
-
-def gateway_command(gateway: Served) -> str:
-    from tests.cli.support import AGENT_GATE
-
-    return f"AGENT_GATE_URL={gateway.url} AGENT_GATE_TOKEN={AGENT_TOKEN} {AGENT_GATE}"
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (("call", "get_temperature", "room=kitchen"), 5, "the tool ran, but its result can't be"),
+        (("tools",), 1, "the output can't be written: No space left on device"),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_success_and_no_denial(
+    gateway: Served, args: tuple[str, ...], code: int, said: str
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [AGENT_GATE, *args, "--url", gateway.url],
+            check=False,
+            env=environment({"AGENT_GATE_TOKEN": AGENT_TOKEN}),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=BOUND_S,
+        )
+    assert done.returncode == code
+    assert done.stderr.startswith(f"Error: {said}")
+    assert len(done.stderr.splitlines()) == 1

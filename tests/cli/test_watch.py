@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.cli.support import (
+    BOUND_S,
     OWNER_TOKEN,
     AtTerminal,
     Served,
@@ -169,3 +170,15 @@ def test_without_a_terminal_each_change_is_a_line(gateway: Served) -> None:
         process.send_signal(signal.SIGTERM)
         assert ended(process) == (130, "", "")
     assert ended(call)[0] == 1
+
+
+def test_a_reader_that_goes_away_ends_a_watch_quietly(gateway: Served) -> None:
+    watch = started("approvals", "watch", AGENT_GATE_URL=gateway.url, AGENT_GATE_TOKEN=OWNER_TOKEN)
+    assert watch.stdout is not None
+    assert watch.stderr is not None
+    gateway.calling("set_light", "room=bedroom", "on=true")
+    watch.stdout.readline()
+    watch.stdout.close()
+    gateway.decide(gateway.waiting_ids()[0], "deny")
+    assert watch.wait(BOUND_S) == 1
+    assert watch.stderr.read() == ""

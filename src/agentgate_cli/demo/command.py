@@ -48,7 +48,10 @@ def demo(keep: bool, patience_s: float, no_input: bool) -> int:
 
     logging.getLogger("agentgate_client").setLevel(logging.CRITICAL)  # the account says it
     person = Person(None if no_input or not Terminal.is_there() else Terminal(), patience_s)
-    folder = Path(tempfile.mkdtemp(prefix="agent-gate-demo-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="agent-gate-demo-"))
+    except OSError as error:
+        raise Failure(f"no temporary folder: {error}; set TMPDIR to one that exists") from None
     try:
         went_well = anyio.run(interruptible, lambda: play_all(folder, person, keep=keep))
     except Interrupted:

@@ -1,0 +1,43 @@
+"""docs/cli.md and the commands say the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from agentgate_cli.exits import Exit
+from agentgate_cli.main import COMMANDS, cli
+
+TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
+
+
+def commands() -> Iterator[click.Command]:
+    """Every command, those of groups included."""
+    context = click.Context(cli)
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        yield command
+        if isinstance(command, click.Group):
+            yield from command.commands.values()
+
+
+def test_every_command_and_option_is_documented() -> None:
+    for command in commands():
+        assert f"`{command.name}" in TEXT or f" {command.name}" in TEXT, command.name
+        for parameter in command.params:
+            for option in parameter.opts:
+                assert option in TEXT or isinstance(parameter, click.Argument), option
+
+
+def test_every_documented_option_exists() -> None:
+    known = {option for command in commands() for p in command.params for option in p.opts}
+    assert set(re.findall(r"--[a-z][a-z-]+", TEXT)) <= {*known, "--help"}
+
+
+def test_every_exit_code_is_documented() -> None:
+    table = re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)
+    assert [int(code) for code in table] == [int(code) for code in Exit]
