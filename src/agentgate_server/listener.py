@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import ssl
+from contextlib import suppress
 from itertools import count
-from socket import EAI_NONAME
+from socket import EAI_NONAME, SHUT_WR, socket
 from typing import NoReturn
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute, SocketListener, SocketStream, TaskGroup
-from anyio.streams.tls import TLSStream
+from anyio.abc import SocketAttribute, SocketListener, TaskGroup
 
 from agentgate_proto.http1 import BUSY_RESPONSE
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.state import State
+from agentgate_server.asyncio_peer import AsyncioPeer
 from agentgate_server.config import GatewayConfig, TlsConfig
-from agentgate_server.peer import LAST_WRITE_S, Handler, Peer
+from agentgate_server.peer import Handler, Peer
+from agentgate_server.stream_peer import StreamPeer
 
 log = logging.getLogger(__name__)
 
 BACKLOG = 1_024
 """Connections that the system holds for us: a thousand agents may come back at once."""
 
+ACCEPT_PAUSE_S = 0.5
+"""How long to wait when the system has no descriptor for a connection: one may become free."""
 
-HANDSHAKE_FAILURES = (ssl.SSLError, OSError, anyio.BrokenResourceError, anyio.EndOfStream)
+HANDSHAKE_FAILURES = (OSError, anyio.BrokenResourceError, anyio.EndOfStream)
 
 
 HINTS = {
@@ -62,6 +67,7 @@ class Listener:
         self.origins = frozenset(config.allowed_origins)
         self._numbers = count(1)
         self._sockets: list[SocketListener] = []
+        self._peer_type = peer_type()
         self._context = tls_context(config.tls) if config.tls and not config.insecure else None
 
     async def open(self) -> int:
@@ -83,13 +89,15 @@ class Listener:
     async def serve(self) -> None:
         """Accept until cancelled; after ``stop_accepting``, until the last connection is over."""
         async with anyio.create_task_group() as tasks:
-            for socket in self._sockets:
-                tasks.start_soon(self._serve_socket, socket, tasks)
+            for listener in self._sockets:
+                tasks.start_soon(self._accept, listener, tasks)
 
     async def stop_accepting(self) -> None:
         """Close the listening sockets; the connections go on."""
-        for socket in self._sockets:
-            await socket.aclose()
+        while self._sockets:
+            listener = self._sockets.pop()
+            anyio.notify_closing(raw_socket(listener))
+            await listener.aclose()
 
     async def wait_idle(self) -> None:
         """Wait until the last connection is over."""
@@ -97,24 +105,37 @@ class Listener:
             self._changed = anyio.Event()
             await self._changed.wait()
 
-    async def _serve_socket(self, socket: SocketListener, tasks: TaskGroup) -> None:
-        try:
-            await socket.serve(self._accept, tasks)
-        except anyio.ClosedResourceError:
-            log.debug("no more connections are taken")
+    async def _accept(self, listener: SocketListener, tasks: TaskGroup) -> None:
+        listening = raw_socket(listener)
+        while listener in self._sockets:
+            try:
+                await anyio.wait_readable(listening)
+                sock, address = listening.accept()
+            except anyio.ClosedResourceError:
+                break
+            except (BlockingIOError, ConnectionError):
+                continue  # it went away again
+            except OSError as error:
+                log.error("no connection can be taken: %s; trying again", error)
+                await anyio.sleep(ACCEPT_PAUSE_S)
+            else:
+                sock.setblocking(False)
+                tasks.start_soon(self._serve_one, sock, str(address[0]))
+        log.debug("no more connections are taken")
 
-    async def _accept(self, stream: SocketStream) -> None:
-        number = next(self._numbers)
-        address = str(stream.extra_attributes[SocketAttribute.remote_address]()[0])
+    async def _serve_one(self, sock: socket, address: str) -> None:
         if self._is_full():
-            await turn_away(stream)
+            turn_away(sock)
             return
+        number = next(self._numbers)
+        peer = self._peer_type(number, address, self.handler, self.limits, self.origins)
         self.connections += 1
         try:
-            wrapped = await self._shake_hands(stream, address)
-            if wrapped is not None:
-                await self._serve_peer(number, wrapped, address)
+            if await self._open(peer, sock):
+                self.peers[number] = peer
+                await peer.run()
         finally:
+            self.peers.pop(number, None)
             self.connections -= 1
             self._changed.set()
 
@@ -128,27 +149,30 @@ class Listener:
         known = sum(peer.connection.state is State.OPEN for peer in self.peers.values())
         return self.connections - known >= half
 
-    async def _serve_peer(self, number: int, stream: ByteStream, address: str) -> None:
-        peer = Peer(number, stream, address, self.handler, self.limits, self.origins)
-        self.peers[number] = peer
-        try:
-            await peer.run()
-        finally:
-            del self.peers[number]
-
-    async def _shake_hands(self, stream: SocketStream, address: str) -> ByteStream | None:
-        """Do the TLS handshake, if any, in the time for the opening; None: the peer failed it."""
-        if self._context is None:
-            return stream
+    async def _open(self, peer: Peer, sock: socket) -> bool:
+        """Do the TLS handshake, if any, in the time for the opening; False: the peer failed it."""
         try:
             with anyio.fail_after(self.limits.opening_s):
-                return await TLSStream.wrap(
-                    stream, server_side=True, ssl_context=self._context, standard_compatible=False
-                )
+                await peer.open(sock, self._context)
         except HANDSHAKE_FAILURES as error:
-            log.info("TLS handshake with %s failed: %r", address, error)
-            await anyio.aclose_forcefully(stream)
-            return None
+            log.info("TLS handshake with %s failed: %r", peer.address, error)
+            return False
+        return True
+
+
+def peer_type() -> type[Peer]:
+    """The pump for the event loop that runs."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return StreamPeer if task is None else AsyncioPeer
+
+
+def raw_socket(listener: SocketListener) -> socket:
+    """The system's socket behind a listener."""
+    sock: socket = listener.extra_attributes[SocketAttribute.raw_socket]()
+    return sock
 
 
 def tls_context(config: TlsConfig) -> ssl.SSLContext:
@@ -175,11 +199,11 @@ def refuse_password() -> NoReturn:
     raise ValueError("the key is encrypted")
 
 
-async def turn_away(stream: SocketStream) -> None:
-    """Tell a connection too many to come back later."""
-    with anyio.move_on_after(LAST_WRITE_S):
-        await stream.send(BUSY_RESPONSE)
-    await anyio.aclose_forcefully(stream)
+def turn_away(sock: socket) -> None:
+    """Tell a connection too many to come back later. A fresh socket has room for that."""
+    with sock, suppress(OSError):
+        sock.send(BUSY_RESPONSE)
+        sock.shutdown(SHUT_WR)
 
 
 def explain(host: str, port: int, error: OSError | ExceptionGroup[Exception]) -> str:

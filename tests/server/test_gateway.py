@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import subprocess
 from pathlib import Path
@@ -161,6 +162,16 @@ async def test_two_gateways_live_in_one_program(tmp_path: Path) -> None:
             assert one.port != two.port
             for gateway in (one, two):
                 assert (await http(gateway, "GET", "/health"))[0] == 200
+
+
+def test_it_serves_in_a_program_of_plain_asyncio(tmp_path: Path) -> None:
+    async def program() -> None:
+        async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+            await client.next(Authenticated)
+            await client.request(1, "tool_request", ToolRequest(tool="hang"))
+            await until(lambda: gateway.gate.running._scopes, "the tool to run")
+
+    asyncio.run(program())
 
 
 async def test_what_the_operator_should_know_is_gathered(tmp_path: Path) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -12,10 +16,21 @@ from tests.server.embedded import AGENT, OWNER, all_bytes, http, raw_client, ser
 from agentgate_proto.events import Answered, Authenticated, Closed, Refused
 from agentgate_proto.limits import Limits
 from agentgate_proto.messages import ToolRequest
+from agentgate_server import listener
 from agentgate_server.gateway import Gateway
 from agentgate_server.guard import FAILURES_PER_MINUTE
+from agentgate_server.stream_peer import StreamPeer
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "asyncio with streams", "trio"])
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both pumps, on every event loop on which they work."""
+    if request.param == "asyncio with streams":
+        monkeypatch.setattr(listener, "peer_type", lambda: StreamPeer)
+    return str(request.param).partition(" ")[0]
+
 
 IMPATIENT = Limits(opening_s=0.1, auth_s=0.1, silence_s=0.1, pong_s=0.1, closing_s=0.1)
 UPGRADE = (
@@ -118,6 +133,33 @@ async def test_a_peer_that_does_not_read_is_closed_and_holds_nobody_up(tmp_path:
             client.machine.send_request(number, "tool_request", params)
         await client.flush()
         await nobody_left(gateway)
+        await still_serves(gateway)
+
+
+async def test_a_peer_that_does_not_read_is_found_by_its_silence(tmp_path: Path) -> None:
+    limits = replace(IMPATIENT, queued_bytes_max=100_000_000)
+    async with serving(tmp_path, limits) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        for number in range(1, 9):
+            params = ToolRequest(tool="big", args={"size": 900_000})
+            client.machine.send_request(number, "tool_request", params)
+        await client.flush()
+        await nobody_left(gateway)
+
+
+async def test_running_out_of_file_descriptors_is_survived(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with serving(tmp_path) as gateway:
+        with socket.socket() as client:
+            os.close(free := os.dup(client.fileno()))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+            try:
+                client.connect(("127.0.0.1", gateway.port))
+                await until(lambda: "no connection can be taken" in caplog.text, "it to be noticed")
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         await still_serves(gateway)
 
 
