@@ -170,10 +170,11 @@ def test_more_than_the_rate_is_refused_until_the_pause_is_over() -> None:
     refusal = client.refusals[3]
     assert refusal.code is ErrorCode.LIMIT_EXCEEDED
     assert refusal.message == "more than 2 requests a minute"
-    assert refusal.retry_after_s == pytest.approx(30.0, abs=0.01)
+    pause = refusal.retry_after_s or 0.0
+    assert pause == pytest.approx(30.0, abs=0.01)
     world.receive(world.client("bob"), 1, "read")
     assert len(world.running) == 3, "each principal has its own"
-    world.now += refusal.retry_after_s
+    world.now += pause
     world.receive(client, 3, "read")
     world.sync()
     assert len(world.running) == 4
