@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.proto.byhand import ByHand, Doorman, Visitor, batch, notification
@@ -180,8 +181,8 @@ def test_every_input_tells_the_time_and_only_bytes_are_a_sign_of_life(
 ) -> None:
     peer = opened()
     assert (peer.machine.now, peer.machine.heard_at) == (0.0, 0.0)
-    args = {"receive_data": [b"\x81"], "send_failed": ["broken pipe"]}.get(verb, [])
-    getattr(peer.machine, verb)(*args, 7.0)
+    args: dict[str, list[Any]] = {"receive_data": [b"\x81"], "send_failed": ["broken pipe"]}
+    getattr(peer.machine, verb)(*args.get(verb, []), 7.0)
     heard_at = 7.0 if verb == "receive_data" else 0.0
     assert (peer.machine.now, peer.machine.heard_at) == (7.0, heard_at)
     peer.machine.abort("enough")
