@@ -1,0 +1,181 @@
+"""The ledger as its adapter sees it: what it shows, and where the store's answers go."""
+
+import pytest
+from tests.proto.ledger_world import World, allow, deny
+
+from agentgate_proto.decision import Decision
+from agentgate_proto.effects import AnswerPending, Attached, Purpose, Token, TurnedAway
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger import Ledger
+from agentgate_proto.record import Phase
+
+
+def test_a_new_ledger_wants_nothing() -> None:
+    ledger = Ledger(lambda *_: allow())
+    assert ledger.next_effect() is None
+    assert ledger.next_deadline() is None
+    assert (ledger.waiting, ledger.running, ledger.problem) == ([], [], "")
+
+
+def test_it_shows_what_waits_oldest_first_and_what_runs() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, "ask_write", n=1)
+    second = world.receive(client, 2, "ask_write", n=2)
+    third = world.receive(client, 3, "read")
+    assert world.waiting == []
+    world.sync()
+    assert world.waiting == [first, second]
+    assert [record.rid for record in world.ledger.running] == [third]
+    world.approve(first)
+    assert world.waiting == [first, second], "not durable yet"
+    world.sync()
+    assert world.waiting == [second]
+    assert [record.rid for record in world.ledger.running] == [first, third]
+
+
+def test_another_policy_holds_for_requests_to_come() -> None:
+    world = World()
+    client = world.client()
+    running = world.receive(client, 1, "write", n=1)
+
+    def strict(*_: object) -> Decision:
+        return deny()
+
+    former, world.ledger.judge = world.ledger.judge, strict
+    assert world.ledger.judge is strict
+    world.receive(client, 2, "write", n=2)
+    world.sync()
+    assert list(world.running) == [running]
+    assert client.outcomes[2].code == ErrorCode.DENIED_BY_POLICY
+    assert former is not strict
+
+
+def test_it_says_why_the_store_takes_no_writes() -> None:
+    world = World()
+    world.receive(world.client(), 1, "write")
+    world.fail("no space left on device")
+    assert world.ledger.problem == "no space left on device"
+    world.wait(1.0)
+    world.receive(world.connections[1], 2, "write")
+    world.sync()
+    assert world.ledger.problem == ""
+
+
+# Look-ups
+
+
+def fail_look_ups(world: World) -> None:
+    """Let the store answer none of the questions in its queue."""
+    world.work(unreadable=True)
+    world.report()
+
+
+def test_a_client_that_nothing_is_known_about_is_turned_away() -> None:
+    world = World()
+    client = world.connect("agent", "c1")
+    fail_look_ups(world)
+    assert client.frames == [
+        TurnedAway(client.number, "the gateway cannot read its store: the disk is gone")
+    ]
+
+
+def test_who_is_gone_needs_not_be_turned_away() -> None:
+    world = World()
+    client = world.connect("agent", "c1")
+    world.lose(client)
+    fail_look_ups(world)
+    assert client.sent == []
+
+
+def test_who_cannot_collect_may_ask_again() -> None:
+    world = World()
+    client = world.client()
+    world.collect(client, 1)
+    fail_look_ups(world)
+    refusal = client.refusals[1]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.INTERNAL_ERROR, 1.0)
+    assert refusal.message == "the gateway cannot read its store: the disk is gone"
+    world.collect(client, 2)
+    world.sync()
+    assert [reply.call_id for reply in client.of(AnswerPending)] == [2]
+
+
+def test_who_is_gone_needs_not_be_told_that_it_cannot_collect() -> None:
+    world = World()
+    client = world.client()
+    world.collect(client, 1)
+    world.lose(client)
+    fail_look_ups(world)
+    assert not client.refusals
+
+
+def test_a_decision_that_nobody_can_look_up_is_told_why() -> None:
+    world = World()
+    ticket = world.approve("long ago")
+    fail_look_ups(world)
+    decided = world.decided[ticket]
+    assert (decided.won, decided.record) == (False, None)
+    assert decided.problem == "the gateway cannot read its store: the disk is gone"
+
+
+def test_a_decision_about_nothing_is_told_so() -> None:
+    world = World()
+    ticket = world.approve("no such thing")
+    world.sync()
+    decided = world.decided[ticket]
+    assert (decided.won, decided.record, decided.problem) == (False, None, "")
+
+
+def test_a_decision_about_what_is_over_is_shown_what_became_of_it() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "ask_write")
+    world.sync()
+    world.deny(rid)
+    world.sync()
+    ticket = world.approve(rid)
+    world.sync()
+    assert not world.decided[ticket].won
+    assert world.decided[ticket].record == world.store.rows[rid]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_an_outcome_that_the_store_has_lost_is_not_sent_late(readable: bool) -> None:
+    world = World()
+    first, second = world.connect("agent"), world.connect("agent")
+    rid = world.receive(first, 1, "read")
+    world.finish(rid)
+    world.sync()
+    world.collect(second, 9)
+    world.sync()
+    world.lose(first)
+    if readable:
+        del world.store.rows[rid]  # its retention is over
+        world.sync()
+    else:
+        fail_look_ups(world)
+    assert not second.outcomes
+    assert world.ledger.next_effect() is None
+
+
+def test_an_answer_for_a_connection_that_is_gone_changes_nothing() -> None:
+    world = World()
+    client = world.connect("agent", "c1")
+    world.collect(client, 1)
+    world.lose(client)
+    world.sync()
+    assert client.sent == []
+    world.ledger.answered(Token(Purpose.COLLECT, link=99), [], world.now)
+    assert world.ledger.next_effect() is None
+
+
+def test_what_the_store_knows_is_told_with_the_auth_result() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 41, "read")
+    world.finish(rid)
+    world.sync()
+    assert world.phase(rid) is Phase.DONE
+    world.kill()
+    assert world.client().of(Attached)[0].highest_id == 41
+    assert world.client(client_id="c2").of(Attached)[0].highest_id == 0
