@@ -164,5 +164,4 @@ def test_a_table_takes_no_markup_from_its_cells(mortal: Served) -> None:
     with at_terminal("pending", **variables) as terminal:
         terminal.see("[red]boss[/red]")
         assert terminal.end() == 0
-    call.terminate()
-    ended(call)
+    call.kill()
