@@ -30,8 +30,8 @@ COLUMNS = (
 ARGS_CHARS_MAX = 120
 """Of the arguments in a list; --json has them whole."""
 
-ID_CHARS = 22
-"""Of a whole id (128 random bits): it needs no looking up."""
+ID_CHARS = 36
+"""Of a whole id: it needs no looking up."""
 
 ID_SHOWN_CHARS = 8
 """Of an id in a list: unique among thousands, and short enough to type."""
@@ -148,7 +148,7 @@ def show(views: list[ApprovalView]) -> None:
     now = time.time()
     rows = [
         (
-            printable(view.id[:ID_SHOWN_CHARS] if sys.stdout.isatty() else view.id),
+            printable(view.id[-ID_SHOWN_CHARS:] if sys.stdout.isatty() else view.id),
             f"{duration(now - parse_time(view.created_at))} ago",
             duration(parse_time(view.expires_at) - now),
             printable(view.agent),
@@ -186,22 +186,22 @@ async def decide(
     return Exit.OK
 
 
-async def whole_id(client: ApprovalsClient, start: str) -> str:
-    """Find the id that begins so, among what waits.
+async def whole_id(client: ApprovalsClient, end: str) -> str:
+    """Find the id that ends so, among what waits. (Ids begin with the time: that tells little.)
 
     Raises:
         Failure: there is none, or several.
     """
-    if len(start) >= ID_CHARS:
-        return start
-    found = [view for view in await client.list() if view.id.startswith(start)]
+    if len(end) >= ID_CHARS:
+        return end
+    found = [view for view in await client.list() if view.id.endswith(end)]
     if len(found) == 1:
         return found[0].id
     if found:
         ids = ", ".join(view.id for view in found)
-        raise Failure(f"{start} is the beginning of {len(found)} ids: {ids}", Exit.USAGE)
+        raise Failure(f"{end} is the end of {len(found)} ids: {ids}", Exit.USAGE)
     raise Failure(
-        f"no approval that waits has an id that begins with {start}: see 'agent-gate approvals "
+        f"no approval that waits has an id that ends with {end}: see 'agent-gate approvals "
         "list' (what is settled needs its whole id)",
         Exit.USAGE,
     )

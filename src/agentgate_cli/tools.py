@@ -52,5 +52,5 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     required = schema.get("required", ())
     names = [name if name in required else f"[{name}]" for name in schema.get("properties", ())]
     first_line = str(row["description"]).partition("\n")[0]
-    texts = (row["name"], row["decision"] or "depends", row["effects"], " ".join(names), first_line)
+    texts = (row["name"], row["decision"], row["effects"], " ".join(names), first_line)
     return tuple(printable(str(text)) for text in texts)

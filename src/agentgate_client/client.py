@@ -191,8 +191,8 @@ class AgentGateClient(Client):
 
         Returns:
             Rows ``{"name", "description", "effects", "args", "decision"}``: the arguments as a
-            JSON Schema, and the decision to expect: "allow", "ask", or None where it depends on
-            the arguments, the hour or the rate.
+            JSON Schema, and the decision to expect: "allow", "ask", or "depends" (on the arguments,
+            the hour or the rate).
         """
         result = await self._driver.call("list_tools", ListTools(), self._timeout_s)
         return rows_in(result, "tools")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +27,7 @@ from agentgate_proto.storage import ListRequests as ListRequestsQuery
 from agentgate_server.peer import Peer
 from agentgate_server.policy import signature_of
 from agentgate_server.replies import NativeReply, Reply
+from agentgate_server.rids import new_rid
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.errors import ArgumentError
 
@@ -104,9 +104,10 @@ class Calls:
             text = f"Invalid params: {error}"
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
             return
+        now = self.gate.utc()
         asked = Asked(
             link=peer.number,
-            rid=secrets.token_urlsafe(16),
+            rid=new_rid(now),
             request_id=request_id,
             tool=tool.name,
             args=params.args,
@@ -114,7 +115,7 @@ class Calls:
             signature=signature_of(tool.name, params.args),
             idempotency_key=params.idempotency_key,
         )
-        self.gate.ledger.receive(asked, self.gate.utc())
+        self.gate.ledger.receive(asked, now)
 
     def _list_tools(self, principal: Principal) -> list[dict[str, Any]]:
         """What a principal may ask for, with the decision to expect; what is denied is left out."""
@@ -131,7 +132,7 @@ class Calls:
                     "description": tool.description,
                     "effects": tool.effects,
                     "args": tool.schema,
-                    "decision": expected,
+                    "decision": expected or "depends",
                 }
             )
         return rows

@@ -16,7 +16,7 @@ from tests.cli.support import (
     run,
 )
 
-from agentgate_cli.approvals import ID_SHOWN_CHARS
+from agentgate_cli.approvals import ID_CHARS, ID_SHOWN_CHARS
 
 
 def test_what_waits_is_listed_as_one_json_document(gateway: Served) -> None:
@@ -48,7 +48,7 @@ def test_nothing_waits_is_an_empty_list(gateway: Served) -> None:
     assert json.loads(gateway.as_owner("approvals", "list", "--json").stdout) == {"approvals": []}
 
 
-def test_the_beginning_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None:
+def test_the_end_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None:
     calls = [gateway.calling("set_light", "room=kitchen", f"on={on}") for on in ("true", "false")]
     first, second = (row["id"] for row in gateway.waiting())
     ambiguous = gateway.as_owner("approvals", "approve", "")
@@ -57,8 +57,8 @@ def test_the_beginning_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None
     assert second in ambiguous.stderr
     unknown = gateway.as_owner("approvals", "approve", "no-such-id")
     assert unknown.returncode == 4
-    assert "begins with no-such-id" in unknown.stderr
-    approved = gateway.as_owner("approvals", "approve", first[:ID_SHOWN_CHARS])
+    assert "ends with no-such-id" in unknown.stderr
+    approved = gateway.as_owner("approvals", "approve", first[-ID_SHOWN_CHARS:])
     assert approved.returncode == 0
     assert re.fullmatch(
         r"approved by owner \(terminal\) at \d\d:\d\d:\d\d: set_light "
@@ -80,14 +80,14 @@ def test_a_late_answer_hears_what_really_happened(gateway: Served) -> None:
     assert json.loads(late.stdout)["status"] == "denied"
 
 
-@pytest.mark.parametrize("rid", ["-a-whole-id-that-is-none", "--a-whole-id-that-is-none"])
+@pytest.mark.parametrize("rid", ["-", "--"])
 def test_an_id_may_begin_with_a_dash(gateway: Served, rid: str) -> None:
-    done = gateway.as_owner("approvals", "approve", rid)
+    done = gateway.as_owner("approvals", "approve", rid.ljust(ID_CHARS, "0"))
     assert done.returncode == 4
     assert done.stderr == "Error: There is no approval with this id\n"
 
 
-@pytest.mark.parametrize("args", [("list",), ("approve", "a-whole-id-that-is-none"), ("watch",)])
+@pytest.mark.parametrize("args", [("list",), ("approve", "0" * ID_CHARS), ("watch",)])
 def test_an_agent_may_not_see_or_answer_approvals(gateway: Served, args: tuple[str, ...]) -> None:
     done = gateway.as_agent("approvals", *args)
     assert done.returncode == 3
