@@ -251,13 +251,16 @@ def test_a_refused_collection_lets_go_what_was_held_for_it() -> None:
     assert [type(a) for a in client.sent] == [Attached, Refusal, Answer]
 
 
-def test_a_page_holds_so_many_rows_and_says_that_there_are_more() -> None:
-    world, rids = done_world(257)
+def test_a_page_holds_so_many_rows_and_says_that_there_are_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agentgate_proto.delivery.PENDING_ROWS_MAX", 4)
+    world, rids = done_world(5)
     client = world.client()
     first = collect(world, client, 300)
-    assert ([row.rid for row in first.records], first.more) == (rids[:256], True)
+    assert ([row.rid for row in first.records], first.more) == (rids[:4], True)
     second = collect(world, client, 301)
-    assert ([row.rid for row in second.records], second.more) == (rids[256:], False)
+    assert ([row.rid for row in second.records], second.more) == (rids[4:], False)
 
 
 def test_a_page_holds_so_many_bytes_and_says_that_there_are_more() -> None:

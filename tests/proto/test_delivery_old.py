@@ -207,6 +207,19 @@ def test_the_answer_to_the_collection_itself_is_no_answer_to_another_principal()
     assert not other.of(Answer)
 
 
+def test_who_joined_keeps_waiting_where_it_is_when_the_first_is_lost() -> None:
+    world = World()
+    lost, named = world.connect("agent"), world.client()
+    rid = world.receive(lost, 1, "write", "k")
+    world.receive(named, 1, "write", "k")
+    world.sync()
+    world.lose(lost)
+    outcome = finished(world, rid)
+    assert named.of(Answer) == [Answer(named.number, 1, outcome, "")]
+    back = world.connect("agent")
+    assert rids(collect(world, back, 2).records) == [rid]
+
+
 # A new process begins with id 1 again
 
 
