@@ -13,10 +13,15 @@ from agentgate_proto.storage import Change, Query
 
 
 class Write(msgspec.Struct, frozen=True):
-    """Commit this change; report ``durable`` or ``write_failed`` with its number."""
+    """Commit this change; report ``durable`` or ``write_failed`` with its number.
+
+    Attributes:
+        urgent: somebody waits for it. One that is not may wait a moment for others to come.
+    """
 
     number: int
     change: Change
+    urgent: bool = True
 
 
 class Purpose(Enum):

@@ -54,12 +54,12 @@ class Journal:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def write(self, change: Change, after: After = After.NOTHING) -> Write:
+    def write(self, change: Change, after: After = After.NOTHING, *, urgent: bool = True) -> Write:
         """Number a change and remember what it allows."""
         self._last += 1
         record = change.record if isinstance(change, Put) else None
         self._entries.append(Entry(self._last, record, after))
-        return Write(self._last, change)
+        return Write(self._last, change, urgent)
 
     def reported(self, upto: int, problem: str = "") -> list[Entry]:
         """Take off the writes up to this number, in order: the store says what became of them.

@@ -275,7 +275,7 @@ class Lifecycle:
     # The store has spoken
 
     def _write(self, live: Live, after: After) -> None:
-        self._effects.append(self.journal.write(Put(live.record), after))
+        self._effects.append(self.journal.write(Put(live.record), after, urgent=not live.public))
 
     def mark_delivered(self, rids: tuple[str, ...]) -> None:
         """The clients have these outcomes; some may not be durable yet."""
@@ -283,7 +283,7 @@ class Lifecycle:
             live = self.live.get(rid)
             if live is not None:
                 live.record = replace(live.record, delivered=True)
-        self._effects.append(self.journal.write(MarkDelivered(rids)))
+        self._effects.append(self.journal.write(MarkDelivered(rids), urgent=False))
 
     def durable(self, upto: int) -> None:
         """Do what these writes allow."""

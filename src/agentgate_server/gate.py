@@ -258,8 +258,8 @@ class Gate:
 
     def _do(self, effect: Effect) -> None:
         match effect:
-            case Write(number, change):
-                self.writer.submit(number, change)
+            case Write(number, change, urgent):
+                self.writer.submit(number, change, urgent=urgent)
             case Question(query, token):
                 self.writer.ask(query, token)
             case Run():

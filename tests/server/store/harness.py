@@ -14,7 +14,7 @@ from tests.server.store.model import MemoryEngine
 from agentgate_proto.record import Record
 from agentgate_proto.storage import Answer, Change
 from agentgate_server.store.engine import Engine
-from agentgate_server.store.writer import StoreWriter
+from agentgate_server.store.writer import GATHER_S, StoreWriter
 
 WAIT_S = 10.0
 
@@ -38,6 +38,11 @@ class Heard:
 
     def on_answer_failed(self, token: Any, reason: str) -> None:
         self.hear("answer failed", token, reason)
+
+    async def anything(self) -> None:
+        """Wait, within the bound of ``running``, until something was heard."""
+        while not self.events:
+            await anyio.sleep(0.001)
 
     def hear(self, *event: Any) -> None:
         self.events.append(event)
@@ -69,9 +74,11 @@ class HeldEngine(MemoryEngine):
 
 
 @asynccontextmanager
-async def running(engine: Engine) -> AsyncIterator[tuple[StoreWriter, Heard]]:
+async def running(
+    engine: Engine, *, gather_s: float = GATHER_S
+) -> AsyncIterator[tuple[StoreWriter, Heard]]:
     heard = Heard()
-    writer = StoreWriter(engine, heard)
+    writer = StoreWriter(engine, heard, gather_s=gather_s)
     with anyio.fail_after(WAIT_S):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(writer.run)

@@ -68,6 +68,36 @@ async def test_a_change_is_on_the_disk_when_it_is_called_durable(
         assert engine.answer(FindRid("r1")) == record("r1")
 
 
+async def test_what_nobody_waits_for_is_written_after_a_moment(engine: SqliteEngine) -> None:
+    async with running(engine, gather_s=0.001) as (writer, heard):
+        writer.submit(1, put("r1"), urgent=False)
+        await heard.anything()
+        assert heard.events == [("durable", 1)]
+
+
+@pytest.mark.parametrize(
+    ("hurry", "upto"), [("submit", 2), ("ask", 1), ("flush", 1), ("many", BATCH_MAX)]
+)
+async def test_what_gathers_goes_with_the_first_that_is_urgent(
+    engine: SqliteEngine, hurry: str, upto: int
+) -> None:
+    async with running(engine, gather_s=3_600) as (writer, heard):
+        writer.submit(1, put("r1"), urgent=False)
+        await anyio.wait_all_tasks_blocked()
+        match hurry:
+            case "submit":
+                writer.submit(2, put("r2"))
+            case "ask":
+                writer.ask(FindRid("r1"), "token")
+            case "flush":
+                await writer.flush()
+            case _:
+                for number in range(2, BATCH_MAX + 1):
+                    writer.submit(number, put(f"r{number}"), urgent=False)
+        await heard.anything()
+        assert heard.events[0] == ("durable", upto)
+
+
 async def test_what_comes_while_a_batch_syncs_is_one_batch_in_order() -> None:
     engine = HeldEngine()
     async with running(engine) as (writer, heard):
