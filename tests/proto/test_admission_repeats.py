@@ -110,10 +110,10 @@ def test_a_key_is_free_again_when_its_request_was_not_taken() -> None:
 # After an unknown outcome
 
 
-def ended_unknown(world: World, tool: str = "write", **args: int) -> None:
+def ended_unknown(world: World, tool: str = "write", *, n: int) -> None:
     """Let a request end as nobody knows how."""
     client = world.client(client_id="before")
-    rid = world.receive(client, f"x{args}", tool, **args)
+    rid = world.receive(client, f"x{n}", tool, n=n)
     world.sync()
     world.finish(rid, unknown("stopped"))
     world.sync()

@@ -1,5 +1,7 @@
 """Approvals as people see them: what became of the question, and then of the tool."""
 
+from typing import Any
+
 import pytest
 from tests.proto.ledger_records import record
 
@@ -15,7 +17,9 @@ DENIED = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON)
 
 
 def approval(phase: Phase, outcome: Outcome | None = None, *, decided: bool = False) -> Record:
-    by = {"approver": "dora", "channel": "http", "decided_at": DECIDED_AT} if decided else {}
+    by: dict[str, Any] = {}
+    if decided:
+        by = {"approver": "dora", "channel": "http", "decided_at": DECIDED_AT}
     return record(phase=phase, outcome=outcome, expires_at=1_800_000_900.0, **by)
 
 
