@@ -155,8 +155,8 @@ class Delivery:
     def reserve(self, live: Live, caller: Caller) -> None:
         """Let a caller's id stand for the request, until ``release``."""
         requests = self._requests_of(live, caller)
-        if requests is not None:
-            requests[caller.request_id] = live.record.rid
+        assert requests is not None, "only a client that is there, or has a scope, has ids"
+        requests[caller.request_id] = live.record.rid
 
     def release(self, live: Live, caller: Caller) -> None:
         """Forget the id under which a caller waited: its request is over."""
@@ -235,9 +235,14 @@ class Delivery:
     def received(self, number: int, rids: Sequence[str]) -> tuple[str, ...]:
         """The client of this link has these outcomes; return those that were on their way to it."""
         link = self.links.get(number)
-        mine = tuple(rid for rid in rids if link is not None and rid in link.sent)
+        if link is None:
+            return ()
+        mine = tuple(rid for rid in rids if rid in link.sent)
         for rid in mine:
             self._forget_sent(rid)
+        if link.has_more and not link.sent:
+            link.has_more = False
+            self._list_undelivered(link, Purpose.LATE, None)
         return mine
 
     # A client collects
@@ -248,31 +253,30 @@ class Delivery:
         if link is None:
             return
         link.replies_due += 1
+        self._list_undelivered(link, Purpose.COLLECT, call_id)
+
+    def _list_undelivered(self, link: Link, why: Purpose, call_id: int | str | None) -> None:
         siblings = self.links.of_old_clients(link.principal) if link.is_old else [link]
         withheld = len(link.requests) + sum(len(sibling.sent) for sibling in siblings)
         limit = PENDING_ROWS_MAX + 1 + withheld
-        token = Token(Purpose.COLLECT, link=number, call_id=call_id)
-        self._effects.append(Question(Undelivered(link.principal, link.client_id, limit), token))
+        token = Token(why, link=link.number, call_id=call_id, limit=limit)
+        query = Undelivered(link.principal, link.client_id, limit, newest_first=link.is_old)
+        self._effects.append(Question(query, token))
 
     def collected(self, token: Token, rows: Sequence[Record]) -> None:
-        """The store has listed what was not delivered.
-
-        A row that is on its way to somebody is withheld; so is one under an id that an old client
-        uses for a request of its own on this very connection, which it would take the row for.
-        """
+        """The store has listed what was not delivered."""
         link = self.links.get(token.link)
         if link is None:
             return
         if link.is_old:  # the newest first: of two rows with one id that is its own
             rows = sorted(rows, key=attrgetter("created_at"), reverse=True)
             self._adopt_orphans(link, token.call_id, rows)
-        held = {a.request_id for a in link.held if isinstance(a, Answer | Refusal)}
-        taken = held | link.requests.keys()
-        eligible = [a for a in rows if a.rid not in self._sent and a.request_id not in taken]
+        eligible = self._eligible(link, rows)
         records = first_page(eligible)
         for record in records:
             self._note_sent(link, record.rid)
-        more = len(records) < len(eligible)
+        more = bool(records) and (len(records) < len(eligible) or len(rows) >= token.limit)
+        link.has_more |= more and link.is_old
         pending = self._pending(link)
         self._reply(link, AnswerPending(link.number, token.call_id, records, pending, more))
         for rid in list(self.links.requests_at(link).values()):
@@ -289,11 +293,34 @@ class Delivery:
 
     def late(self, row: Record) -> None:
         """The store has what a dead link of an old client left without a receipt."""
-        if row.outcome is None or row.delivered or row.rid in self._sent:
-            return
         heir = self.links.heir(row.principal, row.request_id)
-        if heir is not None:
-            self._send(heir, Answer(heir.number, row.request_id, row.outcome, row.rid))
+        if heir is not None and row.rid not in self._sent and not row.delivered:
+            self._send_row(heir, row)
+
+    def go_on(self, token: Token, rows: Sequence[Record]) -> None:
+        """What an old client's one reply had no room for follows, as far as it waits for it."""
+        link = self.links.get(token.link)
+        if link is None:
+            return
+        mine = [row for row in self._eligible(link, rows) if link.continues(row.request_id)]
+        page = first_page(mine)
+        for row in page:
+            self._send_row(link, row)
+        link.has_more = bool(page)
+
+    def _send_row(self, link: Link, row: Record) -> None:
+        assert row.outcome is not None, "what is undelivered is done"
+        self._send(link, Answer(link.number, row.request_id, row.outcome, row.rid))
+
+    def _eligible(self, link: Link, rows: Sequence[Record]) -> list[Record]:
+        """Leave out what is on its way to somebody.
+
+        And what has an id that an old client uses for a request of its own on this very connection:
+        it would take the row for that one's.
+        """
+        held = {a.request_id for a in link.held if isinstance(a, Answer | Refusal)}
+        taken = held | link.requests.keys()
+        return [a for a in rows if a.rid not in self._sent and a.request_id not in taken]
 
     def _adopt_orphans(self, link: Link, call_id: int | str | None, rows: Sequence[Record]) -> None:
         """Give an old client what it still waits for: of each id the newest, done or not."""

@@ -43,6 +43,7 @@ class Token(msgspec.Struct, frozen=True):
     rid: str = ""
     ticket: str = ""
     call_id: int | str | None = None
+    limit: int = 0
 
 
 class Question(msgspec.Struct, frozen=True):

@@ -112,6 +112,8 @@ class Ledger:
                 self._delivery.collected(token, answer)
             case Purpose.LATE, Record():
                 self._delivery.late(answer)
+            case Purpose.LATE, list():
+                self._delivery.go_on(token, answer)
             case Purpose.DECIDE, Record(expires_at=at) if at:
                 self._effects.append(Decided(token.ticket, False, answer))
             case Purpose.DECIDE, _:

@@ -23,6 +23,7 @@ class Link:
         number: the adapter's own; it names this connection and never another one.
         sent: rids of outcomes that were sent here and are not received for certain.
         requests: the requests that are answered here, by their ids; old clients only.
+        has_more: an old client has not got all yet that it was to collect; it does not ask again.
         collected_upto: the highest id of a ``get_pending_results`` that was answered; 0: none.
         replies_due: how many replies nothing may overtake are on their way: the auth result, and
             that of ``get_pending_results``, for which an old client takes whatever comes next.
@@ -36,6 +37,7 @@ class Link:
         self.progress = progress
         self.sent: dict[str, None] = {}
         self.requests: dict[int | str, str] = {}
+        self.has_more = False
         self.collected_upto = 0
         self.replies_due = 0
         self.held: list[Effect] = []

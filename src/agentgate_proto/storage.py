@@ -56,11 +56,15 @@ class HighestId(msgspec.Struct, frozen=True):
 
 
 class Undelivered(msgspec.Struct, frozen=True):
-    """Done and not delivered, oldest first, at most ``limit``. Answer: ``list[Record]``."""
+    """Done and not delivered, at most ``limit``. Answer: ``list[Record]``.
+
+    Oldest first, or newest first: then the newest ``limit`` of them.
+    """
 
     principal: str
     client_id: str
     limit: int
+    newest_first: bool = False
 
 
 class ListRequests(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from agentgate_proto import limits
 from agentgate_proto.admission import OTHER_CONTENT, Asked
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.delivery import Delivery
@@ -29,7 +30,6 @@ from agentgate_proto.effects import (
     Waiting,
 )
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import PENDING_ROWS_MAX
 from agentgate_proto.live import Live
 from agentgate_proto.outcome import Outcome, Status
 from agentgate_proto.record import Effects, Phase, Record
@@ -289,7 +289,7 @@ class Checker:
         self.collects[number].remove(reply.call_id)
         if isinstance(reply.call_id, int) and not connection.client_id:
             self.collected_upto[number] = max(self.collected_upto[number], reply.call_id)
-        assert len(reply.records) <= PENDING_ROWS_MAX  # I9
+        assert len(reply.records) <= limits.PENDING_ROWS_MAX  # I9
         assert not reply.more or reply.records, "more of nothing"
         for row in reply.records:
             self._assert_durable(row)
@@ -299,7 +299,8 @@ class Checker:
             )  # I8
             assert row.outcome is not None
             for other in self.world.connections.values():
-                assert not (other.open and row.rid in other.in_flight), "it is on its way"
+                on_their_way = other.in_flight[-limits.UNACKED_MAX :]
+                assert not (other.open and row.rid in on_their_way), "it is on its way"
             if not connection.client_id:
                 assert row.request_id not in self.under_way[number]
 

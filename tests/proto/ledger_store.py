@@ -123,9 +123,10 @@ class Store:
             case HighestId(principal, client_id):
                 ids = [row.request_id for row in self._of(principal, client_id)]
                 return max((a for a in ids if isinstance(a, int)), default=0)
-            case Undelivered(principal, client_id, limit):
+            case Undelivered(principal, client_id, limit, newest_first):
                 mine = self._of(principal, client_id)
-                return [a for a in mine if a.phase is Phase.DONE and not a.delivered][:limit]
+                rows = [a for a in mine if a.phase is Phase.DONE and not a.delivered]
+                return (rows[::-1] if newest_first else rows)[:limit]
             case _:
                 raise AssertionError(f"the ledger never asks {query!r}")
 

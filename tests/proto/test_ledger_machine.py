@@ -197,7 +197,7 @@ def settle(world: World, clients: list[Client]) -> None:
     for connection in world.connections.values():
         if connection.open and not connection.reachable:
             world.lose(connection)  # keep-alive finds out
-    for step in range(8):
+    for step in range(12):
         deadline = world.ledger.next_deadline() or 0.0  # far ahead, if the clock was set back
         world.wait(max(deadline - world.now, LIMITS.approval_s))
         world.tick()
@@ -207,7 +207,7 @@ def settle(world: World, clients: list[Client]) -> None:
         world.sync()
         for client in clients:
             missed = world.store.was_unreadable and isinstance(client, OldClient)
-            if client.online is None or (missed and client.waiting and step == 5):
+            if client.online is None or (missed and client.waiting and step > 5):
                 client.connect()
             world.sync()
             client.read()
