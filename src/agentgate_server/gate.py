@@ -8,7 +8,6 @@ that reports back.
 from __future__ import annotations
 
 import logging
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -316,8 +315,3 @@ class Gate:
 
 LOOK_AGAIN_S = 60.0
 """The longest sleep of the ledger's timer: a system clock that was set is noticed within it."""
-
-
-def new_rid() -> str:
-    """A fresh id of a request and of its approval: 128 random bits."""
-    return secrets.token_urlsafe(16)

@@ -62,7 +62,8 @@ class Gateway:
     Attributes:
         requests: what it knows, by request id.
         arrivals: the id of every tool request that arrived, again and again.
-        settled_when_arrived: ids of requests that arrived again although it knew them.
+        known_already: ids of requests that arrived again although it knew them, or once did.
+        cancelled: the ids that it was asked to cancel.
         auth: "accept", "refuse", "turn away", "ignore" or an answer of any kind as JSON.
         answers: gives the outcome of a request at once, or None: it waits.
         silent: methods that it does not answer.
@@ -77,6 +78,7 @@ class Gateway:
         self.requests: dict[int | str, Asked] = {}
         self.arrivals: list[int | str] = []
         self.known_already: list[int | str] = []
+        self.forgotten: set[int | str] = set()
         self.cancelled: list[int | str] = []
         self.collections = 0
         self.auth = "accept"
@@ -142,6 +144,7 @@ class Gateway:
 
     def forget(self) -> None:
         """Lose all memory."""
+        self.forgotten |= set(self.requests)
         self.requests.clear()
         self.epoch += "+"
 
@@ -176,7 +179,7 @@ class Gateway:
         return names[type(params)]
 
     def _note(self, request_id: Any, params: ToolRequest) -> None:
-        if request_id in self.arrivals and request_id in self.requests:
+        if request_id in self.requests or request_id in self.forgotten:
             self.known_already.append(request_id)
         self.arrivals.append(request_id)
 

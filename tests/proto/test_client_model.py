@@ -51,6 +51,7 @@ class Ask:
         self.number = number
         self.handle = handle
         self.abandoned = False
+        self.heard: int | None = None
 
 
 class Reference(RuleBasedStateMachine):
@@ -132,6 +133,19 @@ class Reference(RuleBasedStateMachine):
     def cut(self, up: int | None, down: int | None) -> None:
         self.world.cut_after(up, down)
         self.world.pump()
+
+    @precondition(lambda self: self.world.socket is not None)
+    @rule(up=st.none() | st.integers(0, 400), seconds=st.sampled_from([0.1, 2.6, 6.0]))
+    def lose_the_network(self, up: int | None, seconds: float) -> None:
+        """Something may still be asked for on its way out; then nothing for a while."""
+        self.world.cut_after(up)
+        self.ask(patience=0.5, stubborn=False, count=2)
+        if self.world.socket is not None:
+            self.world.cut()
+        self.world.reachable = False
+        self.world.wait(seconds)
+        self.world.reachable = True
+        self.world.wait(8.0)
 
     # The gateway
 
@@ -216,6 +230,14 @@ class Reference(RuleBasedStateMachine):
         assert self.gateway.known_already == []
 
     @invariant()
+    def nothing_is_sent_for_a_caller_that_is_gone(self) -> None:
+        for ask in self.asks:
+            if ask.abandoned or ask.handle in self.world.settled:
+                heard = self.heard().count(ask.number)
+                assert ask.heard in (None, heard)
+                ask.heard = heard
+
+    @invariant()
     def what_is_said_of_a_call_is_true(self) -> None:
         records = self.by_number()
         for ask in self.asks:
@@ -236,7 +258,7 @@ class Reference(RuleBasedStateMachine):
                 assert record is None or outcome == GONE
             elif settled.error.code == ErrorCode.TOOL_FAILED:
                 assert message == f"no {ask.number}"
-            elif settled.error.code == ErrorCode.CONNECTION_LOST:
+            elif settled.error.code in (ErrorCode.CONNECTION_LOST, ErrorCode.AUTHENTICATION):
                 assert "may have run" in message or outcome is None
             else:
                 assert NOT_SETTLED in message, message
@@ -279,10 +301,10 @@ class Reference(RuleBasedStateMachine):
     def by_number(self) -> dict[int, Any]:
         return {asked.params.args["n"]: asked for asked in self.gateway.requests.values()}
 
-    def heard(self) -> set[int]:
+    def heard(self) -> list[int]:
         messages = [message for link in self.gateway.links for message in link.heard]
         asks = [message for message in messages if message["method"] == "tool_request"]
-        return {message["params"]["args"]["n"] for message in asks}
+        return [message["params"]["args"]["n"] for message in asks]
 
     def rows(self, handle: int) -> list[LooseRow]:
         settled = self.world.settled.get(handle)
@@ -321,15 +343,17 @@ class Reference(RuleBasedStateMachine):
         gateway.page_rows = 256
         gateway.answers = lambda asked: done({"n": asked.args["n"]})
         world.reachable = True
-        world.open()
-        world.wait(100.0)
         if world.socket is not None:
-            world.cut()
+            world.cut_after(None, None)
+        for _ in range(2):  # at first an auth that fails ends the client
+            world.wait(100.0)
+            world.open()
+        world.cut()
         world.wait(100.0)
         for request_id in self.waiting():
             number = gateway.requests[request_id].params.args["n"]
             gateway.resolve(request_id, done({"n": number}))
-        world.pump()
+        world.wait(5.0)
         assert world.state is ClientState.CONNECTED
         handles = {ask.handle for ask in self.asks if not ask.abandoned}
         assert handles | {*self.others, *self.collects} <= set(world.settled)
@@ -361,8 +385,7 @@ def cap_of(name: str) -> int:
     return cap
 
 
-def no_answer(asked: Any) -> None:
-    return None
+def no_answer(asked: Any) -> None: ...
 
 
 class TightReference(Reference):

@@ -103,6 +103,18 @@ def test_a_connection_that_breaks_while_it_sends_again_sends_again_on_the_next()
     assert world.result(handle) == 1
 
 
+def test_a_collection_whose_caller_has_gone_is_not_repeated() -> None:
+    world = connected()
+    world.gateway.silent.add("get_pending_results")
+    handle = world.collect(timeout_s=0.5)
+    world.wait(0.5)
+    world.gateway.silent.clear()
+    world.drop()
+    assert "no answer" in world.error(handle).message
+    assert world.gateway.collections == 1
+    assert world.leftovers() == {}
+
+
 def test_pages_of_pending_results_are_fetched_before_anything_is_sent_again() -> None:
     world = connected()
     handles = [world.ask(n=n) for n in range(5)]
@@ -148,7 +160,7 @@ def test_outcomes_of_an_earlier_process_are_kept_for_the_next_collection() -> No
     gateway = first.gateway
     second = connected(gateway)
     gateway.resolve(1, done("pushed"))
-    second.pump()
+    second.wait(1.0)
     gateway.requests[2].outcome = done("stored")
     second.drop()
     second.wait(1.0)

@@ -131,8 +131,9 @@ class SqliteEngine:
                 return self.first(statements.FIND_RID, (rid,))
             case HighestId(principal, client_id):
                 return self.number(statements.HIGHEST_ID, (principal, client_id))
-            case Undelivered(principal, client_id, limit):
-                return self.records(statements.UNDELIVERED, (principal, client_id, limit))
+            case Undelivered(principal, client_id, limit, newest_first):
+                sql = statements.UNDELIVERED_NEWEST if newest_first else statements.UNDELIVERED
+                return self.records(sql, (principal, client_id, limit))
             case ListRequests(None, limit, open_only):
                 sql = statements.LIST_OPEN if open_only else statements.LIST_ALL
                 return self.records(sql, (limit,))

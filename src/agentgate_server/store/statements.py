@@ -58,6 +58,7 @@ UNDELIVERED = f"""
     WHERE principal = ? AND client_id = ? AND phase = 'done' AND delivered = 0
     ORDER BY seq LIMIT ?
 """
+UNDELIVERED_NEWEST = UNDELIVERED.replace("ORDER BY seq", "ORDER BY seq DESC")
 LIST_ALL = f"{SELECT} ORDER BY seq DESC LIMIT ?"
 LIST_PRINCIPAL = f"""
     {SELECT} INDEXED BY requests_principal

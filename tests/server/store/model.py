@@ -80,9 +80,10 @@ class MemoryEngine:
                 mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
                 ids = [r.request_id for r in mine if isinstance(r.request_id, int)]
                 return max(ids, default=0)
-            case Undelivered(principal, client_id, limit):
+            case Undelivered(principal, client_id, limit, newest_first):
                 mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
-                return [r for r in mine if r.phase is Phase.DONE and not r.delivered][:limit]
+                found = [r for r in mine if r.phase is Phase.DONE and not r.delivered]
+                return (found[::-1] if newest_first else found)[:limit]
             case ListRequests(principal, limit, open_only):
                 found = self.all(
                     lambda r: (

@@ -114,6 +114,7 @@ class StoreMachine(RuleBasedStateMachine):
     ) -> None:
         for query in (
             Undelivered(principal, client_id, limit),
+            Undelivered(principal, client_id, limit, newest_first=True),
             ListRequests(None if all_of else principal, limit, open_only),
         ):
             assert self.engine.answer(query) == self.model.answer(query), query

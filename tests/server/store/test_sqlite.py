@@ -142,6 +142,7 @@ def test_undelivered_outcomes_come_oldest_first_and_once_only(engine: SqliteEngi
     engine.commit([Put(done("other", client_id="other"))])
 
     assert rids(engine.answer(Undelivered("agent", "client", 2))) == ["r1", "r3"]
+    assert rids(engine.answer(Undelivered("agent", "client", 2, True))) == ["r4", "r3"]
 
     engine.commit([MarkDelivered(("r1", "no such rid"))])
     assert rids(engine.answer(Undelivered("agent", "client", 9))) == ["r3", "r4"]
