@@ -19,6 +19,7 @@ from pathlib import Path
 from bench.servers import APPROVER_TOKEN, TOKEN
 
 WAITING = 10_000
+IDLE = 1_000
 CORES = sorted(os.sched_getaffinity(0))
 
 
@@ -63,6 +64,12 @@ def load(
     return result
 
 
+def cpu_s(process: subprocess.Popen[str]) -> float:
+    """Seconds of processor that a process has used, all its threads together."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_bytes(process: subprocess.Popen[str]) -> int:
     fields = Path(f"/proc/{process.pid}/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -73,8 +80,11 @@ def throughput(seconds: float) -> None:
     for connections, in_flight in ((64, 1), (16, 1), (1, 64), (1, 1)):
         results = []
         for kind, auth in (("gate", TOKEN), ("echo", "echo")):
-            with server(kind) as (_, port, _):
-                results.append(load(port, connections, in_flight, seconds, auth))
+            with server(kind) as (process, port, _):
+                before = cpu_s(process)
+                result = load(port, connections, in_flight, seconds, auth)
+                result["cpu_us"] = (cpu_s(process) - before) / result["answered"] * 1e6
+                results.append(result)
         gate, echo = results
         cells = [
             f"{a['calls_per_s']:8,.0f}/s {a['p50_ms']:6.2f} {a['p99_ms']:6.2f}" for a in results
@@ -83,11 +93,29 @@ def throughput(seconds: float) -> None:
         print(
             f"{connections:3} connections, {in_flight:2} in flight {'':6}"
             f"{cells[0]:>24}{cells[1]:>24}{ratio:8.2f}"
-            f"   (generator busy {gate['generator_busy']:.0%}, {echo['generator_busy']:.0%})"
+            f"   (cpu {gate['cpu_us']:.0f}, {echo['cpu_us']:.0f} us a call;"
+            f" generator busy {gate['generator_busy']:.0%}, {echo['generator_busy']:.0%})"
         )
         if connections == in_flight == 1:
             added = [gate[a] - echo[a] for a in ("p50_ms", "p99_ms")]
             print(f"added to the echo, one caller: p50 {added[0]:.2f} ms, p99 {added[1]:.2f} ms")
+
+
+def idle() -> None:
+    """What a connection costs that does nothing."""
+    with server("gate") as (process, port, _):
+        rest = rss_bytes(process)
+        holder = subprocess.Popen(
+            [sys.executable, "-m", "bench.idle", str(port), TOKEN, str(IDLE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert holder.stdout is not None
+        count = int(holder.stdout.readline())
+        each = (rss_bytes(process) - rest) / count
+        print(f"{count} idle authenticated connections: {each:,.0f} bytes each")
+        holder.communicate()
 
 
 def at_rest() -> None:
@@ -122,6 +150,7 @@ def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; calls/s, p50 ms, p99 ms")
     throughput(seconds)
+    idle()
     at_rest()
 
 

@@ -14,6 +14,7 @@ import os
 import socket
 import sys
 import time
+from functools import partial
 
 ID_DIGITS = 10
 ACK_EVERY = 64
@@ -133,18 +134,26 @@ class Caller(asyncio.Protocol):
         self.transport.write(bytes(out))
 
 
-async def run(
-    host: str, port: int, connections: int, in_flight: int, seconds: float, auth: str
-) -> dict[str, float]:
+async def connect(
+    host: str, port: int, connections: int, in_flight: int, auth: str
+) -> list[Caller]:
+    """Open connections one after another, authenticated unless ``auth`` is empty."""
     loop = asyncio.get_running_loop()
     callers = []
     for number in range(connections):
         ready: asyncio.Future[None] = loop.create_future()
         _, caller = await loop.create_connection(
-            lambda number=number, ready=ready: Caller(number, in_flight, ready, auth), host, port
+            partial(Caller, number, in_flight, ready, auth), host, port
         )
         await ready
         callers.append(caller)
+    return callers
+
+
+async def run(
+    host: str, port: int, connections: int, in_flight: int, seconds: float, auth: str
+) -> dict[str, float]:
+    callers = await connect(host, port, connections, in_flight, auth)
     for caller in callers:
         caller.running = True
         caller.send(in_flight)
@@ -161,6 +170,7 @@ async def run(
     for caller in callers:
         caller.transport.abort()
     return {
+        "answered": float(sum(caller.answered for caller in callers)),
         "calls_per_s": answered / took,
         "p50_ms": latencies[len(latencies) // 2] * 1e3,
         "p99_ms": latencies[len(latencies) * 99 // 100] * 1e3,
