@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,3 +49,12 @@ def mortal(tmp_path: Path) -> Iterator[Served]:
     served.start()
     yield served
     served.kill()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command quietens the SDK's log in its own process; here that would be everybody's."""
+    client = logging.getLogger("agentgate_client")
+    level = client.level
+    yield
+    client.setLevel(level)
