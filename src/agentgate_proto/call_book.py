@@ -269,7 +269,7 @@ class CallBook:
         for request_id, call in list(self._by_id.items()):
             if pending is None:
                 if call.abandoned:
-                    self._settle(call, None, None)
+                    self._conclude(call, unknown_outcome("the gateway does not say what it has"))
             elif request_id in known:
                 if call.withdrawn:
                     self._cancel(call)

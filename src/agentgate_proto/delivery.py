@@ -275,8 +275,9 @@ class Delivery:
         records = first_page(eligible)
         for record in records:
             self._note_sent(link, record.rid)
-        more = bool(records) and (len(records) < len(eligible) or len(rows) >= token.limit)
+        more = len(records) < len(eligible) or len(rows) >= token.limit
         link.has_more |= more and link.is_old
+        more = more and bool(records)  # who asks again gets something
         pending = self._pending(link)
         self._reply(link, AnswerPending(link.number, token.call_id, records, pending, more))
         for rid in list(self.links.requests_at(link).values()):

@@ -29,6 +29,21 @@ TOKEN = "a token of the hub"
 GONE = ended(Status.CANCELLED, ErrorCode.CANCELLED)
 
 
+NONSENSE = (
+    "no JSON",
+    "[1, 2]",
+    '{"jsonrpc":"2.0"}',
+    '{"jsonrpc":"2.0","method":"nonsense"}',
+    '{"jsonrpc":"2.0","method":"request_waiting","params":{"request_id":1,"expires_at":"soon"}}',
+    '{"jsonrpc":"2.0","method":"a_question","id":1}',
+    '{"jsonrpc":"2.0","result":{"status":"executed","data":1},"id":999999}',
+    '{"jsonrpc":"2.0","result":{"status":"executed","data":1,"seq":1},"id":"1"}',
+    '{"jsonrpc":"2.0","error":{"code":-32600,"message":"?"},"id":null}',
+    '{"jsonrpc":"2.0","error":{"code":-32603,"message":"?","data":{"seq":true}},"id":999999}',
+)
+"""Texts that a gateway should not send, and that no client should stumble over."""
+
+
 def done(value: Any) -> Outcome:
     """The outcome of a tool that returned a value."""
     return executed(msgspec.json.encode(value))
