@@ -112,7 +112,8 @@ class Admission:
         """Nobody can say whether the request is a repeat, so it is not taken."""
         live = self.lifecycle.live.get(token.rid)
         if live is not None:
-            self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, f"{text}; nothing was run")
+            text = f"{text}; nothing was run now, ask again under the same id and key"
+            self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, 1.0)
 
     def _repeat(self, live: Live, record: Record, link: Link) -> None:
         """An id that is under way came again: the same request is answered once, with the first."""

@@ -12,6 +12,7 @@ from agentgate_proto.effects import (
     Question,
     Refusal,
     TakenOver,
+    TurnedAway,
 )
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.outcome import executed
@@ -317,3 +318,53 @@ def test_a_request_with_the_id_of_one_that_was_refused_elsewhere_is_its_own() ->
     world.finish(rid)
     assert ann.outcomes[1].code == ErrorCode.DENIED_BY_POLICY
     assert bob.outcomes[1].code == 0
+
+
+def test_what_a_former_gateway_left_is_still_this_clients() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    world.kill()
+    client = world.client()
+    assert collect(world, client, 2).pending == [1]
+    world.deny(rid)
+    world.sync()
+    assert client.outcomes[1].code == ErrorCode.DENIED_BY_PERSON
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_client_that_cannot_be_looked_up_is_turned_away_if_it_is_there(gone: bool) -> None:
+    world = World()
+    client = world.connect("agent", "c1")
+    if gone:
+        world.lose(client)
+    world.work(unreadable=True)
+    world.report()
+    assert len(client.of(TurnedAway)) == (0 if gone else 1)
+
+
+def test_a_collection_that_fails_for_who_is_gone_changes_nothing() -> None:
+    world = World()
+    client = world.client()
+    world.collect(client, 1)
+    world.lose(client)
+    world.work(unreadable=True)
+    world.report()
+    assert not client.refusals
+
+
+@pytest.mark.parametrize(
+    ("request_id", "status"),
+    [(1, "stopping"), (2, "unknown_request"), ("a", "unknown_request"), (0, "too_late")],
+)
+def test_a_request_is_found_by_its_id_and_a_past_one_is_known_by_its_number(
+    request_id: int | str, status: str
+) -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "read")
+    world.cancel(client, 9, request_id)
+    assert client.cancels == {9: status}
+    old = world.connect("agent")
+    world.cancel(old, 9, request_id)
+    assert old.cancels == {9: "unknown_request"}, "it may be another process's"

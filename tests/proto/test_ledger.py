@@ -3,6 +3,7 @@
 import pytest
 from tests.proto.ledger_world import World, allow, deny
 
+from agentgate_proto import delivery
 from agentgate_proto.decision import Decision
 from agentgate_proto.effects import AnswerPending, Attached, Purpose, Token, TurnedAway
 from agentgate_proto.errors import ErrorCode
@@ -179,3 +180,106 @@ def test_what_the_store_knows_is_told_with_the_auth_result() -> None:
     world.kill()
     assert world.client().of(Attached)[0].highest_id == 41
     assert world.client(client_id="c2").of(Attached)[0].highest_id == 0
+
+
+def test_an_outcome_without_a_receipt_goes_to_the_heir_when_the_store_has_found_it() -> None:
+    world = World()
+    first, second = world.connect("agent"), world.connect("agent")
+    rid = world.receive(first, 1, "read")
+    outcome = world.finish(rid)
+    world.sync()
+    world.collect(second, 9)
+    world.sync()
+    world.lose(first)
+    world.sync()
+    assert second.outcomes == {1: outcome}
+    world.ack(second)
+    world.sync()
+    assert world.store.rows[rid].delivered
+
+
+def test_an_old_client_gets_the_rest_when_the_store_has_listed_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(delivery, "PENDING_ROWS_MAX", 1)
+    world = World()
+    client = world.connect("agent")
+    rids = [world.receive(client, request_id, "read") for request_id in (1, 2)]
+    world.lose(client)
+    outcomes = [world.finish(rid) for rid in rids]
+    world.sync()
+    back = world.connect("agent")
+    world.collect(back, 3)
+    world.sync()
+    assert [row.rid for row in back.collected] == rids[1:]
+    world.ack(back)
+    world.sync()
+    assert back.outcomes == {1: outcomes[0]}
+
+
+def test_a_receipt_of_nothing_is_not_written_down() -> None:
+    world = World()
+    client = world.client()
+    world.ledger.received(client.number, ("never sent",))
+    world.ledger.received(99, ("never sent",))
+    world.drain()
+    assert not world.store.queue
+
+
+def test_a_repeat_is_known_by_its_id_and_by_its_key() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "write", "key", n=1)
+    world.sync()
+    outcome = world.finish(rid)
+    world.sync()
+    world.receive(client, 1, "write", "key", n=1)
+    world.receive(client, 2, "write", "key", n=1)
+    world.sync()
+    assert client.outcomes == {1: outcome, 2: outcome}
+    assert world.checker.starts[rid] == 1
+
+
+def test_a_repeat_that_cannot_be_looked_up_is_not_taken() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "write", "key", n=1)
+    fail_look_ups(world)
+    refusal = client.refusals[1]
+    assert refusal.message == (
+        "the gateway cannot read its store: the disk is gone; "
+        "nothing was run now, ask again under the same id and key"
+    )
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.INTERNAL_ERROR, 1.0)
+
+
+def test_a_withdrawal_is_answered_whatever_it_is_about() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 5, "ask_write", "key", n=1)
+    world.receive(client, 6, "ask_write", "key", n=1)
+    world.sync()
+    world.cancel(client, 7, 6)
+    world.cancel(client, 8, 5)
+    world.cancel(client, 9, 4)
+    world.cancel(client, 10, 400)
+    world.sync()
+    assert client.cancels == {7: "cancelled", 8: "cancelled", 9: "too_late", 10: "unknown_request"}
+    world.lose(client)
+    world.cancel(client, 11, 5)
+    assert 11 not in client.cancels
+
+
+def test_time_and_failures_reach_what_waits_for_them() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    world.wait(world.limits.approval_s)
+    world.fail()
+    assert not client.outcomes
+    deadline = world.ledger.next_deadline()
+    assert deadline is not None
+    world.wait(deadline - world.now)
+    world.sync()
+    assert client.outcomes[1].code == ErrorCode.APPROVAL_EXPIRED

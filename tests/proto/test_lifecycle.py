@@ -5,8 +5,9 @@ from tests.proto.ledger_world import World
 
 from agentgate_proto.effects import Answer, AnswerPending, Waiting
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.lifecycle import MAY_HAVE_RUN
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.outcome import Status, executed
+from agentgate_proto.outcome import Status, executed, unknown
 from agentgate_proto.record import Phase
 
 TEN = LedgerLimits(approval_s=10.0)
@@ -299,3 +300,41 @@ def test_a_tool_finishes_though_its_client_is_gone() -> None:
     world.sync()
     (reply,) = back.of(AnswerPending)
     assert [row.outcome for row in reply.records] == [outcome]
+
+
+def test_an_unknown_outcome_is_remembered_until_somebody_who_knew_had_it_run_again() -> None:
+    world = World(LedgerLimits(unknown_max=1))
+    client = world.client()
+
+    def request(request_id: int, n: int) -> str:
+        rid = world.receive(client, request_id, "write", n=n)
+        world.sync()
+        return rid
+
+    world.finish(request(1, n=1), unknown("stopped"))
+    again = request(2, n=1)
+    assert world.waiting == [again]
+    assert world.ledger.waiting[0].warning == MAY_HAVE_RUN
+    world.approve(again)
+    world.sync()
+    world.finish(again)
+    world.finish(request(3, n=1), unknown("stopped"))
+    world.finish(request(4, n=2), unknown("stopped"))
+    second = request(5, n=2)
+    assert world.waiting == [second]
+    thing = ("agent", world.store.rows[second].digest)
+    assert list(world.ledger._lifecycle._unknown) == [thing], "beyond the cap the oldest goes"
+
+
+def test_a_receipt_that_is_durable_leads_to_nothing() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "read")
+    world.finish(rid)
+    world.sync()
+    world.ack(client)
+    world.work()
+    assert world.store.rows[rid].delivered
+    frames = list(client.frames)
+    world.report()
+    assert client.frames == frames
