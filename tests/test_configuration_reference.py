@@ -1,0 +1,172 @@
+"""The configuration reference is made from the form of ``config.yaml``, and cannot drift.
+
+``python -m tests.test_configuration_reference`` writes it anew.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from agentgate_server.config import ConfigFile
+from agentgate_server.tokens import Secret
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "configuration.md"
+MARKERS = (
+    "<!-- keys: made from the form by tests/test_configuration_reference.py -->\n",
+    "<!-- end -->",
+)
+WORDS: dict[Any, str] = {bool: "true or false", Path: "path", Secret: "secret"}
+
+
+def documented(form: type[msgspec.Struct]) -> dict[str, str]:
+    """What is said of each key: the text below it in the source."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(form))).body
+    assert isinstance(body, ast.ClassDef)
+    texts: dict[str, str] = {}
+    for key, text in zip(body.body, body.body[1:], strict=False):
+        if (
+            isinstance(key, ast.AnnAssign)
+            and isinstance(key.target, ast.Name)
+            and isinstance(text, ast.Expr)
+            and isinstance(text.value, ast.Constant)
+        ):
+            texts[key.target.id] = " ".join(str(text.value.value).replace("``", "`").split())
+    return texts
+
+
+def alternatives(annotation: Any) -> list[Any]:
+    """The members of a union without None; of any other type that type."""
+    if get_origin(annotation) in (Union, UnionType):
+        return [each for each in get_args(annotation) if each is not NoneType]
+    return [annotation]
+
+
+def forms_in(annotation: Any) -> Iterator[type[msgspec.Struct]]:
+    """The forms that stand below a key."""
+    for each in alternatives(annotation):
+        inner = get_args(each)[0] if get_origin(each) in (Annotated, tuple) else each
+        if get_origin(inner) in (Union, UnionType):
+            yield from forms_in(inner)
+        elif isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+            yield inner
+
+
+def bounds(meta: msgspec.Meta) -> str:
+    """The bounds of a number, in words."""
+    least = plain(meta.ge) if meta.ge is not None else ""
+    if meta.gt is not None:
+        least = f"above {plain(meta.gt)}"
+    most = f"to {plain(meta.le)}" if meta.le is not None else ""
+    return f"number, {least} {most}".strip() if least or most else "text"
+
+
+def plain(number: float) -> str:
+    """A number with its thousands parted, without a point that says nothing."""
+    return f"{number:,.10f}".rstrip("0").rstrip(".")
+
+
+def worded(annotation: Any) -> str:
+    """A type, for the person who writes the file."""
+    texts = []
+    for each in alternatives(annotation):
+        origin, inner = get_origin(each), get_args(each)
+        if origin is Annotated:
+            texts.append(bounds(inner[1]) if inner[0] in (int, float) else "text")
+        elif origin is tuple:
+            texts.append(f"list of {'sections' if any(forms_in(each)) else worded(inner[0])}")
+        elif origin is dict:
+            texts.append("keys and values")
+        elif origin is Literal:
+            texts.append(" or ".join(f"`{value}`" for value in inner))
+        elif isinstance(each, type) and issubclass(each, Enum):
+            texts.append(" or ".join(f"`{member.value}`" for member in each))
+        elif isinstance(each, type) and issubclass(each, msgspec.Struct):
+            texts.append("section")
+        else:
+            texts.append(WORDS.get(each, "number" if each in (int, float) else "text"))
+    return " or ".join(dict.fromkeys(texts))
+
+
+def default_of(field: msgspec.structs.FieldInfo) -> str:
+    """The default as it would be written."""
+    if field.required:
+        return "needed"
+    value = field.default
+    if value is msgspec.NODEFAULT:
+        value = field.default_factory() if callable(field.default_factory) else None
+    match value:
+        case None | () | "" | {}:
+            return "none"
+        case msgspec.Struct():
+            return "as below"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case float():
+            return f"`{value:g}`"
+        case Enum():
+            return f"`{value.value}`"
+        case tuple():
+            return f"`[{', '.join(map(str, value))}]`"
+    return f"`{value}`"
+
+
+def sections(form: type[msgspec.Struct], path: str) -> Iterator[str]:
+    """The tables of a form and of all that stand below it."""
+    texts = documented(form)
+    hints = get_type_hints(form, include_extras=True)
+    title = f"## `{path}`" if path else "## The file"
+    about = inspect.cleandoc(form.__doc__ or "").replace("``", "`")
+    rows = ["| key | value | default | meaning |", "| --- | --- | --- | --- |"]
+    below: list[tuple[type[msgspec.Struct], str]] = []
+    for field in msgspec.structs.fields(form):
+        annotation = hints[field.name]
+        missing = f"{form.__name__}.{field.name} says nothing to its user"
+        assert field.name in texts, missing
+        cells = (f"`{field.encode_name}`", worded(annotation), default_of(field), texts[field.name])
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        many = "[]" if any(get_origin(each) is tuple for each in alternatives(annotation)) else ""
+        prefix = f"{path}." if path else ""
+        below += [(each, f"{prefix}{field.encode_name}{many}") for each in forms_in(annotation)]
+    yield "\n\n".join((title, about, "\n".join(rows)))
+    for each, where in below:
+        yield from sections(each, where)
+
+
+def rendered(text: str) -> str:
+    """The reference with its tables made anew."""
+    head, rest = text.split(MARKERS[0])
+    tail = rest.split(MARKERS[1])[1]
+    return (
+        head
+        + MARKERS[0]
+        + "\n"
+        + "\n\n".join(sections(ConfigFile, ""))
+        + "\n\n"
+        + MARKERS[1]
+        + tail
+    )
+
+
+def test_the_reference_says_what_the_form_says() -> None:
+    assert REFERENCE.read_text() == rendered(REFERENCE.read_text()), (
+        "run: python -m tests.test_configuration_reference"
+    )
+
+
+def test_every_key_of_the_form_is_in_the_reference() -> None:
+    text = REFERENCE.read_text()
+    for field in msgspec.structs.fields(ConfigFile):
+        assert f"| `{field.encode_name}` |" in text
+
+
+if __name__ == "__main__":
+    REFERENCE.write_text(rendered(REFERENCE.read_text()))
