@@ -1,9 +1,10 @@
 # make demo: the main job, on the embedded default. make test: lint, types, all tests.
+# make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit bench clean
+.PHONY: demo test lint types unit bench image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -24,6 +25,9 @@ unit: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
+
+image:
+	docker build -t agent-gate .
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "agent-gate needs Python 3.11 or newer: make PYTHON=python3.12")'

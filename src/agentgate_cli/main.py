@@ -16,6 +16,7 @@ from agentgate_cli.style import drop_output, note
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "A gateway": {
         "serve": ("agentgate_cli.serve:serve", "Run the gateway (what agent-gate alone does)."),
+        "health": ("agentgate_cli.health:health", "Ask a gateway whether it is well."),
         "init": ("agentgate_cli.init:init", "Write a first configuration, ready to serve."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
         "token": ("agentgate_cli.token:token", "Make a token and its hash."),

@@ -213,7 +213,10 @@ def test_help_names_every_command_without_loading_them() -> None:
 @pytest.mark.parametrize(
     "args",
     [
-        *([name] for name in ("serve", "init", "demo", "token", "call", "tools", "pending")),
+        *(
+            [name]
+            for name in ("serve", "health", "init", "demo", "token", "call", "tools", "pending")
+        ),
         *(["approvals", name] for name in ("list", "watch", "approve", "deny")),
     ],
 )

@@ -1,0 +1,152 @@
+"""``agent-gate health``: is the gateway well? For container engines, monitors and people."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.style import say, say_json
+from agentgate_cli.text import duration, plural, printable
+
+TIMEOUT_S = 5.0
+"""A gateway that does not say within this that it is well is not."""
+
+BODY_BYTES_MAX = 65_536
+"""Of an answer: ours has some hundred bytes, and something else may listen there."""
+
+SCHEMES = {"ws": False, "http": False, "wss": True, "https": True}
+
+
+@click.command()
+@click.option("--url", help="The gateway.  [default: as --config says it listens]")
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    default=Path("config.yaml"),
+    show_default=True,
+    help="The configuration of a gateway on this machine.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def health(url: str | None, config_file: Path, as_json: bool) -> int:
+    """Ask the gateway how it is: exit code 0 well, 1 not well, 3 no answer.
+
+    It needs no token and sends none, and so it takes any certificate.
+
+    \b
+    Examples:
+      agent-gate health                           beside config.yaml
+      agent-gate health --url wss://gateway.example:8443
+    """
+    host, port, tls = address_in(url) if url else address_of(config_file)
+    where = f"{f'[{host}]' if ':' in host else host}:{port}"
+    status, body = ask(host, port, tls, where)
+    if as_json:
+        say_json(body)
+    else:
+        say(summary(body))
+    return Exit.OK if status == 200 else Exit.DENIED
+
+
+def address_in(url: str) -> tuple[str, int, bool]:
+    """Take host, port and whether there is TLS out of a URL.
+
+    Raises:
+        click.UsageError: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if parts.scheme not in SCHEMES or not host:
+        raise click.UsageError(f"--url {printable(url)}: write it as in wss://gateway.example:8443")
+    tls = SCHEMES[parts.scheme]
+    return host, port or (443 if tls else 80), tls
+
+
+def address_of(config_file: Path) -> tuple[str, int, bool]:
+    """Read where the gateway of this machine listens.
+
+    Raises:
+        Failure: the configuration can't be read, or names no port.
+    """
+    from agentgate_cli.serve import document_failure
+    from agentgate_server.config import load_config
+    from agentgate_server.documents import DocumentError
+
+    try:
+        gateway = load_config(config_file, environment=os.environ).gateway
+    except DocumentError as error:
+        raise document_failure(error) from None
+    if not gateway.port:
+        raise Failure(f"{config_file}: gateway.port is 0, any free one: say which with --url")
+    return reachable(gateway.host), gateway.port, gateway.serves_tls
+
+
+def reachable(host: str) -> str:
+    """Return an address to connect to for one to listen on, which may mean all of the machine's."""
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return str(host)
+    if not address.is_unspecified:
+        return str(host)
+    return "127.0.0.1" if address.version == 4 else "::1"
+
+
+def ask(host: str, port: int, tls: bool, where: str) -> tuple[int, dict[str, Any]]:
+    """Get /health.
+
+    Raises:
+        Failure: nobody answers there, or somebody who is no gateway.
+    """
+    import http.client
+    import ssl
+
+    import msgspec
+
+    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+    if tls:
+        # A certificate of one's own making is for a name that this address need not have; and
+        # nothing is sent that somebody between could want.
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+    try:
+        connection.request("GET", "/health", headers={"Connection": "close"})
+        answer = connection.getresponse()
+        body = answer.read(BODY_BYTES_MAX)
+    except ssl.SSLError as error:
+        text = f"the gateway at {where} has no TLS, or TLS failed: {error.reason or error}"
+        raise Failure(text, Exit.UNREACHABLE) from None
+    except (OSError, http.client.HTTPException) as error:
+        reason = printable(str(error).strip()) or type(error).__name__
+        raise Failure(f"no gateway answers at {where}: {reason}", Exit.UNREACHABLE) from None
+    finally:
+        connection.close()
+    try:
+        return answer.status, msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        text = f"what answers at {where} is no gateway (HTTP {answer.status})"
+        raise Failure(text, Exit.UNREACHABLE) from None
+
+
+def summary(body: dict[str, Any]) -> str:
+    """Say in one line how the gateway is."""
+    status = printable(str(body.get("status", "unknown")))
+    version, store = (printable(str(body.get(key, "?"))) for key in ("version", "store"))
+    up, connections, waiting = (
+        int(value) if isinstance(value := body.get(key), int | float) else 0
+        for key in ("uptime_s", "connections", "waiting_approvals")
+    )
+    counts = f"{plural(connections, 'connection')}, {plural(waiting, 'approval')} waiting"
+    return f"{status}: version {version}, up {duration(up)}, {counts}, store {store}"
