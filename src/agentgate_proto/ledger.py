@@ -32,7 +32,7 @@ from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.links import Link
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import Answer, FindRid, Restored
+from agentgate_proto.storage import Answer, DropNote, FindRid, PutNote, Restored
 
 
 class Ledger:
@@ -135,6 +135,10 @@ class Ledger:
                 pass  # the outcomes stay undelivered, for the client to collect
             case _:
                 self._admission.look_up_failed(token, text)
+
+    def note(self, change: PutNote | DropNote) -> None:
+        """A channel wants this kept or forgotten; nothing of a request depends on it."""
+        self._effects.append(self._lifecycle.journal.write(change))
 
     # Input: connections
 

@@ -24,7 +24,26 @@ class MarkDelivered(msgspec.Struct, frozen=True):
     rids: tuple[str, ...]
 
 
-Change = Put | MarkDelivered
+class PutNote(msgspec.Struct, frozen=True):
+    """Keep what a channel must remember of an approval, in place of what it kept before.
+
+    It goes when the request goes; for a rid that is not stored nothing is kept. The value is the
+    channel's own: no engine looks into it.
+    """
+
+    channel: str
+    rid: str
+    value: str
+
+
+class DropNote(msgspec.Struct, frozen=True):
+    """Forget a note; one that is not there is ignored."""
+
+    channel: str
+    rid: str
+
+
+Change = Put | MarkDelivered | PutNote | DropNote
 
 
 class FindRequest(msgspec.Struct, frozen=True):
@@ -78,8 +97,21 @@ class ListRequests(msgspec.Struct, frozen=True):
     open_only: bool = False
 
 
-Query = FindRequest | FindIdempotencyKey | FindRid | HighestId | Undelivered | ListRequests
-Answer = Record | None | int | list[Record]
+class ListNotes(msgspec.Struct, frozen=True):
+    """The channel's notes by rid, oldest first, at most ``limit``. Answer: ``dict[str, str]``.
+
+    With ``rid``: the note of that approval, if there is one.
+    """
+
+    channel: str
+    limit: int
+    rid: str = ""
+
+
+Query = (
+    FindRequest | FindIdempotencyKey | FindRid | HighestId | Undelivered | ListRequests | ListNotes
+)
+Answer = Record | None | int | list[Record] | dict[str, str]
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):

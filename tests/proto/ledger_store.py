@@ -18,6 +18,7 @@ from agentgate_proto.storage import (
     FindRequest,
     FindRid,
     HighestId,
+    MarkDelivered,
     Put,
     Query,
     Restored,
@@ -93,7 +94,7 @@ class Store:
         for change in changes:
             if isinstance(change, Put):
                 self._put(change.record)
-            else:
+            elif isinstance(change, MarkDelivered):
                 for rid in change.rids:
                     if rid in self.rows:
                         self._put(replace(self.rows[rid], delivered=True))

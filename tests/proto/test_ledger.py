@@ -5,10 +5,11 @@ from tests.proto.ledger_world import World, allow, deny
 
 from agentgate_proto import delivery
 from agentgate_proto.decision import Decision
-from agentgate_proto.effects import AnswerPending, Attached, Purpose, Token, TurnedAway
+from agentgate_proto.effects import AnswerPending, Attached, Purpose, Token, TurnedAway, Write
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger import Ledger
 from agentgate_proto.record import Phase
+from agentgate_proto.storage import PutNote
 
 
 def test_a_new_ledger_wants_nothing() -> None:
@@ -283,3 +284,18 @@ def test_time_and_failures_reach_what_waits_for_them() -> None:
     world.wait(deadline - world.now)
     world.sync()
     assert client.outcomes[1].code == ErrorCode.APPROVAL_EXPIRED
+
+
+def test_a_note_is_a_write_like_any_other_and_changes_no_request() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    note = PutNote("telegram", rid, "message 7")
+    world.ledger.note(note)
+    world.drain()
+    (write,) = world.store.queue
+    assert isinstance(write, Write)
+    assert write.change is note
+    world.sync()
+    assert world.waiting == [rid]

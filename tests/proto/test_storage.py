@@ -12,13 +12,16 @@ from agentgate_proto import storage
 from agentgate_proto.record import Effects, Phase, Record
 from agentgate_proto.storage import (
     Answer,
+    DropNote,
     FindIdempotencyKey,
     FindRequest,
     FindRid,
     HighestId,
+    ListNotes,
     ListRequests,
     MarkDelivered,
     Put,
+    PutNote,
     Query,
     Restored,
     Undelivered,
@@ -45,6 +48,7 @@ QUESTIONS = [
     HighestId("bot", ""),
     Undelivered("bot", "", 10),
     ListRequests("bot", 10),
+    ListNotes("telegram", 10),
 ]
 
 
@@ -56,7 +60,9 @@ def test_a_question_says_what_its_answer_is(query: Query) -> None:
 
 def test_every_question_is_tried_here() -> None:
     assert {type(query) for query in QUESTIONS} == set(typing.get_args(Query))
-    assert set(typing.get_args(Answer)) == {Record, type(None), int, list[Record]}
+    assert set(typing.get_args(Answer)) == {
+        *(Record, type(None), int, list[Record], dict[str, str])
+    }
 
 
 @pytest.mark.parametrize("query", QUESTIONS, ids=lambda query: type(query).__name__)
@@ -80,6 +86,12 @@ def test_changes_carry_whole_records_or_nothing_but_names() -> None:
     assert MarkDelivered(("r1", "r2")).rids == ("r1", "r2")
     with pytest.raises(AttributeError):
         Put(RECORD).record = RECORD
+
+
+def test_a_note_belongs_to_one_channel_and_one_approval() -> None:
+    assert PutNote("telegram", "r1", "7") != PutNote("mail", "r1", "7")
+    assert DropNote("telegram", "r1").rid == "r1"
+    assert ListNotes("telegram", 10).rid == ""
 
 
 def test_a_restart_begins_with_an_epoch_and_what_was_left() -> None:

@@ -72,6 +72,21 @@ MIGRATIONS: tuple[Migration, ...] = (
         WHERE status = 'unknown' AND superseded = 0
         """,
     ),
+    (
+        """
+        CREATE TABLE notes (
+            channel TEXT NOT NULL,
+            rid TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (channel, rid)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX notes_rid ON notes (rid)",
+        """
+        CREATE TRIGGER requests_forgotten AFTER DELETE ON requests
+        BEGIN DELETE FROM notes WHERE rid = OLD.rid; END
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -24,6 +24,7 @@ from agentgate_proto.storage import (
     FindRequest,
     FindRid,
     HighestId,
+    ListNotes,
     ListRequests,
     Query,
     Restored,
@@ -140,6 +141,10 @@ class SqliteEngine:
             case ListRequests(principal, limit, open_only):
                 sql = statements.LIST_OPEN_PRINCIPAL if open_only else statements.LIST_PRINCIPAL
                 return self.records(sql, (principal, limit))
+            case ListNotes(channel, limit, ""):
+                return self.notes(statements.LIST_NOTES, (channel, limit))
+            case ListNotes(channel, limit, rid):
+                return self.notes(statements.FIND_NOTE, (channel, rid, limit))
             case _:
                 assert_never(query)
 
@@ -198,6 +203,11 @@ class SqliteEngine:
                 f"damaged: {self.path} holds a record that nobody wrote so ({error}); stop the"
                 " gateway, keep a copy, and restore a backup"
             ) from error
+
+    def notes(self, sql: str, values: Sequence[Value]) -> dict[str, str]:
+        """The notes of all rows, by rid."""
+        with self.explained():
+            return dict(self.execute(sql, values).fetchall())
 
     def number(self, sql: str, values: Sequence[Value] = ()) -> int:
         """The integer in the first row, or 0 if there is no row."""

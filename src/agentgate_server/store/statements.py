@@ -19,7 +19,7 @@ import msgspec
 
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Record
-from agentgate_proto.storage import Change, Put
+from agentgate_proto.storage import Change, DropNote, Put, PutNote
 from agentgate_server.store.rows import COLUMNS, Value, row_of
 
 Statement = tuple[str, Sequence[Value]]
@@ -89,6 +89,16 @@ SUPERSEDE = """
     AND resolved_at <= ? AND seq < (SELECT seq FROM requests WHERE rid = ?)
 """
 
+PUT_NOTE = """
+    INSERT INTO notes (channel, rid, value)
+    SELECT column1, column2, column3 FROM (VALUES (?, ?, ?))
+    WHERE EXISTS (SELECT 1 FROM requests WHERE rid = column2)
+    ON CONFLICT (channel, rid) DO UPDATE SET value = excluded.value
+"""
+DROP_NOTE = "DELETE FROM notes WHERE channel = ? AND rid = ?"
+FIND_NOTE = "SELECT rid, value FROM notes WHERE channel = ? AND rid = ? LIMIT ?"
+LIST_NOTES = "SELECT rid, value FROM notes WHERE channel = ? ORDER BY rid LIMIT ?"
+
 COUNT = "SELECT count(*) FROM requests"
 PRUNE = """
     DELETE FROM requests WHERE seq IN (
@@ -110,6 +120,11 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
     puts: dict[str, Record] = {}
     marks: dict[str, None] = {}
     for change in changes:
+        if isinstance(change, PutNote | DropNote):
+            yield from write(puts, marks)  # a note is kept only beside its request
+            puts, marks = {}, {}
+            yield note(change)
+            continue
         if not isinstance(change, Put):
             for rid in change.rids:
                 record = puts.get(rid)
@@ -148,6 +163,13 @@ def write(puts: dict[str, Record], marks: dict[str, None]) -> Iterator[Statement
             values += marked
             values += [None] * (size - len(marked))
         yield upsert_sql(size if part else 0, size if marked else 0), values
+
+
+def note(change: PutNote | DropNote) -> Statement:
+    """The statement that keeps or forgets a note."""
+    if isinstance(change, PutNote):
+        return PUT_NOTE, (change.channel, change.rid, change.value)
+    return DROP_NOTE, (change.channel, change.rid)
 
 
 @cache

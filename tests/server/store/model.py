@@ -17,13 +17,16 @@ from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import (
     Answer,
     Change,
+    DropNote,
     FindIdempotencyKey,
     FindRequest,
     FindRid,
     HighestId,
+    ListNotes,
     ListRequests,
     MarkDelivered,
     Put,
+    PutNote,
     Query,
     Restored,
     Undelivered,
@@ -50,6 +53,7 @@ class MemoryEngine:
         # Oldest first: a dict keeps a key's place when its value is replaced.
         self.kept: dict[str, Record] = {}
         self.superseded: set[str] = set()
+        self.notes: dict[tuple[str, str], str] = {}
 
     def commit(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -62,6 +66,11 @@ class MemoryEngine:
                         if rid in self.kept:
                             found = self.kept[rid]
                             self.kept[rid] = msgspec.structs.replace(found, delivered=True)
+                case PutNote(channel, rid, value):
+                    if rid in self.kept:
+                        self.notes[channel, rid] = value
+                case DropNote(channel, rid):
+                    self.notes.pop((channel, rid), None)
                 case _:
                     assert_never(change)
 
@@ -92,6 +101,10 @@ class MemoryEngine:
                     )
                 )
                 return found[::-1][:limit]
+            case ListNotes(channel, limit, rid):
+                of_channel = [key for key in sorted(self.notes) if key[0] == channel]
+                wanted = [key for key in of_channel if rid in ("", key[1])]
+                return {key[1]: self.notes[key] for key in wanted[:limit]}
             case _:
                 assert_never(query)
 
@@ -125,6 +138,7 @@ class MemoryEngine:
         for rid in gone:
             del self.kept[rid]
             self.superseded.discard(rid)
+            self.notes = {key: value for key, value in self.notes.items() if key[1] != rid}
         return len(gone)
 
     def close(self) -> None:

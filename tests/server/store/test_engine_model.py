@@ -17,13 +17,17 @@ from tests.server.store.samples import WAITING
 from agentgate_proto.outcome import Outcome, Status
 from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import (
+    Change,
+    DropNote,
     FindIdempotencyKey,
     FindRequest,
     FindRid,
     HighestId,
+    ListNotes,
     ListRequests,
     MarkDelivered,
     Put,
+    PutNote,
     Undelivered,
 )
 from agentgate_server.store.sqlite import SqliteEngine
@@ -68,8 +72,12 @@ def records(draw: st.DrawFn) -> Record:
     )
 
 
-CHANGES = st.builds(Put, records()) | st.builds(
-    MarkDelivered, st.lists(RIDS, max_size=3).map(tuple)
+CHANNELS = st.sampled_from(["telegram", "mail"])
+CHANGES = (
+    st.builds(Put, records())
+    | st.builds(MarkDelivered, st.lists(RIDS, max_size=3).map(tuple))
+    | st.builds(PutNote, CHANNELS, RIDS, st.sampled_from(["", "a", "ä\x00"]))
+    | st.builds(DropNote, CHANNELS, RIDS)
 )
 
 
@@ -86,7 +94,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.model = MemoryEngine(self.engine.restore().epoch, **RETENTION)
 
     @rule(changes=st.lists(CHANGES, min_size=1, max_size=12))
-    def commit(self, changes: list[Put | MarkDelivered]) -> None:
+    def commit(self, changes: list[Change]) -> None:
         self.engine.commit(changes)
         self.model.commit(changes)
 
@@ -98,6 +106,7 @@ class StoreMachine(RuleBasedStateMachine):
             FindRequest(principal, client_id, request_id),
             FindIdempotencyKey(principal, key),
             FindRid(rid),
+            ListNotes("mail", 10, rid),
             HighestId(principal, client_id),
         ):
             assert self.engine.answer(query) == self.model.answer(query), query
@@ -116,6 +125,7 @@ class StoreMachine(RuleBasedStateMachine):
             Undelivered(principal, client_id, limit),
             Undelivered(principal, client_id, limit, newest_first=True),
             ListRequests(None if all_of else principal, limit, open_only),
+            ListNotes("telegram", limit),
         ):
             assert self.engine.answer(query) == self.model.answer(query), query
 

@@ -15,13 +15,16 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.outcome import Status, ended
 from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import (
+    DropNote,
     FindIdempotencyKey,
     FindRequest,
     FindRid,
     HighestId,
+    ListNotes,
     ListRequests,
     MarkDelivered,
     Put,
+    PutNote,
     Undelivered,
 )
 from agentgate_server.store.engine import Engine, StoreError
@@ -325,3 +328,32 @@ def test_a_retention_of_nothing_is_refused(path: Path, setting: str) -> None:
     retention: dict[str, Any] = {setting: 0}
     with pytest.raises(ValueError, match=setting):
         SqliteEngine(path, **retention)
+
+
+def notes(engine: SqliteEngine, channel: str = "telegram", rid: str = "") -> Any:
+    return engine.answer(ListNotes(channel, 10, rid))
+
+
+def test_a_note_is_kept_replaced_and_dropped(path: Path, engine: SqliteEngine) -> None:
+    engine.commit([put("r1"), put("r2"), PutNote("telegram", "r2", "7")])
+    engine.commit([PutNote("telegram", "r1", "8"), PutNote("telegram", "r2", "9")])
+    engine.close()
+    again = SqliteEngine(path)
+
+    assert notes(again) == {"r1": "8", "r2": "9"}
+    assert list(notes(again)) == ["r1", "r2"]
+    assert notes(again, rid="r2") == {"r2": "9"}
+    assert notes(again, "mail") == {}
+    again.commit([DropNote("telegram", "r2"), DropNote("telegram", "r2")])
+    assert notes(again) == {"r1": "8"}
+    again.close()
+
+
+def test_a_note_is_kept_only_beside_its_request_and_goes_with_it(engine: SqliteEngine) -> None:
+    engine.commit([PutNote("telegram", "r1", "too early"), Put(done("r1", delivered=True))])
+    assert notes(engine) == {}
+    engine.commit([PutNote("telegram", "r1", "7"), put("r2"), PutNote("telegram", "r2", "8")])
+
+    assert engine.prune(2_000_000_000.0) == 1
+
+    assert notes(engine) == {"r2": "8"}
