@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import logging
 import sys
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from agentgate_cli.text import printable
+
+if TYPE_CHECKING:
+    from agentgate_server.masking import Masker
 
 RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -21,7 +26,8 @@ class TextFormatter(logging.Formatter):
         """Make the line, with a traceback below it if there is one."""
         at = self.formatTime(record, self.default_time_format)
         line = f"{at} {record.levelname.lower()}: {printable(record.getMessage())}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        trace = traceback_of(record)
+        return f"{line}\n{trace}" if trace else line
 
 
 class JsonFormatter(logging.Formatter):
@@ -36,9 +42,39 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         added = {k: v for k, v in vars(record).items() if k not in RECORD_FIELDS}
-        if record.exc_info:
-            added["traceback"] = self.formatException(record.exc_info)
+        if trace := traceback_of(record):
+            added["traceback"] = trace
         return msgspec.json.encode(fields | added, enc_hook=str).decode()
+
+
+class MaskingFilter(logging.Filter):
+    """Takes secrets out of records before anything else sees them: words, traceback, extras."""
+
+    def __init__(self, masker: Masker) -> None:
+        super().__init__()
+        self.masker = masker
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask a record; none is left out."""
+        try:
+            words = record.getMessage()
+        except Exception:  # logging would print the record's parts, secrets and all
+            words = f"a message that can't be made, in {record.pathname}:{record.lineno}"
+        record.msg, record.args = self.masker.text(words), None
+        if trace := traceback_of(record):
+            record.exc_text, record.exc_info = self.masker.text(trace), None
+        for name in vars(record).keys() - RECORD_FIELDS:
+            value = getattr(record, name)
+            if not isinstance(value, bool | int | float | None):
+                setattr(record, name, self.masker.text(str(value)))
+        return True
+
+
+def traceback_of(record: logging.LogRecord) -> str:
+    """The traceback that comes with a record, or ""."""
+    if record.exc_text is None and record.exc_info:
+        return logging.Formatter().formatException(record.exc_info)
+    return record.exc_text or ""
 
 
 def set_up_logs(level: str, form: str) -> None:
@@ -51,3 +87,18 @@ def set_up_logs(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+
+
+def mask_logs(masker: Masker) -> None:
+    """Mask all that is logged from now on, and what this process says of a crash."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(MaskingFilter(masker))
+    sys.excepthook = log_crash
+
+
+def log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what nobody caught, instead of printing it with all that is in its text."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        logging.getLogger("agentgate").critical("a bug of the gateway", exc_info=error)

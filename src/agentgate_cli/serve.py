@@ -85,7 +85,7 @@ def serve(
       agent-gate serve --config /etc/agent-gate/config.yaml
       agent-gate serve --host 0.0.0.0 --insecure     behind a proxy with TLS
     """
-    from agentgate_cli.logs import set_up_logs
+    from agentgate_cli.logs import mask_logs, set_up_logs
 
     if config_file == DEFAULT_CONFIG and not config_file.exists():
         raise Failure(NO_CONFIG)
@@ -104,8 +104,10 @@ def serve(
 
     from agentgate_server.gateway import Gateway
 
+    gateway = Gateway(config)
+    mask_logs(gateway.masker)
     try:
-        anyio.run(run_gateway, Gateway(config), log_format == "json")
+        anyio.run(run_gateway, gateway, log_format == "json")
     except Exception as error:
         raise start_failure(error) from None
     return 0

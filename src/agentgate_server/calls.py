@@ -24,6 +24,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_proto.record import Record, rfc3339
 from agentgate_proto.storage import Answer as StoreAnswer
 from agentgate_proto.storage import ListRequests as ListRequestsQuery
+from agentgate_server.masking import CallInProgress, Masker
 from agentgate_server.peer import Peer
 from agentgate_server.policy import signature_of
 from agentgate_server.replies import NativeReply, Reply
@@ -87,7 +88,7 @@ class Calls:
             case ListRequests(open_only=open_only, limit=limit):
                 whose = None if principal.role is Role.OPERATOR else principal.name
                 query = ListRequestsQuery(whose, limit, open_only)
-                self.gate.writer.ask(query, Listing(reply))
+                self.gate.writer.ask(query, Listing(reply, self.gate.masker))
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 
@@ -101,7 +102,8 @@ class Calls:
         try:
             tool.check(params.args)
         except ArgumentError as error:
-            text = f"Invalid params: {error}"
+            with CallInProgress(params.args):
+                text = self.gate.masker.text(f"Invalid params: {error}")
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
             return
         now = self.gate.utc()
@@ -139,10 +141,11 @@ class Calls:
 
 
 class Listing:
-    """Turns the store's answer to ``list_requests`` into a reply."""
+    """Turns the store's answer to ``list_requests`` into a reply, without secrets."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, masker: Masker) -> None:
         self.reply = reply
+        self.masker = masker
 
     def __call__(self, answer: StoreAnswer, problem: str) -> None:
         """Take the answer, or why there is none."""
@@ -150,7 +153,8 @@ class Listing:
             self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
         else:
             assert isinstance(answer, list), "the query is for a list"
-            self.reply.result({"requests": [request_row(record) for record in answer]})
+            rows = [request_row(self.masker.record(record)) for record in answer]
+            self.reply.result({"requests": rows})
 
 
 def request_row(record: Record) -> dict[str, Any]:

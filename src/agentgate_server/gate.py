@@ -48,6 +48,7 @@ from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.calls import Calls
 from agentgate_server.guard import Guard
+from agentgate_server.masking import Masker
 from agentgate_server.peer import Peer
 from agentgate_server.policy import Policy
 from agentgate_server.running import Running
@@ -71,6 +72,7 @@ class Gate:
         engine: where requests are kept.
         runner: runs tools.
         limits: of the ledger.
+        masker: hides secrets from people.
         utc: the clock of the ledger, UTC seconds.
     """
 
@@ -83,16 +85,18 @@ class Gate:
         engine: Engine,
         runner: Runner,
         limits: LedgerLimits,
+        masker: Masker | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
         self.policy = policy
         self.tokens = tokens
         self.limits = limits
+        self.masker = masker or Masker()
         self.utc = utc
         self.ledger = Ledger(self._judge, limits)
         self.writer = StoreWriter(engine, self)
         self.running = Running(catalogue, runner, self._finished)
-        self.desk = Desk(self.ledger)
+        self.desk = Desk(self.ledger, self.masker)
         self.watchers = Watchers()
         self.desk.channels.append(self.watchers)
         self.calls = Calls(self, catalogue)
@@ -193,7 +197,7 @@ class Gate:
                 agent=record.principal, tool=record.tool, effects=record.effects, args=args, now=now
             )
         except Exception:
-            log.exception("the policy failed on %s", record.signature)
+            log.exception("the policy failed on %s", self.masker.record(record).signature)
             text = "the policy failed on this request; the gateway's log says how"
             return Decision(action=Action.DENY, rule="built-in", description=text)
 

@@ -27,6 +27,7 @@ from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_server.config import Config, check_exposure
 from agentgate_server.gate import Gate
 from agentgate_server.listener import Listener
+from agentgate_server.masking import Masker
 from agentgate_server.policy import Policy
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
@@ -55,6 +56,7 @@ class Gateway:
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
+        masker: hides the configuration's secrets; for logs, and for channels of one's own.
         gate_type: what the inside is made of; a test may put a mortal one here.
         port: the port it listens on.
         warnings: what the operator should know, each one line.
@@ -75,6 +77,7 @@ class Gateway:
         limits: Limits = SERVER_LIMITS,
     ) -> None:
         self.config = config
+        self.masker = Masker(config.secrets)
         self.port = 0
         self.warnings: list[str] = []
         self._tools = tuple(tools)
@@ -112,7 +115,9 @@ class Gateway:
         catalogue = Catalogue([*named, *Catalogue.of(*self._tools)])
         self.warnings += policy.warnings(catalogue.names)
         runner = Runner(
-            timeout_s=config.tools.timeout_s, output_bytes_max=config.tools.output_bytes_max
+            timeout_s=config.tools.timeout_s,
+            output_bytes_max=config.tools.output_bytes_max,
+            masker=self.masker,
         )
         stack.callback(runner.close)
         engine = await anyio.to_thread.run_sync(self._open_store)
@@ -124,6 +129,7 @@ class Gateway:
             engine=engine,
             runner=runner,
             limits=config.ledger_limits(),
+            masker=self.masker,
         )
         self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()

@@ -13,6 +13,7 @@ from agentgate_proto.limits import LIST_ROWS_MAX
 from agentgate_proto.messages import ApprovalView
 from agentgate_proto.record import Record
 from agentgate_server.approvals.channel import Channel
+from agentgate_server.masking import Masker
 from agentgate_server.replies import Reply
 
 log = logging.getLogger(__name__)
@@ -26,17 +27,23 @@ class Desk:
 
     Args:
         ledger: where approvals live.
+        masker: hides secrets from people, who see approvals on screens of all kinds.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, masker: Masker) -> None:
         self.ledger = ledger
+        self.masker = masker
         self.channels: list[Channel] = []
         self._replies: dict[str, Reply] = {}
         self._numbers = count(1)
 
     def waiting(self) -> list[ApprovalView]:
         """What people may answer now, oldest first: the first thousand of it."""
-        return [approval_view(record) for record in self.ledger.waiting[:LIST_ROWS_MAX]]
+        return [self.view(record) for record in self.ledger.waiting[:LIST_ROWS_MAX]]
+
+    def view(self, record: Record) -> ApprovalView:
+        """A request as people may see it, without secrets."""
+        return approval_view(self.masker.record(record))
 
     def decide(
         self, rid: str, *, approve: bool, approver: str, channel: str, now: float, reply: Reply
@@ -63,14 +70,14 @@ class Desk:
         elif effect.record is None:
             reply.error(ErrorCode.NOT_FOUND, "There is no approval with this id", None)
         elif effect.won:
-            reply.result(approval_view(effect.record))
+            reply.result(self.view(effect.record))
         else:
-            view = approval_view(effect.record)
+            view = self.view(effect.record)
             reply.error(ErrorCode.ALREADY_SETTLED, settled_text(view), view)
 
     def changed(self, record: Record) -> None:
         """Show a change everywhere; a channel that fails harms no other."""
-        view = approval_view(record)
+        view = self.view(record)
         for channel in self.channels:
             try:
                 channel.approval_changed(view)

@@ -25,7 +25,8 @@ from agentgate_server.config.form import (
 from agentgate_server.config.identities import holds_literal_token, identities_of
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
-from agentgate_server.tokens import Identity
+from agentgate_server.masking import secrets_in_form
+from agentgate_server.tokens import Identity, Secret
 
 NOT_YET = ("messenger", "services")
 """Keys of seed 001's form that this version knows but cannot serve: no nearest-name guess."""
@@ -46,6 +47,7 @@ class Config:
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
         permissions: the policy file.
+        secrets: every secret that the file holds or names, to be masked wherever it turns up.
         warnings: what the operator should know, each one line; the caller prints them.
     """
 
@@ -57,6 +59,7 @@ class Config:
     rate_limit: RateLimitConfig
     tools: ToolsConfig
     permissions: Path
+    secrets: tuple[Secret, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def ledger_limits(self) -> LedgerLimits:
@@ -161,6 +164,7 @@ def config_of(document: Document, folder: Path) -> Config:
         rate_limit=form.rate_limit,
         tools=msgspec.structs.replace(form.tools, python=python),
         permissions=at(folder, form.permissions),
+        secrets=tuple(secrets_in_form(form)),
         warnings=warnings,
     )
 

@@ -24,6 +24,7 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from agentgate_proto.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.record import Effects
+from agentgate_server.masking import CallInProgress, Masker
 from agentgate_server.tools.errors import ArgumentError, EffectUnknown
 from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
 from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
@@ -35,6 +36,9 @@ may queue."""
 ERROR_CHARS_MAX: Final = 2_000
 """Characters of a tool's error text that reach the agent: enough to act on, and no second way
 around ``OUTPUT_BYTES_MAX``."""
+
+ERROR_CHARS_MASKED: Final = 100_000
+"""Characters of an error's text that are searched for secrets; what is behind them is cut off."""
 
 ERRORS_SHOWN_MAX: Final = 5
 """Errors told of an exception group."""
@@ -53,6 +57,7 @@ class Runner:
         output_bytes_max: int = OUTPUT_BYTES_MAX,
         threads_max: int = THREADS_MAX,
         abandoned_max: int = ABANDONED_MAX,
+        masker: Masker | None = None,
     ) -> None:
         """Take the caps; nothing is started before the first call.
 
@@ -61,7 +66,9 @@ class Runner:
             output_bytes_max: a larger result fails.
             threads_max: calls of blocking tools that run at once.
             abandoned_max: threads that may outlive their call.
+            masker: hides secrets in what tools return and in what they raise.
         """
+        self.masker = masker or Masker()
         self.timeout_s = timeout_s
         self.output_bytes_max = output_bytes_max
         self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
@@ -95,11 +102,12 @@ class Runner:
     def run_inline(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool with ``tool.inline`` at once: no task, no thread, no scope. Never raises."""
         assert isinstance(tool, SyncTool), f"{tool.name} is not inline"
-        try:
-            value = tool.call(args)
-        except BaseException as error:  # a tool that calls sys.exit() ends itself, not the gateway
-            return explain(tool, error)
-        return self.encoded(tool, value)
+        with CallInProgress(args):
+            try:
+                value = tool.call(args)
+            except BaseException as error:  # one that calls sys.exit() ends itself, not the gateway
+                return self.explain(tool, error)
+            return self.encoded(tool, value)
 
     def close(self) -> None:
         """Let idle threads end; those that still run a tool do not keep the process alive."""
@@ -111,7 +119,7 @@ class Runner:
         try:
             data = encode(value)
         except Exception as error:  # an object's own conversion may raise anything
-            why = describe(error)
+            why = self.words(error)
             if inspect.iscoroutine(value):
                 value.close()
                 why = "it is a coroutine; the tool must be declared with async def"
@@ -122,7 +130,25 @@ class Runner:
                 f"{ran}its result is too large: {len(data):,} bytes, and at most "
                 f"{self.output_bytes_max:,} are passed on"
             )
-        return executed(data)
+        return executed(self.masker.result(data))
+
+    def explain(self, tool: Tool, error: BaseException) -> Outcome:
+        """Turn what a tool raised into its outcome: text to the agent, traceback to the log.
+
+        The log gets no values: a traceback names files and lines, and the error's own text.
+        """
+        text = self.words(error)
+        if isinstance(error, ArgumentError):
+            return failed(f"it was not started: {text}")
+        log.warning("tool %s raised %s", tool.name, type(error).__name__, exc_info=error)
+        if isinstance(error, EffectUnknown) and tool.effects is Effects.WRITE:
+            return unknown(text)
+        return failed(text)
+
+    def words(self, error: BaseException) -> str:
+        """Say an exception in words that can be sent, without secrets."""
+        text = self.masker.text(describe(error)[:ERROR_CHARS_MASKED])
+        return text if len(text) <= ERROR_CHARS_MAX else text[: ERROR_CHARS_MAX - 3] + "..."
 
     def limiter(self, tool: Tool) -> anyio.CapacityLimiter | None:
         """Return what limits the calls of this tool, if it asked for that."""
@@ -158,16 +184,17 @@ class Call:
     async def run_on_loop(self, tool: AsyncTool) -> Outcome:
         """Run an async tool, and tell its errors from our own cancellation."""
         self.started = True
-        try:
-            value = await tool.run(self.args)
-        except BaseException as error:  # see run_inline
-            if isinstance(error, GeneratorExit) or is_cancellation(error):
-                raise
-            outcome = explain(tool, error)
-            # What a tool raises because it is being stopped is not how it failed.
-            await checkpoint_if_cancelled()
-            return outcome
-        return self.runner.encoded(tool, value)
+        with CallInProgress(self.args):
+            try:
+                value = await tool.run(self.args)
+            except BaseException as error:  # see run_inline
+                if isinstance(error, GeneratorExit) or is_cancellation(error):
+                    raise
+                outcome = self.runner.explain(tool, error)
+                # What a tool raises because it is being stopped is not how it failed.
+                await checkpoint_if_cancelled()
+                return outcome
+            return self.runner.encoded(tool, value)
 
     async def run_in_thread(self, tool: SyncTool, limiter: anyio.CapacityLimiter | None) -> Outcome:
         """Run a blocking tool. An abandoned one keeps its tool's slot until it really ends."""
@@ -202,20 +229,6 @@ def stopped(tool: Tool, why: str = "stopped while it ran") -> Outcome:
     return failed(f"{tool.name} {why}")
 
 
-def explain(tool: Tool, error: BaseException) -> Outcome:
-    """Turn what a tool raised into its outcome: the text for the agent, the traceback to the log.
-
-    The log gets no values: a traceback names files and lines, and the error's own text.
-    """
-    text = describe(error)
-    if isinstance(error, ArgumentError):
-        return failed(f"it was not started: {text}")
-    log.warning("tool %s raised %s", tool.name, type(error).__name__, exc_info=error)
-    if isinstance(error, EffectUnknown) and tool.effects is Effects.WRITE:
-        return unknown(text)
-    return failed(text)
-
-
 def describe(error: BaseException) -> str:
     """Say an exception in words that can be sent: ``ValueError: text``. Never raises."""
     if isinstance(error, BaseExceptionGroup):
@@ -226,8 +239,6 @@ def describe(error: BaseException) -> str:
         text = "; ".join(texts)
     else:
         text = words_of(error)
-    if len(text) > ERROR_CHARS_MAX:
-        text = text[: ERROR_CHARS_MAX - 3] + "..."
     return text.encode("utf-8", "replace").decode()
 
 

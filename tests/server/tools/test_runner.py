@@ -158,7 +158,7 @@ def test_every_exception_has_words(error: BaseException, text: str) -> None:
 
 
 def test_long_errors_and_large_groups_are_cut() -> None:
-    assert len(describe(ValueError("x" * 100_000))) == ERROR_CHARS_MAX
+    assert len(Runner().words(ValueError("x" * 200_000))) == ERROR_CHARS_MAX
     group = ExceptionGroup("many", [ValueError(str(n)) for n in range(ERRORS_SHOWN_MAX + 2)])
     assert describe(group).endswith("; and 2 more")
 

@@ -1,0 +1,58 @@
+"""Names under which people keep secrets: ``password``, ``accessToken``, ``X-API-Key``, ``pin``.
+
+Names are compared as policy compares them: case, separators, accents and look-alikes make no
+difference. A name that says little alone (``code``, ``pass``) counts as a whole, or as the end of
+a name that says more (``door_code``); ``country_code`` and ``status_code`` are no secrets.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from agentgate_server.policy.spelling import squeeze
+
+ANYWHERE = (
+    *("password", "passwd", "passphrase", "passcode", "secret", "token", "apikey", "accesskey"),
+    *("privatekey", "authorization", "cookie", "credential", "bearer"),
+)
+"""A name with one of these in it is a secret's."""
+
+WHOLE = frozenset(
+    {"pass", "pwd", "pin", "code", "otp", "totp", "mfa", "cvv", "cvc", "jwt", "auth", "psk", "puk"}
+)
+"""A name that is one of these is a secret's; so is one that ends with it as a word of its own."""
+
+CODES = (
+    *("access", "alarm", "arm", "auth", "confirmation", "disarm", "door", "entry", "gate"),
+    *("key", "lock", "login", "mfa", "otp", "pass", "pin", "recovery", "safe", "security"),
+    *("sms", "totp", "unlock", "user", "verification"),
+)
+"""What makes a code a secret one. Other codes (of countries, errors, colours) are no secrets."""
+
+NAME_CHARS_MAX = 256
+"""Longer names are read as far as this."""
+
+NAMES_MAX = 4_096
+"""Names that are remembered with their answer: those of all tools, and then some."""
+
+HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+NOT_WORD = re.compile(r"[^0-9A-Za-z]+")
+
+
+@lru_cache(NAMES_MAX)
+def is_secret_name(name: str) -> bool:
+    """Whether what has this name is to be masked."""
+    name = name[:NAME_CHARS_MAX]
+    squeezed = squeeze(NOT_WORD.sub("", name) if name.isascii() else name).rstrip("0123456789")
+    if squeezed in WHOLE or any(word in squeezed for word in ANYWHERE):
+        return True
+    if squeezed.endswith("code"):
+        return squeezed.removesuffix("code").endswith(CODES)
+    words = NOT_WORD.split(HUMP.sub("_", name).rstrip("0123456789_-"))
+    return words[-1].lower() in WHOLE
+
+
+def counts_tokens(name: str) -> bool:
+    """Whether a number under this name is how many: ``max_tokens`` is no secret."""
+    return "tokens" in squeeze(name[:NAME_CHARS_MAX])
