@@ -25,9 +25,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         description: the rule's own words, or "".
         ask_again_after_unknown: ask a person even where this says allow, if the same request
             ended as ``unknown`` before. A rule can opt out.
+        approvers: how many different people must say yes, where this says ask.
+        code: each of them must prove it with a one-time code.
     """
 
     action: Action
     rule: str
     description: str = ""
     ask_again_after_unknown: bool = True
+    approvers: int = 1
+    code: bool = False

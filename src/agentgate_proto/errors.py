@@ -97,6 +97,7 @@ class ErrorCode(IntEnum):
     ALREADY_SETTLED = -32009
     FORBIDDEN = -32010
     NOT_FOUND = -32011
+    CODE_NEEDED = -32012
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,13 @@ ERRORS: dict[int, ErrorRow] = {
             "The approval was answered, withdrawn or expired before; data says how.",
         ),
         ErrorRow(ErrorCode.FORBIDDEN, "Forbidden", "The role may not do this."),
-        ErrorRow(ErrorCode.NOT_FOUND, "Not found", "There is no approval with this id."),
+        ErrorRow(ErrorCode.NOT_FOUND, "Not found", "There is no approval or grant with this id."),
+        ErrorRow(
+            ErrorCode.CODE_NEEDED,
+            "One-time code needed",
+            "Saying yes to this takes a one-time code, and there was none, a wrong one, or one that "
+            "was used before; after too many wrong ones data.retry_after_s says when to try again.",
+        ),
     )
 }
 

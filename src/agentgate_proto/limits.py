@@ -77,6 +77,9 @@ TOKEN_CHARS_MAX = 4_096
 NAME_CHARS_MAX = 256
 """Names that a client chooses: client ids, tool names, idempotency keys, string request ids."""
 
+CODE_CHARS_MAX = 16
+"""A one-time code: six to eight digits, with the blanks that people put between them."""
+
 NESTING_MAX = 64
 """Objects and arrays inside each other in parameters. Whatever walks through them later (policy,
 digest, tools) may use the interpreter's stack, which holds about a thousand."""

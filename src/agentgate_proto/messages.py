@@ -13,12 +13,20 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from agentgate_proto.limits import LIST_ROWS_MAX, NAME_CHARS_MAX, NESTING_MAX, TOKEN_CHARS_MAX
+from agentgate_proto.grant import GrantTerms
+from agentgate_proto.limits import (
+    CODE_CHARS_MAX,
+    LIST_ROWS_MAX,
+    NAME_CHARS_MAX,
+    NESTING_MAX,
+    TOKEN_CHARS_MAX,
+)
 from agentgate_proto.principal import Role
 
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 NameOfTool = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+Code = Annotated[str, msgspec.Meta(max_length=CODE_CHARS_MAX)]
 IdOfRequest = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | Name
 
 
@@ -124,10 +132,14 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: the approval's id.
         decision: "approve" or "deny".
+        code: the approver's one-time code, where the approval needs one to say yes.
+        grant: what else this yes is to cover, if anything.
     """
 
     id: Name
     decision: Literal["approve", "deny"]
+    code: Code = ""
+    grant: GrantTerms | None = None
 
 
 class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -143,6 +155,11 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         status: "waiting", "approved", "denied", "expired" or "cancelled".
         decided_by, channel, decided_at: who answered, where, when.
         outcome: how the request ended ("executed", "failed", "unknown" …), once it has.
+        approvers_needed: how many different people must say yes.
+        approved_by: who has said yes, where it takes more than one person.
+        needs_code: saying yes takes a one-time code.
+        repeats: how many identical asks have joined this one and get the same answer.
+        grant: id of the grant that the approval made.
     """
 
     id: str
@@ -160,6 +177,64 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     channel: str = ""
     decided_at: str = ""
     outcome: str = ""
+    approvers_needed: int = 1
+    approved_by: tuple[str, ...] = ()
+    needs_code: bool = False
+    repeats: int = 0
+    grant: str = ""
+
+
+class ListGrants(msgspec.Struct, frozen=True, kw_only=True):
+    """List the grants, newest first: those in force, and for some days those that are over."""
+
+
+class PreviewGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """Say in words what a grant would allow, for a person to confirm. Changes nothing.
+
+    Attributes:
+        id: the id of the approval with which it would be given.
+        grant: its terms.
+    """
+
+    id: Name
+    grant: GrantTerms
+
+
+class RevokeGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """End a grant now. Doing so twice is harmless.
+
+    Attributes:
+        id: the grant's id.
+    """
+
+    id: Name
+
+
+class GrantView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A grant as people and programs see it. Times are RFC 3339.
+
+    Attributes:
+        id: unguessable id of the grant.
+        agent, tool: whose requests for what it covers.
+        words: what it allows, in a sentence.
+        created_at, expires_at: when it was given, and when it ends at the latest.
+        uses_left: how many requests it still covers.
+        approver, channel: who gave it, where.
+        status: "active", "expired", "used up" or "revoked".
+        revoked_by: who ended it, if somebody did.
+    """
+
+    id: str
+    agent: str
+    tool: str
+    words: str
+    created_at: str
+    expires_at: str
+    uses_left: int
+    approver: str
+    channel: str
+    status: str
+    revoked_by: str = ""
 
 
 class RequestWaiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,6 +288,9 @@ METHODS: dict[str, Method] = {
         Method("list_approvals", ListApprovals, PEOPLE),
         Method("watch_approvals", WatchApprovals, PEOPLE),
         Method("decide_approval", DecideApproval, PEOPLE),
+        Method("list_grants", ListGrants, PEOPLE),
+        Method("preview_grant", PreviewGrant, PEOPLE),
+        Method("revoke_grant", RevokeGrant, PEOPLE),
         Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
     )

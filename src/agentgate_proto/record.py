@@ -40,6 +40,14 @@ class Phase(StrEnum):
     """It has an outcome."""
 
 
+class Endorsement(msgspec.Struct, frozen=True):
+    """One of several people has said yes: who, where and when (UTC seconds)."""
+
+    approver: str
+    channel: str
+    at: float
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One request, as it is stored.
 
@@ -57,7 +65,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         rule, description: which rule decided, and its words.
         warning: what a person must know before saying yes, or "".
         created_at, expires_at: when it arrived, and when a waiting approval lapses (0: never).
+        approvers_needed: how many different people must say yes.
+        needs_code: whoever says yes must prove it with a one-time code.
+        endorsements: who said yes so far, where it takes more than one.
         approver, channel, decided_at: who answered, where and when; "" and 0 if nobody did.
+        grant: id of the grant that the approval made, or under which the request ran; "": none.
         outcome, resolved_at: how and when it ended; None and 0 before.
         delivered: the client has the outcome for certain (I6).
     """
@@ -78,9 +90,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     warning: str = ""
     created_at: float
     expires_at: float = 0.0
+    approvers_needed: int = 1
+    needs_code: bool = False
+    endorsements: tuple[Endorsement, ...] = ()
     approver: str = ""
     channel: str = ""
     decided_at: float = 0.0
+    grant: str = ""
     outcome: Outcome | None = None
     resolved_at: float = 0.0
     delivered: bool = False

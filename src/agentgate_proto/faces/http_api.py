@@ -1,8 +1,9 @@
 """The HTTP face: approvals over plain HTTP, for browsers, phones and scripts.
 
 ``GET /health``; with an approver's bearer token (RFC 6750): ``GET /api/approvals`` and
-``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``. Each request becomes the
-native call of the same meaning, so that roles, rules and answers are the same.
+``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``, where need be with ``code``
+and ``grant``; ``GET /api/grants`` and ``DELETE /api/grants/{id}``. Each request becomes the native
+call of the same meaning, so that roles, rules and answers are the same.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ import msgspec
 
 from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.events import HttpRequested
+from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import TOKEN_CHARS_MAX
-from agentgate_proto.messages import METHODS, DecideApproval, ListApprovals
+from agentgate_proto.messages import (
+    METHODS,
+    DecideApproval,
+    ListApprovals,
+    ListGrants,
+    RevokeGrant,
+)
 from agentgate_proto.principal import Principal
 
 JSON = "application/json"
 APPROVALS = "/api/approvals"
+GRANTS = "/api/grants"
 SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
 
 
@@ -45,6 +54,7 @@ STATUSES: dict[int, int] = {
     ErrorCode.INVALID_PARAMS: 400,
     ErrorCode.AUTHENTICATION: 401,
     ErrorCode.FORBIDDEN: 403,
+    ErrorCode.CODE_NEEDED: 403,
     ErrorCode.NOT_FOUND: 404,
     ErrorCode.ALREADY_SETTLED: 409,
     ErrorCode.LIMIT_EXCEEDED: 429,
@@ -57,6 +67,8 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of ``POST /api/approvals/{id}``."""
 
     decision: str
+    code: str = ""
+    grant: GrantTerms | None = None
 
 
 def read_request(request: HttpRequested) -> Health | NativeCall | Reply:
@@ -64,14 +76,18 @@ def read_request(request: HttpRequested) -> Health | NativeCall | Reply:
     path = request.target.partition("?")[0]
     if path == "/health":
         return Health() if request.method in ("GET", "HEAD") else not_allowed("GET, HEAD")
-    if path == APPROVALS:
+    if path in (APPROVALS, GRANTS):
         if request.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD")
-        return authorized(request, ListApprovals())
+        return authorized(request, ListApprovals() if path == APPROVALS else ListGrants())
     if path.startswith(APPROVALS + "/"):
         if request.method != "POST":
             return not_allowed("POST")
         return read_decision(request, path[len(APPROVALS) + 1 :])
+    if path.startswith(GRANTS + "/"):
+        if request.method != "DELETE":
+            return not_allowed("DELETE")
+        return read_revocation(request, path[len(GRANTS) + 1 :])
     if path == "/":
         return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})
     return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
@@ -81,12 +97,20 @@ def read_decision(request: HttpRequested, approval_id: str) -> NativeCall | Repl
     """Translate a decision."""
     try:
         body = msgspec.json.decode(request.body, type=Decision)
-        call = {"id": approval_id, "decision": body.decision}
+        call = {**msgspec.structs.asdict(body), "id": approval_id}
         params = msgspec.convert(call, DecideApproval)
     except (msgspec.DecodeError, RecursionError, ValueError) as error:
         hint = 'the body must be {"decision": "approve"} or {"decision": "deny"}'
         return problem(400, f"{hint}: {error}")
     return authorized(request, params)
+
+
+def read_revocation(request: HttpRequested, grant_id: str) -> NativeCall | Reply:
+    """Translate the end of a grant."""
+    try:
+        return authorized(request, msgspec.convert({"id": grant_id}, RevokeGrant))
+    except msgspec.ValidationError as error:
+        return problem(400, f"there is no such grant: {error}")
 
 
 def authorized(request: HttpRequested, params: msgspec.Struct) -> NativeCall | Reply:

@@ -14,6 +14,7 @@ from agentgate_server.policy.entities import ENTITY
 from agentgate_server.policy.form import (
     NAMES_MAX,
     PATTERN_CHARS_MAX,
+    ApprovalForm,
     HoursForm,
     PolicyForm,
     RuleForm,
@@ -64,11 +65,14 @@ class Compiler:
     def add(self, path: Path, form: RuleForm) -> None:
         """Compile one rule."""
         self.check(path, form)
+        approval = form.approval or ApprovalForm()
         decision = Decision(
             action=form.action,
             rule=f"{self.label}:{self.document.line_of(path)}",
             description=form.description,
             ask_again_after_unknown=form.ask_again_after_unknown is not False,
+            approvers=approval.approvers,
+            code=approval.code,
         )
         rule = Rule(
             number=len(self.rules),
@@ -102,7 +106,9 @@ class Compiler:
             ):
                 if value is not None:
                     self.fail((*path, key), f"{key} belongs on a rule with action: allow")
-        elif form.other_args is not None and form.args is None:
+        if form.action is not Action.ASK and form.approval is not None:
+            self.fail((*path, "approval"), "approval belongs on a rule with action: ask")
+        if form.action is Action.ALLOW and form.other_args is not None and form.args is None:
             self.fail((*path, "other_args"), "other_args belongs on a rule with args")
 
     def conditions(self, path: Path, args: Mapping[str, Any]) -> tuple[Condition, ...]:

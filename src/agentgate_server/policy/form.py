@@ -18,6 +18,9 @@ RULES_MAX = 10_000
 NAMES_MAX = 1_000
 """Entries of one list within a rule."""
 
+APPROVERS_MAX = 10
+"""People who must say yes to one request; no committee answers within minutes."""
+
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=PATTERN_CHARS_MAX)]
 Texts = Text | Annotated[list[Text], msgspec.Meta(min_length=1, max_length=NAMES_MAX)]
 Args = Annotated[dict[Text, Any], msgspec.Meta(min_length=1, max_length=NAMES_MAX)]
@@ -37,6 +40,18 @@ class HoursForm(msgspec.Struct, frozen=True, kw_only=True):
     tz: str = ""
 
 
+class ApprovalForm(msgspec.Struct, frozen=True, kw_only=True):
+    """What it takes to say yes to what a rule asks about.
+
+    Attributes:
+        approvers: how many different people must say yes.
+        code: whether each of them must prove it with a one-time code.
+    """
+
+    approvers: Annotated[int, msgspec.Meta(ge=1, le=APPROVERS_MAX)] = 1
+    code: bool = False
+
+
 class RuleForm(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. What it names must all be the case for it to match.
 
@@ -51,6 +66,7 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True):
         rate: allow only so often, as in ``10/min``.
         hours: only at these hours.
         other_args: allow further arguments than those in ``args``.
+        approval: more than one person's tap is needed to say yes.
         ask_again_after_unknown: false: this rule allows a request again whose outcome is unknown.
     """
 
@@ -64,6 +80,7 @@ class RuleForm(msgspec.Struct, frozen=True, kw_only=True):
     rate: str | None = None
     hours: str | HoursForm | None = None
     other_args: bool | None = None
+    approval: ApprovalForm | None = None
     ask_again_after_unknown: bool | None = None
 
 
