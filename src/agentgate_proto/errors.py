@@ -182,8 +182,8 @@ ERRORS: dict[int, ErrorRow] = {
         ErrorRow(
             ErrorCode.CODE_NEEDED,
             "One-time code needed",
-            "Saying yes to this takes a one-time code, and there was none, a wrong one, or one that "
-            "was used before; after too many wrong ones data.retry_after_s says when to try again.",
+            "Saying yes to this takes a one-time code, and there was none, a wrong one, or one "
+            "that was used before; data.retry_after_s: there were too many wrong ones.",
         ),
     )
 }

@@ -15,8 +15,11 @@ from agentgate_proto.messages import (
     DecideApproval,
     GetPendingResults,
     ListApprovals,
+    ListGrants,
     ListRequests,
     ListTools,
+    PreviewGrant,
+    RevokeGrant,
     ToolRequest,
     WatchApprovals,
 )
@@ -74,10 +77,24 @@ class Calls:
         match params:
             case ListApprovals() | WatchApprovals():
                 reply.result({"approvals": self.gate.desk.waiting()})
-            case DecideApproval(id=rid, decision=decision):
+            case DecideApproval():
                 self.gate.desk.decide(
-                    rid,
-                    approve=decision == "approve",
+                    params.id,
+                    approve=params.decision == "approve",
+                    approver=principal.name,
+                    channel=channel,
+                    now=self.gate.utc(),
+                    reply=reply,
+                    code=params.code,
+                    grant=params.grant,
+                )
+            case ListGrants():
+                reply.result({"grants": self.gate.desk.grants()})
+            case PreviewGrant():
+                self._preview_grant(params, reply)
+            case RevokeGrant(id=grant_id):
+                self.gate.desk.revoke(
+                    grant_id,
                     approver=principal.name,
                     channel=channel,
                     now=self.gate.utc(),
@@ -118,6 +135,16 @@ class Calls:
             idempotency_key=params.idempotency_key,
         )
         self.gate.ledger.receive(asked, now)
+
+    def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
+        try:
+            words = self.gate.desk.preview(params.id, params.grant, self.gate.utc())
+        except LookupError as error:
+            reply.error(ErrorCode.NOT_FOUND, str(error), None)
+        except ValueError as error:
+            reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
+        else:
+            reply.result({"words": words})
 
     def _list_tools(self, principal: Principal) -> list[dict[str, Any]]:
         """What a principal may ask for, with the decision to expect; what is denied is left out."""

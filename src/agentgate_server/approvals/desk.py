@@ -8,9 +8,10 @@ from itertools import count
 from agentgate_proto.approvals import approval_view
 from agentgate_proto.effects import Decided
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.grant import GrantTerms, grant_words
 from agentgate_proto.ledger import Ledger
 from agentgate_proto.limits import LIST_ROWS_MAX
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.messages import ApprovalView, GrantView
 from agentgate_proto.record import Record
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.masking import Masker
@@ -46,13 +47,36 @@ class Desk:
         return approval_view(self.masker.record(record))
 
     def decide(
-        self, rid: str, *, approve: bool, approver: str, channel: str, now: float, reply: Reply
+        self,
+        rid: str,
+        *,
+        approve: bool,
+        approver: str,
+        channel: str,
+        now: float,
+        reply: Reply,
+        code: str = "",
+        grant: GrantTerms | None = None,
     ) -> None:
         """Take a person's answer; the reply gets the approval as it then stands.
 
         It gets -32009 with the approval if something else came first, -32011 if there is no such
-        approval, -32603 if the decision could not be stored.
+        approval, -32012 if it takes a one-time code and this is none, -32602 if no such grant can
+        be given with it, -32603 if the decision could not be stored.
+
+        Args:
+            rid: the approval's id.
+            approve: yes or no.
+            approver: the person's name; whoever has the same name is the same person.
+            channel: where the answer was given.
+            now: UTC seconds.
+            reply: hears what came of it.
+            code: the person's one-time code, or "".
+            grant: what else the yes is to cover, if anything.
         """
+        if grant is not None:
+            reply.error(ErrorCode.INVALID_PARAMS, "grants cannot be given yet", None)
+            return
         if len(self._replies) >= TICKETS_MAX:
             reply.error(ErrorCode.LIMIT_EXCEEDED, "too many decisions at once", None)
             return
@@ -61,6 +85,37 @@ class Desk:
         self.ledger.decide(
             ticket, rid, approve=approve, approver=approver, channel=channel, now=now
         )
+
+    def grants(self) -> list[GrantView]:
+        """The grants, newest first: those in force, and for some days those that are over."""
+        return []
+
+    def preview(self, rid: str, terms: GrantTerms, now: float) -> str:
+        """Say in words what a grant with this approval would allow, for a person to confirm.
+
+        Args:
+            rid: the approval's id.
+            terms: of the grant.
+            now: UTC seconds.
+
+        Raises:
+            LookupError: the approval does not wait for an answer.
+            ValueError: no such grant can be given with it; the text says why.
+        """
+        record = next((record for record in self.ledger.waiting if record.rid == rid), None)
+        if record is None:
+            raise LookupError("There is no approval with this id that waits for an answer")
+        return grant_words(self.masker.record(record), terms, now)
+
+    def revoke(
+        self, grant_id: str, *, approver: str, channel: str, now: float, reply: Reply
+    ) -> None:
+        """End a grant, at once; the reply gets the grant when that is durable.
+
+        It gets -32011 if there is no such grant, -32603 if its end could not be stored: then it is
+        not used any more, but would be in force again after a restart.
+        """
+        reply.error(ErrorCode.NOT_FOUND, "There is no grant with this id", None)
 
     def decided(self, effect: Decided) -> None:
         """The ledger has settled a decision."""
