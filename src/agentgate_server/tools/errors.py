@@ -29,3 +29,18 @@ class EffectUnknown(Exception):
     tool then ends as ``unknown`` instead of ``failed``: nothing retries it, and the same request
     asks a person again.
     """
+
+
+class NotStarted(Exception):
+    """For a tool to raise when it has certainly done nothing; the text says why.
+
+    For instance: the device could not be reached. The call ends as ``failed``, and is told to have
+    not been started.
+    """
+
+
+class ToolFailed(Exception):
+    """For a tool to raise when it failed in a way that was foreseen.
+
+    The agent gets the text as it is; the log gets no traceback, since there is no defect to find.
+    """

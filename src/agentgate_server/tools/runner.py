@@ -25,7 +25,8 @@ from anyio.lowlevel import checkpoint_if_cancelled
 from agentgate_proto.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.record import Effects
 from agentgate_server.masking import CallInProgress, Masker
-from agentgate_server.tools.errors import ArgumentError, EffectUnknown
+from agentgate_server.tools.errors import ArgumentError, EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.tools.lanes import Lane, Lanes
 from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
 from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
 
@@ -42,6 +43,9 @@ ERROR_CHARS_MASKED: Final = 100_000
 
 ERRORS_SHOWN_MAX: Final = 5
 """Errors told of an exception group."""
+
+OWN_ERRORS: Final = (ArgumentError, EffectUnknown, NotStarted, ToolFailed)
+"""Exceptions whose text is a sentence for the agent, without the name of their type."""
 
 encode = msgspec.json.Encoder().encode
 log = logging.getLogger(__name__)
@@ -72,7 +76,7 @@ class Runner:
         self.timeout_s = timeout_s
         self.output_bytes_max = output_bytes_max
         self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
-        self.limiters: dict[str, anyio.CapacityLimiter] = {}
+        self.lanes = Lanes(threads_max)
 
     async def run(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool.
@@ -138,8 +142,10 @@ class Runner:
         The log gets no values: a traceback names files and lines, and the error's own text.
         """
         text = self.words(error)
-        if isinstance(error, ArgumentError):
+        if isinstance(error, ArgumentError | NotStarted):
             return failed(f"it was not started: {text}")
+        if isinstance(error, ToolFailed):
+            return failed(text)
         log.warning("tool %s raised %s", tool.name, type(error).__name__, exc_info=error)
         if isinstance(error, EffectUnknown) and tool.effects is Effects.WRITE:
             return unknown(text)
@@ -149,15 +155,6 @@ class Runner:
         """Say an exception in words that can be sent, without secrets."""
         text = self.masker.text(describe(error)[:ERROR_CHARS_MASKED])
         return text if len(text) <= ERROR_CHARS_MAX else text[: ERROR_CHARS_MAX - 3] + "..."
-
-    def limiter(self, tool: Tool) -> anyio.CapacityLimiter | None:
-        """Return what limits the calls of this tool, if it asked for that."""
-        if tool.concurrency_max is None:
-            return None
-        found = self.limiters.get(tool.name)
-        if found is None:
-            found = self.limiters[tool.name] = anyio.CapacityLimiter(tool.concurrency_max)
-        return found
 
 
 class Call:
@@ -171,15 +168,21 @@ class Call:
         self.job: Job | None = None
 
     async def run(self) -> Outcome:
-        """Wait for a slot of the tool, if it has a limit, and run it in its own way."""
-        tool, limiter = self.tool, self.runner.limiter(self.tool)
-        if isinstance(tool, SyncTool):
-            return await self.run_in_thread(tool, limiter)
-        assert isinstance(tool, AsyncTool), "a backend is one or the other"
-        if limiter is None:
+        """Wait for a place in the tool's lane, if it has one, and run it in its own way."""
+        tool, lane = self.tool, self.runner.lanes.of(self.tool)
+        try:
+            if isinstance(tool, SyncTool):
+                return await self.run_in_thread(tool, lane)
+            assert isinstance(tool, AsyncTool), "a backend is one or the other"
+            if lane is None:
+                return await self.run_on_loop(tool)
+            leave = await lane.enter(self)
+        except NotStarted as error:
+            return self.runner.explain(tool, error)
+        try:
             return await self.run_on_loop(tool)
-        async with limiter:
-            return await self.run_on_loop(tool)
+        finally:
+            leave()
 
     async def run_on_loop(self, tool: AsyncTool) -> Outcome:
         """Run an async tool, and tell its errors from our own cancellation."""
@@ -196,12 +199,11 @@ class Call:
                 return outcome
             return self.runner.encoded(tool, value)
 
-    async def run_in_thread(self, tool: SyncTool, limiter: anyio.CapacityLimiter | None) -> Outcome:
-        """Run a blocking tool. An abandoned one keeps its tool's slot until it really ends."""
+    async def run_in_thread(self, tool: SyncTool, lane: Lane | None) -> Outcome:
+        """Run a blocking tool. An abandoned one keeps its tool's place until it really ends."""
         job = self.job = Job(tool.name, partial(self.runner.run_inline, tool, self.args))
-        if limiter is not None:
-            await limiter.acquire_on_behalf_of(job)
-            job.release = partial(limiter.release_on_behalf_of, job)
+        if lane is not None:
+            job.release = await lane.enter(job)
         try:
             outcome = await self.runner.threads.run(job)
         except RuntimeError as error:
@@ -248,7 +250,7 @@ def words_of(error: BaseException) -> str:
         text = str(error).strip()
     except Exception:
         text = "its own text can't be made"
-    if text and isinstance(error, ArgumentError | EffectUnknown):
+    if text and isinstance(error, OWN_ERRORS):
         return text
     name = type(error).__name__
     return f"{name}: {text}" if text else name

@@ -29,7 +29,11 @@ class Tool(ABC):
         origin: where a person finds it: ``house.set_light``.
         timeout_s: how long a call may take, in seconds; None: no limit; unset: what the gateway's
             configuration says (``tools.timeout_s``).
-        concurrency_max: how many calls may run at once; None: no limit of its own.
+        concurrency_max: how many calls may run at once; None: as many as come, or a quarter of the
+            threads if it is a ``SyncTool``.
+        lane: the name under which it shares that limit with other tools of its backend, which then
+            say the same of it; "": it shares with none. See ``lanes``.
+        queue_max: how many calls may wait for their turn; None: ``lanes.QUEUE_MAX``.
     """
 
     name: str
@@ -40,6 +44,8 @@ class Tool(ABC):
     origin: str
     timeout_s: float | msgspec.UnsetType | None = msgspec.UNSET
     concurrency_max: int | None = None
+    lane: str = ""
+    queue_max: int | None = None
 
     @property
     def inline(self) -> bool:
@@ -67,7 +73,9 @@ class AsyncTool(Tool):
 
         Raises:
             ArgumentError: the arguments do not fit; nothing was done.
+            NotStarted: nothing was done, for another reason.
             EffectUnknown: nobody can say whether it was done.
+            ToolFailed: it failed in a way that was foreseen; its text is for the agent.
             Exception: it failed; type and text are passed on to the agent.
         """
 

@@ -1,0 +1,401 @@
+"""The HTTP client of a backend: one request, one answer, and the truth about what was sent.
+
+How a request ends::
+
+    an answer came, of whatever status      Answer
+    nothing was sent                        NotStarted
+    it was sent, or may have been,
+    and no whole answer came                EffectUnknown
+
+Nothing is ever sent twice, except that a redirect of a GET or HEAD is followed where the backend
+allows it. There are no cookies and no proxies; nothing is read from the environment but where the
+system keeps its certificates.
+
+We use httpcore2, the layer below httpx2: it lets us dial for ourselves (see ``dialling``), sends
+the target as it is given, and tells when it begins to send.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Container, Iterable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+import httpcore2
+
+from agentgate_server.backends.addresses import Reach
+from agentgate_server.backends.circuit import FAILURES_MAX, Circuit
+from agentgate_server.backends.dialling import Dialler
+from agentgate_server.backends.urls import Origin, follow, split_url
+from agentgate_server.tokens import Secret
+from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.version import VERSION
+
+CONNECT_TIMEOUT_S: Final = 10.0
+"""How long a connection may take, its name and TLS included: three lost packets and some."""
+
+TIMEOUT_S: Final = 30.0
+"""How long one request may take altogether, unless the backend says otherwise."""
+
+ANSWER_BYTES_MAX: Final = 1_000_000
+"""Bytes of one answer; the same as a tool's result may have unless configured."""
+
+CONNECTIONS_MAX: Final = 8
+"""Connections to one backend; also how many of its calls run at once."""
+
+IDLE_S: Final = 4.0
+"""How long an idle connection is kept. Servers close theirs after 5 s or more: a request must not
+meet the closing, since nobody could say whether it was seen."""
+
+REDIRECTS_MAX: Final = 5
+"""Redirects of one request that are followed."""
+
+MARGIN_S: Final = 0.05
+"""We give up a moment before whoever called us does, because only we know what was sent."""
+
+REASON_CHARS_MAX: Final = 200
+"""Characters of an error that a peer may have had a part in."""
+
+REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
+SERVER_ERRORS: Final = range(500, 600)
+SENDING: Final = "http11.send_request_headers.started"
+
+Pairs = Iterable[tuple[str, str]]
+
+
+class Redirects(StrEnum):
+    """Which redirects of a GET or HEAD are followed."""
+
+    NONE = "none"
+    SAME_ORIGIN = "same_origin"
+    """Those that stay with scheme, host and port."""
+    ANY = "any"
+    """All but those from https to http. Elsewhere the backend's headers are not sent, and only
+    public addresses, or those of ``allow``, may be reached."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpOptions:
+    """What is known of a backend.
+
+    Attributes:
+        name: what errors call it.
+        url: scheme, host, port, and the path that all targets start with.
+        headers: sent with every request.
+        reach: which addresses it may have.
+        redirects: which are followed.
+        ca: PEM file of the authorities that may vouch for it; None: the system's.
+        timeout_s: how long one request may take, in seconds.
+        connect_timeout_s: how long a connection may take.
+        connections_max: connections at once; further requests wait.
+        failures_max: see ``Circuit``.
+        failing: statuses by which it says that it is broken, for the circuit.
+    """
+
+    name: str
+    url: str
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+    reach: Reach = field(default_factory=Reach)
+    redirects: Redirects = Redirects.NONE
+    ca: Path | None = None
+    timeout_s: float = TIMEOUT_S
+    connect_timeout_s: float = CONNECT_TIMEOUT_S
+    connections_max: int = CONNECTIONS_MAX
+    failures_max: int = FAILURES_MAX
+    failing: Container[int] = SERVER_ERRORS
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a backend answered.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by name in lower case; of several with one name, the last.
+        body: all of it.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return 200 <= self.status < 300
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a request got.
+
+    Attributes:
+        sent: its first byte may have left.
+        status: of the answer that has begun, or 0.
+    """
+
+    sent: bool = False
+    status: int = 0
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Hear from httpcore2 what it does."""
+        self.sent = self.sent or event == SENDING
+
+
+class HttpBackend:
+    """One backend: its connections and its circuit. Close it when the gateway stops."""
+
+    def __init__(self, options: HttpOptions) -> None:
+        """Connect to nothing yet.
+
+        Raises:
+            ValueError: ``url`` is none.
+            OSError: ``ca`` can't be read, or holds no certificate.
+        """
+        self.options = options
+        self.name = options.name
+        self.origin, base = split_url(options.url)
+        self.base = base.rstrip("/")
+        self.circuit = Circuit(options.name, options.failures_max)
+        self.pool = httpcore2.AsyncConnectionPool(
+            ssl_context=tls_context(options.ca) if self.needs_tls else None,
+            max_connections=options.connections_max,
+            max_keepalive_connections=options.connections_max,
+            keepalive_expiry=IDLE_S,
+            network_backend=Dialler(options.name, self.reach_of),
+        )
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether a request may come to need TLS."""
+        return self.origin.scheme == "https" or self.options.redirects is Redirects.ANY
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        *,
+        headers: Pairs = (),
+        content: bytes = b"",
+        timeout_s: float | None = None,
+        bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> Answer:
+        """Send one request and wait for the answer, whatever its status.
+
+        Args:
+            method: ``GET``, ``POST`` ...
+            target: path from the backend's base, and query, encoded: ``/states/light.x?a=%20``.
+            headers: further ones; they win over the backend's own.
+            content: the body.
+            timeout_s: how long it may take, in seconds; None: the backend's ``timeout_s``.
+            bytes_max: a larger answer is refused.
+
+        Raises:
+            NotStarted: nothing was sent: no connection, an address that may not be reached, or
+                an open circuit.
+            EffectUnknown: it was sent, and no whole answer came.
+            ToolFailed: an answer came that can't be taken: too large, compressed, a bad redirect.
+        """
+        permit = self.circuit.admit(anyio.current_time())
+        progress = Progress()
+        limit_s = self.options.timeout_s if timeout_s is None else timeout_s
+        left_s = anyio.current_effective_deadline() - anyio.current_time() - MARGIN_S
+        limit_s = max(min(limit_s, left_s), 0.0)
+        why = ""
+        try:
+            with anyio.fail_after(limit_s):
+                answer = await self.exchange(method, target, headers, content, bytes_max, progress)
+        except TimeoutError as error:
+            why = f"no answer within {limit_s:.3g} s"
+            raise self.lost(why, progress) from error
+        except FAULTS as error:
+            why = explain(error)
+            raise self.lost(why, progress) from error
+        except ToolFailed:
+            self.circuit.succeeded(permit)
+            raise
+        else:
+            if answer.status in self.options.failing:
+                why = f"status {answer.status}"
+            else:
+                self.circuit.succeeded(permit)
+            return answer
+        finally:
+            if why:
+                self.circuit.failed(permit, anyio.current_time(), why)
+            else:
+                self.circuit.dropped(permit)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.pool.aclose()
+
+    def reach_of(self, host: str, port: int) -> Reach:
+        """Return which addresses a host may have: what is private is so for our own host only."""
+        reach = self.options.reach
+        if (host, port) == (self.origin.host, self.origin.port):
+            return reach
+        return Reach(allow=reach.allow)
+
+    async def exchange(
+        self,
+        method: str,
+        target: str,
+        headers: Pairs,
+        content: bytes,
+        bytes_max: int,
+        progress: Progress,
+    ) -> Answer:
+        """Send a request and follow its redirects; see ``request``."""
+        origin, target = self.origin, self.base + target
+        fields = self.fields(headers)
+        for _ in range(REDIRECTS_MAX + 1):
+            answer = await self.send(origin, method, target, fields, content, bytes_max, progress)
+            if answer.status not in REDIRECT_STATUS or not self.follows(method):
+                return answer
+            try:
+                led, target = follow(origin, target, answer.headers.get("location", ""))
+            except ValueError:
+                raise self.misled("to what is no URL") from None
+            if led != origin:
+                if self.options.redirects is not Redirects.ANY:
+                    raise self.misled(f"to {led}; only redirects to itself are followed")
+                if origin.scheme == "https" and led.scheme != "https":
+                    raise self.misled(f"from https to {led}")
+                fields = dict(ALWAYS)
+            origin = led
+        raise self.misled(f"more than {REDIRECTS_MAX} times")
+
+    async def send(
+        self,
+        origin: Origin,
+        method: str,
+        target: str,
+        fields: Mapping[str, str],
+        content: bytes,
+        bytes_max: int,
+        progress: Progress,
+    ) -> Answer:
+        """Send one request to one origin and read its answer up to the cap."""
+        lines = [("Host", origin.authority), *fields.items()]
+        if content or method in ("POST", "PUT", "PATCH"):
+            lines.append(("Content-Length", str(len(content))))
+        request = httpcore2.Request(
+            method=method.encode(),
+            url=httpcore2.URL(
+                scheme=origin.scheme.encode(),
+                host=origin.host.encode(),
+                port=origin.port,
+                target=target.encode(),
+            ),
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in lines],
+            content=content,
+            extensions={
+                "trace": progress.trace,
+                "timeout": {"connect": self.options.connect_timeout_s},
+            },
+        )
+        response = await self.pool.handle_async_request(request)
+        progress.status = response.status
+        try:
+            found = {
+                name.decode("latin-1").lower(): value.decode("latin-1")
+                for name, value in response.headers
+            }
+            body = await self.read(response, found, bytes_max)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await response.aclose()
+        return Answer(response.status, found, body)
+
+    async def read(
+        self, response: httpcore2.Response, headers: Mapping[str, str], bytes_max: int
+    ) -> bytes:
+        """Read a body; nothing is decompressed, so that a small answer can't become a large one."""
+        encoding = headers.get("content-encoding", "identity")
+        if encoding.lower() not in ("", "identity"):
+            raise ToolFailed(
+                f"{self.name} answered {response.status}, but compressed ({encoding[:40]}) "
+                "although it was asked not to"
+            )
+        body = bytearray()
+        async with aclosing(response.aiter_stream()) as chunks:
+            async for chunk in chunks:
+                body += chunk
+                if len(body) > bytes_max:
+                    raise ToolFailed(
+                        f"{self.name} answered {response.status}, but with more than {bytes_max:,} "
+                        "bytes; the rest was not read"
+                    )
+        return bytes(body)
+
+    def fields(self, headers: Pairs) -> dict[str, str]:
+        """Return all headers but those of the connection itself, each name once."""
+        ours = ((name, secret.value) for name, secret in self.options.headers.items())
+        by_name = {name.lower(): (name, value) for name, value in (*ALWAYS, *ours, *headers)}
+        return dict(by_name.values())
+
+    def follows(self, method: str) -> bool:
+        """Whether a redirect of this method is followed. Of a write it would be a second one."""
+        return self.options.redirects is not Redirects.NONE and method in ("GET", "HEAD")
+
+    def misled(self, where: str) -> ToolFailed:
+        """Make the error of a redirect that is not followed."""
+        return ToolFailed(f"{self.name} redirects {where}; it was not followed")
+
+    def lost(self, why: str, progress: Progress) -> NotStarted | EffectUnknown:
+        """Make the error of a request without an answer."""
+        if not progress.sent:
+            return NotStarted(f"{self.name} could not be reached: {why}; nothing was sent")
+        if progress.status:
+            return EffectUnknown(
+                f"{self.name} answered {progress.status}, but the answer broke off: {why}"
+            )
+        return EffectUnknown(f"a request was sent to {self.name}, but no answer came: {why}")
+
+
+ALWAYS: Final = (
+    ("User-Agent", f"agent-gate/{VERSION}"),
+    ("Accept", "*/*"),
+    ("Accept-Encoding", "identity"),
+)
+"""Headers of every request, wherever a redirect leads."""
+
+FAULTS: Final = (
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    ssl.SSLError,
+)
+"""What httpcore2 raises when a request fails on its way."""
+
+
+def explain(error: Exception) -> str:
+    """Say what happened on the wire, in a few words."""
+    if isinstance(error, httpcore2.LocalProtocolError):
+        return "the request could not be written"  # its own text would quote headers
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not good: {cause.verify_message}"
+        if isinstance(cause, ConnectionRefusedError):
+            return "the connection was refused"
+        cause = cause.__cause__ or cause.__context__
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text[:REASON_CHARS_MAX]
+
+
+def tls_context(ca: Path | None) -> ssl.SSLContext:
+    """Make a TLS context that verifies names and certificates.
+
+    Raises:
+        OSError: ``ca`` can't be read, or holds no certificate.
+    """
+    if ca is None:
+        return httpcore2.default_ssl_context()
+    return ssl.create_default_context(cafile=str(ca))
