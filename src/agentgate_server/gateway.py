@@ -16,7 +16,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, Self
 
 import anyio
@@ -24,7 +23,8 @@ import anyio.to_thread
 
 from agentgate_proto.connection import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
-from agentgate_server.config import Config, check_exposure
+from agentgate_server.assembly import catalogue_of, policy_of
+from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate import Gate
 from agentgate_server.listener import Listener
 from agentgate_server.masking import Masker
@@ -32,7 +32,6 @@ from agentgate_server.policy import Policy
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tokens import Tokens
-from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
 
@@ -109,10 +108,10 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack) -> None:
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
-        policy = self._policy or Policy.load(config.permissions)
-        base = Path(config.name).parent
-        named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
-        catalogue = Catalogue([*named, *Catalogue.of(*self._tools)])
+        people = [identity.principal for identity in config.identities]
+        self.warnings += who_is_missing(config.name, people)
+        policy = self._policy or policy_of(config)
+        catalogue = catalogue_of(config, self._tools)
         self.warnings += policy.warnings(catalogue.names)
         runner = Runner(
             timeout_s=config.tools.timeout_s,

@@ -11,6 +11,7 @@ from agentgate_server.config.form import (
     TlsConfig,
     ToolsConfig,
 )
+from agentgate_server.config.identities import who_is_missing
 from agentgate_server.config.load import Config, config_from_dict, load_config, override
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "config_from_dict",
     "load_config",
     "override",
+    "who_is_missing",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
@@ -26,8 +26,7 @@ def identities_of(
     """Return everybody who may connect, and warnings.
 
     Raises:
-        DocumentError: a name or token is used twice, a token is empty or too long, or nobody could
-            use the gateway.
+        DocumentError: a name or token is used twice, or a token is empty or too long.
     """
     errors: list[DocumentError] = []
     warnings: list[str] = []
@@ -56,19 +55,35 @@ def identities_of(
         owner_by_hash.setdefault(token_hash, name)
         identities.append(Identity(Principal(name=str(name), role=role), token_hash))
     raise_first(errors)
-    roles = {identity.principal.role for identity in identities}
-    if not roles & {Role.AGENT, Role.APPROVER}:
-        raise document.error(
-            (),
-            "nobody could use this gateway: add agent.token, or principals with role agent "
-            "(asks for tools) and approver (answers)",
-        )
-    if roles == {Role.AGENT}:
-        warnings.append(
-            f"{document.name}: nobody can answer approvals, so each will expire: "
-            "add a principal with role approver"
-        )
     return tuple(identities), tuple(warnings)
+
+
+def who_is_missing(name: str, principals: Iterable[Principal]) -> tuple[str, ...]:
+    """Return a warning if there is nobody to answer what is asked.
+
+    Not done when a configuration is loaded: ``agent-gate token new`` may add the first principal.
+
+    Args:
+        name: of the configuration.
+        principals: everybody who may connect.
+
+    Raises:
+        DocumentError: nobody could use a gateway with these principals.
+    """
+    roles = {principal.role for principal in principals}
+    if not roles & {Role.AGENT, Role.APPROVER}:
+        raise DocumentError(
+            name,
+            "nobody could use this gateway: add agent.token, or principals with role agent "
+            "(asks for tools) and approver (answers), or make them by 'agent-gate token new'",
+        )
+    if roles != {Role.AGENT}:
+        return ()
+    text = (
+        f"{name}: nobody can answer approvals, so each will expire: add a principal with role "
+        "approver, or make one by 'agent-gate token new'"
+    )
+    return (text,)
 
 
 def holds_literal_token(document: Document) -> bool:

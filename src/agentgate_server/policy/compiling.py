@@ -66,9 +66,10 @@ class Compiler:
         """Compile one rule."""
         self.check(path, form)
         approval = form.approval or ApprovalForm()
+        line = self.document.line_of(path)
         decision = Decision(
             action=form.action,
-            rule=f"{self.label}:{self.document.line_of(path)}",
+            rule=f"{self.label}:{line}",
             description=form.description,
             ask_again_after_unknown=form.ask_again_after_unknown is not False,
             approvers=approval.approvers,
@@ -77,6 +78,7 @@ class Compiler:
         rule = Rule(
             number=len(self.rules),
             decision=decision,
+            line=line,
             is_default=path[0] == "defaults",
             pattern=None if form.pattern is None else Pattern(form.pattern),
             tools=globs(form.tool),

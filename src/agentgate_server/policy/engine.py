@@ -19,11 +19,12 @@ from typing import Any
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.record import Effects
 from agentgate_server.documents import Document, parse_document, read_document
+from agentgate_server.policy.case import Case
 from agentgate_server.policy.compiling import compile_rules
+from agentgate_server.policy.explaining import Explanation, explain
 from agentgate_server.policy.form import PolicyForm
 from agentgate_server.policy.naming import Members, Resolver
 from agentgate_server.policy.rates import Rates
-from agentgate_server.policy.readings import Request
 from agentgate_server.policy.rules import Rule, ToolRule
 
 TOOLS_MAX = 10_000
@@ -105,22 +106,29 @@ class Policy:
             args: the arguments, decoded JSON.
             now: UTC seconds since 1970.
         """
-        request: Request | None = None
+        case = Case(
+            agent=agent, tool=tool, effects=effects, args=args, now=now, resolver=self.resolver
+        )
         for tool_rule in self.by_tool.get(tool) or self.rules_for(tool):
+            if case.miss(tool_rule) is not None:
+                continue
             rule = tool_rule.rule
-            if not rule.concerns(agent, effects):
-                continue
-            if not tool_rule.is_open:
-                if request is None:
-                    request = Request(tool, args, self.resolver)
-                if not tool_rule.matches(request):
-                    continue
-            if rule.hours is not None and not rule.hours.contain(now):
-                continue
             if rule.rate is not None and not self.rates.take(rule.number, agent, rule.rate, now):
                 continue
             return rule.decision
         return BUILT_IN
+
+    def explain(
+        self, *, agent: str, tool: str, effects: Effects, args: Mapping[str, Any], now: float
+    ) -> Explanation:
+        """Say which rule decides a request and why the others do not; counts nothing.
+
+        Args are those of :meth:`decide`, and so is the decision.
+        """
+        case = Case(
+            agent=agent, tool=tool, effects=effects, args=args, now=now, resolver=self.resolver
+        )
+        return explain(self, case, BUILT_IN)
 
     def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:
         """Return what every request for a tool comes to, or None if it depends.
@@ -128,6 +136,11 @@ class Policy:
         It depends where a rule that could decide looks at arguments, hours or rate, unless all
         rules that could decide say the same.
         """
+        possible = self.possible(agent=agent, tool=tool, effects=effects)
+        return possible.pop() if len(possible) == 1 else None
+
+    def possible(self, *, agent: str, tool: str, effects: Effects) -> set[Action]:
+        """Return all that requests for a tool can come to, as far as rules tell."""
         possible: set[Action] = set()
         for tool_rule in self.rules_for(tool):
             rule = tool_rule.rule
@@ -135,10 +148,8 @@ class Policy:
                 continue
             possible.add(rule.decision.action)
             if tool_rule.is_open and rule.hours is None and rule.rate is None:
-                break
-        else:
-            possible.add(BUILT_IN.action)
-        return possible.pop() if len(possible) == 1 else None
+                return possible
+        return possible | {BUILT_IN.action}
 
     def warnings(self, tool_names: Iterable[str]) -> list[str]:
         """Return one line for each rule that is about no known tool, in the order of the file.
@@ -146,18 +157,19 @@ class Policy:
         Such a rule is most likely misspelled, and a deny rule that is misspelled denies nothing.
         """
         names = sorted(set(tool_names))
-        found = []
-        for rule in sorted(self.rules, key=lambda rule: rule.number):
-            meant = [glob.pattern for glob in rule.tools]
-            if rule.pattern is not None:
-                meant.append(rule.pattern.text)
-            if not meant or any(rule.for_tool(name) for name in names):
-                continue
-            shown = " with ".join(f'"{text}"' for text in meant)
-            found.append(
-                f"{rule.decision.rule}: {shown} is about no known tool{hint(meant, names)}"
-            )
-        return found
+        by_line = sorted(self.rules, key=lambda rule: rule.number)
+        found = ((rule.decision.rule, self.unknown_tool(rule, names)) for rule in by_line)
+        return [f"{place}: {text}" for place, text in found if text]
+
+    def unknown_tool(self, rule: Rule, names: Iterable[str]) -> str:
+        """Say that a rule is about none of these tools, and about which it may be meant; or ""."""
+        meant = [glob.pattern for glob in rule.tools]
+        if rule.pattern is not None:
+            meant.append(rule.pattern.text)
+        if not meant or any(rule.for_tool(name) for name in names):
+            return ""
+        shown = " with ".join(f'"{text}"' for text in meant)
+        return f"{shown} is about no known tool{hint(meant, names)}"
 
     def rules_for(self, tool: str) -> tuple[ToolRule, ...]:
         """Return the rules that can be about a tool, in the order in which they are tried."""

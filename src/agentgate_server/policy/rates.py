@@ -50,17 +50,20 @@ class Rates:
             now: UTC seconds. A clock that was put back may hold requests back, never let more
                 through.
         """
+        if not self.has_room(rule, agent, rate, now):
+            return False
         times = self.taken.get((rule, agent))
         if times is None:
-            if len(self.taken) >= COUNTERS_MAX:
-                return False
             times = self.taken[rule, agent] = deque(maxlen=rate.count)
-        if times:
-            now = max(now, times[-1])
-        if len(times) == rate.count and now - times[0] < rate.period_s:
-            return False
-        times.append(now)
+        times.append(max(now, times[-1]) if times else now)
         return True
+
+    def has_room(self, rule: int, agent: str, rate: Rate, now: float) -> bool:
+        """Whether the rule would allow one more request now; counts nothing. Args as ``take``."""
+        times = self.taken.get((rule, agent))
+        if times is None:
+            return len(self.taken) < COUNTERS_MAX
+        return len(times) < rate.count or max(now, times[-1]) - times[0] >= rate.period_s
 
 
 def parse_rate(text: str) -> Rate:

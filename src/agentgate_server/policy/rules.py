@@ -23,6 +23,7 @@ class Rule:
     Attributes:
         number: its place in the file; defaults come after rules.
         decision: what it decides.
+        line: where it begins in the file.
         is_default: it is one of the ``defaults``.
         pattern, tools, conditions, agents, effects, hours, rate: what must be the case; None or
             empty: anything.
@@ -31,6 +32,7 @@ class Rule:
 
     number: int
     decision: Decision
+    line: int = 1
     is_default: bool = False
     pattern: Pattern | None = None
     tools: tuple[Glob, ...] = ()

@@ -1,0 +1,130 @@
+"""Explaining: which rule decides a request, and why each of the others does not.
+
+It asks the same :class:`~agentgate_server.policy.case.Case` as a decision does, in the same order.
+Nothing is counted, so a question changes no later decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentgate_proto.decision import Action, Decision
+from agentgate_server.policy.case import Case, Miss
+from agentgate_server.policy.conditions import MISSING, Condition, unnamed_arguments
+from agentgate_server.policy.rules import Rule, ToolRule
+from agentgate_server.policy.signature import display_of
+
+if TYPE_CHECKING:
+    from agentgate_server.policy.engine import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why one rule does not decide.
+
+    Attributes:
+        rule: the rule, as decisions name it.
+        line: its line in the file.
+        action: what it would have decided.
+        text: why it does not.
+    """
+
+    rule: str
+    line: int
+    action: Action
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} ({self.action}): {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision with its reasons.
+
+    Attributes:
+        decision: exactly what the policy decides.
+        line: the line of the rule that decides; 0: none does, see ``Decision.rule``.
+        reasons: why the others do not, in the order in which rules are tried.
+    """
+
+    decision: Decision
+    line: int
+    reasons: tuple[Reason, ...]
+
+
+def explain(policy: Policy, case: Case, otherwise: Decision) -> Explanation:
+    """Explain what a policy decides.
+
+    Args:
+        policy: the policy.
+        case: the request.
+        otherwise: what is decided where no rule matches.
+    """
+    by_number = {each.rule.number: each for each in policy.rules_for(case.tool)}
+    decider: Rule | None = None
+    reasons = []
+    for rule in policy.rules:
+        tool_rule = by_number.get(rule.number)
+        text = objection(policy, case, tool_rule)
+        if not text and decider is None:
+            decider = rule
+            continue
+        text = text or "matches too, but comes after the rule that decides"
+        reasons.append(Reason(rule.decision.rule, rule.line, rule.decision.action, text))
+    decision = otherwise if decider is None else decider.decision
+    return Explanation(decision, decider.line if decider else 0, tuple(reasons))
+
+
+def objection(policy: Policy, case: Case, tool_rule: ToolRule | None) -> str:
+    """Say why a rule does not match a request, or return ""."""
+    if tool_rule is None:
+        return f"is about other tools than {case.tool}"
+    rule = tool_rule.rule
+    match case.miss(tool_rule):
+        case Miss.CALLER if rule.effects not in (None, case.effects):
+            return f"is about tools that {rule.effects}, and {case.tool} is one to {case.effects}"
+        case Miss.CALLER:
+            return f"is about other agents than {case.agent}"
+        case Miss.ARGUMENTS:
+            return arguments_text(tool_rule, case)
+        case Miss.HOURS:
+            return "it is not the time for it (hours)"
+        case None:
+            pass
+    if rule.rate is not None and not policy.rates.has_room(
+        rule.number, case.agent, rule.rate, case.now
+    ):
+        return f"has allowed {case.agent} all that its rate allows for now"
+    return ""
+
+
+def arguments_text(tool_rule: ToolRule, case: Case) -> str:
+    """Say which part of a rule the arguments miss."""
+    shown = display_of(case.tool, case.args)
+    request, pattern, rule = case.request, tool_rule.pattern, tool_rule.rule
+    if rule.decision.action is Action.ALLOW:
+        if pattern is not None and not pattern.covers(request):
+            return f"its pattern does not cover all that {shown} may mean"
+        for condition in rule.conditions:
+            if not condition.holds(request):
+                return missed(condition, case)
+        names = (condition.keys for condition in rule.conditions)
+        if pattern is None and not rule.other_args and unnamed_arguments(case.args, names):
+            return "there are arguments that it does not name (other_args: true takes them)"
+        return f"{shown} may act on more than it names"
+    readings = request.readings
+    if pattern is not None and not any(pattern.may_match(request, each) for each in readings):
+        return f"its pattern does not match {shown}"
+    for condition in rule.conditions:
+        if not any(condition.may_hold(request, each) for each in readings):
+            return missed(condition, case)
+    return f"no one thing that {shown} may mean matches all of it"
+
+
+def missed(condition: Condition, case: Case) -> str:
+    """Say how an argument misses a condition."""
+    if condition.lookup(case.args) is MISSING:
+        return f"there is no argument {condition.name}"
+    return f"{condition.name} is not what it asks for"

@@ -1,0 +1,194 @@
+"""Linting: what a policy says that is most likely not meant.
+
+A policy that loads can still be wrong: a rule that never decides, a name that nobody has, an allow
+that allows too much. Each finding names its rule and says what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agentgate_proto.decision import Action
+from agentgate_proto.record import Effects
+from agentgate_server.documents.errors import did_you_mean
+from agentgate_server.policy.conditions import Condition
+from agentgate_server.policy.engine import Policy
+from agentgate_server.policy.rules import Rule, ToolRule
+from agentgate_server.policy.shadows import always_first
+from agentgate_server.policy.spelling import squeeze
+from agentgate_server.tools.tool import Tool
+
+NAMES_SHOWN_MAX = 5
+"""Names of tools that one finding lists."""
+
+
+class Level(StrEnum):
+    """How bad a finding is."""
+
+    ERROR = "error"
+    """It cannot be meant so."""
+    WARNING = "warning"
+    """It may be meant so: look again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing to look at.
+
+    Attributes:
+        level: how bad it is.
+        message: what is wrong and what to do.
+        file: where, or "".
+        line: of the file; 0: no line is to blame.
+    """
+
+    level: Level
+    message: str
+    file: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where it is, as compilers write it, or ""."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+def lint(
+    policy: Policy, *, file: str, tools: Sequence[Tool], agents: Iterable[str]
+) -> list[Finding]:
+    """Look a policy over.
+
+    Args:
+        policy: the policy.
+        file: what findings call its file.
+        tools: all tools of the gateway.
+        agents: the names of all agents.
+
+    Returns:
+        the findings, by line.
+    """
+    linter = Linter(policy, file, tools, tuple(agents))
+    for rule in policy.rules:
+        linter.look_at(rule)
+    return sorted(linter.findings, key=lambda finding: (finding.line, finding.level))
+
+
+def may_ask(policy: Policy, *, tools: Iterable[Tool], agents: Iterable[str]) -> bool:
+    """Whether some request of some agent can come before a person."""
+    names = tuple(agents)
+    return any(
+        Action.ASK in policy.possible(agent=agent, tool=tool.name, effects=tool.effects)
+        for tool in tools
+        for agent in names
+    )
+
+
+class Linter:
+    """One walk over the rules; collects findings."""
+
+    def __init__(
+        self, policy: Policy, file: str, tools: Sequence[Tool], agents: tuple[str, ...]
+    ) -> None:
+        self.policy = policy
+        self.file = file
+        self.tools = tools
+        self.agents = agents
+        self.findings: list[Finding] = []
+
+    def look_at(self, rule: Rule) -> None:
+        """Look one rule over."""
+        for condition in rule.conditions:
+            self.look_at_condition(rule, condition)
+        self.look_at_agents(rule)
+        unknown = self.policy.unknown_tool(rule, [tool.name for tool in self.tools])
+        if unknown:
+            self.find(Level.ERROR, rule, unknown)
+            return
+        concerned = [
+            (tool, tool_rule)
+            for tool in self.tools
+            if (tool_rule := rule.for_tool(tool.name)) is not None
+            and rule.effects in (None, tool.effects)
+        ]
+        if not concerned:
+            text = f"is about tools that {rule.effects}, and none of these does: it never matches"
+            self.find(Level.ERROR, rule, text)
+            return
+        shadows = [self.shadow(tool, tool_rule) for tool, tool_rule in concerned]
+        if all(shadows):
+            by = ", ".join(dict.fromkeys(shadow for shadow in shadows if shadow))
+            self.find(Level.WARNING, rule, f"never decides: {by} comes first and matches it all")
+            return
+        alive = [pair for pair, shadow in zip(concerned, shadows, strict=True) if not shadow]
+        self.look_at_bounds(rule, alive)
+        self.look_at_arguments(rule, [tool for tool, _ in alive])
+
+    def look_at_condition(self, rule: Rule, condition: Condition) -> None:
+        """A list of values none of which passes the condition's own other tests."""
+        members = condition.members
+        if members is not None and not any(map(condition.fits, members)):
+            text = f"args.{condition.name} can never hold: no value of its list passes its tests"
+            self.find(Level.ERROR, rule, text)
+
+    def look_at_agents(self, rule: Rule) -> None:
+        """Names of agents that nobody has."""
+        for glob in rule.agents:
+            if not any(glob.matches(agent) for agent in self.agents):
+                hint = did_you_mean(glob.pattern, self.agents)
+                text = f'there is no agent "{glob.pattern}"{hint or ": see principals and tokens"}'
+                self.find(Level.WARNING, rule, text)
+
+    def look_at_bounds(self, rule: Rule, concerned: list[tuple[Tool, ToolRule]]) -> None:
+        """An allow that lets a tool write whatever it is told to."""
+        if rule.decision.action is not Action.ALLOW:
+            return
+        if not all(condition.takes_all for condition in rule.conditions):
+            return
+        names = [
+            tool.name
+            for tool, tool_rule in concerned
+            if tool.effects is Effects.WRITE
+            and tool_rule.pattern is None
+            and tool.schema.get("properties", True)
+        ]
+        if names:
+            text = (
+                f"allows {listed(names)}, which can change things, with any arguments: "
+                "say in args which, or ask"
+            )
+            self.find(Level.WARNING, rule, text)
+
+    def look_at_arguments(self, rule: Rule, tools: list[Tool]) -> None:
+        """Conditions on arguments that none of the tools has."""
+        if not all(tool.schema.get("additionalProperties") is False for tool in tools):
+            return
+        known = {name for tool in tools for name in tool.schema.get("properties", ())}
+        squeezed = {squeeze(name) for name in known}
+        for condition in rule.conditions:
+            if not set(condition.path) & squeezed:
+                hint = did_you_mean(condition.keys[0], known)
+                names = listed([tool.name for tool in tools])
+                text = f"{names} has no argument {condition.name!r}{hint}"
+                self.find(Level.WARNING, rule, text)
+
+    def shadow(self, tool: Tool, later: ToolRule) -> str:
+        """Return the rule that always decides before this one for a tool, or ""."""
+        for earlier in self.policy.rules_for(tool.name):
+            if earlier.rule is later.rule:
+                return ""
+            if always_first(earlier, later, tool.effects):
+                return earlier.rule.decision.rule
+        return ""
+
+    def find(self, level: Level, rule: Rule, message: str) -> None:
+        """Note a finding."""
+        self.findings.append(Finding(level=level, message=message, file=self.file, line=rule.line))
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names in a row, the first few of many."""
+    shown = ", ".join(names[:NAMES_SHOWN_MAX])
+    more = len(names) - NAMES_SHOWN_MAX
+    return f"{shown} and {more} more" if more > 0 else shown
