@@ -1,0 +1,253 @@
+"""A stand-in for Home Assistant: its REST API over real HTTP, in front of a make-believe home.
+
+After the reference of the REST API (developers.home-assistant.io/docs/api/rest) and the behaviour
+of its ``api`` component: texts of errors, who answers what, and when a service call is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from agentgate_cli.standins.home import Entity, Home, make_home
+from agentgate_cli.standins.http_server import (
+    HttpRequest,
+    HttpResponse,
+    HttpServer,
+    json_response,
+    text_response,
+)
+from agentgate_server.tools.home_assistant import templates
+
+SERVICES: Final[dict[str, dict[str, str]]] = {
+    "light": {"turn_on": "on", "turn_off": "off", "toggle": ""},
+    "switch": {"turn_on": "on", "turn_off": "off", "toggle": ""},
+    "lock": {"lock": "locked", "unlock": "unlocked", "open": "open"},
+    "cover": {"open_cover": "open", "close_cover": "closed"},
+    "climate": {"turn_off": "off", "turn_on": "heat", "set_temperature": ""},
+    "homeassistant": {"turn_on": "on", "turn_off": "off", "toggle": ""},
+    "scene": {"turn_on": "", "apply": ""},
+    "script": {"turn_on": "", "open_up": ""},
+    "notify": {"notify": ""},
+}
+"""What may be called, and the state that it leads to ("": none that shows)."""
+
+NOT_IN_DATA: Final = frozenset({"target", "service_data", "data"})
+"""Keys of other interfaces, which the schemas of services refuse here."""
+
+NO_ENTITIES: Final = frozenset({"notify", "script", "scene"})
+"""Domains whose services take any data."""
+
+LIMIT_S: Final = 10.0
+"""After so long old versions of Home Assistant answer a service call, done or not."""
+
+BAD_REQUEST: Final = text_response("400: Bad Request", 400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A call that arrived.
+
+    Attributes:
+        kind: ``service``, ``event``, ``template``, ``states`` or ``api``.
+        name: ``light.turn_on``, the event's type, the entity's id, or "".
+        data: its body.
+    """
+
+    kind: str
+    name: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+class HomeAssistant:
+    """The stand-in, as an async context manager.
+
+    Args:
+        home: what it stands in front of; None: :func:`make_home`.
+        token: the long-lived access token that it takes.
+        port: see :class:`HttpServer`.
+
+    Attributes:
+        calls: all that came with the right token, in order.
+        delays: seconds that a service takes, by its name.
+        limit_s: answer a service call after so long whatever it does; None: as newer versions do.
+        fault: answers a request in its place, or returns None to let it pass; for tests.
+        dropped: names of services after whose call the connection breaks.
+    """
+
+    def __init__(self, home: Home | None = None, *, token: str, port: int = 0) -> None:
+        self.home = home or make_home()
+        self.token = token
+        self.calls: list[Call] = []
+        self.delays: dict[str, float] = {}
+        self.limit_s: float | None = LIMIT_S
+        self.fault: Callable[[HttpRequest], HttpResponse | None] | None = None
+        self.dropped: set[str] = set()
+        self.server = HttpServer(self.answer, port)
+        self._stack = AsyncExitStack()
+        self._tasks: TaskGroup
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return self.server.url
+
+    @property
+    def acts(self) -> list[Call]:
+        """The calls that were meant to do something."""
+        return [call for call in self.calls if call.kind in ("service", "event")]
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self._tasks = await stack.enter_async_context(anyio.create_task_group())
+            stack.callback(self._tasks.cancel_scope.cancel)
+            await stack.enter_async_context(self.server)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._stack.aclose()
+
+    async def answer(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer one request."""
+        if self.fault is not None and (faulty := self.fault(request)) is not None:
+            return faulty
+        if request.headers.get("authorization") != f"Bearer {self.token}":
+            return text_response("401: Unauthorized", 401)
+        match (request.method, *request.segments):
+            case ("GET", "api", ""):
+                self.calls.append(Call(kind="api"))
+                return json_response({"message": "API running."})
+            case ("GET", "api", "states"):
+                self.calls.append(Call(kind="states"))
+                return json_response([each.as_json() for each in self.home.entities.values()])
+            case ("GET", "api", "states", entity_id):
+                self.calls.append(Call(kind="states", name=entity_id))
+                return self.state_of(entity_id)
+            case ("POST", "api", "services", domain, service):
+                return await self.call_service(domain, service, request)
+            case ("POST", "api", "events", event_type):
+                return self.fire_event(event_type, request)
+            case ("POST", "api", "template"):
+                return self.render(request)
+            case (_, "api", "" | "states" | "services" | "events" | "template", *_):
+                return text_response("405: Method Not Allowed", 405)
+        return text_response("404: Not Found", 404)
+
+    def state_of(self, entity_id: str) -> HttpResponse:
+        """Answer with one state."""
+        entity = self.home.entities.get(entity_id.lower())
+        if entity is None:
+            return json_response({"message": "Entity not found."}, 404)
+        return json_response(entity.as_json())
+
+    def fire_event(self, event_type: str, request: HttpRequest) -> HttpResponse:
+        """Take an event; nobody listens."""
+        try:
+            data = msgspec.json.decode(request.body) if request.body else {}
+        except msgspec.DecodeError:
+            return json_response({"message": "Event data should be valid JSON."}, 400)
+        if not isinstance(data, dict):
+            return json_response({"message": "Event data should be a JSON object"}, 400)
+        self.calls.append(Call(kind="event", name=event_type, data=data))
+        return json_response({"message": f"Event {event_type} fired."})
+
+    async def call_service(
+        self, domain: str, service: str, request: HttpRequest
+    ) -> HttpResponse | None:
+        """Call a service, and answer when it is done or ``limit_s`` is over."""
+        try:
+            data = msgspec.json.decode(request.body) if request.body else {}
+        except msgspec.DecodeError:
+            return json_response({"message": "Data should be valid JSON."}, 400)
+        name = f"{domain}.{service}"
+        if service not in SERVICES.get(domain, {}) or not isinstance(data, dict):
+            return BAD_REQUEST
+        if domain not in NO_ENTITIES and not NOT_IN_DATA.isdisjoint(data):
+            return BAD_REQUEST
+        responds = "return_response" in request.query
+        if responds and domain != "script":
+            text = "Service does not support responses. Remove return_response from request."
+            return json_response({"message": text}, 400)
+        self.calls.append(Call(kind="service", name=name, data=data))
+        if name in self.dropped:
+            return None
+        changed: list[dict[str, Any]] = []
+        done = anyio.Event()
+        # In a task of its own: a service goes on when its caller hangs up.
+        self._tasks.start_soon(self.run_service, domain, service, data, changed, done)
+        with anyio.move_on_after(self.limit_s):
+            await done.wait()
+        if responds:
+            return json_response({"changed_states": changed, "service_response": {"done": True}})
+        return json_response(changed)
+
+    async def run_service(
+        self,
+        domain: str,
+        service: str,
+        data: dict[str, Any],
+        changed: list[dict[str, Any]],
+        done: anyio.Event,
+    ) -> None:
+        """Do what a service does, after the time that it takes."""
+        await anyio.sleep(self.delays.get(f"{domain}.{service}", 0))
+        for name in self.home.targets(data):
+            entity = self.home.entities[name]
+            if domain in (entity.domain, "homeassistant"):
+                state = next_state(entity, service)
+                if state not in ("", entity.state):
+                    entity.set_state(state)
+                    changed.append(entity.as_json())
+        done.set()
+
+    def render(self, request: HttpRequest) -> HttpResponse:
+        """Render one of the templates that the gateway sends."""
+        try:
+            text = msgspec.json.decode(request.body)["template"]
+        except (msgspec.DecodeError, TypeError, KeyError):
+            return json_response({"message": "Invalid JSON specified."}, 400)
+        rows = RENDERED.get(text)
+        if rows is None:
+            message = "Error rendering template: UndefinedError: not known to the stand-in"
+            return json_response({"message": message}, 400)
+        self.calls.append(Call(kind="template", name=text))
+        return text_response(msgspec.json.encode(rows(self.home)).decode())
+
+
+def next_state(entity: Entity, service: str) -> str:
+    """Return the state that a service of an entity's domain leads to; "": none."""
+    known = SERVICES.get(entity.domain, {})
+    if service == "toggle" and service in known:
+        return "off" if entity.state == "on" else "on"
+    return known.get(service, "")
+
+
+RENDERED: Final[dict[str, Callable[[Home], list[Any]]]] = {
+    templates.AREAS: lambda home: [
+        [area.id, area.name, home.of_area(area.id)] for area in home.areas.values()
+    ],
+    templates.FLOORS: lambda home: [
+        [floor, name, home.of_floor(floor)] for floor, name in home.floors.items()
+    ],
+    templates.LABELS: lambda home: [
+        [label, name, *home.labelled(label)] for label, name in home.labels.items()
+    ],
+    templates.DEVICES: lambda home: [
+        [device.id, home.of_device(device.id), device.parent or None, None]
+        for device in home.devices.values()
+        if home.of_device(device.id)
+    ],
+    templates.HOLDERS: lambda home: [
+        [entity.id, list(entity.members)]
+        for entity in home.entities.values()
+        if entity.members is not None
+    ],
+}
+"""What each template comes to."""

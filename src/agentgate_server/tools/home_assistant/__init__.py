@@ -1,0 +1,1 @@
+"""Home Assistant as a backend: four tools, and what its house tells the policy."""
