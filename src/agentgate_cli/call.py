@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import click
 
+from agentgate_cli.arguments import read_args
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import drop_output, note, say_json
@@ -102,44 +102,6 @@ class Request:
     timeout_s: float | None
     client_id: str
     idempotency_key: str
-
-
-def read_args(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Make the tool's arguments of ``--args`` and KEY=VALUE; the latter win.
-
-    Raises:
-        click.UsageError: they can't be read.
-    """
-    import msgspec
-
-    args: dict[str, Any] = {}
-    if text is not None:
-        try:
-            args = msgspec.json.decode(
-                sys.stdin.read() if text == "-" else text, type=dict[str, Any]
-            )
-        except (msgspec.DecodeError, UnicodeError) as error:
-            raise click.UsageError(f"--args needs a JSON object: {error}") from None
-    named: set[str] = set()
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not key or not equals:
-            raise click.UsageError(f"{pair!r} is no argument: write KEY=VALUE")
-        if key in named:
-            raise click.UsageError(f"{key!r} is given twice; a list is written {key}='[1, 2]'")
-        named.add(key)
-        args[key] = read_value(value)
-    return args
-
-
-def read_value(text: str) -> Any:
-    """Read JSON, or take the text as it is."""
-    import msgspec
-
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
-        return text
 
 
 async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:

@@ -18,6 +18,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "serve": ("agentgate_cli.serve:serve", "Run the gateway (what agent-gate alone does)."),
         "health": ("agentgate_cli.health:health", "Ask a gateway whether it is well."),
         "init": ("agentgate_cli.init:init", "Write a first configuration, ready to serve."),
+        "check": ("agentgate_cli.check:check", "Find mistakes in configuration and policy."),
+        "explain": ("agentgate_cli.explain:explain", "Say what the policy decides, and why."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
         "token": ("agentgate_cli.token:token", "Make a token and its hash."),
     },

@@ -23,7 +23,8 @@ from tests.cli.support import (
     write_files,
 )
 
-from agentgate_cli.call import failure_row, read_args
+from agentgate_cli.arguments import read_args
+from agentgate_cli.call import failure_row
 from agentgate_cli.exits import Exit
 from agentgate_cli.main import run as run_here
 from agentgate_cli.remote import exit_of

@@ -23,6 +23,7 @@ from agentgate_server.config import (
     form,
     load_config,
     override,
+    who_is_missing,
 )
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import DocumentError
@@ -260,10 +261,15 @@ def test_two_principals_of_one_name_are_refused(folder: Path) -> None:
     "text", ["gateway: {port: 1}", "principals:\n- {name: o, role: operator, token: abc}"]
 )
 def test_a_gateway_that_nobody_could_use_says_what_to_add(folder: Path, text: str) -> None:
-    assert refusal(folder, text) == (
-        "config.yaml:1: nobody could use this gateway: add agent.token, or principals with role "
-        "agent (asks for tools) and approver (answers)"
-    )
+    principals = who(load(folder, text))
+    with pytest.raises(DocumentError, match=r"^c\.yaml: nobody could use this gateway: add agent"):
+        who_is_missing("c.yaml", principals)
+
+
+def test_agents_whom_nobody_answers_are_warned_of(folder: Path) -> None:
+    assert who_is_missing("c.yaml", who(load(folder, AGENT + OWNER))) == ()
+    (warning,) = who_is_missing("c.yaml", who(load(folder, AGENT)))
+    assert warning.startswith("c.yaml: nobody can answer approvals, so each will expire: add a")
 
 
 def test_no_token_shows_in_a_repr(folder: Path) -> None:
@@ -308,7 +314,7 @@ def test_a_sound_configuration_warns_of_nothing(folder: Path) -> None:
     assert load(folder, AGENT + OWNER).warnings == ()
 
 
-def test_weak_tokens_and_absent_approvers_are_warned_of(folder: Path) -> None:
+def test_weak_tokens_are_warned_of(folder: Path) -> None:
     text = """\
 agent:
   token: short
@@ -318,12 +324,10 @@ principals:
     warnings = [warning.removeprefix(f"{folder}/") for warning in load(folder, text).warnings]
     short = "the token has fewer than 16 characters: use a long random text"
     spaces = "the token has characters that HTTP cannot carry: it works over WebSocket only"
-    absent = "nobody can answer approvals, so each will expire: add a principal with role approver"
     assert warnings == [
         f"config.yaml:2: agent.token: {short}",
         f"config.yaml:4: principals[0].token: {short}",
         f"config.yaml:4: principals[0].token: {spaces}",
-        f"config.yaml: {absent}",
     ]
 
 

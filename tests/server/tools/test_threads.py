@@ -81,7 +81,7 @@ async def test_threads_are_kept_for_the_next_call_but_only_some(runner: Runner) 
         barrier.wait(BOUND_S)
         return threading.get_ident()
 
-    tool = python_tool(meet)
+    tool = python_tool(meet, concurrency_max=IDLE_MAX + 3)
     async with anyio.create_task_group() as tasks:
         for _ in range(IDLE_MAX + 3):
             tasks.start_soon(outcome_of, runner, tool)

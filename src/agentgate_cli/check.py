@@ -1,0 +1,70 @@
+"""``agent-gate check``: mistakes in configuration, tools and policy, before they go live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agentgate_cli.exits import Exit
+from agentgate_cli.offline import config_option, load, permissions_option
+from agentgate_cli.style import bad, good, say, say_json, warn
+from agentgate_cli.text import plural, printable
+
+if TYPE_CHECKING:
+    from agentgate_server.policy.linting import Finding
+
+
+@click.command(
+    epilog="Exit codes: 0 nothing wrong (warnings may be), 1 errors, or with --strict warnings."
+)
+@config_option
+@permissions_option
+@click.option("--strict", is_flag=True, help="Let warnings count as errors.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def check(config_file: Path, permissions: Path | None, strict: bool, as_json: bool) -> int:
+    """Check the configuration and the policy, and load the tools.
+
+    Whatever would stop the start is an error, and so is a rule about no tool of the gateway.
+    Warnings are about what may not be meant: a rule that never decides, an allow without any
+    bound on a tool that writes, an agent that nobody is, and what serve would warn of.
+
+    \b
+    Examples:
+      agent-gate check
+      agent-gate check --permissions new.yaml --strict
+    """
+    from agentgate_server import checking
+    from agentgate_server.policy.linting import Level
+
+    findings = checking.check(lambda: load(config_file, permissions))
+    failing = [each for each in findings if strict or each.level is Level.ERROR]
+    if as_json:
+        say_json({"ok": not failing, "findings": [row_of(each) for each in findings]})
+    else:
+        show(findings)
+    return Exit.DENIED if failing else Exit.OK
+
+
+def row_of(finding: Finding) -> dict[str, object]:
+    """Make one row of the JSON."""
+    return {
+        "level": finding.level,
+        "file": finding.file or None,
+        "line": finding.line or None,
+        "message": finding.message,
+    }
+
+
+def show(findings: list[Finding]) -> None:
+    """Print a line for each finding, in the form of a compiler, and the sum."""
+    for finding in findings:
+        style = bad if finding.level == "error" else warn
+        place, level, message = finding.place, finding.level.value, printable(finding.message)
+        say(": ".join(part for part in (place, style(level), message) if part))
+    errors = sum(finding.level == "error" for finding in findings)
+    if findings:
+        say(f"{plural(errors, 'error')}, {plural(len(findings) - errors, 'warning')}")
+    else:
+        say(good("nothing to object to"))

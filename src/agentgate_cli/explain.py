@@ -1,0 +1,158 @@
+"""``agent-gate explain``: what the policy decides about a request, which rule does, and why."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentgate_cli.arguments import read_args
+from agentgate_cli.exits import Exit
+from agentgate_cli.offline import config_option, load_or_fail, permissions_option
+from agentgate_cli.serve import DEFAULT_CONFIG, document_failure, start_failure
+from agentgate_cli.style import bad, bold, good, note, say, say_json, warn
+from agentgate_cli.text import printable
+
+if TYPE_CHECKING:
+    from agentgate_proto.record import Effects
+    from agentgate_server.policy import Policy
+    from agentgate_server.policy.explaining import Explanation
+    from agentgate_server.tools.catalogue import Catalogue
+
+STYLES = {"allow": good, "deny": bad, "ask": warn}
+
+ONLY_AGENT = "agent"
+"""Whom ``agent.token`` stands for."""
+
+
+@click.command()
+@click.argument("tool")
+@click.argument("pairs", metavar="[KEY=VALUE]...", nargs=-1)
+@click.option(
+    "--args",
+    "args_text",
+    metavar="JSON",
+    help="Arguments as one JSON object; - reads it from standard input.",
+)
+@click.option("--agent", metavar="NAME", help="Who asks.  [default: the first agent]")
+@click.option(
+    "--effects",
+    type=click.Choice(["read", "write"]),
+    help="What the tool does, if it is none of this gateway's.  [default: write]",
+)
+@config_option
+@permissions_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explain(
+    tool: str,
+    pairs: tuple[str, ...],
+    args_text: str | None,
+    agent: str | None,
+    effects: str | None,
+    config_file: Path,
+    permissions: Path | None,
+    as_json: bool,
+) -> int:
+    """Say what the policy decides if an agent asks for TOOL, and why the other rules do not.
+
+    Nothing runs and nothing is counted. A VALUE is read as 'agent-gate call' reads it.
+
+    \b
+    Examples:
+      agent-gate explain ha_call_service domain=lock service=unlock entity_id=lock.front
+      agent-gate explain pay to=baker amount=12 --agent garden --permissions new.yaml
+    """
+    args = read_args(args_text, pairs)
+    files = read_files(config_file, permissions)
+    found = files.policy.explain(
+        agent=agent or files.agent,
+        tool=tool,
+        effects=files.effects_of(tool, effects),
+        args=args,
+        now=time.time(),
+    )
+    if as_json:
+        say_json(document_of(found, files.file))
+    else:
+        show(found, files.file)
+    return Exit.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What is needed to explain.
+
+    Attributes:
+        policy, file: the policy, and where it stands.
+        catalogue: the tools, or None where only a policy was named.
+        agent: who asks unless somebody is named.
+    """
+
+    policy: Policy
+    file: Path
+    catalogue: Catalogue | None
+    agent: str
+
+    def effects_of(self, name: str, given: str | None) -> Effects:
+        """Return what a tool does; say so if there is none of this name."""
+        from agentgate_proto.record import Effects
+        from agentgate_server.documents.errors import did_you_mean
+
+        known = None if self.catalogue is None else self.catalogue.get(name)
+        if known is not None and given is None:
+            return known.effects
+        if known is None and self.catalogue is not None:
+            hint = did_you_mean(name, self.catalogue.names)
+            note(warn(f"warning: this gateway has no tool {printable(name)}{hint}"))
+        return Effects(given or Effects.WRITE)
+
+
+def read_files(config_file: Path, permissions: Path | None) -> Files:
+    """Read the policy, and the tools and agents if there is a configuration.
+
+    Raises:
+        Failure: something can't be used.
+    """
+    from agentgate_proto.principal import Role
+    from agentgate_server.assembly import catalogue_of, policy_of
+    from agentgate_server.documents import DocumentError
+    from agentgate_server.policy import Policy
+
+    if permissions is not None and config_file == DEFAULT_CONFIG and not config_file.exists():
+        try:
+            return Files(Policy.load(permissions), permissions, None, ONLY_AGENT)
+        except DocumentError as error:
+            raise document_failure(error) from None
+    config = load_or_fail(config_file, permissions)
+    try:
+        policy, catalogue = policy_of(config), catalogue_of(config)
+    except Exception as error:
+        raise start_failure(error) from None
+    principals = (identity.principal for identity in config.identities)
+    agents = [each.name for each in principals if each.role is Role.AGENT]
+    return Files(policy, config.permissions, catalogue, agents[0] if agents else ONLY_AGENT)
+
+
+def document_of(found: Explanation, file: Path) -> dict[str, Any]:
+    """Make the JSON."""
+    return {
+        "decision": found.decision.action,
+        "rule": found.decision.rule,
+        "file": str(file) if found.line else None,
+        "line": found.line or None,
+        "reasons": [str(reason) for reason in found.reasons],
+    }
+
+
+def show(found: Explanation, file: Path) -> None:
+    """Print it for a person."""
+    decision = found.decision
+    word = bold(STYLES[decision.action](decision.action))
+    place = f"{file}:{found.line}" if found.line else "no rule matches"
+    said = f": {printable(decision.description)}" if found.line and decision.description else ""
+    say(f"{word}  {place}{said}")
+    for reason in found.reasons:
+        say(f"  {reason.rule} ({reason.action}) {printable(reason.text)}")

@@ -1,0 +1,104 @@
+"""``agent-gate check``: everything that is wrong, at once, and nothing that is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.cli.support import run, write_files
+
+
+def check(folder: Path, *args: str) -> tuple[int, list[str]]:
+    done = run("check", *args, cwd=folder)
+    assert done.stderr == ""
+    return done.returncode, done.stdout.splitlines()
+
+
+def rules(*each: dict[str, Any]) -> dict[str, Any]:
+    return {"rules": list(each)}
+
+
+def test_what_serves_well_passes(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    assert check(tmp_path) == (0, ["nothing to object to"])
+    assert check(tmp_path, "--strict", "--json") == (0, ['{"ok":true,"findings":[]}'])
+
+
+def test_what_init_writes_passes(tmp_path: Path) -> None:
+    run("init", cwd=tmp_path)
+    assert check(tmp_path, "--strict") == (0, ["nothing to object to"])
+
+
+def test_a_warning_passes_unless_one_is_strict(tmp_path: Path) -> None:
+    write_files(tmp_path, rules({"tool": "set_light", "action": "allow"}))
+    text = (
+        "permissions.yaml:2: warning: allows set_light, which can change things, with any "
+        "arguments: say in args which, or ask"
+    )
+    assert check(tmp_path) == (0, [text, "0 errors, 1 warning"])
+    assert check(tmp_path, "--strict") == (1, [text, "0 errors, 1 warning"])
+
+
+def test_a_pattern_that_matches_no_tool_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, rules({"pattern": "unlok_door*", "action": "deny"}))
+    code, lines = check(tmp_path, "--json")
+    assert code == 1
+    assert json.loads(lines[0]) == {
+        "ok": False,
+        "findings": [
+            {
+                "level": "error",
+                "file": "permissions.yaml",
+                "line": 2,
+                "message": '"unlok_door*" is about no known tool; did you mean unlock_door?',
+            }
+        ],
+    }
+
+
+def test_asking_where_nobody_can_answer_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, principals=[])
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert lines[0].startswith("config.yaml: error: the policy lets a person decide, and there is")
+    denied = rules({"pattern": "*", "action": "deny"})
+    write_files(tmp_path, denied, principals=[])
+    code, lines = check(tmp_path)
+    assert (code, lines[-1]) == (0, "0 errors, 1 warning")
+    assert "nobody can answer approvals" in lines[0]
+
+
+def test_errors_of_all_files_are_shown_at_once(tmp_path: Path) -> None:
+    write_files(
+        tmp_path,
+        {"rules": [{"tool": "x", "action": "dney"}, {"action": "ask"}]},
+        tools={"python": ["nowhere.py"]},
+        gateway={"host": "0.0.0.0"},
+    )
+    code, lines = check(tmp_path)
+    assert code == 1
+    places = [line.partition(": error: ")[0] for line in lines[:-1]]
+    assert places[0] == "config.yaml"  # exposed without TLS
+    assert "there is no file" in lines[1]
+    assert places[2].startswith("permissions.yaml:")
+    assert lines[-1].endswith("errors, 0 warnings")
+
+
+def test_a_configuration_that_cannot_be_read_is_one_error(tmp_path: Path) -> None:
+    write_files(tmp_path, aproval_timeout=3)
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert "unknown key 'aproval_timeout'; did you mean 'approval_timeout'?" in lines[0]
+    done = run("check", cwd=tmp_path.parent)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: there is no config.yaml here")
+
+
+def test_another_policy_is_checked_before_it_goes_live(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    new = tmp_path / "new.yaml"
+    new.write_text("rules:\n  - {tool: set_light, agents: gardn, action: deny}\n")
+    code, lines = check(tmp_path, "--permissions", "new.yaml")
+    assert code == 0
+    assert lines[0].startswith('new.yaml:2: warning: there is no agent "gardn"')

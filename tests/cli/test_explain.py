@@ -1,0 +1,129 @@
+"""``agent-gate explain``: the decision, the rule with its place, and why not the others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.support import run, write_files
+
+HOUSE = """\
+defaults:
+  - pattern: "ha_get_*"
+    action: allow
+rules:
+  - pattern: "ha_call_service(light.*)"
+    action: ask
+    description: "Lights are asked about"
+  - pattern: "ha_call_service(lock.*)"
+    action: deny
+  - tool: pay
+    agents: garden
+    args: {amount: {max: 20}}
+    action: allow
+"""
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "house.yaml"
+    path.write_text(HOUSE)
+    return path
+
+
+def explained(policy: Path, *args: str) -> dict[str, Any]:
+    done = run("explain", *args, "--permissions", str(policy), "--json", cwd=policy.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    row: dict[str, Any] = json.loads(done.stdout)
+    assert list(row) == ["decision", "rule", "file", "line", "reasons"]
+    return row
+
+
+def test_the_rule_is_named_with_file_and_line(policy: Path) -> None:
+    row = explained(
+        policy, "ha_call_service", "domain=lock", "service=unlock", "entity_id=lock.front"
+    )
+    assert row == {
+        "decision": "deny",
+        "rule": "house.yaml:8",
+        "file": str(policy),
+        "line": 8,
+        "reasons": [
+            (
+                "house.yaml:5 (ask): its pattern does not match "
+                "ha_call_service(lock.unlock, lock.front)"
+            ),
+            "house.yaml:10 (allow): is about other tools than ha_call_service",
+            "house.yaml:2 (allow): is about other tools than ha_call_service",
+        ],
+    }
+
+
+def test_values_are_json_as_for_call(policy: Path) -> None:
+    garden = ("pay", "--agent", "garden")
+    assert explained(policy, *garden, "amount=12.5")["decision"] == "allow"
+    assert explained(policy, *garden, 'amount="12.5"')["decision"] == "ask"
+    assert explained(policy, *garden, "--args", '{"amount": 3}')["line"] == 10
+
+
+def test_the_agent_matters(policy: Path) -> None:
+    row = explained(policy, "pay", "amount=1")
+    assert (row["decision"], row["rule"], row["file"], row["line"]) == (
+        "ask",
+        "built-in",
+        None,
+        None,
+    )
+    assert "house.yaml:10 (allow): is about other agents than agent" in row["reasons"]
+
+
+def test_a_person_reads_it_in_lines(policy: Path) -> None:
+    done = run("explain", "ha_get_states", "--permissions", str(policy))
+    assert done.returncode == 0
+    first, *others = done.stdout.splitlines()
+    assert first == f"allow  {policy}:2"
+    assert len(others) == 3
+    light = ("domain=light", "service=turn_on", "entity_id=light.hall")
+    asked = run("explain", "ha_call_service", *light, "--permissions", str(policy))
+    assert asked.stdout.startswith(f"ask  {policy}:5: Lights are asked about\n")
+    assert run("explain", "f", "--permissions", str(policy)).stdout.startswith(
+        "ask  no rule matches"
+    )
+
+
+def test_the_configuration_says_what_tools_do_and_which_agents_there_are(tmp_path: Path) -> None:
+    reads = {"rules": [{"effects": "read", "agents": "agent", "action": "allow"}]}
+    write_files(tmp_path, reads)
+    done = run("explain", "list_lights", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("allow  permissions.yaml:2")
+    assert run("explain", "set_light", cwd=tmp_path).stdout.startswith("ask  no rule matches")
+    as_read = run("explain", "set_light", "--effects", "read", cwd=tmp_path)
+    assert as_read.stdout.startswith("allow ")
+
+
+def test_a_tool_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    done = run("explain", "set_lihgt", "room=hall", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "warning: this gateway has no tool set_lihgt; did you mean 'set_light'?\n"
+    )
+
+
+@pytest.mark.parametrize("also", [[], ["--config", "config.yaml"]])
+def test_a_policy_that_cannot_be_used_is_named(tmp_path: Path, also: list[str]) -> None:
+    if also:
+        write_files(tmp_path)
+    (tmp_path / "broken.yaml").write_text("rules:\n  - {tool: x, action: permit}\n")
+    done = run("explain", "x", "--permissions", "broken.yaml", *also, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: broken.yaml:2: rules[0].action: 'permit' is not one of")
+
+
+def test_without_any_file_it_says_what_to_do(tmp_path: Path) -> None:
+    done = run("explain", "x", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: there is no config.yaml here: name one with --config")

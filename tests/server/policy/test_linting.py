@@ -1,0 +1,298 @@
+"""Linting: what is most likely not meant is found, and what is said of it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.server.policy.helpers import decide, json_args
+
+from agentgate_server import tool
+from agentgate_server.policy import Policy
+from agentgate_server.policy.globs import Glob
+from agentgate_server.policy.linting import Finding, Level, lint, may_ask
+from agentgate_server.policy.shadows import STATES_MAX, takes_all_of
+from agentgate_server.tools.catalogue import Catalogue
+
+
+@tool(effects="read")
+def get_state(entity_id: str) -> str:
+    return entity_id
+
+
+@tool
+def set_light(room: str, brightness: int = 100) -> str:
+    return room
+
+
+@tool
+def restart() -> str:
+    return "restarted"
+
+
+@tool
+def deploy(spec: dict[str, Any]) -> str:
+    return "deployed"
+
+
+TOOLS = tuple(Catalogue.of(get_state, set_light, restart, deploy))
+
+
+def findings(*rules: str, defaults: str = "") -> list[Finding]:
+    text = "rules:\n" + "".join(f"  - {{{rule}}}\n" for rule in rules)
+    policy = Policy.parse(text + (f"defaults:\n  - {{{defaults}}}\n" if defaults else ""))
+    return lint(policy, file="p.yaml", tools=TOOLS, agents=["garden", "house"])
+
+
+def found(*rules: str, defaults: str = "") -> list[str]:
+    return [
+        f"{each.place} {each.level} {each.message}" for each in findings(*rules, defaults=defaults)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        (
+            "tool: set_lihgt, action: deny",
+            'p.yaml:2 error "set_lihgt" is about no known tool; did you mean set_light?',
+        ),
+        (
+            "tool: get_state, effects: write, action: deny",
+            "p.yaml:2 error is about tools that write, and none of these does: it never matches",
+        ),
+        (
+            'tool: set_light, args: {room: {in: [hall, bath], pattern: "k*"}}, action: deny',
+            "p.yaml:2 error args.room can never hold: no value of its list passes its tests",
+        ),
+        (
+            "tool: set_light, agents: gardn, action: deny",
+            "p.yaml:2 warning there is no agent \"gardn\"; did you mean 'garden'?",
+        ),
+        (
+            "tool: set_light, action: allow",
+            (
+                "p.yaml:2 warning allows set_light, which can change things, with any arguments: "
+                "say in args which, or ask"
+            ),
+        ),
+        (
+            'pattern: "*", action: allow',
+            (
+                "p.yaml:2 warning allows set_light, deploy, which can change things, with any "
+                "arguments: say in args which, or ask"
+            ),
+        ),
+        (
+            'tool: set_light, args: {room: "*"}, other_args: true, action: allow',
+            (
+                "p.yaml:2 warning allows set_light, which can change things, with any arguments: "
+                "say in args which, or ask"
+            ),
+        ),
+        (
+            "tool: set_light, args: {rom: hall}, action: deny",
+            "p.yaml:2 warning set_light has no argument 'rom'; did you mean 'room'?",
+        ),
+    ],
+)
+def test_each_mistake_is_found_and_named(rule: str, text: str) -> None:
+    assert found(rule) == [text]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "tool: set_light, action: ask",
+        "tool: set_light, args: {room: hall}, action: allow",
+        "tool: set_light, args: {Room: hall}, action: deny",
+        'pattern: "set_light(*, hall)", action: allow',
+        "tool: get_state, action: allow",
+        "tool: restart, action: allow",
+        "tool: deploy, args: {spec.replicas: {max: 3}}, action: allow",
+        'agents: "g*", effects: read, action: allow',
+    ],
+)
+def test_what_is_in_order_is_left_alone(rule: str) -> None:
+    assert found(rule) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "line", "by"),
+    [
+        (["tool: set_light, action: deny", "tool: set_light, action: ask"], 3, 2),
+        (["tool: set_light, action: allow", 'tool: "set*", action: deny'], 2, 3),
+        (['pattern: "set*", action: deny', 'pattern: "set_light(*, hall)", action: ask'], 3, 2),
+        (['pattern: "*(*hall*)", action: deny', 'pattern: "*(*, hall)", action: allow'], 3, 2),
+        (
+            [
+                "tool: set_light, args: {room: hall}, action: deny",
+                "tool: set_light, args: {room: hall, brightness: 3}, action: ask",
+            ],
+            3,
+            2,
+        ),
+        (
+            [
+                "tool: set_light, args: {room: hall}, action: allow",
+                "tool: set_light, args: {room: hall}, action: allow",
+            ],
+            3,
+            2,
+        ),
+        (
+            [
+                "tool: set_light, agents: [garden, house], action: deny",
+                "tool: set_light, agents: house, action: ask",
+            ],
+            3,
+            2,
+        ),
+    ],
+)
+def test_a_rule_that_never_decides_is_said_to_with_the_one_that_does(
+    rules: list[str], line: int, by: int
+) -> None:
+    text = f"never decides: permissions.yaml:{by} comes first and matches it all"
+    (shadow,) = [each for each in findings(*rules) if "never" in each.message]
+    assert (shadow.level, shadow.line, shadow.message) == (Level.WARNING, line, text)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ["tool: set_light, agents: garden, action: deny", "tool: set_light, action: ask"],
+        ['tool: set_light, hours: "08:00-09:00", action: deny', "tool: set_light, action: ask"],
+        ["tool: get_state, action: deny", 'tool: "*e*", action: ask'],
+        ["tool: set_light, args: {room: hall}, action: deny", "tool: set_light, action: ask"],
+        ['pattern: "set_light(*, hall)", action: deny', 'pattern: "set_light(*)", action: ask'],
+        ["tool: set_light, effects: read, action: deny", "tool: set_light, action: ask"],
+    ],
+)
+def test_a_rule_that_decides_at_times_is_not_said_never_to(rules: list[str]) -> None:
+    assert not [each for each in findings(*rules) if "never decides" in each.message]
+
+
+def test_a_rule_with_a_rate_leaves_something_to_the_next() -> None:
+    rate = "tool: set_light, args: {room: hall}, rate: 2/min, action: allow"
+    assert found(rate, "tool: set_light, args: {room: hall}, action: allow") == []
+
+
+def test_a_default_behind_a_rule_for_everything_never_decides() -> None:
+    said = found('pattern: "*", action: ask', defaults="tool: set_light, action: allow")
+    assert said == [
+        "p.yaml:4 warning never decides: permissions.yaml:2 comes first and matches it all"
+    ]
+
+
+RULES = st.sampled_from(
+    [
+        'pattern: "*", action: {}',
+        'pattern: "ha_*", action: {}',
+        'pattern: "ha_call_service(light.*)", action: {}',
+        'pattern: "ha_call_service(light.*, *)", action: {}',
+        'pattern: "ha_call_service(light.turn_on*", action: {}',
+        'pattern: "*(*light.a*)", action: {}',
+        'pattern: "restart", action: {}',
+        'pattern: "restart(?)", action: {}',
+        'pattern: "restart(*)", action: {}',
+        'pattern: "*(5*)", action: {}',
+        "tool: restart, args: {{where: dev}}, action: {}",
+        "tool: restart, args: {{where: dev, amount: 5}}, action: {}",
+        'tool: "*", args: {{where: dev}}, action: {}',
+        "args: {{amount: {{max: 3}}}}, action: {}",
+        'args: {{entity_id: "light.*"}}, action: {}',
+        "agents: house, action: {}",
+        'agents: "h*", tool: restart, action: {}',
+    ]
+)
+ACTIONS = st.sampled_from(["allow", "deny", "ask"])
+POLICIES = st.lists(st.tuples(RULES, ACTIONS), min_size=2, max_size=6)
+
+
+@tool(name="ha_call_service")
+def call_service(domain: str, service: str, entity_id: str = "") -> None: ...
+
+
+@tool(name="restart")
+def restart_where(where: str = "", amount: float = 0) -> None: ...
+
+
+OTHERS = tuple(Catalogue.of(call_service, restart_where))
+LIGHT_ARGS = st.fixed_dictionaries(
+    {
+        "domain": st.sampled_from(["light", "lock", "homeassistant"]),
+        "service": st.sampled_from(["turn_on", "turn_off"]),
+    },
+    optional={"entity_id": st.sampled_from(["light.a", "Light.A", ["light.a", "lock.b"], "all"])},
+)
+RESTART_ARGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "where": st.sampled_from(["dev", "Dev", "5"]),
+        "amount": st.sampled_from([5, 1, "5"]),
+    },
+)
+
+
+@settings(max_examples=600)
+@given(POLICIES, POLICIES, st.one_of(LIGHT_ARGS, RESTART_ARGS, json_args))
+def test_a_rule_of_which_it_is_said_never_decides(
+    rules: list[tuple[str, str]], defaults: list[tuple[str, str]], args: dict[str, Any]
+) -> None:
+    lines = [
+        [f"  - {{{text.format(action)}}}\n" for text, action in part] for part in (rules, defaults)
+    ]
+    policy = Policy.parse("rules:\n" + "".join(lines[0]) + "defaults:\n" + "".join(lines[1]))
+    said = lint(policy, file="permissions.yaml", tools=OTHERS, agents=["house"])
+    never = {each.place for each in said if "never decides" in each.message}
+    for name in ("ha_call_service", "restart"):
+        assert decide(policy, name, args).rule not in never
+
+
+PIECES = st.lists(st.sampled_from(["*", "?", "a", "b", "ab"]), max_size=5).map("".join)
+
+
+@settings(max_examples=400)
+@given(PIECES, PIECES, st.lists(st.text("abc", max_size=6), max_size=8))
+def test_a_glob_that_takes_all_of_another_does(wide: str, narrow: str, texts: list[str]) -> None:
+    if takes_all_of(Glob(wide), Glob(narrow)):
+        for text in texts:
+            assert Glob(wide).matches(text) or not Glob(narrow).matches(text)
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "takes"),
+    [
+        ("*", "?*", True),
+        ("?*", "*", False),
+        ("a*", "ab*", True),
+        ("*a*", "a", True),
+        ("[ab]", "a", False),
+        ("[ab]", "[ab]", True),
+        ("*" + "?" * 200, "*" + "a?" * 400, False),
+    ],
+)
+def test_globs_are_compared_with_care(wide: str, narrow: str, takes: bool) -> None:
+    assert takes_all_of(Glob(wide), Glob(narrow)) is takes
+
+
+def test_a_comparison_of_globs_is_bounded() -> None:
+    assert STATES_MAX < 10_000
+    assert not takes_all_of(Glob("*a" + "?" * 60), Glob("*" + "b" * 60))
+
+
+@pytest.mark.parametrize(
+    ("rules", "asks"),
+    [
+        ('  - {pattern: "*", action: deny}\n', False),
+        ('  - {pattern: "*", action: allow}\n', False),
+        ("  - {effects: read, action: allow}\n", True),
+        ('  - {agents: garden, action: ask}\n  - {pattern: "*", action: allow}\n', True),
+    ],
+)
+def test_it_is_known_whether_a_person_may_be_asked(rules: str, asks: bool) -> None:
+    policy = Policy.parse("rules:\n" + rules)
+    assert may_ask(policy, tools=TOOLS, agents=["garden", "house"]) is asks
