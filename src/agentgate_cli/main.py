@@ -21,7 +21,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "check": ("agentgate_cli.check:check", "Find mistakes in configuration and policy."),
         "explain": ("agentgate_cli.explain:explain", "Say what the policy decides, and why."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
-        "token": ("agentgate_cli.token:token", "Make a token and its hash."),
+        "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
     },
     "As a person": {
         "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),

@@ -146,7 +146,7 @@ def announce(gateway: Gateway, *, as_json: bool) -> None:
     """Say that it listens, and what the operator should know."""
     counts = {
         "tools": len(gateway.gate.calls.catalogue),
-        "principals": len(gateway.config.identities),
+        "principals": len(gateway.gate.tokens.principals),
         "rules": len(gateway.gate.policy.rules),
     }
     if as_json:
@@ -173,6 +173,7 @@ def start_failure(error: Exception) -> Failure:
     from agentgate_server.documents import DocumentError
     from agentgate_server.listener import ListenError
     from agentgate_server.store.engine import StoreError
+    from agentgate_server.token_file import TokenFileError
     from agentgate_server.tools.errors import ToolError
 
     inner = error
@@ -181,7 +182,7 @@ def start_failure(error: Exception) -> Failure:
     match inner:
         case DocumentError():
             return document_failure(inner)
-        case ListenError() | StoreError() | ToolError():
+        case ListenError() | StoreError() | TokenFileError() | ToolError():
             return Failure(str(inner))
         case _:
             raise error

@@ -1,17 +1,128 @@
-"""``agent-gate token``: a fresh token, and its hash for the configuration."""
+"""``agent-gate token``: who may connect, made and revoked while the gateway runs."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
 import click
-import msgspec
+
+from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.offline import config_option, load_or_fail
+from agentgate_cli.style import note, say, say_json
+from agentgate_cli.tables import Column, print_table
+from agentgate_cli.text import printable
+
+if TYPE_CHECKING:
+    from agentgate_proto.principal import Principal
+    from agentgate_server.config import Config
+    from agentgate_server.token_file import TokenFile
+
+T = TypeVar("T")
+
+COLUMNS = (Column("name", "bold"), Column("role"), Column("source"), Column("made"))
 
 
-@click.command()
+@click.group()
+def token() -> None:
+    """Let agents and people in, and out again.
+
+    Tokens made here are known to a running gateway at once; it keeps only their hashes, in the
+    file that 'tokens' in the configuration names (tokens.json beside the database).
+    """
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(["agent", "approver", "operator"]),
+    required=True,
+    help="agent asks for tools, approver answers, operator runs the gateway.",
+)
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def token(as_json: bool) -> None:
-    """Make a token, and the hash that a configuration may hold instead of it.
+def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
+    """Make a token for NAME, and print it: this once and never again.
 
-    Give the token to the agent or person; write the hash to config.yaml:
+    \b
+    Example:
+      export AGENT_GATE_TOKEN=$(agent-gate token new garden --role agent)
+    """
+    from agentgate_proto.principal import Role
+    from agentgate_proto.record import rfc3339
+    from agentgate_server.config.texts import PrincipalName
+    from agentgate_server.token_file import StoredToken
+    from agentgate_server.tokens import hash_token, new_token
+
+    try:
+        PrincipalName(name)
+    except ValueError as error:
+        raise click.UsageError(f"NAME {error}") from None
+    config = load_or_fail(config_file)
+    if name in {identity.principal.name for identity in config.identities}:
+        raise Failure(f"{name!r} is in {config.name} already: choose another name")
+    fresh = new_token()
+    stored = StoredToken(
+        name=name,
+        role=Role(role),
+        token_hash=hash_token(fresh),
+        created_at=rfc3339(time.time()),
+    )
+    file = token_file(config)
+    try_to(lambda: file.add(stored))
+    if as_json:
+        say_json({"name": name, "role": role, "token": fresh, "created_at": stored.created_at})
+    else:
+        say(fresh)
+        note(f"the token of {name} ({role}): keep it, it is not shown again")
+    return Exit.OK
+
+
+@token.command("list")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_tokens(config_file: Path, as_json: bool) -> int:
+    """List who may connect, those of the configuration included."""
+    config = load_or_fail(config_file)
+    file = token_file(config)
+    stored = try_to(file.read)
+    rows = [row_of(identity.principal, "config", None) for identity in config.identities]
+    rows += [row_of(each.identity.principal, "file", each.created_at) for each in stored]
+    if as_json:
+        say_json({"tokens": rows})
+    else:
+        cells = [[printable(value or "-") for value in row.values()] for row in rows]
+        print_table(COLUMNS, cells, "nobody may connect")
+    return Exit.OK
+
+
+@token.command()
+@click.argument("name")
+@config_option
+def revoke(name: str, config_file: Path) -> int:
+    """Revoke the token of NAME: a running gateway closes its connections within a second."""
+    config = load_or_fail(config_file)
+    if name in {identity.principal.name for identity in config.identities}:
+        raise Failure(
+            f"the token of {name!r} stands in {config.name}: take it out there, then "
+            "'agent-gate reload'"
+        )
+    file = token_file(config)
+    revoked = try_to(lambda: file.revoke(name))
+    say(f"revoked {printable(name)} ({revoked.role})")
+    return Exit.OK
+
+
+@token.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def make(as_json: bool) -> int:
+    """Make a token and its hash, and keep neither.
+
+    For principals of the configuration. Give the token to the agent or person; write the hash to
+    config.yaml:
 
     \b
         principals:
@@ -23,8 +134,60 @@ def token(as_json: bool) -> None:
 
     fresh = new_token()
     if as_json:
-        row = {"token": fresh, "token_hash": hash_token(fresh)}
-        click.echo(msgspec.json.encode(row))
+        say_json({"token": fresh, "token_hash": hash_token(fresh)})
     else:
-        click.echo(f"token:      {fresh}")
-        click.echo(f"token_hash: {hash_token(fresh)}")
+        say(f"token:      {fresh}")
+        say(f"token_hash: {hash_token(fresh)}")
+    return Exit.OK
+
+
+@token.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def totp(name: str, as_json: bool) -> int:
+    """Make a secret for the one-time codes of NAME, and keep it nowhere.
+
+    Write it to the configuration as 'totp' of that principal, and put the address into an
+    authenticator app: most take it as a QR code.
+    """
+    import pyotp
+
+    secret = pyotp.random_base32()
+    uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name="agent-gate")
+    if as_json:
+        say_json({"totp": secret, "uri": uri})
+    else:
+        say(f"totp: {secret}")
+        say(f"uri:  {uri}")
+    return Exit.OK
+
+
+def row_of(principal: Principal, source: str, created_at: str | None) -> dict[str, str | None]:
+    """Make one row of the list."""
+    return {
+        "name": principal.name,
+        "role": principal.role,
+        "source": source,
+        "created_at": created_at,
+    }
+
+
+def token_file(config: Config) -> TokenFile:
+    """The token file of a configuration."""
+    from agentgate_server.token_file import TokenFile
+
+    return TokenFile(config.tokens)
+
+
+def try_to(work: Callable[[], T]) -> T:
+    """Work on the token file.
+
+    Raises:
+        Failure: it can't be done.
+    """
+    from agentgate_server.token_file import TokenFileError
+
+    try:
+        return work()
+    except TokenFileError as error:
+        raise Failure(str(error)) from None

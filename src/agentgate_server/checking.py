@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from agentgate_proto.principal import Role
+from agentgate_proto.principal import Principal, Role
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.documents import DocumentError
+from agentgate_server.keyring import Keyring
 from agentgate_server.policy import Policy
 from agentgate_server.policy.linting import Finding, Level, lint, may_ask
+from agentgate_server.token_file import TokenFile, TokenFileError
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.errors import ToolError
 
@@ -31,14 +33,16 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     findings += map(warning, (*config.warnings, *exposed))
     catalogue = attempt(lambda: catalogue_of(config), findings)
     policy = attempt(lambda: policy_of(config), findings)
-    if catalogue is not None and policy is not None:
-        findings += check_policy(config, policy, catalogue)
+    keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
+    if catalogue is not None and policy is not None and keyring is not None:
+        findings += check_policy(config, policy, catalogue, keyring.principals)
     return findings
 
 
-def check_policy(config: Config, policy: Policy, catalogue: Catalogue) -> list[Finding]:
+def check_policy(
+    config: Config, policy: Policy, catalogue: Catalogue, principals: Sequence[Principal]
+) -> list[Finding]:
     """Look a policy over, with all whom and what it is about."""
-    principals = [identity.principal for identity in config.identities]
     agents = [each.name for each in principals if each.role is Role.AGENT]
     tools = tuple(catalogue)
     people: list[Finding] = []
@@ -64,7 +68,7 @@ def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:
             text = ": ".join(part for part in (each.path, each.message) if part)
             at = each.line or 0
             findings.append(Finding(level=Level.ERROR, message=text, file=each.file, line=at))
-    except ToolError as error:
+    except (TokenFileError, ToolError) as error:
         findings.append(Finding(level=Level.ERROR, message=str(error)))
     return None
 

@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 from anyio.abc import TaskGroup
 
-from agentgate_proto.connection import TAKEN_OVER
+from agentgate_proto.connection import AUTH_FAILED, TAKEN_OVER
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.effects import (
     Answer,
@@ -48,13 +48,14 @@ from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.calls import Calls
 from agentgate_server.guard import Guard
+from agentgate_server.keyring import Keyring
 from agentgate_server.masking import Masker
 from agentgate_server.peer import Peer
 from agentgate_server.policy import Policy
 from agentgate_server.running import Running
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.writer import StoreWriter
-from agentgate_server.tokens import Tokens
+from agentgate_server.tokens import hash_token
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner
 from agentgate_server.web import Web
@@ -81,7 +82,7 @@ class Gate:
         *,
         policy: Policy,
         catalogue: Catalogue,
-        tokens: Tokens,
+        tokens: Keyring,
         engine: Engine,
         runner: Runner,
         limits: LedgerLimits,
@@ -152,6 +153,7 @@ class Gate:
         pause = self._guard.blocked_s(peer.address, now)
         if pause:
             return pause
+        self.look_at_tokens()
         principal = self.tokens.identify(token)
         if principal is None:
             self._guard.failed(peer.address, now)
@@ -171,6 +173,7 @@ class Gate:
                 peer.connection.refuse_auth("Invalid token")
             return
         self.peers[peer.number] = peer
+        peer.token_hash = hash_token(token)
         peer.connection.principal = principal
         if principal.role is Role.AGENT:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
@@ -187,6 +190,21 @@ class Gate:
         )
         peer.connection.accept_auth(principal, result)
         peer.poke()
+
+    def look_at_tokens(self) -> None:
+        """Let what ``agent-gate token`` has changed count from now on."""
+        if self.tokens.refresh():
+            self.close_strangers()
+
+    def close_strangers(self) -> None:
+        """Close the connections whose tokens count no more."""
+        for peer in list(self.peers.values()):
+            principal = peer.connection.principal
+            if principal is None or self.tokens.vouches(peer.token_hash, principal):
+                continue
+            log.warning("the token of %s was revoked: connection closed", principal.name)
+            peer.connection.close(AUTH_FAILED, "the token was revoked")
+            peer.poke()
 
     # The ledger's surroundings
 

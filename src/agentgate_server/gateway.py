@@ -26,12 +26,13 @@ from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate import Gate
+from agentgate_server.keyring import Keyring
 from agentgate_server.listener import Listener
 from agentgate_server.masking import Masker
 from agentgate_server.policy import Policy
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
-from agentgate_server.tokens import Tokens
+from agentgate_server.token_file import TokenFile
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
 
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
 """How often retention is applied."""
+
+TOKENS_EVERY_S = 1.0
+"""How often the token file is looked at. A look is one system call."""
 
 CLOSE_WAIT_S = 2.0
 """How long clients may take to answer the close before their sockets are cut."""
@@ -62,6 +66,7 @@ class Gateway:
 
     Raises (on entering):
         DocumentError: the policy can't be used, or the configuration is unsafe.
+        TokenFileError: the token file can't be used.
         ToolError: a tool can't be loaded.
         StoreError: the store can't be opened.
         ListenError: the address can't be listened on, or the certificate can't be used.
@@ -108,8 +113,8 @@ class Gateway:
     async def _start(self, stack: AsyncExitStack) -> None:
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
-        people = [identity.principal for identity in config.identities]
-        self.warnings += who_is_missing(config.name, people)
+        keyring = Keyring(config.identities, TokenFile(config.tokens))
+        self.warnings += who_is_missing(config.name, keyring.principals)
         policy = self._policy or policy_of(config)
         catalogue = catalogue_of(config, self._tools)
         self.warnings += policy.warnings(catalogue.names)
@@ -124,7 +129,7 @@ class Gateway:
         self.gate = self.gate_type(
             policy=policy,
             catalogue=catalogue,
-            tokens=Tokens(config.identities),
+            tokens=keyring,
             engine=engine,
             runner=runner,
             limits=config.ledger_limits(),
@@ -137,6 +142,7 @@ class Gateway:
         stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(self.gate.run)
         tasks.start_soon(self._prune)
+        tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self._listener.serve)
         stack.push_async_callback(self._shut_down)
 
@@ -158,6 +164,12 @@ class Gateway:
             else:
                 log.debug("retention deleted %d records", deleted)
             await anyio.sleep(PRUNE_EVERY_S)
+
+    async def _look_at_tokens(self) -> None:
+        """Notice revoked tokens of those who are logged in; a login looks for itself."""
+        while True:
+            await anyio.sleep(TOKENS_EVERY_S)
+            self.gate.look_at_tokens()
 
     async def _shut_down(self) -> None:
         """Stop in order; bounded, and not cut short by a cancellation from outside."""

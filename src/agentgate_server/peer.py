@@ -51,6 +51,9 @@ class Peer(ABC):
         handler: the gate.
         limits: of the connection.
         origins: browser origins that may connect.
+
+    Attributes:
+        token_hash: of the token that let the client in, or "".
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Peer(ABC):
         self.number = number
         self.address = address
         self.connection = ServerConnection(anyio.current_time(), limits, origins)
+        self.token_hash = ""
         self.over = False
         self.in_process = False
         self._handler = handler

@@ -151,6 +151,10 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     principals: tuple[PrincipalConfig, ...] = ()
     """Everybody else who may connect."""
 
+    tokens: Path | None = None
+    """The file in which ``agent-gate token new`` keeps hashes of tokens; unless set it is
+    ``tokens.json`` beside the database."""
+
     storage: StorageConfig = StorageConfig()
     """Where requests, approvals and outcomes are kept."""
 

@@ -31,6 +31,9 @@ from agentgate_server.tokens import Identity, Secret
 NOT_YET = ("messenger", "services")
 """Keys of seed 001's form that this version knows but cannot serve: no nearest-name guess."""
 
+TOKENS_NAME = "tokens.json"
+"""The token file beside the database, unless the configuration names another."""
+
 PORT_MAX = 65_535
 
 
@@ -42,6 +45,7 @@ class Config:
         name: the file, as the user gave it, or another name for errors.
         gateway: where to listen; paths are absolute or start at the working folder.
         identities: who may connect, with the hashes of their tokens; give them to ``Tokens``.
+        tokens: the file with further identities; it need not exist.
         storage: where to keep requests.
         approval_timeout_s: seconds that an approval waits.
         rate_limit: what one principal may ask for.
@@ -54,6 +58,7 @@ class Config:
     name: str
     gateway: GatewayConfig
     identities: tuple[Identity, ...]
+    tokens: Path
     storage: StorageConfig
     approval_timeout_s: float
     rate_limit: RateLimitConfig
@@ -159,6 +164,7 @@ def config_of(document: Document, folder: Path) -> Config:
         name=document.name,
         gateway=gateway,
         identities=identities,
+        tokens=at(folder, form.tokens or form.storage.path.parent / TOKENS_NAME),
         storage=msgspec.structs.replace(form.storage, path=at(folder, form.storage.path)),
         approval_timeout_s=form.approval_timeout,
         rate_limit=form.rate_limit,
