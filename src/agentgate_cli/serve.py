@@ -55,12 +55,16 @@ log = logging.getLogger("agentgate")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="What to log on standard error, instead of log.level.",
+    default="info",
+    show_default=True,
+    help="What to log on standard error.",
 )
 @click.option(
     "--log-format",
-    type=click.Choice(["readable", "json"]),
-    help="How to log, and how to say that it listens, instead of log.format.",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to log, and how to say that it listens.",
 )
 def serve(
     config_file: Path,
@@ -68,8 +72,8 @@ def serve(
     host: str | None,
     port: int | None,
     insecure: bool,
-    log_level: str | None,
-    log_format: str | None,
+    log_level: str,
+    log_format: str,
 ) -> int:
     """Run the gateway.
 
@@ -85,6 +89,7 @@ def serve(
 
     if config_file == DEFAULT_CONFIG and not config_file.exists():
         raise Failure(NO_CONFIG)
+    set_up_logs(log_level, log_format)
 
     from agentgate_server.config import load_config, override
     from agentgate_server.documents import DocumentError
@@ -99,12 +104,10 @@ def serve(
 
     from agentgate_server.gateway import Gateway
 
-    form = log_format or config.log.format
-    set_up_logs(log_level or config.log.level, form)
     gateway = Gateway(config)
     mask_logs(gateway.masker)
     try:
-        anyio.run(run_gateway, gateway, form == "json")
+        anyio.run(run_gateway, gateway, log_format == "json")
     except Exception as error:
         raise start_failure(error) from None
     return 0

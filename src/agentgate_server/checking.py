@@ -46,15 +46,19 @@ def check_policy(
     agents = [each.name for each in principals if each.role is Role.AGENT]
     tools = tuple(catalogue)
     people: list[Finding] = []
-    if agents and len(agents) == len(principals) and may_ask(policy, tools=tools, agents=agents):
+    alone = bool(agents) and len(agents) == len(principals) and config.messenger is None
+    if alone and may_ask(policy, tools=tools, agents=agents):
         text = (
             "the policy lets a person decide, and there is none: add a principal with role "
             "approver, or 'agent-gate token new NAME --role approver'"
         )
         people.append(Finding(level=Level.ERROR, message=text, file=config.name))
     else:
-        missing = attempt(lambda: who_is_missing(config.name, principals), people) or ()
-        people += map(warning, missing)
+        messenger = config.messenger is not None
+        missing = attempt(
+            lambda: who_is_missing(config.name, principals, messenger=messenger), people
+        )
+        people += map(warning, missing or ())
     file = str(config.permissions)
     return [*people, *lint(policy, file=file, tools=tools, agents=agents)]
 

@@ -16,30 +16,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import anyio
 import anyio.to_thread
 
 from agentgate_proto.connection import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_server.approvals.clock import Clock
+from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate import Gate
 from agentgate_server.keyring import Keyring
 from agentgate_server.listener import Listener
 from agentgate_server.masking import Masker
-from agentgate_server.observing.levels import levels_of
-from agentgate_server.observing.setup import Setup
 from agentgate_server.policy import Policy
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.token_file import TokenFile
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
-
-if TYPE_CHECKING:
-    from agentgate_server.observing.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +48,6 @@ TOKENS_EVERY_S = 1.0
 
 CLOSE_WAIT_S = 2.0
 """How long clients may take to answer the close before their sockets are cut."""
-
-HAND_OVER_S = 5.0
-"""How long a shutdown waits for whoever collects traces."""
 
 
 class Gateway:
@@ -69,6 +63,7 @@ class Gateway:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
         masker: hides the configuration's secrets; for logs, and for channels of one's own.
         gate_type: what the inside is made of; a test may put a mortal one here.
+        clock: what channels wait on; a test may put a fast one here.
         port: the port it listens on.
         warnings: what the operator should know, each one line.
 
@@ -98,6 +93,7 @@ class Gateway:
         self._stack = AsyncExitStack()
         self.gate: Gate
         self.gate_type = Gate
+        self.clock = Clock()
         self._listener: Listener
 
     @property
@@ -122,7 +118,9 @@ class Gateway:
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
         keyring = Keyring(config.identities, TokenFile(config.tokens))
-        self.warnings += who_is_missing(config.name, keyring.principals)
+        self.warnings += who_is_missing(
+            config.name, keyring.principals, messenger=config.messenger is not None
+        )
         policy = self._policy or policy_of(config)
         catalogue = catalogue_of(config, self._tools)
         self.warnings += policy.warnings(catalogue.names)
@@ -132,9 +130,6 @@ class Gateway:
             masker=self.masker,
         )
         stack.callback(runner.close)
-        setup = Setup(config, catalogue.names, lambda: levels_of(self.gate))
-        if setup.tracing is not None:
-            stack.push_async_callback(self._hand_over, setup.tracing)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)
         self.gate = self.gate_type(
@@ -145,25 +140,20 @@ class Gateway:
             runner=runner,
             limits=config.ledger_limits(),
             masker=self.masker,
-            observing=setup.observing,
         )
-        self.gate.web.metrics = setup.metrics
-        self.gate.web.metrics_are_public = config.metrics.public
         self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
+        messenger = open_messenger(self.gate, config, self.clock)
         await tasks.start(self.gate.run)
+        if messenger is not None:
+            tasks.start_soon(messenger.run)
         tasks.start_soon(self._prune)
         tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self._listener.serve)
         stack.push_async_callback(self._shut_down)
-
-    async def _hand_over(self, tracing: Tracing) -> None:
-        """Send the last spans, if whoever takes them does so in time."""
-        with anyio.move_on_after(HAND_OVER_S, shield=True):
-            await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)
 
     def _open_store(self) -> SqliteEngine:
         storage = self.config.storage

@@ -10,7 +10,6 @@ from anyio.abc import TaskGroup
 
 from agentgate_proto.effects import Run
 from agentgate_proto.outcome import Outcome, failed
-from agentgate_server.observing.context import current_rid
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner, stopped
 from agentgate_server.tools.tool import Tool
@@ -34,11 +33,6 @@ class Running:
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._changed = anyio.Event()
 
-    @property
-    def count(self) -> int:
-        """How many tools run in a task."""
-        return len(self._scopes)
-
     def start(self, run: Run, tasks: TaskGroup) -> None:
         """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
         tool = self.catalogue.get(run.tool)
@@ -47,10 +41,7 @@ class Running:
             return
         args = msgspec.json.decode(run.args)
         if tool.inline:
-            before = current_rid.set(run.rid)
-            outcome = self.runner.run_inline(tool, args)
-            current_rid.reset(before)
-            self.finished(run.rid, outcome)
+            self.finished(run.rid, self.runner.run_inline(tool, args))
         else:
             scope = self._scopes[run.rid] = anyio.CancelScope()
             tasks.start_soon(self._run, run.rid, tool, args, scope)
@@ -75,7 +66,6 @@ class Running:
     async def _run(
         self, rid: str, tool: Tool, args: dict[str, object], scope: anyio.CancelScope
     ) -> None:
-        current_rid.set(rid)
         outcome = stopped(tool)
         with scope:
             outcome = await self.runner.run(tool, args)

@@ -5,31 +5,29 @@ from agentgate_server.config.form import (
     AgentConfig,
     ConfigFile,
     GatewayConfig,
-    LogConfig,
-    MetricsConfig,
     PrincipalConfig,
     RateLimitConfig,
     StorageConfig,
     TlsConfig,
     ToolsConfig,
-    TracingConfig,
 )
 from agentgate_server.config.identities import who_is_missing
 from agentgate_server.config.load import Config, config_from_dict, load_config, override
+from agentgate_server.config.messenger import MessengerConfig, TelegramConfig, TelegramUser
 
 __all__ = [
     "AgentConfig",
     "Config",
     "ConfigFile",
     "GatewayConfig",
-    "LogConfig",
-    "MetricsConfig",
+    "MessengerConfig",
     "PrincipalConfig",
     "RateLimitConfig",
     "StorageConfig",
+    "TelegramConfig",
+    "TelegramUser",
     "TlsConfig",
     "ToolsConfig",
-    "TracingConfig",
     "check_exposure",
     "config_from_dict",
     "load_config",

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.principal import Role
+from agentgate_server.config.messenger import MessengerConfig
 from agentgate_server.config.texts import Host, Origin, PrincipalName, TokenHash
 from agentgate_server.tokens import Secret
 
@@ -139,35 +140,6 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     take messages of 1 MiB, our own take 16 MiB."""
 
 
-class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gateway says on standard error."""
-
-    format: Literal["readable", "json"] = "readable"
-    """``readable``: lines for people; ``json``: one object a line. ``--log-format`` wins."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    """The least that is said. ``debug`` has every request, ``info`` what people are asked about,
-    what is refused and what changes something. ``--log-level`` wins."""
-
-
-class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Numbers for Prometheus, at ``/metrics`` of the gateway's own port."""
-
-    enabled: bool = False
-    """Count, and serve the numbers to whoever has an operator's token."""
-
-    public: bool = False
-    """Serve them without a token. They name tools and say how often each is used."""
-
-
-class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """OpenTelemetry traces, one span for each request. The environment says where they go
-    (``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other ``OTEL_`` variables)."""
-
-    enabled: bool = False
-    """Make spans. Needs the extra: ``pip install 'agent-gate[tracing]'``."""
-
-
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of ``config.yaml``. Relative paths start at the folder of that file."""
 
@@ -187,6 +159,9 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     storage: StorageConfig = StorageConfig()
     """Where requests, approvals and outcomes are kept."""
 
+    messenger: MessengerConfig | None = None
+    """Where people are asked besides terminals and browsers."""
+
     approval_timeout: Annotated[float, Meta(gt=0, le=APPROVAL_TIMEOUT_S_MAX)] = 900.0
     """Seconds that an approval waits for a person; then it expires and nothing runs."""
 
@@ -195,15 +170,6 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     tools: ToolsConfig = ToolsConfig()
     """The tools that this gateway offers."""
-
-    log: LogConfig = LogConfig()
-    """What the gateway says on standard error."""
-
-    metrics: MetricsConfig = MetricsConfig()
-    """Numbers for Prometheus."""
-
-    tracing: TracingConfig = TracingConfig()
-    """OpenTelemetry traces."""
 
     permissions: Path = Path("permissions.yaml")
     """The policy file. The flag ``--permissions`` wins."""

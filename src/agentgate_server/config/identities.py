@@ -58,7 +58,9 @@ def identities_of(
     return tuple(identities), tuple(warnings)
 
 
-def who_is_missing(name: str, principals: Iterable[Principal]) -> tuple[str, ...]:
+def who_is_missing(
+    name: str, principals: Iterable[Principal], *, messenger: bool = False
+) -> tuple[str, ...]:
     """Return a warning if there is nobody to answer what is asked.
 
     Not done when a configuration is loaded: ``agent-gate token new`` may add the first principal.
@@ -66,6 +68,7 @@ def who_is_missing(name: str, principals: Iterable[Principal]) -> tuple[str, ...
     Args:
         name: of the configuration.
         principals: everybody who may connect.
+        messenger: people are asked there as well.
 
     Raises:
         DocumentError: nobody could use a gateway with these principals.
@@ -77,7 +80,7 @@ def who_is_missing(name: str, principals: Iterable[Principal]) -> tuple[str, ...
             "nobody could use this gateway: add agent.token, or principals with role agent "
             "(asks for tools) and approver (answers), or make them by 'agent-gate token new'",
         )
-    if roles != {Role.AGENT}:
+    if messenger or roles != {Role.AGENT}:
         return ()
     text = (
         f"{name}: nobody can answer approvals, so each will expire: add a principal with role "
@@ -88,7 +91,7 @@ def who_is_missing(name: str, principals: Iterable[Principal]) -> tuple[str, ...
 
 def holds_literal_token(document: Document) -> bool:
     """Whether a token stands in the document itself, and not in an environment variable."""
-    form_tokens: list[Path] = [("agent", "token")]
+    form_tokens: list[Path] = [("agent", "token"), ("messenger", "telegram", "token")]
     principals = document.data.get("principals") or ()
     form_tokens += [("principals", index, "token") for index in range(len(principals))]
     nodes = (document.node_at(path) for path in form_tokens)

@@ -17,21 +17,19 @@ from agentgate_server.config.form import (
     DAY_S,
     ConfigFile,
     GatewayConfig,
-    LogConfig,
-    MetricsConfig,
     RateLimitConfig,
     StorageConfig,
     TlsConfig,
     ToolsConfig,
-    TracingConfig,
 )
 from agentgate_server.config.identities import holds_literal_token, identities_of
+from agentgate_server.config.messenger import MessengerConfig, check_messenger
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.masking import secrets_in_form
 from agentgate_server.tokens import Identity, Secret
 
-NOT_YET = ("messenger", "services")
+NOT_YET = ("services",)
 """Keys of seed 001's form that this version knows but cannot serve: no nearest-name guess."""
 
 TOKENS_NAME = "tokens.json"
@@ -53,10 +51,8 @@ class Config:
         approval_timeout_s: seconds that an approval waits.
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
-        log: what to say on standard error.
-        metrics: whether to count, and who may see it.
-        tracing: whether to make traces.
         permissions: the policy file.
+        messenger: where people are asked besides terminals and browsers.
         secrets: every secret that the file holds or names, to be masked wherever it turns up.
         warnings: what the operator should know, each one line; the caller prints them.
     """
@@ -69,10 +65,8 @@ class Config:
     approval_timeout_s: float
     rate_limit: RateLimitConfig
     tools: ToolsConfig
-    log: LogConfig
-    metrics: MetricsConfig
-    tracing: TracingConfig
     permissions: Path
+    messenger: MessengerConfig | None = None
     secrets: tuple[Secret, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -161,6 +155,7 @@ def config_of(document: Document, folder: Path) -> Config:
     refuse_not_yet(document)
     form = document.decode(ConfigFile)
     identities, warnings = identities_of(document, form)
+    warnings += check_messenger(document, form)
     gateway = form.gateway
     if gateway.tls is not None:
         tls = TlsConfig(cert=at(folder, gateway.tls.cert), key=at(folder, gateway.tls.key))
@@ -174,13 +169,11 @@ def config_of(document: Document, folder: Path) -> Config:
         gateway=gateway,
         identities=identities,
         tokens=at(folder, form.tokens or form.storage.path.parent / TOKENS_NAME),
+        messenger=form.messenger,
         storage=msgspec.structs.replace(form.storage, path=at(folder, form.storage.path)),
         approval_timeout_s=form.approval_timeout,
         rate_limit=form.rate_limit,
         tools=msgspec.structs.replace(form.tools, python=python),
-        log=form.log,
-        metrics=form.metrics,
-        tracing=form.tracing,
         permissions=at(folder, form.permissions),
         secrets=tuple(secrets_in_form(form)),
         warnings=warnings,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from urllib.parse import urlsplit
 
 from agentgate_proto.limits import NAME_CHARS_MAX
 from agentgate_server.tokens import TOKEN_HASH
 
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
+BASE_URL = re.compile(
+    r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+)
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -82,3 +86,21 @@ class TokenHash(str):
         if not TOKEN_HASH.fullmatch(lower):
             raise ValueError("must be 'sha256:' and 64 hexadecimal digits")
         return super().__new__(cls, lower)
+
+
+class BaseUrl(str):
+    """Where an HTTP service is, without a slash at the end; calls append their paths."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> BaseUrl:
+        """Check the text."""
+        if not BASE_URL.fullmatch(text):
+            raise ValueError("must be a URL without user and query, as in https://host:8081")
+        return super().__new__(cls, text.rstrip("/"))
+
+    @property
+    def is_clear_text(self) -> bool:
+        """Whether what is sent there leaves this machine without TLS."""
+        parts = urlsplit(self)
+        return parts.scheme == "http" and not Host(parts.hostname or "").is_loopback

@@ -137,8 +137,11 @@ def encode(value: Any) -> str:
 
 def escape(text: str) -> str:
     """Write what could mislead a reader, or pass for punctuation of ours, as escapes."""
-    if ", " in text:
-        text = text.replace(", ", ",\\ ")
+    return readable(text.replace(", ", ",\\ ") if ", " in text else text)
+
+
+def readable(text: str) -> str:
+    """Write on one line what a reader could not see, or take for something else, as escapes."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else escape_char(char) for char in text)
     return WORD.sub(escape_lookalikes, text) if FOREIGN.search(text) else text

@@ -1,0 +1,234 @@
+"""The Bot API by python-telegram-bot, with errors that say what to do about them.
+
+The library's own rate limiter is not used: it would hold back messages that are out of date by
+the time that they go out. Here a 429 pauses the outbox, which then sends the newest state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from telegram import (
+    Bot,
+    BotCommand,
+    ForceReply,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    ReplyParameters,
+    Update,
+)
+from telegram.constants import ParseMode
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+)
+from telegram.request import HTTPXRequest
+
+from agentgate_server.approvals.telegram.buttons import Rows
+from agentgate_server.config import TelegramConfig
+
+CALL_S = 15.0
+"""How long one call may take to connect, and to be answered."""
+
+POLL_S = 50
+"""How long Telegram holds a poll open while there is nothing new."""
+
+CONNECTIONS_MAX = 8
+NOT_MODIFIED = "message is not modified"
+GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+NO_CHAT = ("chat not found", "not enough rights", "have no rights", "bot was kicked")
+
+
+class ApiError(Exception):
+    """A call to Telegram went wrong; the text is for the operator and holds no token."""
+
+
+class LaterError(ApiError):
+    """Telegram asks to wait.
+
+    Attributes:
+        seconds: how long.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Telegram asks to wait {seconds:g} s")
+        self.seconds = seconds
+
+
+class UnreachableError(ApiError):
+    """The call may have been done or not; it is worth another try."""
+
+
+class BlockedError(ApiError):
+    """Somebody must change something; then it is worth another try."""
+
+
+class MovedError(ApiError):
+    """The group became a supergroup.
+
+    Attributes:
+        chat_id: its new id.
+    """
+
+    def __init__(self, chat_id: int) -> None:
+        super().__init__(f"the group has a new id: set messenger.telegram.chat_id to {chat_id}")
+        self.chat_id = chat_id
+
+
+class GoneError(ApiError):
+    """There is no such message of ours any more."""
+
+
+class RefusedError(ApiError):
+    """Telegram will never take this call."""
+
+
+class Api:
+    """The calls that the channel makes. Each may raise any :class:`ApiError`.
+
+    Args:
+        config: which bot, and where its API is.
+
+    Raises:
+        RuntimeError: the event loop is not asyncio's, which the library needs.
+    """
+
+    def __init__(self, config: TelegramConfig) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise RuntimeError("telegram needs asyncio; the gateway runs on another loop") from None
+        quiet_the_library()
+        os.environ.setdefault("PTB_TIMEDELTA", "1")  # the library warns of its old default
+        self._requests = [
+            HTTPXRequest(size, read_timeout=CALL_S, write_timeout=CALL_S, connect_timeout=CALL_S)
+            for size in (1, CONNECTIONS_MAX)
+        ]
+        polls, calls = self._requests
+        base_url = f"{config.base_url}/bot"
+        self._bot = Bot(config.token.value, base_url, request=calls, get_updates_request=polls)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        for request in self._requests:
+            await request.shutdown()
+
+    async def prepare(self, commands: Sequence[tuple[str, str]]) -> None:
+        """End a webhook, which excludes polling, and tell Telegram what commands there are."""
+        with explained():
+            await self._bot.delete_webhook()
+            await self._bot.set_my_commands([BotCommand(*command) for command in commands])
+
+    async def send(
+        self, chat_id: int, html: str, *, reply_to: int = 0, ask_reply: bool = False
+    ) -> int:
+        """Send a message without buttons; returns its id.
+
+        Args:
+            chat_id: where.
+            html: what.
+            reply_to: the message that it answers, or 0.
+            ask_reply: let the app open an answer to it.
+        """
+        with explained():
+            message = await self._bot.send_message(
+                chat_id,
+                html,
+                parse_mode=ParseMode.HTML,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+                reply_parameters=(
+                    ReplyParameters(reply_to, allow_sending_without_reply=True)
+                    if reply_to
+                    else None
+                ),
+                reply_markup=ForceReply(selective=True) if ask_reply else None,
+            )
+        return message.message_id
+
+    async def edit(self, chat_id: int, message_id: int, html: str, rows: Rows) -> None:
+        """Make a message say this and have these buttons."""
+        keyboard = InlineKeyboardMarkup(
+            [[InlineKeyboardButton(b.label, callback_data=b.data) for b in row] for row in rows]
+        )
+        with explained():
+            await self._bot.edit_message_text(
+                html,
+                chat_id,
+                message_id,
+                parse_mode=ParseMode.HTML,
+                link_preview_options=LinkPreviewOptions(is_disabled=True),
+                reply_markup=keyboard if rows else None,
+            )
+
+    async def answer(self, query_id: str, text: str, *, alert: bool) -> None:
+        """Show the person who tapped a notice, of at most 200 characters."""
+        with explained():
+            await self._bot.answer_callback_query(query_id, text, show_alert=alert)
+
+    async def delete(self, chat_id: int, message_id: int) -> None:
+        """Delete a message."""
+        with explained():
+            await self._bot.delete_message(chat_id, message_id)
+
+    async def updates(self, offset: int) -> Sequence[Update]:
+        """Wait for what people do; all updates below ``offset`` are confirmed by this."""
+        with explained():
+            return await self._bot.get_updates(
+                offset,
+                timeout=POLL_S,
+                allowed_updates=[Update.MESSAGE, Update.CALLBACK_QUERY],
+            )
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn the library's errors into ours."""
+    try:
+        yield
+    except RetryAfter as error:
+        wait = error.retry_after
+        seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+        raise LaterError(seconds) from None
+    except ChatMigrated as error:
+        raise MovedError(error.new_chat_id) from None
+    except InvalidToken:  # its text may hold the token
+        raise BlockedError("the bot is unknown: check messenger.telegram.token") from None
+    except Conflict as error:
+        text = f"another program uses the bot, stop it or make a bot of its own ({error.message})"
+        raise BlockedError(text) from None
+    except Forbidden as error:
+        raise BlockedError(f"the bot may not write there: {error.message}") from None
+    except BadRequest as error:
+        explain_bad_request(error.message)
+    except TelegramError as error:
+        raise UnreachableError(error.message) from None
+
+
+def explain_bad_request(message: str) -> None:
+    """Raise what a "Bad Request" means, unless it means that all is well."""
+    text = message.lower()
+    if NOT_MODIFIED in text:
+        return  # the message says so already: an earlier try arrived
+    if any(sign in text for sign in GONE):
+        raise GoneError(message)
+    if any(sign in text for sign in NO_CHAT):
+        raise BlockedError(f"check messenger.telegram.chat_id and the bot's rights: {message}")
+    raise RefusedError(message)
+
+
+def quiet_the_library() -> None:
+    """Keep the token, which is in every URL, and people's codes out of the logs."""
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("telegram").setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,245 @@
+"""The board: what each message shows, what it should show, and what to do next. No I/O.
+
+Take :meth:`Board.next_step`, do it, report it, and take the next; a step that failed is simply not
+reported, and comes again, brought up to date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from agentgate_proto.messages import ApprovalView
+from agentgate_server.approvals.telegram.buttons import Rows
+
+CARDS_MAX = 10_000
+"""Approvals on the board: about 40 MB. Those beyond it are asked when others have gone."""
+
+STRAYS_MAX = 1_000
+"""Messages outside the board that wait to be brought to the truth; the oldest go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a message shows: HTML and buttons."""
+
+    html: str
+    rows: Rows = ()
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """The note of an approval.
+
+    Attributes:
+        chat_id, message_id: the message that shows it.
+        shown: the digest of the last look that it had for certain, or "".
+    """
+
+    chat_id: int
+    message_id: int
+    shown: str = ""
+
+
+@dataclass(slots=True, eq=False)
+class Card:
+    """One approval on the board.
+
+    Attributes:
+        view: the approval as it stands.
+        place: its message; None: it was not sent yet.
+        noted: what the store keeps of it.
+        refused: Telegram will not take it.
+    """
+
+    view: ApprovalView
+    place: Remembered | None = None
+    noted: Remembered | None = None
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message without buttons; report ``sent``."""
+
+    rid: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Make the note durable; report ``kept``."""
+
+    rid: str
+    note: Remembered
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Bring a message to this look; report ``edited``, or ``gone``."""
+
+    rid: str
+    chat_id: int
+    message_id: int
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The approval is over and its message says so: drop the note. Nothing to report."""
+
+    rid: str
+
+
+Step = Send | Keep | Edit | Forget
+
+
+class Board:
+    """See the module.
+
+    Args:
+        announced: the HTML that is sent first.
+        look_of: what a message shows when its approval stands like this.
+        digest: tells looks apart, in this process and the next.
+    """
+
+    def __init__(
+        self,
+        announced: Callable[[ApprovalView], str],
+        look_of: Callable[[ApprovalView], Look],
+        digest: Callable[[Look], str],
+    ) -> None:
+        self.announced = announced
+        self.look_of = look_of
+        self.digest = digest
+        self.cards: dict[str, Card] = {}
+        self.overflowed = False
+        self._queue: dict[str, None] = {}
+        self._strays: dict[tuple[int, int], ApprovalView] = {}
+
+    # What happened
+
+    def changed(self, view: ApprovalView) -> None:
+        """An approval was opened, or moved on."""
+        card = self.cards.get(view.id)
+        if card is not None:
+            card.view = view
+        elif view.status != "waiting":
+            return  # it was never shown here
+        elif len(self.cards) >= CARDS_MAX:
+            self.overflowed = True
+            return
+        else:
+            self.cards[view.id] = Card(view)
+        self._queue[view.id] = None
+
+    def remembered(self, rid: str, note: Remembered, view: ApprovalView | None) -> None:
+        """The store had this note from a former life.
+
+        Args:
+            rid: the approval.
+            note: what the store keeps.
+            view: how the approval stands; not needed if the board has it.
+        """
+        card = self.cards.get(rid)
+        if card is None and view is not None:
+            card = self.cards[rid] = Card(view)
+        if card is not None:
+            card.place = card.noted = note
+            self._queue[rid] = None
+
+    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView) -> None:
+        """Somebody tapped on a message that may not be on the board; bring it to the truth."""
+        card = self.cards.get(view.id)
+        if card is not None:
+            place = card.place
+            if place is not None and (place.chat_id, place.message_id) == (chat_id, message_id):
+                card.place = msgspec.structs.replace(place, shown="")
+                self._queue[view.id] = None
+                return
+        if view.status != "waiting":
+            self._strays[chat_id, message_id] = view
+            if len(self._strays) > STRAYS_MAX:
+                del self._strays[next(iter(self._strays))]
+
+    # What to do
+
+    def next_step(self) -> Step | None:
+        """Return what to do next, or None: every message shows the truth."""
+        while self._queue:
+            rid = next(iter(self._queue))
+            step = self._step(self.cards[rid])
+            if step is not None:
+                return step
+            del self._queue[rid]
+            if is_over(self.cards[rid].view):
+                del self.cards[rid]
+                return Forget(rid)
+        for (chat_id, message_id), view in self._strays.items():
+            return Edit("", chat_id, message_id, Look(self.look_of(view).html))
+        return None
+
+    def _step(self, card: Card) -> Step | None:
+        view, place = card.view, card.place
+        if card.refused:
+            return None
+        if place is None:
+            return Send(view.id, self.announced(view)) if view.status == "waiting" else None
+        over = is_over(view)
+        if card.noted != place and not over:
+            return Keep(view.id, place)
+        look = self.look_of(view)
+        if place.shown != self.digest(look):
+            return Edit(view.id, place.chat_id, place.message_id, look)
+        return None
+
+    # What was done
+
+    def sent(self, step: Send, chat_id: int, message_id: int) -> None:
+        """The message is there."""
+        card = self.cards[step.rid]
+        card.place = Remembered(chat_id, message_id)
+
+    def kept(self, step: Keep) -> None:
+        """The note is durable."""
+        self.cards[step.rid].noted = step.note
+
+    def edited(self, step: Edit) -> None:
+        """The message has this look."""
+        card = self.cards.get(step.rid)
+        if card is None:
+            self._strays.pop((step.chat_id, step.message_id), None)
+        elif card.place is not None:
+            card.place = msgspec.structs.replace(card.place, shown=self.digest(step.look))
+
+    def gone(self, step: Edit) -> None:
+        """Somebody deleted the message; what still waits is asked again."""
+        card = self.cards.get(step.rid)
+        if card is None:
+            self._strays.pop((step.chat_id, step.message_id), None)
+        else:
+            card.place = card.noted = None
+
+    def skip(self) -> None:
+        """What comes first can't be done at all; go on with the next."""
+        if self._queue:
+            self.cards[next(iter(self._queue))].refused = True
+        elif self._strays:
+            del self._strays[next(iter(self._strays))]
+
+    def refused(self, step: Send | Edit) -> None:
+        """Telegram will never take this."""
+        card = self.cards.get(step.rid)
+        if card is None:
+            if isinstance(step, Edit):
+                self._strays.pop((step.chat_id, step.message_id), None)
+        else:
+            card.refused = True
+
+
+def is_over(view: ApprovalView) -> bool:
+    """Whether nothing more will happen to an approval."""
+    if view.status == "waiting":
+        return False
+    return view.status != "approved" or bool(view.outcome)

@@ -1,0 +1,85 @@
+"""The channel: wires what the other files do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from telegram import Update
+
+from agentgate_proto.messages import ApprovalView
+from agentgate_server.approvals.clock import Clock
+from agentgate_server.approvals.notes import Notes
+from agentgate_server.approvals.telegram.api import Api
+from agentgate_server.approvals.telegram.commands import Commands
+from agentgate_server.approvals.telegram.courtesies import Courtesies
+from agentgate_server.approvals.telegram.outbox import Outbox
+from agentgate_server.approvals.telegram.people import People
+from agentgate_server.approvals.telegram.taps import CHANNEL, Taps
+from agentgate_server.approvals.telegram.updates import Updates
+from agentgate_server.config import TelegramConfig
+
+if TYPE_CHECKING:
+    from agentgate_server.gate import Gate
+
+
+class TelegramChannel:
+    """A :class:`~agentgate_server.approvals.channel.Channel` in a Telegram chat.
+
+    Put it among the desk's channels before the gate runs, and then :meth:`run` it as a task.
+
+    Args:
+        gate: whose approvals are asked.
+        config: the bot, the chat and its people.
+        clock: what to wait on.
+
+    Raises:
+        RuntimeError: the event loop is not asyncio's.
+    """
+
+    def __init__(self, gate: Gate, config: TelegramConfig, clock: Clock) -> None:
+        self.gate = gate
+        self.chat_id = config.chat_id
+        self.api = Api(config)
+        self.people = People(config.names, clock)
+        self.courtesies = Courtesies(clock)
+        notes = Notes(gate, CHANNEL)
+        self.outbox = Outbox(self.api, notes, clock, config.chat_id, self._find, self._asked)
+        self.taps = Taps(gate, self.people, self.api, self.outbox, self.courtesies)
+        self.commands = Commands(gate, self.people, self.api, self.courtesies)
+        self.updates = Updates(self.api, clock, self._handle)
+        self.notes = notes
+
+    @property
+    def problem(self) -> str:
+        """Why the channel does not work at present, or ""."""
+        return self.outbox.problem or self.updates.problem
+
+    def approval_changed(self, view: ApprovalView) -> None:
+        """See :class:`~agentgate_server.approvals.channel.Channel`."""
+        if self.chat_id:
+            self.outbox.changed(view)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self.outbox.run)
+                tasks.start_soon(self.courtesies.run)
+                tasks.start_soon(self.updates.run)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self.api.close()
+
+    async def _handle(self, update: Update) -> None:
+        if update.callback_query is not None:
+            await self.taps.tapped(update.callback_query)
+        elif update.message is not None:
+            await self.commands.wrote(update.message)
+
+    async def _find(self, rid: str) -> ApprovalView | None:
+        record = await self.notes.record(rid)
+        return None if record is None else self.gate.desk.view(record)
+
+    def _asked(self, rid: str) -> None:
+        """People see this approval."""

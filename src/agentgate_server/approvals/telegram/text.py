@@ -1,0 +1,160 @@
+"""What a message says: an approval in words, for a phone, and always the truth.
+
+What an agent, a tool or a client chose stands in code blocks only, each value on one line, with
+everything that does not print, or passes for another letter, written by its number. So no argument
+can look like words of ours, like a line of its own, like a link or a button.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from html import escape
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.messages import ApprovalView
+from agentgate_server.policy import display_of, readable
+from agentgate_server.policy.signature import shorten
+
+TEXT_MAX = 4096
+"""Telegram's limit for one message, in UTF-16 code units after the HTML is taken away."""
+
+NOTICE_MAX = 200
+"""Telegram's limit for the notice that answers a tap."""
+
+ROOM = TEXT_MAX - 400
+"""What the parts that grow may take of it; the rest is for headlines of ours."""
+
+FOLDS = ((600, 20), (200, 20), (80, 20), (80, 5))
+"""Characters of one value, and arguments shown; the first pair that fits is taken."""
+
+NAME_CHARS_MAX = 60
+WORDS_CHARS_MAX = 500
+"""A rule's description, a warning."""
+
+HEADLINES = {
+    "waiting": "❓ <b>{agent} asks</b>",
+    "approved": "✅ <b>Approved</b>{by}",
+    "denied": "❌ <b>Denied</b>{by}",
+    "expired": "⌛ <b>Expired</b>: nobody answered in time, nothing was run",
+    "cancelled": "↩️ <b>Withdrawn</b> by the agent: nothing was run",
+}
+OUTCOMES = {
+    "": "The tool is to run, or runs; how it ended will be said here.",
+    "executed": "The tool has run.",
+    "failed": "The tool <b>failed</b>.",
+    "unknown": "⚠️ <b>Nobody knows</b> whether the tool took effect.",
+    "cancelled": "The agent withdrew it: the tool did not run.",
+}
+
+ANNOUNCED = (
+    "\n<i>The buttons appear here in a moment. If they do not, look at the newer messages: it is"
+    " asked there, or it was answered elsewhere.</i>"
+)
+
+
+def announcement(view: ApprovalView, zone: tzinfo | None = None) -> str:
+    """What is sent first, without buttons: true whatever happens to the approval later."""
+    return body(view, HEADLINES["waiting"].format(agent=name_of(view)), ANNOUNCED, zone)
+
+
+def message_of(view: ApprovalView, zone: tzinfo | None = None) -> str:
+    """What the message says when its approval stands like this, as HTML.
+
+    Args:
+        view: the approval, without secrets.
+        zone: for times; None: that of this machine.
+    """
+    by = ""
+    if view.decided_by:
+        where = "" if view.channel == "telegram" else f" ({escape(view.channel)})"
+        at = f", {clock(view.decided_at, view.created_at, zone)}"
+        by = f" by {escape(readable(view.decided_by))}{where}{at}"
+    headline = HEADLINES[view.status].format(agent=name_of(view), by=by)
+    end = ""
+    if view.status == "approved":
+        end = f"\n{OUTCOMES.get(view.outcome, escape(view.outcome))}"
+    return body(view, headline, end, zone)
+
+
+def body(view: ApprovalView, headline: str, end: str, zone: tzinfo | None) -> str:
+    """The whole message, folded until it fits."""
+    html = ""
+    for value_chars_max, args_max in FOLDS:
+        lines = [headline, *description(view, value_chars_max, args_max), *times(view, zone)]
+        html = "\n".join(lines) + end
+        if length_of(html) <= ROOM:
+            break
+    return html
+
+
+def description(view: ApprovalView, value_chars_max: int, args_max: int) -> list[str]:
+    """What is asked, by whom, under which rule."""
+    args = msgspec.json.decode(view.args)
+    signature = display_of(view.tool, args, value_chars_max=value_chars_max)
+    lines = [f"<pre>{escape(shorten(signature, 3 * value_chars_max))}</pre>"]
+    if args:
+        rows = [argument(name, args[name], value_chars_max) for name in sorted(args)[:args_max]]
+        lines.append(f"<pre>{escape(chr(10).join(rows))}</pre>")
+        if len(args) > args_max:
+            lines.append(
+                f"⚠️ <b>{len(args) - args_max} more arguments are not shown here</b>: look at"
+                " them in a terminal before you approve"
+            )
+    if view.status != "waiting":
+        lines.append(f"Agent: {name_of(view)}")
+    rule = escape(readable(view.rule))
+    if view.description:
+        words = escape(shorten(readable(view.description), WORDS_CHARS_MAX))
+        lines.append(f"Rule: {words} (<code>{rule}</code>)")
+    else:
+        lines.append(f"Rule: <code>{rule}</code>")
+    if view.warning:
+        words = escape(shorten(readable(view.warning), WORDS_CHARS_MAX))
+        lines.append(f"⚠️ <b>Warning</b>: {words}")
+    return lines
+
+
+def times(view: ApprovalView, zone: tzinfo | None) -> list[str]:
+    """When it was asked, and until when it may be answered."""
+    asked = f"Asked {clock(view.created_at, view.created_at, zone)}"
+    if view.status == "waiting":
+        return [f"{asked}, expires {clock(view.expires_at, view.created_at, zone)}"]
+    return [asked]
+
+
+def argument(name: str, value: Any, value_chars_max: int) -> str:
+    """One argument on one line; a name that could pass for two parts is in quotes."""
+    plain = name.isidentifier() and len(name) <= NAME_CHARS_MAX
+    shown = name if plain else shorten(one_line(name), NAME_CHARS_MAX)
+    return f"{readable(shown)}: {shorten(one_line(value), value_chars_max)}"
+
+
+def one_line(value: Any) -> str:
+    """A value as readable JSON on one line."""
+    return readable(msgspec.json.encode(value, order="sorted").decode())
+
+
+def name_of(view: ApprovalView) -> str:
+    """The agent, as HTML."""
+    return escape(shorten(readable(view.agent), NAME_CHARS_MAX))
+
+
+def clock(at: str, day: str, zone: tzinfo | None) -> str:
+    """Show an RFC 3339 time; with its date where that is not the day of ``day``."""
+    moment = datetime.fromisoformat(at).astimezone(zone)
+    same = moment.date() == datetime.fromisoformat(day).astimezone(zone).date()
+    return moment.strftime("%H:%M:%S %Z" if same else "%Y-%m-%d %H:%M:%S %Z")
+
+
+def length_of(text: str) -> int:
+    """Count a text as Telegram does, in UTF-16 code units; tags are counted as well."""
+    return len(text.encode("utf-16-le", "replace")) // 2
+
+
+def notice(text: str) -> str:
+    """Cut a text to what the notice of a tap may hold."""
+    while length_of(text) > NOTICE_MAX:
+        text = text[: NOTICE_MAX // 2 - 1 if not text.isascii() else NOTICE_MAX - 1] + "…"
+    return text

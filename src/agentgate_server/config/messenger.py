@@ -1,0 +1,97 @@
+"""The form of ``messenger``: where people are asked besides terminals and browsers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from agentgate_proto.principal import Role
+from agentgate_server.config.texts import BaseUrl, PrincipalName
+from agentgate_server.documents import Document, DocumentError
+from agentgate_server.documents.errors import raise_first
+from agentgate_server.tokens import Secret
+
+if TYPE_CHECKING:
+    from agentgate_server.config.form import ConfigFile
+
+UserId = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class TelegramUser(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who may answer on Telegram. The id alone will do: ``- 123456789``."""
+
+    id: UserId
+    """Telegram's id of the person; the bot tells it to whoever sends it ``/start``."""
+
+    name: PrincipalName | None = None
+    """What approvals and the audit call the person; without it ``telegram:`` and the id. The name
+    of a principal with role ``approver`` or ``operator`` makes the two one person."""
+
+
+class TelegramConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A bot that asks in one chat; ``docs/telegram.md`` has the steps."""
+
+    token: Secret
+    """The bot's token from @BotFather. Write ``${TELEGRAM_TOKEN}`` and keep it in ``.env``."""
+
+    chat_id: Annotated[int, Meta(ge=-(2**53), le=2**53)] = 0
+    """The chat that is asked: the person's own id for a private chat, a negative number for a
+    group. The bot tells it to whoever sends it ``/start`` there; until it is set, nobody is
+    asked."""
+
+    allowed_users: tuple[UserId | TelegramUser, ...] = ()
+    """Who may answer, each an id or ``{id, name}``. Others in the chat see, and can do nothing."""
+
+    base_url: BaseUrl = BaseUrl("https://api.telegram.org")
+    """The Bot API server; another one if you host it yourself."""
+
+    @property
+    def names(self) -> dict[int, str]:
+        """What each person who may answer is called, by Telegram's id."""
+        users = [TelegramUser(id=a) if isinstance(a, int) else a for a in self.allowed_users]
+        return {user.id: user.name or f"telegram:{user.id}" for user in users}
+
+
+class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Where people are asked besides terminals and browsers."""
+
+    type: Literal["telegram"]
+    """The kind."""
+
+    telegram: TelegramConfig
+    """The bot and its people."""
+
+
+def check_messenger(document: Document, form: ConfigFile) -> tuple[str, ...]:
+    """Check that people are told apart, and return warnings.
+
+    Raises:
+        DocumentError: an id is there twice, or a person has the name of an agent.
+    """
+    if form.messenger is None:
+        return ()
+    config = form.messenger.telegram
+    agents = {a.name for a in form.principals if a.role is Role.AGENT}
+    agents |= {PrincipalName("agent")} if form.agent is not None else set()
+    errors: list[DocumentError] = []
+    seen: set[int] = set()
+    for index, user in enumerate(config.allowed_users):
+        path = ("messenger", "telegram", "allowed_users", index)
+        user_id = user if isinstance(user, int) else user.id
+        if user_id in seen:
+            errors.append(document.error(path, f"{user_id} is there twice: remove one"))
+        seen.add(user_id)
+        if isinstance(user, TelegramUser) and user.name in agents:
+            text = f"{user.name!r} is an agent, which must not approve: choose another name"
+            errors.append(document.error((*path, "name"), text))
+    raise_first(errors)
+    doubts: list[tuple[str, str]] = []
+    if not config.chat_id:
+        doubts.append(("chat_id", "nobody is asked yet: send /start to the bot, it tells the id"))
+    if not config.allowed_users:
+        doubts.append(("allowed_users", "nobody may answer yet: send /start to the bot for an id"))
+    if config.base_url.is_clear_text:
+        doubts.append(("base_url", "the bot's token travels in clear text: use https"))
+    return tuple(f"{document.error(('messenger', 'telegram', k), text)}" for k, text in doubts)

@@ -1,0 +1,108 @@
+"""A gateway and a stand-in for Telegram in one event loop, and a person with a phone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+from tests.server.embedded import BOUND_S, asked, config, echo, hang, http, note, until
+
+from agentgate_cli.standins.telegram import EXAMPLE_BOT, TelegramStandIn
+from agentgate_cli.standins.telegram_chats import Message, Tap
+from agentgate_proto.messages import ApprovalView
+from agentgate_server.approvals.clock import Clock
+from agentgate_server.gateway import Gateway
+from agentgate_server.policy import Policy
+
+ANN, BOB, STRANGER = 4001, 4002, 6666
+GROUP = -5001
+POLICY = """
+defaults:
+  - {pattern: "*", action: ask}
+rules:
+  - {pattern: "asked*", action: ask, description: "ask for everything"}
+"""
+
+
+class FastClock(Clock):
+    """Waits for nothing: whoever waits for time has it at once."""
+
+    def __init__(self) -> None:
+        self.time = 1_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    async def wait(self, event: anyio.Event, seconds: float) -> None:
+        until = self.time + seconds
+        with anyio.move_on_after(0.001):
+            await event.wait()
+        if not event.is_set():
+            self.time = max(self.time, until)
+
+
+@asynccontextmanager
+async def phone() -> AsyncIterator[TelegramStandIn]:
+    """Telegram with three people; two of them may answer."""
+    with anyio.fail_after(BOUND_S):
+        async with TelegramStandIn() as telegram:
+            telegram.chats.add_person(ANN, "Ann")
+            telegram.chats.add_person(BOB, "Bob")
+            telegram.chats.add_person(STRANGER, "Mallory")
+            telegram.chats.add_group(GROUP)
+            yield telegram
+
+
+@asynccontextmanager
+async def gateway_on(
+    telegram: TelegramStandIn, folder: Path, *, chat_id: int = ANN, **changes: Any
+) -> AsyncIterator[Gateway]:
+    """A gateway that asks on this Telegram."""
+    messenger = {
+        "type": "telegram",
+        "telegram": {
+            "token": EXAMPLE_BOT,
+            "chat_id": chat_id,
+            "allowed_users": [{"id": ANN, "name": "owner"}, BOB],
+            "base_url": telegram.url,
+        },
+    }
+    gateway = Gateway(
+        config(folder, messenger=messenger, **changes),
+        tools=[echo, hang, note, asked],
+        policy=Policy.parse(POLICY),
+    )
+    gateway.clock = FastClock()
+    async with gateway:
+        yield gateway
+
+
+async def shown(telegram: TelegramStandIn, chat_id: int = ANN) -> Message:
+    """The message that waits for a tap."""
+    found: list[Message] = await until(
+        lambda: list(telegram.chats.with_buttons(chat_id)), "a message with buttons"
+    )
+    (message,) = found
+    return message
+
+
+async def answered(tap: Tap) -> str:
+    """What the person was told."""
+    await until(lambda: tap.answers, "a notice")
+    return tap.answers[0]
+
+
+async def reads(message: Message, *words: str) -> str:
+    """Wait until a message says this."""
+    await until(lambda: all(word in message.text for word in words), f"{words} in the message")
+    return message.text
+
+
+def waiting(gateway: Gateway) -> list[ApprovalView]:
+    return gateway.gate.desk.waiting()
+
+
+__all__ = ["http", "until"]
