@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentgate_cli.text import printable
+from agentgate_proto.record import rfc3339
+from agentgate_server.observing.context import current_rid
 
 if TYPE_CHECKING:
     from agentgate_server.masking import Masker
@@ -18,7 +20,10 @@ RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctim
 
 
 class TextFormatter(logging.Formatter):
-    """``12:03:04 warning: wrong token from 10.0.0.7``; a peer's text can't start a line."""
+    """``12:03:04 warning: wrong token from 10.0.0.7``; a peer's text can't start a line.
+
+    What belongs to a request ends with its rid in brackets.
+    """
 
     default_time_format = "%H:%M:%S"
 
@@ -26,21 +31,28 @@ class TextFormatter(logging.Formatter):
         """Make the line, with a traceback below it if there is one."""
         at = self.formatTime(record, self.default_time_format)
         line = f"{at} {record.levelname.lower()}: {printable(record.getMessage())}"
+        if rid := rid_of(record):
+            line += f" [{rid}]"
         trace = traceback_of(record)
         return f"{line}\n{trace}" if trace else line
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: ``at``, ``level``, ``logger``, ``message``, and what was added."""
+    """One JSON object a line: ``time``, ``level``, ``logger``, ``message``, and what was added.
+
+    What belongs to a request has its ``rid``.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Make the line."""
         fields: dict[str, object] = {
-            "at": round(record.created, 3),
+            "time": rfc3339(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if rid := rid_of(record):
+            fields["rid"] = rid
         added = {k: v for k, v in vars(record).items() if k not in RECORD_FIELDS}
         if trace := traceback_of(record):
             added["traceback"] = trace
@@ -70,6 +82,11 @@ class MaskingFilter(logging.Filter):
         return True
 
 
+def rid_of(record: logging.LogRecord) -> str:
+    """The request that a record belongs to: the one it names, or the one whose tool runs."""
+    return getattr(record, "rid", "") or current_rid.get()
+
+
 def traceback_of(record: logging.LogRecord) -> str:
     """The traceback that comes with a record, or ""."""
     if record.exc_text is None and record.exc_info:
@@ -82,7 +99,7 @@ def set_up_logs(level: str, form: str) -> None:
 
     Args:
         level: "debug", "info", "warning" or "error".
-        form: "text" or "json".
+        form: "readable" or "json".
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())

@@ -55,16 +55,12 @@ log = logging.getLogger("agentgate")
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="What to log on standard error.",
+    help="What to log on standard error, instead of log.level.",
 )
 @click.option(
     "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to log, and how to say that it listens.",
+    type=click.Choice(["readable", "json"]),
+    help="How to log, and how to say that it listens, instead of log.format.",
 )
 def serve(
     config_file: Path,
@@ -72,8 +68,8 @@ def serve(
     host: str | None,
     port: int | None,
     insecure: bool,
-    log_level: str,
-    log_format: str,
+    log_level: str | None,
+    log_format: str | None,
 ) -> int:
     """Run the gateway.
 
@@ -89,7 +85,6 @@ def serve(
 
     if config_file == DEFAULT_CONFIG and not config_file.exists():
         raise Failure(NO_CONFIG)
-    set_up_logs(log_level, log_format)
 
     from agentgate_server.config import load_config, override
     from agentgate_server.documents import DocumentError
@@ -104,10 +99,12 @@ def serve(
 
     from agentgate_server.gateway import Gateway
 
+    form = log_format or config.log.format
+    set_up_logs(log_level or config.log.level, form)
     gateway = Gateway(config)
     mask_logs(gateway.masker)
     try:
-        anyio.run(run_gateway, gateway, log_format == "json")
+        anyio.run(run_gateway, gateway, form == "json")
     except Exception as error:
         raise start_failure(error) from None
     return 0

@@ -72,6 +72,15 @@ class Ledger:
         return [record for record in records if record.phase is Phase.RUNNING]
 
     @property
+    def active(self) -> int:
+        """How many requests are under way."""
+        return len(self._lifecycle.live)
+
+    def is_active(self, rid: str) -> bool:
+        """Whether a request is under way."""
+        return rid in self._lifecycle.live
+
+    @property
     def problem(self) -> str:
         """Why the store takes no writes at present, or nothing."""
         return self._lifecycle.journal.problem

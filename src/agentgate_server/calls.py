@@ -114,6 +114,7 @@ class Calls:
         tool = self.catalogue.get(params.tool)
         if tool is None:
             text = f"Unknown tool: {params.tool}; list_tools says what there is"
+            self.gate.observing.refused(peer.name, params.tool, ErrorCode.TOOL_FAILED)
             peer.connection.send_error(request_id, ErrorCode.TOOL_FAILED, text)
             return
         try:
@@ -121,6 +122,7 @@ class Calls:
         except ArgumentError as error:
             with CallInProgress(params.args):
                 text = self.gate.masker.text(f"Invalid params: {error}")
+            self.gate.observing.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
             return
         now = self.gate.utc()

@@ -50,6 +50,7 @@ from agentgate_server.calls import Calls
 from agentgate_server.guard import Guard
 from agentgate_server.keyring import Keyring
 from agentgate_server.masking import Masker
+from agentgate_server.observing import Observing
 from agentgate_server.peer import Peer
 from agentgate_server.policy import Policy
 from agentgate_server.running import Running
@@ -74,6 +75,7 @@ class Gate:
         runner: runs tools.
         limits: of the ledger.
         masker: hides secrets from people.
+        observing: hears what happens.
         utc: the clock of the ledger, UTC seconds.
     """
 
@@ -87,6 +89,7 @@ class Gate:
         runner: Runner,
         limits: LedgerLimits,
         masker: Masker | None = None,
+        observing: Observing | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
         self.policy = policy
@@ -94,8 +97,9 @@ class Gate:
         self.limits = limits
         self.masker = masker or Masker()
         self.utc = utc
+        self.observing = observing or Observing()
         self.ledger = Ledger(self._judge, limits)
-        self.writer = StoreWriter(engine, self)
+        self.writer = StoreWriter(engine, self, committed=self.observing.committed)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, self.masker)
         self.watchers = Watchers()
@@ -109,6 +113,7 @@ class Gate:
         self._alarm = anyio.Event()
         self._armed: float | None = None
         self._draining = False
+        self._repeating = False
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Restore what a former process left, then work until cancelled."""
@@ -131,13 +136,16 @@ class Gate:
                 self.calls.take(peer, request_id, params)
             case Received(rids=rids):
                 self.ledger.received(peer.number, rids)
+                self.observing.received(peer.name, rids)
             case AuthAsked(auth=auth):
                 self._authenticate(peer, auth.token)
             case HttpRequested():
                 self.web.serve(peer, event)
             case Closed(code=code, reason=reason):
                 log.debug("connection %d closed: %s %s", peer.number, code, reason)
-                self.peers.pop(peer.number, None)
+                principal = peer.connection.principal
+                if self.peers.pop(peer.number, None) is not None and principal is not None:
+                    self.observing.disconnected(principal, code)
                 self.watchers.remove(peer)
                 self.ledger.detach(peer.number)
             case _:
@@ -157,7 +165,7 @@ class Gate:
         principal = self.tokens.identify(token)
         if principal is None:
             self._guard.failed(peer.address, now)
-            log.warning("wrong token from %s", peer.address)
+            self.observing.login_failed(peer.address)
             return 0.0
         return principal
 
@@ -175,6 +183,7 @@ class Gate:
         self.peers[peer.number] = peer
         peer.token_hash = hash_token(token)
         peer.connection.principal = principal
+        self.observing.connected(principal, peer.address)
         if principal.role is Role.AGENT:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:
@@ -211,13 +220,15 @@ class Gate:
     def _judge(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
         """Ask the policy; one that fails denies."""
         try:
-            return self.policy.decide(
+            decision = self.policy.decide(
                 agent=record.principal, tool=record.tool, effects=record.effects, args=args, now=now
             )
         except Exception:
-            log.exception("the policy failed on %s", self.masker.record(record).signature)
+            log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
             text = "the policy failed on this request; the gateway's log says how"
-            return Decision(action=Action.DENY, rule="built-in", description=text)
+            decision = Decision(action=Action.DENY, rule="built-in", description=text)
+        self.observing.decided(record, decision)
+        return decision
 
     def _finished(self, rid: str, outcome: Outcome) -> None:
         self.ledger.finished(rid, outcome, self.utc())
@@ -227,6 +238,7 @@ class Gate:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
         self.ledger.durable(upto)
         self.drain()
+        self.observing.tidy(self.ledger.is_active)
 
     def on_write_failed(self, first: int, last: int, reason: str) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
@@ -260,7 +272,9 @@ class Gate:
                 await self._alarm.wait()
             self._alarm = anyio.Event()
             self.ledger.handle_timer(self.utc())
+            self._repeating = True  # a request ends by the timer only if it was asked about
             self.drain()
+            self._repeating = False
 
     # Effects
 
@@ -280,15 +294,19 @@ class Gate:
     def _do(self, effect: Effect) -> None:
         match effect:
             case Write(number, change, urgent):
+                if not self._repeating:
+                    self.observing.written(change)
                 self.writer.submit(number, change, urgent=urgent)
             case Question(query, token):
                 self.writer.ask(query, token)
             case Run():
                 assert self._tasks is not None, "tools run while the gate runs"
+                self.observing.started(effect.rid, effect.tool)
                 self.running.start(effect, self._tasks)
             case Stop(rid):
                 self.running.stop(rid)
             case ApprovalChanged(record):
+                self.observing.approval_changed(record)
                 self.desk.changed(record)
             case Decided():
                 self.desk.decided(effect)
@@ -304,7 +322,9 @@ class Gate:
         match effect:
             case Answer(_, request_id, outcome, rid):
                 connection.send_outcome(request_id, outcome, rid)
+                self.observing.sent(rid)
             case Refusal(_, request_id, code, message, retry_after_s):
+                self.observing.refused(peer.name, "", code)
                 data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
                 connection.send_error(request_id, code, message, data)
             case AnswerPending(_, call_id, records, pending, more):

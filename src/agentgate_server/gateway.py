@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import anyio.to_thread
@@ -31,12 +31,17 @@ from agentgate_server.gate import Gate
 from agentgate_server.keyring import Keyring
 from agentgate_server.listener import Listener
 from agentgate_server.masking import Masker
+from agentgate_server.observing.levels import levels_of
+from agentgate_server.observing.setup import Setup
 from agentgate_server.policy import Policy
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.token_file import TokenFile
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from agentgate_server.observing.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,9 @@ TOKENS_EVERY_S = 1.0
 
 CLOSE_WAIT_S = 2.0
 """How long clients may take to answer the close before their sockets are cut."""
+
+HAND_OVER_S = 5.0
+"""How long a shutdown waits for whoever collects traces."""
 
 
 class Gateway:
@@ -130,6 +138,9 @@ class Gateway:
             masker=self.masker,
         )
         stack.callback(runner.close)
+        setup = Setup(config, catalogue.names, lambda: levels_of(self.gate))
+        if setup.tracing is not None:
+            stack.push_async_callback(self._hand_over, setup.tracing)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)
         self.gate = self.gate_type(
@@ -140,7 +151,10 @@ class Gateway:
             runner=runner,
             limits=config.ledger_limits(),
             masker=self.masker,
+            observing=setup.observing,
         )
+        self.gate.web.metrics = setup.metrics
+        self.gate.web.metrics_are_public = config.metrics.public
         self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
@@ -154,6 +168,11 @@ class Gateway:
         tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self._listener.serve)
         stack.push_async_callback(self._shut_down)
+
+    async def _hand_over(self, tracing: Tracing) -> None:
+        """Send the last spans, if whoever takes them does so in time."""
+        with anyio.move_on_after(HAND_OVER_S, shield=True):
+            await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)
 
     def _open_store(self) -> SqliteEngine:
         storage = self.config.storage

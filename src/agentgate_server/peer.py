@@ -72,6 +72,12 @@ class Peer(ABC):
         self.in_process = False
         self._handler = handler
 
+    @property
+    def name(self) -> str:
+        """The principal's name, or "" before it is known."""
+        principal = self.connection.principal
+        return principal.name if principal is not None else ""
+
     @abstractmethod
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Take a connected, non-blocking socket and do the TLS handshake if there is a context.

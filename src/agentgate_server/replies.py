@@ -56,5 +56,5 @@ class HttpReply:
 
     def send(self, reply: http_api.Reply) -> None:
         """Send a response of the HTTP face."""
-        self.peer.connection.send_http(reply.status, reply.body, http_api.JSON, reply.headers)
+        self.peer.connection.send_http(reply.status, reply.body, reply.content_type, reply.headers)
         self.peer.poke()

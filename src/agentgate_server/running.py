@@ -10,6 +10,7 @@ from anyio.abc import TaskGroup
 
 from agentgate_proto.effects import Run
 from agentgate_proto.outcome import Outcome, failed
+from agentgate_server.observing.context import current_rid
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner, stopped
 from agentgate_server.tools.tool import Tool
@@ -33,6 +34,11 @@ class Running:
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._changed = anyio.Event()
 
+    @property
+    def count(self) -> int:
+        """How many tools run in a task."""
+        return len(self._scopes)
+
     def start(self, run: Run, tasks: TaskGroup) -> None:
         """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
         tool = self.catalogue.get(run.tool)
@@ -41,7 +47,10 @@ class Running:
             return
         args = msgspec.json.decode(run.args)
         if tool.inline:
-            self.finished(run.rid, self.runner.run_inline(tool, args))
+            before = current_rid.set(run.rid)
+            outcome = self.runner.run_inline(tool, args)
+            current_rid.reset(before)
+            self.finished(run.rid, outcome)
         else:
             scope = self._scopes[run.rid] = anyio.CancelScope()
             tasks.start_soon(self._run, run.rid, tool, args, scope)
@@ -66,6 +75,7 @@ class Running:
     async def _run(
         self, rid: str, tool: Tool, args: dict[str, object], scope: anyio.CancelScope
     ) -> None:
+        current_rid.set(rid)
         outcome = stopped(tool)
         with scope:
             outcome = await self.runner.run(tool, args)

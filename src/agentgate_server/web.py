@@ -10,13 +10,14 @@ import msgspec
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.events import HttpRequested
 from agentgate_proto.faces import http_api
-from agentgate_proto.principal import Principal
+from agentgate_proto.principal import Principal, Role
 from agentgate_server.peer import Peer
 from agentgate_server.replies import HttpReply
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
     from agentgate_server.gate import Gate
+    from agentgate_server.observing.metrics import Metrics
 
 
 class Web:
@@ -24,11 +25,18 @@ class Web:
 
     Args:
         gate: the inside of the gateway.
+
+    Attributes:
+        closing: the gateway is shutting down.
+        metrics: what /metrics answers with; None: there is no such path.
+        metrics_are_public: without a token, too.
     """
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.closing = False
+        self.metrics: Metrics | None = None
+        self.metrics_are_public = False
         self._started = time.monotonic()
 
     def serve(self, peer: Peer, request: HttpRequested) -> None:
@@ -37,21 +45,51 @@ class Web:
         match http_api.read_request(request):
             case http_api.Health():
                 reply.send(self._health())
+            case http_api.ReadMetrics(token):
+                self._read_metrics(peer, token, reply)
             case http_api.Reply() as ready:
                 reply.send(ready)
             case http_api.NativeCall(token, params):
                 self._call(peer, token, params, reply)
 
-    def _call(self, peer: Peer, token: str, params: msgspec.Struct, reply: HttpReply) -> None:
+    def _read_metrics(self, peer: Peer, token: str, reply: HttpReply) -> None:
+        """Send the metrics to an operator, or to anybody if they are public."""
+        if self.metrics is None:
+            reply.send(http_api.problem(404, "no metrics here: set metrics.enabled"))
+            return
+        if not self.metrics_are_public:
+            if not token:
+                hint = "send an operator's token: Authorization: Bearer …"
+                reply.send(http_api.unauthorized(hint))
+                return
+            principal = self._identify(peer, token, reply)
+            if principal is None:
+                return
+            if principal.role is not Role.OPERATOR:
+                text = f"metrics are not for the role {principal.role.value}"
+                reply.error(ErrorCode.FORBIDDEN, text, None)
+                return
+        from agentgate_server.observing.metrics import CONTENT_TYPE
+
+        reply.send(http_api.Reply(200, self.metrics.text(), content_type=CONTENT_TYPE))
+
+    def _identify(self, peer: Peer, token: str, reply: HttpReply) -> Principal | None:
+        """Find out whose token it is, or refuse it."""
         principal = self.gate.identify(peer, token)
-        if not isinstance(principal, Principal):
-            if principal:
-                text = "too many wrong tokens from this address"
-                data = {"retry_after_s": principal}
-                reply.error(ErrorCode.LIMIT_EXCEEDED, text, data)
-            else:
-                reply.error(ErrorCode.AUTHENTICATION, "Invalid token", None)
-        elif not http_api.may_call(principal, params):
+        if isinstance(principal, Principal):
+            return principal
+        if principal:
+            text = "too many wrong tokens from this address"
+            reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": principal})
+        else:
+            reply.error(ErrorCode.AUTHENTICATION, "Invalid token", None)
+        return None
+
+    def _call(self, peer: Peer, token: str, params: msgspec.Struct, reply: HttpReply) -> None:
+        principal = self._identify(peer, token, reply)
+        if principal is None:
+            return
+        if not http_api.may_call(principal, params):
             text = f"approvals are not for the role {principal.role.value}"
             reply.error(ErrorCode.FORBIDDEN, text, None)
         else:

@@ -17,6 +17,7 @@ def test_a_new_ledger_wants_nothing() -> None:
     assert ledger.next_effect() is None
     assert ledger.next_deadline() is None
     assert (ledger.waiting, ledger.running, ledger.problem) == ([], [], "")
+    assert ledger.active == 0
 
 
 def test_it_shows_what_waits_oldest_first_and_what_runs() -> None:
@@ -34,6 +35,9 @@ def test_it_shows_what_waits_oldest_first_and_what_runs() -> None:
     world.sync()
     assert world.waiting == [second]
     assert [record.rid for record in world.ledger.running] == [first, third]
+    assert world.ledger.active == 3
+    assert world.ledger.is_active(first)
+    assert not world.ledger.is_active("no such request")
 
 
 def test_another_policy_holds_for_requests_to_come() -> None:

@@ -158,7 +158,7 @@ async def all_bytes(stream: SocketStream) -> bytes:
 async def http(
     gateway: Gateway, method: str, path: str, *, token: str = "", body: Any = None, extra: str = ""
 ) -> tuple[int, dict[str, str], Any]:
-    """One plain HTTP request on a fresh socket: status, headers, decoded body."""
+    """One plain HTTP request on a fresh socket: status, headers, body; decoded if it is JSON."""
     payload = b"" if body is None else json.dumps(body).encode()
     head = f"{method} {path} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{extra}"
     head += f"Authorization: Bearer {token}\r\n" if token else ""
@@ -169,7 +169,10 @@ async def http(
     top, _, rest = answer.partition(b"\r\n\r\n")
     lines = top.decode().split("\r\n")
     headers = dict(line.lower().split(": ", 1) for line in lines[1:])
-    return int(lines[0].split()[1]), headers, json.loads(rest) if rest else None
+    value: Any = rest.decode()
+    if headers.get("content-type") == "application/json":
+        value = json.loads(rest) if rest else None
+    return int(lines[0].split()[1]), headers, value
 
 
 async def until(probe: Callable[[], Any], what: str) -> Any:

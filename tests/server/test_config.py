@@ -491,6 +491,15 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
     tools: dict[str, Any] = msgspec.field(
         default_factory=lambda: {**msgspec.structs.asdict(form.ToolsConfig()), "python": []}
     )
+    log: dict[str, Any] = msgspec.field(
+        default_factory=lambda: msgspec.structs.asdict(form.LogConfig())
+    )
+    metrics: dict[str, Any] = msgspec.field(
+        default_factory=lambda: msgspec.structs.asdict(form.MetricsConfig())
+    )
+    tracing: dict[str, Any] = msgspec.field(
+        default_factory=lambda: msgspec.structs.asdict(form.TracingConfig())
+    )
     permissions: str = str(ConfigFile().permissions)
 
 

@@ -1,9 +1,9 @@
 """The HTTP face: approvals over plain HTTP, for browsers, phones and scripts.
 
-``GET /health``; with an approver's bearer token (RFC 6750): ``GET /api/approvals`` and
-``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``, where need be with ``code``
-and ``grant``; ``GET /api/grants`` and ``DELETE /api/grants/{id}``. Each request becomes the native
-call of the same meaning, so that roles, rules and answers are the same.
+``GET /health``; ``GET /metrics``; with an approver's bearer token (RFC 6750): ``GET
+/api/approvals``; ``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``, where need
+be with ``code`` and ``grant``; ``GET /api/grants``; ``DELETE /api/grants/{id}``. Each request
+becomes the native call of the same meaning, so that roles, rules and answers are the same.
 """
 
 from __future__ import annotations
@@ -28,11 +28,18 @@ from agentgate_proto.principal import Principal
 JSON = "application/json"
 APPROVALS = "/api/approvals"
 GRANTS = "/api/grants"
+METRICS = "/metrics"
 SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
 
 
 class Health(msgspec.Struct, frozen=True):
     """Somebody asks how the gateway is."""
+
+
+class ReadMetrics(msgspec.Struct, frozen=True):
+    """Somebody asks for the metrics, with this token, or with none: ""."""
+
+    token: str
 
 
 class NativeCall(msgspec.Struct, frozen=True):
@@ -48,6 +55,7 @@ class Reply(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     headers: dict[str, str] = {}
+    content_type: str = JSON
 
 
 STATUSES: dict[int, int] = {
@@ -71,11 +79,15 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grant: GrantTerms | None = None
 
 
-def read_request(request: HttpRequested) -> Health | NativeCall | Reply:
+def read_request(request: HttpRequested) -> Health | ReadMetrics | NativeCall | Reply:
     """Translate a request, or answer what can't be one."""
     path = request.target.partition("?")[0]
     if path == "/health":
         return Health() if request.method in ("GET", "HEAD") else not_allowed("GET, HEAD")
+    if path == METRICS:
+        if request.method not in ("GET", "HEAD"):
+            return not_allowed("GET, HEAD")
+        return ReadMetrics(bearer_token(request))
     if path in (APPROVALS, GRANTS):
         if request.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD")
@@ -114,12 +126,18 @@ def read_revocation(request: HttpRequested, grant_id: str) -> NativeCall | Reply
 
 
 def authorized(request: HttpRequested, params: msgspec.Struct) -> NativeCall | Reply:
-    """Take the bearer token."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token or len(token) > TOKEN_CHARS_MAX:
+    """Demand the bearer token."""
+    token = bearer_token(request)
+    if not token:
         return unauthorized("send an approver's token: Authorization: Bearer …")
     return NativeCall(token, params)
+
+
+def bearer_token(request: HttpRequested) -> str:
+    """Take the bearer token; "" if there is none that can be one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    token = token.strip()
+    return token if scheme.lower() == "bearer" and len(token) <= TOKEN_CHARS_MAX else ""
 
 
 def may_call(principal: Principal, params: msgspec.Struct) -> bool:

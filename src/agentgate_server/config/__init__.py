@@ -5,11 +5,14 @@ from agentgate_server.config.form import (
     AgentConfig,
     ConfigFile,
     GatewayConfig,
+    LogConfig,
+    MetricsConfig,
     PrincipalConfig,
     RateLimitConfig,
     StorageConfig,
     TlsConfig,
     ToolsConfig,
+    TracingConfig,
 )
 from agentgate_server.config.identities import who_is_missing
 from agentgate_server.config.load import Config, config_from_dict, load_config, override
@@ -20,7 +23,9 @@ __all__ = [
     "Config",
     "ConfigFile",
     "GatewayConfig",
+    "LogConfig",
     "MessengerConfig",
+    "MetricsConfig",
     "PrincipalConfig",
     "RateLimitConfig",
     "StorageConfig",
@@ -28,6 +33,7 @@ __all__ = [
     "TelegramUser",
     "TlsConfig",
     "ToolsConfig",
+    "TracingConfig",
     "check_exposure",
     "config_from_dict",
     "load_config",

@@ -140,6 +140,35 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     take messages of 1 MiB, our own take 16 MiB."""
 
 
+class LogConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gateway says on standard error."""
+
+    format: Literal["readable", "json"] = "readable"
+    """``readable``: lines for people; ``json``: one object a line. ``--log-format`` wins."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least that is said. ``debug`` has every request, ``info`` what people are asked about,
+    what is refused and what changes something. ``--log-level`` wins."""
+
+
+class MetricsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers for Prometheus, at ``/metrics`` of the gateway's own port."""
+
+    enabled: bool = False
+    """Count, and serve the numbers to whoever has an operator's token."""
+
+    public: bool = False
+    """Serve them without a token. They name tools and say how often each is used."""
+
+
+class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """OpenTelemetry traces, one span for each request. The environment says where they go
+    (``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other ``OTEL_`` variables)."""
+
+    enabled: bool = False
+    """Make spans. Needs the extra: ``pip install 'agent-gate[tracing]'``."""
+
+
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of ``config.yaml``. Relative paths start at the folder of that file."""
 
@@ -170,6 +199,15 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     tools: ToolsConfig = ToolsConfig()
     """The tools that this gateway offers."""
+
+    log: LogConfig = LogConfig()
+    """What the gateway says on standard error."""
+
+    metrics: MetricsConfig = MetricsConfig()
+    """Numbers for Prometheus."""
+
+    tracing: TracingConfig = TracingConfig()
+    """OpenTelemetry traces."""
 
     permissions: Path = Path("permissions.yaml")
     """The policy file. The flag ``--permissions`` wins."""

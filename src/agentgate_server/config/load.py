@@ -17,10 +17,13 @@ from agentgate_server.config.form import (
     DAY_S,
     ConfigFile,
     GatewayConfig,
+    LogConfig,
+    MetricsConfig,
     RateLimitConfig,
     StorageConfig,
     TlsConfig,
     ToolsConfig,
+    TracingConfig,
 )
 from agentgate_server.config.identities import holds_literal_token, identities_of
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
@@ -51,6 +54,9 @@ class Config:
         approval_timeout_s: seconds that an approval waits.
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
+        log: what to say on standard error.
+        metrics: whether to count, and who may see it.
+        tracing: whether to make traces.
         permissions: the policy file.
         messenger: where people are asked besides terminals and browsers.
         secrets: every secret that the file holds or names, to be masked wherever it turns up.
@@ -65,6 +71,9 @@ class Config:
     approval_timeout_s: float
     rate_limit: RateLimitConfig
     tools: ToolsConfig
+    log: LogConfig
+    metrics: MetricsConfig
+    tracing: TracingConfig
     permissions: Path
     messenger: MessengerConfig | None = None
     secrets: tuple[Secret, ...] = ()
@@ -174,6 +183,9 @@ def config_of(document: Document, folder: Path) -> Config:
         approval_timeout_s=form.approval_timeout,
         rate_limit=form.rate_limit,
         tools=msgspec.structs.replace(form.tools, python=python),
+        log=form.log,
+        metrics=form.metrics,
+        tracing=form.tracing,
         permissions=at(folder, form.permissions),
         secrets=tuple(secrets_in_form(form)),
         warnings=warnings,

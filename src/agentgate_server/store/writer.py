@@ -11,8 +11,9 @@ for a moment, so that a busy gateway wakes the thread some hundred times a secon
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,6 +31,9 @@ request wait for a whole backlog; this many take some tens of milliseconds."""
 GATHER_S = 0.005
 """How long changes that nobody waits for may gather. Longer saves little more; if the gateway dies
 meanwhile, it forgets a ``read`` that its client may ask for again."""
+
+Committed = Callable[[int, float, str], None]
+"""Hears of a commit: how many changes, how many seconds, and why it failed, if it did."""
 
 STOPPED = "the store writer has stopped"
 
@@ -94,6 +98,7 @@ class Batch:
     asked: list[Asked] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
     failure: str | None = None
+    took_s: float = 0.0
     answers: list[Answer | StoreError] = field(default_factory=list)
 
 
@@ -108,14 +113,21 @@ class StoreWriter:
         callbacks: who hears the outcome, in the order of submission: of each batch, first what
             became of its changes, then its answers.
         gather_s: how long changes that are not urgent may gather.
+        committed: hears how long each commit took; on the event loop.
     """
 
     def __init__(
-        self, engine: Engine, callbacks: StoreCallbacks, *, gather_s: float = GATHER_S
+        self,
+        engine: Engine,
+        callbacks: StoreCallbacks,
+        *,
+        gather_s: float = GATHER_S,
+        committed: Committed | None = None,
     ) -> None:
         self.engine = engine
         self.callbacks = callbacks
         self.gather_s = gather_s
+        self.committed = committed
         self.entries: deque[Entry] = deque()
         self.changes_open = 0
         self.last_number: int | None = None
@@ -237,10 +249,12 @@ class StoreWriter:
     def work(self, batch: Batch) -> None:
         """Do what the batch says; in the worker thread."""
         if batch.submitted:
+            began = time.perf_counter()
             try:
                 self.engine.commit([entry.change for entry in batch.submitted])
             except StoreError as error:
                 batch.failure = str(error)
+            batch.took_s = time.perf_counter() - began
         for entry in batch.asked:
             try:
                 batch.answers.append(self.engine.answer(entry.query))
@@ -259,6 +273,8 @@ class StoreWriter:
         if batch.submitted:
             self.changes_open -= len(batch.submitted)
             first, last = batch.submitted[0].number, batch.submitted[-1].number
+            if self.committed is not None:
+                self.committed(len(batch.submitted), batch.took_s, batch.failure or "")
             if batch.failure is None:
                 self.callbacks.on_durable(last)
             else:

@@ -15,6 +15,7 @@ import inspect
 import logging
 import math
 from collections.abc import Iterator
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Final
 
@@ -201,7 +202,8 @@ class Call:
 
     async def run_in_thread(self, tool: SyncTool, lane: Lane | None) -> Outcome:
         """Run a blocking tool. An abandoned one keeps its tool's place until it really ends."""
-        job = self.job = Job(tool.name, partial(self.runner.run_inline, tool, self.args))
+        work = partial(copy_context().run, self.runner.run_inline, tool, self.args)
+        job = self.job = Job(tool.name, work)
         if lane is not None:
             job.release = await lane.enter(job)
         try:

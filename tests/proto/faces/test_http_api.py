@@ -16,6 +16,7 @@ from agentgate_proto.faces.http_api import (
     STATUSES,
     Health,
     NativeCall,
+    ReadMetrics,
     Reply,
     error_reply,
     may_call,
@@ -42,6 +43,26 @@ def decision(text: str) -> bytes:
 @pytest.mark.parametrize("target", ["/health", "/health?verbose=1"])
 def test_health_needs_no_token(method: str, target: str) -> None:
     assert read_request(request(method, target, token=None)) == Health()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(("token", "taken"), [("t", "t"), (None, ""), ("", "")])
+def test_metrics_are_asked_for_with_a_token_or_without(
+    method: str, token: str | None, taken: str
+) -> None:
+    assert read_request(request(method, "/metrics", token=token)) == ReadMetrics(taken)
+
+
+def test_a_token_of_another_scheme_or_size_is_none() -> None:
+    assert read_request(request("GET", "/metrics", scheme="Basic")) == ReadMetrics("")
+    long = "t" * (TOKEN_CHARS_MAX + 1)
+    assert read_request(request("GET", "/metrics", token=long)) == ReadMetrics("")
+
+
+def test_metrics_are_only_read() -> None:
+    reply = read_request(request("POST", "/metrics"))
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])

@@ -64,25 +64,31 @@ async def test_a_tap_decides_and_the_message_says_who_and_when_and_how_it_ended(
 
 
 async def test_somebody_without_a_name_is_called_by_the_id(tmp_path: Path) -> None:
-    async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
-        async with raw_client(gateway) as client:
-            await ask(client, text="hello")
-            message = await shown(telegram)
-            telegram.chats.tap(BOB, message, "❌ Deny")
-            await reads(message, f"Denied by telegram:{BOB}, ")
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        raw_client(gateway) as client,
+    ):
+        await ask(client, text="hello")
+        message = await shown(telegram)
+        telegram.chats.tap(BOB, message, "❌ Deny")
+        await reads(message, f"Denied by telegram:{BOB}, ")
 
 
 async def test_a_stranger_who_taps_is_refused_and_nothing_happens(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
-        async with raw_client(gateway) as client:
-            await ask(client, text="hello")
-            message = await shown(telegram)
-            tap = telegram.chats.tap(STRANGER, message, "✅ Approve")
-            assert "You may not answer here" in await answered(tap)
-            assert tap.alert
-            assert len(waiting(gateway)) == 1
-            assert f"user {STRANGER}" in caplog.text
-            telegram.chats.tap(ANN, message, "❌ Deny")
-            await reads(message, "Denied by owner")
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        raw_client(gateway) as client,
+    ):
+        await ask(client, text="hello")
+        message = await shown(telegram)
+        tap = telegram.chats.tap(STRANGER, message, "✅ Approve")
+        assert "You may not answer here" in await answered(tap)
+        assert tap.alert
+        assert len(waiting(gateway)) == 1
+        assert f"user {STRANGER}" in caplog.text
+        telegram.chats.tap(ANN, message, "❌ Deny")
+        await reads(message, "Denied by owner")

@@ -1,0 +1,47 @@
+"""Levels: what has a size at any moment, looked up when somebody asks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agentgate_proto.principal import Role
+
+if TYPE_CHECKING:
+    from agentgate_server.gate import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How much there is.
+
+    Attributes:
+        connections: authenticated ones, by role.
+        waiting: approvals that people may answer.
+        active: requests under way.
+        running: tools that run in a task or thread.
+        queued: changes on their way to the store.
+        is_failing: the store takes no writes.
+    """
+
+    connections: Mapping[Role, int]
+    waiting: int
+    active: int
+    running: int
+    queued: int
+    is_failing: bool
+
+
+def levels_of(gate: Gate) -> Levels:
+    """Look into a gate."""
+    principals = [peer.connection.principal for peer in gate.peers.values()]
+    return Levels(
+        connections=Counter(a.role for a in principals if a is not None),
+        waiting=len(gate.ledger.waiting),
+        active=gate.ledger.active,
+        running=gate.running.count,
+        queued=gate.writer.queue_length,
+        is_failing=bool(gate.ledger.problem),
+    )

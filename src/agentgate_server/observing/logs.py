@@ -1,0 +1,137 @@
+"""Logs of requests: one line for each step, all with the same ``rid``.
+
+What happens all the time (an allowed ``read``) is said at DEBUG, what a person should find again at
+INFO, what somebody should look at as WARNING. Arguments, results and error texts are never said:
+they may hold anything. The database has them, under the rid.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from logging import DEBUG, INFO, WARNING
+
+from agentgate_proto.approvals import approval_status
+from agentgate_proto.decision import Action, Decision
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.outcome import Status
+from agentgate_proto.principal import Principal
+from agentgate_proto.record import Effects, Record
+from agentgate_server.observing.watcher import Watcher
+
+log = logging.getLogger("agentgate.requests")
+
+REFUSALS_EVERY_S = 10.0
+"""An agent that asks too much is logged so often for each reason, however much it asks."""
+
+REASONS_MAX = 1_000
+"""Pairs of agent and reason that are remembered for that."""
+
+LEVELS = {Status.FAILED: WARNING, Status.UNKNOWN: WARNING, Status.EXECUTED: INFO}
+"""Of an end that no line before has told already."""
+
+
+class Logs(Watcher):
+    """Writes the lines.
+
+    Args:
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._refusals: dict[tuple[str, ErrorCode], tuple[float, int]] = {}
+
+    def decided(self, record: Record, decision: Decision) -> None:
+        """See :class:`Watcher`."""
+        level = INFO if decision.action is Action.DENY else DEBUG
+        if log.isEnabledFor(level):
+            fields = {**about(record), "action": decision.action.value, "rule": decision.rule}
+            words = {"deny": "denied", "allow": "allowed", "ask": "is to be asked about"}
+            text = "%s for %s: %s by %s"
+            did = words[decision.action]
+            log.log(level, text, record.tool, record.principal, did, decision.rule, extra=fields)
+
+    def asked(self, record: Record) -> None:
+        """See :class:`Watcher`."""
+        fields = {**about(record), "rule": record.rule}
+        log.info("%s for %s: a person is asked", record.tool, record.principal, extra=fields)
+
+    def answered(self, record: Record) -> None:
+        """See :class:`Watcher`."""
+        status = approval_status(record)
+        took_s = round((record.decided_at or record.resolved_at) - record.created_at, 3)
+        fields = {**about(record), "answer": status, "waited_s": took_s}
+        by = ""
+        if record.approver:
+            fields |= {"approver": record.approver, "channel": record.channel}
+            by = f" by {record.approver} ({record.channel})"
+        text = "%s for %s: %s%s after %.1f s"
+        log.info(text, record.tool, record.principal, status, by, took_s, extra=fields)
+
+    def started(self, rid: str, tool: str) -> None:
+        """See :class:`Watcher`."""
+        if log.isEnabledFor(DEBUG):
+            log.debug("%s: started", tool, extra={"rid": rid, "tool": tool})
+
+    def ended(self, record: Record) -> None:
+        """See :class:`Watcher`."""
+        assert record.outcome is not None, "it has ended"
+        status = record.outcome.status
+        level = LEVELS.get(status, DEBUG)
+        if level == INFO and record.effects is Effects.READ and not record.expires_at:
+            level = DEBUG
+        if log.isEnabledFor(level):
+            took_s = round(record.resolved_at - record.created_at, 3)
+            fields = {**about(record), "outcome": status.value, "took_s": took_s}
+            text = "%s for %s: %s"
+            log.log(level, text, record.tool, record.principal, status.value, extra=fields)
+
+    def sent(self, rid: str) -> None:
+        """See :class:`Watcher`."""
+        if rid and log.isEnabledFor(DEBUG):
+            log.debug("the outcome was sent", extra={"rid": rid})
+
+    def received(self, agent: str, rids: tuple[str, ...]) -> None:
+        """See :class:`Watcher`."""
+        if log.isEnabledFor(DEBUG):
+            for rid in rids:
+                log.debug("delivered to %s", agent, extra={"rid": rid, "agent": agent})
+
+    def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
+        """See :class:`Watcher`."""
+        now = self._clock()
+        next_at, silent = self._refusals.get((agent, code), (now, 0))
+        if now < next_at:
+            self._refusals[agent, code] = (next_at, silent + 1)
+            return
+        if len(self._refusals) >= REASONS_MAX:
+            self._refusals.clear()
+        self._refusals[agent, code] = (now + REFUSALS_EVERY_S, 0)
+        reason = code.name.lower()
+        fields = {"agent": agent, "tool": tool, "reason": reason, "more": silent}
+        what = f"{tool} for {agent}" if tool else f"a request of {agent}"
+        more = f", and {silent} more since the last such line" if silent else ""
+        log.info("%s: not taken (%s)%s", what, reason, more, extra=fields)
+
+    def connected(self, principal: Principal, address: str) -> None:
+        """See :class:`Watcher`."""
+        if log.isEnabledFor(INFO):
+            fields = {"principal": principal.name, "role": principal.role.value, "address": address}
+            log.info("%s connected from %s", principal.name, address, extra=fields)
+
+    def disconnected(self, principal: Principal, code: int) -> None:
+        """See :class:`Watcher`."""
+        if log.isEnabledFor(INFO):
+            fields = {"principal": principal.name, "role": principal.role.value, "code": code}
+            log.info("%s disconnected (%d)", principal.name, code, extra=fields)
+
+    def login_failed(self, address: str) -> None:
+        """See :class:`Watcher`."""
+        log.warning("wrong token from %s", address, extra={"address": address})
+
+
+def about(record: Record) -> dict[str, object]:
+    """What every line of a request says."""
+    return {"rid": record.rid, "agent": record.principal, "tool": record.tool}

@@ -1,0 +1,163 @@
+"""Metrics, for Prometheus and whatever else reads its text format.
+
+What changes all the time is counted where it happens; what has a size at any moment (queues,
+connections) is looked up only when somebody asks. Labels come from closed sets: tools from the
+catalogue, channels and reasons from the program. So the number of series is bounded, whatever
+agents send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
+from prometheus_client import generate_latest as write_text
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from agentgate_proto.approvals import approval_status
+from agentgate_proto.decision import Action, Decision
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.outcome import Status
+from agentgate_proto.principal import Role
+from agentgate_proto.record import Record
+from agentgate_server.observing.levels import Levels
+from agentgate_server.observing.watcher import Watcher
+from agentgate_server.version import VERSION
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""The text format that every Prometheus reads."""
+
+ANSWER_BUCKETS_S = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 86_400)
+"""People: from a thumb that waits over the button to one that sleeps."""
+
+COMMIT_BUCKETS_S = (0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+"""Disks: from a fast one to SQLite's own limit of waiting."""
+
+CHANNELS_MAX = 16
+"""Channels that have a series of their own; the program has a handful."""
+
+OTHER = "other"
+"""The label of what is in no closed set, as a tool that is no longer in the catalogue."""
+
+
+class Metrics(Watcher):
+    """Counts. Each gateway has a registry of its own.
+
+    Args:
+        tools: the names in the catalogue.
+        levels: looks up what has a size.
+    """
+
+    def __init__(self, tools: Iterable[str], levels: Callable[[], Levels]) -> None:
+        self.registry = registry = CollectorRegistry()
+        counter = partial(Counter, namespace="agentgate", registry=registry)
+        histogram = partial(Histogram, namespace="agentgate", registry=registry)
+        self._requests = counter(
+            "requests", "Requests that ended, by tool and outcome", ["tool", "outcome"]
+        )
+        decisions = counter("decisions", "What the policy said to new requests", ["action"])
+        self._refusals = counter("refusals", "Requests that were not taken, by reason", ["reason"])
+        self._answers = histogram(
+            "approval_answer_seconds",
+            "From the ask to its end, by channel and answer",
+            ["channel", "answer"],
+            buckets=ANSWER_BUCKETS_S,
+        )
+        self._deliveries = counter(
+            "channel_deliveries", "Approvals brought to people, by channel", ["channel", "result"]
+        )
+        self._logins = counter("login_failures", "Wrong tokens")
+        self._commits = histogram(
+            "store_commit_seconds", "One commit of the store", buckets=COMMIT_BUCKETS_S
+        )
+        self._rows = counter("store_changes", "Changes that the store has taken")
+        self._store_failures = counter("store_failures", "Commits that failed")
+        # Looking a series up by its labels costs ten times as much as counting in it.
+        self._ended: dict[tuple[str, Status], Callable[[], None]] = {}
+        self._decided = {action: decisions.labels(action.value).inc for action in Action}
+        self._tools = frozenset(tools)
+        self._channels: set[str] = set()
+        build = Info("agentgate_build", "This program", registry=registry)
+        build.info({"version": VERSION})
+        registry.register(LevelCollector(levels))
+        ProcessCollector(registry=registry)
+
+    def text(self) -> bytes:
+        """Write everything in the text format; see ``CONTENT_TYPE``."""
+        return write_text(self.registry)
+
+    def decided(self, record: Record, decision: Decision) -> None:
+        """See :class:`Watcher`."""
+        self._decided[decision.action]()
+
+    def ended(self, record: Record) -> None:
+        """See :class:`Watcher`."""
+        assert record.outcome is not None, "it has ended"
+        status = record.outcome.status
+        count = self._ended.get((record.tool, status))
+        if count is None:
+            tool = record.tool if record.tool in self._tools else OTHER
+            count = self._requests.labels(tool, status.value).inc
+            self._ended[record.tool, status] = count
+        count()
+
+    def answered(self, record: Record) -> None:
+        """See :class:`Watcher`."""
+        took_s = (record.decided_at or record.resolved_at) - record.created_at
+        labels = self._channel(record.channel or "none"), approval_status(record)
+        self._answers.labels(*labels).observe(max(took_s, 0.0))
+
+    def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
+        """See :class:`Watcher`."""
+        self._refusals.labels(code.name.lower()).inc()
+
+    def login_failed(self, address: str) -> None:
+        """See :class:`Watcher`."""
+        self._logins.inc()
+
+    def committed(self, rows: int, took_s: float, problem: str) -> None:
+        """See :class:`Watcher`."""
+        if problem:
+            self._store_failures.inc()
+        else:
+            self._commits.observe(took_s)
+            self._rows.inc(rows)
+
+    def shown(self, channel: str, delivered: bool) -> None:
+        """See :class:`Watcher`."""
+        result = "delivered" if delivered else "failed"
+        self._deliveries.labels(self._channel(channel), result).inc()
+
+    def _channel(self, name: str) -> str:
+        if name not in self._channels and len(self._channels) >= CHANNELS_MAX:
+            return OTHER
+        self._channels.add(name)
+        return name
+
+
+class LevelCollector(Collector):
+    """Looks up, when it is asked, what has a size."""
+
+    def __init__(self, levels: Callable[[], Levels]) -> None:
+        self.levels = levels
+
+    def collect(self) -> Iterator[Any]:
+        """Make the families."""
+        levels = self.levels()
+        connections = GaugeMetricFamily(
+            "agentgate_connections", "Authenticated connections, by role", labels=["role"]
+        )
+        for role in Role:
+            connections.add_metric([role.value], levels.connections.get(role, 0))
+        yield connections
+        for name, text, value in (
+            ("approvals_waiting", "Approvals that wait for a person", levels.waiting),
+            ("requests_active", "Requests that have no outcome yet", levels.active),
+            ("tools_running", "Tools that run in a task or thread", levels.running),
+            ("store_queue", "Changes that are not written yet", levels.queued),
+            ("store_failing", "1 while the store takes no writes", int(levels.is_failing)),
+        ):
+            yield GaugeMetricFamily(f"agentgate_{name}", text, value)

@@ -1,0 +1,72 @@
+"""Setting up: which watchers a gateway has, as its configuration wants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from agentgate_server.config import Config
+from agentgate_server.documents import DocumentError
+from agentgate_server.observing.levels import Levels
+from agentgate_server.observing.logs import Logs
+from agentgate_server.observing.watcher import Observing, Watcher
+
+if TYPE_CHECKING:
+    from agentgate_server.observing.metrics import Metrics
+    from agentgate_server.observing.tracing import Tracing
+
+NO_OPENTELEMETRY = "OpenTelemetry is not installed: pip install 'agent-gate[tracing]'"
+
+
+class Setup:
+    """The watchers of one gateway.
+
+    Args:
+        config: of the gateway.
+        tools: the names in the catalogue.
+        levels: looks into the gate, once there is one.
+
+    Attributes:
+        metrics: what /metrics shows, if anything.
+        tracing: close it after everything else.
+        observing: for the gate.
+
+    Raises:
+        DocumentError: traces are wanted and can't be made.
+    """
+
+    def __init__(self, config: Config, tools: Iterable[str], levels: Callable[[], Levels]) -> None:
+        self.metrics: Metrics | None = None
+        self.tracing: Tracing | None = None
+        watchers: list[Watcher] = [Logs()]
+        if config.metrics.enabled:
+            from agentgate_server.observing.metrics import Metrics
+
+            self.metrics = Metrics(tools, levels)
+            watchers.append(self.metrics)
+        if config.tracing.enabled:
+            self.tracing = open_tracing(config.name)
+            watchers.append(self.tracing)
+        self.observing = Observing(watchers)
+
+
+def open_tracing(config_name: str) -> Tracing:
+    """Make traces as the environment says.
+
+    Raises:
+        DocumentError: OpenTelemetry or the exporter is not there.
+    """
+    key = "tracing.enabled"
+    try:
+        from agentgate_server.observing.tracing import (
+            Tracing,
+            TracingError,
+            provider_of_environment,
+        )
+    except ImportError:
+        raise DocumentError(config_name, NO_OPENTELEMETRY, path=key) from None
+    try:
+        return Tracing(provider_of_environment(), time.time_ns)
+    except TracingError as error:
+        raise DocumentError(config_name, str(error), path=key) from None
