@@ -14,11 +14,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from agentgate_proto.deciding import CANCELLED
 from agentgate_proto.decision import Decision
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.effects import Effect, Purpose, Question, Refusal, Token
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.lifecycle import CANCELLED, Lifecycle
+from agentgate_proto.lifecycle import Lifecycle
 from agentgate_proto.links import Link
 from agentgate_proto.live import Live
 from agentgate_proto.outcome import Outcome
@@ -152,31 +153,23 @@ class Admission:
             self._judge(live, now)
             return
         key = (record.principal, record.idempotency_key)
-        first = self.lifecycle.live.get(self.lifecycle.idempotent.get(key, ""))
+        first = self.lifecycle.live.get(self.lifecycle.joining.idempotent.get(key, ""))
         if first is not None:
             self._join(live, first)
             return
-        self.lifecycle.idempotent[key] = record.rid
+        self.lifecycle.joining.idempotent[key] = record.rid
         query = FindIdempotencyKey(*key)
         self._effects.append(Question(query, Token(Purpose.IDEMPOTENCY, rid=record.rid)))
 
     def _join(self, live: Live, first: Live) -> None:
-        """Let a request wait for the outcome of the one that came first."""
+        """Let a request wait for the outcome of the one that came first with its key."""
         if live.record.digest != first.record.digest:
             text = f"the idempotency key {OTHER_CONTENT}"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, text)
         elif live.withdrawn_at:
             self._answer_as(live, CANCELLED, "")
-        elif len(first.callers) > self.limits.joined_max:
-            text = f"{self.limits.joined_max} requests wait for this one already"
-            self.lifecycle.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 1.0)
         else:
-            self.lifecycle.remove(live)
-            (caller,) = live.callers
-            first.callers.append(caller)
-            self.lifecycle.delivery.reserve(first, caller)
-            if first.public:
-                self.lifecycle.delivery.answer(first, first.record.rid)
+            self.lifecycle.join(live, first)
 
     def _answer_as(self, live: Live, outcome: Outcome, rid: str) -> None:
         """Answer without a row of its own; ``rid``: the row that has this outcome (I3)."""
@@ -195,8 +188,9 @@ class Admission:
             self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, pause)
         else:
             self._tried_at = now
-            decision = self.judge(live.record, live.args or {}, now)
-            self.lifecycle.judged(live, decision, now)
+            args = live.args or {}
+            decision = self.judge(live.record, args, now)
+            self.lifecycle.judged(live, decision, args, now)
 
 
 def new_record(asked: Asked, link: Link, now: float) -> Record:

@@ -38,10 +38,14 @@ class Delivery:
     Args:
         live: the requests under way, by rid; shared with the ledger.
         effects: the ledger's output queue.
+
+    Attributes:
+        joined: the requests that others have joined, by the rids of those others.
     """
 
     def __init__(self, live: Mapping[str, Live], effects: deque[Effect]) -> None:
         self.links = Links()
+        self.joined: dict[str, Live] = {}
         self._live = live
         self._effects = effects
         self._sent: dict[str, Link] = {}
@@ -125,7 +129,7 @@ class Delivery:
             self._forget_sent(rid)
         number = link.number if link.is_old else 0
         for rid in dict.fromkeys([*self.links.requests_at(link).values(), *unreceipted]):
-            live = self._live.get(rid)
+            live = self.live_of(rid)
             if live is None:
                 continue
             for caller in live.callers:
@@ -133,7 +137,7 @@ class Delivery:
                     caller.told = False
                     if link.is_old:
                         self._bequeath(live, caller)
-        return [rid for rid in unreceipted if rid not in self._live]
+        return [rid for rid in unreceipted if self.live_of(rid) is None]
 
     def _bequeath(self, live: Live, caller: Caller) -> None:
         """Give an old client's request to the link that continues its process, or to nobody."""
@@ -160,6 +164,8 @@ class Delivery:
 
     def release(self, live: Live, caller: Caller) -> None:
         """Forget the id under which a caller waited: its request is over."""
+        if caller.record is not None:
+            del self.joined[caller.record.rid]
         principal = live.record.principal
         requests = self._requests_of(live, caller)
         if requests is not None and requests.get(caller.request_id) == live.record.rid:
@@ -169,6 +175,20 @@ class Delivery:
         orphans = self._orphans.get(principal, {})
         if orphans.pop(caller, None) is not None and not orphans:
             del self._orphans[principal]
+
+    def transfer(self, live: Live, caller: Caller, to: Live) -> None:
+        """Let a caller wait for another request of its principal from now on."""
+        if caller.record is not None:
+            self.joined[caller.record.rid] = to
+        orphans = self._orphans.get(live.record.principal, {})
+        if caller in orphans:
+            orphans[caller] = to
+        else:
+            self.reserve(to, caller)
+
+    def live_of(self, rid: str) -> Live | None:
+        """Return the request under way with this rid, or the one that it has joined."""
+        return self._live.get(rid) or self.joined.get(rid)
 
     def _requests_of(self, live: Live, caller: Caller) -> dict[int | str, str] | None:
         if caller.client_id:
@@ -202,7 +222,7 @@ class Delivery:
 
         Args:
             live: a request that has an outcome.
-            rid: of the row that the first caller's receipt is for; "": none is wanted.
+            rid: of the row that the first caller's receipt is for; "": none is wanted, of nobody.
         """
         outcome = live.record.outcome
         assert outcome is not None, "only a request that is done has an outcome"
@@ -210,7 +230,9 @@ class Delivery:
             link = None if caller.told else self.link_of(live, caller)
             if link is not None:
                 caller.told = True
-                own = rid if caller is live.callers[0] else ""
+                own = caller.record.rid if caller.record is not None and rid else ""
+                if caller is live.callers[0]:
+                    own = rid
                 self._send(link, Answer(link.number, caller.request_id, outcome, own))
                 if link.is_old:  # an id that was answered may name a new request
                     link.requests.pop(caller.request_id, None)
@@ -330,7 +352,8 @@ class Delivery:
         done = {row.request_id: row.created_at for row in reversed(rows)}
         orphans = self._orphans.get(link.principal, {})
         for caller, live in reversed(list(orphans.items())):
-            is_newest = live.record.created_at >= done.get(caller.request_id, 0.0)
+            asked_at = (caller.record or live.record).created_at
+            is_newest = asked_at >= done.get(caller.request_id, 0.0)
             if is_newest and link.continues(caller.request_id):
                 del orphans[caller]
                 self._hand_over(live, caller, link)

@@ -7,6 +7,7 @@ from enum import Enum
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.record import Record
 from agentgate_proto.storage import Change, Query
@@ -135,7 +136,10 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class ApprovalChanged(msgspec.Struct, frozen=True):
-    """Show this on every channel: an approval was opened, or settled. It is durable."""
+    """Show this on every channel: an approval was opened, got one yes of several, or was settled.
+
+    It is durable.
+    """
 
     record: Record
 
@@ -145,14 +149,32 @@ class Decided(msgspec.Struct, frozen=True):
 
     Attributes:
         ticket: what the channel called its decision.
-        won: this very decision was taken, durably.
+        won: this very decision was taken, durably. It may be one yes of several.
         record: the request as it stands now; None: there is no such approval.
         problem: why nothing could be taken, if so; the approval still waits.
+        code: what kind of problem.
     """
 
     ticket: str
     won: bool
     record: Record | None
+    problem: str = ""
+    code: ErrorCode = ErrorCode.INTERNAL_ERROR
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """Answer whoever revoked a grant.
+
+    Attributes:
+        ticket: what they called it.
+        grant: as it stands now, durably if there is no problem; None: there is no such grant.
+        end: how it ended.
+        problem: why its end could not be stored; it is not used any more all the same.
+    """
+
+    ticket: str
+    grant: Grant | None
+    end: str = ""
     problem: str = ""
 
 
@@ -171,4 +193,5 @@ Effect = (
     | Waiting
     | ApprovalChanged
     | Decided
+    | Revoked
 )

@@ -18,6 +18,8 @@ class After(Enum):
     NOTHING = auto()
     ASK = auto()
     """A person may be asked."""
+    ENDORSED = auto()
+    """One person's yes, where it takes several, may be shown."""
     APPROVED = auto()
     """The approval may be shown as taken, and the tool be prepared."""
     RUN = auto()

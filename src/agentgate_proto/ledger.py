@@ -27,9 +27,11 @@ from collections import deque
 
 from agentgate_proto.admission import Admission, Asked, Judge
 from agentgate_proto.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
+from agentgate_proto.grant import Grant
 from agentgate_proto.lifecycle import Lifecycle
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.links import Link
+from agentgate_proto.live import Verdict
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import Answer, DropNote, FindRid, PutNote, Restored
@@ -64,6 +66,21 @@ class Ledger:
         """The approvals that people may answer now, oldest first."""
         shown = (live.approval for live in self._lifecycle.live.values())
         return [record for record in shown if record and record.phase is Phase.WAITING]
+
+    def approval(self, rid: str) -> Record | None:
+        """The approval with this rid, if people may answer it now."""
+        live = self._lifecycle.live.get(rid)
+        record = live.approval if live is not None else None
+        return record if record is not None and record.phase is Phase.WAITING else None
+
+    def repeats(self, rid: str) -> int:
+        """How many identical requests have joined this one."""
+        live = self._lifecycle.live.get(rid)
+        return len(live.callers) - 1 if live is not None else 0
+
+    def grants(self, now: float) -> list[tuple[Grant, str]]:
+        """The grants, newest first, each with how it ended ("": it is in force)."""
+        return self._lifecycle.grants.listed(now)
 
     @property
     def running(self) -> list[Record]:
@@ -191,21 +208,21 @@ class Ledger:
         if caller is live.callers[0]:
             self._lifecycle.cancel(live, link, call_id, now)
         else:
-            self._lifecycle.leave(live, caller, link, call_id)
+            self._lifecycle.leave(live, caller, link, call_id, now)
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool that ``Run`` started is over."""
         self._lifecycle.finished(rid, outcome, now)
 
-    def decide(
-        self, ticket: str, rid: str, *, approve: bool, approver: str, channel: str, now: float
-    ) -> None:
+    def decide(self, rid: str, verdict: Verdict) -> None:
         """A person answered; ``Decided`` follows. The first durable answer wins (I5)."""
         live = self._lifecycle.live.get(rid)
         if live is None:
-            token = Token(Purpose.DECIDE, rid=rid, ticket=ticket)
+            token = Token(Purpose.DECIDE, rid=rid, ticket=verdict.ticket)
             self._effects.append(Question(FindRid(rid), token))
         else:
-            self._lifecycle.decide(
-                ticket, live, approve=approve, approver=approver, channel=channel, now=now
-            )
+            self._lifecycle.deciding.decide(live, verdict)
+
+    def revoke(self, ticket: str, grant_id: str, *, by: str, now: float) -> None:
+        """A person ends a grant; ``Revoked`` follows."""
+        self._lifecycle.grants.revoke(ticket, grant_id, by=by, now=now)

@@ -2,33 +2,31 @@
 
 received → (allow) → running → done            received → (deny) → done
 received → (ask) → waiting → approved → running → done, or waiting → done
+received → (ask, but a grant covers it) → running → done
 
 Each method makes one step: it changes the record in memory, queues the write, and leaves what
 depends on that write to ``durable``. See ``ledger`` for the three rules behind the order. Of one
-request at most one write is under way, but for an end of the waiting that follows the ask at once.
+request at most one write is under way, but for an end of the waiting that follows the ask, or one
+yes of several, at once. What people do is in ``deciding``, what requests do that are the same in
+``joining``.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from heapq import heappop, heappush
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec.structs import replace
 
+from agentgate_proto.deciding import CANCELLED, Deciding, done
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.delivery import Delivery
-from agentgate_proto.effects import (
-    Answer,
-    AnswerCancel,
-    ApprovalChanged,
-    Decided,
-    Effect,
-    Refusal,
-    Run,
-    Stop,
-    Waiting,
-)
+from agentgate_proto.effects import AnswerCancel, Effect, Refusal, Run, Stop
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.grant import Grant
+from agentgate_proto.grants import Grants
+from agentgate_proto.joining import Joining
 from agentgate_proto.journal import After, Journal
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.links import Link
@@ -38,10 +36,7 @@ from agentgate_proto.record import Effects, Phase, Record
 from agentgate_proto.storage import MarkDelivered, Put, Restored
 
 MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
-CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
 RETRY_PAUSE_MAX_S = 30.0
-EXPIRIES_SPARE = 64
-"""Times of approvals that are over, kept beyond one for each request until they are swept out."""
 
 
 class Lifecycle:
@@ -53,25 +48,27 @@ class Lifecycle:
 
     Attributes:
         live: the requests under way, by rid.
-        idempotent: their idempotency keys, by (principal, key).
     """
 
     def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
-        self.idempotent: dict[tuple[str, str], str] = {}
         self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
+        self.joining = Joining(self.live, self.delivery)
+        self.grants = Grants(limits, self.journal, effects)
+        self.deciding = Deciding(
+            limits, self.live, self.delivery, self.grants, effects, self._write
+        )
         self._effects = effects
-        self._waiting: Counter[str] = Counter()
         self._unknown: dict[tuple[str, str], None] = {}
-        self._expiries: list[tuple[float, str]] = []
         self._retries: dict[str, After] = {}
         self._retry_at: float | None = None
         self._retry_pause = limits.write_retry_s
 
     def restore(self, restored: Restored, now: float) -> None:
         """Take up what a former process left."""
+        self.grants.restore(restored.grants, now)
         for record in restored.unknown:
             self._mark_unknown(record)
         for record in restored.active:
@@ -79,11 +76,9 @@ class Lifecycle:
             live.stored = record
             self.delivery.adopt_restored(live)
             if record.idempotency_key:
-                self.idempotent[record.principal, record.idempotency_key] = record.rid
+                self.joining.idempotent[record.principal, record.idempotency_key] = record.rid
             if record.phase is Phase.WAITING:
-                self._waiting[record.principal] += 1
-                self._watch(live)
-                self._show(live)
+                self.deciding.restore(live)
             elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:
                 self._mark_unknown(record)
                 self.finish(live, unknown("the gateway died while the tool ran"), now)
@@ -92,15 +87,12 @@ class Lifecycle:
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
-        expiry = self._expiries[0][0] if self._expiries else None
-        return min((at for at in (expiry, self._retry_at) if at is not None), default=None)
+        times = (self.deciding.next_deadline(), self._retry_at)
+        return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Expire approvals and repeat failed writes that are due."""
-        while self._expiries and self._expiries[0][0] <= now:
-            live = self.live.get(heappop(self._expiries)[1])
-            if live is not None and live.record.phase is Phase.WAITING:
-                self._expire(live, now)
+        self.deciding.expire_due(now)
         # A clock that was set back must not put a retry off by more than its pause.
         if self._retry_at is not None and not now < self._retry_at <= now + RETRY_PAUSE_MAX_S:
             self._retry_at = None
@@ -108,10 +100,11 @@ class Lifecycle:
             retries, self._retries = self._retries, {}
             for rid, after in retries.items():
                 self._write(self.live[rid], after)
+            self.grants.save_again()
 
     # Policy has spoken
 
-    def judged(self, live: Live, decision: Decision, now: float) -> None:
+    def judged(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
         """Go the way that the policy says."""
         live.args = None
         live.record = record = replace(
@@ -121,43 +114,54 @@ class Lifecycle:
         if decision.action is Action.DENY:
             code = ErrorCode.DENIED_BY_POLICY
             self.finish(live, ended(Status.DENIED, code, decision.description), now)
-        elif decision.action is Action.ASK or (
-            repeats_unknown and decision.ask_again_after_unknown
+        elif repeats_unknown and (
+            decision.action is Action.ASK or decision.ask_again_after_unknown
         ):
-            self._ask(live, MAY_HAVE_RUN if repeats_unknown else "", now)
-        else:
+            self._ask(live, decision, MAY_HAVE_RUN, now)
+        elif decision.action is Action.ALLOW:
             self._start(live)
+        elif decision.approvers > 1 or decision.code:
+            self._ask(live, decision, "", now)
+        elif (grant := self.grants.use(record, args, now)) is not None:
+            rule = f"{decision.rule} (grant by {grant.approver})"
+            live.record = replace(record, rule=rule, grant=grant.id)
+            self._start(live, grant)
+        else:
+            self._ask(live, decision, "", now)
 
-    def _ask(self, live: Live, warning: str, now: float) -> None:
-        """Let a person decide, if there is room for one more question."""
-        principal = live.record.principal
-        if self._waiting[principal] >= self.limits.waiting_max:
+    def _ask(self, live: Live, decision: Decision, warning: str, now: float) -> None:
+        """Let people decide: with somebody who asks the same, or if there is room for one more."""
+        twin = self.deciding.twin(live, decision, warning)
+        if twin is not None:
+            self.join(live, twin)
+        elif self.deciding.has_room(live.record.principal):
+            self.deciding.ask(live, decision, warning, now)
+        else:
             text = f"{self.limits.waiting_max} approvals wait for a person already"
             self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 10.0)
+
+    def join(self, live: Live, first: Live) -> None:
+        """Let a request wait for the outcome of one that came first."""
+        if len(live.callers) + len(first.callers) > 1 + self.limits.joined_max:
+            text = f"{self.limits.joined_max} requests wait for this one already"
+            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 1.0)
             return
-        self._waiting[principal] += 1
-        expires_at = now + self.limits.approval_s
-        live.record = replace(
-            live.record, phase=Phase.WAITING, warning=warning, expires_at=expires_at
-        )
-        self._watch(live)
-        self._write(live, After.ASK)
+        callers = list(live.callers)
+        self.joining.forget(live)
+        self.joining.join(live, first)
+        if first.public:
+            self.delivery.answer(first, first.record.rid)
+        for caller in callers:
+            self.deciding.tell_waiting(first, caller)
 
-    def _watch(self, live: Live) -> None:
-        """See to it that a waiting approval expires; drop those that are over, now and then."""
-        heappush(self._expiries, (live.record.expires_at, live.record.rid))
-        if len(self._expiries) > 2 * len(self.live) + EXPIRIES_SPARE:
-            waiting = (a.record for a in self.live.values() if a.record.phase is Phase.WAITING)
-            self._expiries = sorted((record.expires_at, record.rid) for record in waiting)
-
-    def _start(self, live: Live) -> None:
+    def _start(self, live: Live, grant: Grant | None = None) -> None:
         """Run the tool; a ``write`` only when the intention is durable (I2)."""
         if live.withdrawn_at:
             self.finish(live, CANCELLED, live.withdrawn_at)
             return
         live.record = replace(live.record, phase=Phase.RUNNING)
-        if live.record.effects is Effects.WRITE:
-            self._write(live, After.RUN)
+        if live.needs_intention:
+            self._write(live, After.RUN, grant)
         else:
             self._run(live.record)
 
@@ -197,46 +201,28 @@ class Lifecycle:
 
     def remove(self, live: Live) -> None:
         """Forget a request: it is over."""
-        record = live.record
         self._answer_cancels(live)
+        self.joining.forget(live)
         for caller in live.callers:
             self.delivery.release(live, caller)
-        del self.live[record.rid]
-        key = (record.principal, record.idempotency_key)
-        if self.idempotent.get(key) == record.rid:
-            del self.idempotent[key]
+        del self.live[live.record.rid]
 
-    # A person decides, a caller withdraws, time passes
-
-    def decide(
-        self, ticket: str, live: Live, *, approve: bool, approver: str, channel: str, now: float
-    ) -> None:
-        """Take a person's answer to a waiting approval, if it is the first."""
-        record = live.record
-        if live.approval is None or not (live.settling or record.phase is Phase.WAITING):
-            self._effects.append(Decided(ticket, False, live.approval))
-        elif len(live.tickets) >= self.limits.joined_max:
-            problem = f"{self.limits.joined_max} people answer it at this moment; look again"
-            self._effects.append(Decided(ticket, False, live.approval, problem))
-        else:
-            live.tickets.append(ticket)
-            if live.settling:
-                return
-            if now >= record.expires_at:
-                self._expire(live, now)
-                return
-            decided = replace(record, approver=approver, channel=channel, decided_at=now)
-            if approve:
-                live.record = replace(decided, phase=Phase.APPROVED)
-                self._write(live, After.APPROVED)
-            else:
-                live.record = done(decided, ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON), now)
-                self._write(live, After.ANSWER)
+    # A caller withdraws
 
     def cancel(self, live: Live, link: Link, call_id: int | str | None, now: float) -> None:
-        """Withdraw a request for its caller, if that is still possible."""
+        """Withdraw a request for its first caller, if that is still possible.
+
+        Those that joined it go on: with another approval if it waits for a person, with this very
+        request if not, or if it is the same act by its key.
+        """
         phase = live.record.phase
-        if len(live.callers) > 1 or (phase is Phase.DONE and not live.settling):
+        wanted = len(live.callers) > 1 and not live.withdrawn_at
+        if phase is Phase.WAITING and not (wanted and self.joining.is_shared(live)):
+            live.withdrawn_at = now
+            self._note_cancel(live, link, call_id)
+            self.deciding.withdraw(live)
+            return
+        if wanted or (phase is Phase.DONE and not live.settling):
             status = "too_late"
         elif phase is Phase.RUNNING:
             status = "stopping"
@@ -246,49 +232,49 @@ class Lifecycle:
                 live.withdrawn_at = now
         else:
             live.withdrawn_at = now
-            live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]
-            live.cancels.append((link.number, call_id))
-            if phase is Phase.WAITING:
-                self._withdraw(live)
+            self._note_cancel(live, link, call_id)
             return
         self.delivery.emit(link, AnswerCancel(link.number, call_id, status))
 
-    def leave(self, live: Live, caller: Caller, link: Link, call_id: int | str | None) -> None:
+    def leave(
+        self, live: Live, caller: Caller, link: Link, call_id: int | str | None, now: float
+    ) -> None:
         """Withdraw a request that had joined another one; that one goes on."""
-        status = "too_late"
-        if live.record.phase not in (Phase.RUNNING, Phase.DONE):
-            status = "cancelled"
-            live.callers.remove(caller)
-            self.delivery.release(live, caller)
-            self.delivery.emit(link, Answer(link.number, caller.request_id, CANCELLED, ""))
-        self.delivery.emit(link, AnswerCancel(link.number, call_id, status))
+        withdrawn = live.record.outcome == CANCELLED
+        over = live.record.phase in (Phase.RUNNING, Phase.DONE) and not withdrawn
+        if over or caller.record is None:
+            self.delivery.emit(link, AnswerCancel(link.number, call_id, "too_late"))
+        else:
+            own = self.joining.part(live, caller)
+            if own.key == live.key:  # the act goes on under this key
+                own.record = replace(own.record, idempotency_key="")
+            self._note_cancel(own, link, call_id)
+            self.finish(own, CANCELLED, now)
 
-    def _withdraw(self, live: Live) -> None:
-        live.record = done(live.record, CANCELLED, live.withdrawn_at)
-        self._write(live, After.ANSWER)
-
-    def _expire(self, live: Live, now: float) -> None:
-        expired = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
-        live.record = done(live.record, expired, now)
-        self._write(live, After.ANSWER)
+    def _note_cancel(self, live: Live, link: Link, call_id: int | str | None) -> None:
+        """Remember a call of ``cancel_request`` until it is certain what came of it."""
+        live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]
+        live.cancels.append((link.number, call_id))
 
     # The store has spoken
 
-    def _write(self, live: Live, after: After) -> None:
-        self._effects.append(self.journal.write(Put(live.record), after, urgent=not live.public))
+    def _write(self, live: Live, after: After, grant: Grant | None = None) -> None:
+        change = Put(live.record, self.joining.rows(live), grant)
+        self._effects.append(self.journal.write(change, after, urgent=not live.public))
 
     def mark_delivered(self, rids: tuple[str, ...]) -> None:
         """The clients have these outcomes; some may not be durable yet."""
         for rid in rids:
-            live = self.live.get(rid)
+            live = self.delivery.live_of(rid)
             if live is not None:
-                live.record = replace(live.record, delivered=True)
+                self.joining.mark_delivered(live, rid)
         self._effects.append(self.journal.write(MarkDelivered(rids), urgent=False))
 
     def durable(self, upto: int) -> None:
         """Do what these writes allow."""
         self._retry_pause = self.limits.write_retry_s
         for entry in self.journal.reported(upto):
+            self.grants.written(entry.number)
             live = self.live.get(entry.rid)
             if live is not None:
                 settled = live.settling
@@ -298,22 +284,22 @@ class Lifecycle:
     def write_failed(self, upto: int, reason: str, now: float) -> None:
         """Undo what these writes were to make possible, or keep them for later."""
         for entry in self.journal.reported(upto, reason):
+            self.grants.written(entry.number, reason)
             live = self.live.get(entry.rid)
             if live is not None:
                 self._undo(live, entry.after, reason)
-        if self._retries and self._retry_at is None:
+        if (self._retries or self.grants.unsaved) and self._retry_at is None:
             self._retry_at = now + self._retry_pause
 
     def _go_on(self, live: Live, after: After, *, settled: bool) -> None:
         """Do what a write allows; ``settled``: it is what ended the waiting."""
         match after:
             case After.ASK:
-                self._show(live)
-                link = self.delivery.link_of(live, live.callers[0])
-                if link is not None and link.progress and live.stored is not None:
-                    self.delivery.emit(link, Waiting(link.number, live.stored))
+                self.deciding.asked(live)
+            case After.ENDORSED:
+                self.deciding.endorsed(live)
             case After.APPROVED:
-                self._close_approval(live)
+                self.deciding.close(live)
                 self._answer_cancels(live)
                 self._start(live)
             case After.RUN if live.withdrawn_at:
@@ -321,55 +307,43 @@ class Lifecycle:
             case After.RUN:
                 self._run(live.record)
             case _:
-                if settled:
-                    self._close_approval(live)
-                else:
-                    self._show(live)
-                self._publish(live)
-                self.remove(live)
+                self._end(live, settled=settled)
+
+    def _end(self, live: Live, *, settled: bool) -> None:
+        """The outcome is durable: tell it, and go on with those whom it does not concern."""
+        if settled:
+            self.deciding.close(live)
+            heirs = self.joining.heirs(live)
+            if heirs is not None:
+                self.deciding.ask_again(heirs, live.record)
+        else:
+            self.deciding.show(live)
+        self._publish(live)
+        self.remove(live)
 
     def _undo(self, live: Live, after: After, reason: str) -> None:
+        if after is After.ENDORSED:
+            self.deciding.not_endorsed(live, reason)
+            return
         if after is After.ASK and live.settling:
             return  # its end is being written already, and that write decides
         if live.stored is None and (after is not After.ANSWER or live.settling):
             if live.record.expires_at:
-                self._waiting[live.record.principal] -= 1
+                self.deciding.release(live)
+            else:
+                self.grants.give_back(live.record.grant)
             text = f"cannot store the request: {reason}; nothing was run"
             self.refuse(live, ErrorCode.INTERNAL_ERROR, text)
             return
         if live.settling:
             text = f"the decision could not be stored ({reason}); the approval still waits"
-            self._answer_tickets(live, text)
+            self.deciding.answer_tickets(live, text)
             if live.stored is not None and live.record.decided_at:
-                self._reopen(live, live.stored)
+                self.deciding.reopen(live, live.stored)
                 return
         elif live.record.phase is Phase.DONE:
             self._publish(live)
         self._retries[live.record.rid] = after
-
-    def _reopen(self, live: Live, waiting: Record) -> None:
-        """A person's decision could not be stored: the approval still waits, or is withdrawn."""
-        live.record = waiting
-        if live.withdrawn_at:
-            self._withdraw(live)
-        else:
-            self._watch(live)
-
-    def _close_approval(self, live: Live) -> None:
-        """Tell everybody how the waiting ended: it is durable."""
-        self._waiting[live.record.principal] -= 1
-        self._answer_tickets(live, "")
-        self._show(live)
-
-    def _show(self, live: Live) -> None:
-        if live.approval is not None:
-            self._effects.append(ApprovalChanged(live.approval))
-
-    def _answer_tickets(self, live: Live, problem: str) -> None:
-        for place, ticket in enumerate(live.tickets):
-            won = not problem and place == 0 and live.record.decided_at > 0.0
-            self._effects.append(Decided(ticket, won, live.approval, problem))
-        live.tickets.clear()
 
     def _answer_cancels(self, live: Live) -> None:
         outcome, status = live.record.outcome, "too_late"
@@ -393,8 +367,3 @@ class Lifecycle:
         self._unknown[record.principal, record.digest] = None
         if len(self._unknown) > self.limits.unknown_max:
             del self._unknown[next(iter(self._unknown))]
-
-
-def done(record: Record, outcome: Outcome, now: float) -> Record:
-    """The record, ended; nobody has its outcome yet."""
-    return replace(record, phase=Phase.DONE, outcome=outcome, resolved_at=now, delivered=False)

@@ -153,6 +153,18 @@ class LedgerLimits:
     joined_max: int = 100
     """Further requests that wait for the outcome of one request."""
 
+    grants_max: int = 1_000
+    """Grants in force: a person can look through a list of them, not through a database."""
+
+    grants_of_agent_max: int = 100
+    """Grants of one agent in force. An ask is compared with each of them."""
+
+    grants_over_max: int = 1_000
+    """Grants that are over and still listed; beyond it the oldest are forgotten."""
+
+    grants_over_s: float = 7 * 86_400.0
+    """How long a grant that is over is still listed, from when it would have expired."""
+
     unknown_max: int = 100_000
     """Requests with an unknown outcome that are remembered, so that a repeat asks a person."""
 

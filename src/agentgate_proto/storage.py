@@ -9,13 +9,29 @@ from __future__ import annotations
 
 import msgspec
 
+from agentgate_proto.grant import Grant
 from agentgate_proto.record import Record
 
 
 class Put(msgspec.Struct, frozen=True):
-    """Insert the record, or replace the one with the same ``rid``."""
+    """Insert the record, or replace the one with the same ``rid``; with it, all or nothing:
+
+    Attributes:
+        record: the request.
+        joined: records of requests that had joined it and end with it. They ran nothing of their
+            own, so they never make an unknown outcome known.
+        grant: as ``PutGrant``: made by the approval of the request, or used by it.
+    """
 
     record: Record
+    joined: tuple[Record, ...] = ()
+    grant: Grant | None = None
+
+
+class PutGrant(msgspec.Struct, frozen=True):
+    """Insert the grant, or replace the one with the same ``id``."""
+
+    grant: Grant
 
 
 class MarkDelivered(msgspec.Struct, frozen=True):
@@ -43,7 +59,7 @@ class DropNote(msgspec.Struct, frozen=True):
     rid: str
 
 
-Change = Put | MarkDelivered | PutNote | DropNote
+Change = Put | PutGrant | MarkDelivered | PutNote | DropNote
 
 
 class FindRequest(msgspec.Struct, frozen=True):
@@ -122,8 +138,12 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
             that the gateway's memory is not the one it talked to before.
         active: every record that is not done, oldest first.
         unknown: the newest record of each (principal, digest), where that one ended ``unknown``.
+        grants: every grant that is kept, in force or over, oldest first.
+        coded_at: when a one-time code was last part of a decision, UTC seconds; 0: never.
     """
 
     epoch: str
     active: list[Record]
     unknown: list[Record]
+    grants: list[Grant] = []
+    coded_at: float = 0.0

@@ -89,7 +89,7 @@ class Calls:
                     grant=params.grant,
                 )
             case ListGrants():
-                reply.result({"grants": self.gate.desk.grants()})
+                reply.result({"grants": self.gate.desk.grants(self.gate.utc())})
             case PreviewGrant():
                 self._preview_grant(params, reply)
             case RevokeGrant(id=grant_id):

@@ -27,6 +27,7 @@ from agentgate_proto.effects import (
     Effect,
     Question,
     Refusal,
+    Revoked,
     Run,
     Stop,
     TakenOver,
@@ -310,6 +311,8 @@ class Gate:
                 self.desk.changed(record)
             case Decided():
                 self.desk.decided(effect)
+            case Revoked():
+                self.desk.revoked(effect)
             case _:
                 peer = self.peers.get(effect.link)
                 if peer is not None:

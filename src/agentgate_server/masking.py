@@ -23,6 +23,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.record import Record
 from agentgate_server.policy.signature import signature_of
@@ -157,6 +158,10 @@ class Masker:
             idempotency_key=self._values(record.idempotency_key),
             outcome=self._outcome(record.outcome, secrets),
         )
+
+    def grant(self, grant: Grant) -> Grant:
+        """Return a grant as people may see it. What is compared with is the grant itself."""
+        return msgspec.structs.replace(grant, args=msgspec.Raw(self.shown(bytes(grant.args))))
 
     def _outcome(self, outcome: Outcome | None, secrets: tuple[str, ...]) -> Outcome | None:
         if outcome is None:

@@ -351,12 +351,13 @@ class Checker:
             assert live.settling or not live.tickets
             assert live.settling or live.record.phase is Phase.RECEIVED or not live.cancels
             assert self._goes_on(live), "nothing will ever happen to it"
-        for principal in {*reserved, *lifecycle._waiting}:
-            assert lifecycle._waiting[principal] == reserved[principal]
+        for principal in {*reserved, *lifecycle.deciding._waiting}:
+            assert lifecycle.deciding._waiting[principal] == reserved[principal]
             assert reserved[principal] <= self.world.limits.waiting_max  # I9
-        assert set(lifecycle.idempotent.values()) <= set(lives)
+        assert set(lifecycle.joining.idempotent.values()) <= set(lives)
         assert set(lifecycle._retries) <= set(lives)
-        assert (lifecycle._retry_at is not None) == bool(lifecycle._retries)
+        unsaved = bool(lifecycle._retries or lifecycle.grants.unsaved)
+        assert (lifecycle._retry_at is not None) == unsaved
         self._check_delivery(self.world.ledger._delivery, lives)
 
     def _goes_on(self, live: Live) -> bool:
@@ -368,7 +369,7 @@ class Checker:
         if any(entry.rid == rid for entry in lifecycle.journal._entries):
             return True
         if live.record.phase is Phase.WAITING:
-            return (live.record.expires_at, rid) in lifecycle._expiries
+            return (live.record.expires_at, rid) in lifecycle.deciding._expiries
         return rid in lifecycle._retries or rid in self.world.running
 
     def _check_delivery(self, delivery: Delivery, lives: dict[str, Live]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from agentgate_proto.effects import Question, Token, Write
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import (
@@ -20,6 +21,7 @@ from agentgate_proto.storage import (
     HighestId,
     MarkDelivered,
     Put,
+    PutGrant,
     Query,
     Restored,
     Undelivered,
@@ -51,6 +53,7 @@ class Store:
         rows: what is durable, by rid, in the order of the first put.
         history: every state that was durable, by rid.
         superseded: rids that ended unknown, where somebody ran the same again since.
+        grants: what is durable, by id.
         queue: what the ledger wants and the store has not looked at.
         batch: what the store has done and not reported.
         was_unreadable: some question could not be answered.
@@ -59,6 +62,7 @@ class Store:
     rows: dict[str, Record] = field(default_factory=dict)
     history: dict[str, list[Record]] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
+    grants: dict[str, Grant] = field(default_factory=dict)
     queue: deque[Write | Question] = field(default_factory=deque)
     batch: Batch | None = None
     was_unreadable: bool = False
@@ -94,14 +98,23 @@ class Store:
         for change in changes:
             if isinstance(change, Put):
                 self._put(change.record)
+                for record in change.joined:
+                    self._keep(record)
+                if change.grant is not None:
+                    self.grants[change.grant.id] = change.grant
+            elif isinstance(change, PutGrant):
+                self.grants[change.grant.id] = change.grant
             elif isinstance(change, MarkDelivered):
                 for rid in change.rids:
                     if rid in self.rows:
                         self._put(replace(self.rows[rid], delivered=True))
 
-    def _put(self, record: Record) -> None:
+    def _keep(self, record: Record) -> None:
         self.rows[record.rid] = record
         self.history.setdefault(record.rid, []).append(record)
+
+    def _put(self, record: Record) -> None:
+        self._keep(record)
         if record.outcome is None or record.outcome.status not in RAN:
             return
         for row in self.rows.values():
@@ -144,7 +157,8 @@ class Store:
             if row.rid not in self.superseded
         }
         active = [row for row in self.rows.values() if row.phase is not Phase.DONE]
-        return Restored(epoch="test", active=active, unknown=list(unknown.values()))
+        grants = list(self.grants.values())
+        return Restored(epoch="test", active=active, unknown=list(unknown.values()), grants=grants)
 
 
 def last(rows: Iterable[Record]) -> Record | None:

@@ -35,8 +35,10 @@ from agentgate_proto.effects import (
     Waiting,
     Write,
 )
+from agentgate_proto.grant import GrantTerms
 from agentgate_proto.ledger import Ledger
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.live import Verdict
 from agentgate_proto.outcome import Outcome, executed
 from agentgate_proto.record import Effects, Phase, Record
 
@@ -354,15 +356,33 @@ class World:
         self.drain()
         return outcome
 
-    def decide(self, rid: str, *, approve: bool, by: str = "ann", channel: str = "http") -> str:
+    def decide(
+        self,
+        rid: str,
+        *,
+        approve: bool,
+        by: str = "ann",
+        channel: str = "http",
+        verified: bool = False,
+        grant: GrantTerms | None = None,
+    ) -> str:
         """Have a person answer; return the ticket."""
         ticket = f"t{next(self._numbers)}"
         self.checker.deciding(ticket, rid, approve=approve, by=by)
-        self.ledger.decide(ticket, rid, approve=approve, approver=by, channel=channel, now=self.now)
+        verdict = Verdict(
+            ticket=ticket,
+            approve=approve,
+            approver=by,
+            channel=channel,
+            at=self.now,
+            verified=verified,
+            grant=grant,
+        )
+        self.ledger.decide(rid, verdict)
         self.drain()
         return ticket
 
-    def approve(self, rid: str, **kw: str) -> str:
+    def approve(self, rid: str, **kw: Any) -> str:
         """Have a person say yes."""
         return self.decide(rid, approve=True, **kw)
 

@@ -23,13 +23,14 @@ def test_the_same_act_of_two_clients_runs_once_and_answers_both() -> None:
     world = World()
     one, two = world.client(client_id="c1"), world.client(client_id="c2")
     rid = world.receive(one, 1, "write", "k", n=1)
-    world.receive(two, 7, "write", "k", n=1)
+    joined = world.receive(two, 7, "write", "k", n=1)
     world.sync()
     assert list(world.running) == [rid]
     outcome = world.finish(rid)
     world.sync()
     assert one.of(Answer) == [Answer(one.number, 1, outcome, rid)]
-    assert two.of(Answer) == [Answer(two.number, 7, outcome, "")], "it has no row to acknowledge"
+    assert two.of(Answer) == [Answer(two.number, 7, outcome, joined)]
+    assert world.store.rows[joined].outcome == outcome, "it has a row of its own"
 
 
 def test_who_comes_when_the_act_was_told_but_not_stored_is_told_at_once() -> None:

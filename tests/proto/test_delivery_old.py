@@ -211,11 +211,11 @@ def test_who_joined_keeps_waiting_where_it_is_when_the_first_is_lost() -> None:
     world = World()
     lost, named = world.connect("agent"), world.client()
     rid = world.receive(lost, 1, "write", "k")
-    world.receive(named, 1, "write", "k")
+    joined = world.receive(named, 1, "write", "k")
     world.sync()
     world.lose(lost)
     outcome = finished(world, rid)
-    assert named.of(Answer) == [Answer(named.number, 1, outcome, "")]
+    assert named.of(Answer) == [Answer(named.number, 1, outcome, joined)]
     back = world.connect("agent")
     assert rids(collect(world, back, 2).records) == [rid]
 

@@ -215,7 +215,7 @@ def settle(world: World, clients: list[Client]) -> None:
             client.acknowledge()
     ledger = world.ledger
     assert not ledger._lifecycle.live, "it goes on"
-    assert ledger.next_deadline() is None or ledger._lifecycle._expiries
+    assert ledger.next_deadline() is None or ledger._lifecycle.deciding._expiries
     for row in world.store.rows.values():
         assert row.outcome is not None
     for client in clients:

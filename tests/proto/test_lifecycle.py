@@ -252,7 +252,7 @@ def test_deadlines_of_what_is_over_do_not_pile_up() -> None:
         world.sync()
         world.deny(rid)
         world.sync()
-    assert len(world.ledger._lifecycle._expiries) < 80
+    assert len(world.ledger._lifecycle.deciding._expiries) < 80
     assert world.ledger.next_deadline() == world.store.rows[waits].expires_at
     world.wait(900.0)
     world.sync()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from itertools import count
 
-from agentgate_proto.approvals import approval_view
-from agentgate_proto.effects import Decided
+from agentgate_proto.approvals import approval_view, grant_view
+from agentgate_proto.effects import Decided, Revoked
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.grant import GrantTerms, grant_words
+from agentgate_proto.grant import Grant, GrantTerms, grant_of, words_of
 from agentgate_proto.ledger import Ledger
 from agentgate_proto.limits import LIST_ROWS_MAX
+from agentgate_proto.live import Verdict
 from agentgate_proto.messages import ApprovalView, GrantView
 from agentgate_proto.record import Record
 from agentgate_server.approvals.channel import Channel
@@ -44,7 +45,7 @@ class Desk:
 
     def view(self, record: Record) -> ApprovalView:
         """A request as people may see it, without secrets."""
-        return approval_view(self.masker.record(record))
+        return approval_view(self.masker.record(record), self.ledger.repeats(record.rid))
 
     def decide(
         self,
@@ -74,21 +75,31 @@ class Desk:
             code: the person's one-time code, or "".
             grant: what else the yes is to cover, if anything.
         """
-        if grant is not None:
-            reply.error(ErrorCode.INVALID_PARAMS, "grants cannot be given yet", None)
-            return
-        if len(self._replies) >= TICKETS_MAX:
-            reply.error(ErrorCode.LIMIT_EXCEEDED, "too many decisions at once", None)
-            return
-        ticket = str(next(self._numbers))
-        self._replies[ticket] = reply
-        self.ledger.decide(
-            ticket, rid, approve=approve, approver=approver, channel=channel, now=now
+        verdict = Verdict(
+            ticket=str(next(self._numbers)),
+            approve=approve,
+            approver=approver,
+            channel=channel,
+            at=now,
+            grant=grant if approve else None,
         )
+        if self._has_room(reply):
+            self._replies[verdict.ticket] = reply
+            self.ledger.decide(rid, verdict)
 
-    def grants(self) -> list[GrantView]:
+    def _has_room(self, reply: Reply) -> bool:
+        if len(self._replies) < TICKETS_MAX:
+            return True
+        reply.error(ErrorCode.LIMIT_EXCEEDED, "too many decisions at once", None)
+        return False
+
+    def grants(self, now: float) -> list[GrantView]:
         """The grants, newest first: those in force, and for some days those that are over."""
-        return []
+        listed = self.ledger.grants(now)[:LIST_ROWS_MAX]
+        return [self._grant_view(grant, end) for grant, end in listed]
+
+    def _grant_view(self, grant: Grant, end: str) -> GrantView:
+        return grant_view(self.masker.grant(grant), end or "active")
 
     def preview(self, rid: str, terms: GrantTerms, now: float) -> str:
         """Say in words what a grant with this approval would allow, for a person to confirm.
@@ -102,10 +113,10 @@ class Desk:
             LookupError: the approval does not wait for an answer.
             ValueError: no such grant can be given with it; the text says why.
         """
-        record = next((record for record in self.ledger.waiting if record.rid == rid), None)
+        record = self.ledger.approval(rid)
         if record is None:
             raise LookupError("There is no approval with this id that waits for an answer")
-        return grant_words(self.masker.record(record), terms, now)
+        return words_of(self.masker.grant(grant_of(record, terms, "", "", now)))
 
     def revoke(
         self, grant_id: str, *, approver: str, channel: str, now: float, reply: Reply
@@ -115,13 +126,32 @@ class Desk:
         It gets -32011 if there is no such grant, -32603 if its end could not be stored: then it is
         not used any more, but would be in force again after a restart.
         """
-        reply.error(ErrorCode.NOT_FOUND, "There is no grant with this id", None)
+        if self._has_room(reply):
+            ticket = str(next(self._numbers))
+            self._replies[ticket] = reply
+            self.ledger.revoke(ticket, grant_id, by=approver, now=now)
+
+    def revoked(self, effect: Revoked) -> None:
+        """The ledger has ended a grant."""
+        reply = self._replies.pop(effect.ticket)
+        if effect.grant is None:
+            reply.error(ErrorCode.NOT_FOUND, "There is no grant with this id", None)
+        elif effect.problem:
+            text = (
+                f"the grant is not used any more, but that could not be stored ({effect.problem}): "
+                "revoke it again before the gateway is restarted"
+            )
+            reply.error(ErrorCode.INTERNAL_ERROR, text, None)
+        else:
+            reply.result(self._grant_view(effect.grant, effect.end))
 
     def decided(self, effect: Decided) -> None:
         """The ledger has settled a decision."""
         reply = self._replies.pop(effect.ticket)
         if effect.problem:
-            reply.error(ErrorCode.INTERNAL_ERROR, effect.problem, None)
+            settled = effect.code is ErrorCode.ALREADY_SETTLED and effect.record is not None
+            data = self.view(effect.record) if settled and effect.record else None
+            reply.error(effect.code, effect.problem, data)
         elif effect.record is None:
             reply.error(ErrorCode.NOT_FOUND, "There is no approval with this id", None)
         elif effect.won:

@@ -87,6 +87,33 @@ MIGRATIONS: tuple[Migration, ...] = (
         BEGIN DELETE FROM notes WHERE rid = OLD.rid; END
         """,
     ),
+    (
+        # endorsements and any_args are JSON; an empty list is ''.
+        "ALTER TABLE requests ADD COLUMN approvers_needed INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE requests ADD COLUMN needs_code INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE requests ADD COLUMN endorsements TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE requests ADD COLUMN grant TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX requests_coded ON requests (decided_at) WHERE needs_code = 1",
+        """
+        CREATE TABLE grants (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            agent TEXT NOT NULL,
+            tool TEXT NOT NULL,
+            args BLOB NOT NULL,
+            any_args TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            expires_at REAL NOT NULL,
+            uses_max INTEGER NOT NULL,
+            uses INTEGER NOT NULL,
+            approver TEXT NOT NULL,
+            channel TEXT NOT NULL,
+            rid TEXT NOT NULL,
+            revoked_at REAL NOT NULL,
+            revoked_by TEXT NOT NULL
+        )
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

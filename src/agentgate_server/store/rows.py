@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.grant import Grant
 from agentgate_proto.record import Record
 
 Value = str | bytes | int | float | None
@@ -33,9 +34,13 @@ COLUMNS = (
     "warning",
     "created_at",
     "expires_at",
+    "approvers_needed",
+    "needs_code",
+    "endorsements",
     "approver",
     "channel",
     "decided_at",
+    "grant",
     "resolved_at",
     "status",
     "data",
@@ -47,6 +52,9 @@ COLUMNS = (
 
 ``status``, ``data``, ``code`` and ``message`` are its outcome; all four are NULL before.
 """
+
+GRANT_COLUMNS = Grant.__struct_fields__
+"""The columns of a grant; ``id`` first."""
 
 
 def row_of(record: Record) -> Row:
@@ -74,9 +82,13 @@ def row_of(record: Record) -> Row:
         record.warning,
         record.created_at,
         record.expires_at,
+        record.approvers_needed,
+        int(record.needs_code),
+        listed(record.endorsements),
         record.approver,
         record.channel,
         record.decided_at,
+        record.grant,
         record.resolved_at,
         status,
         data,
@@ -98,10 +110,38 @@ def record_of(row: Row) -> Record:
     code, message = fields.pop("code"), fields.pop("message")
     fields["args"] = msgspec.Raw(fields["args"])
     fields["delivered"] = bool(fields["delivered"])
+    fields["needs_code"] = bool(fields["needs_code"])
+    fields["endorsements"] = unlisted(fields["endorsements"])
     if status is not None:
         outcome = {"status": status, "data": msgspec.Raw(data), "code": code, "message": message}
         fields["outcome"] = outcome
     return msgspec.convert(fields, Record)
+
+
+def grant_row_of(grant: Grant) -> Row:
+    """The values of ``GRANT_COLUMNS`` for a grant."""
+    fields = msgspec.structs.asdict(grant)
+    fields["args"] = bytes(grant.args)
+    fields["any_args"] = listed(grant.any_args)
+    return tuple(fields.values())
+
+
+def grant_of_row(row: Row) -> Grant:
+    """The grant of a row; raises as :func:`record_of`."""
+    fields: dict[str, Any] = dict(zip(GRANT_COLUMNS, row, strict=True))
+    fields["args"] = msgspec.Raw(fields["args"])
+    fields["any_args"] = unlisted(fields["any_args"])
+    return msgspec.convert(fields, Grant)
+
+
+def listed(values: tuple[Any, ...]) -> str:
+    """A list as JSON; an empty one, which nearly all are, as nothing."""
+    return msgspec.json.encode(values).decode() if values else ""
+
+
+def unlisted(text: str) -> Any:
+    """The list that :func:`listed` has written."""
+    return msgspec.json.decode(text) if text else []
 
 
 def storable(value: Value) -> Value:

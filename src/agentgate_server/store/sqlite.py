@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 
@@ -35,9 +35,18 @@ from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, explain
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate
-from agentgate_server.store.rows import COLUMNS, Value, record_of, storable
+from agentgate_server.store.rows import (
+    COLUMNS,
+    Row,
+    Value,
+    grant_of_row,
+    record_of,
+    storable,
+)
 
 DAY_S = 86_400.0
+
+T = TypeVar("T")
 
 PRUNE_ROWS_MAX = 256
 """Records deleted by one :meth:`SqliteEngine.prune`: a few milliseconds."""
@@ -155,10 +164,13 @@ class SqliteEngine:
         if row is None:
             raise StoreError(f"damaged: {self.path} names no epoch; restore a backup")
         newest = {(r.principal, r.digest): r for r in self.records(statements.UNKNOWN)}
+        active = self.records(statements.ACTIVE)
         return Restored(
             epoch=row[0],
-            active=self.records(statements.ACTIVE),
+            active=active,
             unknown=list(newest.values()),
+            grants=self.rows(statements.GRANTS, (), grant_of_row),
+            coded_at=max(self.coded_at(), coded_at(active)),
         )
 
     def prune(self, now: float) -> int:
@@ -167,6 +179,7 @@ class SqliteEngine:
             self.file.check()
             deleted = self.delete(True, now - self.keep_s, PRUNE_ROWS_MAX)
             deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
+            self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))
             excess = self.number(statements.COUNT) - self.keep_rows_max
             deleted += self.delete(True, math.inf, min(excess, PRUNE_ROWS_MAX - deleted))
         if deleted:
@@ -194,15 +207,25 @@ class SqliteEngine:
 
     def records(self, sql: str, values: Sequence[Value] = ()) -> list[Record]:
         """The records of all rows."""
+        return self.rows(sql, values, record_of)
+
+    def rows(self, sql: str, values: Sequence[Value], read: Callable[[Row], T]) -> list[T]:
+        """What all rows mean."""
         with self.explained():
             rows = self.execute(sql, values).fetchall()
         try:
-            return [record_of(row) for row in rows]
+            return [read(row) for row in rows]
         except (TypeError, ValueError, msgspec.ValidationError) as error:
             raise StoreError(
-                f"damaged: {self.path} holds a record that nobody wrote so ({error}); stop the"
+                f"damaged: {self.path} holds a row that nobody wrote so ({error}); stop the"
                 " gateway, keep a copy, and restore a backup"
             ) from error
+
+    def coded_at(self) -> float:
+        """When the last decision was made that takes a one-time code; 0: never."""
+        with self.explained():
+            row = self.execute(statements.CODED_AT).fetchone()
+        return float(row[0]) if row else 0.0
 
     def notes(self, sql: str, values: Sequence[Value]) -> dict[str, str]:
         """The notes of all rows, by rid."""
@@ -236,6 +259,12 @@ class SqliteEngine:
             if isinstance(error, sqlite3.Error | OverflowError):
                 raise StoreError(explain(error, self.path)) from error
             raise
+
+
+def coded_at(active: Sequence[Record]) -> float:
+    """When somebody last said yes, one of several, to what takes a one-time code; 0: never."""
+    coded = [record for record in active if record.needs_code]
+    return max((said.at for record in coded for said in record.endorsements), default=0.0)
 
 
 def connect(path: Path) -> sqlite3.Connection:

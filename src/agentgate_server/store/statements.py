@@ -17,17 +17,18 @@ from functools import cache
 
 import msgspec
 
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Record
-from agentgate_proto.storage import Change, DropNote, Put, PutNote
-from agentgate_server.store.rows import COLUMNS, Value, row_of
+from agentgate_proto.storage import Change, DropNote, MarkDelivered, Put, PutGrant, PutNote
+from agentgate_server.store.rows import COLUMNS, GRANT_COLUMNS, Value, grant_row_of, row_of
 
 Statement = tuple[str, Sequence[Value]]
 Thing = tuple[str, str]
 """(principal, digest): who asked for what."""
 
 SIZES = (1, 8, 64, 256)
-"""Rows per statement. Larger ones prepare slowly and are hardly faster; 256 rows bind 6,656
+"""Rows per statement. Larger ones prepare slowly and are hardly faster; 256 rows bind 7,680
 values, well under SQLite's 32,766."""
 
 ROWS_MAX = SIZES[-1]
@@ -99,6 +100,21 @@ DROP_NOTE = "DELETE FROM notes WHERE channel = ? AND rid = ?"
 FIND_NOTE = "SELECT rid, value FROM notes WHERE channel = ? AND rid = ? LIMIT ?"
 LIST_NOTES = "SELECT rid, value FROM notes WHERE channel = ? ORDER BY rid LIMIT ?"
 
+GRANT_NAMES = ", ".join(GRANT_COLUMNS)
+PUT_GRANT = " ".join(
+    (
+        *("INSERT INTO grants (", GRANT_NAMES, ") VALUES ("),
+        *(", ".join("?" * len(GRANT_COLUMNS)), ") ON CONFLICT (id) DO UPDATE SET"),
+        ", ".join(f"{name} = excluded.{name}" for name in GRANT_COLUMNS[1:]),
+    )
+)
+GRANTS = " ".join(("SELECT", GRANT_NAMES, "FROM grants ORDER BY seq"))
+PRUNE_GRANTS = "DELETE FROM grants WHERE expires_at < ?"
+CODED_AT = """
+    SELECT decided_at FROM requests INDEXED BY requests_coded
+    WHERE needs_code = 1 ORDER BY decided_at DESC LIMIT 1
+"""
+
 COUNT = "SELECT count(*) FROM requests"
 PRUNE = """
     DELETE FROM requests WHERE seq IN (
@@ -119,33 +135,38 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
     """
     puts: dict[str, Record] = {}
     marks: dict[str, None] = {}
+    grants: dict[str, Grant] = {}
     for change in changes:
-        if isinstance(change, PutNote | DropNote):
-            yield from write(puts, marks)  # a note is kept only beside its request
-            puts, marks = {}, {}
-            yield note(change)
-            continue
-        if not isinstance(change, Put):
-            for rid in change.rids:
-                record = puts.get(rid)
-                if record is None:
-                    marks[rid] = None
-                else:
-                    puts[rid] = msgspec.structs.replace(record, delivered=True)
-            continue
-        record = change.record
-        puts[record.rid] = record  # a dict keeps the place of the first put, like the table
-        marks.pop(record.rid, None)
-        if record.outcome is None:
-            continue
-        thing = (record.principal, record.digest)
-        if record.outcome.status is Status.UNKNOWN:
-            unknown.add(thing)
-        elif record.outcome.status in RAN and thing in unknown:
-            yield from write(puts, marks)
-            puts, marks = {}, {}
-            yield SUPERSEDE, (*thing, record.resolved_at, record.rid)
+        match change:
+            case PutNote() | DropNote():
+                yield from write(puts, marks)  # a note is kept only beside its request
+                puts, marks = {}, {}
+                yield note(change)
+            case PutGrant(grant):
+                grants[grant.id] = grant
+            case MarkDelivered(rids):
+                for rid in rids:
+                    if rid in puts:
+                        puts[rid] = msgspec.structs.replace(puts[rid], delivered=True)
+                    else:
+                        marks[rid] = None
+            case Put(record, joined, used):
+                if used is not None:
+                    grants[used.id] = used
+                for row in (record, *joined):
+                    puts[row.rid] = row  # a dict keeps the place of the first put, like the table
+                    marks.pop(row.rid, None)
+                thing = (record.principal, record.digest)
+                status = record.outcome.status if record.outcome is not None else None
+                if status is Status.UNKNOWN:
+                    unknown.add(thing)
+                elif status in RAN and thing in unknown:
+                    yield from write(puts, marks)
+                    puts, marks = {}, {}
+                    yield SUPERSEDE, (*thing, record.resolved_at, record.rid)
     yield from write(puts, marks)
+    for grant in grants.values():
+        yield PUT_GRANT, grant_row_of(grant)
 
 
 def write(puts: dict[str, Record], marks: dict[str, None]) -> Iterator[Statement]:

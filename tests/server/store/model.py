@@ -12,6 +12,7 @@ from typing import assert_never
 
 import msgspec
 
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import (
@@ -26,6 +27,7 @@ from agentgate_proto.storage import (
     ListRequests,
     MarkDelivered,
     Put,
+    PutGrant,
     PutNote,
     Query,
     Restored,
@@ -53,14 +55,20 @@ class MemoryEngine:
         # Oldest first: a dict keeps a key's place when its value is replaced.
         self.kept: dict[str, Record] = {}
         self.superseded: set[str] = set()
+        self.grants: dict[str, Grant] = {}
         self.notes: dict[tuple[str, str], str] = {}
 
     def commit(self, changes: Sequence[Change]) -> None:
         for change in changes:
             match change:
-                case Put(record):
-                    self.kept[record.rid] = record
+                case Put(record, joined, grant):
+                    for row in (record, *joined):
+                        self.kept[row.rid] = row
                     self.supersede(record)
+                    if grant is not None:
+                        self.grants[grant.id] = grant
+                case PutGrant(grant):
+                    self.grants[grant.id] = grant
                 case MarkDelivered(rids):
                     for rid in rids:
                         if rid in self.kept:
@@ -118,6 +126,8 @@ class MemoryEngine:
             epoch=self.epoch,
             active=self.all(lambda r: r.phase is not Phase.DONE),
             unknown=list(unknown.values()),
+            grants=list(self.grants.values()),
+            coded_at=self.coded_at(),
         )
 
     def prune(self, now: float) -> int:
@@ -135,6 +145,9 @@ class MemoryEngine:
         excess = len(self.kept) - len(gone) - self.keep_rows_max
         left = (record.rid for record in delivered if record.rid not in gone)
         gone.update(list(islice(left, max(0, excess))))
+        for grant in list(self.grants.values()):
+            if grant.expires_at < now - self.keep_s:
+                del self.grants[grant.id]
         for rid in gone:
             del self.kept[rid]
             self.superseded.discard(rid)
@@ -143,6 +156,12 @@ class MemoryEngine:
 
     def close(self) -> None:
         """A dict needs no closing."""
+
+    def coded_at(self) -> float:
+        coded = self.all(lambda r: r.needs_code)
+        ends = [record.decided_at for record in coded]
+        yeses = [said.at for r in coded if r.phase is not Phase.DONE for said in r.endorsements]
+        return max([*ends, *yeses], default=0.0)
 
     def supersede(self, record: Record) -> None:
         """Clear the older unknown outcomes of the same thing, if this record ran it again."""
