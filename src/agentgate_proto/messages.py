@@ -126,7 +126,7 @@ class WatchApprovals(msgspec.Struct, frozen=True, kw_only=True):
     """Like ``list_approvals``; from now on ``approval_changed`` reports each change."""
 
 
-class DecideApproval(msgspec.Struct, frozen=True, kw_only=True):
+class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Answer an approval. The first durable answer wins; a later one gets -32009 with the facts.
 
     Attributes:
