@@ -8,23 +8,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentgate_server.config import Config
 from agentgate_server.policy import Policy
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import Tool
 
+if TYPE_CHECKING:
+    from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
-def catalogue_of(config: Config, tools: Iterable[Tool | Callable[..., Any]] = ()) -> Catalogue:
+
+def home_assistant_of(config: Config) -> HomeAssistant | None:
+    """Make the backend for Home Assistant if it is configured. It connects to nothing yet.
+
+    Raises:
+        ToolError: it can't be used as configured.
+    """
+    if config.services.homeassistant is None:
+        return None
+    from agentgate_server.tools.home_assistant.backend import HomeAssistant
+
+    return HomeAssistant(config.services.homeassistant)
+
+
+def catalogue_of(
+    config: Config,
+    tools: Iterable[Tool | Callable[..., Any]] = (),
+    home: HomeAssistant | None = None,
+) -> Catalogue:
     """Load the tools that a configuration names, and join others to them.
+
+    Args:
+        config: the configuration.
+        tools: others, given in code.
+        home: its Home Assistant, if it runs already.
 
     Raises:
         ToolError: a tool can't be loaded, or two have one name.
     """
     base = Path(config.name).parent
     named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
-    return Catalogue([*named, *Catalogue.of(*tools)])
+    home = home or home_assistant_of(config)
+    return Catalogue([*named, *(home.tools if home else ()), *Catalogue.of(*tools)])
 
 
 def policy_of(config: Config) -> Policy:

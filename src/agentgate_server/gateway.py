@@ -25,7 +25,7 @@ from agentgate_proto.connection import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.messenger import open_messenger
-from agentgate_server.assembly import catalogue_of, policy_of
+from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate import Gate
 from agentgate_server.keyring import Keyring
@@ -130,7 +130,11 @@ class Gateway:
             config.name, keyring.principals, messenger=config.messenger is not None
         )
         policy = self._policy or policy_of(config)
-        catalogue = catalogue_of(config, self._tools)
+        home = home_assistant_of(config)
+        if home is not None:
+            stack.push_async_callback(home.api.aclose)
+            home.serve(policy)
+        catalogue = catalogue_of(config, self._tools, home)
         self.warnings += policy.warnings(catalogue.names)
         runner = Runner(
             timeout_s=config.tools.timeout_s,
@@ -167,6 +171,9 @@ class Gateway:
         tasks.start_soon(self._prune)
         tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self._listener.serve)
+        if home is not None:
+            self.gate.web.parts["home_assistant"] = home.health
+            tasks.start_soon(home.watch)
         stack.push_async_callback(self._shut_down)
 
     async def _hand_over(self, tracing: Tracing) -> None:

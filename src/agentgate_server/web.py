@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -28,6 +29,7 @@ class Web:
 
     Attributes:
         closing: the gateway is shutting down.
+        parts: how other parts are, by name; for everybody to read, so without names and secrets.
         metrics: what /metrics answers with; None: there is no such path.
         metrics_are_public: without a token, too.
     """
@@ -35,6 +37,7 @@ class Web:
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
         self.closing = False
+        self.parts: dict[str, Callable[[], Any]] = {}
         self.metrics: Metrics | None = None
         self.metrics_are_public = False
         self._started = time.monotonic()
@@ -106,6 +109,7 @@ class Web:
             "connections": len(self.gate.peers),
             "waiting_approvals": len(self.gate.ledger.waiting),
             "store": problem or "ok",
+            **{name: report() for name, report in self.parts.items()},
         }
         code = 200 if status == "ok" else 503
         return http_api.Reply(code, msgspec.json.encode(body))

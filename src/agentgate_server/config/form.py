@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from agentgate_proto.principal import Role
 from agentgate_server.config.messenger import MessengerConfig
+from agentgate_server.config.services import ServicesConfig
 from agentgate_server.config.texts import Host, Origin, PrincipalName, TokenHash
 from agentgate_server.tokens import Secret
 
@@ -199,6 +200,9 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     tools: ToolsConfig = ToolsConfig()
     """The tools that this gateway offers."""
+
+    services: ServicesConfig = ServicesConfig()
+    """Systems that the gateway has ready-made tools for."""
 
     log: LogConfig = LogConfig()
     """What the gateway says on standard error."""

@@ -27,13 +27,11 @@ from agentgate_server.config.form import (
 )
 from agentgate_server.config.identities import holds_literal_token, identities_of
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
+from agentgate_server.config.services import ServicesConfig
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.masking import secrets_in_form
 from agentgate_server.tokens import Identity, Secret
-
-NOT_YET = ("services",)
-"""Keys of seed 001's form that this version knows but cannot serve: no nearest-name guess."""
 
 TOKENS_NAME = "tokens.json"
 """The token file beside the database, unless the configuration names another."""
@@ -54,6 +52,7 @@ class Config:
         approval_timeout_s: seconds that an approval waits.
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
+        services: systems that there are ready-made tools for; paths as in ``gateway``.
         log: what to say on standard error.
         metrics: whether to count, and who may see it.
         tracing: whether to make traces.
@@ -75,6 +74,7 @@ class Config:
     metrics: MetricsConfig
     tracing: TracingConfig
     permissions: Path
+    services: ServicesConfig
     messenger: MessengerConfig | None = None
     secrets: tuple[Secret, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -161,7 +161,6 @@ def override(
 
 def config_of(document: Document, folder: Path) -> Config:
     """Check a document against the form and resolve its paths."""
-    refuse_not_yet(document)
     form = document.decode(ConfigFile)
     identities, warnings = identities_of(document, form)
     warnings += check_messenger(document, form)
@@ -187,17 +186,19 @@ def config_of(document: Document, folder: Path) -> Config:
         metrics=form.metrics,
         tracing=form.tracing,
         permissions=at(folder, form.permissions),
+        services=services_of(form.services, folder),
         secrets=tuple(secrets_in_form(form)),
         warnings=warnings,
     )
 
 
-def refuse_not_yet(document: Document) -> None:
-    """Refuse the keys of the seed's form that belong to a later version, in their own words."""
-    keys = document.data if isinstance(document.data, dict) else {}
-    for key in NOT_YET:
-        if key in keys:
-            raise document.error((key,), "not supported yet in this version: remove it")
+def services_of(form: ServicesConfig, folder: Path) -> ServicesConfig:
+    """Resolve the paths of the services."""
+    home = form.homeassistant
+    if home is None or home.ca is None:
+        return form
+    home = msgspec.structs.replace(home, ca=at(folder, home.ca))
+    return msgspec.structs.replace(form, homeassistant=home)
 
 
 def at(folder: Path, path: Path) -> Path:

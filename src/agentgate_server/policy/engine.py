@@ -57,6 +57,16 @@ class Policy:
         self.rates = Rates()
         self.by_tool: dict[str, tuple[ToolRule, ...]] = {}
 
+    def resolve_by(self, resolver: Resolver) -> None:
+        """Let a backend say what indirect names stand for, unless somebody does already. The
+        ``members`` of the file come first.
+        """
+        if isinstance(self.resolver, Members):
+            if self.resolver.other is None:
+                self.resolver.other = resolver
+        elif self.resolver is None:
+            self.resolver = resolver
+
     @classmethod
     def load(cls, path: Path, *, resolver: Resolver | None = None) -> Policy:
         """Read and check a policy file.

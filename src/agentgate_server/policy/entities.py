@@ -232,7 +232,8 @@ class Reader:
     def read_holders(self) -> None:
         """Look behind groups, scenes, scripts, and services that run what is written elsewhere."""
         found = self.found
-        holders = [name for name in found.entities if domain_of(name) in HOLDERS]
+        named = (*found.entities, *found.placed)
+        holders = [name for name in named if domain_of(name) in HOLDERS]
         for domain, service in found.services:
             if domain == "script" and service not in HOLDER_SERVICES:
                 holders.append(f"script.{service}")
@@ -240,6 +241,10 @@ class Reader:
                 self.add_members("service", f"{domain}.{service}")
         for name in holders:
             self.add_members("entity_id", name)
+        for name in named:
+            # A group of locks is a lock as well; only whoever knows the house can tell.
+            if domain_of(name) not in HOLDERS:
+                self.note(self.resolve("entity_id", name) or (), found.members)
 
     def add_members(self, kind: str, name: str) -> None:
         """Note the entities behind a name, or that they are not known."""

@@ -26,8 +26,9 @@ class Resolver(Protocol):
 
         Args:
             kind: ``area_id``, ``device_id``, ``label_id`` or ``floor_id``; ``entity_id`` for a
-                group, scene, script or automation; ``service`` for a service that runs what
-                somebody wrote elsewhere (``rest_command.open_garage``).
+                group, scene, script or automation, and for any other entity, which may be a group
+                too (there None says that it is an entity like others); ``service`` for a service
+                that runs what somebody wrote elsewhere (``rest_command.open_garage``).
             name: the name in lower case.
         """
 

@@ -107,7 +107,7 @@ class Request:
         self.args = args
         self.found: Found | None = None
         self.exact = True
-        plain = plain_reading(tool, args)
+        plain = plain_reading(tool, args, resolver)
         self.is_plain = plain is not None
         self.readings = (plain,) if plain is not None else self.read(resolver)
 
@@ -173,10 +173,12 @@ class Request:
 UNKNOWN_FIELDS = {"domain": (None,), "service": (None,), "entityid": (None,)}
 
 
-def plain_reading(tool: str, args: Mapping[str, Any]) -> Reading | None:
+def plain_reading(
+    tool: str, args: Mapping[str, Any], resolver: Resolver | None = None
+) -> Reading | None:
     """Return the only reading of a request that is as simple as most are, or None."""
     if tool in NAMINGS or tool.startswith(HOME_ASSISTANT_PREFIX):
-        return plain_names(tool, args)
+        return plain_names(tool, args, resolver)
     parts = []
     for key in sorted(args):
         value = args[key]
@@ -191,7 +193,7 @@ def plain_reading(tool: str, args: Mapping[str, Any]) -> Reading | None:
     return Reading(tuple(parts))
 
 
-def plain_names(tool: str, args: Mapping[str, Any]) -> Reading | None:
+def plain_names(tool: str, args: Mapping[str, Any], resolver: Resolver | None) -> Reading | None:
     """The same for Home Assistant's two everyday calls."""
     entity = args.get("entity_id")
     if not isinstance(entity, str):
@@ -207,6 +209,8 @@ def plain_names(tool: str, args: Mapping[str, Any]) -> Reading | None:
     if domain != match[1] or domain in RUNNERS or not isinstance(service, str):
         return None
     if PLAIN_KEY.fullmatch(service) is None:
+        return None
+    if resolver is not None and resolver("entity_id", entity) is not None:
         return None
     for key, value in args.items():
         # Numbers and truth values name nothing, whatever they are called.

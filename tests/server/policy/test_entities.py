@@ -65,7 +65,7 @@ def test_members_say_what_indirect_names_stand_for(args: dict[str, Any], expecte
 
 
 class House:
-    """A resolver as a backend would plug it in."""
+    """A resolver as a backend would plug it in; it knows no groups."""
 
     def __init__(self, answer: Collection[str] | None) -> None:
         self.answer = answer
@@ -73,7 +73,7 @@ class House:
 
     def __call__(self, kind: str, name: str) -> Collection[str] | None:
         self.asked.append((kind, name))
-        return self.answer
+        return None if kind == "entity_id" else self.answer
 
 
 RULES = """
@@ -101,7 +101,7 @@ def test_a_resolver_is_asked_for_indirect_names(answer: list[str] | None, expect
         agent="a", tool="ha_call_service", effects=Effects.WRITE, args=args, now=0.0
     )
     assert decision.action == expected
-    assert house.asked == [("device_id", "d1")]
+    assert house.asked[0] == ("device_id", "d1")
 
 
 def test_members_are_asked_before_the_resolver() -> None:
@@ -111,13 +111,62 @@ def test_members_are_asked_before_the_resolver() -> None:
         action(policy, "ha_call_service", call("homeassistant", "on", area_id="kitchen")) == "allow"
     )
     assert action(policy, "ha_call_service", call("homeassistant", "on", area_id="attic")) == "deny"
-    assert house.asked == [("area_id", "attic")]
+    assert ("area_id", "attic") in house.asked
+    assert ("area_id", "kitchen") not in house.asked
 
 
-def test_an_everyday_call_asks_no_resolver() -> None:
+def test_of_an_everyday_call_it_is_asked_only_whether_its_entity_is_a_group() -> None:
     house = House(None)
     assert action(Policy.parse(RULES, resolver=house), "ha_call_service", LIGHT) == "allow"
-    assert house.asked == []
+    assert house.asked == [("entity_id", "light.bedroom")]
+
+
+GROUPS = """
+members:
+  entity_id:
+    lock.all_doors: [lock.front, lock.back]
+    light.porch: [light.left, light.right]
+  area_id:
+    hall: [light.hall, script.open_up]
+    porch: [lock.all_doors]
+rules:
+  - {pattern: "ha_call_service(lock.unlock, lock.front)", action: deny}
+  - {pattern: "ha_call_service*", action: allow}
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (call("lock", "unlock", entity_id="lock.all_doors"), "deny"),
+        (call("lock", "unlock", entity_id=["lock.garden", "lock.all_doors"]), "deny"),
+        (call("lock", "unlock", area_id="porch"), "deny"),
+        (call("lock", "unlock", entity_id="lock.back"), "allow"),
+        (call("lock", "lock", entity_id="lock.all_doors"), "allow"),
+        (call("light", "turn_on", entity_id="light.porch"), "allow"),
+        (call("light", "turn_on", area_id="hall"), "allow"),
+        (call("script", "turn_on", area_id="hall"), "deny"),
+        (call("homeassistant", "turn_on", area_id="hall"), "deny"),
+    ],
+)
+def test_groups_that_look_like_entities_and_holders_in_areas_are_seen(
+    args: dict[str, Any], expected: str
+) -> None:
+    assert action(Policy.parse(GROUPS), "ha_call_service", args) == expected
+
+
+def test_a_resolver_that_comes_later_answers_what_nobody_else_does() -> None:
+    house, other = House(["lock.front"]), House(["light.a"])
+    policy = Policy.parse(MEMBERS)
+    policy.resolve_by(house)
+    policy.resolve_by(other)
+    turn_on = call("homeassistant", "on", area_id="attic")
+    assert action(policy, "ha_call_service", turn_on) == "deny"
+    assert action(policy, "ha_call_service", {**turn_on, "area_id": "kitchen"}) == "allow"
+    plain = Policy.parse(RULES)
+    plain.resolve_by(other)
+    plain.resolve_by(house)
+    assert action(plain, "ha_call_service", turn_on) == "allow"
 
 
 @pytest.mark.parametrize(

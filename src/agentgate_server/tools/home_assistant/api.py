@@ -1,0 +1,189 @@
+"""Home Assistant's REST API, as far as the tools need it (developers.home-assistant.io).
+
+What it answers, in words for an agent::
+
+    2xx            the JSON in it
+    401            ToolFailed: the gateway's token is wrong; nothing was done
+    404, other 4xx ToolFailed: what Home Assistant said
+    500            ToolFailed: the service itself failed, maybe half-way
+    502, 504       EffectUnknown for a write: a proxy stands between, and nobody knows
+    none           NotStarted or EffectUnknown, see ``HttpBackend``
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from ipaddress import ip_network
+from typing import Any, Final
+
+import msgspec
+
+from agentgate_server.backends.addresses import Reach
+from agentgate_server.backends.http_client import Answer, HttpBackend, HttpOptions
+from agentgate_server.config.services import HomeAssistantConfig
+from agentgate_server.tokens import Secret
+from agentgate_server.tools.errors import EffectUnknown, ToolError, ToolFailed
+
+NAME: Final = "Home Assistant"
+
+BYTES_MAX: Final = 32_000_000
+"""One answer. The states of a large house are some megabytes."""
+
+READS_MAX: Final = 8
+"""Reads that run at once; each is milliseconds of Home Assistant's one thread."""
+
+WRITES_MAX: Final = 16
+"""Service calls and events that run at once. They have connections of their own: a service may
+take as long as the door needs, and a look at a state must not wait for that."""
+
+SAID_CHARS_MAX: Final = 300
+"""Characters of an error of Home Assistant's that are passed on."""
+
+FAILING: Final = (502, 503, 504)
+"""What a proxy in front of a dead Home Assistant says. Its own 500 is one service's failure."""
+
+ANYWHERE: Final = Reach(private=True, allow=(ip_network("0.0.0.0/0"), ip_network("::/0")))
+"""The operator has named the one address; nothing that an agent says changes it."""
+
+JSON: Final = (("Content-Type", "application/json"),)
+
+
+class Api:
+    """Its REST API. Close it when the gateway stops."""
+
+    def __init__(self, config: HomeAssistantConfig) -> None:
+        """Connect to nothing yet.
+
+        Raises:
+            ToolError: ``ca`` can't be used.
+        """
+        try:
+            self.reads = HttpBackend(options_of(config, READS_MAX))
+            self.writes = HttpBackend(options_of(config, WRITES_MAX))
+        except OSError as error:
+            raise ToolError(
+                f"services.homeassistant.ca: {config.ca} can't be used: {error}"
+            ) from error
+
+    async def get(self, path: str, *, timeout_s: float | None = None) -> Any:
+        """Read something.
+
+        Args:
+            path: below the address, encoded.
+            timeout_s: None: what the configuration says.
+
+        Raises:
+            NotStarted, EffectUnknown, ToolFailed: see above.
+        """
+        answer = await self.reads.request("GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX)
+        return content_of(check(answer, path))
+
+    async def render(self, template: str) -> bytes:
+        """Render a template. It changes nothing, whatever the method says.
+
+        Raises:
+            NotStarted, EffectUnknown, ToolFailed: see above.
+        """
+        body = msgspec.json.encode({"template": template})
+        answer = await self.reads.request(
+            "POST", "/api/template", headers=JSON, content=body, bytes_max=BYTES_MAX
+        )
+        return check(answer, "a template").body
+
+    async def post(self, path: str, data: dict[str, Any], what: str) -> Any:
+        """Do something.
+
+        Args:
+            path: below the address, encoded.
+            data: the body.
+            what: what is done, for errors.
+
+        Raises:
+            NotStarted, EffectUnknown, ToolFailed: see above.
+        """
+        body = msgspec.json.encode(data)
+        answer = await self.writes.request(
+            "POST", path, headers=JSON, content=body, bytes_max=BYTES_MAX
+        )
+        if answer.status in (502, 504):
+            raise EffectUnknown(
+                f"a proxy in front of {NAME} answered {answer.status} to {what}; it may have been "
+                "done"
+            )
+        return content_of(check(answer, what))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self.reads.aclose()
+        await self.writes.aclose()
+
+
+def options_of(config: HomeAssistantConfig, connections_max: int) -> HttpOptions:
+    """Return what is known of the backend."""
+    return HttpOptions(
+        name=NAME,
+        url=config.url,
+        headers={"Authorization": Secret(f"Bearer {config.token.value}")},
+        reach=ANYWHERE,
+        ca=config.ca,
+        timeout_s=config.timeout_s,
+        connections_max=connections_max,
+        failing=FAILING,
+    )
+
+
+def check(answer: Answer, what: str) -> Answer:
+    """Return a good answer.
+
+    Raises:
+        ToolFailed: it is none; the text says what Home Assistant said.
+    """
+    if answer.ok:
+        return answer
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise ToolFailed(
+            f"{NAME} refuses the gateway's token (401), so nothing was done; its operator must set "
+            "services.homeassistant.token to a valid long-lived access token of an administrator"
+        )
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        raise ToolFailed(
+            f"{NAME} redirects elsewhere ({answer.status}), which is not followed; its operator "
+            "must set services.homeassistant.url to the final address"
+        )
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise ToolFailed(
+            f"{NAME} failed at {what} ({answer.status}{said(answer)}); a part of it may have been "
+            "done"
+        )
+    raise ToolFailed(f"{NAME} refused {what} ({answer.status}{said(answer)})")
+
+
+def said(answer: Answer) -> str:
+    """Return the words of an error, after a colon, or "" if there are none."""
+    try:
+        text = msgspec.json.decode(answer.body, type=Message).message
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    text = " ".join(text.split())
+    return f": {text[:SAID_CHARS_MAX]}" if text else ""
+
+
+class Message(msgspec.Struct):
+    """An error, or an answer without data."""
+
+    message: str = ""
+
+
+def content_of(answer: Answer) -> Any:
+    """Return the JSON of an answer.
+
+    Raises:
+        ToolFailed: it is none.
+    """
+    try:
+        return msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ToolFailed(
+            f"{NAME} answered {answer.status}, but no JSON; is services.homeassistant.url the "
+            "address of Home Assistant itself?"
+        ) from None

@@ -1,0 +1,224 @@
+"""The four tools: names, arguments and results as the first agent-gate had them.
+
+Arguments beside the names go into the body as they are. A call is checked before policy sees it:
+a domain, service, entity or event type that is no plain name is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+
+from agentgate_proto.record import Effects
+from agentgate_server.tools.errors import ArgumentError, ToolFailed
+from agentgate_server.tools.home_assistant import identifiers
+from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX, Api
+from agentgate_server.tools.tool import AsyncTool
+
+BACKEND: Final = "home_assistant"
+ORIGIN: Final = "services.homeassistant"
+
+SLOW_S: Final = 10.0
+"""Until 2023 Home Assistant answered a service call after this time whether it was done or not
+(``SERVICE_CALL_LIMIT``); since then when it is done. The answer looks the same."""
+
+SLOW_NOTE: Final = (
+    "Home Assistant answered after {took:.0f} s. Older versions answer after 10 s although the "
+    "service still runs: look at the state before you take it for done."
+)
+
+NAME_SCHEMA: Final[Mapping[str, Any]] = {
+    "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+}
+TARGET_SCHEMA: Final = dict.fromkeys(identifiers.TARGET_KEYS, NAME_SCHEMA)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HomeAssistantTool(AsyncTool):
+    """What the four have in common.
+
+    Attributes:
+        api: where they ask.
+    """
+
+    api: Api
+
+
+class GetState(HomeAssistantTool):
+    """``ha_get_state``."""
+
+    def check(self, args: dict[str, Any]) -> None:
+        """See ``Tool.check``."""
+        identifiers.only(args, "entity_id")
+        identifiers.entity(args)
+
+    async def run(self, args: dict[str, Any]) -> Any:
+        """Return the state object."""
+        entity = identifiers.entity(args)
+        return await self.api.get(f"/api/states/{entity}")
+
+
+class GetStates(HomeAssistantTool):
+    """``ha_get_states``."""
+
+    def check(self, args: dict[str, Any]) -> None:
+        """See ``Tool.check``."""
+        identifiers.only(args, "domain")
+        list(identifiers.words(args, "domain"))
+
+    async def run(self, args: dict[str, Any]) -> Any:
+        """Return the state objects, maybe only of some domains."""
+        domains = set(identifiers.words(args, "domain"))
+        states = await self.api.get("/api/states")
+        if not isinstance(states, list):
+            raise ToolFailed(f"{NAME} answered something else than states")
+        if "domain" in args:
+            states = [state for state in states if domain_of(state) in domains]
+        return {"states": states}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CallService(HomeAssistantTool):
+    """``ha_call_service``.
+
+    Attributes:
+        slow_s: from when on an answer may have come too early.
+    """
+
+    slow_s: float = SLOW_S
+
+    def check(self, args: dict[str, Any]) -> None:
+        """See ``Tool.check``."""
+        identifiers.word(args, "domain")
+        identifiers.word(args, "service")
+        identifiers.service_data(args)
+        if not isinstance(args.get("return_response", False), bool):
+            raise ArgumentError("argument 'return_response' must be true or false")
+
+    async def run(self, args: dict[str, Any]) -> Any:
+        """Call it. The result has what changed, and says so if it may still be running."""
+        domain = identifiers.word(args, "domain")
+        service = identifiers.word(args, "service")
+        responds = args.get("return_response", False)
+        path = f"/api/services/{domain}/{service}{'?return_response' if responds else ''}"
+        began = anyio.current_time()
+        found = await self.api.post(path, identifiers.service_data(args), f"{domain}.{service}")
+        took = anyio.current_time() - began
+        result = {"result": found}
+        if responds and isinstance(found, dict):
+            result = {
+                "result": found.get("changed_states"),
+                "response": found.get("service_response"),
+            }
+        if took >= self.slow_s:
+            result |= {"completed": "unknown", "note": SLOW_NOTE.format(took=took)}
+        return result
+
+
+class FireEvent(HomeAssistantTool):
+    """``ha_fire_event``."""
+
+    def check(self, args: dict[str, Any]) -> None:
+        """See ``Tool.check``."""
+        identifiers.event_type(args)
+
+    async def run(self, args: dict[str, Any]) -> Any:
+        """Fire it; the result is what Home Assistant says of it."""
+        event = identifiers.event_type(args)
+        data = {key: value for key, value in args.items() if key != "event_type"}
+        return await self.api.post(f"/api/events/{event}", data, f"event {event}")
+
+
+def domain_of(state: Any) -> str:
+    """Return ``light`` of a light's state object; "" of what is none."""
+    entity = state.get("entity_id") if isinstance(state, dict) else None
+    return entity.partition(".")[0] if isinstance(entity, str) else ""
+
+
+def home_assistant_tools(
+    api: Api, timeout_s: float, *, slow_s: float = SLOW_S
+) -> tuple[HomeAssistantTool, ...]:
+    """Make the four tools.
+
+    Args:
+        api: where they ask.
+        timeout_s: how long a call may take.
+        slow_s: from when on the answer to a service call may have come too early.
+    """
+    read: dict[str, Any] = {
+        "effects": Effects.READ,
+        "lane": f"{NAME} (reads)",
+        "concurrency_max": READS_MAX,
+    }
+    write: dict[str, Any] = {
+        "effects": Effects.WRITE,
+        "lane": f"{NAME} (services)",
+        "concurrency_max": WRITES_MAX,
+    }
+    every: dict[str, Any] = {
+        "backend": BACKEND,
+        "origin": ORIGIN,
+        "api": api,
+        "timeout_s": timeout_s,
+    }
+    return (
+        GetState(
+            name="ha_get_state",
+            description="Read the state and attributes of one entity of Home Assistant.",
+            schema=schema({"entity_id": {"type": "string"}}, "entity_id"),
+            **read,
+            **every,
+        ),
+        GetStates(
+            name="ha_get_states",
+            description=(
+                "Read the states of all entities of Home Assistant, or of those of some domains."
+            ),
+            schema=schema({"domain": NAME_SCHEMA}),
+            **read,
+            **every,
+        ),
+        CallService(
+            name="ha_call_service",
+            description=(
+                "Call a service of Home Assistant, such as light.turn_on. Name what it acts on by "
+                "entity_id, device_id, area_id, floor_id or label_id, beside the service's own "
+                "arguments. Returns the states that changed."
+            ),
+            schema=schema(
+                {
+                    "domain": {"type": "string"},
+                    "service": {"type": "string"},
+                    **TARGET_SCHEMA,
+                    "target": schema(TARGET_SCHEMA),
+                    "return_response": {"type": "boolean"},
+                },
+                "domain",
+                "service",
+                more=True,
+            ),
+            slow_s=slow_s,
+            **write,
+            **every,
+        ),
+        FireEvent(
+            name="ha_fire_event",
+            description="Fire an event in Home Assistant; further arguments are its data.",
+            schema=schema({"event_type": {"type": "string"}}, "event_type", more=True),
+            **write,
+            **every,
+        ),
+    )
+
+
+def schema(properties: Mapping[str, Any], *required: str, more: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of an object."""
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(required),
+        "additionalProperties": more,
+    }

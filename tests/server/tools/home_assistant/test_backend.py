@@ -1,0 +1,148 @@
+"""Home Assistant as a gateway holds it: its health, and what the policy is told."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.server.embedded import AGENT, http, raw_client, serving, until
+
+from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
+from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, text_response
+from agentgate_proto.events import Answered, Authenticated
+from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
+from agentgate_server.policy import Policy
+from agentgate_server.tokens import Secret
+from agentgate_server.tools.errors import ToolError
+from agentgate_server.tools.home_assistant import templates
+from agentgate_server.tools.home_assistant.backend import HomeAssistant
+
+pytestmark = pytest.mark.anyio
+TOKEN = "long-lived-token-0123456789"
+POLICY = """
+rules:
+  - {pattern: "ha_call_service(lock.*)", action: deny}
+defaults:
+  - {pattern: "*", action: allow}
+"""
+
+
+def config(url: str, **more: Any) -> HomeAssistantConfig:
+    return HomeAssistantConfig(url=HomeAssistantUrl(url), token=Secret(TOKEN), **more)
+
+
+def refuses(*refused: str) -> Any:
+    """Refuse some templates, as an older version would."""
+
+    def fault(request: HttpRequest) -> HttpResponse | None:
+        body = request.body.decode()
+        if any(template.replace('"', '\\"') in body for template in refused):
+            return text_response("no such function", 400)
+        return None
+
+    return fault
+
+
+async def test_a_look_learns_the_house_and_says_that_it_is_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home:
+            backend = HomeAssistant(config(home.url))
+            assert backend.health() == {"status": "failing", "names": "unknown"}
+            await backend.look()
+            await backend.look()
+            assert backend.health() == {"status": "ok", "names": "known"}
+            assert backend.house("area_id", "garden") == {"lock.back"}
+            assert home.calls[0].kind == "api"
+            assert caplog.messages == ["Home Assistant runs"]
+            await backend.api.aclose()
+
+
+async def test_a_house_that_goes_away_is_warned_of_once_and_its_names_still_hold(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home:
+            backend = HomeAssistant(config(home.url))
+            await backend.look()
+            port = home.server.port
+        await backend.look()
+        await backend.look()
+        assert backend.problem.startswith("Home Assistant could not be reached")
+        assert backend.health() == {"status": "failing", "names": "known"}
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        async with StandIn(token=TOKEN, port=port):
+            await backend.look()
+            assert backend.problem == ""
+        await backend.api.aclose()
+
+
+async def test_an_older_version_is_known_as_far_as_it_tells(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home:
+            home.fault = refuses(templates.FLOORS, templates.LABELS)
+            backend = HomeAssistant(config(home.url))
+            await backend.look()
+            await backend.look()
+            assert backend.house("area_id", "garden") == {"lock.back"}
+            assert backend.house("floor_id", "ground") is None
+            assert backend.health() == {"status": "ok", "names": "known"}
+            assert len(caplog.messages) == 1
+            assert "floors can't be resolved" in caplog.text
+            assert "labels can't be resolved" in caplog.text
+            await backend.api.aclose()
+
+
+async def test_a_wrong_token_is_warned_of_and_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    with anyio.fail_after(10):
+        async with StandIn(token="another-token-0123456789") as home:
+            backend = HomeAssistant(config(home.url))
+            await backend.look()
+            assert "refuses the gateway's token" in caplog.text
+            assert TOKEN not in caplog.text
+            assert backend.house("area_id", "garden") is None
+            await backend.api.aclose()
+
+
+def test_certificates_that_are_none_stop_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"services\.homeassistant\.ca: .* can't be used"):
+        HomeAssistant(config("https://h", ca=tmp_path / "missing.pem"))
+
+
+async def test_a_gateway_serves_the_tools_and_says_how_the_house_is(tmp_path: Path) -> None:
+    async with StandIn(token=TOKEN) as home:
+        services = {"homeassistant": {"url": home.url, "token": TOKEN}}
+        policy = Policy.parse(POLICY)
+        async with serving(tmp_path, policy=policy, services=services) as gateway:
+            house = policy.resolver
+            await until(lambda: house is not None and house("area_id", "hall"), "the house")
+            _, _, body = await http(gateway, "GET", "/health")
+            assert body["home_assistant"] == {"status": "ok", "names": "known"}
+            async with raw_client(gateway) as client:
+                await client.next(Authenticated)
+                hall = {"domain": "light", "service": "turn_off", "area_id": "hall"}
+                asked = {"tool": "ha_call_service", "args": hall}
+                await client.request(1, "tool_request", asked)
+                answer = await client.next(Answered)
+                assert answer.error is None
+                everything = {**asked, "args": {**hall, "domain": "homeassistant"}}
+                await client.request(2, "tool_request", everything)
+                answer = await client.next(Answered)
+                assert answer.error.code == -32003
+            assert [call.data for call in home.acts] == [{"area_id": "hall"}]
+
+
+async def test_a_gateway_starts_without_the_house(tmp_path: Path) -> None:
+    services = {"homeassistant": {"url": "http://127.0.0.1:9", "token": TOKEN}}
+    async with serving(tmp_path, policy=Policy.parse(POLICY), services=services) as gateway:
+        status, _, body = await http(gateway, "GET", "/health", token=AGENT)
+        assert status == 200
+        assert body["home_assistant"]["status"] == "failing"
+        assert TOKEN not in str(body)

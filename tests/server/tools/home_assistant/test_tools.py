@@ -1,0 +1,254 @@
+"""The tools, each call over real HTTP to the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from agentgate_cli.standins.home_assistant import Call
+from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
+from agentgate_cli.standins.http_server import HttpResponse, json_response, text_response
+from agentgate_proto.outcome import Outcome
+from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
+from agentgate_server.tokens import Secret
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.home_assistant.backend import HomeAssistant
+from agentgate_server.tools.runner import Runner
+
+pytestmark = pytest.mark.anyio
+TOKEN = "long-lived-token-0123456789"
+LIGHT = {"domain": "light", "service": "turn_on", "entity_id": "light.bedroom"}
+UNLOCK = {"domain": "lock", "service": "unlock", "entity_id": "lock.front"}
+
+
+class Tools:
+    """The tools of one backend, run as the gateway runs them."""
+
+    def __init__(self, backend: HomeAssistant) -> None:
+        self.backend = backend
+        self.catalogue = Catalogue(backend.tools)
+        self.runner = Runner()
+
+    async def outcome(self, name: str, **args: Any) -> Outcome:
+        tool = self.catalogue.get(name)
+        assert tool is not None
+        tool.check(args)
+        return await self.runner.run(tool, args)
+
+    async def data(self, name: str, **args: Any) -> Any:
+        outcome = await self.outcome(name, **args)
+        assert outcome.status == "executed", outcome.message
+        assert outcome.data is not None
+        return msgspec.json.decode(outcome.data)
+
+
+def config(url: str, token: str = TOKEN, **more: Any) -> HomeAssistantConfig:
+    return HomeAssistantConfig(url=HomeAssistantUrl(url), token=Secret(token), **more)
+
+
+@asynccontextmanager
+async def house(
+    *, token: str = TOKEN, slow_s: float = 10.0
+) -> AsyncIterator[tuple[StandIn, Tools]]:
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home:
+            backend = HomeAssistant(config(home.url, token), slow_s=slow_s)
+            try:
+                yield home, Tools(backend)
+            finally:
+                await backend.api.aclose()
+
+
+async def test_a_state_is_read_as_it_is() -> None:
+    async with house() as (home, tools):
+        state = await tools.data("ha_get_state", entity_id="sensor.temp")
+        assert (state["entity_id"], state["state"]) == ("sensor.temp", "21.3")
+        assert state["attributes"]["unit_of_measurement"] == "°C"
+        assert home.acts == []
+
+
+async def test_all_states_are_read_or_those_of_some_domains() -> None:
+    async with house() as (home, tools):
+        everything = await tools.data("ha_get_states")
+        assert [each["entity_id"] for each in everything["states"]] == list(home.home.entities)
+        some = await tools.data("ha_get_states", domain=["lock", "climate"])
+        found = {each["entity_id"] for each in some["states"]}
+        assert found == {"lock.front", "lock.back", "lock.all_doors", "climate.hall"}
+
+
+async def test_a_service_gets_the_other_arguments_as_its_body() -> None:
+    async with house() as (home, tools):
+        result = await tools.data("ha_call_service", **LIGHT, brightness=50, effect="Rainbow")
+        assert [(each["entity_id"], each["state"]) for each in result["result"]] == [
+            ("light.bedroom", "on")
+        ]
+        assert list(result) == ["result"]
+        data = {"entity_id": "light.bedroom", "brightness": 50, "effect": "Rainbow"}
+        assert home.acts == [Call(kind="service", name="light.turn_on", data=data)]
+
+
+async def test_a_target_is_sent_where_the_rest_api_wants_it() -> None:
+    async with house() as (home, tools):
+        args = {"domain": "light", "service": "turn_off", "target": {"area_id": ["hall"]}}
+        result = await tools.data("ha_call_service", **args)
+        assert [each["entity_id"] for each in result["result"]] == ["light.hall"]
+        assert home.acts[0].data == {"area_id": ["hall"]}
+
+
+async def test_a_service_that_responds_is_asked_to() -> None:
+    async with house() as (_, tools):
+        args = {"domain": "script", "service": "open_up", "return_response": True}
+        result = await tools.data("ha_call_service", **args)
+        assert result == {"result": [], "response": {"done": True}}
+
+
+async def test_an_event_is_fired_with_its_data() -> None:
+    async with house() as (home, tools):
+        result = await tools.data("ha_fire_event", event_type="ring", door="front")
+        assert result == {"message": "Event ring fired."}
+        assert home.acts == [Call(kind="event", name="ring", data={"door": "front"})]
+
+
+async def test_an_answer_that_came_late_is_not_called_done() -> None:
+    async with house(slow_s=0.02) as (home, tools):
+        home.delays["light.turn_on"] = 0.1
+        home.limit_s = 0.03
+        result = await tools.data("ha_call_service", **LIGHT)
+        assert result["result"] == []
+        assert result["completed"] == "unknown"
+        assert "although the service still runs" in result["note"]
+
+
+async def test_a_newer_version_that_takes_long_is_waited_for() -> None:
+    async with house() as (home, tools):
+        home.delays["light.turn_on"] = 0.05
+        home.limit_s = None
+        result = await tools.data("ha_call_service", **LIGHT)
+        assert [each["state"] for each in result["result"]] == ["on"]
+        assert "completed" not in result
+
+
+async def test_a_connection_lost_after_the_call_leaves_it_unknown() -> None:
+    async with house() as (home, tools):
+        home.dropped.add("lock.unlock")
+        outcome = await tools.outcome("ha_call_service", **UNLOCK)
+        assert outcome.status == "unknown"
+        assert "a request was sent to Home Assistant, but no answer came" in outcome.message
+        assert len(home.acts) == 1
+
+
+async def test_a_call_that_is_not_answered_in_time_leaves_it_unknown() -> None:
+    async with house() as (home, tools):
+        home.delays["lock.unlock"] = 60
+        home.limit_s = None
+        with anyio.move_on_after(0.3):
+            outcome = await tools.outcome("ha_call_service", **UNLOCK)
+        assert outcome.status == "unknown"
+        assert "no answer within" in outcome.message
+
+
+async def test_a_slow_service_holds_up_no_look_at_a_state() -> None:
+    async with house() as (home, tools):
+        home.delays["lock.unlock"] = 60
+        home.limit_s = None
+        async with anyio.create_task_group() as tasks:
+            for _ in range(40):
+                tasks.start_soon(lambda: tools.outcome("ha_call_service", **UNLOCK))
+            while len(home.acts) < 16:
+                await anyio.sleep(0.005)
+            state = await tools.data("ha_get_state", entity_id="lock.front")
+            assert state["state"] == "locked"
+            assert len(home.acts) == 16
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "text"),
+    [
+        (
+            "ha_get_state",
+            {"entity_id": "light.attic"},
+            "Home Assistant refused /api/states/light.attic (404: Entity not found.)",
+        ),
+        (
+            "ha_call_service",
+            {**LIGHT, "service": "explode"},
+            "Home Assistant refused light.explode (400)",
+        ),
+        (
+            "ha_call_service",
+            {**LIGHT, "return_response": True},
+            "Home Assistant refused light.turn_on (400: Service does not support responses.",
+        ),
+    ],
+)
+async def test_a_refusal_is_passed_on_in_its_words(
+    name: str, args: dict[str, Any], text: str
+) -> None:
+    async with house() as (_, tools):
+        outcome = await tools.outcome(name, **args)
+        assert outcome.status == "failed"
+        assert outcome.message.startswith(text)
+
+
+async def test_a_wrong_token_is_said_to_be_wrong_and_never_shown() -> None:
+    async with house(token="wrong-token-0123456789") as (home, tools):
+        for outcome in (
+            await tools.outcome("ha_get_state", entity_id="sensor.temp"),
+            await tools.outcome("ha_call_service", **LIGHT),
+        ):
+            assert outcome.status == "failed"
+            assert "refuses the gateway's token (401), so nothing was done" in outcome.message
+            assert "wrong-token" not in outcome.message
+        assert home.calls == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "text"),
+    [
+        (text_response("500", 500), "failed", "failed at light.turn_on (500); a part of it may"),
+        (json_response({"message": "no\nbulb"}, 500), "failed", "(500: no bulb)"),
+        (text_response("Bad Gateway", 502), "unknown", "it may have been done"),
+        (text_response("Gateway Timeout", 504), "unknown", "it may have been done"),
+        (HttpResponse(status=302, headers={"location": "/x"}), "failed", "redirects elsewhere"),
+        (text_response("<html>"), "failed", "answered 200, but no JSON"),
+        (HttpResponse(body=b'"\xff"'), "failed", "answered 200, but no JSON"),
+    ],
+)
+async def test_other_answers_are_told_as_what_they_are(
+    answer: HttpResponse, status: str, text: str
+) -> None:
+    async with house() as (home, tools):
+        home.fault = lambda request: answer
+        outcome = await tools.outcome("ha_call_service", **LIGHT)
+        assert outcome.status == status
+        assert text in outcome.message
+
+
+async def test_states_that_are_none_are_an_error() -> None:
+    async with house() as (home, tools):
+        home.fault = lambda request: json_response({"states": []})
+        outcome = await tools.outcome("ha_get_states")
+        assert (outcome.status, outcome.message) == (
+            "failed",
+            "Home Assistant answered something else than states",
+        )
+        home.fault = lambda request: json_response([5, {"entity_id": 5}, {"entity_id": "lock.a"}])
+        result = await tools.data("ha_get_states", domain="lock")
+        assert result == {"states": [{"entity_id": "lock.a"}]}
+
+
+async def test_a_house_that_is_away_gets_nothing() -> None:
+    async with StandIn(token=TOKEN) as home:
+        url = home.url
+    backend = HomeAssistant(config(url))
+    with anyio.fail_after(10):
+        outcome = await Tools(backend).outcome("ha_call_service", **UNLOCK)
+    await backend.api.aclose()
+    assert outcome.status == "failed"
+    assert "could not be reached: the connection was refused; nothing was sent" in outcome.message
