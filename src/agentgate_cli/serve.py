@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +13,7 @@ from agentgate_cli.exits import Failure
 from agentgate_cli.text import plural
 
 if TYPE_CHECKING:
-    from anyio.abc import TaskStatus
-
+    from agentgate_server.config import Config
     from agentgate_server.documents import DocumentError
     from agentgate_server.gateway import Gateway
 
@@ -33,7 +32,8 @@ log = logging.getLogger("agentgate")
 
 @click.command(
     epilog="A first SIGINT or SIGTERM lets running tools finish, for gateway.shutdown_s seconds; "
-    "a second one ends at once (nothing is lost: what was promised is on the disk)."
+    "a second one ends at once (nothing is lost: what was promised is on the disk). SIGHUP reloads "
+    "policy, principals and tokens."
 )
 @click.option(
     "--config",
@@ -89,9 +89,12 @@ def serve(
     from agentgate_server.config import load_config, override
     from agentgate_server.documents import DocumentError
 
-    try:
+    def load() -> Config:
         config = load_config(config_file, environment=os.environ)
-        config = override(config, host=host, port=port, insecure=insecure, permissions=permissions)
+        return override(config, host=host, port=port, insecure=insecure, permissions=permissions)
+
+    try:
+        config = load()
     except DocumentError as error:
         raise document_failure(error) from None
 
@@ -101,7 +104,7 @@ def serve(
 
     form = log_format or config.log.format
     set_up_logs(log_level or config.log.level, form)
-    gateway = Gateway(config)
+    gateway = Gateway(config, load=load)
     mask_logs(gateway.masker)
     try:
         anyio.run(run_gateway, gateway, form == "json")
@@ -114,29 +117,17 @@ async def run_gateway(gateway: Gateway, as_json: bool) -> None:
     """Serve until a signal, then shut down."""
     import anyio
 
-    stop = anyio.Event()
+    from agentgate_cli.service import Signals
+
+    signals = Signals()
     async with anyio.create_task_group() as tasks:
-        await tasks.start(watch_signals, stop)
+        await tasks.start(signals.watch)
         async with gateway:
             announce(gateway, as_json=as_json)
-            await stop.wait()
+            while await signals.next() == "reload":
+                await gateway.reload()
             log.info("shutting down; running tools have %g s", gateway.config.gateway.shutdown_s)
         tasks.cancel_scope.cancel()
-
-
-async def watch_signals(stop: Any, *, task_status: TaskStatus[None]) -> None:
-    """Set ``stop`` at the first signal to end; at the second, end the process."""
-    import signal
-
-    import anyio
-
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for number in signals:
-            if stop.is_set():
-                # Not sys.exit: that would wait for threads and tasks, which is what hangs.
-                os._exit(128 + number)
-            stop.set()
 
 
 def announce(gateway: Gateway, *, as_json: bool) -> None:

@@ -24,6 +24,8 @@ from agentgate_proto.messages import (
     ApprovalView,
     DecideApproval,
     ListApprovals,
+    Reload,
+    ReloadReport,
     WatchApprovals,
 )
 
@@ -76,6 +78,14 @@ class ApprovalsClient(Client):
         )
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._watches: WeakSet[ApprovalWatch] = WeakSet()
+
+    async def reload(self) -> ReloadReport:
+        """Let the gateway read policy, principals and tokens anew, as an operator.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        return view_from(await self._driver.call("reload", Reload(), None), ReloadReport)
 
     async def list(self) -> Approvals:
         """List the approvals that wait for an answer, oldest first.

@@ -237,6 +237,33 @@ class GrantView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revoked_by: str = ""
 
 
+class Reload(msgspec.Struct, frozen=True, kw_only=True):
+    """Read policy, principals and tokens anew. What can't be used leaves the old in force."""
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a reload.
+
+    Attributes:
+        status: "reloaded", or "refused": everything is as it was before.
+        policy, rules, digest: the policy in force, how many rules it has, the SHA-256 of its file
+            in hex ("" if it is no file).
+        principals: how many may connect.
+        warnings: what the operator should know, each one line.
+        restart: keys of the configuration that have changed and need a restart.
+        errors: why it was refused, each with file and line.
+    """
+
+    status: Literal["reloaded", "refused"]
+    policy: str
+    rules: int
+    digest: str
+    principals: int
+    warnings: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
 class RequestWaiting(msgspec.Struct, frozen=True, kw_only=True):
     """Gateway to client: a person is asked about a request of yours."""
 
@@ -291,6 +318,7 @@ METHODS: dict[str, Method] = {
         Method("list_grants", ListGrants, PEOPLE),
         Method("preview_grant", PreviewGrant, PEOPLE),
         Method("revoke_grant", RevokeGrant, PEOPLE),
+        Method("reload", Reload, frozenset({Role.OPERATOR})),
         Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
     )

@@ -53,10 +53,17 @@ def catalogue_of(
     return Catalogue([*named, *(home.tools if home else ()), *Catalogue.of(*tools)])
 
 
-def policy_of(config: Config) -> Policy:
+def policy_of(config: Config, home: HomeAssistant | None = None) -> Policy:
     """Load the policy that a configuration names.
+
+    Args:
+        config: the configuration.
+        home: its Home Assistant, if it runs: it tells the policy what is in the house.
 
     Raises:
         DocumentError: it can't be used.
     """
-    return Policy.load(config.permissions)
+    policy = Policy.load(config.permissions)
+    if home is not None:
+        home.serve(policy)
+    return policy

@@ -19,6 +19,7 @@ from agentgate_proto.messages import (
     ListRequests,
     ListTools,
     PreviewGrant,
+    Reload,
     RevokeGrant,
     ToolRequest,
     WatchApprovals,
@@ -106,6 +107,8 @@ class Calls:
                 whose = None if principal.role is Role.OPERATOR else principal.name
                 query = ListRequestsQuery(whose, limit, open_only)
                 self.gate.writer.ask(query, Listing(reply, self.gate.masker))
+            case Reload():
+                self.gate.reload(reply)
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 

@@ -54,6 +54,8 @@ from agentgate_server.masking import Masker
 from agentgate_server.observing import Observing
 from agentgate_server.peer import Peer
 from agentgate_server.policy import Policy
+from agentgate_server.reloading import Reloader
+from agentgate_server.replies import Reply
 from agentgate_server.running import Running
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.writer import StoreWriter
@@ -109,6 +111,7 @@ class Gate:
         self.web = Web(self)
         self.peers: dict[int, Peer] = {}
         self.epoch = ""
+        self.reloader: Reloader
         self._guard = Guard()
         self._tasks: TaskGroup | None = None
         self._alarm = anyio.Event()
@@ -205,6 +208,11 @@ class Gate:
         """Let what ``agent-gate token`` has changed count from now on."""
         if self.tokens.refresh():
             self.close_strangers()
+
+    def reload(self, reply: Reply) -> None:
+        """Read policy and principals anew; the reply gets the report."""
+        assert self._tasks is not None, "connections are served while the gate runs"
+        self._tasks.start_soon(self.reloader.answer, reply)
 
     def close_strangers(self) -> None:
         """Close the connections whose tokens count no more."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -23,6 +24,7 @@ import anyio.to_thread
 
 from agentgate_proto.connection import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_proto.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
@@ -34,6 +36,7 @@ from agentgate_server.masking import Masker
 from agentgate_server.observing.levels import levels_of
 from agentgate_server.observing.setup import Setup
 from agentgate_server.policy import Policy
+from agentgate_server.reloading import Reloader
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.token_file import TokenFile
@@ -66,6 +69,7 @@ class Gateway:
         tools: tools given in code, besides those that the configuration names.
         policy: the policy; None: load ``config.permissions``.
         limits: caps and times of each connection.
+        load: reads the configuration anew for a reload; None: a reload leaves it as it is.
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
@@ -90,6 +94,7 @@ class Gateway:
         tools: Iterable[Tool | Callable[..., Any]] = (),
         policy: Policy | None = None,
         limits: Limits = SERVER_LIMITS,
+        load: Callable[[], Config] | None = None,
     ) -> None:
         self.config = config
         self.masker = Masker(config.secrets)
@@ -98,6 +103,7 @@ class Gateway:
         self._tools = tuple(tools)
         self._policy = policy
         self._limits = limits
+        self._load = load
         self._stack = AsyncExitStack()
         self.gate: Gate
         self.gate_type = Gate
@@ -110,6 +116,10 @@ class Gateway:
         scheme = "wss" if self.config.gateway.serves_tls else "ws"
         host = self.config.gateway.host
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    async def reload(self) -> ReloadReport:
+        """Read policy, principals and tokens anew; see :mod:`agentgate_server.reloading`."""
+        return await self.gate.reloader.reload()
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -129,8 +139,9 @@ class Gateway:
         self.warnings += who_is_missing(
             config.name, keyring.principals, messenger=config.messenger is not None
         )
-        policy = self._policy or policy_of(config)
         home = home_assistant_of(config)
+        load_policy = None if self._policy else partial(policy_of, home=home)
+        policy = self._policy or policy_of(config, home)
         if home is not None:
             stack.push_async_callback(home.api.aclose)
             home.serve(policy)
@@ -159,6 +170,7 @@ class Gateway:
         )
         self.gate.web.metrics = setup.metrics
         self.gate.web.metrics_are_public = config.metrics.public
+        self.gate.reloader = Reloader(self.gate, config, self._load, load_policy)
         self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)

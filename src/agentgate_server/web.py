@@ -110,6 +110,7 @@ class Web:
             "waiting_approvals": len(self.gate.ledger.waiting),
             "store": problem or "ok",
             **{name: report() for name, report in self.parts.items()},
+            "policy": self.gate.reloader.problem or "ok",
         }
         code = 200 if status == "ok" else 503
         return http_api.Reply(code, msgspec.json.encode(body))

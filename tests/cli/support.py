@@ -259,6 +259,11 @@ class AtTerminal:
         """Ctrl-C, as the process gets it."""
         self.process.send_signal(signal.SIGINT)
 
+    def hang_up(self) -> None:
+        """Take the terminal away."""
+        os.close(self.master)
+        self.master = -1
+
     def end(self) -> int:
         """Read what is left, and return the exit code."""
         while self._read(BOUND_S):
@@ -270,7 +275,8 @@ class AtTerminal:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(BOUND_S)
-        os.close(self.master)
+        if self.master >= 0:
+            os.close(self.master)
 
     def _read(self, timeout_s: float) -> bool:
         if not select.select([self.master], [], [], timeout_s)[0]:

@@ -42,6 +42,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "watch_approvals": {},
     "decide_approval": {"id": "a", "decision": "approve"},
     "list_grants": {},
+    "reload": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
     "request_waiting": {"request_id": 1, "expires_at": "2026-11-20T10:00:00.000Z"},

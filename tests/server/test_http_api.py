@@ -108,6 +108,7 @@ async def test_health_says_how_the_gateway_is_and_names_nobody(tmp_path: Path) -
         "connections",
         "waiting_approvals",
         "store",
+        "policy",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -31,11 +32,13 @@ class Document:
     Attributes:
         name: what errors call it.
         root: its nodes, see ``nodes``.
+        digest: SHA-256 of its text in hex; "": it has no text.
     """
 
-    def __init__(self, name: str, root: Node) -> None:
+    def __init__(self, name: str, root: Node, digest: str = "") -> None:
         self.name = name
         self.root = root
+        self.digest = digest
 
     @classmethod
     def from_data(cls, data: Any, *, name: str) -> Document:
@@ -110,7 +113,8 @@ def parse_document(
         raise DocumentError(name, "contains half of a surrogate pair: save it as UTF-8")
     if len(text) > DOCUMENT_BYTES_MAX or len(text.encode()) > DOCUMENT_BYTES_MAX:
         raise DocumentError(name, f"is larger than {DOCUMENT_BYTES_MAX} bytes")
-    return Document(name, compose(text, name=name, environment=environment))
+    digest = sha256(text.encode()).hexdigest()
+    return Document(name, compose(text, name=name, environment=environment), digest)
 
 
 def read_document(

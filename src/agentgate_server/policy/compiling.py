@@ -79,6 +79,7 @@ class Compiler:
             number=len(self.rules),
             decision=decision,
             line=line,
+            form=form,
             is_default=path[0] == "defaults",
             pattern=None if form.pattern is None else Pattern(form.pattern),
             tools=globs(form.tool),

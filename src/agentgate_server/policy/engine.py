@@ -40,6 +40,7 @@ class Policy:
 
     Attributes:
         name: what decisions call the file.
+        digest: SHA-256 of the file in hex; "": it is none.
         rules: its rules in the order in which they are tried.
         resolver: looks up what areas, groups and other indirect names stand for.
     """
@@ -49,9 +50,11 @@ class Policy:
         rules: Iterable[Rule],
         *,
         name: str = "permissions.yaml",
+        digest: str = "",
         resolver: Resolver | None = None,
     ) -> None:
         self.name = name
+        self.digest = digest
         self.rules = sorted(rules, key=order_of)
         self.resolver = resolver
         self.rates = Rates()
@@ -99,7 +102,7 @@ class Policy:
         rules = compile_rules(document, form, name)
         if form.members:
             resolver = Members(form.members, resolver)
-        return cls(rules, name=name, resolver=resolver)
+        return cls(rules, name=name, digest=document.digest, resolver=resolver)
 
     def decide(
         self, *, agent: str, tool: str, effects: Effects, args: Mapping[str, Any], now: float
@@ -180,6 +183,15 @@ class Policy:
             return ""
         shown = " with ".join(f'"{text}"' for text in meant)
         return f"{shown} is about no known tool{hint(meant, names)}"
+
+    def keep_counts_of(self, former: Policy) -> None:
+        """Go on with the counts of rules with a rate that another policy has word for word."""
+        for rule in self.rules:
+            if rule.rate is not None:
+                same = (each.number for each in former.rules if each.form == rule.form)
+                number = next(same, None)
+                if number is not None:
+                    self.rates.go_on(rule.number, former.rates, number)
 
     def rules_for(self, tool: str) -> tuple[ToolRule, ...]:
         """Return the rules that can be about a tool, in the order in which they are tried."""

@@ -58,6 +58,12 @@ class Rates:
         times.append(max(now, times[-1]) if times else now)
         return True
 
+    def go_on(self, rule: int, former: Rates, former_rule: int) -> None:
+        """Take over what a rule of another policy has counted, for all agents."""
+        for (number, agent), times in former.taken.items():
+            if number == former_rule:
+                self.taken[rule, agent] = times
+
     def has_room(self, rule: int, agent: str, rate: Rate, now: float) -> bool:
         """Whether the rule would allow one more request now; counts nothing. Args as ``take``."""
         times = self.taken.get((rule, agent))

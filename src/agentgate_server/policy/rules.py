@@ -8,6 +8,7 @@ from agentgate_proto.decision import Action, Decision
 from agentgate_proto.record import Effects
 from agentgate_server.policy.conditions import Condition, unnamed_arguments
 from agentgate_server.policy.entities import Found, domain_of
+from agentgate_server.policy.form import RuleForm
 from agentgate_server.policy.globs import Glob
 from agentgate_server.policy.hours import Hours
 from agentgate_server.policy.naming import INDIRECT_KEYS
@@ -24,6 +25,7 @@ class Rule:
         number: its place in the file; defaults come after rules.
         decision: what it decides.
         line: where it begins in the file.
+        form: what the file says, to find the same rule in another version of it.
         is_default: it is one of the ``defaults``.
         pattern, tools, conditions, agents, effects, hours, rate: what must be the case; None or
             empty: anything.
@@ -33,6 +35,7 @@ class Rule:
     number: int
     decision: Decision
     line: int = 1
+    form: RuleForm | None = None
     is_default: bool = False
     pattern: Pattern | None = None
     tools: tuple[Glob, ...] = ()
