@@ -1,6 +1,6 @@
 """Metrics, for Prometheus and whatever else reads its text format.
 
-What changes all the time is counted where it happens; what has a size at any moment (queues,
+What happens is counted where it happens; what has a size at any moment (queues,
 connections) is looked up only when somebody asks. Labels come from closed sets: tools from the
 catalogue, channels and reasons from the program. So the number of series is bounded, whatever
 agents send.
@@ -8,13 +8,13 @@ agents send.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Info, ProcessCollector
-from prometheus_client import generate_latest as write_text
-from prometheus_client.core import GaugeMetricFamily
+import prometheus_client as prometheus
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from agentgate_proto.approvals import approval_status
@@ -52,13 +52,9 @@ class Metrics(Watcher):
     """
 
     def __init__(self, tools: Iterable[str], levels: Callable[[], Levels]) -> None:
-        self.registry = registry = CollectorRegistry()
-        counter = partial(Counter, namespace="agentgate", registry=registry)
-        histogram = partial(Histogram, namespace="agentgate", registry=registry)
-        self._requests = counter(
-            "requests", "Requests that ended, by tool and outcome", ["tool", "outcome"]
-        )
-        decisions = counter("decisions", "What the policy said to new requests", ["action"])
+        self.registry = registry = prometheus.CollectorRegistry()
+        counter = partial(prometheus.Counter, namespace="agentgate", registry=registry)
+        histogram = partial(prometheus.Histogram, namespace="agentgate", registry=registry)
         self._refusals = counter("refusals", "Requests that were not taken, by reason", ["reason"])
         self._answers = histogram(
             "approval_answer_seconds",
@@ -75,34 +71,28 @@ class Metrics(Watcher):
         )
         self._rows = counter("store_changes", "Changes that the store has taken")
         self._store_failures = counter("store_failures", "Commits that failed")
-        # Looking a series up by its labels costs ten times as much as counting in it.
-        self._ended: dict[tuple[str, Status], Callable[[], None]] = {}
-        self._decided = {action: decisions.labels(action.value).inc for action in Action}
+        self._tallies = tallies = Tallies()
         self._tools = frozenset(tools)
         self._channels: set[str] = set()
-        build = Info("agentgate_build", "This program", registry=registry)
+        build = prometheus.Info("agentgate_build", "This program", registry=registry)
         build.info({"version": VERSION})
+        registry.register(tallies)
         registry.register(LevelCollector(levels))
-        ProcessCollector(registry=registry)
+        prometheus.ProcessCollector(registry=registry)
 
     def text(self) -> bytes:
         """Write everything in the text format; see ``CONTENT_TYPE``."""
-        return write_text(self.registry)
+        return prometheus.generate_latest(self.registry)
 
     def decided(self, record: Record, decision: Decision) -> None:
         """See :class:`Watcher`."""
-        self._decided[decision.action]()
+        self._tallies.decisions[decision.action] += 1
 
     def ended(self, record: Record) -> None:
         """See :class:`Watcher`."""
         assert record.outcome is not None, "it has ended"
-        status = record.outcome.status
-        count = self._ended.get((record.tool, status))
-        if count is None:
-            tool = record.tool if record.tool in self._tools else OTHER
-            count = self._requests.labels(tool, status.value).inc
-            self._ended[record.tool, status] = count
-        count()
+        tool = record.tool if record.tool in self._tools else OTHER
+        self._tallies.requests[tool, record.outcome.status] += 1
 
     def answered(self, record: Record) -> None:
         """See :class:`Watcher`."""
@@ -136,6 +126,36 @@ class Metrics(Watcher):
             return OTHER
         self._channels.add(name)
         return name
+
+
+class Tallies(Collector):
+    """Counts for every request. Only the event loop counts, so that no lock is needed.
+
+    Attributes:
+        requests: those that ended, by tool and outcome.
+        decisions: by action.
+    """
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, Status]] = Counter()
+        self.decisions: Counter[Action] = Counter(dict.fromkeys(Action, 0))
+
+    def collect(self) -> Iterator[Any]:
+        """Make the families."""
+        requests = CounterMetricFamily(
+            "agentgate_requests",
+            "Requests that ended, by tool and outcome",
+            labels=["tool", "outcome"],
+        )
+        for (tool, status), number in self.requests.items():
+            requests.add_metric([tool, status.value], number)
+        yield requests
+        decisions = CounterMetricFamily(
+            "agentgate_decisions", "What the policy said to new requests", labels=["action"]
+        )
+        for action, number in self.decisions.items():
+            decisions.add_metric([action.value], number)
+        yield decisions
 
 
 class LevelCollector(Collector):

@@ -132,8 +132,15 @@ def together(methods: Iterable[Callable[P, None]]) -> Callable[P, None]:
     empty = vars(Watcher).values()
     heard = [method for method in methods if getattr(method, "__func__", None) not in empty]
 
+    if not heard:
+        return nobody
+
     def tell(*args: P.args, **kwargs: P.kwargs) -> None:
         for method in heard:
             method(*args, **kwargs)
 
     return heard[0] if len(heard) == 1 else tell
+
+
+def nobody(*_args: object, **_kwargs: object) -> None:
+    """Nobody listens."""
