@@ -148,6 +148,9 @@ async def test_a_channel_that_fails_harms_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Broken:
+        name = "broken"
+        problem = ""
+
         def approval_changed(self, view: object) -> None:
             raise RuntimeError("no network")
 

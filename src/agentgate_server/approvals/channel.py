@@ -14,6 +14,16 @@ class Channel(Protocol):
     as taken only what it is told here, because that is durable.
     """
 
+    @property
+    def name(self) -> str:
+        """What logs and metrics call it."""
+        ...
+
+    @property
+    def problem(self) -> str:
+        """Why it reaches nobody at present, or ""."""
+        ...
+
     def approval_changed(self, view: ApprovalView) -> None:
         """An approval was opened (status "waiting"), settled, or its tool ended."""
         ...

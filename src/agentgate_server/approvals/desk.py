@@ -167,7 +167,8 @@ class Desk:
             try:
                 channel.approval_changed(view)
             except Exception:
-                log.exception("channel %s failed to show approval %s", channel, view.id)
+                text = "channel %s failed to show an approval"
+                log.exception(text, channel.name, extra={"rid": view.id})
 
 
 def settled_text(view: ApprovalView) -> str:

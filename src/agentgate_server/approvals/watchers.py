@@ -10,6 +10,9 @@ from agentgate_server.peer import Peer
 class Watchers:
     """The channel for terminals and programs on the native protocol."""
 
+    name = "terminal"
+    problem = ""
+
     def __init__(self) -> None:
         self._peers: dict[int, Peer] = {}
 

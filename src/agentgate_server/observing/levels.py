@@ -24,6 +24,8 @@ class Levels:
         running: tools that run in a task or thread.
         queued: changes on their way to the store.
         is_failing: the store takes no writes.
+        grants: those in force.
+        channels: by name, whether it reaches nobody.
     """
 
     connections: Mapping[Role, int]
@@ -32,6 +34,8 @@ class Levels:
     running: int
     queued: int
     is_failing: bool
+    grants: int
+    channels: Mapping[str, bool]
 
 
 def levels_of(gate: Gate) -> Levels:
@@ -44,4 +48,6 @@ def levels_of(gate: Gate) -> Levels:
         running=gate.running.count,
         queued=gate.writer.queue_length,
         is_failing=bool(gate.ledger.problem),
+        grants=sum(not end for _, end in gate.ledger.grants(gate.utc())),
+        channels={channel.name: bool(channel.problem) for channel in gate.desk.channels},
     )

@@ -63,7 +63,7 @@ class Metrics(Watcher):
             buckets=ANSWER_BUCKETS_S,
         )
         self._deliveries = counter(
-            "channel_deliveries", "Approvals brought to people, by channel", ["channel", "result"]
+            "channel_deliveries", "Approvals brought to people, by channel", ["channel"]
         )
         self._logins = counter("login_failures", "Wrong tokens")
         self._commits = histogram(
@@ -116,10 +116,9 @@ class Metrics(Watcher):
             self._commits.observe(took_s)
             self._rows.inc(rows)
 
-    def shown(self, channel: str, delivered: bool) -> None:
+    def shown(self, channel: str) -> None:
         """See :class:`Watcher`."""
-        result = "delivered" if delivered else "failed"
-        self._deliveries.labels(self._channel(channel), result).inc()
+        self._deliveries.labels(self._channel(channel)).inc()
 
     def _channel(self, name: str) -> str:
         if name not in self._channels and len(self._channels) >= CHANNELS_MAX:
@@ -173,8 +172,15 @@ class LevelCollector(Collector):
         for role in Role:
             connections.add_metric([role.value], levels.connections.get(role, 0))
         yield connections
+        channels = GaugeMetricFamily(
+            "agentgate_channel_failing", "1 while a channel reaches nobody", labels=["channel"]
+        )
+        for name, is_failing in levels.channels.items():
+            channels.add_metric([name], int(is_failing))
+        yield channels
         for name, text, value in (
             ("approvals_waiting", "Approvals that wait for a person", levels.waiting),
+            ("grants", "Grants that are in force", levels.grants),
             ("requests_active", "Requests that have no outcome yet", levels.active),
             ("tools_running", "Tools that run in a task or thread", levels.running),
             ("store_queue", "Changes that are not written yet", levels.queued),

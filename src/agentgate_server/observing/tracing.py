@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 OPEN_MAX = 20_000
 """Spans of requests under way; further requests have none. Twice what a ledger holds at once."""
 
+SWEEP_EVERY = 256
+"""Requests after which, at the earliest, spans are looked through for those that just vanished."""
+
 OTLP_PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 """The exporters of the specification's protocols, by the names under which they are installed."""
 
@@ -56,6 +59,7 @@ class Tracing(Watcher):
         self._utc_ns = utc_ns
         self._open: dict[str, Span] = {}
         self._ended: dict[str, int] = {}
+        self._until_sweep = SWEEP_EVERY
 
     def close(self) -> None:
         """Hand over what is left; blocks for as long as the exporter takes."""
@@ -66,6 +70,7 @@ class Tracing(Watcher):
 
     def decided(self, record: Record, decision: Decision) -> None:
         """See :class:`Watcher`."""
+        self._until_sweep -= 1
         if len(self._open) >= OPEN_MAX:
             return
         attributes = {
@@ -121,14 +126,15 @@ class Tracing(Watcher):
     def tidy(self, is_known: Known) -> None:
         """End the spans of requests that are over: nothing more can happen to them.
 
-        Of one that was refused after all, for want of room, nobody tells; so look when many are
-        open.
+        Of one that was refused after all, for want of room, or has joined another, nobody tells. So
+        all are looked through, as seldom as makes the price of it small for each request.
         """
         for rid in [rid for rid in self._ended if not is_known(rid)]:
             self._open.pop(rid).end(self._ended.pop(rid))
-        if len(self._open) >= OPEN_MAX:
+        if self._until_sweep <= 0:
             for rid in [rid for rid in self._open if not is_known(rid)]:
                 self._open.pop(rid).end(self._utc_ns())
+            self._until_sweep = max(SWEEP_EVERY, len(self._open))
 
     def _note(self, rid: str, event: str) -> None:
         span = self._open.get(rid)

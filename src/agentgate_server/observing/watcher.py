@@ -69,8 +69,8 @@ class Watcher:
     def committed(self, rows: int, took_s: float, problem: str) -> None:
         """The store has written a batch, or has not: ``problem`` says why."""
 
-    def shown(self, channel: str, delivered: bool) -> None:
-        """A channel has brought an approval to people, or has failed to."""
+    def shown(self, channel: str) -> None:
+        """A channel has brought an approval to people, who can answer it there."""
 
     def tidy(self, is_known: Known) -> None:
         """Writes have become durable: let go of requests that are over."""

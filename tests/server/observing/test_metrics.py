@@ -151,6 +151,8 @@ async def test_levels_are_as_they_are_when_somebody_looks(tmp_path: Path) -> Non
         assert found["agentgate_store_failing"] == 0
         assert found['agentgate_connections{role="agent"}'] == 1
         assert found['agentgate_connections{role="operator"}'] == 0
+        assert found['agentgate_channel_failing{channel="terminal"}'] == 0
+        assert found["agentgate_grants"] == 0
         await client.request(3, "cancel_request", CancelRequest(request_id=1))
         await answered(client, 1)
         found = await scrape(gateway)
@@ -216,7 +218,16 @@ async def test_two_gateways_in_a_process_count_each_for_itself(tmp_path: Path) -
 # Bounded
 
 
-NOTHING = Levels({}, waiting=0, active=0, running=0, queued=0, is_failing=False)
+NOTHING = Levels(
+    connections={},
+    waiting=0,
+    active=0,
+    running=0,
+    queued=0,
+    is_failing=False,
+    grants=0,
+    channels={},
+)
 
 
 def record(tool: str, channel: str = "") -> Record:
@@ -243,13 +254,16 @@ def test_tools_and_channels_that_nobody_knows_share_one_series() -> None:
     for number in range(100):
         metrics.ended(record(f"gone-{number}"))
         metrics.answered(record("known", channel=f"channel-{number}"))
-        metrics.shown(f"channel-{number}", number % 2 == 0)
+        metrics.shown(f"channel-{number}")
     metrics.ended(record("known"))
     found = samples(metrics.text().decode())
     assert found['agentgate_requests_total{outcome="executed",tool="other"}'] == 100
     assert found['agentgate_requests_total{outcome="executed",tool="known"}'] == 1
     answers = [k for k in found if k.startswith("agentgate_approval_answer_seconds_count")]
     assert len(answers) == CHANNELS_MAX + 1
+    shown = {k: v for k, v in found.items() if k.startswith("agentgate_channel_deliveries_total")}
+    assert len(shown) == CHANNELS_MAX + 1
+    assert sum(shown.values()) == 100
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:

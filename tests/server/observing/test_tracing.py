@@ -181,7 +181,7 @@ def test_requests_that_were_refused_after_all_leave_no_spans_behind(
 ) -> None:
     from tests.server.observing.test_metrics import record, vars_of
 
-    monkeypatch.setattr(tracing, "OPEN_MAX", 10)
+    monkeypatch.setattr(tracing, "SWEEP_EVERY", 10)
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -37,6 +37,8 @@ class TelegramChannel:
         RuntimeError: the event loop is not asyncio's.
     """
 
+    name = CHANNEL
+
     def __init__(self, gate: Gate, config: TelegramConfig, clock: Clock) -> None:
         self.gate = gate
         self.chat_id = config.chat_id
@@ -83,3 +85,4 @@ class TelegramChannel:
 
     def _asked(self, rid: str) -> None:
         """People see this approval."""
+        self.gate.observing.shown(CHANNEL)
