@@ -165,7 +165,7 @@ async def test_a_channel_that_fails_harms_no_other(
         await person.request(1, "watch_approvals", WatchApprovals())
         await one_waiting(gateway, client)
         assert (await person.next(Notified)).params.status == "waiting"
-    assert "failed to show approval" in caplog.text
+    assert "channel broken failed to show an approval" in caplog.text
 
 
 async def test_a_principal_sees_only_its_own_requests_and_an_operator_all(tmp_path: Path) -> None:
