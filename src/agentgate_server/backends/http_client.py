@@ -18,10 +18,9 @@ the target as it is given, and tells when it begins to send.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,24 +28,12 @@ import anyio
 import httpcore2
 
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.circuit import FAILURES_MAX, Circuit
+from agentgate_server.backends.circuit import Circuit
 from agentgate_server.backends.dialling import Dialler
+from agentgate_server.backends.http_options import ANSWER_BYTES_MAX, HttpOptions, Redirects
 from agentgate_server.backends.urls import Origin, follow, split_url
-from agentgate_server.tokens import Secret
 from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.version import VERSION
-
-CONNECT_TIMEOUT_S: Final = 10.0
-"""How long a connection may take, its name and TLS included: three lost packets and some."""
-
-TIMEOUT_S: Final = 30.0
-"""How long one request may take altogether, unless the backend says otherwise."""
-
-ANSWER_BYTES_MAX: Final = 1_000_000
-"""Bytes of one answer; the same as a tool's result may have unless configured."""
-
-CONNECTIONS_MAX: Final = 8
-"""Connections to one backend; also how many of its calls run at once."""
 
 IDLE_S: Final = 4.0
 """How long an idle connection is kept. Servers close theirs after 5 s or more: a request must not
@@ -62,52 +49,9 @@ REASON_CHARS_MAX: Final = 200
 """Characters of an error that a peer may have had a part in."""
 
 REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
-SERVER_ERRORS: Final = range(500, 600)
 SENDING: Final = "http11.send_request_headers.started"
 
 Pairs = Iterable[tuple[str, str]]
-
-
-class Redirects(StrEnum):
-    """Which redirects of a GET or HEAD are followed."""
-
-    NONE = "none"
-    SAME_ORIGIN = "same_origin"
-    """Those that stay with scheme, host and port."""
-    ANY = "any"
-    """All but those from https to http. Elsewhere the backend's headers are not sent, and only
-    public addresses, or those of ``allow``, may be reached."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class HttpOptions:
-    """What is known of a backend.
-
-    Attributes:
-        name: what errors call it.
-        url: scheme, host, port, and the path that all targets start with.
-        headers: sent with every request.
-        reach: which addresses it may have.
-        redirects: which are followed.
-        ca: PEM file of the authorities that may vouch for it; None: the system's.
-        timeout_s: how long one request may take, in seconds.
-        connect_timeout_s: how long a connection may take.
-        connections_max: connections at once; further requests wait.
-        failures_max: see ``Circuit``.
-        failing: statuses by which it says that it is broken, for the circuit.
-    """
-
-    name: str
-    url: str
-    headers: Mapping[str, Secret] = field(default_factory=dict)
-    reach: Reach = field(default_factory=Reach)
-    redirects: Redirects = Redirects.NONE
-    ca: Path | None = None
-    timeout_s: float = TIMEOUT_S
-    connect_timeout_s: float = CONNECT_TIMEOUT_S
-    connections_max: int = CONNECTIONS_MAX
-    failures_max: int = FAILURES_MAX
-    failing: Container[int] = SERVER_ERRORS
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,9 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     python: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     """Modules (``house.tools``) or files (``tools.py``) whose ``@tool`` functions are offered."""
 
+    http: tuple[Path, ...] = ()
+    """Files that declare HTTP tools (``weather.yaml``)."""
+
     timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     """Seconds that a tool may run unless it names its own limit."""
 

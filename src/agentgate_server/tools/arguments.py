@@ -1,4 +1,4 @@
-"""Arguments of a Python tool: from type hints to a JSON schema, and from JSON to Python values.
+"""Arguments of a tool: from type hints to a JSON schema, and from JSON to Python values.
 
 The hints become the fields of a msgspec struct, made once when the tool is declared. A call is
 one ``msgspec.convert``; only when that fails are the arguments looked at one by one, to say
@@ -14,7 +14,7 @@ from contextlib import suppress
 from difflib import get_close_matches
 from itertools import islice
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import msgspec
 
@@ -33,23 +33,29 @@ NAME_SHOWN_CHARS_MAX: Final = 64
 CHOICES_MAX: Final = 20
 """Valid values that are listed when a value is none of them."""
 
+Parameters = dict[str, tuple[Any, Any, Any]]
+"""Each parameter's (type, kind, default), the latter two as in ``inspect.Parameter``."""
+
 NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 class Arguments:
-    """The arguments that one function takes.
+    """The arguments that one tool takes.
 
     Attributes:
         schema: JSON Schema of the arguments object.
     """
 
-    def __init__(self, function: Callable[..., Any], docstring: Docstring) -> None:
-        """Read the function's signature.
+    @classmethod
+    def of(cls, function: Callable[..., Any], docstring: Docstring) -> Self:
+        """Read a function's signature.
 
         Raises:
             ToolError: a parameter has no type hint, or one that JSON can't be converted to.
         """
-        parameters = read_parameters(function)
+        return cls(read_parameters(function), docstring)
+
+    def __init__(self, parameters: Parameters, docstring: Docstring) -> None:
         self.hints = {name: hint for name, (hint, kind, _) in parameters.items() if kind in NAMED}
         self.required = frozenset(
             name
@@ -160,8 +166,8 @@ class Arguments:
         return ", expected one of " + ", ".join(map(repr, values[:CHOICES_MAX])) + more
 
 
-def read_parameters(function: Callable[..., Any]) -> dict[str, tuple[Any, Any, Any]]:
-    """Return each parameter's (type, kind, default).
+def read_parameters(function: Callable[..., Any]) -> Parameters:
+    """Return the parameters of a function.
 
     Raises:
         ToolError: a parameter can't be filled by name from JSON.

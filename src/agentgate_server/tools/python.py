@@ -147,7 +147,7 @@ def python_tool(
     origin = f"{function.__module__}.{function.__qualname__}"
     try:
         docstring = parse_docstring(function.__doc__)
-        arguments = Arguments(function, docstring)
+        arguments = Arguments.of(function, docstring)
         is_async = read_kind(function, inline=inline)
         common: dict[str, Any] = {
             "function": function,

@@ -17,7 +17,8 @@ from tests.standins.http_api import HttpApi, http_api, redirects, says
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit import State
 from agentgate_server.backends.dialling import Forbidden
-from agentgate_server.backends.http_client import HttpBackend, HttpOptions, Redirects
+from agentgate_server.backends.http_client import HttpBackend
+from agentgate_server.backends.http_options import HttpOptions, Redirects
 from agentgate_server.tokens import Secret
 from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
 

@@ -19,7 +19,7 @@ from agentgate_server.tools.errors import ArgumentError, ToolError
 
 
 def arguments_of(function: Any) -> Arguments:
-    return Arguments(function, parse_docstring(function.__doc__))
+    return Arguments.of(function, parse_docstring(function.__doc__))
 
 
 def problems(function: Any, args: Any) -> tuple[str, ...]:
@@ -264,7 +264,7 @@ def test_a_flood_of_wrong_arguments_is_not_looked_at_one_by_one() -> None:
             looked_at.append(name)
             return super().explain_unknown(name, args)
 
-    arguments = Watched(set_light, parse_docstring(None))
+    arguments = Watched.of(set_light, parse_docstring(None))
     with pytest.raises(ArgumentError):
         arguments.bind({f"argument{n}": n for n in range(10_000)})
     assert len(looked_at) == PROBLEMS_MAX + 1

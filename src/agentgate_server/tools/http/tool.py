@@ -1,0 +1,155 @@
+"""An HTTP tool: arguments in, one request out, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from agentgate_server.backends.http_client import HttpBackend
+from agentgate_server.backends.urls import URL_CHARS_MAX
+from agentgate_server.tools.errors import ArgumentError, ToolError
+from agentgate_server.tools.http.answers import Answers, Mask
+from agentgate_server.tools.http.arguments import HttpArguments
+from agentgate_server.tools.http.files import Backend, Declared, HttpDeclarations
+from agentgate_server.tools.http.form import RequestForm
+from agentgate_server.tools.http.templates import JsonTemplate, Values, pairs
+from agentgate_server.tools.tool import AsyncTool
+
+BACKEND: Final = "http"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Built:
+    """A request, ready to be sent."""
+
+    target: str
+    headers: list[tuple[str, str]]
+    content: bytes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HttpTool(AsyncTool):
+    """A kind of request to a backend."""
+
+    client: HttpBackend = field(repr=False)
+    arguments: HttpArguments = field(repr=False)
+    request: RequestForm = field(repr=False)
+    body: JsonTemplate | None = field(repr=False)
+    answers: Answers = field(repr=False)
+
+    def check(self, args: dict[str, Any]) -> None:
+        """See ``Tool.check``. The whole request is made, so that policy sees none that can't be."""
+        self.build(self.arguments.values(args))
+
+    async def run(self, args: dict[str, Any]) -> Any:
+        """See ``AsyncTool.run``."""
+        built = self.build(self.arguments.values(args))
+        answer = await self.client.request(
+            self.request.method,
+            built.target,
+            headers=built.headers,
+            content=built.content,
+            timeout_s=self.timeout_s if isinstance(self.timeout_s, float) else None,
+            bytes_max=self.answers.form.bytes_max,
+        )
+        return self.answers.result(answer.status, answer.headers, answer.body)
+
+    def build(self, values: Values) -> Built:
+        """Put arguments into the request.
+
+        Raises:
+            ArgumentError: a value can't stand where it belongs.
+        """
+        request = self.request
+        try:
+            target = request.path.path.fill(values)
+            query = {name: text.template for name, text in request.query.items()}
+            if asked := pairs(query, values):
+                target = f"{target}?{asked}"
+            headers = [
+                (name, text.template.header(values))
+                for name, text in request.headers.items()
+                if text.template.has(values)
+            ]
+            kind, content = self.content(values)
+        except UnicodeEncodeError:
+            raise ArgumentError("an argument has half of a surrogate pair in it") from None
+        if len(self.client.base) + len(target) > URL_CHARS_MAX:
+            raise ArgumentError(f"the arguments make a URL of more than {URL_CHARS_MAX} characters")
+        return Built(target, [*([("Content-Type", kind)] if kind else []), *headers], content)
+
+    def content(self, values: Values) -> tuple[str, bytes]:
+        """Return the body and its type; "" if there is none."""
+        if self.body is not None:
+            return "application/json", msgspec.json.encode(self.body.fill(values))
+        if self.request.form:
+            form = {name: text.template for name, text in self.request.form.items()}
+            return "application/x-www-form-urlencoded", pairs(form, values).encode()
+        if self.request.text is not None:
+            return "text/plain; charset=utf-8", self.request.text.template.text(values).encode()
+        return "", b""
+
+
+class HttpTools:
+    """The tools of all files, and the clients of their backends. Close it when the gateway stops.
+
+    Attributes:
+        clients: by name of the backend.
+        tools: in the order of the files.
+    """
+
+    def __init__(self, declared: HttpDeclarations, mask: Mask = str) -> None:
+        """Make clients and tools; nothing is connected to yet.
+
+        Args:
+            declared: what the files say.
+            mask: hides secrets in a text.
+
+        Raises:
+            ToolError: the authorities of a backend can't be read.
+        """
+        self.clients = {name: client_of(each) for name, each in declared.backends.items()}
+        self.tools: Iterable[HttpTool] = tuple(
+            self.tool_of(each, declared.backends[each.form.backend], mask)
+            for each in declared.tools
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self.clients.values():
+            await client.aclose()
+
+    def tool_of(self, declared: Declared, backend: Backend, mask: Mask) -> HttpTool:
+        """Make one tool."""
+        form, options = declared.form, backend.options
+        arguments = HttpArguments(form.arguments)
+        return HttpTool(
+            name=declared.name,
+            description=form.description,
+            effects=form.effects,
+            schema=arguments.schema,
+            backend=BACKEND,
+            origin=declared.origin,
+            timeout_s=options.timeout_s if form.timeout_s is None else form.timeout_s,
+            concurrency_max=options.connections_max,
+            lane=f"backend {options.name}",
+            queue_max=backend.queue_max,
+            client=self.clients[form.backend],
+            arguments=arguments,
+            request=form.request,
+            body=declared.body,
+            answers=Answers(options.name, form.response, mask),
+        )
+
+
+def client_of(backend: Backend) -> HttpBackend:
+    """Make the client of a backend."""
+    try:
+        return HttpBackend(backend.options)
+    except OSError as error:
+        raise ToolError(
+            f"{backend.origin}: 'ca' can't be used: {error.strerror or error}; give a PEM file"
+        ) from error
