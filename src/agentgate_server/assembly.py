@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentgate_server.config import Config
+from agentgate_server.masking import Masker
 from agentgate_server.policy import Policy
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import Tool
@@ -50,7 +51,21 @@ def catalogue_of(
     base = Path(config.name).parent
     named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
     home = home or home_assistant_of(config)
-    return Catalogue([*named, *(home.tools if home else ()), *Catalogue.of(*tools)])
+    ready_made = home.tools if home else ()
+    return Catalogue([*named, *http_tools_of(config), *ready_made, *Catalogue.of(*tools)])
+
+
+def http_tools_of(config: Config) -> Iterable[Tool]:
+    """Make the HTTP tools that a configuration declares. Imports an HTTP client only if it does.
+
+    Raises:
+        ToolError: the authorities of a backend can't be read.
+    """
+    if config.http is None:
+        return ()
+    from agentgate_server.tools.http.tool import http_tools
+
+    return http_tools(config.http, Masker(config.secrets).text)
 
 
 def policy_of(config: Config, home: HomeAssistant | None = None) -> Policy:

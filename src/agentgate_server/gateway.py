@@ -146,6 +146,7 @@ class Gateway:
             stack.push_async_callback(home.api.aclose)
             home.serve(policy)
         catalogue = catalogue_of(config, self._tools, home)
+        stack.push_async_callback(catalogue.aclose)
         self.warnings += policy.warnings(catalogue.names)
         runner = Runner(
             timeout_s=config.tools.timeout_s,

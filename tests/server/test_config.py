@@ -480,7 +480,11 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
         default_factory=lambda: msgspec.structs.asdict(form.RateLimitConfig())
     )
     tools: dict[str, Any] = msgspec.field(
-        default_factory=lambda: {**msgspec.structs.asdict(form.ToolsConfig()), "python": []}
+        default_factory=lambda: {
+            **msgspec.structs.asdict(form.ToolsConfig()),
+            "python": [],
+            "http": [],
+        }
     )
     log: dict[str, Any] = msgspec.field(
         default_factory=lambda: msgspec.structs.asdict(form.LogConfig())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -32,6 +32,9 @@ from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.masking import secrets_in_form
 from agentgate_server.tokens import Identity, Secret
+
+if TYPE_CHECKING:
+    from agentgate_server.tools.http.files import HttpDeclarations
 
 TOKENS_NAME = "tokens.json"
 """The token file beside the database, unless the configuration names another."""
@@ -58,6 +61,7 @@ class Config:
         tracing: whether to make traces.
         permissions: the policy file.
         messenger: where people are asked besides terminals and browsers.
+        http: what the files of HTTP tools declare; None: there are none.
         secrets: every secret that the file holds or names, to be masked wherever it turns up.
         warnings: what the operator should know, each one line; the caller prints them.
     """
@@ -76,6 +80,7 @@ class Config:
     permissions: Path
     services: ServicesConfig
     messenger: MessengerConfig | None = None
+    http: HttpDeclarations | None = None
     secrets: tuple[Secret, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -102,7 +107,7 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     dotenv = path.parent / ".env"
     variables = {**read_dotenv(dotenv), **environment}
     document = read_document(path, environment=variables)
-    config = config_of(document, path.parent)
+    config = config_of(document, path.parent, variables)
     exposed = []
     if holds_literal_token(document) and is_open_to_others(path):
         exposed.append(f"{path} holds a token and others can read it: chmod 600 {path}")
@@ -112,7 +117,11 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
 
 
 def config_from_dict(
-    data: Mapping[str, Any], *, folder: Path | None = None, name: str = "config"
+    data: Mapping[str, Any],
+    *,
+    folder: Path | None = None,
+    name: str = "config",
+    environment: Mapping[str, str] | None = None,
 ) -> Config:
     """Make a configuration of a dict in the form of ``config.yaml``, to embed the gateway.
 
@@ -120,11 +129,12 @@ def config_from_dict(
         data: keys and values; ``${VAR}`` means nothing here.
         folder: where relative paths start; None: at the working folder.
         name: what errors call it.
+        environment: where the files that it names find ``${VAR}``; None: nowhere.
 
     Raises:
         DocumentError: as :func:`load_config`, without lines.
     """
-    return config_of(Document.from_data(data, name=name), folder or Path())
+    return config_of(Document.from_data(data, name=name), folder or Path(), environment or {})
 
 
 def override(
@@ -159,8 +169,8 @@ def override(
     )
 
 
-def config_of(document: Document, folder: Path) -> Config:
-    """Check a document against the form and resolve its paths."""
+def config_of(document: Document, folder: Path, variables: Mapping[str, str]) -> Config:
+    """Check a document against the form, resolve its paths, read the files that it names."""
     form = document.decode(ConfigFile)
     identities, warnings = identities_of(document, form)
     warnings += check_messenger(document, form)
@@ -172,6 +182,7 @@ def config_of(document: Document, folder: Path) -> Config:
         str(at(folder, Path(entry))) if entry.endswith(".py") else entry
         for entry in form.tools.python
     )
+    http = http_of([at(folder, entry) for entry in form.tools.http], variables)
     return Config(
         name=document.name,
         gateway=gateway,
@@ -187,9 +198,19 @@ def config_of(document: Document, folder: Path) -> Config:
         tracing=form.tracing,
         permissions=at(folder, form.permissions),
         services=services_of(form.services, folder),
-        secrets=tuple(secrets_in_form(form)),
+        http=http,
+        secrets=(*secrets_in_form(form), *(http.secrets if http else ())),
         warnings=warnings,
     )
+
+
+def http_of(paths: Sequence[Path], variables: Mapping[str, str]) -> HttpDeclarations | None:
+    """Read the files of HTTP tools, if there are any."""
+    if not paths:
+        return None
+    from agentgate_server.tools.http.files import read_http_files
+
+    return read_http_files(paths, variables)
 
 
 def services_of(form: ServicesConfig, folder: Path) -> ServicesConfig:

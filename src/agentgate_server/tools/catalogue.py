@@ -63,6 +63,11 @@ class Catalogue:
         """Return the tool of exactly this name, or None."""
         return self.tools.get(name)
 
+    async def aclose(self) -> None:
+        """Let every tool let go of what it holds."""
+        for item in self:
+            await item.aclose()
+
     def __iter__(self) -> Iterator[Tool]:
         return iter(self.tools.values())
 

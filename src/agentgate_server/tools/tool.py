@@ -52,6 +52,10 @@ class Tool(ABC):
         """Whether the tool returns at once, so that ``Runner.run_inline`` may run it."""
         return False
 
+    async def aclose(self) -> None:
+        """Let go of what the tool holds, when the gateway stops. May be called more than once."""
+        return
+
     @abstractmethod
     def check(self, args: dict[str, Any]) -> None:
         """See whether the arguments fit. Call this before policy, and before anybody is asked.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -57,6 +56,10 @@ class HttpTool(AsyncTool):
         )
         return self.answers.result(answer.status, answer.headers, answer.body)
 
+    async def aclose(self) -> None:
+        """See ``Tool.aclose``. The tools of one backend share its client."""
+        await self.client.aclose()
+
     def build(self, values: Values) -> Built:
         """Put arguments into the request.
 
@@ -93,56 +96,44 @@ class HttpTool(AsyncTool):
         return "", b""
 
 
-class HttpTools:
-    """The tools of all files, and the clients of their backends. Close it when the gateway stops.
+def http_tools(declared: HttpDeclarations, mask: Mask = str) -> list[HttpTool]:
+    """Make the tools of all files; nothing is connected to yet. Close each of them at the end.
 
-    Attributes:
-        clients: by name of the backend.
-        tools: in the order of the files.
+    Args:
+        declared: what the files say.
+        mask: hides secrets in a text.
+
+    Raises:
+        ToolError: the authorities of a backend can't be read.
     """
+    clients = {name: client_of(each) for name, each in declared.backends.items()}
+    return [
+        tool_of(each, declared.backends[each.form.backend], clients[each.form.backend], mask)
+        for each in declared.tools
+    ]
 
-    def __init__(self, declared: HttpDeclarations, mask: Mask = str) -> None:
-        """Make clients and tools; nothing is connected to yet.
 
-        Args:
-            declared: what the files say.
-            mask: hides secrets in a text.
-
-        Raises:
-            ToolError: the authorities of a backend can't be read.
-        """
-        self.clients = {name: client_of(each) for name, each in declared.backends.items()}
-        self.tools: Iterable[HttpTool] = tuple(
-            self.tool_of(each, declared.backends[each.form.backend], mask)
-            for each in declared.tools
-        )
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        for client in self.clients.values():
-            await client.aclose()
-
-    def tool_of(self, declared: Declared, backend: Backend, mask: Mask) -> HttpTool:
-        """Make one tool."""
-        form, options = declared.form, backend.options
-        arguments = HttpArguments(form.arguments)
-        return HttpTool(
-            name=declared.name,
-            description=form.description,
-            effects=form.effects,
-            schema=arguments.schema,
-            backend=BACKEND,
-            origin=declared.origin,
-            timeout_s=options.timeout_s if form.timeout_s is None else form.timeout_s,
-            concurrency_max=options.connections_max,
-            lane=f"backend {options.name}",
-            queue_max=backend.queue_max,
-            client=self.clients[form.backend],
-            arguments=arguments,
-            request=form.request,
-            body=declared.body,
-            answers=Answers(options.name, form.response, mask),
-        )
+def tool_of(declared: Declared, backend: Backend, client: HttpBackend, mask: Mask) -> HttpTool:
+    """Make one tool."""
+    form, options = declared.form, backend.options
+    arguments = HttpArguments(form.arguments)
+    return HttpTool(
+        name=declared.name,
+        description=form.description,
+        effects=form.effects,
+        schema=arguments.schema,
+        backend=BACKEND,
+        origin=declared.origin,
+        timeout_s=options.timeout_s if form.timeout_s is None else form.timeout_s,
+        concurrency_max=options.connections_max,
+        lane=f"backend {options.name}",
+        queue_max=backend.queue_max,
+        client=client,
+        arguments=arguments,
+        request=form.request,
+        body=declared.body,
+        answers=Answers(options.name, form.response, mask),
+    )
 
 
 def client_of(backend: Backend) -> HttpBackend:

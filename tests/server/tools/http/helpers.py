@@ -1,0 +1,55 @@
+"""HTTP tools for tests: files written, read and made into tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agentgate_server.documents import DocumentError
+from agentgate_server.masking import Masker
+from agentgate_server.tools.http.files import HttpDeclarations, read_http_files
+from agentgate_server.tools.http.tool import HttpTool, http_tools
+
+BACKEND = {"url": "http://127.0.0.1:1", "private": True}
+
+
+def declare(
+    folder: Path, file: Any, environment: dict[str, str] | None = None, name: str = "api.yaml"
+) -> HttpDeclarations:
+    """Write a file, of YAML or data, and read it."""
+    path = folder / name
+    path.write_text(file if isinstance(file, str) else yaml.safe_dump(file, sort_keys=False))
+    return read_http_files([path], environment or {})
+
+
+def file_of(tool: dict[str, Any], name: str = "api", **backend: Any) -> dict[str, Any]:
+    """A file with one tool, ``ask``, and one backend, ``api`` unless named."""
+    whole = {"description": "Ask.", "backend": name, **tool}
+    return {"backends": {name: {**BACKEND, **backend}}, "tools": {"ask": whole}}
+
+
+def made(
+    folder: Path,
+    tool: dict[str, Any],
+    environment: dict[str, str] | None = None,
+    **backend: Any,
+) -> HttpTool:
+    """Make the one tool of such a file."""
+    declared = declare(folder, file_of(tool, **backend), environment)
+    (found,) = http_tools(declared, Masker(declared.secrets).text)
+    return found
+
+
+@contextmanager
+def refused(folder: Path, file: Any) -> Iterator[list[str]]:
+    """Read a file that must be refused; its errors are there after the block."""
+    texts: list[str] = []
+    try:
+        declare(folder, file)
+    except DocumentError as error:
+        texts += [str(each).removeprefix(f"{folder}/") for each in (error, *error.others)]
+    yield texts

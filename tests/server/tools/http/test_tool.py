@@ -1,0 +1,347 @@
+"""HTTP tools against a real server: what is sent, what comes of it, and that a write goes once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+from tests.server.tools.helpers import outcome_of
+from tests.server.tools.http.helpers import made
+from tests.standins import http_api as standin
+from tests.standins.http_api import HttpApi, http_api, says
+
+from agentgate_proto.outcome import Outcome, Status
+from agentgate_server.masking import MASK
+from agentgate_server.tools.errors import ArgumentError
+from agentgate_server.tools.http.tool import HttpTool
+from agentgate_server.tools.runner import Runner
+
+pytestmark = pytest.mark.anyio
+
+KEY = {"KEY": "s3cret-key-value"}
+GET: dict[str, Any] = {"effects": "read", "request": {"path": "/"}}
+POST: dict[str, Any] = {"request": {"method": "POST", "path": "/"}}
+
+
+@asynccontextmanager
+async def joined(
+    folder: Path, behaviour: standin.Behaviour, tool: dict[str, Any], **backend: Any
+) -> AsyncIterator[tuple[HttpApi, HttpTool]]:
+    """An API that does one thing at ``/``, and a tool for it."""
+    async with http_api({"/": behaviour}) as api:
+        ask = made(folder, tool, KEY, url=api.url, **backend)
+        yield api, ask
+        await ask.aclose()
+
+
+def data(outcome: Outcome) -> Any:
+    assert outcome.status is Status.EXECUTED, outcome.message
+    return msgspec.json.decode(outcome.data)
+
+
+# What is sent
+
+
+async def test_a_request_is_made_of_its_parts(tmp_path: Path, runner: Runner) -> None:
+    tool = {
+        "args": {
+            "room": {},
+            "level": {"type": "number"},
+            "note": {"required": False},
+            "on": {"type": "boolean", "default": True},
+            "tags": {"type": "array", "required": False},
+        },
+        "request": {
+            "method": "PUT",
+            "path": "/rooms/{room}/light",
+            "query": {"level": "{level}", "note": "{note}", "fixed": "a b"},
+            "headers": {"X-Room": "room {room}", "X-Note": "{note}", "X-Kind": "tool"},
+            "json": {"on": "{on}", "tags": "{tags}", "text": "to {level}", "note": "{note}"},
+        },
+    }
+    headers = {"Authorization": "Bearer ${KEY}", "X-Kind": "backend"}
+    async with http_api({"/v1/rooms/a%2Fb/light": says(200, {"ok": True})}) as api:
+        ask = made(tmp_path, tool, KEY, url=f"{api.url}/v1", headers=headers)
+        outcome = await outcome_of(runner, ask, room="a/b", level=5, tags=["x", {"y": 1}])
+        await ask.aclose()
+    assert data(outcome) == {"ok": True}
+    (arrival,) = api.arrivals
+    assert arrival.method == "PUT"
+    assert arrival.target == "/v1/rooms/a%2Fb/light?level=5&fixed=a%20b"
+    assert arrival.json == {"on": True, "tags": ["x", {"y": 1}], "text": "to 5"}
+    assert arrival.headers["content-type"] == "application/json"
+    assert arrival.headers["authorization"] == "Bearer s3cret-key-value"
+    assert arrival.headers["x-room"] == "room a/b"
+    assert arrival.headers["x-kind"] == "tool"
+    assert "x-note" not in arrival.headers
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "sent"),
+    [
+        (
+            {"form": {"a": "{text}", "b": "c"}},
+            "application/x-www-form-urlencoded",
+            b"a=x%26b%3Dy%0Az&b=c",
+        ),
+        ({"text": "{text}"}, "text/plain; charset=utf-8", b"x&b=y\nz"),
+        ({"json": "{text}"}, "application/json", b'"x&b=y\\nz"'),
+        (
+            {"json": {"a": "{text}"}, "headers": {"content-type": "a/b"}},
+            "a/b",
+            b'{"a":"x&b=y\\nz"}',
+        ),
+    ],
+)
+async def test_a_body_is_json_a_form_or_text(
+    tmp_path: Path, runner: Runner, body: dict[str, Any], kind: str, sent: bytes
+) -> None:
+    tool = {"args": {"text": {}}, "request": {"method": "POST", "path": "/", **body}}
+    async with joined(tmp_path, says(200), tool) as (api, ask):
+        assert data(await outcome_of(runner, ask, text="x&b=y\nz")) is None
+    assert api.arrivals[0].headers["content-type"] == kind
+    assert api.arrivals[0].body == sent
+
+
+def test_arguments_are_checked_before_policy_and_before_anybody_is_asked(tmp_path: Path) -> None:
+    tool = {
+        "args": {
+            "city": {"pattern": "[a-z0-9./%]+", "max": 20},
+            "days": {"type": "integer", "min": 1, "required": False},
+            "id": {"required": False},
+        },
+        "request": {
+            "path": "/{city}",
+            "query": {"days": "{days}"},
+            "headers": {"X-Id": "{id}"},
+        },
+    }
+    ask = made(tmp_path, tool)
+    for args, said in (
+        ({}, "missing argument 'city'"),
+        ({"city": "x", "dais": 1}, "unknown argument 'dais', did you mean 'days'?"),
+        ({"city": "x", "host": "evil.example"}, "unknown argument 'host'"),
+        ({"city": "X"}, "argument 'city'"),
+        ({"city": "x\n"}, "argument 'city'"),
+        ({"city": "x" * 21}, "argument 'city'"),
+        ({"city": 5}, "argument 'city': expected str, got int"),
+        ({"city": "x", "days": 0}, "argument 'days': expected int >= 1"),
+        ({"city": ".."}, "argument 'city' goes into a path"),
+        ({"city": "%2e%2e/x"}, "argument 'city' goes into a path"),
+        ({"city": "x", "id": "a\r\nX-Admin: 1"}, "argument 'id' goes into a header"),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            ask.check(args)
+        assert said in str(caught.value)
+    ask.check({"city": "x", "days": 1, "id": "7"})
+
+
+def test_arguments_that_make_no_request_are_refused_too(tmp_path: Path) -> None:
+    ask = made(tmp_path, {"args": {"q": {}}, "request": {"path": "/", "query": {"q": "{q}"}}})
+    with pytest.raises(ArgumentError, match="half of a surrogate pair"):
+        ask.check({"q": "\ud800"})
+    with pytest.raises(ArgumentError, match="a URL of more than 8192 characters"):
+        ask.check({"q": "ä" * 2_000})
+
+
+# What becomes of answers
+
+
+async def test_a_part_of_the_answer_can_be_taken(tmp_path: Path, runner: Runner) -> None:
+    body = {"list": [{"main": {"a.b": 21.5}}, 1]}
+    for take, value in (("list.0.main.a\\.b", 21.5), ("list.1", 1), ("list", body["list"])):
+        async with joined(tmp_path, says(200, body), {**GET, "response": {"take": take}}) as (
+            _,
+            ask,
+        ):
+            assert data(await outcome_of(runner, ask)) == value
+    for take in ("list.2", "lists", "list.0.main.x", "list.-1"):
+        async with joined(tmp_path, says(200, body), {**GET, "response": {"take": take}}) as (
+            _,
+            ask,
+        ):
+            outcome = await outcome_of(runner, ask)
+        assert outcome.message.startswith(f"api answered 200, but without '{take}': {{\"list\"")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "form", "value"),
+    [
+        (b'{"a": 1}', "application/json; charset=utf-8", "auto", {"a": 1}),
+        (b'{"a": 1}', "application/problem+json", "auto", {"a": 1}),
+        (b'{"a": 1}', "text/plain", "auto", '{"a": 1}'),
+        (b'{"a": 1}', "text/plain", "json", {"a": 1}),
+        (b'{"a": 1}', "application/json", "text", '{"a": 1}'),
+        (b"\xe4", "text/plain; charset=latin-1", "auto", "ä"),
+        (b"\xe4", "text/plain; charset=no-such", "auto", "\N{REPLACEMENT CHARACTER}"),
+        (b"", "application/json", "auto", None),
+    ],
+)
+async def test_a_body_is_read_by_its_type_unless_declared(
+    tmp_path: Path, runner: Runner, body: bytes, kind: str, form: str, value: Any
+) -> None:
+    tool = {**GET, "response": {"format": form}}
+    async with joined(tmp_path, says(200, body, Content_Type=kind), tool) as (_, ask):
+        assert data(await outcome_of(runner, ask)) == value
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        (says(404, {"message": "no such city"}), 'api answered 404 Not Found: {"message":"no such'),
+        (says(429, b"slow down", Retry_After="30"), "Too Many Requests: slow down (it asks to be"),
+        (says(302, Location="/x"), "api answered 302 Found (a redirect, which was not followed)"),
+        (says(503), "api answered 503 Service Unavailable"),
+        (says(599, b"odd\x00\nlines"), "api answered 599: odd lines"),
+        (says(200, b"{", Content_Type="application/json"), "answered 200, but not with JSON: {"),
+        (says(200, b"GIF89a", Content_Type="image/gif"), "but with image/gif, which can't be pas"),
+        (says(404, b"x" * 5_000), "x" * 299 + "…"),
+    ],
+)
+async def test_a_failure_is_told_in_the_apis_own_words(
+    tmp_path: Path, runner: Runner, behaviour: standin.Behaviour, said: str
+) -> None:
+    for tool in (GET, POST):
+        async with joined(tmp_path, behaviour, tool) as (api, ask):
+            outcome = await outcome_of(runner, ask)
+        assert outcome.status is Status.FAILED
+        assert said in outcome.message
+        assert len(api.arrivals) == 1
+
+
+async def test_what_counts_as_failure_can_be_declared(tmp_path: Path, runner: Runner) -> None:
+    response = {
+        "ok_status": [404],
+        "error_if": [{"path": "error"}, {"path": "state", "equals": "off"}, {"status": [202]}],
+    }
+    tool = {**GET, "response": response}
+    for status, body, ended in (
+        (200, {"error": None, "state": "on"}, Status.EXECUTED),
+        (404, {}, Status.EXECUTED),
+        (200, {"error": "x"}, Status.FAILED),
+        (200, {"state": "off"}, Status.FAILED),
+        (202, {}, Status.FAILED),
+        (200, [1], Status.EXECUTED),
+    ):
+        async with joined(tmp_path, says(status, body), tool) as (_, ask):
+            assert (await outcome_of(runner, ask)).status is ended
+
+
+async def test_a_value_is_compared_with_its_type(tmp_path: Path, runner: Runner) -> None:
+    tool = {**GET, "response": {"error_if": [{"path": "code", "equals": 1}]}}
+    async with joined(tmp_path, says(200, {"code": True}), tool) as (_, ask):
+        assert (await outcome_of(runner, ask)).status is Status.EXECUTED
+
+
+async def test_an_answer_above_the_cap_is_refused(tmp_path: Path, runner: Runner) -> None:
+    tool = {**GET, "response": {"bytes_max": 1_000}}
+    async with joined(tmp_path, standin.floods, tool) as (_, ask):
+        outcome = await outcome_of(runner, ask)
+    assert outcome.message.startswith("api answered 200, but with more than 1,000 bytes")
+
+
+# A write goes out once
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [standin.drops, standin.breaks_off, standin.babbles, says(502), says(504)],
+)
+async def test_a_write_whose_answer_is_lost_is_unknown_and_not_sent_again(
+    tmp_path: Path, runner: Runner, behaviour: standin.Behaviour
+) -> None:
+    for tool, status in ((POST, Status.UNKNOWN), (GET, Status.FAILED)):
+        async with joined(tmp_path, behaviour, tool) as (api, ask):
+            outcome = await outcome_of(runner, ask)
+        assert outcome.status is status
+        assert len(api.arrivals) == 1
+
+
+async def test_a_write_that_runs_out_of_time_is_unknown(tmp_path: Path, runner: Runner) -> None:
+    async with joined(tmp_path, standin.hangs, {**POST, "timeout_s": 0.3}) as (api, ask):
+        outcome = await outcome_of(runner, ask)
+    assert outcome.status is Status.UNKNOWN
+    assert "a request was sent to api, but no answer came" in outcome.message
+    assert len(api.arrivals) == 1
+
+
+async def test_a_write_that_was_not_sent_has_failed(tmp_path: Path, runner: Runner) -> None:
+    ask = made(tmp_path, POST)
+    outcome = await outcome_of(runner, ask)
+    assert outcome.status is Status.FAILED
+    assert outcome.message == (
+        "it was not started: api could not be reached: the connection was refused; nothing was sent"
+    )
+
+
+# One backend's death touches no other
+
+
+async def test_a_hanging_backend_leaves_every_other_tool_alone(
+    tmp_path: Path, runner: Runner
+) -> None:
+    async with (
+        joined(tmp_path, standin.hangs, GET, concurrency_max=2, queue_max=3) as (api, stuck),
+        joined(tmp_path, says(200, "well"), GET, name="other") as (_, other),
+        anyio.create_task_group() as tasks,
+    ):
+        for _ in range(5):
+            tasks.start_soon(runner.run, stuck, {})
+        with anyio.fail_after(20):
+            while len(api.arrivals) < 2:
+                await anyio.sleep(0.001)
+        assert data(await outcome_of(runner, other)) == "well"
+        refused = await outcome_of(runner, stuck)
+        assert refused.message == (
+            "it was not started: backend api is busy: 2 calls run and 3 wait; ask again later"
+        )
+        assert len(api.arrivals) == 2
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_dead_backend_is_refused_at_once_and_the_text_says_why(
+    tmp_path: Path, runner: Runner
+) -> None:
+    async with joined(tmp_path, says(500), POST, circuit={"failures_max": 2}) as (api, ask):
+        for _ in range(2):
+            assert "answered 500" in (await outcome_of(runner, ask)).message
+        outcome = await outcome_of(runner, ask)
+    assert outcome.status is Status.FAILED
+    assert "it was not started: api has failed for 0 s, 2 times in a row (status 500)" in (
+        outcome.message
+    )
+    assert len(api.arrivals) == 2
+
+
+# Secrets
+
+
+async def test_what_a_backend_echoes_of_our_secrets_is_masked(tmp_path: Path) -> None:
+    async def echoes_badly(talk: standin.Conversation, arrival: standin.Arrival) -> None:
+        text = "x" * 290 + arrival.headers["authorization"]
+        await talk.answer(403, text.encode())
+
+    headers = {"Authorization": "Bearer ${KEY}"}
+    async with joined(tmp_path, echoes_badly, GET, headers=headers) as (_, ask):
+        with pytest.raises(Exception, match="api answered 403") as caught:
+            await ask.run({})
+    assert KEY["KEY"][:4] not in str(caught.value)
+    assert MASK[:1] in str(caught.value)
+
+
+def test_without_http_tools_no_http_client_is_imported() -> None:
+    program = (
+        "import sys, agentgate_server.gateway\n"
+        "print([name for name in ('httpcore2', 'httpx2') if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
