@@ -19,7 +19,8 @@ from typing import Any, Final
 import msgspec
 
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.http_client import Answer, HttpBackend, HttpOptions
+from agentgate_server.backends.http_client import Answer, HttpBackend
+from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.config.services import HomeAssistantConfig
 from agentgate_server.tokens import Secret
 from agentgate_server.tools.errors import EffectUnknown, ToolError, ToolFailed
