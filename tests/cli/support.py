@@ -53,7 +53,7 @@ CONFIG: dict[str, Any] = {
         {"name": "watcher", "role": "operator", "token": OPERATOR_TOKEN},
     ],
     "storage": {"path": "gate.db"},
-    "tools": {"python": ["agentgate_cli.demo.house"]},
+    "tools": {"python": [str(Path(__file__).parent / "house.py")]},
     "rate_limit": {"max_pending_approvals": 100, "max_requests_per_minute": 100_000},
 }
 

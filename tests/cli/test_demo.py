@@ -18,7 +18,7 @@ from tests.cli.support import BOUND_S, Served, at_terminal, environment, run
 from agentgate_cli.demo.person import Answer
 from agentgate_cli.demo.play import wrong
 from agentgate_cli.demo.scenes import SCENES, Scene, Twist
-from agentgate_cli.demo.stage import JOURNAL, Stage
+from agentgate_cli.demo.stage import Stage
 
 QUESTION = "approve? [y]es, [n]o; in "
 
@@ -59,37 +59,36 @@ def test_without_a_terminal_it_plays_six_scenes_and_all_end_as_they_must(tmp_pat
         assert f"{number}  {scene.title}" in done.stdout
         assert f"asked      {scene.tool} {{" in done.stdout
     for text in (
-        "allow: Looking does no harm  permissions.yaml:2",
-        "deny: The garage stays shut  permissions.yaml:5",
-        "ask: Doors are for people to decide  permissions.yaml:9",
+        "allow: Looking does no harm  permissions.yaml:6",
+        "deny: Doors stay shut  permissions.yaml:2",
+        "ask: Everything else is asked  permissions.yaml:9",
+        "│ ha_call_service(light.turn_on, light.bedroom)",
+        "│ [ ✅ Approve ]",
+        "│ ✅ Approved by owner",
+        "│ The tool has run.",
+        "yes, by owner (telegram)  the script's answer",
         "yes, by owner (terminal)  the script's answer",
         "no, by owner (terminal)  the script's answer",
-        "executed: 21.0",
-        "Denied by policy: The garage stays shut  -32003",
+        "executed: sensor.temp is 21.3",
+        "Denied by policy: Doors stay shut  -32003",
         "Denied by user  -32001",
         "of the agent (pid ",
         "and collects what it missed",
         "of the gateway (pid ",
         "the gateway is started again (pid ",
-        'executed: "the back door is unlocked"',
+        "executed: cover.blinds is closed",
     ):
         assert text in done.stdout, text
     assert done.stdout.count("✓") == 6
-    assert done.stdout.count("the tool was started once") == 3
+    assert done.stdout.count("the house was told once") == 3
     assert "all 6 ended as they must" in done.stdout
     check_what_it_kept(folder_in(done.stdout))
 
 
 def check_what_it_kept(folder: Path) -> None:
-    """The tools ran as often as they had to, and the folder can be served again."""
-    journal = [json.loads(line) for line in (folder / JOURNAL).read_text().splitlines()]
-    assert [(line["tool"], line["args"].get("door")) for line in journal] == [
-        ("unlock_door", "front"),
-        ("set_light", None),
-        ("unlock_door", "back"),
-    ]
+    """The folder can be served again, though the house and Telegram are gone."""
     served = Served(folder)
-    assert served.start()["rules"] == 4
+    assert served.start()["rules"] == 3
     tokens = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines())
     operator = tokens["OPERATOR_TOKEN"]
     rows = run("pending", "--all", "--json", AGENT_GATE_URL=served.url, AGENT_GATE_TOKEN=operator)
@@ -110,7 +109,7 @@ def test_at_a_terminal_the_person_answers_and_the_script_does_for_the_silent(
         terminal.type("what?\n")
         terminal.see(QUESTION)
         terminal.type("y\n")
-        terminal.see('executed: {"target_celsius":29.5}')
+        terminal.see("executed: climate.hall is off")
         terminal.see(SCENES[4].title)
         terminal.see(QUESTION)
         terminal.see("the script's answer")
@@ -161,38 +160,57 @@ def test_a_gateway_that_dies_on_its_own_breaks_it_off_with_one_line(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_outcome_that_is_not_as_it_must_be_is_told_and_exits_with_1(tmp_path: Path) -> None:
-    script = (
-        "from dataclasses import replace\n"
-        "from agentgate_cli.demo import play, scenes\n"
-        "play.SCENES = (replace(scenes.SCENES[0], data=99.0), scenes.SCENES[1])\n"
-        "from agentgate_cli.main import run\n"
-        "raise SystemExit(int(run(['demo'])))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
+def scripted(folder: Path, script: str) -> subprocess.CompletedProcess[str]:
+    """The demo without a terminal, after a script has changed it."""
+    end = "from agentgate_cli.main import run\nraise SystemExit(int(run(['demo'])))\n"
+    return subprocess.run(
+        [sys.executable, "-c", script + end],
         check=False,
-        env=environment({"TMPDIR": str(tmp_path)}),
+        env=environment({"TMPDIR": str(folder)}),
         capture_output=True,
         text=True,
         timeout=BOUND_S,
     )
+
+
+def test_an_outcome_that_is_not_as_it_must_be_is_told_and_exits_with_1(tmp_path: Path) -> None:
+    done = scripted(
+        tmp_path,
+        "from dataclasses import replace\n"
+        "from agentgate_cli.demo import play, scenes\n"
+        "first, second = scenes.SCENES[:2]\n"
+        "play.SCENES = (replace(first, states={'sensor.temp': '99'}), second)\n",
+    )
     assert done.returncode == 1
-    assert "✗ the agent got 21.0, not 99.0" in done.stdout
+    assert "✗ the agent got {'sensor.temp': '21.3'}, not {'sensor.temp': '99'}" in done.stdout
     assert "1 of 2 ended wrong" in done.stdout
 
 
+def test_without_the_telegram_extra_the_terminal_asks_and_the_demo_says_so(tmp_path: Path) -> None:
+    done = scripted(
+        tmp_path,
+        "from agentgate_cli.demo import play, scenes, stage\n"
+        "stage.find_spec = lambda name: None\n"
+        "play.SCENES = scenes.SCENES[2:3]\n",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "pip install 'agent-gate[telegram]'" in done.stdout
+    assert "yes, by owner (terminal)" in done.stdout
+    assert "executed: light.bedroom is on" in done.stdout
+
+
 class Counted(Stage):
-    """A stage of which only the journal is asked."""
+    """A stage of which only the house is asked."""
 
     def __init__(self, starts: int) -> None:
         self.count = starts
 
-    def starts(self, tool: str, args: dict[str, Any]) -> int:
+    def starts(self, args: dict[str, Any]) -> int:
         return self.count
 
 
-ASK = Scene(title="", tool="t", args={}, verdict="ask", data=1)
+ASK = Scene(title="", tool="t", args={}, verdict="ask", states={"light.a": "on"})
+DONE = {"data": {"result": [{"entity_id": "light.a", "state": "on"}]}}
 YES = Answer("approve", scripted=True)
 NO = Answer("deny", scripted=True)
 RAN = {"status": "executed", "approval": "approved"}
@@ -202,15 +220,15 @@ REFUSED = {"status": "denied", "approval": "denied"}
 @pytest.mark.parametrize(
     ("row", "report", "answer", "starts", "problem"),
     [
-        (RAN, {"data": 1}, YES, 1, None),
+        (RAN, DONE, YES, 1, None),
         (REFUSED, {"code": -32001}, NO, 0, None),
-        (RAN, {"data": 1}, YES, 2, "starts of the tool 2, not 1"),
-        (RAN, {"data": 1}, YES, 0, "starts of the tool 0, not 1"),
-        (RAN, {"data": None}, YES, 1, "the agent got None, not 1"),
-        ({**RAN, "status": "unknown"}, {"data": 1}, YES, 1, "noted 'unknown', not 'executed'"),
-        (REFUSED, {"code": -32001}, NO, 1, "starts of the tool 1, not 0"),
+        (RAN, DONE, YES, 2, "calls at the house 2, not 1"),
+        (RAN, DONE, YES, 0, "calls at the house 0, not 1"),
+        (RAN, {"data": None}, YES, 1, "the agent got {}, not {'light.a': 'on'}"),
+        ({**RAN, "status": "unknown"}, DONE, YES, 1, "noted 'unknown', not 'executed'"),
+        (REFUSED, {"code": -32001}, NO, 1, "calls at the house 1, not 0"),
         (REFUSED, {"code": -32003}, NO, 0, "the agent got error -32003, not -32001"),
-        ({"status": "executed"}, {"data": 1}, YES, 1, "the policy says 'allow', not 'ask'"),
+        ({"status": "executed"}, DONE, YES, 1, "the policy says 'allow', not 'ask'"),
     ],
 )
 def test_the_gateway_the_agent_and_the_house_must_agree(

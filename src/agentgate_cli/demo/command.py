@@ -30,10 +30,11 @@ from agentgate_cli.style import note
 def demo(keep: bool, patience_s: float, no_input: bool) -> int:
     """See a gateway, an agent and a person at work in a make-believe house.
 
-    A gateway and an agent run as processes of their own. The agent asks for six things: one is
-    allowed, one denied by the policy, one approved and one denied by a person, one approved while
-    the agent's process is gone, one while the gateway is killed and started again. On a terminal
-    the person is you.
+    A gateway and an agent run as processes of their own, between a house that speaks the API of
+    Home Assistant and a phone that speaks that of Telegram. The agent asks for six things: one is
+    allowed, one denied by the policy, one approved on the phone and one denied by a person, one
+    approved while the agent's process is gone, one while the gateway is killed and started again.
+    On a terminal the person is you.
 
     The exit code is 0 only if every request ended as it must.
     """

@@ -10,8 +10,9 @@ import anyio
 
 from agentgate_cli.demo import account
 from agentgate_cli.demo.person import Answer, Person
+from agentgate_cli.demo.phone import Phone
 from agentgate_cli.demo.processes import DemoError
-from agentgate_cli.demo.scenes import SCENES, Scene, Twist
+from agentgate_cli.demo.scenes import SCENES, Scene, Twist, states_in
 from agentgate_cli.demo.stage import Stage, staged
 from agentgate_cli.style import warn
 from agentgate_client import ApprovalView, ErrorCode
@@ -30,7 +31,7 @@ async def play_all(folder: Path, person: Person, *, keep: bool) -> bool:
     began = time.monotonic()
     right_ones = 0
     async with staged(folder) as stage:
-        account.opening(folder, stage.listening, stage.agent.pid, keep=keep)
+        account.opening(stage, keep=keep)
         for number, scene in enumerate(SCENES, 1):
             account.title(number, scene)
             problems = await play(stage, person, scene)
@@ -52,15 +53,32 @@ async def play(stage: Stage, person: Person, scene: Scene) -> list[str]:
         await twist(stage, scene)
         still = await find(stage, scene)
     problems = [] if still.id == view.id else ["the approval is not the one that was asked for"]
-    answer = await person.answer(still, scene.answer)
+    if scene.channel == "telegram" and stage.phone is not None:
+        answer = await by_phone(stage.phone, person, scene, still)
+    else:
+        answer = await person.answer(still, scene.answer)
+        with anyio.fail_after(STEP_S):
+            await stage.person.decide(view.id, answer.decision)
     with anyio.fail_after(STEP_S):
-        settled = await stage.person.decide(view.id, answer.decision)
-        approved = answer.decision == "approve"
-        account.answered(approved, settled.decided_by, settled.channel, answer.scripted)
-        report = await last_report(stage, scene)
+        report = await last_report(stage, scene, answer)
         account.outcome(report)
         row = await stage.row(scene.tool, scene.args, "done")
     return problems + wrong(stage, scene, row, report, answer)
+
+
+async def by_phone(phone: Phone, person: Person, scene: Scene, view: ApprovalView) -> Answer:
+    """Let the person answer by a tap on the phone, which then shows what came of it."""
+    with anyio.fail_after(STEP_S):
+        message = await phone.asked(scene.args["entity_id"])
+    account.screen(message.text.split("\n"), message.labels)
+    answer = await person.answer(view, scene.answer)
+    with anyio.fail_after(STEP_S):
+        phone.tap(message, answer.decision)
+        approved = answer.decision == "approve"
+        shown = await phone.settled(message, "has run" if approved else "Denied")
+    lines = shown.text.split("\n")
+    account.screen([lines[0], "…", lines[-1]] if approved else lines[:1], [])
+    return answer
 
 
 async def unasked(stage: Stage, scene: Scene) -> list[str]:
@@ -99,19 +117,21 @@ async def find(stage: Stage, scene: Scene) -> ApprovalView:
     return views[0]
 
 
-async def last_report(stage: Stage, scene: Scene) -> dict[str, Any]:
-    """Return what the agent hears in the end, however it has to hear it."""
+async def last_report(stage: Stage, scene: Scene, answer: Answer) -> dict[str, Any]:
+    """Say who answered; return what the agent hears in the end, however it has to hear it."""
+    row = await stage.row(scene.tool, scene.args, "done")
+    approved = answer.decision == "approve"
+    account.answered(approved, row["decided_by"], row["channel"], answer.scripted)
     if scene.twist is not Twist.AGENT_GONE:
         return await stage.agent.hear("result", "error")
-    await stage.row(scene.tool, scene.args, "done")
     await stage.start_agent()
     account.fact(
         "then", f"the agent comes back (pid {stage.agent.pid}) and collects what it missed"
     )
     await stage.agent.tell(collect=True)
     rows: list[dict[str, Any]] = (await stage.agent.hear("collected"))["rows"]
-    # What the killed process had heard but not acknowledged comes again; it asked for other tools.
-    mine = [row for row in rows if row["tool"] == scene.tool]
+    # What the killed process had heard but not acknowledged comes again; it was about other things.
+    mine = [row for row in rows if states_in(row.get("data")) == scene.states]
     if len(mine) != 1:
         raise DemoError(f"one outcome should wait for the agent, there are {len(mine)}")
     return mine[0]
@@ -127,10 +147,10 @@ def wrong(
     facts: list[tuple[str, Any, Any]] = [
         ("the policy says", scene.verdict, verdict_of(row)),
         ("the gateway has noted", "executed" if runs else "denied", row["status"]),
-        ("starts of the tool", starts_due, stage.starts(scene.tool, scene.args)),
+        ("calls at the house", starts_due, stage.starts(scene.args)),
     ]
     if runs:
-        facts.append(("the agent got", scene.data, report.get("data")))
+        facts.append(("the agent got", scene.states, states_in(report.get("data"))))
     else:
         code = report.get("error", report).get("code")
         facts.append(("the agent got error", int(refusal), code))
@@ -157,6 +177,5 @@ def right(scene: Scene, stage: Stage) -> str:
     """Say in words what was checked."""
     if scene.effects == "read":
         return "answered at once, nobody was asked"
-    starts = stage.starts(scene.tool, scene.args)
-    how_often = "was started once" if starts else "was not started"
-    return f"the tool {how_often}, and the agent knows how it ended"
+    how_often = "was told once" if stage.starts(scene.args) else "was not told"
+    return f"the house {how_often}, and the agent knows how it ended"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
@@ -25,10 +25,11 @@ class Scene:
         title: what the scene shows.
         tool, args: what the agent asks for.
         verdict: what the policy must say.
-        effects: "write" tools leave a line in the journal for each start.
+        effects: "write" tools leave a call at the house for each start.
+        channel: where the person answers.
         answer: what the person says unless they say something else.
         twist: what goes wrong while they think.
-        data: what the tool returns, if it runs.
+        states: the states that the tool reports if it runs, by entity.
     """
 
     title: str
@@ -36,55 +37,72 @@ class Scene:
     args: dict[str, Any]
     verdict: Verdict
     effects: Literal["read", "write"] = "write"
+    channel: Literal["terminal", "telegram"] = "terminal"
     answer: Literal["approve", "deny"] = "approve"
     twist: Twist = Twist.NOTHING
-    data: Any = None
+    states: dict[str, str] = field(default_factory=dict)
+
+
+def service(domain: str, name: str, **data: Any) -> dict[str, Any]:
+    """The arguments of ``ha_call_service``."""
+    return {"domain": domain, "service": name, **data}
+
+
+def states_in(data: Any) -> dict[str, str]:
+    """Return the states, by entity, in what a tool of the house returned."""
+    match data:
+        case {"entity_id": str(entity), "state": str(state)}:
+            return {entity: state}
+        case {"result": list(rows)}:
+            return {name: state for row in rows for name, state in states_in(row).items()}
+    return {}
 
 
 SCENES = (
     Scene(
         title="A read that the policy allows",
-        tool="get_temperature",
-        args={"room": "kitchen"},
+        tool="ha_get_state",
+        args={"entity_id": "sensor.temp"},
         verdict="allow",
         effects="read",
-        data=21.0,
+        states={"sensor.temp": "21.3"},
     ),
     Scene(
-        title="A request that the policy denies",
-        tool="unlock_door",
-        args={"door": "garage"},
+        title="A door by another name: the policy asks the house what a group holds, and denies",
+        tool="ha_call_service",
+        args=service("homeassistant", "turn_off", entity_id="group.everything"),
         verdict="deny",
     ),
     Scene(
-        title="A person is asked about a door",
-        tool="unlock_door",
-        args={"door": "front"},
+        title="A person is asked on the phone",
+        tool="ha_call_service",
+        args=service("light", "turn_on", entity_id="light.bedroom"),
         verdict="ask",
-        data="the front door is unlocked",
+        channel="telegram",
+        states={"light.bedroom": "on"},
     ),
     Scene(
         title="A person is asked about the heating",
-        tool="set_thermostat",
-        args={"celsius": 29.5},
+        tool="ha_call_service",
+        args=service("climate", "turn_off", entity_id="climate.hall"),
         verdict="ask",
         answer="deny",
-        data={"target_celsius": 29.5},
+        states={"climate.hall": "off"},
     ),
     Scene(
         title="The agent is gone before the person has answered",
-        tool="set_light",
-        args={"room": "bedroom", "on": True, "brightness": 40},
+        tool="ha_call_service",
+        args=service("light", "turn_on", entity_id="light.kitchen"),
         verdict="ask",
         twist=Twist.AGENT_GONE,
-        data={"room": "bedroom", "on": True, "brightness": 40},
+        states={"light.kitchen": "on"},
     ),
     Scene(
         title="The gateway is killed while the person thinks",
-        tool="unlock_door",
-        args={"door": "back"},
+        tool="ha_call_service",
+        args=service("cover", "close_cover", entity_id="cover.blinds"),
         verdict="ask",
         twist=Twist.GATEWAY_KILLED,
-        data="the back door is unlocked",
+        states={"cover.blinds": "closed"},
     ),
 )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 
+from agentgate_cli.demo.phone import OWNER_ID, Phone
 from agentgate_cli.demo.processes import Child, DemoError, Processes, processes
+from agentgate_cli.standins.home_assistant import HomeAssistant
 from agentgate_client import AgentGateClient, ApprovalsClient
 from agentgate_server.tokens import new_token
 
 FILES = ("config.yaml", "permissions.yaml")
-TOKENS = ("AGENT_TOKEN", "APPROVER_TOKEN", "OPERATOR_TOKEN")
-JOURNAL = "journal.jsonl"
+MESSENGER = "messenger.yaml"
+TOKENS = ("AGENT_TOKEN", "APPROVER_TOKEN", "OPERATOR_TOKEN", "HOME_ASSISTANT_TOKEN")
 
 LOOK_S = 0.02
 """Pause between two looks at the gateway's list of requests."""
@@ -29,6 +31,8 @@ class Stage:
 
     Attributes:
         folder: where everything is.
+        house: the house behind the gateway, which speaks Home Assistant's API.
+        phone: the person's phone, on which Telegram runs; None: the extra is not installed.
         gateway, agent: the processes.
         listening: what the gateway said when it listened: ``url``, ``tools`` …
         person: the connection of the one who answers.
@@ -40,8 +44,17 @@ class Stage:
     person: ApprovalsClient
     observer: AgentGateClient
 
-    def __init__(self, folder: Path, children: Processes, tokens: dict[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        house: HomeAssistant,
+        phone: Phone | None,
+        children: Processes,
+        tokens: dict[str, str],
+    ) -> None:
         self.folder = folder
+        self.house = house
+        self.phone = phone
         self.listening: dict[str, Any] = {}
         self._children = children
         self._tokens = tokens
@@ -88,42 +101,52 @@ class Stage:
                     return row
             await anyio.sleep(LOOK_S)
 
-    def starts(self, tool: str, args: dict[str, Any]) -> int:
-        """Count how often a tool of the house was really started with these arguments."""
-        journal = self.folder / JOURNAL
-        if not journal.exists():
-            return 0
-        lines = map(msgspec.json.decode, journal.read_bytes().splitlines())
-        return sum(line["tool"] == tool and args.items() <= line["args"].items() for line in lines)
+    def starts(self, args: dict[str, Any]) -> int:
+        """Count how often the house was really told to do this."""
+        name = f"{args.get('domain')}.{args.get('service')}"
+        data = {key: value for key, value in args.items() if key not in ("domain", "service")}
+        return sum((call.name, call.data) == (name, data) for call in self.house.acts)
 
 
 @asynccontextmanager
 async def staged(folder: Path) -> AsyncIterator[Stage]:
-    """Write the files, start the gateway and the agent, connect the people."""
+    """Write the files, start house, phone, gateway and agent, connect the people."""
     tokens = {name: new_token() for name in TOKENS}
-    write_files(folder, tokens)
-    environment = {**tokens, "HOUSE_JOURNAL": str(folder / JOURNAL)}
-    async with processes(folder, environment) as children:
-        stage = Stage(folder, children, tokens)
+    async with AsyncExitStack() as stack:
+        house = await stack.enter_async_context(HomeAssistant(token=tokens["HOME_ASSISTANT_TOKEN"]))
+        variables = {**tokens, "HOME_ASSISTANT_URL": house.url}
+        phone = None
+        if find_spec("telegram") is not None:
+            phone = await stack.enter_async_context(Phone())
+            variables |= {
+                "TELEGRAM_URL": phone.url,
+                "TELEGRAM_TOKEN": phone.bot_token,
+                "OWNER_ID": str(OWNER_ID),
+            }
+        write_files(folder, FILES if phone is None else (*FILES, MESSENGER), variables)
+        children = await stack.enter_async_context(processes(folder, variables))
+        stage = Stage(folder, house, phone, children, tokens)
         await stage.start_gateway()
-        person, observer = stage.connect_people()
-        async with person, observer:
-            await stage.start_agent()
-            yield stage
+        for client in stage.connect_people():
+            await stack.enter_async_context(client)
+        await stage.start_agent()
+        yield stage
 
 
-def write_files(folder: Path, tokens: dict[str, str]) -> None:
-    """Write what a gateway needs into a folder.
+def write_files(folder: Path, names: tuple[str, ...], variables: dict[str, str]) -> None:
+    """Write what a gateway needs into a folder; the messenger is a part of its configuration.
 
     Raises:
         DemoError: it can't be written.
     """
     try:
-        for name in FILES:
+        for name in names:
             text = (files("agentgate_cli.demo") / name).read_text("utf-8")
-            (folder / name).write_text(text, "utf-8")
+            target = "config.yaml" if name == MESSENGER else name
+            with (folder / target).open("a", encoding="utf-8") as file:
+                file.write(text)
         descriptor = os.open(folder / ".env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.writelines(f"{name}={token}\n" for name, token in tokens.items())
+            file.writelines(f"{name}={value}\n" for name, value in variables.items())
     except OSError as error:
         raise DemoError(f"cannot write to {folder}: {error.strerror}") from None

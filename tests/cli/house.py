@@ -1,6 +1,6 @@
 """A make-believe house: lights, door locks, a thermostat and temperature sensors, as tools.
 
-The demo and the crash tests run it, so it can be asked afterwards what really happened:
+Tests of the command line run it, so it can be asked afterwards what really happened:
 
 - ``HOUSE_JOURNAL``: a file that gets one line of JSON for each effect, ``{"tool": ..., "args":
   {...}}``, written in one piece *before* the effect, so that a start is counted even if the
