@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("agentgate_cli.init:init", "Write a first configuration, ready to serve."),
         "check": ("agentgate_cli.check:check", "Find mistakes in configuration and policy."),
         "explain": ("agentgate_cli.explain:explain", "Say what the policy decides, and why."),
+        "replay": ("agentgate_cli.replay:replay", "Show what a new policy would change."),
         "reload": ("agentgate_cli.reload:reload", "Let a gateway read its policy anew."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
         "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
