@@ -1,6 +1,6 @@
-"""The configuration reference is made from the form of ``config.yaml``, and cannot drift.
+"""The references are made from the forms of ``config.yaml`` and its files, and cannot drift.
 
-``python -m tests.test_configuration_reference`` writes it anew.
+``python -m tests.test_configuration_reference`` writes them anew.
 """
 
 from __future__ import annotations
@@ -15,11 +15,17 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
+import pytest
 
 from agentgate_server.config import ConfigFile
 from agentgate_server.tokens import Secret
+from agentgate_server.tools.http.form import HttpFile
 
-REFERENCE = Path(__file__).parent.parent / "docs" / "configuration.md"
+DOCS = Path(__file__).parent.parent / "docs"
+REFERENCES: dict[str, type[msgspec.Struct]] = {
+    "configuration.md": ConfigFile,
+    "http-tools.md": HttpFile,
+}
 MARKERS = (
     "<!-- keys: made from the form by tests/test_configuration_reference.py -->\n",
     "<!-- end -->",
@@ -53,7 +59,9 @@ def alternatives(annotation: Any) -> list[Any]:
 def forms_in(annotation: Any) -> Iterator[type[msgspec.Struct]]:
     """The forms that stand below a key."""
     for each in alternatives(annotation):
-        inner = get_args(each)[0] if get_origin(each) in (Annotated, tuple) else each
+        inner = each
+        if get_origin(each) in (Annotated, tuple, dict):
+            inner = get_args(each)[1 if get_origin(each) is dict else 0]
         if get_origin(inner) in (Union, UnionType):
             yield from forms_in(inner)
         elif isinstance(inner, type) and issubclass(inner, msgspec.Struct):
@@ -84,7 +92,9 @@ def worded(annotation: Any) -> str:
         elif origin is tuple:
             texts.append(f"list of {'sections' if any(forms_in(each)) else worded(inner[0])}")
         elif origin is dict:
-            texts.append("keys and values")
+            texts.append("sections by name" if any(forms_in(each)) else "keys and values")
+        elif each is Any:
+            texts.append("anything")
         elif origin is Literal:
             texts.append(" or ".join(f"`{value}`" for value in inner))
         elif isinstance(each, type) and issubclass(each, Enum):
@@ -104,7 +114,7 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
     if value is msgspec.NODEFAULT:
         value = field.default_factory() if callable(field.default_factory) else None
     match value:
-        case None | () | "" | {}:
+        case None | () | "" | {} | msgspec.UNSET:
             return "none"
         case msgspec.Struct():
             return "as below"
@@ -133,7 +143,8 @@ def sections(form: type[msgspec.Struct], path: str) -> Iterator[str]:
         assert field.name in texts, missing
         cells = (f"`{field.encode_name}`", worded(annotation), default_of(field), texts[field.name])
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-        many = "[]" if any(get_origin(each) is tuple for each in alternatives(annotation)) else ""
+        kinds = {get_origin(each) for each in alternatives(annotation)}
+        many = "[]" if tuple in kinds else ".NAME" if dict in kinds else ""
         prefix = f"{path}." if path else ""
         below += [(each, f"{prefix}{field.encode_name}{many}") for each in forms_in(annotation)]
     yield "\n\n".join((title, about, "\n".join(rows)))
@@ -141,32 +152,29 @@ def sections(form: type[msgspec.Struct], path: str) -> Iterator[str]:
         yield from sections(each, where)
 
 
-def rendered(text: str) -> str:
-    """The reference with its tables made anew."""
+def rendered(text: str, form: type[msgspec.Struct]) -> str:
+    """A reference with its tables made anew."""
     head, rest = text.split(MARKERS[0])
     tail = rest.split(MARKERS[1])[1]
-    return (
-        head
-        + MARKERS[0]
-        + "\n"
-        + "\n\n".join(sections(ConfigFile, ""))
-        + "\n\n"
-        + MARKERS[1]
-        + tail
-    )
+    tables = "\n\n".join(sections(form, ""))
+    return f"{head}{MARKERS[0]}\n{tables}\n\n{MARKERS[1]}{tail}"
 
 
-def test_the_reference_says_what_the_form_says() -> None:
-    assert REFERENCE.read_text() == rendered(REFERENCE.read_text()), (
+@pytest.mark.parametrize("name", REFERENCES)
+def test_a_reference_says_what_its_form_says(name: str) -> None:
+    text = (DOCS / name).read_text()
+    assert text == rendered(text, REFERENCES[name]), (
         "run: python -m tests.test_configuration_reference"
     )
 
 
-def test_every_key_of_the_form_is_in_the_reference() -> None:
-    text = REFERENCE.read_text()
-    for field in msgspec.structs.fields(ConfigFile):
+@pytest.mark.parametrize("name", REFERENCES)
+def test_every_key_of_a_form_is_in_its_reference(name: str) -> None:
+    text = (DOCS / name).read_text()
+    for field in msgspec.structs.fields(REFERENCES[name]):
         assert f"| `{field.encode_name}` |" in text
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(rendered(REFERENCE.read_text()))
+    for name, form in REFERENCES.items():
+        (DOCS / name).write_text(rendered((DOCS / name).read_text(), form))

@@ -154,12 +154,12 @@ class HttpBackend:
         try:
             with anyio.fail_after(limit_s):
                 answer = await self.exchange(method, target, headers, content, bytes_max, progress)
-        except TimeoutError as error:
+        except TimeoutError:
             why = f"no answer within {limit_s:.3g} s"
-            raise self.lost(why, progress) from error
+            raise self.lost(why, progress) from None
         except FAULTS as error:
             why = explain(error)
-            raise self.lost(why, progress) from error
+            raise self.lost(why, progress) from None  # a log needs none of its many frames
         except ToolFailed:
             self.circuit.succeeded(permit)
             raise

@@ -204,6 +204,22 @@ async def test_a_request_that_is_cancelled_says_nothing_of_the_backend() -> None
         assert made.circuit.failures == 0
 
 
+async def test_requests_that_ran_out_of_time_keep_no_connection() -> None:
+    options: dict[str, Any] = {"connections_max": 2, "failures_max": 100}
+    async with joined(standin.hangs, **options) as (api, made):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(6):
+                tasks.start_soon(lost, made)
+        api.routes["/"] = says(200)
+        assert (await made.request("GET", "/")).ok
+        assert len(made.pool.connections) == 1
+
+
+async def lost(made: HttpBackend) -> None:
+    with pytest.raises((EffectUnknown, NotStarted), match="no answer within"):
+        await made.request("GET", "/", timeout_s=0.1)
+
+
 # The circuit
 
 

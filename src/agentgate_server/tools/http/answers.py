@@ -89,7 +89,7 @@ class Answers:
         charset = CHARSET.search(kind)
         try:
             return body.decode(charset[1] if charset else "utf-8", "replace")
-        except LookupError:
+        except (LookupError, ValueError):  # no such charset, or one that is no text
             return body.decode("utf-8", "replace")
 
     def told(self, status: int, headers: Mapping[str, str], body: bytes) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from agentgate_server.backends.addresses import Reach, literal
-from agentgate_server.backends.http_options import HttpOptions
+from agentgate_server.backends.http_options import SERVER_ERRORS, HttpOptions
 from agentgate_server.backends.urls import split_url
 from agentgate_server.documents import Document, read_document
 from agentgate_server.documents.errors import Path as Place
@@ -144,6 +144,7 @@ def options_of(
         connect_timeout_s=form.connect_timeout_s,
         connections_max=form.concurrency_max,
         failures_max=form.circuit.failures_max,
+        failing=form.circuit.failing_status or SERVER_ERRORS,
     )
 
 

@@ -43,9 +43,13 @@ class CircuitForm(msgspec.Struct, frozen=True, kw_only=True):
     """When a backend that fails is left alone."""
 
     failures_max: Annotated[int, Meta(ge=1, le=1_000)] = FAILURES_MAX
-    """Calls in a row that fail (no connection, no answer, a status of 500 or more) before further
-    ones are refused at once. After 1 s one call is let through to try; if that fails, after 2 s,
-    4 s and so on, at most 30 s."""
+    """Calls in a row that fail before further ones are refused at once. After 1 s one call is let
+    through to try; if that fails, after 2 s, 4 s and so on, at most 30 s. Failed means: no
+    connection, no answer, or one of ``failing_status``."""
+
+    failing_status: tuple[Status, ...] = ()
+    """Statuses by which the server says that it is broken; unless said, 500 to 599. Name fewer
+    (``[502, 503, 504]``) if it answers 500 to what only one caller got wrong."""
 
 
 class BackendForm(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +125,7 @@ class RequestForm(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent. ``{name}`` stands for an argument; a plain brace is written twice."""
 
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    """The HTTP method."""
+    """The HTTP method. The result of a HEAD is ``{"status": 200}``."""
 
     path: PathText
     """After the backend's URL: ``/cities/{city}/now``. An argument is always one segment, or part
@@ -230,6 +234,8 @@ class HttpToolForm(msgspec.Struct, frozen=True, kw_only=True):
         return {str(name): form for name, form in self.args.items()}
 
     def __post_init__(self) -> None:
+        if self.request.method == "HEAD" and self.response != ResponseForm():
+            raise ValueError("the answer to a HEAD has no body: its result is the status")
         if self.effects is Effects.READ and self.request.method not in ("GET", "HEAD"):
             raise ValueError(f"a {self.request.method} can't be declared read: remove effects")
 

@@ -54,7 +54,8 @@ class HttpTool(AsyncTool):
             timeout_s=self.timeout_s if isinstance(self.timeout_s, float) else None,
             bytes_max=self.answers.form.bytes_max,
         )
-        return self.answers.result(answer.status, answer.headers, answer.body)
+        result = self.answers.result(answer.status, answer.headers, answer.body)
+        return {"status": answer.status} if self.request.method == "HEAD" else result
 
     async def aclose(self) -> None:
         """See ``Tool.aclose``. The tools of one backend share its client."""

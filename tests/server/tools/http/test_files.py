@@ -123,6 +123,10 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"effects": "read", "request": {"method": "POST", "path": "/"}},
         "tools.ask: a POST can't be declared read",
     ),
+    (
+        {"request": {"method": "HEAD", "path": "/"}, "response": {"take": "a"}},
+        "tools.ask: the answer to a HEAD has no body",
+    ),
     ({"request": {"method": "get", "path": "/"}}, "did you mean 'GET'?"),
     ({"request": {"path": "/"}, "responce": {}}, "unknown key 'responce'; did you mean 'response'"),
     ({**GET, "response": {"take": "a..b"}}, "response.take: is a path like current.days.0.temp"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import h11
 import msgspec
 import pytest
 from tests.server.tools.helpers import outcome_of
@@ -240,6 +241,17 @@ async def test_a_value_is_compared_with_its_type(tmp_path: Path, runner: Runner)
         assert (await outcome_of(runner, ask)).status is Status.EXECUTED
 
 
+async def test_the_result_of_a_head_is_its_status(tmp_path: Path, runner: Runner) -> None:
+    async def bodiless(talk: standin.Conversation, arrival: standin.Arrival) -> None:
+        head = h11.Response(status_code=204, headers=[])
+        await talk.send(head, h11.EndOfMessage())
+
+    tool = {"effects": "read", "request": {"method": "HEAD", "path": "/"}}
+    async with joined(tmp_path, bodiless, tool) as (api, ask):
+        assert data(await outcome_of(runner, ask)) == {"status": 204}
+    assert api.arrivals[0].method == "HEAD"
+
+
 async def test_an_answer_above_the_cap_is_refused(tmp_path: Path, runner: Runner) -> None:
     tool = {**GET, "response": {"bytes_max": 1_000}}
     async with joined(tmp_path, standin.floods, tool) as (_, ask):
@@ -318,6 +330,18 @@ async def test_a_dead_backend_is_refused_at_once_and_the_text_says_why(
         outcome.message
     )
     assert len(api.arrivals) == 2
+
+
+async def test_which_statuses_count_as_broken_can_be_declared(
+    tmp_path: Path, runner: Runner
+) -> None:
+    circuit = {"failures_max": 1, "failing_status": [503]}
+    async with joined(tmp_path, says(500), GET, circuit=circuit) as (api, ask):
+        for _ in range(3):
+            assert "answered 500" in (await outcome_of(runner, ask)).message
+        api.routes["/"] = says(503)
+        assert "answered 503" in (await outcome_of(runner, ask)).message
+        assert "1 times in a row (status 503)" in (await outcome_of(runner, ask)).message
 
 
 # Secrets
