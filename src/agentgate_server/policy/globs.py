@@ -7,6 +7,7 @@ integer, and each question costs one pass over the text:
 
 - ``step``: where could we be after this text?
 - ``after_anything``: after a text that could be any (a deny rule must assume the worst)?
+- ``after_word``: after what could be any word, as a service's name is?
 - ``after_unknown``: after a text that the pattern takes whatever it is (an allow rule must not
   assume anything)?
 """
@@ -15,11 +16,15 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import string
 from collections.abc import Callable
 
 MASKS_MAX = 256
 """Characters whose positions one pattern remembers: letters come again, floods of Unicode do not
 get to grow a table."""
+
+WORD_CHARS = string.ascii_lowercase + string.digits + "_"
+"""What a domain and a service are made of."""
 
 Positions = int
 """A set of positions in a pattern, as bits. 0: no match is possible any more."""
@@ -75,6 +80,17 @@ class Glob:
     def after_anything(self, positions: Positions) -> Positions:
         """Return the positions that some text leads to: all that lie ahead."""
         return (self.end * 2 - 1) & -(positions & -positions) if positions else 0
+
+    def after_word(self, positions: Positions) -> Positions:
+        """Return the positions that some word leads to, the empty one included."""
+        mask = 0
+        for char in WORD_CHARS:
+            mask |= self.mask_of(char)
+        before = 0
+        while positions != before:
+            before = positions
+            positions |= (positions & mask) << 1
+        return positions
 
     def after_unknown(self, positions: Positions) -> Positions:
         """Return the positions that stand whatever the text is: those at a ``*``."""

@@ -131,7 +131,7 @@ def may_match(at: Start, parts: tuple[Part, ...]) -> bool:
     for part in parts:
         before = bare | glob.step(some, ", ")
         for text in part:
-            some |= follow(glob, before, text, glob.after_anything)
+            some |= follow(glob, before, text, glob.after_anything, glob.after_word)
     return glob.is_done(glob.step(bare | some, ")"))
 
 
@@ -143,7 +143,9 @@ def covers(at: Start, parts: tuple[Part, ...]) -> bool:
         if index:
             states = {glob.step(state, ", ") for state in states}
         states = {
-            follow(glob, state, text, glob.after_unknown) for state in states for text in part
+            follow(glob, state, text, glob.after_unknown, glob.after_unknown)
+            for state in states
+            for text in part
         }
         if 0 in states or len(states) > STATES_MAX:
             return False
@@ -151,11 +153,20 @@ def covers(at: Start, parts: tuple[Part, ...]) -> bool:
 
 
 def follow(
-    glob: Glob, positions: Positions, text: Text, across: Callable[[Positions], Positions]
+    glob: Glob,
+    positions: Positions,
+    text: Text,
+    across: Callable[[Positions], Positions],
+    across_word: Callable[[Positions], Positions],
 ) -> Positions:
-    """Return the positions after a text, crossing unknown pieces by ``across``."""
+    """Return the positions after a text, crossing unknown pieces by ``across``, words by
+    ``across_word``.
+    """
     if isinstance(text, str):
         return glob.step(positions, text)
     for piece in text:
-        positions = across(positions) if piece is None else glob.step(positions, piece)
+        if isinstance(piece, str):
+            positions = glob.step(positions, piece)
+        else:
+            positions = (across if piece is None else across_word)(positions)
     return positions

@@ -51,8 +51,16 @@ READINGS_MAX = 100
 """Readings of one request: it names things of as many domains. A request with more may mean
 anything; a house has some thirty."""
 
-Text = str | tuple[str | None, ...]
-"""A text, or its known pieces in order with None between them for what is not known."""
+
+class Unknown(Enum):
+    """What stands for a piece of text that is not known, if something is known of it."""
+
+    WORD = "word"
+    """A domain or a service: letters, digits and underscores."""
+
+
+Text = str | tuple[str | Unknown | None, ...]
+"""A text, or its pieces in order, with None or an ``Unknown`` for what is not known."""
 
 Part = tuple[Text, ...]
 """The texts that may stand in one place of a signature."""
@@ -270,7 +278,7 @@ def read_foreign(found: Found, entities: tuple[str, ...]) -> Iterator[Reading]:
         groups.setdefault((domain, Kind.DOUBTFUL), []).extend(entities)
     for (domain, kind), names in groups.items():
         yield Reading(
-            (((f"{domain}.", None),), tuple(names)),
+            (((f"{domain}.", Unknown.WORD),), tuple(names)),
             kind,
             {"domain": (domain,), "service": (None,), "entityid": tuple(names)},
         )
@@ -301,7 +309,7 @@ def size_of(reading: Reading) -> int:
         for part in reading.parts
         for text in part
         for piece in ((text,) if isinstance(text, str) else text)
-        if piece is not None
+        if isinstance(piece, str)
     )
 
 

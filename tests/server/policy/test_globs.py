@@ -35,6 +35,18 @@ def test_a_text_may_be_given_in_pieces(pattern: str, head: str, tail: str) -> No
     assert glob.step(glob.step(glob.start, head), tail) == glob.step(glob.start, head + tail)
 
 
+@given(st.text("ab_(.*?", max_size=4), st.text("ab(.", max_size=2))
+@example("*(*[!a]b.*", "x(")
+def test_a_word_is_whatever_some_word_could_be(pattern: str, head: str) -> None:
+    glob = Glob(pattern)
+    before = glob.step(glob.start, head)
+    words = ("".join(word) for size in range(5) for word in itertools.product("abc_", repeat=size))
+    expected = 0
+    for word in words:
+        expected |= glob.step(before, word)
+    assert glob.after_word(before) == expected
+
+
 @given(st.text("ab*?", max_size=6), st.text("ab", max_size=3), st.text("ab", max_size=3))
 def test_anything_is_whatever_some_text_could_be(pattern: str, head: str, tail: str) -> None:
     glob = Glob(pattern)
