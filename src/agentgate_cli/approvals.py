@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Command, Remote, connected, gateway_options, remote_of, run_remote
-from agentgate_cli.style import say, say_json
+from agentgate_cli.style import dim, say, say_json
 from agentgate_cli.tables import Column, print_table
-from agentgate_cli.text import compact, duration, fold, parse_time, printable
+from agentgate_cli.text import compact, duration, fold, parse_duration, parse_time, printable
 
 if TYPE_CHECKING:
-    from agentgate_client import ApprovalsClient, ApprovalView
+    from agentgate_client import ApprovalsClient, ApprovalView, GrantTerms
 
 COLUMNS = (
     Column("id", "bold"),
@@ -111,32 +112,86 @@ def watch(as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
-def decision_command(decision: Literal["approve", "deny"], summary: str) -> click.Command:
-    """Make ``approve`` or ``deny``."""
-
-    # An id may begin with a dash, so what is no option is an id; and there are no short options,
-    # because click looks for them inside of words.
-    @approvals.command(
-        decision,
-        context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-        help=summary,
-    )
-    @click.argument("approval_id", metavar="ID")
-    @json_option("the approval as it stands then, as JSON")
-    @gateway_options
-    def command(approval_id: str, as_json: bool, **options: Any) -> int:
-        remote = remote_of(options)
-        return run_remote(lambda: decide(remote, approval_id, decision, as_json=as_json))
-
-    return command
+# An id may begin with a dash, so what is no option is an id; and there are no short options,
+# because click looks for them inside of words.
+ID_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
-approve = decision_command(
-    "approve", "Say yes to one. ID may be shortened to what is unique among those that wait."
+@approvals.command(context_settings=ID_SETTINGS)
+@click.argument("approval_id", metavar="ID")
+@click.option(
+    "--for", "period", metavar="TIME", help="Also what follows of the kind, for: 90s, 10m, 2h …"
 )
-deny = decision_command(
-    "deny", "Say no to one. ID may be shortened to what is unique among those that wait."
+@click.option(
+    "--uses", type=int, help="Also what follows of the kind: so often, this one included."
 )
+@click.option(
+    "--any", "any_args", metavar="ARG", multiple=True, help="This argument may differ then."
+)
+@click.option("--code", default="", help="Your one-time code, where the rule wants one.")
+@click.option("--yes", is_flag=True, help="Do not ask whether the grant is meant.")
+@json_option("the approval as it stands then, as JSON")
+@gateway_options
+def approve(approval_id: str, as_json: bool, **options: Any) -> int:
+    """Say yes to one. ID may be shortened to what is unique among those that wait.
+
+    With --for or --uses the yes is a grant: it covers the same agent's further requests for the
+    same tool, with the same arguments but for those that --any names. What that comes to is shown
+    in words first.
+
+    \b
+    Examples:
+      agent-gate approvals approve 3f9c02aa
+      agent-gate approvals approve 3f9c02aa --for 10m --uses 20 --any brightness_pct
+    """
+    remote = remote_of(options)
+    terms = terms_of(options["period"], options["uses"], options["any_args"])
+    answer = Answer("approve", options["code"], terms, confirmed=options["yes"])
+    return run_remote(lambda: decide(remote, approval_id, answer, as_json=as_json))
+
+
+@approvals.command(context_settings=ID_SETTINGS)
+@click.argument("approval_id", metavar="ID")
+@json_option("the approval as it stands then, as JSON")
+@gateway_options
+def deny(approval_id: str, as_json: bool, **options: Any) -> int:
+    """Say no to one. ID may be shortened to what is unique among those that wait."""
+    remote = remote_of(options)
+    return run_remote(lambda: decide(remote, approval_id, Answer("deny"), as_json=as_json))
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person answers on the command line.
+
+    Attributes:
+        decision: yes or no.
+        code: their one-time code, or "".
+        grant: what else a yes covers, if anything.
+        confirmed: they need not be asked whether they mean the grant.
+    """
+
+    decision: Literal["approve", "deny"]
+    code: str = ""
+    grant: GrantTerms | None = None
+    confirmed: bool = False
+
+
+def terms_of(period: str | None, uses: int | None, any_args: tuple[str, ...]) -> GrantTerms | None:
+    """Make the terms of a grant of the options, if there are any.
+
+    Raises:
+        click.UsageError: they can't be right.
+    """
+    from agentgate_client import GrantTerms
+
+    if period is None and uses is None and not any_args:
+        return None
+    try:
+        minutes = None if period is None else parse_duration(period) / 60.0
+        return GrantTerms(minutes=minutes, uses=uses, any_args=any_args)
+    except ValueError as error:
+        raise click.UsageError(f"{error}: see --for and --uses") from None
 
 
 def show(views: list[ApprovalView]) -> None:
@@ -144,6 +199,8 @@ def show(views: list[ApprovalView]) -> None:
     import time
 
     import msgspec
+
+    from agentgate_cli.prompt import needs_of
 
     now = time.time()
     rows = [
@@ -154,16 +211,20 @@ def show(views: list[ApprovalView]) -> None:
             printable(view.agent),
             printable(view.tool),
             fold(compact(msgspec.json.decode(view.args)), ARGS_CHARS_MAX),
-            printable(view.warning or view.description or view.rule),
+            "; ".join(filter(None, (why_of(view), needs_of(view)))),
         )
         for view in views
     ]
     print_table(COLUMNS, rows, "nothing waits for an answer")
 
 
-async def decide(
-    remote: Remote, approval_id: str, decision: Literal["approve", "deny"], *, as_json: bool
-) -> int:
+def why_of(view: ApprovalView) -> str:
+    """Say why a person is asked, and how often."""
+    why = printable(view.warning or view.description or view.rule)
+    return f"{why} (asked {view.repeats + 1} times)" if view.repeats else why
+
+
+async def decide(remote: Remote, approval_id: str, answer: Answer, *, as_json: bool) -> int:
     """Answer one approval."""
     import msgspec
 
@@ -172,8 +233,10 @@ async def decide(
 
     async with connected(ApprovalsClient, remote) as client:
         rid = await whole_id(client, approval_id)
+        if answer.grant is not None and not answer.confirmed:
+            await confirm(client, rid, answer.grant)
         try:
-            view = await client.decide(rid, decision)
+            view = await client.decide(rid, answer.decision, code=answer.code, grant=answer.grant)
         except AgentGateError as error:
             if as_json and error.code == ErrorCode.ALREADY_SETTLED:
                 say_json(error.data)
@@ -183,7 +246,26 @@ async def decide(
     else:
         args = fold(compact(msgspec.json.decode(view.args)))
         say(f"{settled(view)}: {printable(view.tool)} {args}, for {printable(view.agent)}")
+        if view.grant:
+            say(dim(f"grant {view.grant}; end it with: agent-gate grants revoke {view.grant}"))
     return Exit.OK
+
+
+async def confirm(client: ApprovalsClient, rid: str, terms: GrantTerms) -> None:
+    """Show what a grant would allow, and let the person confirm it.
+
+    Raises:
+        click.Abort: the person does not mean it.
+        click.UsageError: there is nobody to ask.
+    """
+    from agentgate_cli.terminal import Terminal
+
+    words = printable(await client.preview_grant(rid, terms))
+    if not Terminal.is_there():
+        raise click.UsageError(f"this would mean: {words}; add --yes to mean it")
+    say(words)
+    if not click.confirm("Do you mean that?"):
+        raise Failure("nothing was answered: the approval still waits")
 
 
 async def whole_id(client: ApprovalsClient, end: str) -> str:

@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "As a person": {
         "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),
+        "grants": ("agentgate_cli.grants:grants", "See and end approvals that cover more."),
     },
     "As an agent": {
         "call": ("agentgate_cli.call:call", "Ask for a tool, and print its result."),

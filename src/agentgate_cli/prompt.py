@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from agentgate_cli.style import bad, bold, dim, good, warn
-from agentgate_cli.text import clock, compact, duration, fold, parse_time, printable
+from agentgate_cli.text import clock, compact, duration, fold, parse_time, plural, printable
 
 if TYPE_CHECKING:
     from agentgate_proto.messages import ApprovalView
@@ -50,12 +50,28 @@ def describe(view: ApprovalView, width: int) -> list[str]:
     rows.append(Row("rule", rule))
     if view.warning:
         rows.append(Row("warning", printable(view.warning), warn))
+    if needs := needs_of(view):
+        rows.append(Row("needs", needs, warn))
+    if view.repeats:
+        times = plural(view.repeats, "more time")
+        rows.append(Row("repeats", f"asked {times} meanwhile; all get this answer"))
     now = time.time()
     asked = duration(now - parse_time(view.created_at))
     left = duration(parse_time(view.expires_at) - now)
     rows.append(Row("time", f"asked {asked} ago, expires in {left} ({clock(view.expires_at)})"))
     rows.append(Row("id", printable(view.id), dim))
     return [line for row in rows for line in laid_out(row, width)]
+
+
+def needs_of(view: ApprovalView) -> str:
+    """Say what a yes takes besides one person's tap, or ""."""
+    needs = []
+    if view.approvers_needed > 1:
+        so_far = ", ".join(map(printable, view.approved_by)) or "nobody"
+        needs.append(f"{view.approvers_needed} people, so far {so_far}")
+    if view.needs_code:
+        needs.append("a one-time code")
+    return "; ".join(needs)
 
 
 def argument_rows(view: ApprovalView) -> Iterator[Row]:
@@ -84,6 +100,10 @@ def settled(view: ApprovalView) -> str:
     by = f" by {printable(view.decided_by)} ({printable(view.channel)})" if view.decided_by else ""
     at = f" at {clock(view.decided_at)}" if view.decided_at else ""
     match view.status:
+        case "waiting":
+            missing = view.approvers_needed - len(view.approved_by)
+            said = ", ".join(map(printable, view.approved_by))
+            return good("yes") + f" from {said}; {missing} more must say so"
         case "approved":
             return good("approved") + f"{by}{at}"
         case "denied":

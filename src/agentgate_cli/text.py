@@ -22,6 +22,9 @@ PLAIN = re.compile(r"[ -~]*")
 WORD = re.compile(r"\w+")
 ASCII_LETTER = re.compile(r"[A-Za-z]")
 
+DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhd])")
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+
 VALUE_CHARS_MAX = 600
 """One argument in a prompt: about eight lines. What is longer is folded, and the fold says so."""
 
@@ -111,6 +114,18 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit_s:.0f} {name}"
     return f"{seconds / 86_400:.0f} days"
+
+
+def parse_duration(text: str) -> float:
+    """Return the seconds of ``90s``, ``10m``, ``1.5h`` or ``1d``.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is no time: write 90s, 10m, 2h")
+    return float(match[1]) * UNITS_S[match[2]]
 
 
 def away(reason: str) -> str:

@@ -20,6 +20,7 @@ from agentgate_client import (
     ErrorCode,
     StateChanged,
 )
+from agentgate_proto.limits import CODE_CHARS_MAX
 
 Answer = Literal["approve", "deny", "skip"]
 
@@ -31,6 +32,7 @@ SETTLE_S = 0.5
 one that has gone, and is thrown away."""
 
 QUESTION = "  approve? [y]es, [n]o, [s]kip: "
+CODE_QUESTION = "  one-time code: "
 ANSWERS: dict[str, Answer] = {
     "y": "approve",
     "yes": "approve",
@@ -75,6 +77,7 @@ class Watch:
 
     def __init__(self, terminal: Terminal) -> None:
         self.terminal = terminal
+        self.name = ""
         self.waiting: dict[str, ApprovalView] = {}
         self.skipped: set[str] = set()
         self.answered: set[str] = set()
@@ -91,7 +94,8 @@ class Watch:
         Raises:
             AgentGateError: the gateway won't show approvals, or is gone for good.
         """
-        who = printable(client.health.principal)
+        self.name = client.health.principal
+        who = printable(self.name)
         say(f"watching as {bold(who)}; asks appear here. Ctrl-C ends.")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.follow, client, tasks.cancel_scope)
@@ -118,7 +122,7 @@ class Watch:
     def changed(self, view: ApprovalView) -> None:
         """An approval came or went."""
         if view.status == "waiting":
-            self.waiting[view.id] = view
+            self.still_waits(view)
         else:
             known = self.waiting.pop(view.id, None) is not None
             self.skipped.discard(view.id)
@@ -131,6 +135,16 @@ class Watch:
         if view.id == self._asked and view.status != "waiting":
             self.withdraw_question()
         self._changed.set()
+
+    def still_waits(self, view: ApprovalView) -> None:
+        """An approval came, or one of several people said yes to it."""
+        known = self.waiting.get(view.id)
+        if self.name in view.approved_by:
+            self.waiting.pop(view.id, None)  # now it is for others to answer
+            return
+        self.waiting[view.id] = view
+        if known is not None and known.approved_by != view.approved_by:
+            self.tell(f"{printable(view.tool)}: {settled(view)}")
 
     def state_changed(self, change: StateChanged) -> None:
         """The connection broke, or stands again; see ``AgentGateClient(on_state=…)``."""
@@ -182,8 +196,11 @@ class Watch:
         if others:
             say(dim(f"  {others} more wait{'s' if others == 1 else ''} behind it"))
         self._asked = view.id
+        code = ""
         with anyio.CancelScope() as self._asking:
             answer = await self.answer()
+            if answer == "approve" and view.needs_code:
+                code = await self.code()
         void = self._asking.cancelled_caught
         self._asking, self._asked = None, ""
         if void:
@@ -196,7 +213,7 @@ class Watch:
             self.skipped.add(view.id)
             say(dim(f"  skipped; later: agent-gate approvals approve {view.id}"))
         elif answer is not None:
-            await self.decide(client, view, answer)
+            await self.decide(client, view, answer, code)
         return answer is not None
 
     async def answer(self) -> Answer | None:
@@ -211,19 +228,32 @@ class Watch:
             if line in ANSWERS:
                 return ANSWERS[line]
 
+    async def code(self) -> str:
+        """Read a one-time code; "": the person has none."""
+        self.terminal.discard()
+        self.terminal.question(CODE_QUESTION)
+        return await self.terminal.line() or ""
+
     async def decide(
-        self, client: ApprovalsClient, view: ApprovalView, decision: Literal["approve", "deny"]
+        self,
+        client: ApprovalsClient,
+        view: ApprovalView,
+        decision: Literal["approve", "deny"],
+        code: str,
     ) -> None:
         """Give the answer, and say what came of it."""
         self.answered.add(view.id)
         try:
-            now = await client.decide(view.id, decision)
+            now = await client.decide(view.id, decision, code=code[:CODE_CHARS_MAX])
         except AgentGateError as error:
             self.answered.discard(view.id)
             if error.code == ErrorCode.ALREADY_SETTLED:
                 say(f"  {warn('too late')}: {printable(error.message)}")
             elif error.code == ErrorCode.CONNECTION_LOST:
                 raise
+            elif error.code == ErrorCode.CODE_NEEDED:
+                say(f"  {bad('not taken')}: {printable(error.message)}")
+                return  # it is asked again
             else:
                 say(f"  {bad('not taken')}: {printable(error.message)}")
         else:

@@ -12,7 +12,8 @@ from agentgate_proto.errors import (
     ErrorCode,
     OutcomeUnknown,
 )
-from agentgate_proto.messages import ApprovalView, RequestWaiting
+from agentgate_proto.grant import GrantTerms
+from agentgate_proto.messages import ApprovalView, GrantView, RequestWaiting
 
 __all__ = [
     "AgentGateClient",
@@ -25,6 +26,8 @@ __all__ = [
     "ApprovalsClient",
     "ClientState",
     "ErrorCode",
+    "GrantTerms",
+    "GrantView",
     "Health",
     "OutcomeUnknown",
     "RequestWaiting",

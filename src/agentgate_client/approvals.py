@@ -19,13 +19,18 @@ from agentgate_client.tls import FilePath
 from agentgate_proto.backoff import Backoff
 from agentgate_proto.client_events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import CLIENT_LIMITS, LIST_ROWS_MAX, Limits
 from agentgate_proto.messages import (
     ApprovalView,
     DecideApproval,
+    GrantView,
     ListApprovals,
+    ListGrants,
+    PreviewGrant,
     Reload,
     ReloadReport,
+    RevokeGrant,
     WatchApprovals,
 )
 
@@ -37,6 +42,7 @@ Decision = Literal["approve", "deny"]
 DECIDED_AS = {"approve": "approved", "deny": "denied"}
 
 Approvals = list[ApprovalView]
+Grants = list[GrantView]
 
 T = TypeVar("T")
 
@@ -106,18 +112,36 @@ class ApprovalsClient(Client):
         self._watches.add(watch)
         return watch
 
-    async def decide(self, approval_id: str, decision: Decision) -> ApprovalView:
+    async def decide(
+        self,
+        approval_id: str,
+        decision: Decision,
+        *,
+        code: str = "",
+        grant: GrantTerms | None = None,
+    ) -> ApprovalView:
         """Answer an approval. The first answer counts, whichever way it came.
+
+        Where it takes several people, a yes that is not the last leaves it "waiting", with one more
+        name in ``approved_by``.
 
         If the connection breaks meanwhile, the answer is given again after reconnecting; if it
         turns out that it had been taken the first time, that counts as success.
+
+        Args:
+            approval_id: which one.
+            decision: "approve" or "deny".
+            code: the person's one-time code, where saying yes takes one.
+            grant: what else a yes is to cover; see ``preview_grant``.
 
         Returns:
             The approval as it stands now.
 
         Raises:
-            AgentGateError: it was settled before (-32009; ``data`` is the approval as it stands),
-                or there is no such approval (-32011), or the role may not decide (-32010).
+            AgentGateError: it was settled before, or you have said yes already (-32009; ``data`` is
+                the approval as it stands), there is no such approval (-32011), it takes a one-time
+                code (-32012), no such grant can be given (-32602, -32006), or the role may not
+                decide (-32010).
             AgentGateConnectionError: the client was closed or has given up; whether the answer was
                 taken is not known.
             ValueError: the decision is neither "approve" nor "deny".
@@ -125,7 +149,7 @@ class ApprovalsClient(Client):
         if decision not in get_args(Decision):
             raise ValueError('decision is "approve" or "deny"')
         connections = self._driver.connections
-        params = DecideApproval(id=approval_id, decision=decision)
+        params = DecideApproval(id=approval_id, decision=decision, code=code, grant=grant)
         try:
             return view_of(await self._driver.call("decide_approval", params, None))
         except AgentGateError as error:
@@ -134,6 +158,36 @@ class ApprovalsClient(Client):
                 if self._is_own(view, decision):
                     return view
             raise
+
+    async def grants(self) -> Grants:
+        """List the grants, newest first: those in force, and for some days those that are over.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("list_grants", ListGrants(), None)
+        return view_from(result, GrantRows).grants
+
+    async def preview_grant(self, approval_id: str, grant: GrantTerms) -> str:
+        """Return in words what a grant would allow, for a person to confirm. Changes nothing.
+
+        Raises:
+            AgentGateError: no such approval waits (-32011), no such grant can be given with it
+                (-32602), or the role may not (-32010).
+        """
+        params = PreviewGrant(id=approval_id, grant=grant)
+        result = await self._driver.call("preview_grant", params, None)
+        return view_from(result, Preview).words
+
+    async def revoke_grant(self, grant_id: str) -> GrantView:
+        """End a grant at once; doing so twice is harmless.
+
+        Raises:
+            AgentGateError: there is no such grant (-32011), its end could not be stored (-32603),
+                or the role may not (-32010).
+        """
+        result = await self._driver.call("revoke_grant", RevokeGrant(id=grant_id), None)
+        return view_from(result, GrantView)
 
     def state_changed(self, change: StateChanged) -> None:
         """See :class:`agentgate_client.driver.Listener`."""
@@ -152,8 +206,11 @@ class ApprovalsClient(Client):
 
     def _is_own(self, view: ApprovalView, decision: Decision) -> bool:
         auth = self._driver.machine.auth
-        same = view.status == DECIDED_AS[decision]
-        return same and auth is not None and view.decided_by == auth.principal
+        if auth is None:
+            return False
+        if decision == "approve" and auth.principal in view.approved_by:
+            return view.status in ("waiting", "approved")
+        return view.status == DECIDED_AS[decision] and view.decided_by == auth.principal
 
 
 class ApprovalWatch:
@@ -248,7 +305,8 @@ class ApprovalWatch:
             for view in gone:
                 self.take(msgspec.structs.replace(view, status="settled"))
         for view in views:
-            if view.id not in self._waiting:
+            known = self._waiting.get(view.id)
+            if known is None or known.approved_by != view.approved_by:
                 self.take(view)
 
 
@@ -270,6 +328,18 @@ class ApprovalRows(msgspec.Struct, frozen=True):
     """The result of ``list_approvals`` and ``watch_approvals``."""
 
     approvals: Approvals
+
+
+class GrantRows(msgspec.Struct, frozen=True):
+    """The result of ``list_grants``."""
+
+    grants: Grants
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """The result of ``preview_grant``."""
+
+    words: str
 
 
 def view_from(result: Any, kind: type[T]) -> T:

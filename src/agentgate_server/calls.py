@@ -90,7 +90,7 @@ class Calls:
                     grant=params.grant,
                 )
             case ListGrants():
-                reply.result({"grants": self.gate.desk.grants(self.gate.utc())})
+                reply.result({"grants": self.gate.desk.grants()})
             case PreviewGrant():
                 self._preview_grant(params, reply)
             case RevokeGrant(id=grant_id):

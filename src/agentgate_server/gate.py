@@ -45,6 +45,7 @@ from agentgate_proto.outcome import Outcome
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.record import Record, rfc3339
 from agentgate_proto.storage import Answer as StoreAnswer
+from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.calls import Calls
@@ -79,6 +80,7 @@ class Gate:
         limits: of the ledger.
         masker: hides secrets from people.
         observing: hears what happens.
+        codes: the one-time codes of approvers.
         utc: the clock of the ledger, UTC seconds.
     """
 
@@ -93,6 +95,7 @@ class Gate:
         limits: LedgerLimits,
         masker: Masker | None = None,
         observing: Observing | None = None,
+        codes: Codes | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
         self.policy = policy
@@ -104,7 +107,7 @@ class Gate:
         self.ledger = Ledger(self._judge, limits)
         self.writer = StoreWriter(engine, self, committed=self.observing.committed)
         self.running = Running(catalogue, runner, self._finished)
-        self.desk = Desk(self.ledger, self.masker)
+        self.desk = Desk(self.ledger, self.masker, codes or Codes(), utc)
         self.watchers = Watchers()
         self.desk.channels.append(self.watchers)
         self.calls = Calls(self, catalogue)
@@ -123,6 +126,7 @@ class Gate:
         """Restore what a former process left, then work until cancelled."""
         restored = await anyio.to_thread.run_sync(self.writer.engine.restore)
         self.epoch = restored.epoch
+        self.desk.codes.used_before(restored.coded_at)
         async with anyio.create_task_group() as tasks:
             self._tasks = tasks
             tasks.start_soon(self.writer.run)

@@ -26,6 +26,7 @@ from agentgate_proto.connection import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
+from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
@@ -168,6 +169,7 @@ class Gateway:
             limits=config.ledger_limits(),
             masker=self.masker,
             observing=setup.observing,
+            codes=Codes(config.totp),
         )
         self.gate.web.metrics = setup.metrics
         self.gate.web.metrics_are_public = config.metrics.public

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from itertools import count
 
 from agentgate_proto.approvals import approval_view, grant_view
@@ -15,6 +16,7 @@ from agentgate_proto.live import Verdict
 from agentgate_proto.messages import ApprovalView, GrantView
 from agentgate_proto.record import Record
 from agentgate_server.approvals.channel import Channel
+from agentgate_server.approvals.codes import Codes, WrongCode
 from agentgate_server.masking import Masker
 from agentgate_server.replies import Reply
 
@@ -30,11 +32,17 @@ class Desk:
     Args:
         ledger: where approvals live.
         masker: hides secrets from people, who see approvals on screens of all kinds.
+        codes: knows the one-time codes of approvers.
+        utc: the ledger's clock, UTC seconds.
     """
 
-    def __init__(self, ledger: Ledger, masker: Masker) -> None:
+    def __init__(
+        self, ledger: Ledger, masker: Masker, codes: Codes, utc: Callable[[], float]
+    ) -> None:
         self.ledger = ledger
         self.masker = masker
+        self.codes = codes
+        self.utc = utc
         self.channels: list[Channel] = []
         self._replies: dict[str, Reply] = {}
         self._numbers = count(1)
@@ -75,17 +83,33 @@ class Desk:
             code: the person's one-time code, or "".
             grant: what else the yes is to cover, if anything.
         """
+        try:
+            verified = approve and self._is_verified(rid, approver, code, now)
+        except WrongCode as error:
+            pause = error.retry_after_s
+            data = {"retry_after_s": round(pause, 3)} if pause else None
+            reply.error(ErrorCode.CODE_NEEDED, str(error), data)
+            return
         verdict = Verdict(
             ticket=str(next(self._numbers)),
             approve=approve,
             approver=approver,
             channel=channel,
             at=now,
+            verified=verified,
             grant=grant if approve else None,
         )
         if self._has_room(reply):
             self._replies[verdict.ticket] = reply
             self.ledger.decide(rid, verdict)
+
+    def _is_verified(self, rid: str, approver: str, code: str, now: float) -> bool:
+        """Use up a person's code where the approval needs one; raises WrongCode."""
+        approval = self.ledger.approval(rid)
+        if not code or approval is None or not approval.needs_code:
+            return False
+        self.codes.verify(approver, code, now)
+        return True
 
     def _has_room(self, reply: Reply) -> bool:
         if len(self._replies) < TICKETS_MAX:
@@ -93,9 +117,9 @@ class Desk:
         reply.error(ErrorCode.LIMIT_EXCEEDED, "too many decisions at once", None)
         return False
 
-    def grants(self, now: float) -> list[GrantView]:
+    def grants(self) -> list[GrantView]:
         """The grants, newest first: those in force, and for some days those that are over."""
-        listed = self.ledger.grants(now)[:LIST_ROWS_MAX]
+        listed = self.ledger.grants(self.utc())[:LIST_ROWS_MAX]
         return [self._grant_view(grant, end) for grant, end in listed]
 
     def _grant_view(self, grant: Grant, end: str) -> GrantView:
@@ -149,9 +173,8 @@ class Desk:
         """The ledger has settled a decision."""
         reply = self._replies.pop(effect.ticket)
         if effect.problem:
-            settled = effect.code is ErrorCode.ALREADY_SETTLED and effect.record is not None
-            data = self.view(effect.record) if settled and effect.record else None
-            reply.error(effect.code, effect.problem, data)
+            told = effect.record if effect.code is ErrorCode.ALREADY_SETTLED else None
+            reply.error(effect.code, effect.problem, self.view(told) if told else None)
         elif effect.record is None:
             reply.error(ErrorCode.NOT_FOUND, "There is no approval with this id", None)
         elif effect.won:

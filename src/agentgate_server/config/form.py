@@ -92,6 +92,10 @@ class PrincipalConfig(msgspec.Struct, frozen=True, kw_only=True):
     """``sha256:`` and the SHA-256 of the token in hex (``printf %s "$TOKEN" | sha256sum``), so
     that the file holds no secret."""
 
+    totp: Secret | None = None
+    """Base32 secret of the person's one-time codes (TOTP: SHA-1, 6 digits, 30 s), best as
+    ``${VARIABLE}``; the same as in their authenticator app. Rules with ``code: true`` need it."""
+
     def __post_init__(self) -> None:
         if (self.token is None) == (self.token_hash is None):
             raise ValueError("needs exactly one of token and token_hash")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b32decode
 from collections.abc import Iterable, Iterator
 
 from agentgate_proto.limits import TOKEN_CHARS_MAX
@@ -15,6 +16,9 @@ from agentgate_server.tokens import Identity, Secret, hash_token
 
 AGENT_NAME = PrincipalName("agent")
 """The principal that ``agent.token`` stands for."""
+
+CODE_SECRET_BYTES = 10
+"""Of one-time codes: what authenticator apps have always taken; RFC 4226 asks for 16 or more."""
 
 SAFE_TOKEN_CHARS = 16
 """A token that is shorter can be guessed if it is not random; tokens of ours have 46."""
@@ -58,6 +62,27 @@ def identities_of(
     return tuple(identities), tuple(warnings)
 
 
+def code_secrets_of(document: Document, form: ConfigFile) -> dict[str, Secret]:
+    """Return the secrets of one-time codes, by the names of those who use them.
+
+    Raises:
+        DocumentError: a secret is none, or its principal answers no approvals.
+    """
+    errors: list[DocumentError] = []
+    secrets: dict[str, Secret] = {}
+    for index, principal in enumerate(form.principals):
+        if principal.totp is None:
+            continue
+        path: Path = ("principals", index, "totp")
+        if principal.role is Role.AGENT:
+            errors.append(document.error(path, "an agent answers no approvals: remove it"))
+        elif problem := problem_of_code_secret(principal.totp.value):
+            errors.append(document.error(path, problem))
+        secrets[str(principal.name)] = principal.totp
+    raise_first(errors)
+    return secrets
+
+
 def who_is_missing(
     name: str, principals: Iterable[Principal], *, messenger: bool = False
 ) -> tuple[str, ...]:
@@ -93,7 +118,8 @@ def holds_literal_token(document: Document) -> bool:
     """Whether a token stands in the document itself, and not in an environment variable."""
     form_tokens: list[Path] = [("agent", "token"), ("messenger", "telegram", "token")]
     principals = document.data.get("principals") or ()
-    form_tokens += [("principals", index, "token") for index in range(len(principals))]
+    for index in range(len(principals)):
+        form_tokens += [("principals", index, "token"), ("principals", index, "totp")]
     nodes = (document.node_at(path) for path in form_tokens)
     return any(isinstance(node, Scalar) and not node.substituted for node in nodes)
 
@@ -119,6 +145,18 @@ def problem_of(token: str) -> str:
         return "the token has spaces around it: remove them"
     if len(token) > TOKEN_CHARS_MAX:
         return f"the token has more than {TOKEN_CHARS_MAX} characters: use a shorter one"
+    return ""
+
+
+def problem_of_code_secret(secret: str) -> str:
+    """Return why a secret of one-time codes cannot be used, or ""."""
+    letters = secret.replace(" ", "").rstrip("=").upper()
+    try:
+        size = len(b32decode(letters + "=" * (-len(letters) % 8)))
+    except ValueError:
+        return "is not base32: letters A to Z and digits 2 to 7"
+    if size < CODE_SECRET_BYTES:
+        return f"has fewer than {CODE_SECRET_BYTES} bytes: make one of 32 base32 letters"
     return ""
 
 

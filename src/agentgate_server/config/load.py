@@ -25,7 +25,11 @@ from agentgate_server.config.form import (
     ToolsConfig,
     TracingConfig,
 )
-from agentgate_server.config.identities import holds_literal_token, identities_of
+from agentgate_server.config.identities import (
+    code_secrets_of,
+    holds_literal_token,
+    identities_of,
+)
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
 from agentgate_server.config.services import ServicesConfig
 from agentgate_server.config.texts import Host
@@ -50,6 +54,7 @@ class Config:
         name: the file, as the user gave it, or another name for errors.
         gateway: where to listen; paths are absolute or start at the working folder.
         identities: who may connect, with the hashes of their tokens; give them to ``Tokens``.
+        totp: secrets of one-time codes, by principal.
         tokens: the file with further identities; it need not exist.
         storage: where to keep requests.
         approval_timeout_s: seconds that an approval waits.
@@ -69,6 +74,7 @@ class Config:
     name: str
     gateway: GatewayConfig
     identities: tuple[Identity, ...]
+    totp: Mapping[str, Secret]
     tokens: Path
     storage: StorageConfig
     approval_timeout_s: float
@@ -187,6 +193,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         name=document.name,
         gateway=gateway,
         identities=identities,
+        totp=code_secrets_of(document, form),
         tokens=at(folder, form.tokens or form.storage.path.parent / TOKENS_NAME),
         messenger=form.messenger,
         storage=msgspec.structs.replace(form.storage, path=at(folder, form.storage.path)),

@@ -1,0 +1,122 @@
+"""One-time codes: proof that the person who says yes has their phone in hand (TOTP, RFC 6238).
+
+Each code is good once: one for a time step that was used, or is older than that, is refused. A code
+of the step before or after the present one is taken, for clocks that are a little off. After some
+wrong codes in a row the approver has to wait, longer each time, so that nobody can try a million.
+
+What was used is remembered in memory. After a restart, codes of the steps around the last decision
+that took one are refused for everybody: they may be the ones that were used.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from agentgate_server.tokens import Secret
+
+if TYPE_CHECKING:
+    from pyotp import TOTP
+
+STEP_S = 30
+"""How long a code is shown (RFC 6238 section 5.2)."""
+
+DRIFT_STEPS = 1
+"""How many steps the phone's clock may be off, either way."""
+
+WRONG_MAX = 5
+"""Wrong codes in a row before an approver has to wait: mistyped ones, not guesses."""
+
+PAUSE_S = 30.0
+"""The first wait; each further wrong code doubles it."""
+
+PAUSE_MAX_S = 3_600.0
+"""The longest wait: a guesser gets 24 tries a day, 3 in a million of them right."""
+
+
+class WrongCode(Exception):
+    """The code does not prove anything.
+
+    Attributes:
+        retry_after_s: how long no code of this approver is looked at; 0: the next may be right.
+    """
+
+    def __init__(self, message: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Approver:
+    """What is known of one approver's codes."""
+
+    __slots__ = ("blocked_until", "totp", "used_upto", "wrong")
+
+    def __init__(self, totp: TOTP) -> None:
+        self.totp = totp
+        self.used_upto = 0
+        self.wrong = 0
+        self.blocked_until = 0.0
+
+
+class Codes:
+    """Checks the codes of all approvers.
+
+    Args:
+        secrets: base32 secrets by approver's name; see ``principals[].totp`` in the configuration.
+    """
+
+    def __init__(self, secrets: Mapping[str, Secret] | None = None) -> None:
+        self._approvers: dict[str, Approver] = {}
+        if secrets:
+            from pyotp import TOTP  # loaded only where codes are used
+
+            for name, secret in secrets.items():
+                totp = TOTP(secret.value.replace(" ", ""), interval=STEP_S)
+                self._approvers[name] = Approver(totp)
+
+    def __repr__(self) -> str:
+        return f"Codes({list(self._approvers)})"
+
+    def used_before(self, at: float) -> None:
+        """A former process took a code at this time (UTC seconds; 0: none): not that one again."""
+        for approver in self._approvers.values():
+            approver.used_upto = int(at) // STEP_S + DRIFT_STEPS if at else 0
+
+    def verify(self, name: str, code: str, now: float) -> None:
+        """Use up a code.
+
+        Args:
+            name: the approver's.
+            code: what the person typed; blanks do not matter.
+            now: UTC seconds.
+
+        Raises:
+            WrongCode: it proves nothing, and why.
+        """
+        approver = self._approvers.get(name)
+        if approver is None:
+            raise WrongCode(f"{name} has no one-time codes: set totp for a principal of this name")
+        pause = min(approver.blocked_until - now, PAUSE_MAX_S)  # the clock may have been set back
+        if pause > 0:
+            raise WrongCode(f"too many wrong one-time codes: wait {pause:.0f} s", pause)
+        step = self._step_of(approver, "".join(code.split()), int(now) // STEP_S)
+        if step is None:
+            approver.wrong += 1
+            excess = approver.wrong - WRONG_MAX
+            pause = min(PAUSE_S * 2.0 ** min(excess, 10), PAUSE_MAX_S) if excess >= 0 else 0.0
+            approver.blocked_until = now + pause
+            raise WrongCode("the one-time code is wrong", pause)
+        approver.wrong = 0
+        if step <= approver.used_upto:
+            raise WrongCode("this one-time code may have been used: wait for the next one")
+        approver.used_upto = step
+
+    def _step_of(self, approver: Approver, code: str, now_step: int) -> int | None:
+        """Return the time step that a code is for, or None. Compares each, in constant time."""
+        found = None
+        for step in range(now_step - DRIFT_STEPS, now_step + DRIFT_STEPS + 1):
+            expected = approver.totp.generate_otp(max(step, 0))
+            if hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
+                found = step
+        return found
