@@ -114,9 +114,13 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     variables = {**read_dotenv(dotenv), **environment}
     document = read_document(path, environment=variables)
     config = config_of(document, path.parent, variables)
-    exposed = []
-    if holds_literal_token(document) and is_open_to_others(path):
-        exposed.append(f"{path} holds a token and others can read it: chmod 600 {path}")
+    literal = [path] if holds_literal_token(document) else []
+    literal += config.http.literal if config.http else ()
+    exposed = [
+        f"{file} holds a token and others can read it: chmod 600 {file}"
+        for file in literal
+        if is_open_to_others(file)
+    ]
     if is_open_to_others(dotenv):
         exposed.append(f"{dotenv} can be read by others: chmod 600 {dotenv}")
     return dataclasses.replace(config, warnings=(*config.warnings, *exposed))

@@ -21,7 +21,7 @@ from agentgate_server.tokens import Secret
 from agentgate_server.tools.http.answers import steps_of
 from agentgate_server.tools.http.arguments import SCALARS, is_certain, problem_of
 from agentgate_server.tools.http.form import ArgumentForm, BackendForm, HttpFile, HttpToolForm
-from agentgate_server.tools.http.secrets import Escaped, secrets_in_file
+from agentgate_server.tools.http.secrets import Escaped, holds_literal_secret, secrets_in_file
 from agentgate_server.tools.http.templates import JsonTemplate, Template
 
 
@@ -65,11 +65,13 @@ class HttpDeclarations:
         backends: by name.
         tools: in the order of the files.
         secrets: what to mask wherever it turns up.
+        literal: the files in which a secret stands in clear.
     """
 
     backends: Mapping[str, Backend]
     tools: tuple[Declared, ...]
     secrets: tuple[Secret, ...]
+    literal: tuple[Path, ...]
 
 
 def read_http_files(paths: Iterable[Path], environment: Mapping[str, str]) -> HttpDeclarations:
@@ -109,7 +111,10 @@ def read_http_files(paths: Iterable[Path], environment: Mapping[str, str]) -> Ht
             tools[tool_name] = Declared(name=tool_name, origin=origin, form=tool, body=body)
     secrets = (each for _, document, _ in files for each in secrets_in_file(document, environment))
     return HttpDeclarations(
-        backends=backends, tools=tuple(tools.values()), secrets=tuple(dict.fromkeys(secrets))
+        backends=backends,
+        tools=tuple(tools.values()),
+        secrets=tuple(dict.fromkeys(secrets)),
+        literal=tuple(path for path, document, _ in files if holds_literal_secret(document)),
     )
 
 

@@ -1,13 +1,14 @@
 """Secrets in files of HTTP tools: which texts are to be masked wherever they turn up.
 
 Most of what a backend echoes is harmless, and masking too much tears holes into results. A secret
-is what came in by ``${VAR}``, and a header with a secret's name (``Authorization``). A variable
+is what came in by ``${VAR}``, and what stands under a secret's name (``Authorization``). A variable
 that has a default (``${UNITS:-metric}``) or is part of a backend's address is none, unless its own
 name says so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -20,8 +21,11 @@ from agentgate_server.tokens import Secret
 SCHEMES: Final = frozenset({"bearer", "basic", "digest", "token", "apikey", "key"})
 """Words before a credential in a header: no secrets themselves."""
 
-PLACES: Final = frozenset({"url", "ca", "private", "allow", "redirects"})
+ADDRESS: Final = frozenset({"url", "ca", "private", "allow", "redirects"})
 """Keys that say where a backend is."""
+
+PARTS: Final = frozenset({"headers", "query", "form", "json"})
+"""Keys that say what is sent."""
 
 
 class Escaped(Mapping[str, str]):
@@ -47,36 +51,50 @@ def secrets_in_file(document: Document, environment: Mapping[str, str]) -> Itera
         document: as read with ``Escaped(environment)``.
         environment: the variables themselves.
     """
-    yield from secrets_in(document.root, (), environment)
+    for path, node in scalars_in(document.root, ()):
+        in_address = len(path) == 3 and path[0] == "backends" and path[2] in ADDRESS
+        for variable in variables_in(node):
+            name, default = variable["name"], variable["default"]
+            if is_secret_name(name) or (default is None and not in_address):
+                yield Secret(environment.get(name) or default or "")
+        yield from literals_in(path, node)
 
 
-def secrets_in(
-    node: Node, path: tuple[str, ...], environment: Mapping[str, str]
-) -> Iterator[Secret]:
-    """Find the secrets below a node."""
+def holds_literal_secret(document: Document) -> bool:
+    """Whether a secret stands in the document itself, and not in an environment variable."""
+    return any(
+        not node.substituted and any(literals_in(path, node))
+        for path, node in scalars_in(document.root, ())
+    )
+
+
+def literals_in(path: tuple[str, ...], node: Scalar) -> Iterator[Secret]:
+    """Return what stands under a secret's name in a part of a request."""
+    if PARTS.isdisjoint(path[:-1]) or not is_secret_name(path[-1]):
+        return
+    if isinstance(node.value, str):
+        for word in node.value.split():
+            if word.casefold() not in SCHEMES and "{" not in word:
+                yield Secret(word)
+
+
+def scalars_in(node: Node, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Scalar]]:
+    """Find the scalars below a node, each with the keys above it."""
     match node:
         case MapNode():
             for key, item in node.items.items():
-                yield from secrets_in(item, (*path, key), environment)
+                yield from scalars_in(item, (*path, key))
         case ListNode():
             for item in node.items:
-                yield from secrets_in(item, path, environment)
+                yield from scalars_in(item, path)
         case Scalar():
-            for name in variables_in(node, in_address=path[-1:] != () and path[-1] in PLACES):
-                yield Secret(environment.get(name, ""))
-            if "headers" in path[:-1] and is_secret_name(path[-1]) and isinstance(node.value, str):
-                words = [w for w in node.value.split() if w.casefold() not in SCHEMES]
-                yield from (Secret(word) for word in words if "{" not in word)
+            yield path, node
 
 
-def variables_in(node: Scalar, *, in_address: bool) -> Iterator[str]:
-    """Return the variables in a scalar whose values are secrets."""
-    if not node.substituted:
-        return
-    for token in TOKEN.finditer(node.source):
-        inside = INSIDE.fullmatch(token["inside"] or "")
-        if inside is None:
-            continue
-        harmless = in_address or inside["default"] is not None
-        if not harmless or is_secret_name(inside["name"]):
-            yield inside["name"]
+def variables_in(node: Scalar) -> Iterator[re.Match[str]]:
+    """Return the variables in a scalar: their names and defaults."""
+    if node.substituted:
+        for token in TOKEN.finditer(node.source):
+            inside = INSIDE.fullmatch(token["inside"] or "")
+            if inside is not None:
+                yield inside

@@ -7,6 +7,7 @@ import pytest
 from tests.server.tools.http.helpers import BACKEND, declare, file_of, made, refused
 
 from agentgate_proto.record import Effects
+from agentgate_server.config import load_config
 from agentgate_server.documents import DocumentError
 from agentgate_server.tools.http.files import read_http_files
 
@@ -230,8 +231,13 @@ def test_secrets_are_what_variables_bring_in_and_headers_with_telling_names(tmp_
             "args": {"x": {}},
             "request": {
                 "path": "/{x}/${IN_PATH}",
-                "query": {"units": "${UNITS:-metric}", "k": "${IN_QUERY}", "t": "${A_TOKEN:-none}"},
-                "headers": {"Cookie": "a={x}; literal-cookie"},
+                "query": {
+                    "units": "${UNITS:-metric}",
+                    "k": "${IN_QUERY}",
+                    "t": "${A_TOKEN:-none}",
+                    "url": "${U}",
+                },
+                "headers": {"Cookie": "a={x}; literal-cookie", "X-Kind": "harmless"},
             },
         },
         url="http://${HOST}:1/${URL_TOKEN}",
@@ -242,13 +248,39 @@ def test_secrets_are_what_variables_bring_in_and_headers_with_telling_names(tmp_
         "IN_QUERY": "in-query",
         "HOST": "127.0.0.1",
         "URL_TOKEN": "url-token",
-        "A_TOKEN": "a-token",
+        "U": "under-url",
         "UNITS": "imperial",
     }
     found = {secret.value for secret in declare(tmp_path, file, environment).secrets}
     assert found == {
-        *("in-path", "in-query", "url-token", "a-token", "literal-token", "literal-cookie")
+        *("in-path", "in-query", "url-token", "none", "literal-token", "literal-cookie"),
+        "under-url",
     }
+
+
+def test_a_secret_that_stands_in_the_file_itself_is_known_and_its_file_told(tmp_path: Path) -> None:
+    body = {"method": "POST", "path": "/", "json": {"user": {"password": "hunter2-literal"}}}
+    for headers, request, literal in (
+        ({"Authorization": "Bearer ${KEY}"}, {"path": "/"}, False),
+        ({"Accept": "text/plain"}, {"path": "/"}, False),
+        ({"Authorization": "Bearer literal"}, {"path": "/"}, True),
+        ({}, body, True),
+        ({}, {"path": "/", "query": {"api_key": "literal"}}, True),
+    ):
+        file = file_of({"request": request}, headers=headers)
+        declared = declare(tmp_path, file, {"KEY": "secret"})
+        assert declared.literal == ((tmp_path / "api.yaml",) if literal else ())
+
+
+def test_a_file_with_a_secret_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
+    declare(tmp_path, file_of(GET, headers={"Authorization": "Bearer literal"}))
+    (tmp_path / "config.yaml").write_text("tools: {http: [api.yaml]}\n")
+    file = tmp_path / "api.yaml"
+    said = f"{file} holds a token and others can read it: chmod 600 {file}"
+    for mode, warned in ((0o644, True), (0o600, False)):
+        file.chmod(mode)
+        warnings = load_config(tmp_path / "config.yaml", environment={}).warnings
+        assert (said in warnings) is warned
 
 
 def test_a_brace_in_a_secret_is_a_brace(tmp_path: Path) -> None:
