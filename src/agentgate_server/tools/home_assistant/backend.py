@@ -67,7 +67,11 @@ class HomeAssistant:
     async def watch(self) -> None:
         """Look at it for ever. It may be away: that is a warning, and the next look follows."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as error:  # a look that fails must not end the gateway
+                log.exception("Home Assistant could not be looked at")
+                self.problem = type(error).__name__
             every_s = self.config.resolve_every_s
             await anyio.sleep(min(every_s, RETRY_S) if self.problem else every_s)
 

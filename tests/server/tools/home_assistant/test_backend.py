@@ -17,6 +17,7 @@ from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantU
 from agentgate_server.policy import Policy
 from agentgate_server.tokens import Secret
 from agentgate_server.tools.errors import ToolError
+from agentgate_server.tools.home_assistant import backend as backends
 from agentgate_server.tools.home_assistant import templates
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
@@ -146,3 +147,20 @@ async def test_a_gateway_starts_without_the_house(tmp_path: Path) -> None:
         assert status == 200
         assert body["home_assistant"]["status"] == "failing"
         assert TOKEN not in str(body)
+
+
+async def test_a_look_that_fails_in_a_way_nobody_thought_of_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(rendered: object) -> None:
+        raise ArithmeticError
+
+    monkeypatch.setattr(backends, "read_house", broken)
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home, anyio.create_task_group() as tasks:
+            backend = HomeAssistant(config(home.url))
+            tasks.start_soon(backend.watch)
+            await until(lambda: "could not be looked at" in caplog.text, "the warning")
+            assert backend.health() == {"status": "failing", "names": "unknown"}
+            tasks.cancel_scope.cancel()
+        await backend.api.aclose()
