@@ -128,7 +128,7 @@ class Circuit:
             again = f"it is tried again in {max(self._retry_at - now, 0.0):.0f} s"
         return (
             f"{self.name} has failed for {since:.0f} s, {self.failures} times in a row "
-            f"({self._why}); nothing was sent to it; {again}"
+            f"({self._why}); nothing is sent to it; {again}"
         )
 
     def _open(self, now: float) -> None:

@@ -17,6 +17,7 @@ the target as it is given, and tells when it begins to send.
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
@@ -28,7 +29,7 @@ import anyio
 import httpcore2
 
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.circuit import Circuit
+from agentgate_server.backends.circuit import Circuit, Permit, State
 from agentgate_server.backends.dialling import Dialler
 from agentgate_server.backends.http_options import ANSWER_BYTES_MAX, HttpOptions, Redirects
 from agentgate_server.backends.urls import Origin, follow, split_url
@@ -52,6 +53,8 @@ REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
 SENDING: Final = "http11.send_request_headers.started"
 
 Pairs = Iterable[tuple[str, str]]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +164,32 @@ class HttpBackend:
             why = explain(error)
             raise self.lost(why, progress) from None  # a log needs none of its many frames
         except ToolFailed:
-            self.circuit.succeeded(permit)
+            self.answered(permit)
             raise
         else:
             if answer.status in self.options.failing:
                 why = f"status {answer.status}"
             else:
-                self.circuit.succeeded(permit)
+                self.answered(permit)
             return answer
         finally:
             if why:
-                self.circuit.failed(permit, anyio.current_time(), why)
+                self.failed(permit, why)
             else:
                 self.circuit.dropped(permit)
+
+    def failed(self, permit: Permit, why: str) -> None:
+        """Tell the circuit that the backend failed, and the operator if it opened."""
+        opened = self.circuit.opened
+        self.circuit.failed(permit, anyio.current_time(), why)
+        if opened != self.circuit.opened:
+            log.warning("%s", self.circuit.refusal(anyio.current_time()))
+
+    def answered(self, permit: Permit) -> None:
+        """Tell the circuit that the backend is alive, and the operator if it had been dead."""
+        if self.circuit.state is not State.CLOSED:
+            log.info("%s answers again", self.name)
+        self.circuit.succeeded(permit)
 
     async def aclose(self) -> None:
         """Close every connection."""

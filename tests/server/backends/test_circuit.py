@@ -35,7 +35,7 @@ def test_a_refusal_says_since_when_why_and_when_it_is_tried_again() -> None:
     with pytest.raises(NotStarted) as caught:
         circuit.admit(140.25)
     assert str(caught.value) == (
-        "weather has failed for 40 s, 2 times in a row (no answer); nothing was sent to it; "
+        "weather has failed for 40 s, 2 times in a row (no answer); nothing is sent to it; "
         "it is tried again in 1 s"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -223,12 +224,15 @@ async def lost(made: HttpBackend) -> None:
 # The circuit
 
 
-async def test_a_dead_backend_is_left_alone_and_tried_again_by_one_call() -> None:
+async def test_a_dead_backend_is_left_alone_and_tried_again_by_one_call(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "agentgate_server")
     async with joined(says(503), failures_max=2) as (api, made):
         for _ in range(2):
             assert (await made.request("GET", "/")).status == 503
         assert made.circuit.state is State.OPEN
-        with pytest.raises(NotStarted, match=r"\(status 503\); nothing was sent to it"):
+        with pytest.raises(NotStarted, match=r"\(status 503\); nothing is sent to it"):
             await made.request("GET", "/")
         assert len(api.arrivals) == 2
         api.routes["/"] = says(200)
@@ -239,6 +243,9 @@ async def test_a_dead_backend_is_left_alone_and_tried_again_by_one_call() -> Non
                 except NotStarted:
                     await anyio.sleep(0.05)
     assert len(api.arrivals) == 3
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "weather has failed for 0 s, 2 times in a row (status 503)" in caplog.text
+    assert "weather answers again" in caplog.text
 
 
 async def test_answers_that_only_the_caller_dislikes_leave_it_closed() -> None:
