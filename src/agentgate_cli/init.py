@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import os
-from importlib.resources import files
+from collections.abc import Mapping
+from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import click
 
 from agentgate_cli.exits import Failure
+from agentgate_cli.questions import Questions
+from agentgate_cli.starter.compose import (
+    DOTENV,
+    HOST,
+    POLICIES,
+    PORT,
+    Answers,
+    HomeAssistant,
+    Telegram,
+    compose,
+)
+from agentgate_cli.style import note, warn
+from agentgate_cli.terminal import Terminal
 
-STARTERS = ("config.yaml", "permissions.yaml", "tools.py")
-DOTENV = ".env"
+NAMES = ("config.yaml", "permissions.yaml", "tools.py", DOTENV)
+
+IPV6 = 6
 
 NEXT_STEPS = """
 Next, in three terminals in {folder}:
@@ -19,57 +36,167 @@ Next, in three terminals in {folder}:
   agent-gate serve
 
   set -a; . ./.env                                        # answer what is asked
-  AGENT_GATE_TOKEN=$APPROVER_TOKEN agent-gate approvals watch
+  AGENT_GATE_TOKEN=$APPROVER_TOKEN agent-gate approvals watch{url}
 
   set -a; . ./.env                                        # ask, as an agent does
-  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate call write_note name=milk text='buy milk'
+  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate call {call}{url}
 """
 
 
 @click.command()
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path())
-def init(folder: Path) -> None:
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), required=False)
+@click.option("--yes", is_flag=True, help="Ask nothing, not even on a terminal.")
+@click.option("--host", help=f"Address to listen on.  [default: {HOST}]")
+@click.option("--port", type=click.IntRange(0, 65535), help=f"Its port.  [default: {PORT}]")
+@click.option("--tls-cert", help="PEM file of the certificate, if others are to connect.")
+@click.option("--tls-key", help="PEM file of its private key.")
+@click.option("--insecure", is_flag=True, help="Serve without TLS: a proxy in front adds it.")
+@click.option(
+    "--policy",
+    type=click.Choice(list(POLICIES)),
+    help="What to begin with: everything is asked, a house with Home Assistant, or what is not "
+    "listed is denied.  [default: ask; house with Home Assistant]",
+)
+@click.option("--home-assistant", metavar="URL", help="Connect this Home Assistant.")
+@click.option(
+    "--home-assistant-token",
+    envvar="HOME_ASSISTANT_TOKEN",
+    help="Its long-lived access token. Better in $HOME_ASSISTANT_TOKEN.",
+)
+@click.option("--telegram", is_flag=True, help="Ask people on Telegram.")
+@click.option(
+    "--telegram-token",
+    envvar="TELEGRAM_TOKEN",
+    help="The bot's token from @BotFather. Better in $TELEGRAM_TOKEN.",
+)
+@click.option("--telegram-chat", metavar="ID", type=int, help="The chat that is asked.")
+@click.option(
+    "--telegram-user", metavar="ID", type=int, multiple=True, help="Who may answer; repeatable."
+)
+def init(yes: bool, **options: Any) -> None:
     """Write a configuration, a policy, two tools and fresh tokens into FOLDER.
 
-    What is there already stays untouched: then nothing is written at all.
+    On a terminal it asks what the options leave open, otherwise it takes defaults. What is there
+    already stays untouched: then nothing is written at all.
 
     \b
-    Example:
-      agent-gate init my-gateway && cd my-gateway && agent-gate serve
+    Examples:
+      agent-gate init
+      agent-gate init my-gateway --yes && cd my-gateway && agent-gate serve
+      agent-gate init house --home-assistant http://homeassistant.local:8123
     """
-    names = (*STARTERS, DOTENV)
-    there = [name for name in names if (folder / name).exists()]
+    if Terminal.is_there() and not yes:
+        Questions(options).ask()
+    folder = options["folder"] or Path()
+    there = [name for name in NAMES if os.path.lexists(folder / name)]
     if there:
         raise Failure(
             f"{folder / there[0]} is there already; nothing was written. "
             "Give another folder, or move it away"
         )
+    answers = answers_of(options)
+    texts = composed(answers)
     try:
-        write_starters(folder)
+        write(folder, texts)
     except OSError as error:
         raise Failure(f"cannot write to {folder}: {error.strerror}; give another folder") from None
-    for name in names:
+    for name in texts:
         click.echo(f"wrote {folder / name}")
-    click.echo(NEXT_STEPS.format(folder=folder.resolve()), nl=False)
+    click.echo(steps(folder, answers), nl=False)
+    if answers.telegram is not None and find_spec("telegram") is None:
+        note(warn("warning: Telegram needs: pip install 'agent-gate[telegram]'"))
 
 
-def write_starters(folder: Path) -> None:
-    """Write all files; the one with the tokens is for its owner's eyes only.
+def answers_of(options: Mapping[str, Any]) -> Answers:
+    """Make answers of options.
+
+    Raises:
+        click.UsageError: something is missing.
+    """
+    url, token = options["home_assistant"], options["home_assistant_token"]
+    if url and not token:
+        raise click.UsageError("Home Assistant needs a token: set HOME_ASSISTANT_TOKEN")
+    if options["telegram"] and not options["telegram_token"]:
+        raise click.UsageError("Telegram needs the bot's token: set TELEGRAM_TOKEN")
+    if (options["tls_cert"] is None) != (options["tls_key"] is None):
+        raise click.UsageError("--tls-cert and --tls-key belong together")
+    policy = options["policy"] or ("house" if url else "ask")
+    if policy == "house" and not url:
+        raise click.UsageError("--policy house is for Home Assistant: add --home-assistant URL")
+    return Answers(
+        host=options["host"] or HOST,
+        port=PORT if options["port"] is None else options["port"],
+        tls=(options["tls_cert"], options["tls_key"]) if options["tls_cert"] else None,
+        insecure=options["insecure"],
+        home=HomeAssistant(url=url, token=token) if url else None,
+        telegram=Telegram(
+            token=options["telegram_token"],
+            chat=options["telegram_chat"] or 0,
+            users=options["telegram_user"],
+        )
+        if options["telegram"]
+        else None,
+        policy=policy,
+    )
+
+
+def composed(answers: Answers) -> dict[str, str]:
+    """Make the files, and see that a gateway would take them.
+
+    Raises:
+        click.UsageError: it would not, because of an answer.
+    """
+    from agentgate_server.config import check_exposure
+    from agentgate_server.config.load import config_of
+    from agentgate_server.documents import DocumentError, parse_document
+    from agentgate_server.tokens import new_token
+
+    agent, approver = new_token(), new_token()
+    try:
+        texts = compose(answers, agent, approver)
+        lines = (line.partition("=") for line in texts[DOTENV].splitlines()[1:])
+        environment = {name: value for name, _, value in lines}
+        text = texts["config.yaml"]
+        document = parse_document(text, name="", environment=environment)
+        config = config_of(document, Path(), environment)
+        if answers.tls is None:
+            check_exposure(config)
+    except DocumentError as error:
+        raise click.UsageError(": ".join(filter(None, (error.path, error.message)))) from None
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return texts
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write the files, none of which is there; the one with the tokens is for its owner alone.
 
     Raises:
         OSError: the folder can't be written.
     """
-    from agentgate_server.tokens import new_token
-
     folder.mkdir(parents=True, exist_ok=True)
-    for name in STARTERS:
-        text = (files("agentgate_cli") / "starter" / name).read_text("utf-8")
-        (folder / name).write_text(text, "utf-8")
-    secrets = (
-        "# Secrets for config.yaml. Keep this file to yourself.\n"
-        f"AGENT_TOKEN={new_token()}\n"
-        f"APPROVER_TOKEN={new_token()}\n"
-    )
-    descriptor = os.open(folder / DOTENV, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(secrets)
+    for name, text in texts.items():
+        mode = 0o600 if name == DOTENV else 0o666
+        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+def steps(folder: Path, answers: Answers) -> str:
+    """Say how to go on."""
+    call = "get_time" if answers.policy == "closed" else "write_note name=milk text='buy milk'"
+    secure = answers.tls is not None and not answers.insecure
+    url = f" --url {'wss' if secure else 'ws'}://{local(answers.host)}:{answers.port}"
+    plain = (answers.host, answers.port, secure) == (HOST, PORT, False)
+    return NEXT_STEPS.format(folder=folder.resolve(), call=call, url="" if plain else url)
+
+
+def local(host: str) -> str:
+    """How a client on this machine reaches an address that is listened on."""
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return host
+    if address.is_unspecified:
+        return "localhost"
+    return f"[{address}]" if address.version == IPV6 else str(address)
