@@ -141,6 +141,8 @@ async def test_it_can_fail_as_told() -> None:
 
 async def test_our_templates_are_rendered_as_text() -> None:
     async with asking() as (_, client):
-        answer = await client.post("/api/template", json={"template": templates.FLOORS})
+        page = {"first": 1, "count": 5}
+        asked = {"template": templates.FLOORS, "variables": page}
+        answer = await client.post("/api/template", json=asked)
         assert answer.headers["content-type"].startswith("text/plain")
-        assert answer.json()[0] == ["ground", "Ground floor", ["kitchen", "hall"]]
+        assert answer.json() == [["upstairs", "Upstairs", ["bedroom"]]]

@@ -22,7 +22,7 @@ from agentgate_server.tools.home_assistant.house import House, read_house
 
 def house() -> House:
     home = make_home()
-    rendered = {text: msgspec.json.encode(rows(home)) for text, rows in RENDERED.items()}
+    rendered = {text: [msgspec.json.encode(rows(home))] for text, rows in RENDERED.items()}
     members, problems = read_house(rendered)
     assert problems == []
     known = House(stale_s=1e9)

@@ -79,13 +79,13 @@ class Api:
         answer = await self.reads.request("GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX)
         return content_of(check(answer, path))
 
-    async def render(self, template: str) -> bytes:
+    async def render(self, template: str, **variables: Any) -> bytes:
         """Render a template. It changes nothing, whatever the method says.
 
         Raises:
             NotStarted, EffectUnknown, ToolFailed: see above.
         """
-        body = msgspec.json.encode({"template": template})
+        body = msgspec.json.encode({"template": template, "variables": variables})
         answer = await self.reads.request(
             "POST", "/api/template", headers=JSON, content=body, bytes_max=BYTES_MAX
         )

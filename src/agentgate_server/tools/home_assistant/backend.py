@@ -6,6 +6,7 @@ import logging
 from typing import Final
 
 import anyio
+import msgspec
 
 from agentgate_server.config.services import HomeAssistantConfig
 from agentgate_server.policy import Policy
@@ -88,20 +89,35 @@ class HomeAssistant:
         self.house.learn(members, asked_at)
         self.note("", "; ".join([*refused, *problems]))
 
-    async def ask(self) -> tuple[dict[str, bytes], list[str]]:
-        """Render the templates; return what came, and what was refused.
+    async def ask(self) -> tuple[dict[str, list[bytes]], list[str]]:
+        """Render the templates; return the pages that came, and what was refused.
 
         Raises:
             NotStarted, EffectUnknown: it does not answer.
         """
-        rendered: dict[str, bytes] = {}
+        rendered: dict[str, list[bytes]] = {}
         refused: list[str] = []
         for name, template in TEMPLATES.items():
             try:
-                rendered[template] = await self.api.render(template)
+                rendered[template] = await self.pages(template)
             except ToolFailed as error:
                 refused.append(f"{name} can't be resolved: {error}")
         return rendered, refused
+
+    async def pages(self, template: str) -> list[bytes]:
+        """Render all pages of a template.
+
+        Raises:
+            NotStarted, EffectUnknown: it does not answer.
+            ToolFailed: it refuses, or there is no end.
+        """
+        count = templates.ROWS_MAX
+        pages: list[bytes] = []
+        while len(pages) < templates.PAGES_MAX:
+            pages.append(await self.api.render(template, first=count * len(pages), count=count))
+            if not is_full(pages[-1], count):
+                return pages
+        raise ToolFailed(f"there are more than {count * templates.PAGES_MAX:,}")
 
     def note(self, problem: str, unresolved: str) -> None:
         """Keep how it is, and tell the log what is new."""
@@ -113,3 +129,11 @@ class HomeAssistant:
             log.warning("%s; those names match every deny and ask rule", unresolved)
         self.problem = problem
         self.unresolved = unresolved
+
+
+def is_full(page: bytes, count: int) -> bool:
+    """Whether another page may follow; of what is not understood, none does."""
+    try:
+        return len(msgspec.json.decode(page, type=list[msgspec.Raw])) >= count
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False

@@ -8,7 +8,7 @@ policy then takes the name for a match of every deny and ask rule, and for none 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -62,11 +62,11 @@ class House:
         return self._members.get((kind, name)) if self.is_known else None
 
 
-def read_house(rendered: Mapping[str, bytes]) -> tuple[Members, list[str]]:
+def read_house(rendered: Mapping[str, Sequence[bytes]]) -> tuple[Members, list[str]]:
     """Understand what Home Assistant rendered.
 
     Args:
-        rendered: what came of each template; what is missing stays unknown.
+        rendered: the pages that came of each template; what is missing stays unknown.
 
     Returns:
         What is known, and what could not be understood, each in one line.
@@ -79,7 +79,7 @@ def read_house(rendered: Mapping[str, bytes]) -> tuple[Members, list[str]]:
 class Reader:
     """One walk over the answers."""
 
-    def __init__(self, rendered: Mapping[str, bytes]) -> None:
+    def __init__(self, rendered: Mapping[str, Sequence[bytes]]) -> None:
         self.rendered = rendered
         self.members: dict[tuple[str, str], Entities] = {}
         self.problems: list[str] = []
@@ -123,11 +123,11 @@ class Reader:
 
     def rows(self, template: str, form: type[Any]) -> Any:
         """Return the rows of one template, or None if there are none to be had."""
-        text = self.rendered.get(template)
-        if text is None:
+        pages = self.rendered.get(template)
+        if pages is None:
             return None
         try:
-            return msgspec.json.decode(text, type=form)
+            return [row for page in pages for row in msgspec.json.decode(page, type=form)]
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self.problems.append(f"unexpected answer to {template[:40]}…: {error}")
             return None

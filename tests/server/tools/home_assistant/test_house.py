@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -12,12 +14,17 @@ from agentgate_server.tools.home_assistant import templates
 from agentgate_server.tools.home_assistant.house import House, read_house
 
 
-def rendered(home: Home, *left_out: str) -> dict[str, bytes]:
+def rendered(home: Home, *left_out: str) -> dict[str, list[bytes]]:
     return {
-        template: msgspec.json.encode(rows(home))
+        template: [msgspec.json.encode(row) for row in batched(rows(home))]
         for template, rows in RENDERED.items()
         if template not in left_out
     }
+
+
+def batched(rows: list[Any]) -> list[list[Any]]:
+    """Two rows a page, and an empty one in the end."""
+    return [rows[at : at + 2] for at in range(0, len(rows) + 2, 2)]
 
 
 class Clock:
@@ -148,7 +155,7 @@ def test_what_rests_on_a_missing_answer_is_unknown(missing: str) -> None:
     "text", [b"", b"[", b"{}", b"[[1]]", b'[["a"]]', b"unavailable", b'[["a", "A", [5]]]', b"\xff"]
 )
 def test_an_answer_that_is_not_understood_leaves_its_kind_unknown(text: bytes) -> None:
-    members, problems = read_house({**rendered(make_home()), templates.AREAS: text})
+    members, problems = read_house({**rendered(make_home()), templates.AREAS: [b"[]", text]})
     assert len(problems) == 1
     assert not any(kind in ("area_id", "floor_id") for kind, _ in members)
     assert ("device_id", "d1") in members
