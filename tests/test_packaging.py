@@ -335,6 +335,44 @@ def test_the_extras_of_the_image_are_installed(image: Image) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_the_extra_speed_is_used(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text(
+        "import asyncio\nfrom agentgate_server import tool\n\n"
+        "@tool\nasync def loop() -> str:\n"
+        '    """Name the event loop."""\n'
+        "    return type(asyncio.get_running_loop()).__module__\n"
+    )
+    config = {
+        "gateway": {"port": 0},
+        "agent": {"token": TOKENS["AGENT_TOKEN"]},
+        "tools": {"python": ["probe.py"]},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "config.yaml").chmod(0o600)
+    (tmp_path / "permissions.yaml").write_text("rules: [{tool: loop, action: allow}]\n")
+    elsewhere = Image(tmp_path, image.bin)
+    process = subprocess.Popen(
+        elsewhere.command(["agent-gate", "serve"]),
+        cwd=tmp_path,
+        env=elsewhere.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        found = re.search(r"ws://[^ ]+", process.stdout.readline())
+        assert found
+        token = TOKENS["AGENT_TOKEN"]
+        command = ["agent-gate", "call", "loop"]
+        done = elsewhere.run(command, AGENT_GATE_URL=found[0], AGENT_GATE_TOKEN=token)
+    finally:
+        process.terminate()
+        process.communicate(timeout=BOUND_S)
+    assert done.stdout == '"uvloop"\n', done.stderr
+
+
 # systemd
 
 

@@ -27,6 +27,9 @@ try:
 except ImportError:
     library = ContextVar("library")  # not looked at: anyio asks asyncio itself then
 
+HANDSHAKE_REST_BYTES = 4_096
+"""More than the session tickets that end a TLS handshake, and little beside the machine's cap."""
+
 
 class AsyncioPeer(Peer, asyncio.Protocol):
     """One client on asyncio; see :class:`agentgate_server.peer.Peer`."""
@@ -59,9 +62,10 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             ssl=context,
             ssl_shutdown_timeout=LAST_WRITE_S if context is not None else None,
         )
-        # Not 0, which would pause TLS with nothing to send; and not in connection_made, where what
-        # is left of the handshake would count and, with reading paused, never be sent.
-        self._transport.set_write_buffer_limits(high=1)
+        # Not 0, which would pause TLS with nothing to send. What is left of the handshake must not
+        # count: with reading paused it would never be sent. On asyncio it is gone here, though not
+        # in connection_made; on uvloop it is still there.
+        self._transport.set_write_buffer_limits(high=1 if context is None else HANDSHAKE_REST_BYTES)
 
     async def run(self) -> None:
         """See :meth:`Peer.run`."""
