@@ -171,6 +171,11 @@ class Api:
                 reply_markup=keyboard if rows else None,
             )
 
+    async def take_buttons(self, chat_id: int, message_id: int) -> None:
+        """Take the buttons off a message and leave its text."""
+        with explained():
+            await self._bot.edit_message_reply_markup(chat_id, message_id)
+
     async def answer(self, query_id: str, text: str, *, alert: bool) -> None:
         """Show the person who tapped a notice, of at most 200 characters."""
         with explained():

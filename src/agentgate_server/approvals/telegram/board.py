@@ -77,12 +77,12 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Bring a message to this look; report ``edited``, or ``gone``."""
+    """Bring a message to this look; None: only take its buttons. Report ``edited`` or ``gone``."""
 
     rid: str
     chat_id: int
     message_id: int
-    look: Look
+    look: Look | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Board:
         self.cards: dict[str, Card] = {}
         self.overflowed = False
         self._queue: dict[str, None] = {}
-        self._strays: dict[tuple[int, int], ApprovalView] = {}
+        self._strays: dict[tuple[int, int], ApprovalView | None] = {}
 
     # What happened
 
@@ -149,16 +149,22 @@ class Board:
             card.place = card.noted = note
             self._queue[rid] = None
 
-    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView) -> None:
-        """Somebody tapped on a message that may not be on the board; bring it to the truth."""
-        card = self.cards.get(view.id)
+    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView | None) -> None:
+        """Somebody tapped on a message that may not be on the board; bring it to the truth.
+
+        Args:
+            chat_id: where it is.
+            message_id: which one.
+            view: how its approval stands; None: nobody knows it any more.
+        """
+        card = self.cards.get(view.id) if view is not None else None
         if card is not None:
             place = card.place
             if place is not None and (place.chat_id, place.message_id) == (chat_id, message_id):
                 card.place = msgspec.structs.replace(place, shown="")
-                self._queue[view.id] = None
+                self._queue[card.view.id] = None
                 return
-        if view.status != "waiting":
+        if view is None or view.status != "waiting":
             self._strays[chat_id, message_id] = view
             if len(self._strays) > STRAYS_MAX:
                 del self._strays[next(iter(self._strays))]
@@ -177,7 +183,8 @@ class Board:
                 del self.cards[rid]
                 return Forget(rid)
         for (chat_id, message_id), view in self._strays.items():
-            return Edit("", chat_id, message_id, Look(self.look_of(view).html))
+            look = None if view is None else Look(self.look_of(view).html)
+            return Edit("", chat_id, message_id, look)
         return None
 
     def _step(self, card: Card) -> Step | None:
@@ -210,7 +217,7 @@ class Board:
         card = self.cards.get(step.rid)
         if card is None:
             self._strays.pop((step.chat_id, step.message_id), None)
-        elif card.place is not None:
+        elif card.place is not None and step.look is not None:
             card.place = msgspec.structs.replace(card.place, shown=self.digest(step.look))
 
     def gone(self, step: Edit) -> None:

@@ -94,8 +94,8 @@ class Outbox:
         self.board.changed(view)
         self._wake.set()
 
-    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView) -> None:
-        """Somebody tapped on this message, and the approval stands like this."""
+    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView | None) -> None:
+        """Somebody tapped on this message; its approval stands so, or nobody knows it."""
         self.board.found_stray(chat_id, message_id, view)
         self._wake.set()
 
@@ -150,9 +150,12 @@ class Outbox:
                 self.board.kept(step)
             case Edit(rid, chat_id, message_id, look):
                 await self._keep_pace()
-                await self.api.edit(chat_id, message_id, look.html, look.rows)
+                if look is None:
+                    await self.api.take_buttons(chat_id, message_id)
+                else:
+                    await self.api.edit(chat_id, message_id, look.html, look.rows)
                 self.board.edited(step)
-                if look.rows:
+                if look is not None and look.rows:
                     self.asked(rid)
             case Forget(rid):
                 self.notes.drop(rid)

@@ -69,7 +69,7 @@ class Taps:
         )
         self.gate.drain()
         await decision.made.wait()
-        if decision.view is not None:
+        if decision.view is not None or decision.unknown:
             self.outbox.found_stray(chat_id, message_id, decision.view)
         self._notify(query, decision.text, alert=not decision.won)
 
@@ -84,7 +84,8 @@ class Decision:
     Attributes:
         made: the desk has answered.
         won: this very decision was taken.
-        view: the approval as it stands, if it is known.
+        view: the approval as it stands, if that is known.
+        unknown: there is no such approval.
         text: what to tell the person.
     """
 
@@ -92,6 +93,7 @@ class Decision:
         self.made = anyio.Event()
         self.won = False
         self.view: ApprovalView | None = None
+        self.unknown = False
         self.text = ""
 
     def result(self, result: Any) -> None:
@@ -103,6 +105,7 @@ class Decision:
     def error(self, code: ErrorCode, message: str, data: Any) -> None:
         """Something else was first, or it could not be stored."""
         self.text = message
+        self.unknown = code is ErrorCode.NOT_FOUND
         if isinstance(data, ApprovalView):
             self.view = data
             self.text = settled_text(data)

@@ -8,11 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from tests.server.embedded import BOUND_S, asked, config, echo, hang, http, note, until
+from tests.server.embedded import (
+    BOUND_S,
+    OWNER,
+    RawClient,
+    asked,
+    config,
+    echo,
+    hang,
+    http,
+    note,
+    raw_client,
+    until,
+)
 
 from agentgate_cli.standins.telegram import EXAMPLE_BOT, TelegramStandIn
 from agentgate_cli.standins.telegram_chats import Message, Tap
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.events import Authenticated
+from agentgate_proto.messages import ApprovalView, ToolRequest
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
@@ -80,6 +93,20 @@ async def gateway_on(
         yield gateway
 
 
+@asynccontextmanager
+async def asker(gateway: Gateway, client_id: str = "agent") -> AsyncIterator[RawClient]:
+    """An agent's connection that may ask."""
+    async with raw_client(gateway, client_id=client_id) as client:
+        await client.next(Authenticated)
+        yield client
+
+
+async def ask(client: RawClient, request_id: int = 1, tool: str = "asked", **args: object) -> None:
+    """Ask for a tool; nobody waits for the outcome."""
+    params = ToolRequest(tool=tool, args=args or {"text": "hello"})
+    await client.request(request_id, "tool_request", params)
+
+
 async def shown(telegram: TelegramStandIn, chat_id: int = ANN) -> Message:
     """The message that waits for a tap."""
     found: list[Message] = await until(
@@ -105,4 +132,12 @@ def waiting(gateway: Gateway) -> list[ApprovalView]:
     return gateway.gate.desk.waiting()
 
 
-__all__ = ["http", "until"]
+async def decide_elsewhere(gateway: Gateway, decision: str) -> None:
+    """Somebody answers the only approval over HTTP."""
+    (view,) = waiting(gateway)
+    path = f"/api/approvals/{view.id}"
+    code, _, _ = await http(gateway, "POST", path, token=OWNER, body={"decision": decision})
+    assert code == 200
+
+
+__all__ = ["until"]

@@ -10,6 +10,8 @@ from tests.server.approvals.telegram.harness import (
     BOB,
     STRANGER,
     answered,
+    ask,
+    asker,
     gateway_on,
     phone,
     reads,
@@ -17,22 +19,15 @@ from tests.server.approvals.telegram.harness import (
     until,
     waiting,
 )
-from tests.server.embedded import RawClient, raw_client
 
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_proto.messages import ToolRequest
+from agentgate_proto.events import Answered
 
 pytestmark = pytest.mark.anyio
 
 
-async def ask(client: RawClient, request_id: int = 1, tool: str = "asked", **args: object) -> None:
-    await client.next(Authenticated)
-    await client.request(request_id, "tool_request", ToolRequest(tool=tool, args=args))
-
-
 async def test_an_approval_is_asked_with_all_that_a_person_needs_to_decide(tmp_path: Path) -> None:
     async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
-        async with raw_client(gateway) as client:
+        async with asker(gateway) as client:
             await ask(client, text="hello")
             message = await shown(telegram)
         assert "agent asks" in message.text
@@ -48,7 +43,7 @@ async def test_a_tap_decides_and_the_message_says_who_and_when_and_how_it_ended(
     tmp_path: Path, label: str, status: str
 ) -> None:
     async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
-        async with raw_client(gateway) as client:
+        async with asker(gateway) as client:
             await ask(client, text="hello")
             message = await shown(telegram)
             tap = telegram.chats.tap(ANN, message, label)
@@ -67,7 +62,7 @@ async def test_somebody_without_a_name_is_called_by_the_id(tmp_path: Path) -> No
     async with (
         phone() as telegram,
         gateway_on(telegram, tmp_path) as gateway,
-        raw_client(gateway) as client,
+        asker(gateway) as client,
     ):
         await ask(client, text="hello")
         message = await shown(telegram)
@@ -81,7 +76,7 @@ async def test_a_stranger_who_taps_is_refused_and_nothing_happens(
     async with (
         phone() as telegram,
         gateway_on(telegram, tmp_path) as gateway,
-        raw_client(gateway) as client,
+        asker(gateway) as client,
     ):
         await ask(client, text="hello")
         message = await shown(telegram)

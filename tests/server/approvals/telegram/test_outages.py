@@ -1,0 +1,224 @@
+"""Telegram fails in every way that it has: nobody is asked twice, and nothing shown is untrue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.server.approvals.telegram.harness import (
+    ANN,
+    FastClock,
+    answered,
+    ask,
+    asker,
+    decide_elsewhere,
+    gateway_on,
+    phone,
+    reads,
+    shown,
+    until,
+    waiting,
+)
+
+from agentgate_cli.standins.telegram import Delay, Drop, Fault, Lose, Refuse, Twice
+from agentgate_proto.events import Answered
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_ask_during_an_outage_is_shown_once_when_it_is_over(tmp_path: Path) -> None:
+    async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
+        telegram.rule = lambda *_: Drop()
+        async with asker(gateway) as client:
+            await ask(client)
+            await until(lambda: telegram.calls.get("sendMessage", 0) > 5, "tries")
+            assert not telegram.chats.seen(ANN)
+            telegram.rule = None
+            message = await shown(telegram)
+            telegram.chats.tap(ANN, message, "✅ Approve")
+            assert (await client.next(Answered)).error is None
+        await reads(message, "The tool has run.")
+        assert telegram.chats.seen(ANN) == [message]
+
+
+async def test_what_was_settled_during_an_outage_is_never_asked(tmp_path: Path) -> None:
+    async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
+        telegram.rule = lambda *_: Drop()
+        async with asker(gateway) as client:
+            await ask(client)
+            await until(lambda: telegram.calls.get("sendMessage", 0) > 1, "tries")
+            await decide_elsewhere(gateway, "deny")
+            await client.next(Answered)
+            telegram.rule = None
+            await ask(client, 2, text="second")
+            message = await shown(telegram)
+        assert "second" in message.text
+        assert telegram.chats.seen(ANN) == [message]
+
+
+async def test_what_was_answered_elsewhere_is_edited_when_the_outage_is_over(
+    tmp_path: Path,
+) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        message = await shown(telegram)
+        telegram.rule = lambda *_: Refuse(502, "Bad Gateway")
+        await decide_elsewhere(gateway, "approve")
+        await until(lambda: telegram.calls.get("editMessageText", 0) > 4, "tries")
+        assert message.rows, "it still shows what was so before"
+        telegram.rule = None
+        text = await reads(message, "The tool has run.")
+        assert "Approved by owner (http), " in text
+        assert not message.rows
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Lose(),
+        Twice(),
+        Drop(),
+        Refuse(500, "Internal Server Error"),
+        Refuse(429, "Too Many Requests: retry after 7", retry_after=7),
+    ],
+    ids=lambda fault: type(fault).__name__ + str(getattr(fault, "status", "")),
+)
+@pytest.mark.parametrize("method", ["sendMessage", "editMessageText"])
+async def test_one_call_that_goes_wrong_leaves_one_message_with_buttons(
+    tmp_path: Path, method: str, fault: Fault
+) -> None:
+    async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
+        telegram.fail_next(method, fault, fault)
+        async with asker(gateway) as client:
+            await ask(client)
+            message = await shown(telegram)
+            tap = telegram.chats.tap(ANN, message, "❌ Deny")
+            assert await answered(tap) == "Denied"
+            assert (await client.next(Answered)).error is not None
+        await reads(message, "Denied by owner")
+        await until(lambda: not list(telegram.chats.with_buttons(ANN)), "no buttons")
+        left = [other for other in telegram.chats.seen(ANN) if other is not message]
+        orphans = {Lose(): 2, Twice(): 1} if method == "sendMessage" else {}
+        assert len(left) == orphans.get(fault, 0)
+        for orphan in left:
+            assert "look at the newer messages" in orphan.text
+            assert "waiting" not in orphan.text
+            assert len(orphan.versions) == 1
+
+
+async def test_telegrams_wish_to_wait_is_obeyed(tmp_path: Path) -> None:
+    async with phone() as telegram, gateway_on(telegram, tmp_path) as gateway:
+        clock = gateway.clock
+        assert isinstance(clock, FastClock)
+        began = clock.time
+        telegram.fail_next("sendMessage", Refuse(429, "Too Many Requests", retry_after=90))
+        async with asker(gateway) as client:
+            await ask(client)
+            await shown(telegram)
+        assert clock.time >= began + 90
+        assert telegram.calls["sendMessage"] == 2
+
+
+async def test_updates_that_come_twice_decide_once(tmp_path: Path) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        telegram.deliver_twice = True
+        for number in (1, 2):
+            await ask(client, number, text=str(number))
+            message = await shown(telegram)
+            tap = telegram.chats.tap(ANN, message, "✅ Approve")
+            assert (await client.next(Answered)).error is None
+            await reads(message, "The tool has run.")
+            assert tap.answers == ["Approved"]
+
+
+async def test_a_tap_whose_notice_is_lost_is_decided_all_the_same(tmp_path: Path) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        message = await shown(telegram)
+        telegram.fail_next("answerCallbackQuery", Drop(), Refuse(400, "Bad Request: too old"))
+        tap = telegram.chats.tap(ANN, message, "✅ Approve")
+        assert (await client.next(Answered)).error is None
+        await reads(message, "The tool has run.")
+        await until(lambda: telegram.calls["answerCallbackQuery"] == 2, "two tries")
+        assert tap.answer is None
+
+
+async def test_polling_goes_on_after_each_of_its_failures(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    async with phone() as telegram:
+        telegram.webhook = "https://elsewhere.example"
+        conflict = Refuse(409, "Conflict: terminated by other getUpdates request")
+        telegram.fail_next("deleteWebhook", Drop())
+        telegram.fail_next("getUpdates", Lose(), conflict, Delay(0.01), Refuse(429, "x", 3))
+        async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
+            await ask(client)
+            message = await shown(telegram)
+            telegram.chats.tap(ANN, message, "❌ Deny")
+            await reads(message, "Denied")
+            await until(lambda: "are heard again" in caplog.text, "the log to say so")
+        assert "another program uses the bot" in caplog.text
+        assert telegram.webhook == ""
+        assert {row["command"] for row in telegram.commands} >= {"pending", "help"}
+
+
+async def test_a_message_that_somebody_deleted_is_asked_again_and_no_harm_when_it_is_over(
+    tmp_path: Path,
+) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        message = await shown(telegram)
+        message.deleted = True
+        await decide_elsewhere(gateway, "deny")
+        await client.next(Answered)
+        await ask(client, 2, text="next")
+        after = await shown(telegram)
+        assert "next" in after.text
+        assert waiting(gateway)[0].signature == "asked(next)"
+
+
+async def test_a_message_that_telegram_refuses_keeps_no_other_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        telegram.fail_next("sendMessage", Refuse(400, "Bad Request: can't parse entities"))
+        await ask(client, 1, text="first")
+        await until(lambda: "refuses the message" in caplog.text, "the log")
+        await ask(client, 2, text="second")
+        assert "second" in (await shown(telegram)).text
+
+
+async def test_a_chat_that_the_bot_is_not_in_is_tried_again_until_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = -777
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path, chat_id=elsewhere) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        await until(lambda: "check messenger.telegram.chat_id" in caplog.text, "the log")
+        telegram.chats.add_group(elsewhere)
+        assert await shown(telegram, elsewhere)
