@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 TAGS = {
+    "a": "text_link",
     "b": "bold",
     "strong": "bold",
     "i": "italic",
@@ -21,7 +22,9 @@ TAGS = {
     "blockquote": "blockquote",
     "tg-spoiler": "spoiler",
 }
-TOKEN = re.compile(r"<(/?)([a-z-]+)(?: expandable)?>|&(lt|gt|amp|quot|#[0-9]{1,7});|(<)|([^<&]+|&)")
+TOKEN = re.compile(
+    r'<(/?)([a-z-]+)(?: href="[^"<>]*")?>|&(lt|gt|amp|quot|#[0-9]{1,7});|(<)|([^<&]+|&)'
+)
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
 

@@ -51,7 +51,7 @@ class TelegramConfig(msgspec.Struct, frozen=True, kw_only=True):
     def names(self) -> dict[int, str]:
         """What each person who may answer is called, by Telegram's id."""
         users = [TelegramUser(id=a) if isinstance(a, int) else a for a in self.allowed_users]
-        return {user.id: user.name or f"telegram:{user.id}" for user in users}
+        return {user.id: str(user.name or f"telegram:{user.id}") for user in users}
 
 
 class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):

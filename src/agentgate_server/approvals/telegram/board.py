@@ -12,21 +12,13 @@ from dataclasses import dataclass
 import msgspec
 
 from agentgate_proto.messages import ApprovalView
-from agentgate_server.approvals.telegram.buttons import Rows
+from agentgate_server.approvals.telegram.looks import Look
 
 CARDS_MAX = 10_000
 """Approvals on the board: about 40 MB. Those beyond it are asked when others have gone."""
 
 STRAYS_MAX = 1_000
 """Messages outside the board that wait to be brought to the truth; the oldest go first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a message shows: HTML and buttons."""
-
-    html: str
-    rows: Rows = ()
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -50,12 +42,16 @@ class Card:
         view: the approval as it stands.
         place: its message; None: it was not sent yet.
         noted: what the store keeps of it.
+        words: of the grant that somebody may confirm, or "".
+        grant_ends: UTC seconds: when the grant of those words would end.
         refused: Telegram will not take it.
     """
 
     view: ApprovalView
     place: Remembered | None = None
     noted: Remembered | None = None
+    words: str = ""
+    grant_ends: float = 0.0
     refused: bool = False
 
 
@@ -100,19 +96,17 @@ class Board:
 
     Args:
         announced: the HTML that is sent first.
-        look_of: what a message shows when its approval stands like this.
-        digest: tells looks apart, in this process and the next.
+        look_of: what a message shows when its approval stands like this, with the words of a grant
+            that is to be confirmed.
     """
 
     def __init__(
         self,
         announced: Callable[[ApprovalView], str],
-        look_of: Callable[[ApprovalView], Look],
-        digest: Callable[[Look], str],
+        look_of: Callable[[ApprovalView, str], Look],
     ) -> None:
         self.announced = announced
         self.look_of = look_of
-        self.digest = digest
         self.cards: dict[str, Card] = {}
         self.overflowed = False
         self._queue: dict[str, None] = {}
@@ -169,6 +163,23 @@ class Board:
             if len(self._strays) > STRAYS_MAX:
                 del self._strays[next(iter(self._strays))]
 
+    def show_grant(self, rid: str, words: str, ends: float) -> None:
+        """Show what a grant would allow until then; no words: show the approval alone again."""
+        card = self.cards.get(rid)
+        if card is not None:
+            card.words, card.grant_ends = words, ends
+            self._queue[rid] = None
+
+    def grant_ends(self, rid: str) -> float:
+        """When the grant that its message shows would end; 0: it shows none."""
+        card = self.cards.get(rid)
+        return card.grant_ends if card is not None else 0.0
+
+    def view_of(self, rid: str) -> ApprovalView | None:
+        """The approval as it stands; None: it is not on the board."""
+        card = self.cards.get(rid)
+        return card.view if card is not None else None
+
     # What to do
 
     def next_step(self) -> Step | None:
@@ -183,7 +194,7 @@ class Board:
                 del self.cards[rid]
                 return Forget(rid)
         for (chat_id, message_id), view in self._strays.items():
-            look = None if view is None else Look(self.look_of(view).html)
+            look = None if view is None else Look(self.look_of(view, "").html)
             return Edit("", chat_id, message_id, look)
         return None
 
@@ -196,8 +207,8 @@ class Board:
         over = is_over(view)
         if card.noted != place and not over:
             return Keep(view.id, place)
-        look = self.look_of(view)
-        if place.shown != self.digest(look):
+        look = self.look_of(view, card.words if view.status == "waiting" else "")
+        if place.shown != look.digest:
             return Edit(view.id, place.chat_id, place.message_id, look)
         return None
 
@@ -218,7 +229,7 @@ class Board:
         if card is None:
             self._strays.pop((step.chat_id, step.message_id), None)
         elif card.place is not None and step.look is not None:
-            card.place = msgspec.structs.replace(card.place, shown=self.digest(step.look))
+            card.place = msgspec.structs.replace(card.place, shown=step.look.digest)
 
     def gone(self, step: Edit) -> None:
         """Somebody deleted the message; what still waits is asked again."""

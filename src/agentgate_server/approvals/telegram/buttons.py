@@ -10,7 +10,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-DATA = re.compile(r"([ad]):([0-9a-f]{1,60})")
+from agentgate_proto.messages import ApprovalView
+
+DATA = re.compile(r"([adtcb]):([0-9a-f]{1,60})")
 """What our buttons send; Telegram takes 1 to 64 bytes."""
 
 
@@ -19,6 +21,12 @@ class Choice(StrEnum):
 
     APPROVE = "a"
     DENY = "d"
+    TEN_MINUTES = "t"
+    """Show what a grant of ten minutes would allow."""
+    CONFIRM = "c"
+    """Give the grant that is shown."""
+    BACK = "b"
+    """Show the approval again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +40,27 @@ class Button:
 Rows = tuple[tuple[Button, ...], ...]
 
 
-def rows_for(rid: str) -> Rows:
-    """The buttons of an approval that waits."""
-    return ((button("✅ Approve", Choice.APPROVE, rid), button("❌ Deny", Choice.DENY, rid)),)
+def rows_for(view: ApprovalView, *, confirming: bool) -> Rows:
+    """The buttons of an approval as it stands.
+
+    Args:
+        view: the approval.
+        confirming: the message shows what a grant would allow.
+    """
+    if view.status != "waiting":
+        return ()
+    if confirming:
+        confirm = button("✅ Confirm 10 min", Choice.CONFIRM, view)
+        return ((confirm, button("↩️ Back", Choice.BACK, view)),)
+    answers = (button("✅ Approve", Choice.APPROVE, view), button("❌ Deny", Choice.DENY, view))
+    if view.needs_code or view.approvers_needed > 1:
+        return (answers,)  # no grant covers what takes more than a tap
+    return (answers, (button("⏱ Approve 10 min", Choice.TEN_MINUTES, view),))
 
 
-def button(label: str, choice: Choice, rid: str) -> Button:
+def button(label: str, choice: Choice, view: ApprovalView) -> Button:
     """A button that makes this choice on this approval."""
-    return Button(label, f"{choice}:{rid}")
+    return Button(label, f"{choice}:{view.id}")
 
 
 def choice_of(data: str | None) -> tuple[Choice, str] | None:

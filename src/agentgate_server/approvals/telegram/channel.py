@@ -11,11 +11,14 @@ from agentgate_proto.messages import ApprovalView
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.notes import Notes
 from agentgate_server.approvals.telegram.api import Api
+from agentgate_server.approvals.telegram.codes import Prompts
 from agentgate_server.approvals.telegram.commands import Commands
 from agentgate_server.approvals.telegram.courtesies import Courtesies
+from agentgate_server.approvals.telegram.decisions import CHANNEL
+from agentgate_server.approvals.telegram.looks import Looks
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
-from agentgate_server.approvals.telegram.taps import CHANNEL, Taps
+from agentgate_server.approvals.telegram.taps import Taps
 from agentgate_server.approvals.telegram.updates import Updates
 from agentgate_server.config import TelegramConfig
 
@@ -46,9 +49,11 @@ class TelegramChannel:
         self.people = People(config.names, clock)
         self.courtesies = Courtesies(clock)
         notes = Notes(gate, CHANNEL)
-        self.outbox = Outbox(self.api, notes, clock, config.chat_id, self._find, self._asked)
-        self.taps = Taps(gate, self.people, self.api, self.outbox, self.courtesies)
-        self.commands = Commands(gate, self.people, self.api, self.courtesies)
+        looks = Looks(gate.desk)
+        self.outbox = Outbox(self.api, notes, clock, config.chat_id, looks, self._find, self._asked)
+        prompts = Prompts(clock)
+        self.taps = Taps(gate, self.people, self.api, self.outbox, self.courtesies, prompts)
+        self.commands = Commands(gate, self.people, self.api, self.courtesies, prompts)
         self.updates = Updates(self.api, clock, self._handle)
         self.notes = notes
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from typing import TYPE_CHECKING
 
 from telegram import Message
 
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.messages import ApprovalView, GrantView
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
-from agentgate_server.approvals.telegram.courtesies import REPLY_S, Courtesies
+from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
+from agentgate_server.approvals.telegram.courtesies import NOTICE_S, REPLY_S, Courtesies
+from agentgate_server.approvals.telegram.decisions import decide, revoke
 from agentgate_server.approvals.telegram.people import People
-from agentgate_server.policy import readable
-from agentgate_server.policy.signature import shorten
 
 if TYPE_CHECKING:
     from agentgate_server.gate import Gate
 
 LISTED_MAX = 20
-"""Approvals that ``/pending`` shows: what fits one message."""
+"""Rows of a listing: what fits one message."""
 
-SIGNATURE_CHARS_MAX = 100
+COMMANDS = (
+    ("pending", "what waits for an answer"),
+    ("grants", "what agents may do without asking, for a time"),
+    ("revoke", "end a grant: /revoke ID"),
+    ("help", "what this bot does"),
+)
 
 HELP = (
     "This bot asks before agents act. Answer with the buttons below a request; the message then"
-    " says what happened.\n/pending - what waits for an answer\n/help - this"
+    " says what happened.\n" + "\n".join(f"/{name}: {what}" for name, what in COMMANDS)
 )
 
 
@@ -34,40 +38,77 @@ class Commands:
     """Deals with what people write.
 
     Args:
-        gate: whose approvals are listed.
+        gate: whose approvals and grants it is about.
         people: who may ask.
         api: the calls.
         courtesies: brings the replies.
+        prompts: the one-time codes that are waited for.
     """
 
-    def __init__(self, gate: Gate, people: People, api: Api, courtesies: Courtesies) -> None:
+    def __init__(
+        self, gate: Gate, people: People, api: Api, courtesies: Courtesies, prompts: Prompts
+    ) -> None:
         self.gate = gate
         self.people = people
         self.api = api
         self.courtesies = courtesies
+        self.prompts = prompts
 
     async def wrote(self, message: Message) -> None:
-        """Answer a message, if it is meant for the bot."""
+        """Take a message to the end, if it is meant for the bot."""
         if message.from_user is None:
-            return  # a channel, or an anonymous admin: nobody who could be checked
-        word = (message.text or "").split(maxsplit=1)[:1]
-        command = word[0].partition("@")[0].lower() if word else ""
+            return  # a channel: nobody who could be checked
+        words = (message.text or "").split()
+        command = words[0].partition("@")[0].lower() if words else ""
         chat_id, user_id = message.chat.id, message.from_user.id
+        approver = self.people.name_of(user_id)
+        meant = command.startswith("/") or message.chat.type == "private"
         if command == "/start":
-            self._reply(
-                message,
-                f"This chat has the id <code>{chat_id}</code>, and you have the id"
-                f" <code>{user_id}</code>.",
-            )
-        elif not self.people.name_of(user_id):
-            if command.startswith("/") or message.chat.type == "private":
-                told = self.people.turn_away(user_id, chat_id, "wrote to the bot")
-                if told:
-                    self._reply(message, told)
+            ids = f"This chat has the id <code>{chat_id}</code>, you have <code>{user_id}</code>."
+            self._reply(message, ids)
+        elif not approver:
+            told = self.people.turn_away(user_id, chat_id, "wrote to the bot") if meant else ""
+            if told:
+                self._reply(message, told)
+        elif is_code(message.text or ""):
+            await self._take_code(message, user_id, approver)
         elif command == "/pending":
             self._reply(message, pending_text(self.gate.desk.waiting()))
-        elif command.startswith("/") or message.chat.type == "private":
+        elif command == "/grants":
+            self._reply(message, grants_text(self.gate.desk.grants(self.gate.utc())))
+        elif command == "/revoke" or command.startswith("/revoke_"):
+            grant_id = command.removeprefix("/revoke_") if "_" in command else "".join(words[1:2])
+            await self._revoke(message, grant_id, approver)
+        elif meant:
             self._reply(message, HELP)
+
+    async def _revoke(self, message: Message, grant_id: str, approver: str) -> None:
+        if not grant_id:
+            self._reply(message, "Say which: /revoke ID. /grants lists them.")
+            return
+        decision = await revoke(self.gate, grant_id, approver=approver)
+        self._reply(message, text.quoted(decision.text))
+
+    async def _take_code(self, message: Message, user_id: int, approver: str) -> None:
+        """A message that is a code is deleted, whatever it is for."""
+        self._delete(message.chat.id, message.message_id)
+        prompt = self.prompts.answered_by(message, user_id)
+        if prompt is None:
+            self._reply(message, "No code is waited for: tap Approve first.")
+            return
+        code = "".join((message.text or "").split())
+        decision = await decide(self.gate, prompt.rid, approve=True, approver=approver, code=code)
+        if not decision.won:
+            self._reply(message, text.quoted(decision.text))
+        if not decision.needs_code:
+            self._close(prompt)
+
+    def _close(self, prompt: Prompt) -> None:
+        self.prompts.remove(prompt)
+        self._delete(prompt.chat_id, prompt.message_id)
+
+    def _delete(self, chat_id: int, message_id: int) -> None:
+        self.courtesies.add(partial(self.api.delete, chat_id, message_id), NOTICE_S)
 
     def _reply(self, message: Message, html: str) -> None:
         call = partial(self.api.send, message.chat.id, html, reply_to=message.message_id)
@@ -80,9 +121,22 @@ def pending_text(views: list[ApprovalView]) -> str:
         return "Nothing waits for an answer."
     lines = [f"<b>{len(views)} waiting</b>"]
     for view in views[:LISTED_MAX]:
-        signature = escape(shorten(readable(view.signature), SIGNATURE_CHARS_MAX))
         until = text.clock(view.expires_at, view.created_at, None)
-        lines.append(f"{text.name_of(view)}, until {until}:\n<pre>{signature}</pre>")
+        lines.append(f"{text.name_of(view)}, until {until}:\n<pre>{text.signature_of(view)}</pre>")
     if len(views) > LISTED_MAX:
         lines.append(f"… and {len(views) - LISTED_MAX} more")
+    return "\n".join(lines)
+
+
+def grants_text(grants: list[GrantView]) -> str:
+    """The grants in force."""
+    active = [grant for grant in grants if grant.status == "active"]
+    if not active:
+        return "No grant is in force: every request that needs a person is asked."
+    lines = [f"<b>{len(active)} in force</b>"]
+    for grant in active[:LISTED_MAX]:
+        words = text.quoted(grant.words, text.SIGNATURE_CHARS_MAX)
+        lines.append(f"<pre>{words}</pre>{grant.uses_left} uses left. /revoke_{grant.id}")
+    if len(active) > LISTED_MAX:
+        lines.append(f"… and {len(active) - LISTED_MAX} more")
     return "\n".join(lines)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from hashlib import sha256
 
 import anyio
 import msgspec
@@ -19,7 +18,6 @@ from agentgate_proto.messages import ApprovalView
 from agentgate_proto.rates import TokenBucket
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.notes import Notes
-from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import (
     Api,
     ApiError,
@@ -34,12 +32,11 @@ from agentgate_server.approvals.telegram.board import (
     Edit,
     Forget,
     Keep,
-    Look,
     Remembered,
     Send,
     Step,
 )
-from agentgate_server.approvals.telegram.buttons import rows_for
+from agentgate_server.approvals.telegram.looks import Looks
 from agentgate_server.store.engine import StoreError
 
 log = logging.getLogger(__name__)
@@ -59,6 +56,7 @@ class Outbox:
         notes: what survives a restart.
         clock: what to wait on.
         chat_id: where people are asked.
+        looks: what messages show.
         find: how the approval of a note stands; None: nobody knows it any more.
         asked: is told each approval that the chat shows with its buttons.
 
@@ -73,6 +71,7 @@ class Outbox:
         notes: Notes,
         clock: Clock,
         chat_id: int,
+        looks: Looks,
         find: Callable[[str], Awaitable[ApprovalView | None]],
         asked: Callable[[str], None],
     ) -> None:
@@ -82,7 +81,7 @@ class Outbox:
         self.chat_id = chat_id
         self.find = find
         self.asked = asked
-        self.board = Board(text.announcement, look_of, digest_of)
+        self.board = Board(looks.announced, looks.of)
         self.problem = ""
         self._wake = anyio.Event()
         self._backoff = Backoff()
@@ -97,6 +96,11 @@ class Outbox:
     def found_stray(self, chat_id: int, message_id: int, view: ApprovalView | None) -> None:
         """Somebody tapped on this message; its approval stands so, or nobody knows it."""
         self.board.found_stray(chat_id, message_id, view)
+        self._wake.set()
+
+    def show_grant(self, rid: str, words: str, ends: float) -> None:
+        """See :meth:`Board.show_grant`."""
+        self.board.show_grant(rid, words, ends)
         self._wake.set()
 
     async def run(self) -> None:
@@ -186,13 +190,3 @@ class Outbox:
             self._backoff.succeeded()
             return True
         return False
-
-
-def look_of(view: ApprovalView) -> Look:
-    """What a message shows when its approval stands like this."""
-    return Look(text.message_of(view), rows_for(view.id) if view.status == "waiting" else ())
-
-
-def digest_of(look: Look) -> str:
-    """Tell looks apart; short, for the note."""
-    return sha256(repr(look).encode("utf-8", "backslashreplace")).hexdigest()[:16]

@@ -7,8 +7,9 @@ can look like words of ours, like a line of its own, like a link or a button.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, tzinfo
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import msgspec
@@ -16,6 +17,8 @@ import msgspec
 from agentgate_proto.messages import ApprovalView
 from agentgate_server.policy import display_of, readable
 from agentgate_server.policy.signature import shorten
+
+TAG = re.compile(r"<[^<>]*>")
 
 TEXT_MAX = 4096
 """Telegram's limit for one message, in UTF-16 code units after the HTML is taken away."""
@@ -30,6 +33,7 @@ FOLDS = ((600, 20), (200, 20), (80, 20), (80, 5))
 """Characters of one value, and arguments shown; the first pair that fits is taken."""
 
 NAME_CHARS_MAX = 60
+SIGNATURE_CHARS_MAX = 120
 WORDS_CHARS_MAX = 500
 """A rule's description, a warning."""
 
@@ -59,12 +63,13 @@ def announcement(view: ApprovalView, zone: tzinfo | None = None) -> str:
     return body(view, HEADLINES["waiting"].format(agent=name_of(view)), ANNOUNCED, zone)
 
 
-def message_of(view: ApprovalView, zone: tzinfo | None = None) -> str:
+def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "") -> str:
     """What the message says when its approval stands like this, as HTML.
 
     Args:
         view: the approval, without secrets.
         zone: for times; None: that of this machine.
+        words: of a grant: the one to confirm, or the one that was given with the approval.
     """
     by = ""
     if view.decided_by:
@@ -73,8 +78,14 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None) -> str:
         by = f" by {escape(readable(view.decided_by))}{where}{at}"
     headline = HEADLINES[view.status].format(agent=name_of(view), by=by)
     end = ""
+    if words:
+        what = "This would be allowed" if view.status == "waiting" else "Allowed with it"
+        shown = quoted(words, WORDS_CHARS_MAX)
+        end = f"\n⏱ <b>{what}</b>:\n<pre>{shown}</pre>"
+        if view.grant:
+            end += f"Grant /revoke_{view.grant}"
     if view.status == "approved":
-        end = f"\n{OUTCOMES.get(view.outcome, escape(view.outcome))}"
+        end += f"\n{OUTCOMES.get(view.outcome, escape(view.outcome))}"
     return body(view, headline, end, zone)
 
 
@@ -84,7 +95,7 @@ def body(view: ApprovalView, headline: str, end: str, zone: tzinfo | None) -> st
     for value_chars_max, args_max in FOLDS:
         lines = [headline, *description(view, value_chars_max, args_max), *times(view, zone)]
         html = "\n".join(lines) + end
-        if length_of(html) <= ROOM:
+        if length_of(unescape(TAG.sub("", html))) <= ROOM:
             break
     return html
 
@@ -110,6 +121,13 @@ def description(view: ApprovalView, value_chars_max: int, args_max: int) -> list
         lines.append(f"Rule: {words} (<code>{rule}</code>)")
     else:
         lines.append(f"Rule: <code>{rule}</code>")
+    if view.repeats:
+        lines.append(f"Asked {view.repeats} times more meanwhile; one answer is for all")
+    if view.approvers_needed > 1:
+        said = ", ".join(escape(readable(name)) for name in view.approved_by) or "nobody yet"
+        lines.append(f"Takes {view.approvers_needed} people; yes from {said}")
+    if view.needs_code and view.status == "waiting":
+        lines.append("Approving takes a one-time code")
     if view.warning:
         words = escape(shorten(readable(view.warning), WORDS_CHARS_MAX))
         lines.append(f"⚠️ <b>Warning</b>: {words}")
@@ -136,6 +154,16 @@ def one_line(value: Any) -> str:
     return readable(msgspec.json.encode(value, order="sorted").decode())
 
 
+def signature_of(view: ApprovalView) -> str:
+    """The request in one short line, as HTML."""
+    return quoted(view.signature, SIGNATURE_CHARS_MAX)
+
+
+def quoted(words: str, chars_max: int = WORDS_CHARS_MAX) -> str:
+    """Words that may hold what somebody else chose, on one line, as HTML."""
+    return escape(shorten(readable(words), chars_max))
+
+
 def name_of(view: ApprovalView) -> str:
     """The agent, as HTML."""
     return escape(shorten(readable(view.agent), NAME_CHARS_MAX))
@@ -149,7 +177,7 @@ def clock(at: str, day: str, zone: tzinfo | None) -> str:
 
 
 def length_of(text: str) -> int:
-    """Count a text as Telegram does, in UTF-16 code units; tags are counted as well."""
+    """Count a text as Telegram does, in UTF-16 code units."""
     return len(text.encode("utf-16-le", "replace")) // 2
 
 

@@ -15,16 +15,12 @@ from telegram import Update
 from agentgate_proto.backoff import Backoff
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.telegram.api import Api, ApiError, LaterError
+from agentgate_server.approvals.telegram.commands import COMMANDS
 
 log = logging.getLogger(__name__)
 
 RECENT_MAX = 1_000
 """Updates that are remembered, in case they come again: ten whole polls."""
-
-COMMANDS = (
-    ("pending", "what waits for an answer"),
-    ("help", "what this bot does"),
-)
 
 
 class Updates:

@@ -71,7 +71,12 @@ async def phone() -> AsyncIterator[TelegramStandIn]:
 
 @asynccontextmanager
 async def gateway_on(
-    telegram: TelegramStandIn, folder: Path, *, chat_id: int = ANN, **changes: Any
+    telegram: TelegramStandIn,
+    folder: Path,
+    *,
+    chat_id: int = ANN,
+    policy: str = POLICY,
+    **changes: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway that asks on this Telegram."""
     messenger = {
@@ -86,7 +91,7 @@ async def gateway_on(
     gateway = Gateway(
         config(folder, messenger=messenger, **changes),
         tools=[echo, hang, note, asked],
-        policy=Policy.parse(POLICY),
+        policy=Policy.parse(policy),
     )
     gateway.clock = FastClock()
     async with gateway:
@@ -120,6 +125,17 @@ async def answered(tap: Tap) -> str:
     """What the person was told."""
     await until(lambda: tap.answers, "a notice")
     return tap.answers[0]
+
+
+async def replies(telegram: TelegramStandIn, said: Message) -> str:
+    """What the bot answers to what somebody wrote."""
+
+    def answer() -> str:
+        found = telegram.chats.seen(said.chat_id)
+        return next((message.text for message in found if message.reply_to == said.id), "")
+
+    text: str = await until(answer, "a reply")
+    return text
 
 
 async def reads(message: Message, *words: str) -> str:

@@ -35,7 +35,7 @@ async def test_an_approval_is_asked_with_all_that_a_person_needs_to_decide(tmp_p
         assert 'text: "hello"' in message.text
         assert "Rule: ask for everything (permissions.yaml:5)" in message.text
         assert "expires" in message.text
-        assert message.labels == ["✅ Approve", "❌ Deny"]
+        assert message.labels == ["✅ Approve", "❌ Deny", "⏱ Approve 10 min"]
 
 
 @pytest.mark.parametrize(("label", "status"), [("✅ Approve", "approved"), ("❌ Deny", "denied")])
