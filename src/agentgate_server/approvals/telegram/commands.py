@@ -75,7 +75,7 @@ class Commands:
         elif command == "/pending":
             self._reply(message, pending_text(self.gate.desk.waiting()))
         elif command == "/grants":
-            self._reply(message, grants_text(self.gate.desk.grants(self.gate.utc())))
+            self._reply(message, grants_text(self.gate.desk.grants()))
         elif command == "/revoke" or command.startswith("/revoke_"):
             grant_id = command.removeprefix("/revoke_") if "_" in command else "".join(words[1:2])
             await self._revoke(message, grant_id, approver)

@@ -55,5 +55,5 @@ class Looks:
         return Look(text.message_of(view, words=words), rows)
 
     def _words_of(self, grant_id: str) -> str:
-        found = (grant.words for grant in self.desk.grants(0.0) if grant.id == grant_id)
+        found = (grant.words for grant in self.desk.grants() if grant.id == grant_id)
         return next(found, "")

@@ -113,6 +113,8 @@ class Outbox:
                 step = self.board.next_step()
                 if step is None:
                     await self._wake.wait()
+                elif isinstance(step, Send | Edit) and (pause := self._pace.take(self.clock.now())):
+                    await self.clock.sleep(pause)  # what to say may change meanwhile
                 else:
                     await self._try(partial(self._take, step))
             except Exception:
@@ -147,13 +149,11 @@ class Outbox:
     async def _do(self, step: Step) -> None:
         match step:
             case Send(_, html):
-                await self._keep_pace()
                 self.board.sent(step, self.chat_id, await self.api.send(self.chat_id, html))
             case Keep(rid, note):
                 await self.notes.put(rid, msgspec.json.encode(note).decode())
                 self.board.kept(step)
             case Edit(rid, chat_id, message_id, look):
-                await self._keep_pace()
                 if look is None:
                     await self.api.take_buttons(chat_id, message_id)
                 else:
@@ -163,10 +163,6 @@ class Outbox:
                     self.asked(rid)
             case Forget(rid):
                 self.notes.drop(rid)
-
-    async def _keep_pace(self) -> None:
-        while pause := self._pace.take(self.clock.now()):
-            await self.clock.sleep(pause)
 
     async def _try(self, act: Callable[[], Awaitable[None]]) -> bool:
         """Do something; if it fails, say why and pause. Returns whether it worked."""

@@ -27,6 +27,7 @@ from agentgate_cli.standins.telegram_chats import Message, Tap
 from agentgate_proto.events import Authenticated
 from agentgate_proto.messages import ApprovalView, ToolRequest
 from agentgate_server.approvals.clock import Clock
+from agentgate_server.approvals.telegram.channel import TelegramChannel
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 
@@ -142,6 +143,13 @@ async def reads(message: Message, *words: str) -> str:
     """Wait until a message says this."""
     await until(lambda: all(word in message.text for word in words), f"{words} in the message")
     return message.text
+
+
+def channel_of(gateway: Gateway) -> TelegramChannel:
+    """The gateway's channel."""
+    channel = gateway.gate.desk.channels[-1]
+    assert isinstance(channel, TelegramChannel)
+    return channel
 
 
 def waiting(gateway: Gateway) -> list[ApprovalView]:
