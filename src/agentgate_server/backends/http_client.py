@@ -22,6 +22,7 @@ import ssl
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,6 +46,9 @@ REDIRECTS_MAX: Final = 5
 
 MARGIN_S: Final = 0.05
 """We give up a moment before whoever called us does, because only we know what was sent."""
+
+CONTEXTS_MAX: Final = 16
+"""TLS contexts that are kept. Each holds the system's authorities: a megabyte or two."""
 
 REASON_CHARS_MAX: Final = 200
 """Characters of an error that a peer may have had a part in."""
@@ -350,8 +354,9 @@ def explain(error: Exception) -> str:
     return text[:REASON_CHARS_MAX]
 
 
+@lru_cache(maxsize=CONTEXTS_MAX)
 def tls_context(ca: Path | None) -> ssl.SSLContext:
-    """Make a TLS context that verifies names and certificates.
+    """Make a TLS context that verifies names and certificates; backends with one ``ca`` share it.
 
     Raises:
         OSError: ``ca`` can't be read, or holds no certificate.

@@ -103,8 +103,8 @@ class Answers:
             text += " (a redirect, which was not followed)"
         if shown := self.excerpt(body):
             text += f": {shown}"
-        if wait := headers.get("retry-after", ""):
-            text += f" (it asks to be left alone until: {wait[:40]})"
+        if wait := headers.get("retry-after", "")[:40]:
+            text += f" (try again in {wait} s)" if wait.isdecimal() else f" (try after {wait})"
         return text
 
     def excerpt(self, body: bytes) -> str:

@@ -202,6 +202,10 @@ class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
     bytes_max: Annotated[int, Meta(ge=1, le=16_000_000)] = ANSWER_BYTES_MAX
     """A larger answer is refused while it comes in."""
 
+    def __post_init__(self) -> None:
+        if self.format == "text" and (self.take or any(error.path for error in self.error_if)):
+            raise ValueError("a text has no places in it: remove format, take or error_if.path")
+
 
 class HttpToolForm(msgspec.Struct, frozen=True, kw_only=True):
     """A tool: one kind of request."""

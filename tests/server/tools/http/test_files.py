@@ -131,6 +131,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"request": {"method": "get", "path": "/"}}, "did you mean 'GET'?"),
     ({"request": {"path": "/"}, "responce": {}}, "unknown key 'responce'; did you mean 'response'"),
     ({**GET, "response": {"take": "a..b"}}, "response.take: is a path like current.days.0.temp"),
+    ({**GET, "response": {"format": "text", "take": "a"}}, "response: a text has no places in it"),
     ({**GET, "response": {"error_if": [{}]}}, "response.error_if[0]: needs status or path"),
     ({**GET, "response": {"error_if": [{"status": [1]}]}}, "must be at least 100"),
     ({**GET, "response": {"error_if": [{"equals": 1, "status": [200]}]}}, "equals needs path"),

@@ -197,7 +197,11 @@ async def test_a_body_is_read_by_its_type_unless_declared(
     ("behaviour", "said"),
     [
         (says(404, {"message": "no such city"}), 'api answered 404 Not Found: {"message":"no such'),
-        (says(429, b"slow down", Retry_After="30"), "Too Many Requests: slow down (it asks to be"),
+        (
+            says(429, b"slow down", Retry_After="30"),
+            "Too Many Requests: slow down (try again in 30 s)",
+        ),
+        (says(503, Retry_After="Fri, 31 Dec 1999"), "Unavailable (try after Fri, 31 Dec 1999)"),
         (says(302, Location="/x"), "api answered 302 Found (a redirect, which was not followed)"),
         (says(503), "api answered 503 Service Unavailable"),
         (says(599, b"odd\x00\nlines"), "api answered 599: odd lines"),
