@@ -180,3 +180,19 @@ async def test_a_large_house_is_asked_page_by_page(monkeypatch: pytest.MonkeyPat
             assert backend.house("area_id", "garden") is None
             assert "areas can't be resolved: there are more than 2" in backend.unresolved
             await backend.api.aclose()
+
+
+@pytest.mark.parametrize("text", ["unavailable", "{}", "[1, 2"])
+async def test_an_answer_that_is_not_understood_is_told_and_trusted_in_nothing(text: str) -> None:
+    def fault(request: HttpRequest) -> HttpResponse | None:
+        return text_response(text) if b"area_name(a)" in request.body else None
+
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home:
+            home.fault = fault
+            backend = HomeAssistant(config(home.url))
+            await backend.look()
+            assert backend.house("area_id", "garden") is None
+            assert backend.house("device_id", "d1") == {"light.bedroom"}
+            assert "unexpected answer to" in backend.unresolved
+            await backend.api.aclose()
