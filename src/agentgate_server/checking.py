@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from agentgate_proto.principal import Principal, Role
@@ -12,6 +12,7 @@ from agentgate_server.documents import DocumentError
 from agentgate_server.keyring import Keyring
 from agentgate_server.policy import Policy
 from agentgate_server.policy.linting import Finding, Level, lint, may_ask
+from agentgate_server.policy.rules import Rule
 from agentgate_server.token_file import TokenFile, TokenFileError
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.errors import ToolError
@@ -44,23 +45,67 @@ def check_policy(
 ) -> list[Finding]:
     """Look a policy over, with all whom and what it is about."""
     agents = [each.name for each in principals if each.role is Role.AGENT]
+    people = people_of(config, principals)
     tools = tuple(catalogue)
-    people: list[Finding] = []
-    alone = bool(agents) and len(agents) == len(principals) and config.messenger is None
-    if alone and may_ask(policy, tools=tools, agents=agents):
+    findings: list[Finding] = []
+    if agents and not people and may_ask(policy, tools=tools, agents=agents):
         text = (
             "the policy lets a person decide, and there is none: add a principal with role "
             "approver, or 'agent-gate token new NAME --role approver'"
         )
-        people.append(Finding(level=Level.ERROR, message=text, file=config.name))
+        findings.append(Finding(level=Level.ERROR, message=text, file=config.name))
     else:
         messenger = config.messenger is not None
         missing = attempt(
-            lambda: who_is_missing(config.name, principals, messenger=messenger), people
+            lambda: who_is_missing(config.name, principals, messenger=messenger), findings
         )
-        people += map(warning, missing or ())
+        findings += map(warning, missing or ())
     file = str(config.permissions)
-    return [*people, *lint(policy, file=file, tools=tools, agents=agents)]
+    found = [
+        *lint(policy, file=file, tools=tools, agents=agents),
+        *(each for rule in policy.rules for each in look_at_demands(config, rule, people)),
+        *(each for rule in policy.rules for each in look_at_rate(config, rule)),
+    ]
+    return [*findings, *sorted(found, key=lambda finding: (finding.line, finding.level))]
+
+
+def people_of(config: Config, principals: Sequence[Principal]) -> frozenset[str]:
+    """Return everybody who can answer, by name: one person may have several ways to."""
+    names = {each.name for each in principals if each.role is not Role.AGENT}
+    if config.messenger is not None:
+        names |= set(config.messenger.telegram.names.values())
+    return frozenset(names)
+
+
+def look_at_demands(config: Config, rule: Rule, people: frozenset[str]) -> Iterator[Finding]:
+    """A rule that demands more people, or more codes, than there are: what it asks expires."""
+    needed, file = rule.decision.approvers, str(config.permissions)
+    able = people & set(config.totp) if rule.decision.code else people
+    if not people or len(able) >= needed:
+        return
+    if rule.decision.code:
+        text = (
+            f"needs {needed} with one-time codes and has {len(able)}: set totp of principals, see "
+            "'agent-gate token totp'"
+        )
+    else:
+        text = (
+            f"needs {needed} people to say yes and has {len(able)}: add principals with role "
+            "approver"
+        )
+    yield Finding(level=Level.ERROR, message=text, file=file, line=rule.line)
+
+
+def look_at_rate(config: Config, rule: Rule) -> Iterator[Finding]:
+    """A rate that is never used up, because an agent may not ask so often."""
+    per_minute = config.rate_limit.max_requests_per_minute
+    if rule.rate is None or rule.rate.count <= per_minute * (1 + rule.rate.period_s / 60):
+        return
+    text = (
+        f"its rate never ends: an agent may ask only {per_minute} times a minute "
+        "(rate_limit.max_requests_per_minute)"
+    )
+    yield warning(text, str(config.permissions), rule.line)
 
 
 def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:
@@ -77,6 +122,6 @@ def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:
     return None
 
 
-def warning(text: str) -> Finding:
-    """Make a finding of what a start warns of."""
-    return Finding(level=Level.WARNING, message=text)
+def warning(text: str, file: str = "", line: int = 0) -> Finding:
+    """Make a finding of what can be meant so."""
+    return Finding(level=Level.WARNING, message=text, file=file, line=line)

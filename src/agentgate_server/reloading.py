@@ -32,7 +32,11 @@ log = logging.getLogger(__name__)
 RELOADED = frozenset({"name", "identities", "permissions", "secrets", "warnings"})
 """Of a configuration, what a reload puts in force; everything else takes a restart."""
 
-KEYS = {"approval_timeout_s": "approval_timeout", "http": "tools.http"}
+KEYS = {
+    "approval_timeout_s": "approval_timeout",
+    "http": "tools.http",
+    "totp": "principals[].totp",
+}
 """Fields of a configuration whose key in the file has another name."""
 
 STALE = "the last reload failed: what was in force before is in force"

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.cli.support import run, write_files
+from tests.cli.support import CONFIG, run, write_files
 
 
 def check(folder: Path, *args: str) -> tuple[int, list[str]]:
@@ -102,3 +102,37 @@ def test_another_policy_is_checked_before_it_goes_live(tmp_path: Path) -> None:
     code, lines = check(tmp_path, "--permissions", "new.yaml")
     assert code == 0
     assert lines[0].startswith('new.yaml:2: warning: there is no agent "gardn"')
+
+
+TWO = {"tool": "set_light", "action": "ask", "approval": {"approvers": 3}}
+CODE = {"tool": "set_light", "action": "ask", "approval": {"code": True}}
+
+
+def test_more_people_than_there_are_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, rules(TWO))
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert lines[0].startswith("permissions.yaml:2: error: needs 3 people to say yes and has 2")
+    phone = {"token": "1:" + "a" * 35, "chat_id": 5, "allowed_users": [5]}
+    write_files(tmp_path, rules(TWO), messenger={"type": "telegram", "telegram": phone})
+    assert check(tmp_path)[0] == 0
+
+
+def test_a_code_that_nobody_can_give_is_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, rules(CODE))
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert "needs 1 with one-time codes and has 0: set totp of principals" in lines[0]
+    owner = {**CONFIG["principals"][0], "totp": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    write_files(tmp_path, rules(CODE), principals=[owner])
+    assert check(tmp_path) == (0, ["nothing to object to"])
+
+
+def test_a_rate_that_is_never_used_up_is_warned_of(tmp_path: Path) -> None:
+    rule = {"tool": "set_light", "args": {"room": "kitchen"}, "action": "allow", "other_args": True}
+    slow = {"max_requests_per_minute": 60}
+    for rate, ends in (("120/min", True), ("121/min", False), ("62/s", False)):
+        write_files(tmp_path, rules({**rule, "rate": rate}), rate_limit=slow)
+        code, lines = check(tmp_path)
+        assert (code, lines == ["nothing to object to"]) == (0, ends)
+    assert lines[0].startswith("permissions.yaml:2: warning: its rate never ends")
