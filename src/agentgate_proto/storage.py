@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.grant import Grant
 from agentgate_proto.record import Record
 
@@ -59,7 +60,13 @@ class DropNote(msgspec.Struct, frozen=True):
     rid: str
 
 
-Change = Put | PutGrant | MarkDelivered | PutNote | DropNote
+class PutAudit(msgspec.Struct, frozen=True):
+    """Append this to the audit. (What other changes tell is appended with them, unasked.)"""
+
+    entry: AuditEntry
+
+
+Change = Put | PutGrant | MarkDelivered | PutNote | DropNote | PutAudit
 
 
 class FindRequest(msgspec.Struct, frozen=True):

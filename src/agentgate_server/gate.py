@@ -48,6 +48,7 @@ from agentgate_proto.storage import Answer as StoreAnswer
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
+from agentgate_server.audit import Audit
 from agentgate_server.calls import Calls
 from agentgate_server.guard import Guard
 from agentgate_server.keyring import Keyring
@@ -106,6 +107,7 @@ class Gate:
         self.observing = observing or Observing()
         self.ledger = Ledger(self._judge, limits)
         self.writer = StoreWriter(engine, self, committed=self.observing.committed)
+        self.audit = Audit(self.writer)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, self.masker, codes or Codes(), utc)
         self.watchers = Watchers()
@@ -174,6 +176,7 @@ class Gate:
         if principal is None:
             self._guard.failed(peer.address, now)
             self.observing.login_failed(peer.address)
+            self.audit.login_failed(peer.address, now)
             return 0.0
         return principal
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 import anyio.to_thread
 
+from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.connection import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.messages import ReloadReport
@@ -38,11 +39,13 @@ from agentgate_server.observing.levels import levels_of
 from agentgate_server.observing.setup import Setup
 from agentgate_server.policy import Policy
 from agentgate_server.reloading import Reloader
+from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.token_file import TokenFile
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
+from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
     from agentgate_server.observing.tracing import Tracing
@@ -183,8 +186,13 @@ class Gateway:
         await tasks.start(self.gate.run)
         if messenger is not None:
             tasks.start_soon(messenger.run)
+        self.gate.audit.head_file = config.audit.head_file
+        loaded = AuditEntry(event="policy.loaded", name=policy.name, sha256=policy.digest)
+        self.gate.audit.tell(AuditEntry(event="gateway.started", version=VERSION))
+        self.gate.audit.tell(loaded)
         tasks.start_soon(self._prune)
         tasks.start_soon(self._look_at_tokens)
+        tasks.start_soon(self.gate.audit.run)
         tasks.start_soon(self._listener.serve)
         if home is not None:
             self.gate.web.parts["home_assistant"] = home.health
@@ -203,6 +211,11 @@ class Gateway:
             keep_days=storage.keep_days,
             keep_undelivered_days=storage.keep_undelivered_days,
             keep_rows_max=storage.keep_rows_max,
+            audit=AuditRows(
+                keep_days=self.config.audit.keep_days,
+                keep_entries_max=self.config.audit.keep_entries_max,
+                mask=self.masker.entries,
+            ),
         )
 
     async def _prune(self) -> None:
@@ -236,8 +249,15 @@ class Gateway:
             self.gate.running.stop_all()
             await self.gate.running.wait_idle()
             await self._write_all()
+            await self._end_audit()
             with anyio.move_on_after(CLOSE_WAIT_S):
                 await self._listener.wait_idle()
+
+    async def _end_audit(self) -> None:
+        try:
+            await self.gate.audit.close(AuditEntry(event="gateway.stopped"))
+        except StoreError as error:
+            log.error("the audit does not say that the gateway stopped: %s", error)
 
     async def _write_all(self) -> None:
         """Wait until no write is left, those included that others lead to."""

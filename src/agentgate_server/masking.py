@@ -23,6 +23,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.record import Record
@@ -163,6 +164,37 @@ class Masker:
         """Return a grant as people may see it. What is compared with is the grant itself."""
         return msgspec.structs.replace(grant, args=msgspec.Raw(self.shown(bytes(grant.args))))
 
+    def entries(self, entries: list[AuditEntry]) -> list[AuditEntry]:
+        """Return entries of the audit as they may be kept for years and handed to others.
+
+        All are looked at together: nearly always there is nothing to hide in any.
+        """
+        args = b"\n".join([entry.args for entry in entries if entry.args is not None])
+        texts = {entry.client_id for entry in entries}
+        for entry in entries:
+            if entry.message or entry.detail or entry.address or type(entry.request_id) is str:
+                texts |= {entry.message, entry.detail, entry.address, str(entry.request_id)}
+        if self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
+            return entries
+        return [self._entry(entry) for entry in entries]
+
+    def _entry(self, entry: AuditEntry) -> AuditEntry:
+        args, digest = entry.args, entry.digest
+        if args is not None and not self._is_clean(bytes(args)):
+            args = msgspec.Raw(self.shown(bytes(args)))
+            digest = digest if bytes(args) == bytes(entry.args or b"") else ""
+        request_id = entry.request_id
+        return msgspec.structs.replace(
+            entry,
+            args=args,
+            digest=digest,
+            client_id=self._values(entry.client_id),
+            request_id=self._values(request_id) if isinstance(request_id, str) else request_id,
+            message=self._values(entry.message),
+            detail=self._values(entry.detail),
+            address=self._values(entry.address),
+        )
+
     def _outcome(self, outcome: Outcome | None, secrets: tuple[str, ...]) -> Outcome | None:
         if outcome is None:
             return None
@@ -189,7 +221,7 @@ class Masker:
             return False
         if b"\\" in data:
             return False  # a name may be written with escapes
-        names = NAME_IN_JSON.findall(data)
+        names = set(NAME_IN_JSON.findall(data))
         return not any(is_secret_name(name.decode()) for name in names)
 
     def _masked(self, value: Any, secrets: Iterable[str]) -> bytes:

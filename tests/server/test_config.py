@@ -475,6 +475,13 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
             for key, value in msgspec.structs.asdict(form.StorageConfig()).items()
         }
     )
+    audit: dict[str, Any] = msgspec.field(
+        default_factory=lambda: {
+            key: value
+            for key, value in msgspec.structs.asdict(form.AuditConfig()).items()
+            if key != "head_file"
+        }
+    )
     approval_timeout: float = ConfigFile().approval_timeout
     rate_limit: dict[str, Any] = msgspec.field(
         default_factory=lambda: msgspec.structs.asdict(form.RateLimitConfig())

@@ -3,6 +3,7 @@
 from agentgate_server.config.exposure import check_exposure
 from agentgate_server.config.form import (
     AgentConfig,
+    AuditConfig,
     ConfigFile,
     GatewayConfig,
     LogConfig,
@@ -20,6 +21,7 @@ from agentgate_server.config.messenger import MessengerConfig, TelegramConfig, T
 
 __all__ = [
     "AgentConfig",
+    "AuditConfig",
     "Config",
     "ConfigFile",
     "GatewayConfig",

@@ -121,6 +121,22 @@ class StorageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Finished requests kept at most; the oldest delivered ones go first."""
 
 
+class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The audit log: what was asked, decided and done, in the database file, hash-chained."""
+
+    keep_days: Days = 365.0
+    """Days that entries are kept. What is dropped is signed for, so that the rest still verifies;
+    requests are kept, and go, by ``storage.keep_days``."""
+
+    keep_entries_max: Count = 1_000_000
+    """Entries kept at most, about 400 bytes each; the oldest go first."""
+
+    head_file: Path | None = None
+    """File to which the head of the chain is written every minute and at shutdown, best on another
+    disk or machine: ``agent-gate audit verify`` finds by it that the end of the log is missing, or
+    that the log was written anew."""
+
+
 class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What one principal may ask for."""
 
@@ -195,6 +211,9 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     storage: StorageConfig = StorageConfig()
     """Where requests, approvals and outcomes are kept."""
+
+    audit: AuditConfig = AuditConfig()
+    """The audit log."""
 
     messenger: MessengerConfig | None = None
     """Where people are asked besides terminals and browsers."""

@@ -15,6 +15,7 @@ import msgspec
 from agentgate_proto.limits import LedgerLimits
 from agentgate_server.config.form import (
     DAY_S,
+    AuditConfig,
     ConfigFile,
     GatewayConfig,
     LogConfig,
@@ -57,6 +58,7 @@ class Config:
         totp: secrets of one-time codes, by principal.
         tokens: the file with further identities; it need not exist.
         storage: where to keep requests.
+        audit: how to keep the audit.
         approval_timeout_s: seconds that an approval waits.
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
@@ -77,6 +79,7 @@ class Config:
     totp: Mapping[str, Secret]
     tokens: Path
     storage: StorageConfig
+    audit: AuditConfig
     approval_timeout_s: float
     rate_limit: RateLimitConfig
     tools: ToolsConfig
@@ -188,6 +191,10 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     if gateway.tls is not None:
         tls = TlsConfig(cert=at(folder, gateway.tls.cert), key=at(folder, gateway.tls.key))
         gateway = msgspec.structs.replace(gateway, tls=tls)
+    audit = form.audit
+    if audit.head_file is not None:
+        head_file = at(folder, audit.head_file)
+        audit = msgspec.structs.replace(audit, head_file=head_file)
     python = tuple(
         str(at(folder, Path(entry))) if entry.endswith(".py") else entry
         for entry in form.tools.python
@@ -201,6 +208,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         tokens=at(folder, form.tokens or form.storage.path.parent / TOKENS_NAME),
         messenger=form.messenger,
         storage=msgspec.structs.replace(form.storage, path=at(folder, form.storage.path)),
+        audit=audit,
         approval_timeout_s=form.approval_timeout,
         rate_limit=form.rate_limit,
         tools=msgspec.structs.replace(form.tools, python=python),

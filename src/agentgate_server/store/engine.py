@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from agentgate_proto.audit_chain import Head
 from agentgate_proto.storage import Answer, Change, Query, Restored
 
 
@@ -32,8 +33,17 @@ class Engine(Protocol):
     error the engine is usable: the same call may be tried again.
     """
 
+    @property
+    def head(self) -> Head | None:
+        """The head of the audit as it is committed; None: not known at present."""
+        ...
+
     def commit(self, changes: Sequence[Change]) -> None:
-        """Apply the changes, in order, all or none; durable when it returns."""
+        """Apply the changes, in order, all or none; durable when it returns.
+
+        What they tell (see :func:`agentgate_proto.audit.entries_of`) is appended to the audit in
+        the same transaction.
+        """
         ...
 
     def answer(self, query: Query) -> Answer:
@@ -45,7 +55,7 @@ class Engine(Protocol):
         ...
 
     def prune(self, now: float) -> int:
-        """Delete some of what retention no longer keeps, and say how many records that was.
+        """Delete some of what retention no longer keeps, and say how many rows that was.
 
         Bounded work, so that commits need not wait: call it again until it returns 0.
 

@@ -114,6 +114,27 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    (
+        # AUTOINCREMENT: SQLite remembers the highest seq even when its row is gone.
+        """
+        CREATE TABLE audit (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            at REAL NOT NULL,
+            lines BLOB NOT NULL
+        )
+        """,
+        """
+        CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
+        """,
+        """
+        CREATE TRIGGER audit_kept BEFORE DELETE ON audit
+        WHEN OLD.seq > coalesce(
+            (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'audit_anchor'), 0
+        )
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

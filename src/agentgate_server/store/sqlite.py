@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
+from agentgate_proto.audit_chain import Head
 from agentgate_proto.record import Record
 from agentgate_proto.storage import (
     Answer,
@@ -31,6 +33,7 @@ from agentgate_proto.storage import (
     Undelivered,
 )
 from agentgate_server.store import statements
+from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, explain
 from agentgate_server.store.files import OwnedFile
@@ -72,6 +75,8 @@ class SqliteEngine:
         keep_days: how long a delivered outcome is kept, from when it was resolved.
         keep_undelivered_days: how long an outcome is kept that no client collected.
         keep_rows_max: beyond so many records, the oldest delivered ones go early.
+        audit: how the audit is kept; None: for a year, with nothing masked.
+        utc: says when an entry of the audit is written, UTC seconds.
 
     Raises:
         StoreError: another gateway has the file, it is not ours, damaged, read-only, of a newer
@@ -86,12 +91,16 @@ class SqliteEngine:
         keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
         keep_rows_max: int = 100_000,
+        audit: AuditRows | None = None,
+        utc: Callable[[], float] = time.time,
     ) -> None:
         if min(keep_days, keep_undelivered_days, keep_rows_max) <= 0:
             raise ValueError("keep_days, keep_undelivered_days and keep_rows_max must be positive")
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
         self.keep_rows_max = keep_rows_max
+        self.audit = audit or AuditRows()
+        self.utc = utc
         self.file = OwnedFile(path)
         self.path = self.file.path
         try:
@@ -119,13 +128,11 @@ class SqliteEngine:
             if self.unknown is None:
                 self.unknown = set(self.execute(statements.UNKNOWN_THINGS))
             todo = list(statements.plan(changes, self.unknown))
-            if len(todo) == 1:
-                self.execute(*todo[0])  # a transaction of its own
-                return
-            self.execute("BEGIN IMMEDIATE")
-            for sql, values in todo:
-                self.execute(sql, values)
-            self.execute("COMMIT")
+            told, head = self.audit.append(self.connection, changes, self.utc())
+            if told is not None:
+                todo.append(told)
+            self.transact(todo)
+            self.audit.head = head
             if any(sql is statements.SUPERSEDE for sql, _ in todo):
                 self.unknown = None
 
@@ -182,9 +189,12 @@ class SqliteEngine:
             self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))
             excess = self.number(statements.COUNT) - self.keep_rows_max
             deleted += self.delete(True, math.inf, min(excess, PRUNE_ROWS_MAX - deleted))
+            todo, head, dropped = self.audit.drop(self.connection, now)
+            self.transact(todo)
+            self.audit.head = head
         if deleted:
             self.unknown = None
-        return deleted
+        return deleted + dropped
 
     def close(self) -> None:
         """Fold the WAL into the file and let go of it."""
@@ -193,6 +203,20 @@ class SqliteEngine:
                 self.connection.close()
         finally:
             self.file.release()
+
+    @property
+    def head(self) -> Head | None:
+        """The head of the audit as it is committed; None: not known at present."""
+        return self.audit.head
+
+    def transact(self, todo: Sequence[statements.Statement]) -> None:
+        """Run these statements, all or none; a single one is a transaction of its own."""
+        if len(todo) > 1:
+            self.execute("BEGIN IMMEDIATE")
+        for sql, values in todo:
+            self.execute(sql, values)
+        if len(todo) > 1:
+            self.execute("COMMIT")
 
     def delete(self, delivered: bool, before: float, limit: int) -> int:
         """Delete at most ``limit`` done records that were resolved before then, oldest first."""
@@ -256,6 +280,7 @@ class SqliteEngine:
             yield
         except BaseException as error:
             undo(self.connection)
+            self.audit.head = None  # the commit may have been made all the same
             if isinstance(error, sqlite3.Error | OverflowError):
                 raise StoreError(explain(error, self.path)) from error
             raise

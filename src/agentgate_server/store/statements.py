@@ -20,7 +20,15 @@ import msgspec
 from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Record
-from agentgate_proto.storage import Change, DropNote, MarkDelivered, Put, PutGrant, PutNote
+from agentgate_proto.storage import (
+    Change,
+    DropNote,
+    MarkDelivered,
+    Put,
+    PutAudit,
+    PutGrant,
+    PutNote,
+)
 from agentgate_server.store.rows import COLUMNS, GRANT_COLUMNS, Value, grant_row_of, row_of
 
 Statement = tuple[str, Sequence[Value]]
@@ -144,6 +152,8 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                 yield note(change)
             case PutGrant(grant):
                 grants[grant.id] = grant
+            case PutAudit():
+                pass  # appended with what the other changes tell, see audit_rows
             case MarkDelivered(rids):
                 for rid in rids:
                     if rid in puts:

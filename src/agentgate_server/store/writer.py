@@ -21,7 +21,8 @@ import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
-from agentgate_proto.storage import Answer, Change, Query
+from agentgate_proto.audit_entry import AuditEntry
+from agentgate_proto.storage import Answer, Change, PutAudit, Query
 from agentgate_server.store.engine import Engine, StoreError
 
 BATCH_MAX = 1_024
@@ -34,6 +35,10 @@ meanwhile, it forgets a ``read`` that its client may ask for again."""
 
 Committed = Callable[[int, float, str], None]
 """Hears of a commit: how many changes, how many seconds, and why it failed, if it did."""
+
+TOLD_MAX = 1_000
+"""Entries for the audit that wait for a batch, or for a disk that takes one; those beyond are
+counted, and that is told as soon as the disk is back."""
 
 STOPPED = "the store writer has stopped"
 
@@ -97,6 +102,7 @@ class Batch:
     submitted: list[Submitted] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     waiting: list[Waiting] = field(default_factory=list)
+    told: list[AuditEntry] = field(default_factory=list)
     failure: str | None = None
     took_s: float = 0.0
     answers: list[Answer | StoreError] = field(default_factory=list)
@@ -129,6 +135,8 @@ class StoreWriter:
         self.gather_s = gather_s
         self.committed = committed
         self.entries: deque[Entry] = deque()
+        self.told: deque[AuditEntry] = deque()
+        self.untold = 0
         self.changes_open = 0
         self.last_number: int | None = None
         self.wake: anyio.Event | None = None
@@ -158,6 +166,14 @@ class StoreWriter:
     def ask(self, query: Query, token: Any) -> None:
         """Queue a query. It sees every change that was submitted before it and did not fail."""
         self.put(Asked(query, token))
+
+    def tell(self, entry: AuditEntry) -> None:
+        """Append an entry to the audit with the next batch; with a later one if that one fails."""
+        if len(self.told) >= TOLD_MAX:
+            self.untold += 1
+            return
+        self.told.append(entry)
+        self.put(Waiting(), urgent=False)
 
     async def flush(self) -> None:
         """Wait until everything submitted and asked before has been reported.
@@ -243,15 +259,22 @@ class StoreWriter:
                     batch.asked.append(entry)
                 case Waiting() as entry:
                     batch.waiting.append(entry)
+        batch.told += self.told
+        self.told.clear()
+        if self.untold:
+            batch.told.append(AuditEntry(event="audit.lost", count=self.untold))
+            self.untold = 0
         self.urgent = bool(self.entries)  # what a whole batch left over has waited enough
         return batch
 
     def work(self, batch: Batch) -> None:
         """Do what the batch says; in the worker thread."""
-        if batch.submitted:
+        changes: list[Change] = [PutAudit(entry) for entry in batch.told]
+        changes += [entry.change for entry in batch.submitted]
+        if changes:
             began = time.perf_counter()
             try:
-                self.engine.commit([entry.change for entry in batch.submitted])
+                self.engine.commit(changes)
             except StoreError as error:
                 batch.failure = str(error)
             batch.took_s = time.perf_counter() - began
@@ -270,6 +293,8 @@ class StoreWriter:
 
     def report(self, batch: Batch) -> None:
         """Tell the callbacks how it went; on the event loop."""
+        if batch.failure is not None:
+            self.told.extendleft(reversed(batch.told))
         if batch.submitted:
             self.changes_open -= len(batch.submitted)
             first, last = batch.submitted[0].number, batch.submitted[-1].number

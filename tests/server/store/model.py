@@ -12,6 +12,8 @@ from typing import assert_never
 
 import msgspec
 
+from agentgate_proto.audit_chain import Head
+from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Phase, Record
@@ -27,6 +29,7 @@ from agentgate_proto.storage import (
     ListRequests,
     MarkDelivered,
     Put,
+    PutAudit,
     PutGrant,
     PutNote,
     Query,
@@ -57,6 +60,11 @@ class MemoryEngine:
         self.superseded: set[str] = set()
         self.grants: dict[str, Grant] = {}
         self.notes: dict[tuple[str, str], str] = {}
+        self.audit: list[AuditEntry] = []
+
+    @property
+    def head(self) -> Head | None:
+        return None
 
     def commit(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -77,6 +85,8 @@ class MemoryEngine:
                 case PutNote(channel, rid, value):
                     if rid in self.kept:
                         self.notes[channel, rid] = value
+                case PutAudit(entry):
+                    self.audit.append(entry)
                 case DropNote(channel, rid):
                     self.notes.pop((channel, rid), None)
                 case _:

@@ -354,6 +354,6 @@ def test_a_note_is_kept_only_beside_its_request_and_goes_with_it(engine: SqliteE
     assert notes(engine) == {}
     engine.commit([PutNote("telegram", "r1", "7"), put("r2"), PutNote("telegram", "r2", "8")])
 
-    assert engine.prune(2_000_000_000.0) == 1
+    assert engine.prune(1_750_000_000.0) == 1
 
     assert notes(engine) == {"r2": "8"}

@@ -1,0 +1,83 @@
+"""An entry of the audit log: one thing that happened, for whoever looks back on it."""
+
+from __future__ import annotations
+
+import msgspec
+
+AUDIT_ARGS_BYTES_MAX = 8_192
+"""Arguments in an entry; of longer ones it says how long they were, and the digest is theirs."""
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One entry. What does not concern its event is left out. Times are RFC 3339.
+
+    Attributes:
+        event: what happened: ``request.asked``, ``request.endorsed``, ``request.approved``,
+            ``request.started``, ``request.ended``, ``grant.made``, ``grant.used``,
+            ``grant.revoked``, ``login.failed``, ``gateway.started``, ``gateway.stopped``,
+            ``policy.loaded``, ``token.added``, ``token.revoked``, ``audit.dropped`` …
+        rid: the request. Its arguments stand in its first entry.
+        agent, client_id, request_id: who asked, and its own id of the request.
+        tool, effects, args: what was asked, without secrets.
+        args_bytes: how long the arguments were, if they are too long to stand here.
+        digest: SHA-256 of tool and arguments as they ran; left out if they held a secret, which
+            could be guessed from it.
+        decision, rule, description: what the policy said, and which rule said it.
+        warning: what the person was told before answering.
+        expires_at: until when the approval waits.
+        approvers_needed: how many people must say yes, if more than one.
+        approver, channel, decided_at: who answered, where, when.
+        grant: id of the grant that was made, used or revoked.
+        any_args: arguments that the grant lets differ; ``args`` are those that it fixes.
+        uses, uses_max: how often the grant was used, and may be.
+        joined: the request that this one had joined, and with which it ended.
+        status, code, message: how the request ended, with the error's code and text.
+        result_bytes: how long the result was.
+        duration_s: seconds from the ask to the end.
+        principal, role: whom a token belongs to.
+        address: where a login came from.
+        count: how many times it happened.
+        name, sha256: a file, and what its bytes were.
+        version, detail: more words about it.
+        upto, upto_hash: the last entry that retention dropped, and its hash.
+    """
+
+    event: str
+    rid: str = ""
+    agent: str = ""
+    client_id: str = ""
+    request_id: int | str = ""
+    tool: str = ""
+    effects: str = ""
+    args: msgspec.Raw | None = None
+    args_bytes: int = 0
+    digest: str = ""
+    decision: str = ""
+    rule: str = ""
+    description: str = ""
+    warning: str = ""
+    expires_at: str = ""
+    approvers_needed: int = 1
+    approver: str = ""
+    channel: str = ""
+    decided_at: str = ""
+    grant: str = ""
+    any_args: tuple[str, ...] = ()
+    uses: int = 0
+    uses_max: int = 0
+    joined: str = ""
+    status: str = ""
+    code: int = 0
+    message: str = ""
+    result_bytes: int = 0
+    duration_s: float = 0
+    principal: str = ""
+    role: str = ""
+    address: str = ""
+    count: int = 0
+    name: str = ""
+    sha256: str = ""
+    version: str = ""
+    detail: str = ""
+    upto: int = 0
+    upto_hash: str = ""

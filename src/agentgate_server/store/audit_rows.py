@@ -1,0 +1,133 @@
+"""The audit in the SQLite file: one row for what one commit appends.
+
+A row holds the lines of :mod:`agentgate_proto.audit_chain`, joined by line ends, so that what is
+kept, exported and hashed is the same bytes. Its other columns only find it. SQLite itself keeps
+the highest ``seq`` ever used (AUTOINCREMENT): rows that are gone from the end are missed.
+
+Retention drops rows from the front. It appends an entry that signs for them and moves the anchor,
+the head from which the rest is checked; nothing else may delete or change a row (see the triggers
+of the migration).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+
+from agentgate_proto.audit import entries_of
+from agentgate_proto.audit_chain import BEGINNING, DROPPED, Head, chained, parse_head, split
+from agentgate_proto.audit_entry import AuditEntry
+from agentgate_proto.record import rfc3339
+from agentgate_proto.storage import Change
+
+DAY_S = 86_400.0
+KEEP_DAYS = 365.0
+KEEP_ENTRIES_MAX = 1_000_000
+"""Entries kept by default: about 400 MB."""
+
+DROP_ROWS_MAX = 256
+"""Rows dropped in one step: a few milliseconds."""
+
+INSERT = "INSERT INTO audit (seq, at, lines) VALUES (?, ?, ?)"
+LAST = "SELECT seq, lines FROM audit ORDER BY seq DESC LIMIT 1"
+HIGHEST = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'"
+ANCHOR = "SELECT value FROM meta WHERE key = 'audit_anchor'"
+SET_ANCHOR = "INSERT INTO meta VALUES ('audit_anchor', ?) ON CONFLICT DO UPDATE SET value = ?"
+OLDEST = "SELECT seq, at, lines FROM audit ORDER BY seq LIMIT ?"
+DROP = "DELETE FROM audit WHERE seq <= ?"
+
+Mask = Callable[[list[AuditEntry]], list[AuditEntry]]
+Statement = tuple[str, Sequence[str | bytes | int | float | None]]
+
+
+def unmasked(entries: list[AuditEntry]) -> list[AuditEntry]:
+    """Hide nothing."""
+    return entries
+
+
+class AuditRows:
+    """What the engine appends to, and drops from, the audit.
+
+    Args:
+        keep_days: how long entries are kept.
+        keep_entries_max: beyond so many, the oldest go early.
+        mask: hides secrets in entries, before they are hashed.
+    """
+
+    def __init__(
+        self,
+        *,
+        keep_days: float = KEEP_DAYS,
+        keep_entries_max: int = KEEP_ENTRIES_MAX,
+        mask: Mask = unmasked,
+    ) -> None:
+        self.keep_s = keep_days * DAY_S
+        self.keep_entries_max = keep_entries_max
+        self.mask = mask
+        self.head: Head | None = None
+        """Of what is committed; None: not known, look it up."""
+
+    def append(
+        self, connection: sqlite3.Connection, changes: Sequence[Change], now: float
+    ) -> tuple[Statement | None, Head | None]:
+        """Make the statement that appends what the changes tell, and the head after it."""
+        entries = [entry for change in changes for entry in entries_of(change)]
+        if not entries:
+            return None, self.head
+        if self.head is None:
+            self.head = head_of(connection)
+        lines, head = chained(self.head, rfc3339(now), self.mask(entries))
+        return (INSERT, (head.seq, now, b"\n".join(lines))), head
+
+    def drop(
+        self, connection: sqlite3.Connection, now: float
+    ) -> tuple[list[Statement], Head | None, int]:
+        """Make the statements that drop what is too old or too much, the head, and how many rows.
+
+        The newest row always stays.
+        """
+        if self.head is None:
+            self.head = head_of(connection)
+        rows = connection.execute(OLDEST, (DROP_ROWS_MAX + 1,)).fetchall()
+        anchor = anchor_of(connection)
+        excess = self.head.seq - anchor.seq - self.keep_entries_max
+        # The signature is an entry too: for a single one too many, there would be no end to it.
+        seq_max = anchor.seq + excess if excess > 1 else 0
+        gone = []
+        for seq, at, lines in rows[:-1]:
+            if at >= now - self.keep_s and seq > seq_max:
+                break
+            gone.append((seq, lines))
+        if not gone:
+            return [], self.head, 0
+        upto = Head(gone[-1][0], hash_in(gone[-1][1]))
+        entry = AuditEntry(
+            event=DROPPED, upto=upto.seq, upto_hash=upto.hash, count=upto.seq - anchor.seq
+        )
+        lines, head = chained(self.head, rfc3339(now), [entry])
+        statements: list[Statement] = [
+            (INSERT, (head.seq, now, lines[0])),
+            (SET_ANCHOR, (str(upto), str(upto))),
+            (DROP, (upto.seq,)),
+        ]
+        return statements, head, len(gone)
+
+
+def head_of(connection: sqlite3.Connection) -> Head:
+    """The head to go on from. What is gone from the end stays a gap that can be seen."""
+    row = connection.execute(LAST).fetchone()
+    highest = connection.execute(HIGHEST).fetchone()
+    head = anchor_of(connection) if row is None else Head(row[0], hash_in(row[1]))
+    return Head(max(head.seq, highest[0] if highest else 0), head.hash)
+
+
+def anchor_of(connection: sqlite3.Connection) -> Head:
+    """The head of what retention dropped."""
+    row = connection.execute(ANCHOR).fetchone()
+    return parse_head(row[0]) if row else BEGINNING
+
+
+def hash_in(lines: bytes) -> str:
+    """The hash of a row's last line; of one that was tampered with, one that fits nothing."""
+    parts = split(lines.rpartition(b"\n")[2])
+    return parts[3] if parts else BEGINNING.hash

@@ -1,0 +1,198 @@
+"""The audit in the SQLite file: appended with what it tells of, dropped only with a signature."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.server.store.samples import done, put, record
+
+from agentgate_proto.audit_chain import DROPPED, Head, verify
+from agentgate_proto.audit_entry import AuditEntry
+from agentgate_proto.record import Phase
+from agentgate_proto.storage import MarkDelivered, Put, PutAudit
+from agentgate_server.masking import MASK, Masker
+from agentgate_server.store.audit_rows import DROP_ROWS_MAX, AuditRows, anchor_of
+from agentgate_server.store.engine import StoreError
+from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tokens import Secret
+
+NOW = 1_800_000_000.0
+DAY_S = 86_400.0
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def opened(folder: Path, clock: Clock, **kept: int) -> SqliteEngine:
+    days, most = kept.get("keep_days", 365), kept.get("keep_entries_max", 1_000_000)
+    masker = Masker([Secret("hunter2-hunter2")])
+    rows = AuditRows(keep_days=days, keep_entries_max=most, mask=masker.entries)
+    return SqliteEngine(folder / "gate.db", audit=rows, utc=clock)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, clock: Clock) -> Iterator[SqliteEngine]:
+    made = opened(tmp_path, clock)
+    yield made
+    made.close()
+
+
+def lines(engine: SqliteEngine) -> list[bytes]:
+    rows = engine.connection.execute("SELECT lines FROM audit ORDER BY seq")
+    return [line for (lines,) in rows for line in lines.split(b"\n")]
+
+
+def events(engine: SqliteEngine) -> list[str]:
+    return [msgspec.json.decode(line)["event"] for line in lines(engine)]
+
+
+def test_what_a_batch_tells_is_one_row_with_it(engine: SqliteEngine) -> None:
+    note = PutAudit(AuditEntry(event="gateway.started"))
+    engine.commit([note, put("r1"), MarkDelivered(("r9",)), Put(done("r2"))])
+    assert events(engine) == ["gateway.started", "request.asked", "request.ended"]
+    assert engine.connection.execute("SELECT seq, at FROM audit").fetchall() == [(3, NOW)]
+    assert engine.head is not None
+    assert verify(lines(engine), kept=engine.head).later == 0
+
+
+def test_a_batch_that_tells_nothing_appends_nothing(engine: SqliteEngine) -> None:
+    engine.commit([MarkDelivered(("r1",))])
+    assert lines(engine) == []
+
+
+def test_a_batch_that_fails_leaves_no_entry_and_no_gap(engine: SqliteEngine) -> None:
+    engine.commit([put("r1")])
+    with pytest.raises(StoreError):
+        engine.commit([put("r2"), put("r3", request_id=2**70)])
+    assert engine.head is None
+    engine.commit([put("r4")])
+    assert [msgspec.json.decode(line)["rid"] for line in lines(engine)] == ["r1", "r4"]
+    assert verify(lines(engine)).broken is None
+
+
+def test_the_chain_goes_on_after_reopening(tmp_path: Path, clock: Clock) -> None:
+    for number in range(3):
+        engine = opened(tmp_path, clock)
+        engine.commit([put(f"r{number}")])
+        found = verify(lines(engine), kept=engine.head)
+        engine.close()
+        assert (found.entries, found.broken) == (number + 1, None)
+
+
+def test_secrets_are_masked_before_they_are_hashed(engine: SqliteEngine) -> None:
+    secret = "hunter2-hunter2"
+    args = msgspec.Raw(b'{"password":"x1","text":"it is hunter2-hunter2"}')
+    running = record("r1", phase=Phase.RUNNING, args=args, client_id=f"id-{secret}", expires_at=0.0)
+    engine.commit([Put(running), put("r2", request_id=secret)])
+    text = b"".join(lines(engine))
+    assert b"x1" not in text
+    assert secret.encode() not in text
+    row = msgspec.json.decode(lines(engine)[0])
+    assert row["args"] == {"password": MASK, "text": f"it is {MASK}"}
+    assert "digest" not in row
+    assert verify(lines(engine)).broken is None
+
+
+def test_sql_cannot_change_or_delete_an_entry(engine: SqliteEngine) -> None:
+    engine.commit([put("r1")])
+    for sql in ("UPDATE audit SET at = 0", "DELETE FROM audit"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            engine.connection.execute(sql)
+
+
+def test_rows_that_are_gone_from_the_end_leave_a_gap_for_ever(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock)
+    for number in range(5):
+        engine.commit([put(f"r{number}")])
+    engine.connection.execute("DROP TRIGGER audit_kept")
+    engine.connection.execute("DELETE FROM audit WHERE seq > 3")
+    engine.close()
+    engine = opened(tmp_path, clock)
+    engine.commit([put("r9")])
+    found = verify(lines(engine)).broken
+    engine.close()
+    assert found is not None
+    assert (found.kind, found.seq) == ("missing", 4)
+    assert "entries 4 to 5" in found.why
+
+
+def test_a_row_that_was_damaged_does_not_stop_the_gateway(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock)
+    engine.commit([put("r1")])
+    engine.connection.execute("DROP TRIGGER audit_stays")
+    engine.connection.execute("UPDATE audit SET lines = x'00'")
+    engine.close()
+    engine = opened(tmp_path, clock)
+    engine.commit([put("r2")])
+    found = verify(lines(engine)).broken
+    engine.close()
+    assert found is not None
+    assert (found.kind, found.seq) == ("edited", 1)
+
+
+# Retention
+
+
+def prune(engine: SqliteEngine, now: float) -> int:
+    deleted = 0
+    while step := engine.prune(now):
+        deleted += step
+    return deleted
+
+
+def test_old_entries_go_and_the_chain_signs_for_them(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock, keep_days=10)
+    for number in range(4):
+        engine.commit([put(f"r{number}"), put(f"s{number}")])
+        clock.now += 4 * DAY_S
+    fourth = msgspec.json.decode(lines(engine)[3])["hash"]
+    assert prune(engine, clock.now) == 2
+    assert events(engine) == ["request.asked"] * 4 + [DROPPED]
+    signature = msgspec.json.decode(lines(engine)[-1])
+    assert (signature["upto"], signature["upto_hash"], signature["count"]) == (4, fourth, 4)
+    anchor = anchor_of(engine.connection)
+    assert anchor == Head(4, fourth)
+    found = verify(lines(engine), start=anchor, kept=engine.head)
+    engine.close()
+    assert (found.broken, found.entries) == (None, 5)
+
+
+def test_beyond_the_cap_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock, keep_entries_max=10)
+    for number in range(DROP_ROWS_MAX + 20):
+        engine.commit([put(f"r{number}")])
+    prune(engine, clock.now)
+    found = verify(lines(engine), start=anchor_of(engine.connection))
+    engine.close()
+    assert found.broken is None
+    assert 10 <= found.entries <= 12
+
+
+def test_the_newest_entry_always_stays(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock, keep_days=1, keep_entries_max=1)
+    engine.commit([put("r1")])
+    assert prune(engine, clock.now + 900 * DAY_S) == 0
+    assert events(engine) == ["request.asked"]
+    engine.close()
+
+
+def test_requests_go_without_their_entries(engine: SqliteEngine, clock: Clock) -> None:
+    engine.commit([Put(done("r1", delivered=True))])
+    clock.now += 20 * DAY_S
+    assert prune(engine, clock.now) == 1
+    assert engine.connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
+    assert events(engine) == ["request.ended"]
