@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentgate_proto.principal import Role
+from agentgate_server.backends.circuit import State
+from agentgate_server.tools.tool import Tool
 
 if TYPE_CHECKING:
     from agentgate_server.gate import Gate
@@ -26,6 +28,7 @@ class Levels:
         is_failing: the store takes no writes.
         grants: those in force.
         channels: by name, whether it reaches nobody.
+        backends: by name, whether it is left alone.
     """
 
     connections: Mapping[Role, int]
@@ -36,6 +39,7 @@ class Levels:
     is_failing: bool
     grants: int
     channels: Mapping[str, bool]
+    backends: Mapping[str, bool]
 
 
 def levels_of(gate: Gate) -> Levels:
@@ -50,4 +54,15 @@ def levels_of(gate: Gate) -> Levels:
         is_failing=bool(gate.ledger.problem),
         grants=sum(not end for _, end in gate.ledger.grants(gate.utc())),
         channels={channel.name: bool(channel.problem) for channel in gate.desk.channels},
+        backends=backends_of(gate.calls.catalogue),
     )
+
+
+def backends_of(tools: Iterable[Tool]) -> dict[str, bool]:
+    """Name the backends, each with whether a circuit of it is open."""
+    backends: dict[str, bool] = {}
+    for tool in tools:
+        for circuit in tool.circuits:
+            is_open = circuit.state is not State.CLOSED
+            backends[circuit.name] = is_open or backends.get(circuit.name, False)
+    return backends

@@ -178,6 +178,12 @@ class LevelCollector(Collector):
         for name, is_failing in levels.channels.items():
             channels.add_metric([name], int(is_failing))
         yield channels
+        backends = GaugeMetricFamily(
+            "agentgate_circuit_open", "1 while a backend is left alone", labels=["backend"]
+        )
+        for name, is_open in levels.backends.items():
+            backends.add_metric([name], int(is_open))
+        yield backends
         for name, text, value in (
             ("approvals_waiting", "Approvals that wait for a person", levels.waiting),
             ("grants", "Grants that are in force", levels.grants),

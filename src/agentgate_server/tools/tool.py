@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from agentgate_proto.record import Effects
+
+if TYPE_CHECKING:
+    from agentgate_server.backends.circuit import Circuit
 
 TIMEOUT_S: Final = 60.0
 """How long a call may take, waiting for a free slot included, unless the tool or the
@@ -51,6 +54,11 @@ class Tool(ABC):
     def inline(self) -> bool:
         """Whether the tool returns at once, so that ``Runner.run_inline`` may run it."""
         return False
+
+    @property
+    def circuits(self) -> tuple[Circuit, ...]:
+        """What says whether the backend is left alone at present; it may be shared."""
+        return ()
 
     async def aclose(self) -> None:
         """Let go of what the tool holds, when the gateway stops. May be called more than once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -27,9 +28,11 @@ from agentgate_proto.events import Answered, Authenticated
 from agentgate_proto.messages import CancelRequest, ToolRequest
 from agentgate_proto.outcome import executed
 from agentgate_proto.record import Effects, Phase, Record
+from agentgate_server.backends.circuit import Circuit
 from agentgate_server.gateway import Gateway
-from agentgate_server.observing.levels import Levels
+from agentgate_server.observing.levels import Levels, backends_of
 from agentgate_server.observing.metrics import CHANNELS_MAX, Metrics
+from agentgate_server.tools.tool import AsyncTool
 
 pytestmark = pytest.mark.anyio
 
@@ -227,6 +230,7 @@ NOTHING = Levels(
     is_failing=False,
     grants=0,
     channels={},
+    backends={},
 )
 
 
@@ -264,6 +268,34 @@ def test_tools_and_channels_that_nobody_knows_share_one_series() -> None:
     shown = {k: v for k, v in found.items() if k.startswith("agentgate_channel_deliveries_total")}
     assert len(shown) == CHANNELS_MAX + 1
     assert sum(shown.values()) == 100
+
+
+def test_a_backend_is_left_alone_while_any_of_its_circuits_is_open() -> None:
+    reads, writes, other = (Circuit(name, failures_max=1) for name in ("a", "a", "b"))
+    tools = [Backed([reads, writes]), Backed([reads]), Backed([other])]
+    assert backends_of(tools) == {"a": False, "b": False}
+    writes.failed(writes.admit(0.0), 0.0, "no answer")
+    metrics = Metrics([], lambda: dataclasses.replace(NOTHING, backends=backends_of(tools)))
+    found = samples(metrics.text().decode())
+    assert found['agentgate_circuit_open{backend="a"}'] == 1
+    assert found['agentgate_circuit_open{backend="b"}'] == 0
+
+
+class Backed(AsyncTool):
+    """A tool with circuits."""
+
+    def __init__(self, circuits: list[Circuit]) -> None:
+        object.__setattr__(self, "_circuits", tuple(circuits))
+
+    @property
+    def circuits(self) -> tuple[Circuit, ...]:
+        return self._circuits
+
+    def check(self, args: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    async def run(self, args: dict[str, Any]) -> Any:
+        raise NotImplementedError
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_time() -> None:

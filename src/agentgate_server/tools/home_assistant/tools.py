@@ -13,6 +13,7 @@ from typing import Any, Final
 import anyio
 
 from agentgate_proto.record import Effects
+from agentgate_server.backends.circuit import Circuit
 from agentgate_server.tools.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX, Api
@@ -45,6 +46,11 @@ class HomeAssistantTool(AsyncTool):
     """
 
     api: Api
+
+    @property
+    def circuits(self) -> tuple[Circuit, ...]:
+        """See ``Tool.circuits``."""
+        return self.api.reads.circuit, self.api.writes.circuit
 
 
 class GetState(HomeAssistantTool):

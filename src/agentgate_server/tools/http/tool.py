@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agentgate_server.backends.circuit import Circuit
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.urls import URL_CHARS_MAX
 from agentgate_server.tools.errors import ArgumentError, ToolError
@@ -56,6 +57,11 @@ class HttpTool(AsyncTool):
         )
         result = self.answers.result(answer.status, answer.headers, answer.body)
         return {"status": answer.status} if self.request.method == "HEAD" else result
+
+    @property
+    def circuits(self) -> tuple[Circuit, ...]:
+        """See ``Tool.circuits``."""
+        return (self.client.circuit,)
 
     async def aclose(self) -> None:
         """See ``Tool.aclose``. The tools of one backend share its client."""
