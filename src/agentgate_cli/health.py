@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ TIMEOUT_S = 5.0
 
 BODY_BYTES_MAX = 65_536
 """Of an answer: ours has some hundred bytes, and something else may listen there."""
+
+TOLD = frozenset({"status", "version", "store"})
+"""Texts of the answer that the summary always has."""
 
 SCHEMES = {"ws": False, "http": False, "wss": True, "https": True}
 
@@ -149,4 +153,13 @@ def summary(body: dict[str, Any]) -> str:
         for key in ("uptime_s", "connections", "waiting_approvals")
     )
     counts = f"{plural(connections, 'connection')}, {plural(waiting, 'approval')} waiting"
-    return f"{status}: version {version}, up {duration(up)}, {counts}, store {store}"
+    line = f"{status}: version {version}, up {duration(up)}, {counts}, store {store}"
+    return ", ".join([line, *troubles(body)])
+
+
+def troubles(body: dict[str, Any]) -> Iterator[str]:
+    """Name the other parts that are not well, as they say it."""
+    for name, part in body.items():
+        state = part.get("status") if isinstance(part, dict) else part
+        if name not in TOLD and isinstance(state, str) and state != "ok":
+            yield printable(f"{name} {state}")
