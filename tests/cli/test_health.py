@@ -49,9 +49,9 @@ def test_a_gateway_that_is_not_there_is_an_exit_code_of_its_own(tmp_path: Path) 
     [
         (b'HTTP/1.1 503 X\r\n\r\n{"status":"failing","store":"disk full"}', 1, "store disk full"),
         (
-            b'HTTP/1.1 200 OK\r\n\r\n{"status":"ok","policy":"line 3: no","ha":{"status":"failing"}}',
+            b'HTTP/1.1 200 OK\r\n\r\n{"status":"ok","policy":"line 3","ha":{"status":"failing"}}',
             0,
-            "store ?, policy line 3: no, ha failing\n",
+            "store ?, policy line 3, ha failing\n",
         ),
         (b"HTTP/1.1 200 OK\r\n\r\n<html>", 3, "is no gateway (HTTP 200)"),
         (b"SSH-2.0-x\r\n", 3, "no gateway answers"),
