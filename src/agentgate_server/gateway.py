@@ -148,7 +148,8 @@ class Gateway:
         policy = self._policy or policy_of(config, home)
         if home is not None:
             stack.push_async_callback(home.api.aclose)
-            home.serve(policy)
+            if self._policy:
+                home.serve(policy)
         catalogue = catalogue_of(config, self._tools, home)
         stack.push_async_callback(catalogue.aclose)
         self.warnings += policy.warnings(catalogue.names)

@@ -21,8 +21,10 @@ from tests.server.embedded import (
     echo,
     http,
     serving,
+    until,
 )
 
+from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, ErrorCode
 from agentgate_proto.messages import ReloadReport
 from agentgate_proto.principal import Role
@@ -183,6 +185,25 @@ async def test_counts_go_on_where_a_rule_is_unchanged(tmp_path: Path) -> None:
         this.policy.write_text(rated(3) + rest)
         await this.reload()
         assert await this.call(text="3") == "3"
+
+
+async def test_a_new_policy_knows_the_house_as_well(tmp_path: Path) -> None:
+    token = "long-lived-token-0123456789"
+    with anyio.fail_after(BOUND_S):
+        async with StandIn(token=token) as home:
+            this = World(tmp_path)
+            this.changes["services"] = {"homeassistant": {"url": home.url, "token": token}}
+            async with Gateway(this.config(), load=this.config) as gateway:
+
+                def hall() -> bool:
+                    house = gateway.gate.policy.resolver
+                    return house is not None and bool(house("area_id", "hall"))
+
+                await until(hall, "the house")
+                before = gateway.gate.policy
+                assert (await gateway.reload()).status == "reloaded"
+                assert gateway.gate.policy is not before
+                assert hall()
 
 
 async def test_a_reload_that_breaks_is_answered(

@@ -187,7 +187,7 @@ class Policy:
     def keep_counts_of(self, former: Policy) -> None:
         """Go on with the counts of rules with a rate that another policy has word for word."""
         for rule in self.rules:
-            if rule.rate is not None:
+            if rule.rate is not None and rule.form is not None:
                 same = (each.number for each in former.rules if each.form == rule.form)
                 number = next(same, None)
                 if number is not None:
