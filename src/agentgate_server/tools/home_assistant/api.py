@@ -19,6 +19,7 @@ from typing import Any, Final
 import msgspec
 
 from agentgate_server.backends.addresses import Reach
+from agentgate_server.backends.circuit import FAILURES_MAX
 from agentgate_server.backends.http_client import Answer, HttpBackend
 from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.config.services import HomeAssistantConfig
@@ -36,6 +37,10 @@ READS_MAX: Final = 8
 WRITES_MAX: Final = 16
 """Service calls and events that run at once. They have connections of their own: a service may
 take as long as the door needs, and a look at a state must not wait for that."""
+
+WRITE_FAILURES_MAX: Final = 50
+"""Service calls without an answer, one after the other, until further ones are refused at once. Not
+the usual five: a script that runs for minutes is not answered in time, and nothing is broken."""
 
 SAID_CHARS_MAX: Final = 300
 """Characters of an error of Home Assistant's that are passed on."""
@@ -59,8 +64,8 @@ class Api:
             ToolError: ``ca`` can't be used.
         """
         try:
-            self.reads = HttpBackend(options_of(config, READS_MAX))
-            self.writes = HttpBackend(options_of(config, WRITES_MAX))
+            self.reads = HttpBackend(options_of(config, READS_MAX, FAILURES_MAX))
+            self.writes = HttpBackend(options_of(config, WRITES_MAX, WRITE_FAILURES_MAX))
         except OSError as error:
             raise ToolError(
                 f"services.homeassistant.ca: {config.ca} can't be used: {error}"
@@ -119,7 +124,7 @@ class Api:
         await self.writes.aclose()
 
 
-def options_of(config: HomeAssistantConfig, connections_max: int) -> HttpOptions:
+def options_of(config: HomeAssistantConfig, connections_max: int, failures_max: int) -> HttpOptions:
     """Return what is known of the backend."""
     return HttpOptions(
         name=NAME,
@@ -129,6 +134,7 @@ def options_of(config: HomeAssistantConfig, connections_max: int) -> HttpOptions
         ca=config.ca,
         timeout_s=config.timeout_s,
         connections_max=connections_max,
+        failures_max=failures_max,
         failing=FAILING,
     )
 

@@ -152,6 +152,18 @@ async def test_a_call_that_is_not_answered_in_time_leaves_it_unknown() -> None:
         assert "no answer within" in outcome.message
 
 
+async def test_services_that_take_their_time_do_not_count_as_a_broken_house() -> None:
+    async with house() as (home, tools):
+        home.delays["script.open_up"] = 60
+        home.limit_s = None
+        for _ in range(6):
+            with anyio.move_on_after(0.15):
+                outcome = await tools.outcome("ha_call_service", domain="script", service="open_up")
+            assert outcome.status == "unknown"
+        assert len(home.acts) == 6
+        assert await tools.data("ha_call_service", **LIGHT)
+
+
 async def test_a_slow_service_holds_up_no_look_at_a_state() -> None:
     async with house() as (home, tools):
         home.delays["lock.unlock"] = 60
