@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
+CHATTY = ("asyncio", "httpcore", "httpcore2", "httpx", "httpx2")
+"""Libraries that tell every request they make, with its address and headers: only their warnings
+are logged, whatever ``log.level`` is. What matters of it the gateway says itself."""
+
 
 class TextFormatter(logging.Formatter):
     """``12:03:04 warning: wrong token from 10.0.0.7``; a peer's text can't start a line.
@@ -104,6 +108,8 @@ def set_up_logs(level: str, form: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def mask_logs(masker: Masker) -> None:

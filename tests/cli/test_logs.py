@@ -15,6 +15,8 @@ from tests.cli.support import AGENT_TOKEN, Served, ended, run, started, write_fi
 from agentgate_cli.logs import JsonFormatter, TextFormatter
 from agentgate_server.observing.context import current_rid
 
+OURS = {"agentgate", "agentgate_server"}
+
 
 def record(message: str, **extra: object) -> logging.LogRecord:
     made = logging.LogRecord("x", logging.INFO, "x.py", 1, message, None, None)
@@ -72,7 +74,9 @@ def test_one_request_can_be_followed_through_the_log_by_its_rid(tmp_path: Path) 
     assert served.as_agent("call", "get_temperature", "room=kitchen").returncode == 0
     denied = served.as_agent("call", "unlock_door", "door=back")
     assert denied.returncode == 1
-    rows = [row for row in told_by(served) if row["logger"] == "agentgate.requests"]
+    told = told_by(served)
+    assert {row["logger"].partition(".")[0] for row in told} <= OURS, "libraries are quiet"
+    rows = [row for row in told if row["logger"] == "agentgate.requests"]
     by_rid: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if "rid" in row:
