@@ -23,6 +23,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "replay": ("agentgate_cli.replay:replay", "Show what a new policy would change."),
         "reload": ("agentgate_cli.reload:reload", "Let a gateway read its policy anew."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
+        "audit": ("agentgate_cli.audit:audit", "Look back, and see that nothing was changed."),
         "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
     },
     "As a person": {

@@ -10,6 +10,7 @@ import logging
 import math
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -18,10 +19,14 @@ import anyio.to_thread
 from agentgate_proto.audit_chain import Head, parse_head
 from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.audit_logins import FailedLogins
+from agentgate_proto.principal import Principal
 from agentgate_server.store.writer import StoreWriter
 
 EVERY_S = 60.0
 """How often the head is written, and floods of failed logins are summed up."""
+
+DETAIL_CHARS_MAX = 2_000
+"""Of the errors of a reload."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,25 @@ class Audit:
         """Somebody gave a wrong token, at this monotonic second."""
         for entry in self.logins.failed(address, now):
             self.tell(entry)
+
+    def policy_loaded(self, name: str, digest: str) -> None:
+        """This policy decides from now on."""
+        self.tell(AuditEntry(event="policy.loaded", name=name, sha256=digest))
+
+    def policy_refused(self, errors: Sequence[str]) -> None:
+        """A reload failed; what was in force stays."""
+        self.tell(AuditEntry(event="policy.refused", detail="; ".join(errors)[:DETAIL_CHARS_MAX]))
+
+    def principals_changed(self, before: Sequence[Principal], after: Sequence[Principal]) -> None:
+        """Other people's tokens count from now on."""
+        for event, some, others in (
+            ("token.added", after, before),
+            ("token.revoked", before, after),
+        ):
+            for principal in some:
+                if principal not in others:
+                    role = principal.role.value
+                    self.tell(AuditEntry(event=event, principal=principal.name, role=role))
 
     async def run(self) -> None:
         """Keep the head file up to date until cancelled."""

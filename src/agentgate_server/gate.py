@@ -213,7 +213,9 @@ class Gate:
 
     def look_at_tokens(self) -> None:
         """Let what ``agent-gate token`` has changed count from now on."""
+        before = self.tokens.principals
         if self.tokens.refresh():
+            self.audit.principals_changed(before, self.tokens.principals)
             self.close_strangers()
 
     def reload(self, reply: Reply) -> None:

@@ -188,9 +188,8 @@ class Gateway:
         if messenger is not None:
             tasks.start_soon(messenger.run)
         self.gate.audit.head_file = config.audit.head_file
-        loaded = AuditEntry(event="policy.loaded", name=policy.name, sha256=policy.digest)
         self.gate.audit.tell(AuditEntry(event="gateway.started", version=VERSION))
-        self.gate.audit.tell(loaded)
+        self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(self._prune)
         tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self.gate.audit.run)

@@ -88,7 +88,9 @@ class Reloader:
             self.gate.look_at_tokens()  # somebody revoked must be out whatever the rest is like
             try:
                 config, policy = await anyio.to_thread.run_sync(self._read)
+                before = self.gate.tokens.principals
                 self.gate.tokens.reconfigure(config.identities)
+                self.gate.audit.principals_changed(before, self.gate.tokens.principals)
             except DocumentError as error:
                 return self._refuse([str(each) for each in (error, *error.others)])
             except TokenFileError as error:
@@ -108,6 +110,7 @@ class Reloader:
             policy.keep_counts_of(gate.policy)
             gate.policy = policy
         self.problem = ""
+        gate.audit.policy_loaded(gate.policy.name, gate.policy.digest)
         report = ReloadReport(
             status="reloaded",
             policy=gate.policy.name,
@@ -143,6 +146,7 @@ class Reloader:
     def _refuse(self, errors: list[str]) -> ReloadReport:
         gate = self.gate
         self.problem = STALE
+        gate.audit.policy_refused(errors)
         for error in errors:
             log.error("not reloaded, what was in force stays in force: %s", error)
         return ReloadReport(

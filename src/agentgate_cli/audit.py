@@ -1,0 +1,243 @@
+"""``agent-gate audit``: look back on what was asked, decided and done, and see that it is whole."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
+
+import click
+
+from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.offline import config_option, load_or_fail
+from agentgate_cli.style import bad, bold, dim, good, say, say_json
+from agentgate_cli.text import clock, compact, fold, parse_time, printable
+
+if TYPE_CHECKING:
+    from agentgate_proto.audit_chain import Head, Verdict
+    from agentgate_server.audit_file import AuditFile
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOOK_S = 0.5
+"""How often ``tail -f`` looks for new entries."""
+
+SHOWN = ("seq", "at", "event", "hash")
+"""Fields that a line of ``tail`` shows in its own way, or not."""
+
+
+@click.group()
+def audit() -> None:
+    """Look back on what was asked, decided and done.
+
+    These commands read the database file of a configuration; the gateway may run meanwhile.
+    """
+
+
+def database_options(command: Command) -> Command:
+    """Add ``--config`` and ``--database``; the command gets ``config_file`` and ``database``."""
+    option = click.option(
+        "--database",
+        type=click.Path(path_type=Path),
+        help="The database file, instead of the one that the configuration names.",
+    )
+    return config_option(option(command))
+
+
+@contextmanager
+def opened(database: Path | None, config_file: Path) -> Iterator[AuditFile]:
+    """Open the audit.
+
+    Raises:
+        Failure: there is none, or it can't be read.
+    """
+    from agentgate_server.audit_file import AuditFile
+    from agentgate_server.store.engine import StoreError
+
+    path = database or load_or_fail(config_file).storage.path
+    try:
+        with AuditFile(path) as file:
+            yield file
+    except StoreError as error:
+        raise Failure(str(error)) from None
+
+
+@audit.command()
+@click.option("-n", "count", type=click.IntRange(0, 1_000_000), default=20, show_default=True)
+@click.option("-f", "--follow", is_flag=True, help="Go on with new entries as they come.")
+@click.option("--json", "as_json", is_flag=True, help="Print entries as they are kept, one a line.")
+@database_options
+def tail(count: int, follow: bool, as_json: bool, config_file: Path, database: Path | None) -> int:
+    """Print the newest entries."""
+    with opened(database, config_file) as file:
+        with file.snapshot():
+            lines = file.newest(count)
+            seq = file.head().seq
+        show(lines, as_json=as_json)
+        while follow:
+            time.sleep(LOOK_S)
+            with file.snapshot():
+                lines, seq = list(file.lines(seq)), file.head().seq
+            show(lines, as_json=as_json)
+    return Exit.OK
+
+
+@audit.command()
+@click.option("--since", metavar="TIME", help="Only what came then or later, as in 2026-11-20.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="Lines of JSON, or a table; both can be verified.",
+)
+@database_options
+def export(since: str | None, form: str, config_file: Path, database: Path | None) -> int:
+    """Print the audit, or its end, as a file that 'audit verify FILE' can check."""
+    from agentgate_server.audit_export import csv_lines, json_lines
+
+    at = None
+    if since is not None and not (at := parse_time(since)):
+        raise Failure(f"--since {since}: give a time as in 2026-11-20T10:00:00Z", Exit.USAGE)
+    write = csv_lines if form == "csv" else json_lines
+    with opened(database, config_file) as file, file.snapshot():
+        start = file.before(at)
+        for line in write(file.lines(start.seq), start):
+            sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+    return Exit.OK
+
+
+@audit.command("head")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@database_options
+def print_head(as_json: bool, config_file: Path, database: Path | None) -> int:
+    """Print the head: keep it elsewhere, and 'audit verify --head' finds what is missing."""
+    with opened(database, config_file) as file, file.snapshot():
+        head = file.head()
+    if as_json:
+        say_json({"head": str(head), "seq": head.seq, "hash": head.hash})
+    else:
+        say(str(head))
+    return Exit.OK
+
+
+@audit.command()
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--head", "head_text", metavar="HEAD", help="A head that you kept.")
+@click.option(
+    "--head-file",
+    type=click.Path(path_type=Path),
+    help="A file with a head.  [default: audit.head_file of the configuration]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@database_options
+def verify(
+    file: BinaryIO | None,
+    head_text: str | None,
+    head_file: Path | None,
+    as_json: bool,
+    config_file: Path,
+    database: Path | None,
+) -> int:
+    """Check that nothing was changed, left out, moved or put in.
+
+    Without FILE the database itself is checked, with FILE an export (- is standard input). Ends
+    with 1 if something is wrong, and says where and what.
+    """
+    if file is not None:
+        from agentgate_server.audit_export import verify_export
+
+        kept = kept_head(head_text, head_file)
+        return report(verify_export(file, kept), as_json=as_json)
+    if head_file is None and head_text is None and database is None:
+        head_file = load_or_fail(config_file).audit.head_file
+    kept = kept_head(head_text, head_file)
+    with opened(database, config_file) as found:
+        return report(found.verify(kept), as_json=as_json)
+
+
+def kept_head(text: str | None, path: Path | None) -> Head | None:
+    """Return the head that was kept, if there is one.
+
+    Raises:
+        Failure: it is none, or can't be read.
+    """
+    from agentgate_proto.audit_chain import parse_head
+    from agentgate_server.audit import read_head
+
+    try:
+        if text is not None:
+            return parse_head(text)
+        return None if path is None else read_head(path)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}; there is no head to compare with") from None
+    except ValueError as error:
+        raise Failure(f"{path or '--head'}: {error}", Exit.USAGE) from None
+
+
+def report(verdict: Verdict, *, as_json: bool) -> int:
+    """Say what was found."""
+    broken = verdict.broken
+    if as_json:
+        say_json({"ok": broken is None, **as_dict(verdict)})
+    elif broken is not None:
+        where = f"entry {broken.seq} (line {broken.line})"
+        say(f"{bad('broken')} at {where}: {printable(broken.why)} [{broken.kind}]")
+        say(f"in order up to then: {entries_of(verdict)}")
+    else:
+        say(f"{good('in order')}: {entries_of(verdict)}")
+        if verdict.start.seq:
+            say(f"what is older (entries 1 to {verdict.start.seq}) was dropped or is not in it")
+        if verdict.later is not None:
+            say(f"the head that was kept is in it; entries after it: {verdict.later:,}")
+        say(f"head: {verdict.head}")
+    return Exit.OK if broken is None else Exit.DENIED
+
+
+def entries_of(verdict: Verdict) -> str:
+    """Say how many entries there are, and from when to when."""
+    if not verdict.entries:
+        return "no entries"
+    number = f"{verdict.entries:,} entr{'y' if verdict.entries == 1 else 'ies'}"
+    return f"{number}, from {verdict.first_at} to {verdict.last_at}"
+
+
+def as_dict(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as JSON has it."""
+    import msgspec
+
+    fields: dict[str, Any] = msgspec.to_builtins(verdict)
+    return {**fields, "start": str(verdict.start), "head": str(verdict.head)}
+
+
+def show(lines: list[bytes], *, as_json: bool) -> None:
+    """Print entries."""
+    for line in lines:
+        if as_json:
+            sys.stdout.buffer.write(line + b"\n")
+        else:
+            say(words_of(line))
+    sys.stdout.flush()
+
+
+def words_of(line: bytes) -> str:
+    """One entry in one line, for people."""
+    import msgspec
+
+    try:
+        entry: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return bad(f"damaged: {printable(line.decode('utf-8', 'replace'))}")
+    parts = [
+        f"{name}={fold(compact(value) if not isinstance(value, str) else printable(value), 200)}"
+        for name, value in entry.items()
+        if name not in SHOWN
+    ]
+    at = dim(clock(str(entry.get("at", ""))))
+    event = bold(printable(str(entry.get("event", ""))))
+    return f"{entry.get('seq', '?')}  {at}  {event}  {'  '.join(parts)}"
