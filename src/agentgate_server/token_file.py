@@ -82,7 +82,7 @@ class TokenFile:
         """
         try:
             found = self.path.stat()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
             raise self.error(f"cannot be looked at: {error.strerror}") from error
@@ -98,7 +98,7 @@ class TokenFile:
             with self.path.open("rb") as file:
                 mode = os.fstat(file.fileno()).st_mode
                 raw = file.read(FILE_BYTES_MAX + 1)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ()
         except OSError as error:
             raise self.error(f"cannot be read: {error.strerror}") from error

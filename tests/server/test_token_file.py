@@ -157,9 +157,12 @@ def test_a_file_that_others_can_write_is_refused(file: TokenFile) -> None:
 def test_a_place_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
     file = TokenFile(tmp_path / "data" / "tokens.json")
-    for work in (file.stamp, file.read, lambda: file.add(stored("a"))):
-        with pytest.raises(TokenFileError, match=f"^{file.path}: cannot be "):
-            work()
+    assert (file.stamp(), file.read()) == (None, ())
+    with pytest.raises(TokenFileError, match=f"^{file.path}: cannot be written: "):
+        file.add(stored("a"))
+    folder = TokenFile(tmp_path)
+    with pytest.raises(TokenFileError, match=f"^{tmp_path}: cannot be read: Is a directory"):
+        folder.read()
 
 
 CONFIGURED = Identity(Principal(name="owner", role=Role.APPROVER), hash_token("owners"))

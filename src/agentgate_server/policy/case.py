@@ -43,7 +43,6 @@ class Case:
 
     def __init__(
         self,
-        *,
         agent: str,
         tool: str,
         effects: Effects,
@@ -71,8 +70,10 @@ class Case:
         rule = tool_rule.rule
         if not rule.concerns(self.agent, self.effects):
             return Miss.CALLER
-        if not tool_rule.is_open and not tool_rule.matches(self.request):
-            return Miss.ARGUMENTS
+        if not tool_rule.is_open:
+            request = self._request or self.request
+            if not tool_rule.matches(request):
+                return Miss.ARGUMENTS
         if rule.hours is not None and not rule.hours.contain(self.now):
             return Miss.HOURS
         return None

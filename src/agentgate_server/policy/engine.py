@@ -119,9 +119,7 @@ class Policy:
             args: the arguments, decoded JSON.
             now: UTC seconds since 1970.
         """
-        case = Case(
-            agent=agent, tool=tool, effects=effects, args=args, now=now, resolver=self.resolver
-        )
+        case = Case(agent, tool, effects, args, now, self.resolver)
         for tool_rule in self.by_tool.get(tool) or self.rules_for(tool):
             if case.miss(tool_rule) is not None:
                 continue
@@ -138,9 +136,7 @@ class Policy:
 
         Args are those of :meth:`decide`, and so is the decision.
         """
-        case = Case(
-            agent=agent, tool=tool, effects=effects, args=args, now=now, resolver=self.resolver
-        )
+        case = Case(agent, tool, effects, args, now, self.resolver)
         return explain(self, case, BUILT_IN)
 
     def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:
