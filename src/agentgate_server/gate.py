@@ -110,7 +110,7 @@ class Gate:
         self.audit = Audit(self.writer)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, self.masker, codes or Codes(), utc)
-        self.watchers = Watchers()
+        self.watchers = Watchers(self.desk.reach)
         self.desk.channels.append(self.watchers)
         self.calls = Calls(self, catalogue)
         self.web = Web(self)

@@ -187,10 +187,12 @@ class Gateway:
         await tasks.start(self.gate.run)
         if messenger is not None:
             tasks.start_soon(messenger.run)
+            self.gate.web.parts[messenger.name] = lambda: messenger.problem or "ok"
         self.gate.audit.head_file = config.audit.head_file
         self.gate.audit.tell(AuditEntry(event="gateway.started", version=VERSION))
         self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(self._prune)
+        tasks.start_soon(self.gate.desk.reach.watch)
         tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self.gate.audit.run)
         tasks.start_soon(self._listener.serve)

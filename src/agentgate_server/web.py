@@ -108,6 +108,7 @@ class Web:
             "uptime_s": round(time.monotonic() - self._started, 3),
             "connections": len(self.gate.peers),
             "waiting_approvals": len(self.gate.ledger.waiting),
+            "unreached_approvals": self.gate.desk.reach.overdue,
             "store": problem or "ok",
             **{name: report() for name, report in self.parts.items()},
             "policy": self.gate.reloader.problem or "ok",

@@ -107,6 +107,7 @@ async def test_health_says_how_the_gateway_is_and_names_nobody(tmp_path: Path) -
         "uptime_s",
         "connections",
         "waiting_approvals",
+        "unreached_approvals",
         "store",
         "policy",
     }

@@ -17,6 +17,7 @@ from agentgate_proto.messages import ApprovalView, GrantView
 from agentgate_proto.record import Record
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.approvals.codes import Codes, WrongCode
+from agentgate_server.approvals.reach import Reach
 from agentgate_server.masking import Masker
 from agentgate_server.replies import Reply
 
@@ -44,12 +45,16 @@ class Desk:
         self.codes = codes
         self.utc = utc
         self.channels: list[Channel] = []
+        self.reach = Reach(utc)
         self._replies: dict[str, Reply] = {}
         self._numbers = count(1)
 
     def waiting(self) -> list[ApprovalView]:
-        """What people may answer now, oldest first: the first thousand of it."""
-        return [self.view(record) for record in self.ledger.waiting[:LIST_ROWS_MAX]]
+        """What people may answer now, oldest first: the first thousand of it. They see it."""
+        shown = self.ledger.waiting[:LIST_ROWS_MAX]
+        for record in shown:
+            self.reach.reached(record.rid)
+        return [self.view(record) for record in shown]
 
     def view(self, record: Record) -> ApprovalView:
         """A request as people may see it, without secrets."""
@@ -186,6 +191,10 @@ class Desk:
     def changed(self, record: Record) -> None:
         """Show a change everywhere; a channel that fails harms no other."""
         view = self.view(record)
+        if view.status != "waiting":
+            self.reach.reached(view.id)
+        elif not view.approved_by:
+            self.reach.opened(view.id)
         for channel in self.channels:
             try:
                 channel.approval_changed(view)

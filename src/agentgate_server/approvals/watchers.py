@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.messages import ApprovalView
+from agentgate_server.approvals.reach import Reach
 from agentgate_server.peer import Peer
 
 
 class Watchers:
-    """The channel for terminals and programs on the native protocol."""
+    """The channel for terminals and programs on the native protocol.
+
+    Args:
+        reach: is told what somebody was shown.
+    """
 
     name = "terminal"
     problem = ""
 
-    def __init__(self) -> None:
+    def __init__(self, reach: Reach) -> None:
+        self.reach = reach
         self._peers: dict[int, Peer] = {}
 
     def add(self, peer: Peer) -> None:
@@ -32,3 +38,4 @@ class Watchers:
             except ConnectionClosedError:
                 continue  # its Closed event is on the way and will remove it
             peer.poke()
+            self.reach.reached(view.id)

@@ -186,12 +186,17 @@ class Api:
         with explained():
             await self._bot.delete_message(chat_id, message_id)
 
-    async def updates(self, offset: int) -> Sequence[Update]:
-        """Wait for what people do; all updates below ``offset`` are confirmed by this."""
+    async def updates(self, offset: int, *, hold_s: int = POLL_S) -> Sequence[Update]:
+        """Wait for what people do.
+
+        Args:
+            offset: all updates below it are confirmed by this.
+            hold_s: for how long.
+        """
         with explained():
             return await self._bot.get_updates(
                 offset,
-                timeout=POLL_S,
+                timeout=hold_s,
                 allowed_updates=[Update.MESSAGE, Update.CALLBACK_QUERY],
             )
 

@@ -90,4 +90,5 @@ class TelegramChannel:
 
     def _asked(self, rid: str) -> None:
         """People see this approval."""
+        self.gate.desk.reach.reached(rid)
         self.gate.observing.shown(CHANNEL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from html import escape
 from typing import TYPE_CHECKING
 
 from telegram import CallbackQuery
@@ -18,7 +17,6 @@ from agentgate_server.approvals.telegram.courtesies import NOTICE_S, Courtesies
 from agentgate_server.approvals.telegram.decisions import Decision, decide
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
-from agentgate_server.policy import readable
 
 if TYPE_CHECKING:
     from agentgate_server.gate import Gate
@@ -118,7 +116,7 @@ class Taps:
         self, query: CallbackQuery, view: ApprovalView, place: tuple[int, int]
     ) -> None:
         user = query.from_user
-        name = escape(readable(user.first_name)[: text.NAME_CHARS_MAX])
+        name = text.quoted(user.first_name, text.NAME_CHARS_MAX)
         html = (
             f'<a href="tg://user?id={user.id}">{name}</a>, answer this message with your one-time'
             f" code to approve:\n<pre>{text.signature_of(view)}</pre>"

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.messages import ApprovalView
-from agentgate_server.policy import display_of, readable
+from agentgate_server.policy import readable
 from agentgate_server.policy.signature import shorten
 
 TAG = re.compile(r"<[^<>]*>")
@@ -29,13 +29,13 @@ NOTICE_MAX = 200
 ROOM = TEXT_MAX - 400
 """What the parts that grow may take of it; the rest is for headlines of ours."""
 
-FOLDS = ((600, 20), (200, 20), (80, 20), (80, 5))
-"""Characters of one value, and arguments shown; the first pair that fits is taken."""
+FOLDS = ((600, 20, 500), (200, 20, 500), (80, 20, 300), (80, 5, 100))
+"""Characters of one value, arguments shown, characters of other words: the first row that fits."""
 
 NAME_CHARS_MAX = 60
 SIGNATURE_CHARS_MAX = 120
-WORDS_CHARS_MAX = 500
-"""A rule's description, a warning."""
+WORDS_CHARS_MAX = 300
+"""The words of a grant, a refusal."""
 
 HEADLINES = {
     "waiting": "❓ <b>{agent} asks</b>",
@@ -73,9 +73,9 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
     """
     by = ""
     if view.decided_by:
-        where = "" if view.channel == "telegram" else f" ({escape(view.channel)})"
+        where = "" if view.channel == "telegram" else f" ({quoted(view.channel, NAME_CHARS_MAX)})"
         at = f", {clock(view.decided_at, view.created_at, zone)}"
-        by = f" by {escape(readable(view.decided_by))}{where}{at}"
+        by = f" by {quoted(view.decided_by, NAME_CHARS_MAX)}{where}{at}"
     headline = HEADLINES[view.status].format(agent=name_of(view), by=by)
     end = ""
     if words:
@@ -91,46 +91,50 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
 
 def body(view: ApprovalView, headline: str, end: str, zone: tzinfo | None) -> str:
     """The whole message, folded until it fits."""
+    args = msgspec.json.decode(view.args)
     html = ""
-    for value_chars_max, args_max in FOLDS:
-        lines = [headline, *description(view, value_chars_max, args_max), *times(view, zone)]
+    for value_chars_max, args_max, words_max in FOLDS:
+        what = request(view, args, value_chars_max, args_max)
+        lines = [headline, *what, *circumstances(view, words_max), *times(view, zone)]
         html = "\n".join(lines) + end
         if length_of(unescape(TAG.sub("", html))) <= ROOM:
             break
     return html
 
 
-def description(view: ApprovalView, value_chars_max: int, args_max: int) -> list[str]:
-    """What is asked, by whom, under which rule."""
-    args = msgspec.json.decode(view.args)
-    signature = display_of(view.tool, args, value_chars_max=value_chars_max)
-    lines = [f"<pre>{escape(shorten(signature, 3 * value_chars_max))}</pre>"]
-    if args:
-        rows = [argument(name, args[name], value_chars_max) for name in sorted(args)[:args_max]]
+def request(view: ApprovalView, args: Any, value_chars_max: int, args_max: int) -> list[str]:
+    """What is asked: the whole in one line, and each argument."""
+    lines = [f"<pre>{quoted(view.signature, 3 * value_chars_max)}</pre>"]
+    if not isinstance(args, dict):
+        return lines  # all of them hidden, because they spell a secret
+    rows = [argument(name, args[name], value_chars_max) for name in sorted(args)[:args_max]]
+    if rows:
         lines.append(f"<pre>{escape(chr(10).join(rows))}</pre>")
-        if len(args) > args_max:
-            lines.append(
-                f"⚠️ <b>{len(args) - args_max} more arguments are not shown here</b>: look at"
-                " them in a terminal before you approve"
-            )
-    if view.status != "waiting":
-        lines.append(f"Agent: {name_of(view)}")
-    rule = escape(readable(view.rule))
+    if len(args) > args_max:
+        lines.append(
+            f"⚠️ <b>{len(args) - args_max} more arguments are not shown here</b>: look at"
+            " them in a terminal before you approve"
+        )
+    return lines
+
+
+def circumstances(view: ApprovalView, words_max: int) -> list[str]:
+    """By whom it is asked, under which rule, and what to know before saying yes."""
+    lines = [] if view.status == "waiting" else [f"Agent: {name_of(view)}"]
+    rule = quoted(view.rule, SIGNATURE_CHARS_MAX)
     if view.description:
-        words = escape(shorten(readable(view.description), WORDS_CHARS_MAX))
-        lines.append(f"Rule: {words} (<code>{rule}</code>)")
+        lines.append(f"Rule: {quoted(view.description, words_max)} (<code>{rule}</code>)")
     else:
         lines.append(f"Rule: <code>{rule}</code>")
     if view.repeats:
         lines.append(f"Asked {view.repeats} times more meanwhile; one answer is for all")
     if view.approvers_needed > 1:
-        said = ", ".join(escape(readable(name)) for name in view.approved_by) or "nobody yet"
+        said = quoted(", ".join(view.approved_by), words_max) or "nobody yet"
         lines.append(f"Takes {view.approvers_needed} people; yes from {said}")
     if view.needs_code and view.status == "waiting":
         lines.append("Approving takes a one-time code")
     if view.warning:
-        words = escape(shorten(readable(view.warning), WORDS_CHARS_MAX))
-        lines.append(f"⚠️ <b>Warning</b>: {words}")
+        lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, words_max)}")
     return lines
 
 
@@ -144,14 +148,21 @@ def times(view: ApprovalView, zone: tzinfo | None) -> list[str]:
 
 def argument(name: str, value: Any, value_chars_max: int) -> str:
     """One argument on one line; a name that could pass for two parts is in quotes."""
-    plain = name.isidentifier() and len(name) <= NAME_CHARS_MAX
-    shown = name if plain else shorten(one_line(name), NAME_CHARS_MAX)
-    return f"{readable(shown)}: {shorten(one_line(value), value_chars_max)}"
+    shown = name if name.isidentifier() else encoded(name)
+    return f"{fold(shown, NAME_CHARS_MAX)}: {fold(encoded(value), value_chars_max)}"
 
 
-def one_line(value: Any) -> str:
-    """A value as readable JSON on one line."""
-    return readable(msgspec.json.encode(value, order="sorted").decode())
+def encoded(value: Any) -> str:
+    """A value as JSON on one line."""
+    return msgspec.json.encode(value, order="sorted").decode()
+
+
+def fold(words: str, chars_max: int) -> str:
+    """Cut the middle out of a long text, and show what a reader could not see, on one line.
+
+    Cut first: what is shown by its number takes time, and an argument may be a megabyte.
+    """
+    return shorten(readable(shorten(words, chars_max)), chars_max)
 
 
 def signature_of(view: ApprovalView) -> str:
@@ -161,12 +172,12 @@ def signature_of(view: ApprovalView) -> str:
 
 def quoted(words: str, chars_max: int = WORDS_CHARS_MAX) -> str:
     """Words that may hold what somebody else chose, on one line, as HTML."""
-    return escape(shorten(readable(words), chars_max))
+    return escape(fold(words, chars_max))
 
 
 def name_of(view: ApprovalView) -> str:
     """The agent, as HTML."""
-    return escape(shorten(readable(view.agent), NAME_CHARS_MAX))
+    return quoted(view.agent, NAME_CHARS_MAX)
 
 
 def clock(at: str, day: str, zone: tzinfo | None) -> str:

@@ -14,7 +14,7 @@ from telegram import Update
 
 from agentgate_proto.backoff import Backoff
 from agentgate_server.approvals.clock import Clock
-from agentgate_server.approvals.telegram.api import Api, ApiError, LaterError
+from agentgate_server.approvals.telegram.api import POLL_S, Api, ApiError, LaterError
 from agentgate_server.approvals.telegram.commands import COMMANDS
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,9 @@ class Updates:
                 if not self._prepared:
                     await self.api.prepare(COMMANDS)
                     self._prepared = True
-                updates = await self.api.updates(self._offset)
+                # After trouble, one answer at once says that it is over.
+                hold_s = 0 if self.problem else POLL_S
+                updates = await self.api.updates(self._offset, hold_s=hold_s)
             except ApiError as error:
                 await self._pause(error)
                 continue

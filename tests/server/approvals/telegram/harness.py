@@ -164,4 +164,4 @@ async def decide_elsewhere(gateway: Gateway, decision: str) -> None:
     assert code == 200
 
 
-__all__ = ["until"]
+__all__ = ["http", "until"]

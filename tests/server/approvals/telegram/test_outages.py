@@ -14,6 +14,7 @@ from tests.server.approvals.telegram.harness import (
     channel_of,
     decide_elsewhere,
     gateway_on,
+    http,
     phone,
     reads,
     shown,
@@ -224,3 +225,29 @@ async def test_a_chat_that_the_bot_is_not_in_is_tried_again_until_it_is(
         await until(lambda: "check messenger.telegram.chat_id" in caplog.text, "the log")
         telegram.chats.add_group(elsewhere)
         assert await shown(telegram, elsewhere)
+
+
+async def test_an_approval_that_reached_nobody_is_told_to_the_operator(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        telegram.rule = lambda *_: Drop()
+        await ask(client)
+        await until(lambda: telegram.calls.get("sendMessage", 0) > 1, "tries")
+        reach = gateway.gate.desk.reach
+        reach.utc = lambda: gateway.gate.utc() + 61
+        reach.look()
+        assert "have reached nobody for 60 s: 1" in caplog.text
+        _, _, health = await http(gateway, "GET", "/health")
+        assert health["unreached_approvals"] == 1
+        assert health["telegram"].startswith("httpx.")
+        telegram.rule = None
+        await shown(telegram)
+        await until(lambda: not reach.overdue, "it to be seen")
+        await until(lambda: not channel_of(gateway).problem, "all to be well")
+        _, _, health = await http(gateway, "GET", "/health")
+        assert (health["unreached_approvals"], health["telegram"]) == (0, "ok")
