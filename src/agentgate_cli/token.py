@@ -64,6 +64,8 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
     config = load_or_fail(config_file)
     if name in {identity.principal.name for identity in config.identities}:
         raise Failure(f"{name!r} is in {config.name} already: choose another name")
+    if role == "agent" and config.messenger and name in config.messenger.telegram.names.values():
+        raise Failure(f"{name!r} is a person who answers on Telegram: choose another name")
     fresh = new_token()
     stored = StoredToken(
         name=name,

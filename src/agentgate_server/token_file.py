@@ -170,9 +170,7 @@ class TokenFile:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data + b"\n")
             file.flush()
-            if os.geteuid() == 0:  # the gateway, which is somebody else, must be able to read it
-                owner = (self.path if self.path.exists() else self.path.parent).stat()
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            self.hand_over(descriptor)
             os.fsync(descriptor)
         fresh.replace(self.path)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -187,10 +185,17 @@ class TokenFile:
         beside = self.path.with_name(f"{self.path.name}-lock")
         descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         try:
+            self.hand_over(descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
+
+    def hand_over(self, descriptor: int) -> None:
+        """Let what root writes belong to whom the folder belongs: the gateway must read it."""
+        if os.geteuid() == 0:
+            owner = self.path.parent.stat()
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
     def check(self, tokens: tuple[StoredToken, ...]) -> None:
         """Refuse names and hashes that cannot be, or are there twice.

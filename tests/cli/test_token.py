@@ -87,6 +87,15 @@ def test_a_mistake_says_what_to_do(tmp_path: Path, args: list[str], code: int, t
     assert done.stdout == ""
 
 
+def test_an_agent_cannot_have_the_name_of_a_person_on_telegram(tmp_path: Path) -> None:
+    phone = {"token": "1:" + "a" * 35, "chat_id": 5, "allowed_users": [{"id": 5, "name": "anna"}]}
+    write_files(tmp_path, messenger={"type": "telegram", "telegram": phone})
+    done = run("token", "new", "anna", "--role", "agent", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "'anna' is a person who answers on Telegram" in done.stderr
+    new(tmp_path, "anna", "approver")  # the same person
+
+
 def test_a_gateway_can_be_used_by_tokens_alone(tmp_path: Path) -> None:
     write_files(tmp_path, agent=None, principals=[])
     refused = run("serve", cwd=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_each_change_is_another_file_with_another_stamp(file: TokenFile) -> None
     file.revoke("b")
     stamps.append(file.stamp())
     assert len(set(stamps)) == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write for others")
+def test_what_root_writes_belongs_to_the_owner_of_the_folder(file: TokenFile) -> None:
+    file.path.parent.mkdir()
+    os.chown(file.path.parent, 12_345, 54_321)
+    file.add(stored("garden"))
+    for path in file.path.parent.iterdir():
+        assert (path.stat().st_uid, path.stat().st_gid) == (12_345, 54_321)
 
 
 def test_writers_wait_for_each_other(file: TokenFile) -> None:
