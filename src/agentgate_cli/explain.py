@@ -73,6 +73,7 @@ def explain(
         effects=files.effects_of(tool, effects),
         args=args,
         now=time.time(),
+        defaults=files.catalogue.defaults_of(tool) if files.catalogue else {},
     )
     if as_json:
         say_json(document_of(found, files.file))

@@ -13,7 +13,7 @@ import msgspec
 
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.offline import config_option, load_or_fail
-from agentgate_cli.serve import document_failure
+from agentgate_cli.serve import document_failure, start_failure
 from agentgate_cli.style import bad, bold, good, say, say_json, warn
 from agentgate_cli.text import plural, printable
 
@@ -65,17 +65,21 @@ def replay(permissions: Path, config_file: Path, since: float, agent: str, as_js
       agent-gate replay --permissions new.yaml
       agent-gate replay --permissions new.yaml --since 7d --agent garden --json
     """
+    from agentgate_server.assembly import catalogue_of
     from agentgate_server.documents import DocumentError
     from agentgate_server.masking import Masker
     from agentgate_server.policy import Policy, replaying
     from agentgate_server.store.engine import StoreError
     from agentgate_server.store.history import history
+    from agentgate_server.tools.errors import ToolError
 
     config = load_or_fail(config_file)
     try:
         policy = Policy.load(permissions)
         past = history(config.storage.path, since=since, agent=agent)
-        found = replaying.replay(policy, past)
+        found = replaying.replay(policy, past, catalogue_of(config).defaults_of)
+    except ToolError as error:
+        raise start_failure(error) from None
     except DocumentError as error:
         raise Failure(document_failure(error).message, Exit.USAGE) from None
     except StoreError as error:

@@ -239,7 +239,12 @@ class Gate:
         """Ask the policy; one that fails denies."""
         try:
             decision = self.policy.decide(
-                agent=record.principal, tool=record.tool, effects=record.effects, args=args, now=now
+                agent=record.principal,
+                tool=record.tool,
+                effects=record.effects,
+                args=args,
+                now=now,
+                defaults=self.running.catalogue.defaults_of(record.tool),
             )
         except Exception:
             log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})

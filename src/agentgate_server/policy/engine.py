@@ -19,7 +19,7 @@ from typing import Any
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.record import Effects
 from agentgate_server.documents import Document, parse_document, read_document
-from agentgate_server.policy.case import Case
+from agentgate_server.policy.case import NOTHING, Case
 from agentgate_server.policy.compiling import compile_rules
 from agentgate_server.policy.explaining import Explanation, explain
 from agentgate_server.policy.form import PolicyForm
@@ -105,7 +105,14 @@ class Policy:
         return cls(rules, name=name, digest=document.digest, resolver=resolver)
 
     def decide(
-        self, *, agent: str, tool: str, effects: Effects, args: Mapping[str, Any], now: float
+        self,
+        *,
+        agent: str,
+        tool: str,
+        effects: Effects,
+        args: Mapping[str, Any],
+        now: float,
+        defaults: Mapping[str, Any] = NOTHING,
     ) -> Decision:
         """Decide a request. Never raises for arguments that are JSON; what is not understood is
         denied or asked about, never allowed.
@@ -118,8 +125,9 @@ class Policy:
             effects: whether the tool reads or writes.
             args: the arguments, decoded JSON.
             now: UTC seconds since 1970.
+            defaults: what the tool takes for arguments that are left out.
         """
-        case = Case(agent, tool, effects, args, now, self.resolver)
+        case = Case(agent, tool, effects, args, now, self.resolver, defaults)
         for tool_rule in self.by_tool.get(tool) or self.rules_for(tool):
             if case.miss(tool_rule) is not None:
                 continue
@@ -130,13 +138,20 @@ class Policy:
         return BUILT_IN
 
     def explain(
-        self, *, agent: str, tool: str, effects: Effects, args: Mapping[str, Any], now: float
+        self,
+        *,
+        agent: str,
+        tool: str,
+        effects: Effects,
+        args: Mapping[str, Any],
+        now: float,
+        defaults: Mapping[str, Any] = NOTHING,
     ) -> Explanation:
         """Say which rule decides a request and why the others do not; counts nothing.
 
         Args are those of :meth:`decide`, and so is the decision.
         """
-        case = Case(agent, tool, effects, args, now, self.resolver)
+        case = Case(agent, tool, effects, args, now, self.resolver, defaults)
         return explain(self, case, BUILT_IN)
 
     def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:

@@ -6,8 +6,9 @@ the history, what is held does not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -96,12 +97,22 @@ class Replay:
         del changes.examples[:-EXAMPLES_MAX]
 
 
-def replay(policy: Policy, requests: Iterable[Past]) -> Replay:
+def no_defaults(tool: str) -> Mapping[str, Any]:
+    """The tools are not known."""
+    return {}
+
+
+def replay(
+    policy: Policy,
+    requests: Iterable[Past],
+    defaults_of: Callable[[str], Mapping[str, Any]] = no_defaults,
+) -> Replay:
     """Decide requests again, each at its own time.
 
     Args:
         policy: the new policy. Its rates count what is replayed, so give it to nobody else.
         requests: what was asked, oldest first.
+        defaults_of: returns what a tool takes for arguments that are left out, by its name.
     """
     outcome = Replay()
     for past in requests:
@@ -112,6 +123,7 @@ def replay(policy: Policy, requests: Iterable[Past]) -> Replay:
             effects=past.effects,
             args=msgspec.json.decode(past.args, type=dict),
             now=past.at,
+            defaults=defaults_of(past.tool),
         )
         new = decision.action
         if past.repeats_unknown and new is Action.ALLOW and decision.ask_again_after_unknown:

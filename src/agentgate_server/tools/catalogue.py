@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,11 @@ class Catalogue:
     def get(self, name: str) -> Tool | None:
         """Return the tool of exactly this name, or None."""
         return self.tools.get(name)
+
+    def defaults_of(self, name: str) -> Mapping[str, Any]:
+        """Return what a tool takes for arguments that are left out; {} if there is no such tool."""
+        found = self.get(name)
+        return {} if found is None else found.defaults
 
     async def aclose(self) -> None:
         """Let every tool let go of what it holds."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -59,6 +61,13 @@ class Tool(ABC):
     def circuits(self) -> tuple[Circuit, ...]:
         """What says whether the backend is left alone at present; it may be shared."""
         return ()
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        """What it takes for arguments that are left out, as its schema says: policy must know."""
+        entries = self.schema.get("properties", {}).items()
+        given = ((name, entry.get("default")) for name, entry in entries)
+        return {name: default for name, default in given if default is not None}
 
     async def aclose(self) -> None:
         """Let go of what the tool holds, when the gateway stops. May be called more than once."""
