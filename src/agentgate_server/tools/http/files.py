@@ -108,7 +108,8 @@ def read_http_files(paths: Iterable[Path], environment: Mapping[str, str]) -> Ht
                 raise document.error((*place, "backend"), f"no backend has this name{hint}")
             body = check_tool(document, place, tool)
             origin = origin_of(document, place)
-            tools[tool_name] = Declared(name=tool_name, origin=origin, form=tool, body=body)
+            # A plain text: what is stored and sent takes no other kind.
+            tools[tool_name] = Declared(name=str(tool_name), origin=origin, form=tool, body=body)
     secrets = (each for _, document, _ in files for each in secrets_in_file(document, environment))
     return HttpDeclarations(
         backends=backends,
@@ -139,9 +140,9 @@ def options_of(
             f"is a {kind} address, which is not reached unless it is allowed: add {hint}",
         )
     return HttpOptions(
-        name=name,
-        url=form.url,
-        headers={key: Secret(text.template.text({})) for key, text in form.headers.items()},
+        name=str(name),
+        url=str(form.url),
+        headers={str(key): Secret(text.template.text({})) for key, text in form.headers.items()},
         reach=reach,
         redirects=form.redirects,
         ca=ca,

@@ -39,6 +39,7 @@ def test_a_tool_is_what_its_declaration_says(tmp_path: Path) -> None:
         queue_max=5,
     )
     assert (tool.name, tool.description, tool.backend) == ("ask", "Ask.", "http")
+    assert {type(tool.name), type(tool.client.name)} == {str}
     assert tool.effects is Effects.READ
     assert (tool.timeout_s, tool.concurrency_max, tool.queue_max) == (3.0, 2, 5)
     assert tool.lane == "backend api"
