@@ -147,7 +147,8 @@ class Grants:
 
     def save_again(self) -> None:
         """Write once more what could not be written."""
-        for grant_id in self.unsaved:
+        ids, self.unsaved = self.unsaved, {}
+        for grant_id in ids:
             self._write(grant_id)
 
     # Tables

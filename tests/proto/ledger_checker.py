@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
+from tests.proto.ledger_grants import GrantChecker
 
 from agentgate_proto import limits
 from agentgate_proto.admission import OTHER_CONTENT, Asked
@@ -30,7 +31,7 @@ from agentgate_proto.effects import (
     Waiting,
 )
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.live import Live
+from agentgate_proto.live import Live, Verdict
 from agentgate_proto.outcome import Outcome, Status
 from agentgate_proto.record import Effects, Phase, Record
 
@@ -79,6 +80,8 @@ class Checker:
         self.collects: dict[int, list[RequestId | None]] = defaultdict(list)
         self.collected_upto: Counter[int] = Counter()
         self.cancels: dict[tuple[int, RequestId], str] = {}
+        self.grants = GrantChecker(world)
+        self.yes: defaultdict[str, set[str]] = defaultdict(set)
 
     # What the test does
 
@@ -93,6 +96,7 @@ class Checker:
         sent = self.requests[record.rid]
         assert args == sent.asked.args
         assert record.rid not in self.judgements, "a request is judged once"
+        self.grants.judging(record.rid)
         self.judgements[record.rid] = decision, (record.principal, record.digest) in self.unknown
 
     def finished(self, rid: str, outcome: Outcome) -> None:
@@ -103,8 +107,11 @@ class Checker:
         elif self.world.store.rows[rid].warning if rid in self.world.store.rows else False:
             self.unknown.discard(thing)
 
-    def deciding(self, ticket: str, rid: str, *, approve: bool, by: str) -> None:
-        self.tickets[ticket] = rid, approve, by
+    def deciding(self, ticket: str, rid: str, verdict: Verdict) -> None:
+        self.tickets[ticket] = rid, verdict.approve, verdict.approver
+        decision, _ = self.judgements.get(rid, (None, False))
+        if verdict.approve and decision and (verdict.verified or not decision.code):
+            self.yes[rid].add(verdict.approver)
 
     def collecting(self, connection: Connection, call_id: RequestId | None) -> None:
         if connection.open:
@@ -128,14 +135,19 @@ class Checker:
 
     def write_failed(self, upto: int) -> None:
         """Outcomes that could not be stored are told live."""
-        entries = self.world.ledger._lifecycle.journal._entries
-        self.failed.update(entry.rid for entry in entries if entry.number <= upto)
+        lifecycle = self.world.ledger._lifecycle
+        for entry in lifecycle.journal._entries:
+            if entry.number <= upto and entry.rid in lifecycle.live:
+                self.failed.add(entry.rid)
+                callers = lifecycle.live[entry.rid].callers
+                self.failed.update(caller.record.rid for caller in callers if caller.record)
 
     def killed(self) -> None:
         self.tickets.clear()
         self.failed.clear()
         self.cancels.clear()
         self.collects.clear()
+        self.grants.killed()
         rows = self.world.store.restore()
         self.unknown = {(row.principal, row.digest) for row in rows.unknown}
         self.unknown |= {
@@ -171,7 +183,13 @@ class Checker:
         ):
             return
         assert disk is not None, "nobody said yes"
+        if disk.grant and not disk.expires_at:
+            self.grants.started(disk, decision, was_unknown=was_unknown)
+            return
         assert disk.decided_at, "nobody said yes"
+        said_yes = {disk.approver, *(said.approver for said in disk.endorsements)}
+        assert said_yes <= self.yes[run.rid], "they did not, or not with a code"
+        assert len(said_yes) >= disk.approvers_needed == decision.approvers, "too few said yes"
         assert disk.digest == sent.digest, "something else was approved"
         assert any(row.phase is Phase.APPROVED for row in self.world.store.history[run.rid])
 
@@ -186,6 +204,10 @@ class Checker:
             assert decided.record.rid == rid
         if decided.problem:
             assert not decided.won
+        elif decided.won and decided.record and decided.record.phase is Phase.WAITING:
+            assert approve, "a no ends it"
+            assert by in [said.approver for said in decided.record.endorsements]
+            assert len(decided.record.endorsements) < decided.record.approvers_needed
         elif decided.won:  # I5
             assert rid not in self.won, "two won"
             self.won[rid] = approve
@@ -222,7 +244,11 @@ class Checker:
             case AnswerCancel():
                 self._cancelled(connection, frame)
             case Waiting(_, record):
-                self._assert_durable(record)
+                joined = self.world.ledger._delivery.joined.get(record.rid)
+                if joined is None:
+                    self._assert_durable(record)
+                else:
+                    assert joined.approval is not None, "nobody is asked"
                 assert (record.principal, record.client_id) == (
                     connection.principal,
                     connection.client_id,
@@ -263,9 +289,10 @@ class Checker:
         else:
             decision, _ = self.judgements.get(rid, (None, False))
             asked = decision is not None and decision.action is Action.ASK
-            assert not asked, "told before it was durable"
+            withdrawn = outcome.status is Status.CANCELLED  # it had joined, and nothing knew of it
+            assert not asked or withdrawn or rid in self.failed, "told before it was durable"
             write = self.requests[rid].asked.effects is Effects.WRITE
-            assert not (write and outcome.status is Status.EXECUTED)
+            assert not (write and outcome.status is Status.EXECUTED) or rid in self.failed
 
     def _refused(self, connection: Connection, refusal: Refusal) -> None:
         collects = self.collects[connection.number]
@@ -349,6 +376,9 @@ class Checker:
             ):
                 reserved[live.record.principal] += 1
             assert live.settling or not live.tickets
+            assert live.endorsing or not live.held
+            assert len(live.tickets) + len(live.held) <= self.world.limits.joined_max
+            assert len(live.callers) <= 1 + self.world.limits.joined_max  # I9
             assert live.settling or live.record.phase is Phase.RECEIVED or not live.cancels
             assert self._goes_on(live), "nothing will ever happen to it"
         for principal in {*reserved, *lifecycle.deciding._waiting}:
@@ -358,6 +388,10 @@ class Checker:
         assert set(lifecycle._retries) <= set(lives)
         unsaved = bool(lifecycle._retries or lifecycle.grants.unsaved)
         assert (lifecycle._retry_at is not None) == unsaved
+        alike = lifecycle.deciding._alike
+        assert sum(map(len, alike.values())) == sum(reserved.values())
+        assert all(alike.values()), "an empty table leaks"
+        self.grants.check()
         self._check_delivery(self.world.ledger._delivery, lives)
 
     def _goes_on(self, live: Live) -> bool:
@@ -387,6 +421,13 @@ class Checker:
         for rid, link in delivery._sent.items():
             assert rid in link.sent
             assert links.get(link.number) is link
+        joined = [
+            (caller.record.rid, live)
+            for live in lives.values()
+            for caller in live.callers
+            if caller.record is not None
+        ]
+        assert dict(joined) == delivery.joined
         orphans = [a for mine in delivery._orphans.values() for a in mine]
         assert all(delivery._orphans.values()), "an empty table leaks"
         for rid, live in lives.items():

@@ -28,6 +28,7 @@ from agentgate_proto.effects import (
     Decided,
     Question,
     Refusal,
+    Revoked,
     Run,
     Stop,
     TakenOver,
@@ -55,8 +56,11 @@ def allow(*, ask_again: bool = True) -> Decision:
     return Decision(action=Action.ALLOW, rule="test:1", ask_again_after_unknown=ask_again)
 
 
-def ask() -> Decision:
-    return Decision(action=Action.ASK, rule="test:2", description="somebody has to look")
+def ask(*, approvers: int = 1, code: bool = False) -> Decision:
+    text = "somebody has to look"
+    return Decision(
+        action=Action.ASK, rule="test:2", description=text, approvers=approvers, code=code
+    )
 
 
 def deny() -> Decision:
@@ -72,6 +76,7 @@ def usual_policy() -> dict[str, Decision]:
         "ask_read": ask(),
         "ask_write": ask(),
         "forbidden_write": deny(),
+        "grave_write": ask(approvers=2, code=True),
     }
 
 
@@ -142,7 +147,7 @@ class World:
         running: the tools that run in this process, by rid.
         stopped: rids of tools that the ledger wanted stopped.
         approvals: what channels show: each approval as it was announced last.
-        decided: what each ticket was told.
+        decided, revoked: what each ticket was told.
     """
 
     def __init__(self, limits: LedgerLimits | None = None) -> None:
@@ -161,6 +166,7 @@ class World:
         self.stopped: list[str] = []
         self.approvals: dict[str, Record] = {}
         self.decided: dict[str, Decided] = {}
+        self.revoked: dict[str, Revoked] = {}
         self.ledger = Ledger(self._judge, self.limits)
         self.ledger.restore(self.store.restore(), self.now)
         self.drain()
@@ -190,6 +196,9 @@ class World:
                 case Decided():
                     self.checker.decision_told(effect)
                     self.decided[effect.ticket] = effect
+                case Revoked():
+                    self.checker.grants.told(effect)
+                    self.revoked[effect.ticket] = effect
                 case _:
                     self._send(self.connections[effect.link], effect)
         self.checker.check()
@@ -368,7 +377,6 @@ class World:
     ) -> str:
         """Have a person answer; return the ticket."""
         ticket = f"t{next(self._numbers)}"
-        self.checker.deciding(ticket, rid, approve=approve, by=by)
         verdict = Verdict(
             ticket=ticket,
             approve=approve,
@@ -378,7 +386,16 @@ class World:
             verified=verified,
             grant=grant,
         )
+        self.checker.deciding(ticket, rid, verdict)
         self.ledger.decide(rid, verdict)
+        self.drain()
+        return ticket
+
+    def revoke(self, grant_id: str, *, by: str = "ann") -> str:
+        """Have a person end a grant; return the ticket."""
+        ticket = f"t{next(self._numbers)}"
+        self.checker.grants.revoking(grant_id)
+        self.ledger.revoke(ticket, grant_id, by=by, now=self.now)
         self.drain()
         return ticket
 

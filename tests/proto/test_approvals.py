@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from tests.proto.ledger_records import record
 
-from agentgate_proto.approvals import approval_status, approval_view
+from agentgate_proto.approvals import approval_status, approval_view, grant_view
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.grant import GrantTerms, grant_of
 from agentgate_proto.outcome import Outcome, Status, ended, executed, failed, unknown
-from agentgate_proto.record import Phase, Record
+from agentgate_proto.record import Endorsement, Phase, Record
 
 DECIDED_AT = 1_800_000_001.0
 CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
@@ -56,3 +57,28 @@ def test_a_view_says_who_decided_where_and_when() -> None:
 def test_a_view_of_what_nobody_decided_says_so() -> None:
     view = approval_view(approval(Phase.WAITING))
     assert (view.decided_by, view.channel, view.decided_at) == ("", "", "")
+
+
+def test_a_view_says_what_a_yes_takes_and_who_said_it() -> None:
+    said = Endorsement("ann", "http", DECIDED_AT)
+    asked = record(
+        phase=Phase.WAITING,
+        expires_at=1_800_000_900.0,
+        approvers_needed=2,
+        needs_code=True,
+        endorsements=(said,),
+        grant="g1",
+    )
+    view = approval_view(asked, repeats=3)
+    assert (view.approvers_needed, view.needs_code, view.approved_by) == (2, True, ("ann",))
+    assert (view.repeats, view.grant) == (3, "g1")
+
+
+def test_a_view_of_a_grant_says_how_much_of_it_is_left() -> None:
+    terms = GrantTerms(minutes=10, uses=5)
+    grant = grant_of(record(principal="bot"), terms, "ann", "http", 1_800_000_000.0)
+    view = grant_view(grant, "active")
+    assert (view.agent, view.approver, view.channel) == ("bot", "ann", "http")
+    assert (view.uses_left, view.status) == (4, "active")
+    assert view.expires_at == "2027-01-15T08:10:00.000Z"
+    assert view.words == "bot may call write with n=1, until 08:10 UTC, at most 5 times"

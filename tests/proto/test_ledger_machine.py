@@ -15,18 +15,41 @@ from hypothesis.stateful import (
 from tests.proto.ledger_clients import Client, OldClient, SdkClient
 from tests.proto.ledger_world import World
 
+from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.outcome import executed, failed, unknown
 
 LIMITS = LedgerLimits(
-    waiting_max=3, joined_max=2, approval_s=100.0, requests_per_minute=10_000, write_retry_s=1.0
+    waiting_max=3,
+    joined_max=2,
+    approval_s=100.0,
+    requests_per_minute=10_000,
+    write_retry_s=1.0,
+    grants_max=3,
+    grants_of_agent_max=2,
+    grants_over_max=2,
 )
-TOOLS = ["read", "write", "carefree_write", "ask_read", "ask_write", "forbidden_write"]
+TOOLS = [
+    *("read", "write", "carefree_write", "ask_read", "ask_write", "ask_write", "grave_write"),
+    "forbidden_write",
+]
 
 tools = st.sampled_from(TOOLS)
+asking = st.sampled_from(["ask_write", "ask_write", "ask_read", "grave_write"])
 places = st.integers(0, 1_000)
 clients = st.integers(0, 4)
 few = st.integers(1, 4)
+people = st.sampled_from(["dora", "emil", "finn"])
+yes_mostly = st.sampled_from([True, True, False])
+grants = st.sampled_from(
+    [
+        None,
+        GrantTerms(uses=3),
+        GrantTerms(minutes=2),
+        GrantTerms(minutes=1, uses=2, any_args=("n",)),
+        GrantTerms(uses=1, any_args=("no such argument",)),
+    ]
+)
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -54,6 +77,19 @@ class LedgerMachine(RuleBasedStateMachine):
         client = self.clients[which]
         if client.online is not None:
             client.request(tool, {"n": content}, key and f"{key}-{tool}")
+
+    @rule(which=clients, tool=asking, content=st.integers(1, 2), at_rest=st.booleans())
+    def somebody_asks(self, which: int, tool: str, content: int, at_rest: bool) -> None:
+        """What is usual, in one step, so that what comes after it is reached often enough."""
+        client = self.clients[which]
+        if client.online is None:
+            client.connect()
+            self.world.sync()
+            client.read()
+        if client.online is not None:
+            client.request(tool, {"n": content})
+        if at_rest:
+            self.world.sync()
 
     @rule(which=clients, place=places)
     def send_again(self, which: int, place: int) -> None:
@@ -119,14 +155,31 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # People and tools
 
-    @rule(place=places, approve=st.booleans(), by=st.sampled_from(["dora", "emil"]))
-    def decide(self, place: int, approve: bool, by: str) -> None:
+    @rule(place=places, approve=yes_mostly, by=people, verified=yes_mostly, grant=grants)
+    def decide(
+        self, place: int, approve: bool, by: str, verified: bool, grant: GrantTerms | None
+    ) -> None:
         rids = list(self.world.checker.requests)[-8:]
         waiting = self.world.waiting
         if waiting and place % 3:
             rids = waiting
         if rids:
-            self.world.decide(rids[place % len(rids)], approve=approve, by=by)
+            rid = rids[place % len(rids)]
+            self.world.decide(rid, approve=approve, by=by, verified=verified, grant=grant)
+
+    @rule(by=people, grant=grants, at_rest=st.booleans())
+    def all_say_yes(self, by: str, grant: GrantTerms | None, at_rest: bool) -> None:
+        """Several people at the same moment."""
+        for rid in self.world.waiting:
+            self.world.approve(rid, by=by, verified=True, grant=grant)
+            self.world.approve(rid, by="dora", verified=True)
+        if at_rest:
+            self.world.sync()
+
+    @rule(place=places)
+    def revoke(self, place: int) -> None:
+        ids = [*self.world.store.grants, "no such grant"]
+        self.world.revoke(ids[place % len(ids)])
 
     @rule()
     def decide_about_nothing(self) -> None:

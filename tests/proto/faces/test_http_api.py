@@ -23,8 +23,15 @@ from agentgate_proto.faces.http_api import (
     read_request,
     result_reply,
 )
+from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import TOKEN_CHARS_MAX
-from agentgate_proto.messages import DecideApproval, ListApprovals, ToolRequest
+from agentgate_proto.messages import (
+    DecideApproval,
+    ListApprovals,
+    ListGrants,
+    RevokeGrant,
+    ToolRequest,
+)
 from agentgate_proto.principal import Principal, Role
 
 
@@ -77,9 +84,40 @@ def test_a_decision_is_the_native_call(text: str) -> None:
     assert call == NativeCall("t", DecideApproval(id="abc-_1", decision=text))  # type: ignore[arg-type]
 
 
+def test_a_decision_takes_a_code_and_a_grant_along() -> None:
+    body = b'{"decision":"approve","code":"123456","grant":{"minutes":10,"any_args":["n"]}}'
+    call = read_request(request("POST", "/api/approvals/a", body=body))
+    terms = GrantTerms(minutes=10, any_args=("n",))
+    params = DecideApproval(id="a", decision="approve", code="123456", grant=terms)
+    assert call == NativeCall("t", params)
+
+
+def test_grants_are_listed_and_revoked_by_the_native_calls() -> None:
+    assert read_request(request("GET", "/api/grants")) == NativeCall("t", ListGrants())
+    call = read_request(request("DELETE", "/api/grants/g1"))
+    assert call == NativeCall("t", RevokeGrant(id="g1"))
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "header"),
     [
+        (request("POST", "/api/grants"), 405, "allow"),
+        (request("GET", "/api/grants/g1"), 405, "allow"),
+        (request("DELETE", "/api/grants/" + "x" * 300), 400, ""),
+        (
+            request("POST", "/api/approvals/x", body=b'{"decision":"approve","grant":{}}'),
+            400,
+            "",
+        ),
+        (
+            request(
+                "POST",
+                "/api/approvals/x",
+                body=b'{"decision":"approve","code":"12345678901234567"}',
+            ),
+            400,
+            "",
+        ),
         (request("POST", "/health"), 405, "allow"),
         (request("POST", "/api/approvals"), 405, "allow"),
         (request("GET", "/api/approvals/x"), 405, "allow"),
@@ -111,7 +149,7 @@ def test_what_cannot_be_a_call_is_answered_at_once(
 
 
 @given(
-    method=st.sampled_from(["GET", "POST", "PUT", "HEAD"]),
+    method=st.sampled_from(["GET", "POST", "PUT", "HEAD", "DELETE"]),
     target=st.text(),
     token=st.none() | st.text(),
     body=st.binary(),

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.server.store.model import DAY_S, MemoryEngine
 from tests.server.store.samples import WAITING
 
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Outcome, Status
-from agentgate_proto.record import Phase, Record
+from agentgate_proto.record import Endorsement, Phase, Record
 from agentgate_proto.storage import (
     Change,
     DropNote,
@@ -27,6 +28,7 @@ from agentgate_proto.storage import (
     ListRequests,
     MarkDelivered,
     Put,
+    PutGrant,
     PutNote,
     Undelivered,
 )
@@ -52,6 +54,35 @@ OUTCOMES = st.builds(
 )
 
 
+ENDORSEMENTS = st.lists(
+    st.builds(
+        Endorsement,
+        approver=st.sampled_from(["ann", "ä\x00"]),
+        channel=st.just("http"),
+        at=DAYS.map(lambda days: days * DAY_S + 0.5),
+    ),
+    max_size=2,
+).map(tuple)
+
+GRANTS = st.builds(
+    Grant,
+    id=st.sampled_from(["g0", "g1", "g2"]),
+    agent=PRINCIPALS,
+    tool=st.just("lamp"),
+    args=st.sampled_from([msgspec.Raw(b"{}"), msgspec.Raw(b'{"a":1}')]),
+    any_args=st.sampled_from([(), ("b", "c")]),
+    created_at=st.just(0.125),
+    expires_at=DAYS.map(lambda days: days * DAY_S),
+    uses_max=st.just(5),
+    uses=st.integers(1, 5),
+    approver=st.just("ann"),
+    channel=st.just("http"),
+    rid=RIDS,
+    revoked_at=st.sampled_from([0.0, 1.5]),
+    revoked_by=st.sampled_from(["", "bea"]),
+)
+
+
 @st.composite
 def records(draw: st.DrawFn) -> Record:
     phase = draw(st.sampled_from([*Phase, *[Phase.DONE] * 5]))
@@ -68,6 +99,11 @@ def records(draw: st.DrawFn) -> Record:
         request_id=draw(IDS),
         idempotency_key=draw(KEYS),
         digest=draw(st.sampled_from(["d0", "d0", "d1"])),
+        approvers_needed=draw(st.sampled_from([1, 2])),
+        needs_code=draw(st.booleans()),
+        endorsements=draw(ENDORSEMENTS),
+        decided_at=draw(DAYS) * DAY_S,
+        grant=draw(st.sampled_from(["", "g0"])),
         **fields,
     )
 
@@ -75,6 +111,8 @@ def records(draw: st.DrawFn) -> Record:
 CHANNELS = st.sampled_from(["telegram", "mail"])
 CHANGES = (
     st.builds(Put, records())
+    | st.builds(Put, records(), st.lists(records(), max_size=2).map(tuple), st.none() | GRANTS)
+    | st.builds(PutGrant, GRANTS)
     | st.builds(MarkDelivered, st.lists(RIDS, max_size=3).map(tuple))
     | st.builds(PutNote, CHANNELS, RIDS, st.sampled_from(["", "a", "ä\x00"]))
     | st.builds(DropNote, CHANNELS, RIDS)

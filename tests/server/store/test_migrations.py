@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from tests.server.store.samples import WAITING
 
 from agentgate_server.store.migrations import APPLICATION_ID, MIGRATIONS, VERSION, migrate
+from agentgate_server.store.rows import COLUMNS, row_of
+from agentgate_server.store.sqlite import SqliteEngine
 
 
 @pytest.fixture
@@ -64,3 +68,25 @@ def test_a_migration_that_fails_leaves_what_was_before_it(connection: sqlite3.Co
 
     migrate(connection, [*MIGRATIONS, ("CREATE TABLE later (x)",)])
     assert "later" in tables(connection)
+
+
+def test_a_file_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    path.touch(0o600)
+    old = sqlite3.connect(path, isolation_level=None)
+    migrate(old, MIGRATIONS[:1])
+    row = dict(zip(COLUMNS, row_of(WAITING), strict=True))
+    names = {name for _, name, *_ in old.execute("PRAGMA table_info(requests)")}
+    first = {name: value for name, value in row.items() if name in names}
+    assert len(first) == len(row) - 4, "what the first version did not know"
+    places = ", ".join("?" * len(first))
+    sql = " ".join(("INSERT INTO requests (", ", ".join(first), ") VALUES (", places, ")"))
+    old.execute(sql, tuple(first.values()))
+    old.close()
+
+    engine = SqliteEngine(path)
+
+    restored = engine.restore()
+    assert restored.active == [WAITING]
+    assert (restored.grants, restored.coded_at) == ([], 0.0)
+    engine.close()
