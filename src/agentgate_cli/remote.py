@@ -169,7 +169,12 @@ def exit_of(code: int) -> Exit:
     from agentgate_client import ErrorCode
 
     match code:
-        case ErrorCode.DENIED_BY_PERSON | ErrorCode.DENIED_BY_POLICY | ErrorCode.ALREADY_SETTLED:
+        case (
+            ErrorCode.DENIED_BY_PERSON
+            | ErrorCode.DENIED_BY_POLICY
+            | ErrorCode.ALREADY_SETTLED
+            | ErrorCode.CODE_NEEDED
+        ):
             return Exit.DENIED
         case ErrorCode.APPROVAL_EXPIRED | ErrorCode.CANCELLED:
             return Exit.EXPIRED

@@ -158,8 +158,8 @@ def error_reply(code: int, message: str, data: Any) -> Reply:
     if code == ErrorCode.AUTHENTICATION:
         return unauthorized(message)
     headers = {}
-    if code == ErrorCode.LIMIT_EXCEEDED and isinstance(data, dict):
-        headers["retry-after"] = str(int(data.get("retry_after_s", 1)) + 1)
+    if isinstance(data, dict) and "retry_after_s" in data:
+        headers["retry-after"] = str(int(data["retry_after_s"]) + 1)
     body: dict[str, Any] = {"error": message or ERRORS[code].message, "code": code}
     if code == ErrorCode.ALREADY_SETTLED:
         body["approval"] = data

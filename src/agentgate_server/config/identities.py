@@ -17,8 +17,8 @@ from agentgate_server.tokens import Identity, Secret, hash_token
 AGENT_NAME = PrincipalName("agent")
 """The principal that ``agent.token`` stands for."""
 
-CODE_SECRET_BYTES = 10
-"""Of one-time codes: what authenticator apps have always taken; RFC 4226 asks for 16 or more."""
+CODE_SECRET_BYTES = 14
+"""Of one-time codes, at least: pyotp takes no shorter one (NIST SP 800-63B: 112 bits)."""
 
 SAFE_TOKEN_CHARS = 16
 """A token that is shorter can be guessed if it is not random; tokens of ours have 46."""

@@ -186,6 +186,8 @@ class StoreMachine(RuleBasedStateMachine):
             found, expected = self.engine.restore(), self.model.restore()
             assert found.epoch == expected.epoch
             assert found.active == expected.active
+            assert found.grants == expected.grants
+            assert found.coded_at == expected.coded_at
             assert sorted(found.unknown, key=by_rid) == sorted(expected.unknown, key=by_rid)
 
     @invariant()
