@@ -30,7 +30,8 @@ LINE = re.compile(
     re.DOTALL,
 )
 
-encode = msgspec.json.Encoder().encode
+# Names come as kinds of str that were checked, which the encoder does not take for texts by itself.
+encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -107,10 +107,11 @@ class Masker:
     def learn(self, secrets: Iterable[Secret]) -> None:
         """Hide these too, from now on; those known before stay hidden."""
         for secret in secrets:
-            for part in (secret.value, *secret.value.split()):
+            words = [word for word in secret.value.split() if len(word) >= ENCODED_CHARS_MIN]
+            for part in (secret.value, *words):  # of "Bearer …" it is the second that counts
                 if len(part) >= SECRET_CHARS_MIN:
                     self._forms |= dict.fromkeys(forms_of(part))
-                elif part == secret.value and part.strip():
+                elif part.strip():
                     self._short[part] = None
         alternatives = [re.escape(form) for form in sorted(self._forms, key=len, reverse=True)]
         alternatives += [rf"(?<!\w){re.escape(form)}(?!\w)" for form in self._short]

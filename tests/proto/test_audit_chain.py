@@ -198,6 +198,17 @@ def test_what_is_no_head_is_refused(text: str) -> None:
         parse_head(text)
 
 
+class Checked(str):
+    """A text that was checked, as names of tools are."""
+
+    __slots__ = ()
+
+
+def test_a_checked_name_is_written_as_the_text_that_it_is() -> None:
+    lines, _ = chained(BEGINNING, AT, [AuditEntry(event="x", tool=Checked("unlock"))])
+    assert b'"tool":"unlock"' in lines[0]
+
+
 def test_text_that_is_no_unicode_is_written_all_the_same() -> None:
     lines, _ = chained(BEGINNING, AT, [AuditEntry(event="x", detail="a\udce9b", count=1)])
     assert verify(lines).broken is None
