@@ -73,12 +73,12 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Bring a message to this look; None: only take its buttons. Report ``edited`` or ``gone``."""
+    """Bring a message to this look; report ``edited`` or ``gone``."""
 
     rid: str
     chat_id: int
     message_id: int
-    look: Look | None
+    look: Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,16 @@ class Forget:
     rid: str
 
 
-Step = Send | Keep | Edit | Forget
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Look up an approval, and bring this message of it to the truth; report ``visited``."""
+
+    rid: str
+    chat_id: int
+    message_id: int
+
+
+Step = Send | Keep | Edit | Forget | Visit
 
 
 class Board:
@@ -110,7 +119,8 @@ class Board:
         self.cards: dict[str, Card] = {}
         self.overflowed = False
         self._queue: dict[str, None] = {}
-        self._strays: dict[tuple[int, int], ApprovalView | None] = {}
+        self._expected: set[str] = set()
+        self._strays: dict[tuple[int, int], str] = {}
 
     # What happened
 
@@ -119,7 +129,7 @@ class Board:
         card = self.cards.get(view.id)
         if card is not None:
             card.view = view
-        elif view.status != "waiting":
+        elif view.status != "waiting" and view.id not in self._expected:
             return  # it was never shown here
         elif len(self.cards) >= CARDS_MAX:
             self.overflowed = True
@@ -128,40 +138,44 @@ class Board:
             self.cards[view.id] = Card(view)
         self._queue[view.id] = None
 
-    def remembered(self, rid: str, note: Remembered, view: ApprovalView | None) -> None:
-        """The store had this note from a former life.
+    def expect(self, rid: str) -> None:
+        """This approval is being looked up; what happens to it meanwhile counts."""
+        self._expected.add(rid)
+
+    def remembered(
+        self, rid: str, place: Remembered, view: ApprovalView | None, *, noted: bool
+    ) -> None:
+        """A message shows this approval since a former life.
 
         Args:
-            rid: the approval.
-            note: what the store keeps.
-            view: how the approval stands; not needed if the board has it.
+            rid: the approval, which was expected.
+            place: the message, and what it is known to show.
+            view: how the approval stood when it was looked up; None: nobody knows it.
+            noted: the store knows of the message.
         """
+        self._expected.discard(rid)
         card = self.cards.get(rid)
         if card is None and view is not None:
             card = self.cards[rid] = Card(view)
         if card is not None:
-            card.place = card.noted = note
+            card.place, card.noted = place, place if noted else None
             self._queue[rid] = None
 
-    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView | None) -> None:
-        """Somebody tapped on a message that may not be on the board; bring it to the truth.
-
-        Args:
-            chat_id: where it is.
-            message_id: which one.
-            view: how its approval stands; None: nobody knows it any more.
-        """
-        card = self.cards.get(view.id) if view is not None else None
-        if card is not None:
-            place = card.place
-            if place is not None and (place.chat_id, place.message_id) == (chat_id, message_id):
-                card.place = msgspec.structs.replace(place, shown="")
-                self._queue[card.view.id] = None
-                return
-        if view is None or view.status != "waiting":
-            self._strays[chat_id, message_id] = view
-            if len(self._strays) > STRAYS_MAX:
-                del self._strays[next(iter(self._strays))]
+    def found_stray(self, chat_id: int, message_id: int, rid: str) -> None:
+        """Somebody's tap came too late: what they see of this approval may not be the truth."""
+        card = self.cards.get(rid)
+        place = card.place if card is not None else None
+        if (
+            card is not None
+            and place
+            and (place.chat_id, place.message_id) == (chat_id, message_id)
+        ):
+            card.place = msgspec.structs.replace(place, shown="")
+            self._queue[rid] = None
+            return
+        self._strays[chat_id, message_id] = rid
+        if len(self._strays) > STRAYS_MAX:
+            del self._strays[next(iter(self._strays))]
 
     def show_grant(self, rid: str, words: str, ends: float) -> None:
         """Show what a grant would allow until then; no words: show the approval alone again."""
@@ -193,9 +207,8 @@ class Board:
             if is_over(self.cards[rid].view):
                 del self.cards[rid]
                 return Forget(rid)
-        for (chat_id, message_id), view in self._strays.items():
-            look = None if view is None else Look(self.look_of(view, "").html)
-            return Edit("", chat_id, message_id, look)
+        for (chat_id, message_id), rid in self._strays.items():
+            return Visit(rid, chat_id, message_id)
         return None
 
     def _step(self, card: Card) -> Step | None:
@@ -225,19 +238,23 @@ class Board:
 
     def edited(self, step: Edit) -> None:
         """The message has this look."""
-        card = self.cards.get(step.rid)
-        if card is None:
-            self._strays.pop((step.chat_id, step.message_id), None)
-        elif card.place is not None and step.look is not None:
+        card = self.cards[step.rid]
+        if card.place is not None:
             card.place = msgspec.structs.replace(card.place, shown=step.look.digest)
 
     def gone(self, step: Edit) -> None:
         """Somebody deleted the message; what still waits is asked again."""
-        card = self.cards.get(step.rid)
-        if card is None:
-            self._strays.pop((step.chat_id, step.message_id), None)
-        else:
-            card.place = card.noted = None
+        card = self.cards[step.rid]
+        card.place = card.noted = None
+
+    def refused(self, step: Send | Edit) -> None:
+        """Telegram will never take this."""
+        self.cards[step.rid].refused = True
+
+    def visited(self, step: Visit) -> None:
+        """The message was brought to the truth, or it can't be."""
+        self._strays.pop((step.chat_id, step.message_id), None)
+        self._expected.discard(step.rid)
 
     def skip(self) -> None:
         """What comes first can't be done at all; go on with the next."""
@@ -245,15 +262,6 @@ class Board:
             self.cards[next(iter(self._queue))].refused = True
         elif self._strays:
             del self._strays[next(iter(self._strays))]
-
-    def refused(self, step: Send | Edit) -> None:
-        """Telegram will never take this."""
-        card = self.cards.get(step.rid)
-        if card is None:
-            if isinstance(step, Edit):
-                self._strays.pop((step.chat_id, step.message_id), None)
-        else:
-            card.refused = True
 
 
 def is_over(view: ApprovalView) -> bool:

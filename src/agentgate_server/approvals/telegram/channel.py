@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import anyio
@@ -50,7 +51,16 @@ class TelegramChannel:
         self.courtesies = Courtesies(clock)
         notes = Notes(gate, CHANNEL)
         looks = Looks(gate.desk)
-        self.outbox = Outbox(self.api, notes, clock, config.chat_id, looks, self._find, self._asked)
+        self.outbox = Outbox(
+            self.api,
+            notes,
+            clock,
+            config.chat_id,
+            looks,
+            find=self._find,
+            waiting=self._waiting,
+            asked=self._asked,
+        )
         prompts = Prompts(clock)
         self.taps = Taps(gate, self.people, self.api, self.outbox, self.courtesies, prompts)
         self.commands = Commands(gate, self.people, self.api, self.courtesies, prompts)
@@ -73,6 +83,7 @@ class TelegramChannel:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self.outbox.run)
                 tasks.start_soon(self.courtesies.run)
+                await self.outbox.remembered.wait()  # a tap may be about what a former life left
                 tasks.start_soon(self.updates.run)
         finally:
             with anyio.CancelScope(shield=True):
@@ -87,6 +98,9 @@ class TelegramChannel:
     async def _find(self, rid: str) -> ApprovalView | None:
         record = await self.notes.record(rid)
         return None if record is None else self.gate.desk.view(record)
+
+    def _waiting(self) -> Iterator[ApprovalView]:
+        return (self.gate.desk.view(record) for record in self.gate.ledger.waiting)
 
     def _asked(self, rid: str) -> None:
         """People see this approval."""

@@ -7,7 +7,7 @@ gate waits for it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 import anyio
@@ -35,6 +35,7 @@ from agentgate_server.approvals.telegram.board import (
     Remembered,
     Send,
     Step,
+    Visit,
 )
 from agentgate_server.approvals.telegram.looks import Looks
 from agentgate_server.store.engine import StoreError
@@ -58,10 +59,12 @@ class Outbox:
         chat_id: where people are asked.
         looks: what messages show.
         find: how the approval of a note stands; None: nobody knows it any more.
+        waiting: the approvals that wait now.
         asked: is told each approval that the chat shows with its buttons.
 
     Attributes:
         board: what the messages show.
+        remembered: is set when the board knows what a former life left.
         problem: why nothing goes out at present, or "".
     """
 
@@ -73,6 +76,7 @@ class Outbox:
         chat_id: int,
         looks: Looks,
         find: Callable[[str], Awaitable[ApprovalView | None]],
+        waiting: Callable[[], Iterable[ApprovalView]],
         asked: Callable[[str], None],
     ) -> None:
         self.api = api
@@ -80,7 +84,9 @@ class Outbox:
         self.clock = clock
         self.chat_id = chat_id
         self.find = find
+        self.waiting = waiting
         self.asked = asked
+        self.remembered = anyio.Event()
         self.board = Board(looks.announced, looks.of)
         self.problem = ""
         self._wake = anyio.Event()
@@ -93,9 +99,9 @@ class Outbox:
         self.board.changed(view)
         self._wake.set()
 
-    def found_stray(self, chat_id: int, message_id: int, view: ApprovalView | None) -> None:
-        """Somebody tapped on this message; its approval stands so, or nobody knows it."""
-        self.board.found_stray(chat_id, message_id, view)
+    def found_stray(self, chat_id: int, message_id: int, rid: str) -> None:
+        """See :meth:`Board.found_stray`."""
+        self.board.found_stray(chat_id, message_id, rid)
         self._wake.set()
 
     def show_grant(self, rid: str, words: str, ends: float) -> None:
@@ -107,13 +113,14 @@ class Outbox:
         """Work until cancelled."""
         while not await self._try(self._remember):
             pass
+        self.remembered.set()
         while True:
             self._wake = anyio.Event()
             try:
                 step = self.board.next_step()
                 if step is None:
                     await self._wake.wait()
-                elif isinstance(step, Send | Edit) and (pause := self._pace.take(self.clock.now())):
+                elif calls(step) and (pause := self._pace.take(self.clock.now())):
                     await self.clock.sleep(pause)  # what to say may change meanwhile
                 else:
                     await self._try(partial(self._take, step))
@@ -124,24 +131,32 @@ class Outbox:
 
     async def _remember(self) -> None:
         """Take up what a former life left: approvals may have moved on meanwhile."""
-        for rid, value in (await self.notes.all(CARDS_MAX)).items():
-            note = msgspec.json.decode(value, type=Remembered)
-            view = None if rid in self.board.cards else await self.find(rid)
-            self.board.remembered(rid, note, view)
-            if note.shown:
+        notes = await self.notes.all(CARDS_MAX)
+        for rid in notes:
+            self.board.expect(rid)
+        for rid, value in notes.items():
+            try:
+                place = msgspec.json.decode(value, type=Remembered)
+            except msgspec.DecodeError as error:
+                log.error("the note of approval %s is of no use: %s", rid, error)
+                continue
+            self.board.remembered(rid, place, await self.find(rid), noted=True)
+            if place.shown:
                 self.asked(rid)
 
     async def _take(self, step: Step) -> None:
         """Take one step, or find that it can't be taken."""
         try:
             await self._do(step)
-        except GoneError:
-            assert isinstance(step, Edit), "nothing else is about a message that is there"
-            self.board.gone(step)
-        except RefusedError as error:
-            assert isinstance(step, Send | Edit), "nothing else asks Telegram"
-            log.error("Telegram refuses the message of approval %s: %s", step.rid, error)
-            self.board.refused(step)
+        except (GoneError, RefusedError) as error:
+            match step:
+                case Edit() if isinstance(error, GoneError):
+                    self.board.gone(step)
+                case Send() | Edit():
+                    log.error("Telegram refuses the message of approval %s: %s", step.rid, error)
+                    self.board.refused(step)
+                case Visit():
+                    self.board.visited(step)
         except MovedError as error:
             log.error("%s", error)
             self.chat_id = error.chat_id
@@ -154,15 +169,34 @@ class Outbox:
                 await self.notes.put(rid, msgspec.json.encode(note).decode())
                 self.board.kept(step)
             case Edit(rid, chat_id, message_id, look):
-                if look is None:
-                    await self.api.take_buttons(chat_id, message_id)
-                else:
-                    await self.api.edit(chat_id, message_id, look.html, look.rows)
+                await self.api.edit(chat_id, message_id, look.html, look.rows)
                 self.board.edited(step)
-                if look is not None and look.rows:
+                if look.rows:
                     self.asked(rid)
             case Forget(rid):
                 self.notes.drop(rid)
+                self._make_up()
+            case Visit():
+                await self._visit(step)
+
+    async def _visit(self, step: Visit) -> None:
+        """Bring a message to the truth that is not on the board."""
+        self.board.expect(step.rid)
+        view = await self.find(step.rid)
+        if view is None or step.rid in self.board.cards:
+            # Nobody knows the approval any more, or another message asks about it.
+            await self.api.take_buttons(step.chat_id, step.message_id)
+        else:
+            place = Remembered(step.chat_id, step.message_id)
+            self.board.remembered(step.rid, place, view, noted=False)
+        self.board.visited(step)
+
+    def _make_up(self) -> None:
+        """Ask what found no room on the board before, when there is some."""
+        if self.board.overflowed and len(self.board.cards) < CARDS_MAX // 2:
+            self.board.overflowed = False
+            for view in self.waiting():
+                self.board.changed(view)
 
     async def _try(self, act: Callable[[], Awaitable[None]]) -> bool:
         """Do something; if it fails, say why and pause. Returns whether it worked."""
@@ -186,3 +220,8 @@ class Outbox:
             self._backoff.succeeded()
             return True
         return False
+
+
+def calls(step: Step) -> bool:
+    """Whether a step calls Telegram."""
+    return isinstance(step, Send | Edit | Visit)

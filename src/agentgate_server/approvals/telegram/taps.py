@@ -94,11 +94,13 @@ class Taps:
         decision = await decide(
             self.gate, rid, approve=verb is not Choice.DENY, approver=approver, grant=grant
         )
-        self._tell(query, decision, place)
+        self._tell(query, decision, place, rid)
 
-    def _tell(self, query: CallbackQuery, decision: Decision, place: tuple[int, int]) -> None:
-        if decision.view is not None or decision.unknown:
-            self.outbox.found_stray(*place, decision.view)
+    def _tell(
+        self, query: CallbackQuery, decision: Decision, place: tuple[int, int], rid: str
+    ) -> None:
+        if not decision.won:
+            self.outbox.found_stray(*place, rid)
         self._notify(query, decision.text, alert=not decision.won)
 
     def _show_grant(self, query: CallbackQuery, rid: str) -> None:

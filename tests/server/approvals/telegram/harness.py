@@ -59,9 +59,9 @@ class FastClock(Clock):
 
 
 @asynccontextmanager
-async def phone() -> AsyncIterator[TelegramStandIn]:
+async def phone(bound_s: float = BOUND_S) -> AsyncIterator[TelegramStandIn]:
     """Telegram with three people; two of them may answer."""
-    with anyio.fail_after(BOUND_S):
+    with anyio.fail_after(bound_s):
         async with TelegramStandIn() as telegram:
             telegram.chats.add_person(ANN, "Ann")
             telegram.chats.add_person(BOB, "Bob")
@@ -77,6 +77,7 @@ async def gateway_on(
     *,
     chat_id: int = ANN,
     policy: str = POLICY,
+    clock: FastClock | None = None,
     **changes: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway that asks on this Telegram."""
@@ -94,7 +95,7 @@ async def gateway_on(
         tools=[echo, hang, note, asked],
         policy=Policy.parse(policy),
     )
-    gateway.clock = FastClock()
+    gateway.clock = clock or FastClock()
     async with gateway:
         yield gateway
 
