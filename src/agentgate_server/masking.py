@@ -136,8 +136,14 @@ class Masker:
         return self._encoded(self._hidden(msgspec.json.decode(data), by_name=False))
 
     def shown(self, data: bytes) -> bytes:
-        """Hide secrets in JSON that people read: by value and by name."""
-        return data if self._is_clean(data) else self._masked(msgspec.json.decode(data), ())
+        """Hide secrets in JSON that people read: by value and by name.
+
+        What stands under a secret's name is hidden in the rest of it too.
+        """
+        if self._is_clean(data):
+            return data
+        value = msgspec.json.decode(data)
+        return self._masked(value, secrets_of_call(value))
 
     def record(self, record: Record) -> Record:
         """Return a request as people may see it. What runs is the request itself, never this."""

@@ -163,6 +163,7 @@ def test_what_is_written_like_a_secret_is_hidden_in_words(text: str, masked: str
         ({"text": f"it is {PLAIN}!"}, {"text": f"it is {MASK}!"}),
         ({PLAIN: 1}, {MASK: 1}),
         ({"pin": 4711}, {"pin": MASK}),
+        ({"pin": 4711, "note": "it is 4711."}, {"pin": MASK, "note": f"it is {MASK}."}),
     ],
 )
 def test_json_for_people_is_hidden_by_name_and_by_value(value: Any, masked: Any) -> None:
