@@ -198,9 +198,9 @@ class Served:
         """What waits, asked over HTTP: faster than by a process."""
         return [row["id"] for row in self._http("/api/approvals")["approvals"]]
 
-    def decide(self, rid: str, decision: str) -> None:
+    def decide(self, rid: str, decision: str, **more: str) -> None:
         """Answer as another person would, from a browser."""
-        self._http(f"/api/approvals/{rid}", {"decision": decision})
+        self._http(f"/api/approvals/{rid}", {"decision": decision, **more})
 
     def _http(self, path: str, body: Any = None) -> Any:
         request = urllib.request.Request(

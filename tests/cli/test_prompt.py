@@ -104,3 +104,17 @@ def test_how_it_was_settled_is_said_in_words(changes: dict[str, str], said: str)
 )
 def test_how_the_tool_ended_is_said_in_words(outcome: str, said: str) -> None:
     assert click.unstyle(ended(approval({}, status="approved", outcome=outcome))) == said
+
+
+def test_what_a_yes_takes_and_how_often_it_was_asked_stand_in_rows_of_their_own() -> None:
+    view = approval(
+        {}, approvers_needed=3, approved_by=("ann", "b\x1b[2J"), needs_code=True, repeats=2
+    )
+    lines = shown(view)
+    assert "  needs   3 people, so far ann, b\\u001b[2J; a one-time code" in lines
+    assert "  repeats asked 2 more times meanwhile; all get this answer" in lines
+
+
+def test_one_yes_of_several_is_said_to_be_that() -> None:
+    view = approval({}, approvers_needed=3, approved_by=("ann",))
+    assert click.unstyle(settled(view)) == "yes from ann; 2 more must say so"
