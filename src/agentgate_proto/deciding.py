@@ -198,12 +198,12 @@ class Deciding:
 
     def _objection(self, record: Record, verdict: Verdict) -> Problem | None:
         """Say why this yes does not count."""
-        if record.needs_code and not verdict.verified:
-            return ErrorCode.CODE_NEEDED, "saying yes to this takes a one-time code"
         if any(said.approver == verdict.approver for said in record.endorsements):
             missing = record.approvers_needed - len(record.endorsements)
             text = f"you have said yes already; {missing} more must: somebody else"
             return ErrorCode.ALREADY_SETTLED, text
+        if record.needs_code and not verdict.verified:
+            return ErrorCode.CODE_NEEDED, "saying yes to this takes a one-time code"
         if verdict.grant is None:
             return None
         if record.needs_code or record.approvers_needed > 1:

@@ -20,6 +20,7 @@ from agentgate_client import (
     ApprovalView,
     ApprovalWatch,
     ClientState,
+    GrantTerms,
     approvals,
 )
 
@@ -158,6 +159,92 @@ async def test_a_decision_given_again_after_a_broken_connection_finds_itself_tak
             await leave(client, peer)
     assert isinstance(decided.value, ApprovalView) is taken
     assert isinstance(decided.error, AgentGateError) is not taken
+
+
+@pytest.mark.parametrize(("decision", "taken"), [("approve", True), ("deny", False)])
+async def test_one_yes_of_several_given_again_finds_itself_taken(
+    decision: Any, taken: bool
+) -> None:
+    decided = Outcome()
+    with anyio.fail_after(BOUND_S):
+        async with gateway() as gate:
+            client = ApprovalsClient(gate.url, "t", backoff=Impatient())
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.connect)
+                peer = await gate.accept_authenticated(principal="kim", role="approver")
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(decided.run, lambda: client.decide("a1", decision, code="123456"))
+                await peer.receive()
+                peer.cut()
+                peer = await reconnected(gate)
+                again = await peer.receive()
+                assert again["params"] == {"id": "a1", "decision": decision, "code": "123456"}
+                facts = row("a1", approvers_needed=2, approved_by=["kim"])
+                await peer.fail(again, -32009, "you have said yes already", facts)
+            await leave(client, peer)
+    assert isinstance(decided.value, ApprovalView) is taken
+    assert isinstance(decided.error, AgentGateError) is not taken
+
+
+async def test_a_grant_is_shown_in_words_given_listed_and_revoked() -> None:
+    terms = GrantTerms(minutes=10, any_args=("seconds",))
+    sent = {"minutes": 10, "any_args": ["seconds"]}
+    grant = {
+        "id": "g1",
+        "agent": "robot",
+        "tool": "unlock_door",
+        "words": "robot may …",
+        "created_at": "2026-02-09T10:00:00Z",
+        "expires_at": "2026-02-09T10:10:00Z",
+        "uses_left": 999,
+        "approver": "kim",
+        "channel": "terminal",
+        "status": "active",
+    }
+    calls: list[tuple[str, Any, Any]] = [
+        ("preview_grant", {"id": "a1", "grant": sent}, {"words": "robot may …"}),
+        (
+            "decide_approval",
+            {"id": "a1", "decision": "approve", "grant": sent},
+            row("a1", "approved", grant="g1"),
+        ),
+        ("list_grants", {}, {"grants": [grant]}),
+        ("revoke_grant", {"id": "g1"}, grant | {"status": "revoked"}),
+    ]
+
+    async def answer(peer: Peer) -> None:
+        for method, params, result in calls:
+            request = await peer.receive()
+            assert (request["method"], request["params"]) == (method, params)
+            await peer.answer(request, result)
+
+    with anyio.fail_after(BOUND_S):
+        async with gateway() as gate:
+            client = ApprovalsClient(gate.url, "t")
+            async with approving(gate, client) as peer, anyio.create_task_group() as tasks:
+                tasks.start_soon(answer, peer)
+                assert await client.preview_grant("a1", terms) == "robot may …"
+                assert (await client.decide("a1", "approve", grant=terms)).grant == "g1"
+                assert [view.uses_left for view in await client.grants()] == [999]
+                assert (await client.revoke_grant("g1")).status == "revoked"
+
+
+async def test_a_watch_hears_after_a_reconnect_who_said_yes_meanwhile() -> None:
+    with anyio.fail_after(BOUND_S):
+        async with gateway() as gate:
+            client = ApprovalsClient(gate.url, "t", backoff=Impatient())
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(client.connect)
+                peer = await gate.accept_authenticated(principal="kim", role="approver")
+            watch = client.watch()
+            await watched(peer, row("a1"), row("a2"))
+            await news(watch, 2)
+            peer.cut()
+            peer = await reconnected(gate)
+            await watched(peer, row("a1"), row("a2", approved_by=["robin"]))
+            view = await anext(watch)
+            assert (view.id, view.approved_by) == ("a2", ("robin",))
+            await leave(client, peer)
 
 
 async def test_a_watch_gives_what_waits_and_then_each_change() -> None:

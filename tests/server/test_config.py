@@ -219,6 +219,18 @@ principals:
         (f"{{name: {'a' * 257}, role: agent, token: x}}", "must have at most 256 characters"),
         ("{role: agent, token: x}", "principals[0].name: is missing: add 'name'"),
         ("{name: a, role: admin, token: x}", "'admin' is not one of agent, approver, operator"),
+        (
+            f"{{name: a, role: agent, token: x, totp: {'A' * 32}}}",
+            "principals[0].totp: an agent answers no approvals: remove it",
+        ),
+        (
+            "{name: a, role: approver, token: x, totp: 'no base32!'}",
+            "principals[0].totp: is not base32: letters A to Z and digits 2 to 7",
+        ),
+        (
+            f"{{name: a, role: approver, token: x, totp: {'A' * 16}}}",
+            "principals[0].totp: has fewer than 14 bytes: make one of 32 base32 letters",
+        ),
         ("{name: a, role: agent, token_hash: x}", "must be 'sha256:' and 64 hexadecimal digits"),
         ("{name: a, role: agent, token: 123456}", "principals[0].token: needs text: put it in"),
         ("{name: a, role: agent, token: ''}", "principals[0].token: the token is empty: put a"),

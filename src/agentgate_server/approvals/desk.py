@@ -109,9 +109,14 @@ class Desk:
             self.ledger.decide(rid, verdict)
 
     def _is_verified(self, rid: str, approver: str, code: str, now: float) -> bool:
-        """Use up a person's code where the approval needs one; raises WrongCode."""
+        """Use up a person's code where the approval needs one; raises WrongCode.
+
+        Who gives an answer again that was taken before hears that, not that the code was used.
+        """
         approval = self.ledger.approval(rid)
         if not code or approval is None or not approval.needs_code:
+            return False
+        if any(said.approver == approver for said in approval.endorsements):
             return False
         self.codes.verify(approver, code, now)
         return True

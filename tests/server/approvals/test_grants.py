@@ -143,7 +143,8 @@ async def test_grave_things_take_two_people_with_a_code_each(tmp_path: Path) -> 
         status, body = await decide(gateway, rid, "b" * 32, code=code)
         assert (status, body["status"], body["approved_by"]) == (200, "waiting", ["bea"])
         status, body = await decide(gateway, rid, "b" * 32, code=code)
-        assert (status, "may have been used" in body["error"]) == (403, True)
+        assert (status, body["approval"]["approved_by"]) == (409, ["bea"])
+        assert "you have said yes already" in body["error"]
         deny = {"decision": "deny"}
         path = f"/api/approvals/{rid}"
         status, _, body = await http(gateway, "POST", path, token=OWNER, body=deny)
