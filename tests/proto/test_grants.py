@@ -307,6 +307,23 @@ def test_one_that_is_being_written_takes_its_place_already() -> None:
     assert world.decided[ticket].code is ErrorCode.LIMIT_EXCEEDED
 
 
+def test_of_two_grants_for_one_tool_the_other_goes_on() -> None:
+    granted = Granted(GrantTerms(minutes=10))
+    world = granted.world
+    other = granted.ask(2)
+    world.sync()
+    world.approve(other, grant=GrantTerms(minutes=10))
+    world.sync()
+    world.finish(other)
+    world.sync()
+    world.revoke(f"g{granted.first}")
+    one, two = granted.ask(1), granted.ask(2)
+    world.sync()
+    assert world.waiting == [one]
+    assert list(world.running) == [two]
+    assert granted.listed == [("active", 2), ("revoked", 1)]
+
+
 def test_an_argument_that_is_none_is_said_to_be_none() -> None:
     world = World()
     rid = world.receive(world.client(), 1, "ask_write", n=1)

@@ -138,6 +138,7 @@ def test_joining_takes_no_place_among_the_waiting() -> None:
 def test_if_the_first_is_withdrawn_the_others_go_on_with_an_approval_of_their_own() -> None:
     world, client, first, second = joined()
     third = world.receive(client, 3, "ask_write", "k", n=1)
+    world.sync()
     world.cancel(client, 4, 1)
     world.sync()
     assert client.cancels == {4: "cancelled"}

@@ -26,7 +26,7 @@ from agentgate_server.config import (
 )
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import DocumentError
-from agentgate_server.tokens import Tokens, hash_token, new_token
+from agentgate_server.tokens import Secret, Tokens, hash_token, new_token
 
 ROOT = Path(__file__).parents[2]
 AGENT = "agent: {token: an-agents-long-token}\n"
@@ -316,6 +316,15 @@ def test_a_wrong_line_in_dotenv_stops_the_start(folder: Path) -> None:
 
 def test_a_sound_configuration_warns_of_nothing(folder: Path) -> None:
     assert load(folder, AGENT + OWNER).warnings == ()
+
+
+def test_the_secret_of_one_time_codes_belongs_to_its_principal(folder: Path) -> None:
+    secret = "ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567"
+    text = f"{AGENT}{OWNER.replace('}', f', totp: {secret}}}')}"
+    config = load(folder, text)
+    assert config.totp == {"owner": Secret(secret)}
+    assert Secret(secret) in config.secrets, "it is masked"
+    assert secret not in repr(config)
 
 
 def test_weak_tokens_are_warned_of(folder: Path) -> None:
