@@ -19,8 +19,8 @@ class Put(msgspec.Struct, frozen=True):
 
     Attributes:
         record: the request.
-        joined: records of requests that had joined it and end with it. They ran nothing of their
-            own, so they never make an unknown outcome known.
+        joined: records of requests for the very same that had joined it and end as it does. They
+            ran nothing of their own, so they never make an unknown outcome known.
         grant: as ``PutGrant``: made by the approval of the request, or used by it.
     """
 

@@ -108,10 +108,22 @@ def records(draw: st.DrawFn) -> Record:
     )
 
 
+@st.composite
+def puts_with_more(draw: st.DrawFn) -> Put:
+    """A record with those that joined it, which end as it does, and a grant."""
+    record = draw(records())
+    joined = tuple(
+        msgspec.structs.replace(record, rid=rid, client_id=draw(CLIENTS), request_id=draw(IDS))
+        for rid in draw(st.lists(RIDS, max_size=2))
+        if rid != record.rid
+    )
+    return Put(record, joined, draw(st.none() | GRANTS))
+
+
 CHANNELS = st.sampled_from(["telegram", "mail"])
 CHANGES = (
     st.builds(Put, records())
-    | st.builds(Put, records(), st.lists(records(), max_size=2).map(tuple), st.none() | GRANTS)
+    | puts_with_more()
     | st.builds(PutGrant, GRANTS)
     | st.builds(MarkDelivered, st.lists(RIDS, max_size=3).map(tuple))
     | st.builds(PutNote, CHANNELS, RIDS, st.sampled_from(["", "a", "ä\x00"]))
