@@ -178,12 +178,12 @@ class Gateway:
         self.gate.web.metrics = setup.metrics
         self.gate.web.metrics_are_public = config.metrics.public
         self.gate.reloader = Reloader(self.gate, config, self._load, load_policy)
+        messenger = open_messenger(self.gate, config, self.clock)
         self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
-        messenger = open_messenger(self.gate, config, self.clock)
         await tasks.start(self.gate.run)
         if messenger is not None:
             tasks.start_soon(messenger.run)

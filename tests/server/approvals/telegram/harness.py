@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ async def gateway_on(
     chat_id: int = ANN,
     policy: str = POLICY,
     clock: FastClock | None = None,
+    users: Sequence[Any] = ({"id": ANN, "name": "owner"}, BOB),
     **changes: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway that asks on this Telegram."""
@@ -86,7 +87,7 @@ async def gateway_on(
         "telegram": {
             "token": EXAMPLE_BOT,
             "chat_id": chat_id,
-            "allowed_users": [{"id": ANN, "name": "owner"}, BOB],
+            "allowed_users": list(users),
             "base_url": telegram.url,
         },
     }
