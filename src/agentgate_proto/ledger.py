@@ -7,15 +7,17 @@ It outlives connections, and by its records it outlives processes. Three rules o
 1. Each step that something else depends on is written first, and the effect that depends on it is
    queued when that write is durable (``journal.After``). A person is asked when the waiting
    request is durable; a decision shows as taken when it is durable; a ``write`` tool starts when
-   the intention is durable; its outcome is told when it is durable. An allowed ``read`` depends on
-   nothing, so it runs and is answered at once, and its row follows.
+   the intention is durable, and any tool when the use of the grant that covers it is; its outcome
+   is told when it is durable. An allowed ``read`` depends on nothing, so it runs and is answered at
+   once, and its row follows.
 2. What is reserved in memory counts at once, before any write: an id, a place under a cap, the
-   first decision on an approval. So two that come together cannot both have it.
+   first decision on an approval, a use of a grant. So two that come together cannot both have it.
 3. A write that fails undoes what was reserved, and says so; only the outcome of a tool that did
    run is kept, told live, and written again until it holds.
 
 This file wires the parts and holds no rules: ``admission`` takes requests, ``lifecycle`` moves
-them on, ``delivery`` brings outcomes home.
+them on, ``deciding`` lets people decide, ``joining`` lets identical ones wait together, ``grants``
+knows what needs no further asking, ``delivery`` brings outcomes home.
 
 Times are UTC seconds: deadlines outlive processes. A clock that jumps may expire an approval early
 or late, and nothing else.

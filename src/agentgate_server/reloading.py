@@ -29,13 +29,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RELOADED = frozenset({"name", "identities", "permissions", "secrets", "warnings"})
+RELOADED = frozenset({"name", "identities", "permissions", "secrets", "totp", "warnings"})
 """Of a configuration, what a reload puts in force; everything else takes a restart."""
 
 KEYS = {
     "approval_timeout_s": "approval_timeout",
     "http": "tools.http",
-    "totp": "principals[].totp",
 }
 """Fields of a configuration whose key in the file has another name."""
 
@@ -105,6 +104,7 @@ class Reloader:
         gate = self.gate
         self._config = config
         gate.masker.learn(config.secrets)
+        gate.desk.codes.reconfigure(config.totp)
         gate.close_strangers()
         if policy is not None:
             policy.keep_counts_of(gate.policy)

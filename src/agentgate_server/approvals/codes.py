@@ -68,12 +68,20 @@ class Codes:
 
     def __init__(self, secrets: Mapping[str, Secret] | None = None) -> None:
         self._approvers: dict[str, Approver] = {}
-        if secrets:
-            from pyotp import TOTP  # loaded only where codes are used
+        self.reconfigure(secrets or {})
 
-            for name, secret in secrets.items():
-                totp = TOTP(secret.value.replace(" ", ""), interval=STEP_S)
-                self._approvers[name] = Approver(totp)
+    def reconfigure(self, secrets: Mapping[str, Secret]) -> None:
+        """Take these secrets from now on; of who keeps theirs, what was used stays used."""
+        former, self._approvers = self._approvers, {}
+        if not secrets:
+            return
+        from pyotp import TOTP  # loaded only where codes are used
+
+        for name, secret in secrets.items():
+            totp = TOTP(secret.value.replace(" ", ""), interval=STEP_S)
+            known = former.get(name)
+            same = known is not None and hmac.compare_digest(known.totp.secret, totp.secret)
+            self._approvers[name] = known if known is not None and same else Approver(totp)
 
     def __repr__(self) -> str:
         return f"Codes({list(self._approvers)})"

@@ -122,5 +122,18 @@ def test_after_a_restart_the_codes_around_the_last_decision_are_used_up() -> Non
     fresh.verify("ann", code(), NOON)
 
 
+def test_new_secrets_are_taken_and_what_was_used_stays_used() -> None:
+    checker = codes()
+    checker.verify("ann", code(), NOON)
+    checker.reconfigure({"ann": Secret(SECRET), "cid": Secret(OTHER)})
+    assert "may have been used" in str(refused(checker, code()))
+    checker.verify("cid", code(secret=OTHER), NOON)
+    assert "set totp" in str(refused(checker, code(secret=OTHER), name="bea"))
+    checker.reconfigure({"ann": Secret(OTHER)})
+    checker.verify("ann", code(secret=OTHER), NOON)
+    checker.reconfigure({})
+    assert repr(checker) == "Codes([])"
+
+
 def test_no_secret_shows() -> None:
     assert repr(codes()) == "Codes(['ann', 'bea'])"
