@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 from tests.proto.ledger_grants import GrantChecker
+from tests.proto.ledger_tables import check_tables
 
 from agentgate_proto import limits
 from agentgate_proto.admission import OTHER_CONTENT, Asked
 from agentgate_proto.decision import Action, Decision
-from agentgate_proto.delivery import Delivery
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.effects import (
     Answer,
@@ -31,7 +31,7 @@ from agentgate_proto.effects import (
     Waiting,
 )
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.live import Live, Verdict
+from agentgate_proto.live import Verdict
 from agentgate_proto.outcome import Outcome, Status
 from agentgate_proto.record import Effects, Phase, Record
 
@@ -362,83 +362,5 @@ class Checker:
                 key = (row.principal, row.client_id, row.request_id)
                 assert self.outcome_by_key.setdefault(key, row.outcome) == row.outcome
             assert not row.delivered or rid in self.received, "nobody has it"  # I6
-        self._check_tables()
-
-    def _check_tables(self) -> None:
-        """Every table of the ledger holds what is under way, all of it, and nothing else."""
-        lifecycle = self.world.ledger._lifecycle
-        lives = lifecycle.live
-        reserved: Counter[str] = Counter()
-        for rid, live in lives.items():
-            assert live.record.rid == rid
-            if live.record.expires_at and (
-                live.stored is None or live.stored.phase is Phase.WAITING
-            ):
-                reserved[live.record.principal] += 1
-            assert live.settling or not live.tickets
-            assert live.endorsing or not live.held
-            assert len(live.tickets) + len(live.held) <= self.world.limits.joined_max
-            assert len(live.callers) <= 1 + self.world.limits.joined_max  # I9
-            assert live.settling or live.record.phase is Phase.RECEIVED or not live.cancels
-            assert self._goes_on(live), "nothing will ever happen to it"
-        for principal in {*reserved, *lifecycle.deciding._waiting}:
-            assert lifecycle.deciding._waiting[principal] == reserved[principal]
-            assert reserved[principal] <= self.world.limits.waiting_max  # I9
-        assert set(lifecycle.joining.idempotent.values()) <= set(lives)
-        assert set(lifecycle._retries) <= set(lives)
-        unsaved = bool(lifecycle._retries or lifecycle.grants.unsaved)
-        assert lifecycle._retry_at is not None or not unsaved
-        alike = lifecycle.deciding._alike
-        assert sum(map(len, alike.values())) == sum(reserved.values())
-        assert all(alike.values()), "an empty table leaks"
+        check_tables(self.world)
         self.grants.check()
-        self._check_delivery(self.world.ledger._delivery, lives)
-
-    def _goes_on(self, live: Live) -> bool:
-        """I10: whether somebody will report something about a request."""
-        rid = live.record.rid
-        lifecycle = self.world.ledger._lifecycle
-        if live.record.phase is Phase.RECEIVED:
-            return rid in self.world.store.asked_about()
-        if any(entry.rid == rid for entry in lifecycle.journal._entries):
-            return True
-        if live.record.phase is Phase.WAITING:
-            return (live.record.expires_at, rid) in lifecycle.deciding._expiries
-        return rid in lifecycle._retries or rid in self.world.running
-
-    def _check_delivery(self, delivery: Delivery, lives: dict[str, Live]) -> None:
-        links = delivery.links
-        standing = {a.number for a in self.world.connections.values() if a.open}
-        assert standing <= set(links._links)
-        for key, scope in links._scopes.items():
-            assert scope.link is not None or scope.requests, "a scope leaks"
-            assert scope.link is None or scope.link.scope == key
-            assert set(scope.requests.values()) <= set(lives)
-        for link in links._links.values():
-            assert set(link.requests.values()) <= set(lives)
-            assert link.replies_due or not link.held
-            assert all(delivery._sent[rid] is link for rid in link.sent)
-        for rid, link in delivery._sent.items():
-            assert rid in link.sent
-            assert links.get(link.number) is link
-        joined = [
-            (caller.record.rid, live)
-            for live in lives.values()
-            for caller in live.callers
-            if caller.record is not None
-        ]
-        assert dict(joined) == delivery.joined
-        orphans = [a for mine in delivery._orphans.values() for a in mine]
-        assert all(delivery._orphans.values()), "an empty table leaks"
-        for rid, live in lives.items():
-            for caller in live.callers:
-                if caller.client_id:
-                    scope = links._scopes[live.record.principal, caller.client_id]
-                    assert scope.requests[caller.request_id] == rid
-                elif caller.link and not caller.told:
-                    assert links._links[caller.link].requests[caller.request_id] == rid
-                elif not caller.link:
-                    assert caller in orphans
-        assert len(orphans) == sum(
-            not (a.client_id or a.link) for live in lives.values() for a in live.callers
-        )

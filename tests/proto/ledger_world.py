@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 from tests.proto.ledger_checker import Checker
+from tests.proto.ledger_policy import effects_of, usual_policy
 from tests.proto.ledger_store import Store
 
 from agentgate_proto.admission import Asked
-from agentgate_proto.decision import Action, Decision
+from agentgate_proto.decision import Decision
 from agentgate_proto.effects import (
     Answer,
     AnswerCancel,
@@ -41,7 +42,7 @@ from agentgate_proto.ledger import Ledger
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.live import Verdict
 from agentgate_proto.outcome import Outcome, executed
-from agentgate_proto.record import Effects, Phase, Record
+from agentgate_proto.record import Phase, Record
 
 NOON = 1_800_000_000.0
 """When a world begins, UTC seconds."""
@@ -50,38 +51,6 @@ RequestId = int | str
 Frame = (
     Answer | Refusal | AnswerPending | AnswerCancel | Waiting | Attached | TakenOver | TurnedAway
 )
-
-
-def allow(*, ask_again: bool = True) -> Decision:
-    return Decision(action=Action.ALLOW, rule="test:1", ask_again_after_unknown=ask_again)
-
-
-def ask(*, approvers: int = 1, code: bool = False) -> Decision:
-    text = "somebody has to look"
-    return Decision(
-        action=Action.ASK, rule="test:2", description=text, approvers=approvers, code=code
-    )
-
-
-def deny() -> Decision:
-    return Decision(action=Action.DENY, rule="test:3", description="not here")
-
-
-def usual_policy() -> dict[str, Decision]:
-    """What the policy says to each tool, unless the test changes it."""
-    return {
-        "read": allow(),
-        "write": allow(),
-        "carefree_write": allow(ask_again=False),
-        "ask_read": ask(),
-        "ask_write": ask(),
-        "forbidden_write": deny(),
-        "grave_write": ask(approvers=2, code=True),
-    }
-
-
-def effects_of(tool: str) -> Effects:
-    return Effects.READ if tool.endswith("read") else Effects.WRITE
 
 
 class Connection:

@@ -1,7 +1,8 @@
 """Admission: the same act under another id, and the same again after an unknown outcome."""
 
 import pytest
-from tests.proto.ledger_world import World, deny
+from tests.proto.ledger_policy import deny
+from tests.proto.ledger_world import World
 
 from agentgate_proto.admission import OTHER_CONTENT
 from agentgate_proto.effects import Answer, Question

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.proto.ledger_world import World, ask
+from tests.proto.ledger_policy import ask
+from tests.proto.ledger_world import World
 
 from agentgate_proto.approvals import approval_view
+from agentgate_proto.decision import Decision
 from agentgate_proto.effects import Waiting
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.grant import GrantTerms
@@ -179,10 +181,10 @@ def test_saying_yes_takes_a_code_and_saying_no_does_not() -> None:
     assert world.decided[ticket].won
 
 
-@pytest.mark.parametrize("demand", [{"approvers": 2}, {"code": True}])
-def test_no_grant_where_each_yes_must_be_more_than_a_tap(demand: dict[str, int]) -> None:
+@pytest.mark.parametrize("decision", [ask(approvers=2), ask(code=True)])
+def test_no_grant_where_each_yes_must_be_more_than_a_tap(decision: Decision) -> None:
     world = World()
-    world.policy["ask_write"] = ask(**demand)  # type: ignore[arg-type]
+    world.policy["ask_write"] = decision
     rid = world.receive(world.client(), 1, "ask_write", n=1)
     world.sync()
     ticket = world.approve(rid, verified=True, grant=GrantTerms(minutes=10))

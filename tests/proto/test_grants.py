@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.proto.ledger_world import Connection, World, ask, deny
+from tests.proto.ledger_policy import ask, deny
+from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.approvals import grant_view
 from agentgate_proto.errors import ErrorCode

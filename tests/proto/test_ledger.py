@@ -1,7 +1,8 @@
 """The ledger as its adapter sees it: what it shows, and where the store's answers go."""
 
 import pytest
-from tests.proto.ledger_world import World, allow, deny
+from tests.proto.ledger_policy import allow, deny
+from tests.proto.ledger_world import World
 
 from agentgate_proto import delivery
 from agentgate_proto.decision import Decision
