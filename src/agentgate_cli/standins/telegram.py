@@ -65,11 +65,12 @@ class Delay:
 
 @dataclass(frozen=True, slots=True)
 class Refuse:
-    """It is refused: 429 with ``retry_after`` seconds, 500, 403 …"""
+    """It is refused: 429 with ``retry_after`` seconds, 400 because the group has moved, 500 …"""
 
     status: int
     description: str
     retry_after: int = 0
+    migrate_to_chat_id: int = 0
 
 
 Fault = Drop | Lose | Twice | Delay | Refuse
@@ -148,8 +149,12 @@ class TelegramStandIn:
         match fault:
             case Drop():
                 return None
-            case Refuse(status, description, retry_after):
-                return refusal(status, description, retry_after)
+            case Refuse():
+                parameters = {
+                    "retry_after": fault.retry_after,
+                    "migrate_to_chat_id": fault.migrate_to_chat_id,
+                }
+                return refusal(fault.status, fault.description, parameters)
             case Delay(seconds):
                 await anyio.sleep(seconds)
             case Twice():
@@ -325,9 +330,12 @@ def read_rows(params: Params) -> list[Row]:
     return rows
 
 
-def refusal(status: int, description: str, retry_after: int = 0) -> HttpResponse:
+def refusal(
+    status: int, description: str, parameters: dict[str, int] | None = None
+) -> HttpResponse:
     """An error as the Bot API says it."""
     body: dict[str, Any] = {"ok": False, "error_code": status, "description": description}
-    if retry_after:
-        body["parameters"] = {"retry_after": retry_after}
+    given = {name: value for name, value in (parameters or {}).items() if value}
+    if given:
+        body["parameters"] = given
     return json_response(body, status)

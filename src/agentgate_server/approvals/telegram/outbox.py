@@ -21,6 +21,7 @@ from agentgate_server.approvals.notes import Notes
 from agentgate_server.approvals.telegram.api import (
     Api,
     ApiError,
+    BlockedError,
     GoneError,
     LaterError,
     MovedError,
@@ -140,7 +141,12 @@ class Outbox:
             except msgspec.DecodeError as error:
                 log.error("the note of approval %s is of no use: %s", rid, error)
                 continue
-            self.board.remembered(rid, place, await self.find(rid), noted=True)
+            view = await self.find(rid)
+            if place.chat_id != self.chat_id:
+                # The chat is another one now: ask there, and bring the old message to the truth.
+                self.board.found_stray(place.chat_id, place.message_id, rid)
+                continue
+            self.board.remembered(rid, place, view, noted=True)
             if place.shown:
                 self.asked(rid)
 
@@ -148,18 +154,27 @@ class Outbox:
         """Take one step, or find that it can't be taken."""
         try:
             await self._do(step)
-        except (GoneError, RefusedError) as error:
-            match step:
-                case Edit() if isinstance(error, GoneError):
-                    self.board.gone(step)
-                case Send() | Edit():
-                    log.error("Telegram refuses the message of approval %s: %s", step.rid, error)
-                    self.board.refused(step)
-                case Visit():
-                    self.board.visited(step)
         except MovedError as error:
             log.error("%s", error)
             self.chat_id = error.chat_id
+            self._give_up(step, error)
+        except (GoneError, RefusedError) as error:
+            self._give_up(step, error)
+        except BlockedError as error:
+            if not isinstance(step, Edit | Visit) or step.chat_id == self.chat_id:
+                raise
+            self._give_up(step, error)  # a former chat must not hold up the one there is now
+
+    def _give_up(self, step: Step, error: ApiError) -> None:
+        """What this message is to show can't be shown there."""
+        match step:
+            case Visit():
+                self.board.visited(step)
+            case Edit() if not isinstance(error, RefusedError):
+                self.board.gone(step)
+            case Send() | Edit() if isinstance(error, RefusedError):
+                log.error("Telegram refuses the message of approval %s: %s", step.rid, error)
+                self.board.refused(step)
 
     async def _do(self, step: Step) -> None:
         match step:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.server.approvals.telegram.harness import (
     ANN,
+    GROUP,
     FastClock,
     answered,
     ask,
@@ -251,3 +252,27 @@ async def test_an_approval_that_reached_nobody_is_told_to_the_operator(
         await until(lambda: not channel_of(gateway).problem, "all to be well")
         _, _, health = await http(gateway, "GET", "/health")
         assert (health["unreached_approvals"], health["telegram"]) == (0, "ok")
+
+
+async def test_a_group_that_became_a_supergroup_is_followed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved = -1001234
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path, chat_id=GROUP) as gateway,
+        asker(gateway) as client,
+    ):
+        telegram.chats.add_group(moved)
+        await ask(client)
+        before = await shown(telegram, GROUP)
+        gone = Refuse(400, "Bad Request: group chat was upgraded", migrate_to_chat_id=moved)
+        telegram.rule = lambda _, params: gone if params.get("chat_id") == str(GROUP) else None
+        telegram.chats.tap(ANN, before, "⏱ Approve 10 min")
+        after = await shown(telegram, moved)
+        assert f"set messenger.telegram.chat_id to {moved}" in caplog.text
+        telegram.chats.tap(ANN, after, "↩️ Back")
+        await until(lambda: "❌ Deny" in after.labels, "the answers")
+        telegram.chats.tap(ANN, after, "❌ Deny")
+        assert (await client.next(Answered)).error is not None
+        await reads(after, "Denied by owner")

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from tests.server.approvals.telegram.harness import (
     ANN,
+    GROUP,
     answered,
     ask,
     asker,
+    channel_of,
     decide_elsewhere,
     gateway_on,
     phone,
@@ -19,7 +21,7 @@ from tests.server.approvals.telegram.harness import (
     waiting,
 )
 
-from agentgate_cli.standins.telegram import Drop, Lose
+from agentgate_cli.standins.telegram import Drop, Lose, Refuse
 
 pytestmark = pytest.mark.anyio
 
@@ -130,3 +132,46 @@ async def test_a_message_of_a_lost_database_loses_its_buttons_when_they_are_tapp
             tap = telegram.chats.tap(ANN, message, "✅ Approve")
             assert "no approval with this id" in await answered(tap)
             await until(lambda: not message.rows, "the buttons to go")
+
+
+async def test_another_chat_in_the_configuration_is_asked_and_the_old_buttons_go(
+    tmp_path: Path,
+) -> None:
+    async with phone() as telegram:
+        async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
+            await ask(client, 1, text="first")
+            message = await shown(telegram)
+        async with gateway_on(telegram, tmp_path, chat_id=GROUP):
+            moved = await shown(telegram, GROUP)
+            await until(lambda: not message.rows, "the old buttons to go")
+            telegram.chats.tap(ANN, moved, "❌ Deny")
+            await reads(moved, "Denied by owner")
+
+
+async def test_a_former_chat_that_is_closed_to_the_bot_holds_nobody_up(tmp_path: Path) -> None:
+    async with phone() as telegram:
+        async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
+            await ask(client, 1, text="first")
+            await shown(telegram)
+        blocked = Refuse(403, "Forbidden: bot was blocked by the user")
+        telegram.rule = lambda _, params: blocked if params.get("chat_id") == str(ANN) else None
+        async with gateway_on(telegram, tmp_path, chat_id=GROUP) as gateway:
+            assert "first" in (await shown(telegram, GROUP)).text
+            async with asker(gateway, "another") as client:
+                await ask(client, 1, text="second")
+                await until(lambda: len(list(telegram.chats.with_buttons(GROUP))) == 2, "both")
+
+
+async def test_a_note_that_nobody_can_read_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with phone() as telegram:
+        async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
+            await ask(client)
+            await shown(telegram)
+            (view,) = waiting(gateway)
+            await until(lambda: not channel_of(gateway).outbox.board.next_step(), "its note")
+            await channel_of(gateway).notes.put(view.id, "nonsense")
+        async with gateway_on(telegram, tmp_path):
+            await until(lambda: len(list(telegram.chats.with_buttons(ANN))) == 2, "another")
+    assert "is of no use" in caplog.text
