@@ -15,5 +15,8 @@ has no buttons, claims nothing, and says so.
 - ``courtesies`` are small answers to people, sent soon or never: notices of taps, replies.
 - ``updates`` hears what people do; an update is confirmed to Telegram only when the decision in it
   is durable, so that a gateway that dies hears it again, and the desk decides once.
-- ``api`` is the library; ``text`` and ``buttons`` are what people see; ``channel`` wires all.
+- ``taps`` and ``commands`` deal with what people do, ``people`` knows who may, ``codes`` waits for
+  one-time codes, ``decisions`` brings answers to the desk and back.
+- ``api`` is the library; ``looks``, ``text`` and ``buttons`` are what people see; ``channel`` wires
+  all.
 """

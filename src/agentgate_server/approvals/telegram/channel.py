@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,6 +27,11 @@ from agentgate_server.config import TelegramConfig
 if TYPE_CHECKING:
     from agentgate_server.gate import Gate
 
+log = logging.getLogger(__name__)
+
+START_AGAIN_S = 10.0
+"""After so long a part that failed is started again."""
+
 
 class TelegramChannel:
     """A :class:`~agentgate_server.approvals.channel.Channel` in a Telegram chat.
@@ -45,6 +51,7 @@ class TelegramChannel:
 
     def __init__(self, gate: Gate, config: TelegramConfig, clock: Clock) -> None:
         self.gate = gate
+        self.clock = clock
         self.chat_id = config.chat_id
         self.api = Api(config)
         self.people = People(config.names, clock)
@@ -81,13 +88,22 @@ class TelegramChannel:
         """Work until cancelled."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self.outbox.run)
-                tasks.start_soon(self.courtesies.run)
+                tasks.start_soon(self._keep_running, self.outbox.run)
+                tasks.start_soon(self._keep_running, self.courtesies.run)
                 await self.outbox.remembered.wait()  # a tap may be about what a former life left
-                tasks.start_soon(self.updates.run)
+                tasks.start_soon(self._keep_running, self.updates.run)
         finally:
             with anyio.CancelScope(shield=True):
                 await self.api.close()
+
+    async def _keep_running(self, part: Callable[[], Awaitable[None]]) -> None:
+        """Start a part again that a bug has ended: the gate must outlive its channels."""
+        while True:
+            try:
+                await part()
+            except Exception:
+                log.exception("a part of the Telegram channel failed; it starts again")
+            await self.clock.sleep(START_AGAIN_S)
 
     async def _handle(self, update: Update) -> None:
         if update.callback_query is not None:

@@ -276,3 +276,25 @@ async def test_a_group_that_became_a_supergroup_is_followed(
         telegram.chats.tap(ANN, after, "❌ Deny")
         assert (await client.next(Answered)).error is not None
         await reads(after, "Denied by owner")
+
+
+async def test_a_bug_in_a_part_of_the_channel_ends_neither_the_gate_nor_the_channel(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        channel_of(gateway).courtesies.add(broken, 10.0)
+        await until(lambda: "it starts again" in caplog.text, "the log")
+        await ask(client)
+        message = await shown(telegram)
+        tap = telegram.chats.tap(ANN, message, "❌ Deny")
+        assert await answered(tap) == "Denied"
+        telegram.chats.updated({"callback_query": {"id": "nonsense"}})
+        await until(lambda: caplog.text.count("it starts again") > 1, "the log")
+        assert (await http(gateway, "GET", "/health"))[0] == 200
