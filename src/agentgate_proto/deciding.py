@@ -129,8 +129,14 @@ class Deciding:
             self._delivery.emit(link, Waiting(link.number, record))
 
     def twin(self, live: Live, decision: Decision, warning: str) -> Live | None:
-        """Return a waiting approval of the very same thing, to join instead of asking twice."""
+        """Return a waiting approval of the very same thing, to join instead of asking twice.
+
+        An old client has an approval of its own: what joins is in memory only, and it never sends
+        again what a crash has wiped.
+        """
         record = live.record
+        if not record.client_id:
+            return None
         demand = (decision.approvers, decision.code, warning)
         for other in self._alike.get((record.principal, record.digest), {}).values():
             asked = other.record

@@ -26,6 +26,7 @@ or late, and nothing else.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 from agentgate_proto.admission import Admission, Asked, Judge
 from agentgate_proto.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
@@ -211,6 +212,17 @@ class Ledger:
             self._lifecycle.cancel(live, link, call_id, now)
         else:
             self._lifecycle.leave(live, caller, link, call_id, now)
+
+    def banish(self, known: Collection[str], now: float) -> None:
+        """Withdraw what principals who are none any more have asked for and has not started.
+
+        Args:
+            known: names of those who still are.
+            now: UTC seconds.
+        """
+        for live in list(self._lifecycle.live.values()):
+            if live.record.principal not in known:
+                self._lifecycle.abandon(live, now)
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool that ``Run`` started is over."""

@@ -251,6 +251,16 @@ class Lifecycle:
             self._note_cancel(own, link, call_id)
             self.finish(own, CANCELLED, now)
 
+    def abandon(self, live: Live, now: float) -> None:
+        """Withdraw a request, for all who wait for it, unless its tool has started."""
+        if live.started or (live.record.phase is Phase.DONE and not live.settling):
+            return
+        live.withdrawn_at = now
+        for caller in [caller for caller in live.callers[1:] if caller.record is not None]:
+            self.finish(self.joining.part(live, caller), CANCELLED, now)
+        if live.record.phase is Phase.WAITING:
+            self.deciding.withdraw(live)
+
     def _note_cancel(self, live: Live, link: Link, call_id: int | str | None) -> None:
         """Remember a call of ``cancel_request`` until it is certain what came of it."""
         live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]

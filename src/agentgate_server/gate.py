@@ -133,6 +133,7 @@ class Gate:
             self._tasks = tasks
             tasks.start_soon(self.writer.run)
             self.ledger.restore(restored, self.utc())
+            self._banish()
             self.drain()
             task_status.started()
             await self._keep_time()
@@ -224,7 +225,7 @@ class Gate:
         self._tasks.start_soon(self.reloader.answer, reply)
 
     def close_strangers(self) -> None:
-        """Close the connections whose tokens count no more."""
+        """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
         for peer in list(self.peers.values()):
             principal = peer.connection.principal
             if principal is None or self.tokens.vouches(peer.token_hash, principal):
@@ -232,6 +233,11 @@ class Gate:
             log.warning("the token of %s was revoked: connection closed", principal.name)
             peer.connection.close(AUTH_FAILED, "the token was revoked")
             peer.poke()
+        self._banish()
+        self.drain()
+
+    def _banish(self) -> None:
+        self.ledger.banish({principal.name for principal in self.tokens.principals}, self.utc())
 
     # The ledger's surroundings
 

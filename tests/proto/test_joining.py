@@ -50,6 +50,14 @@ def test_an_identical_ask_joins_and_both_get_the_outcome_with_rows_of_their_own(
     assert world.ledger.repeats(first) == 0
 
 
+def test_an_old_client_is_asked_about_by_itself_because_it_never_sends_again() -> None:
+    world = World()
+    first = world.receive(world.client(), 1, "ask_write", n=1)
+    second = world.receive(world.connect("agent"), 1, "ask_write", n=1)
+    world.sync()
+    assert world.waiting == [first, second]
+
+
 def test_both_callers_hear_that_a_person_is_asked() -> None:
     _, client, first, second = joined()
     notices = [(notice.record.rid, notice.record.request_id) for notice in client.of(Waiting)]
@@ -240,7 +248,7 @@ def test_an_act_looked_up_for_two_joins_with_both() -> None:
 def test_an_old_client_that_was_lost_joins_with_its_place_kept() -> None:
     world = World()
     old = world.connect("agent")
-    first = world.receive(world.client(), 1, "ask_write", n=1)
+    first = world.receive(world.client(), 1, "ask_write", "k", n=1)
     world.sync()
     second = world.receive(old, 1, "ask_write", "k", n=1)
     world.lose(old)
@@ -251,6 +259,22 @@ def test_an_old_client_that_was_lost_joins_with_its_place_kept() -> None:
     world.sync()
     finish(world, first)
     assert [answer.rid for answer in back.of(Answer)] == [second]
+
+
+def test_an_old_client_that_was_lost_goes_over_to_who_goes_on() -> None:
+    world = World()
+    client, old = world.client(), world.connect("agent")
+    world.receive(client, 1, "ask_write", n=1)
+    second = world.receive(client, 2, "ask_write", "k", n=1)
+    third = world.receive(old, 1, "ask_write", "k", n=1)
+    world.sync()
+    world.lose(old)
+    world.cancel(client, 4, 1)
+    world.sync()
+    assert world.waiting == [second]
+    finish(world, second)
+    assert world.store.rows[third].outcome == world.store.rows[second].outcome
+    assert not world.store.rows[third].delivered
 
 
 def test_who_comes_with_the_key_of_what_is_being_withdrawn_is_told_that() -> None:

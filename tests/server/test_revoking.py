@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
-from tests.server.embedded import AGENT, http, raw_client, serving
+from tests.server.embedded import AGENT, OWNER, http, raw_client, serving
 
 from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient
 from agentgate_proto.connection import AUTH_FAILED
@@ -65,9 +65,9 @@ async def test_a_login_with_another_token_notices_a_revocation_too(tmp_path: Pat
         assert status == 401
 
 
-async def test_a_request_that_waits_outlives_the_token_only_in_the_books(tmp_path: Path) -> None:
+async def test_what_a_revoked_agent_waits_for_is_withdrawn(tmp_path: Path) -> None:
     add(tmp_path, "garden", "gardens-token")
-    async with serving(tmp_path) as gateway:
+    async with serving(tmp_path) as gateway, ApprovalsClient(gateway.url, OWNER) as owner:
         async with anyio.create_task_group() as tasks:
 
             async def ask() -> None:
@@ -76,7 +76,24 @@ async def test_a_request_that_waits_outlives_the_token_only_in_the_books(tmp_pat
                         await client.call("asked", {"text": "x"})
 
             tasks.start_soon(ask)
-            while not gateway.gate.desk.waiting():
+            while not (views := gateway.gate.desk.waiting()):
                 await anyio.sleep(0.002)
             TokenFile(tmp_path / "tokens.json").revoke("garden")
-        assert [each.agent for each in gateway.gate.desk.waiting()] == ["garden"]
+        with pytest.raises(AgentGateError, match="Already cancelled"):
+            await owner.decide(views[0].id, "approve")
+        assert gateway.gate.desk.waiting() == []
+
+
+async def test_what_an_agent_waited_for_who_was_revoked_meanwhile_is_withdrawn_at_the_start(
+    tmp_path: Path,
+) -> None:
+    add(tmp_path, "garden", "gardens-token")
+    async with serving(tmp_path) as gateway, raw_client(gateway, "gardens-token", "g") as garden:
+        await garden.next(Authenticated)
+        await garden.request(1, "tool_request", {"tool": "asked", "args": {"text": "x"}})
+        while not gateway.gate.desk.waiting():
+            await anyio.sleep(0.002)
+    TokenFile(tmp_path / "tokens.json").revoke("garden")
+    async with serving(tmp_path) as gateway:
+        while gateway.gate.desk.waiting():  # until that is on disk
+            await anyio.sleep(0.002)

@@ -1,0 +1,78 @@
+"""Principals who are none any more: what they wait for is withdrawn, what has started is not."""
+
+from __future__ import annotations
+
+from tests.proto.ledger_world import World
+
+from agentgate_proto.outcome import Status
+from agentgate_proto.record import Phase
+
+
+def banish(world: World, *known: str) -> None:
+    world.ledger.banish(known, world.now)
+    world.drain()
+    world.sync()
+
+
+def test_a_waiting_approval_is_withdrawn_and_cannot_be_given() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "ask_write")
+    world.sync()
+    banish(world, "somebody else")
+    assert world.waiting == []
+    outcome = world.store.rows[rid].outcome
+    assert outcome is not None
+    assert outcome.status is Status.CANCELLED
+    world.approve(rid)
+    world.sync()
+    assert world.phase(rid) is Phase.DONE
+
+
+def test_all_who_joined_it_are_withdrawn_with_it() -> None:
+    world = World()
+    client = world.client()
+    rids = [world.receive(client, number, "ask_write", n=1) for number in (1, 2, 3)]
+    world.sync()
+    banish(world)
+    assert world.waiting == []
+    for rid in rids:
+        outcome = world.store.rows[rid].outcome
+        assert outcome is not None
+        assert outcome.status is Status.CANCELLED
+
+
+def test_what_is_approved_and_not_started_does_not_start() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "ask_write")
+    world.sync()
+    world.approve(rid)
+    banish(world)
+    world.sync()
+    assert world.phase(rid) is Phase.DONE
+    outcome = world.store.rows[rid].outcome
+    assert outcome is not None
+    assert outcome.status is Status.CANCELLED
+
+
+def test_what_runs_goes_on_and_what_is_over_stays() -> None:
+    world = World()
+    client = world.client()
+    runs = world.receive(client, 1, "write")
+    over = world.receive(client, 2, "write", n=2)
+    world.sync()
+    world.finish(over)
+    banish(world)
+    world.finish(runs)
+    world.sync()
+    for rid in (runs, over):
+        outcome = world.store.rows[rid].outcome
+        assert outcome is not None
+        assert outcome.status is Status.EXECUTED
+
+
+def test_who_is_still_known_keeps_what_waits() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "ask_write")
+    world.sync()
+    banish(world, "agent")
+    assert world.waiting == [rid]
