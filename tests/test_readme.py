@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
+from agentgate_proto.errors import ERRORS
+from agentgate_proto.messages import METHODS, decode_params
+from agentgate_server.config import ConfigFile
 from agentgate_server.policy import Policy
+from agentgate_server.policy.form import RuleForm
 from agentgate_server.tools.catalogue import Catalogue
 
 ROOT = Path(__file__).parent.parent
@@ -198,6 +203,74 @@ def test_the_tools_snippet_declares_tools() -> None:
 def test_the_policy_snippet_loads() -> None:
     policy = Policy.parse(blocks("yaml")[0])
     assert policy.warnings(["set_thermostat", "ha_call_service", "ha_get_state"]) == []
+
+
+SECTIONS = README.split("\n## ")
+
+
+def section(title: str) -> str:
+    """The text below a heading."""
+    return next(text for text in SECTIONS if text.startswith(title))
+
+
+@pytest.mark.seed001("FR11-AC1")
+def test_it_says_what_this_is_draws_the_flow_and_explains_the_security_model() -> None:
+    assert "A gate between AI agents and the world" in SECTIONS[0]
+    (picture,) = blocks("", SECTIONS[0])
+    assert all(word in picture for word in ("agent", "gateway", "person", "policy", "tool"))
+    model = section("Security model")
+    assert "Not protected" in model
+    assert "docs/security.md" in model
+
+
+@pytest.mark.seed001("FR11-AC2")
+def test_the_quick_start_installs_configures_and_runs() -> None:
+    first = blocks("bash", section("Quick start"))[0].splitlines()
+    assert [line.split()[:2] for line in first] == [
+        ["pip", "install"],
+        ["agent-gate", "init"],
+        ["cd", "my-gateway"],
+        ["agent-gate", "serve"],
+    ]
+
+
+@pytest.mark.seed001("FR11-AC3")
+def test_the_sdk_is_shown_with_its_context_manager_a_request_and_its_errors() -> None:
+    (program, _) = blocks("python", section("From Python"))
+    for text in ("async with AgentGateClient(", "await gw.tool_request(", "except AgentGateDenied"):
+        assert text in program
+
+
+@pytest.mark.seed001("FR11-AC4")
+def test_docker_is_explained_by_the_compose_file_that_is_there() -> None:
+    text = section("Docker")
+    assert "docker compose up -d" in text
+    assert "`docker-compose.yml`" in text
+    for name in re.findall(r"^cp (\S+)", text, re.MULTILINE):
+        assert (ROOT / name).is_file()
+
+
+@pytest.mark.seed001("FR11-AC5")
+def test_every_section_of_the_configuration_and_every_key_of_a_rule_is_named() -> None:
+    keys = {field.encode_name for field in msgspec.structs.fields(ConfigFile)}
+    named = section("Configuration")
+    assert {key for key in keys if f"`{key}`" not in named} == set()
+    keys = {field.encode_name for field in msgspec.structs.fields(RuleForm)}
+    named = section("Policy") + (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    assert {key for key in keys if f"`{key}`" not in named and f"{key}:" not in named} == set()
+
+
+@pytest.mark.seed001("FR11-AC6")
+def test_the_protocol_is_shown_in_messages_that_the_core_reads_and_codes_that_it_sends() -> None:
+    text = section("Protocol")
+    shown = [json.loads(line) for block in blocks("json", text) for line in block.splitlines()]
+    for message in shown:
+        if "method" in message:
+            params = msgspec.Raw(json.dumps(message["params"]).encode())
+            decode_params(METHODS[message["method"]], params)
+    codes = {int(code) for code in re.findall(r"^\| (-\d+) \|", text, re.MULTILINE)}
+    assert codes <= set(ERRORS)
+    assert {message["error"]["code"] for message in shown if "error" in message} <= codes
 
 
 def test_every_link_of_the_readme_leads_somewhere() -> None:

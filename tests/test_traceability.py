@@ -1,4 +1,4 @@
-"""Every acceptance criterion of seed 001 is named by a test, or listed here as not yet.
+"""Every acceptance criterion of seed 001 is named by a test.
 
 A test names a criterion by ``@pytest.mark.seed001("FR1-AC1")``.
 """
@@ -33,11 +33,6 @@ COUNTS = {
 
 CRITERIA = {f"{name}-AC{n}" for name, count in COUNTS.items() for n in range(1, count + 1)}
 
-NOT_YET = {
-    *(f"FR11-AC{n}" for n in range(1, 7)),  # README with Docker and the security model
-}
-"""What comes with packaging, on purpose not in this version."""
-
 
 def named_criteria() -> dict[str, list[str]]:
     """The criteria that tests name, with the files that name them."""
@@ -55,8 +50,8 @@ def named_criteria() -> dict[str, list[str]]:
     return named
 
 
-def test_every_criterion_is_named_by_a_test_or_listed_as_not_yet() -> None:
-    assert CRITERIA - set(named_criteria()) == NOT_YET
+def test_every_criterion_is_named_by_a_test() -> None:
+    assert CRITERIA - set(named_criteria()) == set()
 
 
 def test_no_test_names_a_criterion_that_does_not_exist() -> None:
