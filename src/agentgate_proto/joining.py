@@ -63,7 +63,7 @@ class Joining:
     def heirs(self, live: Live) -> Live | None:
         """Make a request of those that had joined one which was withdrawn; None: nobody had."""
         outcome = live.record.outcome
-        if outcome is None or outcome.status is not Status.CANCELLED:
+        if outcome is None or outcome.status is not Status.CANCELLED or live.abandoned:
             return None
         heirs = [caller for caller in live.callers[1:] if caller.record is not None]
         if not heirs:

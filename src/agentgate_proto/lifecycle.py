@@ -252,12 +252,14 @@ class Lifecycle:
             self.finish(own, CANCELLED, now)
 
     def abandon(self, live: Live, now: float) -> None:
-        """Withdraw a request, for all who wait for it, unless its tool has started."""
+        """Withdraw a request, for all who wait for it, unless its tool has started.
+
+        An end of the waiting that is being written stands, if that write succeeds.
+        """
         if live.started or (live.record.phase is Phase.DONE and not live.settling):
             return
         live.withdrawn_at = now
-        for caller in [caller for caller in live.callers[1:] if caller.record is not None]:
-            self.finish(self.joining.part(live, caller), CANCELLED, now)
+        live.abandoned = True
         if live.record.phase is Phase.WAITING:
             self.deciding.withdraw(live)
 

@@ -71,9 +71,11 @@ class Live:
         held: what other people have answered meanwhile.
         cancels: calls of ``cancel_request``, as (link, call id), that wait for a write.
         withdrawn_at: when its caller withdrew it before its tool started; 0: that did not happen.
+        abandoned: it was withdrawn for all who wait for it.
     """
 
     __slots__ = (
+        "abandoned",
         "args",
         "callers",
         "cancels",
@@ -97,6 +99,7 @@ class Live:
         self.held: list[Verdict] = []
         self.cancels: list[tuple[int, int | str | None]] = []
         self.withdrawn_at = 0.0
+        self.abandoned = False
 
     @property
     def approval(self) -> Record | None:

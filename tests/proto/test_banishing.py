@@ -35,10 +35,37 @@ def test_all_who_joined_it_are_withdrawn_with_it() -> None:
     world.sync()
     banish(world)
     assert world.waiting == []
+    assert [client.outcomes[number].status for number in (1, 2, 3)] == [Status.CANCELLED] * 3
+    assert list(world.store.rows) == rids[:1], "nobody is asked in its place"
+
+
+def test_an_end_that_is_being_written_stands_for_all() -> None:
+    world = World()
+    client = world.client()
+    rids = [world.receive(client, number, "ask_write", n=1) for number in (1, 2)]
+    world.sync()
+    world.wait(10_000.0)
+    banish(world)
+    assert [client.outcomes[number].status for number in (1, 2)] == [Status.EXPIRED] * 2
     for rid in rids:
         outcome = world.store.rows[rid].outcome
         assert outcome is not None
-        assert outcome.status is Status.CANCELLED
+        assert outcome.status is Status.EXPIRED
+
+
+def test_a_decision_that_could_not_be_stored_leaves_nothing_waiting() -> None:
+    world = World()
+    client = world.client()
+    for number in (1, 2):
+        rid = world.receive(client, number, "ask_write", n=1)
+    world.sync()
+    (rid,) = world.waiting
+    world.deny(rid)
+    world.ledger.banish((), world.now)
+    world.fail()
+    world.sync()
+    assert world.waiting == []
+    assert client.outcomes[1].status is Status.CANCELLED
 
 
 def test_what_is_approved_and_not_started_does_not_start() -> None:
