@@ -82,9 +82,9 @@ class Joining:
         return any(a.record is None or (key and a.record.idempotency_key == key) for a in others)
 
     def rows(self, live: Live) -> tuple[Record, ...]:
-        """The records of those that joined a request which is over; of a withdrawn one: none."""
+        """The records of those that joined a request which is over; if they go on: none."""
         outcome = live.record.outcome
-        if outcome is None or outcome.status is Status.CANCELLED:
+        if outcome is None or (outcome.status is Status.CANCELLED and not live.abandoned):
             return ()
         return tuple(
             replace(own_row(caller.record, live.record), delivered=caller.delivered)
