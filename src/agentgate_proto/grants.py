@@ -125,6 +125,7 @@ class Grants:
         if not end:
             end = "revoked"
             self._end(grant)
+        if not grant.revoked_at:  # what is over too: neither a clock nor a use may bring it back
             self._grants[grant_id] = replace(grant, revoked_at=now, revoked_by=by)
         self._write(grant_id, ticket, end)
 

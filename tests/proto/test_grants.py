@@ -127,7 +127,7 @@ def test_a_use_is_not_given_back_to_what_was_revoked_or_has_more() -> None:
     granted.ask(7)
     granted.world.revoke(granted.grant_id)
     granted.world.fail()
-    assert granted.listed == [("active", 1)], "a use that was the last had ended it already"
+    assert granted.listed == [("revoked", 1)], "though a use that was the last had ended it"
     many = Granted()
     many.ask(7)
     many.world.revoke(many.grant_id)
@@ -157,9 +157,10 @@ def test_when_the_time_is_up_people_are_asked_again_even_if_the_clock_goes_back(
     assert granted.world.waiting == [rid]
     granted.world.wait(-600)
     assert granted.listed == [("expired", 1)]
-    granted.world.revoke(granted.grant_id)
+    ticket = granted.world.revoke(granted.grant_id)
     granted.world.sync()
-    assert granted.listed == [("expired", 1)]
+    assert granted.world.revoked[ticket].end == "expired"
+    assert granted.listed == [("revoked", 1)], "so that no restart brings it back"
 
 
 def test_a_list_ends_what_has_expired_too() -> None:
