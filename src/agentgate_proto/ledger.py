@@ -220,9 +220,7 @@ class Ledger:
             known: names of those who still are.
             now: UTC seconds.
         """
-        for live in list(self._lifecycle.live.values()):
-            if live.record.principal not in known:
-                self._lifecycle.abandon(live, now)
+        self._lifecycle.banish(known, now)
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool that ``Run`` started is over."""

@@ -14,7 +14,7 @@ yes of several, at once. What people do is in ``deciding``, what requests do tha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -53,6 +53,7 @@ class Lifecycle:
     def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
+        self._banished: dict[str, float] = {}
         self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
@@ -251,17 +252,28 @@ class Lifecycle:
             self._note_cancel(own, link, call_id)
             self.finish(own, CANCELLED, now)
 
-    def abandon(self, live: Live, now: float) -> None:
-        """Withdraw a request, for all who wait for it, unless its tool has started.
+    def banish(self, known: Collection[str], now: float) -> None:
+        """Withdraw, for all who wait for it, what these are not the principals of any more.
 
-        An end of the waiting that is being written stands, if that write succeeds.
+        What has started goes on, and an end that is being written stands if it can be written.
         """
-        if live.started or (live.record.phase is Phase.DONE and not live.settling):
-            return
-        live.withdrawn_at = now
+        self._banished = {
+            record.principal: now
+            for record in (live.record for live in self.live.values())
+            if record.principal not in known
+        }
+        for live in list(self.live.values()):
+            self._abandon_if_banished(live)
+
+    def _abandon_if_banished(self, live: Live) -> bool:
+        banished_at = self._banished.get(live.record.principal)
+        if banished_at is None or live.started or live.record.phase is Phase.DONE:
+            return False
+        live.withdrawn_at = banished_at
         live.abandoned = True
         if live.record.phase is Phase.WAITING:
             self.deciding.withdraw(live)
+        return True
 
     def _note_cancel(self, live: Live, link: Link, call_id: int | str | None) -> None:
         """Remember a call of ``cancel_request`` until it is certain what came of it."""
@@ -326,7 +338,9 @@ class Lifecycle:
         if settled:
             self.deciding.close(live)
             heirs = self.joining.heirs(live)
-            if heirs is not None:
+            if heirs is not None and self._abandon_if_banished(heirs):
+                self.finish(heirs, CANCELLED, heirs.withdrawn_at)
+            elif heirs is not None:
                 self.deciding.ask_again(heirs, live.record)
         else:
             self.deciding.show(live)
@@ -352,6 +366,7 @@ class Lifecycle:
             self.deciding.answer_tickets(live, text)
             if live.stored is not None and live.record.decided_at:
                 self.deciding.reopen(live, live.stored)
+                self._abandon_if_banished(live)
                 return
         elif live.record.phase is Phase.DONE:
             self._publish(live)

@@ -68,6 +68,32 @@ def test_a_decision_that_could_not_be_stored_leaves_nothing_waiting() -> None:
     assert client.outcomes[1].status is Status.CANCELLED
 
 
+def test_those_who_would_go_on_for_one_that_is_being_withdrawn_do_not() -> None:
+    world = World()
+    client = world.client()
+    rids = [world.receive(client, number, "ask_write", n=1) for number in (1, 2, 3)]
+    world.sync()
+    world.cancel(client, 4, 1)
+    banish(world)
+    world.sync()
+    assert world.waiting == []
+    assert [client.outcomes[number].status for number in (1, 2, 3)] == [Status.CANCELLED] * 3
+    assert [world.phase(rid) for rid in rids] == [Phase.DONE] * 3
+
+
+def test_who_is_a_principal_again_is_asked_about_again() -> None:
+    world = World()
+    client = world.client()
+    first, second = (world.receive(client, number, "ask_write", n=1) for number in (1, 2))
+    world.sync()
+    world.cancel(client, 4, 1)
+    world.ledger.banish((), world.now)
+    world.ledger.banish(("agent",), world.now)
+    world.sync()
+    assert world.waiting == [second]
+    assert world.phase(first) is Phase.DONE
+
+
 def test_what_is_approved_and_not_started_does_not_start() -> None:
     world = World()
     rid = world.receive(world.client(), 1, "ask_write")
