@@ -32,7 +32,6 @@ from agentgate_server.masking import CallInProgress, Masker
 from agentgate_server.peer import Peer
 from agentgate_server.policy import signature_of
 from agentgate_server.replies import NativeReply, Reply
-from agentgate_server.rids import new_rid
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.errors import ArgumentError
 
@@ -131,7 +130,7 @@ class Calls:
         now = self.gate.utc()
         asked = Asked(
             link=peer.number,
-            rid=new_rid(now),
+            rid=self.gate.rids(now),
             request_id=request_id,
             tool=tool.name,
             args=params.args,

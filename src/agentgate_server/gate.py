@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
-from anyio.abc import TaskGroup
 
 from agentgate_proto.connection import AUTH_FAILED, TAKEN_OVER
 from agentgate_proto.decision import Action, Decision
@@ -45,6 +44,7 @@ from agentgate_proto.outcome import Outcome
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.record import Record, rfc3339
 from agentgate_proto.storage import Answer as StoreAnswer
+from agentgate_proto.storage import Restored
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
@@ -58,6 +58,7 @@ from agentgate_server.peer import Peer
 from agentgate_server.policy import Policy
 from agentgate_server.reloading import Reloader
 from agentgate_server.replies import Reply
+from agentgate_server.rids import new_rid
 from agentgate_server.running import Running
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.writer import StoreWriter
@@ -83,6 +84,8 @@ class Gate:
         observing: hears what happens.
         codes: the one-time codes of approvers.
         utc: the clock of the ledger, UTC seconds.
+        monotonic: the clock of the connections, in seconds.
+        rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
     """
 
     def __init__(
@@ -98,12 +101,16 @@ class Gate:
         observing: Observing | None = None,
         codes: Codes | None = None,
         utc: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = anyio.current_time,
+        rids: Callable[[float], str] = new_rid,
     ) -> None:
         self.policy = policy
         self.tokens = tokens
         self.limits = limits
         self.masker = masker or Masker()
         self.utc = utc
+        self.monotonic = monotonic
+        self.rids = rids
         self.observing = observing or Observing()
         self.ledger = Ledger(self._judge, limits)
         self.writer = StoreWriter(engine, self, committed=self.observing.committed)
@@ -118,7 +125,6 @@ class Gate:
         self.epoch = ""
         self.reloader: Reloader
         self._guard = Guard()
-        self._tasks: TaskGroup | None = None
         self._alarm = anyio.Event()
         self._armed: float | None = None
         self._draining = False
@@ -127,16 +133,20 @@ class Gate:
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Restore what a former process left, then work until cancelled."""
         restored = await anyio.to_thread.run_sync(self.writer.engine.restore)
-        self.epoch = restored.epoch
-        self.desk.codes.used_before(restored.coded_at)
         async with anyio.create_task_group() as tasks:
-            self._tasks = tasks
+            self.running.tasks = tasks
             tasks.start_soon(self.writer.run)
-            self.ledger.restore(restored, self.utc())
-            self._banish()
-            self.drain()
+            self.take_up(restored)
             task_status.started()
             await self._keep_time()
+
+    def take_up(self, restored: Restored) -> None:
+        """Go on from what a former process left. Call once, before anything else."""
+        self.epoch = restored.epoch
+        self.desk.codes.used_before(restored.coded_at)
+        self.ledger.restore(restored, self.utc())
+        self._banish()
+        self.drain()
 
     # Connections
 
@@ -168,7 +178,7 @@ class Gate:
 
         Wrong tokens are counted by address.
         """
-        now = anyio.current_time()
+        now = self.monotonic()
         pause = self._guard.blocked_s(peer.address, now)
         if pause:
             return pause
@@ -221,8 +231,8 @@ class Gate:
 
     def reload(self, reply: Reply) -> None:
         """Read policy and principals anew; the reply gets the report."""
-        assert self._tasks is not None, "connections are served while the gate runs"
-        self._tasks.start_soon(self.reloader.answer, reply)
+        assert self.running.tasks is not None, "connections are served while the gate runs"
+        self.running.tasks.start_soon(self.reloader.answer, reply)
 
     def close_strangers(self) -> None:
         """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
@@ -300,10 +310,14 @@ class Gate:
             with anyio.move_on_after(min(max(pause, 0.0), LOOK_AGAIN_S)):
                 await self._alarm.wait()
             self._alarm = anyio.Event()
-            self.ledger.handle_timer(self.utc())
-            self._repeating = True  # a request ends by the timer only if it was asked about
-            self.drain()
-            self._repeating = False
+            self.wake()
+
+    def wake(self) -> None:
+        """Let the ledger do what is due."""
+        self.ledger.handle_timer(self.utc())
+        self._repeating = True  # a request ends by the timer only if it was asked about
+        self.drain()
+        self._repeating = False
 
     # Effects
 
@@ -329,9 +343,8 @@ class Gate:
             case Question(query, token):
                 self.writer.ask(query, token)
             case Run():
-                assert self._tasks is not None, "tools run while the gate runs"
                 self.observing.started(effect.rid, effect.tool)
-                self.running.start(effect, self._tasks)
+                self.running.start(effect)
             case Stop(rid):
                 self.running.stop(rid)
             case ApprovalChanged(record):

@@ -51,6 +51,7 @@ class Peer(ABC):
         handler: the gate.
         limits: of the connection.
         origins: browser origins that may connect.
+        now: monotonic seconds; None: what the event loop's clock says.
 
     Attributes:
         token_hash: of the token that let the client in, or "".
@@ -63,10 +64,12 @@ class Peer(ABC):
         handler: Handler,
         limits: Limits,
         origins: frozenset[str],
+        now: float | None = None,
     ) -> None:
         self.number = number
         self.address = address
-        self.connection = ServerConnection(anyio.current_time(), limits, origins)
+        now = anyio.current_time() if now is None else now
+        self.connection = ServerConnection(now, limits, origins)
         self.token_hash = ""
         self.over = False
         self.in_process = False

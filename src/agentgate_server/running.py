@@ -25,12 +25,16 @@ class Running:
         catalogue: the tools there are.
         runner: runs one call.
         finished: is told each outcome, by rid, on the event loop.
+
+    Attributes:
+        tasks: where tools run that take their time; set it before the first ``start``.
     """
 
     def __init__(self, catalogue: Catalogue, runner: Runner, finished: Finished) -> None:
         self.catalogue = catalogue
         self.runner = runner
         self.finished = finished
+        self.tasks: TaskGroup | None = None
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._changed = anyio.Event()
 
@@ -39,7 +43,7 @@ class Running:
         """How many tools run in a task."""
         return len(self._scopes)
 
-    def start(self, run: Run, tasks: TaskGroup) -> None:
+    def start(self, run: Run) -> None:
         """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
         tool = self.catalogue.get(run.tool)
         if tool is None:
@@ -52,8 +56,13 @@ class Running:
             current_rid.reset(before)
             self.finished(run.rid, outcome)
         else:
-            scope = self._scopes[run.rid] = anyio.CancelScope()
-            tasks.start_soon(self._run, run.rid, tool, args, scope)
+            self.start_task(run.rid, tool, args)
+
+    def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
+        """Start a tool that takes its time."""
+        assert self.tasks is not None, "tools run while the gate runs"
+        scope = self._scopes[rid] = anyio.CancelScope()
+        self.tasks.start_soon(self._run, rid, tool, args, scope)
 
     def stop(self, rid: str) -> None:
         """Stop a tool if it runs in a task; its outcome follows."""
