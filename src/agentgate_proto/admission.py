@@ -30,6 +30,9 @@ from agentgate_proto.storage import FindIdempotencyKey, FindRequest
 Judge = Callable[[Record, Mapping[str, Any], float], Decision]
 """The policy: a pure function of the request, its decoded arguments and the time (UTC)."""
 
+OLD_ORDER_S = 1e-6
+"""Between two requests of old clients while the clock is behind; a double can hold it until 2100."""
+
 OTHER_CONTENT = "was used for another request; a repeat must have the same tool and arguments"
 
 
@@ -63,6 +66,11 @@ class Admission:
         self._effects = effects
         self._buckets: dict[str, TokenBucket] = {}
         self._tried_at = 0.0
+        self._old_at = 0.0
+
+    def restore(self, old_at: float) -> None:
+        """Take up when an old client's last request came, in the life of a former process."""
+        self._old_at = old_at
 
     def receive(self, asked: Asked, now: float) -> None:
         """A tool request came."""
@@ -70,7 +78,7 @@ class Admission:
         link = links.get(asked.link)
         if link is None:
             return
-        record = new_record(asked, link, now)
+        record = new_record(asked, link, self._came_at(link, now))
         requests = links.requests_at(link)
         known = requests.get(record.request_id)
         if known is not None:
@@ -126,6 +134,16 @@ class Admission:
         elif live.public:
             delivery.caller_of(live, link, record.request_id).told = False
             delivery.answer(live, live.record.rid)
+
+    def _came_at(self, link: Link, now: float) -> float:
+        """Say when a request came. Those of old clients are in order even if the clock is not:
+
+        of two with one id the newer is the one that the client waits for (``delivery``).
+        """
+        if not link.is_old:
+            return now
+        self._old_at = max(now, self._old_at + OLD_ORDER_S)
+        return self._old_at
 
     def _objection(self, link: Link, now: float) -> tuple[ErrorCode, str, float | None] | None:
         """Say why no request can be taken from here now, or count it against the rate."""

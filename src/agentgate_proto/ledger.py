@@ -118,6 +118,7 @@ class Ledger:
 
     def restore(self, restored: Restored, now: float) -> None:
         """Take up what a former process left. Call once, before anything else."""
+        self._admission.restore(restored.old_at)
         self._lifecycle.restore(restored, now)
 
     def handle_timer(self, now: float) -> None:

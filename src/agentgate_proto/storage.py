@@ -147,6 +147,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         unknown: the newest record of each (principal, digest), where that one ended ``unknown``.
         grants: every grant that is kept, in force or over, oldest first.
         coded_at: when a one-time code was last part of a decision, UTC seconds; 0: never.
+        old_at: the latest ``created_at`` of an old client's request that is not done, or not
+            delivered, UTC seconds; 0: there is none.
     """
 
     epoch: str
@@ -154,3 +156,4 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     unknown: list[Record]
     grants: list[Grant] = []
     coded_at: float = 0.0
+    old_at: float = 0.0

@@ -158,7 +158,14 @@ class Store:
         }
         active = [row for row in self.rows.values() if row.phase is not Phase.DONE]
         grants = list(self.grants.values())
-        return Restored(epoch="test", active=active, unknown=list(unknown.values()), grants=grants)
+        old = [row.created_at for row in self.rows.values() if not row.client_id]
+        return Restored(
+            epoch="test",
+            active=active,
+            unknown=list(unknown.values()),
+            grants=grants,
+            old_at=max(old, default=0.0),
+        )
 
 
 def last(rows: Iterable[Record]) -> Record | None:

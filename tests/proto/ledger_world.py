@@ -111,7 +111,6 @@ class World:
         ledger: of the process that lives now.
         store: outlives processes.
         now: the clock, UTC seconds; requests take it on by a little.
-        was_set_back: the clock has jumped back.
         policy: the decision for each tool.
         running: the tools that run in this process, by rid.
         stopped: rids of tools that the ledger wanted stopped.
@@ -123,7 +122,6 @@ class World:
         self.limits = limits or LedgerLimits()
         self.store = Store()
         self.now = NOON
-        self.was_set_back = False
         self.policy = usual_policy()
         self.connections: dict[int, Connection] = {}
         self.checker = Checker(self)
@@ -242,7 +240,6 @@ class World:
     def wait(self, seconds: float) -> None:
         """Let the clock go on, or jump back; the ledger's timer fires if it is due."""
         self.now += seconds
-        self.was_set_back |= seconds < 0.0
         deadline = self.ledger.next_deadline()
         if deadline is not None and deadline <= self.now:
             self.tick()

@@ -340,3 +340,25 @@ def test_of_many_requests_of_nobody_each_is_forgotten_when_it_ends() -> None:
     world.lose(lost)
     finished(world, made[0])
     assert collect(world, world.connect("agent"), 9).pending == [2]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_the_newest_of_two_requests_with_one_id_is_told_though_the_clock_was_set_back(
+    restarts: bool,
+) -> None:
+    world = World()
+    former = world.connect("agent")
+    finished_before = world.receive(former, 1, "write", n=1)
+    world.sync()
+    world.lose(former)
+    finished(world, finished_before)
+    world.wait(-3_600.0)
+    if restarts:
+        world.kill()
+    process = world.connect("agent")
+    rid = world.receive(process, 1, "write", n=2)
+    world.sync()
+    world.lose(process)
+    finished(world, rid)
+    back = world.connect("agent")
+    assert rids(collect(world, back, 2).records)[0] == rid

@@ -168,6 +168,7 @@ class SqliteEngine:
         """Read what a ledger needs; see :class:`~agentgate_server.store.engine.Engine`."""
         with self.explained():
             row = self.execute(statements.EPOCH).fetchone()
+            (old_at,) = self.execute(statements.OLD_AT).fetchone()
         if row is None:
             raise StoreError(f"damaged: {self.path} names no epoch; restore a backup")
         newest = {(r.principal, r.digest): r for r in self.records(statements.UNKNOWN)}
@@ -178,6 +179,7 @@ class SqliteEngine:
             unknown=list(newest.values()),
             grants=self.rows(statements.GRANTS, (), grant_of_row),
             coded_at=max(self.coded_at(), coded_at(active)),
+            old_at=old_at or 0.0,
         )
 
     def prune(self, now: float) -> int:

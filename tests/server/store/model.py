@@ -57,6 +57,9 @@ class MemoryEngine:
         self.keep_rows_max = keep_rows_max
         # Oldest first: a dict keeps a key's place when its value is replaced.
         self.kept: dict[str, Record] = {}
+        self.puts = 0
+        self.places: dict[str, int] = {}
+        self.unknown_rids: dict[str, None] = {}
         self.superseded: set[str] = set()
         self.grants: dict[str, Grant] = {}
         self.notes: dict[tuple[str, str], str] = {}
@@ -71,7 +74,11 @@ class MemoryEngine:
             match change:
                 case Put(record, joined, grant):
                     for row in (record, *joined):
+                        self.puts += 1
+                        self.places.setdefault(row.rid, self.puts)
                         self.kept[row.rid] = row
+                        if is_unknown(row):
+                            self.unknown_rids[row.rid] = None
                     self.supersede(record)
                     if grant is not None:
                         self.grants[grant.id] = grant
@@ -138,6 +145,7 @@ class MemoryEngine:
             unknown=list(unknown.values()),
             grants=list(self.grants.values()),
             coded_at=self.coded_at(),
+            old_at=max((r.created_at for r in self.all(is_open_of_old)), default=0.0),
         )
 
     def prune(self, now: float) -> int:
@@ -160,6 +168,8 @@ class MemoryEngine:
                 del self.grants[grant.id]
         for rid in gone:
             del self.kept[rid]
+            del self.places[rid]
+            self.unknown_rids.pop(rid, None)
             self.superseded.discard(rid)
             self.notes = {key: value for key, value in self.notes.items() if key[1] != rid}
         return len(gone)
@@ -177,12 +187,12 @@ class MemoryEngine:
         """Clear the older unknown outcomes of the same thing, if this record ran it again."""
         if record.outcome is None or record.outcome.status not in (Status.EXECUTED, Status.FAILED):
             return
-        for other in self.kept.values():
-            if other.rid == record.rid:
-                return  # the others are newer
+        for rid in self.unknown_rids:
+            other = self.kept[rid]
             same = (other.principal, other.digest) == (record.principal, record.digest)
-            if same and is_unknown(other) and other.resolved_at <= record.resolved_at:
-                self.superseded.add(other.rid)
+            older = self.places[rid] < self.places[record.rid]
+            if same and older and other.resolved_at <= record.resolved_at:
+                self.superseded.add(rid)
 
     def all(self, wanted: Callable[[Record], bool]) -> list[Record]:
         """The records that are wanted, oldest first."""
@@ -192,6 +202,11 @@ class MemoryEngine:
         """The newest record that is wanted."""
         found = self.all(wanted)
         return found[-1] if found else None
+
+
+def is_open_of_old(record: Record) -> bool:
+    """Whether an old client may still wait for this."""
+    return not record.client_id and not (record.phase is Phase.DONE and record.delivered)
 
 
 def is_unknown(record: Record) -> bool:
