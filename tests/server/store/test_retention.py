@@ -49,17 +49,17 @@ def test_outcomes_go_when_their_time_is_over(kind: str, tmp_path: Path) -> None:
     engine = make(kind, tmp_path, keep_days=10, keep_undelivered_days=20)
     engine.commit(
         [
-            ended("delivered 9", 9, delivered=True),
-            ended("delivered 11", 11, delivered=True),
+            ended("delivered under 10", 9.9, delivered=True),
+            ended("delivered over 10", 10.1, delivered=True),
             ended("undelivered 11", 11),
-            ended("undelivered 19", 19),
-            ended("undelivered 21", 21),
+            ended("undelivered under 20", 19.9),
+            ended("undelivered over 20", 20.1),
         ]
     )
 
     assert prune(engine) == 2
 
-    assert kept(engine) == ["delivered 9", "undelivered 11", "undelivered 19"]
+    assert kept(engine) == ["delivered under 10", "undelivered 11", "undelivered under 20"]
     assert prune(engine) == 0
     engine.close()
 
