@@ -30,8 +30,11 @@ from agentgate_proto.storage import FindIdempotencyKey, FindRequest
 Judge = Callable[[Record, Mapping[str, Any], float], Decision]
 """The policy: a pure function of the request, its decoded arguments and the time (UTC)."""
 
+ASK_AGAIN = "nothing was run now, ask again under the same id and key"
+"""Said where nobody has looked whether the request is a repeat of one that has run."""
+
 OLD_ORDER_S = 1e-6
-"""Between two requests of old clients while the clock is behind; a double can hold it until 2100."""
+"""Between two requests of old clients while the clock is behind; a double holds it until 2100."""
 
 OTHER_CONTENT = "was used for another request; a repeat must have the same tool and arguments"
 
@@ -86,7 +89,11 @@ class Admission:
             return
         objection = self._objection(link, now)
         if objection is not None:
-            self.lifecycle.delivery.emit(link, Refusal(link.number, record.request_id, *objection))
+            code, text, pause = objection
+            if not link.is_old and not links.scope(link.scope).is_new(record.request_id):
+                text = f"{text}; {ASK_AGAIN}"
+            refusal = Refusal(link.number, record.request_id, code, text, pause)
+            self.lifecycle.delivery.emit(link, refusal)
             return
         live = Live(record, args=asked.args, link=link.number if link.is_old else 0)
         self.lifecycle.live[record.rid] = live
@@ -121,7 +128,7 @@ class Admission:
         """Nobody can say whether the request is a repeat, so it is not taken."""
         live = self.lifecycle.live.get(token.rid)
         if live is not None:
-            text = f"{text}; nothing was run now, ask again under the same id and key"
+            text = f"{text}; {ASK_AGAIN}"
             self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, 1.0)
 
     def _repeat(self, live: Live, record: Record, link: Link) -> None:

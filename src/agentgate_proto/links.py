@@ -70,12 +70,16 @@ class Scope:
         self.known = False
         self.requests: dict[int | str, str] = {}
 
+    def is_new(self, request_id: int | str) -> bool:
+        """Whether an id was certainly not used before: clients count upward."""
+        return self.known and isinstance(request_id, int) and request_id > self.highest_id
+
     def take(self, request_id: int | str) -> bool:
-        """Take note of an id; return whether it is certainly new: clients count upward."""
-        if not isinstance(request_id, int) or request_id <= self.highest_id:
-            return False
-        self.highest_id = request_id
-        return self.known
+        """Take note of an id; return whether it is certainly new."""
+        is_new = self.is_new(request_id)
+        if isinstance(request_id, int):
+            self.highest_id = max(self.highest_id, request_id)
+        return is_new
 
 
 class Links:

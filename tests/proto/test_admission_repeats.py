@@ -4,7 +4,7 @@ import pytest
 from tests.proto.ledger_policy import deny
 from tests.proto.ledger_world import World
 
-from agentgate_proto.admission import OTHER_CONTENT
+from agentgate_proto.admission import ASK_AGAIN, OTHER_CONTENT
 from agentgate_proto.effects import Answer, Question
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.lifecycle import MAY_HAVE_RUN
@@ -185,3 +185,23 @@ def test_only_so_many_unknown_outcomes_are_remembered() -> None:
     world.sync()
     assert world.waiting == [second]
     assert list(world.ledger._lifecycle._unknown) == [("agent", world.store.rows[second].digest)]
+
+
+# A repeat that comes when nothing can be taken
+
+
+def test_a_repeat_that_is_refused_unseen_is_not_said_to_be_a_request_that_did_not_run() -> None:
+    world = World(LedgerLimits(requests_per_minute=1))
+    agent = world.client()
+    rid = world.receive(agent, 1, "write", n=1)
+    world.sync()
+    outcome = world.finish(rid)
+    world.sync()
+    world.receive(agent, 1, "write", n=1)
+    world.receive(agent, 2, "write", n=2)
+    assert agent.refusals[1].message.endswith(ASK_AGAIN)
+    assert ASK_AGAIN not in agent.refusals[2].message
+    world.wait(60.0)
+    world.receive(agent, 1, "write", n=1)
+    world.sync()
+    assert agent.of(Answer)[-1] == Answer(agent.number, 1, outcome, rid)
