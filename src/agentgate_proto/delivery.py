@@ -341,8 +341,7 @@ class Delivery:
         And what has an id that an old client uses for a request of its own on this very connection:
         it would take the row for that one's.
         """
-        held = {a.request_id for a in link.held if isinstance(a, Answer | Refusal)}
-        taken = held | link.requests.keys()
+        taken = held_ids(link).keys() | link.requests.keys()
         return [a for a in rows if a.rid not in self._sent and a.request_id not in taken]
 
     def _adopt_orphans(self, link: Link, call_id: int | str | None, rows: Sequence[Record]) -> None:
@@ -361,11 +360,21 @@ class Delivery:
             self._orphans.pop(link.principal, None)
 
     def _pending(self, link: Link) -> list[int | str]:
-        """The ids that are known and not answered, as this client may know them."""
-        ids = list(self.links.requests_at(link))
+        """The ids that are known and not answered, as this client may know them.
+
+        What is held for this very reply is answered right after it: a client that was not told so
+        would send it again, and then take that answer for the end of what it has sent.
+        """
+        ids = list(self.links.requests_at(link) | held_ids(link))
         if link.is_old:
             ids.extend(caller.request_id for caller in self._orphans.get(link.principal, {}))
         return ids
+
+
+def held_ids(link: Link) -> dict[int | str, str]:
+    """The ids of requests that are answered as soon as nothing may be overtaken any more."""
+    held = (effect for effect in link.held if isinstance(effect, Answer | Refusal))
+    return {effect.request_id: "" for effect in held if effect.request_id is not None}
 
 
 def first_page(rows: Sequence[Record]) -> list[Record]:

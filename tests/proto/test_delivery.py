@@ -368,3 +368,17 @@ def test_a_request_is_found_by_its_id_and_a_past_one_is_known_by_its_number(
     old = world.connect("agent")
     world.cancel(old, 9, request_id)
     assert old.cancels == {9: "unknown_request"}, "it may be another process's"
+
+
+def test_a_request_that_is_refused_while_its_client_collects_is_not_said_to_be_unknown() -> None:
+    world = World()
+    lost = world.client()
+    world.receive(lost, 1, "write")
+    world.lose(lost)
+    back = world.connect("agent", "c1")
+    world.collect(back, 2)
+    world.fail()
+    (reply,) = back.of(AnswerPending)
+    assert reply.pending == [1]
+    assert "nothing was run" in back.refusals[1].message
+    assert back.frames.index(reply) < back.frames.index(back.refusals[1])
