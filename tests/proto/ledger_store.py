@@ -115,7 +115,7 @@ class Store:
 
     def _put(self, record: Record) -> None:
         self._keep(record)
-        if record.outcome is None or record.outcome.status not in RAN:
+        if record.outcome is None or record.outcome.status not in RAN or not record.warning:
             return
         for row in self.rows.values():
             if row.rid == record.rid:

@@ -8,9 +8,9 @@ same answers, so the words of the contract are made exact here:
   ``rid`` replaces the record and leaves its place. No clock is asked, because clocks jump.
 - Request ids keep their type: 7 and "7" are two ids. An empty idempotency key is no key.
 - An *unknown* outcome counts until somebody ran the same thing again knowing of it: until a newer
-  record of the same (principal, digest) that ended ``executed`` or ``failed``, not before the
-  unknown one did, is put after it. Denied, expired and cancelled records ran nothing and clear
-  nothing.
+  record of the same (principal, digest) with a ``warning`` that ended ``executed`` or ``failed``,
+  not before the unknown one did, is put after it. Without a warning nobody knew: it was under way
+  already. Denied, expired and cancelled records ran nothing and clear nothing.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                 status = record.outcome.status if record.outcome is not None else None
                 if status is Status.UNKNOWN:
                     unknown.add(thing)
-                elif status in RAN and thing in unknown:
+                elif status in RAN and record.warning and thing in unknown:
                     yield from write(puts, marks)
                     puts, marks = {}, {}
                     yield SUPERSEDE, (*thing, record.resolved_at, record.rid)

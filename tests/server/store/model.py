@@ -79,6 +79,8 @@ class MemoryEngine:
                         self.kept[row.rid] = row
                         if is_unknown(row):
                             self.unknown_rids[row.rid] = None
+                        else:
+                            self.unknown_rids.pop(row.rid, None)
                     self.supersede(record)
                     if grant is not None:
                         self.grants[grant.id] = grant
@@ -185,7 +187,8 @@ class MemoryEngine:
 
     def supersede(self, record: Record) -> None:
         """Clear the older unknown outcomes of the same thing, if this record ran it again."""
-        if record.outcome is None or record.outcome.status not in (Status.EXECUTED, Status.FAILED):
+        ran = (Status.EXECUTED, Status.FAILED)
+        if record.outcome is None or record.outcome.status not in ran or not record.warning:
             return
         for rid in self.unknown_rids:
             other = self.kept[rid]

@@ -27,6 +27,7 @@ WAITING = Record(
     phase=Phase.WAITING,
     rule="permissions.yaml:3",
     description="lights are asked for",
+    warning="it may already have run",
     created_at=1_700_000_000.125,
     expires_at=1_700_000_900.125,
 )

@@ -104,6 +104,7 @@ def records(draw: st.DrawFn) -> Record:
         endorsements=draw(ENDORSEMENTS),
         decided_at=draw(DAYS) * DAY_S,
         grant=draw(st.sampled_from(["", "g0"])),
+        warning=draw(st.sampled_from(["it may already have run", ""])),
         **fields,
     )
 

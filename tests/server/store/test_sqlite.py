@@ -274,6 +274,12 @@ def test_a_run_that_began_before_the_unknown_one_or_ended_before_it_clears_nothi
     assert rids(engine.restore().unknown) == ["r1"]
 
 
+def test_a_run_that_nobody_was_warned_of_clears_nothing(engine: SqliteEngine) -> None:
+    engine.commit([Put(done("r1", UNKNOWN)), Put(done("r2", warning=""))])
+
+    assert rids(engine.restore().unknown) == ["r1"]
+
+
 def test_an_unknown_outcome_is_cleared_in_the_order_of_the_changes(engine: SqliteEngine) -> None:
     engine.commit([put("r0"), Put(done("r1", UNKNOWN)), Put(done("r2")), Put(done("r3", UNKNOWN))])
 
