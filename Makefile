@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit bench image clean
+.PHONY: demo test lint types unit sim mutations bench image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -22,6 +22,15 @@ unit: $(VENV)/.installed-test
 	$(BIN)/coverage run -m pytest tests/proto
 	$(BIN)/coverage report --fail-under=100
 	$(BIN)/python -m pytest tests --ignore=tests/proto
+
+# Worlds with faults on virtual time: SEEDS=2000 of them, or for MINUTES=60, or SEED=7 once more.
+sim: $(VENV)/.installed-test
+	$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(MINUTES),--minutes $(MINUTES))
+
+# Small bugs, made one by one, each of which must be found.
+mutations: $(VENV)/.installed-test
+	$(BIN)/python -m tests.sim.mutations
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench

@@ -1,0 +1,170 @@
+"""Consent: who said yes to what, and what runs on the strength of it (I4, I5)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agentgate_proto.approvals import approval_status
+from agentgate_proto.decision import Action, Decision
+from agentgate_proto.effects import Decided
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.messages import ApprovalView
+from agentgate_proto.record import Phase, Record
+
+if TYPE_CHECKING:
+    from tests.sim.people import Answer as HumanAnswer
+    from tests.sim.world import World
+
+
+class Consent:
+    """See the module.
+
+    Attributes:
+        judgements: what the policy said to each request, and whether an unknown outcome of the
+            same was on disk then.
+        said: what each person has said to each approval, by (rid, person).
+        uses: the requests that ran under each grant.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.disk = world.disk
+        self.fail = world.fail
+        self.judgements: dict[str, tuple[Decision, bool]] = {}
+        self.judged_at: dict[str, float] = {}
+        self.judged_utc: dict[str, float] = {}
+        self.said: dict[tuple[str, str], set[bool]] = defaultdict(set)
+        self.won: dict[str, tuple[str, bool]] = {}
+        self.uses: dict[str, set[str]] = {}
+        self.revoked_at: dict[str, float] = {}
+
+    def judged(self, record: Record, args: Mapping[str, Any], decision: Decision) -> None:
+        """The policy has spoken."""
+        if record.rid in self.judgements:
+            self.fail(f"{record.rid} is judged twice")
+        was_unknown = (record.principal, record.digest) in self.disk.unknown
+        self.judgements[record.rid] = decision, was_unknown
+        self.judged_at[record.rid] = self.world.timeline.now
+        self.judged_utc[record.rid] = self.world.utc()
+
+    def may_run(self, record: Record, row: Record | None) -> None:
+        """I4, and that a repeat of what is unknown asks a person."""
+        decision, was_unknown = self.judgements[record.rid]
+        if decision.action is Action.DENY:
+            self.fail(f"I4: {record.signature} was denied by policy and runs")
+        asks = was_unknown and decision.ask_again_after_unknown
+        if decision.action is Action.ALLOW and not asks:
+            return
+        if record.grant and record.grant != f"g{record.rid}":
+            self._may_use(record)
+            return
+        if row is not None and row.approvers_needed > 1:
+            yeses = {one.approver for one in row.endorsements}
+            if len(yeses) < decision.approvers or row.approver not in yeses:
+                self.fail(f"I4: {record.signature} runs with the yes of {yeses} only")
+            for one in yeses:
+                if True not in self.said[record.rid, one]:
+                    self.fail(f"I4: {record.signature} runs, and {one} never said yes")
+        if row is None or not row.decided_at:
+            self.fail(f"I4: {record.signature} runs and nobody said yes")
+        elif True not in self.said[record.rid, row.approver]:
+            self.fail(f"I4: {record.signature} runs, and {row.approver} never said yes")
+        elif row.decided_at >= row.expires_at:
+            self.fail(f"I4: {record.signature} was approved after it had expired")
+
+    def _may_use(self, record: Record) -> None:
+        """I4, under a grant: it is on disk, covers this, and is not used up or revoked."""
+        self.world.count("runs under a grant")
+        grant = self.disk.grants.get(record.grant)
+        if grant is None:
+            self.fail(f"I4: {record.signature} runs under a grant that nobody has stored")
+            return
+        args, fixed = msgspec.json.decode(record.args), msgspec.json.decode(grant.args)
+        differ = {name: value for name, value in args.items() if name not in grant.any_args}
+        if differ != fixed or (grant.agent, grant.tool) != (record.principal, record.tool):
+            self.fail(f"I4: {record.signature} runs under a grant that does not cover it")
+        if True not in self.said[grant.rid, grant.approver]:
+            self.fail(f"I4: {grant.approver} never gave grant {grant.id}")
+        uses = self.uses.setdefault(grant.id, {grant.rid})
+        uses.add(record.rid)
+        if len(uses) > grant.uses_max:
+            self.fail(f"I4: grant {grant.id} for {grant.uses_max} is used {len(uses)} times")
+        if self.revoked_at.get(grant.id, float("inf")) < self.judged_at[record.rid]:
+            self.fail(f"I4: {record.signature} runs under a grant that was revoked before")
+        if self.judged_utc[record.rid] >= grant.expires_at:
+            self.fail(f"I4: {record.signature} runs under a grant that had expired")
+
+    def revoked(self, grant_id: str) -> None:
+        """Somebody is told that a grant is over."""
+        self.world.count("grants revoked")
+        self.revoked_at.setdefault(grant_id, self.world.timeline.now)
+        grant = self.disk.grants.get(grant_id)
+        if grant is None or not grant.ended(self.world.utc()):
+            self.fail(f"I5: somebody is told that grant {grant_id} is over; on disk it is not")
+
+    def announced(self, record: Record) -> None:
+        """The gate is about to show an approval."""
+        row = self.disk.kept.get(record.rid)
+        if row is None:
+            self.fail(f"I5: {record.signature} is shown and not on disk")
+        elif approval_status(row) != approval_status(record) and record.phase is not Phase.WAITING:
+            self.fail(f"I5: {record.signature} is shown as {record.phase}, on disk {row.phase}")
+
+    def decided(self, decided: Decided) -> None:
+        """The gate is about to tell somebody what came of an answer."""
+        record = decided.record
+        if not decided.won:
+            if record is not None and not decided.problem and record.phase is Phase.WAITING:
+                self.fail(f"I5: an answer to {record.signature} is refused, and it still waits")
+            return
+        assert record is not None
+        row = self.disk.kept.get(record.rid)
+        if record.phase is Phase.WAITING and record.endorsements:
+            if row is None or row.endorsements[: len(record.endorsements)] != record.endorsements:
+                self.fail(f"I5: one yes for {record.signature} counts and is not on disk")
+        elif row is None or not row.decided_at or row.approver != record.approver:
+            self.fail(f"I5: a decision about {record.signature} counts and is not on disk")
+
+    def shown(self, view: ApprovalView) -> None:
+        """Somebody sees an approval."""
+        row = self.disk.kept.get(view.id)
+        if row is None:
+            self.fail(f"I5: approval {view.signature} is shown and not on disk")
+        elif view.status != "waiting" and view.status != approval_status(row):
+            self.fail(f"I5: {view.signature} is shown as {view.status}")
+
+    def answers(self, answer: HumanAnswer, who: str) -> None:
+        """A person is about to answer."""
+        word = "approves" if answer.yes else "denies"
+        self.world.tell(who, word, answer.rid)
+        self.said[answer.rid, who].add(answer.yes)
+
+    def answer_taken(self, answer: HumanAnswer) -> None:
+        """A person is told that the answer counts."""
+        self.world.count("answers taken")
+        row = self.disk.kept.get(answer.rid)
+        if row is not None and any(one.approver == answer.by for one in row.endorsements):
+            return  # one yes of several
+        if row is None or row.approver != answer.by:
+            self.fail(f"I5: {answer.by} is told that the answer counts, and it is not on disk")
+            return
+        if (approval_status(row) == "approved") is not answer.yes:
+            self.fail(f"I5: {answer.by} is told that the answer counts; on disk is another")
+        won = self.won.setdefault(answer.rid, (answer.by, answer.yes))
+        if won != (answer.by, answer.yes):
+            self.fail(f"I5: two answers count for {row.signature}")
+
+    def answer_refused(self, answer: HumanAnswer, code: int) -> None:
+        """A person is told that the answer came too late, or could not be taken."""
+        self.world.count(
+            "answers too late" if code == ErrorCode.ALREADY_SETTLED else "answers lost"
+        )
+        row = self.disk.kept.get(answer.rid)
+        if row is not None and any(one.approver == answer.by for one in row.endorsements):
+            return  # they have said yes already, and others must
+        if code == ErrorCode.ALREADY_SETTLED and row is not None and row.phase is Phase.WAITING:
+            self.fail(f"I5: {answer.by} is told that {row.signature} is settled; it waits")

@@ -1,0 +1,96 @@
+"""The disk: it keeps exactly what was committed, whoever dies, and looks at what it is given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.server.store.model import MemoryEngine
+from tests.sim.faults import Killed, Violation
+
+from agentgate_proto.outcome import Status
+from agentgate_proto.record import Phase, Record
+from agentgate_proto.storage import Answer, Change, Put, Query, Restored
+from agentgate_server.store.engine import StoreError
+
+RANK = {Phase.WAITING: 0, Phase.APPROVED: 1, Phase.RUNNING: 2, Phase.DONE: 3}
+RAN = (Status.EXECUTED, Status.FAILED)
+
+
+class Disk(MemoryEngine):
+    """A store whose troubles are in the hands of the world.
+
+    Args:
+        waiting_max: approvals of one principal that may wait.
+
+    Attributes:
+        full, unreadable: why commits, or questions, fail at present; "": they do not.
+        kills: when the process is to die: "before" or "after" the next commit, or "".
+        waiting: approvals that wait, by principal.
+        unknown: the newest record of each (principal, digest) that ended as unknown, until
+            somebody ran the same again knowing that.
+        failures: commits and questions that failed.
+    """
+
+    def __init__(self, waiting_max: int) -> None:
+        super().__init__("sim")
+        self.waiting_max = waiting_max
+        self.full = ""
+        self.unreadable = ""
+        self.kills = ""
+        self.waiting: Counter[str] = Counter()
+        self.unknown: dict[tuple[str, str], Record] = {}
+        self.failures = 0
+        self.commits = 0
+
+    def commit(self, changes: Sequence[Change]) -> None:
+        kills, self.kills = self.kills, ""
+        if kills == "before":
+            raise Killed("just before a commit")
+        if self.full:
+            self.failures += 1
+            self.kills = kills
+            raise StoreError(self.full)
+        self.commits += 1
+        for change in changes:  # one by one, so that each is compared with the one before it
+            if isinstance(change, Put):
+                for record in (change.record, *change.joined):
+                    self._look_at(record)
+                if change.grant is not None and change.grant.uses > change.grant.uses_max:
+                    raise Violation(f"I4: grant {change.grant.id} is used too often")
+            super().commit((change,))
+        if kills == "after":
+            raise Killed("just after a commit")
+
+    def answer(self, query: Query) -> Answer:
+        if self.unreadable:
+            self.failures += 1
+            raise StoreError(self.unreadable)
+        return super().answer(query)
+
+    def restore(self) -> Restored:
+        if self.unreadable:
+            raise StoreError(self.unreadable)
+        return super().restore()
+
+    def _look_at(self, record: Record) -> None:
+        """A request only goes forward, and what it has come to stays (I3)."""
+        before = self.kept.get(record.rid)
+        if before is not None:
+            if RANK[record.phase] < RANK[before.phase]:
+                raise Violation(f"{record.rid} goes back from {before.phase} to {record.phase}")
+            if before.outcome is not None and record.outcome != before.outcome:
+                raise Violation(f"I3: the outcome of {record.rid} changes on disk")
+            if before.decided_at and record.approver != before.approver:
+                raise Violation(f"I5: somebody else has decided about {record.rid}")
+            if before.phase is Phase.WAITING:
+                self.waiting[record.principal] -= 1
+            same = (before.principal, before.client_id, before.request_id, before.digest)
+            if same != (record.principal, record.client_id, record.request_id, record.digest):
+                raise Violation(f"{record.rid} becomes another request")
+        if record.phase is Phase.WAITING:
+            self.waiting[record.principal] += 1
+            if self.waiting[record.principal] > self.waiting_max:
+                raise Violation(f"I9: more than {self.waiting_max} approvals wait")
+        if record.outcome is not None and record.outcome.status is Status.UNKNOWN:
+            self.unknown[record.principal, record.digest] = record

@@ -1,0 +1,329 @@
+"""One life of the gateway's process: the real gate, its real writer, and pumps on virtual time.
+
+Nothing here decides about a request: the gate, the ledger, the connections and the store's writer
+are the ones that ``agent-gate serve`` runs. What is simulated is what is below them: sockets,
+threads, tasks, clocks and the disk.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from tests.sim.faults import Killed
+from tests.sim.links import Link
+from tests.sim.timeline import ROUNDING_S, Alarm, Clock
+from tests.sim.tools import CATALOGUE, POLICY, RUNNER, Tools
+
+from agentgate_proto.connection import SERVICE_RESTART
+from agentgate_proto.decision import Decision
+from agentgate_proto.effects import Effect
+from agentgate_proto.events import Called, Event, Received
+from agentgate_proto.messages import ToolRequest
+from agentgate_proto.record import Record
+from agentgate_server.gate import LOOK_AGAIN_S, Gate
+from agentgate_server.gateway import CLOSE_WAIT_S
+from agentgate_server.masking import Masker
+from agentgate_server.peer import ENDED, Peer
+from agentgate_server.store.writer import GATHER_S, Batch
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+SHUTDOWN_S = 5.0
+"""How long tools may go on when the gateway is shut down in order."""
+
+MASKER = Masker()
+
+
+class WatchedGate(Gate):
+    """The gate, with an oracle beside it and a death that may come between any two effects.
+
+    Attributes:
+        doom: effects that are left before the process dies; None: it lives on.
+    """
+
+    def __init__(self, life: Life) -> None:
+        world = life.world
+        super().__init__(
+            policy=POLICY,
+            catalogue=CATALOGUE,
+            tokens=world.tokens(),
+            engine=world.disk,
+            runner=RUNNER,
+            limits=world.plan.ledger,
+            masker=MASKER,
+            utc=world.utc,
+            monotonic=life.clock.now,
+            rids=world.next_rid,
+        )
+        plan = world.plan
+        self.doom: int | None = None
+        self.oracle = world.oracle
+        self.running = self.tools = Tools(
+            world.timeline, world.tool_chance, plan.tool_s, plan.tool_trouble, life.tool_ended
+        )
+
+    def tool_ended(self, rid: str, outcome: Any) -> None:
+        """A tool has ended."""
+        self.oracle.finished(self, rid, outcome)
+        self._finished(rid, outcome)
+
+    def handle(self, peer: Peer, event: Event) -> None:
+        """See :class:`agentgate_server.gate.Gate`."""
+        match event:
+            case Called(params=ToolRequest()):
+                self.oracle.asked(peer)
+            case Received(rids=rids):
+                self.oracle.received(self, peer, rids)
+        super().handle(peer, event)
+
+    def _judge(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
+        decision = super()._judge(record, args, now)
+        self.oracle.consent.judged(record, args, decision)
+        return decision
+
+    def on_write_failed(self, first: int, last: int, reason: str) -> None:
+        """See :class:`agentgate_server.gate.Gate`."""
+        self.oracle.write_failed(self, last)
+        super().on_write_failed(first, last, reason)
+
+    def _do(self, effect: Effect) -> None:
+        if self.doom is not None:
+            self.doom -= 1
+            if self.doom < 0:
+                raise Killed(f"before {type(effect).__name__}")
+        self.oracle.effect(self, effect)
+        super()._do(effect)
+
+
+class SocketPeer(Peer):
+    """A pump on virtual time: what ``StreamPeer`` does, without tasks."""
+
+    def __init__(self, life: Life, number: int, link: Link, address: str) -> None:
+        limits = life.world.plan.limits
+        super().__init__(number, address, life.gate, limits, frozenset(), life.clock.now())
+        self.life = life
+        self.link = link
+        self.gone = False
+        self.alarm = Alarm(life.world.timeline, self.rings)
+        link.attach(self)
+        self.arm()
+
+    async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        """There is no socket."""
+        raise NotImplementedError
+
+    async def run(self) -> None:
+        """There is no task."""
+        raise NotImplementedError
+
+    def poke(self) -> None:
+        """See :meth:`Peer.poke`."""
+        if not self.in_process:
+            self.life.dirty[self.number] = self
+
+    # From the link
+
+    def receive(self, data: bytes) -> None:
+        """Bytes have come."""
+        self.life.enter(self._receive, data)
+
+    def hear_end(self, reason: str) -> None:
+        """The socket is at its end."""
+        self.life.enter(self._hear_end, reason)
+
+    def window_opens(self) -> None:
+        """The client has taken what was sent."""
+        self.life.enter(self.flush)
+
+    def rings(self) -> None:
+        """A deadline may be due."""
+        self.life.enter(self._ring)
+
+    # The work
+
+    def _receive(self, data: bytes) -> None:
+        if not self.gone:
+            self.connection.receive_data(data, self.life.clock.now())
+            self.look_after()
+
+    def _hear_end(self, reason: str) -> None:
+        if self.gone:
+            return
+        if reason:
+            self.connection.send_failed(reason, self.life.clock.now())
+        else:
+            self.connection.receive_eof(self.life.clock.now())
+        self.look_after()
+
+    def _ring(self) -> None:
+        if self.gone:
+            return
+        now = self.life.clock.now()
+        deadline = self.connection.next_deadline()
+        if deadline is not None and deadline.at <= now:
+            self.life.world.wakes += 1
+            self.connection.handle_timer(now)
+        self.look_after()
+
+    def look_after(self) -> None:
+        """Handle events, then send."""
+        self.process()
+        self.flush()
+
+    def flush(self) -> None:
+        """Send what there is, as far as the client takes it; at the end hang up."""
+        if self.gone:
+            return
+        if self.over or not self.link.down.full:
+            data = self.connection.data_to_send()
+            if data:
+                self.link.down.put(data)
+        if self.over:
+            self.gone = True
+            self.life.peers.pop(self.number, None)
+            self.link.let_go(self)
+        else:
+            self.arm()
+
+    def arm(self) -> None:
+        """Ring at the next deadline."""
+        deadline = self.connection.next_deadline()
+        if deadline is not None:
+            self.alarm.arm(self.life.clock.moment(deadline.at))
+
+
+class Life:
+    """One process.
+
+    Args:
+        world: around it.
+        number: of the process, from 1.
+
+    Attributes:
+        frozen_until: the process stands still, as when its machine is too busy for it.
+
+    Raises:
+        StoreError: it cannot start, because the disk cannot be read.
+    """
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.number = number
+        self.alive = True
+        self.accepting = True
+        self.frozen_until = 0.0
+        self.clock = Clock(
+            world.timeline, world.process_chance.random() * 1e5, world.plan.gateway_rate
+        )
+        self.peers: dict[int, SocketPeer] = {}
+        self.dirty: dict[int, SocketPeer] = {}
+        self.links = 0
+        self.busy = False
+        self.gathering = False
+        self.alarm = Alarm(world.timeline, self.rings)
+        self.armed_for: float | None = -1.0
+        self.gate = WatchedGate(self)
+        self.gate.desk.channels.append(world.people)
+        self.enter(self.gate.take_up, world.disk.restore())
+
+    def enter(self, act: Callable[..., None], *args: Any) -> None:
+        """Do something in this process, and all that follows from it at once."""
+        if not self.alive:
+            return
+        if self.frozen_until > self.world.timeline.now:
+            self.world.timeline.at(self.frozen_until, self.enter, act, *args)
+            return
+        try:
+            act(*args)
+            self._settle()
+        except Killed as killed:
+            self.world.gateway_died(self, str(killed))
+
+    def accept(self, link: Link, address: str) -> None:
+        """Somebody has connected."""
+        self.links += 1
+        self.peers[self.links] = SocketPeer(self, self.links, link, address)
+
+    def tool_ended(self, rid: str, outcome: Any) -> None:
+        """A tool has ended; inline ones do so in the middle of a step."""
+        if self.gate._draining:
+            self.gate.tool_ended(rid, outcome)
+        else:
+            self.enter(self.gate.tool_ended, rid, outcome)
+
+    def shut_down(self) -> None:
+        """Stop in order, as :class:`agentgate_server.gateway.Gateway` does."""
+        self.accepting = False
+        self.gate.web.closing = True
+        for peer in list(self.peers.values()):
+            peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
+            peer.poke()
+        timeline = self.world.timeline
+        timeline.after(SHUTDOWN_S, self.enter, self.gate.running.stop_all)
+        timeline.after(SHUTDOWN_S + CLOSE_WAIT_S, self.enter, self._stop)
+
+    def _stop(self) -> None:
+        for peer in list(self.peers.values()):
+            peer.connection.abort(ENDED)
+            peer.look_after()
+        raise Killed("at the end of an orderly stop")
+
+    def _settle(self) -> None:
+        """Look after the pokes, then after the writer and the ledger's timer."""
+        dirty = self.dirty
+        while dirty:
+            _, peer = dirty.popitem()
+            peer.look_after()
+        writer = self.gate.writer
+        if writer.entries and not self.busy:
+            if writer.urgent:
+                self.busy = True
+                self.world.timeline.after(0.0, self.enter, self._take)
+            elif not self.gathering:
+                self.gathering = True
+                self.world.timeline.after(GATHER_S, self.enter, self._gathered)
+        self._arm()
+
+    def _arm(self) -> None:
+        deadline = self.gate.ledger.next_deadline()
+        if deadline == self.armed_for:
+            return  # a clock that was set is noticed when it rings, as by the real one
+        self.armed_for = deadline
+        pause = LOOK_AGAIN_S if deadline is None else deadline - self.world.utc() + ROUNDING_S
+        self.alarm.arm(self.world.timeline.now + min(max(pause, 0.0), LOOK_AGAIN_S))
+
+    def rings(self) -> None:
+        """The ledger may want to be woken."""
+        self.enter(self._ring)
+
+    def _ring(self) -> None:
+        self.world.wakes += 1
+        self.armed_for = -1.0
+        self.gate.wake()
+        self.world.oracle.woken(self.gate)
+
+    # The writer's thread
+
+    def _gathered(self) -> None:
+        self.gathering = False
+        if not self.busy and self.gate.writer.entries:
+            self.busy = True
+            self._take()
+
+    def _take(self) -> None:
+        batch = self.gate.writer.take()
+        seconds = self.world.disk_seconds()
+        part = self.world.process_chance.random() * seconds
+        self.world.timeline.after(part, self.enter, self._work, batch, seconds - part)
+
+    def _work(self, batch: Batch, seconds: float) -> None:
+        self.gate.writer.work(batch)
+        self.world.timeline.after(seconds, self.enter, self._report, batch)
+
+    def _report(self, batch: Batch) -> None:
+        self.busy = False
+        self.gate.writer.report(batch)

@@ -1,0 +1,95 @@
+"""A trial: the sources with one bug in them, and whether anything notices."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.sim.mutations.catalogue import Mutation
+
+ROOT = Path(__file__).parents[3]
+BASE = 700_000
+"""The first seed of each trial: always the same, so that a list that is complete stays so."""
+
+TRIAL_S = 900.0
+"""How long one command of a trial may take; a busy machine must not look like a bug found."""
+
+NO_END = 124
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a trial.
+
+    Attributes:
+        found_by: "simulator", a test file, or "" if nobody noticed.
+        words: how it showed.
+        seconds: how long that took.
+    """
+
+    mutation: Mutation
+    found_by: str
+    words: str
+    seconds: float
+
+
+def is_stale(mutation: Mutation) -> str:
+    """Say why a mutation cannot be made any more, or ""."""
+    text = (ROOT / "src" / mutation.file).read_text()
+    found = text.count(mutation.old)
+    return "" if found == 1 else f"{mutation.file} has its text {found} times: {mutation.old!r}"
+
+
+def run_trial(mutation: Mutation) -> Verdict:
+    """Make the bug in a copy of the sources, and see who notices."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "src"
+        shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+        file = source / mutation.file
+        file.write_text(file.read_text().replace(mutation.old, mutation.new))
+        found_by, words = notice(mutation, source)
+    return Verdict(mutation, found_by, words, time.monotonic() - began)
+
+
+def notice(mutation: Mutation, source: Path) -> tuple[str, str]:
+    """Run the simulator, then the tests that are named, until something fails."""
+    if mutation.seeds:
+        command = ["-m", "tests.sim", "--brief", "--base", str(BASE)]
+        code, text = run([*command, "--seeds", str(mutation.seeds)], source)
+        if code and code != NO_END:
+            return "simulator", (text.strip().splitlines() or ["without a word"])[-1][:160]
+    for test in mutation.tests:
+        code, text = run(["-m", "pytest", "-q", "-x", "-p", "no:randomly", test], source)
+        if code == 1:
+            failed = [line for line in text.splitlines() if line.startswith("FAILED")]
+            return test, (failed or ["failed"])[0][:160]
+    return "", ""
+
+
+def run(command: list[str], source: Path) -> tuple[int, str]:
+    """Run Python on the sources of a trial; return its exit code and what it said."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join((str(source), str(ROOT))),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=TRIAL_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return NO_END, f"no end within {TRIAL_S:g} s"
+    return done.returncode, done.stdout or done.stderr

@@ -1,0 +1,286 @@
+"""The oracle: I1 to I10 as a plain model of what was asked, said, started and told.
+
+It sees the world from outside (clients, people, tools, the disk) and each effect of the gate. It
+knows nothing of how the gate works, but for the row of a request under way. Each check looks only
+at what has just happened, so its price does not grow with the world.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from tests.sim.consent import Consent
+from tests.sim.plan import AgentPlan, Ask
+from tests.sim.tools import WRITES
+
+from agentgate_proto.admission import OTHER_CONTENT
+from agentgate_proto.calls import NOT_SENT, WITHDRAWN
+from agentgate_proto.decision import Action
+from agentgate_proto.effects import (
+    Answer,
+    AnswerPending,
+    ApprovalChanged,
+    Decided,
+    Effect,
+    Refusal,
+    Run,
+    Write,
+)
+from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.outcome import Outcome, Status
+from agentgate_proto.record import Effects, Phase, Record
+
+if TYPE_CHECKING:
+    from tests.sim.gateway import WatchedGate
+    from tests.sim.old_agents import OldProcess
+    from tests.sim.world import World
+
+    from agentgate_server.peer import Peer
+
+DENIALS = (
+    ErrorCode.DENIED_BY_PERSON,
+    ErrorCode.APPROVAL_EXPIRED,
+    ErrorCode.DENIED_BY_POLICY,
+)
+REFUSALS = (ErrorCode.LIMIT_EXCEEDED, ErrorCode.INVALID_PARAMS)
+"""Errors that say of a request that its tool did not start."""
+
+NO_CLAIM = ("nothing was run now", "being finished", OTHER_CONTENT)
+
+
+class Oracle:
+    """See the module.
+
+    Attributes:
+        outcomes: how requests ended, as their callers were told.
+        two_at_once: principals of old clients that collected while another connection of theirs
+            stood, as far as the gateway knew: it cannot know which process comes back.
+        consent: what was allowed by whom.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.disk = world.disk
+        self.fail = world.fail
+        self.consent = Consent(world)
+        self.outcomes: Counter[str] = Counter()
+        self.ended: dict[int, str] = {}
+        self.owner: dict[int, str] = {}
+        self.never: set[int] = set()
+        self.starts: Counter[int] = Counter()
+        self.starts_of: Counter[str] = Counter()
+        self.started_as: dict[tuple[str, str, int | str], str] = {}
+        self.by_content: dict[int, list[Ask]] = defaultdict(list)
+        self.failed_writes: set[str] = set()
+        self.told: dict[str, Outcome] = {}
+        self.two_at_once: set[str] = set()
+
+    # What agents do and hear
+
+    def asks(self, agent: AgentPlan, ask: Ask) -> None:
+        """An agent makes a request."""
+        self.world.tell(agent.name, "asks", ask)
+        self.owner[ask.content] = agent.principal
+        self.by_content[ask.content].append(ask)
+
+    def given_up(self, ask: Ask) -> None:
+        """A caller has gone."""
+        self.outcomes["given up"] += 1
+
+    def settled(
+        self, agent: AgentPlan, ask: Ask, result: Any, error: AgentGateError | None
+    ) -> None:
+        """A caller is told how its request ended."""
+        self.world.tell(agent.name, "is told of", ask, error or result)
+        if ask.number in self.ended:
+            self.fail(f"I1: request {ask.number} of {agent.name} ends twice")
+        if error is None:
+            self.ended[ask.number] = "executed"
+            self.outcomes["executed"] += 1
+            if result != {"n": ask.content}:
+                if not self.world.may_mistake(agent, ask):
+                    self.fail(f"I8: {agent.name} asked for {ask.content} and is told {result!r}")
+                self.world.count("mistaken for another's")
+            elif not self.starts[result["n"]]:
+                self.fail(f"I3: request {ask.number} is said to be executed and never started")
+            return
+        name = ErrorCode(error.code).name.lower()
+        self.ended[ask.number] = name
+        self.outcomes[name] += 1
+        reused = error.code == ErrorCode.INVALID_REQUEST and OTHER_CONTENT in error.message
+        if reused and not self.world.may_mistake(agent, ask):
+            self.fail(f"I1: {agent.name} uses an id twice: {error.message}")
+        if self.says_never(ask, error) and not self.world.may_mistake(agent, ask):
+            self.never.add(ask.number)
+            self._count_starts(ask.content)
+
+    def says_never(self, ask: Ask, error: AgentGateError) -> bool:
+        """Whether an error says that the tool did not start for this very request."""
+        text = error.message
+        if any(words in text for words in NO_CLAIM):
+            return False
+        if error.code in DENIALS or ask.tool not in WRITES:
+            return error.code in DENIALS  # a tool that reads may have run before a crash
+        if error.code == ErrorCode.CANCELLED:
+            return WITHDRAWN in text or NOT_SENT in text
+        return error.code in REFUSALS or "nothing was run" in text
+
+    def _count_starts(self, content: int) -> None:
+        """I2, over all that was asked with this content; a tool that reads may start again."""
+        asks = self.by_content[content]
+        starts = self.starts[content]
+        possible = [ask for ask in asks if ask.number not in self.never]
+        keys = {ask.key for ask in possible if ask.key}
+        most = len(keys) + sum(not ask.key for ask in possible)
+        if starts > most and (asks[0].tool in WRITES or not most):
+            what = f"{asks[0].tool}({content})"
+            self.fail(f"I2: {what} started {starts} times; {most} of its requests may have run")
+
+    def old_collects(self, process: OldProcess, call_id: int) -> None:
+        """An old client asks for pending results; whatever comes next it takes for the reply."""
+        process.agent.collect_id = call_id
+
+    def old_reply(self, process: OldProcess, message: dict[str, Any]) -> None:
+        """It takes this for the reply."""
+        if message.get("id") != process.agent.collect_id:
+            self.fail(f"{process.name} takes for the reply what is none: {message!r}")
+
+    # What the gate is asked and does
+
+    def asked(self, peer: Peer) -> None:
+        """A request has reached the gate."""
+        principal = peer.connection.principal
+        if principal is None or principal.name in self.world.revoked:
+            self.fail(f"I8: a request of {principal} is taken, and its token is revoked")
+
+    def effect(self, gate: WatchedGate, effect: Effect) -> None:
+        """The gate is about to do something."""
+        match effect:
+            case Write():
+                pass
+            case Run():
+                self._started(gate, effect)
+            case Answer():
+                self._answered(gate, effect)
+            case AnswerPending():
+                self._collected(gate, effect)
+            case ApprovalChanged(record):
+                self.consent.announced(record)
+            case Decided():
+                self.consent.decided(effect)
+            case Refusal(code=code):
+                self.world.count(f"refused {ErrorCode(code).name.lower()}")
+            case _:
+                pass
+
+    def _started(self, gate: WatchedGate, run: Run) -> None:
+        rid = run.rid
+        live = gate.ledger._lifecycle.live.get(rid)
+        if live is None:
+            self.fail(f"{rid} runs, and the ledger does not know it")
+            return
+        record = live.record
+        content = msgspec.json.decode(run.args)["n"]
+        self.world.tell("gateway", "starts", run.tool, content, "for", record.principal)
+        if self.owner.get(content) is None:
+            self.fail(f"nobody asked for {content}")
+        self.starts[content] += 1
+        self.starts_of[rid] += 1
+        self._count_starts(content)
+        row = self.disk.kept.get(rid)
+        if rid in gate.tools.tasks_now:
+            self.fail(f"{rid} runs already")
+        if row is not None and row.outcome is not None:
+            self.fail(f"{rid} is over and runs")
+        if record.effects is Effects.WRITE:
+            if row is None or row.phase is not Phase.RUNNING:
+                self.fail(f"I2: the intention to run {run.tool} {content} is not durable")
+            key = (record.principal, record.client_id, record.request_id)
+            if record.client_id and self.started_as.setdefault(key, rid) != rid:
+                self.fail(f"I2: id {record.request_id} of {record.client_id} has run before")
+            if self.starts_of[rid] > 1:
+                self.fail(f"I2: {run.tool} {content} starts again for the same request")
+        self.consent.may_run(record, row)
+
+    def finished(self, gate: WatchedGate, rid: str, outcome: Outcome) -> None:
+        """A tool has ended."""
+        row = self.disk.kept.get(rid)
+        if row is not None and row.warning and outcome.status is not Status.UNKNOWN:
+            self.disk.unknown.pop((row.principal, row.digest), None)
+
+    def write_failed(self, gate: WatchedGate, last: int) -> None:
+        """Writes were not made: the outcomes among them may be told all the same."""
+        for entry in gate.ledger._lifecycle.journal._entries:
+            if entry.number <= last:
+                self.failed_writes.add(entry.rid)
+
+    def _answered(self, gate: WatchedGate, answer: Answer) -> None:
+        peer = gate.peers.get(answer.link)
+        if not answer.rid or peer is None:
+            return
+        principal, auth = peer.connection.principal, peer.connection.auth
+        row = self.disk.kept.get(answer.rid)
+        if row is None:
+            live = gate.ledger._lifecycle.live.get(answer.rid)
+            if live is None:
+                if answer.rid not in gate.ledger._delivery.joined:
+                    self.fail(f"{answer.rid} is answered, and nobody knows it")
+                return
+            self._told_early(live.record, answer.outcome)
+            row = live.record
+        elif row.outcome is None:
+            if answer.rid not in self.failed_writes:
+                self.fail(f"{row.signature} is answered before its outcome is durable")
+        elif row.outcome != answer.outcome:
+            self.fail(f"I3: {row.signature} is answered otherwise than on disk")
+        if principal is None or auth is None or principal.name != row.principal:
+            self.fail(f"I8: {row.signature} of {row.principal} goes to {principal}")
+        elif auth.client_id != row.client_id or answer.request_id != row.request_id:
+            self.fail(f"I8: {row.signature} goes to another client or id")
+        told = self.told.setdefault(answer.rid, answer.outcome)
+        if told != answer.outcome and answer.rid not in self.failed_writes:
+            self.fail(f"I3: {row.signature} is answered in two ways")
+
+    def _told_early(self, record: Record, outcome: Outcome) -> None:
+        """An outcome is told of which nothing is on disk: only where nothing depends on it."""
+        decision, _ = self.consent.judgements.get(record.rid, (None, False))
+        if outcome.status is Status.CANCELLED and not self.starts_of[record.rid]:
+            return  # withdrawn before anything was kept of it
+        if decision is not None and decision.action is Action.ASK:
+            self.fail(f"{record.signature} is answered before its outcome is durable")
+        if record.effects is Effects.WRITE and outcome.status is Status.EXECUTED:
+            self.fail(f"{record.signature} is answered before its outcome is durable")
+
+    def _collected(self, gate: WatchedGate, reply: AnswerPending) -> None:
+        peer = gate.peers.get(reply.link)
+        link = gate.ledger._delivery.links.get(reply.link)
+        if link is not None and len(gate.ledger._delivery.links.of_old_clients(link.principal)) > 1:
+            self.two_at_once.add(link.principal)
+        for record in reply.records:
+            row = self.disk.kept.get(record.rid)
+            if row is None or row.outcome is None or row.outcome != record.outcome:
+                self.fail(f"{record.signature} is handed out and not on disk")
+            if peer is None or peer.connection.principal is None:
+                continue
+            if peer.connection.principal.name != record.principal:
+                self.fail(f"I8: {record.signature} is handed to {peer.connection.principal.name}")
+            auth = peer.connection.auth
+            if auth is not None and auth.client_id != record.client_id:
+                self.fail(f"I8: {record.signature} is handed to another client")
+
+    def received(self, gate: WatchedGate, peer: Peer, rids: tuple[str, ...]) -> None:
+        """I6: what is taken as received has been."""
+        auth = peer.connection.auth
+        for rid in rids:
+            row = self.disk.kept.get(rid)
+            if row is None or auth is None:
+                continue
+            self.world.look_for_receipt(row)
+
+    def woken(self, gate: WatchedGate) -> None:
+        """I10: a timer that has fired does not want to fire at once."""
+        deadline = gate.ledger.next_deadline()
+        if deadline is not None and deadline <= self.world.utc():
+            self.fail("I10: the ledger's timer spins")

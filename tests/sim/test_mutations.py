@@ -1,0 +1,31 @@
+"""The proof that the simulator can fail: small bugs, and whether it finds them."""
+
+from __future__ import annotations
+
+import pytest
+from tests.sim.mutations.catalogue import MUTATIONS, NONE, Mutation
+from tests.sim.mutations.trial import is_stale, run_trial
+
+MUTATIONS_MIN = 25
+
+
+def test_the_list_of_bugs_is_long_enough_and_has_no_name_twice() -> None:
+    assert len({bug.name for bug in MUTATIONS}) == len(MUTATIONS) >= MUTATIONS_MIN
+
+
+@pytest.mark.parametrize("bug", MUTATIONS, ids=lambda bug: bug.name)
+def test_every_bug_can_still_be_made(bug: Mutation) -> None:
+    assert not is_stale(bug)
+
+
+@pytest.mark.slow
+def test_where_there_is_no_bug_none_is_noticed() -> None:
+    verdict = run_trial(NONE)
+    assert not verdict.found_by, verdict.words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", MUTATIONS, ids=lambda bug: bug.name)
+def test_every_bug_is_noticed(bug: Mutation) -> None:
+    verdict = run_trial(bug)
+    assert verdict.found_by, "nobody notices"

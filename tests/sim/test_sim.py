@@ -1,0 +1,61 @@
+"""The simulator, as a part of the test suite: fresh worlds, and all those that once failed."""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator
+
+import pytest
+from tests.sim.plan import draw
+from tests.sim.regressions import regressions
+from tests.sim.report import Figures, explain
+from tests.sim.world import World
+
+FRESH = 500
+COLLECT_EVERY = 40
+SHRINK_S = 40.0
+
+
+@pytest.fixture(autouse=True)
+def _rare_collections() -> Iterator[None]:
+    """A world is one big cycle of objects; looking for garbage all the time costs a tenth."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def play(seeds: Iterator[int] | list[int] | range) -> Figures:
+    figures = Figures()
+    for number, seed in enumerate(seeds):
+        if number % COLLECT_EVERY == 0:
+            gc.collect()
+        world = World(draw(seed))
+        violation = world.run()
+        figures.add(world, str(violation or ""))
+        if violation is not None:
+            pytest.fail(explain(world.plan, str(violation), SHRINK_S), pytrace=False)
+    return figures
+
+
+@pytest.mark.slow
+def test_no_invariant_is_broken_in_fresh_worlds(capsys: pytest.CaptureFixture[str]) -> None:
+    base = int(time.time())
+    with capsys.disabled():
+        print(f"\nworlds of the seeds {base} to {base + FRESH - 1}", flush=True)
+    figures = play(range(base, base + FRESH))
+    assert figures.worlds == FRESH
+    assert figures.outcomes["executed"] > 20 * FRESH, "the worlds do little"
+    assert figures.counts["lives ended"] > FRESH / 2, "the worlds are too calm"
+
+
+def test_no_invariant_is_broken_in_worlds_where_one_was_broken_once() -> None:
+    assert play(regressions()).worlds == len(regressions())
+
+
+def test_a_seed_makes_the_same_world_each_time() -> None:
+    stories: list[list[str]] = [[], []]
+    for story in stories:
+        World(draw(7), story).run()
+    assert len(stories[0]) > 100
+    assert stories[0] == stories[1]

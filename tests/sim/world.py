@@ -1,0 +1,392 @@
+"""A world: agents, people, tools, a disk and one life of the gateway after another, from one seed.
+
+First the plan is played, with all its faults; then the faults stop, and everything must come to
+its end within a bounded time (I10). What the oracle finds ends the world.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from functools import cache
+from typing import Any
+
+from tests.sim.agents import SdkAgent, SdkProcess
+from tests.sim.disk import Disk
+from tests.sim.eager_agents import EagerAgent
+from tests.sim.faults import Violation
+from tests.sim.gateway import Life
+from tests.sim.links import Link, Weather
+from tests.sim.mishaps import Mishaps
+from tests.sim.old_agents import OldAgent
+from tests.sim.oracle import Oracle
+from tests.sim.people import PEOPLE, People, Terminal
+from tests.sim.plan import AgentPlan, Ask, Plan
+from tests.sim.timeline import NOON, Timeline
+
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.record import Record
+from agentgate_server.keyring import Keyring
+from agentgate_server.store.engine import StoreError
+from agentgate_server.tokens import Identity, hash_token
+
+STEPS_MAX = 400_000
+"""Things that may happen in one world; more says that something goes round and round."""
+
+SETTLE_S = 600.0
+"""Within which everything settles once faults have stopped, besides the time of an approval: a
+tool's time-out, a dead link that is found out, the longest pauses of reconnecting and of writing
+again, and a patient user's help."""
+
+IDLE_S = 65.0
+"""How long a settled world is watched: nothing but keep-alives may happen in it."""
+
+DIAL_TIMEOUT_S = 10.0
+BOOT_S = 0.5
+
+
+@cache
+def identity(name: str, role: Role) -> Identity:
+    return Identity(Principal(name=name, role=role), hash_token(f"token of {name}"))
+
+
+class World:
+    """See the module.
+
+    Args:
+        plan: what is going to happen.
+        story: where to tell it, or None.
+    """
+
+    def __init__(self, plan: Plan, story: list[str] | None = None) -> None:
+        self.plan = plan
+        self.story = story
+        self.timeline = Timeline()
+        self.counts: Counter[str] = Counter()
+        self.wakes = 0
+        self.process_chance = plan.chance("processes")
+        self.tool_chance = plan.chance("tools")
+        self.disk_chance = plan.chance("disk")
+        self.weather = Weather(
+            plan.chance("links"), plan.latency_s, plan.jitter_s, plan.split, plan.window_bytes
+        )
+        self.disk = Disk(plan.ledger.waiting_max)
+        self.oracle = Oracle(self)
+        self.people = People(self)
+        self.utc_offset = 0.0
+        self.latest_offset = 0.0
+        self.cut_off: dict[int, float] = {}
+        self.revoked: set[str] = set()
+        self.disk_slow_until = 0.0
+        self.forsaken: list[SdkProcess] = []
+        self.life: Life | None = None
+        self.lives = 0
+        self.rids = 0
+        self.mishaps = Mishaps(self)
+        kinds = {"old": OldAgent, "eager": EagerAgent}
+        self.agents = [kinds.get(agent.kind, SdkAgent)(self, agent) for agent in plan.agents]
+
+    # The whole
+
+    def run(self) -> Violation | None:
+        """Play the plan; return what was broken, if anything."""
+        watch = Watch(self)
+        try:
+            self._play()
+            self._heal()
+            self._settle()
+            self._rest()
+        except Violation as violation:
+            return violation
+        except Exception as error:  # a bug is a violation too
+            error.add_note(f"seed {self.plan.seed} at {self.timeline.now:.6f} s")
+            return Violation(f"{type(error).__name__}: {error} ({where(error)})")
+        finally:
+            watch.end()
+            self.counts["bytes split"] += self.weather.splits
+        return None
+
+    def _play(self) -> None:
+        timeline, plan = self.timeline, self.plan
+        self.boot()
+        timeline.at(0.01, self.people.terminal.open)
+        for place, agent in enumerate(self.agents):
+            timeline.at(0.01 * place, agent.start)
+        for ask in plan.asks:
+            timeline.at(0.1 + ask.at, self.agents[ask.agent].ask, ask)
+        for fault in plan.faults:
+            timeline.at(fault.at, self.mishaps.strike, fault)
+        self._run_until(plan.until)
+
+    def _heal(self) -> None:
+        """Faults stop. What they have left behind must be found out by the machines themselves."""
+        self.tell("world", "faults stop")
+        self.mishaps.stop()
+        for process in self.forsaken:  # the user has seen that there are two
+            process.kill()
+        self.utc_offset = max(self.utc_offset, self.latest_offset)
+        if self.life is None:
+            self.boot()
+
+    def _settle(self) -> None:
+        bound = self.timeline.now + self.plan.ledger.approval_s + SETTLE_S
+        helped = self.timeline.now
+        while not self.settled():
+            if self.timeline.now >= bound:
+                self.fail(f"I10: {self._why_unsettled()}")
+            self._run_until(min(bound, self.timeline.now + 5.0))
+            if self.timeline.now - helped > self.plan.ledger.approval_s + 240.0:
+                helped = self.timeline.now
+                for agent in self.agents:
+                    if agent.missing():
+                        agent.help()
+
+    def _rest(self) -> None:
+        """Nothing goes on in a settled world but keep-alives, and nothing is left behind."""
+        for agent in self.agents:
+            agent.collect()
+        self._run_until(self.timeline.now + 10.0)
+        wakes = self.wakes
+        self._run_until(self.timeline.now + IDLE_S)
+        ends = 2 * (len(self.life.peers) if self.life is not None else 0) + 1
+        most = ends * (2 * IDLE_S / 19.0 + 4)
+        if self.wakes - wakes > most:
+            self.fail(f"I10: {self.wakes - wakes} wake-ups of {ends} timers in {IDLE_S} idle s")
+        if not self.settled():
+            self.fail(f"I10: it begins again: {self._why_unsettled()}")
+        self._look_for_leftovers()
+
+    def _run_until(self, moment: float) -> None:
+        timeline = self.timeline
+        while timeline.step(moment):
+            if timeline.steps > STEPS_MAX:
+                self.fail(f"I10: {timeline.steps} things have happened, and there is no end")
+
+    def settled(self) -> bool:
+        """Whether nothing is under way any more."""
+        life = self.life
+        if life is None or not all(agent.idle for agent in self.agents):
+            return False
+        gate = life.gate
+        return not gate.ledger._lifecycle.live and not gate.writer.changes_open
+
+    def _why_unsettled(self) -> str:
+        life = self.life
+        if life is None:
+            return "the gateway does not come up"
+        for agent in self.agents:
+            for ask in agent.missing():
+                return f"{agent.name} waits for {ask}"
+            if not agent.idle:
+                return f"{agent.name} is not idle: {vars(agent.process) if agent.process else None}"
+        for live in life.gate.ledger._lifecycle.live.values():
+            return f"{live.record.signature} of {live.record.principal} is {live.record.phase}"
+        return f"{life.gate.writer.changes_open} changes are not written"
+
+    def _look_for_leftovers(self) -> None:
+        """The tables of the gate are empty, and what clients have is known to be had (I6)."""
+        assert self.life is not None
+        gate = self.life.gate
+        lifecycle, delivery = gate.ledger._lifecycle, gate.ledger._delivery
+        tables: dict[str, Any] = {
+            "keys": lifecycle.joining.idempotent,
+            "joined": delivery.joined,
+            "alike": lifecycle.deciding._alike,
+            "journal": lifecycle.journal._entries,
+            "retries": lifecycle._retries,
+            "waiting": +lifecycle.deciding._waiting,
+            "orphans": delivery._orphans,
+            "decisions": gate.desk._replies,
+        }
+        for name, table in tables.items():
+            if table:
+                self.fail(f"I9: {name} is left behind: {table}")
+        for link in delivery.links._links.values():
+            if link.sent or link.held or link.replies_due:
+                self.fail(f"I6: link {link.number} keeps {link.sent or link.held}")
+        self._look_for_undelivered()
+
+    def _look_for_undelivered(self) -> None:
+        """Our clients have asked for all that they missed, and have said that they have it."""
+        clients = {
+            (agent.plan.principal, agent.process.auth.client_id): agent.name
+            for agent in self.agents
+            if isinstance(agent, SdkAgent) and agent.process is not None
+        }
+        for row in self.disk.kept.values():
+            name = clients.get((row.principal, row.client_id))
+            if name is not None and not row.delivered:
+                self.fail(f"I6: {name} never got the outcome of {row.request_id}: {row.signature}")
+
+    # The gateway's processes
+
+    def boot(self) -> None:
+        """Start a process of the gateway; with a disk that cannot be read it is tried again."""
+        if self.life is not None:
+            return
+        self.lives += 1
+        try:
+            life = Life(self, self.lives)
+        except StoreError:
+            self.tell("gateway", "cannot start")
+            self.timeline.after(BOOT_S, self.boot)
+            return
+        if life.alive:
+            self.tell("gateway", "starts, life", self.lives)
+            self.life = life
+
+    def gateway_died(self, life: Life, why: str) -> None:
+        """A process is gone. What it had sent arrives, or is lost with it, or nobody is told."""
+        if not life.alive:
+            return
+        self.tell("gateway", "dies", why)
+        life.alive = False
+        self.life = None
+        self.counts["lives ended"] += 1
+        how = self.process_chance.randrange(4)
+        for peer in life.peers.values():
+            if how == 0:
+                peer.link.break_off("the gateway's machine is gone")
+            elif how == 1:
+                peer.link.swallow()
+            else:
+                peer.link.let_go(peer)
+        self.timeline.after(self.mishaps.down_s + BOOT_S, self.boot)
+
+    def dial(self, client: Any, dial: int) -> None:
+        """Somebody wants a socket."""
+        seconds = 2.0 * self.weather.delay()
+        self.timeline.after(seconds, self._connect, client, dial)
+
+    def _connect(self, client: Any, dial: int) -> None:
+        life = self.life
+        place = self._place_of(client)
+        if self.cut_off.get(place, 0.0) > self.timeline.now:
+            why = "no answer"
+            self.timeline.after(DIAL_TIMEOUT_S, client.dial_failed, why, dial)
+        elif life is None or not life.accepting:
+            client.dial_failed("refused", dial)
+        else:
+            link = Link(self.timeline, self.weather, client)
+            life.accept(link, f"10.0.0.{place}")
+            client.dialed(link, dial)
+
+    def _place_of(self, client: Any) -> int:
+        for place, agent in enumerate(self.agents):
+            if agent.process is client:
+                return place
+        return 99
+
+    # What the gateway's process sees of the world
+
+    def utc(self) -> float:
+        """The system's clock."""
+        return NOON + self.timeline.now + self.utc_offset
+
+    def tokens(self) -> Keyring:
+        """Who is who at present."""
+        agents = dict.fromkeys(agent.principal for agent in self.plan.agents)
+        names = [name for name in agents if name not in self.revoked]
+        people = (*PEOPLE, Terminal.WHO)
+        return Keyring(
+            [identity(name, Role.AGENT) for name in names]
+            + [identity(name, Role.APPROVER) for name in people]
+        )
+
+    def next_rid(self, now: float) -> str:
+        """Ids of requests: in order, for the reader."""
+        self.rids += 1
+        return f"r{self.rids}"
+
+    def disk_seconds(self) -> float:
+        """How long the next batch takes."""
+        seconds = self.disk_chance.random() * self.plan.disk_s
+        return seconds + (2.0 if self.timeline.now < self.disk_slow_until else 0.0)
+
+    # What is seen and told
+
+    def look_for_receipt(self, row: Record) -> None:
+        """I6: the gateway takes an outcome for delivered; its caller must have it."""
+        for agent in self.agents:
+            process = agent.process
+            if process is None or agent.plan.principal != row.principal:
+                continue
+            if isinstance(process, SdkProcess):
+                if process.auth.client_id == row.client_id and not process.agent.doubled:
+                    call = process.machine._book._by_id.get(row.request_id)
+                    if call is not None and call.is_tool_request and call.stage.name == "SENT":
+                        self.fail(f"I6: {agent.name} has no outcome of {row.request_id} yet")
+            elif row.client_id == agent.client_id and row.request_id in process.waiting:
+                ask = process.waiting[row.request_id]
+                if bytes(row.args) == b'{"n":%d}' % ask.content:
+                    self.fail(f"I6: {agent.name} has no outcome of {row.request_id} yet")
+
+    def may_mistake(self, agent: AgentPlan, ask: Ask) -> bool:
+        """Whether a client may take another's outcome for its own, which no gateway can prevent.
+
+        An old client whose request was lost, or whose former connection still seems to stand, may
+        get the one of its predecessor that had the same id. And two processes that share one name,
+        against all advice, share their ids as well.
+        """
+        mine = next(other for other in self.agents if other.plan is agent)
+        if isinstance(mine, SdkAgent):
+            return mine.doubled
+        return mine.is_lost(ask) or agent.principal in self.oracle.two_at_once
+
+    def count(self, what: str) -> None:
+        """Note that something has happened."""
+        self.counts[what] += 1
+
+    def tell(self, *words: object) -> None:
+        """Tell it, if somebody listens."""
+        if self.story is not None:
+            text = " ".join(shown(word) for word in words)
+            self.story.append(f"{self.timeline.now:10.4f}  {text}")
+
+    def fail(self, text: str) -> None:
+        """Something is broken: the world ends."""
+        self.tell("ORACLE", text)
+        raise Violation(text)
+
+
+def shown(word: object) -> str:
+    if isinstance(word, Ask):
+        key = f" key {word.key}" if word.key else ""
+        patience = f" within {word.patience_s:g} s" if word.patience_s is not None else ""
+        return f"request {word.number}: {word.tool}({word.content}){key}{patience}"
+    return str(word)
+
+
+def where(error: BaseException) -> str:
+    """The innermost place of an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "nowhere"
+    code = trace.tb_frame.f_code
+    return f"{code.co_filename.rpartition('/')[2]}:{trace.tb_lineno} in {code.co_name}"
+
+
+class Watch(logging.Handler):
+    """Makes a violation of each bug that the gateway would log and survive."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self.world = world
+        self.log = logging.getLogger("agentgate_server")
+        self.before = self.log.propagate, self.log.level, self.log.handlers
+        self.log.propagate, self.log.handlers = False, [self]
+        self.log.setLevel(logging.ERROR)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See :class:`logging.Handler`."""
+        if record.exc_info is not None and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            text = f"{record.getMessage()}: {type(error).__name__}: {error} ({where(error)})"
+            self.world.fail(f"bug: {text}")
+
+    def end(self) -> None:
+        """Listen no more."""
+        self.log.propagate, level, self.log.handlers = self.before
+        self.log.setLevel(level)
