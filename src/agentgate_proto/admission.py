@@ -18,7 +18,7 @@ from agentgate_proto.deciding import CANCELLED
 from agentgate_proto.decision import Decision
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.effects import Effect, Purpose, Question, Refusal, Token
-from agentgate_proto.errors import ErrorCode
+from agentgate_proto.errors import ASK_AGAIN, ErrorCode
 from agentgate_proto.lifecycle import Lifecycle
 from agentgate_proto.links import Link
 from agentgate_proto.live import Live
@@ -29,9 +29,6 @@ from agentgate_proto.storage import FindIdempotencyKey, FindRequest
 
 Judge = Callable[[Record, Mapping[str, Any], float], Decision]
 """The policy: a pure function of the request, its decoded arguments and the time (UTC)."""
-
-ASK_AGAIN = "nothing was run now, ask again under the same id and key"
-"""Said where nobody has looked whether the request is a repeat of one that has run."""
 
 OLD_ORDER_S = 1e-6
 """Between two requests of old clients while the clock is behind; a double holds it until 2100."""

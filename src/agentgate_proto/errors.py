@@ -77,6 +77,10 @@ class RemoteProtocolError(ProtocolError):
         self.code = close_code
 
 
+ASK_AGAIN = "nothing was run now, ask again under the same id and key"
+"""Said where nobody has looked whether the request is a repeat of one that has run."""
+
+
 class ErrorCode(IntEnum):
     """Every code that a gateway may answer with; -32000 never travels."""
 

@@ -19,7 +19,7 @@ from agentgate_proto.connection import (
     Connection,
     Timer,
 )
-from agentgate_proto.errors import ERRORS, ErrorCode, LocalProtocolError
+from agentgate_proto.errors import ASK_AGAIN, ERRORS, ErrorCode, LocalProtocolError
 from agentgate_proto.events import AuthAsked, Called, HttpRequested, Received
 from agentgate_proto.jsonrpc import (
     Failure,
@@ -317,8 +317,8 @@ class ServerConnection(Connection[ServerWire]):
         if request.id in self._in_flight:
             return ErrorCode.INVALID_REQUEST, f"id {request.id!r} is in flight already"
         if self._in_flight.full:
-            limit = self._in_flight.requests_max
-            return ErrorCode.LIMIT_EXCEEDED, f"{limit} requests are in flight on this connection"
+            text = f"{self._in_flight.requests_max} requests are in flight on this connection"
+            return ErrorCode.LIMIT_EXCEEDED, f"{text}; {ASK_AGAIN}"
         return None
 
     def _on_notification(self, notification: Notification) -> None:

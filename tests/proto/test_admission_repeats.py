@@ -4,9 +4,9 @@ import pytest
 from tests.proto.ledger_policy import deny
 from tests.proto.ledger_world import World
 
-from agentgate_proto.admission import ASK_AGAIN, OTHER_CONTENT
+from agentgate_proto.admission import OTHER_CONTENT
 from agentgate_proto.effects import Answer, Question
-from agentgate_proto.errors import ErrorCode
+from agentgate_proto.errors import ASK_AGAIN, ErrorCode
 from agentgate_proto.lifecycle import MAY_HAVE_RUN
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.outcome import Status, failed, unknown

@@ -10,7 +10,7 @@ from tests.proto.byhand import AUTH, UPGRADE, Visitor, batch, notification, requ
 from tests.proto.joined import AGENT, TOKEN, welcome
 from tests.proto.support import CLOSE, PING, TEXT, from_client
 
-from agentgate_proto.errors import ErrorCode
+from agentgate_proto.errors import ASK_AGAIN, ErrorCode
 from agentgate_proto.events import AuthAsked, Called, Closed, Received
 from agentgate_proto.limits import Limits
 from agentgate_proto.messages import METHODS, Auth, Kind, ToolRequest
@@ -249,7 +249,7 @@ def test_requests_in_flight_are_capped_and_an_answer_makes_room() -> None:
     assert answer["id"] == 3
     assert answer["error"] == {
         "code": -32006,
-        "message": "Limit exceeded: 2 requests are in flight on this connection",
+        "message": f"Limit exceeded: 2 requests are in flight on this connection; {ASK_AGAIN}",
         "data": {"retry_after_s": 1.0},
     }
     visitor.server.send_result(1, {})
