@@ -14,35 +14,26 @@ from typing import Any
 
 import anyio
 
-from agentgate_proto.connection import AUTH_FAILED, TAKEN_OVER
+from agentgate_proto.connection import AUTH_FAILED
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.effects import (
-    Answer,
-    AnswerCancel,
-    AnswerPending,
     ApprovalChanged,
-    Attached,
     Decided,
     Effect,
     Question,
-    Refusal,
     Revoked,
     Run,
     Stop,
-    TakenOver,
     Token,
-    TurnedAway,
-    Waiting,
     Write,
 )
-from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.events import AuthAsked, Called, Closed, Event, HttpRequested, Received
 from agentgate_proto.ledger import Ledger
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.messages import AuthResult, RequestWaiting
+from agentgate_proto.messages import AuthResult
 from agentgate_proto.outcome import Outcome
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.record import Record, rfc3339
+from agentgate_proto.record import Record
 from agentgate_proto.storage import Answer as StoreAnswer
 from agentgate_proto.storage import Restored
 from agentgate_server.approvals.codes import Codes
@@ -62,6 +53,7 @@ from agentgate_server.rids import new_rid
 from agentgate_server.running import Running
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.writer import StoreWriter
+from agentgate_server.telling import tell
 from agentgate_server.tokens import hash_token
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner
@@ -209,9 +201,10 @@ class Gate:
         if principal.role is Role.AGENT:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:
-            self._accept(peer, principal, 0)
+            self.accept(peer, principal, 0)
 
-    def _accept(self, peer: Peer, principal: Principal, highest_id: int) -> None:
+    def accept(self, peer: Peer, principal: Principal, highest_id: int) -> None:
+        """Tell a connection that it is authenticated."""
         result = AuthResult(
             principal=principal.name,
             role=principal.role,
@@ -357,46 +350,8 @@ class Gate:
             case _:
                 peer = self.peers.get(effect.link)
                 if peer is not None:
-                    self._tell(peer, effect)
+                    tell(self, peer, effect)
                     peer.poke()
-
-    def _tell(self, peer: Peer, effect: Effect) -> None:
-        """Do what concerns one connection."""
-        connection = peer.connection
-        match effect:
-            case Answer(_, request_id, outcome, rid):
-                connection.send_outcome(request_id, outcome, rid)
-                self.observing.sent(rid)
-            case Refusal(_, request_id, code, message, retry_after_s):
-                self.observing.refused(peer.name, "", code)
-                data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
-                connection.send_error(request_id, code, message, data)
-            case AnswerPending(_, call_id, records, pending, more):
-                connection.send_pending_results(call_id, records, pending, more=more)
-            case AnswerCancel(_, call_id, status):
-                connection.send_result(call_id, {"status": status})
-            case Attached(_, highest_id):
-                assert connection.principal is not None, "it was identified"
-                self._accept(peer, connection.principal, highest_id)
-            case TakenOver():
-                connection.close(TAKEN_OVER, "a newer connection of this client took over")
-            case TurnedAway(_, reason):
-                connection.turn_away(reason, 1.0)
-            case Waiting(_, record):
-                self._tell_waiting(peer, record)
-            case _:
-                raise AssertionError(f"not for a connection: {effect!r}")
-
-    def _tell_waiting(self, peer: Peer, record: Record) -> None:
-        notice = RequestWaiting(
-            request_id=record.request_id,
-            expires_at=rfc3339(record.expires_at),
-            rule=record.description or record.rule,
-        )
-        try:
-            peer.connection.send_notification("request_waiting", notice)
-        except ConnectionClosedError:
-            log.debug("connection %d closed before it heard of a waiting request", peer.number)
 
 
 LOOK_AGAIN_S = 60.0
