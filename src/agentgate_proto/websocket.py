@@ -33,6 +33,7 @@ from agentgate_proto.limits import Limits
 NORMAL_CLOSURE = 1000
 UNSUPPORTED_DATA = 1003
 NO_STATUS = 1005
+INVALID_DATA = 1007
 MESSAGE_TOO_BIG = 1009
 
 FINAL_STATUS_MIN = 200
@@ -192,7 +193,10 @@ class Wire:
 
     def _closed_by(self, event: ws.CloseConnection) -> Close:
         if self._ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
-            raise RemoteProtocolError(event.reason or "malformed frame", int(event.code))
+            reason = event.reason or "malformed frame"
+            if event.code == INVALID_DATA:  # wsproto's names a place that depends on the reads
+                reason = "text that is not UTF-8"
+            raise RemoteProtocolError(reason, int(event.code))
         self._over = True
         if self._ws.state is ConnectionState.REMOTE_CLOSING:
             code = NORMAL_CLOSURE if event.code == NO_STATUS else event.code
