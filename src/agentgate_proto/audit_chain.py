@@ -19,6 +19,7 @@ from hashlib import sha256
 import msgspec
 
 from agentgate_proto.audit_entry import AuditEntry
+from agentgate_proto.jsonrpc import UNREADABLE
 
 DROPPED = "audit.dropped"
 """The event by which retention signs for what it dropped."""
@@ -289,7 +290,7 @@ def signs(body: bytes, start: Head) -> bool:
     """Whether an entry signs for all up to here having been dropped."""
     try:
         entry = msgspec.json.decode(body, type=AuditEntry)
-    except msgspec.DecodeError:
+    except UNREADABLE:  # whoever can compute hashes can write what is no JSON, too
         return False
     return entry.event == DROPPED and Head(entry.upto, entry.upto_hash) == start
 

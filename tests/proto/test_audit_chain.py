@@ -118,6 +118,17 @@ def test_a_line_put_in_with_a_hash_that_fits_is_found_at_the_next_one(place: int
     assert (kind, seq, line) == ("inserted", place + 2, place + 2)
 
 
+@pytest.mark.parametrize(
+    "junk", [b"[" * 100_000 + b"]" * 100_000, b'"\\ud800"', b'"\xff"', b"1" * 5_000]
+)
+def test_a_signature_of_retention_that_nobody_could_read_signs_for_nothing(junk: bytes) -> None:
+    start = Head(5, "5" * 64)
+    body = b'{"seq":6,"at":"%b","event":"%b","x":%b}' % (AT.encode(), DROPPED.encode(), junk)
+    digest = sha256(bytes.fromhex(start.hash) + body).hexdigest()
+    line = b'%b,"hash":"%b"}' % (body[:-1], digest.encode())
+    assert broken([line], start=start) == ("missing", 1, 1)
+
+
 @pytest.mark.parametrize("cut", range(1, 6))
 def test_a_line_that_was_cut_off_is_no_entry(cut: int) -> None:
     assert broken([*LINES[:5], LINES[5][:-cut]]) == ("edited", 6, 6)
