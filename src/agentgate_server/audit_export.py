@@ -12,20 +12,27 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import msgspec
 
 from agentgate_proto.audit_chain import Break, Head, Verdict, parse_head, split, verify
+from agentgate_proto.jsonrpc import UNREADABLE
 
-BEGIN = re.compile(rb'\{"begin":"([0-9]+-[0-9a-f]{64})"\}')
-END = re.compile(rb'\{"end":"([0-9]+-[0-9a-f]{64})"\}')
+BEGIN = re.compile(rb'\{"begin":"([0-9]{1,18}-[0-9a-f]{64})"\}')
+END = re.compile(rb'\{"end":"([0-9]{1,18}-[0-9a-f]{64})"\}')
 
 COLUMNS = (
     *("seq", "at", "event", "rid", "agent", "tool", "args", "decision", "rule", "approver"),
     *("channel", "status", "message", "grant", "principal", "address"),
 )
 """Columns of a CSV export before the last, ``line``."""
+
+CELL = rb'"[^"]*+(?:""[^"]*+)*+"|[^",]*+'
+ROW = re.compile(rb"(?:(?:%b),){%d}(%b)" % (CELL, len(COLUMNS), CELL))
+"""A row and its last cell. The csv module reads no cell of over 128 KiB; a line may be a MiB."""
+
+decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+decode_text = msgspec.json.Decoder(str).decode
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A cell that begins so is run by spreadsheets; what agents wrote must not be."""
@@ -50,20 +57,18 @@ def csv_lines(lines: Iterable[bytes], start: Head) -> Iterator[bytes]:
 
 
 def csv_line(line: bytes) -> bytes:
-    """Write a line of a chain as a row."""
+    """Write a line of a chain as a row; of one that is no entry, only the line itself."""
     try:
-        fields: Any = msgspec.json.decode(line)
-    except msgspec.DecodeError:
-        fields = {}
-    if not isinstance(fields, dict):
-        fields = {}
-    cells = [cell(fields.get(name, "")) for name in COLUMNS]
+        fields = decode_fields(line)
+        cells = [cell(bytes(fields.get(name, b""))) for name in COLUMNS]
+    except UNREADABLE:
+        cells = [""] * len(COLUMNS)
     return row_of([*cells, line.decode("utf-8", "replace")])
 
 
-def cell(value: Any) -> str:
-    """Return a value as the text of a cell."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def cell(value: bytes) -> str:
+    """Return JSON as the text of a cell."""
+    text = decode_text(value) if value.startswith(b'"') else value.decode()
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
@@ -151,9 +156,8 @@ class Export:
             return b""
         if not self.is_csv:
             return raw[:-1]
-        try:
-            (cells,) = csv.reader([raw.decode()])
-        except (ValueError, csv.Error):
-            return b""
-        line = cells[-1].encode() if cells else b""
+        row = ROW.fullmatch(raw[:-1])
+        line = row[1] if row else b""
+        if line.startswith(b'"'):
+            line = line[1:-1].replace(b'""', b'"')
         return line if csv_line(line) == raw else b""
