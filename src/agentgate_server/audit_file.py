@@ -12,11 +12,13 @@ from agentgate_proto.audit_chain import Break, Head, Verdict, split, verify
 from agentgate_proto.record import rfc3339
 from agentgate_server.store.audit_rows import HIGHEST, anchor_of, head_of
 from agentgate_server.store.engine import StoreError
-from agentgate_server.store.faults import BUSY_S, explain
+from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.migrations import APPLICATION_ID
 
-ROWS = "SELECT seq, at, lines FROM audit WHERE seq > ? ORDER BY seq"
-NEWEST = "SELECT seq, lines FROM audit ORDER BY seq DESC"
+ROWS = """
+    SELECT seq, CAST(at AS REAL), CAST(lines AS BLOB) FROM audit WHERE seq > ? ORDER BY seq
+"""
+NEWEST = "SELECT seq, CAST(lines AS BLOB) FROM audit ORDER BY seq DESC"
 BEFORE = "SELECT max(seq) FROM audit WHERE at < ?"
 HAS_AUDIT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit'"
 
@@ -73,7 +75,7 @@ class AuditFile:
         """
         try:
             yield
-        except sqlite3.Error as error:
+        except FAULTS as error:
             raise StoreError(explain(error, self.path)) from error
 
     def head(self) -> Head:
@@ -95,13 +97,13 @@ class AuditFile:
     def lines(self, after: int = 0) -> Iterator[bytes]:
         """The lines of all rows after this number."""
         for _, _, lines in self.connection.execute(ROWS, (after,)):
-            yield from bytes(lines).split(b"\n")
+            yield from lines.split(b"\n")
 
     def newest(self, count: int) -> list[bytes]:
         """The newest lines, oldest first."""
         found: list[bytes] = []
         for _, lines in self.connection.execute(NEWEST):
-            found = [*bytes(lines).split(b"\n"), *found]
+            found = [*lines.split(b"\n"), *found]
             if len(found) >= count:
                 break
         return found[-count:] if count else []
@@ -132,10 +134,18 @@ class AuditFile:
         """The lines of all rows; notes rows whose other columns do not fit their lines."""
         count = 0
         for seq, at, lines in self.connection.execute(ROWS, (-1,)):
-            each = bytes(lines).split(b"\n")
+            each = lines.split(b"\n")
             count += len(each)
             parts = split(each[-1])
-            if parts is not None and (seq, rfc3339(at)) != (parts[1], parts[2]):
-                why = f"the row of entry {parts[1]} says that it is entry {seq} of {rfc3339(at)}"
+            if parts is not None and (seq, written(at)) != (parts[1], parts[2]):
+                why = f"the row of entry {parts[1]} says that it is entry {seq} of {written(at)}"
                 wrong.append(Break(kind="edited", seq=parts[1], line=count, why=why))
             yield from each
+
+
+def written(at: float) -> str:
+    """When a row says that it was written; there are numbers that are no time."""
+    try:
+        return rfc3339(at)
+    except (OverflowError, ValueError, OSError):
+        return f"second {at}"

@@ -19,6 +19,7 @@ from agentgate_proto.audit_chain import BEGINNING, DROPPED, Head, chained, parse
 from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.record import rfc3339
 from agentgate_proto.storage import Change
+from agentgate_server.store.engine import StoreError
 
 DAY_S = 86_400.0
 KEEP_DAYS = 365.0
@@ -29,11 +30,14 @@ DROP_ROWS_MAX = 256
 """Rows dropped in one step: a few milliseconds."""
 
 INSERT = "INSERT INTO audit (seq, at, lines) VALUES (?, ?, ?)"
-LAST = "SELECT seq, lines FROM audit ORDER BY seq DESC LIMIT 1"
-HIGHEST = "SELECT seq FROM sqlite_sequence WHERE name = 'audit'"
-ANCHOR = "SELECT value FROM meta WHERE key = 'audit_anchor'"
+# The casts: a column holds values of any type, if somebody wrote them there.
+LAST = "SELECT seq, CAST(lines AS BLOB) FROM audit ORDER BY seq DESC LIMIT 1"
+HIGHEST = "SELECT coalesce(CAST(seq AS INTEGER), 0) FROM sqlite_sequence WHERE name = 'audit'"
+ANCHOR = "SELECT CAST(value AS TEXT) FROM meta WHERE key = 'audit_anchor'"
 SET_ANCHOR = "INSERT INTO meta VALUES ('audit_anchor', ?) ON CONFLICT DO UPDATE SET value = ?"
-OLDEST = "SELECT seq, at, lines FROM audit ORDER BY seq LIMIT ?"
+OLDEST = """
+    SELECT seq, CAST(at AS REAL), CAST(lines AS BLOB) FROM audit ORDER BY seq LIMIT ?
+"""
 DROP = "DELETE FROM audit WHERE seq <= ?"
 
 Mask = Callable[[list[AuditEntry]], list[AuditEntry]]
@@ -122,9 +126,19 @@ def head_of(connection: sqlite3.Connection) -> Head:
 
 
 def anchor_of(connection: sqlite3.Connection) -> Head:
-    """The head of what retention dropped."""
+    """The head of what retention dropped.
+
+    Raises:
+        StoreError: somebody wrote something else in its place.
+    """
     row = connection.execute(ANCHOR).fetchone()
-    return parse_head(row[0]) if row else BEGINNING
+    try:
+        return parse_head(row[0]) if row else BEGINNING
+    except ValueError as error:
+        raise StoreError(
+            f"damaged: the audit_anchor in the table meta is no head ({error}); stop the gateway,"
+            " keep a copy, and restore a backup"
+        ) from None
 
 
 def hash_in(lines: bytes) -> str:

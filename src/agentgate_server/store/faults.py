@@ -49,8 +49,15 @@ OS_WORDS = {
 }
 
 
-def explain(error: sqlite3.Error | OverflowError, path: Path) -> str:
+FAULTS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""What SQLite's module raises: the second for integers of over 64 bits, the third where the file is
+so damaged that the message of the error, which quotes it, is no UTF-8."""
+
+
+def explain(error: sqlite3.Error | OverflowError | UnicodeDecodeError, path: Path) -> str:
     """Say what the error means for the file at ``path``, and what to do about it."""
+    if isinstance(error, UnicodeDecodeError):
+        return WORDS[sqlite3.SQLITE_CORRUPT].format(path=path, detail="text that is not UTF-8")
     code = getattr(error, "sqlite_errorcode", None)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     words = WORDS.get(code & PRIMARY_CODE_MASK) if code is not None else None

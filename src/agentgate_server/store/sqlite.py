@@ -35,7 +35,7 @@ from agentgate_proto.storage import (
 from agentgate_server.store import statements
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
-from agentgate_server.store.faults import BUSY_S, explain
+from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate
 from agentgate_server.store.rows import (
@@ -169,7 +169,7 @@ class SqliteEngine:
         with self.explained():
             row = self.execute(statements.EPOCH).fetchone()
             (old_at,) = self.execute(statements.OLD_AT).fetchone()
-        if row is None:
+        if row is None or not isinstance(row[0], str):
             raise StoreError(f"damaged: {self.path} names no epoch; restore a backup")
         newest = {(r.principal, r.digest): r for r in self.records(statements.UNKNOWN)}
         active = self.records(statements.ACTIVE)
@@ -256,7 +256,8 @@ class SqliteEngine:
     def notes(self, sql: str, values: Sequence[Value]) -> dict[str, str]:
         """The notes of all rows, by rid."""
         with self.explained():
-            return dict(self.execute(sql, values).fetchall())
+            found = self.execute(sql, values).fetchall()
+        return {rid: value for rid, value in found if type(rid) is type(value) is str}
 
     def number(self, sql: str, values: Sequence[Value] = ()) -> int:
         """The integer in the first row, or 0 if there is no row."""
@@ -283,7 +284,7 @@ class SqliteEngine:
         except BaseException as error:
             undo(self.connection)
             self.audit.head = None  # the commit may have been made all the same
-            if isinstance(error, sqlite3.Error | OverflowError):
+            if isinstance(error, FAULTS):
                 raise StoreError(explain(error, self.path)) from error
             raise
 
@@ -331,6 +332,10 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     if application_id != APPLICATION_ID and (application_id or version or things):
         raise StoreError(
             f"{path} is the database of some other program: set storage.path to another name"
+        )
+    if version < 0:
+        raise StoreError(
+            f"damaged: {path} says that its schema is {version}; keep a copy, and restore a backup"
         )
     if version > VERSION:
         raise StoreError(

@@ -59,7 +59,7 @@ FIND_RID = f"{SELECT} WHERE rid = ?"
 
 HIGHEST_ID = """
     SELECT request_id FROM requests INDEXED BY requests_id
-    WHERE principal = ? AND client_id = ? AND request_id < ''
+    WHERE principal = ? AND client_id = ? AND request_id < '' AND typeof(request_id) = 'integer'
     ORDER BY request_id DESC LIMIT 1
 """
 UNDELIVERED = f"""
@@ -123,7 +123,7 @@ PUT_GRANT = " ".join(
 GRANTS = " ".join(("SELECT", GRANT_NAMES, "FROM grants ORDER BY seq"))
 PRUNE_GRANTS = "DELETE FROM grants WHERE expires_at < ?"
 CODED_AT = """
-    SELECT decided_at FROM requests INDEXED BY requests_coded
+    SELECT CAST(decided_at AS REAL) FROM requests INDEXED BY requests_coded
     WHERE needs_code = 1 ORDER BY decided_at DESC LIMIT 1
 """
 
