@@ -14,6 +14,9 @@ PLAIN_KEY = re.compile(r"[\w-]+")
 SHOWN_CHARS_MAX = 60
 """How much of a value an error quotes: enough to find it, and still one line."""
 
+MESSAGE_CHARS_MAX = 1_000
+"""The longest message, whatever it quotes: more than any list of keys needs."""
+
 PATH_CHARS_MAX = 160
 """How much of a path an error shows, from its end; real ones are far shorter."""
 
@@ -41,7 +44,7 @@ class DocumentError(Exception):
         self.file = file
         self.line = line
         self.path = path
-        self.message = " ".join(message.split())
+        self.message = one_line(message)
         self.others = others
         super().__init__(str(self))
 
@@ -69,6 +72,16 @@ def format_path(path: Path) -> str:
         else:
             text += f"[{json.dumps(shorten(part))}]"
     return text if len(text) <= PATH_CHARS_MAX else "…" + text[-PATH_CHARS_MAX:]
+
+
+def one_line(text: str) -> str:
+    """Write a message for a terminal: on one line, cut to its cap, nothing in it that a terminal
+    would act on."""
+    line = " ".join(text.split())
+    if not line.isprintable():
+        escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        line = "".join(escaped)
+    return line if len(line) <= MESSAGE_CHARS_MAX else line[: MESSAGE_CHARS_MAX - 1] + "…"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
