@@ -22,10 +22,20 @@ from agentgate_proto.limits import Limits
 HEAD_END = re.compile(rb"\n\r?\n")
 SPACE = 0x20
 FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
+MAJOR_VERSION = b"1."
+ORIGIN = re.compile(rb"(?i)https?://([^/?#]+)")
+"""What stands before the path in absolute form (RFC 9112 section 3.2.2)."""
+
+HOST = re.compile(rb"(?i)(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
+"""A Host (RFC 9110 section 7.2, RFC 3986 section 3.2.2)."""
 
 
 class RequestHead(msgspec.Struct, frozen=True):
-    """One whole request. Header names are lower case; of repeated headers the last one counts."""
+    """One whole request. Header names are lower case; of repeated headers the last one counts.
+
+    The target begins with ``/``, or is ``*`` for ``OPTIONS``; of a whole URL it is the path, and
+    the header ``host`` is its host (RFC 9112 section 3.2.2).
+    """
 
     method: str
     target: str
@@ -84,7 +94,7 @@ class HttpServer:
                 self.refuse(error.error_status_hint, str(error).partition(": bytearray(")[0])
             match event:
                 case h11.Request():
-                    self._head = event
+                    self._head = event = in_origin_form(event)
                     self._check_head(event)
                     if self._h11.they_are_waiting_for_100_continue:
                         self._send(h11.InformationalResponse(status_code=100, headers=[]))
@@ -173,8 +183,16 @@ class HttpServer:
     def _check_head(self, head: h11.Request) -> None:
         """Refuse by the head alone what must not be read any further."""
         headers = {name: value.decode("latin-1") for name, value in head.headers}
+        if not head.http_version.startswith(MAJOR_VERSION):
+            self.refuse(505, "speak HTTP/1.1")
         if head.method == b"CONNECT":
             self.refuse(501, "this is no proxy")
+        if not (head.target.startswith(b"/") or (head.method, head.target) == (b"OPTIONS", b"*")):
+            self.refuse(400, "the target of a request is a path, or a whole URL")
+        if b"#" in head.target:
+            self.refuse(400, "a fragment in the target")
+        if not HOST.fullmatch(dict(head.headers).get(b"host", b"")):
+            self.refuse(400, "a Host that cannot be one")
         if b"transfer-encoding" in headers:
             if b"content-length" in headers:
                 self.refuse(400, "both Content-Length and Transfer-Encoding")
@@ -220,6 +238,22 @@ class HttpServer:
 
     def _send(self, event: h11.Event) -> None:
         self._out += self._h11.send(event) or b""
+
+
+def in_origin_form(head: h11.Request) -> h11.Request:
+    """Take a target that is a whole URL apart."""
+    origin = ORIGIN.match(head.target)
+    if origin is None:
+        return head
+    rest = head.target[origin.end() :]
+    target = rest if rest.startswith(b"/") else b"/" + rest
+    others = [(name, value) for name, value in head.headers if name != b"host"]
+    return h11.Request(
+        method=head.method,
+        target=target,
+        headers=[(b"host", origin[1]), *others],
+        http_version=head.http_version,
+    )
 
 
 BUSY_RESPONSE = (
