@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from telegram import (
     Bot,
@@ -38,6 +39,8 @@ from telegram.request import HTTPXRequest
 from agentgate_server.approvals.telegram.buttons import Rows
 from agentgate_server.config import TelegramConfig
 
+log = logging.getLogger(__name__)
+
 CALL_S = 15.0
 """How long one call may take to connect, and to be answered."""
 
@@ -47,6 +50,12 @@ POLL_S = 50
 CONNECTIONS_MAX = 8
 NOT_MODIFIED = "message is not modified"
 GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
+NONSENSE = (
+    *(ArithmeticError, AttributeError, LookupError, OSError),
+    *(RecursionError, TypeError, ValueError),
+)
+"""What the library raises where an answer is JSON, but not what the Bot API says."""
+
 NO_CHAT = ("chat not found", "not enough rights", "have no rights", "bot was kicked")
 
 
@@ -112,8 +121,8 @@ class Api:
         quiet_the_library()
         os.environ.setdefault("PTB_TIMEDELTA", "1")  # the library warns of its old default
         self._requests = [
-            HTTPXRequest(size, read_timeout=CALL_S, write_timeout=CALL_S, connect_timeout=CALL_S)
-            for size in (1, CONNECTIONS_MAX)
+            kind(size, read_timeout=CALL_S, write_timeout=CALL_S, connect_timeout=CALL_S)
+            for kind, size in ((Polls, 1), (HTTPXRequest, CONNECTIONS_MAX))
         ]
         polls, calls = self._requests
         base_url = f"{config.base_url}/bot"
@@ -154,7 +163,7 @@ class Api:
                 ),
                 reply_markup=ForceReply(selective=True) if ask_reply else None,
             )
-        return message.message_id
+            return message.message_id
 
     async def edit(self, chat_id: int, message_id: int, html: str, rows: Rows) -> None:
         """Make a message say this and have these buttons."""
@@ -201,6 +210,34 @@ class Api:
             )
 
 
+class Polls(HTTPXRequest):
+    """The connection for polls. An update that the library cannot read must not keep away those
+    that came with it, nor come again for ever."""
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """Parse an answer; of an update that is none, only its number is left."""
+        answer = HTTPXRequest.parse_json_payload(payload)
+        found = answer.get("result")
+        if isinstance(found, list):
+            answer["result"] = [
+                update if is_update(update) else {"update_id": update["update_id"]}
+                for update in found
+                if isinstance(update, dict) and type(update.get("update_id")) is int
+            ]
+        return answer
+
+
+def is_update(update: dict[str, Any]) -> bool:
+    """Whether the library can read an update."""
+    try:
+        Update.de_json(dict(update), None)
+    except NONSENSE as error:
+        log.warning("an update of Telegram was passed over: it cannot be read (%s)", error)
+        return False
+    return True
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn the library's errors into ours."""
@@ -223,6 +260,9 @@ def explained() -> Iterator[None]:
         explain_bad_request(error.message)
     except TelegramError as error:
         raise UnreachableError(error.message) from None
+    except NONSENSE as error:
+        text = f"what answers is not Telegram's Bot API, or of another version ({error!r})"
+        raise UnreachableError(text) from None
 
 
 def explain_bad_request(message: str) -> None:
