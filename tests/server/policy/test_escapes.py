@@ -58,7 +58,7 @@ TEXT_CHANGES: list[Change] = [
     lambda text: f"\n{text}",
     lambda text: f"light.a, {text}",
     lambda text: f"{text},light.a",
-    lambda text: as_json(text),
+    as_json,
     lambda text: as_json([text]),
 ]
 ANY_CHANGES: list[Change] = [
