@@ -1,10 +1,12 @@
 # make demo: the main job, on the embedded default. make test: lint, types, all tests.
+# make fuzz [SECONDS=60] [TARGET=jsonrpc]: coverage-guided fuzzing of each parser, by atheris.
+# make autobahn [PYTHON27=python2.7] [CASES="1.* 7.*"]: WebSocket conformance of both ends.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit sim mutations bench image clean
+.PHONY: demo test lint types unit sim mutations bench fuzz autobahn image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -35,6 +37,15 @@ mutations: $(VENV)/.installed-test
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench
 
+SECONDS ?= 60
+fuzz: $(VENV)/.installed-fuzz
+	$(BIN)/python -m tests.fuzz.campaign --seconds $(SECONDS) $(if $(TARGET),--target $(TARGET))
+
+PYTHON27 ?= python2.7
+CASES ?= *
+autobahn: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conformance.autobahn.run --python27 $(PYTHON27) --cases '$(CASES)'
+
 image:
 	docker build -t agent-gate .
 
@@ -50,5 +61,9 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
 
+$(VENV)/.installed-fuzz: $(VENV)/.installed-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[fuzz]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .fuzz .autobahn build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .coverage*
