@@ -85,7 +85,7 @@ LIST_OPEN_PRINCIPAL = f"""
 EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
 OLD_AT = """
     SELECT max(created_at) FROM requests INDEXED BY requests_open
-    WHERE client_id = '' AND (phase <> 'done' OR delivered = 0)
+    WHERE client_id = '' AND (phase <> 'done' OR delivered = 0) AND typeof(created_at) = 'real'
 """
 ACTIVE = f"{SELECT} INDEXED BY requests_open WHERE phase <> 'done' ORDER BY seq"
 UNKNOWN = f"""
