@@ -229,9 +229,11 @@ def words_of(line: bytes) -> str:
     """One entry in one line, for people."""
     import msgspec
 
+    from agentgate_proto.jsonrpc import UNREADABLE
+
     try:
         entry: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return bad(f"damaged: {printable(line.decode('utf-8', 'replace'))}")
     parts = [
         f"{name}={fold(compact(value) if not isinstance(value, str) else printable(value), 200)}"

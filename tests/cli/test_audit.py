@@ -306,6 +306,24 @@ def test_the_newest_entries_are_shown_for_people_and_for_programs(
 
 
 @pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"a":' + b"[" * 50_000,
+        b"\xff",
+    ],
+    ids=["no UTF-8", "half a pair", "too deep", "no JSON"],
+)
+def test_a_damaged_entry_is_shown_as_such(
+    line: bytes, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tamper(folder, ("UPDATE audit SET lines = ?", (line,)))
+    assert audit(folder, "tail", "-n", "1") == 0
+    assert "damaged: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
     ("args", "code", "words"),
     [
         (["verify", "--head", "nonsense"], 4, "NUMBER-HASH"),
