@@ -1,0 +1,126 @@
+/** Calls: what was asked for and is not settled yet, across connections. No I/O. */
+
+import * as codes from "./errors.js";
+import { errorOf } from "./messages.js";
+
+export const CANCEL_GRACE_S = 2;
+export const CALLS_MAX = 10_000;
+const TOLD_MAX = 10_000;
+const UNCLAIMED_MAX = 10_000;
+
+/**
+ * @typedef {object} Call
+ * @property {string | number} name what the user knows it by
+ * @property {string} method
+ * @property {object} params
+ * @property {number} id 0 until it is sent for the first time; kept when it is sent again
+ * @property {number} sentAt seconds
+ * @property {number | null} dueAt when its caller's patience ends
+ * @property {boolean} sent it was written to a connection: it may have run
+ * @property {boolean} withdrawn nobody wants it to run any more
+ * @property {boolean} abandoned nobody waits for its outcome any more
+ * @property {boolean} promised its caller was told that get_pending_results would tell
+ * @property {object[]} rows of a get_pending_results: what others were settled with
+ */
+
+/** Every call of a client, the queue of those to be sent, and outcomes that nobody waits for. */
+export class Calls {
+  /** @param {(settled: object) => void} report takes `{call, data}` or `{call, error}` */
+  constructor(report) {
+    /** @type {Map<string | number, Call>} */
+    this.byName = new Map();
+    /** @type {Map<number, Call>} */
+    this.byId = new Map();
+    /** @type {Call[]} */
+    this.queue = [];
+    this.unclaimed = new Map();
+    this.overfull = false;
+    this.told = new Set();
+    this.report = report;
+  }
+
+  /** Take a call; it is queued. */
+  add(name, method, params, dueAt) {
+    if (this.byName.size >= CALLS_MAX) {
+      throw new codes.AgentGateError(codes.LIMIT_EXCEEDED, `${CALLS_MAX} calls are waiting already`);
+    }
+    const flags = { sent: false, withdrawn: false, abandoned: false, promised: false };
+    const call = { name, method, params, id: 0, sentAt: 0, dueAt, rows: [], ...flags };
+    this.byName.set(name, call);
+    this.queue.push(call);
+    return call;
+  }
+
+  /** Put calls in front of the queue, in this order, to be sent (again). */
+  requeue(calls) {
+    for (const call of calls) {
+      this.byId.delete(call.id);
+      call.sent = false;
+    }
+    this.queue.unshift(...calls);
+  }
+
+  /** End a call, once. */
+  settle(call, data, error) {
+    if (this.byName.get(call.name) !== call) return;
+    this.byName.delete(call.name);
+    if (this.byId.get(call.id) === call) this.byId.delete(call.id);
+    if (!call.sent) this.queue = this.queue.filter((other) => other !== call);
+    if (!call.abandoned) this.report(error ? { call: call.name, error } : { call: call.name, data });
+  }
+
+  /** Tell an outcome to its caller; if nobody waits for it any more, keep it for who asks. */
+  take(row, collector) {
+    const call = this.byId.get(row.request_id);
+    if (call?.method === "tool_request") {
+      const cancelled = row.error?.code === codes.CANCELLED;
+      if (collector && !call.abandoned) collector.rows.push(row);
+      if (!call.abandoned || (cancelled && !call.promised)) this.tell(row.request_id);
+      this.settle(call, row.data ?? null, row.error ? errorOf(row.error) : null);
+    }
+    this.keep(row);
+  }
+
+  /** Keep an outcome for the next get_pending_results, unless it was told already. */
+  keep(row) {
+    if (this.told.has(row.request_id)) return;
+    if (this.unclaimed.has(row.request_id) || this.unclaimed.size < UNCLAIMED_MAX) {
+      this.unclaimed.set(row.request_id, row);
+    } else {
+      this.overfull = true; // not acknowledged, so the gateway keeps it
+    }
+  }
+
+  /** Remember that an outcome was told: it may come again if its ack is lost. */
+  tell(id) {
+    this.told.add(id);
+    if (this.told.size > TOLD_MAX) this.told.delete(this.told.values().next().value);
+  }
+
+  /** Give a collector all that there is. */
+  handOver(call) {
+    const rows = [...call.rows, ...this.unclaimed.values()];
+    for (const id of this.unclaimed.keys()) this.tell(id);
+    this.unclaimed.clear();
+    this.settle(call, rows, null);
+  }
+
+  /** End a call of which the gateway will not say anything any more. */
+  conclude(call, code, message) {
+    if (call.promised) {
+      const status = code === codes.OUTCOME_UNKNOWN ? "unknown" : "cancelled";
+      const { id, params } = call;
+      this.keep({ request_id: id, tool: params.tool, status, error: { code, message } });
+    }
+    this.settle(call, null, new codes.AgentGateError(code, message));
+  }
+
+  /** When the next caller's patience ends, or Infinity. */
+  nextDeadline() {
+    let at = Infinity;
+    for (const { dueAt, abandoned } of this.byName.values()) {
+      if (dueAt !== null && !abandoned) at = Math.min(at, dueAt);
+    }
+    return at;
+  }
+}

@@ -1,0 +1,230 @@
+/** The client: a core, a WebSocket and the clock. */
+
+import { Core } from "./core.js";
+import { AgentGateError, CONNECTION_LOST } from "./errors.js";
+
+const seconds = () => performance.now() / 1000;
+
+/** setTimeout counts in 31 bits; a timer that fires early is set again. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+const OPENING_S = 10;
+
+/**
+ * An agent's connection to its gateway.
+ *
+ *     const gateway = await new AgentGateClient("ws://127.0.0.1:8443", { token }).connect();
+ *     const data = await gateway.call("get_temperature", { room: "kitchen" });
+ *     await gateway.close();
+ *
+ * A connection that breaks is made again, calls wait meanwhile, and each call ends exactly once:
+ * with the tool's result, or with an `AgentGateError`.
+ */
+export class AgentGateClient {
+  #core;
+  #url;
+  #socket = null;
+  #timer = null;
+  #openWebSocket;
+  #waiting = new Map();
+  #openings = [];
+  #names = 0;
+  #options;
+  #closing = null;
+
+  /**
+   * @param {string} url `ws://host:port` or `wss://host:port`
+   * @param {object} options
+   * @param {string} options.token the agent's secret
+   * @param {string} [options.clientId] a stable name, if outcomes are to be found again later
+   * @param {number | null} [options.maxRetries] attempts in a row; null: without end
+   * @param {number | null} [options.timeoutS] how long a call waits unless it says otherwise
+   * @param {(change: {state: string, error?: AgentGateError, retryInS?: number}) => void} [options.onState]
+   * @param {(waiting: {request_id: number, expires_at: string, rule: string}) => void} [options.onWaiting]
+   *   called when a person is asked about a call
+   * @param {(url: string, events: object) => object} [options.openWebSocket] another adapter
+   */
+  constructor(url, options) {
+    if (!/^wss?:\/\//.test(url)) throw new TypeError(`not a ws:// or wss:// URL: ${url}`);
+    if (!options?.token) throw new TypeError("a token is needed: new AgentGateClient(url, { token })");
+    this.#url = url;
+    this.#options = options;
+    this.#openWebSocket = options.openWebSocket ?? null;
+  }
+
+  /** "idle", "connecting", "authenticating", "collecting", "connected", "waiting" or "closed". */
+  get state() {
+    return this.#core?.state ?? "idle";
+  }
+
+  /**
+   * Connect; resolve when calls can go out.
+   * @returns {Promise<AgentGateClient>} this
+   */
+  async connect() {
+    this.#openWebSocket ??= await platformWebSocket();
+    this.#core ??= this.#makeCore();
+    if (this.state === "connected") return this;
+    const opened = new Promise((resolve, reject) => this.#openings.push({ resolve, reject }));
+    this.#closing = null;
+    this.#core.open(seconds());
+    this.#turn();
+    await opened;
+    return this;
+  }
+
+  /**
+   * Ask for a tool, and wait for its result.
+   * @param {string} tool
+   * @param {object} [args]
+   * @param {{timeoutS?: number | null, idempotencyKey?: string, signal?: AbortSignal}} [options]
+   *   `signal` withdraws the call
+   * @returns {Promise<unknown>} what the tool returned; rejects with an AgentGateError
+   */
+  call(tool, args = {}, { timeoutS = this.#options.timeoutS ?? null, idempotencyKey, signal } = {}) {
+    const key = idempotencyKey ? { idempotency_key: idempotencyKey } : {};
+    return this.#submit("tool_request", { tool, args, ...key }, timeoutS, signal);
+  }
+
+  /** The tools that may be asked for. */
+  async listTools() {
+    return (await this.#submit("list_tools", {}, null)).tools;
+  }
+
+  /** Outcomes that no call waits for, such as those of a process before this one. */
+  getPendingResults() {
+    return this.#submit("get_pending_results", {}, null);
+  }
+
+  /** Disconnect for good. What waits is rejected. */
+  async close() {
+    if (!this.#core || this.state === "closed") return;
+    this.#closing = this.#socket?.closed ?? Promise.resolve();
+    this.#core.close(seconds());
+    this.#turn();
+    await this.#closing;
+  }
+
+  // Between the core and the world
+
+  #makeCore() {
+    const { token, clientId = crypto.randomUUID(), maxRetries = null, onWaiting } = this.#options;
+    const { canPing } = this.#openWebSocket;
+    return new Core({ token, clientId, maxRetries, progress: Boolean(onWaiting), canPing });
+  }
+
+  #submit(method, params, timeoutS, signal) {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
+      const name = ++this.#names;
+      // What is sent, and perhaps sent again, is what the caller had when it called
+      this.#core.call(name, method, JSON.parse(JSON.stringify(params)), timeoutS, seconds());
+      this.#waiting.set(name, { resolve, reject });
+      signal?.addEventListener("abort", () => this.#withdraw(name, signal.reason), { once: true });
+      this.#turn();
+    });
+  }
+
+  #withdraw(name, reason) {
+    const waiting = this.#waiting.get(name);
+    if (!waiting) return;
+    this.#waiting.delete(name);
+    this.#core.cancel(name, seconds());
+    this.#turn();
+    waiting.reject(reason);
+  }
+
+  /** Do all that the core asks for. Must follow everything that changes it. */
+  #turn() {
+    for (let outputs = this.#core.outputs(); outputs.length; outputs = this.#core.outputs()) {
+      for (const output of outputs) this.#do(output);
+    }
+    clearTimeout(this.#timer);
+    const at = this.#core.nextDeadline();
+    if (at === null) return;
+    const pauseMs = Math.min(Math.max(0, (at - seconds()) * 1000), TIMER_MS_MAX);
+    this.#timer = setTimeout(() => {
+      this.#core.timer(seconds());
+      this.#turn();
+    }, Math.ceil(pauseMs));
+  }
+
+  #do(output) {
+    if (output.dial) this.#dial();
+    else if (output.send) this.#socket?.send(JSON.stringify(output.send));
+    else if (output.ping) this.#socket?.ping?.();
+    else if (output.close) this.#letGo((socket) => socket.close(output.close));
+    else if (output.drop) this.#letGo((socket) => socket.drop());
+    else if (output.settle) this.#settle(output.settle);
+    else if (output.pushed) this.#pushed(output.pushed);
+    else if (output.state) this.#changed(output);
+  }
+
+  #dial() {
+    let opened = false;
+    let timer = null;
+    const mine = () => this.#socket === socket;
+    const turn = (input) => {
+      if (!mine()) return; // it was let go of before
+      input(seconds());
+      this.#turn();
+    };
+    const over = (code, reason) => {
+      clearTimeout(timer);
+      turn((now) => {
+        this.#socket = null;
+        if (opened) this.#core.lost(code, reason, now);
+        else this.#core.dialFailed(reason || "no WebSocket could be opened", now);
+      });
+    };
+    const socket = this.#openWebSocket(this.#url, {
+      onOpen: () => {
+        clearTimeout(timer);
+        turn((now) => {
+          opened = true;
+          this.#core.connected(now);
+        });
+      },
+      onText: (text) => turn((now) => this.#core.receive(text, now)),
+      onAlive: () => turn((now) => this.#core.heard(now)),
+      onClose: over,
+    });
+    this.#socket = socket;
+    timer = setTimeout(() => {
+      socket.drop();
+      over(1006, "no opening handshake in time");
+    }, OPENING_S * 1000);
+  }
+
+  #letGo(how) {
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) how(socket);
+  }
+
+  #settle({ call, data, error }) {
+    const waiting = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    if (error) waiting?.reject(error);
+    else waiting?.resolve(data);
+  }
+
+  #pushed({ method, params }) {
+    if (method === "request_waiting") this.#options.onWaiting?.(params);
+  }
+
+  #changed(change) {
+    const { state, error } = change;
+    if (state === "connected") for (const { resolve } of this.#openings.splice(0)) resolve();
+    if (state === "closed") for (const { reject } of this.#openings.splice(0)) reject(error);
+    this.#options.onState?.(change);
+  }
+}
+
+/** The platform's WebSocket, or our own where there is none (Node 20). */
+async function platformWebSocket() {
+  const inNode = typeof process !== "undefined" && Boolean(process.versions?.node);
+  const adapter = inNode ? await import("./node-websocket.js") : await import("./browser-websocket.js");
+  return adapter.openWebSocket;
+}

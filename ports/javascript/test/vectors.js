@@ -1,0 +1,113 @@
+/** Plays the client's vectors of the specification against the core: `node test/vectors.js`. */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { compare, show } from "./compare.js";
+import { Core } from "../src/core.js";
+
+const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
+const OUTPUTS = ["dial", "send", "ping", "close", "settle"];
+const SETTLED_BEFORE = ["advance"];
+
+/** All vectors of the client's role. */
+function load() {
+  const sheets = readdirSync(FOLDER)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => JSON.parse(readFileSync(new URL(name, FOLDER), "utf8")));
+  return sheets.filter((sheet) => sheet.role === "client").flatMap((sheet) => sheet.vectors);
+}
+
+/** A core on virtual time. */
+class Player {
+  constructor(vector) {
+    const { max_retries: maxRetries = null } = vector.client ?? {};
+    this.core = new Core({ token: "secret", clientId: "robot-1", maxRetries });
+    this.watched = new Set([...OUTPUTS.filter((kind) => kind !== "ping"), ...(vector.watch ?? [])]);
+    this.now = 100;
+    this.did = Object.fromEntries(OUTPUTS.map((kind) => [kind, []]));
+  }
+
+  input(kind, value) {
+    const { core, now } = this;
+    const actions = {
+      open: () => core.open(now),
+      connected: () => core.connected(now),
+      dial_failed: () => core.dialFailed(value, now),
+      receive: () => core.receive(JSON.stringify(value), now),
+      receive_text: () => core.receive(value, now),
+      closed: () => core.lost(value.code, value.reason, now),
+      lost: () => core.lost(1006, "", now),
+      call: () => core.call(value.name, "tool_request", callParams(value), value.timeout_s ?? null, now),
+      cancel: () => core.cancel(value, now),
+      collect: () => core.call(value, "get_pending_results", {}, null, now),
+      end: () => core.close(now),
+      advance: () => this.advance(now + value),
+    };
+    if (!actions[kind]) throw new Error(`no such step: ${kind}`);
+    actions[kind]();
+    this.drain();
+  }
+
+  advance(until) {
+    for (let at = this.core.nextDeadline(); at !== null && at <= until; at = this.core.nextDeadline()) {
+      this.now = Math.max(this.now, at);
+      this.core.timer(this.now);
+      this.drain();
+    }
+    this.now = until;
+  }
+
+  drain() {
+    for (const output of this.core.outputs()) {
+      const kind = OUTPUTS.find((name) => name in output);
+      if (!kind || !this.watched.has(kind)) {
+        if (kind === "ping") this.core.heard(this.now); // the pong, as every library has it
+        continue;
+      }
+      const value = output[kind];
+      this.did[kind].push(value.error ? { ...value, error: { ...value.error, message: value.error.message } } : value);
+    }
+  }
+
+  output(kind, wanted) {
+    const did = this.did[kind];
+    const at = kind === "settle" ? did.findIndex((row) => row.call === wanted.call) : 0;
+    if (at < 0 || at >= did.length) throw new Error(`missing: ${kind} ${show(wanted)}; did ${show(this.did)}`);
+    compare(wanted, did.splice(at, 1)[0], {});
+  }
+
+  nothingLeft() {
+    const left = Object.entries(this.did).filter(([, did]) => did.length);
+    if (left.length) throw new Error(`besides: ${show(Object.fromEntries(left))}`);
+  }
+}
+
+function callParams({ tool, args, idempotency_key: key }) {
+  return { tool, args, ...(key ? { idempotency_key: key } : {}) };
+}
+
+function play(vector) {
+  const player = new Player(vector);
+  for (const step of vector.steps) {
+    const [kind] = Object.keys(step);
+    if (OUTPUTS.includes(kind)) player.output(kind, step[kind]);
+    else {
+      if (SETTLED_BEFORE.includes(kind)) player.nothingLeft();
+      player.input(kind, step[kind]);
+    }
+  }
+  player.nothingLeft();
+}
+
+let failures = 0;
+const vectors = load();
+for (const vector of vectors) {
+  try {
+    play(vector);
+  } catch (error) {
+    failures += 1;
+    console.error(`${vector.name}: ${error.message}`);
+  }
+}
+console.log(`${vectors.length - failures} of ${vectors.length} client vectors passed`);
+process.exitCode = failures || !vectors.length ? 1 : 0;

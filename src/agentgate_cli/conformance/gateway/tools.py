@@ -1,0 +1,63 @@
+"""The tools of a gateway under test: the vectors are written for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import anyio
+
+from agentgate_server import tool
+
+TALLIES: Counter[str] = Counter()
+
+
+@tool(effects="read", inline=True)
+def echo(value: Any) -> Any:
+    """Return the value."""
+    return value
+
+
+@tool(effects="read", inline=True)
+def big(size: int) -> str:
+    """Return a text of so many bytes."""
+    return "x" * size
+
+
+@tool(effects="read")
+async def slow(seconds: float) -> str:
+    """Take so long."""
+    await anyio.sleep(seconds)
+    return "slept"
+
+
+@tool(effects="write")
+async def slow_write(seconds: float) -> str:
+    """Take so long to change something."""
+    await anyio.sleep(seconds)
+    return "slept"
+
+
+@tool(effects="write", inline=True)
+def tally(key: str) -> int:
+    """Count how often this was really run for the key, this time included."""
+    TALLIES[key] += 1
+    return TALLIES[key]
+
+
+@tool(effects="write", inline=True)
+def fail(text: str) -> None:
+    """Fail with this text."""
+    raise RuntimeError(text)
+
+
+@tool(effects="write", inline=True)
+def guarded(value: Any) -> Any:
+    """Return the value, once a person has said yes."""
+    return value
+
+
+@tool(effects="write", inline=True)
+def forbidden(value: Any) -> Any:
+    """Never runs: policy denies it."""
+    return value

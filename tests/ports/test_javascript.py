@@ -1,0 +1,152 @@
+"""The JavaScript port: all client vectors, and the flows of an agent against a real gateway."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.process import AGENT_TOKEN, GatewayProcess
+from tests.ports.node import BOUND_S, PORT, JavaScriptClient, node
+
+from agentgate_cli.conformance.vectors import load
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[GatewayProcess]:
+    with GatewayProcess(tmp_path) as process:
+        yield process
+
+
+@pytest.fixture
+def client(gateway: GatewayProcess) -> Iterator[JavaScriptClient]:
+    with JavaScriptClient(gateway.url, AGENT_TOKEN, "javascript") as client:
+        client.connect()
+        yield client
+
+
+def test_it_follows_every_vector_of_a_client() -> None:
+    run = subprocess.run(
+        [node(), str(PORT / "test" / "vectors.js")],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    count = len(load("client"))
+    assert run.stdout.strip() == f"{count} of {count} client vectors passed", run.stderr
+    assert run.returncode == 0
+
+
+def test_it_has_no_dependencies() -> None:
+    package = json.loads((PORT / "package.json").read_text("utf-8"))
+    assert not [name for name in package if name.endswith("ependencies")]
+    for path in (PORT / "src").glob("*.js"):
+        for line in path.read_text("utf-8").splitlines():
+            if line.startswith("import "):
+                assert 'from "./' in line or 'from "node:' in line or " node" in line, line
+
+
+def test_only_one_file_needs_node() -> None:
+    users = [path.name for path in (PORT / "src").glob("*.js") if '"node:' in path.read_text("utf-8")]
+    assert users == ["node-websocket.js"]
+
+
+def test_allowed_and_denied(client: JavaScriptClient) -> None:
+    client.call("a", "get_state", entity_id="sensor.temp")
+    client.call("b", "forbidden", key="x")
+    client.call("c", "broken_write", key="x")
+    assert client.wait("a") == {"data": {"entity_id": "sensor.temp", "state": "21.3"}}
+    assert client.wait("b")["error"]["code"] == -32003
+    error = client.wait("c")["error"]
+    assert error["code"] == -32004
+    assert "the motor of x is stuck" in error["message"]
+
+
+def test_a_person_says_yes_and_no(gateway: GatewayProcess, client: JavaScriptClient) -> None:
+    client.call("yes", "asked_write", key="k1")
+    assert client.wait_for_waiting()["request_id"] == 1
+    gateway.decide(gateway.wait_for_approvals()[0]["id"], "approve")
+    assert client.wait("yes") == {"data": "wrote k1"}
+    client.call("no", "asked_write", key="k2")
+    gateway.decide(gateway.wait_for_approvals()[0]["id"], "deny")
+    assert client.wait("no")["error"]["code"] == -32001
+    assert gateway.starts() == {("asked_write", "k1"): 1}
+
+
+def test_patience_ends_and_a_signal_withdraws(
+    gateway: GatewayProcess, client: JavaScriptClient
+) -> None:
+    client.begin("a", "call", tool="asked_write", args={"key": "k"}, options={"timeoutS": 0.1})
+    assert client.wait("a")["error"]["code"] == -32008
+    assert gateway.approvals() == []
+
+
+def test_it_learns_by_itself_what_was_decided_while_the_gateway_was_dead(
+    gateway: GatewayProcess, client: JavaScriptClient
+) -> None:
+    client.call("a", "asked_write", key="k1")
+    client.call("b", "asked_write", key="k2")
+    rows = gateway.wait_for_approvals(2)
+    gateway.restart()
+    assert {row["id"] for row in gateway.wait_for_approvals(2)} == {row["id"] for row in rows}
+    for row in rows:
+        gateway.decide(row["id"], "approve")
+    assert client.wait("a") == {"data": "wrote k1"}
+    assert client.wait("b") == {"data": "wrote k2"}
+    assert set(gateway.starts().values()) == {1}
+
+
+def test_an_outcome_of_a_former_process_is_collected_by_the_next(gateway: GatewayProcess) -> None:
+    with JavaScriptClient(gateway.url, AGENT_TOKEN, "stable") as first:
+        first.connect()
+        first.call("a", "asked_write", key="k")
+        row = gateway.wait_for_approvals()[0]
+    gateway.decide(row["id"], "approve")
+    with JavaScriptClient(gateway.url, AGENT_TOKEN, "stable") as second:
+        second.connect()
+        second.begin("rows", "collect")
+        (found,) = second.wait("rows")["data"]
+        assert (found["request_id"], found["status"], found["data"]) == (1, "executed", "wrote k")
+        second.call("b", "get_state", entity_id="sensor.temp")
+        assert "data" in second.wait("b")
+        second.begin("close", "close")
+        second.wait("close")
+    with JavaScriptClient(gateway.url, AGENT_TOKEN, "stable") as third:
+        third.connect()
+        third.begin("rows", "collect")
+        ids = [row["request_id"] for row in third.wait("rows")["data"]]
+        assert 1 not in ids, "it was acknowledged"
+
+
+def test_a_write_that_ran_when_the_gateway_was_killed_is_unknown(
+    gateway: GatewayProcess, client: JavaScriptClient
+) -> None:
+    client.begin("a", "call", tool="slow_write", args={"key": "k", "seconds": 30})
+    while not gateway.starts():
+        client.call("look", "get_state", entity_id="x")
+        client.wait("look")
+    gateway.restart()
+    assert client.wait("a")["error"]["code"] == -32007
+    assert gateway.starts()[("slow_write", "k")] == 1
+
+
+def test_a_wrong_token_is_final(gateway: GatewayProcess) -> None:
+    with JavaScriptClient(gateway.url, "a wrong token", "x") as client:
+        client.begin("connect", "connect")
+        assert client.wait("connect")["error"]["code"] == -32005
+
+
+def test_closing_ends_the_process_in_order(
+    gateway: GatewayProcess, client: JavaScriptClient
+) -> None:
+    client.call("a", "asked_write", key="k")
+    gateway.wait_for_approvals()
+    client.begin("close", "close")
+    assert client.wait("a")["error"]["code"] == -32000
+    assert client.wait("close")["data"] is True
+    assert client.process.stdin is not None
+    client.process.stdin.close()
+    assert client.process.wait(BOUND_S) == 0

@@ -1,0 +1,85 @@
+"""Our own gateway does what the server's vectors say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.proto.support import PONG
+from tests.vectors.virtual_gateway import VirtualGateway
+
+from agentgate_cli.conformance.vectors import (
+    SETTLED_BEFORE,
+    Mismatch,
+    Step,
+    Vector,
+    brief,
+    compare,
+    kind_of,
+    load,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+def replay(vector: Vector, gateway: VirtualGateway) -> None:
+    bound: dict[str, Any] = {
+        **gateway.tokens,
+        "wrong_token": "a token that nobody has",
+        **{name: f"{name}-{uuid4()}" for name in ("client", "other_client", "key")},
+    }
+    for step in vector.steps:
+        kind, is_output = kind_of(step, "server")
+        if is_output:
+            take(gateway, kind, step, bound)
+        else:
+            if kind in SETTLED_BEFORE:
+                nothing_left(gateway)
+            gateway.do(kind, step, bound)
+            answer_pings(gateway, vector)
+    nothing_left(gateway)
+
+
+def answer_pings(gateway: VirtualGateway, vector: Vector) -> None:
+    """Do what every WebSocket library does, unless the vector is about it."""
+    for name in list(gateway.peers):
+        peer = gateway.peers[name]
+        if "ping" not in vector.watch:
+            for ping in [step for step in peer.said if "ping" in step]:
+                peer.said.remove(ping)
+                gateway._frame(name, PONG, ping["ping"].encode())
+        if "pong" not in vector.watch:
+            peer.said[:] = [step for step in peer.said if "pong" not in step]
+
+
+def take(gateway: VirtualGateway, kind: str, wanted: Step, bound: dict[str, Any]) -> None:
+    """Take the next output of the connection, which must be this one."""
+    said = gateway.peers[wanted["on"]].said
+    if not said:
+        raise Mismatch(f"nothing came on {wanted['on']}, instead of {brief(wanted)}")
+    got = said.pop(0)
+    if kind not in got:
+        raise Mismatch(f"{brief(got)} came on {wanted['on']}, instead of {brief(wanted)}")
+    compare(wanted[kind], got[kind], bound)
+
+
+def nothing_left(gateway: VirtualGateway) -> None:
+    for name, peer in gateway.peers.items():
+        if peer.said:
+            raise Mismatch(f"on {name} came besides: {brief(peer.said)}")
+
+
+@pytest.mark.parametrize("vector", load("server"), ids=lambda vector: vector.name)
+async def test_the_gateway_follows_the_vector(vector: Vector, tmp_path: Path) -> None:
+    gateway = VirtualGateway(tmp_path / "gateway")
+    try:
+        replay(vector, gateway)
+    finally:
+        gateway.close()

@@ -1,0 +1,257 @@
+"""The gateway as the server's vectors see it: the real gate, on virtual time, without a socket.
+
+Connections are real machines, spoken to by frames made by hand; requests, policy, tools, desk and
+the SQLite store are the real ones too. Only what moves bytes, waits and keeps time is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+from heapq import heappop, heappush
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from anyio.abc import TaskGroup
+from tests.proto.byhand import UPGRADE, parse_frames
+from tests.proto.support import MASK, PONG, TEXT, frame
+
+from agentgate_cli.conformance.profile import PRINCIPALS, write_profile
+from agentgate_cli.conformance.vectors import Step, filled
+from agentgate_proto.effects import Run
+from agentgate_proto.events import Closed
+from agentgate_proto.outcome import Outcome, executed
+from agentgate_proto.server_connection import ServerConnection
+from agentgate_server.assembly import catalogue_of, policy_of
+from agentgate_server.config import load_config
+from agentgate_server.gate import Gate
+from agentgate_server.keyring import Keyring
+from agentgate_server.running import Running
+from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tools.runner import Runner, stopped
+
+NOON = 1_800_000_000.0
+
+
+class Peer:
+    """One connection, with what the gateway said on it.
+
+    Attributes:
+        said: outputs as the vectors name them, that no step has taken yet.
+    """
+
+    address = "127.0.0.1"
+
+    def __init__(self, gateway: VirtualGateway, number: int) -> None:
+        self.gateway = gateway
+        self.number = number
+        self.token_hash = ""
+        self.connection = ServerConnection(gateway.now)
+        self.said: list[Step] = []
+        self.over = False
+        self._rest = b""
+        self._upgraded = False
+        self.receive(UPGRADE)
+
+    @property
+    def name(self) -> str:
+        principal = self.connection.principal
+        return principal.name if principal is not None else ""
+
+    def poke(self) -> None:
+        """Everything is looked after at the end of each step."""
+
+    def receive(self, data: bytes) -> None:
+        self.connection.receive_data(data, self.gateway.now)
+        self.gateway.settle()
+
+    def process(self) -> None:
+        """Let the gate handle the events, then read the output."""
+        while (event := self.connection.next_event()) is not None:
+            self.gateway.gate.handle(self, event)  # type: ignore[arg-type]
+            if isinstance(event, Closed):
+                self.over = True
+                self._read()
+                if not any("close" in step for step in self.said):
+                    self.said.append({"close": 1006})
+        self._read()
+
+    def _read(self) -> None:
+        self._rest += self.connection.data_to_send()
+        if not self._upgraded and b"\r\n\r\n" in self._rest:
+            head, _, self._rest = self._rest.partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 101 "), head
+            self._upgraded = True
+        if self._upgraded:
+            frames, self._rest = parse_frames(self._rest)
+            self.said += [step_of(opcode, payload) for opcode, payload in frames]
+
+
+def step_of(opcode: int, payload: bytes) -> Step:
+    """A frame as an output step."""
+    match opcode:
+        case 1:
+            return {"send": json.loads(payload)}
+        case 8:
+            return {"close": int.from_bytes(payload[:2], "big")}
+        case 9:
+            return {"ping": payload.decode()}
+        case _:
+            return {"pong": payload.decode()}
+
+
+class VirtualRunning(Running):
+    """Tools that take time take virtual time."""
+
+    gateway: VirtualGateway
+
+    def start(self, run: Run, tasks: TaskGroup) -> None:
+        tool = self.catalogue.get(run.tool)
+        if tool is None or tool.inline:
+            super().start(run, tasks)
+            return
+        seconds = msgspec.json.decode(run.args)["seconds"]
+        self.gateway.later(seconds, run.rid, executed(b'"slept"'))
+
+    def stop(self, rid: str) -> None:
+        for at, number, name, _ in self.gateway.tools:
+            if name == rid:
+                record = next(a for a in self.gateway.gate.ledger.running if a.rid == rid)
+                tool = self.catalogue.get(record.tool)
+                assert tool is not None
+                self.gateway.tools.remove((at, number, name, _))
+                self.finished(rid, stopped(tool))
+                return
+
+
+class VirtualGateway:
+    """See the module.
+
+    Args:
+        folder: an empty one, for the store and the profile.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.tokens = write_profile(folder, 0)
+        assert set(self.tokens) == set(PRINCIPALS)
+        self.config = load_config(folder / "config.yaml", environment={})
+        self.now = 100.0
+        self.peers: dict[str, Peer] = {}
+        self.tools: list[tuple[float, int, str, Outcome]] = []
+        self._numbers = count(1)
+        self.engine: SqliteEngine
+        self._boot()
+
+    def _boot(self) -> None:
+        self.engine = SqliteEngine(self.config.storage.path)
+        gate = Gate(
+            policy=policy_of(self.config),
+            catalogue=catalogue_of(self.config),
+            tokens=Keyring(self.config.identities),
+            engine=self.engine,
+            runner=Runner(),
+            limits=self.config.ledger_limits(),
+            utc=self.utc,
+        )
+        gate.running = VirtualRunning(gate.running.catalogue, gate.running.runner, gate._finished)
+        gate.running.gateway = self
+        gate._tasks = object()  # type: ignore[assignment]
+        restored = self.engine.restore()
+        gate.epoch = restored.epoch
+        gate.ledger.restore(restored, self.utc())
+        self.gate = gate
+        gate.drain()
+        self.settle()
+
+    def utc(self) -> float:
+        return NOON + self.now
+
+    def later(self, seconds: float, rid: str, outcome: Outcome) -> None:
+        """A tool will have finished by then."""
+        heappush(self.tools, (self.now + seconds, next(self._numbers), rid, outcome))
+
+    def settle(self) -> None:
+        """Let everything happen that happens at this moment."""
+        writer = self.gate.writer
+        for _ in range(1_000):
+            for peer in list(self.peers.values()):
+                peer.process()
+            if not writer.entries:
+                return
+            batch = writer.take()
+            writer.work(batch)
+            writer.report(batch)
+        raise AssertionError("the gateway never comes to rest")
+
+    # Steps
+
+    def do(self, kind: str, step: Step, bound: dict[str, Any]) -> None:
+        """Do an input step."""
+        on = step.get("on", "")
+        value = step[kind]
+        match kind:
+            case "connect":
+                self.peers[value] = peer = Peer(self, next(self._numbers))
+                peer.receive(b"")
+            case "receive":
+                self._frame(on, TEXT, json.dumps(filled(value, bound)).encode())
+            case "receive_text":
+                self._frame(on, TEXT, value.encode())
+            case "receive_frame":
+                self._odd_frame(on, filled(value, bound))
+            case "lose":
+                peer = self.peers.pop(value)
+                peer.connection.receive_eof(self.now)
+                peer.process()
+            case "advance":
+                self._advance(self.now + value)
+            case _:
+                assert kind == "restart"
+                self.peers.clear()
+                self.tools.clear()
+                self.engine.close()
+                self._boot()
+        self.settle()
+
+    def _frame(self, on: str, opcode: int, payload: bytes, **odd: Any) -> None:
+        self.peers[on].receive(frame(opcode, payload, **{"mask": MASK, **odd}))
+
+    def _odd_frame(self, on: str, odd: dict[str, Any]) -> None:
+        payload = bytes.fromhex(odd["hex"]) if "hex" in odd else odd["payload"].encode()
+        options = {name: odd[name] for name in ("fin", "reserved") if name in odd}
+        if not odd.get("masked", True):
+            options["mask"] = None
+        for _ in range(odd.get("times", 1)):
+            self._frame(on, odd["opcode"], payload, **options)
+
+    def _advance(self, until: float) -> None:
+        for _ in range(1_000):
+            due = [self.tools[0][0]] if self.tools else []
+            ledger = self.gate.ledger.next_deadline()
+            due += [ledger - NOON] if ledger is not None else []
+            deadlines = [peer.connection.next_deadline() for peer in self.peers.values()]
+            due += [deadline.at for deadline in deadlines if deadline is not None]
+            if not due or min(due) > until:
+                self.now = until
+                return
+            self.now = max(self.now, min(due))
+            self._wake()
+        raise AssertionError("a timer spins")
+
+    def _wake(self) -> None:
+        for peer in self.peers.values():
+            deadline = peer.connection.next_deadline()
+            if deadline is not None and deadline.at <= self.now:
+                peer.connection.handle_timer(self.now)
+        while self.tools and self.tools[0][0] <= self.now:
+            _, _, rid, outcome = heappop(self.tools)
+            self.gate._finished(rid, outcome)
+        self.gate.ledger.handle_timer(self.utc())
+        self.gate.drain()
+        self.settle()
+
+    def close(self) -> None:
+        self.engine.close()
+
+
