@@ -24,6 +24,10 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "reload": ("agentgate_cli.reload:reload", "Let a gateway read its policy anew."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
         "audit": ("agentgate_cli.audit:audit", "Look back, and see that nothing was changed."),
+        "conformance": (
+            "agentgate_cli.conformance.command:conformance",
+            "Test a gateway or a client by the protocol.",
+        ),
         "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
     },
     "As a person": {

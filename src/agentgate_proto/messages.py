@@ -22,6 +22,8 @@ from agentgate_proto.limits import (
     TOKEN_CHARS_MAX,
 )
 from agentgate_proto.principal import Role
+from agentgate_proto.results import CancelResult, GrantWords, RequestList, ToolList
+from agentgate_proto.wire_results import ExecutedResult, PendingReply
 
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
@@ -184,6 +186,12 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     grant: str = ""
 
 
+class ApprovalList(msgspec.Struct, frozen=True):
+    """The approvals that wait, oldest first: the first thousand of them."""
+
+    approvals: list[ApprovalView]
+
+
 class ListGrants(msgspec.Struct, frozen=True, kw_only=True):
     """List the grants, newest first: those in force, and for some days those that are over."""
 
@@ -237,6 +245,12 @@ class GrantView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     revoked_by: str = ""
 
 
+class GrantList(msgspec.Struct, frozen=True):
+    """Grants, newest first: the first thousand of them."""
+
+    grants: list[GrantView]
+
+
 class Reload(msgspec.Struct, frozen=True, kw_only=True):
     """Read policy, principals and tokens anew. What can't be used leaves the old in force."""
 
@@ -286,6 +300,7 @@ class Method:
     Attributes:
         name: the JSON-RPC method name.
         params: type of its parameters; its docstring documents the method.
+        result: type of its result; None for a notification.
         roles: who may call it; empty: a gateway only.
         kind: request or notification.
         before_auth: allowed on a connection that is not authenticated yet.
@@ -293,6 +308,7 @@ class Method:
 
     name: str
     params: type[msgspec.Struct]
+    result: type[msgspec.Struct] | None = None
     roles: frozenset[Role] = frozenset()
     kind: Kind = Kind.REQUEST
     before_auth: bool = False
@@ -305,20 +321,20 @@ EVERYONE = frozenset(Role)
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
-        Method("auth", Auth, EVERYONE, before_auth=True),
-        Method("tool_request", ToolRequest, AGENTS),
-        Method("get_pending_results", GetPendingResults, AGENTS),
-        Method("cancel_request", CancelRequest, AGENTS),
-        Method("ack", Ack, AGENTS, Kind.NOTIFICATION),
-        Method("list_tools", ListTools, AGENTS),
-        Method("list_requests", ListRequests, AGENTS | {Role.OPERATOR}),
-        Method("list_approvals", ListApprovals, PEOPLE),
-        Method("watch_approvals", WatchApprovals, PEOPLE),
-        Method("decide_approval", DecideApproval, PEOPLE),
-        Method("list_grants", ListGrants, PEOPLE),
-        Method("preview_grant", PreviewGrant, PEOPLE),
-        Method("revoke_grant", RevokeGrant, PEOPLE),
-        Method("reload", Reload, frozenset({Role.OPERATOR})),
+        Method("auth", Auth, AuthResult, EVERYONE, before_auth=True),
+        Method("tool_request", ToolRequest, ExecutedResult, AGENTS),
+        Method("get_pending_results", GetPendingResults, PendingReply, AGENTS),
+        Method("cancel_request", CancelRequest, CancelResult, AGENTS),
+        Method("ack", Ack, None, AGENTS, Kind.NOTIFICATION),
+        Method("list_tools", ListTools, ToolList, AGENTS),
+        Method("list_requests", ListRequests, RequestList, AGENTS | {Role.OPERATOR}),
+        Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
+        Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
+        Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
+        Method("list_grants", ListGrants, GrantList, PEOPLE),
+        Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
+        Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
+        Method("reload", Reload, ReloadReport, frozenset({Role.OPERATOR})),
         Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
     )

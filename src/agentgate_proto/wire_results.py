@@ -7,7 +7,7 @@ nothing, so that an old client never sees it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -24,7 +24,7 @@ class ExecutedResult(msgspec.Struct, frozen=True, omit_defaults=True):
         seq: number to acknowledge (I6); absent for an old client.
     """
 
-    status: str
+    status: Literal["executed"]
     data: msgspec.Raw
     seq: int = 0
 

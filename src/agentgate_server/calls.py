@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec import UNSET
 
 from agentgate_proto.admission import Asked
 from agentgate_proto.approvals import approval_status
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.jsonrpc import RequestId
 from agentgate_proto.messages import (
+    ApprovalList,
     CancelRequest,
     DecideApproval,
     GetPendingResults,
+    GrantList,
     ListApprovals,
     ListGrants,
     ListRequests,
@@ -26,8 +29,17 @@ from agentgate_proto.messages import (
 )
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.record import Record, rfc3339
+from agentgate_proto.results import (
+    Expectation,
+    GrantWords,
+    RequestList,
+    RequestRow,
+    ToolList,
+    ToolRow,
+)
 from agentgate_proto.storage import Answer as StoreAnswer
 from agentgate_proto.storage import ListRequests as ListRequestsQuery
+from agentgate_proto.wire_results import RowError
 from agentgate_server.masking import CallInProgress, Masker
 from agentgate_server.peer import Peer
 from agentgate_server.policy import signature_of
@@ -76,7 +88,7 @@ class Calls:
         """Act on a call that any face may make; the reply may come later."""
         match params:
             case ListApprovals() | WatchApprovals():
-                reply.result({"approvals": self.gate.desk.waiting()})
+                reply.result(ApprovalList(self.gate.desk.waiting()))
             case DecideApproval():
                 self.gate.desk.decide(
                     params.id,
@@ -89,7 +101,7 @@ class Calls:
                     grant=params.grant,
                 )
             case ListGrants():
-                reply.result({"grants": self.gate.desk.grants()})
+                reply.result(GrantList(self.gate.desk.grants()))
             case PreviewGrant():
                 self._preview_grant(params, reply)
             case RevokeGrant(id=grant_id):
@@ -101,7 +113,7 @@ class Calls:
                     reply=reply,
                 )
             case ListTools():
-                reply.result({"tools": self._list_tools(principal)})
+                reply.result(ToolList(self._list_tools(principal)))
             case ListRequests(open_only=open_only, limit=limit):
                 whose = None if principal.role is Role.OPERATOR else principal.name
                 query = ListRequestsQuery(whose, limit, open_only)
@@ -148,9 +160,9 @@ class Calls:
         except ValueError as error:
             reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
         else:
-            reply.result({"words": words})
+            reply.result(GrantWords(words))
 
-    def _list_tools(self, principal: Principal) -> list[dict[str, Any]]:
+    def _list_tools(self, principal: Principal) -> list[ToolRow]:
         """What a principal may ask for, with the decision to expect; what is denied is left out."""
         rows = []
         for tool in self.catalogue:
@@ -160,13 +172,13 @@ class Calls:
             if expected == "deny":
                 continue
             rows.append(
-                {
-                    "name": tool.name,
-                    "description": tool.description,
-                    "effects": tool.effects,
-                    "args": tool.schema,
-                    "decision": expected or "depends",
-                }
+                ToolRow(
+                    name=tool.name,
+                    description=tool.description,
+                    effects=tool.effects,
+                    args=tool.schema,
+                    decision=Expectation(expected or "depends"),
+                )
             )
         return rows
 
@@ -185,35 +197,31 @@ class Listing:
         else:
             assert isinstance(answer, list), "the query is for a list"
             rows = [request_row(self.masker.record(record)) for record in answer]
-            self.reply.result({"requests": rows})
+            self.reply.result(RequestList(rows))
 
 
-def request_row(record: Record) -> dict[str, Any]:
+def request_row(record: Record) -> RequestRow:
     """One row of ``list_requests``."""
-    row: dict[str, Any] = {
-        "id": record.rid,
-        "agent": record.principal,
-        "client_id": record.client_id,
-        "request_id": record.request_id,
-        "tool": record.tool,
-        "args": record.args,
-        "signature": record.signature,
-        "rule": record.rule,
-        "phase": record.phase,
-        "created_at": rfc3339(record.created_at),
-        "delivered": record.delivered,
-    }
-    if record.expires_at:
-        row["approval"] = approval_status(record)
-        row["expires_at"] = rfc3339(record.expires_at)
-    if record.approver:
-        row["decided_by"] = record.approver
-        row["channel"] = record.channel
-    if record.outcome is not None:
-        row["status"] = record.outcome.status
-        row["resolved_at"] = rfc3339(record.resolved_at)
-        if record.outcome.code:
-            row["error"] = {"code": record.outcome.code, "message": record.outcome.message}
-        else:
-            row["data"] = record.outcome.data
-    return row
+    outcome = record.outcome
+    failed = outcome is not None and outcome.code
+    return RequestRow(
+        id=record.rid,
+        agent=record.principal,
+        client_id=record.client_id,
+        request_id=record.request_id,
+        tool=record.tool,
+        args=record.args,
+        signature=record.signature,
+        rule=record.rule,
+        phase=record.phase,
+        created_at=rfc3339(record.created_at),
+        delivered=record.delivered,
+        approval=approval_status(record) if record.expires_at else UNSET,
+        expires_at=rfc3339(record.expires_at) if record.expires_at else UNSET,
+        decided_by=record.approver or UNSET,
+        channel=record.channel if record.approver else UNSET,
+        status=outcome.status if outcome else UNSET,
+        resolved_at=rfc3339(record.resolved_at) if outcome else UNSET,
+        data=outcome.data if outcome and not failed else UNSET,
+        error=RowError(outcome.code, outcome.message) if outcome and failed else UNSET,
+    )

@@ -20,6 +20,7 @@ from agentgate_proto.effects import (
 from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.messages import RequestWaiting
 from agentgate_proto.record import Record, rfc3339
+from agentgate_proto.results import CancelResult, CancelStatus
 from agentgate_server.peer import Peer
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def tell(gate: Gate, peer: Peer, effect: Effect) -> None:
         case AnswerPending(_, call_id, records, pending, more):
             connection.send_pending_results(call_id, records, pending, more=more)
         case AnswerCancel(_, call_id, status):
-            connection.send_result(call_id, {"status": status})
+            connection.send_result(call_id, CancelResult(CancelStatus(status)))
         case Attached(_, highest_id):
             assert connection.principal is not None, "it was identified"
             gate.accept(peer, connection.principal, highest_id)

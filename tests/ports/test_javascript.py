@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.process import AGENT_TOKEN, GatewayProcess
+from tests.e2e.process import AGENT_TOKEN, GatewayProcess, until
 from tests.ports.node import BOUND_S, PORT, JavaScriptClient, node
 
 from agentgate_cli.conformance.vectors import load
@@ -50,7 +50,9 @@ def test_it_has_no_dependencies() -> None:
 
 
 def test_only_one_file_needs_node() -> None:
-    users = [path.name for path in (PORT / "src").glob("*.js") if '"node:' in path.read_text("utf-8")]
+    users = [
+        path.name for path in (PORT / "src").glob("*.js") if '"node:' in path.read_text("utf-8")
+    ]
     assert users == ["node-websocket.js"]
 
 
@@ -125,9 +127,7 @@ def test_a_write_that_ran_when_the_gateway_was_killed_is_unknown(
     gateway: GatewayProcess, client: JavaScriptClient
 ) -> None:
     client.begin("a", "call", tool="slow_write", args={"key": "k", "seconds": 30})
-    while not gateway.starts():
-        client.call("look", "get_state", entity_id="x")
-        client.wait("look")
+    until(lambda: gateway.starts()[("slow_write", "k")] or None, "the tool to start")
     gateway.restart()
     assert client.wait("a")["error"]["code"] == -32007
     assert gateway.starts()[("slow_write", "k")] == 1

@@ -58,7 +58,9 @@ class VirtualClient:
                 machine.dialed(self.now)
                 self.settle()
                 head, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
-                key = next(a for a in head.split(b"\r\n") if a.lower().startswith(b"sec-websocket-k"))
+                key = next(
+                    a for a in head.split(b"\r\n") if a.lower().startswith(b"sec-websocket-k")
+                )
                 self.upgraded, self.peer_closed = True, False
                 machine.receive_data(
                     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
@@ -83,7 +85,9 @@ class VirtualClient:
             case "cancel":
                 machine.abandon(next(a for a, name in self.handles.items() if name == value))
             case "collect":
-                self.handles[machine.call("get_pending_results", GetPendingResults(), None, self.now)] = value
+                self.handles[
+                    machine.call("get_pending_results", GetPendingResults(), None, self.now)
+                ] = value
             case "end":
                 machine.close()
             case _:
@@ -115,7 +119,11 @@ class VirtualClient:
                     if error is None:
                         row["data"] = plain(result)
                     else:
-                        row["error"] = {"code": error.code, "message": error.message, "data": error.data}
+                        row["error"] = {
+                            "code": error.code,
+                            "message": error.message,
+                            "data": error.data,
+                        }
                     self.did["settle"].append(row)
                 case HangUp():
                     self.flush()
@@ -150,7 +158,10 @@ class VirtualClient:
 def plain(result: Any) -> Any:
     """Rows as JSON has them."""
     if isinstance(result, list):
-        return [{"request_id": a.request_id, "tool": a.tool, "status": a.status, "data": a.data} for a in result]
+        return [
+            {"request_id": a.request_id, "tool": a.tool, "status": a.status, "data": a.data}
+            for a in result
+        ]
     return result
 
 

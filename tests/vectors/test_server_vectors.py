@@ -7,7 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from jsonschema import Draft202012Validator
 from tests.proto.support import PONG
+from tests.spec.schema import schema
 from tests.vectors.virtual_gateway import VirtualGateway
 
 from agentgate_cli.conformance.vectors import (
@@ -30,6 +32,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 
 
 def replay(vector: Vector, gateway: VirtualGateway) -> None:
+    grammar = Grammar()
     bound: dict[str, Any] = {
         **gateway.tokens,
         "wrong_token": "a token that nobody has",
@@ -38,13 +41,58 @@ def replay(vector: Vector, gateway: VirtualGateway) -> None:
     for step in vector.steps:
         kind, is_output = kind_of(step, "server")
         if is_output:
-            take(gateway, kind, step, bound)
+            grammar.check(step["on"], take(gateway, kind, step, bound))
         else:
             if kind in SETTLED_BEFORE:
                 nothing_left(gateway)
+            grammar.asked(kind, step)
             gateway.do(kind, step, bound)
             answer_pings(gateway, vector)
     nothing_left(gateway)
+
+
+class Grammar:
+    """Everything that the gateway says is what the schema says."""
+
+    def __init__(self) -> None:
+        self.methods: dict[str, str] = {}
+
+    def asked(self, kind: str, step: Step) -> None:
+        """Remember which method an id is for."""
+        message = step.get("receive")
+        for each in message if isinstance(message, list) else [message]:
+            if isinstance(each, dict) and "method" in each and "id" in each:
+                self.methods[f"{step['on']} {each['id']!r}"] = each["method"]
+
+    def check(self, on: str, got: Step) -> None:
+        """Compare what was said on a connection with the schema of its kind."""
+        message = got.get("send")
+        for each in message if isinstance(message, list) else [message]:
+            if each is None:
+                continue
+            name = "error_response"
+            if "method" in each:
+                name = f"{each['method']}.notification"
+            elif "result" in each:
+                method = self.methods.get(f"{on} {each['id']!r}")
+                name = f"{method}.response" if method else ANY
+            VALIDATORS[name].validate(each)
+
+
+def validators() -> dict[str, Draft202012Validator]:
+    """One for each kind of message."""
+    whole = schema()
+    definitions = whole["$defs"] | {ANY: {"anyOf": whole["anyOf"]}}
+    return {
+        name: Draft202012Validator({"$ref": f"#/$defs/{name}", "$defs": definitions})
+        for name in definitions
+    }
+
+
+ANY = "any message"
+"""What is asked by an odd frame, or was on an earlier connection, has no method here."""
+
+VALIDATORS = validators()
 
 
 def answer_pings(gateway: VirtualGateway, vector: Vector) -> None:
@@ -59,7 +107,7 @@ def answer_pings(gateway: VirtualGateway, vector: Vector) -> None:
             peer.said[:] = [step for step in peer.said if "pong" not in step]
 
 
-def take(gateway: VirtualGateway, kind: str, wanted: Step, bound: dict[str, Any]) -> None:
+def take(gateway: VirtualGateway, kind: str, wanted: Step, bound: dict[str, Any]) -> Step:
     """Take the next output of the connection, which must be this one."""
     said = gateway.peers[wanted["on"]].said
     if not said:
@@ -68,6 +116,7 @@ def take(gateway: VirtualGateway, kind: str, wanted: Step, bound: dict[str, Any]
     if kind not in got:
         raise Mismatch(f"{brief(got)} came on {wanted['on']}, instead of {brief(wanted)}")
     compare(wanted[kind], got[kind], bound)
+    return got
 
 
 def nothing_left(gateway: VirtualGateway) -> None:

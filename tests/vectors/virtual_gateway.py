@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from anyio.abc import TaskGroup
 from tests.proto.byhand import UPGRADE, parse_frames
-from tests.proto.support import MASK, PONG, TEXT, frame
+from tests.proto.support import MASK, TEXT, frame
 
 from agentgate_cli.conformance.profile import PRINCIPALS, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
@@ -253,5 +253,3 @@ class VirtualGateway:
 
     def close(self) -> None:
         self.engine.close()
-
-

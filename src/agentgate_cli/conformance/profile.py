@@ -19,7 +19,7 @@ FILES = ("permissions.yaml", "tools.py")
 
 CONFIG = """\
 # A gateway under test: 'agent-gate serve --config {folder}/config.yaml', then
-# 'agent-gate conformance ws://127.0.0.1:{port} --tokens {folder}/tokens.json'.
+# 'agent-gate conformance ws://127.0.0.1:{port} --tokens {folder}/principals.json'.
 gateway: {{port: {port}, shutdown_s: 1}}
 principals:
 {principals}
@@ -58,7 +58,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         waiting_max=WAITING_MAX,
     )
     write_private(folder / "config.yaml", text.encode())
-    write_private(folder / "tokens.json", msgspec.json.encode(tokens))
+    write_private(folder / "principals.json", msgspec.json.encode(tokens))
     for name in FILES:
         source = files("agentgate_cli.conformance") / "gateway" / name
         (folder / name).write_bytes(source.read_bytes())

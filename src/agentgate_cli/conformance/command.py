@@ -1,0 +1,131 @@
+"""``agent-gate conformance``: does a gateway, or a client, keep to the protocol?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.style import note
+
+PORT = 8_444
+"""Where ``--listen`` listens, unless told otherwise: beside a gateway's own."""
+
+PROFILE_PORT = 8_443
+
+
+@click.command(epilog="Exit codes: 0 all passed, 1 one failed, 3 no gateway there, 4 usage.")
+@click.argument("url", required=False)
+@click.option(
+    "--token", envvar="AGENT_GATE_TOKEN", help="An agent's token, or AGENT_GATE_TOKEN has it."
+)
+@click.option(
+    "--tokens",
+    "tokens_file",
+    type=click.Path(path_type=Path),
+    help="The principals.json that --profile wrote; more can be tested with it.",
+)
+@click.option("--slow", is_flag=True, help="Play also what takes long: time-outs and silence.")
+@click.option("--only", default="", metavar="TEXT", help="Play those whose name contains this.")
+@click.option("--listen", is_flag=True, help="Be a gateway that tests the client that connects.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help=f"For --listen, and for the configuration of --profile.  [default: {PORT}, "
+    f"{PROFILE_PORT}]",
+)
+@click.option(
+    "--profile",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write configuration, policy, tools and tokens of a gateway under test.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def conformance(
+    url: str | None,
+    token: str | None,
+    tokens_file: Path | None,
+    slow: bool,
+    only: str,
+    listen: bool,
+    port: int | None,
+    profile: Path | None,
+    as_json: bool,
+) -> int:
+    """Test a gateway (URL), or a client (--listen), by the vectors of the protocol.
+
+    The gateway must offer certain tools: --profile writes all that it needs.
+
+    \b
+    Examples:
+      agent-gate conformance --profile under-test
+      agent-gate serve --config under-test/config.yaml
+      agent-gate conformance ws://127.0.0.1:8443 --tokens under-test/principals.json
+      agent-gate conformance --listen --port 8444
+    """
+    if [bool(url), listen, profile is not None].count(True) != 1:
+        raise click.UsageError("give the URL of a gateway, or --listen, or --profile DIR")
+    if profile is not None:
+        return make_profile(profile, PROFILE_PORT if port is None else port)
+    if listen:
+        from agentgate_cli.conformance.listening import test_client
+
+        return test_client(PORT if port is None else port, as_json=as_json)
+    assert url is not None, "one of the three is given"
+    return test_gateway(url, read(token, tokens_file), slow=slow, only=only, as_json=as_json)
+
+
+def make_profile(folder: Path, port: int) -> int:
+    """Write the profile and say how to go on."""
+    from agentgate_cli.conformance.profile import write_profile
+
+    try:
+        write_profile(folder, port)
+    except FileExistsError as error:
+        raise Failure(f"{error.filename} is there already: name a new folder") from None
+    except OSError as error:
+        raise Failure(f"{folder} can't be written: {error.strerror}") from None
+    note(f"serve it:  agent-gate serve --config {folder}/config.yaml")
+    note(
+        f"test it:   agent-gate conformance ws://127.0.0.1:{port} --tokens {folder}/principals.json"
+    )
+    return Exit.OK
+
+
+def read(token: str | None, tokens_file: Path | None) -> dict[str, str]:
+    """The tokens by name."""
+    import msgspec
+
+    from agentgate_cli.conformance.profile import read_tokens
+
+    if tokens_file is None:
+        if not token:
+            raise click.UsageError("give --tokens FILE (--profile writes one), or --token")
+        return {"agent_token": token}
+    try:
+        return read_tokens(tokens_file)
+    except OSError as error:
+        raise Failure(f"{tokens_file} can't be read: {error.strerror}") from None
+    except msgspec.DecodeError as error:
+        raise Failure(f"{tokens_file} is no file of tokens: {error}") from None
+
+
+def test_gateway(url: str, tokens: dict[str, str], *, slow: bool, only: str, as_json: bool) -> int:
+    """Play the server's vectors."""
+    from agentgate_cli.conformance.frames import HandshakeError
+    from agentgate_cli.conformance.live import play
+    from agentgate_cli.conformance.rows import conclude, tell
+    from agentgate_cli.conformance.vectors import load
+
+    rows = []
+    for vector in load("server"):
+        if only.lower() in vector.name.lower():
+            try:
+                row = play(url, tokens, vector, slow=slow)
+            except (OSError, HandshakeError) as error:
+                raise Failure(f"no gateway at {url}: {error}", Exit.UNREACHABLE) from None
+            rows.append(row)
+            if not as_json:
+                tell(row)
+    return conclude(rows, as_json=as_json)

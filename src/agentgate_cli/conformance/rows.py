@@ -1,0 +1,42 @@
+"""What conformance tests come to: one row each, and how they are printed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+import msgspec
+
+from agentgate_cli.exits import Exit
+from agentgate_cli.style import bad, dim, good, note, say, say_json
+from agentgate_cli.text import printable
+
+Verdict = Literal["passed", "failed", "skipped"]
+
+STYLES = {"passed": good, "failed": bad, "skipped": dim}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One test: what came of it, and why if it did not pass."""
+
+    name: str
+    verdict: Verdict
+    rule: str
+    why: str = ""
+
+
+def tell(row: Row) -> None:
+    """Print a row as soon as it is known."""
+    why = f"  {printable(row.why)}" if row.why else ""
+    say(f"{STYLES[row.verdict](row.verdict):<7} {row.name}{why}")
+
+
+def conclude(rows: list[Row], *, as_json: bool) -> int:
+    """Print the sum; return the exit code."""
+    counts: Counter[str] = Counter(row.verdict for row in rows)
+    if as_json:
+        say_json({"ok": not counts["failed"], "rows": rows})
+    else:
+        parts = [f"{counts[name]} {name}" for name in STYLES if counts[name]]
+        note(", ".join(parts) or "nothing was played")
+    return Exit.DENIED if counts["failed"] or not counts["passed"] else Exit.OK

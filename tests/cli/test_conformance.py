@@ -1,0 +1,170 @@
+"""``agent-gate conformance``: our own gateway and client pass, and others would be found out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.support import AGENT_GATE, AGENT_TOKEN, Served, ended, environment, run, started
+from tests.e2e.foreign import ForeignClient
+from tests.ports.node import PORT, node
+
+from agentgate_cli.conformance.cases import CASES
+from agentgate_cli.conformance.profile import PRINCIPALS, read_tokens
+from agentgate_cli.conformance.vectors import load
+
+ALL_S = 120.0
+DRIVER = Path(__file__).with_name("conformance_driver.py")
+
+
+@pytest.fixture(scope="module")
+def under_test(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """The folder and the port of a gateway that was made by ``--profile``."""
+    folder = tmp_path_factory.mktemp("conformance") / "gateway"
+    done = run("conformance", "--profile", str(folder), "--port", "0")
+    assert done.returncode == 0, done.stderr
+    return folder, 0
+
+
+def serve(folder: Path) -> str:
+    """Start the gateway under test; return its URL."""
+    served = Served(folder)
+    return str(served.start()["url"])
+
+
+def test_our_gateway_passes_every_vector_that_can_be_played(under_test: tuple[Path, int]) -> None:
+    folder, _ = under_test
+    url = serve(folder)
+    done = subprocess.run(
+        [AGENT_GATE, "conformance", url, "--json", "--tokens", str(folder / "principals.json")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=ALL_S,
+        check=False,
+    )
+    told = json.loads(done.stdout)
+    assert [row for row in told["rows"] if row["verdict"] == "failed"] == []
+    assert done.returncode == 0
+    assert told["ok"]
+    assert len(told["rows"]) == len(load("server"))
+    skipped = [row["why"] for row in told["rows"] if row["verdict"] == "skipped"]
+    assert all("restart" in why or "--slow" in why for why in skipped), skipped
+    assert len(skipped) < 10
+
+
+def test_a_gateway_that_does_something_else_is_found_out(gateway: Served) -> None:
+    done = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--only", "allowed")
+    assert done.returncode == 1
+    assert done.stdout.startswith("failed")
+    assert "instead of" in done.stdout
+
+
+def test_what_needs_other_tokens_is_skipped_with_the_reason(gateway: Served) -> None:
+    done = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--only", "person says yes")
+    assert "needs approver_token: name a file with --tokens" in done.stdout
+    assert done.returncode == 1, "nothing was played, so nothing was shown"
+
+
+def test_one_vector_can_be_chosen(gateway: Served) -> None:
+    done = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--only", "a wrong token")
+    assert (done.returncode, done.stdout.strip()) == (0, "passed  a wrong token")
+
+
+def test_no_gateway_is_one_line() -> None:
+    done = run("conformance", "ws://127.0.0.1:1", "--token", "x")
+    assert done.returncode == 3
+    assert done.stderr.startswith("Error: no gateway at ws://127.0.0.1:1: ")
+
+
+@pytest.mark.parametrize("args", [(), ("ws://127.0.0.1:1", "--listen"), ("ws://127.0.0.1:1",)])
+def test_a_command_line_that_makes_no_sense_says_what_to_give(args: tuple[str, ...]) -> None:
+    done = run("conformance", *args)
+    assert done.returncode == 4
+    assert "give " in done.stderr
+
+
+def test_a_profile_is_private_and_is_not_written_over(under_test: tuple[Path, int]) -> None:
+    folder, _ = under_test
+    tokens = read_tokens(folder / "principals.json")
+    assert set(tokens) == set(PRINCIPALS)
+    for name in ("config.yaml", "principals.json"):
+        assert (folder / name).stat().st_mode & 0o077 == 0
+    again = run("conformance", "--profile", str(folder))
+    assert again.returncode == 1
+    assert "is there already" in again.stderr
+    assert read_tokens(folder / "principals.json") == tokens
+
+
+def listening() -> tuple[subprocess.Popen[str], str]:
+    """Start the scripted gateway; return it and its URL."""
+    process = started("conformance", "--listen", "--port", "0", "--json")
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    url = next(word for word in line.split() if word.startswith("ws://")).rstrip(",")
+    return process, url
+
+
+def examine(*driver: str) -> dict[str, dict[str, Any]]:
+    """Let a client be tested; return the rows by name."""
+    process, url = listening()
+    client = subprocess.Popen([*driver, url], env=environment())
+    try:
+        code, out, _ = ended_within(process, ALL_S)
+    finally:
+        client.kill()
+        client.wait()
+    told = json.loads(out)
+    assert code == (0 if told["ok"] else 1)
+    return {row["name"]: row for row in told["rows"]}
+
+
+def ended_within(process: subprocess.Popen[str], seconds: float) -> tuple[int, str, str]:
+    process.wait(seconds)
+    return ended(process)
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_our_clients_pass_every_case(language: str) -> None:
+    drivers = {
+        "python": (sys.executable, str(DRIVER)),
+        "javascript": (node(), str(PORT / "test" / "listen.js")),
+    }
+    rows = examine(*drivers[language])
+    assert {name: row["why"] for name, row in rows.items() if row["verdict"] != "passed"} == {}
+    assert set(rows) == {"connecting", "taken over", *(case.name for case in CASES)}
+
+
+def test_an_old_client_is_told_apart() -> None:
+    process, url = listening()
+    with pytest.raises(TimeoutError):
+        ForeignClient(url, "conformance-token", wait_s=0.5)
+    code, out, _ = ended(process)
+    (first, *others) = json.loads(out)["rows"]
+    assert code == 1
+    assert "no client_id" in first["why"]
+    assert {row["verdict"] for row in others} == {"skipped"}
+
+
+def test_a_client_that_acknowledges_nothing_and_does_not_come_back_fails() -> None:
+    process, url = listening()
+    with ForeignClient(url, "conformance-token", client_id="lazy", first_id=2000) as client:
+        client.ask("next")
+        task = client.receive()["result"]["data"]
+        assert len(task["calls"]) == 3
+        for call in task["calls"]:
+            client.ask(call["tool"], **call["args"])
+        ids = [client.receive()["id"] for _ in task["calls"]]
+        assert ids == [2003, 2002, 2001]
+        client.ask("report", task=0, results=[])
+        client.receive()
+    process.wait(ALL_S)
+    _, out, _ = ended(process)
+    rows = {row["name"]: row for row in json.loads(out)["rows"]}
+    assert rows["connecting"]["verdict"] == "passed"
+    assert "one row for each call" in rows["answers in any order"]["why"]
+    assert rows["errors"]["verdict"] == "skipped"

@@ -1,0 +1,132 @@
+"""The tables and the diagram of ``spec/PROTOCOL.md``, made from the core's own tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from agentgate_proto.backoff import CAP_S, FIRST_S
+from agentgate_proto.errors import ERRORS
+from agentgate_proto.limits import (
+    ACK_COUNT_MAX,
+    ACK_DELAY_S,
+    CALLS_IN_FLIGHT_MAX,
+    CANCEL_GRACE_S,
+    CLIENT_LIMITS,
+    NAME_CHARS_MAX,
+    NESTING_MAX,
+    PENDING_BYTES_MAX,
+    PENDING_ROWS_MAX,
+    SERVER_LIMITS,
+    TOKEN_CHARS_MAX,
+)
+from agentgate_proto.messages import METHODS, Kind
+from agentgate_proto.state import TRANSITIONS, State
+
+LIMITS: dict[str, str] = {
+    "message_bytes_max": "bytes in one message",
+    "fragments_max": "fragments of one message",
+    "batch_items_max": "messages in one batch",
+    "requests_in_flight_max": "requests of one connection without an answer",
+    "queued_bytes_max": "bytes that wait for the client to read them",
+    "input_bytes_max": "bytes that wait while a token is checked",
+    "http_head_bytes_max": "bytes of an HTTP head",
+    "http_body_bytes_max": "bytes of an HTTP body",
+    "opening_s": "seconds for the opening handshake",
+    "auth_s": "seconds for `auth`",
+    "silence_s": "seconds of silence before a ping",
+    "pong_s": "seconds for a sign of life after it",
+    "closing_s": "seconds to answer a close frame",
+    "http_idle_s": "seconds between two plain HTTP requests",
+}
+MORE_LIMITS = {
+    "characters of a token": TOKEN_CHARS_MAX,
+    "characters of an id, a client_id, a tool's name, an idempotency key": NAME_CHARS_MAX,
+    "levels of objects and arrays in parameters": NESTING_MAX,
+    "rows in one reply to `get_pending_results`": PENDING_ROWS_MAX,
+    "bytes of results in one reply to `get_pending_results`": PENDING_BYTES_MAX,
+}
+CLIENT = {
+    "seconds before the first new attempt; doubles": FIRST_S,
+    "seconds between attempts at most": CAP_S,
+    "seconds for the answer to `auth`": CLIENT_LIMITS.auth_s,
+    "seconds of silence before a ping": CLIENT_LIMITS.silence_s,
+    "seconds for a sign of life after it": CLIENT_LIMITS.pong_s,
+    "seconds until outcomes are acknowledged, at most": ACK_DELAY_S,
+    "outcomes that are not acknowledged yet, at most": ACK_COUNT_MAX,
+    "seconds to wait for the answer to a withdrawal": CANCEL_GRACE_S,
+    "calls that are sent and not answered, at most": CALLS_IN_FLIGHT_MAX,
+}
+
+
+def tidy(doc: str | None) -> str:
+    """The first sentence of a docstring, without what only we know."""
+    text = " ".join((doc or "").split("\n\n")[0].split()).replace("``", "`")
+    return re.sub(r" \((seed 001[^)]*|I\d+)\)", "", text)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def methods() -> str:
+    rows = []
+    for method in METHODS.values():
+        who = ", ".join(sorted(role.value for role in method.roles)) or "gateway → client"
+        kind = "notification" if method.kind is Kind.NOTIFICATION else "request"
+        result = f"`{method.result.__name__}`" if method.result else ""
+        params = f"`{method.params.__name__}`"
+        rows.append([f"`{method.name}`", who, kind, params, result, tidy(method.params.__doc__)])
+    return table(["method", "who", "", "params", "result", "what"], rows)
+
+
+def errors() -> str:
+    rows = [
+        [str(int(row.code)), row.message, row.meaning, f"`{row.exception.__name__}`"]
+        for row in ERRORS.values()
+    ]
+    return table(["code", "text", "meaning", "our SDK raises"], rows)
+
+
+def number(value: float) -> str:
+    return f"{value:,g}" if isinstance(value, float) else f"{value:,}"
+
+
+def limits() -> str:
+    rows = [[meaning, number(getattr(SERVER_LIMITS, name))] for name, meaning in LIMITS.items()]
+    rows += [[meaning, number(value)] for meaning, value in MORE_LIMITS.items()]
+    return table(["of a gateway", "default"], rows)
+
+
+def client() -> str:
+    return table(["of a client", ""], [[a, number(value)] for a, value in CLIENT.items()])
+
+
+def states() -> str:
+    lines = ["```mermaid", "stateDiagram-v2", f"  [*] --> {State.OPENING.name}"]
+    for state, steps in TRANSITIONS.items():
+        for step, after in steps.items():
+            lines.append(f"  {state.name} --> {after.name}: {step.name.lower().replace('_', ' ')}")
+    lines += [f"  {State.CLOSED.name} --> [*]", "```"]
+    return "\n".join(lines)
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "methods": methods,
+    "errors": errors,
+    "limits": limits,
+    "client": client,
+    "states": states,
+}
+
+
+def rendered(text: str) -> str:
+    """The document with everything that is made put in anew."""
+    for name, make in MADE.items():
+        pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
+        made = make()
+        assert "\\" not in made, "it is put in as a pattern of replacement"
+        text, count = re.subn(pattern, rf"\g<1>{made}\n\g<2>", text, flags=re.DOTALL)
+        assert count == 1, f"the specification has no place for {name}"
+    return text
