@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from typing import Any
 
 from agentgate_cli.conformance.cases import CASES, Case
 from agentgate_cli.conformance.rows import Row, Verdict, conclude, tell
-from agentgate_cli.conformance.stage import HIGHEST_ID, TOKEN, Broken, Stage
+from agentgate_cli.conformance.stage import EXPECTED, HIGHEST_ID, Broken, Stage
 from agentgate_cli.conformance.vectors import brief
 from agentgate_cli.exits import Failure
 from agentgate_cli.style import note
@@ -29,7 +30,9 @@ def test_client(port: int, *, as_json: bool) -> int:
     except OSError as error:
         raise Failure(f"cannot listen on port {port}: {error.strerror}; try --port 0") from None
     with listener:
-        note(f"waiting for a client at ws://127.0.0.1:{listener.getsockname()[1]}, token {TOKEN}")
+        note(
+            f"waiting for a client at ws://127.0.0.1:{listener.getsockname()[1]}, token {EXPECTED}"
+        )
         rows = []
         for row in Examination(Stage(listener)).rows():
             rows.append(row)
@@ -49,7 +52,7 @@ class Examination:
         self.stage = stage
         self.hangs = ""
 
-    def rows(self) -> Any:
+    def rows(self) -> Iterator[Row]:
         """Play; yield a row for each case."""
         try:
             yield self._connecting()

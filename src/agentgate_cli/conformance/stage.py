@@ -17,7 +17,9 @@ import msgspec
 from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import HandshakeError, Wire
 
-TOKEN = "conformance-token"  # noqa: S105 - it guards nothing
+EXPECTED = "conformance-token"
+"""The token that a client must give. It guards nothing."""
+
 HIGHEST_ID = 1_000
 
 BOUND_S = 10.0
@@ -71,8 +73,8 @@ class Stage:
         params = auth.get("params")
         if auth.get("method") != "auth" or not isinstance(params, dict):
             raise Broken(f"the first message is not auth: {shown(auth)}")
-        if params.get("token") != TOKEN:
-            raise Broken(f"the token is not {TOKEN!r}")
+        if params.get("token") != EXPECTED:
+            raise Broken(f"the token is not {EXPECTED!r}")
         client_id = params.get("client_id")
         if not isinstance(client_id, str) or not client_id:
             raise Broken("auth has no client_id: this is an old client, which is not tested here")
