@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from tests.cli.support import AGENT_GATE, AGENT_TOKEN, Served, ended, environment, run, started
 from tests.e2e.foreign import ForeignClient
 from tests.ports.node import PORT, node
@@ -61,7 +62,7 @@ def test_a_gateway_that_does_something_else_is_found_out(gateway: Served) -> Non
     done = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--only", "allowed")
     assert done.returncode == 1
     assert done.stdout.startswith("failed")
-    assert "instead of" in done.stdout
+    assert "Unknown tool: echo" in done.stdout
 
 
 def test_what_needs_other_tokens_is_skipped_with_the_reason(gateway: Served) -> None:
@@ -72,7 +73,7 @@ def test_what_needs_other_tokens_is_skipped_with_the_reason(gateway: Served) -> 
 
 def test_one_vector_can_be_chosen(gateway: Served) -> None:
     done = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--only", "a wrong token")
-    assert (done.returncode, done.stdout.strip()) == (0, "passed  a wrong token")
+    assert (done.returncode, done.stdout.strip()) == (0, "passed a wrong token")
 
 
 def test_no_gateway_is_one_line() -> None:
@@ -141,8 +142,8 @@ def test_our_clients_pass_every_case(language: str) -> None:
 
 def test_an_old_client_is_told_apart() -> None:
     process, url = listening()
-    with pytest.raises(TimeoutError):
-        ForeignClient(url, "conformance-token", wait_s=0.5)
+    with pytest.raises(ConnectionClosed):
+        ForeignClient(url, "conformance-token")
     code, out, _ = ended(process)
     (first, *others) = json.loads(out)["rows"]
     assert code == 1

@@ -22,10 +22,8 @@ class ForeignClient:
         token: str = AGENT_TOKEN,
         client_id: str = "",
         first_id: int = 1,
-        wait_s: float = BOUND_S,
     ) -> None:
         self.stack = ExitStack()
-        self.wait_s = wait_s
         opening = connect(url, compression=None, open_timeout=BOUND_S, close_timeout=1)
         self.socket = self.stack.enter_context(opening)
         self.ids = itertools.count(first_id)
@@ -52,7 +50,7 @@ class ForeignClient:
         self.socket.send(json.dumps(message))
 
     def receive(self) -> Any:
-        return json.loads(self.socket.recv(timeout=self.wait_s))
+        return json.loads(self.socket.recv(timeout=BOUND_S))
 
     def ask(self, tool: str, request_id: int | str | None = None, **args: Any) -> int | str:
         """Send a tool request; return its id."""

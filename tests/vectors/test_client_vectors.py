@@ -17,6 +17,7 @@ from agentgate_cli.conformance.vectors import (
     Vector,
     brief,
     compare,
+    filled,
     kind_of,
     load,
 )
@@ -25,6 +26,7 @@ from agentgate_proto.backoff import Backoff
 from agentgate_proto.client_connection import ClientConnection
 from agentgate_proto.client_events import Dial, HangUp, Settled
 from agentgate_proto.client_machine import ClientMachine
+from agentgate_proto.errors import AgentGateError
 from agentgate_proto.messages import Auth, GetPendingResults
 
 
@@ -81,7 +83,7 @@ class VirtualClient:
             case "lost":
                 machine.receive_eof(self.now)
             case "call":
-                self.call(value)
+                self.call(filled(value, {}))
             case "cancel":
                 machine.abandon(next(a for a, name in self.handles.items() if name == value))
             case "collect":
@@ -101,8 +103,13 @@ class VirtualClient:
             idempotency_key=value.get("idempotency_key", ""),
         )
         timeout_s = value.get("timeout_s")
-        handle = self.machine.call("tool_request", params, timeout_s, self.now)
-        self.handles[handle] = value["name"]
+        try:
+            handle = self.machine.call("tool_request", params, timeout_s, self.now)
+        except AgentGateError as error:
+            refused = {"code": error.code, "message": error.message}
+            self.did["settle"].append({"call": value["name"], "error": refused})
+        else:
+            self.handles[handle] = value["name"]
 
     def hear(self, opcode: int, payload: bytes) -> None:
         self.machine.receive_data(frame(opcode, payload), self.now)

@@ -5,6 +5,8 @@ import { errorOf } from "./messages.js";
 
 export const CANCEL_GRACE_S = 2;
 export const CALLS_MAX = 10_000;
+/** With what goes around them they fit a gateway's message limit, which would close with 1009. */
+const PARAMS_BYTES_MAX = 1_047_552;
 const TOLD_MAX = 10_000;
 const UNCLAIMED_MAX = 10_000;
 
@@ -43,6 +45,11 @@ export class Calls {
   add(name, method, params, dueAt) {
     if (this.byName.size >= CALLS_MAX) {
       throw new codes.AgentGateError(codes.LIMIT_EXCEEDED, `${CALLS_MAX} calls are waiting already`);
+    }
+    const bytes = new TextEncoder().encode(JSON.stringify(params)).length;
+    if (bytes > PARAMS_BYTES_MAX) {
+      const text = `the arguments take ${bytes} bytes; at most ${PARAMS_BYTES_MAX} can be sent`;
+      throw new codes.AgentGateError(codes.LIMIT_EXCEEDED, text);
     }
     const flags = { sent: false, withdrawn: false, abandoned: false, promised: false };
     const call = { name, method, params, id: 0, sentAt: 0, dueAt, rows: [], ...flags };

@@ -16,6 +16,14 @@ function operator(value) {
   return keys.length === 1 && keys[0].startsWith("$") ? keys[0] : "";
 }
 
+/** Put long texts in place of `$repeat`. */
+export function filled(value) {
+  if (operator(value) === "$repeat") return value.$repeat[0].repeat(value.$repeat[1]);
+  if (Array.isArray(value)) return value.map(filled);
+  if (!TYPES.object(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, filled(item)]));
+}
+
 /** Throw unless `got` fits; what `$bind` names is put into `bound`. */
 export function compare(wanted, got, bound, at = "$") {
   const misfit = () => {

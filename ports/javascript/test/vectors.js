@@ -1,7 +1,7 @@
 /** Plays the client's vectors of the specification against the core: `node test/vectors.js`. */
 
 import { readdirSync, readFileSync } from "node:fs";
-import { compare, show } from "./compare.js";
+import { compare, filled, show } from "./compare.js";
 import { Core } from "../src/core.js";
 
 const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
@@ -37,7 +37,7 @@ class Player {
       receive_text: () => core.receive(value, now),
       closed: () => core.lost(value.code, value.reason, now),
       lost: () => core.lost(1006, "", now),
-      call: () => core.call(value.name, "tool_request", callParams(value), value.timeout_s ?? null, now),
+      call: () => this.call(value),
       cancel: () => core.cancel(value, now),
       collect: () => core.call(value, "get_pending_results", {}, null, now),
       end: () => core.close(now),
@@ -46,6 +46,15 @@ class Player {
     if (!actions[kind]) throw new Error(`no such step: ${kind}`);
     actions[kind]();
     this.drain();
+  }
+
+  call(value) {
+    try {
+      const { name, timeout_s: timeoutS = null, ...request } = filled(value);
+      this.core.call(name, "tool_request", callParams(request), timeoutS, this.now);
+    } catch (error) {
+      this.did.settle.push({ call: value.name, error: { code: error.code, message: error.message } });
+    }
   }
 
   advance(until) {
