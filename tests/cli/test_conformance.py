@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import ConnectionClosed
 from tests.cli.support import AGENT_GATE, AGENT_TOKEN, Served, ended, environment, run, started
 from tests.e2e.foreign import ForeignClient
 from tests.ports.node import PORT, node
+from websockets.exceptions import ConnectionClosed
 
 from agentgate_cli.conformance.cases import CASES
 from agentgate_cli.conformance.profile import PRINCIPALS, read_tokens
