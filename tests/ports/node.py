@@ -33,9 +33,11 @@ class JavaScriptClient:
         events: everything else that it told, in order.
     """
 
-    def __init__(self, url: str, token: str, client_id: str) -> None:
+    def __init__(self, url: str, token: str, client_id: str, *, browser: bool = False) -> None:
+        flags = ["--experimental-websocket", "--no-warnings"] if browser else []
+        platform = ["browser"] if browser else []
         self.process = subprocess.Popen(
-            [node(), str(PORT / "test" / "flows.js"), url, token, client_id],
+            [node(), *flags, str(PORT / "test" / "flows.js"), url, token, client_id, *platform],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -78,9 +78,7 @@ def test_a_person_says_yes_and_no(gateway: GatewayProcess, client: JavaScriptCli
     assert gateway.starts() == {("asked_write", "k1"): 1}
 
 
-def test_patience_ends_and_a_signal_withdraws(
-    gateway: GatewayProcess, client: JavaScriptClient
-) -> None:
+def test_patience_ends(gateway: GatewayProcess, client: JavaScriptClient) -> None:
     client.begin("a", "call", tool="asked_write", args={"key": "k"}, options={"timeoutS": 0.1})
     assert client.wait("a")["error"]["code"] == -32008
     assert gateway.approvals() == []
@@ -131,6 +129,37 @@ def test_a_write_that_ran_when_the_gateway_was_killed_is_unknown(
     gateway.restart()
     assert client.wait("a")["error"]["code"] == -32007
     assert gateway.starts()[("slow_write", "k")] == 1
+
+
+def test_a_signal_withdraws_a_call(gateway: GatewayProcess, client: JavaScriptClient) -> None:
+    client.begin("a", "withdrawn", tool="asked_write", args={"key": "k"}, afterMs=200)
+    assert client.wait("a")["error"]["code"] == 23, "the signal's own TimeoutError"
+    client.call("b", "get_state", entity_id="x")
+    client.wait("b")
+    assert gateway.approvals() == []
+
+
+def test_the_adapter_for_browsers_does_the_same(gateway: GatewayProcess) -> None:
+    with JavaScriptClient(gateway.url, AGENT_TOKEN, "page", browser=True) as page:
+        page.connect()
+        page.call("a", "get_state", entity_id="sensor.temp")
+        assert page.wait("a")["data"]["state"] == "21.3"
+        page.call("b", "asked_write", key="k")
+        row = gateway.wait_for_approvals()[0]
+        gateway.restart()
+        gateway.decide(row["id"], "approve")
+        assert page.wait("b") == {"data": "wrote k"}
+        page.begin("close", "close")
+        assert page.wait("close")["data"] is True
+    with JavaScriptClient(gateway.url, "a wrong token", "page", browser=True) as page:
+        page.begin("connect", "connect")
+        assert page.wait("connect")["error"]["code"] == -32005
+
+
+def test_without_pings_it_makes_a_small_call() -> None:
+    script = str(PORT / "test" / "browser.js")
+    run = subprocess.run([node(), script], capture_output=True, text=True, check=False)
+    assert run.stdout == "passed\n", run.stderr
 
 
 def test_a_wrong_token_is_final(gateway: GatewayProcess) -> None:

@@ -120,8 +120,10 @@ export class AgentGateClient {
       const name = ++this.#names;
       // What is sent, and perhaps sent again, is what the caller had when it called
       this.#core.call(name, method, JSON.parse(JSON.stringify(params)), timeoutS, seconds());
-      this.#waiting.set(name, { resolve, reject });
-      signal?.addEventListener("abort", () => this.#withdraw(name, signal.reason), { once: true });
+      const abort = () => this.#withdraw(name, signal.reason);
+      const forget = () => signal?.removeEventListener("abort", abort);
+      this.#waiting.set(name, { resolve, reject, forget });
+      signal?.addEventListener("abort", abort);
       this.#turn();
     });
   }
@@ -130,6 +132,7 @@ export class AgentGateClient {
     const waiting = this.#waiting.get(name);
     if (!waiting) return;
     this.#waiting.delete(name);
+    waiting.forget();
     this.#core.cancel(name, seconds());
     this.#turn();
     waiting.reject(reason);
@@ -206,6 +209,7 @@ export class AgentGateClient {
   #settle({ call, data, error }) {
     const waiting = this.#waiting.get(call);
     this.#waiting.delete(call);
+    waiting?.forget();
     if (error) waiting?.reject(error);
     else waiting?.resolve(data);
   }
