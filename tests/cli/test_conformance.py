@@ -23,25 +23,25 @@ DRIVER = Path(__file__).with_name("conformance_driver.py")
 
 
 @pytest.fixture(scope="module")
-def under_test(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """The folder and the port of a gateway that was made by ``--profile``."""
+def under_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a gateway that was made by ``--profile``."""
     folder = tmp_path_factory.mktemp("conformance") / "gateway"
     done = run("conformance", "--profile", str(folder), "--port", "0")
     assert done.returncode == 0, done.stderr
-    return folder, 0
+    return folder
 
 
 def serve(folder: Path) -> str:
     """Start the gateway under test; return its URL."""
-    served = Served(folder)
-    return str(served.start()["url"])
+    said = Served(folder).start("--log-level", "error")  # nobody reads what it logs
+    return str(said["url"])
 
 
-def test_our_gateway_passes_every_vector_that_can_be_played(under_test: tuple[Path, int]) -> None:
-    folder, _ = under_test
-    url = serve(folder)
+@pytest.mark.slow
+def test_our_gateway_passes_every_vector_that_can_be_played(under_test: Path) -> None:
+    url = serve(under_test)
     done = subprocess.run(
-        [AGENT_GATE, "conformance", url, "--json", "--tokens", str(folder / "principals.json")],
+        [AGENT_GATE, "conformance", url, "--json", "--tokens", str(under_test / "principals.json")],
         env=environment(),
         capture_output=True,
         text=True,
@@ -89,8 +89,8 @@ def test_a_command_line_that_makes_no_sense_says_what_to_give(args: tuple[str, .
     assert "give " in done.stderr
 
 
-def test_a_profile_is_private_and_is_not_written_over(under_test: tuple[Path, int]) -> None:
-    folder, _ = under_test
+def test_a_profile_is_private_and_is_not_written_over(under_test: Path) -> None:
+    folder = under_test
     tokens = read_tokens(folder / "principals.json")
     assert set(tokens) == set(PRINCIPALS)
     for name in ("config.yaml", "principals.json"):
@@ -129,6 +129,7 @@ def ended_within(process: subprocess.Popen[str], seconds: float) -> tuple[int, s
     return ended(process)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", ["python", "javascript"])
 def test_our_clients_pass_every_case(language: str) -> None:
     drivers = {
