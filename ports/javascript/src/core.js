@@ -388,8 +388,11 @@ export class Core {
     const forgotten = this.retention > 0 ? this.now - this.retention : -Infinity;
     const again = [];
     for (const [id, call] of [...this.calls.byId]) {
-      if (pending === null) continue;
-      if (known.has(id)) {
+      if (pending === null) {
+        // Nobody waits for it, and nobody will ever say: get_pending_results must not keep silent
+        const text = "Outcome unknown: the gateway does not say what it has";
+        if (call.abandoned) this.calls.conclude(call, codes.OUTCOME_UNKNOWN, text);
+      } else if (known.has(id)) {
         if (call.withdrawn) this.#cancel(call);
       } else if (call.sentAt <= forgotten) {
         const text = "Outcome unknown: the gateway does not keep requests so long";
