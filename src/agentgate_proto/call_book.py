@@ -76,6 +76,7 @@ class CallBook:
         self._last_id = 0
         self._epoch = ""
         self._retention_s = 0.0
+        self._now = 0.0
 
     # The user's side
 
@@ -91,6 +92,7 @@ class CallBook:
         if self._bytes + len(call.params) > CALLS_BYTES_MAX:
             text = f"the calls that are waiting take {self._bytes} of {CALLS_BYTES_MAX} bytes"
             raise exception_for(ErrorCode.LIMIT_EXCEEDED, text)
+        self._now = now
         self._last_handle = call.handle
         self._calls[call.handle] = self._queue[call.handle] = call
         self._bytes += len(call.params)
@@ -197,7 +199,7 @@ class CallBook:
                 continue
             if not call.request_id:
                 call.request_id = self._next_id()
-                call.sent_at = connection.now
+                call.sent_at = max(self._now, connection.now)  # it knows no time of commands
             self._by_id[call.request_id] = call
             self._send(call.request_id, call.method, msgspec.Raw(call.params))
 

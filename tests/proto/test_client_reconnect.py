@@ -285,3 +285,15 @@ def test_withdrawing_a_call_that_the_full_queue_cannot_take_is_survived() -> Non
     world.wait(5.0)
     assert world.hang_ups >= 1
     assert handle not in world.settled
+
+
+def test_a_call_is_as_old_as_its_sending_however_long_the_gateway_was_silent_before() -> None:
+    gateway = Gateway()
+    gateway.retention_s = 5.0
+    world = connected(gateway)
+    world.wait(15.0)
+    world.drop_before_arrival()
+    handle = world.ask()
+    world.wait(2.0)
+    assert gateway.arrivals == [1]
+    assert handle not in world.settled
