@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from tests.e2e.process import AGENT_TOKEN, GatewayProcess, until
 from tests.ports.node import BOUND_S, PORT, JavaScriptClient, node
+from tests.ports.transcripts import transcript
 
 from agentgate_cli.conformance.vectors import load
+
+TRANSCRIPTS = 500
 
 
 @pytest.fixture
@@ -38,6 +41,20 @@ def test_it_follows_every_vector_of_a_client() -> None:
     count = len(load("client"))
     assert run.stdout.strip() == f"{count} of {count} client vectors passed", run.stderr
     assert run.returncode == 0
+
+
+def test_it_does_what_our_own_client_does_whatever_comes(tmp_path: Path) -> None:
+    made = [transcript(seed) for seed in range(TRANSCRIPTS)]
+    sheet = {"role": "client", "subject": "chance", "vectors": made}
+    (tmp_path / "chance.json").write_text(json.dumps(sheet), "utf-8")
+    run = subprocess.run(
+        [node(), str(PORT / "test" / "vectors.js"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert run.stdout.strip() == f"{TRANSCRIPTS} of {TRANSCRIPTS} client vectors passed", run.stderr
 
 
 def test_it_has_no_dependencies() -> None:

@@ -297,3 +297,8 @@ def test_an_approval_view_leaves_out_what_says_nothing() -> None:
 def test_the_parameters_of_every_method_are_public_names_of_the_module() -> None:
     for method in METHODS.values():
         assert getattr(messages, method.params.__name__) is method.params
+
+
+def test_every_request_has_a_type_of_its_result_and_no_notification_has_one() -> None:
+    for method in METHODS.values():
+        assert (method.result is None) is (method.kind is Kind.NOTIFICATION), method.name

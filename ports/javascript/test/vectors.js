@@ -1,10 +1,16 @@
-/** Plays the client's vectors of the specification against the core: `node test/vectors.js`. */
+/**
+ * Plays the client's vectors of the specification, or those of another folder, against the core:
+ * `node test/vectors.js [FOLDER]`.
+ */
 
 import { readdirSync, readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { compare, filled, show } from "./compare.js";
 import { Core } from "../src/core.js";
 
-const FOLDER = new URL("../../../spec/vectors/", import.meta.url);
+const [, , folder] = process.argv;
+const SPEC = new URL("../../../spec/vectors/", import.meta.url);
+const FOLDER = folder ? pathToFileURL(`${folder}/`) : SPEC;
 const OUTPUTS = ["dial", "send", "ping", "close", "settle"];
 const SETTLED_BEFORE = ["advance"];
 
