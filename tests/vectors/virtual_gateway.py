@@ -69,7 +69,7 @@ class Peer:
     def process(self) -> None:
         """Let the gate handle the events, then read the output."""
         while (event := self.connection.next_event()) is not None:
-            self.gateway.gate.handle(self, event)  # type: ignore[arg-type]
+            self.gateway.gate.handle(self, event)
             if isinstance(event, Closed):
                 self.over = True
                 self._read()
@@ -156,7 +156,7 @@ class VirtualGateway:
         )
         gate.running = VirtualRunning(gate.running.catalogue, gate.running.runner, gate._finished)
         gate.running.gateway = self
-        gate._tasks = object()  # type: ignore[assignment]
+        gate._tasks = object()
         restored = self.engine.restore()
         gate.epoch = restored.epoch
         gate.ledger.restore(restored, self.utc())
