@@ -150,7 +150,7 @@ class VirtualGateway:
             catalogue=catalogue_of(self.config),
             tokens=Keyring(self.config.identities),
             engine=self.engine,
-            runner=Runner(),
+            runner=Runner(output_bytes_max=self.config.tools.output_bytes_max),
             limits=self.config.ledger_limits(),
             utc=self.utc,
         )

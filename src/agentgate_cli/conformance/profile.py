@@ -24,7 +24,7 @@ gateway: {{port: {port}, shutdown_s: 1}}
 principals:
 {principals}
 permissions: permissions.yaml
-tools: {{python: [tools.py]}}
+tools: {{python: [tools.py], output_bytes_max: {output_bytes_max}}}
 storage: {{path: gate.db}}
 approval_timeout: {approval_s}
 rate_limit: {{max_pending_approvals: {waiting_max}, max_requests_per_minute: 100000}}
@@ -35,6 +35,10 @@ APPROVAL_S = 5
 
 WAITING_MAX = 3
 """Waiting approvals of one agent: the vectors go beyond it."""
+
+
+OUTPUT_BYTES_MAX = 2_000_000
+"""Results of tools: the vectors ask for more than old clients take."""
 
 
 def write_profile(folder: Path, port: int) -> dict[str, str]:
@@ -56,6 +60,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         principals=principals,
         approval_s=APPROVAL_S,
         waiting_max=WAITING_MAX,
+        output_bytes_max=OUTPUT_BYTES_MAX,
     )
     write_private(folder / "config.yaml", text.encode())
     write_private(folder / "principals.json", msgspec.json.encode(tokens))
