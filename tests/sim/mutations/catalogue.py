@@ -285,6 +285,7 @@ MUTATIONS = (
         BOOK,
         "            if not call.request_id:\n",
         "            if True:\n",
+        tests=("tests/proto/test_call_book.py", "tests/proto/test_client_reconnect.py"),
     ),
     Mutation(
         "begin to count at 1 in each process",
