@@ -12,14 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import msgspec
-from anyio.abc import TaskGroup
 from tests.proto.byhand import UPGRADE, parse_frames
 from tests.proto.support import MASK, TEXT, frame
 
 from agentgate_cli.conformance.profile import PRINCIPALS, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
-from agentgate_proto.effects import Run
 from agentgate_proto.events import Closed
 from agentgate_proto.outcome import Outcome, executed
 from agentgate_proto.server_connection import ServerConnection
@@ -30,6 +27,7 @@ from agentgate_server.keyring import Keyring
 from agentgate_server.running import Running
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tools.runner import Runner, stopped
+from agentgate_server.tools.tool import Tool
 
 NOON = 1_800_000_000.0
 
@@ -106,13 +104,8 @@ class VirtualRunning(Running):
 
     gateway: VirtualGateway
 
-    def start(self, run: Run, tasks: TaskGroup) -> None:
-        tool = self.catalogue.get(run.tool)
-        if tool is None or tool.inline:
-            super().start(run, tasks)
-            return
-        seconds = msgspec.json.decode(run.args)["seconds"]
-        self.gateway.later(seconds, run.rid, executed(b'"slept"'))
+    def start_task(self, rid: str, tool: Tool, args: dict[str, Any]) -> None:
+        self.gateway.later(args["seconds"], rid, executed(b'"slept"'))
 
     def stop(self, rid: str) -> None:
         for at, number, name, _ in self.gateway.tools:
@@ -156,12 +149,8 @@ class VirtualGateway:
         )
         gate.running = VirtualRunning(gate.running.catalogue, gate.running.runner, gate._finished)
         gate.running.gateway = self
-        gate._tasks = object()
-        restored = self.engine.restore()
-        gate.epoch = restored.epoch
-        gate.ledger.restore(restored, self.utc())
         self.gate = gate
-        gate.drain()
+        gate.take_up(self.engine.restore())
         self.settle()
 
     def utc(self) -> float:
@@ -247,8 +236,7 @@ class VirtualGateway:
         while self.tools and self.tools[0][0] <= self.now:
             _, _, rid, outcome = heappop(self.tools)
             self.gate._finished(rid, outcome)
-        self.gate.ledger.handle_timer(self.utc())
-        self.gate.drain()
+        self.gate.wake()
         self.settle()
 
     def close(self) -> None:
