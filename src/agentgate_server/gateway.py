@@ -6,9 +6,10 @@ Embed it in a program::
     async with Gateway(config, tools=[my_tool], policy=policy) as gateway:
         print(gateway.url)
 
-Shutting down: no new connections; every connection is closed with 1012, so that clients come back
-to the next process; tools that run may finish within ``gateway.shutdown_s``, then they are stopped
-(a ``write`` is recorded as unknown); what is queued is written; the store is closed.
+Shutting down: nobody is asked any more, and answers are left for the next process; no new
+connections; every connection is closed with 1012, so that clients come back to the next process;
+tools that run may finish within ``gateway.shutdown_s``, then they are stopped (a ``write`` is
+recorded as unknown); what is queued is written; the store is closed.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ from agentgate_server.tools.tool import Tool
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
+    from agentgate_server.approvals.telegram.channel import TelegramChannel
     from agentgate_server.observing.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -109,6 +111,7 @@ class Gateway:
         self._limits = limits
         self._load = load
         self._stack = AsyncExitStack()
+        self._asking: anyio.CancelScope | None = None
         self.gate: Gate
         self.gate_type = Gate
         self.clock = Clock()
@@ -186,7 +189,8 @@ class Gateway:
         stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(self.gate.run)
         if messenger is not None:
-            tasks.start_soon(messenger.run)
+            self._asking = anyio.CancelScope()
+            tasks.start_soon(self._ask_people, messenger, self._asking)
             self.gate.web.parts[messenger.name] = lambda: messenger.problem or "ok"
         self.gate.audit.head_file = config.audit.head_file
         self.gate.audit.tell(AuditEntry(event="gateway.started", version=VERSION))
@@ -200,6 +204,10 @@ class Gateway:
             self.gate.web.parts["home_assistant"] = home.health
             tasks.start_soon(home.watch)
         stack.push_async_callback(self._shut_down)
+
+    async def _ask_people(self, messenger: TelegramChannel, scope: anyio.CancelScope) -> None:
+        with scope:
+            await messenger.run()
 
     async def _hand_over(self, tracing: Tracing) -> None:
         """Send the last spans, if whoever takes them does so in time."""
@@ -241,6 +249,8 @@ class Gateway:
         grace = self.config.gateway.shutdown_s
         with anyio.move_on_after(grace + CLOSE_WAIT_S, shield=True):
             self.gate.web.closing = True
+            if self._asking is not None:
+                self._asking.cancel()  # an answer that came now might start a tool too late
             await self._listener.stop_accepting()
             for peer in list(self._listener.peers.values()):
                 peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
@@ -248,7 +258,7 @@ class Gateway:
             await self._write_all()  # what was on its way to a tool has reached it after this
             with anyio.move_on_after(grace):
                 await self.gate.running.wait_idle()
-            self.gate.running.stop_all()
+            self.gate.running.close()
             await self.gate.running.wait_idle()
             await self._write_all()
             await self._end_audit()

@@ -28,6 +28,7 @@ class Running:
 
     Attributes:
         tasks: where tools run that take their time; set it before the first ``start``.
+        closed: nothing is started any more.
     """
 
     def __init__(self, catalogue: Catalogue, runner: Runner, finished: Finished) -> None:
@@ -35,6 +36,7 @@ class Running:
         self.runner = runner
         self.finished = finished
         self.tasks: TaskGroup | None = None
+        self.closed = False
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._changed = anyio.Event()
 
@@ -48,6 +50,9 @@ class Running:
         tool = self.catalogue.get(run.tool)
         if tool is None:
             self.finished(run.rid, failed(f"Unknown tool: {run.tool}; it did not run"))
+            return
+        if self.closed:
+            self.finished(run.rid, failed("it was not started: the gateway is shutting down"))
             return
         args = msgspec.json.decode(run.args)
         if tool.inline:
@@ -70,8 +75,9 @@ class Running:
         if scope is not None:
             scope.cancel()
 
-    def stop_all(self) -> None:
-        """Stop every tool; their outcomes follow."""
+    def close(self) -> None:
+        """Stop every tool and start no other; their outcomes follow."""
+        self.closed = True
         for scope in list(self._scopes.values()):
             scope.cancel()
 

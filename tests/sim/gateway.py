@@ -263,7 +263,7 @@ class Life:
             peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
             peer.poke()
         timeline = self.world.timeline
-        timeline.after(SHUTDOWN_S, self.enter, self.gate.running.stop_all)
+        timeline.after(SHUTDOWN_S, self.enter, self.gate.running.close)
         timeline.after(SHUTDOWN_S + CLOSE_WAIT_S, self.enter, self._stop)
 
     def _stop(self) -> None:

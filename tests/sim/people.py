@@ -133,12 +133,12 @@ class People:
         if place == "terminal" and self.terminal.open_now:
             self.world.oracle.consent.answers(answer, Terminal.WHO)
             self.terminal.decide(answer)
+        elif place == "screen" and life is not None:  # up to the last moment of a shutdown
+            self.world.oracle.consent.answers(answer, answer.by)
+            life.enter(self._on_screen, answer)
         elif life is not None and life.accepting:
             self.world.oracle.consent.answers(answer, answer.by)
-            if place == "browser":
-                Browser(self.world, answer)
-            else:
-                life.enter(self._on_screen, answer)
+            Browser(self.world, answer)
 
     def _on_screen(self, answer: Answer) -> None:
         life = self.world.life

@@ -112,8 +112,9 @@ class Tools(Running):
         if tool is not None and self.rng.random() > self.trouble:
             self.timeline.after(0.0, self.end_task, rid, stopped(tool))
 
-    def stop_all(self) -> None:
-        """Stop all tools."""
+    def close(self) -> None:
+        """Stop all tools, and start no other."""
+        self.closed = True
         for rid, tool in list(self.tasks_now.items()):
             self.timeline.after(0.0, self.end_task, rid, stopped(tool))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anyio
 import pytest
 from tests.server.approvals.telegram.harness import (
     ANN,
@@ -50,6 +51,27 @@ async def test_a_tap_while_the_gateway_is_down_decides_when_it_is_back(tmp_path:
         async with gateway_on(telegram, tmp_path) as gateway:
             assert await answered(tap) == "Approved"
             await reads(message, "The tool has run.")
+
+
+async def test_a_tap_at_the_last_moment_of_a_shutdown_is_left_for_the_next_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with phone() as telegram:
+        async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
+            await ask(client)
+            message = await shown(telegram)
+            end_audit = gateway._end_audit
+
+            async def at_last() -> None:
+                telegram.chats.tap(ANN, message, "✅ Approve")
+                with anyio.move_on_after(0.3):
+                    await until(lambda: not waiting(gateway), "somebody who still hears it")
+                assert waiting(gateway), "what starts now would not be waited for"
+                await end_audit()
+
+            monkeypatch.setattr(gateway, "_end_audit", at_last)
+        async with gateway_on(telegram, tmp_path):
+            await reads(message, "Approved by owner", "The tool has run.")
 
 
 async def test_what_was_decided_and_not_shown_before_the_end_is_shown_after(

@@ -9,7 +9,6 @@ from random import Random
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import pytest
 from tests.server.approvals.telegram.harness import (
     ANN,
@@ -36,6 +35,7 @@ from agentgate_cli.standins.telegram import (
 )
 from agentgate_proto.backoff import Backoff
 from agentgate_proto.storage import ListRequests
+from agentgate_server.approvals.notes import Asked
 from agentgate_server.gateway import Gateway
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
@@ -43,6 +43,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 ASKS = 1_000
 OUTAGE_S = 600.0
 BOUND_S = 240.0
+GRACE_S = 30.0
+"""A tool that has started ends, however busy the machine is."""
 LIMITS = {"max_pending_approvals": ASKS, "max_requests_per_minute": 1_000_000}
 NUMBER = re.compile(r'text: "(\d+)"')
 EVERYTHING = ListRequests(None, 10_000)
@@ -121,7 +123,7 @@ async def test_a_thousand_asks_end_as_people_decided_and_each_is_shown_so(tmp_pa
         port = 0
         async with anyio.create_task_group() as agents:
             for life in range(4):
-                changes = {"gateway": {"port": port}, "rate_limit": LIMITS}
+                changes = {"gateway": {"port": port, "shutdown_s": GRACE_S}, "rate_limit": LIMITS}
                 async with gateway_on(telegram, tmp_path, clock=clock, **changes) as gateway:
                     if life == 0:
                         port = gateway.port
@@ -148,7 +150,10 @@ async def listed(gateway: Gateway) -> dict[int, Any]:
     records = await channel_of(gateway).notes.all(10_000)
     assert records == {}, "what is over needs no note"
     assert (await http(gateway, "GET", "/health", token=OPERATOR))[2]["waiting_approvals"] == 0
-    found = await anyio.to_thread.run_sync(gateway.gate.writer.engine.answer, EVERYTHING)
+    reply = Asked()
+    gateway.gate.writer.ask(EVERYTHING, reply)
+    await reply.done.wait()
+    found = reply.answer
     assert isinstance(found, list)
     return {int(record.signature.removeprefix("asked(").strip('")')): record for record in found}
 
