@@ -229,12 +229,15 @@ class Gateway:
         )
 
     async def _prune(self) -> None:
+        ran_until = anyio.current_time()
         while True:
+            now = anyio.current_time()
             try:
-                deleted = await self.gate.writer.prune(self.gate.utc())
+                deleted = await self.gate.writer.prune(self.gate.utc(), now - ran_until)
             except StoreError as error:
                 log.error("retention could not be applied: %s", error)
             else:
+                ran_until = now
                 log.debug("retention deleted %d records", deleted)
             await anyio.sleep(PRUNE_EVERY_S)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -73,7 +74,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine.commit([put("r0", idempotency_key="k"), Put(done("r1", request_id=2))])
     engine.commit([Put(done("r2", UNKNOWN, request_id="x")), PutNote("telegram", "r0", "7")])
     engine.commit([PutGrant(GRANT)])
-    engine.prune(LATER)  # leaves an anchor of the audit
+    engine.prune(LATER, math.inf)  # leaves an anchor of the audit
     engine.close()
     return path
 
@@ -98,7 +99,7 @@ def use(path: Path) -> None:
             engine.restore,
             *(lambda query=query: engine.answer(query) for query in QUERIES),
             lambda: engine.commit([put("r9", request_id=9), PutNote("telegram", "r9", "8")]),
-            lambda: engine.prune(LATER),
+            lambda: engine.prune(LATER, math.inf),
             engine.close,
         ):
             try:

@@ -20,6 +20,7 @@ from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.record import rfc3339
 from agentgate_proto.storage import Change
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.retention import turn
 
 DAY_S = 86_400.0
 KEEP_DAYS = 365.0
@@ -84,7 +85,7 @@ class AuditRows:
         return (INSERT, (head.seq, now, b"\n".join(lines))), head
 
     def drop(
-        self, connection: sqlite3.Connection, now: float
+        self, connection: sqlite3.Connection, utc: float, ran_s: float
     ) -> tuple[list[Statement], Head | None, int]:
         """Make the statements that drop what is too old or too much, the head, and how many rows.
 
@@ -93,6 +94,7 @@ class AuditRows:
         if self.head is None:
             self.head = head_of(connection)
         rows = connection.execute(OLDEST, (DROP_ROWS_MAX + 1,)).fetchall()
+        now = turn(connection, "audit", utc, ran_s, rows[0][1] if rows else None)
         anchor = anchor_of(connection)
         excess = self.head.seq - anchor.seq - self.keep_entries_max
         # The signature is an entry too: for a single one too many, there would be no end to it.
@@ -108,9 +110,9 @@ class AuditRows:
         entry = AuditEntry(
             event=DROPPED, upto=upto.seq, upto_hash=upto.hash, count=upto.seq - anchor.seq
         )
-        lines, head = chained(self.head, rfc3339(now), [entry])
+        lines, head = chained(self.head, rfc3339(utc), [entry])
         statements: list[Statement] = [
-            (INSERT, (head.seq, now, lines[0])),
+            (INSERT, (head.seq, utc, lines[0])),
             (SET_ANCHOR, (str(upto), str(upto))),
             (DROP, (upto.seq,)),
         ]

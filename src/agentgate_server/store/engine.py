@@ -54,13 +54,15 @@ class Engine(Protocol):
         """What a ledger needs to go on after a restart."""
         ...
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, ran_s: float) -> int:
         """Delete some of what retention no longer keeps, and say how many rows that was.
 
         Bounded work, so that commits need not wait: call it again until it returns 0.
 
         Args:
-            now: UTC seconds since 1970.
+            now: what the system's clock shows, UTC seconds since 1970.
+            ran_s: seconds for which the gateway has run since the last call, by a monotonic
+                clock: retention goes by :mod:`agentgate_proto.retention`.
         """
         ...
 

@@ -38,6 +38,7 @@ from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate
+from agentgate_server.store.retention import turn
 from agentgate_server.store.rows import (
     COLUMNS,
     Row,
@@ -182,16 +183,18 @@ class SqliteEngine:
             old_at=old_at or 0.0,
         )
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, ran_s: float) -> int:
         """Delete at most ``PRUNE_ROWS_MAX`` records that are past their time, or too many."""
         with self.explained():
             self.file.check()
+            (oldest,) = self.execute(statements.OLDEST_DONE).fetchone()
+            utc, now = now, turn(self.connection, "requests", now, ran_s, oldest)
             deleted = self.delete(True, now - self.keep_s, PRUNE_ROWS_MAX)
             deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
             self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))
             excess = self.number(statements.COUNT) - self.keep_rows_max
             deleted += self.delete(True, math.inf, min(excess, PRUNE_ROWS_MAX - deleted))
-            todo, head, dropped = self.audit.drop(self.connection, now)
+            todo, head, dropped = self.audit.drop(self.connection, utc, ran_s)
             self.transact(todo)
             self.audit.head = head
         if deleted:

@@ -127,6 +127,15 @@ CODED_AT = """
     WHERE needs_code = 1 ORDER BY decided_at DESC LIMIT 1
 """
 
+OLDEST_DONE = """
+    SELECT min(CAST(oldest AS REAL)) FROM (
+        SELECT min(resolved_at) AS oldest FROM requests INDEXED BY requests_done
+        WHERE phase = 'done' AND delivered = 0
+        UNION ALL
+        SELECT min(resolved_at) FROM requests INDEXED BY requests_done
+        WHERE phase = 'done' AND delivered = 1
+    )
+"""
 COUNT = "SELECT count(*) FROM requests"
 PRUNE = """
     DELETE FROM requests WHERE seq IN (

@@ -87,6 +87,7 @@ class Waiting:
     """A caller that waits for its place in the queue to come round."""
 
     prune_at: float | None = None
+    ran_s: float = 0.0
     deleted: int = 0
     reason: str | None = None
     finished: anyio.Event = field(default_factory=anyio.Event)
@@ -183,18 +184,23 @@ class StoreWriter:
         """
         await self.wait(Waiting())
 
-    async def prune(self, now: float) -> int:
-        """Delete what retention does not keep at ``now`` (UTC seconds); returns how many records.
+    async def prune(self, now: float, ran_s: float) -> int:
+        """Delete what retention does not keep; returns how many records.
 
         Commits go on in between.
+
+        Args:
+            now: what the system's clock shows, UTC seconds.
+            ran_s: seconds for which the gateway has run since the last time.
 
         Raises:
             StoreError: it could not be done, or :meth:`run` has ended.
         """
         deleted = 0
         while True:
-            step = Waiting(prune_at=now)
+            step = Waiting(prune_at=now, ran_s=ran_s)
             await self.wait(step)
+            ran_s = 0.0
             if not step.deleted:
                 return deleted
             deleted += step.deleted
@@ -287,7 +293,7 @@ class StoreWriter:
             waiting.reason = None
             if waiting.prune_at is not None:
                 try:
-                    waiting.deleted = self.engine.prune(waiting.prune_at)
+                    waiting.deleted = self.engine.prune(waiting.prune_at, waiting.ran_s)
                 except StoreError as error:
                     waiting.reason = str(error)
 

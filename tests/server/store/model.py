@@ -17,6 +17,7 @@ from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Phase, Record
+from agentgate_proto.retention import retention_clock
 from agentgate_proto.storage import (
     Answer,
     Change,
@@ -64,6 +65,7 @@ class MemoryEngine:
         self.grants: dict[str, Grant] = {}
         self.notes: dict[tuple[str, str], str] = {}
         self.audit: list[AuditEntry] = []
+        self.shown: float | None = None
 
     @property
     def head(self) -> Head | None:
@@ -150,11 +152,13 @@ class MemoryEngine:
             old_at=max((r.created_at for r in self.all(is_open_of_old)), default=0.0),
         )
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, ran_s: float) -> int:
         """Delete all that retention does not keep, at once."""
         done = sorted(
             self.all(lambda r: r.phase is Phase.DONE), key=lambda record: record.resolved_at
         )
+        oldest = done[0].resolved_at if done else None
+        now = self.shown = retention_clock(self.shown, ran_s, now, oldest)
         delivered = [record for record in done if record.delivered]
         gone = {r.rid for r in delivered if r.resolved_at < now - self.keep_s}
         gone |= {

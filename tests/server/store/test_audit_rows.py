@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_a_row_that_was_damaged_does_not_stop_the_gateway(tmp_path: Path, clock:
 
 def prune(engine: SqliteEngine, now: float) -> int:
     deleted = 0
-    while step := engine.prune(now):
+    while step := engine.prune(now, math.inf):
         deleted += step
     return deleted
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -180,13 +181,18 @@ class StoreMachine(RuleBasedStateMachine):
         ):
             assert self.engine.answer(query) == self.model.answer(query), query
 
-    @rule(now=DAYS)
+    @rule(now=DAYS, ran=DAYS | st.just(math.inf))
     @precondition(lambda self: self.model.kept)
-    def prune(self, now: int) -> None:
-        deleted = 0
-        while step := self.engine.prune(now * DAY_S):
+    def prune(self, now: int, ran: float) -> None:
+        step = deleted = self.engine.prune(now * DAY_S, ran * DAY_S)
+        while step:
+            step = self.engine.prune(now * DAY_S, 0.0)
             deleted += step
-        assert deleted == self.model.prune(now * DAY_S)
+        expected = step = self.model.prune(now * DAY_S, ran * DAY_S)
+        while step:
+            step = self.model.prune(now * DAY_S, 0.0)
+            expected += step
+        assert deleted == expected
 
     @rule()
     def reopen(self) -> None:

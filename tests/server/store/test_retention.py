@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def make(kind: str, folder: Path, **retention: Any) -> Engine:
 
 def prune(engine: Engine, now: float = NOW) -> int:
     deleted = 0
-    while step := engine.prune(now):
+    while step := engine.prune(now, math.inf):
         deleted += step
     return deleted
 
@@ -110,9 +111,9 @@ def test_one_call_deletes_no_more_than_its_bound(tmp_path: Path) -> None:
     engine.commit([ended(f"d{n}", 2, delivered=True) for n in range(count)])
     engine.commit([ended(f"u{n}", 2) for n in range(count)])
 
-    assert engine.prune(NOW) == PRUNE_ROWS_MAX
-    assert engine.prune(NOW) == 2 * count - PRUNE_ROWS_MAX
-    assert engine.prune(NOW) == 0
+    assert engine.prune(NOW, math.inf) == PRUNE_ROWS_MAX
+    assert engine.prune(NOW, math.inf) == 2 * count - PRUNE_ROWS_MAX
+    assert engine.prune(NOW, math.inf) == 0
     engine.close()
 
 
@@ -123,4 +124,35 @@ def test_a_clock_that_jumps_back_deletes_nothing(kind: str, tmp_path: Path) -> N
     assert prune(engine, now=0.0) == 0
 
     assert kept(engine) == ["r1"]
+    engine.close()
+
+
+def test_a_clock_that_leaps_ahead_takes_no_time_away(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_days=1, keep_undelivered_days=2)
+    engine.commit([ended("before", 0), ended("delivered", 0, delivered=True)])
+    later = NOW + 20_000 * DAY_S
+
+    assert engine.prune(later, 3_600.0) == 0
+    engine.commit([Put(done("after", at=later))])
+    assert engine.prune(later + 0.9 * DAY_S, 0.9 * DAY_S) == 0
+    assert engine.prune(later + 1.1 * DAY_S, 0.2 * DAY_S) == 1
+    assert engine.prune(later + 2.2 * DAY_S, 1.1 * DAY_S) == 1
+
+    assert kept(engine) == ["after"], "and then it keeps the new time"
+    assert engine.prune(later + 4.0 * DAY_S, 1.8 * DAY_S) == 0, "it has just leapt there"
+    assert engine.prune(later + 6.1 * DAY_S, 2.1 * DAY_S) == 1
+    engine.close()
+
+
+def test_the_time_that_a_gateway_ran_counts_over_restarts(tmp_path: Path) -> None:
+    days = {"keep_days": 1.0, "keep_undelivered_days": 1.0}
+    engine = SqliteEngine(tmp_path / "store.db", **days)
+    engine.commit([ended("r1", 0), ended("r2", -0.9)])
+    deleted = 0
+    for hour in range(1, 26):
+        deleted += engine.prune(NOW + 100 * DAY_S, 3_600.0)
+        assert deleted == (hour > 24)
+        engine.close()
+        engine = SqliteEngine(tmp_path / "store.db", **days)
+    assert kept(engine) == ["r2"]
     engine.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -292,7 +293,7 @@ def test_an_unknown_outcome_stays_cleared_when_the_run_that_cleared_it_is_pruned
     engine.commit([Put(done("r1", UNKNOWN, at=0.0)), Put(done("r2", at=0.0, delivered=True))])
     engine.keep_undelivered_s *= 100
 
-    assert engine.prune(31 * 86_400.0) == 1
+    assert engine.prune(31 * 86_400.0, math.inf) == 1
 
     assert everything(engine) == ["r1"]
     assert engine.restore().unknown == []
@@ -360,6 +361,6 @@ def test_a_note_is_kept_only_beside_its_request_and_goes_with_it(engine: SqliteE
     assert notes(engine) == {}
     engine.commit([PutNote("telegram", "r1", "7"), put("r2"), PutNote("telegram", "r2", "8")])
 
-    assert engine.prune(1_750_000_000.0) == 1
+    assert engine.prune(1_750_000_000.0, math.inf) == 1
 
     assert notes(engine) == {"r2": "8"}

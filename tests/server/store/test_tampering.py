@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_a_value_of_another_kind_does_not_stop_the_gateway(path: Path, sql: str)
     engine.coded_at()
     assert engine.answer(HighestId("agent", "client")) in (1, 2)
     engine.commit([put("r3", request_id=3)])
-    engine.prune(LATER)
+    engine.prune(LATER, math.inf)
     engine.close()
 
 
@@ -76,7 +77,7 @@ def test_an_anchor_that_is_no_head_is_damage(path: Path, anchor: str) -> None:
     tamper(path, f"INSERT INTO meta VALUES ('audit_anchor', {anchor})")
     engine = SqliteEngine(path, utc=lambda: NOW)
     with pytest.raises(StoreError, match="damaged: the audit_anchor"):
-        engine.prune(LATER)
+        engine.prune(LATER, math.inf)
     engine.close()
     with AuditFile(path) as audit, pytest.raises(StoreError, match="damaged: the audit_anchor"):
         audit.verify()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,11 +44,11 @@ class HeldPruning(SqliteEngine):
         self.order.append("commit")
         super().commit(changes)
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, ran_s: float) -> int:
         self.order.append("prune")
         self.began.set()
         assert self.permits.acquire(timeout=WAIT_S)
-        return super().prune(now)
+        return super().prune(now, ran_s)
 
 
 @pytest.fixture
@@ -302,7 +303,7 @@ async def test_nobody_waits_for_a_writer_that_has_stopped() -> None:
             held.permits.release()
         await wait()
         with pytest.raises(StoreError, match=STOPPED):
-            await writer.prune(0.0)
+            await writer.prune(0.0, math.inf)
 
     assert reasons == [STOPPED, STOPPED]
 
@@ -324,7 +325,7 @@ async def test_pruning_lets_commits_in_between(tmp_path: Path) -> None:
     puts = [Put(done(f"r{n}", at=0.0, delivered=True)) for n in range(steps * PRUNE_ROWS_MAX)]
     engine.commit(puts)
     async with running(engine) as (writer, heard), anyio.create_task_group() as tasks:
-        tasks.start_soon(writer.prune, 100 * 86_400.0)
+        tasks.start_soon(writer.prune, 100 * 86_400.0, math.inf)
         assert await anyio.to_thread.run_sync(engine.began.wait, WAIT_S)
         writer.submit(1, put("between"))
         engine.permits.release(steps + 1)
@@ -341,8 +342,8 @@ async def test_pruning_says_how_much_went(engine: SqliteEngine) -> None:
     engine.commit([Put(done(f"r{n}", at=0.0, delivered=True)) for n in range(count)])
 
     async with running(engine) as (writer, _):
-        assert await writer.prune(10 * 86_400.0) == count
-        assert await writer.prune(10 * 86_400.0) == 0
+        assert await writer.prune(10 * 86_400.0, math.inf) == count
+        assert await writer.prune(10 * 86_400.0, math.inf) == 0
 
 
 async def test_pruning_that_fails_says_why(engine: SqliteEngine) -> None:
@@ -351,7 +352,7 @@ async def test_pruning_that_fails_says_why(engine: SqliteEngine) -> None:
 
     async with running(engine) as (writer, _):
         with pytest.raises(StoreError, match="read-only"):
-            await writer.prune(10 * 86_400.0)
+            await writer.prune(10 * 86_400.0, math.inf)
 
 
 async def test_numbers_must_increase(engine: SqliteEngine) -> None:
