@@ -79,7 +79,7 @@ class Consent:
     def _may_use(self, record: Record) -> None:
         """I4, under a grant: it is on disk, covers this, and is not used up or revoked."""
         self.world.count("runs under a grant")
-        grant = self.disk.grants.get(record.grant)
+        grant = self.disk.known_grant(record.grant)
         if grant is None:
             self.fail(f"I4: {record.signature} runs under a grant that nobody has stored")
             return
@@ -102,13 +102,13 @@ class Consent:
         """Somebody is told that a grant is over."""
         self.world.count("grants revoked")
         self.revoked_at.setdefault(grant_id, self.world.timeline.now)
-        grant = self.disk.grants.get(grant_id)
+        grant = self.disk.known_grant(grant_id)
         if grant is None or not grant.ended(self.world.utc()):
             self.fail(f"I5: somebody is told that grant {grant_id} is over; on disk it is not")
 
     def announced(self, record: Record) -> None:
         """The gate is about to show an approval."""
-        row = self.disk.kept.get(record.rid)
+        row = self.disk.known(record.rid)
         if row is None:
             self.fail(f"I5: {record.signature} is shown and not on disk")
         elif approval_status(row) != approval_status(record) and record.phase is not Phase.WAITING:
@@ -122,7 +122,7 @@ class Consent:
                 self.fail(f"I5: an answer to {record.signature} is refused, and it still waits")
             return
         assert record is not None
-        row = self.disk.kept.get(record.rid)
+        row = self.disk.known(record.rid)
         if record.phase is Phase.WAITING and record.endorsements:
             if row is None or row.endorsements[: len(record.endorsements)] != record.endorsements:
                 self.fail(f"I5: one yes for {record.signature} counts and is not on disk")
@@ -131,7 +131,7 @@ class Consent:
 
     def shown(self, view: ApprovalView) -> None:
         """Somebody sees an approval."""
-        row = self.disk.kept.get(view.id)
+        row = self.disk.known(view.id)
         if row is None:
             self.fail(f"I5: approval {view.signature} is shown and not on disk")
         elif view.status != "waiting" and view.status != approval_status(row):
@@ -146,7 +146,7 @@ class Consent:
     def answer_taken(self, answer: HumanAnswer) -> None:
         """A person is told that the answer counts."""
         self.world.count("answers taken")
-        row = self.disk.kept.get(answer.rid)
+        row = self.disk.known(answer.rid)
         if row is not None and any(one.approver == answer.by for one in row.endorsements):
             return  # one yes of several
         if row is None or row.approver != answer.by:
@@ -163,7 +163,7 @@ class Consent:
         self.world.count(
             "answers too late" if code == ErrorCode.ALREADY_SETTLED else "answers lost"
         )
-        row = self.disk.kept.get(answer.rid)
+        row = self.disk.known(answer.rid)
         if row is not None and any(one.approver == answer.by for one in row.endorsements):
             return  # they have said yes already, and others must
         if code == ErrorCode.ALREADY_SETTLED and row is not None and row.phase is Phase.WAITING:

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
+import msgspec
 from tests.server.store.model import MemoryEngine
+from tests.sim.books import Books
 from tests.sim.faults import Killed, Violation
+from tests.sim.plan import Retention
+from tests.sim.timeline import Timeline
 
+from agentgate_proto.audit import entries_of
+from agentgate_proto.grant import Grant
 from agentgate_proto.outcome import Status
 from agentgate_proto.record import Phase, Record
 from agentgate_proto.storage import Answer, Change, Put, Query, Restored
@@ -21,7 +28,9 @@ class Disk(MemoryEngine):
     """A store whose troubles are in the hands of the world.
 
     Args:
+        timeline: the world's time.
         waiting_max: approvals of one principal that may wait.
+        retention: what is kept, and for how long.
 
     Attributes:
         full, unreadable: why commits, or questions, fail at present; "": they do not.
@@ -30,11 +39,25 @@ class Disk(MemoryEngine):
         unknown: the newest record of each (principal, digest) that ended as unknown, until
             somebody ran the same again knowing that.
         failures: commits and questions that failed.
+        books: what the audit says.
+        gone: what retention has deleted.
+        keys_freed: of each content, the requests with a key that are gone: it may be used anew.
     """
 
-    def __init__(self, waiting_max: int) -> None:
-        super().__init__("sim")
+    def __init__(self, timeline: Timeline, waiting_max: int, retention: Retention) -> None:
+        super().__init__(
+            "sim",
+            keep_days=retention.keep_days,
+            keep_undelivered_days=retention.keep_undelivered_days,
+            keep_rows_max=retention.rows_max,
+        )
+        self.timeline = timeline
         self.waiting_max = waiting_max
+        self.books = Books()
+        self.gone: dict[str, Record] = {}
+        self.grants_gone: dict[str, Grant] = {}
+        self.keys_freed: Counter[int] = Counter()
+        self.ended_at: dict[str, float] = {}
         self.full = ""
         self.unreadable = ""
         self.kills = ""
@@ -59,6 +82,7 @@ class Disk(MemoryEngine):
                 if change.grant is not None and change.grant.uses > change.grant.uses_max:
                     raise Violation(f"I4: grant {change.grant.id} is used too often")
             super().commit((change,))
+            self.books.append(entries_of(change))
         if kills == "after":
             raise Killed("just after a commit")
 
@@ -72,6 +96,45 @@ class Disk(MemoryEngine):
         if self.unreadable:
             raise StoreError(self.unreadable)
         return super().restore()
+
+    def prune(self, now: float, ran_s: float) -> int:
+        if self.full:
+            self.failures += 1
+            raise StoreError(self.full)
+        kept, grants = dict(self.kept), dict(self.grants)
+        deleted = super().prune(now, ran_s)
+        if deleted:
+            for rid in kept.keys() - self.kept.keys():
+                self._look_at_deleted(kept[rid])
+        for grant_id in grants.keys() - self.grants.keys():
+            self.grants_gone[grant_id] = grants[grant_id]
+        return deleted
+
+    def known(self, rid: str) -> Record | None:
+        """The record as it is, or was when retention deleted it."""
+        return self.kept.get(rid) or self.gone.get(rid)
+
+    def known_grant(self, grant_id: str) -> Grant | None:
+        """The grant as it is, or was when retention deleted it."""
+        return self.grants.get(grant_id) or self.grants_gone.get(grant_id)
+
+    def close_books(self) -> None:
+        """At the end of the world, the audit and the rows tell the same."""
+        self.books.compare(chain(self.kept.values(), self.gone.values()))
+
+    def _look_at_deleted(self, record: Record) -> None:
+        """What is not over stays; what nobody has collected stays for its time (I6)."""
+        if record.phase is not Phase.DONE:
+            raise Violation(f"{record.rid} is deleted, and it is {record.phase}")
+        age = self.timeline.now - self.ended_at[record.rid]
+        if not record.delivered and age < self.keep_undelivered_s:
+            raise Violation(f"I6: the outcome of {record.rid} is deleted after {age:.1f} s")
+        self.gone[record.rid] = record
+        if record.idempotency_key:
+            self.keys_freed[msgspec.json.decode(record.args)["n"]] += 1
+        thing = (record.principal, record.digest)
+        if (last := self.unknown.get(thing)) is not None and last.rid == record.rid:
+            del self.unknown[thing]
 
     def _look_at(self, record: Record) -> None:
         """A request only goes forward, and what it has come to stays (I3)."""
@@ -92,5 +155,7 @@ class Disk(MemoryEngine):
             self.waiting[record.principal] += 1
             if self.waiting[record.principal] > self.waiting_max:
                 raise Violation(f"I9: more than {self.waiting_max} approvals wait")
+        if record.outcome is not None:
+            self.ended_at.setdefault(record.rid, self.timeline.now)
         if record.outcome is not None and record.outcome.status is Status.UNKNOWN:
             self.unknown[record.principal, record.digest] = record

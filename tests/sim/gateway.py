@@ -27,7 +27,7 @@ from agentgate_server.gate import LOOK_AGAIN_S, Gate
 from agentgate_server.gateway import CLOSE_WAIT_S
 from agentgate_server.masking import Masker
 from agentgate_server.peer import ENDED, Peer
-from agentgate_server.store.writer import GATHER_S, Batch
+from agentgate_server.store.writer import GATHER_S, Batch, Waiting
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -226,9 +226,12 @@ class Life:
         self.gathering = False
         self.alarm = Alarm(world.timeline, self.rings)
         self.armed_for: float | None = -1.0
+        self.ran_until = self.clock.now()
+        self.pruning: tuple[Waiting, float] | None = None
         self.gate = WatchedGate(self)
         self.gate.desk.channels.append(world.people)
         self.enter(self.gate.take_up, world.disk.restore())
+        self.enter(self._prune)
 
     def enter(self, act: Callable[..., None], *args: Any) -> None:
         """Do something in this process, and all that follows from it at once."""
@@ -305,6 +308,16 @@ class Life:
         self.armed_for = -1.0
         self.gate.wake()
         self.world.oracle.woken(self.gate)
+
+    def _prune(self) -> None:
+        """Apply retention, as :class:`agentgate_server.gateway.Gateway` does, again and again."""
+        if self.pruning is not None and self.pruning[0].reason is None:
+            self.ran_until = self.pruning[1]
+        now = self.clock.now()
+        step = Waiting(self.world.utc(), now - self.ran_until, reason="not yet")
+        self.pruning = step, now
+        self.gate.writer.put(step, urgent=False)
+        self.world.timeline.after(self.world.plan.retention.every_s, self.enter, self._prune)
 
     # The writer's thread
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 JUMPS_S = (-86_400.0, -3_600.0, -20.0, 20.0, 3_600.0, 86_400.0)
+DECADES_S = 20 * 365 * 86_400.0
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -59,6 +60,7 @@ class Mishaps:
         self.world = world
         self.down_s = 0.0
         self.over = False
+        self.found = False
 
     def strike(self, fault: Fault) -> None:
         """A fault strikes, if it can."""
@@ -220,6 +222,16 @@ class Mishaps:
         world = self.world
         world.utc_offset += JUMPS_S[fault.count % len(JUMPS_S)]
         world.latest_offset = max(world.latest_offset, world.utc_offset)
+
+    def clock_found(self, fault: Fault) -> bool | None:
+        """The gateway's machine had no time of its own; now the network has told it."""
+        world = self.world
+        if self.found:
+            return False
+        self.found = True
+        world.utc_offset += DECADES_S
+        world.latest_offset = max(world.latest_offset, world.utc_offset)
+        return None
 
     def disk_full(self, fault: Fault) -> None:
         self.world.disk.full = "disk full"

@@ -133,7 +133,7 @@ class Oracle:
         starts = self.starts[content]
         possible = [ask for ask in asks if ask.number not in self.never]
         keys = {ask.key for ask in possible if ask.key}
-        most = len(keys) + sum(not ask.key for ask in possible)
+        most = len(keys) + sum(not ask.key for ask in possible) + self.disk.keys_freed[content]
         if starts > most and (asks[0].tool in WRITES or not most):
             what = f"{asks[0].tool}({content})"
             self.fail(f"I2: {what} started {starts} times; {most} of its requests may have run")
@@ -198,8 +198,10 @@ class Oracle:
             if row is None or row.phase is not Phase.RUNNING:
                 self.fail(f"I2: the intention to run {run.tool} {content} is not durable")
             key = (record.principal, record.client_id, record.request_id)
-            if record.client_id and self.started_as.setdefault(key, rid) != rid:
+            former = self.started_as.get(key, rid)
+            if record.client_id and former != rid and former not in self.disk.gone:
                 self.fail(f"I2: id {record.request_id} of {record.client_id} has run before")
+            self.started_as[key] = rid
             if self.starts_of[rid] > 1:
                 self.fail(f"I2: {run.tool} {content} starts again for the same request")
         self.consent.may_run(record, row)
@@ -221,7 +223,7 @@ class Oracle:
         if not answer.rid or peer is None:
             return
         principal, auth = peer.connection.principal, peer.connection.auth
-        row = self.disk.kept.get(answer.rid)
+        row = self.disk.known(answer.rid)
         if row is None:
             live = gate.ledger._lifecycle.live.get(answer.rid)
             if live is None:
@@ -259,7 +261,7 @@ class Oracle:
         if link is not None and len(gate.ledger._delivery.links.of_old_clients(link.principal)) > 1:
             self.two_at_once.add(link.principal)
         for record in reply.records:
-            row = self.disk.kept.get(record.rid)
+            row = self.disk.known(record.rid)
             if row is None or row.outcome is None or row.outcome != record.outcome:
                 self.fail(f"{record.signature} is handed out and not on disk")
             if peer is None or peer.connection.principal is None:

@@ -43,7 +43,10 @@ FAULTS = (
     "quit",
     "die_between_steps",
     "freeze",
+    "clock_found",
 )
+
+DAY_S = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,22 @@ class Fault:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """What the store keeps.
+
+    Attributes:
+        keep_days, keep_undelivered_days: for how long, of what was delivered, and was not.
+        rows_max: how many rows, of what was delivered.
+        every_s: how often it is applied.
+    """
+
+    keep_days: float
+    keep_undelivered_days: float
+    rows_max: int
+    every_s: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """See the module.
 
@@ -133,6 +152,7 @@ class Plan:
     human_trouble: float
     gateway_rate: float
     window_bytes: int
+    retention: Retention
 
     def chance(self, what: str) -> Random:
         """A source of chance for one kind of thing."""
@@ -150,13 +170,17 @@ def draw(seed: int, requests: int = REQUESTS) -> Plan:
     agents = draw_agents(Random(f"{seed} agents"))
     asks = draw_asks(Random(f"{seed} requests"), agents, requests, until)
     asks = repeat_some(Random(f"{seed} repeats"), agents, asks)
+    retention = draw_retention(Random(f"{seed} retention"))
     return Plan(
         seed=seed,
         until=until,
         agents=agents,
         asks=asks,
         faults=draw_faults(seed, len(agents), until),
-        ledger=draw_ledger_limits(Random(f"{seed} ledger")),
+        ledger=replace(
+            draw_ledger_limits(Random(f"{seed} ledger")),
+            retention_s=retention.keep_undelivered_days * DAY_S,
+        ),
         limits=draw_limits(Random(f"{seed} limits")),
         latency_s=pick((0.0, 0.0005, 0.005, 0.05)),
         jitter_s=pick((0.0, 0.001, 0.02, 0.3)),
@@ -168,6 +192,7 @@ def draw(seed: int, requests: int = REQUESTS) -> Plan:
         human_trouble=pick((0.0, 0.1, 0.5)),
         gateway_rate=pick((1.0, 1.0, 0.95, 1.05)),
         window_bytes=pick((65_536, 65_536, 65_536, 2_000)),
+        retention=retention,
     )
 
 
@@ -287,6 +312,17 @@ def draw_ledger_limits(rng: Random) -> LedgerLimits:
         joined_max=pick((100, 1)),
         requests_per_minute=pick((1_000_000, 1_000_000, 100)),
         approval_s=pick((300.0, 60.0, 60.0, 20.0, 20.0, 5.0)),
+    )
+
+
+def draw_retention(rng: Random) -> Retention:
+    """Draw what is kept: in half of the worlds all of it, in some next to nothing."""
+    pick = rng.choice
+    return Retention(
+        keep_days=pick((7.0, 7.0, 60.0 / DAY_S, 1.0 / DAY_S)),
+        keep_undelivered_days=pick((30.0, 5.0)),  # set back and forth, a clock errs by four days
+        rows_max=pick((100_000, 100_000, 20, 3)),
+        every_s=pick((3_600.0, 30.0, 1.0)),
     )
 
 

@@ -70,7 +70,7 @@ class World:
         self.weather = Weather(
             plan.chance("links"), plan.latency_s, plan.jitter_s, plan.split, plan.window_bytes
         )
-        self.disk = Disk(plan.ledger.waiting_max)
+        self.disk = Disk(self.timeline, plan.ledger.waiting_max, plan.retention)
         self.oracle = Oracle(self)
         self.people = People(self)
         self.utc_offset = 0.0
@@ -96,6 +96,7 @@ class World:
             self._heal()
             self._settle()
             self._rest()
+            self.disk.close_books()
         except Violation as violation:
             return violation
         except Exception as error:  # a bug is a violation too
@@ -104,6 +105,7 @@ class World:
         finally:
             watch.end()
             self.counts["bytes split"] += self.weather.splits
+            self.counts["rows deleted"] += len(self.disk.gone)
         return None
 
     def _play(self) -> None:

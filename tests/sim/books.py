@@ -1,0 +1,82 @@
+"""The books: what the audit says of each request must be its whole life, in order, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.sim.faults import Violation
+
+from agentgate_proto.audit_entry import AuditEntry
+from agentgate_proto.outcome import Status
+from agentgate_proto.record import Effects, Phase, Record
+
+ASKED, ENDORSED, APPROVED = "request.asked", "request.endorsed", "request.approved"
+STARTED, ENDED = "request.started", "request.ended"
+
+FOLLOWS: dict[str, frozenset[str]] = {
+    "": frozenset((ASKED, STARTED, ENDED)),
+    ASKED: frozenset((ENDORSED, APPROVED, STARTED, ENDED)),
+    ENDORSED: frozenset((ENDORSED, APPROVED, STARTED, ENDED)),
+    APPROVED: frozenset((STARTED, ENDED)),
+    STARTED: frozenset((ENDED,)),
+    ENDED: frozenset(),
+}
+"""What may be said of a request after what; "" stands for nothing yet."""
+
+RAN = frozenset((Status.EXECUTED, Status.FAILED))
+
+
+class Books:
+    """What was appended to the audit, in the same commits as the rows.
+
+    Attributes:
+        last: the last entry of each request, by rid.
+        grants: the uses of each grant, as told last.
+    """
+
+    def __init__(self) -> None:
+        self.last: dict[str, AuditEntry] = {}
+        self.started: set[str] = set()
+        self.grants: dict[str, int] = {}
+
+    def append(self, entries: Iterable[AuditEntry]) -> None:
+        """Take what one change tells."""
+        for entry in entries:
+            if entry.event.startswith("request."):
+                self._of_request(entry)
+            elif entry.event.startswith("grant."):
+                self._of_grant(entry)
+
+    def _of_request(self, entry: AuditEntry) -> None:
+        rid = entry.rid
+        before = self.last.get(rid)
+        event = before.event if before is not None else ""
+        if entry.event not in FOLLOWS[event]:
+            raise Violation(f"the audit says {entry.event} of {rid} after {event or 'nothing'}")
+        if before is None and not entry.digest and entry.args is None:
+            raise Violation(f"the audit does not say what {rid} asked for")
+        if entry.event == STARTED:
+            self.started.add(rid)
+        self.last[rid] = entry
+
+    def _of_grant(self, entry: AuditEntry) -> None:
+        known = self.grants.get(entry.grant)
+        if (known is None) is not (entry.event == "grant.made"):
+            raise Violation(f"the audit says {entry.event} of {entry.grant}, of which {known} uses")
+        self.grants[entry.grant] = entry.uses
+
+    def compare(self, rows: Iterable[Record]) -> None:
+        """Every row that ever was has its entries, and they say the same."""
+        for row in rows:
+            entry = self.last.get(row.rid)
+            if entry is None:
+                raise Violation(f"the audit does not know {row.rid}")
+            if (row.phase is Phase.DONE) is not (entry.event == ENDED):
+                raise Violation(f"{row.rid} is {row.phase}, and the audit ends with {entry.event}")
+            if row.outcome is None:
+                continue
+            if entry.status != row.outcome.status:
+                raise Violation(f"{row.rid} ended {row.outcome.status}, for the audit otherwise")
+            ran = row.effects is Effects.WRITE and row.outcome.status in RAN and not entry.joined
+            if ran and row.rid not in self.started:
+                raise Violation(f"the audit does not say that {row.rid} was started")
