@@ -98,7 +98,7 @@ class Wire:
         self.limits = limits
         self.out = bytearray()
         self._ws = WSConnection(kind)
-        self._events: Iterator[ws.Event] = iter(())
+        self._events: Iterator[ws.Event] | None = None  # None: all that came has been looked at
         self._message = bytearray()
         self._fragments = 0
         self._over = False
@@ -112,6 +112,7 @@ class Wire:
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the peer."""
         if data and not self._over:  # to the libraries, no data is the end of the input
+            self._events = self._ws.events()
             self._ws.receive_data(data)
 
     def next_event(self) -> WireEvent | None:
@@ -120,14 +121,14 @@ class Wire:
         Raises:
             RemoteProtocolError: the peer broke the protocol or a limit; nothing more will come.
         """
-        if self._over:
+        if self._over or self._events is None:
             return None
         event = next(self._events, None)
         if event is None:
-            self._events = self._ws.events()
-            event = next(self._events, None)
+            self._events = None
+            return None
         try:
-            return None if event is None else self._translate(event)
+            return self._translate(event)
         except RemoteProtocolError:
             self._over = True
             raise
@@ -298,7 +299,7 @@ class ServerWire(Wire):
             self.http.refuse(status, str(error), OFFER if status == UPGRADE_REQUIRED else [])
         self._send(ws.AcceptConnection())
         self.upgraded = True
-        self._ws.receive_data(self.http.hand_over())
+        super().receive_data(self.http.hand_over())
         return Upgraded()
 
     def send_http(

@@ -322,7 +322,7 @@ def draw_retention(rng: Random) -> Retention:
         keep_days=pick((7.0, 7.0, 60.0 / DAY_S, 1.0 / DAY_S)),
         keep_undelivered_days=pick((30.0, 5.0)),  # set back and forth, a clock errs by four days
         rows_max=pick((100_000, 100_000, 20, 3)),
-        every_s=pick((3_600.0, 30.0, 1.0)),
+        every_s=pick((3_600.0, 60.0, 5.0)),
     )
 
 
