@@ -18,34 +18,38 @@ class Deadline(NamedTuple, Generic[Name]):
 class Timers(Generic[Name]):
     """A handful of timers, each known by a member of an enum. Setting one again replaces it."""
 
-    __slots__ = ("deadlines",)
+    __slots__ = ("_next", "deadlines")
 
     def __init__(self) -> None:
         self.deadlines: dict[Name, float] = {}
+        self._next: Deadline[Name] | None = None  # asked for far more often than it changes
 
     def set(self, name: Name, at: float) -> None:
         """Let the timer be due at ``at``."""
         self.deadlines[name] = at
+        self._next = None
 
     def cancel(self, name: Name) -> None:
         """Forget the timer; one that is not set is ignored."""
         self.deadlines.pop(name, None)
+        self._next = None
 
     def clear(self) -> None:
         """Forget all timers."""
         self.deadlines.clear()
+        self._next = None
 
     def next_deadline(self) -> Deadline[Name] | None:
         """Return the earliest deadline, or None. Changes nothing."""
-        if not self.deadlines:
-            return None
-        name = min(self.deadlines, key=self.deadlines.__getitem__)
-        return Deadline(self.deadlines[name], name)
+        if self._next is None and self.deadlines:
+            name = min(self.deadlines, key=self.deadlines.__getitem__)
+            self._next = Deadline(self.deadlines[name], name)
+        return self._next
 
     def pop_due(self, now: float) -> Name | None:
         """Forget and return the earliest timer that is due at ``now``, or None."""
         deadline = self.next_deadline()
         if deadline is None or deadline.at > now:
             return None
-        del self.deadlines[deadline.reason]
+        self.cancel(deadline.reason)
         return deadline.reason

@@ -13,7 +13,7 @@ from tests.sim.report import Figures, commit, explain
 from tests.sim.world import World
 
 FAILURES_MAX = 5
-COLLECT_EVERY = 40
+COLLECT_EVERY = 100
 """Worlds between two collections of garbage: a world is one big cycle, and they cost a tenth."""
 
 
