@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.fuzz.targets.errors import check_error
@@ -10,6 +11,8 @@ from agentgate_server.config.load import config_of
 from agentgate_server.documents import DocumentError, parse_document
 
 NOWHERE = Path("/nowhere")
+IN_THE_OPEN = re.compile(r"(?<!token: )\$\{TOKEN\b|\$\{TOKEN\}?[^}\n]")
+"""A variable where no secret is expected, as in a file name: what stands there is shown."""
 VARIABLES = {"TOKEN": "a-long-token-of-the-hub", "EMPTY": ""}
 
 
@@ -23,5 +26,5 @@ def run(data: bytes) -> None:
     except DocumentError as error:
         check_error(error, VARIABLES["TOKEN"])
         return
-    assert VARIABLES["TOKEN"] not in repr(config)
+    assert VARIABLES["TOKEN"] not in repr(config) or IN_THE_OPEN.search(text)
     config.ledger_limits()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from tests.proto.byhand import ByHand
+
+from agentgate_proto.events import Closed
+from agentgate_proto.websocket import INVALID_DATA, MESSAGE_TOO_BIG
 
 SIZES = (1, 2, 3, 7, 16, 100)
 
@@ -12,6 +15,17 @@ SIZES = (1, 2, 3, 7, 16, 100)
 def cut(data: bytes, size: int) -> list[bytes]:
     """Cut a stream into pieces of one size."""
     return [data[at : at + size] for at in range(0, len(data), size)]
+
+
+def forgive(machines: Sequence[ByHand]) -> None:
+    """Take away the verdicts on a text that is too large and no UTF-8 either: it is refused for
+    what is seen first, and that depends on how it came."""
+    last = [machine.events[-1] if machine.events else None for machine in machines]
+    codes = {event.code for event in last if isinstance(event, Closed) and not event.by_peer}
+    if codes == {INVALID_DATA, MESSAGE_TOO_BIG}:
+        for machine in machines:
+            machine.events.pop()
+            machine.frames.pop()
 
 
 def cut_and_whole(
@@ -27,5 +41,6 @@ def cut_and_whole(
     for piece in cut(data[1:], size):
         pieces.send(piece)
         check(pieces)
+    forgive((whole, pieces))
     assert pieces.happened() == whole.happened()
     assert pieces.frames == whole.frames
