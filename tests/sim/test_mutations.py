@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.sim.mutations.catalogue import MUTATIONS, NONE, Mutation
+from tests.sim.mutations.catalogue import MUTATIONS, NONE
+from tests.sim.mutations.mutation import Mutation
 from tests.sim.mutations.trial import is_stale, run_trial
 
 MUTATIONS_MIN = 25

@@ -6,28 +6,7 @@ the file any more the mutation has to be written anew: a list that goes stale pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Mutation:
-    """One bug.
-
-    Attributes:
-        name: what it does.
-        file: below ``src``.
-        old, new: exact texts; ``old`` stands in the file once.
-        seeds: within how many worlds the simulator must find it; 0: it cannot.
-        tests: the tests that must find it where the simulator cannot.
-    """
-
-    name: str
-    file: str
-    old: str
-    new: str
-    seeds: int = 150
-    tests: tuple[str, ...] = ()
-
+from tests.sim.mutations.mutation import Mutation
 
 PROTO, SERVER = "agentgate_proto", "agentgate_server"
 LIFECYCLE = f"{PROTO}/lifecycle.py"
@@ -367,6 +346,42 @@ MUTATIONS = (
         "            deleted += self.delete(False, now + 86_400 - self.keep_undelivered_s,",
         seeds=0,
         tests=("tests/server/store/test_retention.py",),
+    ),
+    Mutation(
+        "let retention follow a clock that leaps",
+        f"{PROTO}/retention.py",
+        "    return min(utc, max(paced, oldest))\n",
+        "    return utc\n",
+    ),
+    # The audit, and the end of a process
+    Mutation(
+        "leave those who joined out of the audit",
+        f"{PROTO}/audit.py",
+        "            entries += [ended_with(row, record) for row in joined]\n",
+        "",
+        seeds=300,
+    ),
+    Mutation(
+        "tell the audit again of a start that was approved",
+        f"{PROTO}/audit.py",
+        '    if phase is Phase.APPROVED:\n        return answered(record, "request.approved")\n',
+        '    if phase is Phase.APPROVED:\n        return later(record, "request.started")\n',
+    ),
+    Mutation(
+        "start a tool when the gateway has stopped all of them",
+        f"{SERVER}/running.py",
+        "        if self.closed:\n",
+        "        if False:\n",
+        seeds=0,
+        tests=("tests/server/test_running.py",),
+    ),
+    Mutation(
+        "hear people's answers up to the end of a shutdown",
+        f"{SERVER}/gateway.py",
+        "                self._asking.cancel()  #",
+        "                pass  #",
+        seeds=0,
+        tests=("tests/server/approvals/telegram/test_restarts.py",),
     ),
     Mutation(
         "close with 1000 when the gateway is shut down",

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.sim.mutations.catalogue import Mutation
+from tests.sim.mutations.mutation import Mutation
 
 ROOT = Path(__file__).parents[3]
 BASE = 700_000

@@ -1,0 +1,25 @@
+"""A mutation: one small bug, as exact texts of a source file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One bug.
+
+    Attributes:
+        name: what it does.
+        file: below ``src``.
+        old, new: exact texts; ``old`` stands in the file once.
+        seeds: within how many worlds the simulator must find it; 0: it cannot.
+        tests: the tests that must find it where the simulator cannot.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    seeds: int = 150
+    tests: tuple[str, ...] = ()
