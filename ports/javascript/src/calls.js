@@ -122,6 +122,35 @@ export class Calls {
     this.settle(call, null, new codes.AgentGateError(code, message));
   }
 
+  /**
+   * Go through what was sent before the connection broke: queue again what the gateway does not
+   * know, and end what it will never tell of. The rest goes on waiting.
+   * @param {RequestId[] | null} pending what the gateway works on; null: it does not say
+   * @param {number} forgotten the gateway may have forgotten what was first sent until then
+   * @param {(call: Call) => void} cancel takes calls that the gateway knows and nobody wants
+   */
+  reconcile(pending, forgotten, cancel) {
+    const known = new Set(pending ?? []);
+    const again = [];
+    for (const [id, call] of [...this.byId]) {
+      if (pending === null) {
+        // Nobody waits for it, and nobody will ever say: get_pending_results must not keep silent
+        const text = "Outcome unknown: the gateway does not say what it has";
+        if (call.abandoned) this.conclude(call, codes.OUTCOME_UNKNOWN, text);
+      } else if (known.has(id)) {
+        if (call.withdrawn) cancel(call);
+      } else if (call.sentAt <= forgotten) {
+        const text = "Outcome unknown: the gateway does not keep requests so long";
+        this.conclude(call, codes.OUTCOME_UNKNOWN, text);
+      } else if (call.withdrawn) {
+        this.conclude(call, codes.CANCELLED, "withdrawn; it did not run");
+      } else {
+        again.push(call);
+      }
+    }
+    this.requeue(again);
+  }
+
   /** When the next caller's patience ends, or Infinity. */
   nextDeadline() {
     let at = Infinity;

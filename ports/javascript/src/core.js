@@ -1,6 +1,9 @@
 /**
  * The client's core: no sockets, no clock, no timers. Written from spec/PROTOCOL.md.
  *
+ * This file says when to connect, what to make of the gateway's answers, and what goes out next.
+ * What belongs to one connection only is in connection.js, what is waited for in calls.js.
+ *
  * Tell it what happened (`open`, `connected`, `receive`, `lost` …) with the time in seconds, then
  * take `outputs()` and do them; call `timer` at `nextDeadline()`. Outputs are objects with one
  * member: `dial`, `send`, `ping`, `close` (a code), `drop`, `settle`, `state`, `pushed`.
@@ -8,14 +11,10 @@
 
 import * as codes from "./errors.js";
 import { Calls, CANCEL_GRACE_S } from "./calls.js";
-import { decode, errorOf, notification, pendingReply, request, rowOf } from "./messages.js";
+import { Connection } from "./connection.js";
+import { decode, errorOf, pendingReply, request, rowOf } from "./messages.js";
 
 const AUTH_ID = "auth-1";
-const AUTH_S = 10;
-const SILENCE_S = 20;
-const PONG_S = 20;
-const ACK_DELAY_S = 0.05;
-const ACK_COUNT_MAX = 64;
 const IN_FLIGHT_MAX = 768;
 const BACKOFF_CAP_S = 30;
 const TAKEN_OVER = 4409;
@@ -46,11 +45,9 @@ export class Core {
     this.lastId = 0;
     this.out = [];
     this.calls = new Calls((settled) => this.out.push({ settle: settled }));
-    /** Our own requests on this connection: id → {kind, call} */
-    this.internal = new Map();
-    this.timers = { retry: null, auth: null, silence: null, pong: null, ack: null };
-    this.seenSeq = this.ackedSeq = 0;
-    this.probedAt = this.heardAt = 0;
+    /** @type {Connection | null} from `connected` until it is over */
+    this.connection = null;
+    this.retryAt = Infinity;
   }
 
   /** Take what must be done, in order. */
@@ -62,8 +59,8 @@ export class Core {
 
   /** When `timer` wants to be called, in seconds, or null. Changes nothing. */
   nextDeadline() {
-    const set = Object.values(this.timers).filter((at) => at !== null);
-    const at = Math.min(...set, this.calls.nextDeadline());
+    const ofConnection = this.connection?.nextDeadline() ?? Infinity;
+    const at = Math.min(this.retryAt, ofConnection, this.calls.nextDeadline());
     return at === Infinity ? null : at;
   }
 
@@ -105,7 +102,7 @@ export class Core {
   close(now) {
     this.#clock(now);
     if (this.state === "closed") return;
-    if (this.#isOpen()) this.#ack();
+    if (this.#isOpen()) this.connection.ack();
     if (this.#isOpen() || this.state === "authenticating") this.out.push({ close: 1000 });
     else if (this.state === "connecting") this.out.push({ drop: true });
     this.#end(new codes.AgentGateError(codes.CONNECTION_LOST, "the client was closed"));
@@ -118,8 +115,9 @@ export class Core {
     this.#clock(now);
     if (this.state !== "connecting") return;
     this.state = "authenticating";
-    this.heardAt = this.now;
-    this.timers.auth = this.now + AUTH_S;
+    const put = (output) => this.out.push(output);
+    const nextId = () => this.#nextId();
+    this.connection = new Connection({ put, nextId, canPing: this.canPing }, this.now);
     this.out.push({ send: request(AUTH_ID, "auth", this.authParams) });
   }
 
@@ -144,7 +142,7 @@ export class Core {
   /** Something came from the gateway: any byte is a sign of life. */
   heard(now) {
     this.#clock(now);
-    this.heardAt = this.now;
+    this.connection?.heard(this.now);
   }
 
   /** The connection is over: with a close code if the gateway sent one, else 1006. */
@@ -159,26 +157,18 @@ export class Core {
   /** Do what is due. */
   timer(now) {
     this.#clock(now);
-    const due = (name) => {
-      const is = this.timers[name] !== null && this.timers[name] <= this.now;
-      if (is) this.timers[name] = null;
-      return is;
-    };
-    if (due("retry")) this.#dial();
+    if (this.retryAt <= this.now) {
+      this.retryAt = Infinity;
+      this.#dial();
+    }
     this.#patience();
-    if (due("ack")) this.#ack();
-    if (due("auth")) {
+    const trouble = this.connection?.timer(this.now);
+    if (trouble === "no auth") {
       this.out.push({ close: 1000 });
       const error = new codes.AgentGateError(codes.AUTHENTICATION, "the gateway did not answer auth");
       this.#failed(error, this.auth === null);
-    }
-    if (due("silence")) this.#silence();
-    if (due("pong")) {
-      if (this.heardAt >= this.probedAt) this.timers.silence = this.heardAt + SILENCE_S;
-      else {
-        this.out.push({ drop: true });
-        this.lost(1006, "no sign of life from the gateway", now);
-      }
+    } else if (trouble === "dead") {
+      this.#drop("no sign of life from the gateway");
     }
   }
 
@@ -202,12 +192,13 @@ export class Core {
     this.out.push({ dial: true });
   }
 
-  #clearTimers() {
-    for (const name of Object.keys(this.timers)) this.timers[name] = null;
+  /** Give a connection up that is of no use any more. */
+  #drop(why) {
+    this.out.push({ drop: true });
+    this.lost(1006, why, this.now);
   }
 
   #failed(error, final) {
-    this.#clearTimers();
     this.lastError = error;
     const pause = Math.min(2 ** Math.min(this.failures, 16), BACKOFF_CAP_S);
     this.failures += 1;
@@ -217,20 +208,21 @@ export class Core {
       return this.#end(new codes.AgentGateError(codes.CONNECTION_LOST, text));
     }
     this.#disconnected();
-    this.timers.retry = this.now + pause;
+    this.retryAt = this.now + pause;
     this.#change("waiting", { error, retryInS: pause });
   }
 
-  /** What runs no tool is asked again on the next connection. */
+  /** The connection is over. What runs no tool is asked again on the next one. */
   #disconnected() {
+    const own = this.connection?.own.values() ?? [];
+    this.connection = null;
+    this.retryAt = Infinity;
     const again = [...this.calls.byId.values()].filter((call) => call.method !== "tool_request");
-    for (const { kind, call } of this.internal.values()) if (kind === "collect" && call) again.push(call);
-    this.internal.clear();
+    for (const { kind, call } of own) if (kind === "collect" && call) again.push(call);
     this.calls.requeue(again);
   }
 
   #end(error) {
-    this.#clearTimers();
     this.#disconnected();
     this.lastError = error;
     for (const call of [...this.calls.byName.values()]) {
@@ -257,11 +249,8 @@ export class Core {
     const again = this.auth !== null;
     const { highest_id: highest = 0, epoch = "", retention_s: retention = 0 } = result;
     this.auth = result;
-    this.#clearTimers();
-    this.timers.silence = this.now + SILENCE_S;
-    this.seenSeq = this.ackedSeq = 0;
     this.calls.overfull = false;
-    this.#ping();
+    this.connection.authenticated(this.now);
     if (Number.isSafeInteger(highest)) this.lastId = Math.max(this.lastId, highest);
     this.retention = retention;
     if (this.epoch && this.epoch !== epoch) {
@@ -310,37 +299,15 @@ export class Core {
     }
   }
 
-  #ask(kind, method, params, call) {
-    const id = this.#nextId();
-    this.internal.set(id, { kind, call });
-    this.out.push({ send: request(id, method, params) });
-  }
-
   #collect(call) {
-    this.#ask("collect", "get_pending_results", {}, call);
-  }
-
-  #ping() {
-    if (this.canPing) this.out.push({ ping: true });
-  }
-
-  #silence() {
-    if (this.heardAt + SILENCE_S > this.now) {
-      this.timers.silence = this.heardAt + SILENCE_S;
-      return;
-    }
-    if (this.canPing) this.#ping();
-    else this.#ask("probe", "list_requests", { open_only: true, limit: 1 }, null);
-    this.probedAt = this.now;
-    this.timers.pong = this.now + PONG_S;
+    this.connection.ask("collect", "get_pending_results", {}, call);
   }
 
   // Answers
 
   #answered(answer) {
-    const own = this.internal.get(answer.id);
+    const own = this.connection.answerTo(answer.id);
     if (own) {
-      this.internal.delete(answer.id);
       if (own.kind === "collect") this.#collected(own.call, answer);
       else if (own.kind === "cancel" && answer.result?.status === "unknown_request") {
         this.calls.conclude(own.call, codes.CANCELLED, "withdrawn; it did not run");
@@ -368,10 +335,7 @@ export class Core {
     if (answer.error) {
       if (call) this.calls.settle(call, null, errorOf(answer.error));
       else if (NOT_OFFERED.has(answer.error.code)) this.#reconcile(null);
-      else {
-        this.out.push({ drop: true });
-        this.lost(1006, answer.error.message, this.now);
-      }
+      else this.#drop(answer.error.message);
       return;
     }
     const reply = pendingReply(answer.result);
@@ -382,45 +346,15 @@ export class Core {
     else this.#reconcile(reply.pending);
   }
 
-  /** Send again what the gateway does not know; one that does not say is left to finish. */
   #reconcile(pending) {
-    const known = new Set(pending ?? []);
     const forgotten = this.retention > 0 ? this.now - this.retention : -Infinity;
-    const again = [];
-    for (const [id, call] of [...this.calls.byId]) {
-      if (pending === null) {
-        // Nobody waits for it, and nobody will ever say: get_pending_results must not keep silent
-        const text = "Outcome unknown: the gateway does not say what it has";
-        if (call.abandoned) this.calls.conclude(call, codes.OUTCOME_UNKNOWN, text);
-      } else if (known.has(id)) {
-        if (call.withdrawn) this.#cancel(call);
-      } else if (call.sentAt <= forgotten) {
-        const text = "Outcome unknown: the gateway does not keep requests so long";
-        this.calls.conclude(call, codes.OUTCOME_UNKNOWN, text);
-      } else if (call.withdrawn) {
-        this.calls.conclude(call, codes.CANCELLED, "withdrawn; it did not run");
-      } else {
-        again.push(call);
-      }
-    }
-    this.calls.requeue(again);
+    this.calls.reconcile(pending, forgotten, (call) => this.#cancel(call));
     this.#ready();
   }
 
-  // Acknowledging
-
   #saw(seq) {
-    if (seq <= this.seenSeq || this.calls.overfull || !this.#isOpen()) return;
-    this.seenSeq = seq;
-    if (seq - this.ackedSeq >= ACK_COUNT_MAX) this.#ack();
-    else this.timers.ack ??= this.now + ACK_DELAY_S;
-  }
-
-  #ack() {
-    this.timers.ack = null;
-    if (this.seenSeq <= this.ackedSeq) return;
-    this.ackedSeq = this.seenSeq;
-    this.out.push({ send: notification("ack", { seq: this.seenSeq }) });
+    // What did not fit is not acknowledged, so the gateway keeps it
+    if (!this.calls.overfull) this.connection.saw(seq, this.now);
   }
 
   // Withdrawing
@@ -450,6 +384,6 @@ export class Core {
   }
 
   #cancel(call) {
-    this.#ask("cancel", "cancel_request", { request_id: call.id }, call);
+    this.connection.ask("cancel", "cancel_request", { request_id: call.id }, call);
   }
 }
