@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.held_ports import port_for
 
 AGENT_GATE = str(Path(sys.executable).with_name("agent-gate"))
 AGENT_TOKEN = "agent-token-0123456789abcdef"
@@ -130,7 +131,7 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = 0
+        self.port = port_for(self)
         self.process: subprocess.Popen[str] | None = None
 
     @property

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from tests.cli.support import (
     run,
     write_files,
 )
+from tests.held_ports import held_port
 
 from agentgate_cli.arguments import read_args
 from agentgate_cli.call import failure_row
@@ -88,9 +88,8 @@ def test_an_approval_that_expires_exits_with_2(tmp_path: Path) -> None:
 
 
 def test_no_gateway_exits_with_3_at_once_and_says_what_to_look_at() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    done = run("call", "x", "--url", f"ws://127.0.0.1:{port}", AGENT_GATE_TOKEN="some-token")
+    with held_port() as port:
+        done = run("call", "x", "--url", f"ws://127.0.0.1:{port}", AGENT_GATE_TOKEN="some-token")
     assert done.returncode == 3
     assert done.stderr.startswith(f"Error: cannot reach gateway ws://127.0.0.1:{port}/: nothing")
     assert "is the gateway running?" in done.stderr
@@ -288,11 +287,8 @@ def test_a_call_waits_through_a_kill_and_a_restart_of_the_gateway(mortal: Served
 
 
 def test_retries_wait_for_a_gateway_that_is_not_there_yet(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
     write_files(tmp_path)
     served = Served(tmp_path)
-    served.port = port
     with at_terminal(
         *("call", "get_temperature", "room=kitchen", "--retries", "20"),
         AGENT_GATE_URL=served.url,

@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import ByteStream, SocketAttribute, SocketStream
 from anyio.streams.stapled import MultiListener
 from anyio.streams.tls import TLSStream
+from tests.held_ports import port_for
 from wsproto import ConnectionType, WSConnection
 from wsproto import events as ws
 
@@ -165,6 +166,10 @@ Script = Callable[[Peer], Awaitable[None]]
 RawScript = Callable[[ByteStream], Awaitable[None]]
 
 
+class Keeper:
+    """Its life is the time for which a port is ours."""
+
+
 class Gateway:
     """A listening socket on the loopback interface.
 
@@ -175,7 +180,10 @@ class Gateway:
         statuses: HTTP statuses with which the next connections are turned away, in this order.
     """
 
-    def __init__(self, listener: MultiListener[SocketStream], *, secure: bool) -> None:
+    def __init__(
+        self, listener: MultiListener[SocketStream], keeper: Keeper, *, secure: bool
+    ) -> None:
+        self.keeper = keeper
         port = listener.extra(SocketAttribute.local_port)
         self.accepting = anyio.CancelScope()
         self.refusing = anyio.Event()
@@ -215,11 +223,13 @@ async def gateway(
     Args:
         script: run for each connection; without it they are for ``accept``.
         raw: run for each connection instead, before any handshake.
-        port: 0: a free one.
+        port: 0: a free one, which nobody else gets as long as there is this ``Gateway``.
         tls: to speak TLS with.
     """
+    keeper = Keeper()
+    port = port or port_for(keeper)
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=port)
-    gate = Gateway(listener, secure=tls is not None)
+    gate = Gateway(listener, keeper, secure=tls is not None)
 
     async def serve(stream: ByteStream) -> None:
         gate.connections += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from uuid import UUID
 
 import anyio
@@ -10,6 +9,7 @@ import anyio.lowlevel
 import pytest
 from tests.client.gateway import Peer, gateway, obliging, say_nothing
 from tests.client.helpers import BOUND_S, Asleep, Changes, connected
+from tests.held_ports import held_port
 
 from agentgate_client import (
     AgentGateClient,
@@ -263,20 +263,19 @@ def test_a_client_belongs_to_the_event_loop_where_it_was_connected(anyio_backend
 
 
 def test_a_client_can_be_used_in_one_event_loop_after_another(anyio_backend: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as chosen:
-        port = chosen.getsockname()[1]
-    client = AgentGateClient(f"ws://127.0.0.1:{port}", "t")
+    with held_port() as port:
+        client = AgentGateClient(f"ws://127.0.0.1:{port}", "t")
 
-    async def main(close: bool) -> None:
-        async with gateway(obliging, port=port):
-            await client.connect()
-            assert await client.tool_request("x") == {"tool": "x", "args": {}}
-            if close:
-                await client.close()
+        async def main(close: bool) -> None:
+            async with gateway(obliging, port=port):
+                await client.connect()
+                assert await client.tool_request("x") == {"tool": "x", "args": {}}
+                if close:
+                    await client.close()
 
-    for close in (True, False, True):
-        anyio.run(main, close, backend=anyio_backend)
-        assert client.state is ClientState.CLOSED
+        for close in (True, False, True):
+            anyio.run(main, close, backend=anyio_backend)
+            assert client.state is ClientState.CLOSED
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 from collections.abc import Iterator
 
 import anyio
@@ -18,6 +17,7 @@ from tests.client.gateway import (
     say_nothing,
 )
 from tests.client.helpers import BOUND_S, Asleep, Changes, Impatient, Outcome
+from tests.held_ports import held_port
 
 from agentgate_client import AgentGateClient, AgentGateConnectionError, ClientState
 from agentgate_proto.limits import Limits
@@ -39,10 +39,8 @@ async def fails_with(client: AgentGateClient) -> str:
 @pytest.fixture
 def dead_port() -> Iterator[int]:
     """A port where nothing listens, and that nobody else gets meanwhile."""
-    with socket.socket() as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(("127.0.0.1", 0))
-        yield bound.getsockname()[1]
+    with held_port() as port:
+        yield port
 
 
 @pytest.mark.seed001("FR6-AC4")

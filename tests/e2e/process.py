@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import yaml
+from tests.held_ports import port_for
 
 AGENT_TOKEN = "agent-token-0123456789abcdef"
 OWNER_TOKEN = "owner-token-0123456789abcdef"
@@ -67,7 +68,7 @@ class GatewayProcess:
         self.folder = folder
         self.journal_path = folder / "journal"
         self.process: subprocess.Popen[str] | None = None
-        self.port = 0
+        self.port = port_for(self)
         self.config: dict[str, Any] = {
             "gateway": {"port": 0, "shutdown_s": 2},
             "agent": {"token": AGENT_TOKEN},
@@ -102,17 +103,21 @@ class GatewayProcess:
         """Start a life; with a step, it ends by its own hand there (see ``serve``)."""
         self.config["gateway"]["port"] = self.port
         (self.folder / "config.yaml").write_text(yaml.safe_dump(self.config))
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.serve", str(self.folder), step, str(nth)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "E2E_JOURNAL": str(self.journal_path)},
-        )
+        self.process = self.spawn(str(self.folder), step, str(nth))
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(f"the gateway did not start: exit code {self.wait()}")
-        self.port = int(line)
+        assert int(line) == self.port
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start the process, whose first line is its port."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.serve", *arguments],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "E2E_JOURNAL": str(self.journal_path)},
+        )
 
     def kill(self) -> None:
         """kill -9, now."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.held_ports import port_for
 
 from agent_gate import (
     AgentGateClient,
@@ -167,9 +168,9 @@ async def test_an_outcome_decided_while_offline_is_collected_by_the_next_process
 async def test_a_waiting_call_survives_a_restart_of_the_gateway(
     house: House, tmp_path: Path
 ) -> None:
-    results: list[Any] = []
+    port, results = port_for(house), list[Any]()
     async with anyio.create_task_group() as tasks:
-        async with serving(house, tmp_path) as first:
+        async with serving(house, tmp_path, port) as first:
             client = AgentGateClient(first.url, AGENT)
             await client.connect()
             tasks.start_soon(light, client, results)
@@ -177,7 +178,7 @@ async def test_a_waiting_call_survives_a_restart_of_the_gateway(
                 approval = await first_approval(person)
         assert client.state is not ClientState.CLOSED
         async with (
-            serving(house, tmp_path, first.port) as second,
+            serving(house, tmp_path, port) as second,
             ApprovalsClient(second.url, OWNER) as person,
         ):
             await person.decide(approval.id, "approve")

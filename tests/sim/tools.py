@@ -21,14 +21,15 @@ from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import Runner, stopped
 from agentgate_server.tools.tool import TIMEOUT_S, Tool
 
-POLICY = Policy.parse("""
+RULES = """
 rules:
   - {tool: forbidden, action: deny, description: "no"}
   - {tool: ask_both, action: ask, approval: {approvers: 2}}
   - {tool: "ask_*", action: ask, description: "somebody has to look"}
   - {tool: carefree, action: allow, ask_again_after_unknown: false}
   - {tool: [look, fetch, set, move], action: allow}
-""")
+"""
+POLICY = Policy.parse(RULES)
 
 
 def at_once(n: int) -> dict[str, int]:

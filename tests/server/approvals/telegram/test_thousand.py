@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.held_ports import port_for
 from tests.server.approvals.telegram.harness import (
     ANN,
     BOB,
@@ -120,13 +121,12 @@ async def test_a_thousand_asks_end_as_people_decided_and_each_is_shown_so(tmp_pa
         telegram.rule = troubles(clock, lambda: ends, Random(4))
         telegram.deliver_twice = True
         people.start_soon(taps, telegram)
-        port = 0
+        port = port_for(telegram)
         async with anyio.create_task_group() as agents:
             for life in range(4):
                 changes = {"gateway": {"port": port, "shutdown_s": GRACE_S}, "rate_limit": LIMITS}
                 async with gateway_on(telegram, tmp_path, clock=clock, **changes) as gateway:
                     if life == 0:
-                        port = gateway.port
                         client = AgentGateClient(gateway.url, AGENT, backoff=Impatient())
                         await client.connect()
                         for number in range(ASKS):
