@@ -10,22 +10,23 @@ that can be about it. Nothing about a request is kept, save the counts of rules 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentgate_proto.decision import Action, Decision
 from agentgate_proto.record import Effects
 from agentgate_server.documents import Document, parse_document, read_document
 from agentgate_server.policy.case import NOTHING, Case
 from agentgate_server.policy.compiling import compile_rules
-from agentgate_server.policy.explaining import Explanation, explain
 from agentgate_server.policy.form import PolicyForm
 from agentgate_server.policy.naming import Members, Resolver
 from agentgate_server.policy.rates import Rates
 from agentgate_server.policy.rules import Rule, ToolRule
+
+if TYPE_CHECKING:
+    from agentgate_server.policy.explaining import Explanation
 
 TOOLS_MAX = 10_000
 """Tools whose rules are kept sorted out. A gateway has hundreds; others are sorted each time."""
@@ -151,6 +152,8 @@ class Policy:
 
         Args are those of :meth:`decide`, and so is the decision.
         """
+        from agentgate_server.policy.explaining import explain
+
         case = Case(agent, tool, effects, args, now, self.resolver, defaults)
         return explain(self, case, BUILT_IN)
 
@@ -229,6 +232,8 @@ def order_of(rule: Rule) -> tuple[int, int, bool, int]:
 
 def hint(meant: Iterable[str], names: Iterable[str]) -> str:
     """Suggest the nearest tool."""
+    import difflib
+
     for text in meant:
         match = TOOL_NAME.match(text)
         near = difflib.get_close_matches(match[0] if match else text, names, n=1)

@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SPAN = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\s*-\s*([01][0-9]|2[0-4]):([0-5][0-9])")
@@ -66,6 +65,8 @@ def parse_hours(between: str, days: Collection[str] = DAYS, tz: str = "") -> Hou
         raise ValueError(f"days are {', '.join(DAYS)}, not {', '.join(unknown) or 'none'}")
     zone = None
     if tz:
+        from zoneinfo import ZoneInfo
+
         try:
             zone = ZoneInfo(tz)
         except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError

@@ -11,7 +11,6 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from difflib import get_close_matches
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, Final, Self
@@ -137,6 +136,8 @@ class Arguments:
 
     def explain_unknown(self, name: str, args: dict[str, Any]) -> str:
         """Name the nearest argument that the function does take, or all of them."""
+        from difflib import get_close_matches
+
         shown = shorten(name, NAME_SHOWN_CHARS_MAX)
         near = get_close_matches(shown, [known for known in self.hints if known not in args], n=1)
         if near:

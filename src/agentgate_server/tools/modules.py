@@ -7,7 +7,6 @@ import importlib.util
 import os
 import sys
 import traceback
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -114,6 +113,8 @@ def explain(name: str, error: BaseException) -> str:
 
 def nearest(name: str, folder: Path) -> str:
     """Suggest a module of the folder with a similar name."""
+    from difflib import get_close_matches
+
     stems = [path.stem for path in sorted(folder.glob("*.py"))] if folder.is_dir() else []
     near = get_close_matches(name, stems, n=1)
     return f"; did you mean {near[0]}?" if near else f" (looked in {folder} and in Python's path)"
