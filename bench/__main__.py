@@ -15,12 +15,25 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 
-from bench.servers import APPROVER_TOKEN, TOKEN
+from bench.servers import APPROVER_TOKEN, TOKEN, write_config
 
 WAITING = 10_000
 IDLE = 1_000
+STARTS = 5
+"""Starts that count; one before them compiles."""
 CORES = sorted(os.sched_getaffinity(0))
+
+
+def compiled(folder: str) -> dict[str, str]:
+    """An environment in which Python keeps its bytecode, as after an installation.
+
+    Where it may not (``PYTHONDONTWRITEBYTECODE``), or a checkout is fresh, each start would compile
+    everything first, and that is three times the start.
+    """
+    kept = {key: a for key, a in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPYCACHEPREFIX": folder}
 
 
 def pinned(core: int) -> dict[str, object]:
@@ -29,10 +42,9 @@ def pinned(core: int) -> dict[str, object]:
 
 
 @contextmanager
-def server(kind: str) -> Iterator[tuple[subprocess.Popen[str], int, float]]:
-    """Start a server; yields the process, its port and the seconds until it listened."""
+def server(kind: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Start a server; yields the process and its port."""
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.servers", kind, folder],
             stdout=subprocess.PIPE,
@@ -43,7 +55,7 @@ def server(kind: str) -> Iterator[tuple[subprocess.Popen[str], int, float]]:
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            yield process, port, time.perf_counter() - began
+            yield process, port
         finally:
             process.kill()
             process.wait()
@@ -80,7 +92,7 @@ def throughput(seconds: float) -> None:
     for connections, in_flight in ((64, 1), (16, 1), (1, 64), (1, 1)):
         results = []
         for kind, auth in (("gate", TOKEN), ("echo", "echo")):
-            with server(kind) as (process, port, _):
+            with server(kind) as (process, port):
                 before = cpu_s(process)
                 result = load(port, connections, in_flight, seconds, auth)
                 result["cpu_us"] = (cpu_s(process) - before) / result["answered"] * 1e6
@@ -103,7 +115,7 @@ def throughput(seconds: float) -> None:
 
 def idle() -> None:
     """What a connection costs that does nothing."""
-    with server("gate") as (process, port, _):
+    with server("gate") as (process, port):
         rest = rss_bytes(process)
         holder = subprocess.Popen(
             [sys.executable, "-m", "bench.idle", str(port), TOKEN, str(IDLE)],
@@ -118,10 +130,37 @@ def idle() -> None:
         holder.communicate()
 
 
-def at_rest() -> None:
-    with server("gate") as (process, port, seconds):
+def start() -> None:
+    """How long ``agent-gate serve`` takes until it listens, and what it holds then."""
+    with tempfile.TemporaryDirectory() as folder:
+        config_file = write_config(Path(folder))
+        runs = []
+        for _ in range(1 + STARTS):
+            began = time.perf_counter()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "agentgate_cli", "serve", "--config", str(config_file)],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,  # what it thinks of the configuration
+                text=True,
+                env=compiled(folder),
+                **pinned(0),  # type: ignore[call-overload]
+            )
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith("listening")
+            runs.append((time.perf_counter() - began, cpu_s(process), rss_bytes(process)))
+            process.kill()
+            process.wait()
+    seconds, cpu, rest = (median(column) for column in zip(*runs[1:], strict=True))
+    print(
+        f"agent-gate serve: listening after {seconds:.2f} s (cpu {cpu:.2f}; {runs[0][0]:.2f} s with "
+        f"nothing compiled), {rest / 1e6:.1f} MB"
+    )
+
+
+def waiting_approvals() -> None:
+    """What an approval costs that waits."""
+    with server("gate") as (process, port):
         rest = rss_bytes(process)
-        print(f"seconds to listening {seconds:.2f}; memory at rest {rest / 1e6:.1f} MB")
         asks = subprocess.run(
             [sys.executable, "-m", "bench.asks", str(port), TOKEN, str(WAITING)],
             check=True,
@@ -151,7 +190,8 @@ def main() -> None:
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} cores; calls/s, p50 ms, p99 ms")
     throughput(seconds)
     idle()
-    at_rest()
+    start()
+    waiting_approvals()
 
 
 if __name__ == "__main__":

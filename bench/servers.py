@@ -38,6 +38,14 @@ def config(folder: Path) -> dict[str, Any]:
     }
 
 
+def write_config(folder: Path) -> Path:
+    """Write that configuration with its policy; ``agent-gate serve`` can be started with it."""
+    (folder / "permissions.yaml").write_text(POLICY)
+    file = folder / "config.yaml"
+    file.write_text(json.dumps(config(folder)))  # JSON is YAML
+    return file
+
+
 async def serve_gate(folder: Path) -> None:
     from agentgate_server import tool
     from agentgate_server.config import config_from_dict
