@@ -152,8 +152,8 @@ def start() -> None:
             process.wait()
     seconds, cpu, rest = (median(column) for column in zip(*runs[1:], strict=True))
     print(
-        f"agent-gate serve: listening after {seconds:.2f} s (cpu {cpu:.2f}; {runs[0][0]:.2f} s with "
-        f"nothing compiled), {rest / 1e6:.1f} MB"
+        f"agent-gate serve: listening after {seconds:.2f} s (cpu {cpu:.2f}; {runs[0][0]:.2f} s "
+        f"with nothing compiled), {rest / 1e6:.1f} MB"
     )
 
 
