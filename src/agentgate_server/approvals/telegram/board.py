@@ -178,10 +178,16 @@ class Board:
             del self._strays[next(iter(self._strays))]
 
     def show_grant(self, rid: str, words: str, ends: float) -> None:
-        """Show what a grant would allow until then; no words: show the approval alone again."""
+        """Show what a grant would allow until then; no words: show the approval alone again.
+
+        The next life knows nothing of these words. So its note must not say that the message shows
+        the approval alone while it may show them: it would leave them there.
+        """
         card = self.cards.get(rid)
         if card is not None:
             card.words, card.grant_ends = words, ends
+            if card.place is not None:
+                card.place = msgspec.structs.replace(card.place, shown="")
             self._queue[rid] = None
 
     def grant_ends(self, rid: str) -> float:

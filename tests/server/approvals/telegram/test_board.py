@@ -120,7 +120,40 @@ def test_the_words_of_a_grant_show_until_they_are_taken_back_or_it_is_settled() 
     while do(board) != "NoneType":
         pass
     board.show_grant("1", " words", 99.0)
-    assert (do(board), board.grant_ends("1")) == ("1 waiting words", 99.0)
+    assert [do(board) for _ in range(2)] == ["Keep", "1 waiting words"]
+    assert board.grant_ends("1") == 99.0
     board.changed(view("1", "denied"))
     assert do(board) == "1 denied"
     assert board.grant_ends("gone") == 0.0
+
+
+@pytest.mark.parametrize("steps", range(5))
+@pytest.mark.parametrize("back", [False, True])
+def test_words_of_a_grant_do_not_outlive_the_life_that_showed_them(steps: int, back: bool) -> None:
+    """However far the first life comes: an edit may have arrived, and its note not be durable."""
+    board = new_board()
+    board.changed(view("1"))
+    while board.next_step() is not None:
+        do(board)
+    board.show_grant("1", " words", 99.0)
+    if back:
+        do(board)
+        do(board)
+        board.show_grant("1", "", 0.0)
+    shown = "1 waiting words" if back else "1 waiting"
+    for _ in range(steps):
+        step = board.next_step()
+        shown = step.look.html if isinstance(step, Edit) else shown
+        do(board)
+    note = board.cards["1"].noted
+    if isinstance(step := board.next_step(), Edit):
+        shown = step.look.html  # it arrived, and nobody noted that
+    assert note is not None
+
+    board = new_board()
+    board.expect("1")
+    board.remembered("1", note, view("1"), noted=True)
+    while (step := board.next_step()) is not None:
+        shown = step.look.html if isinstance(step, Edit) else shown
+        do(board)
+    assert shown == "1 waiting"
