@@ -15,11 +15,12 @@ from typing import Any
 from tests.proto.byhand import UPGRADE, parse_frames
 from tests.proto.support import MASK, TEXT, frame
 
-from agentgate_cli.conformance.profile import PRINCIPALS, write_profile
+from agentgate_cli.conformance.profile import SECRETS, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
 from agentgate_proto.events import Closed
 from agentgate_proto.outcome import Outcome, executed
 from agentgate_proto.server_connection import ServerConnection
+from agentgate_server.approvals.codes import Codes
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import load_config
 from agentgate_server.gate import Gate
@@ -127,7 +128,7 @@ class VirtualGateway:
 
     def __init__(self, folder: Path) -> None:
         self.tokens = write_profile(folder, 0)
-        assert set(self.tokens) == set(PRINCIPALS)
+        assert set(self.tokens) == SECRETS
         self.config = load_config(folder / "config.yaml", environment={})
         self.now = 100.0
         self.peers: dict[str, Peer] = {}
@@ -146,6 +147,7 @@ class VirtualGateway:
             runner=Runner(output_bytes_max=self.config.tools.output_bytes_max),
             limits=self.config.ledger_limits(),
             utc=self.utc,
+            codes=Codes(self.config.totp),
         )
         gate.running = VirtualRunning(gate.running.catalogue, gate.running.runner, gate._finished)
         gate.running.gateway = self
@@ -184,7 +186,7 @@ class VirtualGateway:
                 self.peers[value] = peer = Peer(self, next(self._numbers))
                 peer.receive(b"")
             case "receive":
-                self._frame(on, TEXT, json.dumps(filled(value, bound)).encode())
+                self._frame(on, TEXT, json.dumps(filled(value, bound, self.utc())).encode())
             case "receive_text":
                 self._frame(on, TEXT, value.encode())
             case "receive_frame":

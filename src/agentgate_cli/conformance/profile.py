@@ -3,17 +3,41 @@
 from __future__ import annotations
 
 import secrets
+from base64 import b32encode
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+
+class Party(NamedTuple):
+    """Somebody whom the vectors speak as.
+
+    Attributes:
+        name, role: in the configuration.
+        totp: what the vectors call the secret of their one-time codes; "": there is none.
+    """
+
+    name: str
+    role: str
+    totp: str = ""
+
+
 PRINCIPALS = {
-    "agent_token": ("agent", "agent"),
-    "other_token": ("other", "agent"),
-    "approver_token": ("person", "approver"),
+    "agent_token": Party("agent", "agent"),
+    "other_token": Party("other", "agent"),
+    "approver_token": Party("person", "approver", "approver_totp"),
+    "second_token": Party("second", "approver", "second_totp"),
+    "guesser_token": Party("guesser", "approver", "guesser_totp"),
 }
-"""Who the vectors speak as: name and role, by the name of the token."""
+"""Everybody, by what the vectors call their token."""
+
+SECRETS = frozenset({*PRINCIPALS, *(party.totp for party in PRINCIPALS.values())} - {""})
+"""All tokens and secrets of codes, as the vectors call them."""
+
+CODE_SECRET_BYTES = 20
+"""Of one-time codes: as long as the digest (RFC 4226 section 4)."""
 
 FILES = ("permissions.yaml", "tools.py")
 
@@ -42,17 +66,23 @@ OUTPUT_BYTES_MAX = 2_000_000
 
 
 def write_profile(folder: Path, port: int) -> dict[str, str]:
-    """Write what the gateway under test needs; return its tokens, fresh ones.
+    """Write what the gateway under test needs; return its tokens and secrets, fresh ones.
 
     Raises:
         FileExistsError: there is a configuration already.
         OSError: the folder can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tokens = {name: secrets.token_urlsafe(24) for name in PRINCIPALS}
+    tokens = {token: secrets.token_urlsafe(24) for token in PRINCIPALS}
+    tokens |= {
+        party.totp: b32encode(secrets.token_bytes(CODE_SECRET_BYTES)).decode()
+        for party in PRINCIPALS.values()
+        if party.totp
+    }
     principals = "\n".join(
-        f"  - {{name: {name}, role: {role}, token: {tokens[token]}}}"
-        for token, (name, role) in PRINCIPALS.items()
+        f"  - {{name: {party.name}, role: {party.role}, token: {tokens[token]}"
+        + (f", totp: {tokens[party.totp]}}}" if party.totp else "}")
+        for token, party in PRINCIPALS.items()
     )
     text = CONFIG.format(
         folder=folder,
@@ -77,7 +107,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def read_tokens(path: Path) -> dict[str, str]:
-    """Read the tokens of a gateway under test.
+    """Read the tokens and secrets of a gateway under test.
 
     Raises:
         OSError: the file can't be read.

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from agentgate_cli.conformance.onetime import code_of, wrong_code_of
+
 Step = dict[str, Any]
 
 INPUTS = {
@@ -49,7 +51,7 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         steps: see the module.
         role: whose behaviour it is.
         watch: kinds of output that count, besides the usual ones ("ping", "pong").
-        needs: what not everything that can be tested has, such as "restart".
+        needs: what not everything that can be tested has, such as "restart" or "codes".
         client: for a client's vectors: what the client is made with.
     """
 
@@ -112,18 +114,30 @@ def special(value: Any) -> str:
     return ""
 
 
-def filled(value: Any, bound: dict[str, Any]) -> Any:
-    """Put bound values in place of ``$ref``, and long texts in place of ``$repeat``."""
+def filled(value: Any, bound: dict[str, Any], utc: float = 0.0) -> Any:
+    """Put in what an input leaves open: bound values, long texts, one-time codes.
+
+    Args:
+        value: of the input.
+        bound: what is remembered; a code is remembered too.
+        utc: the time that codes are for, in seconds since 1970.
+    """
     match special(value):
         case "$ref":
             return bound[value["$ref"]]
         case "$repeat":
             text, times = value["$repeat"]
             return text * times
+        case "$totp":
+            secret, name = value["$totp"]
+            bound[name] = code_of(bound[secret], utc)
+            return bound[name]
+        case "$wrong_totp":
+            return wrong_code_of(bound[value["$wrong_totp"]], utc)
     if isinstance(value, dict):
-        return {name: filled(item, bound) for name, item in value.items()}
+        return {name: filled(item, bound, utc) for name, item in value.items()}
     if isinstance(value, list):
-        return [filled(item, bound) for item in value]
+        return [filled(item, bound, utc) for item in value]
     return value
 
 

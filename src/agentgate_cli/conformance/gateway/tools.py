@@ -53,7 +53,7 @@ def fail(text: str) -> None:
 
 @tool(effects="write", inline=True)
 def guarded(value: Any) -> Any:
-    """Return the value, once a person has said yes."""
+    """Return the value, once people have said yes: its first word says how (permissions.yaml)."""
     return value
 
 
