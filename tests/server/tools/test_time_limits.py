@@ -142,10 +142,11 @@ async def test_beyond_the_cap_of_abandoned_threads_none_is_started() -> None:
         outcome = await outcome_of(runner, tool)
         assert outcome.status is Status.FAILED
         assert outcome.message.startswith("it was not started: 2 calls of tools that ran out of")
-        assert len(started) == 2
+        await until(lambda: len(started) == 2)  # a busy system may let a thread wait
     finally:
         release.set()
     await until(lambda: runner.threads.abandoned == 0)
+    assert len(started) == 2
     quick = python_tool(lambda: 1, name="quick")
     assert (await outcome_of(runner, quick)).status is Status.EXECUTED
     runner.close()

@@ -32,7 +32,7 @@ async def test_what_waits_is_not_asked_again_and_its_buttons_work(tmp_path: Path
         async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
             await ask(client)
             message = await shown(telegram)
-            await until(lambda: gateway.gate.writer.queue_length == 0, "the note")
+            await until(lambda: not channel_of(gateway).outbox.board.next_step(), "its note")
         edits = telegram.calls["editMessageText"]
         async with gateway_on(telegram, tmp_path):
             tap = telegram.chats.tap(ANN, message, "❌ Deny")
