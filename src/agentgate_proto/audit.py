@@ -20,6 +20,10 @@ from agentgate_proto.storage import Change, Put, PutAudit, PutGrant
 STARTED = frozenset({Status.EXECUTED, Status.FAILED, Status.UNKNOWN})
 """How a ``write`` ends whose start has an entry of its own."""
 
+UNASKED = frozenset({Status.CANCELLED, Status.EXPIRED})
+"""How a request may end before it is stored that it was asked: its caller, or a full disk, was
+faster. So it is described once more."""
+
 OPEN = Outcome(status=Status.UNKNOWN)
 """Stands for the outcome of a request that has none yet."""
 
@@ -65,6 +69,8 @@ def ended(record: Record) -> AuditEntry:
     asked = record.expires_at > 0.0
     if asked and outcome.code == ErrorCode.DENIED_BY_PERSON:
         return answered(record, "request.ended", outcome)
+    if asked and outcome.status in UNASKED:
+        return described(record, "request.ended", outcome)
     if asked or (record.effects is Effects.WRITE and outcome.status in STARTED):
         return later(record, "request.ended", outcome, size)
     return described(record, "request.ended", outcome, size)

@@ -158,11 +158,14 @@ def test_a_persons_no_tells_who_where_and_when() -> None:
     }
 
 
-def test_a_lapsed_approval_names_nobody() -> None:
+def test_a_lapsed_approval_names_nobody_and_is_described_for_perhaps_it_never_was() -> None:
     lapsed = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
     assert told(outcome=lapsed, **OVER, **ASKED) == {
-        **SHORT,
+        **DESCRIPTION,
         "event": "request.ended",
+        "digest": "d1",
+        "decision": "ask",
+        "expires_at": "2023-11-14T22:28:20.000Z",
         "status": "expired",
         "code": -32002,
         "message": "Approval timed out",

@@ -41,7 +41,7 @@ class Disk(MemoryEngine):
         failures: commits and questions that failed.
         books: what the audit says.
         gone: what retention has deleted.
-        keys_freed: of each content, the requests with a key that are gone: it may be used anew.
+        freed: of each content, the requests that are gone, and those of them that had a key.
     """
 
     def __init__(self, timeline: Timeline, waiting_max: int, retention: Retention) -> None:
@@ -56,7 +56,7 @@ class Disk(MemoryEngine):
         self.books = Books()
         self.gone: dict[str, Record] = {}
         self.grants_gone: dict[str, Grant] = {}
-        self.keys_freed: Counter[int] = Counter()
+        self.freed: Counter[tuple[int, bool]] = Counter()
         self.ended_at: dict[str, float] = {}
         self.full = ""
         self.unreadable = ""
@@ -130,8 +130,7 @@ class Disk(MemoryEngine):
         if not record.delivered and age < self.keep_undelivered_s:
             raise Violation(f"I6: the outcome of {record.rid} is deleted after {age:.1f} s")
         self.gone[record.rid] = record
-        if record.idempotency_key:
-            self.keys_freed[msgspec.json.decode(record.args)["n"]] += 1
+        self.freed[msgspec.json.decode(record.args)["n"], bool(record.idempotency_key)] += 1
         thing = (record.principal, record.digest)
         if (last := self.unknown.get(thing)) is not None and last.rid == record.rid:
             del self.unknown[thing]

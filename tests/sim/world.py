@@ -156,6 +156,8 @@ class World:
             self.fail(f"I10: {self.wakes - wakes} wake-ups of {ends} timers in {IDLE_S} idle s")
         if not self.settled():
             self.fail(f"I10: it begins again: {self._why_unsettled()}")
+        if self.life is not None and self.life.gate.desk._replies:
+            self._run_until(self.timeline.now + 10.0)  # somebody has answered just now
         self._look_for_leftovers()
 
     def _run_until(self, moment: float) -> None:
@@ -169,6 +171,8 @@ class World:
         life = self.life
         if life is None or not all(agent.idle for agent in self.agents):
             return False
+        if life.frozen_until > self.timeline.now:
+            return False  # what has come to it meanwhile is still to be read
         gate = life.gate
         return not gate.ledger._lifecycle.live and not gate.writer.changes_open
 
@@ -334,6 +338,11 @@ class World:
         if isinstance(mine, SdkAgent):
             return mine.doubled
         return mine.is_lost(ask) or agent.principal in self.oracle.two_at_once
+
+    def is_doubled(self, ask: Ask) -> bool:
+        """Whether two processes have lived at once under the name of the one that made it."""
+        agent = self.agents[ask.agent]
+        return isinstance(agent, SdkAgent) and agent.doubled
 
     def count(self, what: str) -> None:
         """Note that something has happened."""
