@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit inside outside sim mutations bench fuzz autobahn image clean
+.PHONY: demo test lint types unit inside outside sim mutations worlds bench fuzz autobahn image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -41,6 +41,11 @@ sim: $(VENV)/.installed-test
 # Small bugs, made one by one, each of which must be found.
 mutations: $(VENV)/.installed-test
 	$(BIN)/python -m tests.sim.mutations
+
+# Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
+worlds: $(VENV)/.installed-test
+	$(BIN)/python -m tests.e2e.worlds $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(TIMES),--times $(TIMES))
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench

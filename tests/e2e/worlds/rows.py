@@ -1,0 +1,33 @@
+"""The gateway's file, as anybody may read it who does not own it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from agentgate_proto.record import Record
+from agentgate_server.store import statements
+from agentgate_server.store.rows import record_of
+
+ROWS_MAX = 100_000
+
+
+class Rows:
+    """What is on disk at present, while the gateway lives or not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._last: dict[str, Record] = {}
+
+    @property
+    def kept(self) -> dict[str, Record]:
+        """Every record by its rid; as it was, while the file cannot be read."""
+        try:
+            connection = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=0.0)
+            with closing(connection):
+                rows = connection.execute(statements.LIST_ALL, (ROWS_MAX,)).fetchall()
+        except sqlite3.Error:
+            return self._last  # there is none yet, or somebody is just bringing it in order
+        self._last = {record.rid: record for record in map(record_of, rows)}
+        return self._last

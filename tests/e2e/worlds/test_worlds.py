@@ -1,0 +1,49 @@
+"""Real worlds, as a part of the test suite: a few fresh ones, and those that once failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import anyio
+import pytest
+from tests.e2e.worlds.fit import REQUESTS
+from tests.e2e.worlds.regressions import regressions
+from tests.e2e.worlds.report import Figures, explain
+from tests.e2e.worlds.run import JOBS, play
+from tests.e2e.worlds.world import RealWorld
+
+FRESH = 6
+
+
+def play_all(seeds: Iterable[int]) -> Figures:
+    figures, failed = Figures(), list[str]()
+
+    def over(world: RealWorld) -> bool:
+        figures.add(world)
+        if world.violation is not None:
+            failed.append(explain(world))
+        return not failed
+
+    anyio.run(play, seeds, REQUESTS, JOBS, over)
+    if failed:
+        pytest.fail("\n\n".join(failed), pytrace=False)
+    return figures
+
+
+@pytest.mark.slow
+def test_no_invariant_is_broken_in_fresh_worlds_of_real_processes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    base = int(time.time())
+    with capsys.disabled():
+        print(f"\nreal worlds of the seeds {base} to {base + FRESH - 1}", flush=True)
+    figures = play_all(range(base, base + FRESH))
+    assert figures.worlds == FRESH
+    assert figures.outcomes["executed"] > FRESH, "the worlds do little"
+    assert figures.counts["lives ended"] > FRESH, "the worlds are too calm"
+
+
+@pytest.mark.slow
+def test_no_invariant_is_broken_in_real_worlds_where_one_was_broken_once() -> None:
+    assert play_all(regressions()).worlds == len(regressions())
