@@ -6,7 +6,7 @@ commit of 64 rows lasts a tenth of a second then; with one statement for all of 
 no BEGIN and COMMIT around it, three milliseconds. For the same reason changes are folded first:
 a request that comes and ends within one batch is one row written, not three.
 
-Statements exist in a few sizes, so that each is prepared once; unused places hold NULL. The
+Statements exist in a few sizes, so that each is prepared once; unused places hold ``UNUSED``. The
 queries name their indexes, so that no statistics can ever turn one into a walk over all rows.
 """
 
@@ -35,11 +35,16 @@ Statement = tuple[str, Sequence[Value]]
 Thing = tuple[str, str]
 """(principal, digest): who asked for what."""
 
-SIZES = (1, 8, 64, 256)
-"""Rows per statement. Larger ones prepare slowly and are hardly faster; 256 rows bind 7,680
-values, well under SQLite's 32,766."""
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Rows per statement: at most as many places again are unused as are used, for each costs its 29
+values. Larger ones prepare slowly and are hardly faster; 256 rows bind 7,680 values, well under
+SQLite's 32,766."""
 
 ROWS_MAX = SIZES[-1]
+UNUSED = ""
+"""No rid. None would cost more than the rest of the row: for each, the ``sqlite3`` module looks
+whether somebody has an adapter for it."""
+
 RAN = (Status.EXECUTED, Status.FAILED)
 """How a request ends that ran, and of which it is known how."""
 
@@ -202,10 +207,10 @@ def write(puts: dict[str, Record], marks: dict[str, None]) -> Iterator[Statement
             values += row_of(record)
         size = next(size for size in SIZES if size >= max(len(part), len(marked)))
         if part:
-            values += [None] * (len(COLUMNS) * (size - len(part)))
+            values += [UNUSED] * (len(COLUMNS) * (size - len(part)))
         if marked:
             values += marked
-            values += [None] * (size - len(marked))
+            values += [UNUSED] * (size - len(marked))
         yield upsert_sql(size if part else 0, size if marked else 0), values
 
 
@@ -218,13 +223,13 @@ def note(change: PutNote | DropNote) -> Statement:
 
 @cache
 def upsert_sql(rows: int, marks: int) -> str:
-    """SQL that stores so many rows, NULL ones left out, and marks so many rids as delivered."""
+    """SQL that stores so many rows, unused ones left out, and marks so many rids as delivered."""
     among = f"WHERE rid IN ({', '.join('?' * marks)})"
     if not rows:
         return " ".join(("UPDATE requests SET delivered = 1", among))
     row = f"({', '.join('?' * len(COLUMNS))})"
     parts = ["INSERT INTO requests (", NAMES, ") SELECT * FROM (VALUES", ", ".join([row] * rows)]
-    parts.append(") WHERE column1 IS NOT NULL")
+    parts.append(") WHERE column1 <> ''")
     if marks:
         parts += ["UNION ALL SELECT", ", ".join(COLUMNS[:-1]), ", 1 FROM requests", among]
     parts.append("ON CONFLICT (rid) DO UPDATE SET")
