@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
@@ -14,10 +15,16 @@ ROWS_MAX = 100_000
 
 
 class Rows:
-    """What is on disk at present, while the gateway lives or not."""
+    """What is on disk at present, while the gateway lives or not.
+
+    Attributes:
+        freed: the requests that retention has let go, as `tests.sim.disk.Disk` counts them; these
+            worlds are over within a minute, and nothing is let go in that.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.freed: Counter[tuple[int, bool]] = Counter()
         self._last: dict[str, Record] = {}
 
     @property

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 
 import anyio
 import pytest
-from tests.e2e.worlds.fit import REQUESTS
+from tests.e2e.worlds.fit import NOT_PLAYED, REQUESTS
+from tests.e2e.worlds.mishaps import RealMishaps
 from tests.e2e.worlds.regressions import regressions
 from tests.e2e.worlds.report import Figures, explain
 from tests.e2e.worlds.run import JOBS, play
 from tests.e2e.worlds.world import RealWorld
+from tests.sim.plan import FAULTS
 
 FRESH = 6
 
@@ -29,6 +31,11 @@ def play_all(seeds: Iterable[int]) -> Figures:
     if failed:
         pytest.fail("\n\n".join(failed), pytrace=False)
     return figures
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_each_kind_of_fault_is_played_or_said_not_to_be(kind: str) -> None:
+    assert hasattr(RealMishaps, kind) != (kind in NOT_PLAYED)
 
 
 @pytest.mark.slow

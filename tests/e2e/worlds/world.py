@@ -217,6 +217,11 @@ class RealWorld:
             return mine.doubled
         return mine.is_lost(ask) or agent.principal in self.oracle.two_at_once
 
+    def is_doubled(self, ask: Ask) -> bool:
+        """See :meth:`tests.sim.world.World.is_doubled`."""
+        agent = self.agents[ask.agent]
+        return isinstance(agent, SdkAgent) and agent.doubled
+
     def count(self, what: str) -> None:
         """Note that something has happened."""
         self.counts[what] += 1
