@@ -80,10 +80,11 @@ class ClientMachine:
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
+        at = self._book.next_deadline()
+        if self._retry_at is not None and (at is None or self._retry_at < at):
+            at = self._retry_at
         deadline = self.connection.next_deadline() if self.connection is not None else None
-        at = deadline.at if deadline is not None else None
-        times = (at, self._retry_at, self._book.next_deadline())
-        return min((time for time in times if time is not None), default=None)
+        return deadline.at if deadline is not None and (at is None or deadline.at < at) else at
 
     # Commands
 

@@ -95,6 +95,7 @@ class Connection(ABC, Generic[SomeWire]):
         self._inbox: deque[tuple[Message, BatchAnswer | None]] = deque()
         self._held = bytearray()
         self._paused = False
+        self._unread = False  # whether the wire may have an event: it is asked for far more often
         self._pings = 0
         self._ping_sent_at = 0.0
         self._probed_at = 0.0
@@ -111,6 +112,7 @@ class Connection(ABC, Generic[SomeWire]):
             return
         self.heard_at = self.now
         if not self._paused:
+            self._unread = True
             self.wire.receive_data(data)
         elif len(self._held) + len(data) <= self.limits.input_bytes_max:
             self._held += data
@@ -140,13 +142,16 @@ class Connection(ABC, Generic[SomeWire]):
 
     def next_event(self) -> Event | None:
         """Return the next event, or None: nothing more until there is input or a timer."""
-        while not self._events and not self._paused:
+        events = self._events
+        while not events and not self._paused:
             if self._inbox:
                 message, batch = self._inbox.popleft()
                 self._on_message(message, batch)
-            elif not self._read_wire():
+            elif self._unread:
+                self._unread = self._read_wire()
+            else:
                 break
-        return self._events.popleft() if self._events else None
+        return events.popleft() if events else None
 
     def data_to_send(self) -> bytes:
         """Take all queued output. Send it in this order, or call ``send_failed``."""
@@ -287,7 +292,7 @@ class Connection(ABC, Generic[SomeWire]):
             batch = BatchAnswer(answers)
             self._inbox.extend((message, batch) for message in decoded.messages)
         else:
-            self._inbox.append((decoded, None))
+            self._on_message(decoded, None)
 
     def _on_answer(self, answer: Success | Failure) -> None:
         """Match an answer to a request of ours; what nobody waits for is dropped."""
@@ -354,5 +359,6 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _resume(self) -> None:
         self._paused = False
+        self._unread = True
         self.wire.receive_data(bytes(self._held))
         self._held.clear()

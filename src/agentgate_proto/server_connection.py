@@ -198,6 +198,7 @@ class ServerConnection(Connection[ServerWire]):
         if self._ending:
             return
         self.wire.send_http(status, body, content_type, headers)
+        self._unread = True  # the next request may have come already
         self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
         if self.wire.http.finished:
             self._cut(ABNORMAL_CLOSURE, "plain HTTP is done", by_peer=False)

@@ -1,10 +1,11 @@
 """WebSocket (RFC 6455) and the plain HTTP/1.1 around it: bytes to wire events and back.
 
-Both ends wrap wsproto; the server's end first speaks HTTP by h11, because the same port serves
-the HTTP face. What the libraries leave open is closed here: messages are joined from partial
-events and bounded in size and in fragments, pings are answered, and a parse failure (which
-wsproto reports as if the peer had closed) is told from a real close. permessage-deflate is never
-negotiated: inflation could not be bounded from outside wsproto.
+Both ends wrap wsproto, past which only the commonest frame is read (``frames``); the server's end
+first speaks HTTP by h11, because the same port serves the HTTP face. What the libraries leave open
+is closed here: messages are joined from partial events and bounded in size and in fragments, pings
+are answered, and a parse failure (which wsproto reports as if the peer had closed) is told from a
+real close. permessage-deflate is never negotiated: inflation could not be bounded from outside
+wsproto.
 
 ``receive_data`` only stores; everything happens in ``next_event``, one event at a time. After the
 last one (``Close``, ``Rejected`` or an error) input is dropped and nothing more comes.
@@ -12,8 +13,8 @@ last one (``Close``, ``Rejected`` or an error) input is dropped and nothing more
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from struct import pack
 
 import h11
 import msgspec
@@ -28,6 +29,7 @@ from agentgate_proto.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
+from agentgate_proto.frames import CONTROL, FIN, measured, text_head, whole_text
 from agentgate_proto.http1 import HttpServer
 from agentgate_proto.limits import Limits
 
@@ -37,9 +39,6 @@ NO_STATUS = 1005
 INVALID_DATA = 1007
 MESSAGE_TOO_BIG = 1009
 
-TEXT_FRAME = 0x81
-"""A whole text message in one frame (RFC 6455 section 5.2)."""
-
 UTF8_BYTES_MAX = 4
 """Of one character."""
 
@@ -48,6 +47,13 @@ UPGRADE_REQUIRED = 426
 
 OFFER = [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"connection", b"upgrade")]
 """What goes with 426 (RFC 6455 section 4.4, RFC 9110 section 15.5.22)."""
+
+HEAD_END = re.compile(rb"\n\r?\n")
+"""What ends the head of an answer, as h11 sees it."""
+
+HEAD_END_BYTES = 3
+
+NOT_UTF8 = "text that is not UTF-8"
 
 BAD_HANDSHAKE = (WsRemoteError, h11.RemoteProtocolError, UnicodeError)
 
@@ -105,7 +111,12 @@ class Wire:
         self.limits = limits
         self.out = bytearray()
         self._ws = WSConnection(kind)
-        self._events: Iterator[ws.Event] | None = None  # None: all that came has been looked at
+        self._takes_masked = kind is ConnectionType.SERVER
+        self._input = b""
+        self._at = 0  # what comes before has been read
+        self._owed = 0  # bytes of the frame under way that wsproto has not been given
+        self._events: Iterator[ws.Event] | None = None  # None: wsproto has nothing to tell
+        self._fragmented = False
         self._message = bytearray()
         self._fragments = 0
         self._over = False
@@ -118,9 +129,9 @@ class Wire:
 
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the peer."""
-        if data and not self._over:  # to the libraries, no data is the end of the input
-            self._events = self._ws.events()
-            self._ws.receive_data(data)
+        if not self._over:
+            self._input = self._input[self._at :] + data
+            self._at = 0
 
     def next_event(self) -> WireEvent | None:
         """Return the next event, or None: more bytes are needed.
@@ -128,17 +139,58 @@ class Wire:
         Raises:
             RemoteProtocolError: the peer broke the protocol or a limit; nothing more will come.
         """
-        if self._over or self._events is None:
-            return None
-        event = next(self._events, None)
-        if event is None:
-            self._events = None
-            return None
         try:
-            return self._translate(event)
+            while not self._over:
+                if self._events is not None:
+                    event = next(self._events, None)
+                    if event is not None:
+                        return self._translate(event)
+                    self._events = None
+                if self._at == len(self._input):
+                    return None
+                if not self._owed:
+                    text = self._whole_text()
+                    if text is not None:
+                        return text
+                    if not self._begin_frame():
+                        return None
+                piece = self._input[self._at : self._at + self._owed]
+                self._at += len(piece)
+                self._owed -= len(piece)
+                self._feed(piece)
         except RemoteProtocolError:
             self._over = True
             raise
+        return None
+
+    def _whole_text(self) -> Text | None:
+        """Take a text message past wsproto, if all of it is there in one frame."""
+        if self._fragmented:
+            return None  # wsproto knows that it comes at the wrong time
+        whole = whole_text(self._input, self._at, masked=self._takes_masked)
+        if whole is None or len(whole[0]) > self.limits.message_bytes_max:
+            return None
+        text, self._at = whole
+        try:
+            return Text(text.decode())
+        except UnicodeDecodeError:
+            raise RemoteProtocolError(NOT_UTF8, INVALID_DATA) from None
+
+    def _begin_frame(self) -> bool:
+        """Find out how much of the input wsproto is to get; False: that cannot be said yet."""
+        size = measured(self._input, self._at)
+        if size is None:
+            return False
+        self._owed = size
+        first = self._input[self._at]
+        if not first & CONTROL:
+            self._fragmented = not first & FIN
+        return True
+
+    def _feed(self, data: bytes) -> None:
+        """Give bytes to wsproto; to it, no data is the end of the input."""
+        self._events = self._ws.events()
+        self._ws.receive_data(data)
 
     def send_text(self, text: bytes) -> None:
         """Queue a text message; ``text`` is UTF-8.
@@ -207,7 +259,7 @@ class Wire:
         if self._ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):
             reason = event.reason or "malformed frame"
             if event.code == INVALID_DATA:  # wsproto's names a place that depends on the reads
-                reason = "text that is not UTF-8"
+                reason = NOT_UTF8
             raise RemoteProtocolError(reason, int(event.code))
         self._over = True
         if self._ws.state is ConnectionState.REMOTE_CLOSING:
@@ -234,6 +286,8 @@ class ClientWire(Wire):
     ) -> None:
         super().__init__(ConnectionType.CLIENT, limits)
         self._rejected: Rejected | None = None
+        self._opened = False
+        self._head_end = b""  # what the answer ends with so far
         try:
             extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
             self.out += self._ws.send(ws.Request(host=host, target=target, extra_headers=extra))
@@ -242,11 +296,24 @@ class ClientWire(Wire):
 
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the gateway."""
-        try:
+        while data and not self._opened and self._rejected is None and not self._over:
+            data = self._read_head(data)
+        if self._opened:
             super().receive_data(data)
+
+    def _read_head(self, data: bytes) -> bytes:
+        """Give the answer to wsproto up to the end of its head; return the frames after it."""
+        before = len(self._head_end)
+        seen = self._head_end + data
+        found = HEAD_END.search(seen)
+        size = found.end() - before if found is not None else len(data)
+        self._head_end = b"" if found is not None else seen[1 - HEAD_END_BYTES :]
+        try:
+            self._feed(data[:size])
         except BAD_HANDSHAKE as error:
-            why = f"the answer is no WebSocket handshake: {error}"
-            self._rejected = self._rejected or Rejected(0, why)
+            self._rejected = Rejected(0, f"the answer is no WebSocket handshake: {error}")
+        self._opened = self._ws.state is ConnectionState.OPEN
+        return data[size:]
 
     def next_event(self) -> WireEvent | None:
         """Return the next event; see :meth:`Wire.next_event`."""
@@ -319,13 +386,7 @@ class ServerWire(Wire):
         if self._ws.state is not ConnectionState.OPEN:
             super().send_text(text)
         text.decode()  # what is not UTF-8 would cost the client its connection
-        size = len(text)
-        if size < 126:
-            self.out += bytes((TEXT_FRAME, size))
-        elif size < 65_536:
-            self.out += pack("!BBH", TEXT_FRAME, 126, size)
-        else:
-            self.out += pack("!BBQ", TEXT_FRAME, 127, size)
+        self.out += text_head(len(text))
         self.out += text
 
     def send_http(

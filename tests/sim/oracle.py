@@ -163,10 +163,10 @@ class Oracle:
         match effect:
             case Write():
                 pass
-            case Run():
-                self._started(gate, effect)
             case Answer():
                 self._answered(gate, effect)
+            case Run():
+                self._started(gate, effect)
             case AnswerPending():
                 self._collected(gate, effect)
             case ApprovalChanged(record):

@@ -13,6 +13,10 @@ ROUNDING_S = 1e-6
 """A timer is woken this much late, so that a clock that is converted twice does not come short."""
 
 
+class Endless(Exception):
+    """More has happened than should in a whole world."""
+
+
 class Timeline:
     """A queue of what is going to happen, in the order of time; at one moment, in that of adding.
 
@@ -37,16 +41,16 @@ class Timeline:
         self._added += 1
         heappush(self._queue, (max(moment, self.now), self._added, act, args))
 
-    def step(self, until: float) -> bool:
-        """Let the next thing happen; False: nothing happens until then, and it is then."""
-        if not self._queue or self._queue[0][0] > until:
-            self.now = until
-            return False
-        moment, _, act, args = heappop(self._queue)
-        self.now = moment
-        self.steps += 1
-        act(*args)
-        return True
+    def run(self, until: float, steps_max: int) -> None:
+        """Let everything happen until then; raise ``Endless`` if that is too much."""
+        queue = self._queue
+        while queue and queue[0][0] <= until:
+            self.now, _, act, args = heappop(queue)
+            self.steps += 1
+            act(*args)
+            if self.steps > steps_max:
+                raise Endless(f"{self.steps} things have happened, and there is no end")
+        self.now = until
 
 
 class Clock:

@@ -22,7 +22,7 @@ from tests.sim.old_agents import OldAgent
 from tests.sim.oracle import Oracle
 from tests.sim.people import PEOPLE, People, Terminal
 from tests.sim.plan import AgentPlan, Ask, Plan
-from tests.sim.timeline import NOON, Timeline
+from tests.sim.timeline import NOON, Endless, Timeline
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.record import Record
@@ -161,10 +161,10 @@ class World:
         self._look_for_leftovers()
 
     def _run_until(self, moment: float) -> None:
-        timeline = self.timeline
-        while timeline.step(moment):
-            if timeline.steps > STEPS_MAX:
-                self.fail(f"I10: {timeline.steps} things have happened, and there is no end")
+        try:
+            self.timeline.run(moment, STEPS_MAX)
+        except Endless as endless:
+            self.fail(f"I10: {endless}")
 
     def settled(self) -> bool:
         """Whether nothing is under way any more."""
