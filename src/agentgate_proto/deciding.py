@@ -208,13 +208,13 @@ class Deciding:
             missing = record.approvers_needed - len(record.endorsements)
             text = f"you have said yes already; {missing} more must: somebody else"
             return ErrorCode.ALREADY_SETTLED, text
+        if verdict.grant is not None and (record.needs_code or record.approvers_needed > 1):
+            text = "no grant for what takes several people or a one-time code each time"
+            return ErrorCode.INVALID_PARAMS, text  # first: no code is used up for this
         if record.needs_code and not verdict.verified:
             return ErrorCode.CODE_NEEDED, "saying yes to this takes a one-time code"
         if verdict.grant is None:
             return None
-        if record.needs_code or record.approvers_needed > 1:
-            text = "no grant for what takes several people or a one-time code each time"
-            return ErrorCode.INVALID_PARAMS, text
         full = self._grants.room_for(record.principal, verdict.at)
         return (ErrorCode.LIMIT_EXCEEDED, full) if full else None
 

@@ -89,7 +89,8 @@ class Desk:
             grant: what else the yes is to cover, if anything.
         """
         try:
-            verified = approve and self._is_verified(rid, approver, code, now)
+            # What takes a code takes no grant: the ledger says so, and the code stays good
+            verified = approve and grant is None and self._is_verified(rid, approver, code, now)
         except WrongCode as error:
             pause = error.retry_after_s
             data = {"retry_after_s": round(pause, 3)} if pause else None

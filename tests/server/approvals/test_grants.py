@@ -140,7 +140,9 @@ async def test_grave_things_take_two_people_with_a_code_each(tmp_path: Path) -> 
         status, body = await decide(gateway, rid, OWNER, code="123456")
         assert (status, "set totp" in body["error"]) == (403, True)
         code = TOTP(SECRET).at(int(time.time()))
-        status, body = await decide(gateway, rid, "b" * 32, code=code)
+        status, body = await decide(gateway, rid, "b" * 32, code=code, grant={"uses": 2})
+        assert (status, body["code"]) == (400, -32602)
+        status, body = await decide(gateway, rid, "b" * 32, code=code)  # it is not used up
         assert (status, body["status"], body["approved_by"]) == (200, "waiting", ["bea"])
         status, body = await decide(gateway, rid, "b" * 32, code=code)
         assert (status, body["approval"]["approved_by"]) == (409, ["bea"])
