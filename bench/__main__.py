@@ -192,6 +192,7 @@ def main() -> None:
     idle()
     start()
     waiting_approvals()
+    subprocess.run([sys.executable, "-m", "bench.worlds"], check=True, **pinned(0))  # type: ignore[call-overload]
 
 
 if __name__ == "__main__":
