@@ -358,7 +358,6 @@ class Connection(ABC, Generic[SomeWire]):
         self._paused = True
 
     def _resume(self) -> None:
-        self._paused = False
-        self._unread = True
+        self._paused = False  # and _unread still holds, since auth was read from the wire
         self.wire.receive_data(bytes(self._held))
         self._held.clear()

@@ -397,4 +397,29 @@ MUTATIONS = (
         "        for peer in ():\n            principal = peer.connection.principal\n",
         seeds=150,
     ),
+    # Frames and codes
+    Mutation(
+        "take a text for a message of its own in the middle of a fragmented one",
+        f"{PROTO}/websocket.py",
+        "        if self._fragmented:\n",
+        "        if False:\n",
+        seeds=0,
+        tests=("tests/proto/test_websocket.py",),
+    ),
+    Mutation(
+        "forget the mask when a frame is measured",
+        f"{PROTO}/frames.py",
+        "    return head + size + (4 if data[at + 1] & MASKED else 0)\n",
+        "    return head + size\n",
+        seeds=150,
+        tests=("tests/proto/test_frames.py",),
+    ),
+    Mutation(
+        "use up a one-time code for a yes that cannot count",
+        f"{SERVER}/approvals/desk.py",
+        "verified = approve and grant is None and self",
+        "verified = approve and self",
+        seeds=0,
+        tests=("tests/server/approvals/test_grants.py",),
+    ),
 )
