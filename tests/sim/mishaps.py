@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tests.sim.any_mishaps import AnyMishaps
 from tests.sim.links import Link
 from tests.sim.plan import Fault
 
@@ -49,26 +50,17 @@ class Stranger:
     def window_opens(self) -> None: ...
 
 
-class Mishaps:
-    """Lets faults strike.
+class Mishaps(AnyMishaps):
+    """Lets faults strike a world on virtual time.
 
     Attributes:
         down_s: how long the gateway stays away the next time.
     """
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        super().__init__(world)
         self.down_s = 0.0
-        self.over = False
         self.found = False
-
-    def strike(self, fault: Fault) -> None:
-        """A fault strikes, if it can."""
-        if not self.over and getattr(self, fault.kind)(fault) is not False:
-            self.world.counts[f"fault {fault.kind}"] += 1
-            world = self.world
-            who = world.plan.agents[fault.agent].name
-            world.tell("FAULT", fault.kind, f"agent {who}, {fault.seconds:g} s, {fault.count}")
 
     def stop(self) -> None:
         """No faults any more."""
@@ -124,18 +116,12 @@ class Mishaps:
 
     # An agent's process
 
-    def die(self, fault: Fault) -> None:
-        self.world.agents[fault.agent].kill(fault.seconds)
-
     def die_between_steps(self, fault: Fault) -> bool | None:
         process = self.world.agents[fault.agent].process
         if process is None:
             return False
         process.doom = fault.count
         return None
-
-    def quit(self, fault: Fault) -> None:
-        self.world.agents[fault.agent].quit(fault.seconds)
 
     def twin(self, fault: Fault) -> bool | None:
         agent = self.world.agents[fault.agent]
@@ -174,30 +160,6 @@ class Mishaps:
         if link is None:
             return False
         link.break_off("reset by peer")
-        return None
-
-    def cut_mid_frame(self, fault: Fault) -> bool | None:
-        link = self._link(fault)
-        if link is None:
-            return False
-        (link.up if fault.count % 2 else link.down).left = 1 + fault.count
-        return None
-
-    def half_close(self, fault: Fault) -> bool | None:
-        link = self._link(fault)
-        if link is None:
-            return False
-        (link.up if fault.count % 2 else link.down).end()
-        return None
-
-    def black_hole(self, fault: Fault) -> bool | None:
-        link = self._link(fault)
-        if link is None:
-            return False
-        if fault.count % 3 == 0:
-            link.swallow()
-        else:
-            (link.up if fault.count % 3 == 1 else link.down).hole = True
         return None
 
     def stall(self, fault: Fault) -> bool | None:

@@ -7,11 +7,11 @@ its end within a bounded time (I10). What the oracle finds ends the world.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from functools import cache
 from typing import Any
 
 from tests.sim.agents import SdkAgent, SdkProcess
+from tests.sim.any_world import AnyWorld
 from tests.sim.disk import Disk
 from tests.sim.eager_agents import EagerAgent
 from tests.sim.faults import Violation
@@ -21,7 +21,7 @@ from tests.sim.mishaps import Mishaps
 from tests.sim.old_agents import OldAgent
 from tests.sim.oracle import Oracle
 from tests.sim.people import PEOPLE, People, Terminal
-from tests.sim.plan import AgentPlan, Ask, Plan
+from tests.sim.plan import Ask, Plan
 from tests.sim.timeline import NOON, Endless, Timeline
 
 from agentgate_proto.principal import Principal, Role
@@ -50,7 +50,7 @@ def identity(name: str, role: Role) -> Identity:
     return Identity(Principal(name=name, role=role), hash_token(f"token of {name}"))
 
 
-class World:
+class World(AnyWorld):
     """See the module.
 
     Args:
@@ -59,10 +59,10 @@ class World:
     """
 
     def __init__(self, plan: Plan, story: list[str] | None = None) -> None:
+        super().__init__()
         self.plan = plan
         self.story = story
         self.timeline = Timeline()
-        self.counts: Counter[str] = Counter()
         self.wakes = 0
         self.process_chance = plan.chance("processes")
         self.tool_chance = plan.chance("tools")
@@ -326,27 +326,6 @@ class World:
                 ask = process.waiting[row.request_id]
                 if bytes(row.args) == b'{"n":%d}' % ask.content:
                     self.fail(f"I6: {agent.name} has no outcome of {row.request_id} yet")
-
-    def may_mistake(self, agent: AgentPlan, ask: Ask) -> bool:
-        """Whether a client may take another's outcome for its own, which no gateway can prevent.
-
-        An old client whose request was lost, or whose former connection still seems to stand, may
-        get the one of its predecessor that had the same id. And two processes that share one name,
-        against all advice, share their ids as well.
-        """
-        mine = next(other for other in self.agents if other.plan is agent)
-        if isinstance(mine, SdkAgent):
-            return mine.doubled
-        return mine.is_lost(ask) or agent.principal in self.oracle.two_at_once
-
-    def is_doubled(self, ask: Ask) -> bool:
-        """Whether two processes have lived at once under the name of the one that made it."""
-        agent = self.agents[ask.agent]
-        return isinstance(agent, SdkAgent) and agent.doubled
-
-    def count(self, what: str) -> None:
-        """Note that something has happened."""
-        self.counts[what] += 1
 
     def tell(self, *words: object) -> None:
         """Tell it, if somebody listens."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tests.e2e.worlds.fit import FAULT_S, PACE
 from tests.e2e.worlds.proxy import Link
 from tests.e2e.worlds.sdk import SdkAgent
+from tests.sim.any_mishaps import AnyMishaps
 from tests.sim.mishaps import GARBAGE, Stranger
 from tests.sim.plan import Fault
 
@@ -15,21 +16,12 @@ if TYPE_CHECKING:
     from tests.e2e.worlds.world import RealWorld
 
 
-class RealMishaps:
-    """Lets faults strike."""
+class RealMishaps(AnyMishaps):
+    """Lets faults strike real processes."""
 
     def __init__(self, world: RealWorld) -> None:
-        self.world = world
+        super().__init__(world)
         self.lives = world.lives
-        self.over = False
-
-    def strike(self, fault: Fault) -> None:
-        """A fault strikes, if it can."""
-        if not self.over and getattr(self, fault.kind)(fault) is not False:
-            world = self.world
-            world.counts[f"fault {fault.kind}"] += 1
-            who = world.plan.agents[fault.agent].name
-            world.tell("FAULT", fault.kind, f"agent {who}, {fault.seconds:g} s, {fault.count}")
 
     def stop(self) -> None:
         """No faults any more. What they have left must be found out by the machines themselves."""
@@ -72,9 +64,6 @@ class RealMishaps:
 
     # An agent's process
 
-    def die(self, fault: Fault) -> None:
-        self.world.agents[fault.agent].kill(fault.seconds)
-
     def die_between_steps(self, fault: Fault) -> bool | None:
         agent = self.world.agents[fault.agent]
         if agent.process is None:
@@ -84,9 +73,6 @@ class RealMishaps:
         else:
             agent.process.doom = fault.count % 10
         return None
-
-    def quit(self, fault: Fault) -> None:
-        self.world.agents[fault.agent].quit(fault.seconds)
 
     def twin(self, fault: Fault) -> bool | None:
         agent = self.world.agents[fault.agent]
@@ -109,30 +95,6 @@ class RealMishaps:
         if link is None:
             return False
         link.reset()
-        return None
-
-    def cut_mid_frame(self, fault: Fault) -> bool | None:
-        link = self._link(fault)
-        if link is None:
-            return False
-        (link.up if fault.count % 2 else link.down).left = 1 + fault.count
-        return None
-
-    def half_close(self, fault: Fault) -> bool | None:
-        link = self._link(fault)
-        if link is None:
-            return False
-        (link.up if fault.count % 2 else link.down).end()
-        return None
-
-    def black_hole(self, fault: Fault) -> bool | None:
-        link = self._link(fault)
-        if link is None:
-            return False
-        if fault.count % 3 == 0:
-            link.swallow()
-        else:
-            (link.up if fault.count % 3 == 1 else link.down).hole = True
         return None
 
     def stall(self, fault: Fault) -> bool | None:

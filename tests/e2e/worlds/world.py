@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,9 @@ from tests.e2e.worlds.rows import Rows
 from tests.e2e.worlds.sdk import SdkAgent, SdkProcess
 from tests.e2e.worlds.verdict import judge
 from tests.e2e.worlds.wire import Wire, connect
+from tests.sim.any_world import AnyWorld
 from tests.sim.faults import Violation
-from tests.sim.plan import AgentPlan, Ask, Plan
+from tests.sim.plan import Ask, Plan
 from tests.sim.world import shown
 
 from agentgate_proto.record import Phase
@@ -44,7 +45,7 @@ TOOL_WORDS = "EffectUnknown"
 WORLD_S = PLAY_S + SETTLE_S + 30.0
 
 
-class RealWorld:
+class RealWorld(AnyWorld):
     """See the module.
 
     Args:
@@ -58,10 +59,10 @@ class RealWorld:
     """
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__()
         self.plan = plan
         self.violation: Violation | None = None
         self.story: list[str] = []
-        self.counts: Counter[str] = Counter()
         self.process_chance = plan.chance("processes")
         self.link_chance = plan.chance("links")
         self.cut_off: dict[int, float] = {}
@@ -209,22 +210,6 @@ class RealWorld:
         doors = [door for doors in self.doors.values() for door in doors]
         links = [link for door in doors if door.principal == principal for link in door.links]
         return sum(link.may_stand for link in links)
-
-    def may_mistake(self, agent: AgentPlan, ask: Ask) -> bool:
-        """See :meth:`tests.sim.world.World.may_mistake`."""
-        mine = next(other for other in self.agents if other.plan is agent)
-        if isinstance(mine, SdkAgent):
-            return mine.doubled
-        return mine.is_lost(ask) or agent.principal in self.oracle.two_at_once
-
-    def is_doubled(self, ask: Ask) -> bool:
-        """See :meth:`tests.sim.world.World.is_doubled`."""
-        agent = self.agents[ask.agent]
-        return isinstance(agent, SdkAgent) and agent.doubled
-
-    def count(self, what: str) -> None:
-        """Note that something has happened."""
-        self.counts[what] += 1
 
     def tell(self, *words: object) -> None:
         """Tell it in the story."""
