@@ -23,7 +23,8 @@ from agentgate_proto.messages import METHODS, Ack, Auth, AuthResult, Kind, decod
 from agentgate_proto.principal import Role
 from agentgate_proto.requests import BatchAnswer
 from agentgate_proto.state import State, Step
-from agentgate_proto.websocket import NORMAL_CLOSURE, ClientWire, Rejected, Upgraded, WireEvent
+from agentgate_proto.websocket import NORMAL_CLOSURE, ClientWire
+from agentgate_proto.wire_events import Rejected, Upgraded, WireEvent
 
 AUTH_ID = "auth-1"
 """Seed 001 fixes it."""

@@ -40,7 +40,8 @@ from agentgate_proto.limits import Limits
 from agentgate_proto.requests import BatchAnswer, InFlight, Outstanding
 from agentgate_proto.state import State, Step, advance
 from agentgate_proto.timers import Deadline, Timers
-from agentgate_proto.websocket import Alive, Close, Pong, Text, Wire, WireEvent
+from agentgate_proto.websocket import Wire
+from agentgate_proto.wire_events import Alive, Close, Pong, Text, WireEvent
 
 ABNORMAL_CLOSURE = 1006
 INTERNAL_ERROR = 1011

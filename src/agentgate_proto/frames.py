@@ -1,9 +1,9 @@
-"""WebSocket frames (RFC 6455 section 5.2): how long each is, and the common one read at once.
+"""WebSocket frames (RFC 6455 section 5.2): how long each is, and the common ones read at once.
 
-Nearly all that comes is a text message in one frame, and all of it is there. Read here, unmasked as
-one large number, it costs a tenth of what wsproto's parser takes, which works byte by byte so that
-it can stop anywhere. Every other frame is for wsproto; it is only measured here, so that one knows
-when the parser stands between two frames.
+Nearly all that comes is a text message in one frame, a ping or a pong, and all of it is there. Read
+here, unmasked as one large number, it costs a tenth of what wsproto's parser takes, which works
+byte by byte so that it can stop anywhere. Every other frame is for wsproto; it is only measured
+here, so that one knows when the parser stands between two frames.
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ from struct import pack
 
 TEXT_FRAME = 0x81
 """A whole text message in one frame: FIN is set, and the opcode is 1."""
+
+PING_FRAME = 0x89
+PONG_FRAME = 0x8A
+COMMON = frozenset({TEXT_FRAME, PING_FRAME, PONG_FRAME})
+"""First bytes of the frames that are read here."""
 
 FIN = 0x80
 MASKED = 0x80
@@ -40,17 +45,18 @@ def measured(data: bytes, at: int) -> int | None:
     return head + size + (4 if data[at + 1] & MASKED else 0)
 
 
-def whole_text(data: bytes, at: int, *, masked: bool) -> tuple[bytes, int] | None:
-    """Return a text message that begins at ``at``, and where it ends.
+def whole_frame(data: bytes, at: int, *, masked: bool) -> tuple[int, bytes, int] | None:
+    """Return the common frame that begins at ``at``: its first byte, its payload, where it ends.
 
-    None: it is not in one frame, or not all there, or over 65,535 bytes, or not masked as it
-    should be, or its length is not written in the shortest way.
+    None: it is another one, or not all there, or over 65,535 bytes, or not masked as it should be,
+    or its length is not written in the shortest way, or too much for a ping or a pong.
     """
-    if data[at] != TEXT_FRAME or len(data) < at + 2:
+    first = data[at]
+    if first not in COMMON or len(data) < at + 2:
         return None
     size = data[at + 1] - MASKED if masked else data[at + 1]
     begin = at + 2
-    if size == SIZE_OF_2:
+    if size == SIZE_OF_2 and first == TEXT_FRAME:
         begin = at + 4
         size = int.from_bytes(data[at + 2 : begin])
         if size <= SHORT_MAX:
@@ -59,20 +65,21 @@ def whole_text(data: bytes, at: int, *, masked: bool) -> tuple[bytes, int] | Non
         return None
     if not masked:
         end = begin + size
-        return (data[begin:end], end) if end <= len(data) else None
+        return (first, data[begin:end], end) if end <= len(data) else None
     end = begin + 4 + size
     if end > len(data):
         return None
-    return unmasked(data[begin + 4 : end], data[begin : begin + 4]), end
+    return first, unmasked(data[begin + 4 : end], data[begin : begin + 4]), end
 
 
-def text_head(size: int) -> bytes:
-    """Return what comes before a text of so many bytes, unmasked, in one frame."""
+def frame_head(first: int, size: int) -> bytes:
+    """Return what comes before so many bytes, unmasked, in one frame with this first byte."""
     if size <= SHORT_MAX:
-        return bytes((TEXT_FRAME, size))
+        return bytes((first, size))
+    assert first == TEXT_FRAME, "a ping or a pong has at most 125 bytes"
     if size < 1 << 16:
-        return pack("!BBH", TEXT_FRAME, SIZE_OF_2, size)
-    return pack("!BBQ", TEXT_FRAME, SIZE_OF_8, size)
+        return pack("!BBH", first, SIZE_OF_2, size)
+    return pack("!BBQ", first, SIZE_OF_8, size)
 
 
 def unmasked(payload: bytes, key: bytes) -> bytes:

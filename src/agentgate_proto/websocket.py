@@ -1,11 +1,11 @@
 """WebSocket (RFC 6455) and the plain HTTP/1.1 around it: bytes to wire events and back.
 
-Both ends wrap wsproto, past which only the commonest frame is read (``frames``); the server's end
-first speaks HTTP by h11, because the same port serves the HTTP face. What the libraries leave open
-is closed here: messages are joined from partial events and bounded in size and in fragments, pings
-are answered, and a parse failure (which wsproto reports as if the peer had closed) is told from a
-real close. permessage-deflate is never negotiated: inflation could not be bounded from outside
-wsproto.
+Both ends wrap wsproto, past which only the commonest frames are read (``frames``); the server's
+end first speaks HTTP by h11, because the same port serves the HTTP face. What the libraries leave
+open is closed here: messages are joined from partial events and bounded in size and in fragments,
+pings are answered, and a parse failure (which wsproto reports as if the peer had closed) is told
+from a real close. permessage-deflate is never negotiated: inflation could not be bounded from
+outside wsproto.
 
 ``receive_data`` only stores; everything happens in ``next_event``, one event at a time. After the
 last one (``Close``, ``Rejected`` or an error) input is dropped and nothing more comes.
@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterator
 
 import h11
-import msgspec
 from wsproto import ConnectionType, WSConnection
 from wsproto import events as ws
 from wsproto.connection import ConnectionState
@@ -29,9 +28,28 @@ from agentgate_proto.errors import (
     LocalProtocolError,
     RemoteProtocolError,
 )
-from agentgate_proto.frames import CONTROL, FIN, measured, text_head, whole_text
+from agentgate_proto.frames import (
+    CONTROL,
+    FIN,
+    PING_FRAME,
+    PONG_FRAME,
+    TEXT_FRAME,
+    frame_head,
+    measured,
+    whole_frame,
+)
 from agentgate_proto.http1 import HttpServer
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire_events import (
+    Alive,
+    Close,
+    HttpRequest,
+    Pong,
+    Rejected,
+    Text,
+    Upgraded,
+    WireEvent,
+)
 
 NORMAL_CLOSURE = 1000
 UNSUPPORTED_DATA = 1003
@@ -56,52 +74,6 @@ HEAD_END_BYTES = 3
 NOT_UTF8 = "text that is not UTF-8"
 
 BAD_HANDSHAKE = (WsRemoteError, h11.RemoteProtocolError, UnicodeError)
-
-
-class Upgraded(msgspec.Struct, frozen=True):
-    """The opening handshake is complete."""
-
-
-class Rejected(msgspec.Struct, frozen=True):
-    """The opening handshake failed; ``status`` is the HTTP status, 0 if the answer was no HTTP."""
-
-    status: int
-    reason: str
-
-
-class HttpRequest(msgspec.Struct, frozen=True):
-    """A whole plain HTTP request; header names are lower case. Answer it with ``send_http``."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Text(msgspec.Struct, frozen=True):
-    """A whole text message."""
-
-    text: str
-
-
-class Pong(msgspec.Struct, frozen=True):
-    """A pong frame."""
-
-    payload: bytes
-
-
-class Alive(msgspec.Struct, frozen=True):
-    """A frame that needs nothing further: a ping, which has been answered, or a part of a text."""
-
-
-class Close(msgspec.Struct, frozen=True):
-    """The peer's close frame; 1005 if it named no code."""
-
-    code: int
-    reason: str
-
-
-WireEvent = Upgraded | Rejected | HttpRequest | Text | Pong | Alive | Close
 
 
 class Wire:
@@ -149,9 +121,9 @@ class Wire:
                 if self._at == len(self._input):
                     return None
                 if not self._owed:
-                    text = self._whole_text()
-                    if text is not None:
-                        return text
+                    whole = self._whole_frame()
+                    if whole is not None:
+                        return whole
                     if not self._begin_frame():
                         return None
                 piece = self._input[self._at : self._at + self._owed]
@@ -163,16 +135,23 @@ class Wire:
             raise
         return None
 
-    def _whole_text(self) -> Text | None:
-        """Take a text message past wsproto, if all of it is there in one frame."""
-        if self._fragmented:
-            return None  # wsproto knows that it comes at the wrong time
-        whole = whole_text(self._input, self._at, masked=self._takes_masked)
-        if whole is None or len(whole[0]) > self.limits.message_bytes_max:
+    def _whole_frame(self) -> WireEvent | None:
+        """Take a common frame past wsproto, if all of it is there."""
+        whole = whole_frame(self._input, self._at, masked=self._takes_masked)
+        if whole is None:
             return None
-        text, self._at = whole
+        first, payload, end = whole
+        if first == TEXT_FRAME and (
+            self._fragmented or len(payload) > self.limits.message_bytes_max
+        ):
+            return None  # wsproto and _join say what is wrong with it
+        self._at = end
+        if first == PING_FRAME:
+            return self._pinged(payload)
+        if first == PONG_FRAME:
+            return Pong(payload)
         try:
-            return Text(text.decode())
+            return Text(payload.decode())
         except UnicodeDecodeError:
             raise RemoteProtocolError(NOT_UTF8, INVALID_DATA) from None
 
@@ -198,15 +177,29 @@ class Wire:
         Raises:
             ConnectionClosedError: a close frame went out or came in before.
         """
-        self._send(ws.TextMessage(data=text.decode()))
+        self._send_frame(TEXT_FRAME, text)
 
     def send_ping(self, payload: bytes) -> None:
         """Queue a ping with up to 125 bytes. Raises ConnectionClosedError as ``send_text``."""
-        self._send(ws.Ping(payload=payload))
+        self._send_frame(PING_FRAME, payload)
 
     def send_close(self, code: int, reason: str) -> None:
         """Queue a close frame; a reason over 123 bytes is cut by wsproto."""
         self._send(ws.CloseConnection(code=code, reason=reason))
+
+    def _send_frame(self, first: int, payload: bytes) -> None:
+        """Queue a common frame; wsproto masks it where that must be."""
+        if first == TEXT_FRAME:
+            self._send(ws.TextMessage(data=payload.decode()))
+        else:
+            self._send((ws.Ping if first == PING_FRAME else ws.Pong)(payload=payload))
+
+    def _pinged(self, payload: bytes) -> Alive:
+        """Answer a ping, though a flood need not be answered ping by ping (section 5.5.3)."""
+        room = len(self.out) < self.limits.queued_bytes_max
+        if room and self._ws.state is ConnectionState.OPEN:
+            self._send_frame(PONG_FRAME, payload)
+        return Alive()
 
     def _send(self, event: ws.Event) -> None:
         try:
@@ -220,11 +213,7 @@ class Wire:
             case ws.TextMessage():
                 return self._join(event)
             case ws.Ping():
-                # A flood need not be answered ping by ping (RFC 6455 section 5.5.3)
-                room = len(self.out) < self.limits.queued_bytes_max
-                if room and self._ws.state is ConnectionState.OPEN:
-                    self._send(event.response())
-                return Alive()
+                return self._pinged(bytes(event.payload))
             case ws.Pong():
                 return Pong(bytes(event.payload))
             case ws.CloseConnection():
@@ -380,14 +369,15 @@ class ServerWire(Wire):
         super().receive_data(self.http.hand_over())
         return Upgraded()
 
-    def send_text(self, text: bytes) -> None:
-        """See :meth:`Wire.send_text`. A gateway's frames are not masked, so they are simple; made
-        here, its answers cost a fifth."""
+    def _send_frame(self, first: int, payload: bytes) -> None:
+        """Queue a common frame. A gateway's are not masked, so they are simple; made here, they
+        cost a fifth."""
         if self._ws.state is not ConnectionState.OPEN:
-            super().send_text(text)
-        text.decode()  # what is not UTF-8 would cost the client its connection
-        self.out += text_head(len(text))
-        self.out += text
+            super()._send_frame(first, payload)
+        if first == TEXT_FRAME:
+            payload.decode()  # what is not UTF-8 would cost the client its connection
+        self.out += frame_head(first, len(payload))
+        self.out += payload
 
     def send_http(
         self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None

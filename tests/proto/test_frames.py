@@ -6,11 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fuzz.test_websocket import STREAMS
-from tests.proto.support import CONTINUATION, MASK, PING, TEXT, frame, frames_in, quick
+from tests.proto.support import (
+    CLOSE,
+    CONTINUATION,
+    MASK,
+    PING,
+    PONG,
+    TEXT,
+    frame,
+    frames_in,
+    quick,
+)
 from tests.proto.wires import open_end
 
 from agentgate_proto import websocket
-from agentgate_proto.frames import measured, unmasked, whole_text
+from agentgate_proto.frames import measured, unmasked, whole_frame
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
@@ -27,9 +37,15 @@ def test_a_frame_is_as_long_as_its_head_says(size: int, mask: bytes | None) -> N
 
 
 @given(text=st.text(max_size=300), key=st.binary(min_size=4, max_size=4))
-def test_a_text_in_one_frame_is_taken_and_its_mask_with_it(text: str, key: bytes) -> None:
-    data = frame(PING, b"") + frame(TEXT, text.encode(), mask=key) + b"more"
-    assert whole_text(data, 2, masked=True) == (text.encode(), len(data) - len(b"more"))
+def test_a_common_frame_is_taken_and_its_mask_with_it(text: str, key: bytes) -> None:
+    for opcode, payload in (
+        (TEXT, text.encode()),
+        (PING, text.encode()[:125]),
+        (PONG, text.encode()[:125]),
+    ):
+        data = b"before" + frame(opcode, payload, mask=key) + b"behind"
+        end = len(data) - len(b"behind")
+        assert whole_frame(data, 6, masked=True) == (0x80 | opcode, payload, end)
 
 
 def test_the_mask_is_that_of_rfc_6455_section_5_7() -> None:
@@ -39,7 +55,9 @@ def test_the_mask_is_that_of_rfc_6455_section_5_7() -> None:
 NOT_TAKEN = {
     "a fragment": frame(TEXT, b"Hello", fin=False, mask=MASK),
     "the end of a fragmented text": frame(CONTINUATION, b"Hello", mask=MASK),
-    "a ping": frame(PING, b"Hello", mask=MASK),
+    "a close": frame(CLOSE, b"\x03\xe8", mask=MASK),
+    "a fragment of a ping": frame(PING, b"Hello", fin=False, mask=MASK),
+    "a ping of over 125 bytes": frame(PING, b"x" * 126, mask=MASK),
     "a reserved bit": frame(TEXT, b"Hello", reserved=4, mask=MASK),
     "no mask": frame(TEXT, b"Hello"),
     "a long way to write a length": bytes((0x81, 0x80 | 126, 0, 5)) + MASK + b"Hello",
@@ -52,7 +70,7 @@ NOT_TAKEN = {
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
 def test_anything_else_is_left_to_wsproto(name: str) -> None:
-    assert whole_text(NOT_TAKEN[name], 0, masked=True) is None
+    assert whole_frame(NOT_TAKEN[name], 0, masked=True) is None
 
 
 @pytest.mark.parametrize("end", ["server", "client"])
@@ -63,7 +81,7 @@ def test_it_makes_no_difference_whether_a_frame_is_taken_or_left(
 ) -> None:
     taken = open_end(end)[0].receive(*stream)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(websocket, "whole_text", lambda data, at, masked: None)
+        patch.setattr(websocket, "whole_frame", lambda data, at, masked: None)
         left = open_end(end)[0].receive(*stream)
     assert taken.events == left.events
     assert frames_in(taken.sent) == frames_in(left.sent)

@@ -31,16 +31,8 @@ from agentgate_proto.errors import (
     LocalProtocolError,
 )
 from agentgate_proto.limits import Limits
-from agentgate_proto.websocket import (
-    Alive,
-    ClientWire,
-    Close,
-    HttpRequest,
-    Pong,
-    Rejected,
-    Text,
-    Upgraded,
-)
+from agentgate_proto.websocket import ClientWire
+from agentgate_proto.wire_events import Alive, Close, HttpRequest, Pong, Rejected, Text, Upgraded
 
 ENDS = pytest.mark.parametrize("end", ["server", "client"])
 

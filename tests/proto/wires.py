@@ -13,7 +13,8 @@ from tests.vectors.websocket import FRAGMENTS_MAX, MESSAGE_MAX, accepted, upgrad
 
 from agentgate_proto.errors import RemoteProtocolError
 from agentgate_proto.limits import Limits
-from agentgate_proto.websocket import Alive, ClientWire, ServerWire, Wire, WireEvent
+from agentgate_proto.websocket import ClientWire, ServerWire, Wire
+from agentgate_proto.wire_events import Alive, WireEvent
 
 LIMITS = Limits(message_bytes_max=MESSAGE_MAX, fragments_max=FRAGMENTS_MAX)
 ORIGINS = frozenset({"https://console.example"})

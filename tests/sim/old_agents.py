@@ -16,7 +16,8 @@ from tests.sim.timeline import Alarm, Clock
 
 from agentgate_proto.errors import ProtocolError, exception_for
 from agentgate_proto.limits import Limits
-from agentgate_proto.websocket import ClientWire, Close, Pong, Text, Upgraded
+from agentgate_proto.websocket import ClientWire
+from agentgate_proto.wire_events import Close, Pong, Text, Upgraded
 
 if TYPE_CHECKING:
     from tests.sim.world import World

@@ -22,7 +22,8 @@ from agentgate_proto.limits import Limits
 from agentgate_proto.messages import Auth
 from agentgate_proto.server_connection import ServerConnection
 from agentgate_proto.state import Step
-from agentgate_proto.websocket import Alive, ClientWire, ServerWire, Upgraded, Wire
+from agentgate_proto.websocket import ClientWire, ServerWire, Wire
+from agentgate_proto.wire_events import Alive, Upgraded
 from agentgate_server.asyncio_peer import AsyncioPeer
 from agentgate_server.config import GatewayConfig
 from agentgate_server.listener import Listener

@@ -401,8 +401,8 @@ MUTATIONS = (
     Mutation(
         "take a text for a message of its own in the middle of a fragmented one",
         f"{PROTO}/websocket.py",
-        "        if self._fragmented:\n",
-        "        if False:\n",
+        "            self._fragmented or len",
+        "            len",
         seeds=0,
         tests=("tests/proto/test_websocket.py",),
     ),
