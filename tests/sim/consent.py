@@ -26,6 +26,7 @@ class Consent:
     Attributes:
         judgements: what the policy said to each request, and whether an unknown outcome of the
             same was on disk then.
+        judgements_of: the same by what was asked: (principal, digest).
         said: what each person has said to each approval, by (rid, person).
         uses: the requests that ran under each grant.
     """
@@ -35,6 +36,7 @@ class Consent:
         self.disk = world.disk
         self.fail = world.fail
         self.judgements: dict[str, tuple[Decision, bool]] = {}
+        self.judgements_of: dict[tuple[str, str], tuple[Decision, bool]] = {}
         self.judged_at: dict[str, float] = {}
         self.judged_utc: dict[str, float] = {}
         self.said: dict[tuple[str, str], set[bool]] = defaultdict(set)
@@ -48,12 +50,16 @@ class Consent:
             self.fail(f"{record.rid} is judged twice")
         was_unknown = (record.principal, record.digest) in self.disk.unknown
         self.judgements[record.rid] = decision, was_unknown
+        self.judgements_of[record.principal, record.digest] = decision, was_unknown
         self.judged_at[record.rid] = self.world.timeline.now
         self.judged_utc[record.rid] = self.world.utc()
 
     def may_run(self, record: Record, row: Record | None) -> None:
         """I4, and that a repeat of what is unknown asks a person."""
-        decision, was_unknown = self.judgements[record.rid]
+        judgement = self.judgements.get(record.rid)
+        if judgement is None:  # it had joined an identical one, which was withdrawn later
+            judgement = self.judgements_of[record.principal, record.digest]
+        decision, was_unknown = judgement
         if decision.action is Action.DENY:
             self.fail(f"I4: {record.signature} was denied by policy and runs")
         asks = was_unknown and decision.ask_again_after_unknown
