@@ -119,6 +119,7 @@ class Wire:
                         return self._translate(event)
                     self._events = None
                 if self._at == len(self._input):
+                    self._input, self._at = b"", 0  # a large read is not kept for its last byte
                     return None
                 if not self._owed:
                     whole = self._whole_frame()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from tests.proto.support import (
     CLOSE,
@@ -128,6 +130,21 @@ def test_messages_of_every_form_of_length_come_whole(end: str, length: int) -> N
     data = frame(TEXT, b"x" * length, mask=mask)
     seen.receive(*(data[at : at + 65_536] for at in range(0, len(data), 65_536)))
     assert seen.events == [Text("x" * length)]
+
+
+@ENDS
+def test_a_large_read_is_not_kept_when_all_of_it_has_been_looked_at(end: str) -> None:
+    seen, mask = open_end(end)
+    tracemalloc.start()
+    try:
+        data = frame(PONG, b"x" * 100, mask=mask) * 1_000
+        size = len(data)
+        seen.receive(data).forget()
+        del data
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < size / 2
 
 
 # Sending and closing
