@@ -8,7 +8,7 @@ import sys
 import time
 
 from tests.sim.plan import REQUESTS, draw
-from tests.sim.regressions import regressions, remember
+from tests.sim.regressions import REGRESSIONS
 from tests.sim.report import Figures, commit, explain
 from tests.sim.world import World
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.seed is not None:
         seeds = range(options.seed, options.seed + 1)
     elif options.regressions:
-        seeds = regressions()
+        seeds = REGRESSIONS.seeds()
     else:
         unbounded = options.minutes is not None and options.seeds is None
         seeds = range(base, base + (10**9 if unbounded else options.seeds or 2_000))
@@ -66,7 +66,7 @@ def run(seeds: range | list[int], options: argparse.Namespace) -> int:
             return 1
         if violation is not None:
             print(explain(world.plan, str(violation), options.shrink_s), flush=True)
-            remember(seed, str(violation))
+            REGRESSIONS.remember(seed, str(violation))
         now = time.monotonic()
         if now - shown_at > 10.0:
             shown_at = now

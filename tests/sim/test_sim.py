@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.sim.plan import draw
-from tests.sim.regressions import regressions
+from tests.sim.regressions import REGRESSIONS
 from tests.sim.report import Figures, explain
 from tests.sim.world import World
 
@@ -50,7 +50,7 @@ def test_no_invariant_is_broken_in_fresh_worlds(capsys: pytest.CaptureFixture[st
 
 
 def test_no_invariant_is_broken_in_worlds_where_one_was_broken_once() -> None:
-    assert play(regressions()).worlds == len(regressions())
+    assert play(REGRESSIONS.seeds()).worlds == len(REGRESSIONS.seeds())
 
 
 def test_a_seed_makes_the_same_world_each_time() -> None:

@@ -10,7 +10,7 @@ from itertools import repeat
 
 import anyio
 from tests.e2e.worlds.fit import REQUESTS
-from tests.e2e.worlds.regressions import regressions, remember
+from tests.e2e.worlds.regressions import REGRESSIONS
 from tests.e2e.worlds.report import Figures, explain
 from tests.e2e.worlds.run import JOBS, play
 from tests.e2e.worlds.world import RealWorld
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.seed is not None:
         seeds = list(repeat(options.seed, options.times))
     elif options.regressions:
-        seeds = regressions()
+        seeds = REGRESSIONS.seeds()
     elif not options.brief:
         print(f"seeds from {base}, commit {commit()}", flush=True)
     logging.getLogger("agentgate_client").setLevel(logging.CRITICAL)  # losses are its daily bread
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif world.violation is not None or options.story:
             print(explain(world), flush=True)
         if world.violation is not None and not options.brief:
-            remember(world.plan.seed, str(world.violation))
+            REGRESSIONS.remember(world.plan.seed, str(world.violation))
         if not options.brief:
             print(figures.line(), file=sys.stderr, flush=True)
         return len(figures.failures) < (1 if options.brief else FAILURES_MAX)

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from tests.e2e.worlds.fit import NOT_PLAYED, REQUESTS
 from tests.e2e.worlds.mishaps import RealMishaps
-from tests.e2e.worlds.regressions import regressions
+from tests.e2e.worlds.regressions import REGRESSIONS
 from tests.e2e.worlds.report import Figures, explain
 from tests.e2e.worlds.run import JOBS, play
 from tests.e2e.worlds.world import RealWorld
@@ -53,4 +53,4 @@ def test_no_invariant_is_broken_in_fresh_worlds_of_real_processes(
 
 @pytest.mark.slow
 def test_no_invariant_is_broken_in_real_worlds_where_one_was_broken_once() -> None:
-    assert play_all(regressions()).worlds == len(regressions())
+    assert play_all(REGRESSIONS.seeds()).worlds == len(REGRESSIONS.seeds())
