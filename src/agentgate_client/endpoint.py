@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from random import SystemRandom
 
 from anyio.abc import ByteStream
 
@@ -45,6 +46,7 @@ class Endpoint:
             self.address.target,
             self.auth,
             now,
+            masks=SystemRandom(),
             headers=self.headers,
             limits=self.limits,
         )

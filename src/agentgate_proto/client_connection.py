@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Annotated, Literal
 
 import msgspec
@@ -66,6 +67,7 @@ class ClientConnection(Connection[ClientWire]):
         target: path and query.
         auth: what to send as ``auth``.
         now: monotonic seconds.
+        masks: where the masks of frames come from; see :class:`.websocket.ClientWire`.
         headers: further headers for the upgrade request.
         limits: caps and times.
     """
@@ -77,10 +79,11 @@ class ClientConnection(Connection[ClientWire]):
         auth: Auth,
         now: float,
         *,
+        masks: Random,
         headers: list[tuple[str, str]] | None = None,
         limits: Limits = CLIENT_LIMITS,
     ) -> None:
-        super().__init__(ClientWire(host, target, headers or [], limits), limits, now)
+        super().__init__(ClientWire(host, target, headers or [], limits, masks), limits, now)
         self._auth = auth
         self._seen_seq = 0
         self._acked_seq = 0

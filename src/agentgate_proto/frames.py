@@ -1,9 +1,9 @@
-"""WebSocket frames (RFC 6455 section 5.2): how long each is, and the common ones read at once.
+"""WebSocket frames (RFC 6455 section 5.2): how long each is, and the common ones at once.
 
-Nearly all that comes is a text message in one frame, a ping or a pong, and all of it is there. Read
-here, unmasked as one large number, it costs a fifth of what wsproto's parser takes, which works
-byte by byte so that it can stop anywhere. Every other frame is for wsproto; it is only measured
-here, so that one knows when the parser stands between two frames.
+Nearly all that comes and goes is a text message in one frame, a ping or a pong, and all of it is
+there. Read and written here, masked as one large number, it costs a fifth of what wsproto takes,
+whose parser works byte by byte so that it can stop anywhere. Every other frame is for wsproto; it
+is only measured here, so that one knows when the parser stands between two frames.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def measured(data: bytes, at: int) -> int | None:
     return head + size + (4 if data[at + 1] & MASKED else 0)
 
 
-def whole_frame(data: bytes, at: int, *, masked: bool) -> tuple[int, bytes, int] | None:
+def whole_frame(data: bytes, at: int, *, is_masked: bool) -> tuple[int, bytes, int] | None:
     """Return the common frame that begins at ``at``: its first byte, its payload, where it ends.
 
     None: it is another one, or not all there, or over 65,535 bytes, or not masked as it should be,
@@ -54,7 +54,7 @@ def whole_frame(data: bytes, at: int, *, masked: bool) -> tuple[int, bytes, int]
     first = data[at]
     if first not in COMMON or len(data) < at + 2:
         return None
-    size = data[at + 1] - MASKED if masked else data[at + 1]
+    size = data[at + 1] - MASKED if is_masked else data[at + 1]
     begin = at + 2
     if size == SIZE_OF_2 and first == TEXT_FRAME:
         begin = at + 4
@@ -63,27 +63,30 @@ def whole_frame(data: bytes, at: int, *, masked: bool) -> tuple[int, bytes, int]
             return None
     elif not 0 <= size <= SHORT_MAX:
         return None
-    if not masked:
+    if not is_masked:
         end = begin + size
         return (first, data[begin:end], end) if end <= len(data) else None
     end = begin + 4 + size
     if end > len(data):
         return None
-    return first, unmasked(data[begin + 4 : end], data[begin : begin + 4]), end
+    return first, masked(data[begin + 4 : end], data[begin : begin + 4]), end
 
 
-def frame_head(first: int, size: int) -> bytes:
-    """Return what comes before so many bytes, unmasked, in one frame with this first byte."""
+def frame_head(first: int, size: int, mask_bit: int = 0) -> bytes:
+    """Return the head of the frame with this first byte and so many bytes of payload.
+
+    With ``MASKED`` for a ``mask_bit``, the key and the masked payload are to follow.
+    """
     if size <= SHORT_MAX:
-        return bytes((first, size))
+        return bytes((first, mask_bit | size))
     assert first == TEXT_FRAME, "a ping or a pong has at most 125 bytes"
     if size < 1 << 16:
-        return pack("!BBH", first, SIZE_OF_2, size)
-    return pack("!BBQ", first, SIZE_OF_8, size)
+        return pack("!BBH", first, mask_bit | SIZE_OF_2, size)
+    return pack("!BBQ", first, mask_bit | SIZE_OF_8, size)
 
 
-def unmasked(payload: bytes, key: bytes) -> bytes:
-    """Return the payload without its mask (RFC 6455 section 5.3)."""
+def masked(payload: bytes, key: bytes) -> bytes:
+    """Return the payload with a mask of four bytes, or again without it (section 5.3)."""
     size = len(payload)
     mask = (key * (size // 4 + 1))[:size]
     number = int.from_bytes(payload, "little") ^ int.from_bytes(mask, "little")

@@ -1,7 +1,7 @@
 """WebSocket (RFC 6455) and the plain HTTP/1.1 around it: bytes to wire events and back.
 
-Both ends wrap wsproto, past which only the commonest frames are read (``frames``); the server's
-end first speaks HTTP by h11, because the same port serves the HTTP face. What the libraries leave
+Both ends wrap wsproto, past which only the commonest frames go (``frames``); the server's end
+first speaks HTTP by h11, because the same port serves the HTTP face. What the libraries leave
 open is closed here: messages are joined from partial events and bounded in size and in fragments,
 pings are answered, and a parse failure (which wsproto reports as if the peer had closed) is told
 from a real close. permessage-deflate is never negotiated: inflation could not be bounded from
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from random import Random
 
 import h11
 from wsproto import ConnectionType, WSConnection
@@ -31,10 +32,12 @@ from agentgate_proto.errors import (
 from agentgate_proto.frames import (
     CONTROL,
     FIN,
+    MASKED,
     PING_FRAME,
     PONG_FRAME,
     TEXT_FRAME,
     frame_head,
+    masked,
     measured,
     whole_frame,
 )
@@ -138,7 +141,7 @@ class Wire:
 
     def _whole_frame(self) -> WireEvent | None:
         """Take a common frame past wsproto, if all of it is there."""
-        whole = whole_frame(self._input, self._at, masked=self._takes_masked)
+        whole = whole_frame(self._input, self._at, is_masked=self._takes_masked)
         if whole is None:
             return None
         first, payload, end = whole
@@ -189,11 +192,17 @@ class Wire:
         self._send(ws.CloseConnection(code=code, reason=reason))
 
     def _send_frame(self, first: int, payload: bytes) -> None:
-        """Queue a common frame; wsproto masks it where that must be."""
+        """Queue a common frame."""
+        if self._ws.state is not ConnectionState.OPEN:
+            raise self._not_open()
         if first == TEXT_FRAME:
-            self._send(ws.TextMessage(data=payload.decode()))
-        else:
-            self._send((ws.Ping if first == PING_FRAME else ws.Pong)(payload=payload))
+            payload.decode()  # what is not UTF-8 would cost the peer its connection
+        self._put_frame(first, payload)
+
+    def _put_frame(self, first: int, payload: bytes) -> None:
+        """Write a frame as this end does."""
+        self.out += frame_head(first, len(payload))
+        self.out += payload
 
     def _pinged(self, payload: bytes) -> Alive:
         """Answer a ping, though a flood need not be answered ping by ping (section 5.5.3)."""
@@ -206,8 +215,10 @@ class Wire:
         try:
             self.out += self._ws.send(event)
         except WsLocalError:  # its text would quote the whole message
-            state = self._ws.state.name.lower()
-            raise ConnectionClosedError(f"the WebSocket is {state}") from None
+            raise self._not_open() from None
+
+    def _not_open(self) -> ConnectionClosedError:
+        return ConnectionClosedError(f"the WebSocket is {self._ws.state.name.lower()}")
 
     def _translate(self, event: ws.Event) -> WireEvent:
         match event:
@@ -266,15 +277,23 @@ class ClientWire(Wire):
         target: path and query.
         headers: further headers for the request, such as a proxy's authorization.
         limits: caps for what the gateway sends.
+        masks: where the masks of frames come from, which nobody may foresee (RFC 6455 section
+            10.3): in earnest a ``random.SystemRandom``.
 
     Raises:
         LocalProtocolError: host, target or headers cannot be sent as they are.
     """
 
     def __init__(
-        self, host: str, target: str, headers: list[tuple[str, str]], limits: Limits
+        self,
+        host: str,
+        target: str,
+        headers: list[tuple[str, str]],
+        limits: Limits,
+        masks: Random,
     ) -> None:
         super().__init__(ConnectionType.CLIENT, limits)
+        self._masks = masks
         self._rejected: Rejected | None = None
         self._opened = False
         self._head_end = b""  # what the answer ends with so far
@@ -312,6 +331,12 @@ class ClientWire(Wire):
             event = self._rejected
         self._over = self._over or isinstance(event, Rejected)
         return event
+
+    def _put_frame(self, first: int, payload: bytes) -> None:
+        key = self._masks.randbytes(4)
+        self.out += frame_head(first, len(payload), MASKED)
+        self.out += key
+        self.out += masked(payload, key)
 
     def _translate(self, event: ws.Event) -> WireEvent:
         match event:
@@ -369,16 +394,6 @@ class ServerWire(Wire):
         self.upgraded = True
         super().receive_data(self.http.hand_over())
         return Upgraded()
-
-    def _send_frame(self, first: int, payload: bytes) -> None:
-        """Queue a common frame. A gateway's are not masked, so they are simple; made here, they
-        cost a fifth."""
-        if self._ws.state is not ConnectionState.OPEN:
-            super()._send_frame(first, payload)
-        if first == TEXT_FRAME:
-            payload.decode()  # what is not UTF-8 would cost the client its connection
-        self.out += frame_head(first, len(payload))
-        self.out += payload
 
     def send_http(
         self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from random import Random
 from typing import NoReturn
 
 import anyio
@@ -44,7 +45,7 @@ class Owner:
 
     def __init__(self) -> None:
         self.stream = Deaf()
-        connection = ClientConnection("hub", "/", Auth(token="t"), 0.0)
+        connection = ClientConnection("hub", "/", Auth(token="t"), 0.0, masks=Random(0))
         self.pump = Pump(self.stream, connection, self)
         self.reasons: list[str] = []
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.proto.joined import TOKEN, ignore, welcome
-from tests.proto.support import CLOSE, MASK, PING, PONG, TEXT, frame
+from tests.proto.support import CLOSE, MASK, MASKS, PING, PONG, TEXT, frame
 
 from agentgate_proto.client_connection import ClientConnection
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, Limits
@@ -186,7 +186,9 @@ class Doorman(ByHand):
         self, limits: Limits = CLIENT_LIMITS, now: float = 0.0, auth: Auth | None = None
     ) -> None:
         auth = auth or Auth(token=TOKEN)
-        self.client = ClientConnection("gate.example", "/any", auth, now, limits=limits)
+        self.client = ClientConnection(
+            "gate.example", "/any", auth, now, masks=MASKS, limits=limits
+        )
         super().__init__(self.client, now)
 
     def answer_upgrade(self) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from tests.proto.client_gateway import TOKEN, Ears, Gateway, done
+from tests.proto.support import MASKS
 
 from agentgate_proto.backoff import Backoff
 from agentgate_proto.calls import NOT_SETTLED, LooseRow
@@ -273,7 +274,9 @@ class World:
         self.socket.up_left, self.socket.down_left = up, down
 
     def _connect(self, now: float) -> ClientConnection:
-        return ClientConnection("gate.example", "/", self.auth, now, limits=self.limits)
+        return ClientConnection(
+            "gate.example", "/", self.auth, now, masks=MASKS, limits=self.limits
+        )
 
     def _act(self) -> bool:
         """Take the machine's events."""

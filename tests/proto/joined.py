@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
+from tests.proto.support import MASKS
+
 from agentgate_proto.client_connection import ClientConnection
 from agentgate_proto.client_events import HangUp
 from agentgate_proto.events import AuthAsked, Closed
@@ -248,7 +250,7 @@ def unopened_pair(
     """Join two connections; the gateway will take any token for a principal of the role."""
     auth = Auth(token=TOKEN, client_id=client_id)
     pair = Pair(
-        ClientConnection("gate.example", "/", auth, 0.0, limits=client_limits),
+        ClientConnection("gate.example", "/", auth, 0.0, masks=MASKS, limits=client_limits),
         ServerConnection(0.0, server_limits),
         chunk_bytes=chunk_bytes,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from random import Random
 
 from hypothesis import settings
 
@@ -16,6 +17,9 @@ CONTINUATION = 0x0
 CLOSE = 0x8
 PING = 0x9
 PONG = 0xA
+
+MASKS = Random(0)
+"""Where our own clients take their masks from."""
 
 MASK = b"\x37\xfa\x21\x3d"
 """The key of the masked example in RFC 6455 section 5.7."""

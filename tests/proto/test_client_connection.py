@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.proto.byhand import AUTH, AUTH_RESULT, Doorman, notification
 from tests.proto.joined import TOKEN, open_pair
-from tests.proto.support import BINARY, CLOSE, PONG, TEXT, frame
+from tests.proto.support import BINARY, CLOSE, MASKS, PONG, TEXT, frame
 
 from agentgate_proto.client_connection import ClientConnection
 from agentgate_proto.connection import Timer
@@ -50,7 +50,9 @@ def refusal(doorman: Doorman) -> Refused:
 def test_the_upgrade_request_is_sent_at_once() -> None:
     auth = Auth(token=TOKEN)
     headers = [("Proxy-Authorization", "Basic eA==")]
-    client = ClientConnection("gate.example:8443", "/a?b=c", auth, 0.0, headers=headers)
+    client = ClientConnection(
+        "gate.example:8443", "/a?b=c", auth, 0.0, masks=MASKS, headers=headers
+    )
     head, _, rest = client.data_to_send().partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     assert lines[0] == "GET /a?b=c HTTP/1.1"
@@ -61,7 +63,9 @@ def test_the_upgrade_request_is_sent_at_once() -> None:
 
 def test_a_header_that_cannot_be_sent_is_our_own_error() -> None:
     with pytest.raises(LocalProtocolError):
-        ClientConnection("h", "/", Auth(token=TOKEN), 0.0, headers=[("x", "a\r\nb: c")])
+        ClientConnection(
+            "h", "/", Auth(token=TOKEN), 0.0, masks=MASKS, headers=[("x", "a\r\nb: c")]
+        )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.proto.support import (
 from tests.proto.wires import open_end
 
 from agentgate_proto import websocket
-from agentgate_proto.frames import measured, unmasked, whole_frame
+from agentgate_proto.frames import masked, measured, whole_frame
 
 
 @pytest.mark.parametrize("mask", [None, MASK])
@@ -45,11 +45,11 @@ def test_a_common_frame_is_taken_and_its_mask_with_it(text: str, key: bytes) -> 
     ):
         data = b"before" + frame(opcode, payload, mask=key) + b"behind"
         end = len(data) - len(b"behind")
-        assert whole_frame(data, 6, masked=True) == (0x80 | opcode, payload, end)
+        assert whole_frame(data, 6, is_masked=True) == (0x80 | opcode, payload, end)
 
 
 def test_the_mask_is_that_of_rfc_6455_section_5_7() -> None:
-    assert unmasked(bytes.fromhex("7f9f4d5158"), bytes.fromhex("37fa213d")) == b"Hello"
+    assert masked(bytes.fromhex("7f9f4d5158"), bytes.fromhex("37fa213d")) == b"Hello"
 
 
 NOT_TAKEN = {
@@ -70,7 +70,7 @@ NOT_TAKEN = {
 
 @pytest.mark.parametrize("name", NOT_TAKEN)
 def test_anything_else_is_left_to_wsproto(name: str) -> None:
-    assert whole_frame(NOT_TAKEN[name], 0, masked=True) is None
+    assert whole_frame(NOT_TAKEN[name], 0, is_masked=True) is None
 
 
 @pytest.mark.parametrize("end", ["server", "client"])
@@ -81,7 +81,7 @@ def test_it_makes_no_difference_whether_a_frame_is_taken_or_left(
 ) -> None:
     taken = open_end(end)[0].receive(*stream)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(websocket, "whole_frame", lambda data, at, masked: None)
+        patch.setattr(websocket, "whole_frame", lambda data, at, is_masked: None)
         left = open_end(end)[0].receive(*stream)
     assert taken.events == left.events
     assert frames_in(taken.sent) == frames_in(left.sent)

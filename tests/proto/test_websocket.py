@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tracemalloc
+from random import Random
 
 import pytest
 from tests.proto.support import (
     CLOSE,
     CONTINUATION,
+    MASKS,
     PING,
     PONG,
     TEXT,
@@ -228,6 +230,20 @@ def test_nothing_can_be_sent_before_the_handshake() -> None:
             wire.send_text(b"early")
 
 
+def test_a_client_masks_each_frame_with_the_next_key() -> None:
+    seen = open_client()
+    keys = Random(7)
+    seen.wire._masks = Random(7)
+    for size in (0, 1, 125, 126, 65_535, 65_536):
+        seen.forget().wire.send_text(b"x" * size)
+        key = keys.randbytes(4)
+        assert seen.wire.data_to_send() == frame(TEXT, b"x" * size, mask=key)
+    seen.wire.send_ping(b"?")
+    seen.receive(frame(PING, b"!"))
+    expected = frame(PING, b"?", mask=keys.randbytes(4)) + frame(PONG, b"!", mask=keys.randbytes(4))
+    assert seen.sent == expected
+
+
 # The server's handshake
 
 
@@ -308,7 +324,9 @@ def test_an_http_answer_without_a_request_is_our_own_error() -> None:
 
 
 def test_a_client_asks_for_the_upgrade_at_once() -> None:
-    wire = ClientWire("b\u00fccher.example:8443", "/p?q", [("Authorization", "Basic x")], LIMITS)
+    wire = ClientWire(
+        "b\u00fccher.example:8443", "/p?q", [("Authorization", "Basic x")], LIMITS, MASKS
+    )
     request = wire.data_to_send()
     assert request.startswith(b"GET /p?q HTTP/1.1\r\n")
     for line in (
@@ -340,7 +358,7 @@ def test_what_cannot_be_sent_as_a_request_is_our_own_error(
     host: str, target: str, headers: list[tuple[str, str]]
 ) -> None:
     with pytest.raises(LocalProtocolError, match="no request can be made of this"):
-        ClientWire(host, target, headers, LIMITS)
+        ClientWire(host, target, headers, LIMITS, MASKS)
 
 
 def test_a_good_answer_may_arrive_in_any_pieces_and_with_frames_behind_it() -> None:

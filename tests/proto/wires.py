@@ -8,7 +8,7 @@ from hashlib import sha1
 from random import Random
 from typing import Generic, TypeVar
 
-from tests.proto.support import MASK
+from tests.proto.support import MASK, MASKS
 from tests.vectors.websocket import FRAGMENTS_MAX, MESSAGE_MAX, accepted, upgrade
 
 from agentgate_proto.errors import RemoteProtocolError
@@ -63,7 +63,7 @@ def open_server(limits: Limits = LIMITS) -> Seen[ServerWire]:
 
 def client(limits: Limits = LIMITS) -> tuple[Seen[ClientWire], bytes]:
     """Make a client; return it with the answer that its request deserves."""
-    wire = ClientWire("gate:8443", "/path?x=1", [("X-Extra", "1")], limits)
+    wire = ClientWire("gate:8443", "/path?x=1", [("X-Extra", "1")], limits, MASKS)
     request = wire.data_to_send()
     key = request.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
     accept = b64encode(sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
@@ -86,7 +86,7 @@ class Pair:
     """A client and a server, joined byte to byte; what one sends arrives in random pieces."""
 
     def __init__(self, seed: int) -> None:
-        self.client = Seen(ClientWire("gate", "/", [], Limits()))
+        self.client = Seen(ClientWire("gate", "/", [], Limits(), MASKS))
         self.server = Seen(ServerWire(Limits()))
         self.random = Random(seed)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import anyio
@@ -133,6 +134,7 @@ async def raw_client(
             "/",
             Auth(token=token, client_id=client_id),
             anyio.current_time(),
+            masks=Random(0),
             limits=CLIENT_LIMITS,
         )
         client = RawClient(stream, machine)

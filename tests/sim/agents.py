@@ -165,7 +165,7 @@ class Process:
         self.turn()
 
     def _connect(self, now: float) -> ClientConnection:
-        return ClientConnection("gate.example", "/", self.auth, now)
+        return ClientConnection("gate.example", "/", self.auth, now, masks=self.world.masks)
 
     # For those who use it
 

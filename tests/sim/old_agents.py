@@ -72,7 +72,7 @@ class OldProcess:
             link.let_go(self)
             return
         self.link = link
-        self.wire = ClientWire("gate.example", "/", [], LIMITS)
+        self.wire = ClientWire("gate.example", "/", [], LIMITS, self.world.masks)
         self.stage = "opening"
         self.ponged = True
         self.alarm.arm(self.world.timeline.now + PING_S)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
+from random import Random
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ class VirtualClient:
         auth = Auth(token="secret", client_id="robot-1")
         self.watch = vector.watch
         self.machine = ClientMachine(
-            lambda now: ClientConnection("gate.example", "/", auth, now),
+            lambda now: ClientConnection("gate.example", "/", auth, now, masks=Random(0)),
             Backoff(attempts_max=vector.client.get("max_retries")),
         )
         self.now = 100.0

@@ -7,6 +7,7 @@ and what comes is sent back. Frames, fragments, limits, pings, closes and socket
 from __future__ import annotations
 
 from dataclasses import replace
+from random import SystemRandom
 from typing import Any
 
 import anyio
@@ -37,6 +38,8 @@ LIMITS = replace(
     queued_bytes_max=128 * 1024 * 1024,
 )
 """Group 9 sends 16 MiB, also in fragments of 64 bytes."""
+
+MASKS = SystemRandom()
 
 HOST = "127.0.0.1"
 BINARY = 0x2
@@ -96,8 +99,8 @@ class EchoClient(ClientConnection):
     """Sends back what comes, or keeps texts."""
 
     def __init__(self, host: str, target: str, now: float, *, echo: bool) -> None:
-        super().__init__(host, target, Auth(token="none"), now, limits=LIMITS)
-        self.wire = EchoClientWire(host, target, [], LIMITS)
+        super().__init__(host, target, Auth(token="none"), now, masks=MASKS, limits=LIMITS)
+        self.wire = EchoClientWire(host, target, [], LIMITS, MASKS)
         self.texts: list[str] = []
         self.echo = echo
 
