@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from agentgate_proto.client_wire import ClientWire
 from agentgate_proto.connection import ABNORMAL_CLOSURE, Connection, Timer
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.events import Authenticated, Notified, Refused
@@ -24,7 +25,7 @@ from agentgate_proto.messages import METHODS, Ack, Auth, AuthResult, Kind, decod
 from agentgate_proto.principal import Role
 from agentgate_proto.requests import BatchAnswer
 from agentgate_proto.state import State, Step
-from agentgate_proto.websocket import NORMAL_CLOSURE, ClientWire
+from agentgate_proto.websocket import NORMAL_CLOSURE
 from agentgate_proto.wire_events import Rejected, Upgraded, WireEvent
 
 AUTH_ID = "auth-1"
@@ -67,7 +68,7 @@ class ClientConnection(Connection[ClientWire]):
         target: path and query.
         auth: what to send as ``auth``.
         now: monotonic seconds.
-        masks: where the masks of frames come from; see :class:`.websocket.ClientWire`.
+        masks: where the masks of frames come from; see :class:`.client_wire.ClientWire`.
         headers: further headers for the upgrade request.
         limits: caps and times.
     """

@@ -26,8 +26,10 @@ MAJOR_VERSION = b"1."
 ORIGIN = re.compile(rb"(?i)https?://([^/?#]+)")
 """What stands before the path in absolute form (RFC 9112 section 3.2.2)."""
 
-HOST = re.compile(rb"(?i)(?:\[[0-9a-f:.]+\]|[a-z0-9._~!$&'()*+,;=%-]*)(?::[0-9]*)?")
-"""A Host (RFC 9110 section 7.2, RFC 3986 section 3.2.2)."""
+HOST = re.compile(r"(?ia)(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._~!$&'()*+,;=%-]{0,255})(?::[0-9]{0,5})?")
+"""A Host (RFC 9110 section 7.2, RFC 3986 section 3.2.2, which bounds names to 255 characters)."""
+
+SWITCHING = b"Switching Protocols"
 
 
 class RequestHead(msgspec.Struct, frozen=True):
@@ -60,6 +62,7 @@ class HttpServer:
         self._out = out
         self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.http_head_bytes_max)
         self._head: h11.Request | None = None
+        self._headers: dict[str, str] = {}
         self._body = bytearray()
         self._answerable = False
 
@@ -106,25 +109,13 @@ class HttpServer:
                     break
         return None
 
-    def wants_upgrade(self, request: RequestHead) -> bool:
-        """Whether the request asks for a WebSocket; one that must not is refused.
+    def switch_protocols(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Answer the last request with 101; return what has come after it. HTTP is over then.
 
-        Raises:
-            RemoteProtocolError: it does, in a way that RFC 6455 section 4.1 does not allow.
+        The request must have the header Upgrade.
         """
-        if "websocket" not in request.headers.get("upgrade", "").lower():
-            return False
-        if request.method != "GET":
-            self.refuse(400, "a WebSocket handshake is a GET request")
-        if request.version < b"1.1":
-            self.refuse(400, "a WebSocket needs HTTP/1.1")
-        if request.body:
-            self.refuse(400, "a WebSocket handshake has no body")
-        return True
-
-    def hand_over(self) -> bytes:
-        """Return what came after the upgrade request, which is answered elsewhere; HTTP is over."""
         self._answerable = False
+        self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=SWITCHING))
         return self._h11.trailing_data[0]
 
     def respond(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
@@ -182,7 +173,9 @@ class HttpServer:
 
     def _check_head(self, head: h11.Request) -> None:
         """Refuse by the head alone what must not be read any further."""
-        headers = {name: value.decode("latin-1") for name, value in head.headers}
+        self._headers = headers = {
+            name.decode("ascii"): value.decode("latin-1") for name, value in head.headers
+        }
         if not head.http_version.startswith(MAJOR_VERSION):
             self.refuse(505, "speak HTTP/1.1")
         if head.method == b"CONNECT":
@@ -191,15 +184,15 @@ class HttpServer:
             self.refuse(400, "the target of a request is a path, or a whole URL")
         if b"#" in head.target:
             self.refuse(400, "a fragment in the target")
-        if not HOST.fullmatch(dict(head.headers).get(b"host", b"")):
+        if not HOST.fullmatch(headers.get("host", "")):
             self.refuse(400, "a Host that cannot be one")
-        if b"transfer-encoding" in headers:
-            if b"content-length" in headers:
+        if "transfer-encoding" in headers:
+            if "content-length" in headers:
                 self.refuse(400, "both Content-Length and Transfer-Encoding")
             self.refuse(411, "send a Content-Length: chunked bodies are not taken")
-        if int(headers.get(b"content-length", "0")) > self.limits.http_body_bytes_max:
+        if int(headers.get("content-length", "0")) > self.limits.http_body_bytes_max:
             self.refuse(413, f"a body of over {self.limits.http_body_bytes_max} bytes")
-        self._check_origin(headers.get(b"origin"), headers.get(b"host", ""))
+        self._check_origin(headers.get("origin"), headers.get("host", ""))
 
     def _check_origin(self, origin: str | None, host: str) -> None:
         """Refuse browsers on foreign pages (RFC 6455 section 10.2)."""
@@ -217,12 +210,11 @@ class HttpServer:
 
     def _whole_request(self, head: h11.Request | None) -> RequestHead:
         assert head is not None, "h11 ends no message that it did not begin"
-        raw = list(head.headers)
         request = RequestHead(
             head.method.decode("ascii"),
             head.target.decode("ascii"),
-            {name.decode("ascii"): value.decode("latin-1") for name, value in raw},
-            raw,
+            self._headers,
+            list(head.headers),
             bytes(self._body),
             head.http_version,
         )

@@ -53,8 +53,8 @@ from agentgate_proto.principal import Principal
 from agentgate_proto.receipts import Receipts
 from agentgate_proto.record import Record
 from agentgate_proto.requests import BatchAnswer, Frame
+from agentgate_proto.server_wire import ServerWire
 from agentgate_proto.state import State, Step
-from agentgate_proto.websocket import ServerWire
 from agentgate_proto.wire_events import HttpRequest, Upgraded, WireEvent
 from agentgate_proto.wire_results import executed_result, failure_data, pending_reply
 

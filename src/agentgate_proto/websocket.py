@@ -1,56 +1,46 @@
-"""WebSocket (RFC 6455) and the plain HTTP/1.1 around it: bytes to wire events and back.
+"""WebSocket (RFC 6455) after the opening handshake: bytes to wire events and back.
 
-Both ends wrap wsproto, past which only the commonest frames go (``frames``); the server's end
-first speaks HTTP by h11, because the same port serves the HTTP face. What the libraries leave
-open is closed here: messages are joined from partial events and bounded in size and in fragments,
-pings are answered, and a parse failure (which wsproto reports as if the peer had closed) is told
-from a real close. permessage-deflate is never negotiated: inflation could not be bounded from
-outside wsproto.
+Both ends wrap wsproto, past which only the commonest frames go (``frames``). What it leaves open is
+closed here: messages are joined from partial events and bounded in size and in fragments, pings are
+answered, and a parse failure (which wsproto reports as if the peer had closed) is told from a real
+close. permessage-deflate is never negotiated: inflation could not be bounded from outside wsproto.
 
 ``receive_data`` only stores; everything happens in ``next_event``, one event at a time. After the
 last one (``Close``, ``Rejected`` or an error) input is dropped and nothing more comes.
+
+The two ends, each with its half of the handshake, are in ``client_wire`` and ``server_wire``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from random import Random
 
-import h11
-from wsproto import ConnectionType, WSConnection
+from wsproto import WSConnection
 from wsproto import events as ws
+from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError as WsLocalError
-from wsproto.utilities import RemoteProtocolError as WsRemoteError
 
 from agentgate_proto.errors import (
     ConnectionClosedError,
-    LocalProtocolError,
     RemoteProtocolError,
 )
 from agentgate_proto.frames import (
     CONTROL,
     FIN,
-    MASKED,
     PING_FRAME,
     PONG_FRAME,
     TEXT_FRAME,
     frame_head,
-    masked,
     measured,
     whole_frame,
 )
-from agentgate_proto.http1 import HttpServer
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire_events import (
     Alive,
     Close,
-    HttpRequest,
     Pong,
-    Rejected,
     Text,
-    Upgraded,
     WireEvent,
 )
 
@@ -63,30 +53,28 @@ MESSAGE_TOO_BIG = 1009
 UTF8_BYTES_MAX = 4
 """Of one character."""
 
-FINAL_STATUS_MIN = 200
-UPGRADE_REQUIRED = 426
-
-OFFER = [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"connection", b"upgrade")]
-"""What goes with 426 (RFC 6455 section 4.4, RFC 9110 section 15.5.22)."""
-
-HEAD_END = re.compile(rb"\n\r?\n")
-"""What ends the head of an answer, as h11 sees it."""
-
-HEAD_END_BYTES = 3
-
 NOT_UTF8 = "text that is not UTF-8"
-
-BAD_HANDSHAKE = (WsRemoteError, h11.RemoteProtocolError, UnicodeError)
 
 
 class Wire:
-    """Frames after the opening handshake; the same for both ends."""
+    """Frames after the opening handshake; the same for both ends.
 
-    def __init__(self, kind: ConnectionType, limits: Limits) -> None:
+    Args:
+        parser: wsproto's end, which may do the handshake too.
+        limits: caps for what the peer sends.
+        masked: whether the peer masks its frames.
+
+    Attributes:
+        out: the queued output.
+        opened: the opening handshake is complete.
+    """
+
+    def __init__(self, parser: WSConnection | Frames, limits: Limits, *, masked: bool) -> None:
         self.limits = limits
         self.out = bytearray()
-        self._ws = WSConnection(kind)
-        self._takes_masked = kind is ConnectionType.SERVER
+        self.opened = False
+        self._ws = parser
+        self._takes_masked = masked
         self._input = b""
         self._at = 0  # what comes before has been read
         self._owed = 0  # bytes of the frame under way that wsproto has not been given
@@ -193,7 +181,7 @@ class Wire:
 
     def _send_frame(self, first: int, payload: bytes) -> None:
         """Queue a common frame."""
-        if self._ws.state is not ConnectionState.OPEN:
+        if not self.opened or self._ws.state is not ConnectionState.OPEN:
             raise self._not_open()
         if first == TEXT_FRAME:
             payload.decode()  # what is not UTF-8 would cost the peer its connection
@@ -212,13 +200,16 @@ class Wire:
         return Alive()
 
     def _send(self, event: ws.Event) -> None:
+        if not self.opened:
+            raise self._not_open()
         try:
             self.out += self._ws.send(event)
         except WsLocalError:  # its text would quote the whole message
             raise self._not_open() from None
 
     def _not_open(self) -> ConnectionClosedError:
-        return ConnectionClosedError(f"the WebSocket is {self._ws.state.name.lower()}")
+        state = self._ws.state.name.lower() if self.opened else "connecting"
+        return ConnectionClosedError(f"the WebSocket is {state}")
 
     def _translate(self, event: ws.Event) -> WireEvent:
         match event:
@@ -267,136 +258,3 @@ class Wire:
             code = NORMAL_CLOSURE if event.code == NO_STATUS else event.code
             self._send(ws.CloseConnection(code=code, reason=""))
         return Close(int(event.code), event.reason or "")
-
-
-class ClientWire(Wire):
-    """The client's end: sends the upgrade request at once.
-
-    Args:
-        host: the Host header, with a port where it is not the scheme's own.
-        target: path and query.
-        headers: further headers for the request, such as a proxy's authorization.
-        limits: caps for what the gateway sends.
-        masks: where the masks of frames come from, which nobody may foresee (RFC 6455 section
-            10.3): in earnest a ``random.SystemRandom``.
-
-    Raises:
-        LocalProtocolError: host, target or headers cannot be sent as they are.
-    """
-
-    def __init__(
-        self,
-        host: str,
-        target: str,
-        headers: list[tuple[str, str]],
-        limits: Limits,
-        masks: Random,
-    ) -> None:
-        super().__init__(ConnectionType.CLIENT, limits)
-        self._masks = masks
-        self._rejected: Rejected | None = None
-        self._opened = False
-        self._head_end = b""  # what the answer ends with so far
-        try:
-            extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
-            self.out += self._ws.send(ws.Request(host=host, target=target, extra_headers=extra))
-        except (UnicodeError, h11.LocalProtocolError) as error:
-            raise LocalProtocolError(f"no request can be made of this: {error}") from None
-
-    def receive_data(self, data: bytes) -> None:
-        """Store bytes from the gateway."""
-        while data and not self._opened and self._rejected is None and not self._over:
-            data = self._read_head(data)
-        if self._opened:
-            super().receive_data(data)
-
-    def _read_head(self, data: bytes) -> bytes:
-        """Give the answer to wsproto up to the end of its head; return the frames after it."""
-        before = len(self._head_end)
-        seen = self._head_end + data
-        found = HEAD_END.search(seen)
-        size = found.end() - before if found is not None else len(data)
-        self._head_end = b"" if found is not None else seen[1 - HEAD_END_BYTES :]
-        try:
-            self._feed(data[:size])
-        except BAD_HANDSHAKE as error:
-            self._rejected = Rejected(0, f"the answer is no WebSocket handshake: {error}")
-        self._opened = self._ws.state is ConnectionState.OPEN
-        return data[size:]
-
-    def next_event(self) -> WireEvent | None:
-        """Return the next event; see :meth:`Wire.next_event`."""
-        event = super().next_event()
-        if event is None and not self._over:
-            event = self._rejected
-        self._over = self._over or isinstance(event, Rejected)
-        return event
-
-    def _put_frame(self, first: int, payload: bytes) -> None:
-        key = self._masks.randbytes(4)
-        self.out += frame_head(first, len(payload), MASKED)
-        self.out += key
-        self.out += masked(payload, key)
-
-    def _translate(self, event: ws.Event) -> WireEvent:
-        match event:
-            case ws.AcceptConnection():
-                return Upgraded()
-            case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
-                return Rejected(status, "the server answered without an upgrade")
-            case ws.RejectConnection():
-                return Alive()  # 1xx: the answer is still to come (RFC 9110 section 15.2)
-            case _:
-                return super()._translate(event)
-
-
-class ServerWire(Wire):
-    """The gateway's end: plain HTTP until a request asks for the upgrade.
-
-    Args:
-        limits: caps for what the client sends.
-        origins: browser origins that may connect, besides the gateway's own. Programs send no
-            Origin header and are not concerned.
-    """
-
-    def __init__(self, limits: Limits, origins: frozenset[str] = frozenset()) -> None:
-        super().__init__(ConnectionType.SERVER, limits)
-        self.http = HttpServer(limits, self.out, origins)
-        self.upgraded = False
-
-    def receive_data(self, data: bytes) -> None:
-        """Store bytes from the client."""
-        if self.upgraded:
-            super().receive_data(data)
-        else:
-            self.http.receive_data(data)
-
-    def next_event(self) -> WireEvent | None:
-        """Return the next event; see :meth:`Wire.next_event`."""
-        if self.upgraded:
-            return super().next_event()
-        request = self.http.next_request()
-        if request is None:
-            return None
-        if not self.http.wants_upgrade(request):
-            return HttpRequest(request.method, request.target, dict(request.headers), request.body)
-        return self._upgrade(request.raw_headers, request.target)
-
-    def _upgrade(self, headers: list[tuple[bytes, bytes]], target: str) -> Upgraded:
-        try:
-            self._ws.initiate_upgrade_connection(headers, target)
-            list(self._ws.events())
-        except BAD_HANDSHAKE as error:
-            hint = getattr(error, "event_hint", None)
-            status = hint.status_code if isinstance(hint, ws.RejectConnection) else 400
-            self.http.refuse(status, str(error), OFFER if status == UPGRADE_REQUIRED else [])
-        self._send(ws.AcceptConnection())
-        self.upgraded = True
-        super().receive_data(self.http.hand_over())
-        return Upgraded()
-
-    def send_http(
-        self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
-    ) -> None:
-        """Answer the plain HTTP request that ``next_event`` returned last."""
-        self.http.respond(status, body, content_type, headers or {})

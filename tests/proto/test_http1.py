@@ -258,52 +258,16 @@ def test_a_connection_too_many_gets_a_whole_answer() -> None:
     assert reader.trailing_data == (b"", False)
 
 
-# Upgrades
+# The end of HTTP
 
 
-def upgrade(*lines: str, method: str = "GET", body: bytes = b"", version: str = "1.1") -> Peer:
-    """Take one request that asks for a WebSocket, without answering it."""
+def test_what_follows_the_request_that_switches_protocols_is_handed_over() -> None:
     peer = Peer()
-    length = [f"Content-Length: {len(body)}"] if body else []
-    request = get("Upgrade: websocket", "Connection: upgrade", *length, *lines, version=version)
-    peer.http.receive_data(request.replace(b"GET", method.encode(), 1) + body)
-    head = peer.http.next_request()
-    assert head is not None
-    peer.requests.append(head)
-    return peer
-
-
-def test_a_request_without_an_upgrade_to_websocket_wants_none() -> None:
-    for request in (get(), get("Upgrade: h2c"), get("X: websocket")):
-        peer = Peer().receive([request])
-        assert peer.http.wants_upgrade(peer.requests[0]) is False
-
-
-def test_what_follows_the_upgrade_is_kept_for_the_websocket() -> None:
-    peer = upgrade()
-    assert peer.http.wants_upgrade(peer.requests[0]) is True
-    assert peer.http.hand_over() == b""
+    peer.http.receive_data(get("Upgrade: other", "Connection: upgrade"))
+    assert peer.http.next_request() is not None
     peer.http.receive_data(b"\x81\x80mask")
     assert peer.http.next_request() is None
-    assert peer.http.hand_over() == b"\x81\x80mask"
+    assert peer.http.switch_protocols([(b"Upgrade", b"other")]) == b"\x81\x80mask"
+    assert bytes(peer.out) == b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\n\r\n"
     with pytest.raises(LocalProtocolError, match="no request to answer"):
         peer.http.respond(200, b"", "text/plain", {})
-
-
-@pytest.mark.parametrize("method", ["POST", "HEAD", "OPTIONS", "get"])
-def test_only_get_opens_a_websocket(method: str) -> None:
-    peer = upgrade(method=method)
-    with pytest.raises(RemoteProtocolError, match="HTTP 400: a WebSocket handshake is a GET"):
-        peer.http.wants_upgrade(peer.requests[0])
-
-
-def test_a_websocket_needs_the_version_that_can_upgrade() -> None:
-    peer = upgrade(version="1.0")
-    with pytest.raises(RemoteProtocolError, match=r"HTTP 400: a WebSocket needs HTTP/1\.1"):
-        peer.http.wants_upgrade(peer.requests[0])
-
-
-def test_a_websocket_handshake_has_no_body() -> None:
-    peer = upgrade(body=b"abc")
-    with pytest.raises(RemoteProtocolError, match="HTTP 400: a WebSocket handshake has no body"):
-        peer.http.wants_upgrade(peer.requests[0])

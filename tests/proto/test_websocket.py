@@ -1,15 +1,13 @@
-"""WebSocket and its handshake: vectors whole, cut anywhere, with more behind; both ends joined."""
+"""WebSocket frames: vectors whole, cut anywhere, with more behind; both ends joined."""
 
 from __future__ import annotations
 
 import tracemalloc
-from random import Random
 
 import pytest
 from tests.proto.support import (
     CLOSE,
     CONTINUATION,
-    MASKS,
     PING,
     PONG,
     TEXT,
@@ -18,25 +16,17 @@ from tests.proto.support import (
     frames_in,
     from_client,
 )
-from tests.proto.wires import LIMITS, client, open_client, open_end, open_server, server
+from tests.proto.wires import client, open_client, open_end, open_server, server
 from tests.vectors.websocket import (
-    ACCEPT,
     BAD,
-    BAD_ANSWERS,
-    BAD_UPGRADES,
     GOOD,
-    GOOD_UPGRADES,
-    answered,
-    upgrade,
 )
 
 from agentgate_proto.errors import (
     ConnectionClosedError,
-    LocalProtocolError,
 )
 from agentgate_proto.limits import Limits
-from agentgate_proto.websocket import ClientWire
-from agentgate_proto.wire_events import Alive, Close, HttpRequest, Pong, Rejected, Text, Upgraded
+from agentgate_proto.wire_events import Alive, Close, Pong, Text
 
 ENDS = pytest.mark.parametrize("end", ["server", "client"])
 
@@ -228,197 +218,5 @@ def test_nothing_can_be_sent_before_the_handshake() -> None:
     for wire in (server().wire, client()[0].wire):
         with pytest.raises(ConnectionClosedError, match="the WebSocket is connecting"):
             wire.send_text(b"early")
-
-
-def test_a_client_masks_each_frame_with_the_next_key() -> None:
-    seen = open_client()
-    keys = Random(7)
-    seen.wire._masks = Random(7)
-    for size in (0, 1, 125, 126, 65_535, 65_536):
-        seen.forget().wire.send_text(b"x" * size)
-        key = keys.randbytes(4)
-        assert seen.wire.data_to_send() == frame(TEXT, b"x" * size, mask=key)
-    seen.wire.send_ping(b"?")
-    seen.receive(frame(PING, b"!"))
-    expected = frame(PING, b"?", mask=keys.randbytes(4)) + frame(PONG, b"!", mask=keys.randbytes(4))
-    assert seen.sent == expected
-
-
-# The server's handshake
-
-
-@pytest.mark.parametrize("name", GOOD_UPGRADES)
-def test_a_good_upgrade_request_opens_the_websocket(name: str) -> None:
-    seen = server().receive(GOOD_UPGRADES[name])
-    assert (seen.events, seen.failed) == ([Upgraded()], None)
-    assert seen.sent.startswith(b"HTTP/1.1 101 ")
-    assert b"Sec-WebSocket-Accept: " + ACCEPT in seen.sent
-
-
-def test_an_upgrade_request_may_arrive_in_any_pieces_and_with_frames_behind_it() -> None:
-    data = upgrade(sec_websocket_extensions="permessage-deflate") + from_client(TEXT, b"Hello")
-    for pieces in cuts(data):
-        assert server().receive(*pieces).events == [Upgraded(), Text("Hello")]
-
-
-@pytest.mark.parametrize("name", ["with compression", "with subprotocols"])
-def test_what_is_offered_is_declined_by_saying_nothing(name: str) -> None:
-    seen = server().receive(GOOD_UPGRADES[name])
-    assert b"extensions" not in seen.sent.lower()
-    assert b"protocol:" not in seen.sent.lower()
-
-
-@pytest.mark.parametrize("name", BAD_UPGRADES)
-def test_a_bad_upgrade_request_is_answered_with_its_status(name: str) -> None:
-    data, status = BAD_UPGRADES[name]
-    for pieces in ([data], [data[:20], data[20:]], [data[:-1], data[-1:]]):
-        seen = server().receive(*pieces)
-        assert seen.events == []
-        assert seen.sent.startswith(b"HTTP/1.1 %d " % status)
-        assert seen.sent.count(b"HTTP/1.1 ") == 1
-        assert f"HTTP {status}: " in str(seen.failed)
-        assert seen.wire.upgraded is False
-
-
-@pytest.mark.parametrize("name", BAD_UPGRADES)
-def test_after_a_refused_handshake_nothing_is_taken(name: str) -> None:
-    seen = server().receive(BAD_UPGRADES[name][0]).forget()
-    seen.receive(from_client(TEXT, b"Hello"), upgrade())
-    assert (seen.events, seen.sent) == ([], b"")
-
-
-def test_a_client_of_another_version_is_told_which_one_is_spoken() -> None:
-    sent = server().receive(BAD_UPGRADES["another version"][0]).sent.lower()
-    assert b"sec-websocket-version: 13" in sent
-    assert b"upgrade: websocket" in sent
-    assert b"connection: close" in sent
-
-
-def test_plain_http_is_served_until_a_request_asks_for_the_upgrade() -> None:
-    seen = server().receive(b"POST /a HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\nhi")
-    headers = {"host": "g", "content-length": "2"}
-    assert seen.events == [HttpRequest("POST", "/a", headers, b"hi")]
-    seen.wire.send_http(200, b"{}", "application/json", {"x-a": "b"})
-    assert b"x-a: b" in seen.wire.data_to_send()
-    assert seen.forget().receive(upgrade()).events == [Upgraded()]
-
-
-def test_an_upgrade_waits_for_the_answer_to_the_request_before_it() -> None:
-    seen = server().receive(b"GET /a HTTP/1.1\r\nHost: g\r\n\r\n" + upgrade())
-    assert len(seen.events) == 1
-    assert seen.sent == b""
-    seen.wire.send_http(200, b"first", "text/plain")
-    seen.forget().receive(from_client(TEXT, b"Hello"))
-    assert seen.events == [Upgraded(), Text("Hello")]
-    assert 0 < seen.sent.index(b"first") < seen.sent.index(b"HTTP/1.1 101 ")
-
-
-def test_an_http_answer_without_a_request_is_our_own_error() -> None:
-    for seen in (server(), open_server()):
-        with pytest.raises(LocalProtocolError, match="no request to answer"):
-            seen.wire.send_http(200, b"what", "text/plain")
-        assert seen.wire.data_to_send() == b""
-
-
-# The client's handshake
-
-
-def test_a_client_asks_for_the_upgrade_at_once() -> None:
-    wire = ClientWire(
-        "b\u00fccher.example:8443", "/p?q", [("Authorization", "Basic x")], LIMITS, MASKS
-    )
-    request = wire.data_to_send()
-    assert request.startswith(b"GET /p?q HTTP/1.1\r\n")
-    for line in (
-        b"Host: xn--bcher-kva.example:8443",
-        b"Upgrade: websocket",
-        b"Connection: Upgrade",
-        b"Sec-WebSocket-Version: 13",
-        b"Authorization: Basic x",
-    ):
-        assert line in request.split(b"\r\n")
-    assert b"extensions" not in request.lower()
-
-
-@pytest.mark.parametrize(
-    ("host", "target", "headers"),
-    [
-        ("x" * 64, "/", []),
-        ("a..b", "/", []),
-        ("gate\r\nx", "/", []),
-        ("gate", "/\u00e4", []),
-        ("gate", "/a b", []),
-        ("gate", "/", [("X\u00e4", "1")]),
-        ("gate", "/", [("X", "\u20ac")]),
-        ("gate", "/", [("X", "a\r\nY: b")]),
-        ("gate", "/", [("Host", "other")]),
-    ],
-)
-def test_what_cannot_be_sent_as_a_request_is_our_own_error(
-    host: str, target: str, headers: list[tuple[str, str]]
-) -> None:
-    with pytest.raises(LocalProtocolError, match="no request can be made of this"):
-        ClientWire(host, target, headers, LIMITS, MASKS)
-
-
-def test_a_good_answer_may_arrive_in_any_pieces_and_with_frames_behind_it() -> None:
-    behind = frame(TEXT, b"Hello") + frame(PING, b"?")
-    _, example = client()
-    for at in range(len(cuts_of(example + behind))):
-        seen, answer = client()
-        seen.receive(*cuts_of(answer + behind)[at])
-        assert seen.events == [Upgraded(), Text("Hello")]
-        assert frames_in(seen.sent) == [(PONG, b"?")]
-
-
-def cuts_of(data: bytes) -> list[list[bytes]]:
-    return list(cuts(data))
-
-
-@pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])
-def test_an_interim_answer_is_waited_out(interim: bytes) -> None:
-    seen, answer = client()
-    seen.receive(b"HTTP/1.1 " + interim + b"\r\nLink: </x>\r\n\r\n")
-    assert (seen.events, seen.failed) == ([], None)
-    assert seen.receive(answer + frame(TEXT, b"Hello")).events == [Upgraded(), Text("Hello")]
-    seen, answer = client()
-    seen.receive(b"HTTP/1.1 " + interim + b"\r\n\r\n" + answer)
-    assert seen.events == [Upgraded()]
-
-
-@pytest.mark.parametrize("name", BAD_ANSWERS)
-def test_a_bad_answer_is_reported_once_with_its_status(name: str) -> None:
-    data, status = BAD_ANSWERS[name]
-    for pieces in ([data], [data[:10], data[10:]], [data[at : at + 1] for at in range(len(data))]):
-        seen, answer = client()
-        seen.receive(*pieces)
-        assert [type(event) for event in seen.events] == [Rejected]
-        rejected = seen.events[0]
-        assert isinstance(rejected, Rejected)
-        assert rejected.status == status
-        assert "handshake" in rejected.reason or "without an upgrade" in rejected.reason
-        seen.forget().receive(answer, frame(TEXT, b"Hello"))
-        assert (seen.events, seen.sent, seen.failed) == ([], b"", None)
-
-
-def test_data_that_arrives_before_a_bad_answer_was_noticed_does_not_hide_it() -> None:
-    seen, answer = client()
-    seen.wire.receive_data(b"\x00nonsense")
-    seen.wire.receive_data(b"more nonsense")
-    seen.receive(answer)
-    assert [type(event) for event in seen.events] == [Rejected]
-
-
-@pytest.mark.parametrize(
-    "line", [b"Sec-WebSocket-Extensions: permessage-deflate", b"Sec-WebSocket-Protocol: chat"]
-)
-def test_an_answer_that_agrees_to_what_was_not_offered_is_refused(line: bytes) -> None:
-    seen, answer = client()
-    seen.receive(answer.removesuffix(b"\r\n") + line + b"\r\n\r\n")
-    assert [type(event) for event in seen.events] == [Rejected]
-
-
-def test_a_rejection_hides_its_body() -> None:
-    seen, _ = client()
-    seen.receive(answered(b"502 Bad Gateway", body=b"x" * 100_000))
-    assert seen.events == [Rejected(502, "the server answered without an upgrade")]
+        with pytest.raises(ConnectionClosedError, match="the WebSocket is connecting"):
+            wire.send_close(1000, "early")

@@ -18,12 +18,14 @@ from agentgate_client.address import parse_url
 from agentgate_client.dial import dial
 from agentgate_client.pump import Pump
 from agentgate_proto.client_connection import ClientConnection
+from agentgate_proto.client_wire import ClientWire
 from agentgate_proto.events import Closed
 from agentgate_proto.limits import Limits
 from agentgate_proto.messages import Auth
 from agentgate_proto.server_connection import ServerConnection
+from agentgate_proto.server_wire import ServerWire
 from agentgate_proto.state import Step
-from agentgate_proto.websocket import ClientWire, ServerWire, Wire
+from agentgate_proto.websocket import Wire
 from agentgate_proto.wire_events import Alive, Upgraded
 from agentgate_server.asyncio_peer import AsyncioPeer
 from agentgate_server.config import GatewayConfig
