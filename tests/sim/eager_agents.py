@@ -7,9 +7,9 @@ all that comes under one id one thing may run, once (I2, I3).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from tests.sim.old_agents import OldAgent, OldProcess
 from tests.sim.plan import AgentPlan, Ask
 

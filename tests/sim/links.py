@@ -92,18 +92,19 @@ class Lane:
     def _travel(self) -> None:
         if not self._travelling:
             self._travelling = True
-            timeline = self.link.timeline
-            moment = timeline.now + self.link.weather.delay()
-            timeline.at(max(moment, self.held_until), self._arrive)
+            link = self.link
+            moment = link.timeline.now + link.weather.delay()
+            link.timeline.at(max(moment, self.held_until), self._arrive)
 
     def _arrive(self) -> None:
         self._travelling = False
-        if self.link.broken or self.hole or self.receiver is None:
+        link = self.link
+        if link.broken or self.hole or self.receiver is None:
             return
-        if self.held_until > self.link.timeline.now:
+        if self.held_until > link.timeline.now:
             self._travel()
             return
-        size, weather = len(self._bytes), self.link.weather
+        size, weather = len(self._bytes), link.weather
         was_full = self.full
         if size > 1 and weather.rng.random() < weather.split:
             weather.splits += 1
@@ -116,10 +117,10 @@ class Lane:
         if data:
             self.receiver.receive(data)
         if self.left == 0:
-            self.link.break_off("the connection was reset")
+            link.break_off("the connection was reset")
         elif self._bytes:
             self._travel()
-        elif self._ended and not self.link.broken and self.receiver is not None:
+        elif self._ended and not link.broken and self.receiver is not None:
             self.receiver.hear_end("")
         if was_full and not self.full and self.sender is not None:
             self.sender.window_opens()

@@ -7,8 +7,10 @@ so a new kind of fault changes nothing in the worlds of a seed but that it may s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from random import Random
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from agentgate_proto.limits import LedgerLimits, Limits
 
@@ -49,8 +51,7 @@ FAULTS = (
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True)
-class AgentPlan:
+class AgentPlan(Struct, frozen=True):
     """One agent.
 
     Attributes:
@@ -67,8 +68,7 @@ class AgentPlan:
     rate: float
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """One request.
 
     Attributes:
@@ -91,8 +91,7 @@ class Ask:
     gives_up_s: float | None = None
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing that goes wrong.
 
     Attributes:
@@ -110,8 +109,7 @@ class Fault:
     count: int
 
 
-@dataclass(frozen=True)
-class Retention:
+class Retention(Struct, frozen=True):
     """What the store keeps.
 
     Attributes:
@@ -126,8 +124,7 @@ class Retention:
     every_s: float
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """See the module.
 
     Attributes:
@@ -177,10 +174,7 @@ def draw(seed: int, requests: int = REQUESTS) -> Plan:
         agents=agents,
         asks=asks,
         faults=draw_faults(seed, len(agents), until),
-        ledger=replace(
-            draw_ledger_limits(Random(f"{seed} ledger")),
-            retention_s=retention.keep_undelivered_days * DAY_S,
-        ),
+        ledger=draw_ledger_limits(Random(f"{seed} ledger"), retention),
         limits=draw_limits(Random(f"{seed} limits")),
         latency_s=pick((0.0, 0.0005, 0.005, 0.05)),
         jitter_s=pick((0.0, 0.001, 0.02, 0.3)),
@@ -301,7 +295,7 @@ def draw_faults(seed: int, agents: int, until: float) -> tuple[Fault, ...]:
     return tuple(sorted(faults, key=lambda fault: fault.at))
 
 
-def draw_ledger_limits(rng: Random) -> LedgerLimits:
+def draw_ledger_limits(rng: Random, retention: Retention) -> LedgerLimits:
     """Draw caps that hold sometimes, and are reached sometimes."""
     pick = rng.choice
     return LedgerLimits(
@@ -312,6 +306,7 @@ def draw_ledger_limits(rng: Random) -> LedgerLimits:
         joined_max=pick((100, 1)),
         requests_per_minute=pick((1_000_000, 1_000_000, 100)),
         approval_s=pick((300.0, 60.0, 60.0, 20.0, 20.0, 5.0)),
+        retention_s=retention.keep_undelivered_days * DAY_S,
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from tests.sim.plan import Plan
 from tests.sim.world import World
 

@@ -39,7 +39,9 @@ class Timeline:
     def at(self, moment: float, act: Callable[..., None], *args: Any) -> None:
         """Let something happen at a moment, or now if that has passed."""
         self._added += 1
-        heappush(self._queue, (max(moment, self.now), self._added, act, args))
+        if moment < self.now:
+            moment = self.now
+        heappush(self._queue, (moment, self._added, act, args))
 
     def run(self, until: float, steps_max: int) -> None:
         """Let everything happen until then; raise ``Endless`` if that is too much."""

@@ -7,10 +7,11 @@ often than in a simulated world, mostly while it has something to do: that is wh
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import replace
 from random import Random
 
+from msgspec.structs import replace
 from tests.sim.plan import Ask, Fault, Plan, draw
 
 PACE = 10.0
@@ -49,7 +50,9 @@ def fitted(seed: int, requests: int = REQUESTS) -> Plan:
         until=until,
         asks=asks,
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
-        ledger=replace(plan.ledger, approval_s=min(plan.ledger.approval_s, APPROVAL_S * PACE)),
+        ledger=dataclasses.replace(
+            plan.ledger, approval_s=min(plan.ledger.approval_s, APPROVAL_S * PACE)
+        ),
     )
 
 
