@@ -84,9 +84,9 @@ class ClientWire(Wire):
     def next_event(self) -> WireEvent | None:
         """Return the next event; see :meth:`Wire.next_event`."""
         event = super().next_event()
-        if event is None and not self._over:
-            event = self._rejected
-        self._over = self._over or isinstance(event, Rejected)
+        if event is None and self._rejected is not None and not self._over:
+            self._over = True
+            return self._rejected
         return event
 
     def _put_frame(self, first: int, payload: bytes) -> None:
@@ -100,6 +100,7 @@ class ClientWire(Wire):
             case ws.AcceptConnection():
                 return Upgraded()
             case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
+                self._over = True
                 return Rejected(status, "the server answered without an upgrade")
             case ws.RejectConnection():
                 return Alive()  # 1xx: the answer is still to come (RFC 9110 section 15.2)

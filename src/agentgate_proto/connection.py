@@ -231,7 +231,8 @@ class Connection(ABC, Generic[SomeWire]):
     # The shared work
 
     def _clock(self, now: float) -> None:
-        self.now = max(now, self.now)
+        if now > self.now:
+            self.now = now
         if self._unarmed is not None:
             timer, delay_s = self._unarmed
             self._unarmed = None
@@ -255,10 +256,12 @@ class Connection(ABC, Generic[SomeWire]):
         return self.state in (State.CLOSING, State.CLOSED)
 
     def _check_open(self) -> None:
+        if self.state is State.OPEN:
+            return
+        state = self.state.name.lower()
         if self._ending:
-            raise ConnectionClosedError(f"the connection is {self.state.name.lower()}")
-        if self.state is not State.OPEN:
-            raise LocalProtocolError(f"the connection is {self.state.name.lower()}, not open yet")
+            raise ConnectionClosedError(f"the connection is {state}")
+        raise LocalProtocolError(f"the connection is {state}, not open yet")
 
     def _read_wire(self) -> bool:
         """Take one event from the wire; return whether there was one."""

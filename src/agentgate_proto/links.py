@@ -21,6 +21,8 @@ class Link:
 
     Attributes:
         number: the adapter's own; it names this connection and never another one.
+        scope: principal and client id.
+        is_old: whether the client names no ``client_id``.
         sent: rids of outcomes that were sent here and are not received for certain.
         requests: the requests that are answered here, by their ids; old clients only.
         has_more: an old client has not got all yet that it was to collect; it does not ask again.
@@ -34,6 +36,8 @@ class Link:
         self.number = number
         self.principal = principal
         self.client_id = client_id
+        self.scope: ScopeKey = principal, client_id
+        self.is_old = not client_id
         self.progress = progress
         self.sent: dict[str, None] = {}
         self.requests: dict[int | str, str] = {}
@@ -41,16 +45,6 @@ class Link:
         self.collected_upto = 0
         self.replies_due = 0
         self.held: list[Effect] = []
-
-    @property
-    def is_old(self) -> bool:
-        """Whether the client names no ``client_id``."""
-        return not self.client_id
-
-    @property
-    def scope(self) -> ScopeKey:
-        """Principal and client id."""
-        return self.principal, self.client_id
 
     def continues(self, request_id: int | str) -> bool:
         """Whether this old client's process is the one that made a request with this id."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 import msgspec
 
@@ -102,6 +103,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     delivered: bool = False
 
 
+@lru_cache(maxsize=1_024)
 def rfc3339(at: float) -> str:
     """Format UTC seconds for the wire, to the millisecond: ``2026-11-20T10:00:00.000Z``."""
     text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")

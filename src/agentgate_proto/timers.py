@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from enum import Enum
+from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 Name = TypeVar("Name", bound=Enum)
+
+MOMENT = itemgetter(1)
 
 
 class Deadline(NamedTuple, Generic[Name]):
@@ -42,8 +45,8 @@ class Timers(Generic[Name]):
     def next_deadline(self) -> Deadline[Name] | None:
         """Return the earliest deadline, or None. Changes nothing."""
         if self._next is None and self.deadlines:
-            name = min(self.deadlines, key=self.deadlines.__getitem__)
-            self._next = Deadline(self.deadlines[name], name)
+            name, at = min(self.deadlines.items(), key=MOMENT)
+            self._next = Deadline(at, name)
         return self._next
 
     def pop_due(self, now: float) -> Name | None:

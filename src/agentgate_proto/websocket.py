@@ -86,6 +86,8 @@ class Wire:
 
     def data_to_send(self) -> bytes:
         """Take the queued output. The caller must send it all, in this order."""
+        if not self.out:
+            return b""
         data = bytes(self.out)
         self.out.clear()
         return data

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import anyio
 import anyio.lowlevel
 import anyio.to_thread
+import msgspec
 
 from agentgate_proto.audit_entry import AuditEntry
 from agentgate_proto.storage import Answer, Change, PutAudit, Query
@@ -66,16 +67,14 @@ class StoreCallbacks(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Submitted:
+class Submitted(msgspec.Struct, frozen=True):
     """A change in the queue."""
 
     number: int
     change: Change
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """A query in the queue."""
 
     query: Query
@@ -96,17 +95,16 @@ class Waiting:
 Entry = Submitted | Asked | Waiting
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """What one hop to the thread does, and how it went."""
 
-    submitted: list[Submitted] = field(default_factory=list)
-    asked: list[Asked] = field(default_factory=list)
-    waiting: list[Waiting] = field(default_factory=list)
-    told: list[AuditEntry] = field(default_factory=list)
+    submitted: list[Submitted] = msgspec.field(default_factory=list)
+    asked: list[Asked] = msgspec.field(default_factory=list)
+    waiting: list[Waiting] = msgspec.field(default_factory=list)
+    told: list[AuditEntry] = msgspec.field(default_factory=list)
     failure: str | None = None
     took_s: float = 0.0
-    answers: list[Answer | StoreError] = field(default_factory=list)
+    answers: list[Answer | StoreError] = msgspec.field(default_factory=list)
 
 
 class StoreWriter:
