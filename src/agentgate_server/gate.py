@@ -325,7 +325,11 @@ class Gate:
         finally:
             self._draining = False
         if self.ledger.next_deadline() != self._armed:
-            self._alarm.set()
+            self.rearm()
+
+    def rearm(self) -> None:
+        """The ledger wants to be woken at another time than it did."""
+        self._alarm.set()
 
     def _do(self, effect: Effect) -> None:
         match effect:

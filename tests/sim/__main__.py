@@ -55,6 +55,7 @@ def run(seeds: range | list[int], options: argparse.Namespace) -> int:
     until = time.monotonic() + options.minutes * 60.0 if options.minutes is not None else None
     shown_at = time.monotonic()
     gc.disable()
+    gc.freeze()  # what is there before the first world is never garbage
     for number, seed in enumerate(seeds):
         if number % COLLECT_EVERY == 0:
             gc.collect()

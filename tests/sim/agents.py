@@ -56,6 +56,7 @@ class Process:
         self.dials = 0
         self.doom: int | None = None
         self.alarm = Alarm(world.timeline, self._rings)
+        self.armed_for: float | None = None
 
     def open(self) -> None:
         """Begin to connect."""
@@ -127,8 +128,10 @@ class Process:
         if self.alive:
             self._flush()
             deadline = machine.next_deadline()
-            if deadline is not None:
-                self.alarm.arm(self.clock.moment(deadline))
+            if deadline != self.armed_for:
+                self.armed_for = deadline
+                if deadline is not None:
+                    self.alarm.arm(self.clock.moment(deadline))
 
     def dialed(self, link: Link, dial: int) -> None:
         """The socket is open, if it is still wanted."""
@@ -155,6 +158,7 @@ class Process:
         if not self.alive:
             return
         now = self.clock.now()
+        self.armed_for = None
         deadline = self.machine.next_deadline()
         if deadline is not None and deadline <= now:
             self.world.wakes += 1

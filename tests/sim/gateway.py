@@ -17,12 +17,13 @@ from tests.sim.links import Link
 from tests.sim.timeline import ROUNDING_S, Alarm, Clock
 from tests.sim.tools import CATALOGUE, POLICY, RUNNER, Tools
 
-from agentgate_proto.connection import SERVICE_RESTART
+from agentgate_proto.connection import SERVICE_RESTART, Timer
 from agentgate_proto.decision import Decision
 from agentgate_proto.effects import Effect
 from agentgate_proto.events import Called, Event, Received
 from agentgate_proto.messages import ToolRequest
 from agentgate_proto.record import Record
+from agentgate_proto.timers import Deadline
 from agentgate_server.gate import LOOK_AGAIN_S, Gate
 from agentgate_server.gateway import CLOSE_WAIT_S
 from agentgate_server.masking import Masker
@@ -47,6 +48,7 @@ class WatchedGate(Gate):
 
     def __init__(self, life: Life) -> None:
         world = life.world
+        self.life = life
         super().__init__(
             policy=POLICY,
             catalogue=CATALOGUE,
@@ -65,6 +67,10 @@ class WatchedGate(Gate):
         self.running = self.tools = Tools(
             world.timeline, world.tool_chance, plan.tool_s, plan.tool_trouble, life.tool_ended
         )
+
+    def rearm(self) -> None:
+        """See :class:`agentgate_server.gate.Gate`."""
+        self.life.rearming = True
 
     def tool_ended(self, rid: str, outcome: Any) -> None:
         """A tool has ended."""
@@ -109,6 +115,7 @@ class SocketPeer(Peer):
         self.link = link
         self.gone = False
         self.alarm = Alarm(life.world.timeline, self.rings)
+        self.armed_for: Deadline[Timer] | None = None
         link.attach(self)
         self.arm()
 
@@ -163,6 +170,7 @@ class SocketPeer(Peer):
         if self.gone:
             return
         now = self.life.clock.now()
+        self.armed_for = None
         deadline = self.connection.next_deadline()
         if deadline is not None and deadline.at <= now:
             self.life.world.wakes += 1
@@ -192,8 +200,10 @@ class SocketPeer(Peer):
     def arm(self) -> None:
         """Ring at the next deadline."""
         deadline = self.connection.next_deadline()
-        if deadline is not None:
-            self.alarm.arm(self.life.clock.moment(deadline.at))
+        if deadline is not self.armed_for:
+            self.armed_for = deadline
+            if deadline is not None:
+                self.alarm.arm(self.life.clock.moment(deadline.at))
 
 
 class Life:
@@ -225,7 +235,7 @@ class Life:
         self.busy = False
         self.gathering = False
         self.alarm = Alarm(world.timeline, self.rings)
-        self.armed_for: float | None = -1.0
+        self.rearming = True
         self.ran_until = self.clock.now()
         self.pruning: tuple[Waiting, float] | None = None
         self.gate = WatchedGate(self)
@@ -289,13 +299,13 @@ class Life:
             elif not self.gathering:
                 self.gathering = True
                 self.world.timeline.after(GATHER_S, self.enter, self._gathered)
-        self._arm()
+        if self.rearming:
+            self._arm()
 
     def _arm(self) -> None:
-        deadline = self.gate.ledger.next_deadline()
-        if deadline == self.armed_for:
-            return  # a clock that was set is noticed when it rings, as by the real one
-        self.armed_for = deadline
+        """Ring for the ledger; a clock that was set is noticed then, as by the real gate."""
+        self.rearming = False
+        self.gate._armed = deadline = self.gate.ledger.next_deadline()
         pause = LOOK_AGAIN_S if deadline is None else deadline - self.world.utc() + ROUNDING_S
         self.alarm.arm(self.world.timeline.now + min(max(pause, 0.0), LOOK_AGAIN_S))
 
@@ -305,7 +315,7 @@ class Life:
 
     def _ring(self) -> None:
         self.world.wakes += 1
-        self.armed_for = -1.0
+        self.rearming = True
         self.gate.wake()
         self.world.oracle.woken(self.gate)
 

@@ -63,6 +63,7 @@ class Lane:
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.window_bytes = link.weather.window_bytes
         self.receiver: End | None = None
         self.sender: End | None = None
         self.left: int | None = None
@@ -75,7 +76,7 @@ class Lane:
     @property
     def full(self) -> bool:
         """Whether the sender has to wait."""
-        return len(self._bytes) >= self.link.weather.window_bytes and not self.hole
+        return len(self._bytes) >= self.window_bytes and not self.hole
 
     def put(self, data: bytes) -> None:
         """Send bytes. On a broken link they vanish; the sender hears of that in time."""
@@ -105,7 +106,7 @@ class Lane:
             self._travel()
             return
         size, weather = len(self._bytes), link.weather
-        was_full = self.full
+        was_full = size >= self.window_bytes
         if size > 1 and weather.rng.random() < weather.split:
             weather.splits += 1
             size = 1 + weather.rng.randrange(size)

@@ -131,12 +131,11 @@ class Oracle:
         """I2, over all that was asked with this content; a tool that reads may start again."""
         asks = self.by_content[content]
         starts = self.starts[content]
-        possible = [ask for ask in asks if ask.number not in self.never]
-        keys = {ask.key for ask in possible if ask.key}
-        most = len(keys) + sum(not ask.key for ask in possible) + self.disk.freed[content, True]
-        if any(self.world.is_doubled(ask) for ask in asks):
+        most = len({ask.key or ask.number for ask in asks if ask.number not in self.never})
+        most += self.disk.freed.get((content, True), 0)
+        if starts > most and any(self.world.is_doubled(ask) for ask in asks):
             # One process has collected what the other, whose id it is too, then sends again
-            most += self.disk.freed[content, False]
+            most += self.disk.freed.get((content, False), 0)
         if starts > most and (asks[0].tool in WRITES or not most):
             what = f"{asks[0].tool}({content})"
             self.fail(f"I2: {what} started {starts} times; {most} of its requests may have run")

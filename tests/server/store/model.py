@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
+from operator import attrgetter
 from typing import assert_never
 
 import msgspec
@@ -155,7 +156,8 @@ class MemoryEngine:
     def prune(self, now: float, ran_s: float) -> int:
         """Delete all that retention does not keep, at once."""
         done = sorted(
-            self.all(lambda r: r.phase is Phase.DONE), key=lambda record: record.resolved_at
+            (record for record in self.kept.values() if record.phase is Phase.DONE),
+            key=attrgetter("resolved_at"),
         )
         oldest = done[0].resolved_at if done else None
         now = self.shown = retention_clock(self.shown, ran_s, now, oldest)
