@@ -41,6 +41,8 @@ from agentgate_proto.storage import (
 
 DAY_S = 86_400.0
 
+RESOLVED_AT = attrgetter("resolved_at")
+
 
 class MemoryEngine:
     """A store without a disk. Attributes and arguments as for the SQLite engine."""
@@ -155,12 +157,16 @@ class MemoryEngine:
 
     def prune(self, now: float, ran_s: float) -> int:
         """Delete all that retention does not keep, at once."""
-        done = sorted(
-            (record for record in self.kept.values() if record.phase is Phase.DONE),
-            key=attrgetter("resolved_at"),
-        )
-        oldest = done[0].resolved_at if done else None
+        done = [record for record in self.kept.values() if record.phase is Phase.DONE]
+        oldest = min(map(RESOLVED_AT, done), default=None)
         now = self.shown = retention_clock(self.shown, ran_s, now, oldest)
+        for grant in list(self.grants.values()):
+            if grant.expires_at < now - self.keep_s:
+                del self.grants[grant.id]
+        spared = oldest is None or oldest >= now - min(self.keep_s, self.keep_undelivered_s)
+        if spared and len(self.kept) <= self.keep_rows_max:
+            return 0
+        done.sort(key=RESOLVED_AT)
         delivered = [record for record in done if record.delivered]
         gone = {r.rid for r in delivered if r.resolved_at < now - self.keep_s}
         gone |= {
@@ -171,9 +177,6 @@ class MemoryEngine:
         excess = len(self.kept) - len(gone) - self.keep_rows_max
         left = (record.rid for record in delivered if record.rid not in gone)
         gone.update(list(islice(left, max(0, excess))))
-        for grant in list(self.grants.values()):
-            if grant.expires_at < now - self.keep_s:
-                del self.grants[grant.id]
         for rid in gone:
             del self.kept[rid]
             del self.places[rid]
@@ -209,8 +212,7 @@ class MemoryEngine:
 
     def newest(self, wanted: Callable[[Record], bool]) -> Record | None:
         """The newest record that is wanted."""
-        found = self.all(wanted)
-        return found[-1] if found else None
+        return next(filter(wanted, reversed(self.kept.values())), None)
 
 
 def is_open_of_old(record: Record) -> bool:
