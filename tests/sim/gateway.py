@@ -215,6 +215,8 @@ class Life:
 
     Attributes:
         frozen_until: the process stands still, as when its machine is too busy for it.
+        armed_at, armed_by: when the ledger's timer was set, and how far the system's clock was
+            off then.
 
     Raises:
         StoreError: it cannot start, because the disk cannot be read.
@@ -236,6 +238,7 @@ class Life:
         self.gathering = False
         self.alarm = Alarm(world.timeline, self.rings)
         self.rearming = True
+        self.armed_at, self.armed_by = world.timeline.now, world.utc_offset
         self.ran_until = self.clock.now()
         self.pruning: tuple[Waiting, float] | None = None
         self.gate = WatchedGate(self)
@@ -305,6 +308,7 @@ class Life:
     def _arm(self) -> None:
         """Ring for the ledger; a clock that was set is noticed then, as by the real gate."""
         self.rearming = False
+        self.armed_at, self.armed_by = self.world.timeline.now, self.world.utc_offset
         self.gate._armed = deadline = self.gate.ledger.next_deadline()
         pause = LOOK_AGAIN_S if deadline is None else deadline - self.world.utc() + ROUNDING_S
         self.alarm.arm(self.world.timeline.now + min(max(pause, 0.0), LOOK_AGAIN_S))
@@ -315,6 +319,7 @@ class Life:
 
     def _ring(self) -> None:
         self.world.wakes += 1
+        self.world.oracle.wakes(self)
         self.rearming = True
         self.gate.wake()
         self.world.oracle.woken(self.gate)

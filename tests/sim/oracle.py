@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.sim.consent import Consent
 from tests.sim.plan import AgentPlan, Ask
+from tests.sim.timeline import NOON
 from tests.sim.tools import WRITES
 
 from agentgate_proto.admission import OTHER_CONTENT
@@ -33,7 +34,7 @@ from agentgate_proto.outcome import Outcome, Status
 from agentgate_proto.record import Effects, Phase, Record
 
 if TYPE_CHECKING:
-    from tests.sim.gateway import WatchedGate
+    from tests.sim.gateway import Life, WatchedGate
     from tests.sim.old_agents import OldProcess
     from tests.sim.world import World
 
@@ -46,6 +47,9 @@ DENIALS = (
 )
 REFUSALS = (ErrorCode.LIMIT_EXCEEDED, ErrorCode.INVALID_PARAMS)
 """Errors that say of a request that its tool did not start."""
+
+LATE_S = 0.5
+"""How much later than it wants the ledger may be woken."""
 
 NO_CLAIM = ("nothing was run now", "being finished", OTHER_CONTENT)
 
@@ -282,6 +286,16 @@ class Oracle:
             if row is None or auth is None:
                 continue
             self.world.look_for_receipt(row)
+
+    def wakes(self, life: Life) -> None:
+        """I10: a timer fires on time, unless the clock was set or the process stood still."""
+        deadline = life.gate.ledger.next_deadline()
+        if deadline is None or life.armed_by != self.world.utc_offset:
+            return
+        earliest = NOON + max(life.armed_at, life.frozen_until) + self.world.utc_offset
+        late = self.world.utc() - max(deadline, earliest)
+        if late > LATE_S:
+            self.fail(f"I10: the ledger is woken {late:.1f} s late")
 
     def woken(self, gate: WatchedGate) -> None:
         """I10: a timer that has fired does not want to fire at once."""

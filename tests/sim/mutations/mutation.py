@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+PROTO, SERVER = "agentgate_proto", "agentgate_server"
+LIFECYCLE = f"{PROTO}/lifecycle.py"
+DECIDING = f"{PROTO}/deciding.py"
+DELIVERY = f"{PROTO}/delivery.py"
+ADMISSION = f"{PROTO}/admission.py"
+BOOK = f"{PROTO}/call_book.py"
+
 
 @dataclass(frozen=True)
 class Mutation:

@@ -1,0 +1,240 @@
+"""Bugs in the life of a request: what is durable when, what runs, and what is told to whom."""
+
+from __future__ import annotations
+
+from tests.sim.mutations.mutation import (
+    ADMISSION,
+    DECIDING,
+    DELIVERY,
+    LIFECYCLE,
+    PROTO,
+    SERVER,
+    Mutation,
+)
+
+OF_REQUESTS = (
+    # What must be durable first
+    Mutation(
+        "answer a request before its outcome is durable",
+        LIFECYCLE,
+        "        if live.stored is None:\n            self._publish(live)\n        self._write",
+        "        self._publish(live)\n        self._write",
+    ),
+    Mutation(
+        "run a write tool before the intention is durable",
+        LIFECYCLE,
+        "            self._write(live, After.RUN, grant)\n        else:\n",
+        "            self._write(live, After.RUN, grant)\n        if True:\n",
+    ),
+    Mutation(
+        "never write the intention to run",
+        LIFECYCLE,
+        "        if live.needs_intention:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "show a decision as taken before it is durable",
+        DECIDING,
+        "        live.record = replace(record, phase=Phase.APPROVED)\n",
+        "        live.record = replace(record, phase=Phase.APPROVED)\n"
+        "        self._effects.append(Decided(live.tickets.pop(), True, live.record))\n",
+    ),
+    Mutation(
+        "ask a person before the question is durable",
+        DECIDING,
+        "        self._write(live, After.ASK, None)\n",
+        "        live.stored = live.record\n        self.show(live)\n"
+        "        live.stored = None\n        self._write(live, After.ASK, None)\n",
+    ),
+    Mutation(
+        "take a failed commit for a good one",
+        f"{SERVER}/store/writer.py",
+        "            if batch.failure is None:\n",
+        "            if batch.failure is None or True:\n",
+    ),
+    Mutation(
+        "report a batch before it is written",
+        f"{SERVER}/store/writer.py",
+        "        self.urgent = bool(self.entries)",
+        "        if batch.submitted:\n"
+        "            self.callbacks.on_durable(batch.submitted[-1].number)\n"
+        "        self.urgent = bool(self.entries)",
+    ),
+    # Once, and only what was allowed
+    Mutation(
+        "run a write tool again after a crash",
+        LIFECYCLE,
+        "            elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:\n",
+        "            elif False:\n",
+    ),
+    Mutation(
+        "forget after a restart what is unknown",
+        LIFECYCLE,
+        "        for record in restored.unknown:\n            self._mark_unknown(record)\n",
+        "",
+        seeds=400,
+    ),
+    Mutation(
+        "let a repeat of an unknown outcome run unasked",
+        LIFECYCLE,
+        "        repeats_unknown = (record.principal, record.digest) in self._unknown\n",
+        "        repeats_unknown = False\n",
+        seeds=400,
+    ),
+    Mutation(
+        "approve after the approval has expired",
+        DECIDING,
+        "        elif verdict.at >= record.expires_at:\n",
+        "        elif verdict.at >= record.expires_at + 60.0:\n",
+        seeds=400,
+        tests=("tests/proto/test_lifecycle.py",),
+    ),
+    Mutation(
+        "let the second answer win",
+        DECIDING,
+        "            won = not problem and place == 0 and",
+        "            won = not problem and place == len(live.tickets) - 1 and",
+    ),
+    Mutation(
+        "let one person say yes twice",
+        DECIDING,
+        "        if any(said.approver == verdict.approver for said in record.endorsements):\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "do not count the uses of a grant",
+        f"{PROTO}/grants.py",
+        "                grant = self._grants[grant_id] = replace(grant, uses=grant.uses + 1)\n",
+        "",
+        seeds=400,
+    ),
+    Mutation(
+        "do not write that a grant was revoked",
+        f"{PROTO}/grants.py",
+        "            self._grants[grant_id] = replace(grant, revoked_at=now, revoked_by=by)\n",
+        "",
+    ),
+    Mutation(
+        "let a grant cover any arguments",
+        f"{PROTO}/grant.py",
+        "        return canonical_args(fixed) == bytes(self.args)\n",
+        "        return bool(args)\n",
+    ),
+    Mutation(
+        "take a deny for an ask",
+        LIFECYCLE,
+        "        if decision.action is Action.DENY:\n",
+        "        if decision.action is Action.DENY and not record.args:\n",
+    ),
+    Mutation(
+        "use one digest for all arguments of a tool",
+        f"{PROTO}/digest.py",
+        '    return sha256(b"%d:%b%b" % (len(name), name, args)).hexdigest()\n',
+        '    return sha256(b"%d:%b" % (len(name), name)).hexdigest()\n',
+    ),
+    Mutation(
+        "ignore idempotency keys that are over",
+        ADMISSION,
+        "        query = FindIdempotencyKey(*key)\n",
+        '        query = FindIdempotencyKey(key[0], key[1] + "-")\n',
+    ),
+    Mutation(
+        "ignore idempotency keys that are under way",
+        ADMISSION,
+        "        if first is not None:\n            self._join(live, first)\n            return\n",
+        "",
+    ),
+    Mutation(
+        "take a withdrawal, and run all the same",
+        LIFECYCLE,
+        "            case After.RUN if live.withdrawn_at:\n",
+        "            case After.RUN if live.withdrawn_at:\n"
+        "                self._run(live.record)\n",
+    ),
+    # Delivery
+    Mutation(
+        "drop the pong rule: what was sent to an old client counts as received",
+        f"{PROTO}/server_connection.py",
+        "                self.wire.send_ping(payload)\n",
+        "                self.wire.send_ping(payload)\n"
+        "                self._received(self._receipts.ponged(payload))\n",
+    ),
+    Mutation(
+        "take any pong for a receipt",
+        f"{PROTO}/receipts.py",
+        '        if payload != PING_PREFIX + b"%d" % self._pinged or not self._ping_out:\n',
+        "        if not self._ping_out:\n",
+        seeds=0,
+        tests=("tests/proto/test_receipts.py",),
+    ),
+    Mutation(
+        "swap the order of acknowledging and keeping",
+        f"{PROTO}/receipts.py",
+        "        rids = tuple(takewhile(lambda rid: self._unacked[rid] <= seq, self._unacked))\n",
+        "        rids = tuple(self._unacked)\n",
+        seeds=600,
+    ),
+    Mutation(
+        "acknowledge everything at the first acknowledgement",
+        f"{PROTO}/client_connection.py",
+        '            self.send_notification("ack", Ack(seq=self._seen_seq))\n',
+        '            self.send_notification("ack", Ack(seq=self._seen_seq + 1))\n',
+    ),
+    Mutation(
+        "never acknowledge",
+        f"{PROTO}/client_connection.py",
+        "        self._seen_seq = seq\n",
+        "        self._acked_seq = self._seen_seq = seq\n",
+    ),
+    Mutation(
+        "deliver to whichever client of the principal is there",
+        f"{PROTO}/links.py",
+        "        scope = self._scopes.get((principal, client_id))\n"
+        "        return scope.link if scope is not None else None\n",
+        "        scopes = [a for at, a in self._scopes.items() if at[0] == principal and a.link]\n"
+        "        return scopes[-1].link if scopes else None\n",
+    ),
+    Mutation(
+        "hand out the outcomes of all clients of a principal",
+        f"{PROTO}/delivery.py",
+        "        query = Undelivered(link.principal, link.client_id, limit,",
+        '        query = Undelivered(link.principal, "c", limit,',
+        seeds=150,
+    ),
+    Mutation(
+        "send something before the reply that an old client waits for",
+        DELIVERY,
+        "        if link.replies_due:\n            link.held.append(effect)\n        else:\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        "give an old client's late answer to a new process",
+        f"{PROTO}/links.py",
+        "            and request_id < self.collected_upto\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/test_delivery_old.py",),
+    ),
+    Mutation(
+        "forget what a dead connection was to tell",
+        DELIVERY,
+        "                    caller.told = False\n",
+        "                    pass\n",
+        seeds=0,
+        tests=("tests/proto/test_delivery.py",),
+    ),
+    Mutation(
+        "forget to mark as delivered",
+        LIFECYCLE,
+        "        self._effects.append(self.journal.write(MarkDelivered(rids), urgent=False))\n",
+        "",
+    ),
+    Mutation(
+        "let a clock that is set back say which of two requests of an old client is newer",
+        ADMISSION,
+        "        if not link.is_old:\n            return now\n",
+        "        if True:\n            return now\n",
+        seeds=0,
+        tests=("tests/proto/test_delivery_old.py",),
+    ),
+)

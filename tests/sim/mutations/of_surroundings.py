@@ -1,0 +1,218 @@
+"""Bugs around the requests: our client, time, caps, retention, the audit, the end, the wire."""
+
+from __future__ import annotations
+
+from tests.sim.mutations.mutation import (
+    BOOK,
+    DECIDING,
+    DELIVERY,
+    LIFECYCLE,
+    PROTO,
+    SERVER,
+    Mutation,
+)
+
+OF_SURROUNDINGS = (
+    # Our client
+    Mutation(
+        "send again what is pending",
+        BOOK,
+        "            elif request_id in known:\n                if call.withdrawn:\n"
+        "                    self._cancel(call)\n",
+        "            elif request_id in known:\n                lost.append(call)\n",
+        seeds=0,
+        tests=("tests/proto/test_reconciliation.py",),
+    ),
+    Mutation(
+        "do not send again what the gateway does not know",
+        BOOK,
+        "            else:\n                lost.append(call)\n",
+        "            else:\n                pass\n",
+    ),
+    Mutation(
+        "send a lost call under a new id",
+        BOOK,
+        "            if not call.request_id:\n",
+        "            if True:\n",
+        tests=("tests/proto/test_call_book.py", "tests/proto/test_client_reconnect.py"),
+    ),
+    Mutation(
+        "begin to count at 1 in each process",
+        BOOK,
+        "        self._last_id = max(self._last_id, auth.highest_id)\n",
+        "",
+    ),
+    Mutation(
+        "do not reconcile after a reconnect",
+        BOOK,
+        "        if again:\n            self._collect(None)\n        else:\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        "take the first page for all",
+        BOOK,
+        "        if reply.more and reply.results and not self._overfull:\n",
+        "        if False:\n",
+        seeds=0,
+        tests=("tests/proto/test_reconciliation.py", "tests/proto/test_client_model.py"),
+    ),
+    # Time
+    Mutation(
+        "forget to look at expiries",
+        LIFECYCLE,
+        "        self.deciding.expire_due(now)\n",
+        "",
+    ),
+    Mutation(
+        "forget the timer of a failed write",
+        LIFECYCLE,
+        "            self._retry_at = now + self._retry_pause\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "forget the keep-alive timer after a sign of life",
+        f"{PROTO}/connection.py",
+        "                if self.heard_at >= self._probed_at:\n                    self.timers.set",
+        "                if self.heard_at >= self._probed_at:\n                    str",
+        seeds=600,
+    ),
+    Mutation(
+        "a timer that spins",
+        f"{PROTO}/connection.py",
+        "                    self._probed_at = self.now\n",
+        "                    self._probed_at = self.now + 1e9\n",
+        seeds=0,
+        tests=("tests/proto/test_connection_keepalive.py",),
+    ),
+    Mutation(
+        "never come back after a failed dial",
+        f"{PROTO}/client_machine.py",
+        "        self._retry_at = None if final else self._backoff.failed(now)\n",
+        "        self._retry_at = None if final else (self._backoff.failed(now) or 0.0) + 1e5\n",
+    ),
+    # Caps, tables, retention
+    Mutation(
+        "one approval too many may wait",
+        DECIDING,
+        "        return self._waiting[principal] < self.limits.waiting_max\n",
+        "        return self._waiting[principal] <= self.limits.waiting_max\n",
+    ),
+    Mutation(
+        "leak the place of an approval",
+        DECIDING,
+        "        self._waiting[record.principal] -= 1\n",
+        "        self._waiting[record.principal] -= bool(record.decided_at)\n",
+    ),
+    Mutation(
+        "leave the orphans of old clients behind",
+        DELIVERY,
+        "        if orphans.pop(caller, None) is not None and not orphans:\n",
+        "        if not orphans.get(caller) and not orphans:\n",
+    ),
+    Mutation(
+        "keep outcomes a day less than promised",
+        f"{SERVER}/store/sqlite.py",
+        "            deleted += self.delete(False, now - self.keep_undelivered_s,",
+        "            deleted += self.delete(False, now + 86_400 - self.keep_undelivered_s,",
+        seeds=0,
+        tests=("tests/server/store/test_retention.py",),
+    ),
+    Mutation(
+        "let retention follow a clock that leaps",
+        f"{PROTO}/retention.py",
+        "    return min(utc, max(paced, oldest))\n",
+        "    return utc\n",
+    ),
+    # The audit, and the end of a process
+    Mutation(
+        "leave those who joined out of the audit",
+        f"{PROTO}/audit.py",
+        "            entries += [ended_with(row, record) for row in joined]\n",
+        "",
+        seeds=300,
+    ),
+    Mutation(
+        "tell the audit again of a start that was approved",
+        f"{PROTO}/audit.py",
+        '    if phase is Phase.APPROVED:\n        return answered(record, "request.approved")\n',
+        '    if phase is Phase.APPROVED:\n        return later(record, "request.started")\n',
+    ),
+    Mutation(
+        "start a tool when the gateway has stopped all of them",
+        f"{SERVER}/running.py",
+        "        if self.closed:\n",
+        "        if False:\n",
+        seeds=0,
+        tests=("tests/server/test_running.py",),
+    ),
+    Mutation(
+        "hear people's answers up to the end of a shutdown",
+        f"{SERVER}/gateway.py",
+        "                self._asking.cancel()  #",
+        "                pass  #",
+        seeds=0,
+        tests=("tests/server/approvals/telegram/test_restarts.py",),
+    ),
+    Mutation(
+        "close with 1000 when the gateway is shut down",
+        f"{PROTO}/connection.py",
+        "SERVICE_RESTART = 1012\n",
+        "SERVICE_RESTART = 1000\n",
+    ),
+    Mutation(
+        "do not close the connections of a revoked token",
+        f"{SERVER}/gate.py",
+        "        for peer in list(self.peers.values()):\n"
+        "            principal = peer.connection.principal\n",
+        "        for peer in ():\n            principal = peer.connection.principal\n",
+        seeds=150,
+    ),
+    # Frames and codes
+    Mutation(
+        "take a text for a message of its own in the middle of a fragmented one",
+        f"{PROTO}/websocket.py",
+        "            self._fragmented or len",
+        "            len",
+        seeds=0,
+        tests=("tests/proto/test_websocket.py",),
+    ),
+    Mutation(
+        "forget the mask when a frame is measured",
+        f"{PROTO}/frames.py",
+        "    return head + size + (4 if data[at + 1] & MASKED else 0)\n",
+        "    return head + size\n",
+        seeds=150,
+        tests=("tests/proto/test_frames.py",),
+    ),
+    Mutation(
+        "mask all frames of a client with one key",
+        f"{PROTO}/client_wire.py",
+        "        key = self._masks.randbytes(4)\n",
+        "        key = bytes(4)\n",
+        seeds=0,
+        tests=("tests/proto/test_client_wire.py",),
+    ),
+    Mutation(
+        "take a handshake of any version",
+        f"{PROTO}/upgrade.py",
+        "    if version != VERSION:\n",
+        "    if not version:\n",
+        seeds=0,
+        tests=("tests/proto/test_upgrade.py",),
+    ),
+    Mutation(
+        "sleep on when the ledger wants to be woken sooner",
+        f"{SERVER}/gate.py",
+        "        if self.ledger.next_deadline() != self._armed:\n            self.rearm()\n",
+        "        pass\n",
+        seeds=150,
+    ),
+    Mutation(
+        "use up a one-time code for a yes that cannot count",
+        f"{SERVER}/approvals/desk.py",
+        "verified = approve and grant is None and self",
+        "verified = approve and self",
+        seeds=0,
+        tests=("tests/server/approvals/test_grants.py",),
+    ),
+)
