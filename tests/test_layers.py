@@ -16,8 +16,19 @@ ROOT = Path(__file__).parent.parent
 SOURCES = ROOT / "src"
 
 PURE = {
-    *("__future__", "abc", "collections", "contextlib", "copy", "dataclasses", "datetime"),
-    *("enum", "fnmatch", "functools", "hashlib", "heapq", "hmac", "itertools", "json", "math"),
+    *("__future__", "abc", "base64", "collections", "contextlib", "copy", "dataclasses"),
+    *(
+        "datetime",
+        "enum",
+        "fnmatch",
+        "functools",
+        "hashlib",
+        "heapq",
+        "hmac",
+        "itertools",
+        "json",
+        "math",
+    ),
     *("operator", "random", "re", "string", "struct", "types", "typing", "unicodedata"),
 }
 """Modules of the standard library that touch nothing outside the process."""

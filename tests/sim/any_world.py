@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from random import Random
 from typing import Any
 
 from tests.sim.plan import OURS, AgentPlan, Ask
@@ -15,6 +16,7 @@ class AnyWorld:
         agents: those who ask, in the order of the plan.
         oracle: what looks on.
         counts: how often things have happened.
+        masks: where clients that are not ours take the masks of their frames from.
     """
 
     agents: list[Any]
@@ -22,6 +24,7 @@ class AnyWorld:
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
+        self.masks = Random(0)
 
     def may_mistake(self, agent: AgentPlan, ask: Ask) -> bool:
         """Whether a client may take another's outcome for its own, which no gateway can prevent.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from functools import cache
-from random import Random
 from typing import Any
 
 from tests.sim.agents import SdkAgent, SdkProcess
@@ -68,7 +67,6 @@ class World(AnyWorld):
         self.process_chance = plan.chance("processes")
         self.tool_chance = plan.chance("tools")
         self.disk_chance = plan.chance("disk")
-        self.masks = Random(0)
         self.weather = Weather(
             plan.chance("links"), plan.latency_s, plan.jitter_s, plan.split, plan.window_bytes
         )
