@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -71,6 +72,15 @@ def strangers(package: str, allowed: set[str] | frozenset[str]) -> list[str]:
 
 def forbidden(package: str, names: set[str]) -> list[str]:
     return [where for name, where in imported(package) if name in names]
+
+
+def test_the_map_of_the_core_names_each_of_its_modules_once() -> None:
+    folder = SOURCES / "agentgate_proto"
+    modules = (path for path in folder.iterdir() if path.suffix in ("", ".py"))
+    there = sorted(path.stem for path in modules if not path.stem.startswith("_"))
+    text = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
+    assert text is not None
+    assert sorted(re.findall(r"``(\w+)``", text)) == there
 
 
 def test_the_core_imports_nothing_that_does_io_keeps_time_or_rolls_dice() -> None:
