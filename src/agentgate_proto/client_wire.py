@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from random import Random
 
 import h11
@@ -13,16 +12,15 @@ from wsproto.utilities import RemoteProtocolError as WsRemoteError
 
 from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.frames import MASKED, frame_head, masked
+from agentgate_proto.http1 import HEAD_END
 from agentgate_proto.limits import Limits
 from agentgate_proto.websocket import Wire
 from agentgate_proto.wire_events import Alive, Rejected, Upgraded, WireEvent
 
 FINAL_STATUS_MIN = 200
 
-HEAD_END = re.compile(rb"\n\r?\n")
-"""What ends the head of an answer, as h11 sees it."""
-
 HEAD_END_BYTES = 3
+"""Of what ``HEAD_END`` matches, at most."""
 
 BAD_HANDSHAKE = (WsRemoteError, h11.RemoteProtocolError, UnicodeError)
 

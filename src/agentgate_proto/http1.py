@@ -20,6 +20,8 @@ from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 
 HEAD_END = re.compile(rb"\n\r?\n")
+"""What ends a head, as h11 sees it."""
+
 SPACE = 0x20
 FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
 MAJOR_VERSION = b"1."

@@ -35,7 +35,7 @@ def objection(request: RequestHead) -> tuple[int, str] | None:
         return BAD_REQUEST, "a WebSocket needs HTTP/1.1"
     if request.body:
         return BAD_REQUEST, "a WebSocket handshake has no body"
-    if not all(value.isascii() for name, value in headers.items() if is_ours(name)):
+    if not all(value.isascii() for name, value in request.raw_headers if is_ours(name)):
         return BAD_REQUEST, "a header of the WebSocket handshake is not ASCII"
     if headers["upgrade"].lower() != "websocket":
         return BAD_REQUEST, "not the header Upgrade: websocket"
@@ -60,9 +60,9 @@ def acceptance(request: RequestHead) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def is_ours(name: str) -> bool:
+def is_ours(name: bytes) -> bool:
     """Whether a header belongs to the handshake, besides Upgrade."""
-    return name == "connection" or name.startswith("sec-websocket-")
+    return name == b"connection" or name.startswith(b"sec-websocket-")
 
 
 def connection_options(request: RequestHead) -> list[bytes]:

@@ -21,10 +21,7 @@ from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionState
 from wsproto.utilities import LocalProtocolError as WsLocalError
 
-from agentgate_proto.errors import (
-    ConnectionClosedError,
-    RemoteProtocolError,
-)
+from agentgate_proto.errors import ConnectionClosedError, RemoteProtocolError
 from agentgate_proto.frames import (
     CONTROL,
     FIN,

@@ -5,25 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from tests.proto.support import (
-    MASKS,
-    PING,
-    PONG,
-    TEXT,
-    cuts,
-    frame,
-    frames_in,
-)
+from tests.proto.support import MASKS, PING, PONG, TEXT, cuts, frame, frames_in
 from tests.proto.wires import LIMITS, client, open_client
-from tests.vectors.websocket import (
-    BAD_ANSWERS,
-    answered,
-)
+from tests.vectors.websocket import BAD_ANSWERS, answered
 
 from agentgate_proto.client_wire import ClientWire
-from agentgate_proto.errors import (
-    LocalProtocolError,
-)
+from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.wire_events import Rejected, Text, Upgraded
 
 

@@ -50,6 +50,7 @@ OBJECTIONS = {
     "no connection header": "Connection: Upgrade",
     "another connection header": "Connection: Upgrade",
     "a connection header beyond ASCII": "not ASCII",
+    "another connection header beyond ASCII": "not ASCII",
     "a subprotocol beyond ASCII": "not ASCII",
     "an extension beyond ASCII": "not ASCII",
     "almost the right upgrade": "Upgrade: websocket",

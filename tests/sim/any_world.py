@@ -16,7 +16,7 @@ class AnyWorld:
         agents: those who ask, in the order of the plan.
         oracle: what looks on.
         counts: how often things have happened.
-        masks: where clients that are not ours take the masks of their frames from.
+        masks: where simulated clients take the masks of their frames from.
     """
 
     agents: list[Any]

@@ -215,6 +215,7 @@ class Life:
 
     Attributes:
         frozen_until: the process stands still, as when its machine is too busy for it.
+        rearming: the ledger's timer is to be set anew.
         armed_at, armed_by: when the ledger's timer was set, and how far the system's clock was
             off then.
 

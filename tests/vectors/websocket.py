@@ -233,6 +233,10 @@ BAD_UPGRADES = {
     "no connection header": (upgrade(connection=None), 400),
     "another connection header": (upgrade(connection="keep-alive"), 400),
     "a connection header beyond ASCII": (upgrade(connection="Upgrade, \xe4"), 400),
+    "another connection header beyond ASCII": (
+        upgrade(connection="\xe4\r\nconnection: Upgrade"),
+        400,
+    ),
     "almost the right upgrade": (upgrade(upgrade="websocket2"), 400),
     "two upgrades": (upgrade(upgrade="h2c, websocket"), 400),
     "a subprotocol beyond ASCII": (upgrade(sec_websocket_protocol="\xe4"), 400),
