@@ -7,8 +7,8 @@ How a request ends::
     it was sent, or may have been,
     and no whole answer came                EffectUnknown
 
-Nothing is ever sent twice, except that a redirect of a GET or HEAD is followed where the backend
-allows it. There are no cookies and no proxies; nothing is read from the environment but where the
+Nothing is ever sent twice, except that a redirect of a GET or HEAD that only reads is followed where
+the backend allows it: what it does decides, since a GET can open a door. There are no cookies and no proxies; nothing is read from the environment but where the
 system keeps its certificates.
 
 We use httpcore2, the layer below httpx2: it lets us dial for ourselves (see ``dialling``), sends
@@ -29,6 +29,7 @@ from typing import Any, Final
 import anyio
 import httpcore2
 
+from agentgate_proto.record import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit import Circuit, Permit, State
 from agentgate_server.backends.dialling import Dialler
@@ -135,6 +136,7 @@ class HttpBackend:
         content: bytes = b"",
         timeout_s: float | None = None,
         bytes_max: int = ANSWER_BYTES_MAX,
+        effects: Effects = Effects.WRITE,
     ) -> Answer:
         """Send one request and wait for the answer, whatever its status.
 
@@ -145,6 +147,7 @@ class HttpBackend:
             content: the body.
             timeout_s: how long it may take, in seconds; None: the backend's ``timeout_s``.
             bytes_max: a larger answer is refused.
+            effects: of whatever is asked for; only a ``READ`` may be sent again.
 
         Raises:
             NotStarted: nothing was sent: no connection, an address that may not be reached, or
@@ -157,10 +160,13 @@ class HttpBackend:
         limit_s = self.options.timeout_s if timeout_s is None else timeout_s
         left_s = anyio.current_effective_deadline() - anyio.current_time() - MARGIN_S
         limit_s = max(min(limit_s, left_s), 0.0)
+        follows = self.follows(method, effects)
         why = ""
         try:
             with anyio.fail_after(limit_s):
-                answer = await self.exchange(method, target, headers, content, bytes_max, progress)
+                answer = await self.exchange(
+                    method, target, headers, content, bytes_max, progress, follows=follows
+                )
         except TimeoutError:
             why = f"no answer within {limit_s:.3g} s"
             raise self.lost(why, progress) from None
@@ -214,13 +220,15 @@ class HttpBackend:
         content: bytes,
         bytes_max: int,
         progress: Progress,
+        *,
+        follows: bool,
     ) -> Answer:
-        """Send a request and follow its redirects; see ``request``."""
+        """Send a request, and follow its redirects if it ``follows``; see ``request``."""
         origin, target = self.origin, self.base + target
         fields = self.fields(headers)
         for _ in range(REDIRECTS_MAX + 1):
             answer = await self.send(origin, method, target, fields, content, bytes_max, progress)
-            if answer.status not in REDIRECT_STATUS or not self.follows(method):
+            if answer.status not in REDIRECT_STATUS or not follows:
                 return answer
             try:
                 led, target = follow(origin, target, answer.headers.get("location", ""))
@@ -304,9 +312,11 @@ class HttpBackend:
         by_name = {name.lower(): (name, value) for name, value in (*ALWAYS, *ours, *headers)}
         return dict(by_name.values())
 
-    def follows(self, method: str) -> bool:
-        """Whether a redirect of this method is followed. Of a write it would be a second one."""
-        return self.options.redirects is not Redirects.NONE and method in ("GET", "HEAD")
+    def follows(self, method: str, effects: Effects) -> bool:
+        """Whether redirects are followed. Those of a write would be a second one; of another method
+        than these, the body would have to be sent elsewhere."""
+        allowed = self.options.redirects is not Redirects.NONE
+        return allowed and effects is Effects.READ and method in ("GET", "HEAD")
 
     def misled(self, where: str) -> ToolFailed:
         """Make the error of a redirect that is not followed."""

@@ -31,7 +31,7 @@ SERVER_ERRORS: Final = range(500, 600)
 
 
 class Redirects(StrEnum):
-    """Which redirects of a GET or HEAD are followed."""
+    """Which redirects of a GET or HEAD that only reads are followed."""
 
     NONE = "none"
     SAME_ORIGIN = "same_origin"

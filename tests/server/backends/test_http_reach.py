@@ -12,6 +12,7 @@ from tests.client.conftest import Certificates
 from tests.server.backends.helpers import BOUND_S, LOOPBACK, backend, joined
 from tests.standins.http_api import http_api, redirects, says
 
+from agentgate_proto.record import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.dialling import Forbidden
 from agentgate_server.backends.http_client import HttpBackend
@@ -101,9 +102,31 @@ async def test_a_redirect_is_an_answer_unless_redirects_are_followed() -> None:
     assert len(api.arrivals) == 1
 
 
-async def test_a_redirect_of_a_write_is_never_followed() -> None:
-    async with joined(redirects("/b", 307), redirects=Redirects.ANY) as (api, made):
-        assert (await made.request("POST", "/", content=b"x")).status == 307
+@pytest.mark.parametrize("redirecting", [Redirects.SAME_ORIGIN, Redirects.ANY])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("method", "effects"),
+    [
+        ("GET", Effects.WRITE),
+        ("HEAD", Effects.WRITE),
+        ("POST", Effects.WRITE),
+        ("DELETE", Effects.WRITE),
+        ("POST", Effects.READ),
+    ],
+)
+async def test_a_redirect_of_a_write_is_never_followed_whatever_its_method(
+    method: str, effects: Effects, status: int, redirecting: Redirects
+) -> None:
+    async with joined(redirects("/b", status), redirects=redirecting) as (api, made):
+        content = b"x" if method == "POST" else b""
+        answer = await made.request(method, "/", content=content, effects=effects)
+    assert answer.status == status
+    assert [arrival.path for arrival in api.arrivals] == ["/"]
+
+
+async def test_what_is_not_said_to_read_is_taken_for_a_write() -> None:
+    async with joined(redirects("/b"), redirects=Redirects.ANY) as (api, made):
+        assert (await made.request("GET", "/")).status == 302
     assert len(api.arrivals) == 1
 
 
@@ -114,7 +137,7 @@ async def test_redirects_within_the_origin_are_followed_with_its_headers() -> No
         made,
     ):
         api.routes["/c"] = says(200, "here")
-        assert (await made.request("GET", "/")).body == b'"here"'
+        assert (await made.request("GET", "/", effects=Effects.READ)).body == b'"here"'
     assert api.arrivals[1].target == "/c?d"
     assert api.arrivals[1].headers["authorization"] == "Bearer abc"
 
@@ -124,15 +147,15 @@ async def test_a_redirect_to_elsewhere_is_followed_only_if_allowed_and_without_s
     async with http_api({"/": says(200, "other")}) as other:
         async with joined(redirects(other.url), redirects=Redirects.SAME_ORIGIN) as (_, made):
             with pytest.raises(ToolFailed, match="only redirects to itself are followed"):
-                await made.request("GET", "/")
+                await made.request("GET", "/", effects=Effects.READ)
         async with joined(redirects(other.url), redirects=Redirects.ANY) as (_, made):
             with pytest.raises(Forbidden, match=r"127\.0\.0\.1 \(loopback\)"):
-                await made.request("GET", "/")
+                await made.request("GET", "/", effects=Effects.READ)
         assert other.arrivals == []
         reach = Reach(allow=(LOOPBACK,))
         options: dict[str, Any] = {"reach": reach, "headers": secret, "redirects": Redirects.ANY}
         async with joined(redirects(other.url), **options) as (_, made):
-            assert (await made.request("GET", "/")).body == b'"other"'
+            assert (await made.request("GET", "/", effects=Effects.READ)).body == b'"other"'
         assert "authorization" not in other.arrivals[0].headers
 
 
@@ -147,7 +170,7 @@ async def test_a_redirect_to_elsewhere_is_followed_only_if_allowed_and_without_s
 async def test_a_redirect_that_leads_nowhere_is_said(location: str, said: str) -> None:
     async with joined(redirects(location), redirects=Redirects.ANY) as (api, made):
         with pytest.raises(ToolFailed, match=f"weather redirects {said}; it was not followed"):
-            await made.request("GET", "/")
+            await made.request("GET", "/", effects=Effects.READ)
     assert len(api.arrivals) <= 6
 
 
@@ -185,7 +208,7 @@ async def test_a_redirect_from_https_to_http_is_not_followed(certificates: Certi
         backend(api.url, **options) as made,
     ):
         with pytest.raises(ToolFailed, match="redirects from https to http://127"):
-            await made.request("GET", "/")
+            await made.request("GET", "/", effects=Effects.READ)
     assert plain.arrivals == []
 
 

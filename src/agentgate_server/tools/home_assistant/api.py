@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agentgate_proto.record import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit import FAILURES_MAX
 from agentgate_server.backends.http_client import Answer, HttpBackend
@@ -81,7 +82,9 @@ class Api:
         Raises:
             NotStarted, EffectUnknown, ToolFailed: see above.
         """
-        answer = await self.reads.request("GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX)
+        answer = await self.reads.request(
+            "GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX, effects=Effects.READ
+        )
         return content_of(check(answer, path))
 
     async def render(self, template: str, **variables: Any) -> bytes:
@@ -92,7 +95,12 @@ class Api:
         """
         body = msgspec.json.encode({"template": template, "variables": variables})
         answer = await self.reads.request(
-            "POST", "/api/template", headers=JSON, content=body, bytes_max=BYTES_MAX
+            "POST",
+            "/api/template",
+            headers=JSON,
+            content=body,
+            bytes_max=BYTES_MAX,
+            effects=Effects.READ,
         )
         return check(answer, "a template").body
 

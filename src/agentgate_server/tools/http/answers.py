@@ -51,13 +51,14 @@ class Answers:
         """Return what the agent gets.
 
         Raises:
-            EffectUnknown: a proxy lost the server.
+            EffectUnknown: the status does not say whether it was done.
             ToolFailed: the answer says that it failed, or is not what was declared.
         """
-        if status in self.form.unknown_status:
-            raise EffectUnknown(self.told(status, headers, body))
-        if not (200 <= status < 300 or status in self.form.ok_status):
-            raise ToolFailed(self.told(status, headers, body))
+        if status not in self.form.ok_status:
+            if status in self.form.unknown_status:
+                raise EffectUnknown(self.told(status, headers, body))
+            if not 200 <= status < 300:
+                raise ToolFailed(self.told(status, headers, body))
         value = self.read(status, headers, body)
         if any(is_met(error, steps, status, value) for error, steps in self.errors):
             raise ToolFailed(self.told(status, headers, body))

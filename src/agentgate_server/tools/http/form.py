@@ -70,9 +70,10 @@ class BackendForm(msgspec.Struct, frozen=True, kw_only=True):
     """Further networks that its address may be in, as in ``[192.168.1.0/24]``."""
 
     redirects: Redirects = Redirects.NONE
-    """Which redirects of a GET or HEAD are followed: ``none``, ``same_origin`` (same scheme, host
-    and port), or ``any`` (then elsewhere without the headers above, and never from https to http).
-    Every address is checked anew."""
+    """Which redirects of a tool whose ``effects`` are ``read`` are followed: ``none``,
+    ``same_origin`` (same scheme, host and port), or ``any`` (then elsewhere without the headers
+    above, and never from https to http). Every address is checked anew. Those of a ``write`` never
+    are, whatever its method."""
 
     ca: Path | None = None
     """PEM file with the authorities that may vouch for its certificate; default: the system's."""
@@ -195,9 +196,10 @@ class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
     error_if: tuple[ErrorForm, ...] = ()
     """Further signs of failure, any of which is enough."""
 
-    unknown_status: tuple[Status, ...] = (502, 504)
-    """Statuses after which nobody knows whether a ``write`` took effect: those by which a proxy
-    says that it lost the server."""
+    unknown_status: tuple[Status, ...] = (302, 303, 502, 504)
+    """Statuses after which nobody knows whether a ``write`` took effect: redirects by which many
+    servers answer what they have done, and those by which a proxy says that it lost the server.
+    ``ok_status`` wins."""
 
     bytes_max: Annotated[int, Meta(ge=1, le=16_000_000)] = ANSWER_BYTES_MAX
     """A larger answer is refused while it comes in."""

@@ -54,6 +54,7 @@ class HttpTool(AsyncTool):
             content=built.content,
             timeout_s=self.timeout_s if isinstance(self.timeout_s, float) else None,
             bytes_max=self.answers.form.bytes_max,
+            effects=self.effects,
         )
         result = self.answers.result(answer.status, answer.headers, answer.body)
         return {"status": answer.status} if self.request.method == "HEAD" else result

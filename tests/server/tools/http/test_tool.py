@@ -202,7 +202,7 @@ async def test_a_body_is_read_by_its_type_unless_declared(
             "Too Many Requests: slow down (try again in 30 s)",
         ),
         (says(503, Retry_After="Fri, 31 Dec 1999"), "Unavailable (try after Fri, 31 Dec 1999)"),
-        (says(302, Location="/x"), "api answered 302 Found (a redirect, which was not followed)"),
+        (says(301, Location="/x"), "301 Moved Permanently (a redirect, which was not followed)"),
         (says(503), "api answered 503 Service Unavailable"),
         (says(599, b"odd\x00\nlines"), "api answered 599: odd lines"),
         (says(200, b"{", Content_Type="application/json"), "answered 200, but not with JSON: {"),
@@ -268,7 +268,15 @@ async def test_an_answer_above_the_cap_is_refused(tmp_path: Path, runner: Runner
 
 @pytest.mark.parametrize(
     "behaviour",
-    [standin.drops, standin.breaks_off, standin.babbles, says(502), says(504)],
+    [
+        standin.drops,
+        standin.breaks_off,
+        standin.babbles,
+        says(302, Location="/"),
+        says(303, Location="/"),
+        says(502),
+        says(504),
+    ],
 )
 async def test_a_write_whose_answer_is_lost_is_unknown_and_not_sent_again(
     tmp_path: Path, runner: Runner, behaviour: standin.Behaviour
@@ -278,6 +286,34 @@ async def test_a_write_whose_answer_is_lost_is_unknown_and_not_sent_again(
             outcome = await outcome_of(runner, ask)
         assert outcome.status is status
         assert len(api.arrivals) == 1
+
+
+@pytest.mark.parametrize("redirecting", ["same_origin", "any"])
+async def test_a_write_by_get_is_sent_once_where_redirects_are_followed(
+    tmp_path: Path, runner: Runner, redirecting: str
+) -> None:
+    toggle = {"request": {"path": "/relay/0", "query": {"turn": "toggle"}}}
+    for tool, seen, status in (
+        (toggle, ["/relay/0"], Status.UNKNOWN),
+        ({**toggle, "effects": "read"}, ["/relay/0", "/relay/0/"], Status.EXECUTED),
+    ):
+        routes = {
+            "/relay/0": standin.redirects("/relay/0/?turn=toggle"),
+            "/relay/0/": says(200, {"ison": True}),
+        }
+        async with http_api(routes) as api:
+            ask = made(tmp_path, tool, url=api.url, redirects=redirecting)
+            outcome = await outcome_of(runner, ask)
+            await ask.aclose()
+        assert outcome.status is status
+        assert [arrival.path for arrival in api.arrivals] == seen
+
+
+async def test_a_redirect_that_is_declared_good_is_no_doubt(tmp_path: Path, runner: Runner) -> None:
+    tool = {**POST, "response": {"ok_status": [303]}}
+    async with joined(tmp_path, says(303, Location="/done"), tool) as (api, ask):
+        assert data(await outcome_of(runner, ask)) is None
+    assert len(api.arrivals) == 1
 
 
 async def test_a_write_that_runs_out_of_time_is_unknown(tmp_path: Path, runner: Runner) -> None:
