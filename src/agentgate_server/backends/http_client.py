@@ -7,9 +7,9 @@ How a request ends::
     it was sent, or may have been,
     and no whole answer came                EffectUnknown
 
-Nothing is ever sent twice, except that a redirect of a GET or HEAD that only reads is followed where
-the backend allows it: what it does decides, since a GET can open a door. There are no cookies and no proxies; nothing is read from the environment but where the
-system keeps its certificates.
+Nothing is ever sent twice, except that a redirect of a GET or HEAD that only reads is followed
+where the backend allows it: what it does decides, since a GET can open a door. There are no cookies
+and no proxies; nothing is read from the environment but where the system keeps its certificates.
 
 We use httpcore2, the layer below httpx2: it lets us dial for ourselves (see ``dialling``), sends
 the target as it is given, and tells when it begins to send.
