@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from agentgate_proto.errors import ERRORS
-from agentgate_proto.messages import METHODS, decode_params
+from agentgate_proto.rpc.messages import METHODS, decode_params
 from agentgate_server.config import ConfigFile
 from agentgate_server.policy import Policy
 from agentgate_server.policy.form import RuleForm

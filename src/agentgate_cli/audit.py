@@ -17,8 +17,8 @@ from agentgate_cli.style import bad, bold, dim, good, say, say_json
 from agentgate_cli.text import clock, compact, fold, parse_time, printable
 
 if TYPE_CHECKING:
-    from agentgate_proto.audit_chain import Head, Verdict
-    from agentgate_server.audit_file import AuditFile
+    from agentgate_proto.audit.chain import Head, Verdict
+    from agentgate_server.audit.audit_file import AuditFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,7 +54,7 @@ def opened(database: Path | None, config_file: Path) -> Iterator[AuditFile]:
     Raises:
         Failure: there is none, or it can't be read.
     """
-    from agentgate_server.audit_file import AuditFile
+    from agentgate_server.audit.audit_file import AuditFile
     from agentgate_server.store.engine import StoreError
 
     path = database or load_or_fail(config_file).storage.path
@@ -98,7 +98,7 @@ def tail(count: int, follow: bool, as_json: bool, config_file: Path, database: P
 @database_options
 def export(since: str | None, form: str, config_file: Path, database: Path | None) -> int:
     """Print the audit, or its end, as a file that 'audit verify FILE' can check."""
-    from agentgate_server.audit_export import csv_lines, json_lines
+    from agentgate_server.audit.audit_export import csv_lines, json_lines
 
     at = None
     if since is not None and not (at := parse_time(since)):
@@ -150,7 +150,7 @@ def verify(
     with 1 if something is wrong, and says where and what.
     """
     if file is not None:
-        from agentgate_server.audit_export import verify_export
+        from agentgate_server.audit.audit_export import verify_export
 
         kept = kept_head(head_text, head_file)
         return report(verify_export(file, kept), as_json=as_json)
@@ -167,8 +167,8 @@ def kept_head(text: str | None, path: Path | None) -> Head | None:
     Raises:
         Failure: it is none, or can't be read.
     """
-    from agentgate_proto.audit_chain import parse_head
-    from agentgate_server.audit import read_head
+    from agentgate_proto.audit.chain import parse_head
+    from agentgate_server.audit.teller import read_head
 
     try:
         if text is not None:
@@ -229,7 +229,7 @@ def words_of(line: bytes) -> str:
     """One entry in one line, for people."""
     import msgspec
 
-    from agentgate_proto.jsonrpc import UNREADABLE
+    from agentgate_proto.rpc.jsonrpc import UNREADABLE
 
     try:
         entry: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])

@@ -17,7 +17,7 @@ from agentgate_cli.style import bad, bold, good, note, say, say_json, warn
 from agentgate_cli.text import printable
 
 if TYPE_CHECKING:
-    from agentgate_proto.record import Effects
+    from agentgate_proto.records.request import Effects
     from agentgate_server.policy import Policy
     from agentgate_server.policy.explaining import Explanation
     from agentgate_server.tools.catalogue import Catalogue
@@ -99,7 +99,7 @@ class Files:
 
     def effects_of(self, name: str, given: str | None) -> Effects:
         """Return what a tool does; say so if there is none of this name."""
-        from agentgate_proto.record import Effects
+        from agentgate_proto.records.request import Effects
         from agentgate_server.documents.errors import did_you_mean
 
         known = None if self.catalogue is None else self.catalogue.get(name)

@@ -149,7 +149,7 @@ def composed(answers: Answers) -> dict[str, str]:
     from agentgate_server.config import check_exposure
     from agentgate_server.config.load import config_of
     from agentgate_server.documents import DocumentError, parse_document
-    from agentgate_server.tokens import new_token
+    from agentgate_server.identity.tokens import new_token
 
     agent, approver = new_token(), new_token()
     try:

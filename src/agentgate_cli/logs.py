@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentgate_cli.text import printable
-from agentgate_proto.record import rfc3339
+from agentgate_proto.records.request import rfc3339
 from agentgate_server.observing.context import current_rid
 
 if TYPE_CHECKING:
-    from agentgate_server.masking import Masker
+    from agentgate_server.secrets.masking import Masker
 
 RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

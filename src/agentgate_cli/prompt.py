@@ -13,7 +13,7 @@ from agentgate_cli.style import bad, bold, dim, good, warn
 from agentgate_cli.text import clock, compact, duration, fold, parse_time, plural, printable
 
 if TYPE_CHECKING:
-    from agentgate_proto.messages import ApprovalView
+    from agentgate_proto.records.approval import ApprovalView
 
 ARGS_MAX = 20
 """Arguments shown one by one; that there are more is said in a colour that warns."""

@@ -12,7 +12,7 @@ from agentgate_cli.style import note, say, say_json, warn
 from agentgate_cli.text import plural, printable
 
 if TYPE_CHECKING:
-    from agentgate_proto.messages import ReloadReport
+    from agentgate_proto.rpc.messages import ReloadReport
 
 DIGEST_CHARS = 12
 """Of the policy's digest, for the eye."""

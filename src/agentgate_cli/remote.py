@@ -100,7 +100,7 @@ async def connected(
         AgentGateConnectionError: the first connection can't be made.
         click.UsageError: the URL, the token or another option can't be right.
     """
-    from agentgate_proto.backoff import Backoff
+    from agentgate_proto.client.backoff import Backoff
 
     backoff = Backoff(attempts_max=remote.retries)
     try:

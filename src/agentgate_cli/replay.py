@@ -18,8 +18,8 @@ from agentgate_cli.style import bad, bold, good, say, say_json, warn
 from agentgate_cli.text import plural, printable
 
 if TYPE_CHECKING:
-    from agentgate_server.masking import Masker
     from agentgate_server.policy.replaying import Kind, Past, Replay
+    from agentgate_server.secrets.masking import Masker
 
 STYLES = {"allow": good, "deny": bad, "ask": warn}
 AGO = re.compile(r"(\d{1,6})([smhd])")
@@ -67,8 +67,8 @@ def replay(permissions: Path, config_file: Path, since: float, agent: str, as_js
     """
     from agentgate_server.assembly import catalogue_of
     from agentgate_server.documents import DocumentError
-    from agentgate_server.masking import Masker
     from agentgate_server.policy import Policy, replaying
+    from agentgate_server.secrets.masking import Masker
     from agentgate_server.store.engine import StoreError
     from agentgate_server.store.history import history
     from agentgate_server.tools.errors import ToolError
@@ -118,7 +118,7 @@ def ranked(found: Replay) -> list[Any]:
 
 def example_of(past: Past, masker: Masker) -> dict[str, str]:
     """Make one example, without secrets."""
-    from agentgate_proto.record import rfc3339
+    from agentgate_proto.records.request import rfc3339
     from agentgate_server.policy import display_of
 
     args = msgspec.json.decode(masker.shown(past.args))

@@ -161,9 +161,9 @@ def start_failure(error: Exception) -> Failure:
         Exception: ``error`` is not one that an operator can mend.
     """
     from agentgate_server.documents import DocumentError
-    from agentgate_server.listener import ListenError
+    from agentgate_server.identity.token_file import TokenFileError
+    from agentgate_server.sockets.listener import ListenError
     from agentgate_server.store.engine import StoreError
-    from agentgate_server.token_file import TokenFileError
     from agentgate_server.tools.errors import ToolError
 
     inner = error

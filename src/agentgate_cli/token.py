@@ -18,7 +18,7 @@ from agentgate_cli.text import printable
 if TYPE_CHECKING:
     from agentgate_proto.principal import Principal
     from agentgate_server.config import Config
-    from agentgate_server.token_file import TokenFile
+    from agentgate_server.identity.token_file import TokenFile
 
 T = TypeVar("T")
 
@@ -52,10 +52,10 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
       export AGENT_GATE_TOKEN=$(agent-gate token new garden --role agent)
     """
     from agentgate_proto.principal import Role
-    from agentgate_proto.record import rfc3339
+    from agentgate_proto.records.request import rfc3339
     from agentgate_server.config.texts import PrincipalName
-    from agentgate_server.token_file import StoredToken
-    from agentgate_server.tokens import hash_token, new_token
+    from agentgate_server.identity.token_file import StoredToken
+    from agentgate_server.identity.tokens import hash_token, new_token
 
     try:
         PrincipalName(name)
@@ -132,7 +132,7 @@ def make(as_json: bool) -> int:
             role: agent
             token_hash: sha256:...
     """
-    from agentgate_server.tokens import hash_token, new_token
+    from agentgate_server.identity.tokens import hash_token, new_token
 
     fresh = new_token()
     if as_json:
@@ -176,7 +176,7 @@ def row_of(principal: Principal, source: str, created_at: str | None) -> dict[st
 
 def token_file(config: Config) -> TokenFile:
     """The token file of a configuration."""
-    from agentgate_server.token_file import TokenFile
+    from agentgate_server.identity.token_file import TokenFile
 
     return TokenFile(config.tokens)
 
@@ -187,7 +187,7 @@ def try_to(work: Callable[[], T]) -> T:
     Raises:
         Failure: it can't be done.
     """
-    from agentgate_server.token_file import TokenFileError
+    from agentgate_server.identity.token_file import TokenFileError
 
     try:
         return work()

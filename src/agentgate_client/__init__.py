@@ -3,7 +3,7 @@
 from agentgate_client.approvals import ApprovalsClient, ApprovalWatch
 from agentgate_client.client import AgentGateClient
 from agentgate_client.health import Health
-from agentgate_proto.client_events import ClientState, StateChanged
+from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.errors import (
     AgentGateConnectionError,
     AgentGateDenied,
@@ -12,8 +12,11 @@ from agentgate_proto.errors import (
     ErrorCode,
     OutcomeUnknown,
 )
-from agentgate_proto.grant import GrantTerms
-from agentgate_proto.messages import ApprovalView, GrantView, RequestWaiting
+from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.messages import (
+    RequestWaiting,
+)
 
 __all__ = [
     "AgentGateClient",

@@ -16,15 +16,14 @@ from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, make_backoff
 from agentgate_client.tls import FilePath
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.client_events import ClientState, Settled, StateChanged
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import CLIENT_LIMITS, LIST_ROWS_MAX, Limits
-from agentgate_proto.messages import (
-    ApprovalView,
+from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.messages import (
     DecideApproval,
-    GrantView,
     ListApprovals,
     ListGrants,
     PreviewGrant,

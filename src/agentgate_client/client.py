@@ -13,11 +13,11 @@ import msgspec
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
 from agentgate_client.tls import FilePath
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.calls import LooseRow
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.calls import LooseRow
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.limits import CLIENT_LIMITS, NAME_CHARS_MAX, Limits
-from agentgate_proto.messages import (
+from agentgate_proto.rpc.messages import (
     GetPendingResults,
     ListRequests,
     ListTools,

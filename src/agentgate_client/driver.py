@@ -27,8 +27,8 @@ from agentgate_client.dial import DialError
 from agentgate_client.endpoint import Endpoint
 from agentgate_client.health import Health
 from agentgate_client.pump import LINGER_S, Pump
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.client_events import (
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.events import (
     ClientState,
     Dial,
     HangUp,
@@ -36,7 +36,7 @@ from agentgate_proto.client_events import (
     Settled,
     StateChanged,
 )
-from agentgate_proto.client_machine import ClientMachine
+from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.errors import AgentGateError
 
 log = logging.getLogger("agentgate_client")

@@ -12,10 +12,10 @@ from anyio.abc import ByteStream
 from agentgate_client.address import Address, parse_url
 from agentgate_client.dial import dial
 from agentgate_client.tls import FilePath, client_context
-from agentgate_proto.client_connection import ClientConnection
+from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.limits import NAME_CHARS_MAX, TOKEN_CHARS_MAX, Limits
-from agentgate_proto.messages import Auth
+from agentgate_proto.rpc.messages import Auth
 
 HANDSHAKE_HEADERS = frozenset({"host", "upgrade", "connection"})
 """Headers that the handshake itself sends (RFC 6455 section 4.1), besides Sec-WebSocket-*."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentgate_proto.client_events import ClientState
+from agentgate_proto.client.events import ClientState
 from agentgate_proto.errors import AgentGateError
 from agentgate_proto.principal import Role
 

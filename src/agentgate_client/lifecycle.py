@@ -15,8 +15,8 @@ import msgspec
 from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import Endpoint
 from agentgate_client.health import Health
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.client_events import ClientState, StateChanged
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.errors import AgentGateConnectionError, AgentGateError, ErrorCode
 
 log = logging.getLogger("agentgate_client")

@@ -17,7 +17,7 @@ import anyio
 from anyio.abc import ByteStream
 
 from agentgate_client.dial import LOST, describe_loss
-from agentgate_proto.client_connection import ClientConnection
+from agentgate_proto.connection.client import ClientConnection
 
 CHUNK_BYTES = 65_536
 """Read at most this much at once: many messages, and one turn for all of them."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentgate_server.config import Config
-from agentgate_server.masking import Masker
 from agentgate_server.policy import Policy
+from agentgate_server.secrets.masking import Masker
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import Tool
 

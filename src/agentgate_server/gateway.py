@@ -23,27 +23,27 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 import anyio.to_thread
 
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_proto.connection import SERVICE_RESTART
+from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
-from agentgate_proto.messages import ReloadReport
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
-from agentgate_server.gate import Gate
-from agentgate_server.keyring import Keyring
-from agentgate_server.listener import Listener
-from agentgate_server.masking import Masker
-from agentgate_server.observing.levels import levels_of
+from agentgate_server.gate.gate import Gate
+from agentgate_server.gate.reloading import Reloader
+from agentgate_server.identity.keyring import Keyring
+from agentgate_server.identity.token_file import TokenFile
+from agentgate_server.observing.gauges import gauges_of
 from agentgate_server.observing.setup import Setup
 from agentgate_server.policy import Policy
-from agentgate_server.reloading import Reloader
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.listener import Listener
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
-from agentgate_server.token_file import TokenFile
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
 from agentgate_server.version import VERSION
@@ -125,7 +125,7 @@ class Gateway:
         return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     async def reload(self) -> ReloadReport:
-        """Read policy, principals and tokens anew; see :mod:`agentgate_server.reloading`."""
+        """Read policy, principals and tokens anew; see :mod:`agentgate_server.gate.reloading`."""
         return await self.gate.reloader.reload()
 
     async def __aenter__(self) -> Self:
@@ -162,7 +162,7 @@ class Gateway:
             masker=self.masker,
         )
         stack.callback(runner.close)
-        setup = Setup(config, catalogue.names, lambda: levels_of(self.gate))
+        setup = Setup(config, catalogue.names, lambda: gauges_of(self.gate))
         if setup.tracing is not None:
             stack.push_async_callback(self._hand_over, setup.tracing)
         engine = await anyio.to_thread.run_sync(self._open_store)

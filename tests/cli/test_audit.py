@@ -16,10 +16,10 @@ import pytest
 from tests.server.embedded import AGENT, OWNER, http, raw_client, serving, until
 
 from agentgate_cli.main import run
-from agentgate_proto.audit_chain import parse_head
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_server.audit_export import verify_export
-from agentgate_server.audit_file import AuditFile
+from agentgate_proto.audit.chain import parse_head
+from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_server.audit.audit_export import verify_export
+from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.store.engine import StoreError
 
 CALLS = 6
@@ -283,7 +283,7 @@ def test_an_export_since_a_time_says_what_is_before_it(
 def test_a_cell_that_a_spreadsheet_would_run_is_defused(
     ran: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    from agentgate_server.audit_export import csv_line
+    from agentgate_server.audit.audit_export import csv_line
 
     row = csv_line(b'{"event":"x","message":"=1+1","agent":"@cmd"}').decode()
     assert ",'=1+1," in row

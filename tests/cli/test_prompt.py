@@ -11,7 +11,7 @@ import pytest
 
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_client import ApprovalView
-from agentgate_proto.record import rfc3339
+from agentgate_proto.records.request import rfc3339
 
 WIDTH = 80
 

@@ -12,7 +12,7 @@ import pyotp
 import pytest
 from tests.cli.support import Served, run, write_files
 
-from agentgate_server.tokens import hash_token
+from agentgate_server.identity.tokens import hash_token
 
 
 def new(folder: Path, name: str, role: str = "agent") -> str:

@@ -9,7 +9,7 @@ import anyio
 from tests.client.gateway import Gateway, Peer
 
 from agentgate_client import AgentGateClient, ClientState, StateChanged
-from agentgate_proto.backoff import Backoff
+from agentgate_proto.client.backoff import Backoff
 
 BOUND_S = 10.0
 """No wait in a test takes longer; nothing that goes right comes near it."""

@@ -14,8 +14,8 @@ from tests.client.helpers import BOUND_S, Outcome
 
 from agentgate_client import AgentGateClient, AgentGateConnectionError, ClientState
 from agentgate_client.pump import Pump
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.messages import Auth
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.rpc.messages import Auth
 
 pytestmark = pytest.mark.anyio
 

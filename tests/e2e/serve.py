@@ -14,14 +14,14 @@ from pathlib import Path
 
 import anyio
 
-from agentgate_proto.effects import Answer, ApprovalChanged, Decided, Effect, Run, Write
-from agentgate_proto.events import Event, Received
-from agentgate_proto.record import Effects, Phase
-from agentgate_proto.storage import Put
+from agentgate_proto.connection.events import Event, Received
+from agentgate_proto.ledger.effects import Answer, ApprovalChanged, Decided, Effect, Run, Write
+from agentgate_proto.records.request import Effects, Phase
+from agentgate_proto.records.storage import Put
 from agentgate_server.config import load_config
-from agentgate_server.gate import Gate
+from agentgate_server.gate.gate import Gate
 from agentgate_server.gateway import Gateway
-from agentgate_server.peer import Peer
+from agentgate_server.sockets.peer import Peer
 
 STEPS = ("received", "asked", "approved", "running", "done", "delivered")
 

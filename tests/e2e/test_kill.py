@@ -17,7 +17,7 @@ from tests.e2e.process import AGENT_TOKEN, GatewayProcess
 from tests.e2e.serve import STEPS
 
 from agent_gate import AgentGateClient, AgentGateDenied, OutcomeUnknown
-from agentgate_proto.backoff import Backoff
+from agentgate_proto.client.backoff import Backoff
 
 ROUNDS = 20
 IN_FLIGHT = 50

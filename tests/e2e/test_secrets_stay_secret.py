@@ -28,7 +28,7 @@ from agent_gate import AgentGateClient, AgentGateError
 from agentgate_cli.standins.home_assistant import HomeAssistant
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, HttpServer, json_response
 from agentgate_cli.standins.telegram import TelegramStandIn
-from agentgate_server.tokens import hash_token
+from agentgate_server.identity.tokens import hash_token
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 BOUND_S = 120.0

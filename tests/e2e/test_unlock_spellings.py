@@ -23,8 +23,8 @@ from agentgate_cli.standins.http_server import (
     HttpServer,
     json_response,
 )
+from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.events import Answered, Authenticated
 from agentgate_server.policy import Policy
 
 pytestmark = pytest.mark.anyio

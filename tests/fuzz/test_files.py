@@ -14,10 +14,10 @@ from tests.fuzz.targets.errors import check_error
 from tests.proto.support import quick
 
 from agentgate_proto.principal import Role
-from agentgate_server.audit import read_head
+from agentgate_server.audit.teller import read_head
 from agentgate_server.documents import DocumentError, read_dotenv
-from agentgate_server.token_file import TokenFile, TokenFileError
-from agentgate_server.tokens import hash_token
+from agentgate_server.identity.token_file import TokenFile, TokenFileError
+from agentgate_server.identity.tokens import hash_token
 
 LINES = st.sampled_from(
     ["A=b", "export A = 'b'", 'A="b\\n"', "A='", '"', "A=b # c", "=b", "# c", "", "A==b", "É=b"]

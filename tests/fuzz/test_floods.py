@@ -10,7 +10,7 @@ from tests.proto.wires import open_client, open_end, open_server
 from tests.vectors.websocket import FRAGMENTS_MAX, MESSAGE_MAX
 
 from agentgate_proto.limits import Limits
-from agentgate_proto.wire_events import Text
+from agentgate_proto.wire.events import Text
 
 ENDS = pytest.mark.parametrize("end", ["server", "client"])
 

@@ -18,7 +18,7 @@ from tests.proto.byhand import UPGRADE, parse_frames
 from tests.proto.support import MASK, PING, PONG, TEXT, frame
 from tests.server.embedded import AGENT, OPERATOR, OWNER, http, serving
 
-from agentgate_proto.messages import METHODS, Kind
+from agentgate_proto.rpc.messages import METHODS, Kind
 from agentgate_server.gateway import Gateway
 
 pytestmark = pytest.mark.anyio

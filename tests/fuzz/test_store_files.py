@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.server.store.samples import UNKNOWN, done, put
 
-from agentgate_proto.grant import Grant
-from agentgate_proto.storage import (
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.storage import (
     FindIdempotencyKey,
     FindRequest,
     FindRid,
@@ -30,7 +30,7 @@ from agentgate_proto.storage import (
     Query,
     Undelivered,
 )
-from agentgate_server.audit_file import AuditFile
+from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.migrations import VERSION
 from agentgate_server.store.sqlite import SqliteEngine

@@ -19,7 +19,7 @@ from tests.proto.support import (
 from tests.proto.wires import Pair, Seen, SomeWire, client, open_server, server
 from tests.vectors.websocket import upgrade
 
-from agentgate_proto.wire_events import Close, HttpRequest, Rejected, Text, Upgraded
+from agentgate_proto.wire.events import Close, HttpRequest, Rejected, Text, Upgraded
 
 MESSAGES = st.lists(st.tuples(st.booleans(), st.text(max_size=300)), max_size=8)
 

@@ -12,11 +12,11 @@ from typing import Any
 from tests.proto.joined import TOKEN, ignore, welcome
 from tests.proto.support import CLOSE, MASK, MASKS, PING, PONG, TEXT, frame
 
-from agentgate_proto.client_connection import ClientConnection
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, Limits
-from agentgate_proto.messages import Auth
 from agentgate_proto.principal import Role
-from agentgate_proto.server_connection import ServerConnection
+from agentgate_proto.rpc.messages import Auth
 
 UPGRADE = (
     b"GET /any HTTP/1.1\r\nHost: gate.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -8,10 +8,15 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.connection.events import AuthAsked, Called, Closed, Received
+from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.connection.state import State
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.events import AuthAsked, Called, Closed, Received
 from agentgate_proto.limits import SERVER_LIMITS, Limits
-from agentgate_proto.messages import (
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.outcome import Outcome, Status, ended, executed
+from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.rpc.messages import (
     Auth,
     AuthResult,
     CancelRequest,
@@ -19,11 +24,6 @@ from agentgate_proto.messages import (
     ListTools,
     ToolRequest,
 )
-from agentgate_proto.outcome import Outcome, Status, ended, executed
-from agentgate_proto.principal import Principal, Role
-from agentgate_proto.record import Effects, Phase, Record
-from agentgate_proto.server_connection import ServerConnection
-from agentgate_proto.state import State
 
 TOKEN = "a token of the hub"
 GONE = ended(Status.CANCELLED, ErrorCode.CANCELLED)

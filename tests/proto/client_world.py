@@ -11,10 +11,9 @@ import msgspec
 from tests.proto.client_gateway import TOKEN, Ears, Gateway, done
 from tests.proto.support import MASKS
 
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.calls import NOT_SETTLED, LooseRow
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.client_events import (
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.calls import NOT_SETTLED, LooseRow
+from agentgate_proto.client.events import (
     ClientState,
     Dial,
     HangUp,
@@ -22,15 +21,16 @@ from agentgate_proto.client_events import (
     Settled,
     StateChanged,
 )
-from agentgate_proto.client_machine import ClientMachine
+from agentgate_proto.client.machine import ClientMachine
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.connection.state import State
 from agentgate_proto.errors import AgentGateError
 from agentgate_proto.limits import CANCEL_GRACE_S, CLIENT_LIMITS, Limits
-from agentgate_proto.messages import (
+from agentgate_proto.rpc.messages import (
     Auth,
     GetPendingResults,
     ToolRequest,
 )
-from agentgate_proto.state import State
 
 ROUNDS_MAX = 20_000
 """Rounds after which the world is taken never to come to rest."""

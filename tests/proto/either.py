@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.proto.byhand import ByHand, Doorman, Visitor
 
-from agentgate_proto.connection import Timer
+from agentgate_proto.connection.base import Timer
+from agentgate_proto.connection.timers import Deadline
 from agentgate_proto.limits import Limits
-from agentgate_proto.timers import Deadline
 
 USUAL = Limits()
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from tests.vectors.http1 import ALLOWED, BODY_MAX, HEAD_MAX
 
 from agentgate_proto.errors import RemoteProtocolError
-from agentgate_proto.http1 import HttpServer, RequestHead
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.http1 import HttpServer, RequestHead
 
 LIMITS = Limits(http_head_bytes_max=HEAD_MAX, http_body_bytes_max=BODY_MAX)
 

@@ -13,14 +13,14 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tests.proto.support import MASKS
 
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.client_events import HangUp
-from agentgate_proto.events import AuthAsked, Closed
+from agentgate_proto.client.events import HangUp
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.connection.events import AuthAsked, Closed
+from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.connection.timers import Deadline
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, Limits
-from agentgate_proto.messages import Auth, AuthResult
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.server_connection import ServerConnection
-from agentgate_proto.timers import Deadline
+from agentgate_proto.rpc.messages import Auth, AuthResult
 
 ROUNDS_MAX = 10_000
 """Rounds of ``pump`` or jumps of ``wait`` after which two ends are taken to go on for ever."""

@@ -15,10 +15,10 @@ from tests.proto.ledger_grants import GrantChecker
 from tests.proto.ledger_tables import check_tables
 
 from agentgate_proto import limits
-from agentgate_proto.admission import OTHER_CONTENT, Asked
-from agentgate_proto.decision import Action, Decision
 from agentgate_proto.digest import canonical_args, digest_of
-from agentgate_proto.effects import (
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.admission import OTHER_CONTENT, Asked
+from agentgate_proto.ledger.effects import (
     Answer,
     AnswerCancel,
     AnswerPending,
@@ -30,10 +30,10 @@ from agentgate_proto.effects import (
     TurnedAway,
     Waiting,
 )
-from agentgate_proto.errors import ErrorCode
-from agentgate_proto.live import Verdict
-from agentgate_proto.outcome import Outcome, Status
-from agentgate_proto.record import Effects, Phase, Record
+from agentgate_proto.ledger.live import Verdict
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects, Phase, Record
 
 if TYPE_CHECKING:
     from tests.proto.ledger_world import Connection, Frame, RequestId, World

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from tests.proto.ledger_world import Connection, Frame, RequestId, World
 
-from agentgate_proto.effects import (
+from agentgate_proto.ledger.effects import (
     Answer,
     AnswerPending,
     Attached,
@@ -19,7 +19,7 @@ from agentgate_proto.effects import (
     TakenOver,
     TurnedAway,
 )
-from agentgate_proto.outcome import Outcome, Status
+from agentgate_proto.records.outcome import Outcome, Status
 
 
 @dataclass

@@ -6,9 +6,9 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.effects import Revoked
-from agentgate_proto.record import Record
+from agentgate_proto.ledger.effects import Revoked
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Record
 
 if TYPE_CHECKING:
     from tests.proto.ledger_world import World

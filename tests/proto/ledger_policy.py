@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Effects
 
 
 def allow(*, ask_again: bool = True) -> Decision:

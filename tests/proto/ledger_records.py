@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.digest import canonical_args, digest_of
-from agentgate_proto.record import Effects, Phase, Record
+from agentgate_proto.records.request import Effects, Phase, Record
 
 
 def record(rid: str = "r1", **kw: Any) -> Record:

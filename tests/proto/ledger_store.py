@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from agentgate_proto.effects import Question, Token, Write
-from agentgate_proto.grant import Grant
-from agentgate_proto.outcome import Status
-from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import (
+from agentgate_proto.ledger.effects import Question, Token, Write
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import (
     Answer,
     Change,
     FindIdempotencyKey,
@@ -47,7 +47,7 @@ class Batch:
 
 @dataclass
 class Store:
-    """Keeps the promises of ``agentgate_proto.storage``.
+    """Keeps the promises of ``agentgate_proto.records.storage``.
 
     Attributes:
         rows: what is durable, by rid, in the order of the first put.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from agentgate_proto.delivery import Delivery
-from agentgate_proto.live import Live
-from agentgate_proto.record import Phase
+from agentgate_proto.ledger.delivery import Delivery
+from agentgate_proto.ledger.live import Live
+from agentgate_proto.records.request import Phase
 
 if TYPE_CHECKING:
     from tests.proto.ledger_world import World

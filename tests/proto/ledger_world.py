@@ -18,9 +18,8 @@ from tests.proto.ledger_checker import Checker
 from tests.proto.ledger_policy import effects_of, usual_policy
 from tests.proto.ledger_store import Store
 
-from agentgate_proto.admission import Asked
-from agentgate_proto.decision import Decision
-from agentgate_proto.effects import (
+from agentgate_proto.ledger.admission import Asked
+from agentgate_proto.ledger.effects import (
     Answer,
     AnswerCancel,
     AnswerPending,
@@ -37,12 +36,13 @@ from agentgate_proto.effects import (
     Waiting,
     Write,
 )
-from agentgate_proto.grant import GrantTerms
-from agentgate_proto.ledger import Ledger
+from agentgate_proto.ledger.ledger import Ledger
+from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.live import Verdict
-from agentgate_proto.outcome import Outcome, executed
-from agentgate_proto.record import Phase, Record
+from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.outcome import Outcome, executed
+from agentgate_proto.records.request import Phase, Record
 
 NOON = 1_800_000_000.0
 """When a world begins, UTC seconds."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from tests.proto.byhand import ByHand
 
+from agentgate_proto.connection.events import Closed
 from agentgate_proto.errors import ProtocolError
-from agentgate_proto.events import Closed
 
 
 def deed(peer: ByHand, act: Callable[[], Any]) -> str:

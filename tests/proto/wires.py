@@ -11,12 +11,12 @@ from typing import Generic, TypeVar
 from tests.proto.support import MASK, MASKS
 from tests.vectors.websocket import FRAGMENTS_MAX, MESSAGE_MAX, accepted, upgrade
 
-from agentgate_proto.client_wire import ClientWire
 from agentgate_proto.errors import RemoteProtocolError
 from agentgate_proto.limits import Limits
-from agentgate_proto.server_wire import ServerWire
-from agentgate_proto.websocket import Wire
-from agentgate_proto.wire_events import Alive, WireEvent
+from agentgate_proto.wire.client import ClientWire
+from agentgate_proto.wire.events import Alive, WireEvent
+from agentgate_proto.wire.server import ServerWire
+from agentgate_proto.wire.websocket import Wire
 
 LIMITS = Limits(message_bytes_max=MESSAGE_MAX, fragments_max=FRAGMENTS_MAX)
 ORIGINS = frozenset({"https://console.example"})

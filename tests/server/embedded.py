@@ -12,10 +12,10 @@ from typing import Any
 import anyio
 from anyio.abc import SocketStream
 
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.events import Event
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.connection.events import Event
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, Limits
-from agentgate_proto.messages import Auth
+from agentgate_proto.rpc.messages import Auth
 from agentgate_server import tool
 from agentgate_server.config import Config, config_from_dict
 from agentgate_server.gateway import Gateway

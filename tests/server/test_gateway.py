@@ -21,13 +21,13 @@ from tests.server.embedded import (
     until,
 )
 
-from agentgate_proto.events import Answered, Authenticated, Closed
-from agentgate_proto.messages import GetPendingResults, ToolRequest
+from agentgate_proto.connection.events import Answered, Authenticated, Closed
+from agentgate_proto.rpc.messages import GetPendingResults, ToolRequest
 from agentgate_server.config import config_from_dict
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
-from agentgate_server.listener import ListenError
 from agentgate_server.policy import Policy
+from agentgate_server.sockets.listener import ListenError
 from agentgate_server.store.engine import StoreError
 
 pytestmark = pytest.mark.anyio

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
 
-from agentgate_proto.events import Answered, Authenticated, Closed
-from agentgate_proto.messages import ToolRequest
-from agentgate_proto.storage import Answer, Change, Query
+from agentgate_proto.connection.events import Answered, Authenticated, Closed
+from agentgate_proto.records.storage import Answer, Change, Query
+from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
 from agentgate_server.store.engine import StoreError
 

@@ -8,9 +8,8 @@ from tests.sim.links import Link
 from tests.sim.plan import AgentPlan, Ask
 from tests.sim.timeline import Alarm, Clock
 
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.client_events import (
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.events import (
     ClientState,
     Dial,
     HangUp,
@@ -18,9 +17,10 @@ from agentgate_proto.client_events import (
     Settled,
     StateChanged,
 )
-from agentgate_proto.client_machine import ClientMachine
+from agentgate_proto.client.machine import ClientMachine
+from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import AgentGateError
-from agentgate_proto.messages import Auth, GetPendingResults, ListTools, ToolRequest
+from agentgate_proto.rpc.messages import Auth, GetPendingResults, ListTools, ToolRequest
 
 if TYPE_CHECKING:
     import msgspec

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from tests.sim.faults import Violation
 
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_proto.outcome import Status
-from agentgate_proto.record import Effects, Phase, Record
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Effects, Phase, Record
 
 ASKED, ENDORSED, APPROVED = "request.asked", "request.endorsed", "request.approved"
 STARTED, ENDED = "request.started", "request.ended"

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from agentgate_proto.approvals import approval_status
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.effects import Decided
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.messages import ApprovalView
-from agentgate_proto.record import Phase, Record
+from agentgate_proto.ledger.effects import Decided
+from agentgate_proto.records.approval import ApprovalView, approval_status
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Phase, Record
 
 if TYPE_CHECKING:
     from tests.sim.people import Answer as HumanAnswer

@@ -13,11 +13,11 @@ from tests.sim.faults import Killed, Violation
 from tests.sim.plan import Retention
 from tests.sim.timeline import Timeline
 
-from agentgate_proto.audit import entries_of
-from agentgate_proto.grant import Grant
-from agentgate_proto.outcome import Status
-from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import Answer, Change, Put, Query, Restored
+from agentgate_proto.audit.events import entries_of
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import Answer, Change, Put, Query, Restored
 from agentgate_server.store.engine import StoreError
 
 RANK = {Phase.WAITING: 0, Phase.APPROVED: 1, Phase.RUNNING: 2, Phase.DONE: 3}

@@ -17,17 +17,17 @@ from tests.sim.links import Link
 from tests.sim.timeline import ROUNDING_S, Alarm, Clock
 from tests.sim.tools import CATALOGUE, POLICY, RUNNER, Tools
 
-from agentgate_proto.connection import SERVICE_RESTART, Timer
-from agentgate_proto.decision import Decision
-from agentgate_proto.effects import Effect
-from agentgate_proto.events import Called, Event, Received
-from agentgate_proto.messages import ToolRequest
-from agentgate_proto.record import Record
-from agentgate_proto.timers import Deadline
-from agentgate_server.gate import LOOK_AGAIN_S, Gate
+from agentgate_proto.connection.base import SERVICE_RESTART, Timer
+from agentgate_proto.connection.events import Called, Event, Received
+from agentgate_proto.connection.timers import Deadline
+from agentgate_proto.ledger.effects import Effect
+from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.request import Record
+from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_server.gate.gate import LOOK_AGAIN_S, Gate
 from agentgate_server.gateway import CLOSE_WAIT_S
-from agentgate_server.masking import Masker
-from agentgate_server.peer import ENDED, Peer
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.peer import ENDED, Peer
 from agentgate_server.store.writer import GATHER_S, Batch, Waiting
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class WatchedGate(Gate):
         )
 
     def rearm(self) -> None:
-        """See :class:`agentgate_server.gate.Gate`."""
+        """See :class:`agentgate_server.gate.gate.Gate`."""
         self.life.rearming = True
 
     def tool_ended(self, rid: str, outcome: Any) -> None:
@@ -78,7 +78,7 @@ class WatchedGate(Gate):
         self._finished(rid, outcome)
 
     def handle(self, peer: Peer, event: Event) -> None:
-        """See :class:`agentgate_server.gate.Gate`."""
+        """See :class:`agentgate_server.gate.gate.Gate`."""
         match event:
             case Called(params=ToolRequest()):
                 self.oracle.asked(peer)
@@ -92,7 +92,7 @@ class WatchedGate(Gate):
         return decision
 
     def on_write_failed(self, first: int, last: int, reason: str) -> None:
-        """See :class:`agentgate_server.gate.Gate`."""
+        """See :class:`agentgate_server.gate.gate.Gate`."""
         self.oracle.write_failed(self, last)
         super().on_write_failed(first, last, reason)
 

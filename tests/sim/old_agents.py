@@ -14,10 +14,10 @@ from tests.sim.links import Link
 from tests.sim.plan import AgentPlan, Ask
 from tests.sim.timeline import Alarm, Clock
 
-from agentgate_proto.client_wire import ClientWire
 from agentgate_proto.errors import ProtocolError, exception_for
 from agentgate_proto.limits import Limits
-from agentgate_proto.wire_events import Close, Pong, Text, Upgraded
+from agentgate_proto.wire.client import ClientWire
+from agentgate_proto.wire.events import Close, Pong, Text, Upgraded
 
 if TYPE_CHECKING:
     from tests.sim.world import World

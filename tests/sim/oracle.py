@@ -16,10 +16,10 @@ from tests.sim.plan import AgentPlan, Ask
 from tests.sim.timeline import NOON
 from tests.sim.tools import WRITES
 
-from agentgate_proto.admission import OTHER_CONTENT
-from agentgate_proto.calls import NOT_SENT, WITHDRAWN
-from agentgate_proto.decision import Action
-from agentgate_proto.effects import (
+from agentgate_proto.client.calls import NOT_SENT, WITHDRAWN
+from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.ledger.admission import OTHER_CONTENT
+from agentgate_proto.ledger.effects import (
     Answer,
     AnswerPending,
     ApprovalChanged,
@@ -29,16 +29,16 @@ from agentgate_proto.effects import (
     Run,
     Write,
 )
-from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.outcome import Outcome, Status
-from agentgate_proto.record import Effects, Phase, Record
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects, Phase, Record
 
 if TYPE_CHECKING:
     from tests.sim.gateway import Life, WatchedGate
     from tests.sim.old_agents import OldProcess
     from tests.sim.world import World
 
-    from agentgate_server.peer import Peer
+    from agentgate_server.sockets.peer import Peer
 
 DENIALS = (
     ErrorCode.DENIED_BY_PERSON,

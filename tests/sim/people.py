@@ -12,10 +12,15 @@ import msgspec
 from tests.sim.agents import COMES_BACK_S, Process
 from tests.sim.links import Link
 
-from agentgate_proto.client_events import ClientState, Settled, StateChanged
+from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.grant import GrantTerms
-from agentgate_proto.messages import ApprovalView, Auth, DecideApproval, WatchApprovals
+from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.messages import (
+    Auth,
+    DecideApproval,
+    WatchApprovals,
+)
 
 if TYPE_CHECKING:
     from tests.sim.world import World

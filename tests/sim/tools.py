@@ -12,10 +12,10 @@ from typing import Literal
 import msgspec
 from tests.sim.timeline import Timeline
 
-from agentgate_proto.outcome import Outcome, executed, failed, unknown
-from agentgate_proto.record import Effects
+from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
+from agentgate_proto.records.request import Effects
+from agentgate_server.gate.running import Finished, Running
 from agentgate_server.policy import Policy
-from agentgate_server.running import Finished, Running
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import Runner, stopped
@@ -85,7 +85,7 @@ class Tools(Running):
         self.tasks_now: dict[str, Tool] = {}
 
     def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
-        """See :class:`agentgate_server.running.Running`; time-outs are the real runner's."""
+        """See :class:`agentgate_server.gate.running.Running`; time-outs are the real runner's."""
         self.tasks_now[rid] = tool
         seconds = self.rng.random() * self.usual_s
         outcome = executed(msgspec.json.encode(args))

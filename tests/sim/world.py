@@ -25,10 +25,10 @@ from tests.sim.plan import Ask, Plan
 from tests.sim.timeline import NOON, Endless, Timeline
 
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.record import Record
-from agentgate_server.keyring import Keyring
+from agentgate_proto.records.request import Record
+from agentgate_server.identity.keyring import Keyring
+from agentgate_server.identity.tokens import Identity, hash_token
 from agentgate_server.store.engine import StoreError
-from agentgate_server.tokens import Identity, hash_token
 
 STEPS_MAX = 400_000
 """Things that may happen in one world; more says that something goes round and round."""

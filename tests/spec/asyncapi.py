@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from tests.spec.schema import taken_apart
 
-from agentgate_proto.messages import METHODS, Kind, Method
+from agentgate_proto.rpc.messages import METHODS, Kind, Method
 
 HEAD = "# Made by python -m tests.spec.files from the core's own tables: do not edit.\n"
 SCHEMA = "./agentgate.schema.json#/$defs/"

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.messages import METHODS, Kind, Method
-from agentgate_proto.wire_results import RowError
+from agentgate_proto.rpc.messages import METHODS, Kind, Method
+from agentgate_proto.rpc.wire_results import RowError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 ID = {

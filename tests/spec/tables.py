@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from agentgate_proto.backoff import CAP_S, FIRST_S
+from agentgate_proto.client.backoff import CAP_S, FIRST_S
+from agentgate_proto.connection.state import TRANSITIONS, State
 from agentgate_proto.errors import ERRORS
 from agentgate_proto.limits import (
     ACK_COUNT_MAX,
@@ -20,8 +21,7 @@ from agentgate_proto.limits import (
     SERVER_LIMITS,
     TOKEN_CHARS_MAX,
 )
-from agentgate_proto.messages import METHODS, Kind
-from agentgate_proto.state import TRANSITIONS, State
+from agentgate_proto.rpc.messages import METHODS, Kind
 
 LIMITS: dict[str, str] = {
     "message_bytes_max": "bytes in one message",

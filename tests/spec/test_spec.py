@@ -15,12 +15,17 @@ from tests.spec.files import FILES, PROTOCOL, SPEC
 from tests.spec.tables import LIMITS
 
 from agentgate_cli.conformance.vectors import INPUTS, OUTPUTS, kind_of, load
-from agentgate_proto.connection import AUTH_FAILED, SERVICE_RESTART, TAKEN_OVER, TRY_AGAIN_LATER
+from agentgate_proto.connection.base import (
+    AUTH_FAILED,
+    SERVICE_RESTART,
+    TAKEN_OVER,
+    TRY_AGAIN_LATER,
+)
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import Limits
-from agentgate_proto.messages import METHODS
-from agentgate_proto.outcome import Status
-from agentgate_proto.results import CancelStatus
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.rpc.messages import METHODS
+from agentgate_proto.rpc.results import CancelStatus
 
 TEXT = PROTOCOL.read_text("utf-8")
 

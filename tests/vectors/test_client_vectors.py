@@ -23,12 +23,12 @@ from agentgate_cli.conformance.vectors import (
     load,
 )
 from agentgate_client.client import OutgoingRequest
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.client_events import Dial, HangUp, Settled
-from agentgate_proto.client_machine import ClientMachine
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.client.events import Dial, HangUp, Settled
+from agentgate_proto.client.machine import ClientMachine
+from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import AgentGateError
-from agentgate_proto.messages import Auth, GetPendingResults
+from agentgate_proto.rpc.messages import Auth, GetPendingResults
 
 
 class VirtualClient:

@@ -17,15 +17,15 @@ from tests.proto.support import MASK, TEXT, frame
 
 from agentgate_cli.conformance.profile import SECRETS, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
-from agentgate_proto.events import Closed
-from agentgate_proto.outcome import Outcome, executed
-from agentgate_proto.server_connection import ServerConnection
+from agentgate_proto.connection.events import Closed
+from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.records.outcome import Outcome, executed
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import load_config
-from agentgate_server.gate import Gate
-from agentgate_server.keyring import Keyring
-from agentgate_server.running import Running
+from agentgate_server.gate.gate import Gate
+from agentgate_server.gate.running import Running
+from agentgate_server.identity.keyring import Keyring
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tools.runner import Runner, stopped
 from agentgate_server.tools.tool import Tool

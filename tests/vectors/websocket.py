@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tests.proto.support import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
-from agentgate_proto.wire_events import Close, Pong, Text, WireEvent
+from agentgate_proto.wire.events import Close, Pong, Text, WireEvent
 
 Stream = Callable[[bytes | None], bytes]
 

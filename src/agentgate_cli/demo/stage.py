@@ -16,7 +16,7 @@ from agentgate_cli.demo.phone import OWNER_ID, Phone
 from agentgate_cli.demo.processes import Child, DemoError, Processes, processes
 from agentgate_cli.standins.home_assistant import HomeAssistant
 from agentgate_client import AgentGateClient, ApprovalsClient
-from agentgate_server.tokens import new_token
+from agentgate_server.identity.tokens import new_token
 
 FILES = ("config.yaml", "permissions.yaml")
 MESSENGER = "messenger.yaml"

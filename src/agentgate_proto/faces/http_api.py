@@ -12,18 +12,18 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.errors import ERRORS, ErrorCode
-from agentgate_proto.events import HttpRequested
-from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import TOKEN_CHARS_MAX
-from agentgate_proto.messages import (
+from agentgate_proto.principal import Principal
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.messages import (
     METHODS,
     DecideApproval,
     ListApprovals,
     ListGrants,
     RevokeGrant,
 )
-from agentgate_proto.principal import Principal
 
 JSON = "application/json"
 APPROVALS = "/api/approvals"

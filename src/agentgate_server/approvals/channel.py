@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 
 
 class Channel(Protocol):

@@ -6,20 +6,19 @@ import logging
 from collections.abc import Callable
 from itertools import count
 
-from agentgate_proto.approvals import approval_view, grant_view
-from agentgate_proto.effects import Decided, Revoked
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.grant import Grant, GrantTerms, grant_of, words_of
-from agentgate_proto.ledger import Ledger
+from agentgate_proto.ledger.effects import Decided, Revoked
+from agentgate_proto.ledger.ledger import Ledger
+from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.limits import LIST_ROWS_MAX
-from agentgate_proto.live import Verdict
-from agentgate_proto.messages import ApprovalView, GrantView
-from agentgate_proto.record import Record
+from agentgate_proto.records.approval import ApprovalView, GrantView, approval_view, grant_view
+from agentgate_proto.records.grant import Grant, GrantTerms, grant_of, words_of
+from agentgate_proto.records.request import Record
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.approvals.codes import Codes, WrongCode
 from agentgate_server.approvals.reach import Reach
-from agentgate_server.masking import Masker
-from agentgate_server.replies import Reply
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.replies import Reply
 
 log = logging.getLogger(__name__)
 

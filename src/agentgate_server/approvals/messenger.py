@@ -10,7 +10,7 @@ from agentgate_server.documents import DocumentError
 
 if TYPE_CHECKING:
     from agentgate_server.approvals.telegram.channel import TelegramChannel
-    from agentgate_server.gate import Gate
+    from agentgate_server.gate.gate import Gate
 
 
 def open_messenger(gate: Gate, config: Config, clock: Clock) -> TelegramChannel | None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from agentgate_proto.record import Record
-from agentgate_proto.storage import Answer, DropNote, FindRid, ListNotes, PutNote, Query
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import Answer, DropNote, FindRid, ListNotes, PutNote, Query
 from agentgate_server.store.engine import StoreError
 
 if TYPE_CHECKING:
-    from agentgate_server.gate import Gate
+    from agentgate_server.gate.gate import Gate
 
 
 class Notes:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agentgate_proto.errors import ConnectionClosedError
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.reach import Reach
-from agentgate_server.peer import Peer
+from agentgate_server.sockets.peer import Peer
 
 
 class Watchers:

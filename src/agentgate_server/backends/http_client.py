@@ -31,7 +31,7 @@ import httpcore2
 
 from agentgate_proto.record import Effects
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.circuit import Circuit, Permit, State
+from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit, State
 from agentgate_server.backends.dialling import Dialler
 from agentgate_server.backends.http_options import ANSWER_BYTES_MAX, HttpOptions, Redirects
 from agentgate_server.backends.urls import Origin, follow, split_url
@@ -113,7 +113,7 @@ class HttpBackend:
         self.name = options.name
         self.origin, base = split_url(options.url)
         self.base = base.rstrip("/")
-        self.circuit = Circuit(options.name, options.failures_max)
+        self.circuit = CircuitBreaker(options.name, options.failures_max)
         self.pool = httpcore2.AsyncConnectionPool(
             ssl_context=tls_context(options.ca) if self.needs_tls else None,
             max_connections=options.connections_max,

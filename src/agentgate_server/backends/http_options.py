@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.circuit import FAILURES_MAX
-from agentgate_server.tokens import Secret
+from agentgate_server.backends.circuit_breaker import FAILURES_MAX
+from agentgate_server.identity.tokens import Secret
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long a connection may take, its name and TLS included: three lost packets and some."""
@@ -55,7 +55,7 @@ class HttpOptions:
         timeout_s: how long one request may take, in seconds.
         connect_timeout_s: how long a connection may take.
         connections_max: connections at once; further requests wait.
-        failures_max: see ``Circuit``.
+        failures_max: see ``CircuitBreaker``.
         failing: statuses by which it says that it is broken, for the circuit.
     """
 

@@ -16,7 +16,7 @@ from agentgate_proto.principal import Role
 from agentgate_server.config.messenger import MessengerConfig
 from agentgate_server.config.services import ServicesConfig
 from agentgate_server.config.texts import Host, Origin, PrincipalName, TokenHash
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 
 DAY_S = 86_400.0
 APPROVAL_TIMEOUT_S_MAX = 30 * DAY_S

@@ -12,7 +12,7 @@ from agentgate_server.config.texts import PrincipalName, TokenHash
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import Path, raise_first
 from agentgate_server.documents.nodes import Scalar
-from agentgate_server.tokens import Identity, Secret, hash_token
+from agentgate_server.identity.tokens import Identity, Secret, hash_token
 
 AGENT_NAME = PrincipalName("agent")
 """The principal that ``agent.token`` stands for."""

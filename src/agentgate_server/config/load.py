@@ -35,8 +35,8 @@ from agentgate_server.config.messenger import MessengerConfig, check_messenger
 from agentgate_server.config.services import ServicesConfig
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
-from agentgate_server.masking import secrets_in_form
-from agentgate_server.tokens import Identity, Secret
+from agentgate_server.identity.tokens import Identity, Secret
+from agentgate_server.secrets.masking import secrets_in_form
 
 if TYPE_CHECKING:
     from agentgate_server.tools.http.files import HttpDeclarations

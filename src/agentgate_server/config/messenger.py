@@ -11,7 +11,7 @@ from agentgate_proto.principal import Role
 from agentgate_server.config.texts import BaseUrl, PrincipalName
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import raise_first
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 
 if TYPE_CHECKING:
     from agentgate_server.config.form import ConfigFile

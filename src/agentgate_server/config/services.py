@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_server.backends.urls import split_url
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 
 
 class HomeAssistantUrl(str):

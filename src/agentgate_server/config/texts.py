@@ -7,7 +7,7 @@ import re
 from urllib.parse import urlsplit
 
 from agentgate_proto.limits import NAME_CHARS_MAX
-from agentgate_server.tokens import TOKEN_HASH
+from agentgate_server.identity.tokens import TOKEN_HASH
 
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 BASE_URL = re.compile(

@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable
 from logging import DEBUG, INFO, WARNING
 
-from agentgate_proto.approvals import approval_status
-from agentgate_proto.decision import Action, Decision
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.outcome import Status
 from agentgate_proto.principal import Principal
-from agentgate_proto.record import Effects, Record
+from agentgate_proto.records.approval import approval_status
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Effects, Record
 from agentgate_server.observing.watcher import Watcher
 
 log = logging.getLogger("agentgate.requests")

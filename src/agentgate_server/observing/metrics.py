@@ -17,13 +17,13 @@ import prometheus_client as prometheus
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from agentgate_proto.approvals import approval_status
-from agentgate_proto.decision import Action, Decision
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.outcome import Status
 from agentgate_proto.principal import Role
-from agentgate_proto.record import Record
-from agentgate_server.observing.levels import Levels
+from agentgate_proto.records.approval import approval_status
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Record
+from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.watcher import Watcher
 from agentgate_server.version import VERSION
 
@@ -48,10 +48,10 @@ class Metrics(Watcher):
 
     Args:
         tools: the names in the catalogue.
-        levels: looks up what has a size.
+        gauges: looks up what has a size.
     """
 
-    def __init__(self, tools: Iterable[str], levels: Callable[[], Levels]) -> None:
+    def __init__(self, tools: Iterable[str], gauges: Callable[[], Gauges]) -> None:
         self.registry = registry = prometheus.CollectorRegistry()
         counter = partial(prometheus.Counter, namespace="agentgate", registry=registry)
         histogram = partial(prometheus.Histogram, namespace="agentgate", registry=registry)
@@ -77,7 +77,7 @@ class Metrics(Watcher):
         build = prometheus.Info("agentgate_build", "This program", registry=registry)
         build.info({"version": VERSION})
         registry.register(tallies)
-        registry.register(LevelCollector(levels))
+        registry.register(GaugeCollector(gauges))
         prometheus.ProcessCollector(registry=registry)
 
     def text(self) -> bytes:
@@ -157,39 +157,39 @@ class Tallies(Collector):
         yield decisions
 
 
-class LevelCollector(Collector):
+class GaugeCollector(Collector):
     """Looks up, when it is asked, what has a size."""
 
-    def __init__(self, levels: Callable[[], Levels]) -> None:
-        self.levels = levels
+    def __init__(self, gauges: Callable[[], Gauges]) -> None:
+        self.gauges = gauges
 
     def collect(self) -> Iterator[Any]:
         """Make the families."""
-        levels = self.levels()
+        gauges = self.gauges()
         connections = GaugeMetricFamily(
             "agentgate_connections", "Authenticated connections, by role", labels=["role"]
         )
         for role in Role:
-            connections.add_metric([role.value], levels.connections.get(role, 0))
+            connections.add_metric([role.value], gauges.connections.get(role, 0))
         yield connections
         channels = GaugeMetricFamily(
             "agentgate_channel_failing", "1 while a channel reaches nobody", labels=["channel"]
         )
-        for name, is_failing in levels.channels.items():
+        for name, is_failing in gauges.channels.items():
             channels.add_metric([name], int(is_failing))
         yield channels
         backends = GaugeMetricFamily(
             "agentgate_circuit_open", "1 while a backend is left alone", labels=["backend"]
         )
-        for name, is_open in levels.backends.items():
+        for name, is_open in gauges.backends.items():
             backends.add_metric([name], int(is_open))
         yield backends
         for name, text, value in (
-            ("approvals_waiting", "Approvals that wait for a person", levels.waiting),
-            ("grants", "Grants that are in force", levels.grants),
-            ("requests_active", "Requests that have no outcome yet", levels.active),
-            ("tools_running", "Tools that run in a task or thread", levels.running),
-            ("store_queue", "Changes that are not written yet", levels.queued),
-            ("store_failing", "1 while the store takes no writes", int(levels.is_failing)),
+            ("approvals_waiting", "Approvals that wait for a person", gauges.waiting),
+            ("grants", "Grants that are in force", gauges.grants),
+            ("requests_active", "Requests that have no outcome yet", gauges.active),
+            ("tools_running", "Tools that run in a task or thread", gauges.running),
+            ("store_queue", "Changes that are not written yet", gauges.queued),
+            ("store_failing", "1 while the store takes no writes", int(gauges.is_failing)),
         ):
             yield GaugeMetricFamily(f"agentgate_{name}", text, value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
-from agentgate_server.observing.levels import Levels
+from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.logs import Logs
 from agentgate_server.observing.watcher import Observing, Watcher
 
@@ -25,7 +25,7 @@ class Setup:
     Args:
         config: of the gateway.
         tools: the names in the catalogue.
-        levels: looks into the gate, once there is one.
+        gauges: looks into the gate, once there is one.
 
     Attributes:
         metrics: what /metrics shows, if anything.
@@ -36,14 +36,14 @@ class Setup:
         DocumentError: traces are wanted and can't be made.
     """
 
-    def __init__(self, config: Config, tools: Iterable[str], levels: Callable[[], Levels]) -> None:
+    def __init__(self, config: Config, tools: Iterable[str], gauges: Callable[[], Gauges]) -> None:
         self.metrics: Metrics | None = None
         self.tracing: Tracing | None = None
         watchers: list[Watcher] = [Logs()]
         if config.metrics.enabled:
             from agentgate_server.observing.metrics import Metrics
 
-            self.metrics = Metrics(tools, levels)
+            self.metrics = Metrics(tools, gauges)
             watchers.append(self.metrics)
         if config.tracing.enabled:
             self.tracing = open_tracing(config.name)

@@ -18,10 +18,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from agentgate_proto.approvals import approval_status
-from agentgate_proto.decision import Decision
-from agentgate_proto.outcome import Status as OutcomeStatus
-from agentgate_proto.record import Record
+from agentgate_proto.records.approval import approval_status
+from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.outcome import Status as OutcomeStatus
+from agentgate_proto.records.request import Record
 from agentgate_server.observing.watcher import Known, Watcher
 from agentgate_server.version import VERSION
 

@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import ParamSpec
 
-from agentgate_proto.decision import Decision
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
-from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import Change, Put
+from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import Change, Put
 
 P = ParamSpec("P")
 

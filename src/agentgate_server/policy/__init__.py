@@ -2,7 +2,7 @@
 
 ``engine`` loads ``permissions.yaml`` and decides, by asking each rule about a ``case``;
 ``explaining`` says why. A request is compared with rules by all that it may be taken for
-(``readings``), which takes the forms of texts (``spelling``, ``lookalikes``), the values of
+(``readings``), which takes the forms of texts (``spelling``, ``confusables``), the values of
 arguments (``leaves``) and the things that they name (``entities``, ``naming``). Rules (``rules``)
 consist of patterns (``globs``, ``patterns``), conditions on arguments (``conditions``), ``hours``
 and ``rates``; ``form`` and ``compiling`` make them of a file. ``linting`` finds what is most

@@ -11,8 +11,8 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Any
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy.naming import Resolver
 from agentgate_server.policy.readings import Request
 from agentgate_server.policy.rules import ToolRule

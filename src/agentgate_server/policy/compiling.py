@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from agentgate_proto.decision import Action, Decision
+from agentgate_proto.records.decision import Action, Decision
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import Path, did_you_mean, raise_first
 from agentgate_server.policy.conditions import Condition

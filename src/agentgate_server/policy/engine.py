@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Effects
 from agentgate_server.documents import Document, parse_document, read_document
 from agentgate_server.policy.case import NOTHING, Case
 from agentgate_server.policy.compiling import compile_rules

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentgate_proto.decision import Action, Decision
+from agentgate_proto.records.decision import Action, Decision
 from agentgate_server.policy.case import Case, Miss
 from agentgate_server.policy.conditions import MISSING, Condition, unnamed_arguments
 from agentgate_server.policy.rules import Rule, ToolRule

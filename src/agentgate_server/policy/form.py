@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 
 PATTERN_CHARS_MAX = 1_000
 """A pattern, or another text of a rule; the longest real signature pattern is a tenth of that."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy.engine import Policy
 
 EXAMPLES_MAX = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy.conditions import Condition, unnamed_arguments
 from agentgate_server.policy.entities import Found, domain_of
 from agentgate_server.policy.form import RuleForm

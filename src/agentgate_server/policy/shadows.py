@@ -7,8 +7,8 @@ leave nothing over is not looked at.
 
 from __future__ import annotations
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy.globs import Glob
 from agentgate_server.policy.patterns import Pattern
 from agentgate_server.policy.rules import Rule, ToolRule

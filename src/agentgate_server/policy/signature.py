@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_server.policy.lookalikes import LOOKALIKES
+from agentgate_server.policy.confusables import CONFUSABLES
 from agentgate_server.policy.spelling import is_plain
 
 SHOWN_CHARS_MAX = 200
@@ -39,7 +39,7 @@ WORD = re.compile(r"\w+")
 # The Danish letter oe is in the table as well, but it is Latin.
 FOREIGN_LETTERS = "".join(
     char
-    for char in map(chr, LOOKALIKES)
+    for char in map(chr, CONFUSABLES)
     if char.isalpha() and not unicodedata.name(char, "").startswith("LATIN ")
 )
 FOREIGN = re.compile(f"[{FOREIGN_LETTERS}]")
@@ -144,10 +144,10 @@ def readable(text: str) -> str:
     """Write on one line what a reader could not see, or take for something else, as escapes."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else escape_char(char) for char in text)
-    return WORD.sub(escape_lookalikes, text) if FOREIGN.search(text) else text
+    return WORD.sub(escape_confusables, text) if FOREIGN.search(text) else text
 
 
-def escape_lookalikes(word: re.Match[str]) -> str:
+def escape_confusables(word: re.Match[str]) -> str:
     """Write the letters of a Latin word that only look Latin by their numbers."""
     if not LATIN_LETTER.search(word[0]):
         return word[0]

@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from agentgate_server.policy.lookalikes import LOOKALIKES
+from agentgate_server.policy.confusables import CONFUSABLES
 
 SPELLINGS_MAX = 5_000
 """Forms of one text. A longer list of names in one text is taken for anything at all."""
@@ -101,7 +101,7 @@ def fold_char(char: str) -> str:
     """Return one character in lower case, without what does not show."""
     if char.isascii():
         return char.lower()
-    known = LOOKALIKES.get(ord(char))
+    known = CONFUSABLES.get(ord(char))
     if known is not None:
         return known
     return "".join(map(plain_char, unicodedata.normalize("NFKD", char))).casefold()
@@ -116,7 +116,7 @@ def plain_char(char: str) -> str:
         return ""
     if category == "Nd":
         return str(unicodedata.digit(char))
-    return " " if category[0] == "Z" else LOOKALIKES.get(ord(char), char)
+    return " " if category[0] == "Z" else CONFUSABLES.get(ord(char), char)
 
 
 def squeeze(key: str) -> str:

@@ -1,6 +1,6 @@
 """The audit in the SQLite file: one row for what one commit appends.
 
-A row holds the lines of :mod:`agentgate_proto.audit_chain`, joined by line ends, so that what is
+A row holds the lines of :mod:`agentgate_proto.audit.chain`, joined by line ends, so that what is
 kept, exported and hashed is the same bytes. Its other columns only find it. SQLite itself keeps
 the highest ``seq`` ever used (AUTOINCREMENT): rows that are gone from the end are missed.
 
@@ -14,11 +14,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from agentgate_proto.audit import entries_of
-from agentgate_proto.audit_chain import BEGINNING, DROPPED, Head, chained, parse_head, split
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_proto.record import rfc3339
-from agentgate_proto.storage import Change
+from agentgate_proto.audit.chain import BEGINNING, DROPPED, Head, chained, parse_head, split
+from agentgate_proto.audit.events import entries_of
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.request import rfc3339
+from agentgate_proto.records.storage import Change
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.retention import turn
 

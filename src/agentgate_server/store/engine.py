@@ -1,4 +1,4 @@
-"""What a storage engine is: the contract of :mod:`agentgate_proto.storage`, as an interface.
+"""A storage engine: the contract of :mod:`agentgate_proto.records.storage`, as an interface.
 
 An engine is synchronous and simple; :class:`agentgate_server.store.writer.StoreWriter` calls it
 from a worker thread and turns it into a queue. Two engines that see the same calls must give the
@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from agentgate_proto.audit_chain import Head
-from agentgate_proto.storage import Answer, Change, Query, Restored
+from agentgate_proto.audit.chain import Head
+from agentgate_proto.records.storage import Answer, Change, Query, Restored
 
 
 class StoreError(Exception):
@@ -41,8 +41,8 @@ class Engine(Protocol):
     def commit(self, changes: Sequence[Change]) -> None:
         """Apply the changes, in order, all or none; durable when it returns.
 
-        What they tell (see :func:`agentgate_proto.audit.entries_of`) is appended to the audit in
-        the same transaction.
+        What they tell (see :func:`agentgate_proto.audit.events.entries_of`) is appended to the
+        audit in the same transaction.
         """
         ...
 
@@ -62,7 +62,7 @@ class Engine(Protocol):
         Args:
             now: what the system's clock shows, UTC seconds since 1970.
             ran_s: seconds for which the gateway has run since the last call, by a monotonic
-                clock: retention goes by :mod:`agentgate_proto.retention`.
+                clock: retention goes by :mod:`agentgate_proto.records.retention`.
         """
         ...
 

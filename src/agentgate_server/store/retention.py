@@ -1,10 +1,10 @@
-"""The clocks of retention in the SQLite file, see :mod:`agentgate_proto.retention`."""
+"""The clocks of retention in the SQLite file, see :mod:`agentgate_proto.records.retention`."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from agentgate_proto.retention import retention_clock
+from agentgate_proto.records.retention import retention_clock
 
 SHOWN = "SELECT CAST(value AS REAL) FROM meta WHERE key = ?"
 SHOW = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
@@ -18,7 +18,7 @@ def turn(
     Args:
         connection: to the file, not in a transaction.
         what: whose clock: "requests" or "audit".
-        utc, ran_s, oldest: see :func:`~agentgate_proto.retention.retention_clock`.
+        utc, ran_s, oldest: see :func:`~agentgate_proto.records.retention.retention_clock`.
 
     Raises:
         sqlite3.Error: it could not be kept.

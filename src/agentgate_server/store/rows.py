@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.grant import Grant
-from agentgate_proto.record import Record
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.request import Record
 
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]

@@ -17,9 +17,9 @@ from typing import TypeVar, assert_never
 
 import msgspec
 
-from agentgate_proto.audit_chain import Head
-from agentgate_proto.record import Record
-from agentgate_proto.storage import (
+from agentgate_proto.audit.chain import Head
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import (
     Answer,
     Change,
     FindIdempotencyKey,

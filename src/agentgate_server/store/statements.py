@@ -17,10 +17,10 @@ from functools import cache
 
 import msgspec
 
-from agentgate_proto.grant import Grant
-from agentgate_proto.outcome import Status
-from agentgate_proto.record import Record
-from agentgate_proto.storage import (
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import (
     Change,
     DropNote,
     MarkDelivered,

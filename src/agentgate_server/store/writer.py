@@ -22,8 +22,8 @@ import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_proto.storage import Answer, Change, PutAudit, Query
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.storage import Answer, Change, PutAudit, Query
 from agentgate_server.store.engine import Engine, StoreError
 
 BATCH_MAX = 1_024

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar, overload
 
 import msgspec
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import parse_docstring
 from agentgate_server.tools.errors import ToolError

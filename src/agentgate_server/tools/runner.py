@@ -23,11 +23,11 @@ import anyio
 import msgspec
 from anyio.lowlevel import checkpoint_if_cancelled
 
-from agentgate_proto.outcome import Outcome, executed, failed, unknown
-from agentgate_proto.record import Effects
-from agentgate_server.masking import CallInProgress, Masker
+from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
+from agentgate_proto.records.request import Effects
+from agentgate_server.secrets.masking import CallInProgress, Masker
+from agentgate_server.tools.bulkheads import Bulkhead, Bulkheads
 from agentgate_server.tools.errors import ArgumentError, EffectUnknown, NotStarted, ToolFailed
-from agentgate_server.tools.lanes import Lane, Lanes
 from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
 from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
 
@@ -77,7 +77,7 @@ class Runner:
         self.timeout_s = timeout_s
         self.output_bytes_max = output_bytes_max
         self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
-        self.lanes = Lanes(threads_max)
+        self.bulkheads = Bulkheads(threads_max)
 
     async def run(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool.
@@ -169,15 +169,15 @@ class Call:
         self.job: Job | None = None
 
     async def run(self) -> Outcome:
-        """Wait for a place in the tool's lane, if it has one, and run it in its own way."""
-        tool, lane = self.tool, self.runner.lanes.of(self.tool)
+        """Wait for a place in the tool's bulkhead, if it has one, and run it in its own way."""
+        tool, bulkhead = self.tool, self.runner.bulkheads.of(self.tool)
         try:
             if isinstance(tool, SyncTool):
-                return await self.run_in_thread(tool, lane)
+                return await self.run_in_thread(tool, bulkhead)
             assert isinstance(tool, AsyncTool), "a backend is one or the other"
-            if lane is None:
+            if bulkhead is None:
                 return await self.run_on_loop(tool)
-            leave = await lane.enter(self)
+            leave = await bulkhead.enter(self)
         except NotStarted as error:
             return self.runner.explain(tool, error)
         try:
@@ -200,12 +200,12 @@ class Call:
                 return outcome
             return self.runner.encoded(tool, value)
 
-    async def run_in_thread(self, tool: SyncTool, lane: Lane | None) -> Outcome:
+    async def run_in_thread(self, tool: SyncTool, bulkhead: Bulkhead | None) -> Outcome:
         """Run a blocking tool. An abandoned one keeps its tool's place until it really ends."""
         work = partial(copy_context().run, self.runner.run_inline, tool, self.args)
         job = self.job = Job(tool.name, work)
-        if lane is not None:
-            job.release = await lane.enter(job)
+        if bulkhead is not None:
+            job.release = await bulkhead.enter(job)
         try:
             outcome = await self.runner.threads.run(job)
         except RuntimeError as error:

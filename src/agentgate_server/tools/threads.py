@@ -22,7 +22,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import EventLoopToken, current_token
 
-from agentgate_proto.outcome import Outcome
+from agentgate_proto.records.outcome import Outcome
 
 THREADS_MAX: Final = 32
 """Calls of blocking tools that run at once, all tools together; others wait. Devices of a house

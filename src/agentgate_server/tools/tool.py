@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 
 if TYPE_CHECKING:
-    from agentgate_server.backends.circuit import Circuit
+    from agentgate_server.backends.circuit_breaker import CircuitBreaker
 
 TIMEOUT_S: Final = 60.0
 """How long a call may take, waiting for a free slot included, unless the tool or the
@@ -36,9 +36,9 @@ class Tool(ABC):
             configuration says (``tools.timeout_s``).
         concurrency_max: how many calls may run at once; None: as many as come, or a quarter of the
             threads if it is a ``SyncTool``.
-        lane: the name under which it shares that limit with other tools of its backend, which then
-            say the same of it; "": it shares with none. See ``lanes``.
-        queue_max: how many calls may wait for their turn; None: ``lanes.QUEUE_MAX``.
+        bulkhead: the name under which it shares that limit with other tools of its backend, which
+            then say the same of it; "": it shares with none. See ``bulkheads``.
+        queue_max: how many calls may wait for their turn; None: ``bulkheads.QUEUE_MAX``.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Tool(ABC):
     origin: str
     timeout_s: float | msgspec.UnsetType | None = msgspec.UNSET
     concurrency_max: int | None = None
-    lane: str = ""
+    bulkhead: str = ""
     queue_max: int | None = None
 
     @property
@@ -58,7 +58,7 @@ class Tool(ABC):
         return False
 
     @property
-    def circuits(self) -> tuple[Circuit, ...]:
+    def circuits(self) -> tuple[CircuitBreaker, ...]:
         """What says whether the backend is left alone at present; it may be shared."""
         return ()
 

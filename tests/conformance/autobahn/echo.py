@@ -17,21 +17,21 @@ from wsproto import events as ws
 from agentgate_client.address import parse_url
 from agentgate_client.dial import dial
 from agentgate_client.pump import Pump
-from agentgate_proto.client_connection import ClientConnection
-from agentgate_proto.client_wire import ClientWire
-from agentgate_proto.events import Closed
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.connection.events import Closed
+from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.connection.state import Step
 from agentgate_proto.limits import Limits
-from agentgate_proto.messages import Auth
-from agentgate_proto.server_connection import ServerConnection
-from agentgate_proto.server_wire import ServerWire
-from agentgate_proto.state import Step
-from agentgate_proto.websocket import Wire
-from agentgate_proto.wire_events import Alive, Upgraded
-from agentgate_server.asyncio_peer import AsyncioPeer
+from agentgate_proto.rpc.messages import Auth
+from agentgate_proto.wire.client import ClientWire
+from agentgate_proto.wire.events import Alive, Upgraded
+from agentgate_proto.wire.server import ServerWire
+from agentgate_proto.wire.websocket import Wire
 from agentgate_server.config import GatewayConfig
-from agentgate_server.listener import Listener
-from agentgate_server.peer import Handler, Peer
-from agentgate_server.stream_peer import StreamPeer
+from agentgate_server.sockets.asyncio_peer import AsyncioPeer
+from agentgate_server.sockets.listener import Listener
+from agentgate_server.sockets.peer import Handler, Peer
+from agentgate_server.sockets.stream_peer import StreamPeer
 
 LIMITS = replace(
     Limits(),

@@ -19,7 +19,7 @@ from tests.sim.people import Answer
 from tests.sim.plan import AgentPlan, Ask
 
 from agentgate_proto.errors import AgentGateError
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 
 if TYPE_CHECKING:
     from tests.e2e.worlds.world import RealWorld

@@ -20,7 +20,7 @@ from tests.sim.people import Terminal as SimulatedTerminal
 from agent_gate import AgentGateError, ClientState
 from agentgate_client.approvals import ApprovalsClient
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 
 if TYPE_CHECKING:
     from tests.e2e.worlds.world import RealWorld

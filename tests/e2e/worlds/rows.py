@@ -7,7 +7,7 @@ from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
-from agentgate_proto.record import Record
+from agentgate_proto.records.request import Record
 from agentgate_server.store import statements
 from agentgate_server.store.rows import record_of
 

@@ -16,7 +16,7 @@ from tests.sim.plan import AgentPlan, Ask
 
 from agent_gate import AgentGateClient, AgentGateError, ClientState
 from agentgate_client import StateChanged
-from agentgate_proto.backoff import Backoff
+from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.limits import CLIENT_LIMITS
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from tests.e2e.worlds.tools import TOOLS
 
 import agentgate_server.gateway as gateway_module
 from agentgate_proto.limits import Limits
-from agentgate_proto.storage import Change
+from agentgate_proto.records.storage import Change
 from agentgate_server.config import load_config
 from agentgate_server.gateway import Gateway
 from agentgate_server.store.sqlite import SqliteEngine

@@ -18,12 +18,12 @@ from tests.e2e.worlds.rows import ROWS_MAX
 from tests.sim.tools import WRITES
 
 from agentgate_cli.main import run as run_command
-from agentgate_proto.approvals import approval_status
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.grant import Grant
-from agentgate_proto.outcome import Status
-from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import ListRequests
+from agentgate_proto.records.approval import approval_status
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import ListRequests
 from agentgate_server.store.sqlite import SqliteEngine
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from tests.sim.faults import Violation
 from tests.sim.plan import Ask, Plan
 from tests.sim.world import shown
 
-from agentgate_proto.record import Phase
+from agentgate_proto.records.request import Phase
 
 SETTLE_S = 30.0
 """Within which everything settles once faults have stopped: an approval's time, a tool's time-out,

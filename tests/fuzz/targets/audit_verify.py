@@ -10,9 +10,9 @@ from __future__ import annotations
 import io
 from hashlib import sha256
 
-from agentgate_proto.audit_chain import BEGINNING, Head, Verdict, chained, verify
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_server.audit_export import csv_line, verify_export
+from agentgate_proto.audit.chain import BEGINNING, Head, Verdict, chained, verify
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_server.audit.audit_export import csv_line, verify_export
 
 AT = "2026-11-20T10:00:00.000Z"
 ENTRIES = [AuditEntry(event="request.ended", rid=f"r{number}", tool="set") for number in range(3)]

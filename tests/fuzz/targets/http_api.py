@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 
-from agentgate_proto.events import HttpRequested
+from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.faces.http_api import Health, NativeCall, ReadMetrics, Reply, read_request
 from agentgate_proto.limits import NAME_CHARS_MAX, TOKEN_CHARS_MAX
-from agentgate_proto.messages import DecideApproval, RevokeGrant
+from agentgate_proto.rpc.messages import DecideApproval, RevokeGrant
 
 
 def run(data: bytes) -> None:

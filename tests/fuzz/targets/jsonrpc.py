@@ -8,8 +8,15 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.jsonrpc import Batch, Invalid, Notification, Request, decode, encode_request
-from agentgate_proto.messages import METHODS, decode_params
+from agentgate_proto.rpc.jsonrpc import (
+    Batch,
+    Invalid,
+    Notification,
+    Request,
+    decode,
+    encode_request,
+)
+from agentgate_proto.rpc.messages import METHODS, decode_params
 
 BATCH_MAX = 8
 

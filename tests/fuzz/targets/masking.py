@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from agentgate_server.masking import MASK, Masker
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.masking import MASK, Masker
 
 SECRETS = ("hunter2-of-the-house", 'hä"l\\lo/ +&<secret>')
 MASKER = Masker([Secret(secret) for secret in SECRETS])

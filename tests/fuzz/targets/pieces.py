@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tests.proto.byhand import PING, ByHand
 
-from agentgate_proto.events import Closed
-from agentgate_proto.websocket import INVALID_DATA, MESSAGE_TOO_BIG
+from agentgate_proto.connection.events import Closed
+from agentgate_proto.wire.websocket import INVALID_DATA, MESSAGE_TOO_BIG
 
 SIZES = (1, 2, 3, 7, 16, 100)
 

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from tests.server.policy.test_robustness import ALL_KINDS, ONE_DENIED
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy, display_of, signature_of
 
 POLICY = Policy.parse(ALL_KINDS)

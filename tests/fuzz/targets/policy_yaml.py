@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.fuzz.targets.errors import check_error
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.documents import DocumentError
 from agentgate_server.policy import Policy
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from tests.fuzz.targets.pieces import cut_and_whole
 from tests.proto.byhand import Visitor
-from tests.proto.test_connection_fuzz import LIMITS, adapt, check
+from tests.proto.connection.test_base_fuzz import LIMITS, adapt, check
 
 STAGES = {
     0: lambda: adapt(Visitor(LIMITS)),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.errors import ERRORS, ErrorCode
-from agentgate_proto.events import HttpRequested
 from agentgate_proto.faces.http_api import (
     STATUSES,
     Health,
@@ -23,16 +23,16 @@ from agentgate_proto.faces.http_api import (
     read_request,
     result_reply,
 )
-from agentgate_proto.grant import GrantTerms
 from agentgate_proto.limits import TOKEN_CHARS_MAX
-from agentgate_proto.messages import (
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.messages import (
     DecideApproval,
     ListApprovals,
     ListGrants,
     RevokeGrant,
     ToolRequest,
 )
-from agentgate_proto.principal import Principal, Role
 
 
 def request(

@@ -18,9 +18,9 @@ from tests.server.embedded import (
     until,
 )
 
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_proto.grant import GrantTerms
-from agentgate_proto.messages import (
+from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.messages import (
     ListGrants,
     PreviewGrant,
     RevokeGrant,

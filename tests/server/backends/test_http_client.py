@@ -12,9 +12,9 @@ from tests.server.backends.helpers import BOUND_S, backend, joined
 from tests.standins import http_api as standin
 from tests.standins.http_api import http_api, says
 
-from agentgate_server.backends.circuit import State
+from agentgate_server.backends.circuit_breaker import State
 from agentgate_server.backends.http_client import HttpBackend
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
 
 pytestmark = pytest.mark.anyio

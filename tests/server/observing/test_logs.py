@@ -18,9 +18,9 @@ from tests.server.embedded import (
     until,
 )
 
+from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_proto.messages import Ack, ToolRequest
+from agentgate_proto.rpc.messages import Ack, ToolRequest
 from agentgate_server import tool
 from agentgate_server.gateway import Gateway
 from agentgate_server.observing.logs import REASONS_MAX, REFUSALS_EVERY_S, Logs

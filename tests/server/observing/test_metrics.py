@@ -23,14 +23,14 @@ from tests.server.embedded import (
 )
 from tests.server.test_store_failures import Disk
 
+from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_proto.messages import CancelRequest, ToolRequest
-from agentgate_proto.outcome import executed
-from agentgate_proto.record import Effects, Phase, Record
-from agentgate_server.backends.circuit import Circuit
+from agentgate_proto.records.outcome import executed
+from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
+from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.gateway import Gateway
-from agentgate_server.observing.levels import Levels, backends_of
+from agentgate_server.observing.gauges import Gauges, backends_of
 from agentgate_server.observing.metrics import CHANNELS_MAX, Metrics
 from agentgate_server.tools.tool import AsyncTool
 
@@ -221,7 +221,7 @@ async def test_two_gateways_in_a_process_count_each_for_itself(tmp_path: Path) -
 # Bounded
 
 
-NOTHING = Levels(
+NOTHING = Gauges(
     connections={},
     waiting=0,
     active=0,
@@ -271,7 +271,7 @@ def test_tools_and_channels_that_nobody_knows_share_one_series() -> None:
 
 
 def test_a_backend_is_left_alone_while_any_of_its_circuits_is_open() -> None:
-    reads, writes, other = (Circuit(name, failures_max=1) for name in ("a", "a", "b"))
+    reads, writes, other = (CircuitBreaker(name, failures_max=1) for name in ("a", "a", "b"))
     tools = [Backed([reads, writes]), Backed([reads]), Backed([other])]
     assert backends_of(tools) == {"a": False, "b": False}
     writes.failed(writes.admit(0.0), 0.0, "no answer")
@@ -284,11 +284,11 @@ def test_a_backend_is_left_alone_while_any_of_its_circuits_is_open() -> None:
 class Backed(AsyncTool):
     """A tool with circuits."""
 
-    def __init__(self, circuits: list[Circuit]) -> None:
+    def __init__(self, circuits: list[CircuitBreaker]) -> None:
         object.__setattr__(self, "_circuits", tuple(circuits))
 
     @property
-    def circuits(self) -> tuple[Circuit, ...]:
+    def circuits(self) -> tuple[CircuitBreaker, ...]:
         return self._circuits
 
     def check(self, args: dict[str, Any]) -> None:

@@ -28,9 +28,9 @@ from tests.server.embedded import (
     until,
 )
 
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_proto.messages import CancelRequest, ToolRequest
+from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.observing import tracing

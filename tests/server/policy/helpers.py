@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from agentgate_proto.decision import Decision
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
 
 LIGHT = {"domain": "light", "service": "turn_on", "entity_id": "light.bedroom"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentgate_proto.decision import Action, Decision
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Effects
 from agentgate_server.documents import DocumentError
 from agentgate_server.policy import Policy
 

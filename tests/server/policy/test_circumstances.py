@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.policy.helpers import action, rules
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import rates
 from agentgate_server.policy.hours import DAYS, parse_hours
 from agentgate_server.policy.rates import Rate, Rates, parse_rate

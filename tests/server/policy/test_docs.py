@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.server.policy.helpers import LIGHT, action
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
 from agentgate_server.policy.form import RuleForm
 from agentgate_server.policy.leaves import TEXT_CHARS_MAX as REQUEST_CHARS

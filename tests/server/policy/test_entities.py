@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.server.policy.helpers import LIGHT, action, rules
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
 
 MEMBERS = """

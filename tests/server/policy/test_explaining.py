@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.server.policy.helpers import LIGHT, decide, json_args, tools
 from tests.server.policy.test_robustness import ALL_KINDS
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
 from agentgate_server.policy.explaining import Explanation
 

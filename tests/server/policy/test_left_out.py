@@ -3,7 +3,7 @@
 import pytest
 from tests.server.policy.helpers import rules
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server import tool
 from agentgate_server.policy import Policy
 from agentgate_server.tools.catalogue import Catalogue

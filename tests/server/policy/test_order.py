@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.policy.helpers import action, decide, rules
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy, signature_of
 
 PATTERNS = ["*", "f*", "f", "f(*)", "f(a*)", "f(*b)", "f(a, b)", "f(?, *)", "g(*)", "f([!a]*)"]

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy, replaying
 from agentgate_server.policy.replaying import Changes, Kind, Past, replay
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.server.policy.helpers import action, decide, json_args, tools
 
-from agentgate_proto.decision import Action
+from agentgate_proto.records.decision import Action
 from agentgate_server.policy import Policy, signature_of
-from agentgate_server.policy.lookalikes import SAME_SHAPE
+from agentgate_server.policy.confusables import SAME_SHAPE
 
 ALL_KINDS = """
 rules:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgate_server.policy.lookalikes import ENCLOSED, LOOKALIKES, SAME_SHAPE
+from agentgate_server.policy.confusables import CONFUSABLES, ENCLOSED, SAME_SHAPE
 from agentgate_server.policy.patterns import fold_pattern
 from agentgate_server.policy.spelling import (
     DISTINCT_CHARS_MAX,
@@ -141,7 +141,7 @@ def test_every_lookalike_folds_to_what_it_passes_for() -> None:
     for first, count in ENCLOSED:
         assert fold(chr(first)) == "a"
         assert fold(chr(first + count - 1)) == "z"
-    assert not any(point < 0x80 for point in LOOKALIKES)
+    assert not any(point < 0x80 for point in CONFUSABLES)
 
 
 def test_more_forms_than_we_follow_are_admitted() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.server.policy.helpers import nested
 
-from agentgate_proto.decision import Action
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
 
 POLICY = """

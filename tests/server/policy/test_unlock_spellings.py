@@ -14,8 +14,8 @@ from tests.server.policy.unlock_rows import HARMLESS, HOME_RULE, ONE_RULE, ROWS
 
 from agentgate_cli.standins.home import make_home
 from agentgate_cli.standins.home_assistant import RENDERED
-from agentgate_proto.decision import Decision
-from agentgate_proto.record import Effects
+from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
 from agentgate_server.tools.home_assistant.house import House, read_house
 

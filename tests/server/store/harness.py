@@ -11,8 +11,8 @@ import anyio
 import anyio.to_thread
 from tests.server.store.model import MemoryEngine
 
-from agentgate_proto.record import Record
-from agentgate_proto.storage import Answer, Change
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import Answer, Change
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.writer import GATHER_S, StoreWriter
 

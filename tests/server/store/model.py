@@ -13,13 +13,13 @@ from typing import assert_never
 
 import msgspec
 
-from agentgate_proto.audit_chain import Head
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_proto.grant import Grant
-from agentgate_proto.outcome import Status
-from agentgate_proto.record import Phase, Record
-from agentgate_proto.retention import retention_clock
-from agentgate_proto.storage import (
+from agentgate_proto.audit.chain import Head
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.retention import retention_clock
+from agentgate_proto.records.storage import (
     Answer,
     Change,
     DropNote,

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.outcome import Outcome, executed, failed, unknown
-from agentgate_proto.record import Effects, Phase, Record
-from agentgate_proto.storage import Put
+from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
+from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.storage import Put
 
 EXECUTED = executed(b'{"state":"21.3"}')
 FAILED = failed("no such lamp")

@@ -11,15 +11,15 @@ import msgspec
 import pytest
 from tests.server.store.samples import done, put, record
 
-from agentgate_proto.audit_chain import DROPPED, Head, verify
-from agentgate_proto.audit_entry import AuditEntry
-from agentgate_proto.record import Phase
-from agentgate_proto.storage import MarkDelivered, Put, PutAudit
-from agentgate_server.masking import MASK, Masker
+from agentgate_proto.audit.chain import DROPPED, Head, verify
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.request import Phase
+from agentgate_proto.records.storage import MarkDelivered, Put, PutAudit
+from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.masking import MASK, Masker
 from agentgate_server.store.audit_rows import DROP_ROWS_MAX, AuditRows, anchor_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
-from agentgate_server.tokens import Secret
 
 NOW = 1_800_000_000.0
 DAY_S = 86_400.0

@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
-from agentgate_proto.record import Record
-from agentgate_proto.storage import ListRequests
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import ListRequests
 from agentgate_server.store.sqlite import SqliteEngine
 
 KILLS = 10
@@ -20,7 +20,7 @@ WRITE_FOR_EVER = """
 import sys
 from pathlib import Path
 from random import Random
-from agentgate_proto.storage import MarkDelivered, Put
+from agentgate_proto.records.storage import MarkDelivered, Put
 from agentgate_server.store.sqlite import SqliteEngine
 from tests.server.store.samples import done
 

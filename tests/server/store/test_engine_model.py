@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.server.store.model import DAY_S, MemoryEngine
 from tests.server.store.samples import WAITING
 
-from agentgate_proto.grant import Grant
-from agentgate_proto.outcome import Outcome, Status
-from agentgate_proto.record import Endorsement, Phase, Record
-from agentgate_proto.storage import (
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Endorsement, Phase, Record
+from agentgate_proto.records.storage import (
     Change,
     DropNote,
     FindIdempotencyKey,

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 from tests.server.store.samples import put, record
 
-from agentgate_proto.storage import Change, FindRid, ListRequests
+from agentgate_proto.records.storage import Change, FindRid, ListRequests
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.migrations import VERSION
 from agentgate_server.store.sqlite import SqliteEngine
@@ -30,7 +30,7 @@ import subprocess, sys
 from pathlib import Path
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
-from agentgate_proto.storage import ListRequests
+from agentgate_proto.records.storage import ListRequests
 from tests.server.store.samples import put
 
 folder = Path(sys.argv[1])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.server.store.samples import put, record
 
-from agentgate_proto.storage import FindRid
+from agentgate_proto.records.storage import FindRid
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.sqlite import SqliteEngine

@@ -10,9 +10,9 @@ import pytest
 from tests.server.store.samples import done, put, record
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.outcome import Status, ended
-from agentgate_proto.record import Phase
-from agentgate_proto.storage import Put
+from agentgate_proto.records.outcome import Status, ended
+from agentgate_proto.records.request import Phase
+from agentgate_proto.records.storage import Put
 from agentgate_server.store import history as module
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.history import history

@@ -10,8 +10,8 @@ import pytest
 from tests.server.store.model import DAY_S, MemoryEngine
 from tests.server.store.samples import done, put
 
-from agentgate_proto.record import Phase
-from agentgate_proto.storage import Change, ListRequests, Put
+from agentgate_proto.records.request import Phase
+from agentgate_proto.records.storage import Change, ListRequests, Put
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
 

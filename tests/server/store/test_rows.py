@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.server.store.samples import WAITING, done
 
-from agentgate_proto.outcome import Outcome, Status
-from agentgate_proto.record import Effects, Phase, Record
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_server.store.rows import COLUMNS, record_of, row_of, storable
 
 TEXT = st.text(max_size=8)

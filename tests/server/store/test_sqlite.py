@@ -13,9 +13,9 @@ import pytest
 from tests.server.store.samples import EXECUTED, FAILED, UNKNOWN, done, put
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.outcome import Status, ended
-from agentgate_proto.record import Phase, Record
-from agentgate_proto.storage import (
+from agentgate_proto.records.outcome import Status, ended
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import (
     DropNote,
     FindIdempotencyKey,
     FindRequest,

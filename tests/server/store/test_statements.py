@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from tests.server.store.samples import UNKNOWN, done, put
 
-from agentgate_proto.storage import MarkDelivered, Put
+from agentgate_proto.records.storage import MarkDelivered, Put
 from agentgate_server.store import statements
 from agentgate_server.store.rows import COLUMNS
 from agentgate_server.store.sqlite import STATEMENTS_MAX, SqliteEngine

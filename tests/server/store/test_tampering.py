@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.server.store.samples import done, put
 
-from agentgate_proto.storage import HighestId, ListNotes, Put, PutNote
-from agentgate_server.audit_file import AuditFile
+from agentgate_proto.records.storage import HighestId, ListNotes, Put, PutNote
+from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 

@@ -16,7 +16,7 @@ from tests.server.store.harness import WAIT_S, Heard, HeldEngine, running
 from tests.server.store.model import MemoryEngine
 from tests.server.store.samples import done, put, record
 
-from agentgate_proto.storage import (
+from agentgate_proto.records.storage import (
     Change,
     FindRid,
     HighestId,

@@ -5,7 +5,7 @@ from typing import Any
 
 import anyio
 
-from agentgate_proto.outcome import Outcome
+from agentgate_proto.records.outcome import Outcome
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
 

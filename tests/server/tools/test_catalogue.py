@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server import ToolError, tool
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import AsyncTool

@@ -7,7 +7,7 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from agentgate_proto.outcome import Status
+from agentgate_proto.records.outcome import Status
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.errors import ArgumentError
 from agentgate_server.tools.python import tool_of

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 import agentgate_server
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server import ToolError, tool
 from agentgate_server.tools.python import PythonAsyncTool, PythonSyncTool, python_tool, tool_of
 from agentgate_server.tools.tool import Tool

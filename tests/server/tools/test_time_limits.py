@@ -8,7 +8,7 @@ import anyio
 import pytest
 from tests.server.tools.helpers import BOUND_S, outcome_of, until
 
-from agentgate_proto.outcome import Status
+from agentgate_proto.records.outcome import Status
 from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import Call, Runner
 

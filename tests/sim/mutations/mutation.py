@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PROTO, SERVER = "agentgate_proto", "agentgate_server"
-LIFECYCLE = f"{PROTO}/lifecycle.py"
-DECIDING = f"{PROTO}/deciding.py"
-DELIVERY = f"{PROTO}/delivery.py"
-ADMISSION = f"{PROTO}/admission.py"
-BOOK = f"{PROTO}/call_book.py"
+LIFECYCLE = f"{PROTO}/ledger/lifecycle.py"
+DECIDING = f"{PROTO}/ledger/deciding.py"
+DELIVERY = f"{PROTO}/ledger/delivery.py"
+ADMISSION = f"{PROTO}/ledger/admission.py"
+BOOK = f"{PROTO}/client/call_book.py"
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ OF_REQUESTS = (
         "        elif verdict.at >= record.expires_at:\n",
         "        elif verdict.at >= record.expires_at + 60.0:\n",
         seeds=400,
-        tests=("tests/proto/test_lifecycle.py",),
+        tests=("tests/proto/ledger/test_lifecycle.py",),
     ),
     Mutation(
         "let the second answer win",
@@ -103,20 +103,20 @@ OF_REQUESTS = (
     ),
     Mutation(
         "do not count the uses of a grant",
-        f"{PROTO}/grants.py",
+        f"{PROTO}/ledger/grants.py",
         "                grant = self._grants[grant_id] = replace(grant, uses=grant.uses + 1)\n",
         "",
         seeds=400,
     ),
     Mutation(
         "do not write that a grant was revoked",
-        f"{PROTO}/grants.py",
+        f"{PROTO}/ledger/grants.py",
         "            self._grants[grant_id] = replace(grant, revoked_at=now, revoked_by=by)\n",
         "",
     ),
     Mutation(
         "let a grant cover any arguments",
-        f"{PROTO}/grant.py",
+        f"{PROTO}/records/grant.py",
         "        return canonical_args(fixed) == bytes(self.args)\n",
         "        return bool(args)\n",
     ),
@@ -154,41 +154,41 @@ OF_REQUESTS = (
     # Delivery
     Mutation(
         "drop the pong rule: what was sent to an old client counts as received",
-        f"{PROTO}/server_connection.py",
+        f"{PROTO}/connection/server.py",
         "                self.wire.send_ping(payload)\n",
         "                self.wire.send_ping(payload)\n"
         "                self._received(self._receipts.ponged(payload))\n",
     ),
     Mutation(
         "take any pong for a receipt",
-        f"{PROTO}/receipts.py",
+        f"{PROTO}/connection/receipts.py",
         '        if payload != PING_PREFIX + b"%d" % self._pinged or not self._ping_out:\n',
         "        if not self._ping_out:\n",
         seeds=0,
-        tests=("tests/proto/test_receipts.py",),
+        tests=("tests/proto/connection/test_receipts.py",),
     ),
     Mutation(
         "swap the order of acknowledging and keeping",
-        f"{PROTO}/receipts.py",
+        f"{PROTO}/connection/receipts.py",
         "        rids = tuple(takewhile(lambda rid: self._unacked[rid] <= seq, self._unacked))\n",
         "        rids = tuple(self._unacked)\n",
         seeds=600,
     ),
     Mutation(
         "acknowledge everything at the first acknowledgement",
-        f"{PROTO}/client_connection.py",
+        f"{PROTO}/connection/client.py",
         '            self.send_notification("ack", Ack(seq=self._seen_seq))\n',
         '            self.send_notification("ack", Ack(seq=self._seen_seq + 1))\n',
     ),
     Mutation(
         "never acknowledge",
-        f"{PROTO}/client_connection.py",
+        f"{PROTO}/connection/client.py",
         "        self._seen_seq = seq\n",
         "        self._acked_seq = self._seen_seq = seq\n",
     ),
     Mutation(
         "deliver to whichever client of the principal is there",
-        f"{PROTO}/links.py",
+        f"{PROTO}/ledger/links.py",
         "        scope = self._scopes.get((principal, client_id))\n"
         "        return scope.link if scope is not None else None\n",
         "        scopes = [a for at, a in self._scopes.items() if at[0] == principal and a.link]\n"
@@ -196,7 +196,7 @@ OF_REQUESTS = (
     ),
     Mutation(
         "hand out the outcomes of all clients of a principal",
-        f"{PROTO}/delivery.py",
+        f"{PROTO}/ledger/delivery.py",
         "        query = Undelivered(link.principal, link.client_id, limit,",
         '        query = Undelivered(link.principal, "c", limit,',
         seeds=150,
@@ -209,11 +209,11 @@ OF_REQUESTS = (
     ),
     Mutation(
         "give an old client's late answer to a new process",
-        f"{PROTO}/links.py",
+        f"{PROTO}/ledger/links.py",
         "            and request_id < self.collected_upto\n",
         "",
         seeds=0,
-        tests=("tests/proto/test_delivery_old.py",),
+        tests=("tests/proto/ledger/test_delivery_old.py",),
     ),
     Mutation(
         "forget what a dead connection was to tell",
@@ -221,7 +221,7 @@ OF_REQUESTS = (
         "                    caller.told = False\n",
         "                    pass\n",
         seeds=0,
-        tests=("tests/proto/test_delivery.py",),
+        tests=("tests/proto/ledger/test_delivery.py",),
     ),
     Mutation(
         "forget to mark as delivered",
@@ -235,6 +235,6 @@ OF_REQUESTS = (
         "        if not link.is_old:\n            return now\n",
         "        if True:\n            return now\n",
         seeds=0,
-        tests=("tests/proto/test_delivery_old.py",),
+        tests=("tests/proto/ledger/test_delivery_old.py",),
     ),
 )

@@ -12,11 +12,11 @@ has no buttons, claims nothing, and says so.
 - ``board`` knows what each message shows and should show, and says what to do next. It does no
   I/O. A message is always brought to the newest state; states in between are skipped.
 - ``outbox`` does it, one call after the other, obeys 429, and tries again for ever.
-- ``courtesies`` are small answers to people, sent soon or never: notices of taps, replies.
+- ``notices`` are small answers to people, sent soon or never: what became of a tap, replies.
 - ``updates`` hears what people do; an update is confirmed to Telegram only when the decision in it
   is durable, so that a gateway that dies hears it again, and the desk decides once.
-- ``taps`` and ``commands`` deal with what people do, ``people`` knows who may, ``codes`` waits for
-  one-time codes, ``decisions`` brings answers to the desk and back.
-- ``api`` is the library; ``looks``, ``text`` and ``buttons`` are what people see; ``channel`` wires
-  all.
+- ``callbacks`` and ``commands`` deal with what people do, ``people`` knows who may, ``codes`` waits
+  for one-time codes, ``decisions`` brings answers to the desk and back.
+- ``api`` is the library; ``rendering``, ``text`` and ``buttons`` are what people see; ``channel``
+  wires all.
 """

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agentgate_proto.messages import ApprovalView
-from agentgate_server.approvals.telegram.looks import Look
+from agentgate_proto.records.approval import ApprovalView
+from agentgate_server.approvals.telegram.rendering import Rendering
 
 CARDS_MAX = 10_000
 """Approvals on the board: about 40 MB. Those beyond it are asked when others have gone."""
@@ -26,7 +26,7 @@ class Remembered(msgspec.Struct, frozen=True):
 
     Attributes:
         chat_id, message_id: the message that shows it.
-        shown: the digest of the last look that it had for certain, or "".
+        shown: the digest of the last rendering that it had for certain, or "".
     """
 
     chat_id: int
@@ -73,12 +73,12 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Bring a message to this look; report ``edited`` or ``gone``."""
+    """Bring a message to this rendering; report ``edited`` or ``gone``."""
 
     rid: str
     chat_id: int
     message_id: int
-    look: Look
+    rendering: Rendering
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Forget:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Look up an approval, and bring this message of it to the truth; report ``visited``."""
+    """Rendering up an approval, and bring this message of it to the truth; report ``visited``."""
 
     rid: str
     chat_id: int
@@ -105,17 +105,17 @@ class Board:
 
     Args:
         announced: the HTML that is sent first.
-        look_of: what a message shows when its approval stands like this, with the words of a grant
+        render: what a message shows when its approval stands like this, with the words of a grant
             that is to be confirmed.
     """
 
     def __init__(
         self,
         announced: Callable[[ApprovalView], str],
-        look_of: Callable[[ApprovalView, str], Look],
+        render: Callable[[ApprovalView, str], Rendering],
     ) -> None:
         self.announced = announced
-        self.look_of = look_of
+        self.render = render
         self.cards: dict[str, Card] = {}
         self.overflowed = False
         self._queue: dict[str, None] = {}
@@ -226,9 +226,9 @@ class Board:
         over = is_over(view)
         if card.noted != place and not over:
             return Keep(view.id, place)
-        look = self.look_of(view, card.words if view.status == "waiting" else "")
-        if place.shown != look.digest:
-            return Edit(view.id, place.chat_id, place.message_id, look)
+        rendering = self.render(view, card.words if view.status == "waiting" else "")
+        if place.shown != rendering.digest:
+            return Edit(view.id, place.chat_id, place.message_id, rendering)
         return None
 
     # What was done
@@ -243,10 +243,10 @@ class Board:
         self.cards[step.rid].noted = step.note
 
     def edited(self, step: Edit) -> None:
-        """The message has this look."""
+        """The message has this rendering."""
         card = self.cards[step.rid]
         if card.place is not None:
-            card.place = msgspec.structs.replace(card.place, shown=step.look.digest)
+            card.place = msgspec.structs.replace(card.place, shown=step.rendering.digest)
 
     def gone(self, step: Edit) -> None:
         """Somebody deleted the message; what still waits is asked again."""

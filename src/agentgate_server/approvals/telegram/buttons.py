@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 
 DATA = re.compile(r"([adtcb]):([0-9a-f]{1,60})")
 """What our buttons send; Telegram takes 1 to 64 bytes."""

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING
 import anyio
 from telegram import Update
 
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.notes import Notes
 from agentgate_server.approvals.telegram.api import Api
+from agentgate_server.approvals.telegram.callbacks import Callbacks
 from agentgate_server.approvals.telegram.codes import Prompts
 from agentgate_server.approvals.telegram.commands import Commands
-from agentgate_server.approvals.telegram.courtesies import Courtesies
 from agentgate_server.approvals.telegram.decisions import CHANNEL
-from agentgate_server.approvals.telegram.looks import Looks
+from agentgate_server.approvals.telegram.notices import Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
-from agentgate_server.approvals.telegram.taps import Taps
+from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.approvals.telegram.updates import Updates
 from agentgate_server.config import TelegramConfig
 
 if TYPE_CHECKING:
-    from agentgate_server.gate import Gate
+    from agentgate_server.gate.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -55,22 +55,22 @@ class TelegramChannel:
         self.chat_id = config.chat_id
         self.api = Api(config)
         self.people = People(config.names, clock)
-        self.courtesies = Courtesies(clock)
+        self.notices = Notices(clock)
         notes = Notes(gate, CHANNEL)
-        looks = Looks(gate.desk)
+        renderer = Renderer(gate.desk)
         self.outbox = Outbox(
             self.api,
             notes,
             clock,
             config.chat_id,
-            looks,
+            renderer,
             find=self._find,
             waiting=self._waiting,
             asked=self._asked,
         )
         prompts = Prompts(clock)
-        self.taps = Taps(gate, self.people, self.api, self.outbox, self.courtesies, prompts)
-        self.commands = Commands(gate, self.people, self.api, self.courtesies, prompts)
+        self.callbacks = Callbacks(gate, self.people, self.api, self.outbox, self.notices, prompts)
+        self.commands = Commands(gate, self.people, self.api, self.notices, prompts)
         self.updates = Updates(self.api, clock, self._handle)
         self.notes = notes
 
@@ -89,7 +89,7 @@ class TelegramChannel:
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._keep_running, self.outbox.run)
-                tasks.start_soon(self._keep_running, self.courtesies.run)
+                tasks.start_soon(self._keep_running, self.notices.run)
                 await self.outbox.remembered.wait()  # a tap may be about what a former life left
                 tasks.start_soon(self._keep_running, self.updates.run)
         finally:
@@ -107,7 +107,7 @@ class TelegramChannel:
 
     async def _handle(self, update: Update) -> None:
         if update.callback_query is not None:
-            await self.taps.tapped(update.callback_query)
+            await self.callbacks.tapped(update.callback_query)
         elif update.message is not None:
             await self.commands.wrote(update.message)
 

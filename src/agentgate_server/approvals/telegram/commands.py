@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 from telegram import Message
 
-from agentgate_proto.messages import ApprovalView, GrantView
+from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
-from agentgate_server.approvals.telegram.courtesies import NOTICE_S, REPLY_S, Courtesies
 from agentgate_server.approvals.telegram.decisions import decide, revoke
+from agentgate_server.approvals.telegram.notices import NOTICE_S, REPLY_S, Notices
 from agentgate_server.approvals.telegram.people import People
 
 if TYPE_CHECKING:
-    from agentgate_server.gate import Gate
+    from agentgate_server.gate.gate import Gate
 
 LISTED_MAX = 20
 """Rows of a listing: what fits one message."""
@@ -41,17 +41,17 @@ class Commands:
         gate: whose approvals and grants it is about.
         people: who may ask.
         api: the calls.
-        courtesies: brings the replies.
+        notices: brings the replies.
         prompts: the one-time codes that are waited for.
     """
 
     def __init__(
-        self, gate: Gate, people: People, api: Api, courtesies: Courtesies, prompts: Prompts
+        self, gate: Gate, people: People, api: Api, notices: Notices, prompts: Prompts
     ) -> None:
         self.gate = gate
         self.people = people
         self.api = api
-        self.courtesies = courtesies
+        self.notices = notices
         self.prompts = prompts
 
     async def wrote(self, message: Message) -> None:
@@ -108,11 +108,11 @@ class Commands:
         self._delete(prompt.chat_id, prompt.message_id)
 
     def _delete(self, chat_id: int, message_id: int) -> None:
-        self.courtesies.add(partial(self.api.delete, chat_id, message_id), NOTICE_S)
+        self.notices.add(partial(self.api.delete, chat_id, message_id), NOTICE_S)
 
     def _reply(self, message: Message, html: str) -> None:
         call = partial(self.api.send, message.chat.id, html, reply_to=message.message_id)
-        self.courtesies.add(call, REPLY_S)
+        self.notices.add(call, REPLY_S)
 
 
 def pending_text(views: list[ApprovalView]) -> str:

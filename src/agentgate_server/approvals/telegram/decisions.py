@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.grant import GrantTerms
-from agentgate_proto.messages import ApprovalView, GrantView
+from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.grant import GrantTerms
 
 if TYPE_CHECKING:
-    from agentgate_server.gate import Gate
+    from agentgate_server.gate.gate import Gate
 
 CHANNEL = "telegram"
 
 
 class Decision:
-    """A :class:`~agentgate_server.replies.Reply` that waits for the desk.
+    """A :class:`~agentgate_server.sockets.replies.Reply` that waits for the desk.
 
     Attributes:
         made: the desk has answered.
@@ -37,7 +37,7 @@ class Decision:
         self.text = ""
 
     def result(self, result: Any) -> None:
-        """See :class:`~agentgate_server.replies.Reply`."""
+        """See :class:`~agentgate_server.sockets.replies.Reply`."""
         self.won = True
         if isinstance(result, ApprovalView):
             self.view = result
@@ -47,7 +47,7 @@ class Decision:
         self.made.set()
 
     def error(self, code: ErrorCode, message: str, data: Any) -> None:
-        """See :class:`~agentgate_server.replies.Reply`."""
+        """See :class:`~agentgate_server.sockets.replies.Reply`."""
         self.text = message
         self.unknown = code is ErrorCode.NOT_FOUND
         self.needs_code = code is ErrorCode.CODE_NEEDED

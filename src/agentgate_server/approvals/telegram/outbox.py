@@ -13,9 +13,9 @@ from functools import partial
 import anyio
 import msgspec
 
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.messages import ApprovalView
-from agentgate_proto.rates import TokenBucket
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.ledger.rates import TokenBucket
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.notes import Notes
 from agentgate_server.approvals.telegram.api import (
@@ -38,7 +38,7 @@ from agentgate_server.approvals.telegram.board import (
     Step,
     Visit,
 )
-from agentgate_server.approvals.telegram.looks import Looks
+from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.store.engine import StoreError
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Outbox:
         notes: what survives a restart.
         clock: what to wait on.
         chat_id: where people are asked.
-        looks: what messages show.
+        renderer: makes what messages show.
         find: how the approval of a note stands; None: nobody knows it any more.
         waiting: the approvals that wait now.
         asked: is told each approval that the chat shows with its buttons.
@@ -75,7 +75,7 @@ class Outbox:
         notes: Notes,
         clock: Clock,
         chat_id: int,
-        looks: Looks,
+        renderer: Renderer,
         find: Callable[[str], Awaitable[ApprovalView | None]],
         waiting: Callable[[], Iterable[ApprovalView]],
         asked: Callable[[str], None],
@@ -88,7 +88,7 @@ class Outbox:
         self.waiting = waiting
         self.asked = asked
         self.remembered = anyio.Event()
-        self.board = Board(looks.announced, looks.of)
+        self.board = Board(renderer.announced, renderer.of)
         self.problem = ""
         self._wake = anyio.Event()
         self._backoff = Backoff()
@@ -183,10 +183,10 @@ class Outbox:
             case Keep(rid, note):
                 await self.notes.put(rid, msgspec.json.encode(note).decode())
                 self.board.kept(step)
-            case Edit(rid, chat_id, message_id, look):
-                await self.api.edit(chat_id, message_id, look.html, look.rows)
+            case Edit(rid, chat_id, message_id, rendering):
+                await self.api.edit(chat_id, message_id, rendering.html, rendering.rows)
                 self.board.edited(step)
-                if look.rows:
+                if rendering.rows:
                     self.asked(rid)
             case Forget(rid):
                 self.notes.drop(rid)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.policy import readable
 from agentgate_server.policy.signature import shorten
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from telegram import Update
 
-from agentgate_proto.backoff import Backoff
+from agentgate_proto.client.backoff import Backoff
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.telegram.api import POLL_S, Api, ApiError, LaterError
 from agentgate_server.approvals.telegram.commands import COMMANDS

@@ -20,11 +20,11 @@ import msgspec
 
 from agentgate_proto.record import Effects
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.circuit import FAILURES_MAX
+from agentgate_server.backends.circuit_breaker import FAILURES_MAX
 from agentgate_server.backends.http_client import Answer, HttpBackend
 from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.config.services import HomeAssistantConfig
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 from agentgate_server.tools.errors import EffectUnknown, ToolError, ToolFailed
 
 NAME: Final = "Home Assistant"

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import anyio
 
-from agentgate_proto.record import Effects
-from agentgate_server.backends.circuit import Circuit
+from agentgate_proto.records.request import Effects
+from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.tools.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX, Api
@@ -48,7 +48,7 @@ class HomeAssistantTool(AsyncTool):
     api: Api
 
     @property
-    def circuits(self) -> tuple[Circuit, ...]:
+    def circuits(self) -> tuple[CircuitBreaker, ...]:
         """See ``Tool.circuits``."""
         return self.api.reads.circuit, self.api.writes.circuit
 
@@ -156,12 +156,12 @@ def home_assistant_tools(
     """
     read: dict[str, Any] = {
         "effects": Effects.READ,
-        "lane": f"{NAME} (reads)",
+        "bulkhead": f"{NAME} (reads)",
         "concurrency_max": READS_MAX,
     }
     write: dict[str, Any] = {
         "effects": Effects.WRITE,
-        "lane": f"{NAME} (services)",
+        "bulkhead": f"{NAME} (services)",
         "concurrency_max": WRITES_MAX,
     }
     every: dict[str, Any] = {

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from agentgate_proto.record import Effects
-from agentgate_server.backends.circuit import FAILURES_MAX
+from agentgate_proto.records.request import Effects
+from agentgate_server.backends.circuit_breaker import FAILURES_MAX
 from agentgate_server.backends.http_options import (
     ANSWER_BYTES_MAX,
     CONNECT_TIMEOUT_S,

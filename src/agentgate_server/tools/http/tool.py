@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agentgate_server.backends.circuit import Circuit
+from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.urls import URL_CHARS_MAX
 from agentgate_server.tools.errors import ArgumentError, ToolError
@@ -60,7 +60,7 @@ class HttpTool(AsyncTool):
         return {"status": answer.status} if self.request.method == "HEAD" else result
 
     @property
-    def circuits(self) -> tuple[Circuit, ...]:
+    def circuits(self) -> tuple[CircuitBreaker, ...]:
         """See ``Tool.circuits``."""
         return (self.client.circuit,)
 
@@ -134,7 +134,7 @@ def tool_of(declared: Declared, backend: Backend, client: HttpBackend, mask: Mas
         origin=declared.origin,
         timeout_s=options.timeout_s if form.timeout_s is None else form.timeout_s,
         concurrency_max=options.connections_max,
-        lane=f"backend {options.name}",
+        bulkhead=f"backend {options.name}",
         queue_max=backend.queue_max,
         client=client,
         arguments=arguments,

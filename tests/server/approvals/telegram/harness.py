@@ -24,8 +24,11 @@ from tests.server.embedded import (
 
 from agentgate_cli.standins.telegram import EXAMPLE_BOT, TelegramStandIn
 from agentgate_cli.standins.telegram_chats import Message, Tap
-from agentgate_proto.events import Authenticated
-from agentgate_proto.messages import ApprovalView, ToolRequest
+from agentgate_proto.connection.events import Authenticated
+from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.rpc.messages import (
+    ToolRequest,
+)
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.telegram.channel import TelegramChannel
 from agentgate_server.gateway import Gateway

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.telegram import board as board_module
 from agentgate_server.approvals.telegram.board import (
     Board,
@@ -16,7 +16,7 @@ from agentgate_server.approvals.telegram.board import (
     Send,
     Visit,
 )
-from agentgate_server.approvals.telegram.looks import Look
+from agentgate_server.approvals.telegram.rendering import Rendering
 
 CHAT = 5
 
@@ -38,7 +38,8 @@ def view(rid: str, status: str = "waiting", outcome: str = "") -> ApprovalView:
 
 def new_board() -> Board:
     return Board(
-        lambda a: f"{a.id} announced", lambda a, words: Look(f"{a.id} {a.status}{a.outcome}{words}")
+        lambda a: f"{a.id} announced",
+        lambda a, words: Rendering(f"{a.id} {a.status}{a.outcome}{words}"),
     )
 
 
@@ -52,7 +53,7 @@ def do(board: Board) -> str:
             board.kept(step)
         case Edit():
             board.edited(step)
-            return step.look.html
+            return step.rendering.html
         case Visit():
             board.visited(step)
     return type(step).__name__
@@ -86,7 +87,7 @@ def test_a_step_that_was_not_reported_comes_again_in_the_newest_words() -> None:
     board.changed(view("1", "denied"))
     step = board.next_step()
     assert isinstance(step, Edit)
-    assert step.look.html == "1 denied"
+    assert step.rendering.html == "1 denied"
 
 
 def test_beyond_its_cap_it_remembers_that_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,17 +144,17 @@ def test_words_of_a_grant_do_not_outlive_the_life_that_showed_them(steps: int, b
     shown = "1 waiting words" if back else "1 waiting"
     for _ in range(steps):
         step = board.next_step()
-        shown = step.look.html if isinstance(step, Edit) else shown
+        shown = step.rendering.html if isinstance(step, Edit) else shown
         do(board)
     note = board.cards["1"].noted
     if isinstance(step := board.next_step(), Edit):
-        shown = step.look.html  # it arrived, and nobody noted that
+        shown = step.rendering.html  # it arrived, and nobody noted that
     assert note is not None
 
     board = new_board()
     board.expect("1")
     board.remembered("1", note, view("1"), noted=True)
     while (step := board.next_step()) is not None:
-        shown = step.look.html if isinstance(step, Edit) else shown
+        shown = step.rendering.html if isinstance(step, Edit) else shown
         do(board)
     assert shown == "1 waiting"

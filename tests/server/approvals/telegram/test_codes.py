@@ -28,7 +28,7 @@ from tests.server.embedded import RawClient
 
 from agentgate_cli.standins.telegram import EXAMPLE_BOT, Drop, TelegramStandIn
 from agentgate_cli.standins.telegram_chats import Message
-from agentgate_proto.events import Answered
+from agentgate_proto.connection.events import Answered
 from agentgate_server.gateway import Gateway
 
 pytestmark = pytest.mark.anyio

@@ -22,7 +22,7 @@ from tests.server.approvals.telegram.harness import (
     waiting,
 )
 
-from agentgate_proto.events import Answered
+from agentgate_proto.connection.events import Answered
 
 pytestmark = pytest.mark.anyio
 

@@ -24,7 +24,7 @@ from tests.server.approvals.telegram.harness import (
 )
 
 from agentgate_cli.standins.telegram import Delay, Drop, Fault, Lose, Refuse, Twice
-from agentgate_proto.events import Answered
+from agentgate_proto.connection.events import Answered
 
 pytestmark = pytest.mark.anyio
 
@@ -289,7 +289,7 @@ async def test_a_bug_in_a_part_of_the_channel_ends_neither_the_gate_nor_the_chan
         gateway_on(telegram, tmp_path) as gateway,
         asker(gateway) as client,
     ):
-        channel_of(gateway).courtesies.add(broken, 10.0)
+        channel_of(gateway).notices.add(broken, 10.0)
         await until(lambda: "it starts again" in caplog.text, "the log")
         await ask(client)
         message = await shown(telegram)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentgate_cli.standins.telegram_html import length_of, parse_html
-from agentgate_proto.messages import ApprovalView
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.telegram import text
 from agentgate_server.policy import signature_of
 

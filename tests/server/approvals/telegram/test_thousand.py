@@ -34,8 +34,8 @@ from agentgate_cli.standins.telegram import (
     TelegramStandIn,
     Twice,
 )
-from agentgate_proto.backoff import Backoff
-from agentgate_proto.storage import ListRequests
+from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.records.storage import ListRequests
 from agentgate_server.approvals.notes import Asked
 from agentgate_server.gateway import Gateway
 

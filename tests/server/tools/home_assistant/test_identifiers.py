@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.errors import ArgumentError
 from agentgate_server.tools.home_assistant import identifiers

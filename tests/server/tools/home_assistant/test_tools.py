@@ -13,9 +13,9 @@ import pytest
 from agentgate_cli.standins.home_assistant import Call
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpResponse, json_response, text_response
-from agentgate_proto.outcome import Outcome
+from agentgate_proto.records.outcome import Outcome
 from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.tokens import Secret
+from agentgate_server.identity.tokens import Secret
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
 from agentgate_server.tools.runner import Runner

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from agentgate_server.documents import DocumentError
-from agentgate_server.masking import Masker
+from agentgate_server.secrets.masking import Masker
 from agentgate_server.tools.http.files import HttpDeclarations, read_http_files
 from agentgate_server.tools.http.tool import HttpTool, http_tools
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.server.tools.http.helpers import BACKEND, declare, file_of, made, refused
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.config import load_config
 from agentgate_server.documents import DocumentError
 from agentgate_server.tools.http.files import read_http_files
@@ -42,7 +42,7 @@ def test_a_tool_is_what_its_declaration_says(tmp_path: Path) -> None:
     assert {type(tool.name), type(tool.client.name)} == {str}
     assert tool.effects is Effects.READ
     assert (tool.timeout_s, tool.concurrency_max, tool.queue_max) == (3.0, 2, 5)
-    assert tool.lane == "backend api"
+    assert tool.bulkhead == "backend api"
     assert tool.schema == {
         "type": "object",
         "properties": {

@@ -15,8 +15,8 @@ from tests.server.embedded import AGENT, RawClient, config, raw_client, serving
 from tests.standins import http_api as standin
 from tests.standins.http_api import HttpApi, http_api, says
 
-from agentgate_proto.events import Answered, Authenticated
-from agentgate_proto.messages import ToolRequest
+from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.assembly import catalogue_of
 from agentgate_server.config import config_from_dict
 from agentgate_server.policy import Policy

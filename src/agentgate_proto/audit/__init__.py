@@ -1,0 +1,1 @@
+"""What the audit says of what happens, and the chain that binds its entries."""

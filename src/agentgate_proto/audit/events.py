@@ -1,0 +1,205 @@
+"""The audit: which entries a change of the store makes.
+
+One entry for each step of a request's life, made from the record that tells of it, so that the
+audit cannot say anything else than the store. The first entry of a request describes it; later
+ones name it by its rid.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects, Phase, Record, rfc3339
+from agentgate_proto.records.storage import Change, Put, PutAudit, PutGrant
+
+STARTED = frozenset({Status.EXECUTED, Status.FAILED, Status.UNKNOWN})
+"""How a ``write`` ends whose start has an entry of its own."""
+
+UNASKED = frozenset({Status.CANCELLED, Status.EXPIRED})
+"""How a request may end before it is stored that it was asked: its caller, or a full disk, was
+faster. So it is described once more."""
+
+OPEN = Outcome(status=Status.UNKNOWN)
+"""Stands for the outcome of a request that has none yet."""
+
+
+def entries_of(change: Change) -> list[AuditEntry]:
+    """Return what the audit says of a change; nothing, if it is none that matters."""
+    match change:
+        case Put(record, (), None):
+            return [entry_of(record)]
+        case Put(record, joined, grant):
+            entries = [entry_of(record)]
+            entries += [ended_with(row, record) for row in joined]
+            if grant is not None:
+                entries.append(put_to_use(grant, record))
+            return entries
+        case PutGrant(grant):
+            return [changed(grant)]
+        case PutAudit(entry):
+            return [entry]
+        case _:
+            return []
+
+
+def entry_of(record: Record) -> AuditEntry:
+    """Say what a request's new state tells."""
+    phase = record.phase
+    if phase is Phase.DONE:
+        return ended(record)
+    if phase is Phase.WAITING:
+        return endorsed(record) if record.endorsements else described(record, "request.asked")
+    if phase is Phase.APPROVED:
+        return answered(record, "request.approved")
+    if record.expires_at:
+        return later(record, "request.started")
+    return described(record, "request.started")
+
+
+def ended(record: Record) -> AuditEntry:
+    """The request is over. (An allowed ``read`` has this one entry, so it must cost little.)"""
+    outcome = record.outcome
+    assert outcome is not None, "a request that is done has an outcome"
+    size = 0 if outcome.code else len(bytes(outcome.data))
+    asked = record.expires_at > 0.0
+    if asked and outcome.code == ErrorCode.DENIED_BY_PERSON:
+        return answered(record, "request.ended", outcome)
+    if asked and outcome.status in UNASKED:
+        return described(record, "request.ended", outcome)
+    if asked or (record.effects is Effects.WRITE and outcome.status in STARTED):
+        return later(record, "request.ended", outcome, size)
+    return described(record, "request.ended", outcome, size)
+
+
+def described(
+    record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0
+) -> AuditEntry:
+    """The first entry of a request: who asked for what, and what the policy said."""
+    size = len(bytes(record.args))
+    short = size <= AUDIT_ARGS_BYTES_MAX
+    asked = record.expires_at > 0.0
+    denied = outcome.code == ErrorCode.DENIED_BY_POLICY
+    return AuditEntry(
+        event=event,
+        rid=record.rid,
+        agent=record.principal,
+        client_id=record.client_id,
+        request_id=record.request_id,
+        tool=record.tool,
+        effects=record.effects,
+        args=record.args if short else None,
+        args_bytes=0 if short else size,
+        digest="" if short and not asked else record.digest,
+        decision=Action.ASK if asked else Action.DENY if denied else Action.ALLOW,
+        rule=record.rule,
+        description=record.description,
+        warning=record.warning,
+        expires_at=rfc3339(record.expires_at) if asked else "",
+        approvers_needed=record.approvers_needed,
+        grant=record.grant,
+        status=outcome.status if outcome is not OPEN else "",
+        code=outcome.code,
+        message=outcome.message,
+        result_bytes=result_bytes,
+        duration_s=duration_of(record),
+    )
+
+
+def later(record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0) -> AuditEntry:
+    """A later entry of a request."""
+    return AuditEntry(
+        event=event,
+        rid=record.rid,
+        agent=record.principal,
+        tool=record.tool,
+        status=outcome.status if outcome is not OPEN else "",
+        code=outcome.code,
+        message=outcome.message,
+        result_bytes=result_bytes,
+        duration_s=duration_of(record),
+    )
+
+
+def answered(record: Record, event: str, outcome: Outcome = OPEN) -> AuditEntry:
+    """A person has said yes or no."""
+    return msgspec.structs.replace(
+        later(record, event, outcome),
+        approver=record.approver,
+        channel=record.channel,
+        decided_at=rfc3339(record.decided_at),
+        grant=record.grant,
+    )
+
+
+def endorsed(record: Record) -> AuditEntry:
+    """One of several people has said yes."""
+    last = record.endorsements[-1]
+    return msgspec.structs.replace(
+        later(record, "request.endorsed"),
+        approver=last.approver,
+        channel=last.channel,
+        decided_at=rfc3339(last.at),
+        approvers_needed=record.approvers_needed,
+        count=len(record.endorsements),
+    )
+
+
+def ended_with(record: Record, first: Record) -> AuditEntry:
+    """A request that had joined another one is over with it. It has no other entry."""
+    outcome = record.outcome or OPEN
+    size = 0 if outcome.code else len(bytes(outcome.data))
+    entry = described(record, "request.ended", outcome, size)
+    return msgspec.structs.replace(entry, joined=first.rid)
+
+
+def put_to_use(grant: Grant, record: Record) -> AuditEntry:
+    """A grant came of this request's approval, or let it run."""
+    if grant.rid != record.rid:
+        return AuditEntry(
+            event="grant.used",
+            grant=grant.id,
+            rid=record.rid,
+            agent=grant.agent,
+            tool=grant.tool,
+            uses=grant.uses,
+            uses_max=grant.uses_max,
+        )
+    return AuditEntry(
+        event="grant.made",
+        grant=grant.id,
+        rid=grant.rid,
+        agent=grant.agent,
+        tool=grant.tool,
+        args=grant.args,
+        any_args=grant.any_args,
+        expires_at=rfc3339(grant.expires_at),
+        uses_max=grant.uses_max,
+        approver=grant.approver,
+        channel=grant.channel,
+        decided_at=rfc3339(grant.created_at),
+    )
+
+
+def changed(grant: Grant) -> AuditEntry:
+    """A grant changed by itself: it was revoked, or a use of it was."""
+    revoked = grant.revoked_at > 0.0
+    return AuditEntry(
+        event="grant.revoked" if revoked else "grant.changed",
+        grant=grant.id,
+        agent=grant.agent,
+        tool=grant.tool,
+        approver=grant.revoked_by,
+        decided_at=rfc3339(grant.revoked_at) if revoked else "",
+        uses=grant.uses,
+        uses_max=grant.uses_max,
+    )
+
+
+def duration_of(record: Record) -> float:
+    """Seconds from the ask to the end, to the millisecond; 0 before."""
+    return round(record.resolved_at - record.created_at, 3) if record.resolved_at else 0

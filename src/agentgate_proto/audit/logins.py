@@ -1,0 +1,46 @@
+"""Failed logins in the audit: each of a few, and of a flood how many there were."""
+
+from __future__ import annotations
+
+from agentgate_proto.records.audit_entry import AuditEntry
+
+LOGIN_FAILURES_MAX = 10
+"""Entries for failed logins in one window: enough to see who tries what, and not enough to push
+everything else out of the audit."""
+
+WINDOW_S = 60.0
+
+
+class FailedLogins:
+    """Turns failed logins into entries, at most so many in a window.
+
+    Times are monotonic seconds.
+    """
+
+    def __init__(self) -> None:
+        self.window_ends = 0.0
+        self.told = 0
+        self.untold = 0
+
+    def failed(self, address: str, now: float) -> list[AuditEntry]:
+        """Somebody gave a wrong token; returns what to append."""
+        entries = self.due(now)
+        if self.told == 0:
+            self.window_ends = now + WINDOW_S
+        if self.told >= LOGIN_FAILURES_MAX:
+            self.untold += 1
+            return entries
+        self.told += 1
+        return [*entries, AuditEntry(event="login.failed", address=address)]
+
+    def due(self, now: float) -> list[AuditEntry]:
+        """Close the window if its time is over; returns what to append.
+
+        Call it now and then, and before the end with ``now=math.inf``.
+        """
+        if now < self.window_ends:
+            return []
+        untold, self.told, self.untold = self.untold, 0, 0
+        if not untold:
+            return []
+        return [AuditEntry(event="login.failed", count=untold, detail="more within a minute")]

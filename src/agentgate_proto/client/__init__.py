@@ -1,0 +1,1 @@
+"""A client over all its connections: its calls, its schedule, what it tells."""

@@ -1,0 +1,383 @@
+"""The call book: every call of a client, and what a new connection means for each (I1).
+
+Reconciliation, when a connection is authenticated again: ask for the pending results, settle what
+came back, keep waiting for what the gateway still has, send again under the old id what it does
+not know. Calls made meanwhile wait, then go.
+
+An outcome is told once: to its caller, or, if that has given up, to the next
+``get_pending_results``. It may come twice, because what was not acknowledged is sent again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.client.calls import (
+    NOT_SETTLED,
+    WITHDRAWN,
+    Call,
+    LooseReply,
+    LooseRow,
+    Stage,
+    error_of,
+    result_of,
+    row_of,
+    unknown_outcome,
+)
+from agentgate_proto.client.events import ClientEvent, Settled
+from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.connection.events import Answered
+from agentgate_proto.connection.state import State
+from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
+from agentgate_proto.limits import (
+    CALLS_BYTES_MAX,
+    CALLS_IN_FLIGHT_MAX,
+    CALLS_MAX,
+    CANCEL_GRACE_S,
+    TOLD_IDS_MAX,
+    UNCLAIMED_ROWS_MAX,
+)
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.rpc.jsonrpc import ErrorObject
+from agentgate_proto.rpc.messages import AuthResult, CancelRequest, GetPendingResults
+
+NOT_OFFERED = (ErrorCode.METHOD_NOT_FOUND, ErrorCode.FORBIDDEN)
+"""Answers to ``get_pending_results`` that say: there is nothing to collect here, ever."""
+
+
+class CallBook:
+    """Calls by handle and by id.
+
+    Args:
+        events: the client machine's output queue.
+
+    Attributes:
+        ready: reconciliation is over, calls go out.
+    """
+
+    def __init__(self, events: deque[ClientEvent]) -> None:
+        self.ready = False
+        self._events = events
+        self._connection: ClientConnection | None = None
+        self._calls: dict[int, Call] = {}
+        self._bytes = 0
+        self._queue: OrderedDict[int, Call] = OrderedDict()
+        self._by_id: dict[int | str, Call] = {}
+        self._internal: dict[int, Call | None] = {}
+        self._deadlines: list[tuple[float, int]] = []
+        self._unclaimed: dict[int | str, LooseRow] = {}
+        self._overfull = False
+        self._told: dict[int | str, None] = {}
+        self._last_handle = 0
+        self._last_id = 0
+        self._epoch = ""
+        self._retention_s = 0.0
+        self._now = 0.0
+
+    # The user's side
+
+    def add(self, method: str, params: msgspec.Struct, timeout_s: float | None, now: float) -> int:
+        """Take a call and send it as soon as possible; return its handle.
+
+        Raises:
+            AgentGateError: too many calls are waiting (-32006), or the parameters cannot be sent.
+        """
+        call = Call(self._last_handle + 1, method, params, timeout_s)
+        if len(self._calls) >= CALLS_MAX:
+            raise exception_for(ErrorCode.LIMIT_EXCEEDED, f"{CALLS_MAX} calls are waiting already")
+        if self._bytes + len(call.params) > CALLS_BYTES_MAX:
+            text = f"the calls that are waiting take {self._bytes} of {CALLS_BYTES_MAX} bytes"
+            raise exception_for(ErrorCode.LIMIT_EXCEEDED, text)
+        self._now = now
+        self._last_handle = call.handle
+        self._calls[call.handle] = self._queue[call.handle] = call
+        self._bytes += len(call.params)
+        if timeout_s is not None:
+            heappush(self._deadlines, (now + timeout_s, call.handle))
+        self._flush()
+        return call.handle
+
+    def abandon(self, handle: int) -> None:
+        """The caller is gone: withdraw the call if that is possible."""
+        call = self._calls.get(handle)
+        if call is not None and not call.abandoned:
+            call.abandoned = True
+            if not call.withdrawn:
+                self._withdraw(call)
+
+    def next_deadline(self) -> float | None:
+        """Return when the next call runs out of time, or None."""
+        return self._deadlines[0][0] if self._deadlines else None
+
+    def handle_timer(self, now: float) -> None:
+        """Withdraw the calls whose time is over; give up on those that were withdrawn before."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            call = self._calls.get(heappop(self._deadlines)[1])
+            if call is None or call.abandoned:
+                continue
+            if call.withdrawn:
+                self._report(call, None, call.given_up(NOT_SETTLED))
+                call.abandoned = call.promised = True
+            else:
+                heappush(self._deadlines, (now + CANCEL_GRACE_S, call.handle))
+                self._withdraw(call)
+
+    def fail_all(self, error: AgentGateError) -> None:
+        """Settle every call with an error; one that was sent may have run, and says so."""
+        self.disconnected()
+        for call in list(self._calls.values()):
+            if call.stage is Stage.SENT:
+                text = f"{error.message}; the request was sent and may have run"
+                self._settle(call, None, exception_for(error.code, text, {"sent": True}))
+            else:
+                self._settle(call, None, error_of(error))
+
+    # The connection's side
+
+    def connected(self, connection: ClientConnection, auth: AuthResult, *, again: bool) -> None:
+        """A connection is authenticated; ``again``: not the first one."""
+        self._connection = connection
+        self._overfull = False
+        self._last_id = max(self._last_id, auth.highest_id)
+        self._retention_s = auth.retention_s
+        if self._epoch and self._epoch != auth.epoch:
+            for call in list(self._by_id.values()):
+                self._conclude(call, unknown_outcome("the gateway has lost its memory"))
+        self._epoch = auth.epoch
+        if again:
+            self._collect(None)
+        else:
+            self.ready = True
+            self._flush()
+
+    def disconnected(self) -> None:
+        """The connection is gone; what runs no tool is asked again on the next."""
+        self._connection = None
+        self.ready = False
+        again = [call for call in self._by_id.values() if not call.is_tool_request]
+        again += [a for a in self._internal.values() if a is not None and a.is_collecting]
+        self._internal.clear()
+        self._requeue([call for call in again if call.stage is Stage.SENT])
+
+    def answered(self, event: Answered) -> None:
+        """The gateway answered one of our requests."""
+        request_id = event.id
+        assert isinstance(request_id, int), "our ids are integers"
+        if request_id in self._internal:
+            call = self._internal.pop(request_id)
+            if event.method == "cancel_request":
+                self._cancel_answered(call, event)
+            else:
+                self._collected(call, event)
+        elif event.method == "tool_request":
+            self._tool_answered(request_id, event)
+        elif (call := self._by_id.get(request_id)) is not None:
+            answer = result_of(event, object)
+            error = answer if isinstance(answer, AgentGateError) else None
+            self._settle(call, answer, error)
+
+    # Sending
+
+    def _flush(self) -> None:
+        """Send what is queued, as far as calls may go out."""
+        connection = self._connection
+        while (
+            self._queue
+            and self.ready
+            and connection is not None
+            and connection.state is State.OPEN
+            and len(self._by_id) < CALLS_IN_FLIGHT_MAX
+        ):
+            call = self._queue.popitem(last=False)[1]
+            call.stage = Stage.SENT
+            if call.is_collecting:
+                self._collect(call)
+                continue
+            if not call.request_id:
+                call.request_id = self._next_id()
+                call.sent_at = max(self._now, connection.now)  # it knows no time of commands
+            self._by_id[call.request_id] = call
+            self._send(call.request_id, call.method, msgspec.Raw(call.params))
+
+    def _requeue(self, calls: list[Call]) -> None:
+        """Send these again, before all others, in this order."""
+        for call in reversed(calls):
+            self._by_id.pop(call.request_id, None)
+            call.stage = Stage.QUEUED
+            self._queue[call.handle] = call
+            self._queue.move_to_end(call.handle, last=False)
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _send(self, request_id: int, method: str, params: Any) -> None:
+        """Send on a connection that may have come to its end meanwhile; then the next one tells."""
+        assert self._connection is not None
+        if self._connection.state is State.OPEN:
+            self._connection.send_request(request_id, method, params)
+
+    # Collecting and reconciliation
+
+    def _collect(self, call: Call | None) -> None:
+        """Ask for pending results: for a caller, or after a reconnect for ourselves."""
+        request_id = self._next_id()
+        self._internal[request_id] = call
+        if call is not None:
+            call.request_id = request_id
+        self._send(request_id, "get_pending_results", GetPendingResults())
+
+    def _collected(self, call: Call | None, event: Answered) -> None:
+        reply = result_of(event, LooseReply)
+        if isinstance(reply, AgentGateError):
+            if call is not None:
+                self._settle(call, None, reply)
+            elif reply.code in NOT_OFFERED:
+                self._reconcile(None)
+            else:
+                self._abort(reply.message)
+            return
+        for row in reply.rows():
+            self._take(row, call)
+        self._saw(reply.seq)
+        if call is not None and call.stage is Stage.SETTLED:
+            return
+        if reply.more and reply.results and not self._overfull:
+            self._collect(call)
+        elif call is None:
+            self._reconcile(reply.pending)
+        else:
+            self._hand_over(call)
+
+    def _hand_over(self, call: Call) -> None:
+        """Give a caller all that it asked for."""
+        rows = [*call.rows, *self._unclaimed.values()]
+        self._tell(*self._unclaimed)
+        self._unclaimed.clear()
+        self._settle(call, rows, None)
+        if self._overfull:
+            self._abort("there is room again for outcomes that were not acknowledged")
+
+    def _reconcile(self, pending: list[int | str] | None) -> None:
+        """Send again what the gateway does not know; one that does not say is left to finish."""
+        assert self._connection is not None
+        forgotten = self._connection.now - self._retention_s if self._retention_s > 0 else None
+        known = frozenset(pending or ())
+        lost = []
+        for request_id, call in list(self._by_id.items()):
+            if pending is None:
+                if call.abandoned:
+                    self._conclude(call, unknown_outcome("the gateway does not say what it has"))
+            elif request_id in known:
+                if call.withdrawn:
+                    self._cancel(call)
+            elif forgotten is not None and call.sent_at <= forgotten:
+                why = "the gateway does not keep requests so long"
+                self._conclude(call, unknown_outcome(why))
+            elif call.withdrawn:
+                self._conclude(call, call.given_up(WITHDRAWN))
+            else:
+                lost.append(call)
+        self._requeue(lost)
+        self.ready = True
+        self._flush()
+
+    # Outcomes
+
+    def _tool_answered(self, request_id: int, event: Answered) -> None:
+        call = self._by_id.get(request_id)
+        row, seq = row_of(request_id, call.tool if call is not None else "", event)
+        if call is not None or (seq and row.status):
+            self._take(row, None)
+        self._saw(seq)
+
+    def _take(self, row: LooseRow, collector: Call | None) -> None:
+        """Tell an outcome to its caller, or keep it for one who asks."""
+        call = self._by_id.get(row.request_id)
+        error = error_of(row.error) if row.error is not None else None
+        if call is not None and call.is_tool_request:
+            cancelled = error is not None and error.code == ErrorCode.CANCELLED
+            if cancelled and call.withdrawn:
+                error = call.given_up(WITHDRAWN)
+            if collector is not None and not call.abandoned:
+                collector.rows.append(row)
+            if not call.abandoned or (cancelled and not call.promised):
+                self._tell(row.request_id)
+            self._settle(call, row.data, error)
+        self._keep(row)
+
+    def _keep(self, row: LooseRow) -> None:
+        """Keep an outcome for the next ``get_pending_results``, unless it was told already."""
+        if row.request_id in self._told:
+            return
+        if row.request_id in self._unclaimed or len(self._unclaimed) < UNCLAIMED_ROWS_MAX:
+            self._unclaimed[row.request_id] = row
+        else:
+            self._overfull = True
+
+    def _tell(self, *request_ids: int | str) -> None:
+        """Note whose outcomes are told, so that they are not told again."""
+        self._told.update(dict.fromkeys(request_ids))
+        while len(self._told) > TOLD_IDS_MAX:
+            del self._told[next(iter(self._told))]
+
+    def _saw(self, seq: int) -> None:
+        """Acknowledge what came, unless something before it was not kept."""
+        assert self._connection is not None
+        if not self._overfull:
+            self._connection.saw(seq)
+
+    def _abort(self, reason: str) -> None:
+        assert self._connection is not None
+        self._connection.abort(reason)
+
+    # One call
+
+    def _withdraw(self, call: Call) -> None:
+        call.withdrawn = True
+        if call.stage is Stage.QUEUED or not call.is_tool_request:
+            self._settle(call, None, call.given_up(call.fate))
+        elif self.ready:
+            self._cancel(call)
+
+    def _cancel(self, call: Call) -> None:
+        request_id = self._next_id()
+        self._internal[request_id] = call
+        self._send(request_id, "cancel_request", CancelRequest(request_id=call.request_id))
+
+    def _cancel_answered(self, call: Call | None, event: Answered) -> None:
+        """Only "unknown_request" is news: in every other case the outcome itself tells."""
+        if call is not None and event.error is None and b'"unknown_request"' in bytes(event.result):
+            self._conclude(call, call.given_up(WITHDRAWN))
+
+    def _conclude(self, call: Call, error: AgentGateError) -> None:
+        """End a call of which the gateway will not say anything any more."""
+        if call.promised and call.stage is not Stage.SETTLED:
+            unknown = error.code == ErrorCode.OUTCOME_UNKNOWN
+            status = Status.UNKNOWN if unknown else Status.CANCELLED
+            why = ErrorObject(error.code, error.message)
+            self._keep(LooseRow(call.request_id, call.tool, status, error=why))
+        self._settle(call, None, error)
+
+    def _settle(self, call: Call, result: Any, error: AgentGateError | None) -> None:
+        """End a call, once, and tell its caller, if there still is one."""
+        if call.stage is Stage.SETTLED:
+            return
+        call.stage = Stage.SETTLED
+        del self._calls[call.handle]
+        self._bytes -= len(call.params)
+        self._queue.pop(call.handle, None)
+        self._by_id.pop(call.request_id, None)
+        if not call.abandoned:
+            self._report(call, result, error)
+        if len(self._deadlines) > 2 * len(self._calls):
+            self._deadlines = [due for due in self._deadlines if due[1] in self._calls]
+            heapify(self._deadlines)
+        self._flush()
+
+    def _report(self, call: Call, result: Any, error: AgentGateError | None) -> None:
+        self._events.append(Settled(call.handle, None if error else result, error))

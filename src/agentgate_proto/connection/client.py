@@ -1,0 +1,203 @@
+"""The client's end of a connection: upgrade, authenticate at once, then calls."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Annotated, Literal
+
+import msgspec
+
+from agentgate_proto.connection.base import ABNORMAL_CLOSURE, Connection, Timer
+from agentgate_proto.connection.events import Authenticated, Notified, Refused
+from agentgate_proto.connection.requests import BatchAnswer
+from agentgate_proto.connection.state import State, Step
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import ACK_COUNT_MAX, ACK_DELAY_S, CLIENT_LIMITS, Limits
+from agentgate_proto.principal import Role
+from agentgate_proto.rpc.jsonrpc import (
+    Failure,
+    Invalid,
+    Message,
+    Notification,
+    RequestId,
+    Success,
+    encode_request,
+)
+from agentgate_proto.rpc.messages import METHODS, Ack, Auth, AuthResult, Kind, decode_params
+from agentgate_proto.wire.client import ClientWire
+from agentgate_proto.wire.events import Rejected, Upgraded, WireEvent
+from agentgate_proto.wire.websocket import NORMAL_CLOSURE
+
+AUTH_ID = "auth-1"
+"""Seed 001 fixes it."""
+
+FINAL_STATUSES = frozenset({400, 401, 403, 404, 405, 426})
+"""HTTP statuses that say: this is not a gateway, or it does not want us; waiting won't help."""
+
+
+TOKEN_REFUSED = frozenset(
+    {
+        ErrorCode.AUTHENTICATION,
+        ErrorCode.INVALID_REQUEST,
+        ErrorCode.METHOD_NOT_FOUND,
+        ErrorCode.INVALID_PARAMS,
+    }
+)
+"""Errors that the same ``auth`` will meet again."""
+
+HIGHEST_ID_MAX = 2**62
+"""Of what a gateway says that our ids must follow: they must fit 64 bits with a sign."""
+
+
+class LooseAuthResult(msgspec.Struct, frozen=True):
+    """What is read of an auth result: a gateway that speaks only seed 001 sends only ``status``."""
+
+    status: Literal["authenticated"]
+    principal: str = ""
+    role: Role = Role.AGENT
+    highest_id: Annotated[int, msgspec.Meta(ge=0, le=HIGHEST_ID_MAX)] = 0
+    epoch: str = ""
+    retention_s: float = 0.0
+
+
+class ClientConnection(Connection[ClientWire]):
+    """One gateway, seen from the client.
+
+    Args:
+        host: the Host header.
+        target: path and query.
+        auth: what to send as ``auth``.
+        now: monotonic seconds.
+        masks: where the masks of frames come from; see :class:`.client_wire.ClientWire`.
+        headers: further headers for the upgrade request.
+        limits: caps and times.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        target: str,
+        auth: Auth,
+        now: float,
+        *,
+        masks: Random,
+        headers: list[tuple[str, str]] | None = None,
+        limits: Limits = CLIENT_LIMITS,
+    ) -> None:
+        super().__init__(ClientWire(host, target, headers or [], limits, masks), limits, now)
+        self._auth = auth
+        self._seen_seq = 0
+        self._acked_seq = 0
+
+    def saw(self, seq: int) -> None:
+        """Note an outcome's sequence number; it is acknowledged soon, together with others."""
+        if seq <= self._seen_seq or self.state is not State.OPEN:
+            return
+        self._seen_seq = seq
+        if seq - self._acked_seq >= ACK_COUNT_MAX:
+            self.send_ack()
+        elif Timer.ACK not in self.timers.deadlines:
+            self.timers.set(Timer.ACK, self.now + ACK_DELAY_S)
+
+    def send_ack(self) -> None:
+        """Acknowledge now what has been seen; without effect if there is nothing new."""
+        self.timers.cancel(Timer.ACK)
+        if self._seen_seq > self._acked_seq and self.state is State.OPEN:
+            self._acked_seq = self._seen_seq
+            self.send_notification("ack", Ack(seq=self._seen_seq))
+
+    def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
+        """Acknowledge what has been seen, then begin the closing handshake."""
+        self.send_ack()
+        super().close(code, reason)
+
+    def _on_opening(self, event: WireEvent) -> None:
+        match event:
+            case Rejected(status, reason):
+                http = f"HTTP {status}: " if status else ""
+                text = f"{http}{reason}; check the URL, and any proxy on the way"
+                self._refused(ErrorCode.CONNECTION_LOST, text, final=status in FINAL_STATUSES)
+            case _:
+                assert isinstance(event, Upgraded), "a client's wire has no other event here"
+                self._step(Step.UPGRADED)
+                self.timers.clear()
+                self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
+                self.wire.send_text(encode_request(AUTH_ID, "auth", self._auth))
+
+    def _on_own_timer(self, timer: Timer) -> None:
+        match timer:
+            case Timer.ACK:
+                self.send_ack()
+            case Timer.AUTH:
+                self._refused(
+                    ErrorCode.AUTHENTICATION, "the gateway did not answer auth", final=False
+                )
+            case _:
+                self._refused(
+                    ErrorCode.CONNECTION_LOST, "no opening handshake in time", final=False
+                )
+
+    def _on_message(self, message: Message, batch: BatchAnswer | None) -> None:
+        if self.state is State.AUTHENTICATING:
+            self._on_auth_reply(message)
+            return
+        match message:
+            case Success() | Failure():
+                self._on_answer(message)
+            case Notification():
+                self._on_notification(message)
+            case _:
+                pass  # a gateway asks nothing of a plain client, and its nonsense needs no answer
+
+    def _on_auth_reply(self, message: Message) -> None:
+        match message:
+            case Success(id=reply_id, result=raw) if reply_id == AUTH_ID:
+                try:
+                    loose = msgspec.json.decode(raw, type=LooseAuthResult)
+                except (msgspec.DecodeError, RecursionError) as error:
+                    self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {error}", final=True)
+                    return
+                self._step(Step.AUTHENTICATED)
+                self._start_keepalive()
+                self.ping(self.now)
+                self._events.append(
+                    Authenticated(
+                        result=AuthResult(
+                            principal=loose.principal,
+                            role=loose.role,
+                            highest_id=loose.highest_id,
+                            epoch=loose.epoch,
+                            retention_s=loose.retention_s,
+                        )
+                    )
+                )
+            case Failure(id=reply_id, error=error):
+                refused = error.code in TOKEN_REFUSED
+                code = ErrorCode.AUTHENTICATION if refused else ErrorCode.CONNECTION_LOST
+                self._refused(code, error.message, final=refused and reply_id == AUTH_ID)
+            case Invalid(detail=detail):
+                self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {detail}", final=False)
+            case _:
+                self._refused(
+                    ErrorCode.AUTHENTICATION, "the first message was no auth reply", final=False
+                )
+
+    def _unasked(self, answer_id: RequestId) -> str | None:
+        """The gateway answers here the tool requests that earlier connections made."""
+        return "tool_request" if isinstance(answer_id, int) else None
+
+    def _on_notification(self, notification: Notification) -> None:
+        method = METHODS.get(notification.method)
+        if method is None or method.kind is not Kind.NOTIFICATION or method.roles:
+            return
+        try:
+            params = decode_params(method, notification.params)
+        except msgspec.DecodeError:
+            return
+        self._events.append(Notified(params=params))
+
+    def _refused(self, code: int, message: str, *, final: bool) -> None:
+        self._events.append(Refused(code=code, message=message, final=final))
+        if self.state is State.AUTHENTICATING:
+            self.wire.send_close(NORMAL_CLOSURE, "")
+        self._cut(ABNORMAL_CLOSURE, message, by_peer=False)

@@ -1,0 +1,394 @@
+"""The gateway's end of a connection: authentication first, then permitted, well-formed calls.
+
+Everything that can be refused by looking at one message alone is refused here, so that the gate
+sees nothing but requests that a known principal may make.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.connection.base import (
+    ABNORMAL_CLOSURE,
+    AUTH_FAILED,
+    TRY_AGAIN_LATER,
+    Connection,
+    Timer,
+)
+from agentgate_proto.connection.events import AuthAsked, Called, HttpRequested, Received
+from agentgate_proto.connection.receipts import Receipts
+from agentgate_proto.connection.requests import BatchAnswer, Frame
+from agentgate_proto.connection.state import State, Step
+from agentgate_proto.errors import ASK_AGAIN, ERRORS, ErrorCode, LocalProtocolError
+from agentgate_proto.limits import (
+    LEGACY_MESSAGE_BYTES_MAX,
+    NAME_CHARS_MAX,
+    SERVER_LIMITS,
+    Limits,
+)
+from agentgate_proto.principal import Principal
+from agentgate_proto.records.outcome import Outcome, Status, failed
+from agentgate_proto.records.request import Record
+from agentgate_proto.rpc.jsonrpc import (
+    Failure,
+    Invalid,
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    Success,
+    encode_failure,
+    encode_success,
+)
+from agentgate_proto.rpc.messages import (
+    METHODS,
+    Ack,
+    Auth,
+    AuthResult,
+    Kind,
+    Method,
+    ToolRequest,
+    decode_params,
+)
+from agentgate_proto.rpc.wire_results import executed_result, failure_data, pending_reply
+from agentgate_proto.wire.events import HttpRequest, Upgraded, WireEvent
+from agentgate_proto.wire.server import ServerWire
+
+BUSY_S = 1.0
+"""What ``retry_after_s`` says where only other answers can make room: come back soon."""
+
+ENVELOPE_BYTES = 4_096
+"""Room for what surrounds an outcome: braces, names, times, and an id of escaped characters."""
+
+
+def refusal_text(code: ErrorCode, detail: str) -> str:
+    """The code's own words, then what is wrong with this very message."""
+    return f"{ERRORS[code].message}: {detail}"
+
+
+class ServerConnection(Connection[ServerWire]):
+    """One client, seen from the gateway.
+
+    Args:
+        now: monotonic seconds.
+        limits: caps and times.
+        origins: browser origins that may connect, besides the gateway's own.
+
+    Attributes:
+        principal: who is on the other end, once authenticated.
+        auth: what the client said of itself in ``auth``.
+    """
+
+    def __init__(
+        self,
+        now: float,
+        limits: Limits = SERVER_LIMITS,
+        origins: frozenset[str] = frozenset(),
+    ) -> None:
+        super().__init__(ServerWire(limits, origins), limits, now)
+        self.principal: Principal | None = None
+        self.auth: Auth | None = None
+        self._auth_id: RequestId = None
+        self._tool_ids: set[RequestId] = set()
+        self._receipts = Receipts()
+
+    @property
+    def is_old_client(self) -> bool:
+        """Whether the client named no ``client_id``, so that pongs are its receipts."""
+        return self.auth is not None and not self.auth.client_id
+
+    def accept_auth(self, principal: Principal, result: AuthResult) -> None:
+        """Answer ``AuthAsked``: the token is good. Drain ``next_event`` again afterwards.
+
+        Raises:
+            LocalProtocolError: nothing was asked, or it was answered before.
+        """
+        if self._decides_auth():
+            self.principal = principal
+            self._step(Step.AUTHENTICATED)
+            self._start_keepalive()
+            self._send_text(encode_success(self._auth_id, result))
+            self._resume()
+
+    def refuse_auth(self, message: str) -> None:
+        """Answer ``AuthAsked``: the token is not good. The connection closes with 4401.
+
+        Raises as ``accept_auth``.
+        """
+        if self._decides_auth():
+            self._send_text(encode_failure(self._auth_id, ErrorCode.AUTHENTICATION, message))
+            self.close(AUTH_FAILED, message)
+
+    def turn_away(self, message: str, retry_after_s: float) -> None:
+        """Answer ``AuthAsked``: not now, whatever the token is. The connection closes with 1013.
+
+        Raises as ``accept_auth``.
+        """
+        if self._decides_auth():
+            data = {"retry_after_s": retry_after_s}
+            code = ErrorCode.LIMIT_EXCEEDED
+            self._send_text(encode_failure(self._auth_id, code, message, data))
+            self.close(TRY_AGAIN_LATER, message)
+
+    def send_result(self, request_id: RequestId, result: Any) -> None:
+        """Answer a request that went well; late answers on an ending connection are dropped.
+
+        Raises:
+            LocalProtocolError: the request is not in flight on this connection.
+        """
+        text = encode_success(request_id, result)
+        self._answer(request_id, lambda: text)
+
+    def send_error(
+        self, request_id: RequestId, code: ErrorCode, message: str = "", data: Any = None
+    ) -> None:
+        """Answer a request that went wrong; without a message the code's own text is used.
+
+        On a connection that did not make the request (it was made on an earlier one), this is an
+        ordinary response with the original id. Late answers are dropped as by ``send_result``.
+        """
+        text = encode_failure(request_id, code, message, data)
+        self._answer(request_id, lambda: text, from_earlier=True)
+
+    def send_outcome(self, request_id: RequestId, outcome: Outcome, rid: str) -> None:
+        """Answer a tool request, as ``send_error`` does.
+
+        ``Received`` will name the rid when the client has it.
+        """
+        frame = partial(self._outcome_frame, request_id, self._fitting(outcome), rid)
+        self._answer(request_id, frame, from_earlier=True)
+
+    def send_pending_results(
+        self,
+        request_id: RequestId,
+        records: Sequence[Record],
+        pending: Sequence[int | str],
+        *,
+        more: bool,
+    ) -> None:
+        """Answer ``get_pending_results``; ``Received`` will name the rids of the records.
+
+        Raises as ``send_result``.
+        """
+        rows = [
+            msgspec.structs.replace(record, outcome=self._fitting(record.outcome))
+            for record in records
+            if record.outcome is not None
+        ]
+
+        def frame() -> bytes:
+            seq = self._receipts.sent([record.rid for record in rows])
+            numbered = 0 if self.is_old_client else seq
+            reply = pending_reply(rows, pending, more=more, seq=numbered)
+            return encode_success(request_id, reply)
+
+        self._answer(request_id, frame)
+
+    def send_http(
+        self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
+    ) -> None:
+        """Answer ``HttpRequested``. Drain ``next_event`` again afterwards.
+
+        Raises:
+            LocalProtocolError: there is no request to answer, or the answer is no HTTP.
+        """
+        if self._ending:
+            return
+        self.wire.send_http(status, body, content_type, headers)
+        self._unread = True  # the next request may have come already
+        self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
+        if self.wire.http.finished:
+            self._cut(ABNORMAL_CLOSURE, "plain HTTP is done", by_peer=False)
+
+    def data_to_send(self) -> bytes:
+        """Take all queued output; for an old client a ping follows what must be receipted."""
+        if self.is_old_client and self.state is State.OPEN:
+            payload = self._receipts.ping_due()
+            if payload is not None:
+                self.wire.send_ping(payload)
+        return super().data_to_send()
+
+    # Input
+
+    def _on_opening(self, event: WireEvent) -> None:
+        self.timers.clear()
+        match event:
+            case HttpRequest(method, target, headers, body):
+                # No timer: it is our turn, and an answer may need a disk
+                self._events.append(
+                    HttpRequested(method=method, target=target, headers=headers, body=body)
+                )
+            case _:
+                assert isinstance(event, Upgraded), "a server's wire has no other event here"
+                self._step(Step.UPGRADED)
+                self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
+
+    def _on_own_timer(self, timer: Timer) -> None:
+        if timer is Timer.AUTH:
+            self._send_text(
+                encode_failure(None, ErrorCode.AUTHENTICATION, "Authentication timeout")
+            )
+            self.close(AUTH_FAILED, "Authentication timeout")
+        else:
+            self._cut(ABNORMAL_CLOSURE, "no whole request in time", by_peer=False)
+
+    def _on_pong(self, payload: bytes) -> None:
+        self._received(self._receipts.ponged(payload))
+
+    def _on_message(self, message: Message, batch: BatchAnswer | None) -> None:
+        """Take one message; ``batch`` is given for the elements of a batch."""
+        if self.state is State.AUTHENTICATING:
+            self._on_first_message(message, batch)
+            return
+        match message:
+            case Notification():
+                self._on_notification(message)
+            case Success() | Failure():
+                self._on_answer(message)
+            case _ if self._ending:
+                pass  # it could not be answered any more
+            case Invalid(code, detail):
+                self._refuse(None, batch, code, detail)
+            case _:
+                self._on_request(message, batch)
+
+    def _on_first_message(self, message: Message, batch: BatchAnswer | None) -> None:
+        """Take ``auth``; whoever begins with anything else does not get a second try."""
+        request = message if isinstance(message, Request) and batch is None else None
+        code, detail = ErrorCode.AUTHENTICATION, "auth must be the first message"
+        if request is not None and request.method == "auth":
+            try:
+                params = decode_params(METHODS["auth"], request.params)
+            except msgspec.DecodeError as error:
+                code, detail = ErrorCode.INVALID_PARAMS, str(error)
+            else:
+                assert isinstance(params, Auth)
+                self.auth = params
+                self._auth_id = request.id
+                self._pause()
+                self._events.append(AuthAsked(auth=params))
+                return
+        self._refuse(request.id if request is not None else None, None, code, detail)
+        self.close(AUTH_FAILED, detail)
+
+    def _on_request(self, request: Request, batch: BatchAnswer | None) -> None:
+        method = METHODS.get(request.method)
+        if method is None or not method.roles:
+            detail = repr(request.method[:NAME_CHARS_MAX])
+            self._refuse(request.id, batch, ErrorCode.METHOD_NOT_FOUND, detail)
+            return
+        # The same tool request again (the ledger tells) is answered together with the first
+        repeated = method.name == "tool_request" and batch is None and request.id in self._tool_ids
+        refusal = self._objection(request, method)
+        if refusal is None and not repeated:
+            refusal = self._no_room(request)
+        if refusal is not None:
+            self._refuse(request.id, batch, *refusal)
+            return
+        try:
+            params = decode_params(method, request.params)
+        except msgspec.DecodeError as error:
+            self._refuse(request.id, batch, ErrorCode.INVALID_PARAMS, str(error))
+            return
+        if not repeated:
+            self._in_flight.add(request.id, batch)
+        if isinstance(params, ToolRequest):
+            self._tool_ids.add(request.id)
+        self._events.append(Called(id=request.id, params=params, repeated=repeated))
+
+    def _objection(self, request: Request, method: Method) -> tuple[ErrorCode, str] | None:
+        """Say why the request cannot be taken, whatever its parameters are."""
+        assert self.principal is not None, "there is one in every state in which calls are taken"
+        role = self.principal.role
+        if method.kind is not Kind.REQUEST:
+            return ErrorCode.INVALID_REQUEST, f"{method.name} is a notification: leave out the id"
+        if method.before_auth:
+            return ErrorCode.INVALID_REQUEST, "already authenticated"
+        if role not in method.roles:
+            return ErrorCode.FORBIDDEN, f"{method.name} is not for the role {role.value}"
+        if request.id is None and method.name == "tool_request":
+            return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"
+        return None
+
+    def _no_room(self, request: Request) -> tuple[ErrorCode, str] | None:
+        """Say why no further request can be in flight under this id."""
+        if request.id in self._in_flight:
+            return ErrorCode.INVALID_REQUEST, f"id {request.id!r} is in flight already"
+        if self._in_flight.full:
+            text = f"{self._in_flight.requests_max} requests are in flight on this connection"
+            return ErrorCode.LIMIT_EXCEEDED, f"{text}; {ASK_AGAIN}"
+        return None
+
+    def _on_notification(self, notification: Notification) -> None:
+        """Take an ``ack``, the only notification that a client may send.
+
+        What is wrong with a notification must not be answered (JSON-RPC 2.0 section 4.1).
+        """
+        role = self.principal.role if self.principal is not None else None
+        if notification.method != "ack" or role not in METHODS["ack"].roles:
+            return
+        try:
+            params = decode_params(METHODS["ack"], notification.params)
+        except msgspec.DecodeError:
+            return
+        assert isinstance(params, Ack)
+        self._received(self._receipts.acked(params.seq))
+
+    def _received(self, rids: tuple[str, ...]) -> None:
+        if rids:
+            self._events.append(Received(rids=rids))
+
+    # Output
+
+    def _decides_auth(self) -> bool:
+        """Whether there is still somebody to tell; raises if nothing was asked."""
+        if self.state is State.AUTHENTICATING and self._paused:
+            return True
+        if self._ending:
+            return False
+        raise LocalProtocolError("no auth waits to be decided")
+
+    def _answer(self, request_id: RequestId, frame: Frame, *, from_earlier: bool = False) -> None:
+        """Settle a request, or answer one ``from_earlier``: made on an earlier connection."""
+        if self._ending:
+            return
+        if from_earlier and self.state is State.OPEN and request_id not in self._in_flight:
+            self._send_text(frame())
+            return
+        text = self._in_flight.answer(request_id, frame)
+        self._tool_ids.discard(request_id)
+        if text is not None:
+            self._send_text(text)
+
+    def _refuse(
+        self, request_id: RequestId, batch: BatchAnswer | None, code: ErrorCode, detail: str
+    ) -> None:
+        """Answer with an error before the request was taken."""
+        data = {"retry_after_s": BUSY_S} if code is ErrorCode.LIMIT_EXCEEDED else None
+        error = encode_failure(request_id, code, refusal_text(code, detail), data)
+        text = error if batch is None else self._in_flight.answer_in(batch, lambda: error)
+        if text is not None:
+            self._send_text(text)
+
+    def _fitting(self, outcome: Outcome) -> Outcome:
+        """What this client can take of an outcome; too much would make it drop the connection."""
+        size = len(bytes(outcome.data))
+        if not self.is_old_client or size <= LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
+            return outcome
+        return failed(
+            f"the tool ran, but its result of {size} bytes is larger than "
+            "a client without client_id is taken to accept (1 MiB)"
+        )
+
+    def _outcome_frame(self, request_id: RequestId, outcome: Outcome, rid: str) -> bytes:
+        seq = self._receipts.sent([rid]) if rid else 0
+        numbered = 0 if self.is_old_client else seq
+        if outcome.status is Status.EXECUTED:
+            return encode_success(request_id, executed_result(outcome, numbered))
+        return encode_failure(
+            request_id, outcome.code, outcome.message, failure_data(outcome, numbered)
+        )

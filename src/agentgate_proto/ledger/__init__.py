@@ -1,0 +1,1 @@
+"""The life of every request of a gateway, over all connections and restarts."""

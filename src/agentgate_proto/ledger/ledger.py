@@ -1,0 +1,241 @@
+"""The ledger: every request, from the ask to the outcome, beyond sockets and processes.
+
+Theory of operation. The ledger is told what happened (a request came, a person decided, a tool
+finished, a write is durable, a connection went) and queues what must be done about it as effects.
+It outlives connections, and by its records it outlives processes. Three rules order everything:
+
+1. Each step that something else depends on is written first, and the effect that depends on it is
+   queued when that write is durable (``journal.After``). A person is asked when the waiting
+   request is durable; a decision shows as taken when it is durable; a ``write`` tool starts when
+   the intention is durable, and any tool when the use of the grant that covers it is; its outcome
+   is told when it is durable. An allowed ``read`` depends on nothing, so it runs and is answered at
+   once, and its row follows.
+2. What is reserved in memory counts at once, before any write: an id, a place under a cap, the
+   first decision on an approval, a use of a grant. So two that come together cannot both have it.
+3. A write that fails undoes what was reserved, and says so; only the outcome of a tool that did
+   run is kept, told live, and written again until it holds.
+
+This file wires the parts and holds no rules: ``admission`` takes requests, ``lifecycle`` moves
+them on, ``deciding`` lets people decide, ``joining`` lets identical ones wait together, ``grants``
+knows what needs no further asking, ``delivery`` brings outcomes home.
+
+Times are UTC seconds: deadlines outlive processes. A clock that jumps may expire an approval early
+or late, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection
+
+from agentgate_proto.ledger.admission import Admission, Asked, Judge
+from agentgate_proto.ledger.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
+from agentgate_proto.ledger.lifecycle import Lifecycle
+from agentgate_proto.ledger.links import Link
+from agentgate_proto.ledger.live import Verdict
+from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Outcome
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import Answer, DropNote, FindRid, PutNote, Restored
+
+
+class Ledger:
+    """See the module. Drain ``next_effect`` after every call.
+
+    Args:
+        judge: the policy.
+        limits: caps and times.
+    """
+
+    def __init__(self, judge: Judge, limits: LedgerLimits | None = None) -> None:
+        self._effects: deque[Effect] = deque()
+        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects)
+        self._delivery = self._lifecycle.delivery
+        self._admission = Admission(judge, self._lifecycle, self._effects)
+
+    # Output
+
+    def next_effect(self) -> Effect | None:
+        """Return the next thing to do, or None."""
+        return self._effects.popleft() if self._effects else None
+
+    def next_deadline(self) -> float | None:
+        """Return the UTC second at which ``handle_timer`` wants to be called. Changes nothing."""
+        return self._lifecycle.next_deadline()
+
+    @property
+    def waiting(self) -> list[Record]:
+        """The approvals that people may answer now, oldest first."""
+        shown = (live.approval for live in self._lifecycle.live.values())
+        return [record for record in shown if record and record.phase is Phase.WAITING]
+
+    def approval(self, rid: str) -> Record | None:
+        """The approval with this rid, if people may answer it now."""
+        live = self._lifecycle.live.get(rid)
+        record = live.approval if live is not None else None
+        return record if record is not None and record.phase is Phase.WAITING else None
+
+    def repeats(self, rid: str) -> int:
+        """How many identical requests have joined this one."""
+        live = self._lifecycle.live.get(rid)
+        return len(live.callers) - 1 if live is not None else 0
+
+    def grants(self, now: float) -> list[tuple[Grant, str]]:
+        """The grants, newest first, each with how it ended ("": it is in force)."""
+        return self._lifecycle.grants.listed(now)
+
+    @property
+    def running(self) -> list[Record]:
+        """The requests whose tool may be running."""
+        records = (live.record for live in self._lifecycle.live.values())
+        return [record for record in records if record.phase is Phase.RUNNING]
+
+    @property
+    def active(self) -> int:
+        """How many requests are under way."""
+        return len(self._lifecycle.live)
+
+    def is_active(self, rid: str) -> bool:
+        """Whether a request is under way."""
+        return rid in self._lifecycle.live
+
+    @property
+    def problem(self) -> str:
+        """Why the store takes no writes at present, or nothing."""
+        return self._lifecycle.journal.problem
+
+    @property
+    def judge(self) -> Judge:
+        """The policy in force; assign another one to replace it for requests to come."""
+        return self._admission.judge
+
+    @judge.setter
+    def judge(self, judge: Judge) -> None:
+        self._admission.judge = judge
+
+    # Input: time and the store
+
+    def restore(self, restored: Restored, now: float) -> None:
+        """Take up what a former process left. Call once, before anything else."""
+        self._admission.restore(restored.old_at)
+        self._lifecycle.restore(restored, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self._lifecycle.handle_timer(now)
+
+    def durable(self, upto: int) -> None:
+        """All writes up to this number are on disk."""
+        self._lifecycle.durable(upto)
+
+    def write_failed(self, upto: int, reason: str, now: float) -> None:
+        """Those writes up to this number that are not durable were not made, and why."""
+        self._lifecycle.write_failed(upto, reason, now)
+
+    def answered(self, token: Token, answer: Answer, now: float) -> None:
+        """The store answered a question."""
+        match token.purpose, answer:
+            case Purpose.ATTACH, int():
+                self._delivery.attached(token, answer)
+            case Purpose.COLLECT, list():
+                self._delivery.collected(token, answer)
+            case Purpose.LATE, Record():
+                self._delivery.late(answer)
+            case Purpose.LATE, list():
+                self._delivery.go_on(token, answer)
+            case Purpose.DECIDE, Record(expires_at=at) if at:
+                self._effects.append(Decided(token.ticket, False, answer))
+            case Purpose.DECIDE, _:
+                self._effects.append(Decided(token.ticket, False, None))
+            case Purpose.REQUEST | Purpose.IDEMPOTENCY, Record() | None:
+                self._admission.looked_up(token, answer, now)
+
+    def answer_failed(self, token: Token, reason: str) -> None:
+        """The store could not answer a question."""
+        text = f"the gateway cannot read its store: {reason}"
+        match token.purpose:
+            case Purpose.ATTACH:
+                self._delivery.attach_failed(token, text)
+            case Purpose.COLLECT:
+                self._delivery.collect_failed(token, text)
+            case Purpose.DECIDE:
+                self._effects.append(Decided(token.ticket, False, None, text))
+            case Purpose.LATE:
+                pass  # the outcomes stay undelivered, for the client to collect
+            case _:
+                self._admission.look_up_failed(token, text)
+
+    def note(self, change: PutNote | DropNote) -> None:
+        """A channel wants this kept or forgotten; nothing of a request depends on it."""
+        self._effects.append(self._lifecycle.journal.write(change))
+
+    # Input: connections
+
+    def attach(self, link: int, principal: str, client_id: str, *, progress: bool = False) -> None:
+        """A connection gave a good token; ``Attached`` follows."""
+        self._delivery.attach(Link(link, principal, client_id, progress=progress))
+
+    def detach(self, link: int) -> None:
+        """A connection is gone; its requests go on."""
+        self._delivery.detach(link)
+
+    def collect(self, link: int, call_id: int | str | None) -> None:
+        """``get_pending_results`` came; ``AnswerPending`` follows."""
+        self._delivery.collect(link, call_id)
+
+    def received(self, link: int, rids: tuple[str, ...]) -> None:
+        """A connection reports that its client has these outcomes for certain (I6)."""
+        mine = self._delivery.received(link, rids)
+        if mine:
+            self._lifecycle.mark_delivered(mine)
+
+    # Input: requests, tools and people
+
+    def receive(self, asked: Asked, now: float) -> None:
+        """A tool request came."""
+        self._admission.receive(asked, now)
+
+    def cancel(
+        self, number: int, call_id: int | str | None, request_id: int | str, now: float
+    ) -> None:
+        """A client withdraws a request of its own; ``AnswerCancel`` follows."""
+        link = self._delivery.links.get(number)
+        if link is None:
+            return
+        live = self._lifecycle.live.get(self._delivery.rid_of(link, request_id))
+        if live is None:
+            status = "too_late" if self._delivery.is_past(link, request_id) else "unknown_request"
+            self._delivery.emit(link, AnswerCancel(number, call_id, status))
+            return
+        caller = self._delivery.caller_of(live, link, request_id)
+        if caller is live.callers[0]:
+            self._lifecycle.cancel(live, link, call_id, now)
+        else:
+            self._lifecycle.leave(live, caller, link, call_id, now)
+
+    def banish(self, known: Collection[str], now: float) -> None:
+        """Withdraw what principals who are none any more have asked for and has not started.
+
+        Args:
+            known: names of those who still are.
+            now: UTC seconds.
+        """
+        self._lifecycle.banish(known, now)
+
+    def finished(self, rid: str, outcome: Outcome, now: float) -> None:
+        """The tool that ``Run`` started is over."""
+        self._lifecycle.finished(rid, outcome, now)
+
+    def decide(self, rid: str, verdict: Verdict) -> None:
+        """A person answered; ``Decided`` follows. The first durable answer wins (I5)."""
+        live = self._lifecycle.live.get(rid)
+        if live is None:
+            token = Token(Purpose.DECIDE, rid=rid, ticket=verdict.ticket)
+            self._effects.append(Question(FindRid(rid), token))
+        else:
+            self._lifecycle.deciding.decide(live, verdict)
+
+    def revoke(self, ticket: str, grant_id: str, *, by: str, now: float) -> None:
+        """A person ends a grant; ``Revoked`` follows."""
+        self._lifecycle.grants.revoke(ticket, grant_id, by=by, now=now)

@@ -1,0 +1,398 @@
+"""The lifecycle: what happens to a request once it is taken, step by step.
+
+received → (allow) → running → done            received → (deny) → done
+received → (ask) → waiting → approved → running → done, or waiting → done
+received → (ask, but a grant covers it) → running → done
+
+Each method makes one step: it changes the record in memory, queues the write, and leaves what
+depends on that write to ``durable``. See ``ledger`` for the three rules behind the order. Of one
+request at most one write is under way, but for an end of the waiting that follows the ask, or one
+yes of several, at once. What people do is in ``deciding``, what requests do that are the same in
+``joining``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.coalescing import Joining
+from agentgate_proto.ledger.deciding import CANCELLED, Deciding, done
+from agentgate_proto.ledger.delivery import Delivery
+from agentgate_proto.ledger.effects import AnswerCancel, Effect, Refusal, Run, Stop
+from agentgate_proto.ledger.grants import Grants
+from agentgate_proto.ledger.journal import After, Journal
+from agentgate_proto.ledger.links import Link
+from agentgate_proto.ledger.live import Caller, Live
+from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Outcome, Status, ended, unknown
+from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.storage import MarkDelivered, Put, Restored
+
+MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
+RETRY_PAUSE_MAX_S = 30.0
+
+
+class Lifecycle:
+    """All requests under way.
+
+    Args:
+        limits: caps and times.
+        effects: the ledger's output queue.
+
+    Attributes:
+        live: the requests under way, by rid.
+    """
+
+    def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
+        self.limits = limits
+        self.live: dict[str, Live] = {}
+        self._banished: dict[str, float] = {}
+        self.journal = Journal()
+        self.delivery = Delivery(self.live, effects)
+        self.joining = Joining(self.live, self.delivery)
+        self.grants = Grants(limits, self.journal, effects)
+        self.deciding = Deciding(
+            limits, self.live, self.delivery, self.grants, effects, self._write
+        )
+        self._effects = effects
+        self._unknown: dict[tuple[str, str], None] = {}
+        self._retries: dict[str, After] = {}
+        self._retry_at: float | None = None
+        self._retry_pause = limits.write_retry_s
+
+    def restore(self, restored: Restored, now: float) -> None:
+        """Take up what a former process left."""
+        self.grants.restore(restored.grants, now)
+        for record in restored.unknown:
+            self._mark_unknown(record)
+        for record in restored.active:
+            live = self.live[record.rid] = Live(record)
+            live.stored = record
+            self.delivery.adopt_restored(live)
+            if record.idempotency_key:
+                self.joining.idempotent[record.principal, record.idempotency_key] = record.rid
+            if record.phase is Phase.WAITING:
+                self.deciding.restore(live)
+            elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:
+                self._mark_unknown(record)
+                self.finish(live, unknown("the gateway died while the tool ran"), now)
+            else:
+                self._start(live)
+
+    def next_deadline(self) -> float | None:
+        """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
+        expiry, retry = self.deciding.next_deadline(), self._retry_at
+        if expiry is None or retry is None:
+            return retry if expiry is None else expiry
+        return min(expiry, retry)
+
+    def handle_timer(self, now: float) -> None:
+        """Expire approvals and repeat failed writes that are due."""
+        self.deciding.expire_due(now)
+        # A clock that was set back must not put a retry off by more than its pause.
+        if self._retry_at is not None and not now < self._retry_at <= now + RETRY_PAUSE_MAX_S:
+            self._retry_at = None
+            self._retry_pause = min(self._retry_pause * 2, RETRY_PAUSE_MAX_S)
+            retries, self._retries = self._retries, {}
+            for rid, after in retries.items():
+                self._write(self.live[rid], after)
+            self.grants.save_again()
+
+    # Policy has spoken
+
+    def judged(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
+        """Go the way that the policy says."""
+        live.args = None
+        live.record = record = replace(
+            live.record, rule=decision.rule, description=decision.description
+        )
+        repeats_unknown = (record.principal, record.digest) in self._unknown
+        if decision.action is Action.DENY:
+            code = ErrorCode.DENIED_BY_POLICY
+            self.finish(live, ended(Status.DENIED, code, decision.description), now)
+        elif repeats_unknown and (
+            decision.action is Action.ASK or decision.ask_again_after_unknown
+        ):
+            self._ask(live, decision, MAY_HAVE_RUN, now)
+        elif decision.action is Action.ALLOW:
+            self._start(live)
+        elif decision.approvers > 1 or decision.code:
+            self._ask(live, decision, "", now)
+        elif (grant := self.grants.use(record, args, now)) is not None:
+            rule = f"{decision.rule} (grant by {grant.approver})"
+            live.record = replace(record, rule=rule, grant=grant.id)
+            self._start(live, grant)
+        else:
+            self._ask(live, decision, "", now)
+
+    def _ask(self, live: Live, decision: Decision, warning: str, now: float) -> None:
+        """Let people decide: with somebody who asks the same, or if there is room for one more."""
+        twin = self.deciding.twin(live, decision, warning)
+        if twin is not None:
+            self.join(live, twin)
+        elif self.deciding.has_room(live.record.principal):
+            self.deciding.ask(live, decision, warning, now)
+        else:
+            text = f"{self.limits.waiting_max} approvals wait for a person already"
+            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 10.0)
+
+    def join(self, live: Live, first: Live) -> None:
+        """Let a request wait for the outcome of one that came first."""
+        if len(live.callers) + len(first.callers) > 1 + self.limits.joined_max:
+            text = f"{self.limits.joined_max} requests wait for this one already"
+            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 1.0)
+            return
+        callers = list(live.callers)
+        self.joining.forget(live)
+        self.joining.join(live, first)
+        if first.public:
+            self.delivery.answer(first, first.record.rid)
+        for caller in callers:
+            self.deciding.tell_waiting(first, caller)
+
+    def _start(self, live: Live, grant: Grant | None = None) -> None:
+        """Run the tool; a ``write`` only when the intention is durable (I2)."""
+        if live.withdrawn_at:
+            self.finish(live, CANCELLED, live.withdrawn_at)
+            return
+        live.record = replace(live.record, phase=Phase.RUNNING)
+        if live.needs_intention:
+            self._write(live, After.RUN, grant)
+        else:
+            self._run(live.record)
+
+    def _run(self, record: Record) -> None:
+        self._effects.append(Run(record.rid, record.tool, bytes(record.args)))
+
+    # The request ends
+
+    def finished(self, rid: str, outcome: Outcome, now: float) -> None:
+        """The tool is over."""
+        live = self.live.get(rid)
+        if live is None or not live.started:
+            return
+        if outcome.status is Status.UNKNOWN:
+            self._mark_unknown(live.record)
+        elif live.record.warning:  # it was run again by somebody who knew
+            self._unknown.pop((live.record.principal, live.record.digest), None)
+        self.finish(live, outcome, now)
+
+    def finish(self, live: Live, outcome: Outcome, now: float) -> None:
+        """Give a request its outcome; it need not be durable first if the store knows nothing."""
+        live.record = done(live.record, outcome, now)
+        if live.stored is None:
+            self._publish(live)
+        self._write(live, After.ANSWER)
+
+    def refuse(
+        self, live: Live, code: ErrorCode, text: str, retry_after_s: float | None = None
+    ) -> None:
+        """Drop a request that was not taken after all; nothing of it ran."""
+        for caller in live.callers:
+            link = self.delivery.link_of(live, caller)
+            if link is not None:
+                refusal = Refusal(link.number, caller.request_id, code, text, retry_after_s)
+                self.delivery.emit(link, refusal)
+        self.remove(live)
+
+    def remove(self, live: Live) -> None:
+        """Forget a request: it is over."""
+        self._answer_cancels(live)
+        self.joining.forget(live)
+        for caller in live.callers:
+            self.delivery.release(live, caller)
+        del self.live[live.record.rid]
+
+    # A caller withdraws
+
+    def cancel(self, live: Live, link: Link, call_id: int | str | None, now: float) -> None:
+        """Withdraw a request for its first caller, if that is still possible.
+
+        Those that joined it go on: with another approval if it waits for a person, with this very
+        request if not, or if it is the same act by its key.
+        """
+        phase = live.record.phase
+        wanted = len(live.callers) > 1 and not live.withdrawn_at
+        if phase is Phase.WAITING and not (wanted and self.joining.is_shared(live)):
+            live.withdrawn_at = now
+            self._note_cancel(live, link, call_id)
+            self.deciding.withdraw(live)
+            return
+        if wanted or (phase is Phase.DONE and not live.settling):
+            status = "too_late"
+        elif phase is Phase.RUNNING:
+            status = "stopping"
+            if live.started:
+                self._effects.append(Stop(live.record.rid))
+            else:
+                live.withdrawn_at = now
+        else:
+            live.withdrawn_at = now
+            self._note_cancel(live, link, call_id)
+            return
+        self.delivery.emit(link, AnswerCancel(link.number, call_id, status))
+
+    def leave(
+        self, live: Live, caller: Caller, link: Link, call_id: int | str | None, now: float
+    ) -> None:
+        """Withdraw a request that had joined another one; that one goes on."""
+        withdrawn = live.record.outcome == CANCELLED
+        over = live.record.phase in (Phase.RUNNING, Phase.DONE) and not withdrawn
+        if over or caller.record is None:
+            self.delivery.emit(link, AnswerCancel(link.number, call_id, "too_late"))
+        else:
+            own = self.joining.part(live, caller)
+            if own.key == live.key:  # the act goes on under this key
+                own.record = replace(own.record, idempotency_key="")
+            self._note_cancel(own, link, call_id)
+            self.finish(own, CANCELLED, now)
+
+    def banish(self, known: Collection[str], now: float) -> None:
+        """Withdraw, for all who wait for it, what these are not the principals of any more.
+
+        What has started goes on, and an end that is being written stands if it can be written.
+        """
+        self._banished = {
+            record.principal: now
+            for record in (live.record for live in self.live.values())
+            if record.principal not in known
+        }
+        for live in list(self.live.values()):
+            self._abandon_if_banished(live)
+
+    def _abandon_if_banished(self, live: Live) -> bool:
+        banished_at = self._banished.get(live.record.principal)
+        if banished_at is None or live.started or live.record.phase is Phase.DONE:
+            return False
+        live.withdrawn_at = banished_at
+        live.abandoned = True
+        if live.record.phase is Phase.WAITING:
+            self.deciding.withdraw(live)
+        return True
+
+    def _note_cancel(self, live: Live, link: Link, call_id: int | str | None) -> None:
+        """Remember a call of ``cancel_request`` until it is certain what came of it."""
+        live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]
+        live.cancels.append((link.number, call_id))
+
+    # The store has spoken
+
+    def _write(self, live: Live, after: After, grant: Grant | None = None) -> None:
+        change = Put(live.record, self.joining.rows(live), grant)
+        self._effects.append(self.journal.write(change, after, urgent=not live.public))
+
+    def mark_delivered(self, rids: tuple[str, ...]) -> None:
+        """The clients have these outcomes; some may not be durable yet."""
+        for rid in rids:
+            live = self.delivery.live_of(rid)
+            if live is not None:
+                self.joining.mark_delivered(live, rid)
+        self._effects.append(self.journal.write(MarkDelivered(rids), urgent=False))
+
+    def durable(self, upto: int) -> None:
+        """Do what these writes allow."""
+        self._retry_pause = self.limits.write_retry_s
+        for entry in self.journal.reported(upto):
+            self.grants.written(entry.number)
+            live = self.live.get(entry.rid)
+            if live is not None:
+                settled = live.settling
+                live.stored = entry.record
+                self._go_on(live, entry.after, settled=settled)
+
+    def write_failed(self, upto: int, reason: str, now: float) -> None:
+        """Undo what these writes were to make possible, or keep them for later."""
+        for entry in self.journal.reported(upto, reason):
+            self.grants.written(entry.number, reason)
+            live = self.live.get(entry.rid)
+            if live is not None:
+                self._undo(live, entry.after, reason)
+        if (self._retries or self.grants.unsaved) and self._retry_at is None:
+            self._retry_at = now + self._retry_pause
+
+    def _go_on(self, live: Live, after: After, *, settled: bool) -> None:
+        """Do what a write allows; ``settled``: it is what ended the waiting."""
+        match after:
+            case After.ASK:
+                self.deciding.asked(live)
+            case After.ENDORSED:
+                self.deciding.endorsed(live)
+            case After.APPROVED:
+                self.deciding.close(live)
+                self._answer_cancels(live)
+                self._start(live)
+            case After.RUN if live.withdrawn_at:
+                self.finish(live, CANCELLED, live.withdrawn_at)
+            case After.RUN:
+                self._run(live.record)
+            case _:
+                self._end(live, settled=settled)
+
+    def _end(self, live: Live, *, settled: bool) -> None:
+        """The outcome is durable: tell it, and go on with those whom it does not concern."""
+        if settled:
+            self.deciding.close(live)
+            heirs = self.joining.heirs(live)
+            if heirs is not None and self._abandon_if_banished(heirs):
+                self.finish(heirs, CANCELLED, heirs.withdrawn_at)
+            elif heirs is not None:
+                self.deciding.ask_again(heirs, live.record)
+        else:
+            self.deciding.show(live)
+        self._publish(live)
+        self.remove(live)
+
+    def _undo(self, live: Live, after: After, reason: str) -> None:
+        if after is After.ENDORSED:
+            self.deciding.not_endorsed(live, reason)
+            return
+        if after is After.ASK and live.settling:
+            return  # its end is being written already, and that write decides
+        if live.stored is None and (after is not After.ANSWER or live.settling):
+            if live.record.expires_at:
+                self.deciding.release(live)
+            else:
+                self.grants.give_back(live.record.grant)
+            text = f"cannot store the request: {reason}; nothing was run"
+            self.refuse(live, ErrorCode.INTERNAL_ERROR, text)
+            return
+        if live.settling:
+            text = f"the decision could not be stored ({reason}); the approval still waits"
+            self.deciding.answer_tickets(live, text)
+            if live.stored is not None and live.record.decided_at:
+                self.deciding.reopen(live, live.stored)
+                self._abandon_if_banished(live)
+                return
+        elif live.record.phase is Phase.DONE:
+            self._publish(live)
+        self._retries[live.record.rid] = after
+
+    def _answer_cancels(self, live: Live) -> None:
+        outcome, status = live.record.outcome, "too_late"
+        if live.record.phase is Phase.APPROVED:
+            status = "stopping"
+        elif outcome is None or outcome.status is Status.CANCELLED:
+            status = "cancelled"
+        for number, call_id in live.cancels:
+            link = self.delivery.links.get(number)
+            if link is not None:
+                self.delivery.emit(link, AnswerCancel(number, call_id, status))
+        live.cancels.clear()
+
+    def _publish(self, live: Live) -> None:
+        live.public = True
+        self.delivery.answer(live, live.record.rid)
+        self._answer_cancels(live)
+
+    def _mark_unknown(self, record: Record) -> None:
+        """Remember that this may have run; beyond the cap the oldest is forgotten."""
+        self._unknown[record.principal, record.digest] = None
+        if len(self._unknown) > self.limits.unknown_max:
+            del self._unknown[next(iter(self._unknown))]

@@ -1,0 +1,137 @@
+"""Live requests: what the ledger holds in memory about a request that is not over yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.request import Effects, Phase, Record
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One person's answer to an approval.
+
+    Attributes:
+        ticket: what the channel calls it.
+        approve: yes or no.
+        approver, channel, at: who, where and when (UTC seconds).
+        verified: the person proved it with a one-time code.
+        grant: what else the yes is to cover, if anything.
+    """
+
+    ticket: str
+    approve: bool
+    approver: str
+    channel: str
+    at: float
+    verified: bool = False
+    grant: GrantTerms | None = None
+
+
+class Caller:
+    """Somebody who waits for a request's outcome: one id of one client.
+
+    Attributes:
+        client_id: "" for an old client.
+        link: number of the connection on which an old client is answered; 0: on none at present,
+            and always for a client that names itself.
+        request_id: the JSON-RPC id under which the answer goes out.
+        told: the outcome was sent on a connection that stands.
+        record: its own request, where it has joined another one and is to have a row of its own;
+            without it the outcome is found again by the idempotency key.
+        delivered: its client has the outcome for certain, before that row is durable.
+    """
+
+    __slots__ = ("client_id", "delivered", "link", "record", "request_id", "told")
+
+    def __init__(self, client_id: str, link: int, request_id: int | str) -> None:
+        self.client_id = client_id
+        self.link = link
+        self.request_id = request_id
+        self.told = False
+        self.record: Record | None = None
+        self.delivered = False
+
+
+class Live:
+    """One request that is under way.
+
+    Attributes:
+        record: its state, which may be ahead of the disk.
+        stored: its state on disk; None: the store has no row of it.
+        args: the decoded arguments, until policy has seen them.
+        callers: who gets the outcome. The first made the request and owns its row; the others
+            joined it.
+        public: the outcome may be told, though it is not durable yet.
+        tickets: decisions that wait for the end of the approval to be durable; if a person made
+            that end, the first is the winner.
+        endorsing: the ticket of one yes of several that is being written, or "".
+        held: what other people have answered meanwhile.
+        cancels: calls of ``cancel_request``, as (link, call id), that wait for a write.
+        withdrawn_at: when its caller withdrew it before its tool started; 0: that did not happen.
+        abandoned: it was withdrawn for all who wait for it.
+    """
+
+    __slots__ = (
+        "abandoned",
+        "args",
+        "callers",
+        "cancels",
+        "endorsing",
+        "held",
+        "public",
+        "record",
+        "stored",
+        "tickets",
+        "withdrawn_at",
+    )
+
+    def __init__(self, record: Record, *, args: dict[str, Any] | None = None, link: int = 0):
+        self.record = record
+        self.stored: Record | None = None
+        self.args = args
+        self.callers = [Caller(record.client_id, link, record.request_id)]
+        self.public = False
+        self.tickets: list[str] = []
+        self.endorsing = ""
+        self.held: list[Verdict] = []
+        self.cancels: list[tuple[int, int | str | None]] = []
+        self.withdrawn_at = 0.0
+        self.abandoned = False
+
+    @property
+    def approval(self) -> Record | None:
+        """The approval as people may see it, nothing of which is not durable (I5), if any."""
+        return self.stored if self.stored is not None and self.stored.expires_at else None
+
+    @property
+    def settling(self) -> bool:
+        """Whether the end of the waiting is decided and not durable yet."""
+        return (
+            self.record.expires_at > 0.0
+            and self.record.phase is not Phase.WAITING
+            and (self.stored is None or self.stored.phase is Phase.WAITING)
+        )
+
+    @property
+    def started(self) -> bool:
+        """Whether the tool was started, as far as this process knows."""
+        intended = not self.needs_intention or self.stored is self.record
+        return self.record.phase is Phase.RUNNING and intended
+
+    @property
+    def needs_intention(self) -> bool:
+        """Whether the intention to run must be durable before the tool starts.
+
+        That of a ``write`` (I2), and the use of a grant, which must not come back after a crash.
+        """
+        used = bool(self.record.grant) and not self.record.expires_at
+        return self.record.effects is Effects.WRITE or (used and self.stored is None)
+
+    @property
+    def key(self) -> str:
+        """The idempotency key that any of its callers gave; they never differ."""
+        records = [self.record, *(caller.record for caller in self.callers if caller.record)]
+        return next((record.idempotency_key for record in records if record.idempotency_key), "")

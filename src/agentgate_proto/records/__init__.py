@@ -1,0 +1,1 @@
+"""What is kept: requests, decisions, outcomes, grants, entries of the audit, and for how long."""

@@ -1,0 +1,110 @@
+"""The record of one request: everything about it that outlives a process.
+
+A record is immutable; each step of a request's life makes a new one. What the store keeps is
+exactly this, so the store, the ledger and the simulator cannot disagree about what a row means.
+Times are UTC seconds since 1970.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+
+from agentgate_proto.records.outcome import Outcome
+
+
+class Effects(StrEnum):
+    """What running a tool does to the world."""
+
+    READ = "read"
+    """Nothing: it may be run again."""
+    WRITE = "write"
+    """Something: it is started at most once (I2)."""
+
+
+class Phase(StrEnum):
+    """Where a request is in its life. Only forward, top to bottom."""
+
+    RECEIVED = "received"
+    """It is looked up and judged; never stored."""
+
+    WAITING = "waiting"
+    """A person is asked."""
+    APPROVED = "approved"
+    """A person said yes, durably; the tool has not started."""
+    RUNNING = "running"
+    """The intention to run is recorded; the tool may have started."""
+    DONE = "done"
+    """It has an outcome."""
+
+
+class Endorsement(msgspec.Struct, frozen=True):
+    """One of several people has said yes: who, where and when (UTC seconds)."""
+
+    approver: str
+    channel: str
+    at: float
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One request, as it is stored.
+
+    Attributes:
+        rid: the gateway's own id of the request, and of its approval. Unguessable.
+        principal: name of the agent that asked.
+        client_id: the client instance that asked; "" for an old client, which names none.
+        request_id: the JSON-RPC id, of the client's choosing.
+        tool, args: what was asked; ``args`` is canonical JSON (sorted keys).
+        signature: the request in a form for people and for seed 001's patterns.
+        digest: SHA-256 of tool and arguments, hex. What an approval is bound to (I4).
+        effects: read or write.
+        idempotency_key: the caller's own key for "this is the same thing", or "".
+        phase: see :class:`Phase`.
+        rule, description: which rule decided, and its words.
+        warning: what a person must know before saying yes, or "".
+        created_at, expires_at: when it arrived, and when a waiting approval lapses (0: never).
+        approvers_needed: how many different people must say yes.
+        needs_code: whoever says yes must prove it with a one-time code.
+        endorsements: who said yes so far, where it takes more than one.
+        approver, channel, decided_at: who answered, where and when; "" and 0 if nobody did.
+        grant: id of the grant that the approval made, or under which the request ran; "": none.
+        outcome, resolved_at: how and when it ended; None and 0 before.
+        delivered: the client has the outcome for certain (I6).
+    """
+
+    rid: str
+    principal: str
+    client_id: str
+    request_id: int | str
+    tool: str
+    args: msgspec.Raw
+    signature: str
+    digest: str
+    effects: Effects
+    idempotency_key: str = ""
+    phase: Phase
+    rule: str = ""
+    description: str = ""
+    warning: str = ""
+    created_at: float
+    expires_at: float = 0.0
+    approvers_needed: int = 1
+    needs_code: bool = False
+    endorsements: tuple[Endorsement, ...] = ()
+    approver: str = ""
+    channel: str = ""
+    decided_at: float = 0.0
+    grant: str = ""
+    outcome: Outcome | None = None
+    resolved_at: float = 0.0
+    delivered: bool = False
+
+
+@lru_cache(maxsize=1_024)
+def rfc3339(at: float) -> str:
+    """Format UTC seconds for the wire, to the millisecond: ``2026-11-20T10:00:00.000Z``."""
+    text = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -1,0 +1,159 @@
+"""What the ledger asks of a store: writes in order, and a few questions.
+
+A store is dumb on purpose. It keeps records and answers questions; it never decides. Any engine
+that commits ``Change`` values in the order given, atomically and durably, and answers the
+``Query`` values from what it has committed, keeps the promises of the ledger.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.request import Record
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Insert the record, or replace the one with the same ``rid``; with it, all or nothing:
+
+    Attributes:
+        record: the request.
+        joined: records of requests for the very same that had joined it and end as it does. They
+            ran nothing of their own, so they never make an unknown outcome known.
+        grant: as ``PutGrant``: made by the approval of the request, or used by it.
+    """
+
+    record: Record
+    joined: tuple[Record, ...] = ()
+    grant: Grant | None = None
+
+
+class PutGrant(msgspec.Struct, frozen=True):
+    """Insert the grant, or replace the one with the same ``id``."""
+
+    grant: Grant
+
+
+class MarkDelivered(msgspec.Struct, frozen=True):
+    """Set ``delivered`` on these records; rids that are not stored are ignored."""
+
+    rids: tuple[str, ...]
+
+
+class PutNote(msgspec.Struct, frozen=True):
+    """Keep what a channel must remember of an approval, in place of what it kept before.
+
+    It goes when the request goes; for a rid that is not stored nothing is kept. The value is the
+    channel's own: no engine looks into it.
+    """
+
+    channel: str
+    rid: str
+    value: str
+
+
+class DropNote(msgspec.Struct, frozen=True):
+    """Forget a note; one that is not there is ignored."""
+
+    channel: str
+    rid: str
+
+
+class PutAudit(msgspec.Struct, frozen=True):
+    """Append this to the audit. (What other changes tell is appended with them, unasked.)"""
+
+    entry: AuditEntry
+
+
+Change = Put | PutGrant | MarkDelivered | PutNote | DropNote | PutAudit
+
+
+class FindRequest(msgspec.Struct, frozen=True):
+    """The newest record with this key, or None. Answer: ``Record | None``."""
+
+    principal: str
+    client_id: str
+    request_id: int | str
+
+
+class FindIdempotencyKey(msgspec.Struct, frozen=True):
+    """The newest record of the principal with this idempotency key. Answer: ``Record | None``."""
+
+    principal: str
+    key: str
+
+
+class FindRid(msgspec.Struct, frozen=True):
+    """The record with this rid. Answer: ``Record | None``."""
+
+    rid: str
+
+
+class HighestId(msgspec.Struct, frozen=True):
+    """The highest integer request id of this client, or 0. Answer: ``int``."""
+
+    principal: str
+    client_id: str
+
+
+class Undelivered(msgspec.Struct, frozen=True):
+    """Done and not delivered, at most ``limit``. Answer: ``list[Record]``.
+
+    Oldest first, or newest first: then the newest ``limit`` of them.
+    """
+
+    principal: str
+    client_id: str
+    limit: int
+    newest_first: bool = False
+
+
+class ListRequests(msgspec.Struct, frozen=True):
+    """The principal's requests, newest first; None: everybody's. Answer: ``list[Record]``.
+
+    With ``open_only``: what is not done or not delivered.
+    """
+
+    principal: str | None
+    limit: int
+    open_only: bool = False
+
+
+class ListNotes(msgspec.Struct, frozen=True):
+    """The channel's notes by rid, oldest first, at most ``limit``. Answer: ``dict[str, str]``.
+
+    With ``rid``: the note of that approval, if there is one.
+    """
+
+    channel: str
+    limit: int
+    rid: str = ""
+
+
+Query = (
+    FindRequest | FindIdempotencyKey | FindRid | HighestId | Undelivered | ListRequests | ListNotes
+)
+Answer = Record | None | int | list[Record] | dict[str, str]
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a ledger needs after a restart.
+
+    Attributes:
+        epoch: id of this store, made when it was created; a client that sees another one knows
+            that the gateway's memory is not the one it talked to before.
+        active: every record that is not done, oldest first.
+        unknown: the newest record of each (principal, digest), where that one ended ``unknown``.
+        grants: every grant that is kept, in force or over, oldest first.
+        coded_at: when a one-time code was last part of a decision, UTC seconds; 0: never.
+        old_at: the latest ``created_at`` of an old client's request that is not done, or not
+            delivered, UTC seconds; 0: there is none.
+    """
+
+    epoch: str
+    active: list[Record]
+    unknown: list[Record]
+    grants: list[Grant] = []
+    coded_at: float = 0.0
+    old_at: float = 0.0

@@ -1,0 +1,304 @@
+"""The methods of the native protocol: one table, with typed parameters and results.
+
+Validation, dispatch, role checks and the protocol reference are all made from ``METHODS``.
+Unknown members in parameters are ignored, so that either side may be newer than the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from itertools import chain
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from agentgate_proto.limits import (
+    CODE_CHARS_MAX,
+    LIST_ROWS_MAX,
+    NAME_CHARS_MAX,
+    NESTING_MAX,
+    TOKEN_CHARS_MAX,
+)
+from agentgate_proto.principal import Role
+from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
+from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
+
+Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
+Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
+NameOfTool = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+Code = Annotated[str, msgspec.Meta(max_length=CODE_CHARS_MAX)]
+IdOfRequest = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | Name
+
+
+class Auth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Say who is calling. Must be the first message, within 10 s of the handshake.
+
+    Attributes:
+        token: the principal's secret.
+        client_id: this client instance, or a stable name of the user's choosing. Request ids are
+            scoped to it. Without it the connection is an *old client*.
+        progress: send ``request_waiting`` when a person is asked.
+    """
+
+    token: Token
+    client_id: Name = ""
+    progress: bool = False
+
+
+class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The token is good.
+
+    Attributes:
+        status: always "authenticated" (seed 001).
+        principal, role: whom the gateway takes the caller for.
+        highest_id: the highest integer request id that the gateway knows for this ``client_id``;
+            count on from there.
+        epoch: id of the gateway's memory. Another epoch than before: requests sent under the old
+            one are not known any more, and may have run.
+        retention_s: seconds for which the gateway keeps outcomes that nobody collected.
+    """
+
+    status: Literal["authenticated"] = "authenticated"
+    principal: str
+    role: Role
+    highest_id: int = 0
+    epoch: str = ""
+    retention_s: float = 0.0
+
+
+class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask for a tool. Answered when the request has its outcome, which may take a person's time.
+
+    Attributes:
+        tool: name of the tool.
+        args: its arguments.
+        idempotency_key: the caller's own name for this very act. A second request of the same
+            principal with the same key and content gets the first one's outcome and runs nothing.
+    """
+
+    tool: NameOfTool
+    args: dict[str, Any] = {}
+    idempotency_key: Name = ""
+
+
+class GetPendingResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Collect the outcomes that could not be delivered before (seed 001, FR5)."""
+
+
+class ListTools(msgspec.Struct, frozen=True, kw_only=True):
+    """List the tools that the caller may ask for."""
+
+
+class ListRequests(msgspec.Struct, frozen=True, kw_only=True):
+    """List the caller's own requests, newest first; an operator sees everybody's. Changes nothing.
+
+    Attributes:
+        open_only: only what is not done, or done and not collected.
+        limit: rows at most.
+    """
+
+    open_only: bool = False
+    limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_ROWS_MAX)] = 100
+
+
+class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Withdraw a request of one's own. The result's ``status`` says what came of it.
+
+    ``cancelled``: it will not run. ``too_late``: it has run, or another request of yours, which
+    has joined it, still wants it. ``stopping``: it was to run, or runs, and is being stopped; the
+    outcome tells how that went. ``unknown_request``: there is no such request.
+    """
+
+    request_id: IdOfRequest
+
+
+class Ack(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything up to this sequence number has arrived and need not be kept (I6)."""
+
+    seq: int
+
+
+class ListApprovals(msgspec.Struct, frozen=True, kw_only=True):
+    """List the approvals that wait for a person, oldest first."""
+
+
+class WatchApprovals(msgspec.Struct, frozen=True, kw_only=True):
+    """Like ``list_approvals``; from now on ``approval_changed`` reports each change."""
+
+
+class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Answer an approval. The first durable answer wins; a later one gets -32009 with the facts.
+
+    Attributes:
+        id: the approval's id.
+        decision: "approve" or "deny".
+        code: the approver's one-time code, where the approval needs one to say yes.
+        grant: what else this yes is to cover, if anything.
+    """
+
+    id: Name
+    decision: Literal["approve", "deny"]
+    code: Code = ""
+    grant: GrantTerms | None = None
+
+
+class ApprovalList(msgspec.Struct, frozen=True):
+    """The approvals that wait, oldest first: the first thousand of them."""
+
+    approvals: list[ApprovalView]
+
+
+class ListGrants(msgspec.Struct, frozen=True, kw_only=True):
+    """List the grants, newest first: those in force, and for some days those that are over."""
+
+
+class PreviewGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """Say in words what a grant would allow, for a person to confirm. Changes nothing.
+
+    Attributes:
+        id: the id of the approval with which it would be given.
+        grant: its terms.
+    """
+
+    id: Name
+    grant: GrantTerms
+
+
+class RevokeGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """End a grant now. Doing so twice is harmless.
+
+    Attributes:
+        id: the grant's id.
+    """
+
+    id: Name
+
+
+class GrantList(msgspec.Struct, frozen=True):
+    """Grants, newest first: the first thousand of them."""
+
+    grants: list[GrantView]
+
+
+class Reload(msgspec.Struct, frozen=True, kw_only=True):
+    """Read policy, principals and tokens anew. What can't be used leaves the old in force."""
+
+
+class ReloadReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a reload.
+
+    Attributes:
+        status: "reloaded", or "refused": everything is as it was before.
+        policy, rules, digest: the policy in force, how many rules it has, the SHA-256 of its file
+            in hex ("" if it is no file).
+        principals: how many may connect.
+        warnings: what the operator should know, each one line.
+        restart: keys of the configuration that have changed and need a restart.
+        errors: why it was refused, each with file and line.
+    """
+
+    status: Literal["reloaded", "refused"]
+    policy: str
+    rules: int
+    digest: str
+    principals: int
+    warnings: tuple[str, ...] = ()
+    restart: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
+
+
+class RequestWaiting(msgspec.Struct, frozen=True, kw_only=True):
+    """Gateway to client: a person is asked about a request of yours."""
+
+    request_id: int | str
+    expires_at: str
+    rule: str = ""
+
+
+class Kind(Enum):
+    """Whether a method is answered."""
+
+    REQUEST = "request"
+    NOTIFICATION = "notification"
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One row of the table.
+
+    Attributes:
+        name: the JSON-RPC method name.
+        params: type of its parameters; its docstring documents the method.
+        result: type of its result; None for a notification.
+        roles: who may call it; empty: a gateway only.
+        kind: request or notification.
+        before_auth: allowed on a connection that is not authenticated yet.
+    """
+
+    name: str
+    params: type[msgspec.Struct]
+    result: type[msgspec.Struct] | None = None
+    roles: frozenset[Role] = frozenset()
+    kind: Kind = Kind.REQUEST
+    before_auth: bool = False
+
+
+AGENTS = frozenset({Role.AGENT})
+PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
+EVERYONE = frozenset(Role)
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("auth", Auth, AuthResult, EVERYONE, before_auth=True),
+        Method("tool_request", ToolRequest, ExecutedResult, AGENTS),
+        Method("get_pending_results", GetPendingResults, PendingReply, AGENTS),
+        Method("cancel_request", CancelRequest, CancelResult, AGENTS),
+        Method("ack", Ack, None, AGENTS, Kind.NOTIFICATION),
+        Method("list_tools", ListTools, ToolList, AGENTS),
+        Method("list_requests", ListRequests, RequestList, AGENTS | {Role.OPERATOR}),
+        Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
+        Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
+        Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
+        Method("list_grants", ListGrants, GrantList, PEOPLE),
+        Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
+        Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
+        Method("reload", Reload, ReloadReport, frozenset({Role.OPERATOR})),
+        Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
+        Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
+    )
+}
+
+DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
+    name: msgspec.json.Decoder(method.params) for name, method in METHODS.items()
+}
+
+
+def decode_params(method: Method, params: msgspec.Raw) -> msgspec.Struct:
+    """Decode the parameters of a method.
+
+    Raises:
+        msgspec.DecodeError: they do not fit; the text says where and why.
+    """
+    raw = bytes(params) or b"{}"
+    try:
+        if raw.count(b"{") + raw.count(b"[") > NESTING_MAX:
+            check_nesting(msgspec.json.decode(raw))
+        decoded: msgspec.Struct = DECODERS[method.name].decode(raw)
+    except RecursionError:
+        raise msgspec.ValidationError("nested far too deeply") from None
+    return decoded
+
+
+def check_nesting(value: Any) -> None:
+    """Raise msgspec.ValidationError if objects and arrays are nested deeper than NESTING_MAX."""
+    level = [value]
+    for _ in range(NESTING_MAX):
+        objects = [item.values() for item in level if isinstance(item, dict)]
+        arrays = [item for item in level if isinstance(item, list)]
+        level = [child for container in chain(objects, arrays) for child in container]
+    if any(isinstance(item, dict | list) for item in level):
+        raise msgspec.ValidationError(f"nested more than {NESTING_MAX} levels deep")

@@ -1,0 +1,122 @@
+"""What the methods answer: the types of their results. ``messages.METHODS`` names them.
+
+The answers to ``auth`` and ``reload`` are beside their methods, those that carry outcomes in
+``wire_results``. What is UNSET or at its default is not sent.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Effects, Phase
+from agentgate_proto.rpc.wire_results import RowError
+
+
+class CancelStatus(StrEnum):
+    """What came of a ``cancel_request``."""
+
+    CANCELLED = "cancelled"
+    """It will not run."""
+    TOO_LATE = "too_late"
+    """It has run, or is approved, or another request that has joined it still wants it."""
+    STOPPING = "stopping"
+    """It runs, or was to run, and is being stopped; the outcome tells how that went."""
+    UNKNOWN_REQUEST = "unknown_request"
+    """There is no such request."""
+
+
+class Expectation(StrEnum):
+    """What the policy says to a tool, as far as that can be told without arguments."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DEPENDS = "depends"
+    """On the arguments or on the circumstances."""
+
+
+class CancelResult(msgspec.Struct, frozen=True):
+    """The answer to ``cancel_request``."""
+
+    status: CancelStatus
+
+
+class ToolRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One tool.
+
+    Attributes:
+        name: what to ask for.
+        description: what it does.
+        effects: "read" (safe to run again) or "write".
+        args: JSON Schema of its arguments.
+        decision: what to expect of the policy.
+    """
+
+    name: str
+    description: str
+    effects: Effects
+    args: dict[str, Any]
+    decision: Expectation
+
+
+class ToolList(msgspec.Struct, frozen=True):
+    """The tools that the caller may ask for; what is denied in any case is left out."""
+
+    tools: list[ToolRow]
+
+
+class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One request as its agent or an operator sees it. Times are RFC 3339.
+
+    Attributes:
+        id: the gateway's own id of the request.
+        agent, client_id, request_id: whose it is, and under which id.
+        tool, args, signature: what was asked.
+        rule: the rule that decided.
+        phase: where the request is.
+        created_at: when it was asked.
+        delivered: whether its client has the outcome for certain.
+        approval: what became of the approval, if a person was asked.
+        expires_at: when the approval lapses or lapsed.
+        decided_by, channel: who answered, and where.
+        status: how the request ended, once it has.
+        resolved_at: when it ended.
+        data: the result, if it was executed.
+        error: why there is no result, if it ended otherwise.
+    """
+
+    id: str
+    agent: str
+    client_id: str
+    request_id: int | str
+    tool: str
+    args: msgspec.Raw
+    signature: str
+    rule: str
+    phase: Phase
+    created_at: str
+    delivered: bool
+    approval: str | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
+    decided_by: str | UnsetType = UNSET
+    channel: str | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    resolved_at: str | UnsetType = UNSET
+    data: msgspec.Raw | UnsetType = UNSET
+    error: RowError | UnsetType = UNSET
+
+
+class RequestList(msgspec.Struct, frozen=True):
+    """Requests, newest first."""
+
+    requests: list[RequestRow]
+
+
+class GrantWords(msgspec.Struct, frozen=True):
+    """What a grant would allow, in a sentence."""
+
+    words: str

@@ -1,0 +1,1 @@
+"""The audit: telling the store what to note, and reading, verifying and exporting it."""

@@ -1,0 +1,70 @@
+"""What the ledger wants a connection told, said in the connection's own verbs."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from agentgate_proto.connection.base import TAKEN_OVER
+from agentgate_proto.errors import ConnectionClosedError
+from agentgate_proto.ledger.effects import (
+    Answer,
+    AnswerCancel,
+    AnswerPending,
+    Attached,
+    Effect,
+    Refusal,
+    TakenOver,
+    TurnedAway,
+    Waiting,
+)
+from agentgate_proto.records.request import Record, rfc3339
+from agentgate_proto.rpc.messages import RequestWaiting
+from agentgate_proto.rpc.results import CancelResult, CancelStatus
+from agentgate_server.sockets.peer import Peer
+
+if TYPE_CHECKING:
+    from agentgate_server.gate.gate import Gate
+
+log = logging.getLogger(__name__)
+
+
+def respond(gate: Gate, peer: Peer, effect: Effect) -> None:
+    """Do what concerns one connection."""
+    connection = peer.connection
+    match effect:
+        case Answer(_, request_id, outcome, rid):
+            connection.send_outcome(request_id, outcome, rid)
+            gate.observing.sent(rid)
+        case Refusal(_, request_id, code, message, retry_after_s):
+            gate.observing.refused(peer.name, "", code)
+            data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
+            connection.send_error(request_id, code, message, data)
+        case AnswerPending(_, call_id, records, pending, more):
+            connection.send_pending_results(call_id, records, pending, more=more)
+        case AnswerCancel(_, call_id, status):
+            connection.send_result(call_id, CancelResult(CancelStatus(status)))
+        case Attached(_, highest_id):
+            assert connection.principal is not None, "it was identified"
+            gate.accept(peer, connection.principal, highest_id)
+        case TakenOver():
+            connection.close(TAKEN_OVER, "a newer connection of this client took over")
+        case TurnedAway(_, reason):
+            connection.turn_away(reason, 1.0)
+        case Waiting(_, record):
+            tell_waiting(peer, record)
+        case _:
+            raise AssertionError(f"not for a connection: {effect!r}")
+
+
+def tell_waiting(peer: Peer, record: Record) -> None:
+    """Tell a client that a person is asked."""
+    notice = RequestWaiting(
+        request_id=record.request_id,
+        expires_at=rfc3339(record.expires_at),
+        rule=record.description or record.rule,
+    )
+    try:
+        peer.connection.send_notification("request_waiting", notice)
+    except ConnectionClosedError:
+        log.debug("connection %d closed before it heard of a waiting request", peer.number)

@@ -1,0 +1,99 @@
+"""Running tools: one task for each call that waits, none for one that returns at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from agentgate_proto.ledger.effects import Run
+from agentgate_proto.records.outcome import Outcome, failed
+from agentgate_server.observing.context import current_rid
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.runner import Runner, stopped
+from agentgate_server.tools.tool import Tool
+
+Finished = Callable[[str, Outcome], None]
+
+
+class Running:
+    """The tools that run now.
+
+    Args:
+        catalogue: the tools there are.
+        runner: runs one call.
+        finished: is told each outcome, by rid, on the event loop.
+
+    Attributes:
+        tasks: where tools run that take their time; set it before the first ``start``.
+        closed: nothing is started any more.
+    """
+
+    def __init__(self, catalogue: Catalogue, runner: Runner, finished: Finished) -> None:
+        self.catalogue = catalogue
+        self.runner = runner
+        self.finished = finished
+        self.tasks: TaskGroup | None = None
+        self.closed = False
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._changed = anyio.Event()
+
+    @property
+    def count(self) -> int:
+        """How many tools run in a task."""
+        return len(self._scopes)
+
+    def start(self, run: Run) -> None:
+        """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
+        tool = self.catalogue.get(run.tool)
+        if tool is None:
+            self.finished(run.rid, failed(f"Unknown tool: {run.tool}; it did not run"))
+            return
+        if self.closed:
+            self.finished(run.rid, failed("it was not started: the gateway is shutting down"))
+            return
+        args = msgspec.json.decode(run.args)
+        if tool.inline:
+            before = current_rid.set(run.rid)
+            outcome = self.runner.run_inline(tool, args)
+            current_rid.reset(before)
+            self.finished(run.rid, outcome)
+        else:
+            self.start_task(run.rid, tool, args)
+
+    def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
+        """Start a tool that takes its time."""
+        assert self.tasks is not None, "tools run while the gate runs"
+        scope = self._scopes[rid] = anyio.CancelScope()
+        self.tasks.start_soon(self._run, rid, tool, args, scope)
+
+    def stop(self, rid: str) -> None:
+        """Stop a tool if it runs in a task; its outcome follows."""
+        scope = self._scopes.get(rid)
+        if scope is not None:
+            scope.cancel()
+
+    def close(self) -> None:
+        """Stop every tool and start no other; their outcomes follow."""
+        self.closed = True
+        for scope in list(self._scopes.values()):
+            scope.cancel()
+
+    async def wait_idle(self) -> None:
+        """Wait until no tool runs in a task."""
+        while self._scopes:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def _run(
+        self, rid: str, tool: Tool, args: dict[str, object], scope: anyio.CancelScope
+    ) -> None:
+        current_rid.set(rid)
+        outcome = stopped(tool)
+        with scope:
+            outcome = await self.runner.run(tool, args)
+        del self._scopes[rid]
+        self._changed.set()
+        self.finished(rid, outcome)

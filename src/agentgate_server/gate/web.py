@@ -1,0 +1,117 @@
+"""Plain HTTP requests: the HTTP face of the core, made real."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from agentgate_proto.connection.events import HttpRequested
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.faces import http_api
+from agentgate_proto.principal import Principal, Role
+from agentgate_server.sockets.peer import Peer
+from agentgate_server.sockets.replies import HttpReply
+from agentgate_server.version import VERSION
+
+if TYPE_CHECKING:
+    from agentgate_server.gate.gate import Gate
+    from agentgate_server.observing.metrics import Metrics
+
+
+class Web:
+    """Serves the HTTP face.
+
+    Args:
+        gate: the inside of the gateway.
+
+    Attributes:
+        closing: the gateway is shutting down.
+        parts: how other parts are, by name; for everybody to read, so without names and secrets.
+        metrics: what /metrics answers with; None: there is no such path.
+        metrics_are_public: without a token, too.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+        self.closing = False
+        self.parts: dict[str, Callable[[], Any]] = {}
+        self.metrics: Metrics | None = None
+        self.metrics_are_public = False
+        self._started = time.monotonic()
+
+    def serve(self, peer: Peer, request: HttpRequested) -> None:
+        """Answer a request, now or when the decision in it is durable."""
+        reply = HttpReply(peer)
+        match http_api.read_request(request):
+            case http_api.Health():
+                reply.send(self._health())
+            case http_api.ReadMetrics(token):
+                self._read_metrics(peer, token, reply)
+            case http_api.Reply() as ready:
+                reply.send(ready)
+            case http_api.NativeCall(token, params):
+                self._call(peer, token, params, reply)
+
+    def _read_metrics(self, peer: Peer, token: str, reply: HttpReply) -> None:
+        """Send the metrics to an operator, or to anybody if they are public."""
+        if self.metrics is None:
+            reply.send(http_api.problem(404, "no metrics here: set metrics.enabled"))
+            return
+        if not self.metrics_are_public:
+            if not token:
+                hint = "send an operator's token: Authorization: Bearer …"
+                reply.send(http_api.unauthorized(hint))
+                return
+            principal = self._identify(peer, token, reply)
+            if principal is None:
+                return
+            if principal.role is not Role.OPERATOR:
+                text = f"metrics are not for the role {principal.role.value}"
+                reply.error(ErrorCode.FORBIDDEN, text, None)
+                return
+        from agentgate_server.observing.metrics import CONTENT_TYPE
+
+        reply.send(http_api.Reply(200, self.metrics.text(), content_type=CONTENT_TYPE))
+
+    def _identify(self, peer: Peer, token: str, reply: HttpReply) -> Principal | None:
+        """Find out whose token it is, or refuse it."""
+        principal = self.gate.identify(peer, token)
+        if isinstance(principal, Principal):
+            return principal
+        if principal:
+            text = "too many wrong tokens from this address"
+            reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": principal})
+        else:
+            reply.error(ErrorCode.AUTHENTICATION, "Invalid token", None)
+        return None
+
+    def _call(self, peer: Peer, token: str, params: msgspec.Struct, reply: HttpReply) -> None:
+        principal = self._identify(peer, token, reply)
+        if principal is None:
+            return
+        if not http_api.may_call(principal, params):
+            text = f"approvals are not for the role {principal.role.value}"
+            reply.error(ErrorCode.FORBIDDEN, text, None)
+        else:
+            self.gate.calls.answer(principal, params, "http", reply)
+
+    def _health(self) -> http_api.Reply:
+        """Say how the gateway is: 200 if it serves, 503 if it can't. No secrets, no names."""
+        problem = self.gate.ledger.problem
+        status = "closing" if self.closing else "failing" if problem else "ok"
+        body: dict[str, Any] = {
+            "status": status,
+            "version": VERSION,
+            "uptime_s": round(time.monotonic() - self._started, 3),
+            "connections": len(self.gate.peers),
+            "waiting_approvals": len(self.gate.ledger.waiting),
+            "unreached_approvals": self.gate.desk.reach.overdue,
+            "store": problem or "ok",
+            **{name: report() for name, report in self.parts.items()},
+            "policy": self.gate.reloader.problem or "ok",
+        }
+        code = 200 if status == "ok" else 503
+        return http_api.Reply(code, msgspec.json.encode(body))

@@ -1,0 +1,1 @@
+"""What is secret, and hiding it from people, agents and logs."""

@@ -1,0 +1,1 @@
+"""Sockets: listening, and the pumps that carry bytes between a socket and a connection."""

@@ -1,0 +1,164 @@
+"""The pump for asyncio: a protocol, so that a call costs no task switch between read and write.
+
+While the transport holds bytes that the system did not take, nothing is read and nothing further
+is taken from the machine: ``pause_writing`` and ``resume_writing`` say when. Timers do not depend
+on that, so a peer that never reads is found by its silence.
+
+What the transport and the timers call runs outside of any task. For anyio to know there where it
+is (a tool may be started, a channel be told), everything runs in a context that says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+import ssl
+from contextvars import Context, ContextVar, copy_context
+from typing import cast
+
+import anyio
+
+from agentgate_proto.limits import Limits
+from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
+
+try:
+    from sniffio import current_async_library_cvar as library
+except ImportError:
+    library = ContextVar("library")  # not looked at: anyio asks asyncio itself then
+
+HANDSHAKE_REST_BYTES = 4_096
+"""More than the session tickets that end a TLS handshake, and little beside the machine's cap."""
+
+
+class AsyncioPeer(Peer, asyncio.Protocol):
+    """One client on asyncio; see :class:`agentgate_server.sockets.peer.Peer`."""
+
+    def __init__(
+        self,
+        number: int,
+        address: str,
+        handler: Handler,
+        limits: Limits,
+        origins: frozenset[str],
+    ) -> None:
+        super().__init__(number, address, handler, limits, origins)
+        self._loop = asyncio.get_running_loop()
+        self._context: Context
+        self._transport: asyncio.Transport
+        self._timer: asyncio.TimerHandle | None = None
+        self._armed_at = math.inf
+        self._poked = False
+        self._writable = True
+        self._lost = asyncio.Event()
+
+    async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        """See :meth:`Peer.open`."""
+        library.set("asyncio")
+        self._context = copy_context()
+        await self._loop.connect_accepted_socket(
+            lambda: self,
+            sock,
+            ssl=context,
+            ssl_shutdown_timeout=LAST_WRITE_S if context is not None else None,
+        )
+        # Not 0, which would pause TLS with nothing to send. What is left of the handshake must not
+        # count: with reading paused it would never be sent. On asyncio it is gone here, though not
+        # in connection_made; on uvloop it is still there.
+        self._transport.set_write_buffer_limits(high=1 if context is None else HANDSHAKE_REST_BYTES)
+
+    async def run(self) -> None:
+        """See :meth:`Peer.run`."""
+        try:
+            await self._lost.wait()
+        finally:
+            if not self._lost.is_set():
+                self.connection.abort(ENDED)
+                self._settle()
+                with anyio.CancelScope(shield=True):  # bounded by _hang_up
+                    await self._lost.wait()
+
+    def poke(self) -> None:
+        """See :meth:`Peer.poke`."""
+        if not self.in_process and not self._poked:
+            self._poked = True
+            self._loop.call_soon(self._on_poke, context=self._context)
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The socket is ours, its TLS handshake done."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._rearm()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        self.connection.receive_data(data, self._loop.time())
+        self._settle()
+
+    def eof_received(self) -> None:
+        """The peer will send nothing more."""
+        self.connection.receive_eof(self._loop.time())
+        self._settle()
+
+    def pause_writing(self) -> None:
+        """The system takes no more at present."""
+        self._writable = False
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """The system has taken everything."""
+        self._writable = True
+        self._transport.resume_reading()
+        self._settle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed."""
+        self._cancel_timer()
+        self.connection.send_failed(f"the socket broke: {exc}", self._loop.time())
+        self.process()
+        self._lost.set()
+
+    # What follows
+
+    def _settle(self) -> None:
+        """Handle what the machine has to say, send its output, and set the timer."""
+        self.process()
+        if self._transport.is_closing():
+            return
+        if self._writable or self.over:
+            data = self.connection.data_to_send()
+            if data:
+                self._transport.write(data)
+        if self.over:
+            self._hang_up()
+        else:
+            self._rearm()
+
+    def _on_poke(self) -> None:
+        self._poked = False
+        self._settle()
+
+    def _rearm(self) -> None:
+        """Wake up earlier if need be; that a deadline was put off is found when waking up."""
+        deadline = self.connection.next_deadline()
+        if deadline is not None and deadline.at < self._armed_at:
+            self._cancel_timer()
+            self._armed_at = deadline.at
+            self._timer = self._loop.call_at(deadline.at, self._on_time, context=self._context)
+
+    def _on_time(self) -> None:
+        now = max(self._loop.time(), self._armed_at)
+        self._armed_at = math.inf
+        self.connection.handle_timer(now)
+        self._settle()
+
+    def _hang_up(self) -> None:
+        """Close the socket, politely if that takes no time."""
+        self._cancel_timer()
+        self._transport.close()
+        self._timer = self._loop.call_later(LAST_WRITE_S, self._transport.abort)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()

@@ -1,0 +1,220 @@
+"""The listener: takes connections, with TLS if there is any, and bounds how many there are."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import ssl
+from contextlib import suppress
+from itertools import count
+from socket import EAI_NONAME, SHUT_WR, socket
+from typing import NoReturn
+
+import anyio
+from anyio.abc import SocketAttribute, SocketListener, TaskGroup
+
+from agentgate_proto.connection.state import State
+from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_proto.wire.http1 import BUSY_RESPONSE
+from agentgate_server.config import GatewayConfig, TlsConfig
+from agentgate_server.sockets.asyncio_peer import AsyncioPeer
+from agentgate_server.sockets.peer import Handler, Peer
+from agentgate_server.sockets.stream_peer import StreamPeer
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 1_024
+"""Connections that the system holds for us: a thousand agents may come back at once."""
+
+ACCEPT_PAUSE_S = 0.5
+"""How long to wait when the system has no descriptor for a connection: one may become free."""
+
+HANDSHAKE_FAILURES = (OSError, anyio.BrokenResourceError, anyio.EndOfStream)
+
+
+HINTS = {
+    errno.EADDRINUSE: "; is another gateway running? choose another with --port",
+    errno.EADDRNOTAVAIL: "; it is no address of this machine: choose another with --host",
+    errno.EACCES: "; ports below 1024 are for the system: choose another with --port",
+    EAI_NONAME: "; no such host: choose another with --host",
+}
+"""What to do, by the number of the error."""
+
+
+class ListenError(Exception):
+    """The gateway cannot listen; the text says why and what to do."""
+
+
+class Listener:
+    """Sockets that accept, and the peers that came by them.
+
+    Args:
+        config: where to listen.
+        handler: the gate.
+        limits: of each connection.
+    """
+
+    def __init__(
+        self, config: GatewayConfig, handler: Handler, limits: Limits = SERVER_LIMITS
+    ) -> None:
+        self.config = config
+        self.handler = handler
+        self.limits = limits
+        self.peers: dict[int, Peer] = {}
+        self.connections = 0
+        self._changed = anyio.Event()
+        self.origins = frozenset(config.allowed_origins)
+        self._numbers = count(1)
+        self._sockets: list[SocketListener] = []
+        self._peer_type = peer_type()
+        self._context = tls_context(config.tls) if config.tls and not config.insecure else None
+
+    async def open(self) -> int:
+        """Bind and listen; return the port.
+
+        Raises:
+            ListenError: the address is taken, not ours, or not allowed.
+        """
+        config = self.config
+        try:
+            multi = await anyio.create_tcp_listener(
+                local_host=config.host, local_port=config.port, backlog=BACKLOG
+            )
+        except (OSError, ExceptionGroup) as error:
+            raise ListenError(explain(config.host, config.port, error)) from None
+        self._sockets = [a for a in multi.listeners if isinstance(a, SocketListener)]
+        return int(self._sockets[0].extra_attributes[SocketAttribute.local_port]())
+
+    async def serve(self) -> None:
+        """Accept until cancelled; after ``stop_accepting``, until the last connection is over."""
+        async with anyio.create_task_group() as tasks:
+            for listener in self._sockets:
+                tasks.start_soon(self._accept, listener, tasks)
+
+    async def stop_accepting(self) -> None:
+        """Close the listening sockets; the connections go on."""
+        while self._sockets:
+            listener = self._sockets.pop()
+            anyio.notify_closing(raw_socket(listener))
+            await listener.aclose()
+
+    async def wait_idle(self) -> None:
+        """Wait until the last connection is over."""
+        while self.connections:
+            self._changed = anyio.Event()
+            await self._changed.wait()
+
+    async def _accept(self, listener: SocketListener, tasks: TaskGroup) -> None:
+        listening = raw_socket(listener)
+        while listener in self._sockets:
+            try:
+                await anyio.wait_readable(listening)
+                sock, address = listening.accept()
+            except anyio.ClosedResourceError:
+                break
+            except (BlockingIOError, ConnectionError):
+                continue  # it went away again
+            except OSError as error:
+                log.error("no connection can be taken: %s; trying again", error)
+                await anyio.sleep(ACCEPT_PAUSE_S)
+            else:
+                sock.setblocking(False)
+                tasks.start_soon(self._serve_one, sock, str(address[0]))
+        log.debug("no more connections are taken")
+
+    async def _serve_one(self, sock: socket, address: str) -> None:
+        if self._is_full():
+            turn_away(sock)
+            return
+        number = next(self._numbers)
+        peer = self._peer_type(number, address, self.handler, self.limits, self.origins)
+        self.connections += 1
+        try:
+            if await self._open(peer, sock):
+                self.peers[number] = peer
+                await peer.run()
+        finally:
+            self.peers.pop(number, None)
+            self.connections -= 1
+            self._changed.set()
+
+    def _is_full(self) -> bool:
+        """Whether there is no room: strangers may hold half of it, so that they can't lock out."""
+        if self.connections >= self.config.connections_max:
+            return True
+        half = (self.config.connections_max + 1) // 2
+        if self.connections < half:
+            return False
+        known = sum(peer.connection.state is State.OPEN for peer in self.peers.values())
+        return self.connections - known >= half
+
+    async def _open(self, peer: Peer, sock: socket) -> bool:
+        """Do the TLS handshake, if any, in the time for the opening; False: the peer failed it."""
+        try:
+            with anyio.fail_after(self.limits.opening_s):
+                await peer.open(sock, self._context)
+        except HANDSHAKE_FAILURES as error:
+            log.info("TLS handshake with %s failed: %r", peer.address, error)
+            return False
+        return True
+
+
+def peer_type() -> type[Peer]:
+    """The pump for the event loop that runs."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return StreamPeer if task is None else AsyncioPeer
+
+
+def raw_socket(listener: SocketListener) -> socket:
+    """The system's socket behind a listener."""
+    sock: socket = listener.extra_attributes[SocketAttribute.raw_socket]()
+    return sock
+
+
+def tls_context(config: TlsConfig) -> ssl.SSLContext:
+    """Load the certificate.
+
+    Raises:
+        ListenError: certificate or key can't be used.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(config.cert, config.key, password=refuse_password)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ListenError(
+            f"gateway.tls: cannot use {config.cert} with {config.key} ({reason}): they must be PEM "
+            "files that belong together, the key without a passphrase"
+        ) from None
+    return context
+
+
+def refuse_password() -> NoReturn:
+    """Called for an encrypted key: OpenSSL would otherwise ask on the terminal and wait."""
+    raise ValueError("the key is encrypted")
+
+
+def turn_away(sock: socket) -> None:
+    """Tell a connection too many to come back later. A fresh socket has room for that."""
+    with sock, suppress(OSError):
+        sock.send(BUSY_RESPONSE)
+        sock.shutdown(SHUT_WR)
+
+
+def explain(host: str, port: int, error: OSError | ExceptionGroup[Exception]) -> str:
+    """Say why we cannot listen, in one line."""
+    while isinstance(error, ExceptionGroup):
+        inner = error.exceptions[0]
+        if not isinstance(inner, OSError | ExceptionGroup):
+            break
+        error = inner
+    reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, OSError) and isinstance(error.__cause__, ExceptionGroup):
+        return explain(host, port, error.__cause__)
+    hint = HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+    return f"cannot listen on {host}:{port}: {reason}{hint}"

@@ -1,0 +1,60 @@
+"""Replies: where the answer to one call goes, whichever face it came by."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.faces import http_api
+from agentgate_proto.rpc.jsonrpc import RequestId
+from agentgate_server.sockets.peer import Peer
+
+
+class Reply(Protocol):
+    """Takes the answer to one call: a result or an error, once, now or later."""
+
+    def result(self, result: Any) -> None:
+        """The call went well."""
+        ...
+
+    def error(self, code: ErrorCode, message: str, data: Any) -> None:
+        """The call went wrong."""
+        ...
+
+
+class NativeReply:
+    """Answers a JSON-RPC request."""
+
+    def __init__(self, peer: Peer, request_id: RequestId) -> None:
+        self.peer = peer
+        self.request_id = request_id
+
+    def result(self, result: Any) -> None:
+        """See :class:`Reply`."""
+        self.peer.connection.send_result(self.request_id, result)
+        self.peer.poke()
+
+    def error(self, code: ErrorCode, message: str, data: Any) -> None:
+        """See :class:`Reply`."""
+        self.peer.connection.send_error(self.request_id, code, message, data)
+        self.peer.poke()
+
+
+class HttpReply:
+    """Answers a plain HTTP request."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+
+    def result(self, result: Any) -> None:
+        """See :class:`Reply`."""
+        self.send(http_api.result_reply(result))
+
+    def error(self, code: ErrorCode, message: str, data: Any) -> None:
+        """See :class:`Reply`."""
+        self.send(http_api.error_reply(code, message, data))
+
+    def send(self, reply: http_api.Reply) -> None:
+        """Send a response of the HTTP face."""
+        self.peer.connection.send_http(reply.status, reply.body, reply.content_type, reply.headers)
+        self.peer.poke()

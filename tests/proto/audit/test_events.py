@@ -1,0 +1,279 @@
+"""What the audit says of each step of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from agentgate_proto.audit.events import entries_of
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
+from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
+from agentgate_proto.records.request import Effects, Endorsement, Phase, Record
+from agentgate_proto.records.storage import Change, MarkDelivered, Put, PutAudit, PutGrant
+
+ARGS = msgspec.Raw(b'{"door":"front"}')
+RECEIVED = Record(
+    rid="r1",
+    principal="garden",
+    client_id="c1",
+    request_id=7,
+    tool="unlock",
+    args=ARGS,
+    signature="unlock(front)",
+    digest="d1",
+    effects=Effects.WRITE,
+    phase=Phase.RECEIVED,
+    rule="permissions.yaml:3",
+    description="doors are asked for",
+    created_at=1_700_000_000.0,
+)
+DESCRIPTION = {
+    "rid": "r1",
+    "agent": "garden",
+    "client_id": "c1",
+    "request_id": 7,
+    "tool": "unlock",
+    "effects": "write",
+    "args": {"door": "front"},
+    "rule": "permissions.yaml:3",
+    "description": "doors are asked for",
+}
+SHORT = {"rid": "r1", "agent": "garden", "tool": "unlock"}
+ASKED = {"expires_at": 1_700_000_900.0}
+ANSWERED = {**ASKED, "approver": "ann", "channel": "terminal", "decided_at": 1_700_000_009.0}
+ANSWER = {"approver": "ann", "channel": "terminal", "decided_at": "2023-11-14T22:13:29.000Z"}
+OVER = {"phase": Phase.DONE, "resolved_at": 1_700_000_010.5}
+
+
+def told(**changes: Any) -> dict[str, Any]:
+    """The one entry that a record in this state makes."""
+    (entry,) = entries_of(Put(msgspec.structs.replace(RECEIVED, **changes)))
+    row: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(entry))
+    return row
+
+
+def test_an_ask_tells_everything_about_the_request_and_why_a_person_is_asked() -> None:
+    assert told(phase=Phase.WAITING, warning="may have run", approvers_needed=2, **ASKED) == {
+        **DESCRIPTION,
+        "event": "request.asked",
+        "digest": "d1",
+        "decision": "ask",
+        "warning": "may have run",
+        "expires_at": "2023-11-14T22:28:20.000Z",
+        "approvers_needed": 2,
+    }
+
+
+def test_each_yes_of_several_people_is_told() -> None:
+    people = (Endorsement("bob", "telegram", 1_700_000_001.0), Endorsement("ann", "http", 1.7e9))
+    assert told(phase=Phase.WAITING, endorsements=people, approvers_needed=3, **ASKED) == {
+        **SHORT,
+        "event": "request.endorsed",
+        "approver": "ann",
+        "channel": "http",
+        "decided_at": "2023-11-14T22:13:20.000Z",
+        "approvers_needed": 3,
+        "count": 2,
+    }
+
+
+def test_an_approval_tells_who_where_and_when() -> None:
+    assert told(phase=Phase.APPROVED, grant="g1", **ANSWERED) == {
+        **SHORT,
+        **ANSWER,
+        "event": "request.approved",
+        "grant": "g1",
+    }
+
+
+def test_a_start_after_an_approval_names_the_request() -> None:
+    assert told(phase=Phase.RUNNING, **ANSWERED) == {**SHORT, "event": "request.started"}
+
+
+def test_an_allowed_write_is_described_before_it_starts() -> None:
+    assert told(phase=Phase.RUNNING, grant="g1") == {
+        **DESCRIPTION,
+        "event": "request.started",
+        "decision": "allow",
+        "grant": "g1",
+    }
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end"),
+    [
+        (executed(b'"ok"'), {"status": "executed", "result_bytes": 4}),
+        (failed("jammed"), {"status": "failed", "code": -32004, "message": "jammed"}),
+        (
+            unknown("power cut"),
+            {"status": "unknown", "code": -32007, "message": "Outcome unknown: power cut"},
+        ),
+    ],
+)
+def test_the_end_of_what_has_started_tells_its_outcome(outcome: Any, end: dict[str, Any]) -> None:
+    expected = {**SHORT, "event": "request.ended", "duration_s": 10.5, **end}
+    assert told(outcome=outcome, **OVER) == expected
+    assert told(outcome=outcome, **OVER, **ANSWERED) == expected
+
+
+def test_an_allowed_read_is_one_entry() -> None:
+    assert told(outcome=executed(b"1"), effects=Effects.READ, **OVER) == {
+        **DESCRIPTION,
+        "event": "request.ended",
+        "effects": "read",
+        "decision": "allow",
+        "status": "executed",
+        "result_bytes": 1,
+        "duration_s": 10.5,
+    }
+
+
+def test_what_the_policy_denied_is_described_with_the_rule() -> None:
+    denied = ended(Status.DENIED, ErrorCode.DENIED_BY_POLICY, "never")
+    assert told(outcome=denied, **OVER) == {
+        **DESCRIPTION,
+        "event": "request.ended",
+        "decision": "deny",
+        "status": "denied",
+        "code": -32003,
+        "message": "Denied by policy: never",
+        "duration_s": 10.5,
+    }
+
+
+def test_a_persons_no_tells_who_where_and_when() -> None:
+    denied = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON)
+    assert told(outcome=denied, **OVER, **ANSWERED) == {
+        **SHORT,
+        **ANSWER,
+        "event": "request.ended",
+        "status": "denied",
+        "code": -32001,
+        "message": "Denied by user",
+        "duration_s": 10.5,
+    }
+
+
+def test_a_lapsed_approval_names_nobody_and_is_described_for_perhaps_it_never_was() -> None:
+    lapsed = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
+    assert told(outcome=lapsed, **OVER, **ASKED) == {
+        **DESCRIPTION,
+        "event": "request.ended",
+        "digest": "d1",
+        "decision": "ask",
+        "expires_at": "2023-11-14T22:28:20.000Z",
+        "status": "expired",
+        "code": -32002,
+        "message": "Approval timed out",
+        "duration_s": 10.5,
+    }
+
+
+def test_a_withdrawn_write_that_never_started_is_described() -> None:
+    withdrawn = ended(Status.CANCELLED, ErrorCode.CANCELLED)
+    assert told(outcome=withdrawn, **OVER)["args"] == {"door": "front"}
+
+
+def test_long_arguments_are_named_by_size_and_digest() -> None:
+    args = msgspec.Raw(msgspec.json.encode({"text": "x" * AUDIT_ARGS_BYTES_MAX}))
+    row = told(phase=Phase.RUNNING, args=args)
+    assert "args" not in row
+    assert (row["args_bytes"], row["digest"]) == (len(bytes(args)), "d1")
+
+
+GRANT = Grant(
+    id="g1",
+    agent="garden",
+    tool="unlock",
+    args=ARGS,
+    any_args=("for",),
+    created_at=1_700_000_009.0,
+    expires_at=1_700_000_900.0,
+    uses_max=5,
+    uses=1,
+    approver="ann",
+    channel="terminal",
+    rid="r1",
+)
+BY_GRANT = {"grant": "g1", "agent": "garden", "tool": "unlock"}
+
+
+def rows_of(change: Change) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(msgspec.json.encode(entry)) for entry in entries_of(change)]
+
+
+def test_a_grant_is_told_with_the_approval_that_made_it() -> None:
+    approved = msgspec.structs.replace(RECEIVED, phase=Phase.APPROVED, **ANSWERED)
+    assert rows_of(Put(approved, (), GRANT))[1] == {
+        **BY_GRANT,
+        **ANSWER,
+        "event": "grant.made",
+        "rid": "r1",
+        "args": {"door": "front"},
+        "any_args": ["for"],
+        "expires_at": "2023-11-14T22:28:20.000Z",
+        "uses_max": 5,
+    }
+
+
+def test_a_use_of_a_grant_is_told_with_the_request_that_used_it() -> None:
+    running = msgspec.structs.replace(RECEIVED, rid="r2", phase=Phase.RUNNING, grant="g1")
+    used = msgspec.structs.replace(GRANT, uses=2)
+    assert rows_of(Put(running, (), used))[1] == {
+        **BY_GRANT,
+        "event": "grant.used",
+        "rid": "r2",
+        "uses": 2,
+        "uses_max": 5,
+    }
+
+
+def test_a_revoked_grant_names_who_revoked_it() -> None:
+    revoked = msgspec.structs.replace(GRANT, revoked_at=1_700_000_009.0, revoked_by="bob")
+    assert rows_of(PutGrant(revoked)) == [
+        {
+            **BY_GRANT,
+            "event": "grant.revoked",
+            "approver": "bob",
+            "decided_at": "2023-11-14T22:13:29.000Z",
+            "uses": 1,
+            "uses_max": 5,
+        }
+    ]
+    assert rows_of(PutGrant(GRANT))[0]["event"] == "grant.changed"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end"),
+    [
+        (executed(b"1"), {"status": "executed", "result_bytes": 1}),
+        (failed("jammed"), {"status": "failed", "code": -32004, "message": "jammed"}),
+    ],
+)
+def test_a_request_that_had_joined_another_is_described_when_it_ends(
+    outcome: Any, end: dict[str, Any]
+) -> None:
+    over = msgspec.structs.replace(RECEIVED, outcome=outcome, **OVER, **ASKED)
+    joined = msgspec.structs.replace(over, rid="r2", request_id=8)
+    assert rows_of(Put(over, (joined,)))[1] == {
+        **DESCRIPTION,
+        "event": "request.ended",
+        "rid": "r2",
+        "request_id": 8,
+        "joined": "r1",
+        "digest": "d1",
+        "decision": "ask",
+        "expires_at": "2023-11-14T22:28:20.000Z",
+        "duration_s": 10.5,
+        **end,
+    }
+
+
+def test_other_changes_tell_what_they_are_given_or_nothing() -> None:
+    entry = AuditEntry(event="gateway.started")
+    assert entries_of(PutAudit(entry)) == [entry]
+    assert entries_of(MarkDelivered(("r1",))) == []

@@ -1,0 +1,47 @@
+"""Failed logins: a few are told one by one, a flood by its number."""
+
+from __future__ import annotations
+
+import math
+
+from agentgate_proto.audit.logins import LOGIN_FAILURES_MAX, WINDOW_S, FailedLogins
+from agentgate_proto.records.audit_entry import AuditEntry
+
+MORE = "more within a minute"
+
+
+def flood(logins: FailedLogins, count: int, now: float) -> list[AuditEntry]:
+    return [entry for n in range(count) for entry in logins.failed(f"10.0.0.{n}", now)]
+
+
+def test_a_few_failures_are_told_one_by_one() -> None:
+    logins = FailedLogins()
+    assert flood(logins, 2, 5.0) == [
+        AuditEntry(event="login.failed", address="10.0.0.0"),
+        AuditEntry(event="login.failed", address="10.0.0.1"),
+    ]
+    assert logins.due(5.0 + WINDOW_S) == []
+
+
+def test_a_flood_is_told_by_its_number_when_its_minute_is_over() -> None:
+    logins = FailedLogins()
+    assert len(flood(logins, 1_000, 5.0)) == LOGIN_FAILURES_MAX
+    assert logins.due(4.9 + WINDOW_S) == []
+    rest = AuditEntry(event="login.failed", count=1_000 - LOGIN_FAILURES_MAX, detail=MORE)
+    assert logins.due(5.0 + WINDOW_S) == [rest]
+    assert logins.due(6.0 + WINDOW_S) == []
+
+
+def test_the_next_failure_closes_the_minute_too() -> None:
+    logins = FailedLogins()
+    flood(logins, LOGIN_FAILURES_MAX + 1, 5.0)
+    assert logins.failed("10.0.0.9", 6.0 + WINDOW_S) == [
+        AuditEntry(event="login.failed", count=1, detail=MORE),
+        AuditEntry(event="login.failed", address="10.0.0.9"),
+    ]
+
+
+def test_the_end_closes_it_at_once() -> None:
+    logins = FailedLogins()
+    flood(logins, LOGIN_FAILURES_MAX + 3, 5.0)
+    assert logins.due(math.inf) == [AuditEntry(event="login.failed", count=3, detail=MORE)]

@@ -1,0 +1,284 @@
+"""Admission: what is new, what is the same again, and what is refused."""
+
+import pytest
+from tests.proto.ledger_records import record
+from tests.proto.ledger_world import World
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.admission import OTHER_CONTENT
+from agentgate_proto.ledger.effects import Answer, Purpose, Question, Token
+from agentgate_proto.ledger.lifecycle import CANCELLED
+from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.records.request import Phase
+from agentgate_proto.records.storage import FindRequest, Put
+
+
+def asked_the_store(world: World) -> list[object]:
+    return [entry.query for entry in world.store.queue if isinstance(entry, Question)]
+
+
+# The same id again
+
+
+def test_a_duplicate_of_a_waiting_request_joins_it() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    assert world.waiting == [rid]
+    world.approve(rid)
+    world.sync()
+    outcome = world.finish(rid)
+    world.sync()
+    assert client.of(Answer) == [Answer(client.number, 1, outcome, rid)]
+
+
+def test_a_duplicate_of_a_running_request_does_not_run_it_again() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, n=1)
+    world.sync()
+    world.receive(client, 1, n=1)
+    world.sync()
+    assert list(world.running) == [rid]
+
+
+def test_a_duplicate_of_what_was_told_but_not_stored_is_told_again() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "read", n=1)
+    outcome = world.finish(rid)
+    world.receive(client, 1, "read", n=1)
+    assert client.of(Answer) == [Answer(client.number, 1, outcome, rid)] * 2
+    assert not world.running
+
+
+@pytest.mark.parametrize("tool", ["ask_write", "write", "read"])
+def test_the_id_of_a_request_under_way_is_refused_for_another(tool: str) -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, tool, n=1)
+    world.sync()
+    world.receive(client, 1, tool, n=2)
+    refusal = client.refusals[1]
+    assert refusal.code is ErrorCode.INVALID_REQUEST
+    assert refusal.message == f"id 1 {OTHER_CONTENT}"
+    assert rid in [*world.waiting, *world.running], "the first goes on"
+
+
+def test_an_id_that_only_the_store_knows_is_answered_from_there() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, n=1)
+    world.sync()
+    outcome = world.finish(rid)
+    world.sync()
+    world.kill()
+    client = world.client()
+    world.receive(client, 1, n=1)
+    world.sync()
+    assert client.of(Answer) == [Answer(client.number, 1, outcome, rid)]
+    assert not world.running
+    world.ack(client)
+    world.sync()
+    assert world.store.rows[rid].delivered
+
+
+def test_an_id_that_only_the_store_knows_is_refused_for_another_request() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, n=1)
+    world.sync()
+    world.finish(rid)
+    world.sync()
+    world.receive(client, 1, n=2)
+    world.sync()
+    assert client.refusals[1].code is ErrorCode.INVALID_REQUEST
+    assert client.refusals[1].message == f"id 1 {OTHER_CONTENT}"
+    assert not world.running
+
+
+def test_an_id_that_another_gateway_on_the_same_store_is_busy_with_has_to_wait() -> None:
+    world = World()
+    busy = record("elsewhere", phase=Phase.RUNNING, principal="agent", client_id="c1")
+    world.store.commit([Put(busy)])
+    client = world.client()
+    world.receive(client, 1, "write", n=1)
+    world.sync()
+    refusal = client.refusals[1]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.INTERNAL_ERROR, 1.0)
+    assert "being finished" in refusal.message
+    assert not world.running
+
+
+def test_the_store_is_not_asked_about_ids_that_count_upwards() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "read")
+    world.receive(client, 5, "read")
+    assert asked_the_store(world) == []
+    world.receive(client, 4, "read")
+    world.receive(client, "a", "read")
+    assert asked_the_store(world) == [
+        FindRequest("agent", "c1", 4),
+        FindRequest("agent", "c1", "a"),
+    ]
+    world.sync()
+    assert len(world.running) == 4
+
+
+def test_a_request_on_a_connection_that_is_gone_is_not_taken() -> None:
+    world = World()
+    client = world.client()
+    world.lose(client)
+    world.receive(client, 1, "read")
+    world.sync()
+    assert not world.running
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+def test_nothing_is_taken_while_nobody_can_say_whether_it_is_a_repeat(key: str) -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1 if key else "a", "write", key, n=1)
+    world.work(unreadable=True)
+    world.report()
+    (refusal,) = client.refusals.values()
+    assert refusal.code is ErrorCode.INTERNAL_ERROR
+    assert refusal.message.startswith("the gateway cannot read its store: ")
+    assert "; nothing was run now" in refusal.message
+    assert not world.running
+
+
+def test_an_answer_that_comes_for_nobody_changes_nothing() -> None:
+    world = World()
+    for purpose in (Purpose.REQUEST, Purpose.IDEMPOTENCY):
+        world.ledger.answered(Token(purpose, rid="gone"), None, world.now)
+        world.ledger.answer_failed(Token(purpose, rid="gone"), "disk gone")
+    assert world.ledger.next_effect() is None
+
+
+# Limits and a store that fails
+
+
+def test_more_than_the_rate_is_refused_until_the_pause_is_over() -> None:
+    world = World(LedgerLimits(requests_per_minute=2))
+    client = world.client()
+    for request_id in (1, 2, 3):
+        world.receive(client, request_id, "read")
+    refusal = client.refusals[3]
+    assert refusal.code is ErrorCode.LIMIT_EXCEEDED
+    assert refusal.message == "more than 2 requests a minute"
+    pause = refusal.retry_after_s or 0.0
+    assert pause == pytest.approx(30.0, abs=0.01)
+    world.receive(world.client("bob"), 1, "read")
+    assert len(world.running) == 3, "each principal has its own"
+    world.now += pause
+    world.receive(client, 3, "read")
+    world.sync()
+    assert len(world.running) == 4
+
+
+def test_two_at_once_cannot_both_have_the_last_place_among_the_waiting() -> None:
+    world = World(LedgerLimits(waiting_max=1))
+    client = world.client()
+    rid = world.receive(client, 1, "ask_write", n=1)
+    world.receive(client, 2, "ask_write", n=2)
+    refusal = client.refusals[2]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.LIMIT_EXCEEDED, 10.0)
+    assert "1 approvals wait for a person already" in refusal.message
+    world.sync()
+    world.deny(rid)
+    world.sync()
+    third = world.receive(client, 3, "ask_write", n=3)
+    world.sync()
+    assert world.waiting == [third]
+
+
+@pytest.mark.parametrize("limits", [LedgerLimits(active_max=1), LedgerLimits(writes_max=1)])
+def test_a_gateway_with_too_much_to_do_takes_nothing(limits: LedgerLimits) -> None:
+    world = World(limits)
+    client = world.client()
+    rid = world.receive(client, 1, "write", n=1)
+    world.receive(client, 2, "write", n=2)
+    refusal = client.refusals[2]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.LIMIT_EXCEEDED, 1.0)
+    assert refusal.message == "the gateway has too much to do"
+    world.sync()
+    world.finish(rid)
+    world.sync()
+    third = world.receive(client, 3, "write", n=3)
+    world.sync()
+    assert list(world.running) == [third]
+
+
+def test_a_client_that_acknowledges_nothing_gets_no_further_requests_in() -> None:
+    world = World(LedgerLimits(undelivered_max=1))
+    client = world.client()
+    world.finish(world.receive(client, 1, "read"))
+    world.receive(client, 2, "read")
+    refusal = client.refusals[2]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.LIMIT_EXCEEDED, None)
+    assert refusal.message == "1 outcomes were sent and not acknowledged"
+    world.ack(client)
+    world.receive(client, 3, "read")
+    assert len(world.running) == 1
+
+
+def test_while_the_store_fails_one_request_a_second_finds_out() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "write")
+    world.fail()
+    assert "nothing was run" in client.refusals[1].message
+    world.receive(client, 2, "read")
+    refusal = client.refusals[2]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.INTERNAL_ERROR, 1.0)
+    assert refusal.message == "cannot store requests: disk full; nothing was run"
+    world.wait(1.0)
+    probe = world.receive(client, 3, "write")
+    world.receive(client, 4, "write")
+    assert 4 in client.refusals
+    world.sync()
+    assert list(world.running) == [probe]
+    world.receive(client, 5, "write")
+    world.sync()
+    assert len(world.running) == 2
+
+
+def test_a_clock_that_is_set_back_does_not_put_off_the_next_try() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "write")
+    world.fail()
+    world.wait(-100.0)
+    world.receive(client, 2, "write")
+    assert 2 not in client.refusals
+    world.sync()
+    assert len(world.running) == 1
+
+
+def test_what_was_withdrawn_while_it_was_looked_up_is_not_judged() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, "a", "write", n=1)
+    world.cancel(client, 2, "a")
+    world.sync()
+    assert rid not in world.checker.judgements
+    assert client.outcomes == {"a": CANCELLED}
+    assert world.store.rows[rid].outcome == CANCELLED
+
+
+def test_what_was_withdrawn_while_it_was_looked_up_does_not_join() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, "ask_write", "key", n=1)
+    world.sync()
+    second = world.receive(client, "a", "ask_write", "key", n=1)
+    world.cancel(client, 2, "a")
+    world.sync()
+    assert client.outcomes == {"a": CANCELLED}
+    assert second not in world.store.rows
+    assert world.waiting == [first]

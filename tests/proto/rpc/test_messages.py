@@ -1,0 +1,304 @@
+"""The table of methods and the parameters that each takes."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.proto.support import quick
+
+from agentgate_proto.limits import LIST_ROWS_MAX, NAME_CHARS_MAX, NESTING_MAX, TOKEN_CHARS_MAX
+from agentgate_proto.principal import Role
+from agentgate_proto.rpc import messages
+from agentgate_proto.rpc.messages import (
+    METHODS,
+    Ack,
+    Auth,
+    AuthResult,
+    CancelRequest,
+    DecideApproval,
+    GetPendingResults,
+    Kind,
+    ListRequests,
+    ToolRequest,
+    decode_params,
+)
+
+SMALLEST: dict[str, dict[str, Any]] = {
+    "auth": {"token": "t"},
+    "tool_request": {"tool": "lamp"},
+    "get_pending_results": {},
+    "cancel_request": {"request_id": 1},
+    "ack": {"seq": 1},
+    "list_tools": {},
+    "list_requests": {},
+    "list_approvals": {},
+    "watch_approvals": {},
+    "decide_approval": {"id": "a", "decision": "approve"},
+    "list_grants": {},
+    "reload": {},
+    "preview_grant": {"id": "a", "grant": {"minutes": 10}},
+    "revoke_grant": {"id": "g"},
+    "request_waiting": {"request_id": 1, "expires_at": "2026-11-20T10:00:00.000Z"},
+    "approval_changed": {
+        "id": "a",
+        "agent": "bot",
+        "tool": "lamp",
+        "args": {},
+        "signature": "lamp()",
+        "rule": "built-in",
+        "created_at": "2026-11-20T10:00:00.000Z",
+        "expires_at": "2026-11-20T10:15:00.000Z",
+        "status": "waiting",
+    },
+}
+"""For each method, parameters with nothing but what it needs."""
+
+
+def take(name: str, params: Any) -> msgspec.Struct:
+    return decode_params(METHODS[name], msgspec.Raw(json.dumps(params).encode()))
+
+
+def refusal(name: str, params: Any) -> str:
+    with pytest.raises(msgspec.DecodeError) as caught:
+        take(name, params)
+    return str(caught.value)
+
+
+# The table
+
+
+def test_the_table_is_complete() -> None:
+    assert set(METHODS) == set(SMALLEST)
+    assert all(name == method.name for name, method in METHODS.items())
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_documented_by_the_type_of_its_parameters(name: str) -> None:
+    text = inspect.getdoc(METHODS[name].params)
+    assert text
+    assert text.split("\n")[0].endswith(".")
+
+
+def test_every_type_of_parameters_belongs_to_one_method() -> None:
+    types = [method.params for method in METHODS.values()]
+    assert len(set(types)) == len(types)
+
+
+def test_only_auth_is_allowed_before_auth() -> None:
+    assert [name for name, method in METHODS.items() if method.before_auth] == ["auth"]
+    assert METHODS["auth"].roles == set(Role)
+
+
+def test_what_only_a_gateway_sends_is_a_notification() -> None:
+    from_gateway = {name for name, method in METHODS.items() if not method.roles}
+    assert from_gateway == {"request_waiting", "approval_changed"}
+    assert all(METHODS[name].kind is Kind.NOTIFICATION for name in from_gateway)
+
+
+def test_an_agent_cannot_decide_and_a_person_cannot_ask_for_tools() -> None:
+    for name, method in METHODS.items():
+        if "approval" in name:
+            assert Role.AGENT not in method.roles
+    assert METHODS["tool_request"].roles == {Role.AGENT}
+
+
+@pytest.mark.seed001("FR1-AC1", "FR5-AC1")
+@pytest.mark.parametrize("name", ["auth", "tool_request", "get_pending_results"])
+def test_the_methods_of_seed_001_are_requests(name: str) -> None:
+    assert METHODS[name].kind is Kind.REQUEST
+
+
+# Parameters
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_takes_the_smallest_parameters(name: str) -> None:
+    assert type(take(name, SMALLEST[name])) is METHODS[name].params
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_members_that_we_do_not_know_are_ignored(name: str) -> None:
+    newer = SMALLEST[name] | {"from_the_future": {"a": [1]}}
+    assert take(name, newer) == take(name, SMALLEST[name])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_member_that_is_needed_and_missing_is_named(name: str) -> None:
+    for member in SMALLEST[name]:
+        rest = {key: value for key, value in SMALLEST[name].items() if key != member}
+        assert f"`{member}`" in refusal(name, rest)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("params", [[], [1, 2], "text", 7, None])
+def test_parameters_by_position_do_not_fit_any_method(name: str, params: Any) -> None:
+    assert "Expected `object`" in refusal(name, params)
+
+
+def test_a_call_without_parameters_is_one_with_an_empty_object() -> None:
+    none = msgspec.Raw(b"")
+    assert decode_params(METHODS["get_pending_results"], none) == GetPendingResults()
+    with pytest.raises(msgspec.DecodeError, match="`tool`"):
+        decode_params(METHODS["tool_request"], none)
+
+
+def test_defaults_are_those_of_a_client_that_knows_only_seed_001() -> None:
+    auth = take("auth", {"token": "secret"})
+    assert auth == Auth(token="secret", client_id="", progress=False)
+    assert take("tool_request", {"tool": "x"}) == ToolRequest(tool="x", args={})
+    assert take("list_requests", {}) == ListRequests(open_only=False, limit=100)
+
+
+def test_arguments_of_two_requests_are_never_the_same_object() -> None:
+    one, two = take("tool_request", {"tool": "x"}), take("tool_request", {"tool": "x"})
+    assert isinstance(one, ToolRequest)
+    assert isinstance(two, ToolRequest)
+    assert one.args is not two.args
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "where"),
+    [
+        ("auth", {"token": ""}, "$.token"),
+        ("auth", {"token": "x" * (TOKEN_CHARS_MAX + 1)}, "$.token"),
+        ("auth", {"token": 7}, "$.token"),
+        ("auth", {"token": "t", "client_id": "x" * (NAME_CHARS_MAX + 1)}, "$.client_id"),
+        ("auth", {"token": "t", "progress": "yes"}, "$.progress"),
+        ("tool_request", {"tool": ""}, "$.tool"),
+        ("tool_request", {"tool": "x" * (NAME_CHARS_MAX + 1)}, "$.tool"),
+        ("tool_request", {"tool": "x", "args": [1]}, "$.args"),
+        ("tool_request", {"tool": "x", "args": None}, "$.args"),
+        (
+            "tool_request",
+            {"tool": "x", "idempotency_key": "x" * (NAME_CHARS_MAX + 1)},
+            "$.idempotency_key",
+        ),
+        ("cancel_request", {"request_id": True}, "$.request_id"),
+        ("cancel_request", {"request_id": 1.0}, "$.request_id"),
+        ("cancel_request", {"request_id": None}, "$.request_id"),
+        ("cancel_request", {"request_id": 2**63}, "$.request_id"),
+        ("cancel_request", {"request_id": -(2**63) - 1}, "$.request_id"),
+        ("cancel_request", {"request_id": "x" * (NAME_CHARS_MAX + 1)}, "$.request_id"),
+        ("ack", {"seq": "1"}, "$.seq"),
+        ("ack", {"seq": 1.5}, "$.seq"),
+        ("list_requests", {"limit": 0}, "$.limit"),
+        ("list_requests", {"limit": LIST_ROWS_MAX + 1}, "$.limit"),
+        ("decide_approval", {"id": "a", "decision": "maybe"}, "$.decision"),
+        ("decide_approval", {"id": "x" * (NAME_CHARS_MAX + 1), "decision": "deny"}, "$.id"),
+    ],
+)
+def test_what_does_not_fit_or_is_beyond_a_cap_is_refused_by_name(
+    name: str, params: dict[str, Any], where: str
+) -> None:
+    assert where in refusal(name, SMALLEST[name] | params)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "expected"),
+    [
+        ("auth", {"token": "x" * TOKEN_CHARS_MAX}, Auth(token="x" * TOKEN_CHARS_MAX)),
+        ("cancel_request", {"request_id": 2**63 - 1}, CancelRequest(request_id=2**63 - 1)),
+        ("cancel_request", {"request_id": "1"}, CancelRequest(request_id="1")),
+        ("list_requests", {"limit": 1}, ListRequests(limit=1)),
+        ("list_requests", {"limit": LIST_ROWS_MAX}, ListRequests(limit=LIST_ROWS_MAX)),
+        ("ack", {"seq": 7}, Ack(seq=7)),
+        (
+            "decide_approval",
+            {"id": "a", "decision": "deny"},
+            DecideApproval(id="a", decision="deny"),
+        ),
+    ],
+)
+def test_what_is_just_within_a_cap_is_taken(
+    name: str, params: dict[str, Any], expected: msgspec.Struct
+) -> None:
+    assert take(name, SMALLEST[name] | params) == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["1" * 5_000, "1e400", '"\\ud800"', '"\\udc00"', "[" * 100_000, "[" * 900 + "]" * 900]
+)
+def test_what_the_decoder_cannot_hold_is_refused_like_anything_else_that_does_not_fit(
+    value: str,
+) -> None:
+    raw = msgspec.Raw(b'{"tool":"x","args":{"a":' + value.encode() + b"}}")
+    with pytest.raises(msgspec.DecodeError):
+        decode_params(METHODS["tool_request"], raw)
+
+
+def nested(levels: int, opening: str, inside: str, closing: str) -> msgspec.Raw:
+    """Make a tool request with so many levels of objects and arrays, itself included."""
+    inner = levels - 2
+    value = opening * inner + inside + closing * inner
+    return msgspec.Raw(('{"tool":"x","args":{"a":' + value + "}}").encode())
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_arguments_may_be_nested_as_deep_as_the_limit_and_no_deeper(
+    opening: str, closing: str
+) -> None:
+    method = METHODS["tool_request"]
+    assert decode_params(method, nested(NESTING_MAX, opening, "7", closing))
+    with pytest.raises(msgspec.DecodeError, match="nested more than 64 levels deep"):
+        decode_params(method, nested(NESTING_MAX + 1, opening, "7", closing))
+
+
+def test_many_arrays_side_by_side_are_not_deep() -> None:
+    args = {"rooms": [[room] for room in range(1_000)], "text": "[{" * 1_000}
+    assert take("tool_request", {"tool": "x", "args": args}) == ToolRequest(tool="x", args=args)
+
+
+@given(data=st.binary())
+@quick
+def test_no_parameters_raise_anything_else(data: bytes) -> None:
+    for method in METHODS.values():
+        with contextlib.suppress(msgspec.DecodeError):
+            decode_params(method, msgspec.Raw(data))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_parameters_cannot_be_changed_after_they_were_checked(name: str) -> None:
+    assert take(name, SMALLEST[name]).__struct_config__.frozen
+
+
+@pytest.mark.seed001("FR1-AC1")
+def test_a_client_that_names_nothing_but_its_token_sends_nothing_else() -> None:
+    assert msgspec.json.encode(Auth(token="...")) == b'{"token":"..."}'
+
+
+# Results
+
+
+@pytest.mark.seed001("FR1-AC1")
+def test_the_auth_result_says_that_the_caller_is_authenticated() -> None:
+    result = AuthResult(principal="bot", role=Role.AGENT)
+    assert json.loads(msgspec.json.encode(result)) == {
+        "status": "authenticated",
+        "principal": "bot",
+        "role": "agent",
+        "highest_id": 0,
+        "epoch": "",
+        "retention_s": 0.0,
+    }
+
+
+def test_an_approval_view_leaves_out_what_says_nothing() -> None:
+    view = take("approval_changed", SMALLEST["approval_changed"])
+    assert json.loads(msgspec.json.encode(view)) == SMALLEST["approval_changed"]
+
+
+def test_the_parameters_of_every_method_are_public_names_of_the_module() -> None:
+    for method in METHODS.values():
+        assert getattr(messages, method.params.__name__) is method.params
+
+
+def test_every_request_has_a_type_of_its_result_and_no_notification_has_one() -> None:
+    for method in METHODS.values():
+        assert (method.result is None) is (method.kind is Kind.NOTIFICATION), method.name

@@ -1,0 +1,129 @@
+"""The client's end of a WebSocket: its request, the answers to it, and its masks."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from tests.proto.support import MASKS, PING, PONG, TEXT, cuts, frame, frames_in
+from tests.proto.wires import LIMITS, client, open_client
+from tests.vectors.websocket import BAD_ANSWERS, answered
+
+from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.wire.client import ClientWire
+from agentgate_proto.wire.events import Rejected, Text, Upgraded
+
+
+def test_a_client_asks_for_the_upgrade_at_once() -> None:
+    wire = ClientWire(
+        "b\u00fccher.example:8443", "/p?q", [("Authorization", "Basic x")], LIMITS, MASKS
+    )
+    request = wire.data_to_send()
+    assert request.startswith(b"GET /p?q HTTP/1.1\r\n")
+    for line in (
+        b"Host: xn--bcher-kva.example:8443",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Version: 13",
+        b"Authorization: Basic x",
+    ):
+        assert line in request.split(b"\r\n")
+    assert b"extensions" not in request.lower()
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "headers"),
+    [
+        ("x" * 64, "/", []),
+        ("a..b", "/", []),
+        ("gate\r\nx", "/", []),
+        ("gate", "/\u00e4", []),
+        ("gate", "/a b", []),
+        ("gate", "/", [("X\u00e4", "1")]),
+        ("gate", "/", [("X", "\u20ac")]),
+        ("gate", "/", [("X", "a\r\nY: b")]),
+        ("gate", "/", [("Host", "other")]),
+    ],
+)
+def test_what_cannot_be_sent_as_a_request_is_our_own_error(
+    host: str, target: str, headers: list[tuple[str, str]]
+) -> None:
+    with pytest.raises(LocalProtocolError, match="no request can be made of this"):
+        ClientWire(host, target, headers, LIMITS, MASKS)
+
+
+def test_a_good_answer_may_arrive_in_any_pieces_and_with_frames_behind_it() -> None:
+    behind = frame(TEXT, b"Hello") + frame(PING, b"?")
+    _, example = client()
+    for at in range(len(cuts_of(example + behind))):
+        seen, answer = client()
+        seen.receive(*cuts_of(answer + behind)[at])
+        assert seen.events == [Upgraded(), Text("Hello")]
+        assert frames_in(seen.sent) == [(PONG, b"?")]
+
+
+def cuts_of(data: bytes) -> list[list[bytes]]:
+    return list(cuts(data))
+
+
+@pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])
+def test_an_interim_answer_is_waited_out(interim: bytes) -> None:
+    seen, answer = client()
+    seen.receive(b"HTTP/1.1 " + interim + b"\r\nLink: </x>\r\n\r\n")
+    assert (seen.events, seen.failed) == ([], None)
+    assert seen.receive(answer + frame(TEXT, b"Hello")).events == [Upgraded(), Text("Hello")]
+    seen, answer = client()
+    seen.receive(b"HTTP/1.1 " + interim + b"\r\n\r\n" + answer)
+    assert seen.events == [Upgraded()]
+
+
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+def test_a_bad_answer_is_reported_once_with_its_status(name: str) -> None:
+    data, status = BAD_ANSWERS[name]
+    for pieces in ([data], [data[:10], data[10:]], [data[at : at + 1] for at in range(len(data))]):
+        seen, answer = client()
+        seen.receive(*pieces)
+        assert [type(event) for event in seen.events] == [Rejected]
+        rejected = seen.events[0]
+        assert isinstance(rejected, Rejected)
+        assert rejected.status == status
+        assert "handshake" in rejected.reason or "without an upgrade" in rejected.reason
+        seen.forget().receive(answer, frame(TEXT, b"Hello"))
+        assert (seen.events, seen.sent, seen.failed) == ([], b"", None)
+
+
+def test_data_that_arrives_before_a_bad_answer_was_noticed_does_not_hide_it() -> None:
+    seen, answer = client()
+    seen.wire.receive_data(b"\x00nonsense")
+    seen.wire.receive_data(b"more nonsense")
+    seen.receive(answer)
+    assert [type(event) for event in seen.events] == [Rejected]
+
+
+@pytest.mark.parametrize(
+    "line", [b"Sec-WebSocket-Extensions: permessage-deflate", b"Sec-WebSocket-Protocol: chat"]
+)
+def test_an_answer_that_agrees_to_what_was_not_offered_is_refused(line: bytes) -> None:
+    seen, answer = client()
+    seen.receive(answer.removesuffix(b"\r\n") + line + b"\r\n\r\n")
+    assert [type(event) for event in seen.events] == [Rejected]
+
+
+def test_a_rejection_hides_its_body() -> None:
+    seen, _ = client()
+    seen.receive(answered(b"502 Bad Gateway", body=b"x" * 100_000))
+    assert seen.events == [Rejected(502, "the server answered without an upgrade")]
+
+
+def test_a_client_masks_each_frame_with_the_next_key() -> None:
+    seen = open_client()
+    keys = Random(7)
+    seen.wire._masks = Random(7)
+    for size in (0, 1, 125, 126, 65_535, 65_536):
+        seen.forget().wire.send_text(b"x" * size)
+        key = keys.randbytes(4)
+        assert seen.wire.data_to_send() == frame(TEXT, b"x" * size, mask=key)
+    seen.wire.send_ping(b"?")
+    seen.receive(frame(PING, b"!"))
+    expected = frame(PING, b"?", mask=keys.randbytes(4)) + frame(PONG, b"!", mask=keys.randbytes(4))
+    assert seen.sent == expected

@@ -1,0 +1,273 @@
+"""Masking: every secret is hidden, in every form it is likely to take, and nothing else is."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import logging
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentgate_cli.logs import JsonFormatter, MaskingFilter, TextFormatter
+from agentgate_proto.records.outcome import executed, failed
+from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_server import tool
+from agentgate_server.config import config_from_dict
+from agentgate_server.identity.tokens import Secret
+from agentgate_server.policy import signature_of
+from agentgate_server.secrets.masking import MASK, CallInProgress, Masker
+from agentgate_server.secrets.secret_names import is_secret_name
+from agentgate_server.tools.python import tool_of
+from agentgate_server.tools.runner import Runner
+
+TOKEN = 'hä"l\\lo/ +&<secret>'
+PLAIN = "ag_0123456789abcdefghij"
+MASKER = Masker([Secret(TOKEN), Secret(PLAIN), Secret("Bearer ha-long-lived-token"), Secret("a1b")])
+
+
+def record(args: Any, **changes: Any) -> Record:
+    made = Record(
+        rid="r1",
+        principal="garden",
+        client_id="c",
+        request_id=1,
+        tool="unlock",
+        args=msgspec.Raw(msgspec.json.encode(args, order="sorted")),
+        signature=signature_of("unlock", args),
+        digest="d",
+        effects=Effects.WRITE,
+        phase=Phase.WAITING,
+        created_at=1.0,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("password", "Password", "PASSWORD", "passwd", "user_password", "passwordConfirm"),
+        *("token", "access_token", "accessToken", "refresh-token", "\uff34OKEN", "t\u043eken"),
+        *("secret", "client_secret", "api_key", "apikey", "API-Key", "x-api-key", "authorization"),
+        *("Proxy-Authorization", "cookie", "Set-Cookie", "pin", "PIN", "user_pin", "doorPin"),
+        *(
+            "code",
+            "Code",
+            "c o d e",
+            "alarm_code",
+            "doorCode",
+            "otp",
+            "totp",
+            "pass",
+            "pwd",
+            "pin2",
+        ),
+        *("private_key", "credentials", "pass\u200bword"),
+    ],
+)
+def test_a_name_of_a_secret_is_known_in_every_spelling(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("entity_id", "country_code", "status_code", "color_code", "spin", "mapping", "passenger"),
+        *("compass", "codes", "encode", "opinion", "", "1", "key", "author", "passage"),
+    ],
+)
+def test_other_names_are_left_alone(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize("secret", [TOKEN, PLAIN, "ha-long-lived-token"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        str,
+        json.dumps,
+        lambda text: json.dumps(text, ensure_ascii=False),
+        lambda text: json.dumps(json.dumps(text)),
+        repr,
+        quote,
+        lambda text: quote(text, safe=""),
+        html.escape,
+        lambda text: text.encode().hex(),
+        lambda text: base64.b64encode(text.encode()).decode(),
+        lambda text: base64.b64encode(f"x{text}y".encode()).decode(),
+        lambda text: base64.b64encode(f"user:{text}".encode()).decode(),
+        lambda text: base64.urlsafe_b64encode(f"xy{text}".encode()).decode(),
+    ],
+)
+def test_a_configured_secret_is_hidden_in_every_form(secret: str, form: Any) -> None:
+    text = f"before {form(secret)} after"
+    masked = MASKER.text(text)
+    assert MASK in masked
+    assert masked.startswith("before ")
+    assert masked.endswith(" after")
+    assert form(secret).strip("\"'") not in masked
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=20), st.text(max_size=20))
+def test_no_text_around_a_secret_keeps_it_from_being_hidden(
+    secret: str, before: str, after: str
+) -> None:
+    assert secret.strip() == "" or secret not in Masker([Secret(secret)]).text(
+        before + secret + after
+    )
+
+
+def test_a_secret_that_is_no_text_is_hidden_all_the_same() -> None:
+    assert Masker([Secret("no\udcfftext-at-all")]).text("a no\udcfftext-at-all") == f"a {MASK}"
+
+
+def test_a_very_short_secret_is_hidden_as_a_word_only() -> None:
+    assert MASKER.text("a1b, xa1b") == f"{MASK}, xa1b"
+
+
+def test_what_is_no_secret_stays_as_it_is() -> None:
+    assert Masker().text("nothing to hide: 12") == "nothing to hide: 12"
+    data = b'{"a": 1,  "b":"x"}'
+    assert MASKER.shown(data) is data
+    assert MASKER.result(data) is data
+    assert PLAIN not in repr(MASKER)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("wrong password=hunter22, sorry", f"wrong password={MASK}, sorry"),
+        ("Authorization: Bearer abcdef", f"Authorization: Bearer {MASK}"),
+        ('{"api_key": "abcdef", "b": 1}', f'{{"api_key": "{MASK}", "b": 1}}'),
+        ("https://me:mypass@host/x?token=abcdef&x=1", f"https://me:{MASK}@host/x?token={MASK}&x=1"),
+        ("a bearer abcdefghij", f"a bearer {MASK}"),
+    ],
+)
+def test_what_is_written_like_a_secret_is_hidden_in_words(text: str, masked: str) -> None:
+    assert Masker().text(text) == masked
+
+
+@pytest.mark.parametrize(
+    ("value", "masked"),
+    [
+        ({"Password": "x", "user": "bob"}, {"Password": MASK, "user": "bob"}),
+        ({"a": [{"b": {"api-key": {"deep": [1]}}}]}, {"a": [{"b": {"api-key": MASK}}]}),
+        ({"p\\u0061ssword": "x"}, {"p\\u0061ssword": "x"}),
+        ({"token": None, "pin": True, "code": ""}, {"token": None, "pin": True, "code": ""}),
+        ({"max_tokens": 100, "tokens": ["a"]}, {"max_tokens": 100, "tokens": MASK}),
+        ({"text": f"it is {PLAIN}!"}, {"text": f"it is {MASK}!"}),
+        ({PLAIN: 1}, {MASK: 1}),
+        ({"pin": 4711}, {"pin": MASK}),
+        ({"pin": 4711, "note": "it is 4711."}, {"pin": MASK, "note": f"it is {MASK}."}),
+    ],
+)
+def test_json_for_people_is_hidden_by_name_and_by_value(value: Any, masked: Any) -> None:
+    data = msgspec.json.encode(value, order="sorted")
+    assert msgspec.json.decode(MASKER.shown(data)) == masked
+
+
+def test_a_name_written_with_escapes_is_known() -> None:
+    assert msgspec.json.decode(Masker().shown(rb'{"p\u0061ssword":"x"}')) == {"password": MASK}
+
+
+def test_a_secret_made_of_digits_leaves_json_json() -> None:
+    masker = Masker([Secret("12345678")])
+    assert masker.result(b'{"n":91234567890,"m":1}') == f'{{"m":1,"n":"{MASK}"}}'.encode()
+
+
+def test_a_secret_that_several_values_spell_hides_the_whole() -> None:
+    masker = Masker([Secret('1,"b":2')])
+    assert masker.shown(b'{"a":1,"b":2}') == f'"{MASK}"'.encode()
+
+
+def test_a_request_is_shown_without_what_its_arguments_hide() -> None:
+    args = {"code": "4711", "door": "front", "note": "code 4711", "x": {"pin": 123456}}
+    outcome = msgspec.structs.replace(failed("4711 is wrong, 123456 too; 47110 is not"))
+    shown = MASKER.record(record(args, outcome=outcome, client_id=f"me-{PLAIN}"))
+    assert msgspec.json.decode(shown.args) == {
+        "code": MASK,
+        "door": "front",
+        "note": f"code {MASK}",
+        "x": {"pin": MASK},
+    }
+    assert shown.outcome is not None
+    assert shown.outcome.message == f"{MASK} is wrong, {MASK} too; 47110 is not"
+    assert "4711" not in shown.signature
+    assert "front" in shown.signature
+    assert shown.client_id == f"me-{MASK}"
+
+
+def test_a_result_is_shown_without_the_secrets_of_its_request() -> None:
+    outcome = executed(b'{"echo":"hunter22","token":"zzz","ok":1}')
+    shown = MASKER.record(record({"password": "hunter22"}, outcome=outcome, request_id=PLAIN))
+    assert shown.outcome is not None
+    assert msgspec.json.decode(shown.outcome.data) == {"echo": MASK, "token": MASK, "ok": 1}
+    assert shown.request_id == MASK
+
+
+def test_a_request_without_secrets_keeps_its_very_arguments() -> None:
+    plain = record({"door": "front"})
+    assert MASKER.record(plain) == plain
+
+
+@tool(effects="read", inline=True)
+def leak(password: str) -> str:
+    return f"{PLAIN} {password}"
+
+
+@tool(effects="read", inline=True)
+def broken(password: str) -> str:
+    raise ValueError(f"cannot use {PLAIN} with {password}")
+
+
+def test_an_agent_gets_no_configured_secret_from_a_tool(caplog: pytest.LogCaptureFixture) -> None:
+    runner = Runner(masker=MASKER)
+    leaks, breaks = tool_of(leak), tool_of(broken)
+    assert leaks is not None
+    assert breaks is not None
+    told = runner.run_inline(leaks, {"password": "hunter22"})
+    assert msgspec.json.decode(told.data) == f"{MASK} hunter22"
+    with caplog.at_level(logging.WARNING):
+        ended = runner.run_inline(breaks, {"password": "hunter22"})
+    assert ended.message == f"ValueError: cannot use {MASK} with {MASK}"
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_no_log_record_leaves_with_a_secret(formatter: logging.Formatter) -> None:
+    try:
+        raise ValueError(f"broken {PLAIN} hunter22") from KeyError(TOKEN)
+    except ValueError as error:
+        exc_info = (type(error), error, error.__traceback__)
+    made = logging.LogRecord("x", logging.ERROR, __file__, 1, "got %s", (PLAIN,), exc_info)
+    made.url = f"https://api.example/bot{PLAIN}/getMe"
+    made.parts = {"header": TOKEN}
+    made.count = 7
+    with CallInProgress({"password": "hunter22"}):
+        assert MaskingFilter(MASKER).filter(made)
+    line = formatter.format(made)
+    assert f"got {MASK}" in line
+    assert "test_masking.py" in line
+    for secret in (PLAIN, TOKEN, repr(TOKEN)[1:-1], "hunter22"):
+        assert secret not in line
+
+
+def test_a_log_call_that_does_not_fit_its_arguments_prints_none_of_them() -> None:
+    made = logging.LogRecord("x", logging.ERROR, __file__, 1, "%d", (PLAIN,), None)
+    assert MaskingFilter(MASKER).filter(made)
+    assert "can't be made" in made.getMessage()
+
+
+def test_every_secret_of_a_configuration_is_known() -> None:
+    config = config_from_dict(
+        {
+            "agent": {"token": PLAIN},
+            "principals": [{"name": "owner", "role": "approver", "token": "owner-token-0123"}],
+        }
+    )
+    masker = Masker(config.secrets)
+    assert masker.text(f"{PLAIN} owner-token-0123") == f"{MASK} {MASK}"
