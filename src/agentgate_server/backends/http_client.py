@@ -29,7 +29,7 @@ from typing import Any, Final
 import anyio
 import httpcore2
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit, State
 from agentgate_server.backends.dialling import Dialler

@@ -12,7 +12,7 @@ from tests.client.conftest import Certificates
 from tests.server.backends.helpers import BOUND_S, LOOPBACK, backend, joined
 from tests.standins.http_api import http_api, redirects, says
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.dialling import Forbidden
 from agentgate_server.backends.http_client import HttpBackend

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from agentgate_proto.record import Effects
+from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX
 from agentgate_server.backends.http_client import Answer, HttpBackend
