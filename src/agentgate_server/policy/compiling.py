@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from agentgate_proto.records.decision import Action, Decision
@@ -19,11 +19,11 @@ from agentgate_server.policy.form import (
     PolicyForm,
     RuleForm,
 )
-from agentgate_server.policy.globs import Glob
+from agentgate_server.policy.globs import Glob, problem_of
 from agentgate_server.policy.hours import DAYS, Hours, parse_hours
 from agentgate_server.policy.leaves import Value
 from agentgate_server.policy.naming import MEMBER_KINDS
-from agentgate_server.policy.patterns import Pattern
+from agentgate_server.policy.patterns import Pattern, problem_of_signature, problem_of_text
 from agentgate_server.policy.rates import Rate, parse_rate
 from agentgate_server.policy.rules import Rule
 
@@ -81,10 +81,10 @@ class Compiler:
             line=line,
             form=form,
             is_default=path[0] == "defaults",
-            pattern=None if form.pattern is None else Pattern(form.pattern),
-            tools=globs(form.tool),
+            pattern=self.pattern((*path, "pattern"), form.pattern),
+            tools=self.globs((*path, "tool"), form.tool),
             conditions=self.conditions((*path, "args"), form.args or {}),
-            agents=globs(form.agents),
+            agents=self.globs((*path, "agents"), form.agents),
             effects=form.effects,
             hours=self.hours((*path, "hours"), form.hours),
             rate=self.rate((*path, "rate"), form.rate),
@@ -113,6 +113,26 @@ class Compiler:
             self.fail((*path, "approval"), "approval belongs on a rule with action: ask")
         if form.action is Action.ALLOW and form.other_args is not None and form.args is None:
             self.fail((*path, "other_args"), "other_args belongs on a rule with args")
+
+    def pattern(self, path: Path, text: str | None) -> Pattern | None:
+        """Compile a pattern on signatures."""
+        if text is None:
+            return None
+        if problem := problem_of_signature(text):
+            self.fail(path, problem)
+        return Pattern(text)
+
+    def globs(self, path: Path, texts: str | list[str] | None) -> tuple[Glob, ...]:
+        """Compile the globs of one text or several."""
+        if texts is None:
+            return ()
+        places = {path: texts} if isinstance(texts, str) else {}
+        if isinstance(texts, list):
+            places = {(*path, index): text for index, text in enumerate(texts)}
+        for at, text in places.items():
+            if problem := problem_of(text):
+                self.fail(at, problem)
+        return tuple(map(Glob, places.values()))
 
     def conditions(self, path: Path, args: Mapping[str, Any]) -> tuple[Condition, ...]:
         """Compile the conditions of a rule."""
@@ -174,8 +194,11 @@ class Compiler:
 
     def checked(self, path: Path, condition: Condition) -> Condition:
         """Refuse a condition that nothing can meet, or that is too long to be meant."""
-        if condition.pattern is not None and len(condition.pattern) > PATTERN_CHARS_MAX:
-            self.fail(path, f"a pattern has at most {PATTERN_CHARS_MAX} characters")
+        if condition.pattern is not None:
+            if len(condition.pattern) > PATTERN_CHARS_MAX:
+                self.fail(path, f"a pattern has at most {PATTERN_CHARS_MAX} characters")
+            elif problem := problem_of_text(condition.pattern):
+                self.fail(path, problem)
         minimum, maximum = condition.minimum, condition.maximum
         if minimum is not None and maximum is not None and minimum > maximum:
             self.fail(path, f"min {minimum} is above max {maximum}: nothing is in between")
@@ -235,10 +258,3 @@ class Compiler:
     def fail(self, path: Path, message: str) -> None:
         """Note an error."""
         self.errors.append(self.document.error(path, message))
-
-
-def globs(texts: str | Iterable[str] | None) -> tuple[Glob, ...]:
-    """Return the globs of one text or several."""
-    if texts is None:
-        return ()
-    return tuple(map(Glob, [texts] if isinstance(texts, str) else texts))

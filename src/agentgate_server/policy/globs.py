@@ -26,6 +26,9 @@ get to grow a table."""
 WORD_CHARS = string.ascii_lowercase + string.digits + "_"
 """What a domain and a service are made of."""
 
+NOTHING = "(?!)"
+"""What fnmatch makes of a class in which no character is."""
+
 Positions = int
 """A set of positions in a pattern, as bits. 0: no match is possible any more."""
 
@@ -109,6 +112,20 @@ class Glob:
         if len(self.masks) < MASKS_MAX:
             self.masks[char] = mask
         return mask
+
+
+def problem_of(pattern: str) -> str:
+    """Return why a pattern can't be meant so, or "".
+
+    fnmatch takes a ``[`` without a ``]`` for the letter, and a class like ``[z-a]`` for nothing at
+    all. Such a pattern matches no text that its author had in mind, so it must not pass.
+    """
+    for piece in tokenize(pattern):
+        if piece == "[":
+            return "[ has no ] after it: write [abc] for one of a, b, c, and [[] for [ itself"
+        if len(piece) > 1 and NOTHING in fnmatch.translate(piece):
+            return f"{piece} is no character at all: a range begins with the lower one, as in [a-z]"
+    return ""
 
 
 def tokenize(pattern: str) -> list[str]:

@@ -15,8 +15,10 @@ from agentgate_proto.records.request import Effects
 from agentgate_server.documents.errors import did_you_mean
 from agentgate_server.policy.conditions import Condition
 from agentgate_server.policy.engine import Policy
+from agentgate_server.policy.globs import tokenize
 from agentgate_server.policy.rules import Rule, ToolRule
 from agentgate_server.policy.shadows import always_first
+from agentgate_server.policy.shapes import misfit
 from agentgate_server.policy.spelling import squeeze
 from agentgate_server.tools.tool import Tool
 
@@ -56,7 +58,12 @@ class Finding:
 
 
 def lint(
-    policy: Policy, *, file: str, tools: Sequence[Tool], agents: Iterable[str]
+    policy: Policy,
+    *,
+    file: str,
+    tools: Sequence[Tool],
+    agents: Iterable[str],
+    errors_only: bool = False,
 ) -> list[Finding]:
     """Look a policy over.
 
@@ -65,11 +72,12 @@ def lint(
         file: what findings call its file.
         tools: all tools of the gateway.
         agents: the names of all agents.
+        errors_only: leave out warnings; to find those takes longer, with the square of the rules.
 
     Returns:
         the findings, by line.
     """
-    linter = Linter(policy, file, tools, tuple(agents))
+    linter = Linter(policy, file, tools, tuple(agents), errors_only=errors_only)
     for rule in policy.rules:
         linter.look_at(rule)
     return sorted(linter.findings, key=lambda finding: (finding.line, finding.level))
@@ -89,32 +97,33 @@ class Linter:
     """One walk over the rules; collects findings."""
 
     def __init__(
-        self, policy: Policy, file: str, tools: Sequence[Tool], agents: tuple[str, ...]
+        self,
+        policy: Policy,
+        file: str,
+        tools: Sequence[Tool],
+        agents: tuple[str, ...],
+        *,
+        errors_only: bool,
     ) -> None:
         self.policy = policy
         self.file = file
         self.tools = tools
         self.agents = agents
+        self.errors_only = errors_only
         self.findings: list[Finding] = []
 
     def look_at(self, rule: Rule) -> None:
         """Look one rule over."""
         for condition in rule.conditions:
             self.look_at_condition(rule, condition)
-        self.look_at_agents(rule)
-        unknown = self.policy.unknown_tool(rule, [tool.name for tool in self.tools])
-        if unknown:
-            self.find(Level.ERROR, rule, unknown)
+        concerned = self.concerned(rule)
+        if self.errors_only:
             return
-        concerned = [
-            (tool, tool_rule)
-            for tool in self.tools
-            if (tool_rule := rule.for_tool(tool.name)) is not None
-            and rule.effects in (None, tool.effects)
-        ]
+        self.look_at_agents(rule)
+        self.look_at_pattern(rule)
+        for condition in rule.conditions:
+            self.look_at_members(rule, condition)
         if not concerned:
-            text = f"is about tools that {rule.effects}, and none of these does: it never matches"
-            self.find(Level.ERROR, rule, text)
             return
         shadows = [self.shadow(tool, tool_rule) for tool, tool_rule in concerned]
         if all(shadows):
@@ -125,12 +134,61 @@ class Linter:
         self.look_at_bounds(rule, alive)
         self.look_at_arguments(rule, [tool for tool, _ in alive])
 
+    def concerned(self, rule: Rule) -> list[tuple[Tool, ToolRule]]:
+        """Return the tools that a rule is about, or note that it can match no request of any."""
+        unknown = self.policy.unknown_tool(rule, [tool.name for tool in self.tools])
+        if unknown:
+            self.find(Level.ERROR, rule, unknown)
+            return []
+        concerned = [
+            (tool, tool_rule)
+            for tool in self.tools
+            if (tool_rule := rule.for_tool(tool.name)) is not None
+            and rule.effects in (None, tool.effects)
+        ]
+        if not concerned:
+            text = f"is about tools that {rule.effects}, and none of these does: it never matches"
+            self.find(Level.ERROR, rule, text)
+            return []
+        misfits = [
+            "" if tool_rule.pattern is None else misfit(tool, tool_rule.pattern)
+            for tool, tool_rule in concerned
+        ]
+        if rule.pattern is not None and all(misfits):
+            text = f'no request of {listed([tool.name for tool, _ in concerned])} can match "'
+            self.find(Level.ERROR, rule, f'{text}{rule.pattern.text}": {misfits[0]}')
+            return []
+        return concerned
+
     def look_at_condition(self, rule: Rule, condition: Condition) -> None:
         """A list of values none of which passes the condition's own other tests."""
         members = condition.members
         if members is not None and not any(map(condition.fits, members)):
             text = f"args.{condition.name} can never hold: no value of its list passes its tests"
             self.find(Level.ERROR, rule, text)
+
+    def look_at_pattern(self, rule: Rule) -> None:
+        """Brackets that fnmatch takes otherwise than a reader of signatures would."""
+        pieces = [] if rule.pattern is None else tokenize(rule.pattern.text)
+        for piece in pieces:
+            if len(piece) > 1 and '"' in piece:
+                text = f"{piece} is one of these characters in a pattern: for [ itself write [[]"
+                self.find(Level.WARNING, rule, text)
+        opened, closed = pieces.count("("), pieces.count(")")
+        if opened > closed and pieces[-1] == ")":
+            text = f"has {opened} ( and {closed} ) in its pattern: most likely one is missing"
+            self.find(Level.WARNING, rule, text)
+
+    def look_at_members(self, rule: Rule, condition: Condition) -> None:
+        """Values of a list that look like patterns."""
+        values = (*(condition.members or ()), *condition.excluded)
+        for value in values:
+            if isinstance(value, str) and "*" in value:
+                text = (
+                    f'args.{condition.name}: "{value}" in a list is this very text: only a text '
+                    "that stands alone is a pattern"
+                )
+                self.find(Level.WARNING, rule, text)
 
     def look_at_agents(self, rule: Rule) -> None:
         """Names of agents that nobody has."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentgate_server.policy.globs import Glob, Positions
+from agentgate_server.policy.globs import Glob, Positions, problem_of, tokenize
 from agentgate_server.policy.naming import NAMINGS
 from agentgate_server.policy.readings import ANY_PART, Kind, Part, Reading, Request, Text
 from agentgate_server.policy.spelling import FOLDINGS, fold
@@ -19,6 +19,19 @@ from agentgate_server.policy.spelling import FOLDINGS, fold
 STATES_MAX = 256
 """Places in a pattern that the combinations of a request's texts may lead to; beyond, an allow
 rule does not cover it. Real requests stay at one or two."""
+
+
+def problem_of_text(text: str) -> str:
+    """Return why a pattern on texts can't be meant so, as written or folded, or ""."""
+    return problem_of(text) or problem_of(fold_pattern(text))
+
+
+def problem_of_signature(text: str) -> str:
+    """Return why a pattern on signatures can't be meant so, or ""."""
+    pieces = tokenize(text)
+    if "(" in pieces and pieces[-1] not in (")", "*"):
+        return "( has no ) at the end, so no request could match: add it, or end with *"
+    return problem_of_text(text)
 
 
 class Pattern:
@@ -65,7 +78,11 @@ class ToolPattern:
         """Whether a reading of the request may match."""
         if may_match(self.folded, reading.parts):
             return True
-        if request.is_plain or reading.kind is not Kind.NAMED:
+        if reading.kind is not Kind.NAMED:
+            return False
+        # A plain request shows as its reading does, so only a pattern that folding changes says
+        # more: "[!A-Z]" takes the letters that "[!a-z]" does not.
+        if request.is_plain and self.written[0] is self.folded[0]:
             return False
         return self.written[0].matches(request.signature) is not None
 

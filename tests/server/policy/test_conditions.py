@@ -300,3 +300,11 @@ def test_a_long_argument_does_not_count_against_rules_about_another(length: int)
     assert action(policy, "write", {"path": "/tmp/a", "text": text}) == expected
     assert action(policy, "write", {"path": "/tmp/../etc/a", "text": text}) == "deny"
     assert action(policy, "write", {"path": "/tmp/a", "text": text + "[secret]"}) == "ask"
+
+
+@pytest.mark.parametrize("rule", ["pattern: 'f([!A-Z]*)'", "tool: f, args: {name: '[!A-Z]*'}"])
+def test_a_class_that_leaves_letters_out_holds_as_written(rule: str) -> None:
+    policy = rules(f"{rule}, action: deny", "tool: f, action: allow")
+    assert action(policy, "f", {"name": "small"}) == "deny"
+    assert action(policy, "f", {"name": "5 small"}) == "deny"
+    assert action(policy, "f", {"name": "Large"}) == "allow"

@@ -96,6 +96,31 @@ def found(*rules: str, defaults: str = "") -> list[str]:
             "tool: set_light, args: {rom: hall}, action: deny",
             "p.yaml:2 warning set_light has no argument 'rom'; did you mean 'room'?",
         ),
+        (
+            "pattern: restart(now), action: deny",
+            (
+                'p.yaml:2 error no request of restart can match "restart(now)": it takes no '
+                "arguments: write restart"
+            ),
+        ),
+        (
+            'pattern: "set_light([\\"hall\\"])", action: deny',
+            (
+                'p.yaml:2 warning ["hall"] is one of these characters in a pattern: for [ itself '
+                "write [[]"
+            ),
+        ),
+        (
+            "pattern: 'set_light(ceil(2)', action: deny",
+            ("p.yaml:2 warning has 2 ( and 1 ) in its pattern: most likely one is missing"),
+        ),
+        (
+            'tool: set_light, args: {room: [hall, "k*"]}, action: deny',
+            (
+                'p.yaml:2 warning args.room: "k*" in a list is this very text: only a text that '
+                "stands alone is a pattern"
+            ),
+        ),
     ],
 )
 def test_each_mistake_is_found_and_named(rule: str, text: str) -> None:
@@ -111,6 +136,9 @@ def test_each_mistake_is_found_and_named(rule: str, text: str) -> None:
         'pattern: "set_light(*, hall)", action: allow',
         "tool: get_state, action: allow",
         "tool: restart, action: allow",
+        "pattern: restart*, action: deny",
+        "pattern: '*t(*)', action: ask",
+        "pattern: 'r*(*)', action: ask",
         "tool: deploy, args: {spec.replicas: {max: 3}}, action: allow",
         'agents: "g*", effects: read, action: allow',
     ],
@@ -218,6 +246,61 @@ def call_service(domain: str, service: str, entity_id: str = "") -> None: ...
 
 @tool(name="restart")
 def restart_where(where: str = "", amount: float = 0) -> None: ...
+
+
+@tool(name="ha_get_state", effects="read")
+def get_house_state(entity_id: str) -> None: ...
+
+
+@tool(name="ha_fire_event")
+def fire_event(event_type: str, **data: Any) -> None: ...
+
+
+HOUSE = tuple(Catalogue.of(call_service, get_house_state, fire_event))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("ha_call_service(light)", False),
+        ("ha_call_service(light, light.bedroom)", False),
+        ("ha_call_service(lock)", False),
+        ("ha_call_service(lock.*)", True),
+        ("ha_call_service(lock.front)", True),
+        ("ha_call_service(light.turn_off, )", True),
+        ("ha_call_service(*area_id*)", True),
+        ("ha_call_service(*.turn_off)", True),
+        ("ha_call_service(light.turn_on, *bed*)", True),
+        ("ha_call_service(lock*)", True),
+        ("ha_get_state(lock)", False),
+        ("ha_get_state(lock.front)", True),
+        ("ha_get_*", True),
+        ("ha_fire_event(door bell)", False),
+        ("ha_fire_event(door.bell)", True),
+        ("ha_fire_event(doorbell)", True),
+        ("*(light)", True),
+    ],
+)
+def test_a_pattern_that_no_signature_of_the_house_looks_like_is_an_error(
+    pattern: str, fits: bool
+) -> None:
+    policy = Policy.parse(f"rules:\n  - {{pattern: '{pattern}', action: deny}}\n")
+    said = lint(policy, file="p.yaml", tools=HOUSE, agents=["house"], errors_only=True)
+    assert bool(said) is not fits
+    if said:
+        tool_name = pattern.partition("(")[0]
+        assert f"its signatures look like {tool_name}(" in said[0].message
+
+
+def test_errors_come_without_warnings_if_only_they_are_asked_for() -> None:
+    text = (
+        "rules:\n  - {tool: lokc, action: deny}\n  - {tool: set_light, agents: x, action: allow}\n"
+    )
+    policy = Policy.parse(text)
+    both = lint(policy, file="p.yaml", tools=TOOLS, agents=["house"])
+    only = lint(policy, file="p.yaml", tools=TOOLS, agents=["house"], errors_only=True)
+    assert {each.level for each in both} == set(Level)
+    assert only == [each for each in both if each.level is Level.ERROR]
 
 
 OTHERS = tuple(Catalogue.of(call_service, restart_where))

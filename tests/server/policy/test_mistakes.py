@@ -78,6 +78,29 @@ RULE = "rules:\n  - tool: f\n    action: allow\n"
         (f"{RULE}    args: {{x: {{pattern: 5}}}}\n", "rules[0].args.x.pattern: needs text"),
         (f"{RULE}    args: {{a..b: 5}}\n", "an argument's name is missing"),
         (f"{RULE}    args: {{x: {'y' * 1_001}}}\n", "a pattern has at most 1000 characters"),
+        (
+            "rules:\n  - pattern: 'write_note(secret'\n    action: deny\n",
+            "p.yaml:2: rules[0].pattern: ( has no ) at the end, so no request could match",
+        ),
+        ("rules:\n  - {pattern: 'f(a) ', action: deny}\n", "rules[0].pattern: ( has no )"),
+        ("rules:\n  - {pattern: 'f(a)?', action: deny}\n", "rules[0].pattern: ( has no )"),
+        ("defaults:\n  - {pattern: '*(a', action: ask}\n", "defaults[0].pattern: ( has no )"),
+        (
+            "rules:\n  - {pattern: 'f([secret)', action: deny}\n",
+            "p.yaml:2: rules[0].pattern: [ has no ] after it: write [abc] for one of a, b, c",
+        ),
+        ("rules:\n  - {pattern: 'f([!)', action: deny}\n", "rules[0].pattern: [ has no ]"),
+        ("rules:\n  - {pattern: 'f([])', action: deny}\n", "rules[0].pattern: [ has no ]"),
+        ("rules:\n  - {pattern: 'f([z-a])', action: deny}\n", "[z-a] is no character at all"),
+        ("rules:\n  - {pattern: 'f([Z-a])', action: deny}\n", "[z-a] is no character at all"),
+        ("rules:\n  - {tool: 'f[ab', action: deny}\n", "p.yaml:2: rules[0].tool: [ has no ]"),
+        ("rules:\n  - {tool: [f, 'g['], action: deny}\n", "rules[0].tool[1]: [ has no ]"),
+        (f"{RULE}    agents: 'a['\n", "p.yaml:4: rules[0].agents: [ has no ]"),
+        (f"{RULE}    args: {{x: '[ab'}}\n", "p.yaml:4: rules[0].args.x: [ has no ]"),
+        (
+            f"{RULE}    args: {{x: {{pattern: '[b-a]'}}}}\n",
+            "rules[0].args.x: [b-a] is no character",
+        ),
         (f"{RULE}    agents: []\n", "p.yaml:4: rules[0].agents: "),
         (f"{RULE}    pattern: ''\n", "p.yaml:4: rules[0].pattern: must not be empty"),
         (
@@ -93,6 +116,30 @@ def test_a_mistake_is_told_in_one_line(text: str, error: str) -> None:
         Policy.parse(text, "p.yaml")
     assert error in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "f",
+        "f(*",
+        "f(a*",
+        "f()",
+        "*(*x*)",
+        "*",
+        "*[!a-z0-9_]lock[./]*",
+        "f([[]a])",
+        "f([]a])",
+        "f(a(b)",
+    ],
+)
+def test_what_can_match_is_taken(pattern: str) -> None:
+    text = f"rules:\n  - {{pattern: '{pattern}', action: deny}}\n"
+    assert Policy.parse(text).rules[0].pattern is not None
+
+
+def test_a_parenthesis_is_a_letter_like_others_in_what_is_no_signature() -> None:
+    assert Policy.parse("rules:\n  - {tool: f, args: {x: 'a(b'}, action: deny}\n").rules
 
 
 def test_all_mistakes_of_a_file_are_collected() -> None:
