@@ -15,7 +15,7 @@ import anyio
 import h11
 import msgspec
 from anyio.abc import ByteStream
-from anyio.streams.tls import TLSListener
+from anyio.streams.tls import TLSAttribute, TLSListener
 
 READ_BYTES = 65_536
 
@@ -81,6 +81,23 @@ def says(status: int, body: Any = None, **headers: str) -> Behaviour:
 
     async def behave(talk: Conversation, arrival: Arrival) -> None:
         await talk.answer(status, data, {**kind, **extra})
+
+    return behave
+
+
+def raw(data: bytes, *more: bytes) -> Behaviour:
+    """Answer with just these bytes, in one packet (over TLS in a record each), and go on."""
+
+    async def behave(talk: Conversation, arrival: Arrival) -> None:
+        talk.connection.send(h11.Response(status_code=204, headers=[]))
+        talk.connection.send(h11.EndOfMessage())
+        tls = talk.stream.extra(TLSAttribute.ssl_object, None)
+        if tls is None:
+            await talk.stream.send(b"".join((data, *more)))
+        else:
+            for record in (data, *more)[:-1]:
+                tls.write(record)
+            await talk.stream.send((data, *more)[-1])
 
     return behave
 

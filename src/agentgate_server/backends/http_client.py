@@ -11,8 +11,8 @@ Nothing is ever sent twice, except that a redirect of a GET or HEAD that only re
 where the backend allows it: what it does decides, since a GET can open a door. There are no cookies
 and no proxies; nothing is read from the environment but where the system keeps its certificates.
 
-We use httpcore2, the layer below httpx2: it lets us dial for ourselves (see ``dialling``), sends
-the target as it is given, and tells when it begins to send.
+Below it are the streams of httpcore2, so that we dial for ourselves (see ``dialling``), h11, which
+sends the target as it is given, and our own care for connections (see ``connection``).
 """
 
 from __future__ import annotations
@@ -24,23 +24,22 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import anyio
+import h11
 import httpcore2
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit, State
+from agentgate_server.backends.connection import Connection
+from agentgate_server.backends.connections import Connections
 from agentgate_server.backends.dialling import Dialler
 from agentgate_server.backends.http_options import ANSWER_BYTES_MAX, HttpOptions, Redirects
 from agentgate_server.backends.urls import Origin, follow, split_url
 from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.version import VERSION
-
-IDLE_S: Final = 4.0
-"""How long an idle connection is kept. Servers close theirs after 5 s or more: a request must not
-meet the closing, since nobody could say whether it was seen."""
 
 REDIRECTS_MAX: Final = 5
 """Redirects of one request that are followed."""
@@ -55,7 +54,6 @@ REASON_CHARS_MAX: Final = 200
 """Characters of an error that a peer may have had a part in."""
 
 REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
-SENDING: Final = "http11.send_request_headers.started"
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -94,10 +92,6 @@ class Progress:
     sent: bool = False
     status: int = 0
 
-    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
-        """Hear from httpcore2 what it does."""
-        self.sent = self.sent or event == SENDING
-
 
 class HttpBackend:
     """One backend: its connections and its circuit. Close it when the gateway stops."""
@@ -114,12 +108,11 @@ class HttpBackend:
         self.origin, base = split_url(options.url)
         self.base = base.rstrip("/")
         self.circuit = CircuitBreaker(options.name, options.failures_max)
-        self.pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls_context(options.ca) if self.needs_tls else None,
-            max_connections=options.connections_max,
-            max_keepalive_connections=options.connections_max,
-            keepalive_expiry=IDLE_S,
-            network_backend=Dialler(options.name, self.reach_of),
+        self.connections = Connections(
+            Dialler(options.name, self.reach_of),
+            tls_context(options.ca) if self.needs_tls else None,
+            options.connections_max,
+            options.connect_timeout_s,
         )
 
     @property
@@ -203,7 +196,7 @@ class HttpBackend:
 
     async def aclose(self) -> None:
         """Close every connection."""
-        await self.pool.aclose()
+        await self.connections.aclose()
 
     def reach_of(self, host: str, port: int) -> Reach:
         """Return which addresses a host may have: what is private is so for our own host only."""
@@ -257,51 +250,35 @@ class HttpBackend:
         lines = [("Host", origin.authority), *fields.items()]
         if content or method in ("POST", "PUT", "PATCH"):
             lines.append(("Content-Length", str(len(content))))
-        request = httpcore2.Request(
-            method=method.encode(),
-            url=httpcore2.URL(
-                scheme=origin.scheme.encode(),
-                host=origin.host.encode(),
-                port=origin.port,
-                target=target.encode(),
-            ),
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in lines],
-            content=content,
-            extensions={
-                "trace": progress.trace,
-                "timeout": {"connect": self.options.connect_timeout_s},
-            },
-        )
-        response = await self.pool.handle_async_request(request)
-        progress.status = response.status
-        try:
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in lines]
+        async with self.connections.lent(origin) as connection:
+            data = connection.request(method.encode(), target.encode(), encoded, content)
+            progress.sent, progress.status = True, 0
+            await connection.write(data)
+            response = await connection.head()
+            progress.status = status = response.status_code
             found = {
-                name.decode("latin-1").lower(): value.decode("latin-1")
-                for name, value in response.headers
+                name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers
             }
-            body = await self.read(response, found, bytes_max)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
-        return Answer(response.status, found, body)
+            return Answer(status, found, await self.read(connection, status, found, bytes_max))
 
     async def read(
-        self, response: httpcore2.Response, headers: Mapping[str, str], bytes_max: int
+        self, connection: Connection, status: int, headers: Mapping[str, str], bytes_max: int
     ) -> bytes:
         """Read a body; nothing is decompressed, so that a small answer can't become a large one."""
         encoding = headers.get("content-encoding", "identity")
         if encoding.lower() not in ("", "identity"):
             raise ToolFailed(
-                f"{self.name} answered {response.status}, but compressed ({encoding[:40]}) "
+                f"{self.name} answered {status}, but compressed ({encoding[:40]}) "
                 "although it was asked not to"
             )
         body = bytearray()
-        async with aclosing(response.aiter_stream()) as chunks:
+        async with aclosing(connection.body()) as chunks:
             async for chunk in chunks:
                 body += chunk
                 if len(body) > bytes_max:
                     raise ToolFailed(
-                        f"{self.name} answered {response.status}, but with more than {bytes_max:,} "
+                        f"{self.name} answered {status}, but with more than {bytes_max:,} "
                         "bytes; the rest was not read"
                     )
         return bytes(body)
@@ -342,16 +319,16 @@ ALWAYS: Final = (
 
 FAULTS: Final = (
     httpcore2.NetworkError,
-    httpcore2.ProtocolError,
     httpcore2.TimeoutException,
+    h11.ProtocolError,
     ssl.SSLError,
 )
-"""What httpcore2 raises when a request fails on its way."""
+"""What is raised below when a request fails on its way."""
 
 
 def explain(error: Exception) -> str:
     """Say what happened on the wire, in a few words."""
-    if isinstance(error, httpcore2.LocalProtocolError):
+    if isinstance(error, h11.LocalProtocolError):
         return "the request could not be written"  # its own text would quote headers
     cause: BaseException | None = error
     while cause is not None:

@@ -183,7 +183,8 @@ async def test_requests_that_ran_out_of_time_keep_no_connection() -> None:
                 tasks.start_soon(lost, made)
         api.routes["/"] = says(200)
         assert (await made.request("GET", "/")).ok
-        assert len(made.pool.connections) == 1
+        assert len(made.connections.idle) == 1
+        assert not made.connections.busy
 
 
 async def lost(made: HttpBackend) -> None:
