@@ -7,7 +7,6 @@ parts without starting one.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentgate_server.config import Config
@@ -48,8 +47,7 @@ def catalogue_of(
     Raises:
         ToolError: a tool can't be loaded, or two have one name.
     """
-    base = Path(config.name).parent
-    named = Catalogue.load(config.tools.python, base) if config.tools.python else ()
+    named = Catalogue.load(config.tools.python, config.folder) if config.tools.python else ()
     home = home or home_assistant_of(config)
     ready_made = home.tools if home else ()
     return Catalogue([*named, *http_tools_of(config), *ready_made, *Catalogue.of(*tools)])

@@ -112,7 +112,7 @@ def test_a_token_file_that_cannot_be_used_stops_the_start(tmp_path: Path) -> Non
     (tmp_path / "tokens.json").write_text("{}}")
     done = run("serve", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {'tokens.json'}: ")
+    assert done.stderr.startswith(f"Error: {tmp_path / 'tokens.json'}: ")
     checked = run("check", cwd=tmp_path)
     assert checked.returncode == 1
     assert "tokens.json" in checked.stdout

@@ -53,7 +53,10 @@ class Config:
 
     Attributes:
         name: the file, as the user gave it, or another name for errors.
-        gateway: where to listen; paths are absolute or start at the working folder.
+        folder: where relative paths of the file start; absolute, and so are the paths of what a
+            gateway opens after tools were imported, which may go to another folder. Others are as
+            errors show them.
+        gateway: where to listen.
         identities: who may connect, with the hashes of their tokens; give them to ``Tokens``.
         totp: secrets of one-time codes, by principal.
         tokens: the file with further identities; it need not exist.
@@ -62,7 +65,7 @@ class Config:
         approval_timeout_s: seconds that an approval waits.
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
-        services: systems that there are ready-made tools for; paths as in ``gateway``.
+        services: systems that there are ready-made tools for.
         log: what to say on standard error.
         metrics: whether to count, and who may see it.
         tracing: whether to make traces.
@@ -74,6 +77,7 @@ class Config:
     """
 
     name: str
+    folder: Path
     gateway: GatewayConfig
     identities: tuple[Identity, ...]
     totp: Mapping[str, Secret]
@@ -185,11 +189,12 @@ def override(
 def config_of(document: Document, folder: Path, variables: Mapping[str, str]) -> Config:
     """Check a document against the form, resolve its paths, read the files that it names."""
     form = document.decode(ConfigFile)
+    shown, folder = folder, folder.absolute()
     identities, warnings = identities_of(document, form)
     warnings += check_messenger(document, form)
     gateway = form.gateway
     if gateway.tls is not None:
-        tls = TlsConfig(cert=at(folder, gateway.tls.cert), key=at(folder, gateway.tls.key))
+        tls = TlsConfig(cert=at(shown, gateway.tls.cert), key=at(shown, gateway.tls.key))
         gateway = msgspec.structs.replace(gateway, tls=tls)
     audit = form.audit
     if audit.head_file is not None:
@@ -199,9 +204,10 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         str(at(folder, Path(entry))) if entry.endswith(".py") else entry
         for entry in form.tools.python
     )
-    http = http_of([at(folder, entry) for entry in form.tools.http], variables)
+    http = http_of([at(shown, entry) for entry in form.tools.http], variables)
     return Config(
         name=document.name,
+        folder=folder,
         gateway=gateway,
         identities=identities,
         totp=code_secrets_of(document, form),
@@ -215,8 +221,8 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         log=form.log,
         metrics=form.metrics,
         tracing=form.tracing,
-        permissions=at(folder, form.permissions),
-        services=services_of(form.services, folder),
+        permissions=at(shown, form.permissions),
+        services=services_of(form.services, shown),
         http=http,
         secrets=(*secrets_in_form(form), *(http.secrets if http else ())),
         warnings=warnings,

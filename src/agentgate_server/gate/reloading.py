@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RELOADED = frozenset({"name", "identities", "permissions", "secrets", "totp", "warnings"})
+RELOADED = frozenset({"name", "folder", "identities", "permissions", "secrets", "totp", "warnings"})
 """Of a configuration, what a reload puts in force; everything else takes a restart."""
 
 KEYS = {

@@ -10,6 +10,8 @@ import pytest
 
 from agentgate_proto.records.request import Effects
 from agentgate_server import ToolError, tool
+from agentgate_server.assembly import catalogue_of
+from agentgate_server.config import config_from_dict
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import AsyncTool
 
@@ -259,3 +261,17 @@ def test_two_modules_with_tools_of_one_name_are_refused(tmp_path: Path) -> None:
         (tmp_path / f"{part}.py").write_text(ONE.format(name="lamp"))
     text = refused(["one_of_ours", "two_of_ours"], tmp_path)
     assert "two tools are named 'lamp': one_of_ours.lamp and two_of_ours.lamp" in text
+
+
+def test_modules_of_an_embedded_gateway_are_beside_its_folder_of_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "embedded"
+    folder.mkdir()
+    for name in ("embedded_by_name", "by_file"):
+        text = f'from agentgate_server import tool\n\n@tool\ndef {name}() -> None:\n    """X."""\n'
+        (folder / f"{name}.py").write_text(text)
+    data = {"tools": {"python": ["embedded_by_name", "by_file.py"]}}
+    config = config_from_dict(data, folder=Path("embedded"))
+    assert catalogue_of(config).names == ("embedded_by_name", "by_file")
