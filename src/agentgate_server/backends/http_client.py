@@ -2,7 +2,7 @@
 
 How a request ends::
 
-    an answer came, of whatever status      Answer
+    an answer came, of whatever status      Answer, which says if its body can't be used
     nothing was sent                        NotStarted
     it was sent, or may have been,
     and no whole answer came                EffectUnknown
@@ -32,6 +32,7 @@ import httpcore2
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
+from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit, State
 from agentgate_server.backends.connection import Connection
 from agentgate_server.backends.connections import Connections
@@ -58,26 +59,6 @@ REDIRECT_STATUS: Final = frozenset({301, 302, 303, 307, 308})
 Pairs = Iterable[tuple[str, str]]
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a backend answered.
-
-    Attributes:
-        status: the HTTP status.
-        headers: by name in lower case; of several with one name, the last.
-        body: all of it.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def ok(self) -> bool:
-        """Whether the status says success."""
-        return 200 <= self.status < 300
 
 
 @dataclass(slots=True)
@@ -139,14 +120,14 @@ class HttpBackend:
             headers: further ones; they win over the backend's own.
             content: the body.
             timeout_s: how long it may take, in seconds; None: the backend's ``timeout_s``.
-            bytes_max: a larger answer is refused.
+            bytes_max: more of a body is not read.
             effects: of whatever is asked for; only a ``READ`` may be sent again.
 
         Raises:
             NotStarted: nothing was sent: no connection, an address that may not be reached, or
                 an open circuit.
             EffectUnknown: it was sent, and no whole answer came.
-            ToolFailed: an answer came that can't be taken: too large, compressed, a bad redirect.
+            ToolFailed: a read was redirected to where it may not go.
         """
         permit = self.circuit.admit(anyio.current_time())
         progress = Progress()
@@ -256,32 +237,25 @@ class HttpBackend:
             progress.sent, progress.status = True, 0
             await connection.write(data)
             response = await connection.head()
-            progress.status = status = response.status_code
-            found = {
-                name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers
-            }
-            return Answer(status, found, await self.read(connection, status, found, bytes_max))
+            progress.status = response.status_code
+            body, flaw = await self.read(connection, bytes_max)
+        lines = [
+            (name.decode("latin-1"), text.decode("latin-1")) for name, text in response.headers
+        ]
+        if body and (how := compression(lines)):
+            body, flaw = b"", f"compressed ({how[:40]}) although it was asked not to"
+        return Answer(response.status_code, dict(lines), body, flaw)
 
-    async def read(
-        self, connection: Connection, status: int, headers: Mapping[str, str], bytes_max: int
-    ) -> bytes:
-        """Read a body; nothing is decompressed, so that a small answer can't become a large one."""
-        encoding = headers.get("content-encoding", "identity")
-        if encoding.lower() not in ("", "identity"):
-            raise ToolFailed(
-                f"{self.name} answered {status}, but compressed ({encoding[:40]}) "
-                "although it was asked not to"
-            )
+    async def read(self, connection: Connection, bytes_max: int) -> tuple[bytes, str]:
+        """Read a body up to the cap; return it, and why it can't be used or ""."""
         body = bytearray()
         async with aclosing(connection.body()) as chunks:
             async for chunk in chunks:
                 body += chunk
                 if len(body) > bytes_max:
-                    raise ToolFailed(
-                        f"{self.name} answered {status}, but with more than {bytes_max:,} "
-                        "bytes; the rest was not read"
-                    )
-        return bytes(body)
+                    flaw = f"with more than {bytes_max:,} bytes; the rest was not read"
+                    return bytes(body[:bytes_max]), flaw
+        return bytes(body), ""
 
     def fields(self, headers: Pairs) -> dict[str, str]:
         """Return all headers but those of the connection itself, each name once."""
@@ -324,6 +298,14 @@ FAULTS: Final = (
     ssl.SSLError,
 )
 """What is raised below when a request fails on its way."""
+
+
+def compression(lines: Pairs) -> str:
+    """Return how a body is compressed, or "": nothing is decompressed, so that a small answer can't
+    become a large one."""
+    said = (text.split(",") for name, text in lines if name == "content-encoding")
+    words = (word.strip().lower() for words in said for word in words)
+    return ", ".join(word for word in words if word not in ("", "identity"))
 
 
 def explain(error: Exception) -> str:

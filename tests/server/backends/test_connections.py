@@ -14,7 +14,8 @@ from tests.standins.http_api import Arrival, Conversation, http_api, raw, says
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends import connections
 from agentgate_server.backends.addresses import Reach
-from agentgate_server.backends.http_client import Answer, HttpBackend
+from agentgate_server.backends.answer import Answer
+from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import Redirects
 from agentgate_server.tools.errors import EffectUnknown, NotStarted
 

@@ -15,7 +15,7 @@ from tests.standins.http_api import http_api, says
 from agentgate_server.backends.circuit_breaker import State
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.identity.tokens import Secret
-from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.tools.errors import EffectUnknown, NotStarted
 
 pytestmark = pytest.mark.anyio
 
@@ -67,16 +67,53 @@ async def test_cookies_are_not_kept() -> None:
 
 async def test_an_endless_answer_is_cut_at_the_cap() -> None:
     async with joined(standin.floods) as (_, made):
-        with pytest.raises(ToolFailed, match="answered 200, but with more than 70,000 bytes"):
-            await made.request("GET", "/", bytes_max=70_000)
+        answer = await made.request("GET", "/", bytes_max=70_000)
+        assert (answer.status, answer.body) == (200, b"x" * 70_000)
+        assert answer.flaw == "with more than 70,000 bytes; the rest was not read"
         assert made.circuit.failures == 0
+        assert not made.connections.idle
 
 
-async def test_a_compressed_answer_is_not_taken() -> None:
-    async with joined(says(200, b"\x1f\x8b", Content_Encoding="gzip")) as (api, made):
-        with pytest.raises(ToolFailed, match=r"compressed \(gzip\) although it was asked not to"):
-            await made.request("GET", "/")
+@pytest.mark.parametrize(
+    ("lines", "how"),
+    [
+        (b"Content-Encoding: gzip\r\n", "gzip"),
+        (b"Content-Encoding: gzip, br\r\n", "gzip, br"),
+        (b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n", "gzip"),
+        (b"Content-Encoding: identity, x-gzip\r\n", "x-gzip"),
+        (b"Content-Encoding: identity\r\n", ""),
+        (b"Content-Encoding: Identity, identity\r\n", ""),
+        (b"Content-Encoding: identity\r\nContent-Encoding: identity\r\n", ""),
+        (b"Content-Encoding:\r\n", ""),
+    ],
+)
+async def test_a_compressed_answer_is_not_read(lines: bytes, how: str) -> None:
+    data = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n" + lines + b"\r\n{}"
+    async with joined(standin.raw(data)) as (api, made):
+        answer = await made.request("GET", "/")
+        flaw = f"compressed ({how}) although it was asked not to" if how else ""
+        assert (answer.status, answer.body, answer.flaw) == (200, b"" if how else b"{}", flaw)
     assert api.arrivals[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    ("method", "data"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n"),
+        ("POST", b"HTTP/1.1 204 No Content\r\nContent-Encoding: gzip\r\n\r\n"),
+        ("POST", b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"),
+    ],
+)
+async def test_nothing_is_compressed_where_there_is_no_body(method: str, data: bytes) -> None:
+    async with joined(standin.raw(data)) as (_, made):
+        answer = await made.request(method, "/")
+        assert (answer.ok, answer.body, answer.flaw) == (True, b"", "")
+
+
+async def test_a_broken_backend_is_broken_even_if_it_compresses_its_excuse() -> None:
+    async with joined(says(503, b"\x1f", Content_Encoding="gzip"), failures_max=1) as (_, made):
+        assert (await made.request("GET", "/")).status == 503
+        assert made.circuit.state is State.OPEN
 
 
 async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ What it answers, in words for an agent::
     500            ToolFailed: the service itself failed, maybe half-way
     502, 504       EffectUnknown for a write: a proxy stands between, and nobody knows
     none           NotStarted or EffectUnknown, see ``HttpBackend``
+
+Home Assistant answers JSON to all that it does. A good status without it comes from something else
+on the way, or the answer was spoilt there: nobody knows then whether a write was done.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ import msgspec
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
+from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX
-from agentgate_server.backends.http_client import Answer, HttpBackend
+from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.config.services import HomeAssistantConfig
 from agentgate_server.identity.tokens import Secret
@@ -85,7 +89,10 @@ class Api:
         answer = await self.reads.request(
             "GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX, effects=Effects.READ
         )
-        return content_of(check(answer, path))
+        try:
+            return content_of(check(answer, path))
+        except ValueError as error:
+            raise ToolFailed(str(error)) from None
 
     async def render(self, template: str, **variables: Any) -> bytes:
         """Render a template. It changes nothing, whatever the method says.
@@ -102,7 +109,9 @@ class Api:
             bytes_max=BYTES_MAX,
             effects=Effects.READ,
         )
-        return check(answer, "a template").body
+        if check(answer, "a template").flaw:
+            raise ToolFailed(f"{NAME} answered {answer.status}, but {answer.flaw}")
+        return answer.body
 
     async def post(self, path: str, data: dict[str, Any], what: str) -> Any:
         """Do something.
@@ -124,7 +133,10 @@ class Api:
                 f"a proxy in front of {NAME} answered {answer.status} to {what}; it may have been "
                 "done"
             )
-        return content_of(check(answer, what))
+        try:
+            return content_of(check(answer, what))
+        except ValueError as error:
+            raise EffectUnknown(f"{error}; {what} may have been done") from None
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -193,12 +205,14 @@ def content_of(answer: Answer) -> Any:
     """Return the JSON of an answer.
 
     Raises:
-        ToolFailed: it is none.
+        ValueError: it is none; the text says so to an agent.
     """
+    if answer.flaw:
+        raise ValueError(f"{NAME} answered {answer.status}, but {answer.flaw}")
     try:
-        return msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise ToolFailed(
+        return answer.json()
+    except ValueError:
+        raise ValueError(
             f"{NAME} answered {answer.status}, but no JSON; is services.homeassistant.url the "
             "address of Home Assistant itself?"
         ) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 
+from agentgate_proto.records.request import Effects
+from agentgate_server.backends.answer import Answer
 from agentgate_server.tools.errors import EffectUnknown, ToolFailed
 from agentgate_server.tools.http.form import ErrorForm, ResponseForm
 
@@ -19,7 +21,6 @@ MASKED_BYTES_MAX: Final = 65_536
 """Bytes of a body that are searched for secrets before it is cut to an excerpt: cut first, half a
 secret would not be found."""
 
-CHARSET: Final = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9._-]{1,40})", re.IGNORECASE)
 STEP: Final = re.compile(r"(?:\\.|[^.\\])+")
 TEXTUAL: Final = re.compile(r"(?:text/.*|application/(?:xml|.*\+xml|yaml|javascript)|)")
 MISSING: Final = object()
@@ -30,11 +31,12 @@ Mask = Callable[[str], str]
 class Answers:
     """What becomes of the answers of one tool."""
 
-    def __init__(self, backend: str, form: ResponseForm, mask: Mask) -> None:
+    def __init__(self, backend: str, effects: Effects, form: ResponseForm, mask: Mask) -> None:
         """Read the declaration.
 
         Args:
             backend: what errors call who answered.
+            effects: of the tool.
             form: the declaration.
             mask: hides secrets in a text.
 
@@ -42,59 +44,81 @@ class Answers:
             ValueError: a path has an empty step.
         """
         self.backend = backend
+        self.effects = effects
         self.form = form
         self.mask = mask
         self.take = steps_of(form.take)
         self.errors = [(error, steps_of(error.path)) for error in form.error_if]
 
-    def result(self, status: int, headers: Mapping[str, str], body: bytes) -> Any:
+    def result(self, answer: Answer) -> Any:
         """Return what the agent gets.
 
         Raises:
-            EffectUnknown: the status does not say whether it was done.
-            ToolFailed: the answer says that it failed, or is not what was declared.
+            EffectUnknown: the answer does not say whether it was done.
+            ToolFailed: it says that it failed, or a read did not bring what was declared.
         """
+        status = answer.status
         if status not in self.form.ok_status:
             if status in self.form.unknown_status:
-                raise EffectUnknown(self.told(status, headers, body))
-            if not 200 <= status < 300:
-                raise ToolFailed(self.told(status, headers, body))
-        value = self.read(status, headers, body)
+                raise EffectUnknown(self.told(answer))
+            if not answer.ok:
+                raise ToolFailed(self.told(answer))
+        value, why = self.read(answer)
         if any(is_met(error, steps, status, value) for error, steps in self.errors):
-            raise ToolFailed(self.told(status, headers, body))
+            raise ToolFailed(self.told(answer))
+        if why:
+            return self.without_data(status, why, judged=not self.looks_into(status))
         taken = value_at(value, self.take)
         if taken is MISSING:
-            where = f"without '{self.form.take}'"
-            raise ToolFailed(f"{self.backend} answered {status}, but {where}: {self.excerpt(body)}")
+            why = f"without '{self.form.take}'{self.quoted(answer)}"
+            return self.without_data(status, why, judged=True)
         return taken
 
-    def read(self, status: int, headers: Mapping[str, str], body: bytes) -> Any:
-        """Decode a body."""
-        if not body:
-            return None
-        kind = headers.get("content-type", "")
-        media = kind.partition(";")[0].strip().lower()
-        if self.form.format == "json" or (
-            self.form.format == "auto" and (media.endswith("json") or self.take)
-        ):
-            try:
-                return msgspec.json.decode(body)
-            except (ValueError, RecursionError):
-                raise ToolFailed(
-                    f"{self.backend} answered {status}, but not with JSON: {self.excerpt(body)}"
-                ) from None
-        if self.form.format == "auto" and not TEXTUAL.fullmatch(media):
-            raise ToolFailed(
-                f"{self.backend} answered {status}, but with {media[:80]}, which can't be passed on"
-            )
-        charset = CHARSET.search(kind)
-        try:
-            return body.decode(charset[1] if charset else "utf-8", "replace")
-        except (LookupError, ValueError):  # no such charset, or one that is no text
-            return body.decode("utf-8", "replace")
+    def without_data(self, status: int, why: str, *, judged: bool) -> Any:
+        """Return what the agent gets of an answer that is good and can't be passed on. A write was
+        done all the same: called failed, it would be done again.
 
-    def told(self, status: int, headers: Mapping[str, str], body: bytes) -> str:
+        Args:
+            status: a good one.
+            why: what is wrong with the answer.
+            judged: whether nothing in the body could have said that it failed.
+
+        Raises:
+            EffectUnknown: it may have said so.
+            ToolFailed: it was to read something.
+        """
+        text = f"{self.backend} answered {status}, but {why}"
+        if self.effects is Effects.READ:
+            raise ToolFailed(text)
+        if not judged:
+            raise EffectUnknown(f"{text}; so nobody can see whether it has a sign of failure")
+        return {"status": status, "note": f"it was done, only its answer can't be shown: {text}"}
+
+    def looks_into(self, status: int) -> bool:
+        """Whether ``error_if`` looks into the body of an answer with this status."""
+        return any(
+            error.path and (not error.status or status in error.status) for error, _ in self.errors
+        )
+
+    def read(self, answer: Answer) -> tuple[Any, str]:
+        """Decode a body; return its value, and why it has none or ""."""
+        if answer.flaw:
+            return MISSING, answer.flaw
+        if not answer.body:
+            return None, ""
+        media, form = answer.media, self.form.format
+        if form == "json" or (form == "auto" and (media.endswith("json") or self.take)):
+            try:
+                return answer.json(), ""
+            except ValueError:
+                return MISSING, f"not with JSON{self.quoted(answer)}"
+        if form == "auto" and not TEXTUAL.fullmatch(media):
+            return MISSING, f"with {media[:80]}, which can't be passed on"
+        return answer.text(), ""
+
+    def told(self, answer: Answer) -> str:
         """Say what was answered, in one line."""
+        status = answer.status
         try:
             phrase = f" {HTTPStatus(status).phrase}"
         except ValueError:
@@ -102,11 +126,15 @@ class Answers:
         text = f"{self.backend} answered {status}{phrase}"
         if 300 <= status < 400:
             text += " (a redirect, which was not followed)"
-        if shown := self.excerpt(body):
-            text += f": {shown}"
-        if wait := headers.get("retry-after", "")[:40]:
+        text += self.quoted(answer)
+        if wait := answer.headers.get("retry-after", "")[:40]:
             text += f" (try again in {wait} s)" if wait.isdecimal() else f" (try after {wait})"
         return text
+
+    def quoted(self, answer: Answer) -> str:
+        """Return the beginning of a body after a colon, or "" if there is none."""
+        shown = self.excerpt(answer.body)
+        return f": {shown}" if shown else ""
 
     def excerpt(self, body: bytes) -> str:
         """Return the beginning of a body as one readable line without secrets."""

@@ -188,7 +188,8 @@ class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
 
     take: str = ""
     """The place in a JSON answer that is passed on, names and list indices with dots between them:
-    ``current.days.0.temp`` (a dot in a name is written ``\\.``). Unless said, all of it."""
+    ``current.days.0.temp`` (a dot in a name is written ``\\.``). Unless said, all of it. If it is
+    not there, a ``read`` has failed; a ``write`` was done, and its result says what is missing."""
 
     ok_status: tuple[Status, ...] = ()
     """Statuses besides 200 to 299 that are no failure."""
@@ -202,7 +203,8 @@ class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
     ``ok_status`` wins."""
 
     bytes_max: Annotated[int, Meta(ge=1, le=16_000_000)] = ANSWER_BYTES_MAX
-    """A larger answer is refused while it comes in."""
+    """More of an answer is not read: a ``read`` has failed then, a ``write`` was done, and its
+    result says so instead of the answer."""
 
     def __post_init__(self) -> None:
         if self.format == "text" and (self.take or any(error.path for error in self.error_if)):

@@ -56,7 +56,7 @@ class HttpTool(AsyncTool):
             bytes_max=self.answers.form.bytes_max,
             effects=self.effects,
         )
-        result = self.answers.result(answer.status, answer.headers, answer.body)
+        result = self.answers.result(answer)
         return {"status": answer.status} if self.request.method == "HEAD" else result
 
     @property
@@ -140,7 +140,7 @@ def tool_of(declared: Declared, backend: Backend, client: HttpBackend, mask: Mas
         arguments=arguments,
         request=form.request,
         body=declared.body,
-        answers=Answers(options.name, form.response, mask),
+        answers=Answers(options.name, form.effects, form.response, mask),
     )
 
 

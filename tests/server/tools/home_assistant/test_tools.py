@@ -17,6 +17,8 @@ from agentgate_proto.records.outcome import Outcome
 from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
 from agentgate_server.identity.tokens import Secret
 from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.errors import ToolFailed
+from agentgate_server.tools.home_assistant import api
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
 from agentgate_server.tools.runner import Runner
 
@@ -228,8 +230,14 @@ async def test_a_wrong_token_is_said_to_be_wrong_and_never_shown() -> None:
         (text_response("Bad Gateway", 502), "unknown", "it may have been done"),
         (text_response("Gateway Timeout", 504), "unknown", "it may have been done"),
         (HttpResponse(status=302, headers={"location": "/x"}), "failed", "redirects elsewhere"),
-        (text_response("<html>"), "failed", "answered 200, but no JSON"),
-        (HttpResponse(body=b'"\xff"'), "failed", "answered 200, but no JSON"),
+        (text_response("<html>"), "unknown", "answered 200, but no JSON"),
+        (HttpResponse(body=b'"\xff"'), "unknown", "answered 200, but no JSON"),
+        (HttpResponse(body=b""), "unknown", "answered 200, but no JSON"),
+        (
+            HttpResponse(body=b"x", headers={"content-encoding": "br"}),
+            "unknown",
+            "answered 200, but compressed (br) although it was asked not to; light.turn_on may",
+        ),
     ],
 )
 async def test_other_answers_are_told_as_what_they_are(
@@ -240,6 +248,32 @@ async def test_other_answers_are_told_as_what_they_are(
         outcome = await tools.outcome("ha_call_service", **LIGHT)
         assert outcome.status == status
         assert text in outcome.message
+        read = await tools.outcome("ha_get_state", entity_id="sensor.temp")
+        assert read.status == "failed"
+
+
+async def test_an_answer_with_a_mark_of_its_encoding_is_read() -> None:
+    async with house() as (home, tools):
+        home.fault = lambda request: HttpResponse(body=b"\xef\xbb\xbf[]")
+        assert await tools.data("ha_call_service", **LIGHT) == {"result": []}
+
+
+async def test_a_read_that_is_compressed_or_too_large_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with house() as (home, tools):
+        home.fault = lambda request: HttpResponse(body=b"x", headers={"content-encoding": "br"})
+        outcome = await tools.outcome("ha_get_states")
+        assert (outcome.status, outcome.message) == (
+            "failed",
+            "Home Assistant answered 200, but compressed (br) although it was asked not to",
+        )
+        with pytest.raises(ToolFailed, match=r"but compressed \(br\)"):
+            await tools.backend.api.render("{{ 1 }}")
+        home.fault = None
+        monkeypatch.setattr(api, "BYTES_MAX", 3)
+        with pytest.raises(ToolFailed, match="but with more than 3 bytes"):
+            await tools.backend.api.get("/api/states")
 
 
 async def test_states_that_are_none_are_an_error() -> None:
