@@ -29,6 +29,9 @@ from agentgate_server.policy.spelling import NO_TEXT, fold, squeeze
 
 ENTITY = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
+WITH_DOMAIN = re.compile(r"([a-z_][a-z0-9_]*)\.[^\s.,;]+")
+"""An id that tells its domain, though maybe no rule can name it: ``cover.itho_non-cve``."""
+
 REGISTRY_ID = re.compile(r"[0-9a-f]{32}")
 TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 SEPARATORS = re.compile(r"[,;\s]+")
@@ -98,6 +101,8 @@ class Reader:
         self.naming = naming
         self.resolver = resolver
         self.found = Found()
+        self.own: frozenset[str] | None = None
+        """The domains whose entities the services reach, if they reach no others."""
 
     def read_service(self, args: Mapping[str, Any]) -> None:
         """Read ``domain`` and ``service``, in whatever case the keys are; all pairs count."""
@@ -119,6 +124,8 @@ class Reader:
                 found.doubts.add(ANYWHERE)
         pairs = [(domain, service) for domain in halves["domain"] for service in halves["service"]]
         found.services.update(dict.fromkeys(pairs))
+        domains = frozenset(domain for domain, _ in found.services)
+        self.own = domains if domains and domains <= OWN_DOMAIN_ONLY else None
         if not found.services:
             found.doubts.add(ANYWHERE)
             found.domains.update(dict.fromkeys(halves["domain"]))
@@ -163,7 +170,7 @@ class Reader:
             name = fold(part)
             if name != leaf.value:
                 found.exact = False
-            if ENTITY.fullmatch(name) and len(name) <= NAME_CHARS_MAX:
+            if is_entity(name):
                 found.entities[name] = None
             elif self.naming.strict or self.may_mean_entities(name):
                 found.doubts.add(ANYWHERE)
@@ -188,10 +195,8 @@ class Reader:
         names = leaf.value.split(",") if isinstance(leaf.value, str) else [None]
         for part in names:
             entities = None if part is None else self.resolve(kind, fold(part))
-            if entities is None:
+            if entities is None or not self.note(entities, found.placed):
                 found.doubts.add(leaf.path)
-                continue
-            self.note(entities, found.placed)
 
     def read_target(self, leaf: Leaf, depth: int) -> None:
         """Read a value under ``target`` that no key inside it explains."""
@@ -216,9 +221,7 @@ class Reader:
         if text == NO_TEXT:
             self.found.doubts.add(ANYWHERE)
         names = SEPARATORS.split(text)
-        if len(names) <= NAMES_MAX and all(
-            len(name) <= NAME_CHARS_MAX and ENTITY.fullmatch(name) for name in names
-        ):
+        if len(names) <= NAMES_MAX and all(map(is_entity, names)):
             self.found.names.update(dict.fromkeys(names))
         elif self.naming.calls_service and "." in text:
             mentions = ENTITY.findall(text)
@@ -232,42 +235,70 @@ class Reader:
     def read_holders(self) -> None:
         """Look behind groups, scenes, scripts, and services that run what is written elsewhere."""
         found = self.found
-        named = (*found.entities, *found.placed)
-        holders = [name for name in named if domain_of(name) in HOLDERS]
+        queue = [*found.entities, *found.placed]
         for domain, service in found.services:
             if domain == "script" and service not in HOLDER_SERVICES:
-                holders.append(f"script.{service}")
+                queue.append(f"script.{service}")
             if domain in RUNNERS:
-                self.add_members("service", f"{domain}.{service}")
-        for name in holders:
-            self.add_members("entity_id", name)
-        for name in named:
+                held = self.resolve("service", f"{domain}.{service}")
+                found.hides |= held is None or not self.note(held, found.members)
+                queue += held or ()
+        self.look_behind([(name, True) for name in queue])
+
+    def look_behind(self, queue: list[tuple[str, bool]]) -> None:
+        """Note what is in groups and scenes, at any depth.
+
+        Args:
+            queue: names, each with whether the service reaches what is in it; else only what is
+                known for certain is noted.
+        """
+        found = self.found
+        seen = set(queue)
+        while queue:
+            name, reached = queue.pop()
             # A group of locks is a lock as well; only whoever knows the house can tell.
-            if domain_of(name) not in HOLDERS:
-                self.note(self.resolve("entity_id", name) or (), found.members)
+            held = self.resolve("entity_id", name)
+            if held is None:
+                found.hides |= reached and domain_of(name) in HOLDERS
+                continue
+            found.hides |= not self.note(held, found.members) and reached
+            # A group is replaced by what is in it before a service looks what is its own.
+            inner = [
+                (each, reached and (self.reaches(each) or domain_of(each) == "group"))
+                for each in held
+            ]
+            queue += [each for each in inner if each not in seen]
+            seen.update(inner)
 
-    def add_members(self, kind: str, name: str) -> None:
-        """Note the entities behind a name, or that they are not known."""
-        entities = self.resolve(kind, name)
-        if entities is None:
-            self.found.hides = True
-        else:
-            self.note(entities, self.found.members)
+    def note(self, entities: Collection[str], target: dict[str, None]) -> bool:
+        """Note the entities behind a name that the service can reach.
 
-    def note(self, entities: Collection[str], target: dict[str, None]) -> None:
-        """Note the entities behind a name that the service can reach."""
-        domains = {domain for domain, _ in self.found.services}
-        own_only = bool(domains) and domains <= OWN_DOMAIN_ONLY
-        for entity in entities:
-            if not own_only or domain_of(entity) in domains:
+        Returns:
+            Whether that is all; else there is something that is not known.
+        """
+        complete = True
+        for entity in filter(self.reaches, entities):
+            if is_entity(entity):
                 target[entity] = None
+            else:
+                complete = False
+        return complete
+
+    def reaches(self, entity: str) -> bool:
+        """Whether the service can reach an entity; of one whose domain is not known it may."""
+        if self.own is None:
+            return True
+        named = WITH_DOMAIN.fullmatch(entity)
+        return named is None or named[1] in self.own
 
     def resolve(self, kind: str, name: str) -> Collection[str] | None:
-        """Ask the resolver; an answer that is no list of entities is none."""
-        entities = self.resolver(kind, name) if self.resolver is not None else None
-        if entities is None or not all(ENTITY.fullmatch(entity) for entity in entities):
-            return None
-        return entities
+        """Ask the resolver, if there is one."""
+        return self.resolver(kind, name) if self.resolver is not None else None
+
+
+def is_entity(text: str) -> bool:
+    """Whether a text is an entity's id, such as rules can name."""
+    return len(text) <= NAME_CHARS_MAX and ENTITY.fullmatch(text) is not None
 
 
 def domain_of(entity: str) -> str:

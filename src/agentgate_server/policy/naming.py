@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from agentgate_server.policy.spelling import fold
+
+ANYTHING: Final = "*"
+"""Among the entities behind a name: something that is not known, and may be any entity."""
 
 
 class Resolver(Protocol):
@@ -24,12 +27,20 @@ class Resolver(Protocol):
     def __call__(self, kind: str, name: str) -> Collection[str] | None:
         """Return the entities behind a name, or None if that is not known.
 
+        What stands directly behind it is enough: whoever asks looks behind that in turn. A text
+        that is no entity's id stands for something that is not known, ``ANYTHING`` for whatever it
+        may be.
+
         Args:
             kind: ``area_id``, ``device_id``, ``label_id`` or ``floor_id``; ``entity_id`` for a
                 group, scene, script or automation, and for any other entity, which may be a group
-                too (there None says that it is an entity like others); ``service`` for a service
-                that runs what somebody wrote elsewhere (``rest_command.open_garage``).
+                too; ``service`` for a service that runs what somebody wrote elsewhere
+                (``rest_command.open_garage``).
             name: the name in lower case.
+
+        Returns:
+            The entities. Of an entity that may be a group, None says that it is none; who can't
+            tell says ``[ANYTHING]``.
         """
 
 
