@@ -141,7 +141,7 @@ async def test_it_can_fail_as_told() -> None:
 
 async def test_our_templates_are_rendered_as_text() -> None:
     async with asking() as (_, client):
-        page = {"first": 1, "count": 5}
+        page = {"after": "ground", "count": 5}
         asked = {"template": templates.FLOORS, "variables": page}
         answer = await client.post("/api/template", json=asked)
         assert answer.headers["content-type"].startswith("text/plain")

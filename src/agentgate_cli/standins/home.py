@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+UNAVAILABLE = "unavailable"
+"""The state of what does not answer."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Entity:
@@ -14,7 +17,7 @@ class Entity:
 
     Attributes:
         area: overrides the area of its device.
-        members: of a group or a scene.
+        members: of a group or a scene; they are an attribute while it is available.
         changed: when its state changed last, RFC 3339.
     """
 
@@ -38,15 +41,27 @@ class Entity:
         self.state = state
         self.changed = datetime.now(UTC).isoformat()
 
+    @property
+    def is_group(self) -> bool:
+        """Whether it was made as a group, so that Home Assistant knows it for one."""
+        return self.members is not None and self.domain != "scene"
+
+    def shown_attributes(self) -> dict[str, Any]:
+        """Return what it shows: of an entity that is unavailable, its name and little more."""
+        shown: dict[str, Any] = {"friendly_name": self.name or self.id}
+        if self.state == UNAVAILABLE:
+            return shown
+        shown |= self.attributes
+        if self.members is not None:
+            shown["entity_id"] = list(self.members)
+        return shown
+
     def as_json(self) -> dict[str, Any]:
         """Return the state object of the REST API."""
-        attributes = {"friendly_name": self.name or self.id, **self.attributes}
-        if self.members is not None:
-            attributes["entity_id"] = list(self.members)
         return {
             "entity_id": self.id,
             "state": self.state,
-            "attributes": attributes,
+            "attributes": self.shown_attributes(),
             "last_changed": self.changed,
             "last_reported": self.changed,
             "last_updated": self.changed,

@@ -15,7 +15,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
-from agentgate_cli.standins.home import Entity, Home, make_home
+from agentgate_cli.standins.home import UNAVAILABLE, Entity, Home, make_home
 from agentgate_cli.standins.http_server import (
     HttpRequest,
     HttpResponse,
@@ -46,6 +46,9 @@ NO_ENTITIES: Final = frozenset({"notify", "script", "scene"})
 
 LIMIT_S: Final = 10.0
 """After so long old versions of Home Assistant answer a service call, done or not."""
+
+OUTPUT_CHARS_MAX: Final = 262_144
+"""A template that renders to more is refused (``MAX_TEMPLATE_OUTPUT``)."""
 
 BAD_REQUEST: Final = text_response("400: Bad Request", 400)
 
@@ -214,13 +217,25 @@ class HomeAssistant:
             text, page = asked["template"], asked.get("variables", {})
         except (msgspec.DecodeError, TypeError, KeyError):
             return json_response({"message": "Invalid JSON specified."}, 400)
-        rows = RENDERED.get(text)
-        if rows is None or not {"first", "count"} <= page.keys():
-            message = "Error rendering template: UndefinedError: not known to the stand-in"
-            return json_response({"message": message}, 400)
+        if text not in RENDERED or not {"after", "count"} <= page.keys():
+            return template_error("UndefinedError: not known to the stand-in")
         self.calls.append(Call(kind="template", name=text))
-        found = rows(self.home)[page["first"] : page["first"] + page["count"]]
-        return text_response(msgspec.json.encode(found).decode())
+        found = [row for row in RENDERED[text](self.home) if row[0] > page["after"]]
+        if text == templates.FORMER:
+            found = [row for row in found if row[0] in page["former"]]
+        found = sorted(found, key=lambda row: row[0])[: page["count"]]
+        rendered = msgspec.json.encode(found).decode()
+        if len(rendered) > OUTPUT_CHARS_MAX:
+            return template_error(
+                f"TemplateError: Template output exceeded maximum size of {OUTPUT_CHARS_MAX}"
+                " characters"
+            )
+        return text_response(rendered)
+
+
+def template_error(error: str) -> HttpResponse:
+    """Refuse to render a template."""
+    return json_response({"message": f"Error rendering template: {error}"}, 400)
 
 
 def next_state(entity: Entity, service: str) -> str:
@@ -229,6 +244,18 @@ def next_state(entity: Entity, service: str) -> str:
     if service == "toggle" and service in known:
         return "off" if entity.state == "on" else "on"
     return known.get(service, "")
+
+
+def held(value: Any) -> list[str] | str | None:
+    """Return what our template makes of an attribute ``entity_id``."""
+    if isinstance(value, str):
+        return value
+    return list(map(str, value)) if isinstance(value, list | tuple | set) else None
+
+
+def short(template: str, *kept: int) -> Callable[[Home], list[Any]]:
+    """Return what a template comes to, with some cells only."""
+    return lambda home: [[row[cell] for cell in kept] for row in RENDERED[template](home)]
 
 
 RENDERED: Final[dict[str, Callable[[Home], list[Any]]]] = {
@@ -247,9 +274,29 @@ RENDERED: Final[dict[str, Callable[[Home], list[Any]]]] = {
         if home.of_device(device.id)
     ],
     templates.HOLDERS: lambda home: [
-        [entity.id, list(entity.members)]
+        [entity.id, held(shown["entity_id"])]
         for entity in home.entities.values()
-        if entity.members is not None
+        if "entity_id" in (shown := entity.shown_attributes())
+    ],
+    templates.GROUPS: lambda home: [
+        [entity.id] for entity in home.entities.values() if entity.is_group
+    ],
+    templates.FORMER: lambda home: [
+        [entity.id]
+        for entity in home.entities.values()
+        if entity.state != UNAVAILABLE and "entity_id" not in entity.shown_attributes()
     ],
 }
-"""What each template comes to."""
+"""What each template comes to, all rows of it."""
+
+RENDERED.update(
+    {
+        templates.SHORT[templates.AREAS]: short(templates.AREAS, 0, 1),
+        templates.SHORT[templates.FLOORS]: short(templates.FLOORS, 0, 1),
+        templates.SHORT[templates.LABELS]: short(templates.LABELS, 0, 1),
+        templates.SHORT[templates.HOLDERS]: short(templates.HOLDERS, 0),
+        templates.SHORT[templates.DEVICES]: lambda home: [
+            [device, None, *wholes] for device, _, *wholes in RENDERED[templates.DEVICES](home)
+        ],
+    }
+)

@@ -17,16 +17,17 @@ from agentgate_cli.standins.home_assistant import RENDERED
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.request import Effects
 from agentgate_server.policy import Policy
-from agentgate_server.tools.home_assistant.house import House, read_house
+from agentgate_server.tools.home_assistant.house import House
+from agentgate_server.tools.home_assistant.reading import read_house
 
 
 def house() -> House:
     home = make_home()
     rendered = {text: [msgspec.json.encode(rows(home))] for text, rows in RENDERED.items()}
-    members, problems = read_house(rendered)
-    assert problems == []
+    told = read_house(rendered)
+    assert told.problems == ()
     known = House(stale_s=1e9)
-    known.learn(members, known.clock())
+    known.learn(told, known.clock())
     return known
 
 

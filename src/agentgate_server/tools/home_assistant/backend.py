@@ -6,14 +6,14 @@ import logging
 from typing import Final
 
 import anyio
-import msgspec
 
 from agentgate_server.config.services import HomeAssistantConfig
 from agentgate_server.policy import Policy
 from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
-from agentgate_server.tools.home_assistant import templates
 from agentgate_server.tools.home_assistant.api import Api
-from agentgate_server.tools.home_assistant.house import House, read_house
+from agentgate_server.tools.home_assistant.asking import ask, ask_former
+from agentgate_server.tools.home_assistant.house import House
+from agentgate_server.tools.home_assistant.reading import read_house
 from agentgate_server.tools.home_assistant.tools import SLOW_S, home_assistant_tools
 
 HEALTH_TIMEOUT_S: Final = 5.0
@@ -21,14 +21,6 @@ HEALTH_TIMEOUT_S: Final = 5.0
 
 RETRY_S: Final = 5.0
 """The pause after a look that failed, if the usual one is longer."""
-
-TEMPLATES: Final = {
-    "areas": templates.AREAS,
-    "floors": templates.FLOORS,
-    "labels": templates.LABELS,
-    "devices": templates.DEVICES,
-    "groups and scenes": templates.HOLDERS,
-}
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +54,10 @@ class HomeAssistant:
 
     def health(self) -> dict[str, str]:
         """Say how it is, for everybody to read."""
-        known = "known" if self.house.is_known else "unknown"
-        return {"status": "failing" if self.problem else "ok", "names": known}
+        names = "known" if self.house.knows_groups else "groups unknown"
+        if not self.house.is_known:
+            names = "unknown"
+        return {"status": "failing" if self.problem else "ok", "names": names}
 
     async def watch(self) -> None:
         """Look at it for ever. It may be away: that is a warning, and the next look follows."""
@@ -81,43 +75,15 @@ class HomeAssistant:
         asked_at = self.house.clock()
         try:
             await self.api.get("/api/", timeout_s=HEALTH_TIMEOUT_S)
-            rendered, refused = await self.ask()
+            rendered, refused = await ask(self.api)
+            told = read_house(rendered)
+            plain = await ask_former(self.api, self.house.former(told))
         except (NotStarted, EffectUnknown, ToolFailed) as error:
             self.note(str(error), self.unresolved)
             return
-        members, problems = read_house(rendered)
-        self.house.learn(members, asked_at)
-        self.note("", "; ".join([*refused, *problems]))
-
-    async def ask(self) -> tuple[dict[str, list[bytes]], list[str]]:
-        """Render the templates; return the pages that came, and what was refused.
-
-        Raises:
-            NotStarted, EffectUnknown: it does not answer.
-        """
-        rendered: dict[str, list[bytes]] = {}
-        refused: list[str] = []
-        for name, template in TEMPLATES.items():
-            try:
-                rendered[template] = await self.pages(template)
-            except ToolFailed as error:
-                refused.append(f"{name} can't be resolved: {error}")
-        return rendered, refused
-
-    async def pages(self, template: str) -> list[bytes]:
-        """Render all pages of a template.
-
-        Raises:
-            NotStarted, EffectUnknown: it does not answer.
-            ToolFailed: it refuses, or there is no end.
-        """
-        count = templates.ROWS_MAX
-        pages: list[bytes] = []
-        while len(pages) < templates.PAGES_MAX:
-            pages.append(await self.api.render(template, first=count * len(pages), count=count))
-            if not is_full(pages[-1], count):
-                return pages
-        raise ToolFailed(f"there are more than {count * templates.PAGES_MAX:,}")
+        if rendered:
+            self.house.learn(told, asked_at, plain)
+        self.note("", "; ".join([*refused, *told.problems]))
 
     def note(self, problem: str, unresolved: str) -> None:
         """Keep how it is, and tell the log what is new."""
@@ -129,11 +95,3 @@ class HomeAssistant:
             log.warning("%s; those names match every deny and ask rule", unresolved)
         self.problem = problem
         self.unresolved = unresolved
-
-
-def is_full(page: bytes, count: int) -> bool:
-    """Whether another page may follow; of what is not understood, none does."""
-    try:
-        return len(msgspec.json.decode(page, type=list[msgspec.Raw])) >= count
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return False

@@ -1,21 +1,22 @@
-"""The house: what areas, devices, labels, floors, groups and scenes hold, as Home Assistant says.
+"""The house: what areas, devices, labels, floors, groups and scenes hold, as Home Assistant said.
 
 The policy asks it what an indirect name stands for (:class:`agentgate_server.policy.Resolver`). It
 answers from memory. What it does not know, or has not heard of lately, it does not guess: the
 policy then takes the name for a match of every deny and ask rule, and for none that allows.
+
+A group may be called like any entity, ``cover.all_doors``, so to forget one would be to take it
+for an entity like others. Once told of, it stays a group until Home Assistant says that it is
+there and none: it may be unavailable, not up yet, or beyond what could be read.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
-import msgspec
-
-from agentgate_server.policy.naming import HOLDERS
-from agentgate_server.policy.spelling import fold
-from agentgate_server.tools.home_assistant import templates
+from agentgate_server.policy.naming import ANYTHING, HOLDERS
 
 NAMES_MAX: Final = 100_000
 """Entities behind the names of one kind, all together. A large house has some thousand; more is
@@ -25,7 +26,26 @@ Entities = frozenset[str]
 Members = Mapping[tuple[str, str], Entities]
 """What is known of each kind and folded name."""
 
-Things = dict[str, set[str]]
+SOMETHING: Final[Entities] = frozenset({ANYTHING})
+"""What is behind a name of which nothing is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What Home Assistant told in one look.
+
+    Attributes:
+        members: what areas, devices, labels and floors hold.
+        holders: what groups, scenes and whatever else holds entities hold, by folded name; None:
+            that could not be learned.
+        unread: groups of which is not known what they hold, by folded name.
+        problems: what could not be understood, each in one line.
+    """
+
+    members: Members
+    holders: Mapping[str, Entities] | None
+    unread: Collection[str] = ()
+    problems: tuple[str, ...] = ()
 
 
 class House:
@@ -41,131 +61,70 @@ class House:
         self.clock = clock
         self._members: Members = {}
         self._heard_at: float | None = None
+        self._holders: dict[str, tuple[Entities, float]] = {}
+        self._holders_heard_at: float | None = None
 
     @property
     def is_known(self) -> bool:
         """Whether there is an answer that still holds."""
-        return self._heard_at is not None and self.clock() - self._heard_at <= self.stale_s
+        return self.holds(self._heard_at)
 
-    def learn(self, members: Members, asked_at: float) -> None:
-        """Take all that is known now; what stood before is forgotten.
+    @property
+    def knows_groups(self) -> bool:
+        """Whether there is an answer on groups and scenes that still holds."""
+        return self.holds(self._holders_heard_at)
+
+    def former(self, told: Told) -> list[str]:
+        """Return what was a group once and is not told of now, sorted: maybe it is none any more.
 
         Args:
-            members: see :func:`read_house`.
-            asked_at: when Home Assistant was asked, by ``clock``.
+            told: see :meth:`learn`.
         """
-        self._members = members
-        self._heard_at = asked_at
+        if told.holders is None:
+            return []
+        now = {*told.holders, *told.unread}
+        return sorted(name for name in self._holders if name not in now and not is_holder(name))
+
+    def learn(self, told: Told, asked_at: float, plain: Iterable[str] = ()) -> None:
+        """Take all that is known now; what stood before is forgotten, but for groups.
+
+        Args:
+            told: what Home Assistant told.
+            asked_at: when it was asked, by ``clock``.
+            plain: what of :meth:`former` is there, and no group any more; folded.
+        """
+        self._members, self._heard_at = told.members, asked_at
+        holders = self._holders
+        if told.holders is not None:
+            over = {*plain, *told.holders}
+            kept = {name: held for name, held in holders.items() if not is_holder(name)}
+            kept = {name: held for name, held in kept.items() if name not in over}
+            holders = kept | {name: (held, asked_at) for name, held in told.holders.items()}
+            self._holders_heard_at = asked_at
+        unread = {name: (SOMETHING, asked_at) for name in told.unread if name not in holders}
+        self._holders = dict([*unread.items(), *holders.items()][-NAMES_MAX:])
 
     def __call__(self, kind: str, name: str) -> Collection[str] | None:
         """See :class:`agentgate_server.policy.Resolver`."""
+        if kind == "entity_id":
+            return self.behind(name)
         return self._members.get((kind, name)) if self.is_known else None
 
-
-def read_house(rendered: Mapping[str, Sequence[bytes]]) -> tuple[Members, list[str]]:
-    """Understand what Home Assistant rendered.
-
-    Args:
-        rendered: the pages that came of each template; what is missing stays unknown.
-
-    Returns:
-        What is known, and what could not be understood, each in one line.
-    """
-    reader = Reader(rendered)
-    reader.read()
-    return reader.members, reader.problems
-
-
-class Reader:
-    """One walk over the answers."""
-
-    def __init__(self, rendered: Mapping[str, Sequence[bytes]]) -> None:
-        self.rendered = rendered
-        self.members: dict[tuple[str, str], Entities] = {}
-        self.problems: list[str] = []
-        self.devices: Things = {}
-        self.areas: Things = {}
-
-    def read(self) -> None:
-        """Read devices and areas first: labels and floors are made of them."""
-        parts = self.rows(templates.DEVICES, list[tuple[str, Texts, str | None, str | None]])
-        for device, entities, parent, composite in parts or ():
-            for name in (device, parent, composite):
-                if name:
-                    self.devices.setdefault(name, set()).update(entities)
-        self.note("device_id", self.devices.items())
-        areas = self.rows(templates.AREAS, list[tuple[str, str | None, Texts]])
-        self.areas = {area: set(entities) for area, _, entities in areas or ()}
-        self.note("area_id", self.areas.items())
-        self.note("area_id", [(name or "", found) for _, name, found in areas or ()])
-        floors = self.rows(templates.FLOORS, list[tuple[str, str | None, Texts]])
-        for floor, name, held in floors or ():
-            self.note_all("floor_id", (floor, name), [self.areas.get(area) for area in held])
-        labels = self.rows(templates.LABELS, list[tuple[str, str | None, Texts, Texts, Texts]])
-        for label, name, entities, devices, held in labels or ():
-            # A device that is in no row has no entity with a state: nothing there can act.
-            none = None if parts is None else set[str]()
-            found = [set(entities), *(self.devices.get(device, none) for device in devices)]
-            self.note_all("label_id", (label, name), [*found, *map(self.areas.get, held)])
-        self.read_holders()
-
-    def read_holders(self) -> None:
-        """Note what is in groups and scenes, and in the groups that are in them."""
-        rows = self.rows(templates.HOLDERS, list[tuple[str, Texts | str]])
-        held = {
-            holder: {entities} if isinstance(entities, str) else set(entities)
-            for holder, entities in rows or ()
-        }
-        for holder in held:
-            entities = expand(holder, held)
-            if entities is not None:
-                self.note("entity_id", [(holder, entities)])
-
-    def rows(self, template: str, form: type[Any]) -> Any:
-        """Return the rows of one template, or None if there are none to be had."""
-        pages = self.rendered.get(template)
-        if pages is None:
+    def behind(self, name: str) -> Entities | None:
+        """Return what an entity, group or scene holds, as a resolver does."""
+        if self._holders_heard_at is None:
+            # Home Assistant answers, and never said what is a group: each entity may be one.
+            return None if self._heard_at is None or is_holder(name) else SOMETHING
+        if name not in self._holders:
             return None
-        try:
-            return [row for page in pages for row in msgspec.json.decode(page, type=form)]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self.problems.append(f"unexpected answer to {template[:40]}…: {error}")
-            return None
+        entities, told_at = self._holders[name]
+        return entities if self.holds(told_at) else entities | SOMETHING
 
-    def note_all(
-        self, kind: str, names: Iterable[str | None], parts: Iterable[set[str] | None]
-    ) -> None:
-        """Note what a thing is made of, if all parts are known."""
-        found: set[str] = set()
-        for part in parts:
-            if part is None:
-                return
-            found |= part
-        self.note(kind, [(name, found) for name in names if name])
-
-    def note(self, kind: str, things: Iterable[tuple[str, Collection[str]]]) -> None:
-        """Note the entities behind names. Names that look alike share theirs."""
-        for name, entities in things:
-            key = (kind, fold(name))
-            if key[1]:
-                self.members[key] = self.members.get(key, frozenset()) | frozenset(entities)
-        if sum(len(found) for (of, _), found in self.members.items() if of == kind) > NAMES_MAX:
-            self.problems.append(f"more than {NAMES_MAX:,} entities by {kind}: none is kept")
-            self.members = {key: found for key, found in self.members.items() if key[0] != kind}
+    def holds(self, heard_at: float | None) -> bool:
+        """Whether what was heard then still holds."""
+        return heard_at is not None and self.clock() - heard_at <= self.stale_s
 
 
-Texts = list[str]
-
-
-def expand(holder: str, held: Mapping[str, set[str]]) -> set[str] | None:
-    """Return all that is in a holder, at any depth; None: something in it is not known."""
-    found: set[str] = set()
-    queue = [holder]
-    while queue:
-        for entity in held[queue.pop()] - found:
-            found.add(entity)
-            if entity in held:
-                queue.append(entity)
-            elif entity.partition(".")[0] in HOLDERS:
-                return None
-    return found
+def is_holder(name: str) -> bool:
+    """Whether a name is by itself one of a group, scene, script or automation."""
+    return name.partition(".")[0] in HOLDERS

@@ -18,7 +18,6 @@ from agentgate_server.identity.tokens import Secret
 from agentgate_server.policy import Policy
 from agentgate_server.tools.errors import ToolError
 from agentgate_server.tools.home_assistant import backend as backends
-from agentgate_server.tools.home_assistant import templates
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +87,7 @@ async def test_an_older_version_is_known_as_far_as_it_tells(
 ) -> None:
     with anyio.fail_after(10):
         async with StandIn(token=TOKEN) as home:
-            home.fault = refuses(templates.FLOORS, templates.LABELS)
+            home.fault = refuses("floors()", "labels()")
             backend = HomeAssistant(config(home.url))
             await backend.look()
             await backend.look()
@@ -164,22 +163,6 @@ async def test_a_look_that_fails_in_a_way_nobody_thought_of_ends_nothing(
             assert backend.health() == {"status": "failing", "names": "unknown"}
             tasks.cancel_scope.cancel()
         await backend.api.aclose()
-
-
-async def test_a_large_house_is_asked_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(templates, "ROWS_MAX", 2)
-    with anyio.fail_after(10):
-        async with StandIn(token=TOKEN) as home:
-            backend = HomeAssistant(config(home.url))
-            await backend.look()
-            assert backend.house("area_id", "garden") == {"lock.back"}
-            asked = [call.name for call in home.calls if call.kind == "template"]
-            assert asked.count(templates.AREAS) == 3, "two full pages, and an empty one"
-            monkeypatch.setattr(templates, "PAGES_MAX", 1)
-            await backend.look()
-            assert backend.house("area_id", "garden") is None
-            assert "areas can't be resolved: there are more than 2" in backend.unresolved
-            await backend.api.aclose()
 
 
 @pytest.mark.parametrize("text", ["unavailable", "{}", "[1, 2"])

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
-import msgspec
 import pytest
+from tests.server.tools.home_assistant.houses import Clock, house, told_of
 
-from agentgate_cli.standins.home import Home, make_home
-from agentgate_cli.standins.home_assistant import RENDERED
+from agentgate_cli.standins.home import make_home
+from agentgate_server.policy.naming import ANYTHING
 from agentgate_server.tools.home_assistant import house as houses
 from agentgate_server.tools.home_assistant import templates
-from agentgate_server.tools.home_assistant.house import House, read_house
+from agentgate_server.tools.home_assistant.house import SOMETHING, House, Told
+
+DOORS = frozenset({"lock.front", "lock.back"})
 
 
-def rendered(home: Home, *left_out: str) -> dict[str, list[bytes]]:
-    return {
-        template: [msgspec.json.encode(row) for row in batched(rows(home))]
-        for template, rows in RENDERED.items()
-        if template not in left_out
-    }
-
-
-def batched(rows: list[Any]) -> list[list[Any]]:
-    """Two rows a page, and an empty one in the end."""
-    return [rows[at : at + 2] for at in range(0, len(rows) + 2, 2)]
-
-
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def house(home: Home | None = None, *left_out: str) -> House:
-    clock = Clock()
-    made = House(stale_s=60, clock=clock)
-    members, problems = read_house(rendered(home or make_home(), *left_out))
-    assert problems == []
-    made.learn(members, clock())
-    return made
+def told(**holders: frozenset[str]) -> Told:
+    """A look that tells of groups of locks only."""
+    return Told(members={}, holders={f"lock.{name}": held for name, held in holders.items()})
 
 
 @pytest.mark.parametrize(
@@ -59,7 +37,7 @@ def house(home: Home | None = None, *left_out: str) -> House:
         ("floor_id", "ground floor", {"light.kitchen", "lock.front"}),
         ("floor_id", "upstairs", {"light.bedroom"}),
         ("entity_id", "group.lights", {"light.bedroom", "light.kitchen", "light.hall"}),
-        ("entity_id", "group.everything", {"group.doors", "lock.front", "lock.back", "light.hall"}),
+        ("entity_id", "group.everything", {"group.lights", "group.doors"}),
         ("entity_id", "lock.all_doors", {"lock.front", "lock.back"}),
         ("entity_id", "scene.evening", {"light.hall", "light.kitchen"}),
         ("entity_id", "scene.leaving", {"light.hall", "lock.front"}),
@@ -95,20 +73,106 @@ def test_nothing_is_known_before_home_assistant_answered() -> None:
 
 
 def test_an_answer_holds_for_its_time_and_no_longer() -> None:
-    clock = Clock()
-    made = House(stale_s=60, clock=clock)
-    made.learn({("area_id", "hall"): frozenset({"light.hall"})}, clock())
-    clock.now += 60
-    assert made("area_id", "hall") == {"light.hall"}
-    clock.now += 1
-    assert made("area_id", "hall") is None
-    assert not made.is_known
-
-
-def test_what_has_gone_is_forgotten() -> None:
     made = house()
-    made.learn({}, made.clock())
+    made.clock.now += 60
+    assert made("area_id", "bedroom") == {"light.bedroom", "cover.blinds"}
+    assert made("entity_id", "lock.all_doors") == DOORS
+    assert made.is_known
+    assert made.knows_groups
+    made.clock.now += 1
+    assert made("area_id", "bedroom") is None
+    assert not made.is_known
+    assert not made.knows_groups
+
+
+def test_a_group_of_which_nothing_was_heard_for_long_may_hold_anything() -> None:
+    made = house()
+    made.clock.now += 61
+    assert made("entity_id", "lock.all_doors") == DOORS | {ANYTHING}
+    assert ANYTHING in (made("entity_id", "group.doors") or ())
+    assert made("entity_id", "light.hall") is None, "it was no group when it was heard of last"
+
+
+def test_an_area_that_has_gone_is_forgotten() -> None:
+    made = house()
+    made.learn(told(), made.clock())
     assert made("area_id", "hall") is None
+    assert made("entity_id", "scene.evening") is None
+    assert made("entity_id", "group.doors") is None
+
+
+def test_a_group_that_is_not_told_of_any_more_stays_one() -> None:
+    made = house()
+    made.clock.now += 30
+    gone = told()
+    assert made.former(gone) == ["lock.all_doors"]
+    made.learn(gone, made.clock())
+    assert made("entity_id", "lock.all_doors") == DOORS
+    made.clock.now += 31
+    made.learn(gone, made.clock())
+    assert made("entity_id", "lock.all_doors") == DOORS | {ANYTHING}
+
+
+def test_a_group_that_is_there_and_none_any_more_is_an_entity_like_others() -> None:
+    made = house()
+    gone = told()
+    made.learn(gone, made.clock(), plain=made.former(gone))
+    assert made("entity_id", "lock.all_doors") is None
+    assert made.former(gone) == []
+
+
+def test_groups_that_could_not_be_read_stay_what_they_were() -> None:
+    made = house()
+    made.clock.now += 30
+    blind = replace(told_of(make_home()), holders=None, unread={"cover.new", "lock.all_doors"})
+    assert made.former(blind) == []
+    made.learn(blind, made.clock())
+    assert made("area_id", "bedroom") == {"light.bedroom", "cover.blinds"}
+    assert made("entity_id", "lock.all_doors") == DOORS
+    assert made("entity_id", "group.doors") == DOORS
+    assert made("entity_id", "cover.new") == SOMETHING
+    assert made("entity_id", "light.hall") is None
+    assert made.knows_groups
+    made.clock.now += 31
+    assert made.is_known
+    assert not made.knows_groups
+    assert made("entity_id", "lock.all_doors") == DOORS | {ANYTHING}
+
+
+def test_every_entity_may_be_a_group_where_none_was_ever_told_of() -> None:
+    made = House(stale_s=60, clock=Clock())
+    made.learn(replace(told_of(make_home()), holders=None), made.clock())
+    assert made.is_known
+    assert not made.knows_groups
+    assert made("entity_id", "light.hall") == SOMETHING
+    assert made("entity_id", "scene.evening") is None
+
+
+def test_a_group_that_is_away_is_one_before_it_told_what_is_in_it() -> None:
+    made = House(stale_s=60, clock=Clock())
+    made.learn(replace(told(), unread={"lock.doors"}), made.clock())
+    assert made("entity_id", "lock.doors") == SOMETHING
+    made.learn(told(doors=DOORS), made.clock())
+    assert made("entity_id", "lock.doors") == DOORS
+    made.learn(replace(told(), unread={"lock.doors"}), made.clock())
+    assert made("entity_id", "lock.doors") == DOORS
+
+
+def test_of_too_many_groups_those_told_of_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(houses, "NAMES_MAX", 2)
+    made = House(stale_s=60, clock=Clock())
+    made.learn(told(a=DOORS), made.clock())
+    made.learn(told(b=DOORS), made.clock())
+    made.learn(told(c=DOORS), made.clock())
+    assert made("entity_id", "lock.a") is None
+    assert made("entity_id", "lock.b") == DOORS
+    assert made("entity_id", "lock.c") == DOORS
+
+
+def test_groups_that_hold_each_other_are_told_as_they_are() -> None:
+    home = make_home()
+    home.entities["group.doors"].members = ("group.everything", "lock.back")
+    assert house(home)("entity_id", "group.doors") == {"group.everything", "lock.back"}
 
 
 def test_two_rooms_that_look_alike_share_what_they_hold() -> None:
@@ -117,23 +181,6 @@ def test_two_rooms_that_look_alike_share_what_they_hold() -> None:
     found = house(home)("area_id", "bedroom")
     assert found is not None
     assert {"lock.back", "light.bedroom"} <= set(found)
-
-
-def test_a_group_with_a_script_in_it_may_do_anything() -> None:
-    home = make_home()
-    home.entities["group.lights"].members = ("light.hall", "script.open_up")
-    made = house(home)
-    assert made("entity_id", "group.lights") is None
-    assert made("entity_id", "group.everything") is None
-    assert made("entity_id", "group.doors") is not None
-
-
-def test_groups_that_hold_each_other_end() -> None:
-    home = make_home()
-    home.entities["group.doors"].members = ("group.everything", "lock.back")
-    found = house(home)("entity_id", "group.doors")
-    assert found is not None
-    assert {"lock.back", "light.hall", "group.doors"} <= set(found)
 
 
 def test_a_version_without_floors_and_labels_still_has_areas() -> None:
@@ -149,20 +196,3 @@ def test_what_rests_on_a_missing_answer_is_unknown(missing: str) -> None:
     made = house(home, missing)
     assert made("label_id", "outside") is None
     assert (made("floor_id", "ground") is None) == (missing is templates.AREAS)
-
-
-@pytest.mark.parametrize(
-    "text", [b"", b"[", b"{}", b"[[1]]", b'[["a"]]', b"unavailable", b'[["a", "A", [5]]]', b"\xff"]
-)
-def test_an_answer_that_is_not_understood_leaves_its_kind_unknown(text: bytes) -> None:
-    members, problems = read_house({**rendered(make_home()), templates.AREAS: [b"[]", text]})
-    assert len(problems) == 1
-    assert not any(kind in ("area_id", "floor_id") for kind, _ in members)
-    assert ("device_id", "d1") in members
-
-
-def test_a_house_beyond_all_bounds_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(houses, "NAMES_MAX", 3)
-    members, problems = read_house(rendered(make_home()))
-    assert "more than 3 entities by area_id: none is kept" in problems
-    assert not any(kind == "area_id" for kind, _ in members)
