@@ -120,20 +120,22 @@ class Runner:
 
     def encoded(self, tool: Tool, value: Any) -> Outcome:
         """Turn what a tool returned into its outcome."""
-        ran = "it ran, but " if tool.effects is Effects.WRITE else ""
+        if inspect.iscoroutine(value):
+            value.close()
+            why = "it returned a coroutine, which did not run; declare the tool with async def"
+            log.warning("tool %s: %s", tool.name, why)
+            return unknown(why) if tool.effects is Effects.WRITE else failed(why)
         try:
             data = encode(value)
         except Exception as error:  # an object's own conversion may raise anything
             why = self.words(error)
-            if inspect.iscoroutine(value):
-                value.close()
-                why = "it is a coroutine; the tool must be declared with async def"
             log.warning("tool %s returned what JSON can't say: %s", tool.name, why)
-            return failed(f"{ran}its result can't be sent as JSON: {why}")
+            return without_result(tool, f"its result can't be sent as JSON: {why}")
         if len(data) > self.output_bytes_max:
-            return failed(
-                f"{ran}its result is too large: {len(data):,} bytes, and at most "
-                f"{self.output_bytes_max:,} are passed on"
+            return without_result(
+                tool,
+                f"its result is too large: {len(data):,} bytes, and at most "
+                f"{self.output_bytes_max:,} are passed on",
             )
         return executed(self.masker.result(data))
 
@@ -224,6 +226,14 @@ class Call:
             return failed(f"it was not started: no free slot within {timeout_s:g} s")
         log.warning("tool %s timed out after %g s", self.tool.name, timeout_s)
         return stopped(self.tool, f"timed out after {timeout_s:g} s")
+
+
+def without_result(tool: Tool, why: str) -> Outcome:
+    """The outcome of a tool that returned what can't be passed on. A write ran all the same: called
+    failed, it would be done again."""
+    if tool.effects is Effects.WRITE:
+        return executed(encode({"note": f"it ran, but {why}"}))
+    return failed(why)
 
 
 def stopped(tool: Tool, why: str = "stopped while it ran") -> Outcome:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from tests.server.tools.helpers import outcome_of
 
@@ -180,16 +181,18 @@ def circle() -> list[Any]:
         (circle, "RecursionError"),
     ],
 )
-async def test_a_result_that_json_cannot_say_is_a_failure_that_says_it_ran(
+async def test_a_result_that_json_cannot_say_is_a_note_of_a_write_and_a_failure_of_a_read(
     runner: Runner, body: Callable[[], Any], text: str
 ) -> None:
     for tool in three_ways("write", body):
         outcome = await outcome_of(runner, tool)
-        assert outcome.status is Status.FAILED
-        assert outcome.message.startswith("it ran, but its result can't be sent as JSON: ")
-        assert text in outcome.message
+        assert outcome.status is Status.EXECUTED
+        note = msgspec.json.decode(outcome.data)["note"]
+        assert note.startswith("it ran, but its result can't be sent as JSON: ")
+        assert text in note
     for tool in three_ways("read", body):
         outcome = await outcome_of(runner, tool)
+        assert outcome.status is Status.FAILED
         assert outcome.message.startswith("its result can't be sent as JSON: ")
 
 
@@ -197,20 +200,25 @@ async def test_a_coroutine_as_result_is_explained_and_not_left_behind(runner: Ru
     async def forgotten() -> int:
         return 1
 
-    for tool in three_ways("read", forgotten):
-        outcome = await outcome_of(runner, tool)
-        assert "the tool must be declared with async def" in outcome.message
+    said = "it returned a coroutine, which did not run; declare the tool with async def"
+    for effects, status in (("read", Status.FAILED), ("write", Status.UNKNOWN)):
+        for tool in three_ways(effects, forgotten):
+            outcome = await outcome_of(runner, tool)
+            assert outcome.status is status
+            assert outcome.message.endswith(said)
 
 
-async def test_a_result_above_the_cap_is_a_failure_that_says_both_sizes() -> None:
+async def test_a_result_above_the_cap_is_told_with_both_sizes() -> None:
     runner = Runner(output_bytes_max=1_000)
-    for effects, start in (("write", "it ran, but its result"), ("read", "its result")):
+    said = "its result is too large: 1,001 bytes, and at most 1,000 are passed on"
+    for effects in ("write", "read"):
         for tool in three_ways(effects, lambda: "x" * 999):
             outcome = await outcome_of(runner, tool)
-            assert outcome.status is Status.FAILED
-            assert outcome.message == (
-                f"{start} is too large: 1,001 bytes, and at most 1,000 are passed on"
-            )
+            if effects == "write":
+                assert outcome.status is Status.EXECUTED
+                assert msgspec.json.decode(outcome.data) == {"note": f"it ran, but {said}"}
+            else:
+                assert (outcome.status, outcome.message) == (Status.FAILED, said)
         for tool in three_ways(effects, lambda: "x" * 998):
             assert (await outcome_of(runner, tool)).status is Status.EXECUTED
     runner.close()
