@@ -146,3 +146,37 @@ async def test_our_templates_are_rendered_as_text() -> None:
         answer = await client.post("/api/template", json=asked)
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.json() == [["upstairs", "Upstairs", ["bedroom"]]]
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/api/camera_proxy/camera.porch?token={token}", 200),
+        ("/api/camera_proxy/camera.porch?token=wrong", 403),
+        ("/api/camera_proxy/camera.porch", 403),
+        ("/api/camera_proxy/camera.attic?token={token}", 404),
+        ("/api/camera_proxy/light.hall?token=", 404),
+    ],
+)
+async def test_a_picture_is_given_to_whoever_has_its_token(path: str, status: int) -> None:
+    async with asking(Authorization="none") as (home, client):
+        token = home.home.entities["camera.porch"].token
+        answer = await client.get(path.format(token=token))
+        assert answer.status_code == status
+        assert (answer.headers["content-type"] == "image/gif") == (status == 200)
+    async with asking() as (home, client):
+        attributes = (await client.get("/api/states/camera.porch")).json()["attributes"]
+        assert attributes["access_token"] == token
+        assert attributes["entity_picture"].endswith(f"camera.porch?token={token}")
+        assert (await client.get(attributes["entity_picture"])).status_code == 200
+
+
+async def test_a_template_that_renders_too_much_is_refused() -> None:
+    async with asking() as (home, client):
+        home.home.areas["hall"].name = "H" * 262_144
+        asked = {"template": templates.AREAS, "variables": {"after": "", "count": 5}}
+        answer = await client.post("/api/template", json=asked)
+        assert answer.status_code == 400
+        assert "exceeded maximum size of 262144 characters" in answer.json()["message"]
+        asked["variables"] = {"after": "hall", "count": 5}
+        assert (await client.post("/api/template", json=asked)).status_code == 200

@@ -10,6 +10,9 @@ from typing import Any
 UNAVAILABLE = "unavailable"
 """The state of what does not answer."""
 
+TELL_TOKENS = frozenset({"camera", "image"})
+"""Domains whose entities tell the token of their picture as an attribute as well."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Entity:
@@ -18,6 +21,7 @@ class Entity:
     Attributes:
         area: overrides the area of its device.
         members: of a group or a scene; they are an attribute while it is available.
+        token: opens its picture to whoever has it; "": it has no picture.
         changed: when its state changed last, RFC 3339.
     """
 
@@ -29,6 +33,7 @@ class Entity:
     area: str = ""
     labels: frozenset[str] = frozenset()
     members: tuple[str, ...] | None = None
+    token: str = ""
     changed: str = "2026-01-01T00:00:00+00:00"
 
     @property
@@ -52,6 +57,10 @@ class Entity:
         if self.state == UNAVAILABLE:
             return shown
         shown |= self.attributes
+        if self.token:
+            shown["entity_picture"] = f"/api/{self.domain}_proxy/{self.id}?token={self.token}"
+        if self.token and self.domain in TELL_TOKENS:
+            shown["access_token"] = self.token
         if self.members is not None:
             shown["entity_id"] = list(self.members)
         return shown
@@ -211,6 +220,8 @@ def make_home() -> Home:
             Entity(id="scene.evening", state="unknown", members=("light.hall", "light.kitchen")),
             Entity(id="scene.leaving", state="unknown", members=("light.hall", "lock.front")),
             Entity(id="script.open_up", state="off", name="Open up"),
+            Entity(id="camera.porch", state="idle", name="Porch", token=f"{0xCA3E:064x}"),
+            Entity(id="media_player.tv", state="playing", name="TV", token=f"{0x7E1E:064x}"),
         ],
         [
             Device(id="d1", name="Bedside lamp", area="bedroom"),

@@ -35,6 +35,8 @@ SERVICES: Final[dict[str, dict[str, str]]] = {
     "scene": {"turn_on": "", "apply": ""},
     "script": {"turn_on": "", "open_up": ""},
     "notify": {"notify": ""},
+    "camera": {"turn_on": "streaming", "turn_off": "idle"},
+    "media_player": {"turn_on": "on", "turn_off": "off"},
 }
 """What may be called, and the state that it leads to ("": none that shows)."""
 
@@ -49,6 +51,9 @@ LIMIT_S: Final = 10.0
 
 OUTPUT_CHARS_MAX: Final = 262_144
 """A template that renders to more is refused (``MAX_TEMPLATE_OUTPUT``)."""
+
+PICTURE: Final = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
+"""What every camera sees."""
 
 BAD_REQUEST: Final = text_response("400: Bad Request", 400)
 
@@ -121,6 +126,8 @@ class HomeAssistant:
         """Answer one request."""
         if self.fault is not None and (faulty := self.fault(request)) is not None:
             return faulty
+        if len(request.segments) == 3 and request.segments[1].endswith("_proxy"):
+            return self.picture_of(request)
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return text_response("401: Unauthorized", 401)
         match (request.method, *request.segments):
@@ -149,6 +156,16 @@ class HomeAssistant:
         if entity is None:
             return json_response({"message": "Entity not found."}, 404)
         return json_response(entity.as_json())
+
+    def picture_of(self, request: HttpRequest) -> HttpResponse:
+        """Answer with a picture. The entity's own token is enough, as for an image in a page."""
+        entity = self.home.entities.get(request.segments[2])
+        allowed = request.headers.get("authorization") == f"Bearer {self.token}"
+        if entity is None or not entity.token:
+            return text_response("404: Not Found", 404)
+        if not allowed and request.query.get("token") != entity.token:
+            return text_response("403: Forbidden", 403)
+        return HttpResponse(body=PICTURE, headers={"content-type": "image/gif"})
 
     def fire_event(self, event_type: str, request: HttpRequest) -> HttpResponse:
         """Take an event; nobody listens."""

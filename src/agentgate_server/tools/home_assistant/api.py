@@ -30,6 +30,7 @@ from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.config.services import HomeAssistantConfig
 from agentgate_server.identity.tokens import Secret
 from agentgate_server.tools.errors import EffectUnknown, ToolError, ToolFailed
+from agentgate_server.tools.home_assistant.credentials import clean_text, without_credentials
 
 NAME: Final = "Home Assistant"
 
@@ -191,7 +192,7 @@ def said(answer: Answer) -> str:
         text = msgspec.json.decode(answer.body, type=Message).message
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
-    text = " ".join(text.split())
+    text = clean_text(" ".join(text.split()))
     return f": {text[:SAID_CHARS_MAX]}" if text else ""
 
 
@@ -202,7 +203,7 @@ class Message(msgspec.Struct):
 
 
 def content_of(answer: Answer) -> Any:
-    """Return the JSON of an answer.
+    """Return the JSON of an answer, without the credentials in it.
 
     Raises:
         ValueError: it is none; the text says so to an agent.
@@ -210,7 +211,7 @@ def content_of(answer: Answer) -> Any:
     if answer.flaw:
         raise ValueError(f"{NAME} answered {answer.status}, but {answer.flaw}")
     try:
-        return answer.json()
+        return without_credentials(answer.json())
     except ValueError:
         raise ValueError(
             f"{NAME} answered {answer.status}, but no JSON; is services.homeassistant.url the "
