@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from agentgate_proto.records.request import Effects
     from agentgate_server.policy import Policy
     from agentgate_server.policy.explaining import Explanation
+    from agentgate_server.policy.meanings import Meaning
     from agentgate_server.tools.catalogue import Catalogue
 
 STYLES = {"allow": good, "deny": bad, "ask": warn}
@@ -73,7 +74,7 @@ def explain(
         effects=files.effects_of(tool, effects),
         args=args,
         now=time.time(),
-        defaults=files.catalogue.defaults_of(tool) if files.catalogue else {},
+        meaning=files.meaning_of(tool, args),
     )
     if as_json:
         say_json(document_of(found, files.file))
@@ -110,6 +111,22 @@ class Files:
             note(warn(f"warning: this gateway has no tool {printable(name)}{hint}"))
         return Effects(given or Effects.WRITE)
 
+    def meaning_of(self, name: str, args: dict[str, Any]) -> Meaning:
+        """Return what says what a tool gets; say so if it would not take these arguments."""
+        from agentgate_server.policy.meanings import as_written
+        from agentgate_server.tools.errors import ArgumentError
+
+        if self.catalogue is None:
+            return as_written
+        known = self.catalogue.get(name)
+        try:
+            if known is not None:
+                known.check(args)
+        except ArgumentError as error:
+            text = "the gateway refuses these arguments before it asks the policy"
+            note(warn(f"warning: {text}: {printable(str(error))}"))
+        return self.catalogue.lenient_meaning_of(name)
+
 
 def read_files(config_file: Path, permissions: Path | None) -> Files:
     """Read the policy, and the tools and agents if there is a configuration.
@@ -144,6 +161,7 @@ def document_of(found: Explanation, file: Path) -> dict[str, Any]:
         "rule": found.decision.rule,
         "file": str(file) if found.line else None,
         "line": found.line or None,
+        "gets": found.gets or None,
         "reasons": [str(reason) for reason in found.reasons],
     }
 
@@ -155,5 +173,7 @@ def show(found: Explanation, file: Path) -> None:
     place = f"{file}:{found.line}" if found.line else "no rule matches"
     said = f": {printable(decision.description)}" if found.line and decision.description else ""
     say(f"{word}  {place}{said}")
+    if found.gets:
+        say(f"  the tool gets {printable(found.gets)}")
     for reason in found.reasons:
         say(f"  {reason.rule} ({reason.action}) {printable(reason.text)}")

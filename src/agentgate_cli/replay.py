@@ -77,7 +77,7 @@ def replay(permissions: Path, config_file: Path, since: float, agent: str, as_js
     try:
         policy = Policy.load(permissions)
         past = history(config.storage.path, since=since, agent=agent)
-        found = replaying.replay(policy, past, catalogue_of(config).defaults_of)
+        found = replaying.replay(policy, past, catalogue_of(config).lenient_meaning_of)
     except ToolError as error:
         raise start_failure(error) from None
     except DocumentError as error:

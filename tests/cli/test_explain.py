@@ -37,7 +37,7 @@ def explained(policy: Path, *args: str) -> dict[str, Any]:
     done = run("explain", *args, "--permissions", str(policy), "--json", cwd=policy.parent)
     assert (done.returncode, done.stderr) == (0, "")
     row: dict[str, Any] = json.loads(done.stdout)
-    assert list(row) == ["decision", "rule", "file", "line", "reasons"]
+    assert list(row) == ["decision", "rule", "file", "line", "gets", "reasons"]
     return row
 
 
@@ -50,6 +50,7 @@ def test_the_rule_is_named_with_file_and_line(policy: Path) -> None:
         "rule": "house.yaml:8",
         "file": str(policy),
         "line": 8,
+        "gets": None,
         "reasons": [
             (
                 "house.yaml:5 (ask): its pattern does not match "
@@ -127,3 +128,40 @@ def test_without_any_file_it_says_what_to_do(tmp_path: Path) -> None:
     done = run("explain", "x", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("Error: there is no config.yaml here: name one with --config")
+
+
+TYPED = """
+from dataclasses import dataclass
+from uuid import UUID
+
+from agentgate_server import tool
+
+
+@dataclass
+class Options:
+    where: str = "prod"
+
+
+@tool
+def deploy(opts: Options, ident: UUID) -> str:
+    return opts.where
+"""
+
+
+def test_what_the_tool_gets_decides_and_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "typed.py").write_text(TYPED)
+    denied = {"rules": [{"tool": "deploy", "args": {"opts.where": "prod"}, "action": "deny"}]}
+    write_files(tmp_path, denied, tools={"python": ["typed.py"]})
+    ident = "12345678123412341234123456789ABC"
+    done = run("explain", "deploy", f"ident={ident}", "opts={}", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "deny  permissions.yaml:2",
+        '  the tool gets deploy(12345678-1234-1234-1234-123456789abc, {"where":"prod"})',
+    ]
+    refused = run("explain", "deploy", "ident=5", "opts={}", "--json", cwd=tmp_path)
+    assert refused.stderr == (
+        "warning: the gateway refuses these arguments before it asks the policy: argument 'ident': "
+        "expected uuid, got int\n"
+    )
+    assert json.loads(refused.stdout)["gets"] is None

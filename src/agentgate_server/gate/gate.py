@@ -260,7 +260,7 @@ class Gate:
                 effects=record.effects,
                 args=args,
                 now=now,
-                defaults=self.running.catalogue.defaults_of(record.tool),
+                meaning=self.running.catalogue.meaning_of(record.tool),
             )
         except Exception:
             log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})

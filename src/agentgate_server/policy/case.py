@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
-from types import MappingProxyType
 from typing import Any
 
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.request import Effects
+from agentgate_server.policy.meanings import Meaning, Meant, as_written
 from agentgate_server.policy.naming import Resolver
 from agentgate_server.policy.readings import Request
 from agentgate_server.policy.rules import ToolRule
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
-"""The defaults of a tool that has none."""
 
 
 class Miss(Enum):
@@ -42,16 +39,19 @@ class Case:
         args: the arguments, decoded JSON.
         now: UTC seconds since 1970.
         resolver: looks up what indirect names stand for.
-        defaults: what the tool takes for arguments that are left out.
+        meaning: says what the tool gets for the arguments; may raise what it likes.
     """
 
     __slots__ = (
+        "_given",
+        "_is_known",
+        "_meant",
         "_request",
         "_whole",
         "agent",
         "args",
-        "defaults",
         "effects",
+        "meaning",
         "now",
         "resolver",
         "tool",
@@ -65,7 +65,7 @@ class Case:
         args: Mapping[str, Any],
         now: float,
         resolver: Resolver | None,
-        defaults: Mapping[str, Any] = NOTHING,
+        meaning: Meaning = as_written,
     ) -> None:
         self.agent = agent
         self.tool = tool
@@ -73,9 +73,12 @@ class Case:
         self.args = args
         self.now = now
         self.resolver = resolver
-        self.defaults = defaults
+        self.meaning = meaning
+        self._is_known = False
+        self._meant: Meant | None = None
         self._request: Request | None = None
         self._whole: Request | None = None
+        self._given: Request | None = None
 
     @property
     def request(self) -> Request:
@@ -84,31 +87,48 @@ class Case:
             self._request = Request(self.tool, self.args, self.resolver)
         return self._request
 
-    def fits_whole(self, tool_rule: ToolRule) -> bool:
-        """Whether a rule's pattern and conditions match with defaults for what is left out.
+    @property
+    def meant(self) -> Meant | None:
+        """What the tool gets, if that is not just what is written; found out once."""
+        if not self._is_known:
+            self._meant = self.meaning(self.args)
+            self._is_known = True
+        return self._meant
 
-        To leave an argument out is one more spelling of its default, so a deny or ask rule matches
-        either. An allow rule is about what is given: ``get_weather(London)`` stays allowed, and a
-        condition on what is left out does not hold.
+    @property
+    def whole(self) -> Request | None:
+        """The request as the tool gets it, with all defaults; None: it says nothing more."""
+        if self._whole is None and (meant := self.meant) is not None:
+            self._whole = Request(self.tool, meant.whole, self.resolver)
+        return self._whole
+
+    @property
+    def given(self) -> Request | None:
+        """What is given, as the tool gets it; None: as it is written."""
+        if self._given is None and (meant := self.meant) is not None and meant.given is not None:
+            self._given = Request(self.tool, meant.given, self.resolver)
+        return self._given
+
+    def fits(self, tool_rule: ToolRule) -> bool:
+        """Whether a rule's pattern and conditions match.
+
+        To leave an argument out is one more spelling of its default, and what is written is one of
+        what the tool makes of it, so a deny or ask rule matches either. An allow rule has to match
+        both, and is about what is given: ``get_weather(London)`` stays allowed, and a condition on
+        what is left out does not hold.
         """
+        fits = tool_rule.matches(self._request or self.request)
         if tool_rule.rule.decision.action is Action.ALLOW:
-            return False
-        if self.defaults.keys() <= self.args.keys():
-            return False
-        if self._whole is None:
-            self._whole = Request(self.tool, {**self.defaults, **self.args}, self.resolver)
-        return tool_rule.matches(self._whole)
+            return fits and ((given := self.given) is None or tool_rule.matches(given))
+        return fits or ((whole := self.whole) is not None and tool_rule.matches(whole))
 
     def miss(self, tool_rule: ToolRule) -> Miss | None:
         """Return why a rule does not match, its rate aside; None: it does."""
         rule = tool_rule.rule
         if not rule.concerns(self.agent, self.effects):
             return Miss.CALLER
-        if not tool_rule.is_open:
-            request = self._request or self.request
-            fits = tool_rule.matches(request) or (self.defaults and self.fits_whole(tool_rule))
-            if not fits:
-                return Miss.ARGUMENTS
+        if not tool_rule.is_open and not self.fits(tool_rule):
+            return Miss.ARGUMENTS
         if rule.hours is not None and not rule.hours.contain(self.now):
             return Miss.HOURS
         return None

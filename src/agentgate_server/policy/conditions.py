@@ -15,6 +15,7 @@ from typing import Any
 
 from agentgate_server.policy.globs import Glob
 from agentgate_server.policy.leaves import Leaf, Path, Value, key_path, plain_form
+from agentgate_server.policy.meanings import forms_of
 from agentgate_server.policy.naming import INDIRECT_KEYS, is_entity_key
 from agentgate_server.policy.patterns import fold_pattern
 from agentgate_server.policy.readings import Reading, Request
@@ -127,8 +128,11 @@ class Condition:
 
     @property
     def takes_missing(self) -> bool:
-        """Whether an argument that is left out meets it: it is none of those that are excepted."""
-        return bool(self.excluded) and not self.has_range and self.members is None
+        """Whether an argument that is left out meets it: it is none of those that are excepted, or
+        nothing at all is what it asks for."""
+        if self.members is not None:
+            return None in self.members and not self.has_range
+        return bool(self.excluded) and not self.has_range
 
     @cached_property
     def field(self) -> str:
@@ -142,8 +146,9 @@ class Condition:
         if not self.excluded:
             return False
         return any(
-            contains(key_path(key), self.path) and isinstance(value, list | Mapping)
+            contains(key_path(key), self.path) and isinstance(form, list | Mapping)
             for key, value in request.args.items()
+            for form in forms_of(value)
         )
 
     def leaf_may_fit(self, leaf: Leaf) -> bool:

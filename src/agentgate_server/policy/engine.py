@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Effects
 from agentgate_server.documents import Document, parse_document, read_document
-from agentgate_server.policy.case import NOTHING, Case
+from agentgate_server.policy.case import Case
 from agentgate_server.policy.compiling import compile_rules
 from agentgate_server.policy.form import PolicyForm
+from agentgate_server.policy.meanings import Meaning, as_written
 from agentgate_server.policy.naming import Members, Resolver
 from agentgate_server.policy.rates import Rates
 from agentgate_server.policy.rules import Rule, ToolRule
@@ -113,10 +114,10 @@ class Policy:
         effects: Effects,
         args: Mapping[str, Any],
         now: float,
-        defaults: Mapping[str, Any] = NOTHING,
+        meaning: Meaning = as_written,
     ) -> Decision:
-        """Decide a request. Never raises for arguments that are JSON; what is not understood is
-        denied or asked about, never allowed.
+        """Decide a request. Never raises by itself for arguments that are JSON; what is not
+        understood is denied or asked about, never allowed.
 
         A rule with a rate that allows the request counts it, so decide each request once.
 
@@ -126,9 +127,9 @@ class Policy:
             effects: whether the tool reads or writes.
             args: the arguments, decoded JSON.
             now: UTC seconds since 1970.
-            defaults: what the tool takes for arguments that are left out.
+            meaning: says what the tool gets for the arguments. What it raises is passed on.
         """
-        case = Case(agent, tool, effects, args, now, self.resolver, defaults)
+        case = Case(agent, tool, effects, args, now, self.resolver, meaning)
         for tool_rule in self.by_tool.get(tool) or self.rules_for(tool):
             if case.miss(tool_rule) is not None:
                 continue
@@ -146,7 +147,7 @@ class Policy:
         effects: Effects,
         args: Mapping[str, Any],
         now: float,
-        defaults: Mapping[str, Any] = NOTHING,
+        meaning: Meaning = as_written,
     ) -> Explanation:
         """Say which rule decides a request and why the others do not; counts nothing.
 
@@ -154,7 +155,7 @@ class Policy:
         """
         from agentgate_server.policy.explaining import explain
 
-        case = Case(agent, tool, effects, args, now, self.resolver, defaults)
+        case = Case(agent, tool, effects, args, now, self.resolver, meaning)
         return explain(self, case, BUILT_IN)
 
     def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:

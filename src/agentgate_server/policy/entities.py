@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentgate_server.policy.leaves import UNKNOWN, Leaf, Leaves, Path
+from agentgate_server.policy.meanings import forms_of
 from agentgate_server.policy.naming import (
     HOLDER_SERVICES,
     HOLDERS,
@@ -108,8 +109,8 @@ class Reader:
         """Read ``domain`` and ``service``, in whatever case the keys are; all pairs count."""
         found = self.found
         halves: dict[str, list[str]] = {"domain": [], "service": []}
-        for key, value in args.items():
-            half = squeeze(key)
+        halved = ((key, squeeze(key), form) for key in args for form in forms_of(args[key]))
+        for key, half, value in halved:
             if half not in halves:
                 continue
             word = fold(value) if isinstance(value, str) else ""

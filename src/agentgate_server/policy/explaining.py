@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_server.policy.case import Case, Miss
 from agentgate_server.policy.conditions import MISSING, Condition, unnamed_arguments
+from agentgate_server.policy.meanings import received
+from agentgate_server.policy.readings import Request
 from agentgate_server.policy.rules import Rule, ToolRule
 from agentgate_server.policy.signature import display_of
 
@@ -47,11 +49,14 @@ class Explanation:
         decision: exactly what the policy decides.
         line: the line of the rule that decides; 0: none does, see ``Decision.rule``.
         reasons: why the others do not, in the order in which rules are tried.
+        gets: the signature of what the tool gets, where that is not what is written: rules look at
+            both; "": they are the same.
     """
 
     decision: Decision
     line: int
     reasons: tuple[Reason, ...]
+    gets: str = ""
 
 
 def explain(policy: Policy, case: Case, otherwise: Decision) -> Explanation:
@@ -74,7 +79,8 @@ def explain(policy: Policy, case: Case, otherwise: Decision) -> Explanation:
         text = text or "matches too, but comes after the rule that decides"
         reasons.append(Reason(rule.decision.rule, rule.line, rule.decision.action, text))
     decision = otherwise if decider is None else decider.decision
-    return Explanation(decision, decider.line if decider else 0, tuple(reasons))
+    gets = "" if case.meant is None else display_of(case.tool, received(case.meant.whole))
+    return Explanation(decision, decider.line if decider else 0, tuple(reasons), gets)
 
 
 def objection(policy: Policy, case: Case, tool_rule: ToolRule | None) -> str:
@@ -105,26 +111,35 @@ def arguments_text(tool_rule: ToolRule, case: Case) -> str:
     shown = display_of(case.tool, case.args)
     request, pattern, rule = case.request, tool_rule.pattern, tool_rule.rule
     if rule.decision.action is Action.ALLOW:
-        if pattern is not None and not pattern.covers(request):
-            return f"its pattern does not cover all that {shown} may mean"
-        for condition in rule.conditions:
-            if not condition.holds(request):
-                return missed(condition, case)
-        names = (condition.keys for condition in rule.conditions)
-        if pattern is None and not rule.other_args and unnamed_arguments(case.args, names):
-            return "there are arguments that it does not name (other_args: true takes them)"
-        return f"{shown} may act on more than it names"
+        if tool_rule.matches(request) and case.given is not None:
+            got = display_of(case.tool, case.given.args)
+            return f"of what it gets: {uncovered(tool_rule, case.given, got)}"
+        return uncovered(tool_rule, request, shown)
     readings = request.readings
     if pattern is not None and not any(pattern.may_match(request, each) for each in readings):
         return f"its pattern does not match {shown}"
     for condition in rule.conditions:
         if not any(condition.may_hold(request, each) for each in readings):
-            return missed(condition, case)
+            return missed(condition, request)
     return f"no one thing that {shown} may mean matches all of it"
 
 
-def missed(condition: Condition, case: Case) -> str:
+def uncovered(tool_rule: ToolRule, request: Request, shown: str) -> str:
+    """Say what of a request an allow rule does not cover."""
+    pattern, rule = tool_rule.pattern, tool_rule.rule
+    if pattern is not None and not pattern.covers(request):
+        return f"its pattern does not cover all that {shown} may mean"
+    for condition in rule.conditions:
+        if not condition.holds(request):
+            return missed(condition, request)
+    names = (condition.keys for condition in rule.conditions)
+    if pattern is None and not rule.other_args and unnamed_arguments(request.args, names):
+        return "there are arguments that it does not name (other_args: true takes them)"
+    return f"{shown} may act on more than it names"
+
+
+def missed(condition: Condition, request: Request) -> str:
     """Say how an argument misses a condition."""
-    if condition.lookup(case.args) is MISSING:
+    if condition.lookup(request.args) is MISSING:
         return f"there is no argument {condition.name}"
     return f"{condition.name} is not what it asks for"

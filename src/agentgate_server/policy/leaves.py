@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_server.policy.meanings import forms_of as forms_of_argument
 from agentgate_server.policy.spelling import (
     SPELLINGS_MAX,
     fold,
@@ -33,6 +34,9 @@ FORMS_MAX = 10_000
 
 DEPTH_MAX = 32
 """Nesting, JSON inside of texts included."""
+
+EXACT_MAX = 2**53
+"""Up to here each whole number is a floating-point number as well."""
 
 JSON_STARTS = ("[", "{", '"')
 
@@ -108,7 +112,11 @@ def leaves_of(args: Mapping[str, Any]) -> Leaves:
     complete = True
     chars_left = TEXT_CHARS_MAX
     # Not recursive: the depth is the caller's choice. Reversed, so that leaves come in order.
-    stack = [(key, key_path(key), value, 0) for key, value in reversed([*args.items()])]
+    stack = [
+        (key, key_path(key), form, 0)
+        for key, value in reversed([*args.items()])
+        for form in reversed(forms_of_argument(value))
+    ]
     while stack:
         argument, path, value, depth = stack.pop()
         size = len(value) if isinstance(value, dict | list) else 1
@@ -161,7 +169,19 @@ def forms_of(value: Value, count_max: int) -> Forms:
     if isinstance(value, str):
         texts, complete = spellings(value, count_max)
         return Forms(tuple(texts), complete)
-    return Forms((plain_form(value),))
+    return Forms((plain_form(value), *rounded(value)))
+
+
+def rounded(value: Value) -> tuple[str, ...]:
+    """Return the other forms of a whole number that a floating-point one can't hold: what becomes
+    of it where a tool takes such a number."""
+    if not isinstance(value, int) or abs(value) <= EXACT_MAX:
+        return ()
+    try:
+        near = float(value)
+    except OverflowError:
+        return ()
+    return number_text(near), number_text(int(near))
 
 
 def plain_form(value: Value) -> str:

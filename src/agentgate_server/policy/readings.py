@@ -26,6 +26,7 @@ from typing import Any
 
 from agentgate_server.policy.entities import Found, domain_of, find_entities
 from agentgate_server.policy.leaves import Leaves, leaves_of, plain_form
+from agentgate_server.policy.meanings import forms_of, received
 from agentgate_server.policy.naming import (
     ENTITY_KEYS,
     HOLDERS,
@@ -101,7 +102,7 @@ class Request:
     """A request as rules see it.
 
     Attributes:
-        tool, args: the request.
+        tool, args: the request; an argument may be an ``Either``.
         readings: what it may be taken for.
         is_plain: it has one reading, which shows it as its signature does.
         exact: its values are written in their only form.
@@ -127,7 +128,7 @@ class Request:
     @cached_property
     def signature(self) -> str:
         """The request as text, see ``signature``."""
-        return signature_of(self.tool, self.args)
+        return signature_of(self.tool, received(self.args))
 
     def read(self, resolver: Resolver | None) -> tuple[Reading, ...]:
         """Make the readings of a request that is not plain."""
@@ -159,10 +160,10 @@ class Request:
                 if not leaf.forms.complete:
                     part[None,] = None
         for key, place in places.items():
-            value = self.args[key]
-            if not isinstance(value, str):
-                texts[place][known(fold(show(value)))] = None
-            self.exact &= key == place and isinstance(value, str) and is_plain(value)
+            for value in forms_of(self.args[key]):
+                if not isinstance(value, str):
+                    texts[place][known(fold(show(value)))] = None
+                self.exact &= key == place and isinstance(value, str) and is_plain(value)
         found, fields = self.found, {}
         if found is not None:
             fields = {"entityid": (*found.entities, *found.placed, *found.names)}

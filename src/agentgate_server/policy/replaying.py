@@ -6,15 +6,15 @@ the history, what is held does not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.request import Effects
 from agentgate_server.policy.engine import Policy
+from agentgate_server.policy.meanings import Meaning, as_written
 
 EXAMPLES_MAX = 3
 """Requests that are kept of each kind of change."""
@@ -97,22 +97,23 @@ class Replay:
         del changes.examples[:-EXAMPLES_MAX]
 
 
-def no_defaults(tool: str) -> Mapping[str, Any]:
+def no_meaning(tool: str) -> Meaning:
     """The tools are not known."""
-    return {}
+    return as_written
 
 
 def replay(
     policy: Policy,
     requests: Iterable[Past],
-    defaults_of: Callable[[str], Mapping[str, Any]] = no_defaults,
+    meaning_of: Callable[[str], Meaning] = no_meaning,
 ) -> Replay:
     """Decide requests again, each at its own time.
 
     Args:
         policy: the new policy. Its rates count what is replayed, so give it to nobody else.
         requests: what was asked, oldest first.
-        defaults_of: returns what a tool takes for arguments that are left out, by its name.
+        meaning_of: returns what says what a tool gets for arguments, by its name; must not raise
+            for arguments that the tool would refuse today.
     """
     outcome = Replay()
     for past in requests:
@@ -123,7 +124,7 @@ def replay(
             effects=past.effects,
             args=msgspec.json.decode(past.args, type=dict),
             now=past.at,
-            defaults=defaults_of(past.tool),
+            meaning=meaning_of(past.tool),
         )
         new = decision.action
         if past.repeats_unknown and new is Action.ALLOW and decision.ask_again_after_unknown:

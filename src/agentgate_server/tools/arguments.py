@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
 from types import SimpleNamespace
@@ -17,8 +17,10 @@ from typing import Any, Final, Self
 
 import msgspec
 
+from agentgate_server.policy.meanings import Meant, filled_in
 from agentgate_server.tools.docstring import Docstring
 from agentgate_server.tools.errors import ArgumentError, ToolError
+from agentgate_server.tools.forms import UNSAYABLE, either, given, is_exact
 
 PROBLEMS_MAX: Final = 8
 """Problems told in one error: enough to correct a call, and no echo of a hostile one."""
@@ -43,6 +45,8 @@ class Arguments:
 
     Attributes:
         schema: JSON Schema of the arguments object.
+        converted: the arguments whose values can differ from what is written.
+        left_out: what stands for those that are left out, as JSON.
     """
 
     @classmethod
@@ -71,6 +75,11 @@ class Arguments:
         )
         defaults = {name: default for name, (_, _, default) in parameters.items()}
         self.schema = self.make_schema(defaults, docstring)
+        self.converted = frozenset(n for n, hint in self.hints.items() if not is_exact(hint))
+        self.converts_others = not all(map(is_exact, self.others))
+        optional = ((name, defaults[name]) for name in self.hints if name not in self.required)
+        forms = ((name, either(default)) for name, default in optional if default is not None)
+        self.left_out = {name: form for name, form in forms if form is not UNSAYABLE}
 
     def bind(self, args: dict[str, Any]) -> dict[str, Any]:
         """Convert decoded JSON to what the function is called with.
@@ -92,6 +101,24 @@ class Arguments:
             }
         except Exception as error:  # a dataclass of the user's may raise anything while it is made
             raise ArgumentError(*self.explain(args, error)) from error
+
+    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+        """Say what the function gets for arguments that fit; see ``policy.meanings``.
+
+        Raises:
+            ArgumentError: they do not fit.
+        """
+        if not self.converted and not self.converts_others:
+            return filled_in(self.left_out, args)
+        found = self.bind(dict(args))
+        whole, strict = {**self.left_out, **args}, {**args}
+        for name, value in found.items():
+            if name in self.converted or (self.converts_others and name not in self.hints):
+                whole[name] = either(value, args[name])
+                strict[name] = given(value, args[name])
+        if whole == args == strict:
+            return None
+        return Meant(whole, None if strict == args else strict)
 
     def make_schema(self, defaults: dict[str, Any], docstring: Docstring) -> dict[str, Any]:
         """Make the schema: the struct's own, with descriptions and the function's defaults."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agentgate_server.tools.errors import ToolError
+from agentgate_server.policy.meanings import Meaning, Meant, as_written
+from agentgate_server.tools.errors import ArgumentError, ToolError
 from agentgate_server.tools.modules import load_module, tools_in
 from agentgate_server.tools.python import describe, tool_of
 from agentgate_server.tools.tool import Tool
@@ -63,10 +65,23 @@ class Catalogue:
         """Return the tool of exactly this name, or None."""
         return self.tools.get(name)
 
-    def defaults_of(self, name: str) -> Mapping[str, Any]:
-        """Return what a tool takes for arguments that are left out; {} if there is no such tool."""
+    def meaning_of(self, name: str) -> Meaning:
+        """Return what says what a tool gets for arguments; it raises ``ArgumentError`` for those
+        that do not fit. Of a tool that is not there nothing is known."""
         found = self.get(name)
-        return {} if found is None else found.defaults
+        return as_written if found is None else found.meant
+
+    def lenient_meaning_of(self, name: str) -> Meaning:
+        """The same for requests that may never have been checked: those that do not fit mean what
+        is written."""
+        meaning = self.meaning_of(name)
+
+        def lenient(args: Mapping[str, Any]) -> Meant | None:
+            with suppress(ArgumentError):
+                return meaning(args)
+            return None
+
+        return lenient
 
     async def aclose(self) -> None:
         """Let every tool let go of what it holds."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar, overload
 
 import msgspec
 
 from agentgate_proto.records.request import Effects
+from agentgate_server.policy.meanings import Meant
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import parse_docstring
 from agentgate_server.tools.errors import ToolError
@@ -46,6 +47,10 @@ class PythonAsyncTool(AsyncTool):
         """See ``Tool.check``."""
         self.arguments.bind(args)
 
+    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+        """See ``Tool.meant``."""
+        return self.arguments.meant(args)
+
     async def run(self, args: dict[str, Any]) -> Any:
         """See ``AsyncTool.run``."""
         return await self.function(**self.arguments.bind(args))
@@ -61,6 +66,10 @@ class PythonSyncTool(SyncTool):
     def check(self, args: dict[str, Any]) -> None:
         """See ``Tool.check``."""
         self.arguments.bind(args)
+
+    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+        """See ``Tool.meant``."""
+        return self.arguments.meant(args)
 
     def call(self, args: dict[str, Any]) -> Any:
         """See ``SyncTool.call``."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from agentgate_proto.records.request import Effects
+from agentgate_server.policy.meanings import Meant, filled_in
 
 if TYPE_CHECKING:
     from agentgate_server.backends.circuit_breaker import CircuitBreaker
@@ -64,10 +65,20 @@ class Tool(ABC):
 
     @cached_property
     def defaults(self) -> Mapping[str, Any]:
-        """What it takes for arguments that are left out, as its schema says: policy must know."""
+        """What it takes for arguments that are left out, as its schema says."""
         entries = self.schema.get("properties", {}).items()
         given = ((name, entry.get("default")) for name, entry in entries)
         return {name: default for name, default in given if default is not None}
+
+    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+        """Say what the tool gets for arguments that fit; see ``policy.meanings``.
+
+        So it is for a backend that converts nothing, and takes the defaults that its schema tells.
+
+        Raises:
+            ArgumentError: they do not fit.
+        """
+        return filled_in(self.defaults, args)
 
     async def aclose(self) -> None:
         """Let go of what the tool holds, when the gateway stops. May be called more than once."""

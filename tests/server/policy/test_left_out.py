@@ -1,11 +1,15 @@
 """To leave an argument out is one more way to say its default."""
 
+from functools import partial
+from typing import Any
+
 import pytest
 from tests.server.policy.helpers import rules
 
 from agentgate_proto.records.request import Effects
 from agentgate_server import tool
 from agentgate_server.policy import Policy
+from agentgate_server.policy.meanings import Meant, filled_in
 from agentgate_server.tools.catalogue import Catalogue
 
 FRONT = {"door": "front"}
@@ -13,12 +17,10 @@ ALL = "defaults:\n  - {pattern: '*', action: allow}\n"
 
 
 def action(policy: Policy, args: dict[str, str], defaults: dict[str, str]) -> str:
-    decided = policy.decide(
-        agent="house", tool="unlock", effects=Effects.WRITE, args=args, now=0.0, defaults=defaults
-    )
-    explained = policy.explain(
-        agent="house", tool="unlock", effects=Effects.WRITE, args=args, now=0.0, defaults=defaults
-    )
+    request: dict[str, Any] = {"agent": "house", "tool": "unlock", "effects": Effects.WRITE}
+    request |= {"args": args, "now": 0.0, "meaning": partial(filled_in, defaults)}
+    decided = policy.decide(**request)
+    explained = policy.explain(**request)
     assert explained.decision == decided
     return decided.action.value
 
@@ -60,5 +62,6 @@ def test_the_tools_defaults_are_those_of_its_schema() -> None:
         pass
 
     catalogue = Catalogue.of(unlock)
-    assert catalogue.defaults_of("unlock") == {"door": "front", "times": 1}
-    assert catalogue.defaults_of("none") == {}
+    assert catalogue.meaning_of("unlock")({}) == Meant({"door": "front", "times": 1})
+    assert catalogue.meaning_of("unlock")({"door": "back", "times": 2}) is None
+    assert catalogue.meaning_of("none")({}) is None
