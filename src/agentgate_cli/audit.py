@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -132,7 +132,7 @@ def print_head(as_json: bool, config_file: Path, database: Path | None) -> int:
 @click.option(
     "--head-file",
     type=click.Path(path_type=Path),
-    help="A file with a head.  [default: audit.head_file of the configuration]",
+    help="A file with heads.  [default: audit.head_file of the configuration]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @database_options
@@ -153,29 +153,51 @@ def verify(
         from agentgate_server.audit.audit_export import verify_export
 
         kept = kept_head(head_text, head_file)
-        return report(verify_export(file, kept), as_json=as_json)
+        with read_or_fail(head_file):
+            verdict = verify_export(file, kept, earlier_heads(head_file))
+        return report(verdict, as_json=as_json)
     if head_file is None and head_text is None and database is None:
         head_file = load_or_fail(config_file).audit.head_file
     kept = kept_head(head_text, head_file)
-    with opened(database, config_file) as found:
-        return report(found.verify(kept), as_json=as_json)
+    with opened(database, config_file) as found, read_or_fail(head_file):
+        verdict = found.verify(kept, earlier_heads(head_file))
+    return report(verdict, as_json=as_json)
 
 
 def kept_head(text: str | None, path: Path | None) -> Head | None:
-    """Return the head that was kept, if there is one.
+    """Return the head that was kept last, if there is one.
 
     Raises:
         Failure: it is none, or can't be read.
     """
     from agentgate_proto.audit.chain import parse_head
-    from agentgate_server.audit.teller import read_head
+    from agentgate_server.audit.heads import read_head
 
-    try:
+    with read_or_fail(path):
         if text is not None:
             return parse_head(text)
         return None if path is None else read_head(path)
+
+
+def earlier_heads(path: Path | None) -> Iterable[Head]:
+    """The heads that were kept before it, read as they are needed."""
+    from agentgate_server.audit.heads import read_heads
+
+    return () if path is None else read_heads(path)
+
+
+@contextmanager
+def read_or_fail(path: Path | None) -> Iterator[None]:
+    """Read heads.
+
+    Raises:
+        Failure: they can't be read.
+    """
+    try:
+        yield
     except OSError as error:
-        raise Failure(f"{path}: {error.strerror}; there is no head to compare with") from None
+        why = error.strerror or "there is nothing in it"
+        raise Failure(f"{path}: {why}; there is no head to compare with") from None
     except ValueError as error:
         raise Failure(f"{path or '--head'}: {error}", Exit.USAGE) from None
 

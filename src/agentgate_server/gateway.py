@@ -31,6 +31,7 @@ from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
+from agentgate_server.audit.heads import look_back
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Reloader
@@ -167,6 +168,8 @@ class Gateway:
             stack.push_async_callback(self._hand_over, setup.tracing)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)
+        look = partial(look_back, engine.path, config.audit.head_file, engine.repaired)
+        found = await anyio.to_thread.run_sync(look)
         self.gate = self.gate_type(
             policy=policy,
             catalogue=catalogue,
@@ -192,8 +195,9 @@ class Gateway:
             self._asking = anyio.CancelScope()
             tasks.start_soon(self._ask_people, messenger, self._asking)
             self.gate.web.parts[messenger.name] = lambda: messenger.problem or "ok"
-        self.gate.audit.head_file = config.audit.head_file
-        self.gate.audit.tell(AuditEntry(event="gateway.started", version=VERSION))
+        self.gate.audit.started(VERSION, found)
+        if found.problem:
+            self.gate.web.parts["audit"] = lambda: found.problem
         self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(self._prune)
         tasks.start_soon(self.gate.desk.reach.watch)

@@ -14,7 +14,7 @@ from tests.fuzz.targets.errors import check_error
 from tests.proto.support import quick
 
 from agentgate_proto.principal import Role
-from agentgate_server.audit.teller import read_head
+from agentgate_server.audit.heads import read_head, read_heads
 from agentgate_server.documents import DocumentError, read_dotenv
 from agentgate_server.identity.token_file import TokenFile, TokenFileError
 from agentgate_server.identity.tokens import hash_token
@@ -94,11 +94,15 @@ def test_any_token_file_is_tokens_or_an_error(data: bytes) -> None:
 @given(ANY_FILE)
 @example(b"7-" + b"0" * 64)
 @example(b"9" * 19 + b"-" + b"0" * 64)
+@example(b"7-" + b"0" * 64 + b"\n8-" + b"1" * 64 + b"\n9-22")
 @quick
 def test_any_head_file_is_a_head_or_none(data: bytes) -> None:
     with file_of(data) as path:
         try:
             head = read_head(path)
+            assert head in list(read_heads(path))
+        except FileNotFoundError:
+            assert data == b""
         except ValueError as error:
             check_words(error)
         else:

@@ -7,7 +7,8 @@ put in between breaks the chain at its place, in the store and in an export alik
 
 What a chain alone cannot show is that its end is missing, or that all of it was written anew by
 somebody who can compute hashes. Against both helps a *head*, the number and hash of its last line,
-that was kept where the writer of the store cannot reach it.
+that was kept where the writer of the store cannot reach it. Of several that were kept one after the
+other, the chain goes through each.
 """
 
 from __future__ import annotations
@@ -144,6 +145,7 @@ def verify(
     *,
     start: Head = BEGINNING,
     kept: Head | None = None,
+    earlier: Iterable[Head] = (),
     seq_min: int = 0,
     signed: bool = True,
 ) -> Verdict:
@@ -153,10 +155,12 @@ def verify(
         lines: its lines, without line ends.
         start: the head of what was before the first line.
         kept: a head that was kept elsewhere; the chain must go through it.
+        earlier: others that were kept before it, oldest first; read as the chain is, and looked at
+            as far as they have a number and are not from before ``start``.
         seq_min: the number that its last entry has at least.
         signed: a start that is not the beginning must be what retention signed for.
     """
-    check = Check(start, kept)
+    check = Check(start, kept, earlier)
     source = iter(lines)
     for line in source:
         if not check.follows(line):
@@ -171,8 +175,10 @@ class Check:
         head: of what was in order so far.
     """
 
-    def __init__(self, start: Head, kept: Head | None) -> None:
+    def __init__(self, start: Head, kept: Head | None, earlier: Iterable[Head]) -> None:
         self.start = start
+        self.earlier = iter(earlier)
+        self.awaited = next(self.earlier, None)
         self.kept = kept
         self.head = start
         self.first_at = self.last_at = ""
@@ -193,6 +199,8 @@ class Check:
                 return False
             if is_head(head, self.kept):
                 self.kept_at = seq
+        if self.contradicts_earlier(head):
+            return False
         self.head = head
         self.first_at = self.first_at or at
         self.last_at = at
@@ -200,10 +208,20 @@ class Check:
             self.signed = signs(body, self.start)
         return True
 
+    def contradicts_earlier(self, head: Head) -> bool:
+        """Whether one of the earlier heads says that this entry was another."""
+        while self.awaited is not None and self.awaited.seq <= head.seq:
+            if self.awaited.seq == head.seq and self.awaited.hash != head.hash:
+                return True
+            self.awaited = next(self.earlier, None)
+        return False
+
     def end(self, *, seq_min: int, signed: bool) -> Break | None:
         """Say what is wrong with where the chain ends or begins, if anything."""
         seq, kept = self.head.seq, self.kept
         least = max(seq_min, kept.seq if kept is not None else 0)
+        if self.awaited is not None:
+            least = max(least, self.awaited.seq, *(head.seq for head in self.earlier))
         if seq < least:
             return self.broken("truncated", f"{entries(seq + 1, least)} gone from the end")
         if kept is not None and self.kept_at is None:

@@ -15,7 +15,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         event: what happened: ``request.asked``, ``request.endorsed``, ``request.approved``,
             ``request.started``, ``request.ended``, ``grant.made``, ``grant.used``,
             ``grant.revoked``, ``login.failed``, ``gateway.started``, ``gateway.stopped``,
-            ``policy.loaded``, ``token.added``, ``token.revoked``, ``audit.dropped`` …
+            ``policy.loaded``, ``token.added``, ``token.revoked``, ``audit.dropped``,
+            ``audit.broken`` …
         rid: the request. Its arguments stand in its first entry.
         agent, client_id, request_id: who asked, and its own id of the request.
         tool, effects, args: what was asked, without secrets.
@@ -39,7 +40,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         count: how many times it happened.
         name, sha256: a file, and what its bytes were.
         version, detail: more words about it.
-        upto, upto_hash: the last entry that retention dropped, and its hash.
+        upto, upto_hash: the last entry that retention dropped, and its hash; of ``audit.broken``
+            the head that was kept, if there was one.
     """
 
     event: str

@@ -79,12 +79,15 @@ def row_of(cells: list[str]) -> bytes:
     return text.getvalue().encode("utf-8", "replace")
 
 
-def verify_export(lines: Iterable[bytes], kept: Head | None = None) -> Verdict:
+def verify_export(
+    lines: Iterable[bytes], kept: Head | None = None, earlier: Iterable[Head] = ()
+) -> Verdict:
     """Check an export of either format.
 
     Args:
         lines: of the file, with their line ends.
         kept: a head that was kept elsewhere.
+        earlier: those that were kept before it, oldest first.
     """
     export = Export(iter(lines))
     start = export.begin()
@@ -93,7 +96,7 @@ def verify_export(lines: Iterable[bytes], kept: Head | None = None) -> Verdict:
         why = "it does not begin as an export of the audit does: its beginning is missing"
         broken = Break(kind="missing", seq=1, line=1, why=why)
         return Verdict(start=zero, head=zero, entries=0, broken=broken)
-    verdict = verify(export.chain(), start=start, kept=kept, signed=False)
+    verdict = verify(export.chain(), start=start, kept=kept, earlier=earlier, signed=False)
     if verdict.broken is None and export.end != verdict.head:
         seq = verdict.head.seq + 1
         why = (

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+import msgspec
+
 from agentgate_proto.audit.chain import Break, Head, Verdict, split, verify
 from agentgate_proto.records.request import rfc3339
-from agentgate_server.store.audit_rows import HIGHEST, anchor_of, head_of
+from agentgate_server.store.audit_rows import HIGHEST, anchor_of, hash_in, head_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.migrations import APPLICATION_ID
@@ -19,6 +21,9 @@ ROWS = """
     SELECT seq, CAST(at AS REAL), CAST(lines AS BLOB) FROM audit WHERE seq > ? ORDER BY seq
 """
 NEWEST = "SELECT seq, CAST(lines AS BLOB) FROM audit ORDER BY seq DESC"
+LAST_BEFORE = """
+    SELECT seq, CAST(lines AS BLOB) FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT 1
+"""
 BEFORE = "SELECT max(seq) FROM audit WHERE at < ?"
 HAS_AUDIT = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'audit'"
 
@@ -108,32 +113,51 @@ class AuditFile:
                 break
         return found[-count:] if count else []
 
-    def verify(self, kept: Head | None = None) -> Verdict:
-        """Check all of it; with a head that was kept elsewhere, its end as well."""
+    def verify(self, kept: Head | None = None, earlier: Iterable[Head] = ()) -> Verdict:
+        """Check all of it; with a head that was kept elsewhere, its end as well.
+
+        Args:
+            kept: the head.
+            earlier: those that were kept before it, oldest first.
+        """
         with self.snapshot():
-            highest = self.connection.execute(HIGHEST).fetchone()
-            wrong: list[Break] = []
-            verdict = verify(
-                self.checked(wrong),
-                start=anchor_of(self.connection),
-                kept=kept,
-                seq_min=highest[0] if highest else 0,
-            )
+            return self.verify_from(anchor_of(self.connection), kept, earlier, signed=True)
+
+    def verify_end(self, kept: Head) -> Verdict:
+        """Check that it goes through a head that was kept, and what comes after it.
+
+        Takes time for what comes after it only, if the head has a number.
+        """
+        with self.snapshot():
+            start = anchor_of(self.connection)
+            row = self.connection.execute(LAST_BEFORE, (kept.seq,)).fetchone()
+            if row is not None:
+                # Whatever stands there: an entry of the kept hash follows the true one only.
+                start = Head(row[0], hash_in(row[1]))
+            return self.verify_from(start, kept, signed=False)
+
+    def verify_from(
+        self, start: Head, kept: Head | None, earlier: Iterable[Head] = (), *, signed: bool
+    ) -> Verdict:
+        """Check all rows after a head."""
+        highest = self.connection.execute(HIGHEST).fetchone()
+        wrong: list[Break] = []
+        verdict = verify(
+            self.checked(-1 if signed else start.seq, wrong),
+            start=start,
+            kept=kept,
+            earlier=earlier,
+            seq_min=highest[0] if highest else 0,
+            signed=signed,
+        )
         if wrong and verdict.broken is None:
-            return Verdict(
-                start=verdict.start,
-                head=verdict.head,
-                entries=verdict.entries,
-                first_at=verdict.first_at,
-                last_at=verdict.last_at,
-                broken=wrong[0],
-            )
+            return msgspec.structs.replace(verdict, broken=wrong[0])
         return verdict
 
-    def checked(self, wrong: list[Break]) -> Iterator[bytes]:
-        """The lines of all rows; notes rows whose other columns do not fit their lines."""
+    def checked(self, after: int, wrong: list[Break]) -> Iterator[bytes]:
+        """The lines of rows after a number; notes those whose other columns do not fit them."""
         count = 0
-        for seq, at, lines in self.connection.execute(ROWS, (-1,)):
+        for seq, at, lines in self.connection.execute(ROWS, (after,)):
             each = lines.split(b"\n")
             count += len(each)
             parts = split(each[-1])

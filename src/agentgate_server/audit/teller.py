@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import anyio
 import anyio.to_thread
 
-from agentgate_proto.audit.chain import Head, parse_head
+from agentgate_proto.audit.chain import Head
 from agentgate_proto.audit.logins import FailedLogins
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_server.audit.heads import Findings, append_head
 from agentgate_server.store.writer import StoreWriter
 
 EVERY_S = 60.0
@@ -35,18 +34,28 @@ class Audit:
 
     Args:
         writer: takes entries to the store.
-        head_file: where the head is kept besides, if anywhere.
+
+    Attributes:
+        found: what a look back found at the start; heads are kept where it says.
     """
 
-    def __init__(self, writer: StoreWriter, head_file: Path | None = None) -> None:
+    def __init__(self, writer: StoreWriter) -> None:
         self.writer = writer
-        self.head_file = head_file
+        self.found = Findings(head_file=None)
         self.logins = FailedLogins()
         self._written: Head | None = None
 
     def tell(self, entry: AuditEntry) -> None:
         """Append an entry soon. Nobody hears when: what must not happen untold is a request's."""
         self.writer.tell(entry)
+
+    def started(self, version: str, found: Findings) -> None:
+        """The gateway goes on from an audit that was looked at; what is wrong with it is said."""
+        self.found = found
+        self.tell(AuditEntry(event="gateway.started", version=version))
+        for entry in found.broken:
+            log.error("the audit is not as it was kept: %s", entry.detail)
+            self.tell(entry)
 
     def login_failed(self, address: str, now: float) -> None:
         """Somebody gave a wrong token, at this monotonic second."""
@@ -93,44 +102,13 @@ class Audit:
         await self.keep_head()
 
     async def keep_head(self) -> None:
-        """Write the head file if the head is another than last time."""
-        head = self.writer.engine.head
-        if self.head_file is None or head is None or head == self._written:
+        """Add to the head file if the head is another than last time."""
+        head, path = self.writer.engine.head, self.found.head_file
+        if path is None or head is None or head == self._written:
             return
         try:
-            await anyio.to_thread.run_sync(write_head, self.head_file, head)
+            await anyio.to_thread.run_sync(append_head, path, head)
         except OSError as error:
-            log.error("the head of the audit can't be kept in %s: %s", self.head_file, error)
+            log.error("the head of the audit can't be kept in %s: %s", path, error)
         else:
             self._written = head
-
-
-def write_head(path: Path, head: Head) -> None:
-    """Write the head file: whole or not at all.
-
-    Raises:
-        OSError: it can't be written.
-    """
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(f"{head}\n")
-            file.flush()
-            os.fsync(descriptor)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def read_head(path: Path) -> Head:
-    """Read a head file.
-
-    Raises:
-        OSError: it can't be read.
-        ValueError: there is no head in it.
-    """
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return parse_head(file.read(200))

@@ -132,9 +132,9 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Entries kept at most, about 400 bytes each; the oldest go first."""
 
     head_file: Path | None = None
-    """File to which the head of the chain is written every minute and at shutdown, best on another
-    disk or machine: ``agent-gate audit verify`` finds by it that the end of the log is missing, or
-    that the log was written anew."""
+    """File to which the head of the chain is added every minute and at shutdown, best on another
+    disk or machine: ``agent-gate audit verify`` and the next start find by it that the end of the
+    log is missing, or that the log was written anew."""
 
 
 class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):

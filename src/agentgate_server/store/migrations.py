@@ -13,6 +13,23 @@ from collections.abc import Sequence
 APPLICATION_ID = 0x61676174
 """``PRAGMA application_id`` of our files: "agat". Tells them from other programs' databases."""
 
+AUDIT_TRIGGERS = {
+    "audit_stays": """
+        CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
+        """,
+    "audit_kept": """
+        CREATE TRIGGER audit_kept BEFORE DELETE ON audit
+        WHEN OLD.seq > coalesce(
+            (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'audit_anchor'), 0
+        )
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
+        """,
+}
+"""What keeps the audit append-only, by name; there is nothing else that fires on that table."""
+
+FIRES_ON_AUDIT = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'"
+
 Migration = tuple[str, ...]
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -123,17 +140,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             lines BLOB NOT NULL
         )
         """,
-        """
-        CREATE TRIGGER audit_stays BEFORE UPDATE ON audit
-        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
-        """,
-        """
-        CREATE TRIGGER audit_kept BEFORE DELETE ON audit
-        WHEN OLD.seq > coalesce(
-            (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'audit_anchor'), 0
-        )
-        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END
-        """,
+        *AUDIT_TRIGGERS.values(),
     ),
 )
 
@@ -159,3 +166,37 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration] = MI
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def restore_triggers(connection: sqlite3.Connection) -> list[str]:
+    """Put back what keeps the audit append-only, and take away what else fires on it.
+
+    Returns:
+        what was done, in words; usually nothing.
+
+    Raises:
+        sqlite3.Error: it cannot be done; nothing was.
+    """
+    found = {name: words(sql) for name, sql in connection.execute(FIRES_ON_AUDIT)}
+    wrong = [name for name in found if name not in AUDIT_TRIGGERS]
+    gone = [name for name, sql in AUDIT_TRIGGERS.items() if found.get(name) != words(sql)]
+    if not wrong and not gone:
+        return []
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for name in (*wrong, *gone):
+            connection.execute('DROP TRIGGER IF EXISTS "{}"'.format(name.replace('"', '""')))
+        for name in gone:
+            connection.execute(AUDIT_TRIGGERS[name])
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    done = [f"the trigger {name} was gone or another, and is put back" for name in gone]
+    return [*done, *(f"the trigger {name!r} was none of ours, and is taken away" for name in wrong)]
+
+
+def words(sql: object) -> list[str]:
+    """A statement without regard to its blanks."""
+    return str(sql).split()

@@ -37,7 +37,7 @@ from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.files import OwnedFile
-from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate
+from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate, restore_triggers
 from agentgate_server.store.retention import turn
 from agentgate_server.store.rows import (
     COLUMNS,
@@ -79,6 +79,9 @@ class SqliteEngine:
         audit: how the audit is kept; None: for a year, with nothing masked.
         utc: says when an entry of the audit is written, UTC seconds.
 
+    Attributes:
+        repaired: what kept the audit append-only and was not as it should be, in words.
+
     Raises:
         StoreError: another gateway has the file, it is not ours, damaged, read-only, of a newer
             version, or the disk is full.
@@ -108,7 +111,7 @@ class SqliteEngine:
             self.connection = connect(self.path)
             try:
                 with self.explained():
-                    prepare(self.connection, self.path)
+                    self.repaired = prepare(self.connection, self.path)
                 self.file.tighten()
                 self.file.remember()
             except BaseException:
@@ -317,8 +320,11 @@ def connect(path: Path) -> sqlite3.Connection:
         raise StoreError(explain(error, path)) from error
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
+def prepare(connection: sqlite3.Connection, path: Path) -> list[str]:
     """Make sure that the file is ours and that we can write it; bring its schema up to date.
+
+    Returns:
+        what of its triggers had to be put back, in words.
 
     Raises:
         StoreError: it is not ours, or this program cannot work with it.
@@ -354,9 +360,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     for setting in SETTINGS:
         connection.execute(setting)
     migrate(connection)
+    repaired = restore_triggers(connection)
     # A file that cannot be written opens all the same, for reading: find out now, not later.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("ROLLBACK")
+    return repaired
 
 
 def undo(connection: sqlite3.Connection) -> None:

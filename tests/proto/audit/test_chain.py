@@ -224,3 +224,28 @@ def test_text_that_is_no_unicode_is_written_all_the_same() -> None:
     lines, _ = chained(BEGINNING, AT, [AuditEntry(event="x", detail="a\udce9b", count=1)])
     assert verify(lines).broken is None
     assert b'"detail":"a?b"' in lines[0]
+
+
+HEADS = [Head(n, verify(LINES[:n]).head.hash) for n in range(1, 7)]
+
+
+def test_a_chain_goes_through_every_head_that_was_kept() -> None:
+    for some in (HEADS, HEADS[::2], [HEADS[1], HEADS[1], HEAD], [Head(0, "f" * 64), HEADS[3]]):
+        assert verify(LINES, kept=HEAD, earlier=some).broken is None
+    start, rest = HEADS[2], LINES[3:]
+    assert verify(rest, start=start, earlier=HEADS, signed=False).broken is None
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_an_earlier_head_tells_against_a_chain_whose_last_head_fits(place: int) -> None:
+    for wrong in ([Head(place + 1, "f" * 64)], [HEADS[place], Head(place + 1, "f" * 64)]):
+        heads = [*HEADS[:place], *wrong, *HEADS[place + 1 :]]
+        found = broken(LINES, kept=HEAD, earlier=iter(heads))
+        assert found == ("edited", place + 1, place + 1)
+
+
+@pytest.mark.parametrize("left", range(6))
+def test_an_earlier_head_tells_of_an_end_that_is_gone(left: int) -> None:
+    kept = HEADS[left - 1] if left else None
+    for heads in (HEADS, [HEAD, HEADS[0]], [HEADS[0], HEAD, HEADS[0], HEADS[1]]):
+        assert broken(LINES[:left], kept=kept, earlier=heads) == ("truncated", left + 1, left + 1)

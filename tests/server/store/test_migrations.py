@@ -7,9 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.server.store.samples import WAITING
+from tests.server.store.samples import WAITING, put
 
-from agentgate_server.store.migrations import APPLICATION_ID, MIGRATIONS, VERSION, migrate
+from agentgate_server.store.migrations import (
+    APPLICATION_ID,
+    MIGRATIONS,
+    VERSION,
+    migrate,
+    restore_triggers,
+)
 from agentgate_server.store.rows import COLUMNS, row_of
 from agentgate_server.store.sqlite import SqliteEngine
 
@@ -90,3 +96,63 @@ def test_a_file_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
     assert restored.active == [WAITING]
     assert (restored.grants, restored.coded_at) == ([], 0.0)
     engine.close()
+
+
+FOREIGN = 'CREATE TRIGGER "it\'s ""mine""" AFTER INSERT ON audit BEGIN DELETE FROM audit; END'
+WEAK = "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit WHEN 0 BEGIN SELECT 1; END"
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("DROP TRIGGER audit_stays", "DROP TRIGGER audit_kept"),
+        ("DROP TRIGGER audit_stays", WEAK),
+        (FOREIGN,),
+    ],
+    ids=["gone", "weakened", "one more"],
+)
+def test_what_keeps_the_audit_append_only_is_put_back(
+    tmp_path: Path, statements: tuple[str, ...]
+) -> None:
+    path = tmp_path / "gate.db"
+    SqliteEngine(path).close()
+    whole = sqlite3.connect(path)
+    triggers = whole.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    ).fetchall()
+    for sql in statements:
+        whole.execute(sql)
+    whole.close()
+
+    engine = SqliteEngine(path)
+
+    assert len(engine.repaired) == len([sql for sql in statements if sql != WEAK])
+    found = engine.connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    assert {name: " ".join(sql.split()) for name, sql in found} == {
+        name: " ".join(sql.split()) for name, sql in triggers
+    }
+    engine.commit([put("r1")])
+    for sql in ("UPDATE audit SET at = 0", "DELETE FROM audit"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            engine.connection.execute(sql)
+    engine.close()
+    again = SqliteEngine(path)
+    assert again.repaired == []
+    again.close()
+
+
+def test_triggers_that_cannot_be_put_back_leave_nothing_half_done(
+    connection: sqlite3.Connection,
+) -> None:
+    migrate(connection)
+    connection.execute("DROP TRIGGER audit_stays")
+    connection.set_authorizer(
+        lambda action, *_: (
+            sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_CREATE_TRIGGER else sqlite3.SQLITE_OK
+        )
+    )
+    with pytest.raises(sqlite3.DatabaseError):
+        restore_triggers(connection)
+    connection.set_authorizer(None)
+    assert not connection.in_transaction
+    assert len(restore_triggers(connection)) == 1
