@@ -203,10 +203,10 @@ class Gateway:
         tasks.start_soon(self.gate.desk.reach.watch)
         tasks.start_soon(self._look_at_tokens)
         tasks.start_soon(self.gate.audit.run)
-        tasks.start_soon(self._listener.serve)
         if home is not None:
             self.gate.web.parts["home_assistant"] = home.health
-            tasks.start_soon(home.watch)
+            await tasks.start(home.watch)
+        tasks.start_soon(self._listener.serve)
         stack.push_async_callback(self._shut_down)
 
     async def _ask_people(self, messenger: TelegramChannel, scope: anyio.CancelScope) -> None:

@@ -31,6 +31,9 @@ SHORT_MAX: Final = 10
 """Rows of one template that are asked for without what they hold; where more are refused, it is
 not for a row's own sake."""
 
+FORMER_MAX: Final = 1_000
+"""Names of former groups that are asked for at once: each state is looked for among them."""
+
 Pages = list[bytes]
 
 
@@ -62,7 +65,7 @@ async def ask_former(api: Api, names: Sequence[str]) -> list[str]:
     if not names:
         return []
     try:
-        pages, _ = await pages_of(api, templates.FORMER, former=names)
+        pages, _ = await pages_of(api, templates.FORMER, former=names[:FORMER_MAX])
     except ToolFailed:
         return []
     return [name for page in pages for name in ids_of(page)]

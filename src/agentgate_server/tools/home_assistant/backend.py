@@ -6,6 +6,8 @@ import logging
 from typing import Final
 
 import anyio
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
 
 from agentgate_server.config.services import HomeAssistantConfig
 from agentgate_server.policy import Policy
@@ -21,6 +23,9 @@ HEALTH_TIMEOUT_S: Final = 5.0
 
 RETRY_S: Final = 5.0
 """The pause after a look that failed, if the usual one is longer."""
+
+FIRST_LOOK_S: Final = 10.0
+"""How long a start of the gateway waits for the first look at the house."""
 
 log = logging.getLogger(__name__)
 
@@ -59,16 +64,27 @@ class HomeAssistant:
             names = "unknown"
         return {"status": "failing" if self.problem else "ok", "names": names}
 
-    async def watch(self) -> None:
-        """Look at it for ever. It may be away: that is a warning, and the next look follows."""
+    async def watch(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Look at it for ever. It may be away: that is a warning, and the next look follows.
+
+        It has started when the house is known, or does not get known soon: until then a group that
+        is called like an entity counts as one.
+        """
+        with anyio.move_on_after(FIRST_LOOK_S):
+            await self.try_to_look()
+        task_status.started()
         while True:
-            try:
-                await self.look()
-            except Exception as error:  # a look that fails must not end the gateway
-                log.exception("Home Assistant could not be looked at")
-                self.problem = type(error).__name__
             every_s = self.config.resolve_every_s
             await anyio.sleep(min(every_s, RETRY_S) if self.problem else every_s)
+            await self.try_to_look()
+
+    async def try_to_look(self) -> None:
+        """Look at it, whatever comes of it: a look that fails must not end the gateway."""
+        try:
+            await self.look()
+        except Exception as error:
+            log.exception("Home Assistant could not be looked at")
+            self.problem = type(error).__name__
 
     async def look(self) -> None:
         """See whether it is well, and learn what is in the house."""

@@ -9,6 +9,8 @@ None of it goes to an agent.
 from __future__ import annotations
 
 import re
+from enum import Enum, auto
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -16,6 +18,7 @@ import msgspec
 
 from agentgate_server.policy.spelling import squeeze
 from agentgate_server.secrets.masking import MASK, hides
+from agentgate_server.secrets.secret_names import NAMES_MAX, is_secret_name
 
 DEPTH_MAX: Final = 64
 """Nesting, JSON in texts included; what is deeper is not passed on."""
@@ -49,7 +52,9 @@ SECRET_PATH: Final = re.compile(
 QUERY: Final = re.compile(r"""([?#])([^\s"'<>\\#]+)""")
 SEPARATOR: Final = re.compile(r"(&amp;|[&;])")
 BETWEEN_WORDS: Final = re.compile(r"""([\s"'<>\\]+)""")
-HINTS: Final = re.compile(r"(?i)[?#]|://|%[0-9a-f]{2}|/api/|hooks\.nabu\.casa/")
+JSON_STARTS: Final = ("{", "[", " ", "\t", "\r", "\n")
+MARKS: Final = frozenset("/?#%")
+"""One of them is in each text that has an address in it."""
 
 
 def without_credentials(value: Any, depth: int = 0) -> Any:
@@ -66,16 +71,35 @@ def without_credentials(value: Any, depth: int = 0) -> Any:
         return MASK
     if isinstance(value, list):
         return [without_credentials(item, depth + 1) for item in value]
-    return {
-        key: without_credentials(without_query(item) if is_picture(key) else item, depth + 1)
-        for key, item in value.items()
-        if not hides(key, item) and squeeze(key) not in KEYS
-    }
+    kept = {}
+    for key, item in value.items():
+        role = role_of(key)
+        if role is Role.SECRET or (role is Role.MAYBE and hides(key, item)):
+            continue
+        found = without_query(item) if role is Role.PICTURE else item
+        kept[key] = without_credentials(found, depth + 1)
+    return kept
 
 
-def is_picture(key: str) -> bool:
-    """Whether a key is that of a picture's address."""
-    return key.startswith("entity_picture") or squeeze(key).startswith("entitypicture")
+class Role(Enum):
+    """What a key tells of its value."""
+
+    SECRET = auto()
+    MAYBE = auto()
+    """A secret, unless the value says otherwise: ``access_token: null``."""
+    PICTURE = auto()
+    PLAIN = auto()
+
+
+@lru_cache(NAMES_MAX)
+def role_of(key: str) -> Role:
+    """Return what a key tells of its value."""
+    squeezed = squeeze(key)
+    if squeezed in KEYS:
+        return Role.SECRET
+    if is_secret_name(key):
+        return Role.MAYBE
+    return Role.PICTURE if squeezed.startswith("entitypicture") else Role.PLAIN
 
 
 def without_query(value: Any) -> Any:
@@ -85,7 +109,7 @@ def without_query(value: Any) -> Any:
 
 def clean_text(text: str, depth: int = 0) -> str:
     """Return a text without the credentials in addresses within it, and in it as JSON."""
-    if text.lstrip().startswith(("{", "[")):
+    if text.startswith(JSON_STARTS) and text.lstrip().startswith(("{", "[")):
         try:
             found = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
@@ -103,7 +127,7 @@ def clean_addresses(text: str, decodings: int) -> str:
         text: any text.
         decodings: how many layers of percent-encoding to look through.
     """
-    if HINTS.search(text) is None:
+    if MARKS.isdisjoint(text):
         return text
     text = USER_INFO.sub(r"\1", text)
     text = STREAM.sub(r"\1", text)

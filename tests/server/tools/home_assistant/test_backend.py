@@ -121,8 +121,8 @@ async def test_a_gateway_serves_the_tools_and_says_how_the_house_is(tmp_path: Pa
         services = {"homeassistant": {"url": home.url, "token": TOKEN}}
         policy = Policy.parse(POLICY)
         async with serving(tmp_path, policy=policy, services=services) as gateway:
-            house = policy.resolver
-            await until(lambda: house is not None and house("area_id", "hall"), "the house")
+            assert policy.resolver is not None
+            assert policy.resolver("area_id", "hall"), "known before the first request is taken"
             _, _, body = await http(gateway, "GET", "/health")
             assert body["home_assistant"] == {"status": "ok", "names": "known"}
             async with raw_client(gateway) as client:
@@ -178,4 +178,19 @@ async def test_an_answer_that_is_not_understood_is_told_and_trusted_in_nothing(t
             assert backend.house("area_id", "garden") is None
             assert backend.house("device_id", "d1") == {"light.bedroom"}
             assert "unexpected answer to" in backend.unresolved
+            await backend.api.aclose()
+
+
+async def test_a_house_that_does_not_answer_does_not_hold_up_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backends, "FIRST_LOOK_S", 0.05)
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as silent:
+        port = silent.extra(anyio.abc.SocketAttribute.local_port)
+        backend = HomeAssistant(config(f"http://127.0.0.1:{port}"))
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(backend.watch)
+                assert backend.health() == {"status": "failing", "names": "unknown"}
+                tasks.cancel_scope.cancel()
             await backend.api.aclose()
