@@ -88,6 +88,10 @@ UNACKED_MAX = 20_000
 """Outcomes that were sent on one connection and not acknowledged: twice what still lets a client
 make requests. The oldest are forgotten beyond it, and delivered again."""
 
+OWN_IDS_MAX = 1_024
+"""Ids of requests that one connection of an old client remembers one by one, so that none of them
+gets the answer to a request that had it before. Beyond it all above the lowest count as used."""
+
 PENDING_ROWS_MAX = 256
 """Rows in one ``get_pending_results`` reply; ``more`` says that there are others."""
 

@@ -1,4 +1,4 @@
-"""A client that shares no code with ours: the ``websockets`` library and the protocol reference."""
+"""Clients that share no code with ours: the ``websockets`` library and the protocol reference."""
 
 from __future__ import annotations
 
@@ -107,3 +107,74 @@ class ForeignClient:
         """Lose the connection without a word, as a cable does."""
         self.socket.socket.shutdown(socket.SHUT_RDWR)
         self.stack.close()
+
+
+class OriginalClient:
+    """A client that behaves as seed 001's own SDK (``seeds/ORIGINALS.md``, section 1).
+
+    It counts ids from 1 over all its connections. Back on a new one it asks for pending results if
+    a call waits, takes the very next frame for the reply, and of its rows looks at a key ``result``
+    only, which they do not have. A call ends with a response under its own id.
+
+    Attributes:
+        waiting: ids of calls that have not ended.
+        ended: the responses that ended calls, by id.
+        replies: what it took for replies to ``get_pending_results``.
+    """
+
+    def __init__(self, url: str, token: str = AGENT_TOKEN) -> None:
+        self.url = url
+        self.token = token
+        self.waiting: set[int] = set()
+        self.ended: dict[int, Any] = {}
+        self.replies: list[Any] = []
+        self._ids = itertools.count(1)
+        self._line: ForeignClient | None = None
+
+    def connect(self) -> None:
+        """Dial, authenticate, and recover the calls that wait."""
+        self._line = ForeignClient(self.url, self.token)
+        assert self._line.auth["result"]["status"] == "authenticated"
+        if self.waiting:
+            self._send("get_pending_results", {})
+            reply = self._line.receive()
+            self.replies.append(reply)
+            for row in reply["result"]["results"]:
+                if "result" in row:
+                    self._end(int(row["request_id"]), row)
+
+    def call(self, tool: str, **args: Any) -> int:
+        """Make a call; return its id."""
+        number = self._send("tool_request", {"tool": tool, "args": args})
+        self.waiting.add(number)
+        return number
+
+    def wait_for(self, number: int) -> Any:
+        """Listen until a call has ended; return the response."""
+        assert self._line is not None
+        while number not in self.ended:
+            message = self._line.receive()
+            self._end(message["id"], message)
+        return self.ended[number]
+
+    def lose(self) -> None:
+        """The connection breaks."""
+        assert self._line is not None
+        self._line.drop()
+        self._line = None
+
+    def close(self) -> None:
+        """Leave."""
+        if self._line is not None:
+            self._line.close()
+
+    def _send(self, method: str, params: dict[str, Any]) -> int:
+        assert self._line is not None
+        number = next(self._ids)
+        self._line.send({"jsonrpc": "2.0", "method": method, "params": params, "id": number})
+        return number
+
+    def _end(self, number: int, message: Any) -> None:
+        if number in self.waiting:
+            self.waiting.remove(number)
+            self.ended[number] = message

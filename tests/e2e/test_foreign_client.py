@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tests.e2e.foreign import ForeignClient
+from tests.e2e.foreign import ForeignClient, OriginalClient
 from tests.e2e.process import AGENT_TOKEN, OWNER_TOKEN, GatewayProcess, until
 from websockets.exceptions import ConnectionClosed
 
@@ -94,6 +95,7 @@ def test_an_old_client_collects_what_was_decided_while_it_was_offline(
         (row,) = until(
             lambda: client.call("get_pending_results")["result"]["results"], "the outcome"
         )
+        answer = client.receive()
         reply = client.call("get_pending_results")["result"]
         assert reply == {"results": [], "pending": []}, "an old client never sees an addition"
     assert row == {
@@ -104,6 +106,8 @@ def test_an_old_client_collects_what_was_decided_while_it_was_offline(
         "resolved_at": row["resolved_at"],
     }
     assert row["resolved_at"].endswith("Z")
+    executed = {"status": "executed", "data": "wrote offline-old"}
+    assert answer == {"jsonrpc": "2.0", "result": executed, "id": asked}
     assert gate.starts()["asked_write", "offline-old"] == 1
 
 
@@ -139,6 +143,77 @@ def test_an_approval_after_reconnect_reaches_the_waiting_call_of_an_old_client(
         answer = second.receive()
     assert answer["id"] == asked
     assert answer["result"]["data"] == "wrote late"
+
+
+def original(gate: GatewayProcess) -> OriginalClient:
+    client = OriginalClient(gate.url)
+    client.connect()
+    return client
+
+
+def test_an_original_sdks_call_ends_though_its_answer_was_given_while_it_was_away(
+    gate: GatewayProcess,
+) -> None:
+    client = original(gate)
+    asked = [client.call("asked_write", key=f"away-{n}") for n in range(3)]
+    approvals = gate.wait_for_approvals(3)
+    client.lose()
+    for approval, verdict in zip(approvals[:2], ("approve", "deny"), strict=True):
+        assert gate.decide(approval["id"], verdict)[0] == 200
+    until(lambda: gate.starts()["asked_write", "away-0"], "the tool to run")
+    client.connect()
+    assert client.wait_for(asked[0])["result"] == {"status": "executed", "data": "wrote away-0"}
+    assert client.wait_for(asked[1])["error"] == {"code": -32001, "message": "Denied by user"}
+    assert gate.decide(approvals[2]["id"], "approve")[0] == 200
+    assert client.wait_for(asked[2])["result"]["data"] == "wrote away-2"
+    assert [gate.starts()["asked_write", f"away-{n}"] for n in range(3)] == [1, 0, 1]
+    client.lose()
+    client.waiting.add(asked[0])  # whatever it asks now: what it has is not told again
+    until(lambda: collected_nothing(client), "the receipts to count")
+    client.close()
+
+
+def collected_nothing(client: OriginalClient) -> bool:
+    client.connect()
+    client.lose()
+    return client.replies[-1]["result"]["results"] == []
+
+
+def test_an_original_sdks_call_ends_though_the_gateway_was_restarted_meanwhile(
+    tmp_path: Path,
+) -> None:
+    with GatewayProcess(tmp_path) as gate:
+        client = original(gate)
+        asked = client.call("asked_write", key="restarted")
+        (approval,) = gate.wait_for_approvals()
+        client.lose()
+        assert gate.decide(approval["id"], "approve")[0] == 200
+        until(lambda: gate.starts()["asked_write", "restarted"], "the tool to run")
+        assert gate.stop() == 0
+        gate.start()
+        client.connect()
+        assert client.wait_for(asked)["result"]["data"] == "wrote restarted"
+        client.close()
+        assert gate.starts()["asked_write", "restarted"] == 1
+
+
+def test_a_new_process_of_the_original_sdk_is_never_told_of_the_former_ones_call(
+    gate: GatewayProcess,
+) -> None:
+    former = original(gate)
+    former.call("asked_write", key="former")
+    (approval,) = gate.wait_for_approvals()
+    former.lose()
+    assert gate.decide(approval["id"], "approve")[0] == 200
+    until(lambda: gate.starts()["asked_write", "former"], "the tool to run")
+    fresh = original(gate)
+    asked = fresh.call("asked_write", key="fresh")
+    (approval,) = gate.wait_for_approvals()
+    fresh.lose()
+    fresh.connect()
+    assert gate.decide(approval["id"], "approve")[0] == 200
+    assert fresh.wait_for(asked)["result"]["data"] == "wrote fresh"
+    fresh.close()
 
 
 def test_tools_are_listed_with_the_decision_to_expect(gate: GatewayProcess) -> None:

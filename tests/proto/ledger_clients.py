@@ -119,9 +119,6 @@ class Client:
             case AnswerPending(call_id=call_id):
                 assert call_id is not None
                 self.collects.remove(call_id)
-                for row in frame.records:
-                    assert row.outcome is not None
-                    self.settle(row.request_id, row.outcome)
                 self.reconcile(frame)
             case Answer(request_id=request_id, outcome=outcome):
                 self.settle(request_id, outcome)
@@ -146,7 +143,7 @@ class Client:
             assert source in call.rids or not known, "the answer to another call"
 
     def reconcile(self, reply: AnswerPending) -> None:
-        """Act on what the gateway still knows."""
+        """Act on what the gateway tells; an old client's calls wait for responses only."""
 
 
 class SdkClient(Client):
@@ -159,6 +156,9 @@ class SdkClient(Client):
         super().take(frame)
 
     def reconcile(self, reply: AnswerPending) -> None:
+        for row in reply.records:
+            assert row.outcome is not None
+            self.settle(row.request_id, row.outcome)
         if reply.more:
             self.collect()
             return

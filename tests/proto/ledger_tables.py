@@ -65,8 +65,8 @@ def check_delivery(world: World, delivery: Delivery, lives: dict[str, Live]) -> 
     for link in links._links.values():
         assert set(link.requests.values()) <= set(lives)
         assert link.replies_due or not link.held
-        assert all(delivery._sent[rid] is link for rid in link.sent)
-    for rid, link in delivery._sent.items():
+        assert all(delivery.sent[rid] is link for rid in link.sent)
+    for rid, link in delivery.sent.items():
         assert rid in link.sent
         assert links.get(link.number) is link
     joined = [
@@ -76,8 +76,8 @@ def check_delivery(world: World, delivery: Delivery, lives: dict[str, Live]) -> 
         if caller.record is not None
     ]
     assert dict(joined) == delivery.joined
-    orphans = [a for mine in delivery._orphans.values() for a in mine]
-    assert all(delivery._orphans.values()), "an empty table leaks"
+    orphans = [a for mine in delivery.orphans.values() for a in mine]
+    assert all(delivery.orphans.values()), "an empty table leaks"
     for rid, live in lives.items():
         for caller in live.callers:
             if caller.client_id:

@@ -183,6 +183,8 @@ class World:
         connection.in_flight += rids
         if connection.reachable:
             connection.frames.append(frame)
+            if not connection.client_id:  # the pong after a row is no receipt of the answer
+                connection.unreceipted = [a for a in connection.unreceipted if a not in rids]
             connection.unreceipted += rids
 
     # The store

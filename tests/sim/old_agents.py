@@ -1,8 +1,10 @@
 """Agents on seed 001's SDK: as it behaves, bugs included (``seeds/ORIGINALS.md``, section 1).
 
 It counts its ids from 1 in each process. Back on a new connection it asks for pending results if
-it waits for something, and takes the next frame for the reply, whatever that is. It never sends a
-request twice. A close with 1000 or 1001 makes it wait for ever.
+it waits for something, and takes the next frame for the reply, whatever that is. Of the rows in the
+reply it makes nothing: it looks for a key that they do not have. A call of its ends with an
+ordinary response under the call's id. It never sends a request twice. A close with 1000 or 1001
+makes it wait for ever.
 """
 
 from __future__ import annotations
@@ -160,8 +162,6 @@ class OldProcess:
         elif self.stage == "reply":
             self.stage = "open"
             self.world.oracle.old_reply(self, message)
-            for row in (message.get("result") or {}).get("results", ()):
-                self._settle(row["request_id"], row.get("data"), row.get("error"))
         elif message.get("id") is not None:
             result = message.get("result")
             data = result.get("data") if isinstance(result, dict) else None

@@ -201,7 +201,7 @@ class World(AnyWorld):
             "journal": lifecycle.journal._entries,
             "retries": lifecycle._retries,
             "waiting": +lifecycle.deciding._waiting,
-            "orphans": delivery._orphans,
+            "orphans": delivery.orphans,
             "decisions": gate.desk._replies,
         }
         for name, table in tables.items():

@@ -333,12 +333,16 @@ class Connection(ABC, Generic[SomeWire]):
         self.timers.set(Timer.SILENCE, self.now + self.limits.silence_s)
 
     def _send_text(self, text: bytes) -> None:
-        """Queue a message; a peer that does not take what it asked for is closed with 1013."""
+        """Queue a message, if there is room."""
         if len(self.wire.out) + len(text) > self.limits.queued_bytes_max:
-            self.wire.out.clear()
-            self._fail(RemoteProtocolError("slow consumer", TRY_AGAIN_LATER))
+            self._fail_slow()
             return
         self.wire.send_text(text)
+
+    def _fail_slow(self) -> None:
+        """End the connection with 1013: the peer does not take what it asked for."""
+        self.wire.out.clear()
+        self._fail(RemoteProtocolError("slow consumer", TRY_AGAIN_LATER))
 
     def _fail(self, error: RemoteProtocolError) -> None:
         """End the connection because of what the peer did (RFC 6455 section 7.1.7)."""

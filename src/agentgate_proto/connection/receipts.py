@@ -19,8 +19,9 @@ PING_PREFIX = b"seq:"
 class Receipts:
     """The outcomes that were sent on one connection and are not acknowledged yet, in order.
 
-    An outcome that is sent again keeps its first number, which proves as much. Of more than
-    ``UNACKED_MAX`` the oldest are forgotten: they count as not delivered.
+    An outcome that is sent again keeps its first number, which proves as much, unless the peer has
+    no use for what was sent first. Of more than ``UNACKED_MAX`` the oldest are forgotten: they
+    count as not delivered.
     """
 
     def __init__(self) -> None:
@@ -29,10 +30,17 @@ class Receipts:
         self._pinged = 0
         self._ping_out = False
 
-    def sent(self, rids: Sequence[str]) -> int:
-        """Note that these outcomes are being sent in one message; return its sequence number."""
+    def sent(self, rids: Sequence[str], *, anew: bool = False) -> int:
+        """Note that these outcomes are being sent in one message; return its sequence number.
+
+        Args:
+            rids: the outcomes.
+            anew: what was sent of them before proves nothing any more.
+        """
         self.last_seq += 1
         for rid in rids:
+            if anew:
+                self._unacked.pop(rid, None)
             self._unacked.setdefault(rid, self.last_seq)
         while len(self._unacked) > UNACKED_MAX:
             del self._unacked[next(iter(self._unacked))]

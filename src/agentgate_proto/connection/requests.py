@@ -72,6 +72,10 @@ class InFlight:
     def __contains__(self, request_id: RequestId) -> bool:
         return request_id in self._batches
 
+    def batch_of(self, request_id: RequestId) -> BatchAnswer | None:
+        """Return the batch in which a request that is in flight came, if it came in one."""
+        return self._batches.get(request_id)
+
     @property
     def full(self) -> bool:
         """Whether no further request may be taken."""

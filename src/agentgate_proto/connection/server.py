@@ -20,18 +20,14 @@ from agentgate_proto.connection.base import (
     Timer,
 )
 from agentgate_proto.connection.events import AuthAsked, Called, HttpRequested, Received
+from agentgate_proto.connection.old_clients import LateAnswers, fitting
 from agentgate_proto.connection.receipts import Receipts
 from agentgate_proto.connection.requests import BatchAnswer, Frame
 from agentgate_proto.connection.state import State, Step
 from agentgate_proto.errors import ASK_AGAIN, ERRORS, ErrorCode, LocalProtocolError
-from agentgate_proto.limits import (
-    LEGACY_MESSAGE_BYTES_MAX,
-    NAME_CHARS_MAX,
-    SERVER_LIMITS,
-    Limits,
-)
+from agentgate_proto.limits import NAME_CHARS_MAX, SERVER_LIMITS, Limits
 from agentgate_proto.principal import Principal
-from agentgate_proto.records.outcome import Outcome, Status, failed
+from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.jsonrpc import (
     Failure,
@@ -60,9 +56,6 @@ from agentgate_proto.wire.server import ServerWire
 
 BUSY_S = 1.0
 """What ``retry_after_s`` says where only other answers can make room: come back soon."""
-
-ENVELOPE_BYTES = 4_096
-"""Room for what surrounds an outcome: braces, names, times, and an id of escaped characters."""
 
 
 def refusal_text(code: ErrorCode, detail: str) -> str:
@@ -95,6 +88,7 @@ class ServerConnection(Connection[ServerWire]):
         self._auth_id: RequestId = None
         self._tool_ids: set[RequestId] = set()
         self._receipts = Receipts()
+        self._late = LateAnswers(limits.queued_bytes_max)
 
     @property
     def is_old_client(self) -> bool:
@@ -157,10 +151,17 @@ class ServerConnection(Connection[ServerWire]):
     def send_outcome(self, request_id: RequestId, outcome: Outcome, rid: str) -> None:
         """Answer a tool request, as ``send_error`` does.
 
-        ``Received`` will name the rid when the client has it.
+        ``Received`` will name the rid when the client has it. Where the id is that of another call
+        which this very connection waits for, nothing is sent: it would be taken for its answer.
         """
-        frame = partial(self._outcome_frame, request_id, self._fitting(outcome), rid)
-        self._answer(request_id, frame, from_earlier=True)
+        if request_id in self._in_flight and request_id not in self._tool_ids:
+            return
+        outcome = self._fitting(outcome)
+        frame = partial(self._outcome_frame, request_id, outcome, rid)
+        if not self._late.wait or request_id in self._in_flight:
+            self._answer(request_id, frame, from_earlier=True)
+        elif not self._ending and not self._late.hold(frame, outcome):
+            self._fail_slow()
 
     def send_pending_results(
         self,
@@ -172,7 +173,8 @@ class ServerConnection(Connection[ServerWire]):
     ) -> None:
         """Answer ``get_pending_results``; ``Received`` will name the rids of the records.
 
-        Raises as ``send_result``.
+        If it came in a batch, an old client's late answers follow the batch's array. Raises as
+        ``send_result``.
         """
         rows = [
             msgspec.structs.replace(record, outcome=self._fitting(record.outcome))
@@ -186,6 +188,9 @@ class ServerConnection(Connection[ServerWire]):
             reply = pending_reply(rows, pending, more=more, seq=numbered)
             return encode_success(request_id, reply)
 
+        batch = self._in_flight.batch_of(request_id)
+        if batch is not None and self.is_old_client and not self._ending:
+            self._late.follow(batch)
         self._answer(request_id, frame)
 
     def send_http(
@@ -362,7 +367,14 @@ class ServerConnection(Connection[ServerWire]):
         text = self._in_flight.answer(request_id, frame)
         self._tool_ids.discard(request_id)
         if text is not None:
-            self._send_text(text)
+            self._send_answer(text)
+
+    def _send_answer(self, text: bytes) -> None:
+        """Send the answer to a request or to a batch, and what was to follow it."""
+        self._send_text(text)
+        for frame in self._late.take() if self._late.wait else ():
+            if not self._ending:
+                self._send_text(frame())
 
     def _refuse(
         self, request_id: RequestId, batch: BatchAnswer | None, code: ErrorCode, detail: str
@@ -372,20 +384,14 @@ class ServerConnection(Connection[ServerWire]):
         error = encode_failure(request_id, code, refusal_text(code, detail), data)
         text = error if batch is None else self._in_flight.answer_in(batch, lambda: error)
         if text is not None:
-            self._send_text(text)
+            self._send_answer(text)
 
     def _fitting(self, outcome: Outcome) -> Outcome:
-        """What this client can take of an outcome; too much would make it drop the connection."""
-        size = len(bytes(outcome.data))
-        if not self.is_old_client or size <= LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
-            return outcome
-        return failed(
-            f"the tool ran, but its result of {size} bytes is larger than "
-            "a client without client_id is taken to accept (1 MiB)"
-        )
+        return fitting(outcome) if self.is_old_client else outcome
 
     def _outcome_frame(self, request_id: RequestId, outcome: Outcome, rid: str) -> bytes:
-        seq = self._receipts.sent([rid]) if rid else 0
+        # To an old client a row that came before is no answer: this is what it has to have
+        seq = self._receipts.sent([rid], anew=self.is_old_client) if rid else 0
         numbered = 0 if self.is_old_client else seq
         if outcome.status is Status.EXECUTED:
             return encode_success(request_id, executed_result(outcome, numbered))

@@ -78,6 +78,8 @@ class Admission:
         link = links.get(asked.link)
         if link is None:
             return
+        if link.is_old:
+            link.asks_as(asked.request_id)
         record = new_record(asked, link, self._came_at(link, now))
         requests = links.requests_at(link)
         known = requests.get(record.request_id)

@@ -1,35 +1,30 @@
-"""Delivery: which outcome goes to which connection, and what a returning client is told.
+"""Delivery: which outcome goes to which connection.
 
 An outcome is sent where its client is now. If the client is nowhere it stays in the store, and
-the client collects it when it is back (``get_pending_results``). What was sent counts as delivered
-only when the connection reports a receipt (I6); what a dead connection left without one is
-collected, or sent again, on the next.
+the client collects it when it is back (``collecting``). What was sent counts as delivered only
+when the connection reports a receipt (I6); what a dead connection left without one is collected,
+or sent again, on the next.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 
-from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.effects import (
     Answer,
-    AnswerPending,
     Attached,
     Effect,
     Purpose,
     Question,
-    Refusal,
     TakenOver,
     Token,
     TurnedAway,
 )
 from agentgate_proto.ledger.links import Link, Links
 from agentgate_proto.ledger.live import Caller, Live
-from agentgate_proto.limits import PENDING_BYTES_MAX, PENDING_ROWS_MAX, UNACKED_MAX
-from agentgate_proto.records.request import Record
-from agentgate_proto.records.storage import FindRid, HighestId, Undelivered
+from agentgate_proto.limits import UNACKED_MAX
+from agentgate_proto.records.storage import FindRid, HighestId
 
 
 class Delivery:
@@ -40,16 +35,19 @@ class Delivery:
         effects: the ledger's output queue.
 
     Attributes:
+        live: the requests under way, by rid.
         joined: the requests that others have joined, by the rids of those others.
+        sent: where each outcome is on its way to, by rid.
+        orphans: by principal, who of its old clients waits for what, on no connection at present.
     """
 
     def __init__(self, live: Mapping[str, Live], effects: deque[Effect]) -> None:
         self.links = Links()
         self.joined: dict[str, Live] = {}
-        self._live = live
+        self.live = live
         self._effects = effects
-        self._sent: dict[str, Link] = {}
-        self._orphans: dict[str, dict[Caller, Live]] = {}
+        self.sent: dict[str, Link] = {}
+        self.orphans: dict[str, dict[Caller, Live]] = {}
 
     def emit(self, link: Link, effect: Effect) -> None:
         """Do something on a connection, after the replies that nothing may overtake."""
@@ -58,7 +56,7 @@ class Delivery:
         else:
             self._effects.append(effect)
 
-    def _reply(self, link: Link, effect: Effect) -> None:
+    def reply(self, link: Link, effect: Effect) -> None:
         """Emit a reply that nothing may overtake, and what was held for it."""
         self._effects.append(effect)
         link.replies_due -= 1
@@ -90,7 +88,7 @@ class Delivery:
         scope = self.links.scope(link.scope)
         scope.known = True
         scope.highest_id = max(scope.highest_id, highest_id)
-        self._reply(link, Attached(link.number, scope.highest_id))
+        self.reply(link, Attached(link.number, scope.highest_id))
 
     def attach_failed(self, token: Token, text: str) -> None:
         """The store could not say what the client that attached has asked before."""
@@ -144,11 +142,12 @@ class Delivery:
         heir = self.links.heir(live.record.principal, caller.request_id)
         if heir is None:
             caller.link = 0
-            self._orphans.setdefault(live.record.principal, {})[caller] = live
+            self.orphans.setdefault(live.record.principal, {})[caller] = live
         else:
-            self._hand_over(live, caller, heir)
+            self.hand_over(live, caller, heir)
 
-    def _hand_over(self, live: Live, caller: Caller, link: Link) -> None:
+    def hand_over(self, live: Live, caller: Caller, link: Link) -> None:
+        """Let this link continue the process of an old client that waits for a request."""
         caller.link = link.number
         self.reserve(live, caller)
         if live.public:
@@ -172,15 +171,15 @@ class Delivery:
             del requests[caller.request_id]
         if caller.client_id:
             self.links.forget_idle((principal, caller.client_id))
-        orphans = self._orphans.get(principal, {})
+        orphans = self.orphans.get(principal, {})
         if orphans.pop(caller, None) is not None and not orphans:
-            del self._orphans[principal]
+            del self.orphans[principal]
 
     def transfer(self, live: Live, caller: Caller, to: Live) -> None:
         """Let a caller wait for another request of its principal from now on."""
         if caller.record is not None:
             self.joined[caller.record.rid] = to
-        orphans = self._orphans.get(live.record.principal, {})
+        orphans = self.orphans.get(live.record.principal, {})
         if caller in orphans:
             orphans[caller] = to
         else:
@@ -188,7 +187,7 @@ class Delivery:
 
     def live_of(self, rid: str) -> Live | None:
         """Return the request under way with this rid, or the one that it has joined."""
-        return self._live.get(rid) or self.joined.get(rid)
+        return self.live.get(rid) or self.joined.get(rid)
 
     def _requests_of(self, live: Live, caller: Caller) -> dict[int | str, str] | None:
         if caller.client_id:
@@ -233,24 +232,26 @@ class Delivery:
                 own = caller.record.rid if caller.record is not None and rid else ""
                 if caller is live.callers[0]:
                     own = rid
-                self._send(link, Answer(link.number, caller.request_id, outcome, own))
+                asked_at = (caller.record or live.record).created_at
+                self.send(link, Answer(link.number, caller.request_id, outcome, own), asked_at)
                 if link.is_old:  # an id that was answered may name a new request
                     link.requests.pop(caller.request_id, None)
 
-    def _send(self, link: Link, answer: Answer) -> None:
+    def send(self, link: Link, answer: Answer, asked_at: float) -> None:
+        """Send an outcome, to a request that was made then."""
         if answer.rid:
-            self._note_sent(link, answer.rid)
+            self.note_sent(link, answer.rid, answer.request_id, asked_at)
         self.emit(link, answer)
 
-    def _note_sent(self, link: Link, rid: str) -> None:
+    def note_sent(self, link: Link, rid: str, request_id: int | str, asked_at: float) -> None:
         """Remember what is on its way; what overflows counts as not delivered."""
-        self._sent[rid] = link
-        link.sent[rid] = None
+        self.sent[rid] = link
+        link.sent[rid] = request_id, asked_at
         if len(link.sent) > UNACKED_MAX:
             self._forget_sent(next(iter(link.sent)))
 
     def _forget_sent(self, rid: str) -> None:
-        holder = self._sent.pop(rid, None)
+        holder = self.sent.pop(rid, None)
         if holder is not None:
             del holder.sent[rid]
 
@@ -262,128 +263,4 @@ class Delivery:
         mine = tuple(rid for rid in rids if rid in link.sent)
         for rid in mine:
             self._forget_sent(rid)
-        if link.has_more and not link.sent:
-            link.has_more = False
-            self._list_undelivered(link, Purpose.LATE, None)
         return mine
-
-    # A client collects
-
-    def collect(self, number: int, call_id: int | str | None) -> None:
-        """A client asks for what it missed; ``AnswerPending`` follows."""
-        link = self.links.get(number)
-        if link is None:
-            return
-        link.replies_due += 1
-        self._list_undelivered(link, Purpose.COLLECT, call_id)
-
-    def _list_undelivered(self, link: Link, why: Purpose, call_id: int | str | None) -> None:
-        siblings = self.links.of_old_clients(link.principal) if link.is_old else [link]
-        withheld = len(link.requests) + sum(len(sibling.sent) for sibling in siblings)
-        limit = PENDING_ROWS_MAX + 1 + withheld
-        token = Token(why, link=link.number, call_id=call_id, limit=limit)
-        query = Undelivered(link.principal, link.client_id, limit, newest_first=link.is_old)
-        self._effects.append(Question(query, token))
-
-    def collected(self, token: Token, rows: Sequence[Record]) -> None:
-        """The store has listed what was not delivered."""
-        link = self.links.get(token.link)
-        if link is None:
-            return
-        if link.is_old:  # the newest first: of two rows with one id that is its own
-            rows = sorted(rows, key=attrgetter("created_at"), reverse=True)
-            self._adopt_orphans(link, token.call_id, rows)
-        eligible = self._eligible(link, rows)
-        records = first_page(eligible)
-        for record in records:
-            self._note_sent(link, record.rid)
-        more = len(records) < len(eligible) or len(rows) >= token.limit
-        link.has_more |= more and link.is_old
-        more = more and bool(records)  # who asks again gets something
-        pending = self._pending(link)
-        self._reply(link, AnswerPending(link.number, token.call_id, records, pending, more))
-        for rid in list(self.links.requests_at(link).values()):
-            live = self._live[rid]
-            if live.public:
-                self.answer(live, rid)
-
-    def collect_failed(self, token: Token, text: str) -> None:
-        """The store could not list what was not delivered; the client may ask again."""
-        link = self.links.get(token.link)
-        if link is not None:
-            code = ErrorCode.INTERNAL_ERROR
-            self._reply(link, Refusal(link.number, token.call_id, code, text, 1.0))
-
-    def late(self, row: Record) -> None:
-        """The store has what a dead link of an old client left without a receipt."""
-        heir = self.links.heir(row.principal, row.request_id)
-        if heir is not None and row.rid not in self._sent and not row.delivered:
-            self._send_row(heir, row)
-
-    def go_on(self, token: Token, rows: Sequence[Record]) -> None:
-        """What an old client's one reply had no room for follows, as far as it waits for it."""
-        link = self.links.get(token.link)
-        if link is None:
-            return
-        mine = [row for row in self._eligible(link, rows) if link.continues(row.request_id)]
-        page = first_page(mine)
-        for row in page:
-            self._send_row(link, row)
-        link.has_more = bool(page)
-
-    def _send_row(self, link: Link, row: Record) -> None:
-        assert row.outcome is not None, "what is undelivered is done"
-        self._send(link, Answer(link.number, row.request_id, row.outcome, row.rid))
-
-    def _eligible(self, link: Link, rows: Sequence[Record]) -> list[Record]:
-        """Leave out what is on its way to somebody.
-
-        And what has an id that an old client uses for a request of its own on this very connection:
-        it would take the row for that one's.
-        """
-        taken = held_ids(link).keys() | link.requests.keys()
-        return [a for a in rows if a.rid not in self._sent and a.request_id not in taken]
-
-    def _adopt_orphans(self, link: Link, call_id: int | str | None, rows: Sequence[Record]) -> None:
-        """Give an old client what it still waits for: of each id the newest, done or not."""
-        if isinstance(call_id, int):
-            link.collected_upto = max(link.collected_upto, call_id)
-        done = {row.request_id: row.created_at for row in reversed(rows)}
-        orphans = self._orphans.get(link.principal, {})
-        for caller, live in reversed(list(orphans.items())):
-            asked_at = (caller.record or live.record).created_at
-            is_newest = asked_at >= done.get(caller.request_id, 0.0)
-            if is_newest and link.continues(caller.request_id):
-                del orphans[caller]
-                self._hand_over(live, caller, link)
-        if not orphans:
-            self._orphans.pop(link.principal, None)
-
-    def _pending(self, link: Link) -> list[int | str]:
-        """The ids that are known and not answered, as this client may know them.
-
-        What is held for this very reply is answered right after it: a client that was not told so
-        would send it again, and then take that answer for the end of what it has sent.
-        """
-        ids = list(self.links.requests_at(link) | held_ids(link))
-        if link.is_old:
-            ids.extend(caller.request_id for caller in self._orphans.get(link.principal, {}))
-        return ids
-
-
-def held_ids(link: Link) -> dict[int | str, str]:
-    """The ids of requests that are answered as soon as nothing may be overtaken any more."""
-    held = (effect for effect in link.held if isinstance(effect, Answer | Refusal))
-    return {effect.request_id: "" for effect in held if effect.request_id is not None}
-
-
-def first_page(rows: Sequence[Record]) -> list[Record]:
-    """As many rows as one reply may hold; at least one, if there is one."""
-    page: list[Record] = []
-    size = 0
-    for row in rows[:PENDING_ROWS_MAX]:
-        size += len(bytes(row.outcome.data)) if row.outcome else 0
-        if page and size > PENDING_BYTES_MAX:
-            break
-        page.append(row)
-    return page

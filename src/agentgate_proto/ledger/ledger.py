@@ -17,7 +17,8 @@ It outlives connections, and by its records it outlives processes. Three rules o
 
 This file wires the parts and holds no rules: ``admission`` takes requests, ``lifecycle`` moves
 them on, ``deciding`` lets people decide, ``joining`` lets identical ones wait together, ``grants``
-knows what needs no further asking, ``delivery`` brings outcomes home.
+knows what needs no further asking, ``delivery`` brings outcomes home, and ``collecting`` those that
+their clients have missed.
 
 Times are UTC seconds: deadlines outlive processes. A clock that jumps may expire an approval early
 or late, and nothing else.
@@ -29,6 +30,7 @@ from collections import deque
 from collections.abc import Collection
 
 from agentgate_proto.ledger.admission import Admission, Asked, Judge
+from agentgate_proto.ledger.collecting import Collecting
 from agentgate_proto.ledger.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
@@ -52,6 +54,7 @@ class Ledger:
         self._effects: deque[Effect] = deque()
         self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects)
         self._delivery = self._lifecycle.delivery
+        self._collecting = Collecting(self._delivery, self._effects)
         self._admission = Admission(judge, self._lifecycle, self._effects)
 
     # Output
@@ -139,11 +142,11 @@ class Ledger:
             case Purpose.ATTACH, int():
                 self._delivery.attached(token, answer)
             case Purpose.COLLECT, list():
-                self._delivery.collected(token, answer)
+                self._collecting.collected(token, answer)
             case Purpose.LATE, Record():
-                self._delivery.late(answer)
+                self._collecting.late(answer)
             case Purpose.LATE, list():
-                self._delivery.go_on(token, answer)
+                self._collecting.go_on(token, answer)
             case Purpose.DECIDE, Record(expires_at=at) if at:
                 self._effects.append(Decided(token.ticket, False, answer))
             case Purpose.DECIDE, _:
@@ -158,7 +161,7 @@ class Ledger:
             case Purpose.ATTACH:
                 self._delivery.attach_failed(token, text)
             case Purpose.COLLECT:
-                self._delivery.collect_failed(token, text)
+                self._collecting.collect_failed(token, text)
             case Purpose.DECIDE:
                 self._effects.append(Decided(token.ticket, False, None, text))
             case Purpose.LATE:
@@ -182,11 +185,11 @@ class Ledger:
 
     def collect(self, link: int, call_id: int | str | None) -> None:
         """``get_pending_results`` came; ``AnswerPending`` follows."""
-        self._delivery.collect(link, call_id)
+        self._collecting.collect(link, call_id)
 
     def received(self, link: int, rids: tuple[str, ...]) -> None:
         """A connection reports that its client has these outcomes for certain (I6)."""
-        mine = self._delivery.received(link, rids)
+        mine = self._collecting.received(link, rids)
         if mine:
             self._lifecycle.mark_delivered(mine)
 

@@ -6,12 +6,16 @@ requests belong to the *scope* (principal, client id), whatever link they came b
 An old client names no ``client_id`` and may have many connections. Its requests belong to the
 link that they came by. When that link goes they are orphans, until a link of the same principal
 asks for pending results under an id above theirs: then it is the same process after a reconnect
-(a new process starts at id 1 again), and it gets the late answers.
+(a new process starts at id 1 again), and it gets the late answers. An id that it has used on that
+very connection is its own there, and never gets the answer to a former request.
 """
 
 from __future__ import annotations
 
+from math import inf
+
 from agentgate_proto.ledger.effects import Effect
+from agentgate_proto.limits import OWN_IDS_MAX
 
 ScopeKey = tuple[str, str]
 
@@ -23,10 +27,13 @@ class Link:
         number: the adapter's own; it names this connection and never another one.
         scope: principal and client id.
         is_old: whether the client names no ``client_id``.
-        sent: rids of outcomes that were sent here and are not received for certain.
+        sent: outcomes that were sent here and are not received for certain, by their rids: under
+            which id, and when that was asked.
         requests: the requests that are answered here, by their ids; old clients only.
         has_more: an old client has not got all yet that it was to collect; it does not ask again.
         collected_upto: the highest id of a ``get_pending_results`` that was answered; 0: none.
+        own: ids that an old client's requests have had here, whatever became of those; beyond
+            ``OWN_IDS_MAX`` the lowest of them stands for all above it: ids are counted upward.
         replies_due: how many replies nothing may overtake are on their way: the auth result, and
             that of ``get_pending_results``, for which an old client takes whatever comes next.
         held: what goes out after them.
@@ -39,12 +46,28 @@ class Link:
         self.scope: ScopeKey = principal, client_id
         self.is_old = not client_id
         self.progress = progress
-        self.sent: dict[str, None] = {}
+        self.sent: dict[str, tuple[int | str, float]] = {}
         self.requests: dict[int | str, str] = {}
         self.has_more = False
         self.collected_upto = 0
+        self.own: set[int] = set()
+        self._own_from = inf
         self.replies_due = 0
         self.held: list[Effect] = []
+
+    def asks_as(self, request_id: int | str) -> None:
+        """An old client makes a request of its own under this id, here."""
+        if not isinstance(request_id, int):
+            return
+        self.own.add(request_id)
+        if len(self.own) > OWN_IDS_MAX:
+            self._own_from = min(self._own_from, *self.own)
+            self.own.clear()
+
+    def collects_as(self, call_id: int | str | None) -> None:
+        """An old client has asked for pending results under this id."""
+        if isinstance(call_id, int):
+            self.collected_upto = max(self.collected_upto, call_id)
 
     def continues(self, request_id: int | str) -> bool:
         """Whether this old client's process is the one that made a request with this id."""
@@ -52,6 +75,8 @@ class Link:
             isinstance(request_id, int)
             and request_id < self.collected_upto
             and request_id not in self.requests
+            and request_id not in self.own
+            and request_id < self._own_from
         )
 
 

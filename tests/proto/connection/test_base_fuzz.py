@@ -28,7 +28,7 @@ from agentgate_proto.connection.state import State
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import Limits
 from agentgate_proto.records.outcome import executed
-from agentgate_proto.rpc.messages import METHODS
+from agentgate_proto.rpc.messages import METHODS, ToolRequest
 
 LIMITS = Limits(message_bytes_max=400, fragments_max=4, batch_items_max=4, requests_in_flight_max=4)
 
@@ -83,8 +83,10 @@ def adapt(visitor: Visitor) -> Visitor:
                 server.accept_auth(*welcome())
             case HttpRequested():
                 server.send_http(200, b"{}", "application/json")
-            case Called(id=int(request_id), repeated=False):
+            case Called(id=int(request_id), params=ToolRequest(), repeated=False):
                 server.send_outcome(request_id, executed(b"{}"), f"r{request_id}")
+            case Called(id=int(request_id), repeated=False):
+                server.send_result(request_id, {})
             case Called(id=request_id, repeated=False):
                 server.send_error(request_id, ErrorCode.TOOL_FAILED)
 
@@ -190,7 +192,7 @@ def session(peer: ByHand) -> bytes:
         peer.frame(CONTINUATION, batch(request(2, "list_tools"), "1", AUTH)[20:].encode()),
         peer.frame(TEXT, "é".encode()),
         peer.frame(TEXT, b'{"jsonrpc":"2.0","result":{"x":[1]},"id":7}'),
-        peer.frame(TEXT, notification("ack", {"seq": 2}).encode()),
+        peer.frame(TEXT, notification("ack", {"seq": 1}).encode()),
         peer.frame(CLOSE, b"\x03\xe8"),
     ]
     return b"".join(said)

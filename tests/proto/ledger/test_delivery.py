@@ -255,7 +255,7 @@ def test_a_refused_collection_lets_go_what_was_held_for_it() -> None:
 def test_a_page_holds_so_many_rows_and_says_that_there_are_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("agentgate_proto.ledger.delivery.PENDING_ROWS_MAX", 4)
+    monkeypatch.setattr("agentgate_proto.ledger.collecting.PENDING_ROWS_MAX", 4)
     world, rids = done_world(5)
     client = world.client()
     first = collect(world, client, 300)

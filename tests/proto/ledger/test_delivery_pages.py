@@ -9,7 +9,7 @@ from agentgate_proto.records.storage import Undelivered
 
 @pytest.fixture(autouse=True)
 def _pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agentgate_proto.ledger.delivery.PENDING_ROWS_MAX", 2)
+    monkeypatch.setattr("agentgate_proto.ledger.collecting.PENDING_ROWS_MAX", 2)
 
 
 def returning(requests: int, call_id: int) -> tuple[World, Connection, list[str]]:
@@ -31,7 +31,9 @@ def returning(requests: int, call_id: int) -> tuple[World, Connection, list[str]
 
 
 def late(back: Connection) -> list[str]:
-    return [answer.rid for answer in back.of(Answer)]
+    """What came besides the answers to the rows of the reply."""
+    rows = [row.rid for row in back.collected]
+    return [answer.rid for answer in back.of(Answer) if answer.rid not in rows]
 
 
 def acknowledge(world: World, back: Connection, outcomes: int = 1_000) -> None:

@@ -5,7 +5,7 @@ from tests.proto.ledger_policy import allow, deny
 from tests.proto.ledger_world import World
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.ledger import delivery
+from agentgate_proto.ledger import collecting
 from agentgate_proto.ledger.effects import (
     AnswerPending,
     Attached,
@@ -214,7 +214,7 @@ def test_an_outcome_without_a_receipt_goes_to_the_heir_when_the_store_has_found_
 def test_an_old_client_gets_the_rest_when_the_store_has_listed_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(delivery, "PENDING_ROWS_MAX", 1)
+    monkeypatch.setattr(collecting, "PENDING_ROWS_MAX", 1)
     world = World()
     client = world.connect("agent")
     rids = [world.receive(client, request_id, "read") for request_id in (1, 2)]
@@ -227,7 +227,7 @@ def test_an_old_client_gets_the_rest_when_the_store_has_listed_it(
     assert [row.rid for row in back.collected] == rids[1:]
     world.ack(back)
     world.sync()
-    assert back.outcomes == {1: outcomes[0]}
+    assert back.outcomes == {2: outcomes[1], 1: outcomes[0]}
 
 
 def test_a_receipt_of_nothing_is_not_written_down() -> None:

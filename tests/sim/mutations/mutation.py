@@ -8,6 +8,7 @@ PROTO, SERVER = "agentgate_proto", "agentgate_server"
 LIFECYCLE = f"{PROTO}/ledger/lifecycle.py"
 DECIDING = f"{PROTO}/ledger/deciding.py"
 DELIVERY = f"{PROTO}/ledger/delivery.py"
+COLLECTING = f"{PROTO}/ledger/collecting.py"
 ADMISSION = f"{PROTO}/ledger/admission.py"
 BOOK = f"{PROTO}/client/call_book.py"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.sim.mutations.mutation import (
     ADMISSION,
+    COLLECTING,
     DECIDING,
     DELIVERY,
     LIFECYCLE,
@@ -196,7 +197,7 @@ OF_REQUESTS = (
     ),
     Mutation(
         "hand out the outcomes of all clients of a principal",
-        f"{PROTO}/ledger/delivery.py",
+        COLLECTING,
         "        query = Undelivered(link.principal, link.client_id, limit,",
         '        query = Undelivered(link.principal, "c", limit,',
         seeds=150,
@@ -206,6 +207,46 @@ OF_REQUESTS = (
         DELIVERY,
         "        if link.replies_due:\n            link.held.append(effect)\n        else:\n",
         "        if True:\n",
+    ),
+    Mutation(
+        "give an old client nothing but rows, which end no call of its",
+        COLLECTING,
+        "                self._send_row(link, record)\n",
+        "                pass\n",
+    ),
+    Mutation(
+        "answer the calls of an old client that its rows are for, before the reply",
+        COLLECTING,
+        "        reply = AnswerPending(link.number, token.call_id, records, pending, more)\n",
+        "        reply = AnswerPending(link.number, token.call_id, records, pending, more)\n"
+        "        link.replies_due -= 1\n"
+        "        for record in self._awaited(link, rows, records) if link.is_old else ():\n"
+        "            self._send_row(link, record)\n"
+        "        link.replies_due += 1\n",
+    ),
+    Mutation(
+        "take the pong after an old client's rows for the receipt of the answers",
+        f"{PROTO}/connection/server.py",
+        "anew=self.is_old_client",
+        "anew=False",
+        seeds=0,
+        tests=("tests/proto/connection/test_old_clients.py",),
+    ),
+    Mutation(
+        "answer a call of an old client with an older outcome of its id",
+        COLLECTING,
+        "            and newest[row.request_id] == row.rid\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/ledger/test_collecting.py",),
+    ),
+    Mutation(
+        "answer what an old client asks anew with the outcome of a former process",
+        f"{PROTO}/ledger/links.py",
+        "            and request_id not in self.own\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/ledger/test_collecting.py",),
     ),
     Mutation(
         "give an old client's late answer to a new process",
