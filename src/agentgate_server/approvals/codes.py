@@ -4,6 +4,11 @@ Each code is good once: one for a time step that was used, or is older than that
 of the step before or after the present one is taken, for clocks that are a little off. After some
 wrong codes in a row the approver has to wait, longer each time, so that nobody can try a million.
 
+A used code is a wrong one: who has overheard it knows nothing that is still worth something. Only a
+fresh, right one ends the row, and only that of the person: the wrong codes that were given for one
+approval are counted by themselves as well, so that who guesses beside a person who answers other
+approvals gets no new tries by that.
+
 What was used is remembered in memory. After a restart, codes of the steps around the last decision
 that took one are refused for everybody: they may be the ones that were used.
 """
@@ -35,6 +40,11 @@ PAUSE_MAX_S = 3_600.0
 """The longest wait: a guesser gets 24 tries a day, 3 in a million of them right."""
 
 
+COUNTED_MAX = 1_000
+"""Approvals of which one approver's wrong codes are counted; beyond that, the one that had a wrong
+code longest ago is forgotten. An agent has 10 of them waiting, unless configured otherwise."""
+
+
 class WrongCode(Exception):
     """The code does not prove anything.
 
@@ -47,16 +57,57 @@ class WrongCode(Exception):
         self.retry_after_s = retry_after_s
 
 
+class Guesses:
+    """Wrong codes in a row, and until when no further one is looked at."""
+
+    __slots__ = ("blocked_until", "wrong")
+
+    def __init__(self) -> None:
+        self.wrong = 0
+        self.blocked_until = 0.0
+
+    def pause(self, now: float) -> float:
+        """How long to wait still, seconds; not above 0: not at all."""
+        return min(self.blocked_until - now, PAUSE_MAX_S)  # the clock may have been set back
+
+    def add(self, now: float) -> float:
+        """Count one more, and return how long to wait after it."""
+        self.wrong += 1
+        excess = self.wrong - WRONG_MAX
+        pause = min(PAUSE_S * 2.0 ** min(excess, 10), PAUSE_MAX_S) if excess >= 0 else 0.0
+        self.blocked_until = now + pause
+        return pause
+
+
 class Approver:
     """What is known of one approver's codes."""
 
-    __slots__ = ("blocked_until", "totp", "used_upto", "wrong")
+    __slots__ = ("by_approval", "guesses", "totp", "used_upto")
 
     def __init__(self, totp: TOTP) -> None:
         self.totp = totp
         self.used_upto = 0
-        self.wrong = 0
-        self.blocked_until = 0.0
+        self.guesses = Guesses()
+        self.by_approval: dict[str, Guesses] = {}
+
+    def pause(self, rid: str, now: float) -> float:
+        """How long no code is looked at, for this approval; not above 0: one is."""
+        own = self.by_approval.get(rid)
+        return max(self.guesses.pause(now), own.pause(now) if own else 0.0)
+
+    def add_wrong(self, rid: str, now: float) -> float:
+        """Count a wrong code, and return how long to wait after it."""
+        own = self.by_approval.pop(rid, None) or Guesses()
+        self.by_approval[rid] = own  # the newest is last
+        if len(self.by_approval) > COUNTED_MAX:
+            del self.by_approval[next(iter(self.by_approval))]
+        return max(self.guesses.add(now), own.add(now))
+
+    def use(self, step: int, rid: str) -> None:
+        """A fresh code was right."""
+        self.used_upto = step
+        self.guesses = Guesses()
+        self.by_approval.pop(rid, None)
 
 
 class Codes:
@@ -91,13 +142,14 @@ class Codes:
         for approver in self._approvers.values():
             approver.used_upto = int(at) // STEP_S + DRIFT_STEPS if at else 0
 
-    def verify(self, name: str, code: str, now: float) -> None:
+    def verify(self, name: str, code: str, now: float, rid: str = "") -> None:
         """Use up a code.
 
         Args:
             name: the approver's.
             code: what the person typed; blanks do not matter.
             now: UTC seconds.
+            rid: the approval that it is for.
 
         Raises:
             WrongCode: it proves nothing, and why.
@@ -105,20 +157,17 @@ class Codes:
         approver = self._approvers.get(name)
         if approver is None:
             raise WrongCode(f"{name} has no one-time codes: set totp for a principal of this name")
-        pause = min(approver.blocked_until - now, PAUSE_MAX_S)  # the clock may have been set back
+        pause = approver.pause(rid, now)
         if pause > 0:
             raise WrongCode(f"too many wrong one-time codes: wait {pause:.0f} s", pause)
         step = self._step_of(approver, "".join(code.split()), int(now) // STEP_S)
+        if step is not None and step > approver.used_upto:
+            approver.use(step, rid)
+            return
+        pause = approver.add_wrong(rid, now)
         if step is None:
-            approver.wrong += 1
-            excess = approver.wrong - WRONG_MAX
-            pause = min(PAUSE_S * 2.0 ** min(excess, 10), PAUSE_MAX_S) if excess >= 0 else 0.0
-            approver.blocked_until = now + pause
             raise WrongCode("the one-time code is wrong", pause)
-        approver.wrong = 0
-        if step <= approver.used_upto:
-            raise WrongCode("this one-time code may have been used: wait for the next one")
-        approver.used_upto = step
+        raise WrongCode("this one-time code may have been used: wait for the next one", pause)
 
     def _step_of(self, approver: Approver, code: str, now_step: int) -> int | None:
         """Return the time step that a code is for, or None. Compares each, in constant time."""

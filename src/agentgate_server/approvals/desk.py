@@ -87,6 +87,8 @@ class Desk:
             code: the person's one-time code, or "".
             grant: what else the yes is to cover, if anything.
         """
+        if not self._has_room(reply):
+            return
         try:
             # What takes a code takes no grant: the ledger says so, and the code stays good
             verified = approve and grant is None and self._is_verified(rid, approver, code, now)
@@ -104,9 +106,8 @@ class Desk:
             verified=verified,
             grant=grant if approve else None,
         )
-        if self._has_room(reply):
-            self._replies[verdict.ticket] = reply
-            self.ledger.decide(rid, verdict)
+        self._replies[verdict.ticket] = reply
+        self.ledger.decide(rid, verdict)
 
     def _is_verified(self, rid: str, approver: str, code: str, now: float) -> bool:
         """Use up a person's code where the approval needs one; raises WrongCode.
@@ -118,7 +119,7 @@ class Desk:
             return False
         if any(said.approver == approver for said in approval.endorsements):
             return False
-        self.codes.verify(approver, code, now)
+        self.codes.verify(approver, code, now, rid)
         return True
 
     def _has_room(self, reply: Reply) -> bool:

@@ -6,6 +6,7 @@ import pytest
 from pyotp import TOTP
 
 from agentgate_server.approvals.codes import (
+    COUNTED_MAX,
     DRIFT_STEPS,
     PAUSE_MAX_S,
     PAUSE_S,
@@ -99,6 +100,65 @@ def test_after_wrong_codes_in_a_row_even_a_right_one_has_to_wait_longer_each_tim
     later += 2 * PAUSE_S
     checker.verify("ann", code(later), later)
     assert refused(checker, "000000", later).retry_after_s == 0, "it begins anew"
+
+
+def wrong_until_blocked(checker: Codes, texts: list[str], now: float, rid: str = "") -> int:
+    """Give codes in turn; return how many were looked at before none was any more."""
+    for number in range(100):
+        text = texts[number % len(texts)]
+        with pytest.raises(WrongCode) as caught:
+            checker.verify("ann", text, now, rid)
+        if "too many" in str(caught.value):
+            return number
+    return 100
+
+
+def test_a_used_code_is_a_wrong_one_and_ends_no_row_of_them() -> None:
+    checker = codes()
+    checker.verify("ann", code(), NOON)
+    assert wrong_until_blocked(checker, ["000000"] * 4 + [code()], NOON) == WRONG_MAX
+    assert wrong_until_blocked(codes_after_restart(), [code()], NOON) == WRONG_MAX
+    older = codes()
+    older.verify("ann", code(), NOON)
+    assert wrong_until_blocked(older, [code(NOON - STEP_S), "000000"], NOON) == WRONG_MAX
+
+
+def codes_after_restart() -> Codes:
+    checker = codes()
+    checker.used_before(NOON)
+    return checker
+
+
+def test_the_last_wrong_code_says_how_long_to_wait_if_it_is_a_used_one_too() -> None:
+    checker = codes()
+    checker.verify("ann", code(), NOON)
+    for _ in range(WRONG_MAX - 1):
+        assert refused(checker, "000000").retry_after_s == 0
+    assert refused(checker, code()).retry_after_s == PAUSE_S
+
+
+def test_who_guesses_beside_a_person_who_answers_others_gets_no_more_tries() -> None:
+    checker, now, looked_at = codes(), NOON, 0
+    for step in range(20):
+        now = NOON + step * STEP_S
+        for _ in range(WRONG_MAX - 1):
+            with pytest.raises(WrongCode) as caught:
+                checker.verify("ann", "000000", now, "guessed")
+            looked_at += "is wrong" in str(caught.value)
+        checker.verify("ann", code(now), now, f"answered {step}")
+    # In ten minutes: five at once, and one after each pause of 30 s, 60 s, 120 s, 240 s
+    assert looked_at <= WRONG_MAX + 4
+    with pytest.raises(WrongCode, match="too many"):
+        checker.verify("ann", code(now), now, "guessed")
+
+
+def test_what_is_counted_by_approval_has_a_cap() -> None:
+    checker = codes()
+    for number in range(2 * COUNTED_MAX):
+        now = NOON + number * 2 * PAUSE_MAX_S
+        with pytest.raises(WrongCode):
+            checker.verify("ann", "000000", now, f"r{number}")
+    assert len(checker._approvers["ann"].by_approval) == COUNTED_MAX
 
 
 def test_nobody_waits_longer_than_an_hour_even_if_the_clock_goes_back() -> None:

@@ -21,6 +21,7 @@ from tests.server.embedded import (
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
+    DecideApproval,
     ListGrants,
     PreviewGrant,
     RevokeGrant,
@@ -182,3 +183,54 @@ async def test_identical_asks_are_one_approval_with_its_repeats(tmp_path: Path) 
         await decide(gateway, rid)
         answered = [(await client.next(Answered)).id for _ in range(3)]
         assert sorted(answered) == [1, 2, 3]
+
+
+async def test_a_used_code_gives_a_guesser_no_new_tries_on_any_channel(tmp_path: Path) -> None:
+    token = "b" * 32
+    principals = [{"name": "bea", "role": "approver", "token": token, "totp": SECRET}]
+    async with (
+        serving(tmp_path, policy=GRAVE, principals=principals) as gateway,
+        raw_client(gateway) as client,
+        raw_client(gateway, token, "bea") as terminal,
+    ):
+        await client.next(Authenticated)
+        await terminal.next(Authenticated)
+        first = await ask(gateway, client, 1, "pay one")
+        params = ToolRequest(tool="asked", args={"text": "pay two"})
+        await client.request(2, "tool_request", params)
+        both = await until(lambda: gateway.gate.desk.waiting()[1:], "the second approval")
+        second = both[0].id
+        good = TOTP(SECRET).at(int(time.time()))
+        assert (await decide(gateway, first, token, code=good))[0] == 200
+        said = []
+        for number in range(10):
+            code = good if number % 3 == 2 else "000000"
+            if number % 2:
+                said_yes = DecideApproval(id=second, decision="approve", code=code)
+                await terminal.request(100 + number, "decide_approval", said_yes)
+                said.append((await terminal.next(Answered)).error.message)
+            else:
+                said.append((await decide(gateway, second, token, code=code))[1]["error"])
+        assert ["too many wrong" in text for text in said] == [False] * 5 + [True] * 5
+        assert "may have been used" in said[2]
+        # The one that she approved is as it was: her second yes is no code at all.
+        assert (await decide(gateway, first, token, code="000000"))[1]["code"] == -32009
+
+
+async def test_a_code_that_no_decision_could_be_made_with_is_not_used_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "b" * 32
+    principals = [{"name": "bea", "role": "approver", "token": token, "totp": SECRET}]
+    async with (
+        serving(tmp_path, policy=GRAVE, principals=principals) as gateway,
+        raw_client(gateway) as client,
+    ):
+        await client.next(Authenticated)
+        rid = await ask(gateway, client, 1, "pay")
+        code = TOTP(SECRET).at(int(time.time()))
+        with monkeypatch.context() as full:
+            full.setattr("agentgate_server.approvals.desk.TICKETS_MAX", 0)
+            status, body = await decide(gateway, rid, token, code=code)
+            assert (status, body["error"]) == (429, "too many decisions at once")
+        assert (await decide(gateway, rid, token, code=code))[0] == 200
