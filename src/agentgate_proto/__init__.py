@@ -7,7 +7,7 @@ top:
   connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``, ``backoff``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` and
   ``client``, which tell ``events``; ``requests``, ``receipts``, ``timers``, ``old_clients``.
-  ``audit``: what people read afterwards: ``events``, ``chain``, ``logins``
+  ``audit``: what people read afterwards: ``events``, ``chain``, ``sealing``, ``logins``
 - ``rpc``: ``jsonrpc``; ``messages``, ``results`` and ``wire_results`` for what the methods
   carry. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and what it
   tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say), ``lifecycle``

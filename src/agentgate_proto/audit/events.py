@@ -94,7 +94,7 @@ def described(
         effects=record.effects,
         args=record.args if short else None,
         args_bytes=0 if short else size,
-        digest="" if short and not asked else record.digest,
+        digest=record.digest,
         decision=Action.ASK if asked else Action.DENY if denied else Action.ALLOW,
         rule=record.rule,
         description=record.description,

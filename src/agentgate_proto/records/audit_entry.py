@@ -7,6 +7,12 @@ import msgspec
 AUDIT_ARGS_BYTES_MAX = 8_192
 """Arguments in an entry; of longer ones it says how long they were, and the digest is theirs."""
 
+AUDIT_MASKED_MAX = 64
+"""Hidden values of one entry that have a digest of their own; that of the request covers all."""
+
+AUDIT_PLACES_CHARS_MAX = 4_096
+"""Of the places of these, together: the names in them are of the asker's choosing."""
+
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One entry. What does not concern its event is left out. Times are RFC 3339.
@@ -21,8 +27,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         agent, client_id, request_id: who asked, and its own id of the request.
         tool, effects, args: what was asked, without secrets.
         args_bytes: how long the arguments were, if they are too long to stand here.
-        digest: SHA-256 of tool and arguments as they ran; left out if they held a secret, which
-            could be guessed from it.
+        digest: of tool and arguments as they ran. Plain SHA-256 where the arguments stand here
+            whole; keyed where they do not, see :mod:`agentgate_proto.audit.sealing`.
+        masked: keyed digests of the values that ``args`` hides, by their place (a JSON Pointer).
         decision, rule, description: what the policy said, and which rule said it.
         warning: what the person was told before answering.
         expires_at: until when the approval waits.
@@ -54,6 +61,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     args: msgspec.Raw | None = None
     args_bytes: int = 0
     digest: str = ""
+    masked: dict[str, str] = {}
     decision: str = ""
     rule: str = ""
     description: str = ""

@@ -39,6 +39,7 @@ DESCRIPTION = {
     "tool": "unlock",
     "effects": "write",
     "args": {"door": "front"},
+    "digest": "d1",
     "rule": "permissions.yaml:3",
     "description": "doors are asked for",
 }
@@ -60,7 +61,6 @@ def test_an_ask_tells_everything_about_the_request_and_why_a_person_is_asked() -
     assert told(phase=Phase.WAITING, warning="may have run", approvers_needed=2, **ASKED) == {
         **DESCRIPTION,
         "event": "request.asked",
-        "digest": "d1",
         "decision": "ask",
         "warning": "may have run",
         "expires_at": "2023-11-14T22:28:20.000Z",
@@ -163,7 +163,6 @@ def test_a_lapsed_approval_names_nobody_and_is_described_for_perhaps_it_never_wa
     assert told(outcome=lapsed, **OVER, **ASKED) == {
         **DESCRIPTION,
         "event": "request.ended",
-        "digest": "d1",
         "decision": "ask",
         "expires_at": "2023-11-14T22:28:20.000Z",
         "status": "expired",
@@ -265,7 +264,6 @@ def test_a_request_that_had_joined_another_is_described_when_it_ends(
         "rid": "r2",
         "request_id": 8,
         "joined": "r1",
-        "digest": "d1",
         "decision": "ask",
         "expires_at": "2023-11-14T22:28:20.000Z",
         "duration_s": 10.5,
