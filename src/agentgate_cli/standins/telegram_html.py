@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 TAGS = {
     "a": "text_link",
@@ -23,7 +24,8 @@ TAGS = {
     "tg-spoiler": "spoiler",
 }
 TOKEN = re.compile(
-    r'<(/?)([a-z-]+)(?: href="[^"<>]*")?>|&(lt|gt|amp|quot|#[0-9]{1,7});|(<)|([^<&]+|&)'
+    r'<(/?)([a-z-]+)(?: href="[^"<>]*")?>'
+    r"|&(lt|gt|amp|quot|#[0-9]{1,7}|#x[0-9A-Fa-f]{1,6});|(<)|([^<&]+|&)"
 )
 NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
 
@@ -59,7 +61,7 @@ def parse_html(html: str) -> tuple[str, list[Entity]]:
         if stray or (tag and tag not in TAGS):
             raise HtmlError(f'Unsupported start tag "{tag or ""}" at byte offset {token.start()}')
         if name:
-            text += NAMED.get(name) or chr(int(name[1:]))
+            text += NAMED.get(name) or unescape(f"&{name};")
         elif plain:
             text += plain
         elif not closing:
