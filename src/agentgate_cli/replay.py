@@ -122,7 +122,7 @@ def example_of(past: Past, masker: Masker) -> dict[str, str]:
     from agentgate_server.policy import display_of
 
     args = msgspec.json.decode(masker.shown(past.args))
-    signature = display_of(past.tool, args if isinstance(args, dict) else {})
+    signature = display_of(past.tool, args)
     return {
         "id": past.id,
         "at": rfc3339(past.at),

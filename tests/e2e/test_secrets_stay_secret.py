@@ -198,7 +198,7 @@ async def agents(run: Run) -> None:
 
 async def people(run: Run, telegram: TelegramStandIn) -> None:
     """An agent asks with a PIN; people look at it everywhere, then one says yes, one no."""
-    args = {"code": PIN, "note": f"the code is {PIN}, the bot is {TOKENS['BOT']}"}
+    args = {"code": PIN, "note": f"the bot is {TOKENS['BOT']}"}
     async with AgentGateClient(run.url, TOKENS["AGENT"]) as client:
         for decision in ("approve", "deny"):
             async with anyio.create_task_group() as tasks:

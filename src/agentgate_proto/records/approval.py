@@ -120,13 +120,19 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
     )
 
 
-def grant_view(grant: Grant, status: str) -> GrantView:
-    """Show a grant that is "active", or over as ``status`` says."""
+def grant_view(grant: Grant, status: str, words: str = "") -> GrantView:
+    """Show a grant that is "active", or over as ``status`` says.
+
+    Args:
+        grant: as people may see it.
+        status: how it stands.
+        words: what it allows, if they are not just those of :func:`words_of`.
+    """
     return GrantView(
         id=grant.id,
         agent=grant.agent,
         tool=grant.tool,
-        words=words_of(grant),
+        words=words or words_of(grant),
         created_at=rfc3339(grant.created_at),
         expires_at=rfc3339(grant.expires_at),
         uses_left=max(grant.uses_max - grant.uses, 0),

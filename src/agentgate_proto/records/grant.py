@@ -152,11 +152,8 @@ def words_of(grant: Grant) -> str:
     Values come from the agent; what could be mistaken for other words is quoted as JSON. It may
     still hold characters that do not print: whoever shows it must take care of them.
     """
-    args = msgspec.json.decode(grant.args)
-    if isinstance(args, dict):
-        parts = [f"{plain(name)}={shown(value)}" for name, value in args.items()]
-    else:
-        parts = [shown(args)]  # all of them hidden, because they spell a secret
+    args: dict[str, Any] = msgspec.json.decode(grant.args)
+    parts = [f"{plain(name)}={shown(value)}" for name, value in args.items()]
     parts += [f"any {plain(name)}" for name in grant.any_args]
     if len(parts) > ARGS_SHOWN_MAX:
         more = len(parts) - ARGS_SHOWN_MAX

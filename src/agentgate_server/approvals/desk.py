@@ -12,7 +12,7 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.limits import LIST_ROWS_MAX
 from agentgate_proto.records.approval import ApprovalView, GrantView, approval_view, grant_view
-from agentgate_proto.records.grant import Grant, GrantTerms, grant_of, words_of
+from agentgate_proto.records.grant import Grant, GrantTerms, grant_of
 from agentgate_proto.records.request import Record
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.approvals.codes import Codes, WrongCode
@@ -134,7 +134,8 @@ class Desk:
         return [self._grant_view(grant, end) for grant, end in listed]
 
     def _grant_view(self, grant: Grant, end: str) -> GrantView:
-        return grant_view(self.masker.grant(grant), end or "active")
+        seen, words = self.masker.grant(grant)
+        return grant_view(seen, end or "active", words)
 
     def preview(self, rid: str, terms: GrantTerms, now: float) -> str:
         """Say in words what a grant with this approval would allow, for a person to confirm.
@@ -151,7 +152,7 @@ class Desk:
         record = self.ledger.approval(rid)
         if record is None:
             raise LookupError("There is no approval with this id that waits for an answer")
-        return words_of(self.masker.grant(grant_of(record, terms, "", "", now)))
+        return self.masker.grant(grant_of(record, terms, "", "", now))[1]
 
     def revoke(
         self, grant_id: str, *, approver: str, channel: str, now: float, reply: Reply

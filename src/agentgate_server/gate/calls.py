@@ -134,7 +134,7 @@ class Calls:
         try:
             tool.check(params.args)
         except ArgumentError as error:
-            with CallInProgress(params.args):
+            with CallInProgress(tool.name, params.args):
                 text = self.gate.masker.text(f"Invalid params: {error}")
             self.gate.observing.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)

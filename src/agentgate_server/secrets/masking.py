@@ -2,9 +2,11 @@
 
 A secret is known by its value (every :class:`~agentgate_server.identity.tokens.Secret` of the
 configuration, wherever it turns up, in clear and in the encodings that it is likely to be in) or
-by the name it stands under in JSON (see :mod:`agentgate_server.secrets.secret_names`). What a call
-has under such a name is hidden as well where it turns up elsewhere: in the words with which the
-tool failed, in a log line, in the signature.
+by the name it stands under in JSON (see :mod:`agentgate_server.secrets.secret_names`).
+
+What is asked is shown by the rules of :mod:`agentgate_server.secrets.hiding`, to people and in the
+audit alike. What a tool said of its call, a result, an error, a log line, is searched for what the
+call has under secrets' names as well, unless that stands in the open in the same call.
 
 The arguments that run, and the results that go back to the agent that asked, keep what stands under
 such names: they are its own. A configured secret is hidden from agents too.
@@ -12,40 +14,28 @@ such names: they are its own. A configured secret is hidden from agents too.
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from agentgate_proto.audit.sealing import Seal
 from agentgate_proto.records.audit_entry import AuditEntry
-from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Record
 from agentgate_server.identity.tokens import Secret
 from agentgate_server.policy.signature import signature_of
+from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of, utf8
+from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode
 from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name
-
-MASK = "•••"
-"""Stands for a secret. It tells neither its length nor how it begins."""
 
 SECRET_CHARS_MIN = 5
 """A configured secret that is shorter is hidden only where it stands alone: hidden everywhere, it
 would tear holes into all texts, and where the holes are would tell what it is."""
-
-ENCODED_CHARS_MIN = 8
-"""Encoded forms that are shorter turn up by chance."""
-
-CALL_SECRET_CHARS_MIN = 3
-"""What a call has under a secret's name and is shorter is hidden under that name only."""
-
-CALL_SECRETS_MAX = 100
-"""Secrets of one call that are looked for in texts."""
 
 NAME_IN_JSON = re.compile(rb'"([^"]*)":')
 NAMED_IN_TEXT = re.compile(
@@ -63,8 +53,7 @@ BEARER = re.compile(r"(?i)\b(bearer\s{1,3})[a-z0-9._~+/=-]{8,}")
 USER_INFO = re.compile(r"(://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
 HINTS = re.compile(r"(?i)pass|pwd|secret|token|key|auth|cookie|credential|bearer|://")
 
-encode = msgspec.json.Encoder(order="sorted").encode
-call_args: ContextVar[Mapping[str, Any] | None] = ContextVar("call_args", default=None)
+current: ContextVar[CallInProgress | None] = ContextVar("call_in_progress", default=None)
 
 
 class CallInProgress:
@@ -73,16 +62,25 @@ class CallInProgress:
     A class, because ``contextlib`` costs more than the tools that return at once.
     """
 
-    __slots__ = ("args", "reset")
+    __slots__ = ("args", "found", "reset", "tool")
 
-    def __init__(self, args: Mapping[str, Any]) -> None:
+    def __init__(self, tool: str, args: Mapping[str, Any]) -> None:
+        self.tool = tool
         self.args = args
+        self.found: tuple[str, ...] | None = None
 
     def __enter__(self) -> None:
-        self.reset = call_args.set(self.args)
+        self.reset = current.set(self)
 
     def __exit__(self, *exc_info: object) -> None:
-        call_args.reset(self.reset)
+        current.reset(self.reset)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What to look for; most calls end without anybody asking."""
+        if self.found is None:
+            self.found = Arguments(self.args).secrets(self.tool)
+        return self.found
 
 
 class Masker:
@@ -125,8 +123,8 @@ class Masker:
         Besides values, what is written like ``password=…`` is hidden, and what the call that is in
         progress has under secrets' names.
         """
-        args = call_args.get()
-        return self._words(text, secrets_of_call(args) if args else ())
+        call = current.get()
+        return self._words(text, call.secrets if call is not None else ())
 
     def result(self, data: bytes) -> bytes:
         """Hide configured secrets in JSON on its way to an agent. Names make no difference."""
@@ -136,65 +134,86 @@ class Masker:
         return self._encoded(self._hidden(msgspec.json.decode(data), by_name=False))
 
     def shown(self, data: bytes) -> bytes:
-        """Hide secrets in JSON that people read: by value and by name.
-
-        What stands under a secret's name is hidden in the rest of it too.
-        """
-        if self._is_clean(data):
-            return data
-        value = msgspec.json.decode(data)
-        return self._masked(value, secrets_of_call(value))
+        """Return arguments, as JSON, as people may see them."""
+        found = self._arguments(data)
+        return data if found is None else encode(found.shown)
 
     def record(self, record: Record) -> Record:
-        """Return a request as people may see it. What runs is the request itself, never this."""
-        args, signature = record.args, record.signature
+        """Return a request as people may see it. What runs is the request itself, never this.
+
+        The warning says what whoever decides must know of what is hidden.
+        """
+        args, signature, warning = record.args, record.signature, record.warning
         secrets: tuple[str, ...] = ()
-        if not self._is_clean(bytes(args)):
-            decoded = msgspec.json.decode(args)
-            secrets = secrets_of_call(decoded)
-            masked = self._masked(decoded, secrets)
-            if masked != bytes(args):
-                args, shown = msgspec.Raw(masked), msgspec.json.decode(masked)
-                signature = signature_of(record.tool, shown if isinstance(shown, dict) else {})
+        found = self._arguments(bytes(args))
+        if found is not None:
+            args = msgspec.Raw(encode(found.shown))
+            signature = signature_of(record.tool, found.shown)
+            secrets = found.secrets(record.tool)
+            warning = both(warning, found.warning())
         request_id = record.request_id
         return msgspec.structs.replace(
             record,
             args=args,
             signature=signature,
+            warning=warning,
             client_id=self._values(record.client_id),
             request_id=self._values(request_id) if isinstance(request_id, str) else request_id,
             idempotency_key=self._values(record.idempotency_key),
             outcome=self._outcome(record.outcome, secrets),
         )
 
-    def grant(self, grant: Grant) -> Grant:
-        """Return a grant as people may see it. What is compared with is the grant itself."""
-        return msgspec.structs.replace(grant, args=msgspec.Raw(self.shown(bytes(grant.args))))
+    def grant(self, grant: Grant) -> tuple[Grant, str]:
+        """Return a grant as people may see it, and what it allows, in words for them.
 
-    def entries(self, entries: list[AuditEntry]) -> list[AuditEntry]:
+        What is compared with is the grant itself.
+        """
+        found = self._arguments(bytes(grant.args))
+        if found is None:
+            return grant, words_of(grant)
+        seen = msgspec.structs.replace(grant, args=msgspec.Raw(encode(found.shown)))
+        return seen, both(words_of(seen), found.warning())
+
+    def entries(self, entries: list[AuditEntry], seal: Seal) -> list[AuditEntry]:
         """Return entries of the audit as they may be kept for years and handed to others.
 
         All are looked at together: nearly always there is nothing to hide in any.
+
+        Args:
+            entries: what happened.
+            seal: makes keyed digests of what is hidden.
         """
         args = b"\n".join([entry.args for entry in entries if entry.args is not None])
         texts = {entry.client_id for entry in entries}
         for entry in entries:
             if entry.message or entry.detail or entry.address or type(entry.request_id) is str:
                 texts |= {entry.message, entry.detail, entry.address, str(entry.request_id)}
-        if self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
+        whole = not any(entry.args_bytes for entry in entries)
+        if whole and self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
             return entries
-        return [self._entry(entry) for entry in entries]
+        return [self._entry(entry, seal) for entry in entries]
 
-    def _entry(self, entry: AuditEntry) -> AuditEntry:
-        args, digest = entry.args, entry.digest
-        if args is not None and not self._is_clean(bytes(args)):
-            args = msgspec.Raw(self.shown(bytes(args)))
-            digest = digest if bytes(args) == bytes(entry.args or b"") else ""
+    def _entry(self, entry: AuditEntry, seal: Seal) -> AuditEntry:
+        args, digest, warning = entry.args, entry.digest, entry.warning
+        masked: dict[str, str] = {}
+        found = self._arguments(bytes(args)) if args is not None else None
+        if found is not None:
+            args = msgspec.Raw(encode(found.shown))
+            masked = {
+                place: seal.of_value(entry.rid, place, value) for place, value in found.hidden()
+            }
+            if entry.decision == Action.ASK:
+                warning = both(warning, found.warning())
+        if digest and (found is not None or entry.args_bytes):
+            # A plain one would tell a short secret to whoever tries them all.
+            digest = seal.of_request(entry.rid, digest)
         request_id = entry.request_id
         return msgspec.structs.replace(
             entry,
             args=args,
             digest=digest,
+            masked=masked,
+            warning=warning,
             client_id=self._values(entry.client_id),
             request_id=self._values(request_id) if isinstance(request_id, str) else request_id,
             message=self._values(entry.message),
@@ -207,12 +226,20 @@ class Masker:
             return None
         data, message = outcome.data, outcome.message
         if secrets or not self._is_clean(bytes(data)):
-            data = msgspec.Raw(self._masked(msgspec.json.decode(data), secrets))
+            decoded = msgspec.json.decode(data)
+            data = msgspec.Raw(self._encoded(self._hidden(decoded, by_name=True, secrets=secrets)))
         if message:
             message = self._words(message, secrets)
         return msgspec.structs.replace(outcome, data=data, message=message)
 
-    def _words(self, text: str, secrets: Iterable[str]) -> str:
+    def _arguments(self, data: bytes) -> Arguments | None:
+        """Arguments that are not shown as they are; None: nothing in them is hidden."""
+        if self._is_clean(data):
+            return None
+        found = Arguments(msgspec.json.decode(data), self._values)
+        return found if found.hides else None
+
+    def _words(self, text: str, secrets: tuple[str, ...]) -> str:
         text = alone(self._values(text), secrets)
         if HINTS.search(text):
             text = NAMED_IN_TEXT.sub(rf"\1{MASK}", text)
@@ -230,9 +257,6 @@ class Masker:
             return False  # a name may be written with escapes
         names = set(NAME_IN_JSON.findall(data))
         return not any(is_secret_name(name.decode()) for name in names)
-
-    def _masked(self, value: Any, secrets: Iterable[str]) -> bytes:
-        return self._encoded(self._hidden(value, by_name=True, secrets=tuple(secrets)))
 
     def _encoded(self, value: Any) -> bytes:
         """Encode masked JSON. A secret that is spelled by several values together hides it all."""
@@ -280,68 +304,13 @@ def secrets_in_form(value: Any) -> Iterator[Secret]:
             return
 
 
-def secrets_of_call(args: Any) -> tuple[str, ...]:
-    """What stands under secrets' names in arguments, as texts to look for."""
-    found: dict[str, None] = {}
-    for text in named(args, hidden=False):
-        if len(text.strip()) >= CALL_SECRET_CHARS_MIN:
-            found[text.strip()] = None
-        if len(found) >= CALL_SECRETS_MAX:
-            break
-    return tuple(found)
-
-
-def named(value: Any, *, hidden: bool) -> Iterator[str]:
-    """Yield the texts and numbers that stand under secrets' names, at any depth."""
-    match value:
-        case dict():
-            for name, item in value.items():
-                yield from named(item, hidden=hidden or hides(name, item))
-        case list():
-            for item in value:
-                yield from named(item, hidden=hidden)
-        case bool() | None:
-            return
-        case _ if hidden:
-            yield str(value)
-
-
 def hides(name: str, value: Any) -> bool:
-    """Whether a value is to be masked because of its name."""
+    """Whether a value in a result is to be masked because of its name."""
     if value is None or isinstance(value, bool) or value == "" or not is_secret_name(name):
         return False
     return not (isinstance(value, int | float) and counts_tokens(name))
 
 
-def alone(text: str, secrets: Iterable[str]) -> str:
-    """Mask these texts where they stand as words of their own."""
-    for secret in secrets:
-        if secret in text:
-            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
-    return text
-
-
-def forms_of(secret: str) -> Iterator[str]:
-    """Yield a secret in the encodings in which it is likely to turn up."""
-    yield secret
-    raw = utf8(secret)
-    for text in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
-        yield text
-        yield json.dumps(text)[1:-1]  # JSON within JSON
-    yield repr(secret)[1:-1]
-    yield html.escape(secret)
-    yield html.escape(secret, quote=False)
-    yield from (quote(raw, safe=""), quote(raw), quote_plus(raw))
-    if len(secret) < ENCODED_CHARS_MIN:
-        return
-    yield from (raw.hex(), raw.hex().upper())
-    for place in range(3):
-        for encoder in (base64.b64encode, base64.urlsafe_b64encode):
-            # The characters that only the secret decides, wherever in three bytes it begins.
-            encoded = encoder(bytes(place) + raw).decode()
-            yield encoded[(0, 2, 3)[place] : (place + len(raw)) * 8 // 6]
-
-
-def utf8(text: str) -> bytes:
-    """Encode a text; what is no UTF-8 in the environment is half surrogate pairs in Python."""
-    return text.encode("utf-8", "surrogatepass")
+def both(words: str, warning: str) -> str:
+    """Join words of ours, either of which may be missing."""
+    return "; ".join(filter(None, (words, warning)))

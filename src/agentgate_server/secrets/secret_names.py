@@ -30,6 +30,18 @@ CODES = (
 )
 """What makes a code a secret one. Other codes (of countries, errors, colours) are no secrets."""
 
+NAMING = frozenset(
+    {
+        *("domain", "service", "action", "eventtype", "target", "entity", "entityid", "deviceid"),
+        *("areaid", "floorid", "labelid", "path", "method"),
+    }
+)
+"""Names, without separators, of what says what is done to what. Nothing there is a secret, whatever
+else has the same value, and wherever it stands: a person who decides must see it."""
+
+CODE_CHARS_MAX = 64
+"""A text under the name "code" that is longer, or has several lines, is a program, no secret."""
+
 NAME_CHARS_MAX = 256
 """Longer names are read as far as this."""
 
@@ -51,6 +63,20 @@ def is_secret_name(name: str) -> bool:
         return squeezed.removesuffix("code").endswith(CODES)
     words = NOT_WORD.split(HUMP.sub("_", name).rstrip("0123456789_-"))
     return words[-1].lower() in WHOLE
+
+
+@lru_cache(NAMES_MAX)
+def is_naming(name: str) -> bool:
+    """Whether what has this name says what is done to what."""
+    return squeeze(name[:NAME_CHARS_MAX]) in NAMING
+
+
+def is_program(name: str, text: str) -> bool:
+    """Whether a text under a secret's name can be no secret, but only what is to be run."""
+    if len(text) <= CODE_CHARS_MAX and "\n" not in text:
+        return False
+    squeezed = squeeze(name[:NAME_CHARS_MAX])
+    return squeezed.endswith("code") and not any(word in squeezed for word in ANYWHERE)
 
 
 def counts_tokens(name: str) -> bool:

@@ -11,11 +11,14 @@ of the migration).
 
 from __future__ import annotations
 
+import re
+import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 
 from agentgate_proto.audit.chain import BEGINNING, DROPPED, Head, chained, parse_head, split
 from agentgate_proto.audit.events import entries_of
+from agentgate_proto.audit.sealing import KEY_BYTES, Seal
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.records.storage import Change
@@ -36,16 +39,19 @@ LAST = "SELECT seq, CAST(lines AS BLOB) FROM audit ORDER BY seq DESC LIMIT 1"
 HIGHEST = "SELECT coalesce(CAST(seq AS INTEGER), 0) FROM sqlite_sequence WHERE name = 'audit'"
 ANCHOR = "SELECT CAST(value AS TEXT) FROM meta WHERE key = 'audit_anchor'"
 SET_ANCHOR = "INSERT INTO meta VALUES ('audit_anchor', ?) ON CONFLICT DO UPDATE SET value = ?"
+KEY = "SELECT CAST(value AS TEXT) FROM meta WHERE key = 'audit_key'"
+SET_KEY = "INSERT OR IGNORE INTO meta VALUES ('audit_key', ?)"
+KEY_HEX = re.compile(f"[0-9a-f]{{{2 * KEY_BYTES}}}")
 OLDEST = """
     SELECT seq, CAST(at AS REAL), CAST(lines AS BLOB) FROM audit ORDER BY seq LIMIT ?
 """
 DROP = "DELETE FROM audit WHERE seq <= ?"
 
-Mask = Callable[[list[AuditEntry]], list[AuditEntry]]
+Mask = Callable[[list[AuditEntry], Seal], list[AuditEntry]]
 Statement = tuple[str, Sequence[str | bytes | int | float | None]]
 
 
-def unmasked(entries: list[AuditEntry]) -> list[AuditEntry]:
+def unmasked(entries: list[AuditEntry], _seal: Seal) -> list[AuditEntry]:
     """Hide nothing."""
     return entries
 
@@ -56,7 +62,7 @@ class AuditRows:
     Args:
         keep_days: how long entries are kept.
         keep_entries_max: beyond so many, the oldest go early.
-        mask: hides secrets in entries, before they are hashed.
+        mask: hides secrets in entries, before they are hashed, and seals what it hides.
     """
 
     def __init__(
@@ -71,6 +77,8 @@ class AuditRows:
         self.mask = mask
         self.head: Head | None = None
         """Of what is committed; None: not known, look it up."""
+        self.seal: Seal | None = None
+        """None: not known, look it up."""
 
     def append(
         self, connection: sqlite3.Connection, changes: Sequence[Change], now: float
@@ -81,7 +89,9 @@ class AuditRows:
             return None, self.head
         if self.head is None:
             self.head = head_of(connection)
-        lines, head = chained(self.head, rfc3339(now), self.mask(entries))
+        if self.seal is None:
+            self.seal = seal_of(connection)
+        lines, head = chained(self.head, rfc3339(now), self.mask(entries, self.seal))
         return (INSERT, (head.seq, now, b"\n".join(lines))), head
 
     def drop(
@@ -141,6 +151,26 @@ def anchor_of(connection: sqlite3.Connection) -> Head:
             f"damaged: the audit_anchor in the table meta is no head ({error}); stop the gateway,"
             " keep a copy, and restore a backup"
         ) from None
+
+
+def make_key(connection: sqlite3.Connection) -> None:
+    """Make the key of the audit's seals, if there is none. It is in no export and no entry."""
+    connection.execute(SET_KEY, (secrets.token_hex(KEY_BYTES),))
+
+
+def seal_of(connection: sqlite3.Connection) -> Seal:
+    """What makes the keyed digests of the audit.
+
+    Raises:
+        StoreError: its key is gone, or somebody wrote something else in its place.
+    """
+    row = connection.execute(KEY).fetchone()
+    if row is None or not KEY_HEX.fullmatch(row[0] or ""):
+        raise StoreError(
+            "damaged: the audit_key in the table meta is no key, so what the audit hides can't be"
+            " sealed; stop the gateway, keep a copy, and restore a backup"
+        )
+    return Seal(bytes.fromhex(row[0]))
 
 
 def hash_in(lines: bytes) -> str:

@@ -33,7 +33,7 @@ from agentgate_proto.records.storage import (
     Undelivered,
 )
 from agentgate_server.store import statements
-from agentgate_server.store.audit_rows import AuditRows
+from agentgate_server.store.audit_rows import AuditRows, make_key, seal_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.files import OwnedFile
@@ -363,7 +363,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> list[str]:
     repaired = restore_triggers(connection)
     # A file that cannot be written opens all the same, for reading: find out now, not later.
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("ROLLBACK")
+    make_key(connection)
+    connection.execute("COMMIT")
+    seal_of(connection)
     return repaired
 
 

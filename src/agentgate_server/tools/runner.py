@@ -107,7 +107,7 @@ class Runner:
     def run_inline(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool with ``tool.inline`` at once: no task, no thread, no scope. Never raises."""
         assert isinstance(tool, SyncTool), f"{tool.name} is not inline"
-        with CallInProgress(args):
+        with CallInProgress(tool.name, args):
             try:
                 value = tool.call(args)
             except BaseException as error:  # one that calls sys.exit() ends itself, not the gateway
@@ -190,7 +190,7 @@ class Call:
     async def run_on_loop(self, tool: AsyncTool) -> Outcome:
         """Run an async tool, and tell its errors from our own cancellation."""
         self.started = True
-        with CallInProgress(self.args):
+        with CallInProgress(tool.name, self.args):
             try:
                 value = await tool.run(self.args)
             except BaseException as error:  # see run_inline

@@ -137,8 +137,3 @@ def test_what_is_long_or_much_is_cut_and_that_is_said() -> None:
     assert "x" * VALUE_CHARS_MAX + "…[7 characters more]" in long
     much = words_of(given({f"a{n:02}": n for n in range(25)}, minutes=10))
     assert "a19=19, 5 more arguments as in the request, until" in much
-
-
-def test_arguments_that_are_hidden_as_a_whole_are_shown_so() -> None:
-    hidden = msgspec.structs.replace(given(minutes=10), args=msgspec.Raw(b'"***"'))
-    assert 'with "***", until' in words_of(hidden)

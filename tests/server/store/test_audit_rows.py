@@ -17,7 +17,7 @@ from agentgate_proto.records.request import Phase
 from agentgate_proto.records.storage import MarkDelivered, Put, PutAudit
 from agentgate_server.identity.tokens import Secret
 from agentgate_server.secrets.masking import MASK, Masker
-from agentgate_server.store.audit_rows import DROP_ROWS_MAX, AuditRows, anchor_of
+from agentgate_server.store.audit_rows import DROP_ROWS_MAX, KEY, AuditRows, anchor_of, seal_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 
@@ -104,8 +104,46 @@ def test_secrets_are_masked_before_they_are_hashed(engine: SqliteEngine) -> None
     assert secret.encode() not in text
     row = msgspec.json.decode(lines(engine)[0])
     assert row["args"] == {"password": MASK, "text": f"it is {MASK}"}
-    assert "digest" not in row
     assert verify(lines(engine)).broken is None
+    seal = seal_of(engine.connection)
+    assert row["digest"] == seal.of_request("r1", running.digest)
+    assert row["masked"] == {
+        "/password": seal.of_value("r1", "/password", b'"x1"'),
+        "/text": seal.of_value("r1", "/text", b'"it is hunter2-hunter2"'),
+    }
+
+
+def test_the_key_of_the_seals_stays_in_the_store_and_is_of_this_store_only(
+    engine: SqliteEngine, tmp_path: Path, clock: Clock
+) -> None:
+    (key,) = engine.connection.execute(KEY).fetchone()
+    engine.commit([Put(record("r1", args=msgspec.Raw(b'{"pin":"4711"}')))])
+    assert key.encode() not in b"".join(lines(engine))
+    engine.close()
+    again = opened(tmp_path, clock)
+    assert again.connection.execute(KEY).fetchone() == (key,)
+    (tmp_path / "other").mkdir()
+    other = opened(tmp_path / "other", clock)
+    assert other.connection.execute(KEY).fetchone() != (key,)
+    again.close()
+    other.close()
+
+
+def test_a_file_of_an_older_agent_gate_gets_a_key(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock)
+    engine.connection.execute("DELETE FROM meta WHERE key = 'audit_key'")
+    engine.close()
+    engine = opened(tmp_path, clock)
+    engine.commit([put("r1")])
+    engine.close()
+
+
+def test_a_key_that_is_none_stops_the_start(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock)
+    engine.connection.execute("UPDATE meta SET value = 'x' WHERE key = 'audit_key'")
+    engine.close()
+    with pytest.raises(StoreError, match="audit_key in the table meta is no key"):
+        opened(tmp_path, clock)
 
 
 def test_sql_cannot_change_or_delete_an_entry(engine: SqliteEngine) -> None:

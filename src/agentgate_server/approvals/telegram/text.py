@@ -29,11 +29,14 @@ NOTICE_MAX = 200
 ROOM = TEXT_MAX - 400
 """What the parts that grow may take of it; the rest is for headlines of ours."""
 
-FOLDS = ((600, 20, 500), (200, 20, 500), (80, 20, 300), (80, 5, 100))
+FOLDS = ((600, 20, 500), (200, 20, 500), (80, 20, 300), (80, 5, 100), (40, 5, 100))
 """Characters of one value, arguments shown, characters of other words: the first row that fits."""
 
 NAME_CHARS_MAX = 60
 SIGNATURE_CHARS_MAX = 120
+WARNING_CHARS_MAX = 700
+"""Whole, whatever else is long: no argument may push a part of a warning out."""
+
 WORDS_CHARS_MAX = 300
 """The words of a grant, a refusal."""
 
@@ -102,11 +105,11 @@ def body(view: ApprovalView, headline: str, end: str, zone: tzinfo | None) -> st
     return html
 
 
-def request(view: ApprovalView, args: Any, value_chars_max: int, args_max: int) -> list[str]:
+def request(
+    view: ApprovalView, args: dict[str, Any], value_chars_max: int, args_max: int
+) -> list[str]:
     """What is asked: the whole in one line, and each argument."""
     lines = [f"<pre>{quoted(view.signature, 3 * value_chars_max)}</pre>"]
-    if not isinstance(args, dict):
-        return lines  # all of them hidden, because they spell a secret
     rows = [argument(name, args[name], value_chars_max) for name in sorted(args)[:args_max]]
     if rows:
         lines.append(f"<pre>{escape(chr(10).join(rows))}</pre>")
@@ -134,7 +137,8 @@ def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     if view.needs_code and view.status == "waiting":
         lines.append("Approving takes a one-time code")
     if view.warning:
-        lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, words_max)}")
+        room = WARNING_CHARS_MAX // (1 if view.warning.isascii() else 2)
+        lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, room)}")
     return lines
 
 

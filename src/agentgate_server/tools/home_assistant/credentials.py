@@ -17,7 +17,8 @@ from urllib.parse import unquote
 import msgspec
 
 from agentgate_server.policy.spelling import squeeze
-from agentgate_server.secrets.masking import MASK, hides
+from agentgate_server.secrets.hiding import MASK
+from agentgate_server.secrets.masking import hides
 from agentgate_server.secrets.secret_names import NAMES_MAX, is_secret_name
 
 DEPTH_MAX: Final = 64
