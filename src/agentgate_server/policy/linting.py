@@ -20,6 +20,7 @@ from agentgate_server.policy.rules import Rule, ToolRule
 from agentgate_server.policy.shadows import always_first
 from agentgate_server.policy.shapes import misfit
 from agentgate_server.policy.spelling import squeeze
+from agentgate_server.policy.values import never_received, spelled_otherwise
 from agentgate_server.tools.tool import Tool
 
 NAMES_SHOWN_MAX = 5
@@ -133,6 +134,9 @@ class Linter:
         alive = [pair for pair, shadow in zip(concerned, shadows, strict=True) if not shadow]
         self.look_at_bounds(rule, alive)
         self.look_at_arguments(rule, [tool for tool, _ in alive])
+        for condition in rule.conditions:
+            for text in spelled_otherwise(condition, rule, [tool for tool, _ in alive]):
+                self.find(Level.WARNING, rule, text)
 
     def concerned(self, rule: Rule) -> list[tuple[Tool, ToolRule]]:
         """Return the tools that a rule is about, or note that it can match no request of any."""
@@ -150,6 +154,9 @@ class Linter:
             text = f"is about tools that {rule.effects}, and none of these does: it never matches"
             self.find(Level.ERROR, rule, text)
             return []
+        for condition in rule.conditions:
+            for text in never_received(condition, [tool for tool, _ in concerned]):
+                self.find(Level.ERROR, rule, text)
         misfits = [
             "" if tool_rule.pattern is None else misfit(tool, tool_rule.pattern)
             for tool, tool_rule in concerned

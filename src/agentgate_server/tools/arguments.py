@@ -16,10 +16,13 @@ from types import SimpleNamespace
 from typing import Any, Final, Self
 
 import msgspec
+import msgspec.inspect
 
+from agentgate_server.policy.leaves import Path, key_path
 from agentgate_server.policy.meanings import Meant, filled_in
 from agentgate_server.tools.docstring import Docstring
 from agentgate_server.tools.errors import ArgumentError, ToolError
+from agentgate_server.tools.expected import Expected, expected
 from agentgate_server.tools.forms import UNSAYABLE, either, given, is_exact
 
 PROBLEMS_MAX: Final = 8
@@ -119,6 +122,14 @@ class Arguments:
         if whole == args == strict:
             return None
         return Meant(whole, None if strict == args else strict)
+
+    def expected(self, path: Path) -> Expected:
+        """Say what may stand at a path, for those who check policies."""
+        for name, hint in self.hints.items():
+            own = key_path(name)
+            if path[: len(own)] == own:
+                return expected(msgspec.inspect.type_info(hint), path[len(own) :])
+        return Expected(tuple(msgspec.inspect.type_info(hint) for hint in self.others))
 
     def make_schema(self, defaults: dict[str, Any], docstring: Docstring) -> dict[str, Any]:
         """Make the schema: the struct's own, with descriptions and the function's defaults."""

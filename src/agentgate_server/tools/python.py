@@ -16,10 +16,12 @@ from typing import Any, Final, Literal, TypeVar, overload
 import msgspec
 
 from agentgate_proto.records.request import Effects
+from agentgate_server.policy.leaves import Path
 from agentgate_server.policy.meanings import Meant
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import parse_docstring
 from agentgate_server.tools.errors import ToolError
+from agentgate_server.tools.expected import Expected
 from agentgate_server.tools.tool import AsyncTool, SyncTool, Tool
 
 BACKEND: Final = "python"
@@ -51,6 +53,10 @@ class PythonAsyncTool(AsyncTool):
         """See ``Tool.meant``."""
         return self.arguments.meant(args)
 
+    def expected(self, path: Path) -> Expected:
+        """See ``Tool.expected``."""
+        return self.arguments.expected(path)
+
     async def run(self, args: dict[str, Any]) -> Any:
         """See ``AsyncTool.run``."""
         return await self.function(**self.arguments.bind(args))
@@ -70,6 +76,10 @@ class PythonSyncTool(SyncTool):
     def meant(self, args: Mapping[str, Any]) -> Meant | None:
         """See ``Tool.meant``."""
         return self.arguments.meant(args)
+
+    def expected(self, path: Path) -> Expected:
+        """See ``Tool.expected``."""
+        return self.arguments.expected(path)
 
     def call(self, args: dict[str, Any]) -> Any:
         """See ``SyncTool.call``."""

@@ -15,6 +15,8 @@ from agentgate_server.policy.meanings import Meant, filled_in
 
 if TYPE_CHECKING:
     from agentgate_server.backends.circuit_breaker import CircuitBreaker
+    from agentgate_server.policy.leaves import Path
+    from agentgate_server.tools.expected import Expected
 
 TIMEOUT_S: Final = 60.0
 """How long a call may take, waiting for a free slot included, unless the tool or the
@@ -79,6 +81,15 @@ class Tool(ABC):
             ArgumentError: they do not fit.
         """
         return filled_in(self.defaults, args)
+
+    def expected(self, path: Path) -> Expected | None:
+        """Say what may stand at a path in the arguments, for those who check policies; None:
+        nobody knows.
+
+        Args:
+            path: squeezed keys, the argument's own first.
+        """
+        return None
 
     async def aclose(self) -> None:
         """Let go of what the tool holds, when the gateway stops. May be called more than once."""

@@ -10,7 +10,9 @@ import msgspec
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.urls import URL_CHARS_MAX
+from agentgate_server.policy.leaves import Path
 from agentgate_server.tools.errors import ArgumentError, ToolError
+from agentgate_server.tools.expected import Expected
 from agentgate_server.tools.http.answers import Answers, Mask
 from agentgate_server.tools.http.arguments import HttpArguments
 from agentgate_server.tools.http.files import Backend, Declared, HttpDeclarations
@@ -43,6 +45,10 @@ class HttpTool(AsyncTool):
     def check(self, args: dict[str, Any]) -> None:
         """See ``Tool.check``. The whole request is made, so that policy sees none that can't be."""
         self.build(self.arguments.values(args))
+
+    def expected(self, path: Path) -> Expected:
+        """See ``Tool.expected``."""
+        return self.arguments.checker.expected(path)
 
     async def run(self, args: dict[str, Any]) -> Any:
         """See ``AsyncTool.run``."""
