@@ -112,6 +112,10 @@ class Linter:
         self.agents = agents
         self.errors_only = errors_only
         self.findings: list[Finding] = []
+        self.known = {
+            tool.name: {each.rule.number: each for each in policy.rules_for(tool.name)}
+            for tool in tools
+        }
 
     def look_at(self, rule: Rule) -> None:
         """Look one rule over."""
@@ -147,7 +151,7 @@ class Linter:
         concerned = [
             (tool, tool_rule)
             for tool in self.tools
-            if (tool_rule := rule.for_tool(tool.name)) is not None
+            if (tool_rule := self.known[tool.name].get(rule.number)) is not None
             and rule.effects in (None, tool.effects)
         ]
         if not concerned:

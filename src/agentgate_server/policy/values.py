@@ -62,16 +62,18 @@ def never_received(condition: Condition, tools: Sequence[Tool]) -> Iterator[str]
 
     Nothing is said as long as one of the tools may get it.
     """
-    found = [(tool, tool.expected(condition.path)) for tool in tools]
-    known = [(tool, each) for tool, each in found if each is not None]
-    typed = [(tool, each) for tool, each in known if each.types]
-    if len(known) < len(tools) or not typed:
-        return
-    tool, first = typed[0]
     for want in wanted(condition):
-        if not any(may_get(each, want) for _, each in typed):
-            text = f"{tool.name} never gets {encode(want.value)} as {condition.name}"
-            yield text + listed_choices(first.choices)
+        text = ""
+        for tool in tools:
+            found = tool.expected(condition.path)
+            if found is None or (found.types and may_get(found, want)):
+                break
+            if found.types and not text:
+                text = f"{tool.name} never gets {encode(want.value)} as {condition.name}"
+                text += listed_choices(found.choices)
+        else:
+            if text:
+                yield text
 
 
 def spelled_otherwise(condition: Condition, rule: Rule, tools: Sequence[Tool]) -> Iterator[str]:

@@ -128,8 +128,8 @@ class Arguments:
         for name, hint in self.hints.items():
             own = key_path(name)
             if path[: len(own)] == own:
-                return expected(msgspec.inspect.type_info(hint), path[len(own) :])
-        return Expected(tuple(msgspec.inspect.type_info(hint) for hint in self.others))
+                return expected(shape_of(hint), path[len(own) :])
+        return Expected(tuple(map(shape_of, self.others)))
 
     def make_schema(self, defaults: dict[str, Any], docstring: Docstring) -> dict[str, Any]:
         """Make the schema: the struct's own, with descriptions and the function's defaults."""
@@ -203,6 +203,11 @@ class Arguments:
             return ""
         more = ", ..." if len(values) > CHOICES_MAX else ""
         return ", expected one of " + ", ".join(map(repr, values[:CHOICES_MAX])) + more
+
+
+def shape_of(hint: Any) -> msgspec.inspect.Type:
+    """Return what msgspec tells of a type."""
+    return msgspec.inspect.type_info(hint)
 
 
 def read_parameters(function: Callable[..., Any]) -> Parameters:
