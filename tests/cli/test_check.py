@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
 from tests.cli.support import CONFIG, run, write_files
 
 
@@ -136,3 +137,23 @@ def test_a_rate_that_is_never_used_up_is_warned_of(tmp_path: Path) -> None:
         code, lines = check(tmp_path)
         assert (code, lines == ["nothing to object to"]) == (0, ends)
     assert lines[0].startswith("permissions.yaml:2: warning: its rate never ends")
+
+
+def test_a_pattern_that_could_hold_up_the_gateway_is_an_error(tmp_path: Path) -> None:
+    argument = {"pattern": "([a-zA-Z0-9]+)*@example.com", "max": 200}
+    tool = {
+        "description": "Send a mail.",
+        "backend": "mail",
+        "args": {"to": argument},
+        "request": {"method": "POST", "path": "/", "json": "{to}"},
+    }
+    backends = {"mail": {"url": "https://mail.example.org"}}
+    (tmp_path / "mail.yaml").write_text(
+        yaml.safe_dump({"backends": backends, "tools": {"send": tool}})
+    )
+    write_files(tmp_path, tools={"http": ["mail.yaml"]})
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert lines[0].startswith("mail.yaml:")
+    assert "tools.send.args.to: pattern can read texts like 'aaaaaaa" in lines[0]
+    assert "in so many ways that one could hold up the gateway" in lines[0]

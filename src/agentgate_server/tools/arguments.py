@@ -24,6 +24,7 @@ from agentgate_server.tools.docstring import Docstring
 from agentgate_server.tools.errors import ArgumentError, ToolError
 from agentgate_server.tools.expected import Expected, expected
 from agentgate_server.tools.forms import UNSAYABLE, either, given, is_exact
+from agentgate_server.tools.patterns.types import problem_in
 
 PROBLEMS_MAX: Final = 8
 """Problems told in one error: enough to correct a call, and no echo of a hostile one."""
@@ -57,7 +58,8 @@ class Arguments:
         """Read a function's signature.
 
         Raises:
-            ToolError: a parameter has no type hint, or one that JSON can't be converted to.
+            ToolError: a parameter has no type hint, or one that JSON can't be converted to, or one
+                with a pattern that could hold up the gateway.
         """
         return cls(read_parameters(function), docstring)
 
@@ -248,6 +250,8 @@ def read_hint(name: str, parameter: inspect.Parameter, names: dict[str, Any]) ->
         msgspec.json.schema(hint)
     except Exception as error:
         raise ToolError(f"argument '{name}': {explain_hint(error)}") from error
+    if problem := problem_in(hint):
+        raise ToolError(f"argument '{name}': {problem}")
     return hint
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -11,7 +10,8 @@ import msgspec
 
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import Docstring
-from agentgate_server.tools.http.form import ArgumentForm
+from agentgate_server.tools.http.form import PATTERN_TEXT_CHARS_MAX, ArgumentForm
+from agentgate_server.tools.patterns.cost import problem_of as problem_of_pattern
 
 TYPES: Final[dict[str, Any]] = {
     "string": str,
@@ -95,10 +95,8 @@ def problem_of(form: ArgumentForm) -> str:
         return f"enum has a value that is no {form.type}"
     if form.enum and (form.pattern or not (form.min is form.max is None)):
         return "enum says all: remove pattern, min and max"
-    try:
-        re.compile(form.pattern)
-    except re.error as error:
-        return f"pattern is no regular expression: {error}"
+    if problem := problem_of_pattern(form.pattern, chars_max=chars_of(form), whole=True):
+        return problem
     if has_default(form) and form.default is not None:
         try:
             msgspec.convert(form.default, hint_of(form))
@@ -117,6 +115,7 @@ def hint_of(form: ArgumentForm) -> Any:
         if form.pattern:
             # "$" alone would let a final line break pass.
             limits["pattern"] = rf"^(?:{form.pattern})$(?!\n)"
+            limits["max_length"] = chars_of(form)
     elif form.type == "integer":
         limits = {"ge": whole(form.min), "le": whole(form.max)}
     elif form.type == "number":
@@ -124,6 +123,13 @@ def hint_of(form: ArgumentForm) -> Any:
     given = {key: value for key, value in limits.items() if value is not None}
     hint = TYPES[form.type]
     return Annotated[hint, msgspec.Meta(**given)] if given else hint
+
+
+def chars_of(form: ArgumentForm) -> int:
+    """Return how long a text may be that meets a pattern."""
+    if form.max is not None:
+        return max(int(form.max), 0)
+    return max(PATTERN_TEXT_CHARS_MAX, int(form.min or 0))
 
 
 def whole(value: float | None) -> int | None:

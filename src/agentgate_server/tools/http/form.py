@@ -35,6 +35,9 @@ from agentgate_server.tools.http.texts import (
 QUEUE_MAX = 100
 """Calls that wait for one backend: a dozen seconds of work for a slow one."""
 
+PATTERN_TEXT_CHARS_MAX = 8_192
+"""Characters of a text with a pattern, unless ``max`` says: as many as a URL may have."""
+
 Seconds = Annotated[float, Meta(gt=0, le=3_600)]
 Status = Annotated[int, Meta(ge=100, le=599)]
 
@@ -113,7 +116,9 @@ class ArgumentForm(msgspec.Struct, frozen=True, kw_only=True):
     """The values that it may have."""
 
     pattern: str = ""
-    """A regular expression that the whole text must match."""
+    """A regular expression that the whole text must match, as Python writes it, without flags and
+    without references back to a group. One that could take too long for some text is refused at the
+    start. Unless ``max`` says more or less, the text has at most 8,192 characters."""
 
     min: float | None = None
     """The least number, or the fewest characters of a text."""

@@ -30,8 +30,9 @@ def test_a_tool_is_what_its_declaration_says(tmp_path: Path) -> None:
         "b": {"type": "integer", "default": 2, "min": 0, "max": 9},
         "c": {"enum": ["x", "y"], "required": False},
         "d": {"pattern": "[a-z]+", "required": False},
+        "e": {"pattern": r"\d+", "max": 9, "required": False},
     }
-    request = {"path": "/{a}", "query": {"b": "{b}", "c": "{c}", "d": "{d}"}}
+    request = {"path": "/{a}", "query": {"b": "{b}", "c": "{c}", "d": "{d}", "e": "{e}"}}
     tool = made(
         tmp_path,
         {"args": args, "request": request, "effects": "read", "timeout_s": 3},
@@ -49,7 +50,8 @@ def test_a_tool_is_what_its_declaration_says(tmp_path: Path) -> None:
             "a": {"type": "string", "minLength": 1, "maxLength": 3, "description": "An a."},
             "b": {"type": "integer", "minimum": 0, "maximum": 9, "default": 2},
             "c": {"enum": ["x", "y"]},
-            "d": {"type": "string", "pattern": r"^(?:[a-z]+)$(?!\n)"},
+            "d": {"type": "string", "pattern": r"^(?:[a-z]+)$(?!\n)", "maxLength": 8_192},
+            "e": {"type": "string", "pattern": r"^(?:\d+)$(?!\n)", "maxLength": 9},
         },
         "required": ["a"],
         "additionalProperties": False,
@@ -163,6 +165,12 @@ def test_a_wrong_tool_is_told_where_and_what(
         ({"type": "integer", "enum": ["a"]}, "enum has a value that is no integer"),
         ({"enum": ["a"], "max": 3}, "enum says all"),
         ({"pattern": "("}, "pattern is no regular expression"),
+        (
+            {"pattern": "([a-zA-Z0-9]+)*@example.com", "max": 200},
+            "pattern can read texts like 'aaaaaaaaaaaaaaaaaa' in so many ways that one could hold",
+        ),
+        ({"pattern": ".*foo.*"}, "let no two repeats beside or within each other take the same"),
+        ({"pattern": "(?i)on|off"}, "pattern has '(?i': nobody can say then how long"),
         ({"default": 5}, "its default does not fit: Expected str, got int"),
         ({"enum": ["a"], "default": "b"}, "its default does not fit"),
         ({"type": "integer", "default": 5, "max": 4}, "its default does not fit"),
