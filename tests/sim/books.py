@@ -31,11 +31,13 @@ class Books:
 
     Attributes:
         last: the last entry of each request, by rid.
+        digests: of each request, as told first.
         grants: the uses of each grant, as told last.
     """
 
     def __init__(self) -> None:
         self.last: dict[str, AuditEntry] = {}
+        self.digests: dict[str, str] = {}
         self.started: set[str] = set()
         self.grants: dict[str, int] = {}
 
@@ -53,8 +55,8 @@ class Books:
         event = before.event if before is not None else ""
         if entry.event not in FOLLOWS[event]:
             raise Violation(f"the audit says {entry.event} of {rid} after {event or 'nothing'}")
-        if before is None and not entry.digest and entry.args is None:
-            raise Violation(f"the audit does not say what {rid} asked for")
+        if before is None:
+            self.digests[rid] = entry.digest
         if entry.event == STARTED:
             self.started.add(rid)
         self.last[rid] = entry
@@ -71,6 +73,8 @@ class Books:
             entry = self.last.get(row.rid)
             if entry is None:
                 raise Violation(f"the audit does not know {row.rid}")
+            if self.digests[row.rid] != row.digest:
+                raise Violation(f"the audit can't prove what {row.rid} asked for")
             if (row.phase is Phase.DONE) is not (entry.event == ENDED):
                 raise Violation(f"{row.rid} is {row.phase}, and the audit ends with {entry.event}")
             if row.outcome is None:

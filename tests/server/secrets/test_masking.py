@@ -15,13 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgate_cli.logs import JsonFormatter, MaskingFilter, TextFormatter
+from agentgate_proto.audit.sealing import Seal
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.grant import GrantTerms, grant_of, words_of
 from agentgate_proto.records.outcome import executed, failed
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_server import tool
 from agentgate_server.config import config_from_dict
 from agentgate_server.identity.tokens import Secret
 from agentgate_server.policy import signature_of
-from agentgate_server.secrets.masking import MASK, CallInProgress, Masker
+from agentgate_server.secrets.hiding import MASK
+from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.secrets.secret_names import is_secret_name
 from agentgate_server.tools.python import tool_of
 from agentgate_server.tools.runner import Runner
@@ -278,3 +282,60 @@ def test_a_log_line_names_the_tool_and_what_the_call_shows_whatever_its_secrets_
         assert MASKER.text("unlock: the front door jams") == "unlock: the front door jams"
     with CallInProgress("unlock", {"code": "jams", "door": "front"}):
         assert MASKER.text("unlock: the front door jams") == f"unlock: the front door {MASK}"
+
+
+SEAL = Seal(bytes(range(32)))
+ASKED = AuditEntry(event="request.asked", rid="r1", tool="unlock", decision="ask", digest="d1")
+
+
+def audited(args: Any, **changes: Any) -> AuditEntry:
+    raw = msgspec.Raw(msgspec.json.encode(args, order="sorted"))
+    (entry,) = MASKER.entries([msgspec.structs.replace(ASKED, args=raw, **changes)], SEAL)
+    return entry
+
+
+def test_a_record_shows_what_equals_a_secret_of_the_same_call_and_says_so() -> None:
+    shown = MASKER.record(record({"code": "front", "door": "front"}, warning="it may have run"))
+    assert msgspec.json.decode(shown.args) == {"code": MASK, "door": "front"}
+    assert shown.signature == f"unlock({MASK}, front)"
+    assert shown.warning == ("it may have run; the hidden 'code' repeats what stands in 'door'")
+
+
+def test_the_audit_keeps_a_keyed_digest_of_the_request_and_of_each_masked_value() -> None:
+    entry = audited({"code": "front", "door": "front", "note": PLAIN})
+    assert msgspec.json.decode(entry.args or b"") == {"code": MASK, "door": "front", "note": MASK}
+    assert entry.digest == SEAL.of_request("r1", "d1")
+    assert entry.masked == {
+        "/code": SEAL.of_value("r1", "/code", b'"front"'),
+        "/note": SEAL.of_value("r1", "/note", f'"{PLAIN}"'.encode()),
+    }
+    shown = MASKER.record(record({"code": "front", "door": "front", "note": PLAIN}))
+    assert entry.warning == shown.warning != ""
+
+
+def test_an_entry_that_hides_nothing_keeps_its_digest_as_it_is() -> None:
+    assert audited({"door": "front"}).digest == "d1"
+    assert audited({"door": "a \\ b"}, client_id=PLAIN).digest == "d1"
+
+
+def test_a_digest_of_arguments_that_are_too_long_to_stand_there_is_keyed() -> None:
+    long = msgspec.structs.replace(ASKED, args_bytes=9_000)
+    (entry,) = MASKER.entries([long], SEAL)
+    assert entry.digest == SEAL.of_request("r1", "d1")
+    assert entry.masked == {}
+
+
+def test_what_nobody_was_asked_about_has_no_warning() -> None:
+    assert audited({"code": "front", "door": "front"}, decision="allow").warning == ""
+
+
+def test_a_grant_says_what_is_hidden_in_it() -> None:
+    given = grant_of(
+        record({"code": "front", "door": "front"}), GrantTerms(uses=2), "ann", "http", 1.0
+    )
+    shown, words = MASKER.grant(given)
+    assert msgspec.json.decode(shown.args) == {"code": MASK, "door": "front"}
+    assert f'unlock with code="{MASK}", door=front, until' in words
+    assert words.endswith("; the hidden 'code' repeats what stands in 'door'")
+    plain = grant_of(record({"door": "front"}), GrantTerms(uses=2), "ann", "http", 1.0)
+    assert MASKER.grant(plain) == (plain, words_of(plain))

@@ -125,6 +125,38 @@ OF_SURROUNDINGS = (
     ),
     # The audit, and the end of a process
     Mutation(
+        "leave the digest of what was allowed out of the audit",
+        f"{PROTO}/audit/events.py",
+        "        digest=record.digest,\n",
+        '        digest=record.digest if asked else "",\n',
+    ),
+    Mutation(
+        "drop the digest in the audit where a secret is masked",
+        f"{SERVER}/secrets/masking.py",
+        "            digest = seal.of_request(entry.rid, digest)\n",
+        '            digest = ""\n',
+        seeds=0,
+        tests=("tests/server/secrets/test_masking.py",),
+    ),
+    Mutation(
+        "seal what the audit hides in all requests alike",
+        f"{PROTO}/audit/sealing.py",
+        '        return self._digest(b"value", rid, place.encode(), value)\n',
+        '        return self._digest(b"value", "", place.encode(), value)\n',
+        seeds=0,
+        tests=("tests/proto/audit/test_sealing.py",),
+    ),
+    Mutation(
+        "hide what is asked where it equals what stands under a secret's name",
+        f"{SERVER}/secrets/masking.py",
+        "            args = msgspec.Raw(encode(found.shown))\n            signature",
+        "            secrets = tuple(map(str, found.by_name.values()))\n"
+        "            shown = self._hidden(found.shown, by_name=False, secrets=secrets)\n"
+        "            args = msgspec.Raw(encode(shown))\n            signature",
+        seeds=0,
+        tests=("tests/server/secrets/test_masking.py",),
+    ),
+    Mutation(
         "leave those who joined out of the audit",
         f"{PROTO}/audit/events.py",
         "            entries += [ended_with(row, record) for row in joined]\n",
