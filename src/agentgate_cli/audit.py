@@ -18,6 +18,7 @@ from agentgate_cli.text import clock, compact, fold, parse_time, printable
 
 if TYPE_CHECKING:
     from agentgate_proto.audit.chain import Head, Verdict
+    from agentgate_proto.audit.sealing import Seal
     from agentgate_server.audit.audit_file import AuditFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -162,6 +163,67 @@ def verify(
     with opened(database, config_file) as found, read_or_fail(head_file):
         verdict = found.verify(kept, earlier_heads(head_file))
     return report(verdict, as_json=as_json)
+
+
+@audit.command()
+@click.argument("seq", type=click.IntRange(1))
+@click.argument("place", required=False)
+@database_options
+def prove(seq: int, place: str | None, config_file: Path, database: Path | None) -> int:
+    """Say whether entry SEQ is about this request, or hides this value at PLACE.
+
+    What is compared comes from standard input, or is asked for: with a PLACE of those that the
+    entry names under "masked", as /code, the value that stood there; without one all arguments, as
+    JSON. The key for it is in the database file only. Ends with 1 if it is another one.
+
+    \b
+    Examples:
+      agent-gate audit prove 12 /code
+      agent-gate audit prove 12 < arguments.json
+    """
+    what = "All arguments, as JSON" if place is None else f"The value at {place}"
+    said = (
+        click.prompt(what, hide_input=True, err=True)
+        if sys.stdin.isatty()
+        else sys.stdin.read().removesuffix("\n")
+    )
+    with opened(database, config_file) as file, file.snapshot():
+        line = file.line(seq)
+        if line is None:
+            raise Failure(f"there is no entry {seq}: see 'agent-gate audit tail'", Exit.USAGE)
+        proven = is_proven(file.seal(), line, place, said)
+    thing = "all its arguments" if place is None else f"what it hides at {printable(place)}"
+    say(f"{good('yes, this is') if proven else bad('no, this is not')} {thing} [entry {seq}]")
+    return Exit.OK if proven else Exit.DENIED
+
+
+def is_proven(seal: Seal, line: bytes, place: str | None, said: str) -> bool:
+    """Compare what somebody says with the digests of an entry.
+
+    Raises:
+        Failure: the entry has no such digest, or these are no arguments.
+    """
+    import msgspec
+
+    from agentgate_proto.digest import canonical_args
+
+    entry: dict[str, Any] = msgspec.json.decode(line)
+    rid, masked = entry.get("rid", ""), entry.get("masked", {})
+    try:
+        meant = msgspec.json.decode(said)
+    except ValueError:
+        meant = said
+    if place is None:
+        if not isinstance(meant, dict):
+            raise Failure("these are no arguments: give a JSON object", Exit.USAGE)
+        if "digest" not in entry:
+            raise Failure("that entry does not describe a request: take its first", Exit.USAGE)
+        return seal.is_request(rid, entry["digest"], entry["tool"], canonical_args(meant))
+    if place not in masked:
+        places = ", ".join(map(printable, masked)) or "nowhere"
+        raise Failure(f"nothing is hidden at {printable(place)}: only {places}", Exit.USAGE)
+    forms = {canonical_args(said), canonical_args(meant)}
+    return any(seal.of_value(rid, place, form) == masked[place] for form in forms)
 
 
 def kept_head(text: str | None, path: Path | None) -> Head | None:

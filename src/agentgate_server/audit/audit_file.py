@@ -11,8 +11,9 @@ from typing import Self
 import msgspec
 
 from agentgate_proto.audit.chain import Break, Head, Verdict, split, verify
+from agentgate_proto.audit.sealing import Seal
 from agentgate_proto.records.request import rfc3339
-from agentgate_server.store.audit_rows import HIGHEST, anchor_of, hash_in, head_of
+from agentgate_server.store.audit_rows import HIGHEST, anchor_of, hash_in, head_of, seal_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
 from agentgate_server.store.migrations import APPLICATION_ID
@@ -103,6 +104,18 @@ class AuditFile:
         """The lines of all rows after this number."""
         for _, _, lines in self.connection.execute(ROWS, (after,)):
             yield from lines.split(b"\n")
+
+    def line(self, seq: int) -> bytes | None:
+        """The line of the entry with this number, if there is one."""
+        for line in self.lines(seq - 1):
+            parts = split(line)
+            if parts is not None and parts[1] >= seq:
+                return line if parts[1] == seq else None
+        return None
+
+    def seal(self) -> Seal:
+        """What compares values with those that entries hide."""
+        return seal_of(self.connection)
 
     def newest(self, count: int) -> list[bytes]:
         """The newest lines, oldest first."""

@@ -162,10 +162,12 @@ def seal_of(connection: sqlite3.Connection) -> Seal:
     """What makes the keyed digests of the audit.
 
     Raises:
-        StoreError: its key is gone, or somebody wrote something else in its place.
+        StoreError: there is no key, or somebody wrote something else in its place.
     """
     row = connection.execute(KEY).fetchone()
-    if row is None or not KEY_HEX.fullmatch(row[0] or ""):
+    if row is None:
+        raise StoreError("nothing is sealed in it yet: the gateway makes the key when it starts")
+    if not KEY_HEX.fullmatch(row[0] or ""):
         raise StoreError(
             "damaged: the audit_key in the table meta is no key, so what the audit hides can't be"
             " sealed; stop the gateway, keep a copy, and restore a backup"
