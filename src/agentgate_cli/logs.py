@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from agentgate_cli.log_writer import BackgroundHandler
 from agentgate_cli.text import printable
 from agentgate_proto.records.request import rfc3339
 from agentgate_server.observing.context import current_rid
@@ -98,18 +99,22 @@ def traceback_of(record: logging.LogRecord) -> str:
     return record.exc_text or ""
 
 
-def set_up_logs(level: str, form: str) -> None:
+def set_up_logs(level: str, form: str) -> BackgroundHandler:
     """Send this process's logs to standard error.
 
     Args:
         level: "debug", "info", "warning" or "error".
         form: "readable" or "json".
+
+    Returns:
+        what writes them: flush it before anything else is written there.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = BackgroundHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    return handler
 
 
 def mask_logs(masker: Masker) -> None:

@@ -14,6 +14,7 @@ from agentgate_cli.exits import Failure
 from agentgate_cli.text import plural
 
 if TYPE_CHECKING:
+    from agentgate_cli.log_writer import BackgroundHandler
     from agentgate_server.config import Config
     from agentgate_server.documents import DocumentError
     from agentgate_server.gateway import Gateway
@@ -104,18 +105,20 @@ def serve(
     from agentgate_server.gateway import Gateway
 
     form = log_format or config.log.format
-    set_up_logs(log_level or config.log.level, form)
+    output = set_up_logs(log_level or config.log.level, form)
     gateway = Gateway(config, load=load)
     mask_logs(gateway.masker)
     faster = {"use_uvloop": find_spec("uvloop") is not None}  # the extra "speed"
     try:
-        anyio.run(run_gateway, gateway, form == "json", backend_options=faster)
+        anyio.run(run_gateway, gateway, output, form == "json", backend_options=faster)
     except Exception as error:
         raise start_failure(error) from None
+    finally:
+        output.flush()
     return 0
 
 
-async def run_gateway(gateway: Gateway, as_json: bool) -> None:
+async def run_gateway(gateway: Gateway, output: BackgroundHandler, as_json: bool) -> None:
     """Serve until a signal, then shut down."""
     import anyio
 
@@ -125,14 +128,14 @@ async def run_gateway(gateway: Gateway, as_json: bool) -> None:
     async with anyio.create_task_group() as tasks:
         await tasks.start(signals.watch)
         async with gateway:
-            announce(gateway, as_json=as_json)
+            announce(gateway, output, as_json=as_json)
             while await signals.next() == "reload":
                 await gateway.reload()
             log.info("shutting down; running tools have %g s", gateway.config.gateway.shutdown_s)
         tasks.cancel_scope.cancel()
 
 
-def announce(gateway: Gateway, *, as_json: bool) -> None:
+def announce(gateway: Gateway, output: BackgroundHandler, *, as_json: bool) -> None:
     """Say that it listens, and what the operator should know."""
     counts = {
         "tools": len(gateway.gate.calls.catalogue),
@@ -151,7 +154,7 @@ def announce(gateway: Gateway, *, as_json: bool) -> None:
     policy = gateway.gate.policy.name
     click.echo(f"listening on {gateway.url} ({tools}, {principals}, policy {policy}: {rules})")
     for warning in gateway.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        output.say(f"warning: {warning}")
 
 
 def start_failure(error: Exception) -> Failure:
