@@ -71,8 +71,8 @@ class House:
 
     @property
     def knows_groups(self) -> bool:
-        """Whether there is an answer on groups and scenes that still holds."""
-        return self.holds(self._holders_heard_at)
+        """Whether the newest answer still holds, and told of groups and scenes."""
+        return self.is_known and self._holders_heard_at == self._heard_at
 
     def former(self, told: Told) -> list[str]:
         """Return what was a group once and is not told of now, sorted: maybe it is none any more.

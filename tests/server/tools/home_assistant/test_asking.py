@@ -83,15 +83,30 @@ async def test_things_that_come_and_go_meanwhile_hide_no_others() -> None:
 
 async def test_groups_beyond_the_length_of_a_page_are_asked_for_in_smaller_ones() -> None:
     entities = [group(f"g{at:02}", 300, 45) for at in range(25)]
-    async with asked_of(*entities) as (_, api):
+    async with asked_of(*entities) as (home, api):
         rendered, refused = await ask(api)
         assert refused == []
         holders = read_house(rendered).holders
         assert holders == {each.id: set(each.members or ()) for each in entities}
+        assert renders(home, templates.SHORT[templates.HOLDERS]) == 1
+
+
+async def test_areas_beyond_the_length_of_a_page_are_known_as_well() -> None:
+    entities = [
+        Entity(id=f"light.{'l' * 40}{at:04}", state="on", area=f"a{at % 30:03}")
+        for at in range(7_500)
+    ]
+    async with asked_of(*entities, areas=30) as (_, api):
+        rendered, refused = await ask(api)
+        assert refused == []
+        members = read_house(rendered).members
+        assert sum(len(held) for (_, name), held in members.items() if name[:2] == "a0") == 7_500
 
 
 async def test_a_group_that_is_too_long_by_itself_is_known_for_one() -> None:
-    async with asked_of(group("a", 2), group("b", 2_000, 200), group("c", 2)) as (_, api):
+    small = [group(f"d{at:03}", 2) for at in range(150)]
+    long = group("b", 2_000, 200)
+    async with asked_of(group("a", 2), long, group("c", 2), *small) as (home, api):
         rendered, (refused,) = await ask(api)
         assert refused.startswith("groups and scenes: 'cover.b' can't be resolved: ")
         assert "exceeded maximum size" in refused
@@ -100,6 +115,8 @@ async def test_a_group_that_is_too_long_by_itself_is_known_for_one() -> None:
         assert holders["cover.a"] == {"cover.a_0", "cover.a_1"}
         assert holders["cover.b"] == {"*"}
         assert holders["cover.c"] == {"cover.c_0", "cover.c_1"}
+        assert len(holders) == 153
+        assert renders(home, templates.HOLDERS) < 20, "pages grow again behind it"
 
 
 async def test_a_template_that_is_refused_for_its_own_sake_is_asked_for_twice_only() -> None:

@@ -121,6 +121,7 @@ async def test_where_groups_can_not_be_read_any_more_they_stay_what_they_were(
         assert opens(policy, "cover.all_doors") == "deny"
         assert opens(policy, "cover.small_doors") == "allow"
         assert "groups and scenes can't be resolved" in caplog.text
+        assert backend.health() == {"status": "ok", "names": "groups unknown"}
         now = backend.house.clock()
         backend.house.clock = lambda: now + 301
         await backend.look()
@@ -128,6 +129,10 @@ async def test_where_groups_can_not_be_read_any_more_they_stay_what_they_were(
         assert opens(policy, "cover.all_doors") == "deny"
         assert opens(policy, "cover.small_doors") == "deny", "it may hold others by now"
         assert opens(policy, "cover.gate") == "allow"
+        home.fault = None
+        await backend.look()
+        assert backend.health() == {"status": "ok", "names": "known"}
+        assert opens(policy, "cover.small_doors") == "allow"
 
 
 async def test_where_groups_could_never_be_read_each_entity_may_be_one() -> None:
