@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+from tests.server.policy.helpers import unknown_tools
 
 from agentgate_proto.errors import ERRORS
 from agentgate_proto.rpc.messages import METHODS, decode_params
@@ -202,7 +203,7 @@ def test_the_tools_snippet_declares_tools() -> None:
 
 def test_the_policy_snippet_loads() -> None:
     policy = Policy.parse(blocks("yaml")[0])
-    assert policy.warnings(["set_thermostat", "ha_call_service", "ha_get_state"]) == []
+    assert unknown_tools(policy, "set_thermostat", "ha_call_service", "ha_get_state") == []
 
 
 SECTIONS = README.split("\n## ")

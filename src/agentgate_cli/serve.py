@@ -55,6 +55,11 @@ log = logging.getLogger("agentgate")
 )
 @click.option("--insecure", is_flag=True, help="Serve without TLS, whatever the address.")
 @click.option(
+    "--strict",
+    is_flag=True,
+    help="Do not start with, nor reload, what 'agent-gate check' calls an error.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="What to log on standard error, instead of log.level.",
@@ -70,6 +75,7 @@ def serve(
     host: str | None,
     port: int | None,
     insecure: bool,
+    strict: bool,
     log_level: str | None,
     log_format: str | None,
 ) -> int:
@@ -106,7 +112,7 @@ def serve(
 
     form = log_format or config.log.format
     output = set_up_logs(log_level or config.log.level, form)
-    gateway = Gateway(config, load=load)
+    gateway = Gateway(config, load=load, strict=strict)
     mask_logs(gateway.masker)
     faster = {"use_uvloop": find_spec("uvloop") is not None}  # the extra "speed"
     try:

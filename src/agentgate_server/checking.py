@@ -9,6 +9,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.documents import DocumentError
+from agentgate_server.documents.errors import raise_first
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile, TokenFileError
 from agentgate_server.policy import Policy
@@ -40,10 +41,47 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     return findings
 
 
+def check_start(
+    config: Config,
+    policy: Policy,
+    principals: Sequence[Principal],
+    *,
+    catalogue: Catalogue,
+    strict: bool,
+) -> list[str]:
+    """Look a policy over that is about to be put in force.
+
+    Args:
+        config, policy, principals, catalogue: what the gateway will have.
+        strict: refuse what ``check`` calls an error.
+
+    Returns:
+        what the operator has to know, a line each: those errors, and that nobody can answer.
+
+    Raises:
+        DocumentError: strict, and there is an error; ``others`` are the rest.
+    """
+    findings = check_policy(config, policy, catalogue, principals, errors_only=True)
+    if strict:
+        errors = (each for each in findings if each.level is Level.ERROR)
+        raise_first([DocumentError(e.file, e.message, line=e.line or None) for e in errors])
+    return [": ".join(part for part in (each.place, each.message) if part) for each in findings]
+
+
 def check_policy(
-    config: Config, policy: Policy, catalogue: Catalogue, principals: Sequence[Principal]
+    config: Config,
+    policy: Policy,
+    catalogue: Catalogue,
+    principals: Sequence[Principal],
+    *,
+    errors_only: bool = False,
 ) -> list[Finding]:
-    """Look a policy over, with all whom and what it is about."""
+    """Look a policy over, with all whom and what it is about.
+
+    Args:
+        config, policy, catalogue, principals: what the gateway has.
+        errors_only: leave out what may be meant so, save that nobody can answer.
+    """
     agents = [each.name for each in principals if each.role is Role.AGENT]
     people = people_of(config, principals)
     tools = tuple(catalogue)
@@ -60,13 +98,20 @@ def check_policy(
             lambda: who_is_missing(config.name, principals, messenger=messenger), findings
         )
         findings += map(warning, missing or ())
-    file = str(config.permissions)
+    file = file_of(config, policy)
     found = [
-        *lint(policy, file=file, tools=tools, agents=agents),
-        *(each for rule in policy.rules for each in look_at_demands(config, rule, people)),
-        *(each for rule in policy.rules for each in look_at_rate(config, rule)),
+        *lint(policy, file=file, tools=tools, agents=agents, errors_only=errors_only),
+        *(each for rule in policy.rules for each in look_at_demands(config, file, rule, people)),
     ]
+    if not errors_only:
+        found += (each for rule in policy.rules for each in look_at_rate(config, file, rule))
     return [*findings, *sorted(found, key=lambda finding: (finding.line, finding.level))]
+
+
+def file_of(config: Config, policy: Policy) -> str:
+    """Return what findings call the policy's file; one that was given in code has its own name."""
+    named = config.permissions.name == policy.name
+    return str(config.permissions) if named else policy.name
 
 
 def people_of(config: Config, principals: Sequence[Principal]) -> frozenset[str]:
@@ -77,9 +122,11 @@ def people_of(config: Config, principals: Sequence[Principal]) -> frozenset[str]
     return frozenset(names)
 
 
-def look_at_demands(config: Config, rule: Rule, people: frozenset[str]) -> Iterator[Finding]:
+def look_at_demands(
+    config: Config, file: str, rule: Rule, people: frozenset[str]
+) -> Iterator[Finding]:
     """A rule that demands more people, or more codes, than there are: what it asks expires."""
-    needed, file = rule.decision.approvers, str(config.permissions)
+    needed = rule.decision.approvers
     able = people & set(config.totp) if rule.decision.code else people
     if not people or len(able) >= needed:
         return
@@ -96,7 +143,7 @@ def look_at_demands(config: Config, rule: Rule, people: frozenset[str]) -> Itera
     yield Finding(level=Level.ERROR, message=text, file=file, line=rule.line)
 
 
-def look_at_rate(config: Config, rule: Rule) -> Iterator[Finding]:
+def look_at_rate(config: Config, file: str, rule: Rule) -> Iterator[Finding]:
     """A rate that is never used up, because an agent may not ask so often."""
     per_minute = config.rate_limit.max_requests_per_minute
     if rule.rate is None or rule.rate.count <= per_minute * (1 + rule.rate.period_s / 60):
@@ -105,7 +152,7 @@ def look_at_rate(config: Config, rule: Rule) -> Iterator[Finding]:
         f"its rate never ends: an agent may ask only {per_minute} times a minute "
         "(rate_limit.max_requests_per_minute)"
     )
-    yield warning(text, str(config.permissions), rule.line)
+    yield warning(text, file, rule.line)
 
 
 def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:

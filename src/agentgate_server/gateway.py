@@ -32,6 +32,7 @@ from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.audit.heads import look_back
+from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Reloader
@@ -77,6 +78,8 @@ class Gateway:
         policy: the policy; None: load ``config.permissions``.
         limits: caps and times of each connection.
         load: reads the configuration anew for a reload; None: a reload leaves it as it is.
+        strict: refuse to start with, and to reload, what ``agent-gate check`` calls an error;
+            else it is a warning.
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
@@ -87,7 +90,8 @@ class Gateway:
         warnings: what the operator should know, each one line.
 
     Raises (on entering):
-        DocumentError: the policy can't be used, or the configuration is unsafe.
+        DocumentError: the policy can't be used, or the configuration is unsafe; or it is strict,
+            and ``agent-gate check`` has an error.
         TokenFileError: the token file can't be used.
         ToolError: a tool can't be loaded.
         StoreError: the store can't be opened.
@@ -102,6 +106,7 @@ class Gateway:
         policy: Policy | None = None,
         limits: Limits = SERVER_LIMITS,
         load: Callable[[], Config] | None = None,
+        strict: bool = False,
     ) -> None:
         self.config = config
         self.masker = Masker(config.secrets)
@@ -111,6 +116,7 @@ class Gateway:
         self._policy = policy
         self._limits = limits
         self._load = load
+        self._strict = strict
         self._stack = AsyncExitStack()
         self._asking: anyio.CancelScope | None = None
         self.gate: Gate
@@ -144,11 +150,8 @@ class Gateway:
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
         keyring = Keyring(config.identities, TokenFile(config.tokens))
-        self.warnings += who_is_missing(
-            config.name, keyring.principals, messenger=config.messenger is not None
-        )
+        who_is_missing(config.name, keyring.principals)
         home = home_assistant_of(config)
-        load_policy = None if self._policy else partial(policy_of, home=home)
         policy = self._policy or policy_of(config, home)
         if home is not None:
             stack.push_async_callback(home.api.aclose)
@@ -156,7 +159,8 @@ class Gateway:
                 home.serve(policy)
         catalogue = catalogue_of(config, self._tools, home)
         stack.push_async_callback(catalogue.aclose)
-        self.warnings += policy.warnings(catalogue.names)
+        look = partial(check_start, catalogue=catalogue, strict=self._strict)
+        self.warnings += look(config, policy, keyring.principals)
         runner = Runner(
             timeout_s=config.tools.timeout_s,
             output_bytes_max=config.tools.output_bytes_max,
@@ -168,8 +172,8 @@ class Gateway:
             stack.push_async_callback(self._hand_over, setup.tracing)
         engine = await anyio.to_thread.run_sync(self._open_store)
         stack.callback(engine.close)
-        look = partial(look_back, engine.path, config.audit.head_file, engine.repaired)
-        found = await anyio.to_thread.run_sync(look)
+        back = partial(look_back, engine.path, config.audit.head_file, engine.repaired)
+        found = await anyio.to_thread.run_sync(back)
         self.gate = self.gate_type(
             policy=policy,
             catalogue=catalogue,
@@ -183,7 +187,8 @@ class Gateway:
         )
         self.gate.web.metrics = setup.metrics
         self.gate.web.metrics_are_public = config.metrics.public
-        self.gate.reloader = Reloader(self.gate, config, self._load, load_policy)
+        load_policy = None if self._policy else partial(policy_of, home=home)
+        self.gate.reloader = Reloader(self.gate, config, self._load, load_policy, look)
         messenger = open_messenger(self.gate, config, self.clock)
         self._listener = Listener(config.gateway, self.gate, self._limits)
         self.port = await self._listener.open()

@@ -59,6 +59,31 @@ CONFIG: dict[str, Any] = {
 }
 
 
+DEAD_RULES = {
+    "rules": [
+        {"tool": "set_lihgt", "action": "deny"},
+        {"tool": "set_light", "action": "ask", "approval": {"approvers": 3}},
+        {"tool": "unlock_door", "action": "ask", "approval": {"code": True}},
+        {"pattern": "list_lights(now)", "action": "deny"},
+    ]
+}
+"""Rules that load and can't be meant so, each in its own way."""
+
+DEAD_LINES = (
+    'permissions.yaml:2: "set_lihgt" is about no known tool; did you mean set_light?',
+    "permissions.yaml:4: needs 3 people to say yes and has 2: add principals with role approver",
+    (
+        "permissions.yaml:8: needs 1 with one-time codes and has 0: set totp of principals, see "
+        "'agent-gate token totp'"
+    ),
+    (
+        'permissions.yaml:12: no request of list_lights can match "list_lights(now)": it takes no '
+        "arguments: write list_lights"
+    ),
+)
+"""What is said of them."""
+
+
 def write_files(folder: Path, permissions: Any = PERMISSIONS, **changes: Any) -> None:
     """Write what ``agent-gate serve`` reads."""
     config = folder / "config.yaml"

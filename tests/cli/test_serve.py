@@ -13,6 +13,8 @@ import pytest
 from tests.cli.support import (
     AGENT_TOKEN,
     BOUND_S,
+    DEAD_LINES,
+    DEAD_RULES,
     Served,
     ended,
     environment,
@@ -84,6 +86,27 @@ def test_warnings_go_to_standard_error(tmp_path: Path) -> None:
     assert err == (
         'warning: permissions.yaml:2: "set_lihgt" is about no known tool; did you mean set_light?\n'
     )
+
+
+def test_what_check_calls_an_error_is_a_warning_at_the_start(tmp_path: Path) -> None:
+    write_files(tmp_path, DEAD_RULES)
+    process, _ = listening(tmp_path, "serve", "--port", "0", "--log-level", "error")
+    process.terminate()
+    code, _, err = ended(process)
+    assert code == 0
+    assert err.splitlines() == [f"warning: {line}" for line in DEAD_LINES]
+    checked = run("check", cwd=tmp_path).stdout
+    assert [line.replace(": error", "") for line in checked.splitlines() if ": error" in line] == [
+        *DEAD_LINES
+    ]
+
+
+def test_a_strict_start_with_a_good_policy_serves(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    process, line = listening(tmp_path, "serve", "--port", "0", "--strict")
+    process.terminate()
+    assert ended(process)[0] == 0
+    assert line.startswith("listening on ")
 
 
 def test_with_json_logs_everything_is_json(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cli.support import CONFIG, Served, run, write_files
+from tests.cli.support import CONFIG, DEAD_LINES, DEAD_RULES, Served, run, write_files
 
 from agentgate_cli.main import run as run_here
 
@@ -206,6 +206,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_nobody_who_could_use_the_gateway_stops_the_start(tmp_path: Path) -> None:
     write_files(tmp_path, agent=None, principals=[CONFIG["principals"][1]])
     assert "nobody could use this gateway" in failed_start(tmp_path)
+
+
+def test_a_strict_start_is_stopped_by_what_check_calls_an_error(tmp_path: Path) -> None:
+    write_files(tmp_path, DEAD_RULES)
+    said = failed_start(tmp_path, "--strict", lines=len(DEAD_LINES))
+    assert said.split("\nError: ") == [*DEAD_LINES]
+    assert not (tmp_path / "gate.db").exists()
+
+
+def test_a_strict_start_needs_somebody_who_can_answer(tmp_path: Path) -> None:
+    write_files(tmp_path, principals=[])
+    assert "the policy lets a person decide, and there is none" in failed_start(
+        tmp_path, "--strict"
+    )
 
 
 @pytest.mark.parametrize(

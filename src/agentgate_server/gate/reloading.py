@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,8 +17,9 @@ import anyio.to_thread
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.messages import ReloadReport
-from agentgate_server.config import Config, who_is_missing
+from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
 from agentgate_server.identity.token_file import TokenFileError
 from agentgate_server.policy import Policy
@@ -41,6 +42,11 @@ KEYS = {
 STALE = "the last reload failed: what was in force before is in force"
 
 
+Look = Callable[[Config, Policy, Sequence[Principal]], list[str]]
+"""Says what the operator has to know of what is about to be put in force, a line each; may raise a
+``DocumentError`` instead. It is called in a thread."""
+
+
 class Reloader:
     """Puts what has changed on the disk in force.
 
@@ -49,6 +55,7 @@ class Reloader:
         config: what the gateway was started with.
         load_config: reads the configuration anew; None: it was not read from a file.
         load_policy: reads the policy that a configuration names; None: it was given in code.
+        look: looks at what is about to be put in force.
 
     Attributes:
         problem: that the last reload failed, for ``/health``, or "".
@@ -60,6 +67,7 @@ class Reloader:
         config: Config,
         load_config: Callable[[], Config] | None,
         load_policy: Callable[[Config], Policy] | None,
+        look: Look,
     ) -> None:
         self.gate = gate
         self.problem = ""
@@ -67,6 +75,7 @@ class Reloader:
         self._config = config
         self._load_config = load_config
         self._load_policy = load_policy
+        self._look = look
         self._lock = anyio.Lock()
 
     async def answer(self, reply: Reply) -> None:
@@ -86,7 +95,7 @@ class Reloader:
         async with self._lock:
             self.gate.look_at_tokens()  # somebody revoked must be out whatever the rest is like
             try:
-                config, policy = await anyio.to_thread.run_sync(self._read)
+                config, policy, found = await anyio.to_thread.run_sync(self._read)
                 before = self.gate.tokens.principals
                 self.gate.tokens.reconfigure(config.identities)
                 self.gate.audit.principals_changed(before, self.gate.tokens.principals)
@@ -94,30 +103,33 @@ class Reloader:
                 return self._refuse([str(each) for each in (error, *error.others)])
             except TokenFileError as error:
                 return self._refuse([str(error)])
-            return self._put_in_force(config, policy)
+            return self._put_in_force(config, policy, found)
 
-    def _read(self) -> tuple[Config, Policy | None]:
+    def _read(self) -> tuple[Config, Policy, list[str]]:
         config = self._config if self._load_config is None else self._load_config()
-        return config, None if self._load_policy is None else self._load_policy(config)
+        policy = self.gate.policy if self._load_policy is None else self._load_policy(config)
+        principals = self.gate.tokens.principals_with(config.identities)
+        return config, policy, self._look(config, policy, principals)
 
-    def _put_in_force(self, config: Config, policy: Policy | None) -> ReloadReport:
+    def _put_in_force(self, config: Config, policy: Policy, found: list[str]) -> ReloadReport:
         gate = self.gate
         self._config = config
         gate.masker.learn(config.secrets)
         gate.desk.codes.reconfigure(config.totp)
         gate.close_strangers()
-        if policy is not None:
+        if policy is not gate.policy:
             policy.keep_counts_of(gate.policy)
             gate.policy = policy
         self.problem = ""
         gate.audit.policy_loaded(gate.policy.name, gate.policy.digest)
+        problems = [gate.tokens.problem] if gate.tokens.problem else []
         report = ReloadReport(
             status="reloaded",
             policy=gate.policy.name,
             rules=len(gate.policy.rules),
             digest=gate.policy.digest,
             principals=len(gate.tokens.principals),
-            warnings=tuple(self._warnings(config)),
+            warnings=(*config.warnings, *found, *problems),
             restart=tuple(changed_keys(self._started_with, config)),
         )
         log.info(
@@ -129,19 +141,6 @@ class Reloader:
         for key in report.restart:
             log.warning("restart to change %s", key)
         return report
-
-    def _warnings(self, config: Config) -> Iterator[str]:
-        gate = self.gate
-        yield from config.warnings
-        try:
-            yield from who_is_missing(
-                config.name, gate.tokens.principals, messenger=config.messenger is not None
-            )
-        except DocumentError as error:
-            yield str(error)
-        if gate.tokens.problem:
-            yield gate.tokens.problem
-        yield from gate.policy.warnings(gate.calls.catalogue.names)
 
     def _refuse(self, errors: list[str]) -> ReloadReport:
         gate = self.gate

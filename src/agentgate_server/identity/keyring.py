@@ -43,6 +43,10 @@ class Keyring:
         """Everybody."""
         return tuple(identity.principal for identity in (*self._configured, *self._filed))
 
+    def principals_with(self, identities: Iterable[Identity]) -> tuple[Principal, ...]:
+        """Everybody, were these the configuration's identities."""
+        return tuple(identity.principal for identity in (*identities, *self._filed))
+
     def identify(self, token: str) -> Principal | None:
         """Return whom a token stands for, or None; see ``Tokens.identify``."""
         return self._known.identify(token)

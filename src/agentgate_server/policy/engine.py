@@ -179,16 +179,6 @@ class Policy:
                 return possible
         return possible | {BUILT_IN.action}
 
-    def warnings(self, tool_names: Iterable[str]) -> list[str]:
-        """Return one line for each rule that is about no known tool, in the order of the file.
-
-        Such a rule is most likely misspelled, and a deny rule that is misspelled denies nothing.
-        """
-        names = sorted(set(tool_names))
-        by_line = sorted(self.rules, key=lambda rule: rule.number)
-        found = ((rule.decision.rule, self.unknown_tool(rule, names)) for rule in by_line)
-        return [f"{place}: {text}" for place, text in found if text]
-
     def unknown_tool(self, rule: Rule, names: Iterable[str]) -> str:
         """Say that a rule is about none of these tools, and about which it may be meant; or ""."""
         meant = [glob.pattern for glob in rule.tools]

@@ -33,4 +33,5 @@ def run(data: bytes) -> None:
         assert decided.action in policy.possible(**request)
         expected = policy.expect(**request)
         assert expected in (None, decided.action)
-    policy.warnings(["x"])
+    for rule in policy.rules:
+        policy.unknown_tool(rule, ["x"])

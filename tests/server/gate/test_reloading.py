@@ -62,9 +62,9 @@ class World:
 
 
 @asynccontextmanager
-async def world(folder: Path) -> AsyncIterator[World]:
+async def world(folder: Path, *, strict: bool = False) -> AsyncIterator[World]:
     this = World(folder)
-    this.gateway = Gateway(this.config(), tools=[echo, asked], load=this.config)
+    this.gateway = Gateway(this.config(), tools=[echo, asked], load=this.config, strict=strict)
     with anyio.fail_after(BOUND_S):
         async with this.gateway:
             yield this
@@ -115,6 +115,37 @@ async def test_a_rule_about_no_tool_is_warned_of(
         (warning,) = report.warnings
         assert warning.endswith('"ehco" is about no known tool; did you mean echo?')
         assert warning in caplog.text
+
+
+DEMANDING = """
+rules:
+  - {tool: echo, action: ask, approval: {approvers: 3}}
+  - {tool: asked, action: ask, approval: {code: true}}
+  - {tool: asked, args: {text: "*"}, action: ask}
+"""
+
+
+async def test_what_check_calls_an_error_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path) as this:
+        this.policy.write_text(DEMANDING)
+        report = await this.reload()
+        assert report.status == "reloaded"
+        assert [each.removeprefix(f"{this.policy}:")[:40] for each in report.warnings] == [
+            "3: needs 3 people to say yes and has 2: ",
+            "4: needs 1 with one-time codes and has 0",
+        ]
+        assert all(each in caplog.text for each in report.warnings)
+
+
+async def test_a_strict_gateway_refuses_it(tmp_path: Path) -> None:
+    async with world(tmp_path, strict=True) as this:
+        this.policy.write_text(DEMANDING)
+        report = await this.reload()
+        assert (report.status, len(report.errors), report.rules) == ("refused", 2, 1)
+        assert report.errors[0].startswith(f"{this.policy}:3: needs 3 people")
+        assert await this.call() == "x"
 
 
 async def test_only_an_operator_may_reload(tmp_path: Path) -> None:
@@ -222,7 +253,7 @@ async def test_a_reload_that_breaks_is_answered(
 
 def replaced(this: World, load: Callable[[], Config]) -> Any:
     reloader = this.gateway.gate.reloader
-    return type(reloader)(this.gateway.gate, this.config(), load, None)
+    return type(reloader)(this.gateway.gate, this.config(), load, None, lambda *_: [])
 
 
 async def test_a_gateway_in_a_program_keeps_what_it_was_given(tmp_path: Path) -> None:

@@ -38,6 +38,13 @@ def rules(*lines: str) -> Policy:
     return Policy.parse("rules:\n" + "".join(f"  - {{{line}}}\n" for line in lines))
 
 
+def unknown_tools(policy: Policy, *names: str) -> list[str]:
+    """Say which rules are about none of these tools, in the order of the file."""
+    by_line = sorted(policy.rules, key=lambda rule: rule.number)
+    found = ((rule.decision.rule, policy.unknown_tool(rule, names)) for rule in by_line)
+    return [f"{place}: {text}" for place, text in found if text]
+
+
 def nested(levels: int, value: Any) -> Any:
     """Wrap a value in so many objects."""
     for _ in range(levels):

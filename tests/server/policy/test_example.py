@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.policy.helpers import LIGHT, decide
+from tests.server.policy.helpers import LIGHT, decide, unknown_tools
 
 from agentgate_server.policy import Policy
 
@@ -49,5 +49,5 @@ def test_the_example_decides_as_seed_001_says(
 
 
 def test_every_rule_of_the_example_is_about_a_tool_of_seed_001(policy: Policy) -> None:
-    tools = ["ha_get_state", "ha_get_states", "ha_call_service", "ha_fire_event"]
-    assert policy.warnings(tools) == []
+    tools = ("ha_get_state", "ha_get_states", "ha_call_service", "ha_fire_event")
+    assert unknown_tools(policy, *tools) == []

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.server.policy.helpers import action, decide, rules
+from tests.server.policy.helpers import action, decide, rules, unknown_tools
 
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.request import Effects
@@ -184,7 +184,7 @@ rules:
   - {agents: nobody, action: deny}
 """
     )
-    assert policy.warnings(["ha_call_service", "restart"]) == [
+    assert unknown_tools(policy, "ha_call_service", "restart") == [
         f"permissions.yaml:{line}: {meant} is about no known tool{hint}"
         for line, meant, hint in (
             (6, '"ha_call_servise(lock.*)"', "; did you mean ha_call_service?"),
@@ -193,6 +193,6 @@ rules:
             (4, '"nonsense*"', ""),
         )
     ]
-    assert policy.warnings(["ha_call_service", "restart", "stop", "nonsense"])[-1].startswith(
-        "permissions.yaml:9"
-    )
+    assert unknown_tools(policy, "ha_call_service", "restart", "stop", "nonsense")[1:] == [
+        'permissions.yaml:9: "restart" with "stop(*)" is about no known tool; did you mean restart?'
+    ]
