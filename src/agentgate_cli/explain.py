@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from agentgate_cli.arguments import read_args
 from agentgate_cli.exits import Exit
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from agentgate_server.policy import Policy
     from agentgate_server.policy.explaining import Explanation
     from agentgate_server.policy.meanings import Meaning
+    from agentgate_server.secrets.masking import Masker
     from agentgate_server.tools.catalogue import Catalogue
 
 STYLES = {"allow": good, "deny": bad, "ask": warn}
@@ -75,6 +78,7 @@ def explain(
         args=args,
         now=time.time(),
         meaning=files.meaning_of(tool, args),
+        display=files.display,
     )
     if as_json:
         say_json(document_of(found, files.file))
@@ -91,12 +95,22 @@ class Files:
         policy, file: the policy, and where it stands.
         catalogue: the tools, or None where only a policy was named.
         agent: who asks unless somebody is named.
+        masker: hides the secrets of a request that is shown.
     """
 
     policy: Policy
     file: Path
     catalogue: Catalogue | None
     agent: str
+    masker: Masker
+
+    def display(self, tool: str, args: Mapping[str, Any]) -> str:
+        """Show a request as people see it elsewhere, in a line."""
+        from agentgate_server.policy import display_of
+
+        # What a tool gets need not be JSON.
+        shown = self.masker.shown(msgspec.json.encode(args, enc_hook=repr))
+        return display_of(tool, msgspec.json.decode(shown))
 
     def effects_of(self, name: str, given: str | None) -> Effects:
         """Return what a tool does; say so if there is none of this name."""
@@ -138,10 +152,11 @@ def read_files(config_file: Path, permissions: Path | None) -> Files:
     from agentgate_server.assembly import catalogue_of, policy_of
     from agentgate_server.documents import DocumentError
     from agentgate_server.policy import Policy
+    from agentgate_server.secrets.masking import Masker
 
     if permissions is not None and config_file == DEFAULT_CONFIG and not config_file.exists():
         try:
-            return Files(Policy.load(permissions), permissions, None, ONLY_AGENT)
+            return Files(Policy.load(permissions), permissions, None, ONLY_AGENT, Masker())
         except DocumentError as error:
             raise document_failure(error) from None
     config = load_or_fail(config_file, permissions)
@@ -151,7 +166,8 @@ def read_files(config_file: Path, permissions: Path | None) -> Files:
         raise start_failure(error) from None
     principals = (identity.principal for identity in config.identities)
     agents = [each.name for each in principals if each.role is Role.AGENT]
-    return Files(policy, config.permissions, catalogue, agents[0] if agents else ONLY_AGENT)
+    agent = agents[0] if agents else ONLY_AGENT
+    return Files(policy, config.permissions, catalogue, agent, Masker(config.secrets))
 
 
 def document_of(found: Explanation, file: Path) -> dict[str, Any]:

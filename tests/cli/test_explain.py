@@ -165,3 +165,25 @@ def test_what_the_tool_gets_decides_and_is_shown(tmp_path: Path) -> None:
         "expected uuid, got int\n"
     )
     assert json.loads(refused.stdout)["gets"] is None
+
+
+def test_what_a_request_has_under_a_secrets_name_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "tools.py").write_text(
+        "from agentgate_server import tool\n\n\n"
+        "@tool\n"
+        "def arm(code: int, zone: str = 'house') -> str:\n"
+        '    """Arm the alarm."""\n'
+        "    return zone\n"
+    )
+    denied = {
+        "rules": [
+            {"pattern": "arm(1, *)", "action": "deny"},
+            {"tool": "arm", "action": "allow"},
+        ]
+    }
+    write_files(tmp_path, denied, tools={"python": ["tools.py"]})
+    done = run("explain", "arm", "code=73519", "--json", cwd=tmp_path)
+    row = json.loads(done.stdout)
+    assert row["gets"] == "arm(•••, house)"
+    assert "its pattern does not match arm(•••)" in row["reasons"][0]
+    assert "73519" not in run("explain", "arm", "code=73519", cwd=tmp_path).stdout

@@ -25,9 +25,10 @@ from agentgate_server.policy.meanings import Meaning, as_written
 from agentgate_server.policy.naming import Members, Resolver
 from agentgate_server.policy.rates import Rates
 from agentgate_server.policy.rules import Rule, ToolRule
+from agentgate_server.policy.signature import display_of
 
 if TYPE_CHECKING:
-    from agentgate_server.policy.explaining import Explanation
+    from agentgate_server.policy.explaining import Display, Explanation
 
 TOOLS_MAX = 10_000
 """Tools whose rules are kept sorted out. A gateway has hundreds; others are sorted each time."""
@@ -148,15 +149,17 @@ class Policy:
         args: Mapping[str, Any],
         now: float,
         meaning: Meaning = as_written,
+        display: Display = display_of,
     ) -> Explanation:
         """Say which rule decides a request and why the others do not; counts nothing.
 
-        Args are those of :meth:`decide`, and so is the decision.
+        Args are those of :meth:`decide`, and so is the decision; ``display`` shows a request where
+        a reason needs it.
         """
         from agentgate_server.policy.explaining import explain
 
         case = Case(agent, tool, effects, args, now, self.resolver, meaning)
-        return explain(self, case, BUILT_IN)
+        return explain(self, case, BUILT_IN, display)
 
     def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:
         """Return what every request for a tool comes to, or None if it depends.

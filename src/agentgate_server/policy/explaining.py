@@ -6,8 +6,9 @@ Nothing is counted, so a question changes no later decision.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_server.policy.case import Case, Miss
@@ -19,6 +20,10 @@ from agentgate_server.policy.signature import display_of
 
 if TYPE_CHECKING:
     from agentgate_server.policy.engine import Policy
+
+
+Display = Callable[[str, Mapping[str, Any]], str]
+"""Shows a tool and its arguments in a line, see :func:`display_of`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +64,36 @@ class Explanation:
     gets: str = ""
 
 
-def explain(policy: Policy, case: Case, otherwise: Decision) -> Explanation:
+def explain(
+    policy: Policy, case: Case, otherwise: Decision, display: Display = display_of
+) -> Explanation:
     """Explain what a policy decides.
 
     Args:
         policy: the policy.
         case: the request.
         otherwise: what is decided where no rule matches.
+        display: how a request is shown.
     """
     by_number = {each.rule.number: each for each in policy.rules_for(case.tool)}
     decider: Rule | None = None
     reasons = []
     for rule in policy.rules:
         tool_rule = by_number.get(rule.number)
-        text = objection(policy, case, tool_rule)
+        text = objection(policy, case, tool_rule, display)
         if not text and decider is None:
             decider = rule
             continue
         text = text or "matches too, but comes after the rule that decides"
         reasons.append(Reason(rule.decision.rule, rule.line, rule.decision.action, text))
     decision = otherwise if decider is None else decider.decision
-    gets = "" if case.meant is None else display_of(case.tool, received(case.meant.whole))
+    gets = "" if case.meant is None else display(case.tool, received(case.meant.whole))
     return Explanation(decision, decider.line if decider else 0, tuple(reasons), gets)
 
 
-def objection(policy: Policy, case: Case, tool_rule: ToolRule | None) -> str:
+def objection(
+    policy: Policy, case: Case, tool_rule: ToolRule | None, display: Display = display_of
+) -> str:
     """Say why a rule does not match a request, or return ""."""
     if tool_rule is None:
         return f"is about other tools than {case.tool}"
@@ -94,7 +104,7 @@ def objection(policy: Policy, case: Case, tool_rule: ToolRule | None) -> str:
         case Miss.CALLER:
             return f"is about other agents than {case.agent}"
         case Miss.ARGUMENTS:
-            return arguments_text(tool_rule, case)
+            return arguments_text(tool_rule, case, display)
         case Miss.HOURS:
             return "it is not the time for it (hours)"
         case None:
@@ -106,13 +116,13 @@ def objection(policy: Policy, case: Case, tool_rule: ToolRule | None) -> str:
     return ""
 
 
-def arguments_text(tool_rule: ToolRule, case: Case) -> str:
+def arguments_text(tool_rule: ToolRule, case: Case, display: Display) -> str:
     """Say which part of a rule the arguments miss."""
-    shown = display_of(case.tool, case.args)
+    shown = display(case.tool, case.args)
     request, pattern, rule = case.request, tool_rule.pattern, tool_rule.rule
     if rule.decision.action is Action.ALLOW:
         if tool_rule.matches(request) and case.given is not None:
-            got = display_of(case.tool, case.given.args)
+            got = display(case.tool, case.given.args)
             return f"of what it gets: {uncovered(tool_rule, case.given, got)}"
         return uncovered(tool_rule, request, shown)
     readings = request.readings
