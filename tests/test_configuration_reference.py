@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from agentgate_server.config import ConfigFile
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.http.form import HttpFile
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -127,8 +127,8 @@ class Files:
 
     def meaning_of(self, name: str, args: dict[str, Any]) -> Meaning:
         """Return what says what a tool gets; say so if it would not take these arguments."""
+        from agentgate_server.errors import ArgumentError
         from agentgate_server.policy.meanings import as_written
-        from agentgate_server.tools.errors import ArgumentError
 
         if self.catalogue is None:
             return as_written

@@ -67,11 +67,11 @@ def replay(permissions: Path, config_file: Path, since: float, agent: str, as_js
     """
     from agentgate_server.assembly import catalogue_of
     from agentgate_server.documents import DocumentError
+    from agentgate_server.errors import ToolError
     from agentgate_server.policy import Policy, replaying
     from agentgate_server.secrets.masking import Masker
     from agentgate_server.store.engine import StoreError
     from agentgate_server.store.history import history
-    from agentgate_server.tools.errors import ToolError
 
     config = load_or_fail(config_file)
     try:

@@ -170,10 +170,10 @@ def start_failure(error: Exception) -> Failure:
         Exception: ``error`` is not one that an operator can mend.
     """
     from agentgate_server.documents import DocumentError
+    from agentgate_server.errors import ToolError
     from agentgate_server.identity.token_file import TokenFileError
     from agentgate_server.sockets.listener import ListenError
     from agentgate_server.store.engine import StoreError
-    from agentgate_server.tools.errors import ToolError
 
     inner = error
     while isinstance(inner, ExceptionGroup) and len(inner.exceptions) == 1:

@@ -53,7 +53,7 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
     """
     from agentgate_proto.principal import Role
     from agentgate_proto.records.request import rfc3339
-    from agentgate_server.config.texts import PrincipalName
+    from agentgate_server.identity.texts import PrincipalName
     from agentgate_server.identity.token_file import StoredToken
     from agentgate_server.identity.tokens import hash_token, new_token
 

@@ -10,13 +10,13 @@ from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
+from agentgate_server.errors import ToolError
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile, TokenFileError
 from agentgate_server.policy import Policy
 from agentgate_server.policy.linting import Finding, Level, lint, may_ask
 from agentgate_server.policy.rules import Rule
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.errors import ToolError
 
 T = TypeVar("T")
 

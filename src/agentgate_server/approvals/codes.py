@@ -19,7 +19,7 @@ import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from pyotp import TOTP

@@ -15,7 +15,7 @@ from enum import Enum
 from typing import Final
 
 from agentgate_proto.client.backoff import Backoff
-from agentgate_server.tools.errors import NotStarted
+from agentgate_server.errors import NotStarted
 
 FAILURES_MAX: Final = 5
 """Failures in a row that open a circuit: more than bad luck, less than an agent's patience."""

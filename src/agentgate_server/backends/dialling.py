@@ -16,7 +16,7 @@ import anyio.to_thread
 import httpcore2
 
 from agentgate_server.backends.addresses import Address, Reach, literal
-from agentgate_server.tools.errors import NotStarted
+from agentgate_server.errors import NotStarted
 
 LOOKUPS_MAX: Final = 4
 """Names that one backend looks up at once, each in a thread that can't be stopped. Its own threads:

@@ -39,7 +39,7 @@ from agentgate_server.backends.connections import Connections
 from agentgate_server.backends.dialling import Dialler
 from agentgate_server.backends.http_options import ANSWER_BYTES_MAX, HttpOptions, Redirects
 from agentgate_server.backends.urls import Origin, follow, split_url
-from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.version import VERSION
 
 REDIRECTS_MAX: Final = 5

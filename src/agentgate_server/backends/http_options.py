@@ -13,7 +13,7 @@ from typing import Final
 
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 
 CONNECT_TIMEOUT_S: Final = 10.0
 """How long a connection may take, its name and TLS included: three lost packets and some."""

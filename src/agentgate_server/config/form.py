@@ -14,9 +14,10 @@ from msgspec import Meta
 
 from agentgate_proto.principal import Role
 from agentgate_server.config.messenger import MessengerConfig
-from agentgate_server.config.services import ServicesConfig
-from agentgate_server.config.texts import Host, Origin, PrincipalName, TokenHash
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.config.texts import Host, Origin
+from agentgate_server.identity.texts import PrincipalName, TokenHash
+from agentgate_server.secrets.secret import Secret
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 
 DAY_S = 86_400.0
 APPROVAL_TIMEOUT_S_MAX = 30 * DAY_S
@@ -162,6 +163,13 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     output_bytes_max: Annotated[int, Meta(ge=1_024, le=16_000_000)] = 1_000_000
     """Bytes of a tool's result as JSON; a larger one is an error. Clients of the first generation
     take messages of 1 MiB, our own take 16 MiB."""
+
+
+class ServicesConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Systems that the gateway has ready-made tools for."""
+
+    homeassistant: HomeAssistantConfig | None = None
+    """A house."""
 
 
 class LogConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator
 from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config.form import ConfigFile
-from agentgate_server.config.texts import PrincipalName, TokenHash
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import Path, raise_first
 from agentgate_server.documents.nodes import Scalar
-from agentgate_server.identity.tokens import Identity, Secret, hash_token
+from agentgate_server.identity.texts import PrincipalName, TokenHash
+from agentgate_server.identity.tokens import Identity, hash_token
+from agentgate_server.secrets.secret import Secret
 
 AGENT_NAME = PrincipalName("agent")
 """The principal that ``agent.token`` stands for."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.principal import Role
 from agentgate_server.config.form import (
     DAY_S,
     AuditConfig,
@@ -21,6 +22,7 @@ from agentgate_server.config.form import (
     LogConfig,
     MetricsConfig,
     RateLimitConfig,
+    ServicesConfig,
     StorageConfig,
     TlsConfig,
     ToolsConfig,
@@ -28,15 +30,16 @@ from agentgate_server.config.form import (
 )
 from agentgate_server.config.identities import (
     code_secrets_of,
+    entries,
     holds_literal_token,
     identities_of,
 )
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
-from agentgate_server.config.services import ServicesConfig
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
-from agentgate_server.identity.tokens import Identity, Secret
+from agentgate_server.identity.tokens import Identity
 from agentgate_server.secrets.masking import secrets_in_form
+from agentgate_server.secrets.secret import Secret
 
 if TYPE_CHECKING:
     from agentgate_server.tools.http.files import HttpDeclarations
@@ -191,7 +194,8 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     form = document.decode(ConfigFile)
     shown, folder = folder, folder.absolute()
     identities, warnings = identities_of(document, form)
-    warnings += check_messenger(document, form)
+    agents = {name for name, role, _, _ in entries(form) if role is Role.AGENT}
+    warnings += check_messenger(document, form.messenger, agents)
     gateway = form.gateway
     if gateway.tls is not None:
         tls = TlsConfig(cert=at(shown, gateway.tls.cert), key=at(shown, gateway.tls.key))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from agentgate_proto.principal import Role
-from agentgate_server.config.texts import BaseUrl, PrincipalName
+from agentgate_server.config.texts import BaseUrl
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import raise_first
-from agentgate_server.identity.tokens import Secret
-
-if TYPE_CHECKING:
-    from agentgate_server.config.form import ConfigFile
+from agentgate_server.identity.texts import PrincipalName
+from agentgate_server.secrets.secret import Secret
 
 UserId = Annotated[int, Meta(ge=1, le=2**53)]
 
@@ -64,17 +62,22 @@ class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The bot and its people."""
 
 
-def check_messenger(document: Document, form: ConfigFile) -> tuple[str, ...]:
+def check_messenger(
+    document: Document, messenger: MessengerConfig | None, agents: Collection[str]
+) -> tuple[str, ...]:
     """Check that people are told apart, and return warnings.
+
+    Args:
+        document: where errors stand.
+        messenger: what the document says of it.
+        agents: the names of all agents.
 
     Raises:
         DocumentError: an id is there twice, or a person has the name of an agent.
     """
-    if form.messenger is None:
+    if messenger is None:
         return ()
-    config = form.messenger.telegram
-    agents = {a.name for a in form.principals if a.role is Role.AGENT}
-    agents |= {PrincipalName("agent")} if form.agent is not None else set()
+    config = messenger.telegram
     errors: list[DocumentError] = []
     seen: set[int] = set()
     for index, user in enumerate(config.allowed_users):

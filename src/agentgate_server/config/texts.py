@@ -6,9 +6,6 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
-from agentgate_proto.limits import NAME_CHARS_MAX
-from agentgate_server.identity.tokens import TOKEN_HASH
-
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
@@ -57,35 +54,6 @@ class Origin(str):
                 "must be an origin in lower case, without a path, as in https://console.example"
             )
         return super().__new__(cls, text)
-
-
-class PrincipalName(str):
-    """A principal's name: people read it in prompts, so it must be readable."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> PrincipalName:
-        """Check the text."""
-        if not text:
-            raise ValueError("must not be empty")
-        if not text.isprintable() or text != text.strip():
-            raise ValueError("must be printable characters, without spaces around them")
-        if len(text) > NAME_CHARS_MAX:
-            raise ValueError(f"must have at most {NAME_CHARS_MAX} characters")
-        return super().__new__(cls, text)
-
-
-class TokenHash(str):
-    """What ``hash_token`` returns; upper-case digits are taken too."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> TokenHash:
-        """Check the text."""
-        lower = text.lower()
-        if not TOKEN_HASH.fullmatch(lower):
-            raise ValueError("must be 'sha256:' and 64 hexadecimal digits")
-        return super().__new__(cls, lower)
 
 
 class BaseUrl(str):

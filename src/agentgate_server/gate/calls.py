@@ -40,12 +40,12 @@ from agentgate_proto.rpc.results import (
     ToolRow,
 )
 from agentgate_proto.rpc.wire_results import RowError
+from agentgate_server.errors import ArgumentError
 from agentgate_server.policy import signature_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply, Reply
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.errors import ArgumentError
 
 if TYPE_CHECKING:
     from agentgate_server.gate.gate import Gate

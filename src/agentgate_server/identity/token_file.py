@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from agentgate_proto.principal import Principal, Role
-from agentgate_server.config.texts import PrincipalName, TokenHash
+from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.identity.tokens import Identity
 from agentgate_server.store.files import FILE_MODE, make_folder
 

@@ -20,30 +20,6 @@ TOKEN_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 """What :func:`hash_token` returns, and what ``token_hash`` in the configuration must be."""
 
 
-class Secret:
-    """A text that does not show itself: not in a repr, a log or a traceback's message.
-
-    Attributes:
-        value: the text. Whoever reads it takes over the care.
-    """
-
-    __slots__ = ("value",)
-
-    def __init__(self, value: str) -> None:
-        self.value = value
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self.value.encode(), other.value.encode())
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-
 class Identity:
     """A principal and the hash of the token that proves it; the hash stays out of the repr.
 

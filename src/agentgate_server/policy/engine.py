@@ -159,7 +159,7 @@ class Policy:
         from agentgate_server.policy.explaining import explain
 
         case = Case(agent, tool, effects, args, now, self.resolver, meaning)
-        return explain(self, case, BUILT_IN, display)
+        return explain(case, self.rules, self.rules_for(tool), self.rates, BUILT_IN, display)
 
     def expect(self, *, agent: str, tool: str, effects: Effects) -> Action | None:
         """Return what every request for a tool comes to, or None if it depends.

@@ -6,21 +6,18 @@ Nothing is counted, so a question changes no later decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_server.policy.case import Case, Miss
 from agentgate_server.policy.conditions import MISSING, Condition, unnamed_arguments
 from agentgate_server.policy.meanings import received
+from agentgate_server.policy.rates import Rates
 from agentgate_server.policy.readings import Request
 from agentgate_server.policy.rules import Rule, ToolRule
 from agentgate_server.policy.signature import display_of
-
-if TYPE_CHECKING:
-    from agentgate_server.policy.engine import Policy
-
 
 Display = Callable[[str, Mapping[str, Any]], str]
 """Shows a tool and its arguments in a line, see :func:`display_of`."""
@@ -65,22 +62,29 @@ class Explanation:
 
 
 def explain(
-    policy: Policy, case: Case, otherwise: Decision, display: Display = display_of
+    case: Case,
+    rules: Sequence[Rule],
+    concerned: Iterable[ToolRule],
+    rates: Rates,
+    otherwise: Decision,
+    display: Display = display_of,
 ) -> Explanation:
     """Explain what a policy decides.
 
     Args:
-        policy: the policy.
         case: the request.
+        rules: all rules of the policy, in the order in which they are tried.
+        concerned: those that can be about the tool.
+        rates: what the rules with a rate have allowed already.
         otherwise: what is decided where no rule matches.
         display: how a request is shown.
     """
-    by_number = {each.rule.number: each for each in policy.rules_for(case.tool)}
+    by_number = {each.rule.number: each for each in concerned}
     decider: Rule | None = None
     reasons = []
-    for rule in policy.rules:
+    for rule in rules:
         tool_rule = by_number.get(rule.number)
-        text = objection(policy, case, tool_rule, display)
+        text = objection(case, tool_rule, rates, display)
         if not text and decider is None:
             decider = rule
             continue
@@ -92,7 +96,7 @@ def explain(
 
 
 def objection(
-    policy: Policy, case: Case, tool_rule: ToolRule | None, display: Display = display_of
+    case: Case, tool_rule: ToolRule | None, rates: Rates, display: Display = display_of
 ) -> str:
     """Say why a rule does not match a request, or return ""."""
     if tool_rule is None:
@@ -109,9 +113,7 @@ def objection(
             return "it is not the time for it (hours)"
         case None:
             pass
-    if rule.rate is not None and not policy.rates.has_room(
-        rule.number, case.agent, rule.rate, case.now
-    ):
+    if rule.rate is not None and not rates.has_room(rule.number, case.agent, rule.rate, case.now):
         return f"has allowed {case.agent} all that its rate allows for now"
     return ""
 

@@ -20,8 +20,8 @@ from agentgate_server.policy.rules import Rule, ToolRule
 from agentgate_server.policy.shadows import always_first
 from agentgate_server.policy.shapes import misfit
 from agentgate_server.policy.spelling import squeeze
+from agentgate_server.policy.tool import Tool
 from agentgate_server.policy.values import never_received, spelled_otherwise
-from agentgate_server.tools.tool import Tool
 
 NAMES_SHOWN_MAX = 5
 """Names of tools that one finding lists."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from agentgate_server.policy.patterns import ToolPattern, may_match
 from agentgate_server.policy.readings import Part, Unknown
-from agentgate_server.tools.tool import Tool
+from agentgate_server.policy.tool import Tool
 
 DOTTED: Part = ((Unknown.WORD, ".", Unknown.WORD),)
 WORD: Part = ((Unknown.WORD,),)

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentgate_proto.records.decision import Action
 from agentgate_server.policy.conditions import Condition
 from agentgate_server.policy.leaves import Leaf
 from agentgate_server.policy.rules import Rule
 from agentgate_server.policy.signature import encode
-from agentgate_server.tools.tool import Tool
-
-if TYPE_CHECKING:
-    from agentgate_server.tools.expected import Expected
+from agentgate_server.policy.tool import Expected, Tool
 
 CHOICES_SHOWN_MAX = 10
 """Values of an argument that a finding lists."""

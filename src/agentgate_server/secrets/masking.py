@@ -1,6 +1,6 @@
 """Masking: no secret leaves by a log, an audit entry, an error or a screen.
 
-A secret is known by its value (every :class:`~agentgate_server.identity.tokens.Secret` of the
+A secret is known by its value (every :class:`~agentgate_server.secrets.secret.Secret` of the
 configuration, wherever it turns up, in clear and in the encodings that it is likely to be in) or
 by the name it stands under in JSON (see :mod:`agentgate_server.secrets.secret_names`).
 
@@ -27,10 +27,10 @@ from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Record
-from agentgate_server.identity.tokens import Secret
 from agentgate_server.policy.signature import signature_of
 from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of, utf8
 from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name
 
 SECRET_CHARS_MIN = 5

@@ -18,10 +18,10 @@ from typing import Any, Final, Self
 import msgspec
 import msgspec.inspect
 
+from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.leaves import Path, key_path
 from agentgate_server.policy.meanings import Meant, filled_in
 from agentgate_server.tools.docstring import Docstring
-from agentgate_server.tools.errors import ArgumentError, ToolError
 from agentgate_server.tools.expected import Expected, expected
 from agentgate_server.tools.forms import UNSAYABLE, either, given, is_exact
 from agentgate_server.tools.patterns.types import problem_in

@@ -12,7 +12,7 @@ from typing import Final
 
 import anyio
 
-from agentgate_server.tools.errors import NotStarted
+from agentgate_server.errors import NotStarted
 from agentgate_server.tools.tool import SyncTool, Tool
 
 QUEUE_MAX: Final = 1_000

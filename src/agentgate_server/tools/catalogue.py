@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.meanings import Meaning, Meant, as_written
-from agentgate_server.tools.errors import ArgumentError, ToolError
 from agentgate_server.tools.modules import load_module, tools_in
 from agentgate_server.tools.python import describe, tool_of
 from agentgate_server.tools.tool import Tool

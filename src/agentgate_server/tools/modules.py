@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
-from agentgate_server.tools.errors import ToolError
+from agentgate_server.errors import ToolError
 from agentgate_server.tools.python import tool_of
 from agentgate_server.tools.tool import Tool
 

@@ -16,11 +16,11 @@ from typing import Any, Final, Literal, TypeVar, overload
 import msgspec
 
 from agentgate_proto.records.request import Effects
+from agentgate_server.errors import ToolError
 from agentgate_server.policy.leaves import Path
 from agentgate_server.policy.meanings import Meant
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import parse_docstring
-from agentgate_server.tools.errors import ToolError
 from agentgate_server.tools.expected import Expected
 from agentgate_server.tools.tool import AsyncTool, SyncTool, Tool
 

@@ -25,9 +25,9 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.records.request import Effects
+from agentgate_server.errors import ArgumentError, EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.tools.bulkheads import Bulkhead, Bulkheads
-from agentgate_server.tools.errors import ArgumentError, EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
 from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
 

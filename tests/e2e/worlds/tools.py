@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 from tests.sim.tools import INLINE, SLOW
 
-from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.tools.python import python_tool
 
 WORLD = json.loads(os.environ["E2E_WORLD"])

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from agentgate_server.identity.tokens import Secret
 from agentgate_server.secrets.hiding import MASK
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import is_naming
 
 SECRETS = ("hunter2-of-the-house", 'hä"l\\lo/ +&<secret>')

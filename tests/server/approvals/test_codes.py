@@ -15,7 +15,7 @@ from agentgate_server.approvals.codes import (
     Codes,
     WrongCode,
 )
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 """The secret of RFC 6238's test vectors, in base32."""

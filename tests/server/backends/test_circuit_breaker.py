@@ -3,7 +3,7 @@
 import pytest
 
 from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit, State
-from agentgate_server.tools.errors import NotStarted
+from agentgate_server.errors import NotStarted
 
 
 def failing(circuit: CircuitBreaker, times: int, now: float = 0.0) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX, CircuitBreaker, Permit
-from agentgate_server.tools.errors import NotStarted
+from agentgate_server.errors import NotStarted
 
 NOW = 1_000.0
 LATER = NOW + 3_600.0

@@ -17,7 +17,7 @@ from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import Redirects
-from agentgate_server.tools.errors import EffectUnknown, NotStarted
+from agentgate_server.errors import EffectUnknown, NotStarted
 
 pytestmark = pytest.mark.anyio
 

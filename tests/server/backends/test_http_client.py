@@ -14,8 +14,8 @@ from tests.standins.http_api import http_api, says
 
 from agentgate_server.backends.circuit_breaker import State
 from agentgate_server.backends.http_client import HttpBackend
-from agentgate_server.identity.tokens import Secret
-from agentgate_server.tools.errors import EffectUnknown, NotStarted
+from agentgate_server.errors import EffectUnknown, NotStarted
+from agentgate_server.secrets.secret import Secret
 
 pytestmark = pytest.mark.anyio
 

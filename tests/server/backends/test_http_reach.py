@@ -17,8 +17,8 @@ from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.dialling import Forbidden
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import HttpOptions, Redirects
-from agentgate_server.identity.tokens import Secret
-from agentgate_server.tools.errors import NotStarted, ToolFailed
+from agentgate_server.errors import NotStarted, ToolFailed
+from agentgate_server.secrets.secret import Secret
 
 pytestmark = pytest.mark.anyio
 

@@ -26,7 +26,8 @@ from agentgate_server.config import (
 )
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import DocumentError
-from agentgate_server.identity.tokens import Secret, Tokens, hash_token, new_token
+from agentgate_server.identity.tokens import Tokens, hash_token, new_token
+from agentgate_server.secrets.secret import Secret
 
 ROOT = Path(__file__).parents[3]
 AGENT = "agent: {token: an-agents-long-token}\n"
@@ -541,7 +542,9 @@ def keys_of(kind: Any, above: str = "") -> dict[str, str]:
 
 def test_every_key_is_in_the_example_and_has_a_docstring() -> None:
     example = (ROOT / "config.example.yaml").read_text()
-    sources = [path.read_text() for path in Path(form.__file__).parent.glob("*.py")]
+    here = Path(form.__file__).parent
+    files = [*here.glob("*.py"), *(here.parent / "tools").rglob("form.py")]
+    sources = [path.read_text() for path in files]
     classes = [
         node
         for source in sources

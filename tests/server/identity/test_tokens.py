@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
-from agentgate_server.identity.tokens import Identity, Secret, Tokens, hash_token, new_token
+from agentgate_server.identity.tokens import Identity, Tokens, hash_token, new_token
+from agentgate_server.secrets.secret import Secret
 
 AGENT = Principal(name="agent", role=Role.AGENT)
 OWNER = Principal(name="owner", role=Role.APPROVER)

@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentgate_proto.records.audit_entry import AUDIT_MASKED_MAX, AUDIT_PLACES_CHARS_MAX
-from agentgate_server.identity.tokens import Secret
 from agentgate_server.secrets.hiding import LONG_CHARS, MASK, Arguments, quoted
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import is_naming, is_secret_name
 
 SITE = "default-site"

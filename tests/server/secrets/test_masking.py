@@ -22,10 +22,10 @@ from agentgate_proto.records.outcome import executed, failed
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_server import tool
 from agentgate_server.config import config_from_dict
-from agentgate_server.identity.tokens import Secret
 from agentgate_server.policy import signature_of
 from agentgate_server.secrets.hiding import MASK
 from agentgate_server.secrets.masking import CallInProgress, Masker
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import is_secret_name
 from agentgate_server.tools.python import tool_of
 from agentgate_server.tools.runner import Runner

@@ -15,9 +15,9 @@ from agentgate_proto.audit.chain import DROPPED, Head, verify
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import Phase
 from agentgate_proto.records.storage import MarkDelivered, Put, PutAudit
-from agentgate_server.identity.tokens import Secret
 from agentgate_server.secrets.hiding import MASK
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.store.audit_rows import DROP_ROWS_MAX, KEY, AuditRows, anchor_of, seal_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine

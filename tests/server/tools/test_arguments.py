@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 import pytest
 
+from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.tools.arguments import (
     CHOICES_MAX,
     PROBLEM_CHARS_MAX,
@@ -15,7 +16,6 @@ from agentgate_server.tools.arguments import (
     Arguments,
 )
 from agentgate_server.tools.docstring import parse_docstring
-from agentgate_server.tools.errors import ArgumentError, ToolError
 
 
 def arguments_of(function: Any) -> Arguments:

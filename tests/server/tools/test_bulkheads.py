@@ -10,8 +10,8 @@ from tests.server.tools.helpers import BOUND_S, outcome_of, until
 
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects
+from agentgate_server.errors import NotStarted, ToolFailed
 from agentgate_server.tools.bulkheads import THREADS_SHARE
-from agentgate_server.tools.errors import NotStarted, ToolFailed
 from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.threads import THREADS_MAX

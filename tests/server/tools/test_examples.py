@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from agentgate_proto.records.outcome import Status
+from agentgate_server.errors import ArgumentError
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.errors import ArgumentError
 from agentgate_server.tools.python import tool_of
 from agentgate_server.tools.runner import Runner
 

@@ -14,10 +14,10 @@ import msgspec
 import pytest
 
 from agentgate_server import tool
+from agentgate_server.errors import ArgumentError
 from agentgate_server.policy import Policy
 from agentgate_server.policy.meanings import Meant
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.errors import ArgumentError
 from agentgate_server.tools.tool import Tool
 
 ID = "12345678-1234-1234-1234-1234567890ab"

@@ -12,7 +12,7 @@ from tests.server.tools.helpers import outcome_of
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.outcome import Status
-from agentgate_server.tools.errors import EffectUnknown
+from agentgate_server.errors import EffectUnknown
 from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import ERROR_CHARS_MAX, ERRORS_SHOWN_MAX, Runner, describe
 from agentgate_server.tools.tool import Tool

@@ -27,10 +27,10 @@ from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import HttpOptions
-from agentgate_server.config.services import HomeAssistantConfig
-from agentgate_server.identity.tokens import Secret
-from agentgate_server.tools.errors import EffectUnknown, ToolError, ToolFailed
+from agentgate_server.errors import EffectUnknown, ToolError, ToolFailed
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.credentials import clean_text, without_credentials
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 
 NAME: Final = "Home Assistant"
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from agentgate_server.tools.errors import ToolFailed
+from agentgate_server.errors import ToolFailed
 from agentgate_server.tools.home_assistant import templates
 from agentgate_server.tools.home_assistant.api import Api
 from agentgate_server.tools.home_assistant.identifiers import shown

@@ -9,11 +9,11 @@ import anyio
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
-from agentgate_server.config.services import HomeAssistantConfig
+from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.policy import Policy
-from agentgate_server.tools.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.tools.home_assistant.api import Api
 from agentgate_server.tools.home_assistant.asking import ask, ask_former
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.home_assistant.house import House
 from agentgate_server.tools.home_assistant.reading import read_house
 from agentgate_server.tools.home_assistant.tools import SLOW_S, home_assistant_tools

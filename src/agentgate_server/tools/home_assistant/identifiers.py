@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from agentgate_server.tools.errors import ArgumentError
+from agentgate_server.errors import ArgumentError
 
 WORD: Final = re.compile(r"[a-z_][a-z0-9_]{0,63}")
 ENTITY: Final = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")

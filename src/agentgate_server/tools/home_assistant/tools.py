@@ -14,7 +14,7 @@ import anyio
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
-from agentgate_server.tools.errors import ArgumentError, ToolFailed
+from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX, Api
 from agentgate_server.tools.tool import AsyncTool

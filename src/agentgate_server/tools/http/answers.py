@@ -11,7 +11,7 @@ import msgspec
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.answer import Answer
-from agentgate_server.tools.errors import EffectUnknown, ToolFailed
+from agentgate_server.errors import EffectUnknown, ToolFailed
 from agentgate_server.tools.http.form import ErrorForm, ResponseForm
 
 EXCERPT_CHARS_MAX: Final = 300

@@ -17,7 +17,7 @@ from agentgate_server.backends.urls import split_url
 from agentgate_server.documents import Document, read_document
 from agentgate_server.documents.errors import Path as Place
 from agentgate_server.documents.errors import did_you_mean
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.http.answers import steps_of
 from agentgate_server.tools.http.arguments import SCALARS, is_certain, problem_of
 from agentgate_server.tools.http.form import ArgumentForm, BackendForm, HttpFile, HttpToolForm

@@ -15,7 +15,7 @@ from typing import Final
 from agentgate_server.documents import Document
 from agentgate_server.documents.environment import INSIDE, TOKEN
 from agentgate_server.documents.nodes import ListNode, MapNode, Node, Scalar
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import is_secret_name
 
 SCHEMES: Final = frozenset({"bearer", "basic", "digest", "token", "apikey", "key"})

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from agentgate_server.tools.errors import ArgumentError
+from agentgate_server.errors import ArgumentError
 
 LAYERS_MAX: Final = 6
 """Layers of percent-encoding that are looked through in a path; a value with more is refused."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from agentgate_server.backends.addresses import Network
 from agentgate_server.backends.urls import split_url
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.http.templates import PathTemplate, Template
 from agentgate_server.tools.python import NAME
 

@@ -10,8 +10,8 @@ import msgspec
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.urls import URL_CHARS_MAX
+from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.leaves import Path
-from agentgate_server.tools.errors import ArgumentError, ToolError
 from agentgate_server.tools.expected import Expected
 from agentgate_server.tools.http.answers import Answers, Mask
 from agentgate_server.tools.http.arguments import HttpArguments

@@ -13,11 +13,11 @@ import pytest
 from agentgate_cli.standins.home import Area, Entity, Home
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, json_response
-from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant import asking, templates
 from agentgate_server.tools.home_assistant.api import Api
 from agentgate_server.tools.home_assistant.asking import ask, ask_former
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
 from agentgate_server.tools.home_assistant.reading import read_house
 
 pytestmark = pytest.mark.anyio

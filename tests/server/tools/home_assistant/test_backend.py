@@ -13,12 +13,12 @@ from tests.server.embedded import AGENT, http, raw_client, serving, until
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, text_response
 from agentgate_proto.connection.events import Answered, Authenticated
-from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.errors import ToolError
 from agentgate_server.policy import Policy
-from agentgate_server.tools.errors import ToolError
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant import backend as backends
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
 
 pytestmark = pytest.mark.anyio
 TOKEN = "long-lived-token-0123456789"

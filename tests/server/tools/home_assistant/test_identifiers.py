@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.errors import ArgumentError
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.errors import ArgumentError
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
 from agentgate_server.tools.tool import Tool
 
 CONFIG = HomeAssistantConfig(url=HomeAssistantUrl("http://127.0.0.1:1"), token=Secret("t" * 40))

@@ -14,12 +14,12 @@ from agentgate_cli.standins.home_assistant import Call
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpResponse, json_response, text_response
 from agentgate_proto.records.outcome import Outcome
-from agentgate_server.config.services import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.errors import ToolFailed
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.errors import ToolFailed
 from agentgate_server.tools.home_assistant import api
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
+from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
 from agentgate_server.tools.runner import Runner
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgate_server.tools.errors import ArgumentError
+from agentgate_server.errors import ArgumentError
 from agentgate_server.tools.http.templates import JsonTemplate, PathTemplate, Template, pairs
 
 # Parsing

@@ -19,8 +19,8 @@ from tests.standins import http_api as standin
 from tests.standins.http_api import HttpApi, http_api, says
 
 from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_server.errors import ArgumentError
 from agentgate_server.secrets.hiding import MASK
-from agentgate_server.tools.errors import ArgumentError
 from agentgate_server.tools.http.tool import HttpTool
 from agentgate_server.tools.runner import Runner
 

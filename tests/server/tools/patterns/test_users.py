@@ -13,10 +13,10 @@ from msgspec import Meta
 from tests.server.tools.http.helpers import declare, file_of, made
 
 from agentgate_server.documents import DocumentError
+from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.globs import Glob
 from agentgate_server.tools.arguments import Arguments
 from agentgate_server.tools.docstring import Docstring
-from agentgate_server.tools.errors import ArgumentError, ToolError
 
 BOUND_S = 0.1
 

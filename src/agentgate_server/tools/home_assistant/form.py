@@ -1,4 +1,4 @@
-"""The form of ``services``: systems that the gateway has ready-made tools for."""
+"""The form of ``services.homeassistant`` in ``config.yaml``: a house."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_server.backends.urls import split_url
-from agentgate_server.identity.tokens import Secret
+from agentgate_server.secrets.secret import Secret
 
 
 class HomeAssistantUrl(str):
@@ -57,10 +57,3 @@ class HomeAssistantConfig(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.resolve_stale_s < self.resolve_every_s:
             raise ValueError("resolve_stale_s must not be less than resolve_every_s")
-
-
-class ServicesConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Systems that the gateway has ready-made tools for."""
-
-    homeassistant: HomeAssistantConfig | None = None
-    """A house."""
