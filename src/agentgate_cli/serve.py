@@ -145,8 +145,8 @@ def announce(gateway: Gateway, output: BackgroundHandler, *, as_json: bool) -> N
     """Say that it listens, and what the operator should know."""
     counts = {
         "tools": len(gateway.gate.calls.catalogue),
-        "principals": len(gateway.gate.tokens.principals),
-        "rules": len(gateway.gate.policy.rules),
+        "principals": len(gateway.gate.authenticator.tokens.principals),
+        "rules": len(gateway.gate.judge.policy.rules),
     }
     if as_json:
         import msgspec
@@ -157,7 +157,7 @@ def announce(gateway: Gateway, output: BackgroundHandler, *, as_json: bool) -> N
             log.warning("%s", warning)
         return
     tools, principals, rules = (plural(count, noun[:-1]) for noun, count in counts.items())
-    policy = gateway.gate.policy.name
+    policy = gateway.gate.judge.policy.name
     click.echo(f"listening on {gateway.url} ({tools}, {principals}, policy {policy}: {rules})")
     for warning in gateway.warnings:
         output.say(f"warning: {warning}")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
@@ -31,36 +32,32 @@ from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
-from agentgate_server.audit.heads import look_back
+from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.gate.gate import Gate
-from agentgate_server.gate.reloading import Reloader
+from agentgate_server.gate.reloading import Look, Reloader
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile
-from agentgate_server.observing.gauges import gauges_of
-from agentgate_server.observing.setup import Setup
+from agentgate_server.opening import listener_of, open_observing, open_runner, open_store
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
-from agentgate_server.sockets.listener import Listener
-from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
-from agentgate_server.store.sqlite import SqliteEngine
-from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import Tool
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
     from agentgate_server.approvals.telegram.channel import TelegramChannel
+    from agentgate_server.observing.gauges import Gauges
+    from agentgate_server.observing.setup import Setup
     from agentgate_server.observing.tracing import Tracing
+    from agentgate_server.sockets.listener import Listener
+    from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
 log = logging.getLogger(__name__)
 
 PRUNE_EVERY_S = 3_600.0
 """How often retention is applied."""
-
-TOKENS_EVERY_S = 1.0
-"""How often the token file is looked at. A look is one system call."""
 
 CLOSE_WAIT_S = 2.0
 """How long clients may take to answer the close before their sockets are cut."""
@@ -147,37 +144,32 @@ class Gateway:
         await self._stack.__aexit__(None, None, None)
 
     async def _start(self, stack: AsyncExitStack) -> None:
+        """Open the parts, each after those that it stands on; the stack closes them in reverse."""
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
-        keyring = Keyring(config.identities, TokenFile(config.tokens))
-        who_is_missing(config.name, keyring.principals)
+        tokens = Keyring(config.identities, TokenFile(config.tokens))
+        who_is_missing(config.name, tokens.principals)
         home = home_assistant_of(config)
-        policy = self._policy or policy_of(config, home)
         if home is not None:
             stack.push_async_callback(home.api.aclose)
-            if self._policy:
-                home.serve(policy)
+        policy = self._policy_with(home)
         catalogue = catalogue_of(config, self._tools, home)
         stack.push_async_callback(catalogue.aclose)
         look = partial(check_start, catalogue=catalogue, strict=self._strict)
-        self.warnings += look(config, policy, keyring.principals)
-        runner = Runner(
-            timeout_s=config.tools.timeout_s,
-            output_bytes_max=config.tools.output_bytes_max,
-            masker=self.masker,
-        )
+        self.warnings += look(config, policy, tokens.principals)
+        runner = open_runner(config, self.masker)
         stack.callback(runner.close)
-        setup = Setup(config, catalogue.names, lambda: gauges_of(self.gate))
+        setup = open_observing(config, catalogue.names, self._gauges)
         if setup.tracing is not None:
-            stack.push_async_callback(self._hand_over, setup.tracing)
-        engine = await anyio.to_thread.run_sync(self._open_store)
+            stack.push_async_callback(hand_over, setup.tracing)
+        engine = await anyio.to_thread.run_sync(open_store, config, self.masker)
         stack.callback(engine.close)
         back = partial(look_back, engine.path, config.audit.head_file, engine.repaired)
         found = await anyio.to_thread.run_sync(back)
         self.gate = self.gate_type(
             policy=policy,
             catalogue=catalogue,
-            tokens=keyring,
+            tokens=tokens,
             engine=engine,
             runner=runner,
             limits=config.ledger_limits(),
@@ -185,57 +177,99 @@ class Gateway:
             observing=setup.observing,
             codes=Codes(config.totp),
         )
-        self.gate.web.metrics = setup.metrics
-        self.gate.web.metrics_are_public = config.metrics.public
-        load_policy = None if self._policy else partial(policy_of, home=home)
-        self.gate.reloader = Reloader(self.gate, config, self._load, load_policy, look)
-        messenger = open_messenger(self.gate, config, self.clock)
-        self._listener = Listener(config.gateway, self.gate, self._limits)
+        self._add_reloader(home, look)
+        messenger = self._open_messenger()
+        self._fill_web(setup, found, home, messenger)
+        self._listener = listener_of(config, self.gate, self._limits)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(self.gate.run)
+        self.gate.audit.started(VERSION, found)
+        self.gate.audit.policy_loaded(policy.name, policy.digest)
+        await self._start_tasks(tasks, home, messenger)
+        stack.push_async_callback(self._shut_down)
+
+    # Its steps, in their order
+
+    def _policy_with(self, home: HomeAssistant | None) -> Policy:
+        """Load the policy, unless it was given, and let the house tell it what is in it."""
+        if self._policy is None:
+            return policy_of(self.config, home)
+        if home is not None:
+            home.serve(self._policy)
+        return self._policy
+
+    def _gauges(self) -> Gauges:
+        return self.gate.gauges()
+
+    def _add_reloader(self, home: HomeAssistant | None, look: Look) -> None:
+        """Let the gate read policy and principals anew; a policy given in code stays."""
+        gate = self.gate
+        gate.reloader = Reloader(
+            self.config,
+            self._load,
+            None if self._policy else partial(policy_of, home=home),
+            look,
+            judge=gate.judge,
+            authenticator=gate.authenticator,
+            codes=gate.desk.codes,
+            masker=self.masker,
+            audit=gate.audit,
+        )
+
+    def _open_messenger(self) -> TelegramChannel | None:
+        """Let people be asked where the configuration says."""
+        gate = self.gate
+        return open_messenger(
+            self.config,
+            self.clock,
+            desk=gate.desk,
+            writer=gate.writer,
+            drain=gate.drain,
+            shown=gate.observing.shown,
+        )
+
+    def _fill_web(
+        self,
+        setup: Setup,
+        found: Findings,
+        home: HomeAssistant | None,
+        messenger: TelegramChannel | None,
+    ) -> None:
+        """Say what ``/metrics`` shows, and how the parts are in ``/health``."""
+        web = self.gate.web
+        web.metrics = setup.metrics
+        web.metrics_are_public = self.config.metrics.public
+        if messenger is not None:
+            web.parts[messenger.name] = lambda: messenger.problem or "ok"
+        if found.problem:
+            web.parts["audit"] = lambda: found.problem
+        if home is not None:
+            web.parts["home_assistant"] = home.health
+        web.parts["policy"] = lambda: self.gate.reloader.problem or "ok"
+
+    async def _start_tasks(
+        self, tasks: TaskGroup, home: HomeAssistant | None, messenger: TelegramChannel | None
+    ) -> None:
+        """Start what goes on while the gateway serves."""
         if messenger is not None:
             self._asking = anyio.CancelScope()
             tasks.start_soon(self._ask_people, messenger, self._asking)
-            self.gate.web.parts[messenger.name] = lambda: messenger.problem or "ok"
-        self.gate.audit.started(VERSION, found)
-        if found.problem:
-            self.gate.web.parts["audit"] = lambda: found.problem
-        self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(self._prune)
         tasks.start_soon(self.gate.desk.reach.watch)
-        tasks.start_soon(self._look_at_tokens)
+        tasks.start_soon(self.gate.authenticator.watch)
         tasks.start_soon(self.gate.audit.run)
         if home is not None:
-            self.gate.web.parts["home_assistant"] = home.health
             await tasks.start(home.watch)
         tasks.start_soon(self._listener.serve)
-        stack.push_async_callback(self._shut_down)
+
+    # What goes on while it serves
 
     async def _ask_people(self, messenger: TelegramChannel, scope: anyio.CancelScope) -> None:
         with scope:
             await messenger.run()
-
-    async def _hand_over(self, tracing: Tracing) -> None:
-        """Send the last spans, if whoever takes them does so in time."""
-        with anyio.move_on_after(HAND_OVER_S, shield=True):
-            await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)
-
-    def _open_store(self) -> SqliteEngine:
-        storage = self.config.storage
-        return SqliteEngine(
-            storage.path,
-            keep_days=storage.keep_days,
-            keep_undelivered_days=storage.keep_undelivered_days,
-            keep_rows_max=storage.keep_rows_max,
-            audit=AuditRows(
-                keep_days=self.config.audit.keep_days,
-                keep_entries_max=self.config.audit.keep_entries_max,
-                mask=self.masker.entries,
-            ),
-        )
 
     async def _prune(self) -> None:
         ran_until = anyio.current_time()
@@ -250,11 +284,7 @@ class Gateway:
                 log.debug("retention deleted %d records", deleted)
             await anyio.sleep(PRUNE_EVERY_S)
 
-    async def _look_at_tokens(self) -> None:
-        """Notice revoked tokens of those who are logged in; a login looks for itself."""
-        while True:
-            await anyio.sleep(TOKENS_EVERY_S)
-            self.gate.look_at_tokens()
+    # The end
 
     async def _shut_down(self) -> None:
         """Stop in order; bounded, and not cut short by a cancellation from outside."""
@@ -263,19 +293,27 @@ class Gateway:
             self.gate.web.closing = True
             if self._asking is not None:
                 self._asking.cancel()  # an answer that came now might start a tool too late
-            await self._listener.stop_accepting()
-            for peer in list(self._listener.peers.values()):
-                peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
-                peer.poke()
+            await self._close_connections()
             await self._write_all()  # what was on its way to a tool has reached it after this
-            with anyio.move_on_after(grace):
-                await self.gate.running.wait_idle()
-            self.gate.running.close()
-            await self.gate.running.wait_idle()
+            await self._stop_tools(grace)
             await self._write_all()
             await self._end_audit()
             with anyio.move_on_after(CLOSE_WAIT_S):
                 await self._listener.wait_idle()
+
+    async def _close_connections(self) -> None:
+        """Take no connection any more, and send everybody to the next process."""
+        await self._listener.stop_accepting()
+        for peer in list(self._listener.peers.values()):
+            peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
+            peer.poke()
+
+    async def _stop_tools(self, grace_s: float) -> None:
+        """Let the tools end by themselves for so long, then stop them."""
+        with anyio.move_on_after(grace_s):
+            await self.gate.running.wait_idle()
+        self.gate.running.close()
+        await self.gate.running.wait_idle()
 
     async def _end_audit(self) -> None:
         try:
@@ -290,3 +328,9 @@ class Gateway:
                 await self.gate.writer.flush()
         except StoreError as error:
             log.error("not everything could be written: %s", error)
+
+
+async def hand_over(tracing: Tracing) -> None:
+    """Send the last spans, if whoever takes them does so in time."""
+    with anyio.move_on_after(HAND_OVER_S, shield=True):
+        await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)

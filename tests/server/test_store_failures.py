@@ -83,7 +83,8 @@ async def test_it_recovers_by_itself_when_there_is_room_again(tmp_path: Path) ->
         disk.full = True
         await ask(client, 1, "note", "x")
         disk.full = False
-        gateway.gate.utc = lambda clock=gateway.gate.utc: clock() + 5.0
+        gate = gateway.gate
+        gate.utc = gate.calls.utc = lambda clock=gate.utc: clock() + 5.0
         answer = await ask(client, 2, "note", "y")
         assert answer.error is None
         assert (await http(gateway, "GET", "/health"))[0] == 200

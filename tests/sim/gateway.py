@@ -61,6 +61,7 @@ class WatchedGate(Gate):
             monotonic=life.clock.now,
             rids=world.next_rid,
         )
+        self.ledger.judge = self.decide
         plan = world.plan
         self.doom: int | None = None
         self.oracle = world.oracle
@@ -86,8 +87,9 @@ class WatchedGate(Gate):
                 self.oracle.received(self, peer, rids)
         super().handle(peer, event)
 
-    def _judge(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
-        decision = super()._judge(record, args, now)
+    def decide(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
+        """What the judge says, with the oracle listening."""
+        decision = self.judge.decide(record, args, now)
         self.oracle.consent.judged(record, args, decision)
         return decision
 

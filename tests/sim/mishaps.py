@@ -76,7 +76,7 @@ class Mishaps(AnyMishaps):
                 agent.process.doom = None
         if world.life is not None:
             world.life.gate.doom = None
-            world.life.gate.tokens = world.tokens()
+            world.life.gate.authenticator.tokens = world.tokens()
 
     # The gateway's process
 
@@ -147,8 +147,8 @@ class Mishaps(AnyMishaps):
         assert life is not None
         if not self.over:
             change(name)
-        life.gate.tokens = self.world.tokens()
-        life.gate.close_strangers()
+        life.gate.authenticator.tokens = self.world.tokens()
+        life.gate.authenticator.close_revoked()
 
     # Sockets
 

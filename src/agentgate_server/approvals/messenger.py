@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from agentgate_server.approvals.clock import Clock
+from agentgate_server.approvals.desk import Desk
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
+from agentgate_server.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     from agentgate_server.approvals.telegram.channel import TelegramChannel
-    from agentgate_server.gate.gate import Gate
 
 
-def open_messenger(gate: Gate, config: Config, clock: Clock) -> TelegramChannel | None:
+def open_messenger(
+    config: Config,
+    clock: Clock,
+    *,
+    desk: Desk,
+    writer: StoreWriter,
+    drain: Callable[[], None],
+    shown: Callable[[str], None],
+) -> TelegramChannel | None:
     """Make the channel that the configuration names, and put it among the desk's.
 
     Call it before the gate runs, and run the channel as a task after.
+
+    Args:
+        config: of the gateway.
+        clock: what the channel waits on.
+        desk: whose approvals are asked.
+        writer: asks the store for what a former life of the channel has noted.
+        drain: does what the ledger wants done; called after each decision.
+        shown: is told the channel's name when it has brought an approval to people.
 
     Raises:
         DocumentError: the extra is not installed, or the event loop is not asyncio's.
@@ -31,8 +49,10 @@ def open_messenger(gate: Gate, config: Config, clock: Clock) -> TelegramChannel 
         text = "needs an extra: pip install 'agent-gate[telegram]'"
         raise DocumentError(config.name, text, path="messenger") from None
     try:
-        channel = TelegramChannel(gate, config.messenger.telegram, clock)
+        channel = TelegramChannel(
+            config.messenger.telegram, clock, desk=desk, writer=writer, drain=drain, shown=shown
+        )
     except RuntimeError as error:
         raise DocumentError(config.name, str(error), path="messenger") from None
-    gate.desk.channels.append(channel)
+    desk.channels.append(channel)
     return channel

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import anyio
 
+from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import Answer, DropNote, FindRid, ListNotes, PutNote, Query
 from agentgate_server.store.engine import StoreError
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
+from agentgate_server.store.writer import StoreWriter
 
 
 class Notes:
     """One channel's notes.
 
     Args:
-        gate: whose store keeps them.
         channel: name of the channel.
+        ledger: brings them to the store, in the order of everything else that is written.
+        writer: asks the store for them.
+        drain: does what the ledger wants done.
     """
 
-    def __init__(self, gate: Gate, channel: str) -> None:
-        self.gate = gate
+    def __init__(
+        self, channel: str, ledger: Ledger, writer: StoreWriter, drain: Callable[[], None]
+    ) -> None:
         self.channel = channel
+        self.ledger = ledger
+        self.writer = writer
+        self.drain = drain
 
     async def put(self, rid: str, value: str) -> None:
         """Keep this of an approval; it is durable when this returns.
@@ -32,16 +37,16 @@ class Notes:
         Raises:
             StoreError: it could not be kept.
         """
-        self.gate.ledger.note(PutNote(self.channel, rid, value))
-        self.gate.drain()
+        self.ledger.note(PutNote(self.channel, rid, value))
+        self.drain()
         found = await self._ask(ListNotes(self.channel, 1, rid))
         if found != {rid: value}:
-            raise StoreError(self.gate.ledger.problem or f"there is no request {rid} any more")
+            raise StoreError(self.ledger.problem or f"there is no request {rid} any more")
 
     def drop(self, rid: str) -> None:
         """Forget a note; one that a crash leaves is found again, and dropped then."""
-        self.gate.ledger.note(DropNote(self.channel, rid))
-        self.gate.drain()
+        self.ledger.note(DropNote(self.channel, rid))
+        self.drain()
 
     async def all(self, limit: int) -> dict[str, str]:
         """The notes by rid, oldest first.
@@ -65,7 +70,7 @@ class Notes:
 
     async def _ask(self, query: Query) -> Answer:
         reply = Asked()
-        self.gate.writer.ask(query, reply)
+        self.writer.ask(query, reply)
         await reply.done.wait()
         if reply.problem:
             raise StoreError(reply.problem)

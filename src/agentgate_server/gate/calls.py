@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import msgspec
 from msgspec import UNSET
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.admission import Asked
+from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.approval import approval_status
 from agentgate_proto.records.request import Record, rfc3339
@@ -40,46 +41,79 @@ from agentgate_proto.rpc.results import (
     ToolRow,
 )
 from agentgate_proto.rpc.wire_results import RowError
+from agentgate_server.approvals.desk import Desk
+from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
+from agentgate_server.gate.judge import Judge
+from agentgate_server.observing import Observing
 from agentgate_server.policy import signature_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply, Reply
+from agentgate_server.store.writer import StoreWriter
 from agentgate_server.tools.catalogue import Catalogue
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
 
 
 class Calls:
     """The methods.
 
     Args:
-        gate: whose ledger, desk and policy the methods use.
         catalogue: the tools.
+        ledger: where requests live.
+        desk: where people's answers go.
+        watchers: who hears of every change of an approval.
+        judge: says what to expect of the policy.
+        writer: asks the store.
+        masker: hides secrets from people.
+        observing: hears what is refused.
+        utc: the clock of the ledger, UTC seconds.
+        rids: makes the id of a request that comes now.
+        reload: reads policy and principals anew; the reply gets the report.
     """
 
-    def __init__(self, gate: Gate, catalogue: Catalogue) -> None:
-        self.gate = gate
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ledger: Ledger,
+        desk: Desk,
+        watchers: Watchers,
+        *,
+        judge: Judge,
+        writer: StoreWriter,
+        masker: Masker,
+        observing: Observing,
+        utc: Callable[[], float],
+        rids: Callable[[float], str],
+        reload: Callable[[Reply], None],
+    ) -> None:
         self.catalogue = catalogue
+        self.ledger = ledger
+        self.desk = desk
+        self.watchers = watchers
+        self.judge = judge
+        self.writer = writer
+        self.masker = masker
+        self.observing = observing
+        self.utc = utc
+        self.rids = rids
+        self.reload = reload
 
     def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct) -> None:
         """Act on a call that came on a connection."""
-        ledger = self.gate.ledger
         match params:
             case ToolRequest():
                 assert request_id is not None, "the core refuses a tool request without an id"
                 self._request_tool(peer, request_id, params)
             case GetPendingResults():
-                ledger.collect(peer.number, request_id)
+                self.ledger.collect(peer.number, request_id)
             case CancelRequest(request_id=target):
-                ledger.cancel(peer.number, request_id, target, self.gate.utc())
+                self.ledger.cancel(peer.number, request_id, target, self.utc())
             case _:
                 principal = peer.connection.principal
                 assert principal is not None, "the core lets nobody else call"
                 reply = NativeReply(peer, request_id)
                 if isinstance(params, WatchApprovals):
-                    self.gate.watchers.add(peer)
+                    self.watchers.add(peer)
                 self.answer(principal, params, "terminal", reply)
 
     def answer(
@@ -88,28 +122,28 @@ class Calls:
         """Act on a call that any face may make; the reply may come later."""
         match params:
             case ListApprovals() | WatchApprovals():
-                reply.result(ApprovalList(self.gate.desk.waiting()))
+                reply.result(ApprovalList(self.desk.waiting()))
             case DecideApproval():
-                self.gate.desk.decide(
+                self.desk.decide(
                     params.id,
                     approve=params.decision == "approve",
                     approver=principal.name,
                     channel=channel,
-                    now=self.gate.utc(),
+                    now=self.utc(),
                     reply=reply,
                     code=params.code,
                     grant=params.grant,
                 )
             case ListGrants():
-                reply.result(GrantList(self.gate.desk.grants()))
+                reply.result(GrantList(self.desk.grants()))
             case PreviewGrant():
                 self._preview_grant(params, reply)
             case RevokeGrant(id=grant_id):
-                self.gate.desk.revoke(
+                self.desk.revoke(
                     grant_id,
                     approver=principal.name,
                     channel=channel,
-                    now=self.gate.utc(),
+                    now=self.utc(),
                     reply=reply,
                 )
             case ListTools():
@@ -117,9 +151,9 @@ class Calls:
             case ListRequests(open_only=open_only, limit=limit):
                 whose = None if principal.role is Role.OPERATOR else principal.name
                 query = ListRequestsQuery(whose, limit, open_only)
-                self.gate.writer.ask(query, Listing(reply, self.gate.masker))
+                self.writer.ask(query, Listing(reply, self.masker))
             case Reload():
-                self.gate.reload(reply)
+                self.reload(reply)
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 
@@ -128,21 +162,21 @@ class Calls:
         tool = self.catalogue.get(params.tool)
         if tool is None:
             text = f"Unknown tool: {params.tool}; list_tools says what there is"
-            self.gate.observing.refused(peer.name, params.tool, ErrorCode.TOOL_FAILED)
+            self.observing.refused(peer.name, params.tool, ErrorCode.TOOL_FAILED)
             peer.connection.send_error(request_id, ErrorCode.TOOL_FAILED, text)
             return
         try:
             tool.check(params.args)
         except ArgumentError as error:
             with CallInProgress(tool.name, params.args):
-                text = self.gate.masker.text(f"Invalid params: {error}")
-            self.gate.observing.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
+                text = self.masker.text(f"Invalid params: {error}")
+            self.observing.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
             return
-        now = self.gate.utc()
+        now = self.utc()
         asked = Asked(
             link=peer.number,
-            rid=self.gate.rids(now),
+            rid=self.rids(now),
             request_id=request_id,
             tool=tool.name,
             args=params.args,
@@ -150,11 +184,11 @@ class Calls:
             signature=signature_of(tool.name, params.args),
             idempotency_key=params.idempotency_key,
         )
-        self.gate.ledger.receive(asked, now)
+        self.ledger.receive(asked, now)
 
     def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
         try:
-            words = self.gate.desk.preview(params.id, params.grant, self.gate.utc())
+            words = self.desk.preview(params.id, params.grant, self.utc())
         except LookupError as error:
             reply.error(ErrorCode.NOT_FOUND, str(error), None)
         except ValueError as error:
@@ -166,9 +200,7 @@ class Calls:
         """What a principal may ask for, with the decision to expect; what is denied is left out."""
         rows = []
         for tool in self.catalogue:
-            expected = self.gate.policy.expect(
-                agent=principal.name, tool=tool.name, effects=tool.effects
-            )
+            expected = self.judge.expect(principal.name, tool)
             if expected == "deny":
                 continue
             rows.append(

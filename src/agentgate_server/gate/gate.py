@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import anyio
 
-from agentgate_proto.connection.base import AUTH_FAILED
 from agentgate_proto.connection.events import (
     AuthAsked,
     Called,
@@ -36,27 +36,24 @@ from agentgate_proto.ledger.effects import (
 )
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.principal import Principal, Role
-from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import Answer as StoreAnswer
 from agentgate_proto.records.storage import Restored
-from agentgate_proto.rpc.messages import AuthResult
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.audit.teller import Audit
+from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
+from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.reloading import Reloader
 from agentgate_server.gate.request_ids import new_rid
-from agentgate_server.gate.responses import respond
+from agentgate_server.gate.responses import Responder
 from agentgate_server.gate.running import Running
 from agentgate_server.gate.web import Web
 from agentgate_server.identity.keyring import Keyring
-from agentgate_server.identity.login_throttle import LoginThrottle
-from agentgate_server.identity.tokens import hash_token
 from agentgate_server.observing import Observing
+from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.peer import Peer
@@ -103,27 +100,45 @@ class Gate:
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] = new_rid,
     ) -> None:
-        self.policy = policy
-        self.tokens = tokens
-        self.limits = limits
-        self.masker = masker or Masker()
+        masker = masker or Masker()
         self.utc = utc
-        self.monotonic = monotonic
-        self.rids = rids
         self.observing = observing or Observing()
-        self.ledger = Ledger(self._judge, limits)
+        self.peers: dict[int, Peer] = {}
+        self.judge = Judge(policy, catalogue, self.observing)
+        self.ledger = Ledger(self.judge.decide, limits)
         self.writer = StoreWriter(engine, self, committed=self.observing.committed)
         self.audit = Audit(self.writer)
         self.running = Running(catalogue, runner, self._finished)
-        self.desk = Desk(self.ledger, self.masker, codes or Codes(), utc)
+        self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
         self.watchers = Watchers(self.desk.reach)
         self.desk.channels.append(self.watchers)
-        self.calls = Calls(self, catalogue)
-        self.web = Web(self)
-        self.peers: dict[int, Peer] = {}
-        self.epoch = ""
+        self.authenticator = Authenticator(
+            tokens,
+            self.ledger,
+            self.peers,
+            audit=self.audit,
+            observing=self.observing,
+            retention_s=limits.retention_s,
+            utc=utc,
+            monotonic=monotonic,
+            drain=self.drain,
+        )
+        self.responder = Responder(self.observing, self.authenticator.accept)
+        self.calls = Calls(
+            catalogue,
+            self.ledger,
+            self.desk,
+            self.watchers,
+            judge=self.judge,
+            writer=self.writer,
+            masker=masker,
+            observing=self.observing,
+            utc=utc,
+            rids=rids,
+            reload=self.reload,
+        )
+        self.web = Web(self.authenticator, self.calls, self.ledger, self.peers, self.desk.reach)
         self.reloader: Reloader
-        self._login_throttle = LoginThrottle()
         self._alarm = anyio.Event()
         self._armed: float | None = None
         self._draining = False
@@ -141,10 +156,10 @@ class Gate:
 
     def take_up(self, restored: Restored) -> None:
         """Go on from what a former process left. Call once, before anything else."""
-        self.epoch = restored.epoch
+        self.authenticator.epoch = restored.epoch
         self.desk.codes.used_before(restored.coded_at)
         self.ledger.restore(restored, self.utc())
-        self._banish()
+        self.authenticator.banish()
         self.drain()
 
     # Connections
@@ -158,7 +173,7 @@ class Gate:
                 self.ledger.received(peer.number, rids)
                 self.observing.received(peer.name, rids)
             case AuthAsked(auth=auth):
-                self._authenticate(peer, auth.token)
+                self.authenticator.authenticate(peer, auth.token)
             case HttpRequested():
                 self.web.serve(peer, event)
             case Closed(code=code, reason=reason):
@@ -172,102 +187,27 @@ class Gate:
                 pass  # nothing else needs the gate
         self.drain()
 
-    def identify(self, peer: Peer, token: str) -> Principal | float:
-        """Return whose token it is, or for how many seconds the peer may not ask (0: it is wrong).
-
-        Wrong tokens are counted by address.
-        """
-        now = self.monotonic()
-        pause = self._login_throttle.blocked_s(peer.address, now)
-        if pause:
-            return pause
-        self.look_at_tokens()
-        principal = self.tokens.identify(token)
-        if principal is None:
-            self._login_throttle.failed(peer.address, now)
-            self.observing.login_failed(peer.address)
-            self.audit.login_failed(peer.address, now)
-            return 0.0
-        return principal
-
-    def _authenticate(self, peer: Peer, token: str) -> None:
-        principal = self.identify(peer, token)
-        auth = peer.connection.auth
-        assert auth is not None, "the connection has asked"
-        if not isinstance(principal, Principal):
-            if principal:
-                text = "too many wrong tokens from this address"
-                peer.connection.turn_away(text, principal)
-            else:
-                peer.connection.refuse_auth("Invalid token")
-            return
-        self.peers[peer.number] = peer
-        peer.token_hash = hash_token(token)
-        peer.connection.principal = principal
-        self.observing.connected(principal, peer.address)
-        if principal.role is Role.AGENT:
-            self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
-        else:
-            self.accept(peer, principal, 0)
-
-    def accept(self, peer: Peer, principal: Principal, highest_id: int) -> None:
-        """Tell a connection that it is authenticated."""
-        result = AuthResult(
-            principal=principal.name,
-            role=principal.role,
-            highest_id=highest_id,
-            epoch=self.epoch,
-            retention_s=self.limits.retention_s,
-        )
-        peer.connection.accept_auth(principal, result)
-        peer.poke()
-
-    def look_at_tokens(self) -> None:
-        """Let what ``agent-gate token`` has changed count from now on."""
-        before = self.tokens.principals
-        if self.tokens.refresh():
-            self.audit.principals_changed(before, self.tokens.principals)
-            self.close_strangers()
-
     def reload(self, reply: Reply) -> None:
         """Read policy and principals anew; the reply gets the report."""
         assert self.running.tasks is not None, "connections are served while the gate runs"
         self.running.tasks.start_soon(self.reloader.answer, reply)
 
-    def close_strangers(self) -> None:
-        """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
-        for peer in list(self.peers.values()):
-            principal = peer.connection.principal
-            if principal is None or self.tokens.vouches(peer.token_hash, principal):
-                continue
-            log.warning("the token of %s was revoked: connection closed", principal.name)
-            peer.connection.close(AUTH_FAILED, "the token was revoked")
-            peer.poke()
-        self._banish()
-        self.drain()
-
-    def _banish(self) -> None:
-        self.ledger.banish({principal.name for principal in self.tokens.principals}, self.utc())
+    def gauges(self) -> Gauges:
+        """Say how much there is of everything at this moment."""
+        principals = [peer.connection.principal for peer in self.peers.values()]
+        return Gauges(
+            connections=Counter(a.role for a in principals if a is not None),
+            waiting=len(self.ledger.waiting),
+            active=self.ledger.active,
+            running=self.running.count,
+            queued=self.writer.queue_length,
+            is_failing=bool(self.ledger.problem),
+            grants=sum(not end for _, end in self.ledger.grants(self.utc())),
+            channels={channel.name: bool(channel.problem) for channel in self.desk.channels},
+            backends=self.judge.catalogue.backends(),
+        )
 
     # The ledger's surroundings
-
-    def _judge(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
-        """Ask the policy; one that fails denies."""
-        try:
-            decision = self.policy.decide(
-                agent=record.principal,
-                tool=record.tool,
-                effects=record.effects,
-                args=args,
-                now=now,
-                meaning=self.running.catalogue.meaning_of(record.tool),
-            )
-        except Exception:
-            log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
-            text = "the policy failed on this request; the gateway's log says how"
-            decision = Decision(action=Action.DENY, rule="built-in", description=text)
-        self.observing.decided(record, decision)
-        return decision
 
     def _finished(self, rid: str, outcome: Outcome) -> None:
         self.ledger.finished(rid, outcome, self.utc())
@@ -361,7 +301,7 @@ class Gate:
             case _:
                 peer = self.peers.get(effect.link)
                 if peer is not None:
-                    respond(self, peer, effect)
+                    self.responder.respond(peer, effect)
                     peer.poke()
 
 

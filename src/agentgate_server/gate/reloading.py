@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal
 
 import anyio
 import anyio.to_thread
@@ -19,14 +19,16 @@ import msgspec
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.messages import ReloadReport
+from agentgate_server.approvals.codes import Codes
+from agentgate_server.audit.teller import Audit
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
+from agentgate_server.gate.authenticator import Authenticator
+from agentgate_server.gate.judge import Judge
 from agentgate_server.identity.token_file import TokenFileError
 from agentgate_server.policy import Policy
+from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +53,15 @@ class Reloader:
     """Puts what has changed on the disk in force.
 
     Args:
-        gate: whose policy and principals are replaced.
         config: what the gateway was started with.
         load_config: reads the configuration anew; None: it was not read from a file.
         load_policy: reads the policy that a configuration names; None: it was given in code.
         look: looks at what is about to be put in force.
+        judge: has the policy that is replaced.
+        authenticator: has the principals that are.
+        codes: the one-time codes of approvers.
+        masker: learns new secrets.
+        audit: hears what came of it.
 
     Attributes:
         problem: that the last reload failed, for ``/health``, or "".
@@ -63,13 +69,22 @@ class Reloader:
 
     def __init__(
         self,
-        gate: Gate,
         config: Config,
         load_config: Callable[[], Config] | None,
         load_policy: Callable[[Config], Policy] | None,
         look: Look,
+        *,
+        judge: Judge,
+        authenticator: Authenticator,
+        codes: Codes,
+        masker: Masker,
+        audit: Audit,
     ) -> None:
-        self.gate = gate
+        self.judge = judge
+        self.authenticator = authenticator
+        self.codes = codes
+        self.masker = masker
+        self.audit = audit
         self.problem = ""
         self._started_with = config
         self._config = config
@@ -93,12 +108,10 @@ class Reloader:
     async def reload(self) -> ReloadReport:
         """Read everything anew and put it in force; one at a time."""
         async with self._lock:
-            self.gate.look_at_tokens()  # somebody revoked must be out whatever the rest is like
+            self.authenticator.refresh()  # somebody revoked must be out whatever the rest is like
             try:
                 config, policy, found = await anyio.to_thread.run_sync(self._read)
-                before = self.gate.tokens.principals
-                self.gate.tokens.reconfigure(config.identities)
-                self.gate.audit.principals_changed(before, self.gate.tokens.principals)
+                self.authenticator.reconfigure(config.identities)
             except DocumentError as error:
                 return self._refuse([str(each) for each in (error, *error.others)])
             except TokenFileError as error:
@@ -107,30 +120,25 @@ class Reloader:
 
     def _read(self) -> tuple[Config, Policy, list[str]]:
         config = self._config if self._load_config is None else self._load_config()
-        policy = self.gate.policy if self._load_policy is None else self._load_policy(config)
-        principals = self.gate.tokens.principals_with(config.identities)
+        policy = self.judge.policy if self._load_policy is None else self._load_policy(config)
+        principals = self.authenticator.tokens.principals_with(config.identities)
         return config, policy, self._look(config, policy, principals)
 
     def _put_in_force(self, config: Config, policy: Policy, found: list[str]) -> ReloadReport:
-        gate = self.gate
         self._config = config
-        gate.masker.learn(config.secrets)
-        gate.desk.codes.reconfigure(config.totp)
-        gate.close_strangers()
-        if policy is not gate.policy:
-            policy.keep_counts_of(gate.policy)
-            gate.policy = policy
+        self.masker.learn(config.secrets)
+        self.codes.reconfigure(config.totp)
+        self.authenticator.close_revoked()
+        if policy is not self.judge.policy:
+            policy.keep_counts_of(self.judge.policy)
+            self.judge.policy = policy
         self.problem = ""
-        gate.audit.policy_loaded(gate.policy.name, gate.policy.digest)
-        problems = [gate.tokens.problem] if gate.tokens.problem else []
-        report = ReloadReport(
-            status="reloaded",
-            policy=gate.policy.name,
-            rules=len(gate.policy.rules),
-            digest=gate.policy.digest,
-            principals=len(gate.tokens.principals),
-            warnings=(*config.warnings, *found, *problems),
-            restart=tuple(changed_keys(self._started_with, config)),
+        self.audit.policy_loaded(policy.name, policy.digest)
+        problem = self.authenticator.tokens.problem
+        report = self._report(
+            "reloaded",
+            warnings=(*config.warnings, *found, *([problem] if problem else ())),
+            restart=changed_keys(self._started_with, config),
         )
         log.info(
             "reloaded: policy %s (digest %.12s), rules: %d, principals: %d",
@@ -143,18 +151,31 @@ class Reloader:
         return report
 
     def _refuse(self, errors: list[str]) -> ReloadReport:
-        gate = self.gate
         self.problem = STALE
-        gate.audit.policy_refused(errors)
+        self.audit.policy_refused(errors)
         for error in errors:
             log.error("not reloaded, what was in force stays in force: %s", error)
+        return self._report("refused", errors=errors)
+
+    def _report(
+        self,
+        status: Literal["reloaded", "refused"],
+        *,
+        errors: Iterable[str] = (),
+        warnings: Iterable[str] = (),
+        restart: Iterable[str] = (),
+    ) -> ReloadReport:
+        """Say what is in force now."""
+        policy = self.judge.policy
         return ReloadReport(
-            status="refused",
-            policy=gate.policy.name,
-            rules=len(gate.policy.rules),
-            digest=gate.policy.digest,
-            principals=len(gate.tokens.principals),
+            status=status,
+            policy=policy.name,
+            rules=len(policy.rules),
+            digest=policy.digest,
+            principals=len(self.authenticator.tokens.principals),
             errors=tuple(errors),
+            warnings=tuple(warnings),
+            restart=tuple(restart),
         )
 
 

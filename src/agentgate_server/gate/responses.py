@@ -1,9 +1,9 @@
-"""What the ledger wants a connection told, said in the connection's own verbs."""
+"""Responses: what the ledger wants a connection told, said in the connection's own verbs."""
 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from agentgate_proto.connection.base import TAKEN_OVER
 from agentgate_proto.errors import ConnectionClosedError
@@ -21,40 +21,49 @@ from agentgate_proto.ledger.effects import (
 from agentgate_proto.records.request import Record, rfc3339
 from agentgate_proto.rpc.messages import RequestWaiting
 from agentgate_proto.rpc.results import CancelResult, CancelStatus
+from agentgate_server.observing import Observing
 from agentgate_server.sockets.peer import Peer
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
 
 log = logging.getLogger(__name__)
 
 
-def respond(gate: Gate, peer: Peer, effect: Effect) -> None:
-    """Do what concerns one connection."""
-    connection = peer.connection
-    match effect:
-        case Answer(_, request_id, outcome, rid):
-            connection.send_outcome(request_id, outcome, rid)
-            gate.observing.sent(rid)
-        case Refusal(_, request_id, code, message, retry_after_s):
-            gate.observing.refused(peer.name, "", code)
-            data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
-            connection.send_error(request_id, code, message, data)
-        case AnswerPending(_, call_id, records, pending, more):
-            connection.send_pending_results(call_id, records, pending, more=more)
-        case AnswerCancel(_, call_id, status):
-            connection.send_result(call_id, CancelResult(CancelStatus(status)))
-        case Attached(_, highest_id):
-            assert connection.principal is not None, "it was identified"
-            gate.accept(peer, connection.principal, highest_id)
-        case TakenOver():
-            connection.close(TAKEN_OVER, "a newer connection of this client took over")
-        case TurnedAway(_, reason):
-            connection.turn_away(reason, 1.0)
-        case Waiting(_, record):
-            tell_waiting(peer, record)
-        case _:
-            raise AssertionError(f"not for a connection: {effect!r}")
+class Responder:
+    """Does what concerns one connection.
+
+    Args:
+        observing: hears what was sent and refused.
+        accept: tells a connection that it is authenticated, and the highest id that is known.
+    """
+
+    def __init__(self, observing: Observing, accept: Callable[[Peer, int], None]) -> None:
+        self.observing = observing
+        self.accept = accept
+
+    def respond(self, peer: Peer, effect: Effect) -> None:
+        """Tell a connection what an effect is about."""
+        connection = peer.connection
+        match effect:
+            case Answer(_, request_id, outcome, rid):
+                connection.send_outcome(request_id, outcome, rid)
+                self.observing.sent(rid)
+            case Refusal(_, request_id, code, message, retry_after_s):
+                self.observing.refused(peer.name, "", code)
+                data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
+                connection.send_error(request_id, code, message, data)
+            case AnswerPending(_, call_id, records, pending, more):
+                connection.send_pending_results(call_id, records, pending, more=more)
+            case AnswerCancel(_, call_id, status):
+                connection.send_result(call_id, CancelResult(CancelStatus(status)))
+            case Attached(_, highest_id):
+                self.accept(peer, highest_id)
+            case TakenOver():
+                connection.close(TAKEN_OVER, "a newer connection of this client took over")
+            case TurnedAway(_, reason):
+                connection.turn_away(reason, 1.0)
+            case Waiting(_, record):
+                tell_waiting(peer, record)
+            case _:
+                raise AssertionError(f"not for a connection: {effect!r}")
 
 
 def tell_waiting(peer: Peer, record: Record) -> None:

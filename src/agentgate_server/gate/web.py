@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,13 +11,16 @@ import msgspec
 from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
+from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
+from agentgate_server.approvals.reach import Reach
+from agentgate_server.gate.authenticator import Authenticator
+from agentgate_server.gate.calls import Calls
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import HttpReply
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
     from agentgate_server.observing.metrics import Metrics
 
 
@@ -25,7 +28,11 @@ class Web:
     """Serves the HTTP face.
 
     Args:
-        gate: the inside of the gateway.
+        authenticator: knows whose token it is.
+        calls: the methods that this face offers as well.
+        ledger: tells how the store is, and how many wait.
+        peers: the connections that were let in.
+        reach: knows what has reached nobody.
 
     Attributes:
         closing: the gateway is shutting down.
@@ -34,8 +41,19 @@ class Web:
         metrics_are_public: without a token, too.
     """
 
-    def __init__(self, gate: Gate) -> None:
-        self.gate = gate
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        calls: Calls,
+        ledger: Ledger,
+        peers: Mapping[int, Peer],
+        reach: Reach,
+    ) -> None:
+        self.authenticator = authenticator
+        self.calls = calls
+        self.ledger = ledger
+        self.peers = peers
+        self.reach = reach
         self.closing = False
         self.parts: dict[str, Callable[[], Any]] = {}
         self.metrics: Metrics | None = None
@@ -78,7 +96,7 @@ class Web:
 
     def _identify(self, peer: Peer, token: str, reply: HttpReply) -> Principal | None:
         """Find out whose token it is, or refuse it."""
-        principal = self.gate.identify(peer, token)
+        principal = self.authenticator.identify(peer, token)
         if isinstance(principal, Principal):
             return principal
         if principal:
@@ -96,22 +114,21 @@ class Web:
             text = f"approvals are not for the role {principal.role.value}"
             reply.error(ErrorCode.FORBIDDEN, text, None)
         else:
-            self.gate.calls.answer(principal, params, "http", reply)
+            self.calls.answer(principal, params, "http", reply)
 
     def _health(self) -> http_api.Reply:
         """Say how the gateway is: 200 if it serves, 503 if it can't. No secrets, no names."""
-        problem = self.gate.ledger.problem
+        problem = self.ledger.problem
         status = "closing" if self.closing else "failing" if problem else "ok"
         body: dict[str, Any] = {
             "status": status,
             "version": VERSION,
             "uptime_s": round(time.monotonic() - self._started, 3),
-            "connections": len(self.gate.peers),
-            "waiting_approvals": len(self.gate.ledger.waiting),
-            "unreached_approvals": self.gate.desk.reach.overdue,
+            "connections": len(self.peers),
+            "waiting_approvals": len(self.ledger.waiting),
+            "unreached_approvals": self.reach.overdue,
             "store": problem or "ok",
             **{name: report() for name, report in self.parts.items()},
-            "policy": self.gate.reloader.problem or "ok",
         }
         code = 200 if status == "ok" else 503
         return http_api.Reply(code, msgspec.json.encode(body))

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from agentgate_proto.principal import Role
-from agentgate_server.backends.circuit_breaker import State
-from agentgate_server.tools.tool import Tool
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +33,3 @@ class Gauges:
     grants: int
     channels: Mapping[str, bool]
     backends: Mapping[str, bool]
-
-
-def gauges_of(gate: Gate) -> Gauges:
-    """Look into a gate."""
-    principals = [peer.connection.principal for peer in gate.peers.values()]
-    return Gauges(
-        connections=Counter(a.role for a in principals if a is not None),
-        waiting=len(gate.ledger.waiting),
-        active=gate.ledger.active,
-        running=gate.running.count,
-        queued=gate.writer.queue_length,
-        is_failing=bool(gate.ledger.problem),
-        grants=sum(not end for _, end in gate.ledger.grants(gate.utc())),
-        channels={channel.name: bool(channel.problem) for channel in gate.desk.channels},
-        backends=backends_of(gate.calls.catalogue),
-    )
-
-
-def backends_of(tools: Iterable[Tool]) -> dict[str, bool]:
-    """Name the backends, each with whether a circuit of it is open."""
-    backends: dict[str, bool] = {}
-    for tool in tools:
-        for circuit in tool.circuits:
-            is_open = circuit.state is not State.CLOSED
-            backends[circuit.name] = is_open or backends.get(circuit.name, False)
-    return backends

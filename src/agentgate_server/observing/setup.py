@@ -1,4 +1,4 @@
-"""Setting up: which watchers a gateway has, as its configuration wants."""
+"""Setting up: which watchers a gateway has. What is not wanted is not even imported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.logs import Logs
@@ -23,9 +22,11 @@ class Setup:
     """The watchers of one gateway.
 
     Args:
-        config: of the gateway.
         tools: the names in the catalogue.
         gauges: looks into the gate, once there is one.
+        metrics: whether to count.
+        tracing: whether to make traces.
+        config_name: the file that says so, for errors.
 
     Attributes:
         metrics: what /metrics shows, if anything.
@@ -36,17 +37,25 @@ class Setup:
         DocumentError: traces are wanted and can't be made.
     """
 
-    def __init__(self, config: Config, tools: Iterable[str], gauges: Callable[[], Gauges]) -> None:
+    def __init__(
+        self,
+        tools: Iterable[str],
+        gauges: Callable[[], Gauges],
+        *,
+        metrics: bool,
+        tracing: bool,
+        config_name: str,
+    ) -> None:
         self.metrics: Metrics | None = None
         self.tracing: Tracing | None = None
         watchers: list[Watcher] = [Logs()]
-        if config.metrics.enabled:
+        if metrics:
             from agentgate_server.observing.metrics import Metrics
 
             self.metrics = Metrics(tools, gauges)
             watchers.append(self.metrics)
-        if config.tracing.enabled:
-            self.tracing = open_tracing(config.name)
+        if tracing:
+            self.tracing = open_tracing(config_name)
             watchers.append(self.tracing)
         self.observing = Observing(watchers)
 

@@ -6,8 +6,10 @@ import asyncio
 import errno
 import logging
 import ssl
+from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
+from pathlib import Path
 from socket import EAI_NONAME, SHUT_WR, socket
 from typing import NoReturn
 
@@ -17,7 +19,6 @@ from anyio.abc import SocketAttribute, SocketListener, TaskGroup
 from agentgate_proto.connection.state import State
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
-from agentgate_server.config import GatewayConfig, TlsConfig
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.peer import Handler, Peer
 from agentgate_server.sockets.stream_peer import StreamPeer
@@ -50,25 +51,38 @@ class Listener:
     """Sockets that accept, and the peers that came by them.
 
     Args:
-        config: where to listen.
         handler: the gate.
         limits: of each connection.
+        host: address or name to listen on.
+        port: to listen on; 0: any that is free.
+        tls: what TLS is spoken with; None: none is spoken.
+        origins: browser origins that may connect.
+        connections_max: open connections of everybody together.
     """
 
     def __init__(
-        self, config: GatewayConfig, handler: Handler, limits: Limits = SERVER_LIMITS
+        self,
+        handler: Handler,
+        limits: Limits = SERVER_LIMITS,
+        *,
+        host: str,
+        port: int,
+        connections_max: int,
+        tls: ssl.SSLContext | None = None,
+        origins: Iterable[str] = (),
     ) -> None:
-        self.config = config
         self.handler = handler
         self.limits = limits
         self.peers: dict[int, Peer] = {}
         self.connections = 0
         self._changed = anyio.Event()
-        self.origins = frozenset(config.allowed_origins)
+        self.origins = frozenset(origins)
+        self._host, self._port = host, port
+        self._connections_max = connections_max
         self._numbers = count(1)
         self._sockets: list[SocketListener] = []
         self._peer_type = peer_type()
-        self._context = tls_context(config.tls) if config.tls and not config.insecure else None
+        self._context = tls
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -76,13 +90,12 @@ class Listener:
         Raises:
             ListenError: the address is taken, not ours, or not allowed.
         """
-        config = self.config
         try:
             multi = await anyio.create_tcp_listener(
-                local_host=config.host, local_port=config.port, backlog=BACKLOG
+                local_host=self._host, local_port=self._port, backlog=BACKLOG
             )
         except (OSError, ExceptionGroup) as error:
-            raise ListenError(explain(config.host, config.port, error)) from None
+            raise ListenError(explain(self._host, self._port, error)) from None
         self._sockets = [a for a in multi.listeners if isinstance(a, SocketListener)]
         return int(self._sockets[0].extra_attributes[SocketAttribute.local_port]())
 
@@ -141,9 +154,9 @@ class Listener:
 
     def _is_full(self) -> bool:
         """Whether there is no room: strangers may hold half of it, so that they can't lock out."""
-        if self.connections >= self.config.connections_max:
+        if self.connections >= self._connections_max:
             return True
-        half = (self.config.connections_max + 1) // 2
+        half = (self._connections_max + 1) // 2
         if self.connections < half:
             return False
         known = sum(peer.connection.state is State.OPEN for peer in self.peers.values())
@@ -175,8 +188,12 @@ def raw_socket(listener: SocketListener) -> socket:
     return sock
 
 
-def tls_context(config: TlsConfig) -> ssl.SSLContext:
-    """Load the certificate.
+def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
+    """Load the certificate that the listener shows.
+
+    Args:
+        cert: PEM file with the certificate and its chain.
+        key: PEM file with its private key, without a passphrase.
 
     Raises:
         ListenError: certificate or key can't be used.
@@ -184,11 +201,11 @@ def tls_context(config: TlsConfig) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(config.cert, config.key, password=refuse_password)
+        context.load_cert_chain(cert, key, password=refuse_password)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise ListenError(
-            f"gateway.tls: cannot use {config.cert} with {config.key} ({reason}): they must be PEM "
+            f"gateway.tls: cannot use {cert} with {key} ({reason}): they must be PEM "
             "files that belong together, the key without a passphrase"
         ) from None
     return context

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from agentgate_server.backends.circuit_breaker import State
 from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.meanings import Meaning, Meant, as_written
 from agentgate_server.tools.modules import load_module, tools_in
@@ -82,6 +83,15 @@ class Catalogue:
             return None
 
         return lenient
+
+    def backends(self) -> dict[str, bool]:
+        """Name the backends, each with whether a circuit of it is open."""
+        backends: dict[str, bool] = {}
+        for item in self:
+            for circuit in item.circuits:
+                is_open = circuit.state is not State.CLOSED
+                backends[circuit.name] = is_open or backends.get(circuit.name, False)
+        return backends
 
     async def aclose(self) -> None:
         """Let every tool let go of what it holds."""

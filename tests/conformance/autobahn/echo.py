@@ -27,7 +27,6 @@ from agentgate_proto.wire.client import ClientWire
 from agentgate_proto.wire.events import Alive, Upgraded
 from agentgate_proto.wire.server import ServerWire
 from agentgate_proto.wire.websocket import Wire
-from agentgate_server.config import GatewayConfig
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.listener import Listener
 from agentgate_server.sockets.peer import Handler, Peer
@@ -153,7 +152,7 @@ class Nobody:
 def echo_listener(peer_type: type[Peer]) -> Listener:
     """Make the gateway's listener, with echoes for peers."""
     handler: Handler = Nobody()
-    listener = Listener(GatewayConfig(host=HOST, port=0), handler, LIMITS)
+    listener = Listener(handler, LIMITS, host=HOST, port=0, connections_max=100)
     listener._peer_type = peer_type
     return listener
 

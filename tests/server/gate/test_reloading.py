@@ -29,6 +29,7 @@ from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, E
 from agentgate_proto.principal import Role
 from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.config import Config
+from agentgate_server.gate.reloading import Reloader
 from agentgate_server.gateway import Gateway
 from agentgate_server.identity.token_file import StoredToken, TokenFile
 from agentgate_server.identity.tokens import hash_token
@@ -227,13 +228,13 @@ async def test_a_new_policy_knows_the_house_as_well(tmp_path: Path) -> None:
             async with Gateway(this.config(), load=this.config) as gateway:
 
                 def hall() -> bool:
-                    house = gateway.gate.policy.resolver
+                    house = gateway.gate.judge.policy.resolver
                     return house is not None and bool(house("area_id", "hall"))
 
                 await until(hall, "the house")
-                before = gateway.gate.policy
+                before = gateway.gate.judge.policy
                 assert (await gateway.reload()).status == "reloaded"
-                assert gateway.gate.policy is not before
+                assert gateway.gate.judge.policy is not before
                 assert hall()
 
 
@@ -251,14 +252,24 @@ async def test_a_reload_that_breaks_is_answered(
         assert await this.call() == "x"
 
 
-def replaced(this: World, load: Callable[[], Config]) -> Any:
-    reloader = this.gateway.gate.reloader
-    return type(reloader)(this.gateway.gate, this.config(), load, None, lambda *_: [])
+def replaced(this: World, load: Callable[[], Config]) -> Reloader:
+    gate = this.gateway.gate
+    return Reloader(
+        this.config(),
+        load,
+        None,
+        lambda *_: [],
+        judge=gate.judge,
+        authenticator=gate.authenticator,
+        codes=gate.desk.codes,
+        masker=this.gateway.masker,
+        audit=gate.audit,
+    )
 
 
 async def test_a_gateway_in_a_program_keeps_what_it_was_given(tmp_path: Path) -> None:
     async with serving(tmp_path) as gateway:
-        before = gateway.gate.policy
+        before = gateway.gate.judge.policy
         report = await gateway.reload()
         assert (report.status, report.restart) == ("reloaded", ())
-        assert gateway.gate.policy is before
+        assert gateway.gate.judge.policy is before

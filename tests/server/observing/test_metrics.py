@@ -30,8 +30,9 @@ from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.gateway import Gateway
-from agentgate_server.observing.gauges import Gauges, backends_of
+from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.metrics import CHANNELS_MAX, Metrics
+from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import AsyncTool
 
 pytestmark = pytest.mark.anyio
@@ -272,10 +273,10 @@ def test_tools_and_channels_that_nobody_knows_share_one_series() -> None:
 
 def test_a_backend_is_left_alone_while_any_of_its_circuits_is_open() -> None:
     reads, writes, other = (CircuitBreaker(name, failures_max=1) for name in ("a", "a", "b"))
-    tools = [Backed([reads, writes]), Backed([reads]), Backed([other])]
-    assert backends_of(tools) == {"a": False, "b": False}
+    tools = Catalogue([Backed("x", [reads, writes]), Backed("y", [reads]), Backed("z", [other])])
+    assert tools.backends() == {"a": False, "b": False}
     writes.failed(writes.admit(0.0), 0.0, "no answer")
-    metrics = Metrics([], lambda: dataclasses.replace(NOTHING, backends=backends_of(tools)))
+    metrics = Metrics([], lambda: dataclasses.replace(NOTHING, backends=tools.backends()))
     found = samples(metrics.text().decode())
     assert found['agentgate_circuit_open{backend="a"}'] == 1
     assert found['agentgate_circuit_open{backend="b"}'] == 0
@@ -284,7 +285,8 @@ def test_a_backend_is_left_alone_while_any_of_its_circuits_is_open() -> None:
 class Backed(AsyncTool):
     """A tool with circuits."""
 
-    def __init__(self, circuits: list[CircuitBreaker]) -> None:
+    def __init__(self, name: str, circuits: list[CircuitBreaker]) -> None:
+        object.__setattr__(self, "name", name)
         object.__setattr__(self, "_circuits", tuple(circuits))
 
     @property

@@ -193,7 +193,7 @@ OF_SURROUNDINGS = (
     ),
     Mutation(
         "do not close the connections of a revoked token",
-        f"{SERVER}/gate/gate.py",
+        f"{SERVER}/gate/authenticator.py",
         "        for peer in list(self.peers.values()):\n"
         "            principal = peer.connection.principal\n",
         "        for peer in ():\n            principal = peer.connection.principal\n",

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from telegram import CallbackQuery
 
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.buttons import Choice, choice_of
 from agentgate_server.approvals.telegram.codes import Prompts
-from agentgate_server.approvals.telegram.decisions import Decision, decide
+from agentgate_server.approvals.telegram.decisions import Decision, Decisions
 from agentgate_server.approvals.telegram.notices import NOTICE_S, Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
 
 GRANT_MINUTES = 10.0
 """What "Approve 10 min" gives."""
@@ -29,7 +26,8 @@ class Callbacks:
     """Deals with taps.
 
     Args:
-        gate: whose desk decides.
+        desk: says what a grant would allow.
+        decisions: brings answers to the desk.
         people: who may tap.
         api: the calls.
         outbox: brings messages to the truth.
@@ -39,14 +37,16 @@ class Callbacks:
 
     def __init__(
         self,
-        gate: Gate,
+        desk: Desk,
+        decisions: Decisions,
         people: People,
         api: Api,
         outbox: Outbox,
         notices: Notices,
         prompts: Prompts,
     ) -> None:
-        self.gate = gate
+        self.desk = desk
+        self.decisions = decisions
         self.people = people
         self.api = api
         self.outbox = outbox
@@ -85,14 +85,14 @@ class Callbacks:
         grant = None
         if verb is Choice.CONFIRM:
             # What was shown ends at a time, and so does what is given.
-            left = self.outbox.board.grant_ends(rid) - self.gate.utc()
+            left = self.outbox.board.grant_ends(rid) - self.desk.utc()
             if left <= 0:
                 self.outbox.show_grant(rid, "", 0.0)
                 self._notify(query, "Those 10 minutes are over: look at it again.", alert=True)
                 return
             grant = GrantTerms(minutes=left / 60.0)
-        decision = await decide(
-            self.gate, rid, approve=verb is not Choice.DENY, approver=approver, grant=grant
+        decision = await self.decisions.decide(
+            rid, approve=verb is not Choice.DENY, approver=approver, grant=grant
         )
         self._tell(query, decision, place, rid)
 
@@ -105,9 +105,9 @@ class Callbacks:
 
     def _show_grant(self, query: CallbackQuery, rid: str) -> None:
         """Let the message say what a grant would allow, to be confirmed."""
-        now = self.gate.utc()
+        now = self.desk.utc()
         try:
-            words = self.gate.desk.preview(rid, GrantTerms(minutes=GRANT_MINUTES), now)
+            words = self.desk.preview(rid, GrantTerms(minutes=GRANT_MINUTES), now)
         except (LookupError, ValueError) as error:
             self._notify(query, str(error), alert=True)
             return

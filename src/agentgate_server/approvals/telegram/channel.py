@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING
 
 import anyio
 from telegram import Update
 
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.clock import Clock
+from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.notes import Notes
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.callbacks import Callbacks
 from agentgate_server.approvals.telegram.codes import Prompts
 from agentgate_server.approvals.telegram.commands import Commands
-from agentgate_server.approvals.telegram.decisions import CHANNEL
+from agentgate_server.approvals.telegram.decisions import CHANNEL, Decisions
 from agentgate_server.approvals.telegram.notices import Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
 from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.approvals.telegram.updates import Updates
 from agentgate_server.config import TelegramConfig
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
+from agentgate_server.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +37,12 @@ class TelegramChannel:
     Put it among the desk's channels before the gate runs, and then :meth:`run` it as a task.
 
     Args:
-        gate: whose approvals are asked.
         config: the bot, the chat and its people.
         clock: what to wait on.
+        desk: whose approvals are asked.
+        writer: asks the store for what a former life has noted.
+        drain: does what the ledger wants done.
+        shown: is told the channel's name when people see an approval.
 
     Raises:
         RuntimeError: the event loop is not asyncio's.
@@ -49,30 +50,40 @@ class TelegramChannel:
 
     name = CHANNEL
 
-    def __init__(self, gate: Gate, config: TelegramConfig, clock: Clock) -> None:
-        self.gate = gate
+    def __init__(
+        self,
+        config: TelegramConfig,
+        clock: Clock,
+        *,
+        desk: Desk,
+        writer: StoreWriter,
+        drain: Callable[[], None],
+        shown: Callable[[str], None],
+    ) -> None:
+        self.desk = desk
+        self.shown = shown
         self.clock = clock
         self.chat_id = config.chat_id
         self.api = Api(config)
         self.people = People(config.names, clock)
         self.notices = Notices(clock)
-        notes = Notes(gate, CHANNEL)
-        renderer = Renderer(gate.desk)
+        self.notes = Notes(CHANNEL, desk.ledger, writer, drain)
         self.outbox = Outbox(
             self.api,
-            notes,
+            self.notes,
             clock,
             config.chat_id,
-            renderer,
+            Renderer(desk),
             find=self._find,
             waiting=self._waiting,
             asked=self._asked,
         )
-        prompts = Prompts(clock)
-        self.callbacks = Callbacks(gate, self.people, self.api, self.outbox, self.notices, prompts)
-        self.commands = Commands(gate, self.people, self.api, self.notices, prompts)
+        decisions, prompts = Decisions(desk, drain), Prompts(clock)
+        self.callbacks = Callbacks(
+            desk, decisions, self.people, self.api, self.outbox, self.notices, prompts
+        )
+        self.commands = Commands(desk, decisions, self.people, self.api, self.notices, prompts)
         self.updates = Updates(self.api, clock, self._handle)
-        self.notes = notes
 
     @property
     def problem(self) -> str:
@@ -113,12 +124,12 @@ class TelegramChannel:
 
     async def _find(self, rid: str) -> ApprovalView | None:
         record = await self.notes.record(rid)
-        return None if record is None else self.gate.desk.view(record)
+        return None if record is None else self.desk.view(record)
 
     def _waiting(self) -> Iterator[ApprovalView]:
-        return (self.gate.desk.view(record) for record in self.gate.ledger.waiting)
+        return (self.desk.view(record) for record in self.desk.ledger.waiting)
 
     def _asked(self, rid: str) -> None:
         """People see this approval."""
-        self.gate.desk.reach.reached(rid)
-        self.gate.observing.shown(CHANNEL)
+        self.desk.reach.reached(rid)
+        self.shown(CHANNEL)

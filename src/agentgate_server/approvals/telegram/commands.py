@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from telegram import Message
 
 from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
-from agentgate_server.approvals.telegram.decisions import decide, revoke
+from agentgate_server.approvals.telegram.decisions import Decisions
 from agentgate_server.approvals.telegram.notices import NOTICE_S, REPLY_S, Notices
 from agentgate_server.approvals.telegram.people import People
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
 
 LISTED_MAX = 20
 """Rows of a listing: what fits one message."""
@@ -38,7 +35,8 @@ class Commands:
     """Deals with what people write.
 
     Args:
-        gate: whose approvals and grants it is about.
+        desk: whose approvals and grants it is about.
+        decisions: brings answers to the desk.
         people: who may ask.
         api: the calls.
         notices: brings the replies.
@@ -46,9 +44,16 @@ class Commands:
     """
 
     def __init__(
-        self, gate: Gate, people: People, api: Api, notices: Notices, prompts: Prompts
+        self,
+        desk: Desk,
+        decisions: Decisions,
+        people: People,
+        api: Api,
+        notices: Notices,
+        prompts: Prompts,
     ) -> None:
-        self.gate = gate
+        self.desk = desk
+        self.decisions = decisions
         self.people = people
         self.api = api
         self.notices = notices
@@ -73,9 +78,9 @@ class Commands:
         elif is_code(message.text or ""):
             await self._take_code(message, user_id, approver)
         elif command == "/pending":
-            self._reply(message, pending_text(self.gate.desk.waiting()))
+            self._reply(message, pending_text(self.desk.waiting()))
         elif command == "/grants":
-            self._reply(message, grants_text(self.gate.desk.grants()))
+            self._reply(message, grants_text(self.desk.grants()))
         elif command == "/revoke" or command.startswith("/revoke_"):
             grant_id = command.removeprefix("/revoke_") if "_" in command else "".join(words[1:2])
             await self._revoke(message, grant_id, approver)
@@ -86,7 +91,7 @@ class Commands:
         if not grant_id:
             self._reply(message, "Say which: /revoke ID. /grants lists them.")
             return
-        decision = await revoke(self.gate, grant_id, approver=approver)
+        decision = await self.decisions.revoke(grant_id, approver=approver)
         self._reply(message, text.quoted(decision.text))
 
     async def _take_code(self, message: Message, user_id: int, approver: str) -> None:
@@ -97,7 +102,9 @@ class Commands:
             self._reply(message, "No code is waited for: tap Approve first.")
             return
         code = "".join((message.text or "").split())
-        decision = await decide(self.gate, prompt.rid, approve=True, approver=approver, code=code)
+        decision = await self.decisions.decide(
+            prompt.rid, approve=True, approver=approver, code=code
+        )
         if not decision.won:
             self._reply(message, text.quoted(decision.text))
         if not decision.needs_code:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import anyio
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
-
-if TYPE_CHECKING:
-    from agentgate_server.gate.gate import Gate
+from agentgate_server.approvals.desk import Desk
 
 CHANNEL = "telegram"
 
@@ -63,36 +62,49 @@ def taken_text(view: ApprovalView) -> str:
     return view.status.capitalize()
 
 
-async def decide(
-    gate: Gate,
-    rid: str,
-    *,
-    approve: bool,
-    approver: str,
-    code: str = "",
-    grant: GrantTerms | None = None,
-) -> Decision:
-    """Take a person's answer to the desk; it is durable, or was refused, when this returns."""
-    decision = Decision()
-    gate.desk.decide(
-        rid,
-        approve=approve,
-        approver=approver,
-        channel=CHANNEL,
-        now=gate.utc(),
-        reply=decision,
-        code=code,
-        grant=grant,
-    )
-    gate.drain()
-    await decision.made.wait()
-    return decision
+class Decisions:
+    """Brings answers to the desk, and waits for what comes of each.
 
+    Args:
+        desk: decides.
+        drain: does what the ledger then wants done.
+    """
 
-async def revoke(gate: Gate, grant_id: str, *, approver: str) -> Decision:
-    """End a grant; that is durable, or was refused, when this returns."""
-    decision = Decision()
-    gate.desk.revoke(grant_id, approver=approver, channel=CHANNEL, now=gate.utc(), reply=decision)
-    gate.drain()
-    await decision.made.wait()
-    return decision
+    def __init__(self, desk: Desk, drain: Callable[[], None]) -> None:
+        self.desk = desk
+        self.drain = drain
+
+    async def decide(
+        self,
+        rid: str,
+        *,
+        approve: bool,
+        approver: str,
+        code: str = "",
+        grant: GrantTerms | None = None,
+    ) -> Decision:
+        """Take a person's answer; it is durable, or was refused, when this returns."""
+        decision = Decision()
+        self.desk.decide(
+            rid,
+            approve=approve,
+            approver=approver,
+            channel=CHANNEL,
+            now=self.desk.utc(),
+            reply=decision,
+            code=code,
+            grant=grant,
+        )
+        self.drain()
+        await decision.made.wait()
+        return decision
+
+    async def revoke(self, grant_id: str, *, approver: str) -> Decision:
+        """End a grant; that is durable, or was refused, when this returns."""
+        decision = Decision()
+        self.desk.revoke(
+            grant_id, approver=approver, channel=CHANNEL, now=self.desk.utc(), reply=decision
+        )
+        self.drain()
+        await decision.made.wait()
+        return decision

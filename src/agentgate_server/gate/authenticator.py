@@ -1,0 +1,160 @@
+"""The authenticator: who is on the other end of each connection, and for how long that holds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import anyio
+
+from agentgate_proto.connection.base import AUTH_FAILED
+from agentgate_proto.ledger.ledger import Ledger
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.rpc.messages import AuthResult
+from agentgate_server.audit.teller import Audit
+from agentgate_server.identity.keyring import Keyring
+from agentgate_server.identity.login_throttle import LoginThrottle
+from agentgate_server.identity.tokens import Identity, hash_token
+from agentgate_server.observing import Observing
+from agentgate_server.sockets.peer import Peer
+
+log = logging.getLogger(__name__)
+
+REFRESH_EVERY_S = 1.0
+"""How often the token file is looked at. A look is one system call."""
+
+
+class Authenticator:
+    """Lets connections in by their tokens, and out when a token counts no more.
+
+    Args:
+        tokens: who is who.
+        ledger: is told which agents are there, and whom it may forget.
+        peers: the connections that were let in, by number; this puts them there.
+        audit: hears of wrong tokens and of tokens that come and go.
+        observing: hears of logins.
+        retention_s: how long outcomes are kept for a client, in seconds; clients are told.
+        utc: the clock of the ledger, UTC seconds.
+        monotonic: the clock of the connections, in seconds.
+        drain: does what the ledger wants done.
+
+    Attributes:
+        epoch: of the store, once it is known; clients are told.
+    """
+
+    def __init__(
+        self,
+        tokens: Keyring,
+        ledger: Ledger,
+        peers: dict[int, Peer],
+        *,
+        audit: Audit,
+        observing: Observing,
+        retention_s: float,
+        utc: Callable[[], float],
+        monotonic: Callable[[], float],
+        drain: Callable[[], None],
+    ) -> None:
+        self.tokens = tokens
+        self.ledger = ledger
+        self.peers = peers
+        self.audit = audit
+        self.observing = observing
+        self.retention_s = retention_s
+        self.utc = utc
+        self.monotonic = monotonic
+        self.drain = drain
+        self.epoch = ""
+        self._throttle = LoginThrottle()
+
+    def identify(self, peer: Peer, token: str) -> Principal | float:
+        """Return whose token it is, or for how many seconds the peer may not ask (0: it is wrong).
+
+        Wrong tokens are counted by address.
+        """
+        now = self.monotonic()
+        pause = self._throttle.blocked_s(peer.address, now)
+        if pause:
+            return pause
+        self.refresh()
+        principal = self.tokens.identify(token)
+        if principal is None:
+            self._throttle.failed(peer.address, now)
+            self.observing.login_failed(peer.address)
+            self.audit.login_failed(peer.address, now)
+            return 0.0
+        return principal
+
+    def authenticate(self, peer: Peer, token: str) -> None:
+        """Let a connection in that has asked for it, or refuse it."""
+        principal = self.identify(peer, token)
+        auth = peer.connection.auth
+        assert auth is not None, "the connection has asked"
+        if not isinstance(principal, Principal):
+            if principal:
+                text = "too many wrong tokens from this address"
+                peer.connection.turn_away(text, principal)
+            else:
+                peer.connection.refuse_auth("Invalid token")
+            return
+        self.peers[peer.number] = peer
+        peer.token_hash = hash_token(token)
+        peer.connection.principal = principal
+        self.observing.connected(principal, peer.address)
+        if principal.role is Role.AGENT:
+            self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
+        else:
+            self.accept(peer, 0)
+
+    def accept(self, peer: Peer, highest_id: int) -> None:
+        """Tell a connection that it is authenticated; the ledger says so for an agent's."""
+        principal = peer.connection.principal
+        assert principal is not None, "it was identified"
+        result = AuthResult(
+            principal=principal.name,
+            role=principal.role,
+            highest_id=highest_id,
+            epoch=self.epoch,
+            retention_s=self.retention_s,
+        )
+        peer.connection.accept_auth(principal, result)
+        peer.poke()
+
+    def refresh(self) -> None:
+        """Let what ``agent-gate token`` has changed count from now on."""
+        before = self.tokens.principals
+        if self.tokens.refresh():
+            self.audit.principals_changed(before, self.tokens.principals)
+            self.close_revoked()
+
+    async def watch(self) -> None:
+        """Notice revoked tokens of those who are logged in; a login looks for itself."""
+        while True:
+            await anyio.sleep(REFRESH_EVERY_S)
+            self.refresh()
+
+    def reconfigure(self, identities: Iterable[Identity]) -> None:
+        """Put others in the place of the configuration's; :meth:`close_revoked` is up to you.
+
+        Raises:
+            TokenFileError: they clash with the token file; nothing has changed.
+        """
+        before = self.tokens.principals
+        self.tokens.reconfigure(identities)
+        self.audit.principals_changed(before, self.tokens.principals)
+
+    def close_revoked(self) -> None:
+        """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
+        for peer in list(self.peers.values()):
+            principal = peer.connection.principal
+            if principal is None or self.tokens.vouches(peer.token_hash, principal):
+                continue
+            log.warning("the token of %s was revoked: connection closed", principal.name)
+            peer.connection.close(AUTH_FAILED, "the token was revoked")
+            peer.poke()
+        self.banish()
+        self.drain()
+
+    def banish(self) -> None:
+        """Let the ledger withdraw what principals have asked who are none any more."""
+        self.ledger.banish({principal.name for principal in self.tokens.principals}, self.utc())

@@ -1,0 +1,59 @@
+"""The judge: the policy in force. Only it asks the policy, so that a reload replaces it here."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.request import Record
+from agentgate_server.observing import Observing
+from agentgate_server.policy import Policy
+from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.tool import Tool
+
+log = logging.getLogger(__name__)
+
+
+class Judge:
+    """Says what the policy says.
+
+    Args:
+        policy: the policy; a reload puts another here.
+        catalogue: the tools; it knows what they get for arguments.
+        observing: hears each decision.
+    """
+
+    def __init__(self, policy: Policy, catalogue: Catalogue, observing: Observing) -> None:
+        self.policy = policy
+        self.catalogue = catalogue
+        self.observing = observing
+
+    def decide(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
+        """Decide a new request; a policy that fails denies.
+
+        Args:
+            record: the request.
+            args: its arguments, decoded.
+            now: UTC seconds.
+        """
+        try:
+            decision = self.policy.decide(
+                agent=record.principal,
+                tool=record.tool,
+                effects=record.effects,
+                args=args,
+                now=now,
+                meaning=self.catalogue.meaning_of(record.tool),
+            )
+        except Exception:
+            log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
+            text = "the policy failed on this request; the gateway's log says how"
+            decision = Decision(action=Action.DENY, rule="built-in", description=text)
+        self.observing.decided(record, decision)
+        return decision
+
+    def expect(self, agent: str, tool: Tool) -> Action | None:
+        """Return what every request of an agent for a tool comes to, or None if it depends."""
+        return self.policy.expect(agent=agent, tool=tool.name, effects=tool.effects)

@@ -1,0 +1,84 @@
+"""Opening: the parts of a gateway that hold something open, as its configuration wants them.
+
+Whoever opens one closes it; see :mod:`agentgate_server.gateway`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from agentgate_proto.limits import Limits
+from agentgate_server.config import Config
+from agentgate_server.observing.gauges import Gauges
+from agentgate_server.observing.setup import Setup
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.listener import Listener, tls_context
+from agentgate_server.sockets.peer import Handler
+from agentgate_server.store.audit_rows import AuditRows
+from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tools.runner import Runner
+
+
+def open_runner(config: Config, masker: Masker) -> Runner:
+    """Make what runs the tools; its threads come with the first that needs one."""
+    tools = config.tools
+    return Runner(timeout_s=tools.timeout_s, output_bytes_max=tools.output_bytes_max, masker=masker)
+
+
+def open_observing(config: Config, tools: Iterable[str], gauges: Callable[[], Gauges]) -> Setup:
+    """Make what keeps logs, metrics and traces.
+
+    Args:
+        config: the configuration.
+        tools: the names in the catalogue.
+        gauges: looks into the gate, once there is one.
+
+    Raises:
+        DocumentError: traces are wanted and can't be made.
+    """
+    return Setup(
+        tools,
+        gauges,
+        metrics=config.metrics.enabled,
+        tracing=config.tracing.enabled,
+        config_name=config.name,
+    )
+
+
+def open_store(config: Config, masker: Masker) -> SqliteEngine:
+    """Open the store. It blocks: call it in a thread.
+
+    Raises:
+        StoreError: it can't be opened.
+    """
+    storage, audit = config.storage, config.audit
+    return SqliteEngine(
+        storage.path,
+        keep_days=storage.keep_days,
+        keep_undelivered_days=storage.keep_undelivered_days,
+        keep_rows_max=storage.keep_rows_max,
+        audit=AuditRows(
+            keep_days=audit.keep_days,
+            keep_entries_max=audit.keep_entries_max,
+            mask=masker.entries,
+        ),
+    )
+
+
+def listener_of(config: Config, handler: Handler, limits: Limits) -> Listener:
+    """Make the listener; it listens when it is opened itself.
+
+    Raises:
+        ListenError: the certificate can't be used.
+    """
+    gateway = config.gateway
+    tls = gateway.tls if gateway.serves_tls else None
+    return Listener(
+        handler,
+        limits,
+        host=gateway.host,
+        port=gateway.port,
+        connections_max=gateway.connections_max,
+        tls=tls_context(tls.cert, tls.key) if tls else None,
+        origins=gateway.allowed_origins,
+    )
