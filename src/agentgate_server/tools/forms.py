@@ -26,6 +26,7 @@ from agentgate_server.policy.leaves import DEPTH_MAX, LEAVES_MAX
 from agentgate_server.policy.meanings import Either
 
 SCALARS: Final = frozenset({type(None), bool, int, float, str})
+CONTAINERS: Final = frozenset({list, tuple, dict, set, frozenset})
 
 NODES_MAX: Final = 2 * LEAVES_MAX
 """Values, keys and records of one argument that are written; a policy looks at no more."""
@@ -91,7 +92,7 @@ def either(value: Any, written: Any = LEFT_OUT) -> Any:
     """
     walk = Walk()
     forms = [walk.said(value, written)]
-    if walk.has_other_forms:
+    if walk.has_other_forms and walk.nodes_left >= 0:
         forms.append(Walk(named=True).said(value, written))
         others = (Walk(named=True, as_text=True, zone=zone) for zone in (UTC, LOCAL))
         forms += [other.said(value, written) for other in others]
@@ -137,6 +138,9 @@ class Walk:
         kind: Any = type(value)
         if kind in SCALARS:
             return written if is_same(value, written) else value
+        if kind in CONTAINERS and len(value) > self.nodes_left:
+            self.nodes_left = -1  # nothing of the rest is looked at either
+            return UNSAYABLE
         if (form := record_of(kind)) is not None:
             return self.record(value, form, written, depth)
         match value:

@@ -294,9 +294,11 @@ def test_what_is_too_deep_or_too_much_is_no_json() -> None:
     for _ in range(DEPTH_MAX):
         said = said["child"]
     assert said == {"child": UNSAYABLE}
-    many = either([Stage.DEV] * (NODES_MAX + 9))
-    assert many[0] == "dev"
-    assert many[-1] is UNSAYABLE
+    assert either([Stage.DEV] * NODES_MAX) is UNSAYABLE
+    assert either([Options(zones=["a"] * NODES_MAX), Options()])[1] is UNSAYABLE
+    many = [Options() for _ in range(NODES_MAX // 3)]
+    assert either(many)[0] == {"where": "prod", "zones": ["a"]}
+    assert either(many)[-1] is UNSAYABLE
 
 
 def test_what_contains_itself_ends() -> None:

@@ -20,6 +20,7 @@ from tests.standins.http_api import HttpApi, http_api, says
 
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_server.errors import ArgumentError
+from agentgate_server.policy.meanings import Meant
 from agentgate_server.secrets.hiding import MASK
 from agentgate_server.tools.http.tool import HttpTool
 from agentgate_server.tools.runner import Runner
@@ -407,3 +408,18 @@ def test_without_http_tools_no_http_client_is_imported() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_policy_is_told_the_defaults_and_that_nothing_else_differs(tmp_path: Path) -> None:
+    args = {
+        "mode": {"enum": ["fast", "slow"], "default": "slow"},
+        "n": {"type": "number"},
+        "note": {"required": False},
+    }
+    query = {name: f"{{{name}}}" for name in args}
+    tool = made(tmp_path, {"args": args, "request": {"path": "/", "query": query}})
+    assert tool.meant({"n": 1}) == Meant({"mode": "slow", "n": 1})
+    assert tool.meant({"n": 5.0, "mode": "fast"}) is None
+    assert tool.expected(("mode",)).choices == ("fast", "slow")
+    assert tool.expected(("n",)).forms(5, as_given=False) is None
+    assert tool.expected(("none",)).types == ()
