@@ -1,4 +1,7 @@
-"""Who may import whom: the core is pure, the ends never meet, the client stays thin."""
+"""Who may import whom: the core is pure, the ends never meet, the client stays thin.
+
+What is on which floor stands in ``tests/architecture.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from tests.architecture import FLOORS, INNER, OTHERS, ROOT, SOURCES, parts_of
 
-ROOT = Path(__file__).parent.parent
-SOURCES = ROOT / "src"
+PACKAGES = ("agent_gate", "agentgate_cli", "agentgate_client", *FLOORS)
 
 PURE = {
     *("__future__", "abc", "base64", "collections", "contextlib", "copy", "dataclasses"),
@@ -46,7 +51,7 @@ def files(package: str) -> list[Path]:
     return found
 
 
-def imports(path: Path) -> Iterator[tuple[str, ast.stmt]]:
+def imports(path: Path) -> Iterator[tuple[str, ast.Import | ast.ImportFrom]]:
     """Yield the full name of everything that a file imports, at any depth."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
@@ -130,6 +135,84 @@ def test_the_name_that_seed_001_promises_only_re_exports() -> None:
     for path in files("agent_gate"):
         for statement in ast.parse(path.read_text("utf-8")).body:
             assert isinstance(statement, ast.Import | ast.ImportFrom | ast.Assign | ast.Expr)
+
+
+# Floors
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(SOURCES).with_suffix("").parts).removesuffix(".__init__")
+
+
+@cache
+def graph() -> dict[str, set[str]]:
+    """Which module imports which, of all packages; for types and within functions as well."""
+    modules = {module_of(path): path for package in PACKAGES for path in files(package)}
+    found: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        names: set[str] = set()
+        for name, node in imports(path):
+            inner = [f"{name}.{alias.name}" for alias in node.names]
+            submodules = {each for each in inner if each in modules}
+            names |= submodules
+            if isinstance(node, ast.Import) or len(submodules) < len(inner):
+                names.add(name)
+        found[module] = names & modules.keys() - {module}
+    return found
+
+
+def part_of(module: str, package: str) -> str:
+    """The folder or the module on a floor that a module belongs to; "": the package itself."""
+    name, _, inner = module.removeprefix(package).lstrip(".").partition(".")
+    is_folder = inner or (SOURCES / package / name).is_dir()
+    return f"{name}/" if name and is_folder else name
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_each_folder_and_module_is_on_one_floor(package: str) -> None:
+    there = {part_of(module, package) for module in graph() if module.startswith(f"{package}.")}
+    listed = [part for floor in FLOORS[package] for part in floor]
+    assert sorted(listed) == sorted(there), "say in tests/architecture.py on which floor it is"
+
+
+@pytest.mark.parametrize("package", FLOORS)
+def test_what_is_on_a_floor_imports_only_from_floors_below(package: str) -> None:
+    floor_of = parts_of(package)
+    wrong = []
+    for module, names in graph().items():
+        here = part_of(module, package) if module.startswith(f"{package}.") else ""
+        for name in names if here else ():
+            there = part_of(name, package) if name.startswith(f"{package}.") else ""
+            if name == package or (there and there != here and floor_of[there] >= floor_of[here]):
+                wrong.append(f"{module} imports {name}")
+    assert wrong == []
+
+
+def test_no_modules_import_each_other_in_a_circle_not_even_for_types() -> None:
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle: {' → '.join(error.args[1])}")
+
+
+def folders_in(folder: Path) -> set[str]:
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_dir())
+    return {f"{path}/" for path in found if not re.search(r"__pycache__|\.egg-info", str(path))}
+
+
+def test_every_folder_of_the_sources_is_named_with_what_it_holds() -> None:
+    named = {*OTHERS}
+    for package, floors in FLOORS.items():
+        parts = [part for each in (*floors, INNER.get(package, {})) for part in each]
+        named |= {f"{package}/", *(f"{package}/{part}" for part in parts if part.endswith("/"))}
+    assert folders_in(SOURCES) == named, "say in tests/architecture.py what it holds"
+
+
+@pytest.mark.parametrize(
+    ("tests", "package"), [("proto", "agentgate_proto"), ("server", "agentgate_server")]
+)
+def test_the_folders_of_the_tests_are_those_of_the_sources(tests: str, package: str) -> None:
+    assert folders_in(ROOT / "tests" / tests) == folders_in(SOURCES / package)
 
 
 # The linter

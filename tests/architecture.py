@@ -1,0 +1,137 @@
+"""The house: which folder of ``src`` holds what, and who may import whom.
+
+The tests of the layers check it, and ``docs/architecture.md`` shows it:
+``python -m tests.architecture`` writes its tables anew.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ROOT / "src"
+PAGE = ROOT / "docs" / "architecture.md"
+
+Floor = dict[str, str]
+"""Folders (``wire/``) and modules (``errors``) that import none of each other, each with what it
+holds."""
+
+FLOORS: dict[str, tuple[Floor, ...]] = {
+    "agentgate_proto": (
+        {
+            "faces/": "other wire formats, to native calls and back; today plain HTTP",
+            "client/": "a client over all its connections: its calls, its schedule",
+        },
+        {
+            "connection/": "one socket's life, seen from either end; events out",
+            "audit/": "what the audit says of what happens, and the chain that binds its entries",
+        },
+        {
+            "rpc/": "JSON-RPC 2.0, and what its methods carry",
+            "ledger/": "the life of every request, over all connections and restarts",
+        },
+        {
+            "wire/": "bytes and what they say: HTTP/1.1, the upgrade, WebSocket frames",
+            "records/": "what is kept: requests, decisions, outcomes, grants, entries of the audit",
+        },
+        {
+            "errors": "one table of error codes, and the exceptions made from it",
+            "limits": "every cap and time, each with its reason",
+            "principal": "who is on the other end: a name and a role",
+            "digest": "what an approval is bound to: the digest of a tool and its arguments",
+        },
+    ),
+    "agentgate_server": (
+        {"gateway": "a gateway as a whole: starts it, serves, shuts it down in order"},
+        {"checking": "all that can be said of a gateway's files without starting it"},
+        {
+            "assembly": "the parts that a configuration names: policy, tools, backends",
+            "opening": "the parts that hold something open: store, listener, threads",
+        },
+        {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},
+        {"approvals/": "where people are asked, and how their answers come back"},
+        {"config/": "the form of `config.yaml`, its checks, the checked result"},
+        {
+            "tools/": "what an agent may ask for: where it comes from, how it is run",
+            "sockets/": "listening, and the pumps between a socket and a connection",
+            "observing/": "logs, metrics and traces of what happens",
+        },
+        {
+            "backends/": "what tools talk to, kept apart: a dead one costs only its callers",
+            "audit/": "telling the store what to note; reading, verifying and exporting it",
+            "identity/": "who is who: tokens, where they are kept, what slows down who guesses",
+        },
+        {
+            "secrets/": "what is secret, and hiding it from people, agents and logs",
+            "store/": "the records in a file, written by one thread",
+        },
+        {"policy/": "whether a request is allowed, denied, or a person is asked; and why"},
+        {"documents/": "YAML that knows where each value stands, so that errors name the line"},
+        {
+            "errors": "what can be wrong with a tool, its arguments, or what it did",
+            "version": "which version this is",
+        },
+    ),
+}
+"""The floors of a package, from the top. What is on one imports only from floors below."""
+
+INNER: dict[str, Floor] = {
+    "agentgate_server": {
+        "approvals/telegram/": "approvals in a Telegram chat, answered by buttons",
+        "tools/home_assistant/": "the tools for Home Assistant; what its house tells the policy",
+        "tools/http/": "HTTP tools, declared in YAML",
+        "tools/patterns/": "regular expressions of users: which of them can't hold up the gateway",
+    },
+}
+"""Folders within those; they belong to the floor of the folder around them."""
+
+OTHERS: Floor = {
+    "agent_gate/": "the import name that is promised; re-exports only",
+    "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
+    "agentgate_cli/": "the command `agent-gate`, one file for each command",
+    "agentgate_cli/conformance/": "plays the protocol's vectors against gateways and clients",
+    "agentgate_cli/conformance/gateway/": "what a gateway is given that is tested so",
+    "agentgate_cli/conformance/vectors/": "the vectors: what is sent, and what must be answered",
+    "agentgate_cli/demo/": "what `agent-gate demo` shows",
+    "agentgate_cli/standins/": "small servers that speak others' protocols, for demo and tests",
+    "agentgate_cli/starter/": "what `agent-gate init` writes",
+}
+"""Folders of the packages that have no floors."""
+
+MARKERS = ("<!-- floors: made from tests/architecture.py -->\n", "<!-- end -->")
+
+
+def parts_of(package: str) -> dict[str, int]:
+    """Return the folders and modules of a package, each with its floor; 0 is the ground."""
+    floors = reversed(FLOORS[package])
+    return {part: level for level, floor in enumerate(floors) for part in floor}
+
+
+def tables() -> str:
+    """Make the tables of the page."""
+    texts = []
+    for package, floors in FLOORS.items():
+        rows = [f"### `src/{package}/`\n", "| floor | | what it holds |", "| ---: | --- | --- |"]
+        for level, floor in zip(range(len(floors) - 1, -1, -1), floors, strict=True):
+            number = str(level or "ground")
+            for part, text in floor.items():
+                rows.append(f"| {number} | `{part}` | {text} |")
+                number = ""
+                for inner, more in INNER.get(package, {}).items():
+                    if inner.startswith(part):
+                        rows.append(f"| | `{inner}` | {more} |")
+        texts.append("\n".join(rows))
+    rows = ["### Beside them\n", "| | what it holds |", "| --- | --- |"]
+    rows += [f"| `src/{part}` | {text} |" for part, text in OTHERS.items()]
+    return "\n\n".join([*texts, "\n".join(rows)])
+
+
+def rendered(text: str) -> str:
+    """The page with its tables made anew."""
+    head, rest = text.split(MARKERS[0])
+    tail = rest.split(MARKERS[1])[1]
+    return f"{head}{MARKERS[0]}\n{tables()}\n\n{MARKERS[1]}{tail}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(rendered(PAGE.read_text("utf-8")), "utf-8")
