@@ -90,9 +90,13 @@ def list_tokens(config_file: Path, as_json: bool) -> int:
     """List who may connect, those of the configuration included."""
     config = load_or_fail(config_file)
     file = token_file(config)
-    stored = try_to(file.read)
-    rows = [row_of(identity.principal, "config", None) for identity in config.identities]
-    rows += [row_of(each.identity.principal, "file", each.created_at) for each in stored]
+    found = try_to(file.contents)
+    revoked = {each.token_hash for each in found.revoked}
+    rows = [
+        row_of(each.principal, "revoked" if each.token_hash in revoked else "config", None)
+        for each in config.identities
+    ]
+    rows += [row_of(each.identity.principal, "file", each.created_at) for each in found.tokens]
     if as_json:
         say_json({"tokens": rows})
     else:
@@ -105,14 +109,27 @@ def list_tokens(config_file: Path, as_json: bool) -> int:
 @click.argument("name")
 @config_option
 def revoke(name: str, config_file: Path) -> int:
-    """Revoke the token of NAME: a running gateway closes its connections within a second."""
+    """Revoke the token of NAME: a running gateway closes its connections within a second.
+
+    It never counts again. One that stands in the configuration must be replaced there, before NAME
+    can come back.
+    """
+    from agentgate_proto.records.request import rfc3339
+    from agentgate_server.identity.token_file import RevokedToken
+
     config = load_or_fail(config_file)
-    if name in {identity.principal.name for identity in config.identities}:
-        raise Failure(
-            f"the token of {name!r} stands in {config.name}: take it out there, then "
-            "'agent-gate reload'"
-        )
     file = token_file(config)
+    configured = {identity.principal.name: identity for identity in config.identities}
+    if name in configured:
+        at, found = rfc3339(time.time()), configured[name]
+        token = RevokedToken(name=name, token_hash=found.token_hash, revoked_at=at)
+        try_to(lambda: file.shut_out(token))
+        say(f"revoked {printable(name)} ({found.principal.role})")
+        note(
+            f"it stands in {config.name}: {printable(name)} comes back with another one there (or "
+            "in .env), and 'agent-gate reload', or a restart if the environment has it"
+        )
+        return Exit.OK
     revoked = try_to(lambda: file.revoke(name))
     say(f"revoked {printable(name)} ({revoked.role})")
     return Exit.OK

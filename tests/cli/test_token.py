@@ -10,7 +10,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import pyotp
 import pytest
-from tests.cli.support import Served, run, write_files
+from tests.cli.support import (
+    AGENT_TOKEN,
+    OPERATOR_TOKEN,
+    Served,
+    ended,
+    run,
+    write_files,
+)
 
 from agentgate_server.identity.tokens import hash_token
 
@@ -31,6 +38,33 @@ def test_a_token_works_as_soon_as_it_is_made_until_it_is_revoked(mortal: Served)
     refused = run("call", "list_lights", **as_garden)
     assert refused.returncode == 3
     assert "Invalid token" in refused.stderr
+
+
+def test_a_token_of_the_configuration_is_shut_out_at_once_and_replaced(tmp_path: Path) -> None:
+    agent = {"token": "${AGENT_TOKEN}"}
+    write_files(tmp_path, agent=agent)
+    dotenv = tmp_path / ".env"
+    dotenv.write_text(f"AGENT_TOKEN={AGENT_TOKEN}\n")
+    dotenv.chmod(0o600)
+    gateway = Served(tmp_path)
+    gateway.start()
+    call = gateway.calling("set_light", "room=kitchen", "on=true")
+    done = run("token", "revoke", "agent", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "revoked agent (agent)\n")
+    assert "comes back with another one there" in done.stderr
+    assert ended(call)[0] == 3  # it is closed within a second, and what it waited for withdrawn
+    assert "Invalid token" in gateway.as_agent("call", "list_lights").stderr
+    assert gateway.waiting() == []
+    assert run("token", "list", cwd=tmp_path).stdout.startswith("agent\tagent\trevoked\t-\n")
+    gateway.stop()
+    gateway.start()
+    assert "Invalid token" in gateway.as_agent("call", "list_lights").stderr
+    dotenv.write_text("AGENT_TOKEN=another-token-0123456789abcdef\n")
+    reload = {"AGENT_GATE_URL": gateway.url, "AGENT_GATE_TOKEN": OPERATOR_TOKEN}
+    assert run("reload", **reload).returncode == 0
+    assert "Invalid token" in gateway.as_agent("call", "list_lights").stderr
+    back = {"AGENT_GATE_URL": gateway.url, "AGENT_GATE_TOKEN": "another-token-0123456789abcdef"}
+    assert run("call", "list_lights", **back).returncode == 0
 
 
 def test_only_the_hash_is_kept_and_only_for_the_owner(tmp_path: Path) -> None:
@@ -74,13 +108,14 @@ def test_the_configuration_may_name_another_file(tmp_path: Path) -> None:
         (["new", "x", "--role", "root"], 4, "'root' is not one of 'agent', 'approver'"),
         (["new", "", "--role", "agent"], 4, "NAME must not be empty"),
         (["new", "x"], 4, "Missing option '--role'"),
-        (["revoke", "owner"], 1, "stands in config.yaml: take it out there, then"),
+        (["revoke", "owner"], 1, "the token of 'owner' is revoked already"),
         (["revoke", "nobody"], 1, "has no token of 'nobody': see 'agent-gate token list'"),
     ],
 )
 def test_a_mistake_says_what_to_do(tmp_path: Path, args: list[str], code: int, text: str) -> None:
     write_files(tmp_path)
     new(tmp_path, "garden")
+    assert run("token", "revoke", "owner", cwd=tmp_path).returncode == 0
     done = run("token", *args, cwd=tmp_path)
     assert done.returncode == code
     assert text in done.stderr

@@ -1,5 +1,8 @@
 """The token file: principals that ``agent-gate token`` makes and revokes beside the configuration.
 
+It also names tokens of the configuration that were revoked: whoever is to be shut out at once need
+not wait until a configuration was edited and read anew.
+
 It holds hashes, never tokens. The command writes it, the gateway only reads it. A change replaces
 the file as a whole, so that a reader sees either the old or the new one; a lock beside it lets one
 writer at a time in.
@@ -7,6 +10,7 @@ writer at a time in.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
@@ -27,6 +31,8 @@ TOKENS_MAX = 1_000
 
 FILE_BYTES_MAX = 1_000_000
 """The file; a thousand of the longest names fit."""
+
+MOUNTED_ALONE = "; if it is mounted by itself, mount the folder that it is in"
 
 Stamp = tuple[int, int, int] | None
 """Inode, size and time of change: what tells one state of the file from another; None: no file."""
@@ -57,11 +63,33 @@ class StoredToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return Identity(Principal(name=self.name, role=self.role), self.token_hash)
 
 
+class RevokedToken(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A token that stands in the configuration, and counts no more. It never does again.
+
+    Attributes:
+        name: of the principal.
+        token_hash: of the token, as the command that revoked it saw it.
+        revoked_at: when, RFC 3339.
+    """
+
+    name: str
+    token_hash: str
+    revoked_at: str
+
+
 class Contents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
     version: Literal[1] = 1
     tokens: Annotated[tuple[StoredToken, ...], msgspec.Meta(max_length=TOKENS_MAX)] = ()
+    revoked: Annotated[tuple[RevokedToken, ...], msgspec.Meta(max_length=TOKENS_MAX)] = ()
+
+    def encoded(self) -> bytes:
+        """The text of the file. A list that is empty is left out if older versions have none."""
+        fields = msgspec.to_builtins(self)
+        if not self.revoked:
+            del fields["revoked"]
+        return msgspec.json.format(msgspec.json.encode(fields)) + b"\n"
 
 
 class TokenFile:
@@ -89,7 +117,11 @@ class TokenFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def read(self) -> tuple[StoredToken, ...]:
-        """Return all tokens; none if there is no file.
+        """Return all tokens that count; see :meth:`contents`."""
+        return self.contents().tokens
+
+    def contents(self) -> Contents:
+        """Return what is in the file; nothing if there is no file.
 
         Raises:
             TokenFileError: it cannot be read, others can write it, or it says something wrong.
@@ -99,7 +131,7 @@ class TokenFile:
                 mode = os.fstat(file.fileno()).st_mode
                 raw = file.read(FILE_BYTES_MAX + 1)
         except (FileNotFoundError, NotADirectoryError):
-            return ()
+            return Contents()
         except OSError as error:
             raise self.error(f"cannot be read: {error.strerror}") from error
         if mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -107,12 +139,12 @@ class TokenFile:
         if len(raw) > FILE_BYTES_MAX:
             raise self.error(f"is larger than {FILE_BYTES_MAX} bytes: is it another file?")
         try:
-            tokens = msgspec.json.decode(raw, type=Contents).tokens
+            found = msgspec.json.decode(raw, type=Contents)
         except (msgspec.DecodeError, UnicodeError) as error:
             text = f"is not as agent-gate writes it ({error}): restore it, or delete it and make"
             raise self.error(f"{text} new tokens") from None
-        self.check(tokens)
-        return tokens
+        self.check(found)
+        return found
 
     def add(self, new: StoredToken) -> None:
         """Add a token; durable when this returns.
@@ -122,15 +154,15 @@ class TokenFile:
                 file cannot be used.
         """
 
-        def added(tokens: tuple[StoredToken, ...]) -> tuple[StoredToken, ...]:
-            if any(each.name == new.name for each in tokens):
+        def added(now: Contents) -> Contents:
+            if any(each.name == new.name for each in now.tokens):
                 raise self.error(
                     f"{new.name!r} has a token: 'agent-gate token revoke {new.name}' first, or "
                     "choose another name"
                 )
-            if len(tokens) >= TOKENS_MAX:
+            if len(now.tokens) >= TOKENS_MAX:
                 raise self.error(f"holds {TOKENS_MAX} tokens already: revoke some")
-            return (*tokens, new)
+            return msgspec.structs.replace(now, tokens=(*now.tokens, new))
 
         self.change(added)
 
@@ -142,25 +174,44 @@ class TokenFile:
         """
         removed: list[StoredToken] = []
 
-        def without(tokens: tuple[StoredToken, ...]) -> tuple[StoredToken, ...]:
-            removed.extend(each for each in tokens if each.name == name)
+        def without(now: Contents) -> Contents:
+            removed.extend(each for each in now.tokens if each.name == name)
             if not removed:
                 raise self.error(f"has no token of {name!r}: see 'agent-gate token list'")
-            return tuple(each for each in tokens if each.name != name)
+            left = tuple(each for each in now.tokens if each.name != name)
+            return msgspec.structs.replace(now, tokens=left)
 
         self.change(without)
         return removed[0]
 
-    def change(self, how: Callable[[tuple[StoredToken, ...]], tuple[StoredToken, ...]]) -> None:
-        """Replace the tokens, alone."""
+    def shut_out(self, revoked: RevokedToken) -> None:
+        """Let a token of the configuration count no more; durable when this returns.
+
+        Raises:
+            TokenFileError: it does not count already, there are too many, or the file cannot be
+                used.
+        """
+
+        def added(now: Contents) -> Contents:
+            if any(each.token_hash == revoked.token_hash for each in now.revoked):
+                raise self.error(f"the token of {revoked.name!r} is revoked already")
+            if len(now.revoked) >= TOKENS_MAX:
+                raise self.error(f"names {TOKENS_MAX} revoked tokens already: take out old ones")
+            return msgspec.structs.replace(now, revoked=(*now.revoked, revoked))
+
+        self.change(added)
+
+    def change(self, how: Callable[[Contents], Contents]) -> None:
+        """Replace what is in the file, alone."""
         try:
             make_folder(self.path.parent)
             with self.locked():
-                tokens = how(self.read())
-                self.check(tokens)
-                self.replace(msgspec.json.format(msgspec.json.encode(Contents(tokens=tokens))))
+                contents = how(self.contents())
+                self.check(contents)
+                self.replace(contents.encoded())
         except OSError as error:
-            raise self.error(f"cannot be written: {error.strerror}") from error
+            hint = MOUNTED_ALONE if error.errno == errno.EBUSY else ""
+            raise self.error(f"cannot be written: {error.strerror}{hint}") from error
 
     def replace(self, data: bytes) -> None:
         """Put a whole new file in the place of the old one."""
@@ -168,7 +219,7 @@ class TokenFile:
         fresh.unlink(missing_ok=True)
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data + b"\n")
+            file.write(data)
             file.flush()
             self.hand_over(descriptor)
             os.fsync(descriptor)
@@ -197,7 +248,7 @@ class TokenFile:
             owner = self.path.parent.stat()
             os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
-    def check(self, tokens: tuple[StoredToken, ...]) -> None:
+    def check(self, contents: Contents) -> None:
         """Refuse names and hashes that cannot be, or are there twice.
 
         Raises:
@@ -205,13 +256,16 @@ class TokenFile:
         """
         names: set[str] = set()
         hashes: set[str] = set()
-        for token in tokens:
+        rows = [(token.name, token.token_hash) for token in contents.tokens]
+        rows += [(token.name, token.token_hash) for token in contents.revoked]
+        for name, token_hash in rows:
             try:
-                PrincipalName(token.name)
-                if TokenHash(token.token_hash) != token.token_hash:
+                PrincipalName(name)
+                if TokenHash(token_hash) != token_hash:
                     raise ValueError("the digits of a token_hash are in lower case")
             except ValueError as error:
-                raise self.error(f"token of {token.name!r}: {error}") from None
+                raise self.error(f"token of {name!r}: {error}") from None
+        for token in contents.tokens:
             if token.name in names or token.token_hash in hashes:
                 raise self.error(f"the name {token.name!r}, or its token, is there twice")
             names.add(token.name)

@@ -14,7 +14,12 @@ import pytest
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.identity import token_file
 from agentgate_server.identity.keyring import Keyring
-from agentgate_server.identity.token_file import StoredToken, TokenFile, TokenFileError
+from agentgate_server.identity.token_file import (
+    RevokedToken,
+    StoredToken,
+    TokenFile,
+    TokenFileError,
+)
 from agentgate_server.identity.tokens import Identity, hash_token
 
 
@@ -266,3 +271,81 @@ def test_the_configuration_can_change_under_the_keyring(file: TokenFile) -> None
 
 def test_without_a_file_there_is_nothing_to_notice() -> None:
     assert not Keyring([CONFIGURED]).refresh()
+
+
+def revoked(name: str, token: str) -> RevokedToken:
+    at = "2026-11-29T10:00:00.000Z"
+    return RevokedToken(name=name, token_hash=hash_token(token), revoked_at=at)
+
+
+def test_a_token_of_the_configuration_is_shut_out_for_good(file: TokenFile) -> None:
+    keyring = Keyring([CONFIGURED], file)
+    assert keyring.warnings() == []
+    file.shut_out(revoked("owner", "owners"))
+    assert keyring.refresh()
+    assert keyring.identify("owners") is None
+    assert not keyring.vouches(hash_token("owners"), CONFIGURED.principal)
+    assert keyring.principals == ()
+    assert "the token of 'owner' was revoked: give it another one" in keyring.warnings()
+    for later in (keyring, Keyring([CONFIGURED], file)):  # a reload and a restart bring it not back
+        later.reconfigure([CONFIGURED])
+        assert later.identify("owners") is None
+        fresh = Identity(CONFIGURED.principal, hash_token("another"))
+        later.reconfigure([fresh])
+        assert later.identify("another") == CONFIGURED.principal
+        assert later.identify("owners") is None
+        assert later.warnings() == []
+    with pytest.raises(TokenFileError, match="'owner' is revoked already"):
+        file.shut_out(revoked("owner", "owners"))
+
+
+def test_who_is_revoked_while_the_gateway_runs_is_out_whatever_token_the_command_saw(
+    file: TokenFile,
+) -> None:
+    keyring = Keyring([CONFIGURED], file)
+    file.shut_out(revoked("owner", "the one that is in .env already"))
+    assert keyring.refresh()
+    assert keyring.identify("owners") is None
+    keyring.reconfigure([CONFIGURED])
+    assert keyring.identify("owners") is None, "the environment still has the old one"
+    keyring.reconfigure([Identity(CONFIGURED.principal, hash_token("fresh"))])
+    assert keyring.identify("fresh") == CONFIGURED.principal
+    file.add(stored("garden"))
+    assert keyring.refresh()
+    assert keyring.identify("fresh") == CONFIGURED.principal, "what was revoked before is no news"
+
+
+def test_who_is_revoked_is_out_also_if_the_rest_of_the_file_cannot_be_used(file: TokenFile) -> None:
+    file.add(stored("garden", "gardens"))
+    keyring = Keyring([CONFIGURED], file)
+    file.add(stored("owner", "clashes"))
+    file.shut_out(revoked("owner", "owners"))
+    assert keyring.refresh()
+    assert "two principals are called 'owner'" in keyring.problem
+    assert keyring.identify("owners") is None
+    assert keyring.identify("gardens") is not None
+
+
+def test_the_number_of_revoked_tokens_is_bounded(
+    file: TokenFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentgate_server.identity.token_file.TOKENS_MAX", 1)
+    file.shut_out(revoked("owner", "a"))
+    with pytest.raises(TokenFileError, match="names 1 revoked tokens already"):
+        file.shut_out(revoked("owner", "b"))
+
+
+def test_a_file_that_revokes_nothing_is_as_older_versions_read_it(file: TokenFile) -> None:
+    file.add(stored("garden"))
+    assert "revoked" not in file.path.read_text()
+    file.shut_out(revoked("owner", "owners"))
+    file.revoke("garden")  # what a change is not about stays
+    assert [each.name for each in file.contents().revoked] == ["owner"]
+
+
+@pytest.mark.parametrize("token_hash", ["sha256:0", hash_token("x").upper()])
+def test_a_revoked_token_that_is_none_is_refused(file: TokenFile, token_hash: str) -> None:
+    row = {"name": "owner", "token_hash": token_hash, "revoked_at": ""}
+    write(file, json.dumps({"revoked": [row]}))
+    with pytest.raises(TokenFileError, match="token of 'owner'"):
+        file.contents()
