@@ -63,7 +63,7 @@ def http_tools_of(config: Config) -> Iterable[Tool]:
         return ()
     from agentgate_server.tools.http.tool import http_tools
 
-    return http_tools(config.http, Masker(config.secrets).text)
+    return http_tools(config.http, Masker(config.secrets).told)
 
 
 def policy_of(config: Config, home: HomeAssistant | None = None) -> Policy:

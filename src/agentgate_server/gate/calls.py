@@ -151,7 +151,7 @@ class Calls:
             case ListRequests(open_only=open_only, limit=limit):
                 whose = None if principal.role is Role.OPERATOR else principal.name
                 query = ListRequestsQuery(whose, limit, open_only)
-                self.writer.ask(query, Listing(reply, self.masker))
+                self.writer.ask(query, Listing(reply, self.masker, to_asker=whose is not None))
             case Reload():
                 self.reload(reply)
             case _:
@@ -169,7 +169,7 @@ class Calls:
             tool.check(params.args)
         except ArgumentError as error:
             with CallInProgress(tool.name, params.args):
-                text = self.masker.text(f"Invalid params: {error}")
+                text = self.masker.told(f"Invalid params: {error}")
             self.observing.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
             return
@@ -218,9 +218,10 @@ class Calls:
 class Listing:
     """Turns the store's answer to ``list_requests`` into a reply, without secrets."""
 
-    def __init__(self, reply: Reply, masker: Masker) -> None:
+    def __init__(self, reply: Reply, masker: Masker, *, to_asker: bool) -> None:
         self.reply = reply
         self.masker = masker
+        self.to_asker = to_asker
 
     def __call__(self, answer: StoreAnswer, problem: str) -> None:
         """Take the answer, or why there is none."""
@@ -228,7 +229,8 @@ class Listing:
             self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
         else:
             assert isinstance(answer, list), "the query is for a list"
-            rows = [request_row(self.masker.record(record)) for record in answer]
+            shown = [self.masker.record(record, to_asker=self.to_asker) for record in answer]
+            rows = [request_row(record) for record in shown]
             self.reply.result(RequestList(rows))
 
 

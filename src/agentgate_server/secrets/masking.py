@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,6 +28,7 @@ from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Record
+from agentgate_server.policy.signature import encode as encode_anyhow
 from agentgate_server.policy.signature import signature_of
 from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of, utf8
 from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode
@@ -36,6 +38,9 @@ from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name
 SECRET_CHARS_MIN = 5
 """A configured secret that is shorter is hidden only where it stands alone: hidden everywhere, it
 would tear holes into all texts, and where the holes are would tell what it is."""
+
+GUESSED_CHARS_MAX = 20
+"""What is as long is nothing that can be found by guessing: a key or a token."""
 
 NAME_IN_JSON = re.compile(rb'"([^"]*)":')
 NAMED_IN_TEXT = re.compile(
@@ -53,6 +58,8 @@ BEARER = re.compile(r"(?i)\b(bearer\s{1,3})[a-z0-9._~+/=-]{8,}")
 USER_INFO = re.compile(r"(://[^\s/:@]{0,100}:)[^\s/@]{1,200}(?=@)")
 HINTS = re.compile(r"(?i)pass|pwd|secret|token|key|auth|cookie|credential|bearer|://")
 
+Known = frozenset[str]
+NOTHING: Known = frozenset()
 current: ContextVar[CallInProgress | None] = ContextVar("call_in_progress", default=None)
 
 
@@ -93,8 +100,9 @@ class Masker:
     """
 
     def __init__(self, secrets: Iterable[Secret] = ()) -> None:
-        self._forms: dict[str, None] = {}
-        self._short: dict[str, None] = {}
+        self._forms: dict[str, str] = {}
+        self._short: dict[str, str] = {}
+        self._guessable = NOTHING
         self._pattern: re.Pattern[str] | None = None
         self._pattern_utf8: re.Pattern[bytes] | None = None
         self.learn(secrets)
@@ -108,9 +116,11 @@ class Masker:
             words = [word for word in secret.value.split() if len(word) >= ENCODED_CHARS_MIN]
             for part in (secret.value, *words):  # of "Bearer …" it is the second that counts
                 if len(part) >= SECRET_CHARS_MIN:
-                    self._forms |= dict.fromkeys(forms_of(part))
+                    self._forms |= dict.fromkeys(forms_of(part), part)
                 elif part.strip():
-                    self._short[part] = None
+                    self._short[part] = part
+        parts = [*self._forms.values(), *self._short]
+        self._guessable = frozenset(part for part in parts if len(part) < GUESSED_CHARS_MAX)
         alternatives = [re.escape(form) for form in sorted(self._forms, key=len, reverse=True)]
         alternatives += [rf"(?<!\w){re.escape(form)}(?!\w)" for form in self._short]
         if alternatives:
@@ -126,26 +136,48 @@ class Masker:
         call = current.get()
         return self._words(text, call.secrets if call is not None else ())
 
+    def told(self, text: str) -> str:
+        """Hide secrets in words for the agent whose call is in progress, as :meth:`text` does.
+
+        What can be guessed and it sent itself it gets back as it is: a mask would tell it which
+        guess was right.
+        """
+        call = current.get()
+        secrets = call.secrets if call is not None else ()
+        return self._words(text, secrets, self._known(call))
+
     def result(self, data: bytes) -> bytes:
-        """Hide configured secrets in JSON on its way to an agent. Names make no difference."""
+        """Hide configured secrets in JSON on its way to the agent whose call is in progress.
+
+        Names make no difference; for guesses that it sent see :meth:`told`.
+        """
         pattern = self._pattern_utf8
         if pattern is None or pattern.search(data) is None:
             return data
-        return self._encoded(self._hidden(msgspec.json.decode(data), by_name=False))
+        known = self._known(current.get())
+        value = msgspec.json.decode(data)
+        return self._encoded(self._hidden(value, by_name=False, known=known), known)
 
     def shown(self, data: bytes) -> bytes:
         """Return arguments, as JSON, as people may see them."""
         found = self._arguments(data)
         return data if found is None else encode(found.shown)
 
-    def record(self, record: Record) -> Record:
+    def record(self, record: Record, *, to_asker: bool = False) -> Record:
         """Return a request as people may see it. What runs is the request itself, never this.
 
         The warning says what whoever decides must know of what is hidden.
+
+        Args:
+            record: the request.
+            to_asker: it goes back to whoever asked, so no mask may tell which guess was right. The
+                configured secrets in it that can be guessed were sent by them, or were hidden in
+                the outcome when the tool ran.
         """
+        known = self._guessable if to_asker else NOTHING
         args, signature, warning = record.args, record.signature, record.warning
         secrets: tuple[str, ...] = ()
-        found = self._arguments(bytes(args))
+        found = self._arguments(bytes(args), known)
         if found is not None:
             args = msgspec.Raw(encode(found.shown))
             signature = signature_of(record.tool, found.shown)
@@ -157,10 +189,12 @@ class Masker:
             args=args,
             signature=signature,
             warning=warning,
-            client_id=self._values(record.client_id),
-            request_id=self._values(request_id) if isinstance(request_id, str) else request_id,
-            idempotency_key=self._values(record.idempotency_key),
-            outcome=self._outcome(record.outcome, secrets),
+            client_id=self._values(record.client_id, known),
+            request_id=(
+                self._values(request_id, known) if isinstance(request_id, str) else request_id
+            ),
+            idempotency_key=self._values(record.idempotency_key, known),
+            outcome=self._outcome(record.outcome, secrets, known),
         )
 
     def grant(self, grant: Grant) -> tuple[Grant, str]:
@@ -221,33 +255,52 @@ class Masker:
             address=self._values(entry.address),
         )
 
-    def _outcome(self, outcome: Outcome | None, secrets: tuple[str, ...]) -> Outcome | None:
+    def _outcome(
+        self, outcome: Outcome | None, secrets: tuple[str, ...], known: Known
+    ) -> Outcome | None:
         if outcome is None:
             return None
         data, message = outcome.data, outcome.message
         if secrets or not self._is_clean(bytes(data)):
             decoded = msgspec.json.decode(data)
-            data = msgspec.Raw(self._encoded(self._hidden(decoded, by_name=True, secrets=secrets)))
+            hidden = self._hidden(decoded, by_name=True, secrets=secrets, known=known)
+            data = msgspec.Raw(self._encoded(hidden, known))
         if message:
-            message = self._words(message, secrets)
+            message = self._words(message, secrets, known)
         return msgspec.structs.replace(outcome, data=data, message=message)
 
-    def _arguments(self, data: bytes) -> Arguments | None:
+    def _arguments(self, data: bytes, known: Known = NOTHING) -> Arguments | None:
         """Arguments that are not shown as they are; None: nothing in them is hidden."""
         if self._is_clean(data):
             return None
-        found = Arguments(msgspec.json.decode(data), self._values)
+        found = Arguments(msgspec.json.decode(data), partial(self._values, known=known))
         return found if found.hides else None
 
-    def _words(self, text: str, secrets: tuple[str, ...]) -> str:
-        text = alone(self._values(text), secrets)
+    def _known(self, call: CallInProgress | None) -> frozenset[str]:
+        """The secrets that can be guessed and of which a call's own arguments hold some form."""
+        if call is None or self._pattern is None:
+            return NOTHING
+        forms = self._pattern.findall(encode_anyhow(call.args))
+        return self._guessable.intersection(map(self._secret_of, forms))
+
+    def _secret_of(self, form: str) -> str:
+        return self._forms.get(form) or self._short[form]
+
+    def _words(self, text: str, secrets: tuple[str, ...], known: Known = NOTHING) -> str:
+        text = alone(self._values(text, known), secrets)
         if HINTS.search(text):
             text = NAMED_IN_TEXT.sub(rf"\1{MASK}", text)
             text = USER_INFO.sub(rf"\1{MASK}", BEARER.sub(rf"\1{MASK}", text))
         return text
 
-    def _values(self, text: str) -> str:
-        return text if self._pattern is None else self._pattern.sub(MASK, text)
+    def _values(self, text: str, known: Known = NOTHING) -> str:
+        if self._pattern is None:
+            return text
+        if not known:
+            return self._pattern.sub(MASK, text)
+        return self._pattern.sub(
+            lambda found: found[0] if self._secret_of(found[0]) in known else MASK, text
+        )
 
     def _is_clean(self, data: bytes) -> bool:
         """Whether JSON certainly holds no secret, told without decoding it: nearly always."""
@@ -258,32 +311,44 @@ class Masker:
         names = set(NAME_IN_JSON.findall(data))
         return not any(is_secret_name(name.decode()) for name in names)
 
-    def _encoded(self, value: Any) -> bytes:
+    def _encoded(self, value: Any, known: Known = NOTHING) -> bytes:
         """Encode masked JSON. A secret that is spelled by several values together hides it all."""
         data = encode(value)
         if self._pattern_utf8 is not None and self._pattern_utf8.search(data):
-            return encode(MASK)
+            text = data.decode()
+            return data if self._values(text, known) == text else encode(MASK)
         return data
 
-    def _hidden(self, value: Any, *, by_name: bool, secrets: tuple[str, ...] = ()) -> Any:
-        """Return decoded JSON without secrets."""
-        match value:
-            case str():
-                return alone(self._values(value), secrets)
-            case dict():
-                return {
-                    self._values(name): MASK
-                    if by_name and hides(name, item)
-                    else self._hidden(item, by_name=by_name, secrets=secrets)
-                    for name, item in value.items()
-                }
-            case list():
-                return [self._hidden(item, by_name=by_name, secrets=secrets) for item in value]
-            case bool() | None:
-                return value
-            case _:
-                text = str(value)
-                return value if alone(self._values(text), secrets) == text else MASK
+    def _hidden(
+        self,
+        value: Any,
+        *,
+        by_name: bool,
+        secrets: tuple[str, ...] = (),
+        known: Known = NOTHING,
+    ) -> Any:
+        """Return a decoded result without secrets."""
+
+        def hidden(item: Any) -> Any:
+            match item:
+                case str():
+                    return alone(self._values(item, known), secrets)
+                case dict():
+                    return {
+                        self._values(name, known): MASK
+                        if by_name and hides(name, below)
+                        else hidden(below)
+                        for name, below in item.items()
+                    }
+                case list():
+                    return [hidden(below) for below in item]
+                case bool() | None:
+                    return item
+                case _:
+                    text = str(item)
+                    return item if alone(self._values(text, known), secrets) == text else MASK
+
+        return hidden(value)
 
 
 def secrets_in_form(value: Any) -> Iterator[Secret]:

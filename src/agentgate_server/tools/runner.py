@@ -156,7 +156,7 @@ class Runner:
 
     def words(self, error: BaseException) -> str:
         """Say an exception in words that can be sent, without secrets."""
-        text = self.masker.text(describe(error)[:ERROR_CHARS_MASKED])
+        text = self.masker.told(describe(error)[:ERROR_CHARS_MASKED])
         return text if len(text) <= ERROR_CHARS_MAX else text[: ERROR_CHARS_MAX - 3] + "..."
 
 

@@ -339,3 +339,50 @@ def test_a_grant_says_what_is_hidden_in_it() -> None:
     assert words.endswith("; the hidden 'code' repeats what stands in 'door'")
     plain = grant_of(record({"door": "front"}), GrantTerms(uses=2), "ann", "http", 1.0)
     assert MASKER.grant(plain) == (plain, words_of(plain))
+
+
+@tool(effects="read", inline=True)
+def repeat(text: str) -> str:
+    return f"{text} {PLAIN}"
+
+
+@tool(effects="read", inline=True)
+def refuse(text: str) -> str:
+    raise ValueError(f"{text} {PLAIN}")
+
+
+@pytest.mark.parametrize("function", [repeat, refuse])
+def test_no_mask_tells_a_guesser_which_guess_is_right(function: Any) -> None:
+    pins = Masker([Secret("4711"), Secret("47110815"), Secret(PLAIN)])
+    made = tool_of(function)
+    assert made is not None
+    guesses = " ".join(f"{number:04}" for number in range(4_700, 4_720)) + " 47110815"
+    outcome = Runner(masker=pins).run_inline(made, {"text": guesses})
+    assert f"{guesses} {MASK}" in f"{outcome.message}{bytes(outcome.data).decode()}"
+
+
+def test_what_a_tool_adds_is_hidden_and_so_is_what_nobody_guesses() -> None:
+    masker = Masker([Secret("horse stable"), Secret("a1b"), Secret(PLAIN)])
+    sent = {"text": "a1b", base64.b64encode(b"horse stable").decode(): PLAIN}
+    with CallInProgress("echo", sent):
+        assert masker.told("a1b horse stable") == "a1b horse stable"
+        assert masker.told(PLAIN) == MASK
+        assert masker.text("a1b horse stable") == f"{MASK} {MASK}", "a log is for others"
+        data = msgspec.json.encode({"horse stable": ["a1b", PLAIN]})
+        assert msgspec.json.decode(masker.result(data)) == {"horse stable": ["a1b", MASK]}
+    with CallInProgress("echo", {"text": "other"}):
+        assert masker.told("a1b horse stable") == f"{MASK} {MASK}"
+
+
+def test_whoever_asked_finds_no_configured_secret_by_looking_at_their_requests() -> None:
+    args = {"text": f"a1b {PLAIN}", "pin": "4711"}
+    outcome = executed(msgspec.json.encode(f"a1b {PLAIN} 4711"))
+    asked = record(args, client_id=PLAIN, request_id="a1b", outcome=outcome)
+    own, others = MASKER.record(asked, to_asker=True), MASKER.record(asked)
+    assert msgspec.json.decode(own.args) == {"text": f"a1b {MASK}", "pin": MASK}
+    assert own.signature == f"unlock({MASK}, a1b {MASK})"
+    assert (own.client_id, own.request_id) == (MASK, "a1b")
+    assert own.outcome is not None
+    assert msgspec.json.decode(own.outcome.data) == f"a1b {MASK} {MASK}"
+    assert PLAIN not in repr(others) + repr(own)
+    assert "a1b" not in repr(others)
