@@ -220,7 +220,7 @@ def show(views: list[ApprovalView]) -> None:
 
 def why_of(view: ApprovalView) -> str:
     """Say why a person is asked, and how often."""
-    why = printable(view.warning or view.description or view.rule)
+    why = printable("; ".join(filter(None, (view.warning, view.description or view.rule))))
     return f"{why} (asked {view.repeats + 1} times)" if view.repeats else why
 
 
