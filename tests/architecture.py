@@ -115,7 +115,7 @@ def tables() -> str:
         for level, floor in zip(range(len(floors) - 1, -1, -1), floors, strict=True):
             number = str(level or "ground")
             for part, text in floor.items():
-                rows.append(f"| {number} | `{part}` | {text} |")
+                rows.append(f"| {number}".rstrip() + f" | `{part}` | {text} |")
                 number = ""
                 for inner, more in INNER.get(package, {}).items():
                     if inner.startswith(part):
