@@ -174,7 +174,7 @@ class Gateway:
             runner=runner,
             limits=config.ledger_limits(),
             masker=self.masker,
-            observing=setup.observing,
+            observers=setup.observers,
             codes=Codes(config.totp),
         )
         self._add_reloader(home, look)
@@ -228,7 +228,7 @@ class Gateway:
             desk=gate.desk,
             writer=gate.writer,
             drain=gate.drain,
-            shown=gate.observing.shown,
+            shown=gate.observers.shown,
         )
 
     def _fill_web(

@@ -11,11 +11,11 @@ from agentgate_proto.connection.base import AUTH_FAILED
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import AuthResult
-from agentgate_server.audit.teller import Audit
+from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.login_throttle import LoginThrottle
 from agentgate_server.identity.tokens import Identity, hash_token
-from agentgate_server.observing import Observing
+from agentgate_server.observing import Observers
 from agentgate_server.sockets.peer import Peer
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Authenticator:
         ledger: is told which agents are there, and whom it may forget.
         peers: the connections that were let in, by number; this puts them there.
         audit: hears of wrong tokens and of tokens that come and go.
-        observing: hears of logins.
+        observers: hears of logins.
         retention_s: how long outcomes are kept for a client, in seconds; clients are told.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
@@ -48,8 +48,8 @@ class Authenticator:
         ledger: Ledger,
         peers: dict[int, Peer],
         *,
-        audit: Audit,
-        observing: Observing,
+        audit: AuditRecorder,
+        observers: Observers,
         retention_s: float,
         utc: Callable[[], float],
         monotonic: Callable[[], float],
@@ -59,7 +59,7 @@ class Authenticator:
         self.ledger = ledger
         self.peers = peers
         self.audit = audit
-        self.observing = observing
+        self.observers = observers
         self.retention_s = retention_s
         self.utc = utc
         self.monotonic = monotonic
@@ -80,7 +80,7 @@ class Authenticator:
         principal = self.tokens.identify(token)
         if principal is None:
             self._throttle.failed(peer.address, now)
-            self.observing.login_failed(peer.address)
+            self.observers.login_failed(peer.address)
             self.audit.login_failed(peer.address, now)
             return 0.0
         return principal
@@ -100,7 +100,7 @@ class Authenticator:
         self.peers[peer.number] = peer
         peer.token_hash = hash_token(token)
         peer.connection.principal = principal
-        self.observing.connected(principal, peer.address)
+        self.observers.connected(principal, peer.address)
         if principal.role is Role.AGENT:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:

@@ -45,7 +45,7 @@ from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.judge import Judge
-from agentgate_server.observing import Observing
+from agentgate_server.observing import Observers
 from agentgate_server.policy import signature_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sockets.peer import Peer
@@ -65,7 +65,7 @@ class Calls:
         judge: says what to expect of the policy.
         writer: asks the store.
         masker: hides secrets from people.
-        observing: hears what is refused.
+        observers: hears what is refused.
         utc: the clock of the ledger, UTC seconds.
         rids: makes the id of a request that comes now.
         reload: reads policy and principals anew; the reply gets the report.
@@ -81,7 +81,7 @@ class Calls:
         judge: Judge,
         writer: StoreWriter,
         masker: Masker,
-        observing: Observing,
+        observers: Observers,
         utc: Callable[[], float],
         rids: Callable[[float], str],
         reload: Callable[[Reply], None],
@@ -93,7 +93,7 @@ class Calls:
         self.judge = judge
         self.writer = writer
         self.masker = masker
-        self.observing = observing
+        self.observers = observers
         self.utc = utc
         self.rids = rids
         self.reload = reload
@@ -162,7 +162,7 @@ class Calls:
         tool = self.catalogue.get(params.tool)
         if tool is None:
             text = f"Unknown tool: {params.tool}; list_tools says what there is"
-            self.observing.refused(peer.name, params.tool, ErrorCode.TOOL_FAILED)
+            self.observers.refused(peer.name, params.tool, ErrorCode.TOOL_FAILED)
             peer.connection.send_error(request_id, ErrorCode.TOOL_FAILED, text)
             return
         try:
@@ -170,7 +170,7 @@ class Calls:
         except ArgumentError as error:
             with CallInProgress(tool.name, params.args):
                 text = self.masker.told(f"Invalid params: {error}")
-            self.observing.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
+            self.observers.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
             peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
             return
         now = self.utc()

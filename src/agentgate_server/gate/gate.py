@@ -42,7 +42,7 @@ from agentgate_proto.records.storage import Restored
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
-from agentgate_server.audit.teller import Audit
+from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
 from agentgate_server.gate.judge import Judge
@@ -52,7 +52,7 @@ from agentgate_server.gate.responses import Responder
 from agentgate_server.gate.running import Running
 from agentgate_server.gate.web import Web
 from agentgate_server.identity.keyring import Keyring
-from agentgate_server.observing import Observing
+from agentgate_server.observing import Observers
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
@@ -77,7 +77,7 @@ class Gate:
         runner: runs tools.
         limits: of the ledger.
         masker: hides secrets from people.
-        observing: hears what happens.
+        observers: hears what happens.
         codes: the one-time codes of approvers.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
@@ -94,7 +94,7 @@ class Gate:
         runner: Runner,
         limits: LedgerLimits,
         masker: Masker | None = None,
-        observing: Observing | None = None,
+        observers: Observers | None = None,
         codes: Codes | None = None,
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
@@ -102,12 +102,12 @@ class Gate:
     ) -> None:
         masker = masker or Masker()
         self.utc = utc
-        self.observing = observing or Observing()
+        self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
-        self.judge = Judge(policy, catalogue, self.observing)
+        self.judge = Judge(policy, catalogue, self.observers)
         self.ledger = Ledger(self.judge.decide, limits)
-        self.writer = StoreWriter(engine, self, committed=self.observing.committed)
-        self.audit = Audit(self.writer)
+        self.writer = StoreWriter(engine, self, committed=self.observers.committed)
+        self.audit = AuditRecorder(self.writer)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
         self.watchers = Watchers(self.desk.reach)
@@ -117,13 +117,13 @@ class Gate:
             self.ledger,
             self.peers,
             audit=self.audit,
-            observing=self.observing,
+            observers=self.observers,
             retention_s=limits.retention_s,
             utc=utc,
             monotonic=monotonic,
             drain=self.drain,
         )
-        self.responder = Responder(self.observing, self.authenticator.accept)
+        self.responder = Responder(self.observers, self.authenticator.accept)
         self.calls = Calls(
             catalogue,
             self.ledger,
@@ -132,7 +132,7 @@ class Gate:
             judge=self.judge,
             writer=self.writer,
             masker=masker,
-            observing=self.observing,
+            observers=self.observers,
             utc=utc,
             rids=rids,
             reload=self.reload,
@@ -171,7 +171,7 @@ class Gate:
                 self.calls.take(peer, request_id, params)
             case Received(rids=rids):
                 self.ledger.received(peer.number, rids)
-                self.observing.received(peer.name, rids)
+                self.observers.received(peer.name, rids)
             case AuthAsked(auth=auth):
                 self.authenticator.authenticate(peer, auth.token)
             case HttpRequested():
@@ -180,7 +180,7 @@ class Gate:
                 log.debug("connection %d closed: %s %s", peer.number, code, reason)
                 principal = peer.connection.principal
                 if self.peers.pop(peer.number, None) is not None and principal is not None:
-                    self.observing.disconnected(principal, code)
+                    self.observers.disconnected(principal, code)
                 self.watchers.remove(peer)
                 self.ledger.detach(peer.number)
             case _:
@@ -217,7 +217,7 @@ class Gate:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
         self.ledger.durable(upto)
         self.drain()
-        self.observing.tidy(self.ledger.is_active)
+        self.observers.tidy(self.ledger.is_active)
 
     def on_write_failed(self, first: int, last: int, reason: str) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
@@ -282,17 +282,17 @@ class Gate:
         match effect:
             case Write(number, change, urgent):
                 if not self._repeating:
-                    self.observing.written(change)
+                    self.observers.written(change)
                 self.writer.submit(number, change, urgent=urgent)
             case Question(query, token):
                 self.writer.ask(query, token)
             case Run():
-                self.observing.started(effect.rid, effect.tool)
+                self.observers.started(effect.rid, effect.tool)
                 self.running.start(effect)
             case Stop(rid):
                 self.running.stop(rid)
             case ApprovalChanged(record):
-                self.observing.approval_changed(record)
+                self.observers.approval_changed(record)
                 self.desk.changed(record)
             case Decided():
                 self.desk.decided(effect)

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Record
-from agentgate_server.observing import Observing
+from agentgate_server.observing import Observers
 from agentgate_server.policy import Policy
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import Tool
@@ -22,13 +22,13 @@ class Judge:
     Args:
         policy: the policy; a reload puts another here.
         catalogue: the tools; it knows what they get for arguments.
-        observing: hears each decision.
+        observers: hears each decision.
     """
 
-    def __init__(self, policy: Policy, catalogue: Catalogue, observing: Observing) -> None:
+    def __init__(self, policy: Policy, catalogue: Catalogue, observers: Observers) -> None:
         self.policy = policy
         self.catalogue = catalogue
-        self.observing = observing
+        self.observers = observers
 
     def decide(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
         """Decide a new request; a policy that fails denies.
@@ -51,7 +51,7 @@ class Judge:
             log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
             text = "the policy failed on this request; the gateway's log says how"
             decision = Decision(action=Action.DENY, rule="built-in", description=text)
-        self.observing.decided(record, decision)
+        self.observers.decided(record, decision)
         return decision
 
     def expect(self, agent: str, tool: Tool) -> Action | None:

@@ -20,7 +20,7 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.approvals.codes import Codes
-from agentgate_server.audit.teller import Audit
+from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
 from agentgate_server.gate.authenticator import Authenticator
@@ -78,7 +78,7 @@ class Reloader:
         authenticator: Authenticator,
         codes: Codes,
         masker: Masker,
-        audit: Audit,
+        audit: AuditRecorder,
     ) -> None:
         self.judge = judge
         self.authenticator = authenticator

@@ -21,7 +21,7 @@ from agentgate_proto.ledger.effects import (
 from agentgate_proto.records.request import Record, rfc3339
 from agentgate_proto.rpc.messages import RequestWaiting
 from agentgate_proto.rpc.results import CancelResult, CancelStatus
-from agentgate_server.observing import Observing
+from agentgate_server.observing import Observers
 from agentgate_server.sockets.peer import Peer
 
 log = logging.getLogger(__name__)
@@ -31,12 +31,12 @@ class Responder:
     """Does what concerns one connection.
 
     Args:
-        observing: hears what was sent and refused.
+        observers: hears what was sent and refused.
         accept: tells a connection that it is authenticated, and the highest id that is known.
     """
 
-    def __init__(self, observing: Observing, accept: Callable[[Peer, int], None]) -> None:
-        self.observing = observing
+    def __init__(self, observers: Observers, accept: Callable[[Peer, int], None]) -> None:
+        self.observers = observers
         self.accept = accept
 
     def respond(self, peer: Peer, effect: Effect) -> None:
@@ -45,9 +45,9 @@ class Responder:
         match effect:
             case Answer(_, request_id, outcome, rid):
                 connection.send_outcome(request_id, outcome, rid)
-                self.observing.sent(rid)
+                self.observers.sent(rid)
             case Refusal(_, request_id, code, message, retry_after_s):
-                self.observing.refused(peer.name, "", code)
+                self.observers.refused(peer.name, "", code)
                 data = None if retry_after_s is None else {"retry_after_s": retry_after_s}
                 connection.send_error(request_id, code, message, data)
             case AnswerPending(_, call_id, records, pending, more):

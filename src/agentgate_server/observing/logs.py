@@ -18,7 +18,7 @@ from agentgate_proto.records.approval import approval_status
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects, Record
-from agentgate_server.observing.watcher import Watcher
+from agentgate_server.observing.observers import Observer
 
 log = logging.getLogger("agentgate.requests")
 
@@ -32,7 +32,7 @@ LEVELS = {Status.FAILED: WARNING, Status.UNKNOWN: WARNING, Status.EXECUTED: INFO
 """Of an end that no line before has told already."""
 
 
-class Logs(Watcher):
+class Logs(Observer):
     """Writes the lines.
 
     Args:
@@ -44,7 +44,7 @@ class Logs(Watcher):
         self._refusals: dict[tuple[str, ErrorCode], tuple[float, int]] = {}
 
     def decided(self, record: Record, decision: Decision) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         level = INFO if decision.action is Action.DENY else DEBUG
         if log.isEnabledFor(level):
             fields = {**about(record), "action": decision.action.value, "rule": decision.rule}
@@ -54,12 +54,12 @@ class Logs(Watcher):
             log.log(level, text, record.tool, record.principal, did, decision.rule, extra=fields)
 
     def asked(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         fields = {**about(record), "rule": record.rule}
         log.info("%s for %s: a person is asked", record.tool, record.principal, extra=fields)
 
     def answered(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         status = approval_status(record)
         took_s = round((record.decided_at or record.resolved_at) - record.created_at, 3)
         fields = {**about(record), "answer": status, "waited_s": took_s}
@@ -71,12 +71,12 @@ class Logs(Watcher):
         log.info(text, record.tool, record.principal, status, by, took_s, extra=fields)
 
     def started(self, rid: str, tool: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         if log.isEnabledFor(DEBUG):
             log.debug("%s: started", tool, extra={"rid": rid, "tool": tool})
 
     def ended(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         assert record.outcome is not None, "it has ended"
         status = record.outcome.status
         level = LEVELS.get(status, DEBUG)
@@ -89,18 +89,18 @@ class Logs(Watcher):
             log.log(level, text, record.tool, record.principal, status.value, extra=fields)
 
     def sent(self, rid: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         if rid and log.isEnabledFor(DEBUG):
             log.debug("the outcome was sent", extra={"rid": rid})
 
     def received(self, agent: str, rids: tuple[str, ...]) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         if log.isEnabledFor(DEBUG):
             for rid in rids:
                 log.debug("delivered to %s", agent, extra={"rid": rid, "agent": agent})
 
     def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         now = self._clock()
         next_at, silent = self._refusals.get((agent, code), (now, 0))
         if now < next_at:
@@ -116,19 +116,19 @@ class Logs(Watcher):
         log.info("%s: not taken (%s)%s", what, reason, more, extra=fields)
 
     def connected(self, principal: Principal, address: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         if log.isEnabledFor(INFO):
             fields = {"principal": principal.name, "role": principal.role.value, "address": address}
             log.info("%s connected from %s", principal.name, address, extra=fields)
 
     def disconnected(self, principal: Principal, code: int) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         if log.isEnabledFor(INFO):
             fields = {"principal": principal.name, "role": principal.role.value, "code": code}
             log.info("%s disconnected (%d)", principal.name, code, extra=fields)
 
     def login_failed(self, address: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         log.warning("wrong token from %s", address, extra={"address": address})
 
 

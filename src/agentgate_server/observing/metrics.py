@@ -24,7 +24,7 @@ from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Record
 from agentgate_server.observing.gauges import Gauges
-from agentgate_server.observing.watcher import Watcher
+from agentgate_server.observing.observers import Observer
 from agentgate_server.version import VERSION
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -43,7 +43,7 @@ OTHER = "other"
 """The label of what is in no closed set, as a tool that is no longer in the catalogue."""
 
 
-class Metrics(Watcher):
+class Metrics(Observer):
     """Counts. Each gateway has a registry of its own.
 
     Args:
@@ -85,31 +85,31 @@ class Metrics(Watcher):
         return prometheus.generate_latest(self.registry)
 
     def decided(self, record: Record, decision: Decision) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._tallies.decisions[decision.action] += 1
 
     def ended(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         assert record.outcome is not None, "it has ended"
         tool = record.tool if record.tool in self._tools else OTHER
         self._tallies.requests[tool, record.outcome.status] += 1
 
     def answered(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         took_s = (record.decided_at or record.resolved_at) - record.created_at
         labels = self._channel(record.channel or "none"), approval_status(record)
         self._answers.labels(*labels).observe(max(took_s, 0.0))
 
     def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._refusals.labels(code.name.lower()).inc()
 
     def login_failed(self, address: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._logins.inc()
 
     def committed(self, rows: int, took_s: float, problem: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         if problem:
             self._store_failures.inc()
         else:
@@ -117,7 +117,7 @@ class Metrics(Watcher):
             self._rows.inc(rows)
 
     def shown(self, channel: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._deliveries.labels(self._channel(channel)).inc()
 
     def _channel(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Setting up: which watchers a gateway has. What is not wanted is not even imported."""
+"""Setting up: which observers a gateway has. What is not wanted is not even imported."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agentgate_server.documents import DocumentError
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.logs import Logs
-from agentgate_server.observing.watcher import Observing, Watcher
+from agentgate_server.observing.observers import Observer, Observers
 
 if TYPE_CHECKING:
     from agentgate_server.observing.metrics import Metrics
@@ -19,7 +19,7 @@ NO_OPENTELEMETRY = "OpenTelemetry is not installed: pip install 'agent-gate[trac
 
 
 class Setup:
-    """The watchers of one gateway.
+    """The observers of one gateway.
 
     Args:
         tools: the names in the catalogue.
@@ -31,7 +31,7 @@ class Setup:
     Attributes:
         metrics: what /metrics shows, if anything.
         tracing: close it after everything else.
-        observing: for the gate.
+        observers: for the gate.
 
     Raises:
         DocumentError: traces are wanted and can't be made.
@@ -48,16 +48,16 @@ class Setup:
     ) -> None:
         self.metrics: Metrics | None = None
         self.tracing: Tracing | None = None
-        watchers: list[Watcher] = [Logs()]
+        observers: list[Observer] = [Logs()]
         if metrics:
             from agentgate_server.observing.metrics import Metrics
 
             self.metrics = Metrics(tools, gauges)
-            watchers.append(self.metrics)
+            observers.append(self.metrics)
         if tracing:
             self.tracing = open_tracing(config_name)
-            watchers.append(self.tracing)
-        self.observing = Observing(watchers)
+            observers.append(self.tracing)
+        self.observers = Observers(observers)
 
 
 def open_tracing(config_name: str) -> Tracing:

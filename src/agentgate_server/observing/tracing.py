@@ -22,7 +22,7 @@ from agentgate_proto.records.approval import approval_status
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.outcome import Status as OutcomeStatus
 from agentgate_proto.records.request import Record
-from agentgate_server.observing.watcher import Known, Watcher
+from agentgate_server.observing.observers import Known, Observer
 from agentgate_server.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class TracingError(Exception):
     """Traces can't be made; the text says why and what to do."""
 
 
-class Tracing(Watcher):
+class Tracing(Observer):
     """Makes spans.
 
     Args:
@@ -69,7 +69,7 @@ class Tracing(Watcher):
         self.provider.shutdown()
 
     def decided(self, record: Record, decision: Decision) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._until_sweep -= 1
         if len(self._open) >= OPEN_MAX:
             return
@@ -91,11 +91,11 @@ class Tracing(Watcher):
         span.add_event("decided", {"action": decision.action.value}, self._utc_ns())
 
     def asked(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._note(record.rid, "waiting")
 
     def answered(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         span = self._open.get(record.rid)
         if span is not None:
             status = approval_status(record)
@@ -104,11 +104,11 @@ class Tracing(Watcher):
             span.set_attribute("agentgate.answer", status)
 
     def started(self, rid: str, tool: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._note(rid, "started")
 
     def ended(self, record: Record) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         span = self._open.get(record.rid)
         if span is None or record.outcome is None:
             return
@@ -120,7 +120,7 @@ class Tracing(Watcher):
         self._ended[record.rid] = self._utc_ns()
 
     def sent(self, rid: str) -> None:
-        """See :class:`Watcher`."""
+        """See :class:`Observer`."""
         self._note(rid, "sent")
 
     def tidy(self, is_known: Known) -> None:

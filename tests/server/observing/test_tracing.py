@@ -185,15 +185,15 @@ def test_requests_that_were_refused_after_all_leave_no_spans_behind(
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    watcher = Tracing(provider, lambda: 5_000_000_000)
+    observer = Tracing(provider, lambda: 5_000_000_000)
     decision = Decision(action=Action.ASK, rule="r")
     for number in range(25):
         row = record("x")
-        watcher.decided(type(row)(**{**vars_of(row), "rid": str(number)}), decision)
-        watcher.tidy(lambda rid: rid == "0")
-    assert len(watcher._open) <= 10
+        observer.decided(type(row)(**{**vars_of(row), "rid": str(number)}), decision)
+        observer.tidy(lambda rid: rid == "0")
+    assert len(observer._open) <= 10
     assert len(exporter.get_finished_spans()) >= 15
-    watcher.close()
+    observer.close()
     assert len(exporter.get_finished_spans()) == 25
 
 

@@ -1,8 +1,8 @@
-"""Watchers: what happens in a gate, told once to whoever keeps logs, metrics or traces of it.
+"""Observers: what happens in a gate, told once to whoever keeps logs, metrics or traces of it.
 
-The gate calls one :class:`Observing`, which passes each event on. A watcher does no slow work, and
-for a request that nobody need hear of as good as none: the events of one allowed ``read`` lie on
-its way to the answer.
+The gate calls one :class:`Observers`, which passes each event on. An observer does no slow work,
+and for a request that nobody need hear of as good as none: the events of one allowed ``read`` lie
+on its way to the answer.
 
 The events of one request carry its rid, in this order::
 
@@ -30,8 +30,8 @@ Known = Callable[[str], bool]
 """Says whether a request, by rid, is still under way."""
 
 
-class Watcher:
-    """Hears what happens. Each method does nothing here; a watcher overrides what it wants."""
+class Observer:
+    """Hears what happens. Each method does nothing here; an observer overrides what it wants."""
 
     def decided(self, record: Record, decision: Decision) -> None:
         """The policy has spoken about a new request."""
@@ -76,17 +76,17 @@ class Watcher:
         """Writes have become durable: let go of requests that are over."""
 
 
-class Observing:
-    """Tells several watchers, and tells them just once what must be heard once.
+class Observers:
+    """Tells several observers, and tells them just once what must be heard once.
 
-    Each event of :class:`Watcher` is an attribute to call.
+    Each event of :class:`Observer` is an attribute to call.
 
     Args:
-        watchers: who hears it, in this order.
+        observers: who hears it, in this order.
     """
 
-    def __init__(self, watchers: Iterable[Watcher] = ()) -> None:
-        all_of = tuple(watchers)
+    def __init__(self, observers: Iterable[Observer] = ()) -> None:
+        all_of = tuple(observers)
         self.decided = together([a.decided for a in all_of])
         self.asked = together([a.asked for a in all_of])
         self.answered = together([a.answered for a in all_of])
@@ -128,8 +128,8 @@ class Observing:
 
 
 def together(methods: Iterable[Callable[P, None]]) -> Callable[P, None]:
-    """Make one function of several; what :class:`Watcher` left empty is not called at all."""
-    empty = vars(Watcher).values()
+    """Make one function of several; what :class:`Observer` left empty is not called at all."""
+    empty = vars(Observer).values()
     heard = [method for method in methods if getattr(method, "__func__", None) not in empty]
 
     if not heard:

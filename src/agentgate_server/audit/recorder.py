@@ -1,4 +1,4 @@
-"""The audit's side of a gateway: what happens beside requests, and the head that is kept elsewhere.
+"""The recorder: tells the audit what happens beside requests, and keeps its head elsewhere.
 
 What requests tell is appended by the store itself, in the transaction that stores it; see
 :mod:`agentgate_server.store.audit_rows`.
@@ -29,7 +29,7 @@ DETAIL_CHARS_MAX = 2_000
 log = logging.getLogger(__name__)
 
 
-class Audit:
+class AuditRecorder:
     """Tells the audit what no request tells.
 
     Args:
