@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import Any
 
 from agentgate_server.policy.globs import Glob
-from agentgate_server.policy.leaves import Leaf, Path, Value, key_path, plain_form
+from agentgate_server.policy.leaves import Leaf, Path, Value, is_number, key_path, plain_form
 from agentgate_server.policy.meanings import forms_of
 from agentgate_server.policy.naming import INDIRECT_KEYS, is_entity_key
-from agentgate_server.policy.patterns import fold_pattern
+from agentgate_server.policy.patterns import fold_pattern, plain_number
 from agentgate_server.policy.readings import Reading, Request
 from agentgate_server.policy.spelling import NUMBER, NUMBER_CHARS_MAX
 
@@ -65,6 +65,14 @@ class Condition:
     def folded(self) -> Glob:
         """The pattern for folded texts."""
         return Glob(fold_pattern(self.written.pattern))
+
+    @cached_property
+    def numeric(self) -> Glob:
+        """The pattern for the texts of numbers: one that is a number itself is about this number,
+        however it is written."""
+        folded = self.folded.pattern
+        number = plain_number(folded)
+        return self.folded if number == folded else Glob(number)
 
     @cached_property
     def member_forms(self) -> frozenset[str] | None:
@@ -156,12 +164,18 @@ class Condition:
         if self.fits(leaf.value):
             return True
         forms = leaf.forms
-        return not forms.complete or any(map(self.may_fit, forms.texts))
+        if not forms.complete or any(map(self.may_fit, forms.texts)):
+            return True
+        if self.numeric is self.folded or not is_number(leaf.value):
+            return False
+        return any(self.numeric.matches(text) and self.may_pass(text) for text in forms.texts)
 
     def may_fit(self, text: str) -> bool:
         """Whether a folded text meets the condition; what is no number is in every range."""
-        if self.folded.matches(text) is None:
-            return False
+        return self.folded.matches(text) is not None and self.may_pass(text)
+
+    def may_pass(self, text: str) -> bool:
+        """Whether a folded text meets all of the condition but its pattern."""
         if self.member_forms is not None and text not in self.member_forms:
             return False
         if text in self.excluded_forms:

@@ -15,6 +15,7 @@ import msgspec
 
 from agentgate_server.policy.meanings import forms_of as forms_of_argument
 from agentgate_server.policy.spelling import (
+    EXACT_MAX,
     SPELLINGS_MAX,
     fold,
     number_text,
@@ -34,9 +35,6 @@ FORMS_MAX = 10_000
 
 DEPTH_MAX = 32
 """Nesting, JSON inside of texts included."""
-
-EXACT_MAX = 2**53
-"""Up to here each whole number is a floating-point number as well."""
 
 JSON_STARTS = ("[", "{", '"')
 
@@ -182,6 +180,11 @@ def rounded(value: Value) -> tuple[str, ...]:
     except OverflowError:
         return ()
     return number_text(near), number_text(int(near))
+
+
+def is_number(value: Value) -> bool:
+    """Whether a value is a number and no truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def plain_form(value: Value) -> str:

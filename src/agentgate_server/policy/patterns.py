@@ -9,12 +9,22 @@ where the pattern has a ``*`` for them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from agentgate_server.policy.globs import Glob, Positions, problem_of, tokenize
 from agentgate_server.policy.naming import NAMINGS
 from agentgate_server.policy.readings import ANY_PART, Kind, Part, Reading, Request, Text
-from agentgate_server.policy.spelling import FOLDINGS, fold
+from agentgate_server.policy.spelling import (
+    FOLDINGS,
+    NUMBER,
+    NUMBER_CHARS_MAX,
+    fold,
+    number_text,
+)
+
+ARGUMENT = re.compile(r"(?:(?<=\()|(?<=, ))[^(),]+(?=[,)])")
+"""What stands in a pattern between the punctuation of a signature."""
 
 STATES_MAX = 256
 """Places in a pattern that the combinations of a request's texts may lead to; beyond, an allow
@@ -35,15 +45,17 @@ def problem_of_signature(text: str) -> str:
 
 
 class Pattern:
-    """A pattern on signatures, as written and folded."""
+    """A pattern on signatures: as written, folded, and with its numbers as requests have them."""
 
-    __slots__ = ("folded", "text", "written")
+    __slots__ = ("folded", "numeric", "text", "written")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.written = Glob(text)
         folded = fold_pattern(text)
         self.folded = self.written if folded == text else Glob(folded)
+        numeric = plain_numbers(folded)
+        self.numeric = self.folded if numeric == folded else Glob(numeric)
 
     def for_tool(self, tool: str) -> ToolPattern | None:
         """Return the pattern as one tool sees it, or None if no request of the tool can match."""
@@ -62,12 +74,13 @@ class ToolPattern:
         covers_all: every request of the tool is covered: what an allow rule needs.
     """
 
-    __slots__ = ("covers_all", "folded", "may_match_all", "tool", "written")
+    __slots__ = ("covers_all", "folded", "may_match_all", "numeric", "tool", "written")
 
     def __init__(self, pattern: Pattern, tool: str) -> None:
         self.tool = tool
         self.written = start(pattern.written, tool)
         self.folded = start(pattern.folded, fold(tool))
+        self.numeric = start(pattern.numeric, fold(tool))
         # The bare name of a tool means the tool, not only its calls without arguments.
         bare = pattern.written.matches(tool) is not None
         rest = covers(self.written, (ANY_PART,))
@@ -77,6 +90,9 @@ class ToolPattern:
     def may_match(self, request: Request, reading: Reading) -> bool:
         """Whether a reading of the request may match."""
         if may_match(self.folded, reading.parts):
+            return True
+        is_other = self.numeric[0] is not self.folded[0]
+        if is_other and request.has_numbers and may_match(self.numeric, reading.parts):
             return True
         if reading.kind is not Kind.NAMED:
             return False
@@ -126,6 +142,19 @@ Start = tuple[Glob, Positions]
 def start(glob: Glob, tool: str) -> Start:
     """Return a glob and where it stands after a tool's name and parenthesis."""
     return glob, glob.step(glob.start, f"{tool}(")
+
+
+def plain_numbers(pattern: str) -> str:
+    """Write the numbers of a folded pattern that are whole arguments as those of requests are:
+    ``pay(5.0)`` is about 5, however that is written."""
+    return ARGUMENT.sub(lambda match: plain_number(match[0]), pattern)
+
+
+def plain_number(text: str) -> str:
+    """Write a text that is a number as one; others stay."""
+    if NUMBER.fullmatch(text) and len(text) <= NUMBER_CHARS_MAX:
+        return number_text(float(text))
+    return text
 
 
 def fold_pattern(text: str) -> str:

@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Any
 
 from agentgate_server.policy.entities import Found, domain_of, find_entities
-from agentgate_server.policy.leaves import Leaves, leaves_of, plain_form
+from agentgate_server.policy.leaves import Leaves, is_number, leaves_of, plain_form
 from agentgate_server.policy.meanings import forms_of, received
 from agentgate_server.policy.naming import (
     ENTITY_KEYS,
@@ -124,6 +124,11 @@ class Request:
     def leaves(self) -> Leaves:
         """All values of the request."""
         return leaves_of(self.args)
+
+    @cached_property
+    def has_numbers(self) -> bool:
+        """Whether one of its values is a number, which could be written otherwise."""
+        return any(is_number(leaf.value) for leaf in self.leaves.items)
 
     @cached_property
     def signature(self) -> str:

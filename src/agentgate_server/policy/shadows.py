@@ -72,10 +72,14 @@ def text_of(tool_rule: ToolRule) -> str | None:
 
 
 def is_wider(wide: Pattern | None, narrow: Pattern | None) -> bool:
-    """Whether one pattern matches all that another does, in each of its two forms."""
+    """Whether one pattern matches all that another does, in each of its forms."""
     if wide is None or narrow is None:
         return wide is None
-    return takes_all_of(wide.written, narrow.written) and takes_all_of(wide.folded, narrow.folded)
+    return (
+        takes_all_of(wide.written, narrow.written)
+        and takes_all_of(wide.folded, narrow.folded)
+        and takes_all_of(wide.numeric, narrow.numeric)
+    )
 
 
 def takes_all_of(wide: Glob, narrow: Glob) -> bool:

@@ -37,6 +37,9 @@ CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
 LIST_SEPARATORS = re.compile(r"[,;|\x00-\x1f]")
 WRAPPERS = "[](){}<>'\"` "
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?")
+EXACT_MAX = 2**53
+"""Up to here each whole number is a floating-point number as well."""
+
 NUMBER_CHARS_MAX = 400
 """No longer number means anything to a range; a double ends at 309 digits."""
 
@@ -188,7 +191,7 @@ def regular_path(text: str) -> str:
 def number_text(value: float) -> str:
     """Return one text for all spellings of a number: 5, 5.0 and 5e0 are ``5``."""
     if isinstance(value, float):
-        if not value.is_integer() or abs(value) >= 1e15:
+        if not value.is_integer() or abs(value) > EXACT_MAX:
             return repr(value)
         value = int(value)
     try:

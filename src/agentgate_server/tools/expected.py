@@ -67,6 +67,9 @@ class Expected:
         """
         found: list[Any] = []
         for shape in self.types:
+            if isinstance(shape, shapes.IntType | shapes.FloatType):
+                found += numbers(value, whole=isinstance(shape, shapes.IntType))
+                continue
             choices = Expected((shape,)).choices
             kind = shape.cls if isinstance(shape, shapes.EnumType) else CONVERTED.get(type(shape))
             if choices is None and kind is None:
@@ -75,6 +78,18 @@ class Expected:
             if kind is not None:
                 found += converted(value, kind, as_given=as_given)
         return tuple(found)
+
+
+def numbers(value: Any, *, whole: bool) -> Iterator[float]:
+    """Yield the number that a value is, or says; rules take 5, 5.0 and "5" for the same."""
+    if isinstance(value, bool):
+        return
+    try:
+        number = float(value)
+    except (OverflowError, TypeError, ValueError):
+        return
+    if not whole or number.is_integer():
+        yield value if isinstance(value, int) else number
 
 
 def converted(value: Any, kind: Any, *, as_given: bool) -> Iterator[Any]:

@@ -308,3 +308,45 @@ def test_a_class_that_leaves_letters_out_holds_as_written(rule: str) -> None:
     assert action(policy, "f", {"name": "small"}) == "deny"
     assert action(policy, "f", {"name": "5 small"}) == "deny"
     assert action(policy, "f", {"name": "Large"}) == "allow"
+
+
+@pytest.mark.parametrize("amount", [5, 5.0])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "args: {amount: 5}",
+        "args: {amount: 5.0}",
+        "args: {amount: '5'}",
+        "args: {amount: '5.00'}",
+        "args: {amount: {pattern: '5e0', max: 9}}",
+        "pattern: f(5)",
+        "pattern: f(5.0)",
+        "pattern: 'f(*, 5.0)'",
+        "pattern: '*(5e0)'",
+    ],
+)
+def test_a_number_is_the_same_however_a_rule_writes_it(rule: str, amount: float) -> None:
+    policy = rules(f"{rule}, action: deny", "tool: f, action: allow")
+    assert action(policy, "f", {"a": "x", "amount": amount}) == "deny"
+    assert action(policy, "f", {"a": "x", "amount": 50}) == "allow"
+    assert action(policy, "f", {"a": "x", "amount": 5.5}) == "allow"
+
+
+@pytest.mark.parametrize("amount", [2**60, 2.0**60, 2**60 + 1])
+@pytest.mark.parametrize("written", ["1152921504606846976", "1.152921504606847e18"])
+def test_a_number_that_is_rounded_is_the_same(written: str, amount: float) -> None:
+    policy = rules(
+        f"args: {{amount: '{written}'}}, action: deny",
+        f"pattern: g({written}), action: deny",
+        "tool: [f, g], action: allow",
+    )
+    assert [action(policy, tool, {"amount": amount}) for tool in "fg"] == ["deny", "deny"]
+    assert action(policy, "f", {"amount": 2**61}) == "allow"
+
+
+def test_a_text_that_looks_like_a_number_is_a_text() -> None:
+    policy = rules("args: {v: '1.10'}, action: deny", "pattern: g(1.10), action: deny")
+    for tool in "fg":
+        assert action(policy, tool, {"v": "1.10"}) == "deny"
+        assert action(policy, tool, {"v": "1.1"}) == "ask"
+        assert action(policy, tool, {"v": 1.1}) == "deny"
