@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,6 +189,17 @@ def override(
     )
 
 
+def unmasked(http: HttpDeclarations) -> Iterator[str]:
+    """Warn of variables that are taken for no secrets, though their place does not tell."""
+    for file, names in http.ordinary.items():
+        for name in names:
+            yield (
+                f"{file}: what ${{{name}}} stands for is not masked, because it is short, a number "
+                f"or plain words: if it is a secret, let the name say so (${{{name}_TOKEN}}); if "
+                f"not, give it a default (${{{name}:-…}})"
+            )
+
+
 def config_of(document: Document, folder: Path, variables: Mapping[str, str]) -> Config:
     """Check a document against the form, resolve its paths, read the files that it names."""
     form = document.decode(ConfigFile)
@@ -209,6 +220,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         for entry in form.tools.python
     )
     http = http_of([at(shown, entry) for entry in form.tools.http], variables)
+    warnings += tuple(unmasked(http)) if http else ()
     return Config(
         name=document.name,
         folder=folder,

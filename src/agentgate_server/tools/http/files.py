@@ -21,7 +21,12 @@ from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.http.answers import steps_of
 from agentgate_server.tools.http.arguments import SCALARS, is_certain, problem_of
 from agentgate_server.tools.http.form import ArgumentForm, BackendForm, HttpFile, HttpToolForm
-from agentgate_server.tools.http.secrets import Escaped, holds_literal_secret, secrets_in_file
+from agentgate_server.tools.http.secrets import (
+    Escaped,
+    holds_literal_secret,
+    ordinary_in_file,
+    secrets_in_file,
+)
 from agentgate_server.tools.http.templates import JsonTemplate, Template
 
 
@@ -66,12 +71,14 @@ class HttpDeclarations:
         tools: in the order of the files.
         secrets: what to mask wherever it turns up.
         literal: the files in which a secret stands in clear.
+        ordinary: variables that are not masked, by the files in which they stand.
     """
 
     backends: Mapping[str, Backend]
     tools: tuple[Declared, ...]
     secrets: tuple[Secret, ...]
     literal: tuple[Path, ...]
+    ordinary: Mapping[Path, tuple[str, ...]]
 
 
 def read_http_files(paths: Iterable[Path], environment: Mapping[str, str]) -> HttpDeclarations:
@@ -116,6 +123,10 @@ def read_http_files(paths: Iterable[Path], environment: Mapping[str, str]) -> Ht
         tools=tuple(tools.values()),
         secrets=tuple(dict.fromkeys(secrets)),
         literal=tuple(path for path, document, _ in files if holds_literal_secret(document)),
+        ordinary={
+            path: tuple(dict.fromkeys(ordinary_in_file(document, environment)))
+            for path, document, _ in files
+        },
     )
 
 

@@ -2,8 +2,8 @@
 
 Most of what a backend echoes is harmless, and masking too much tears holes into results. A secret
 is what came in by ``${VAR}``, and what stands under a secret's name (``Authorization``). A variable
-that has a default (``${UNITS:-metric}``) or is part of a backend's address is none, unless its own
-name says so.
+that has a default (``${UNITS:-metric}``), is part of a backend's address, or has an ordinary value
+(``1``, ``default``) is none, unless its own name, or the name it stands under, says so.
 """
 
 from __future__ import annotations
@@ -26,6 +26,16 @@ ADDRESS: Final = frozenset({"url", "ca", "private", "allow", "redirects"})
 
 PARTS: Final = frozenset({"headers", "query", "form", "json"})
 """Keys that say what is sent."""
+
+
+SECRET_CHARS_MIN: Final = 8
+"""Shorter values are no secrets if nothing says so: they stand in half of all texts."""
+
+WORD_CHARS_MAX: Final = 16
+"""Of words (``production``, ``eu-central``); longer ones may be a phrase to log in with."""
+
+NUMBER: Final = re.compile(r"[0-9.,:+-]+")
+WORDS: Final = re.compile(r"[A-Za-z]+(?:[ ._-][A-Za-z]+)*")
 
 
 class Escaped(Mapping[str, str]):
@@ -52,12 +62,39 @@ def secrets_in_file(document: Document, environment: Mapping[str, str]) -> Itera
         environment: the variables themselves.
     """
     for path, node in scalars_in(document.root, ()):
-        in_address = len(path) == 3 and path[0] == "backends" and path[2] in ADDRESS
         for variable in variables_in(node):
-            name, default = variable["name"], variable["default"]
-            if is_secret_name(name) or (default is None and not in_address):
-                yield Secret(environment.get(name) or default or "")
+            value = environment.get(variable["name"]) or variable["default"] or ""
+            if is_told(path, variable) or (is_likely(path, variable) and not is_ordinary(value)):
+                yield Secret(value)
         yield from literals_in(path, node)
+
+
+def ordinary_in_file(document: Document, environment: Mapping[str, str]) -> Iterator[str]:
+    """Find the variables whose values would be masked if they were not so ordinary."""
+    for path, node in scalars_in(document.root, ()):
+        for variable in variables_in(node):
+            ordinary = is_ordinary(environment.get(variable["name"]) or "")
+            if ordinary and is_likely(path, variable) and not is_told(path, variable):
+                yield variable["name"]
+
+
+def is_told(path: tuple[str, ...], variable: re.Match[str]) -> bool:
+    """Whether the name of a variable, or that of what is sent, says that it is a secret."""
+    under_name = not PARTS.isdisjoint(path[:-1]) and is_secret_name(path[-1])
+    return under_name or is_secret_name(variable["name"])
+
+
+def is_likely(path: tuple[str, ...], variable: re.Match[str]) -> bool:
+    """Whether a variable is one that most people would use for a secret only."""
+    in_address = len(path) == 3 and path[0] == "backends" and path[2] in ADDRESS
+    return variable["default"] is None and not in_address
+
+
+def is_ordinary(value: str) -> bool:
+    """Whether a value stands in many texts by chance: it is short, a number, or plain words."""
+    if len(value) < SECRET_CHARS_MIN or NUMBER.fullmatch(value):
+        return True
+    return len(value) <= WORD_CHARS_MAX and WORDS.fullmatch(value) is not None
 
 
 def holds_literal_secret(document: Document) -> bool:

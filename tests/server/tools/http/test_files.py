@@ -254,18 +254,55 @@ def test_secrets_are_what_variables_bring_in_and_headers_with_telling_names(tmp_
         headers={"Authorization": "Bearer literal-token", "Accept": "application/json"},
     )
     environment = {
-        "IN_PATH": "in-path",
-        "IN_QUERY": "in-query",
+        "IN_PATH": "in-path-1",
+        "IN_QUERY": "in-query-2",
         "HOST": "127.0.0.1",
         "URL_TOKEN": "url-token",
-        "U": "under-url",
+        "U": "under-url-3",
         "UNITS": "imperial",
     }
     found = {secret.value for secret in declare(tmp_path, file, environment).secrets}
     assert found == {
-        *("in-path", "in-query", "url-token", "none", "literal-token", "literal-cookie"),
-        "under-url",
+        *("in-path-1", "in-query-2", "url-token", "none", "literal-token", "literal-cookie"),
+        "under-url-3",
     }
+
+
+@pytest.mark.parametrize(
+    ("value", "ordinary"),
+    [
+        *((value, True) for value in ("1", "default", "x" * 7, "20,261,129", "2026-11-29")),
+        *((value, True) for value in ("production", "eu-central", "North Wing", "")),
+        *((value, False) for value in ("hunter2!", "a1b2c3d4", "correct-horse-battery")),
+        *((value, False) for value in ("abcdefghijklmnopq", "-front-door")),
+    ],
+)
+def test_an_ordinary_value_is_a_secret_only_if_a_name_says_so(
+    tmp_path: Path, value: str, ordinary: bool
+) -> None:
+    headers = {"X-Site": "${SITE}", "X-Old": "${SITE:-x}", "X-Api-Key": "${KEYED}"}
+    request = {"path": "/", "query": {"pin": "${CODED}", "t": "${A_TOKEN}", "u": "${SITE}"}}
+    environment = {"SITE": value} | {name: f"1{name}" for name in ("KEYED", "CODED", "A_TOKEN")}
+    declared = declare(tmp_path, file_of({"request": request}, headers=headers), environment)
+    named = {"1KEYED", "1CODED", "1A_TOKEN"}
+    found = {secret.value for secret in declared.secrets}
+    assert found == (named if ordinary else {*named, value})
+    assert declared.ordinary == {tmp_path / "api.yaml": ("SITE",) if ordinary else ()}
+
+
+def test_a_variable_that_is_not_masked_is_warned_of(tmp_path: Path) -> None:
+    declare(tmp_path, file_of(GET, headers={"X-Org": "${ORG_ID}"}), {"ORG_ID": "1"})
+    (tmp_path / "config.yaml").write_text("tools: {http: [api.yaml]}\n")
+    (line,) = [
+        line
+        for line in load_config(tmp_path / "config.yaml", environment={"ORG_ID": "1"}).warnings
+        if "ORG_ID" in line
+    ]
+    assert line == (
+        f"{tmp_path / 'api.yaml'}: what ${{ORG_ID}} stands for is not masked, because it is short, "
+        "a number or plain words: if it is a secret, let the name say so (${ORG_ID_TOKEN}); if "
+        "not, give it a default (${ORG_ID:-…})"
+    )
 
 
 def test_a_secret_that_stands_in_the_file_itself_is_known_and_its_file_told(tmp_path: Path) -> None:
