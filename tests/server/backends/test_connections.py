@@ -215,6 +215,19 @@ async def test_an_idle_connection_makes_room_for_one_to_elsewhere() -> None:
         assert (api.connections, other.connections) == (2, 2)
 
 
+async def test_connections_to_two_places_are_kept_where_there_is_room() -> None:
+    reach = Reach(allow=(LOOPBACK,))
+    async with (
+        http_api({"/": says(200, "other")}) as other,
+        joined(
+            standin.redirects(other.url), redirects=Redirects.ANY, reach=reach, connections_max=2
+        ) as (api, made),
+    ):
+        for _ in range(5):
+            assert (await made.request("GET", "/", effects=Effects.READ)).body == b'"other"'
+        assert (api.connections, other.connections) == (1, 1)
+
+
 async def test_an_idle_connection_is_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     async with joined(says(200, 1)) as (api, made):
         await made.request("GET", "/")

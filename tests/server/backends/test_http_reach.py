@@ -10,14 +10,14 @@ import anyio
 import pytest
 from tests.client.conftest import Certificates
 from tests.server.backends.helpers import BOUND_S, LOOPBACK, backend, joined
-from tests.standins.http_api import http_api, redirects, says
+from tests.standins.http_api import drops, http_api, redirects, says
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.dialling import Forbidden
 from agentgate_server.backends.http_client import HttpBackend
 from agentgate_server.backends.http_options import HttpOptions, Redirects
-from agentgate_server.errors import NotStarted, ToolFailed
+from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.secrets.secret import Secret
 
 pytestmark = pytest.mark.anyio
@@ -157,6 +157,14 @@ async def test_a_redirect_to_elsewhere_is_followed_only_if_allowed_and_without_s
         async with joined(redirects(other.url), **options) as (_, made):
             assert (await made.request("GET", "/", effects=Effects.READ)).body == b'"other"'
         assert "authorization" not in other.arrivals[0].headers
+
+
+async def test_where_a_redirect_leads_and_nobody_answers_no_answer_came() -> None:
+    async with joined(redirects("/b"), redirects=Redirects.SAME_ORIGIN) as (api, made):
+        api.routes["/b"] = drops
+        with pytest.raises(EffectUnknown, match="a request was sent to weather, but no answer"):
+            await made.request("GET", "/", effects=Effects.READ)
+    assert len(api.arrivals) == 2
 
 
 @pytest.mark.parametrize(
