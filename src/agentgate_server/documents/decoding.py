@@ -33,7 +33,7 @@ from agentgate_server.documents.wording import broken_constraint, found, shape, 
 T = TypeVar("T")
 
 INTEGER_TEXT = re.compile(r"[-+]?[0-9](?:_?[0-9])*")
-FLOAT_TEXT = re.compile(r"[-+]?(?:[0-9](?:_?[0-9])*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+FLOAT_TEXT = re.compile(r"[-+]?(?:[0-9](?:_?[0-9])*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 INTEGER_CHARS_MAX = 40
 TRUE_WORDS = frozenset({"true", "yes", "on"})
 FALSE_WORDS = frozenset({"false", "no", "off"})

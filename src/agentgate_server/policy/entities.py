@@ -29,6 +29,10 @@ from agentgate_server.policy.naming import (
 from agentgate_server.policy.spelling import NO_TEXT, fold, squeeze
 
 ENTITY = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
+MENTION = re.compile(r"[a-z_][a-z0-9_]*+(\.[a-z0-9_]+)?")
+"""An entity, or a word that is none: words are stepped over whole, for a search that tried each of
+their letters as a beginning would take time by the square of a text."""
+
 WORD = re.compile(r"[a-z_][a-z0-9_]*")
 WITH_DOMAIN = re.compile(r"([a-z_][a-z0-9_]*)\.[^\s.,;]+")
 """An id that tells its domain, though maybe no rule can name it: ``cover.itho_non-cve``."""
@@ -225,7 +229,7 @@ class Reader:
         if len(names) <= NAMES_MAX and all(map(is_entity, names)):
             self.found.names.update(dict.fromkeys(names))
         elif self.naming.calls_service and "." in text:
-            mentions = ENTITY.findall(text)
+            mentions = [found[0] for found in MENTION.finditer(text) if found[1]]
             self.found.mentions.update(dict.fromkeys(mentions[:NAMES_MAX]))
             self.found.hides |= len(mentions) > NAMES_MAX
         if leaf.path[-1] in DOMAIN_KEYS and not leaf.is_key:

@@ -36,7 +36,7 @@ DROPPED = frozenset({"Cc", "Cf", "Cs", "Me", "Mn"})
 CONTROLS = dict.fromkeys([*range(0x20), *range(0x7F, 0xA0)])
 LIST_SEPARATORS = re.compile(r"[,;|\x00-\x1f]")
 WRAPPERS = "[](){}<>'\"` "
-NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?")
 EXACT_MAX = 2**53
 """Up to here each whole number is a floating-point number as well."""
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 import functools
+import time
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.server.policy.helpers import action, decide, json_args, tools
 
 from agentgate_proto.records.decision import Action
 from agentgate_server.policy import Policy, signature_of
 from agentgate_server.policy.confusables import SAME_SHAPE
+from agentgate_server.policy.entities import ENTITY, MENTION
 
 ALL_KINDS = """
 rules:
@@ -174,3 +176,35 @@ def test_extreme_values_are_decided_and_never_allowed_by_a_rule_with_limits(
 ) -> None:
     args = {"domain": "light", "service": "turn_on", key: value}
     assert action(POLICY, tool, args) in ("deny", "ask")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "0" * 50_000 + "x",
+            "0." * 25_000,
+            "a" * 50_000 + " .",
+            "a." * 25_000,
+            "0a_" * 20_000 + " .",
+        ),
+        *(" " * 50_000 + ".", "/." * 25_000, "%25" * 20_000, "{" * 50_000, "light.a" * 10_000),
+    ],
+)
+def test_no_text_holds_up_a_decision(text: str) -> None:
+    for tool, args in (
+        ("ha_call_service", {"domain": "notify", "service": "x", "message": text}),
+        ("ha_call_service", {"domain": "light", "service": "turn_on", "entity_id": text}),
+        ("restart", {"where": text, "amount": text}),
+    ):
+        began = time.thread_time()
+        assert decide(POLICY, tool, args).action in Action
+        assert time.thread_time() - began < 1.0
+
+
+@given(st.text("a0_. ", max_size=12))
+@example("0.a.b")
+@example("a0.0a.b")
+def test_words_are_stepped_over_whole_and_no_mention_is_lost(text: str) -> None:
+    found = [each[0] for each in MENTION.finditer(text) if each[1]]
+    assert found == ENTITY.findall(text)
