@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain, islice
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -39,9 +40,11 @@ CALL_SECRETS_MAX: Final = 100
 
 COMPARED_HIDDEN_MAX: Final = 20
 COMPARED_OPEN_MAX: Final = 1_000
-COMPARED_CHARS_MAX: Final = 100_000
-"""Hidden and open values of one request that are compared with each other, and the characters of
-the open ones: a few milliseconds at the worst. Beyond that the warning says so."""
+COMPARED_CHARS_MAX: Final = 20_000
+COMPARED_HIDDEN_CHARS_MAX: Final = 1_000
+"""Hidden and open values of one request that are compared with each other, the characters of all
+open ones together, and those of each hidden one: some milliseconds at the worst. Where that is too
+little the warning says so."""
 
 LONG_CHARS: Final = 200
 """No password or key that people type is longer: whoever decides hears how much is hidden."""
@@ -57,6 +60,7 @@ PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 Path: TypeAlias = tuple[str | int, ...]
 Scalar: TypeAlias = str | int | float
+Key = TypeVar("Key")
 
 encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -121,14 +125,16 @@ class Arguments:
     def secrets(self, *others: str) -> tuple[str, ...]:
         """What is to be hidden in what a tool says of its call, as texts to look for.
 
-        What also stands in the open is none: hiding it would hide what was asked for.
+        What also stands in the open is none, as far as that is looked through: hiding it would hide
+        what was asked for.
 
         Args:
             others: words that stand in the open as well, such as the tool's name.
         """
         if not self.by_name:
             return ()
-        seen = "\n".join([*others, *self.names, *map(str, self.open.values())])
+        words = {word: word for word in chain(others, self.names, map(str, self.open.values()))}
+        seen = "\n".join(within(words, COMPARED_CHARS_MAX))
         found: dict[str, None] = {}
         for value in self.by_name.values():
             text = str(value).strip()
@@ -184,16 +190,11 @@ class Arguments:
 
     def _repeats(self) -> Iterator[str]:
         """Say which hidden values stand, or have a part that stands, in the open as well."""
-        seen: list[tuple[str, Path]] = []
-        chars = 0
-        for path, value in self.open.items():
-            text = folded(value)
-            chars += len(text)
-            if chars > COMPARED_CHARS_MAX or len(seen) >= COMPARED_OPEN_MAX:
-                break
-            seen.append((text, path))
+        texts = {path: str(value) for path, value in self.open.items()}
+        places = islice(within(texts, COMPARED_CHARS_MAX), COMPARED_OPEN_MAX)
+        seen = [(fold(texts[path]).strip(), path) for path in places]
         for path, value in list(self.by_name.items())[:COMPARED_HIDDEN_MAX]:
-            text = folded(value)
+            text = fold(str(value)[:COMPARED_HIDDEN_CHARS_MAX]).strip()
             most, place = max(
                 ((overlap(text, other), place) for other, place in seen),
                 key=lambda found: found[0],
@@ -220,9 +221,15 @@ def overlap(hidden: str, other: str) -> int:
     return len(short) if len(short) >= CALL_SECRET_CHARS_MIN and short in long else 0
 
 
-def folded(value: Scalar) -> str:
-    """A value in the form that all its spellings share; of a long one, its beginning."""
-    return fold(str(value)[:COMPARED_CHARS_MAX]).strip()
+def within(texts: Mapping[Key, str], chars_max: int) -> Iterator[Key]:
+    """Yield the keys of the first texts that have together at most so many characters.
+
+    One that is too long is left out, and keeps none of the others away.
+    """
+    for key, text in texts.items():
+        if len(text) <= chars_max:
+            chars_max -= len(text)
+            yield key
 
 
 def some(sentences: Iterator[str]) -> list[str]:

@@ -144,6 +144,13 @@ def test_much_that_is_hidden_or_asked_is_looked_through_in_bounded_time() -> Non
     assert time.perf_counter() - began < 5.0
 
 
+def test_no_long_argument_keeps_others_from_being_compared() -> None:
+    args = {"a": "x" * 50_000, "pin": "front", "z": "front"}
+    warning = "the hidden 'pin' repeats what stands in 'z'"
+    assert warned(args) == f"{warning}; too much is asked to compare all of it with what is hidden"
+    assert Arguments(args).secrets("unlock") == ()
+
+
 def test_a_warning_fits_a_telephone_whatever_names_are_chosen() -> None:
     odd = "\U0001f600' " * 300
     args = {f"{odd}{n}": SITE for n in range(9)}

@@ -210,3 +210,11 @@ def test_a_notice_fits_however_it_is_counted(char: str) -> None:
     assert length_of(notice) <= text.NOTICE_MAX
     assert notice.endswith("…")
     assert text.notice("Approved") == "Approved"
+
+
+def test_no_argument_pushes_a_part_of_a_warning_out() -> None:
+    warning = "the hidden 'code' repeats what stands in 'entity_id'; " * 12
+    args = {f"a{number:02}": "x" * 5_000 for number in range(40)}
+    plain, _ = parse_html(text.message_of(view(args, warning=warning, description="x" * 900), UTC))
+    assert f"Warning: {warning}" in plain
+    assert length_of(plain) <= text.TEXT_MAX
