@@ -215,6 +215,62 @@ def test_the_folders_of_the_tests_are_those_of_the_sources(tests: str, package: 
     assert folders_in(ROOT / "tests" / tests) == folders_in(SOURCES / package)
 
 
+# Names
+
+DOTTED = re.compile(r"\b(agentgate_(?:server|proto|client|cli)(?:\.[A-Za-z]\w*)+)")
+"""A module, or what stands in one, in code and in words alike."""
+
+
+@cache
+def defined_in(path: Path) -> set[str]:
+    """All names that a module defines or imports, at any depth."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.Name(id=name):
+                found.add(name)
+            case ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.alias(name=name, asname=other):
+                found.add(other or name.partition(".")[0])
+    return found
+
+
+def leads_somewhere(dotted: str) -> bool:
+    """Whether there is such a module, or one that has the first name after it."""
+    place = SOURCES
+    names = dotted.split(".")
+    while names and (place / names[0]).is_dir():
+        place /= names.pop(0)
+    if names and (place / f"{names[0]}.py").is_file():
+        module = place / f"{names.pop(0)}.py"
+    else:
+        module = place / "__init__.py"
+    return not names or (module.is_file() and names[0] in defined_in(module))
+
+
+def test_every_dotted_name_of_ours_leads_somewhere() -> None:
+    """Old paths, in imports, in words, and in texts that other processes run."""
+    texts = [ROOT / "README.md", ROOT / "pyproject.toml"]
+    for folder in ("src", "tests", "bench", "docs", "spec", "examples"):
+        texts += (path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".md"))
+    lost = {
+        f"{path.relative_to(ROOT)}: {dotted}"
+        for path in texts
+        for dotted in DOTTED.findall(path.read_text("utf-8"))
+        if not leads_somewhere(dotted)
+    }
+    assert lost == set()
+
+
+def test_a_folder_s_docstring_names_only_modules_that_are_in_it() -> None:
+    for package in FLOORS:
+        for path in SOURCES.joinpath(package).glob("**/__init__.py"):
+            here = {each.stem for each in path.parent.rglob("*")}
+            text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+            assert set(re.findall(r"``(\w+)``", text)) <= here, path
+
+
 # The linter
 
 
