@@ -7,10 +7,17 @@ ones name it by its rid.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
+from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
+from agentgate_proto.records.audit_entry import (
+    AUDIT_ARGS_BYTES_MAX,
+    AUDIT_TEXT_CHARS_MAX,
+    AuditEntry,
+)
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status
@@ -79,9 +86,10 @@ def ended(record: Record) -> AuditEntry:
 def described(
     record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0
 ) -> AuditEntry:
-    """The first entry of a request: who asked for what, and what the policy said."""
-    size = len(bytes(record.args))
-    short = size <= AUDIT_ARGS_BYTES_MAX
+    """The first entry of a request: who asked for what, and what the policy said.
+
+    The arguments are whole, however long: see :func:`shortened`.
+    """
     asked = record.expires_at > 0.0
     denied = outcome.code == ErrorCode.DENIED_BY_POLICY
     return AuditEntry(
@@ -92,8 +100,7 @@ def described(
         request_id=record.request_id,
         tool=record.tool,
         effects=record.effects,
-        args=record.args if short else None,
-        args_bytes=0 if short else size,
+        args=record.args,
         digest=record.digest,
         decision=Action.ASK if asked else Action.DENY if denied else Action.ALLOW,
         rule=record.rule,
@@ -108,6 +115,33 @@ def described(
         result_bytes=result_bytes,
         duration_s=duration_of(record),
     )
+
+
+def shortened(entry: AuditEntry) -> AuditEntry:
+    """Cut the long texts in arguments that are too long; leave out what is too long all the same.
+
+    So a long letter does not hide to whom it was. Call it when secrets are masked: the half of one
+    is not known any more.
+    """
+    size = len(bytes(entry.args)) if entry.args is not None else 0
+    if entry.args is None or size <= AUDIT_ARGS_BYTES_MAX:
+        return entry
+    short = canonical_args(cut(msgspec.json.decode(entry.args)))
+    args = msgspec.Raw(short) if len(short) <= AUDIT_ARGS_BYTES_MAX else None
+    return msgspec.structs.replace(entry, args=args, args_bytes=size)
+
+
+def cut(value: Any) -> Any:
+    """Return decoded JSON whose texts are short, and say how much of each is missing."""
+    match value:
+        case str() if (more := len(value) - AUDIT_TEXT_CHARS_MAX) > 0:
+            return f"{value[:AUDIT_TEXT_CHARS_MAX]}…[{more} characters more]"
+        case dict():
+            return {name: cut(item) for name, item in value.items()}
+        case list():
+            return [cut(item) for item in value]
+        case _:
+            return value
 
 
 def later(record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0) -> AuditEntry:

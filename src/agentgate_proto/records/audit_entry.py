@@ -5,7 +5,10 @@ from __future__ import annotations
 import msgspec
 
 AUDIT_ARGS_BYTES_MAX = 8_192
-"""Arguments in an entry; of longer ones it says how long they were, and the digest is theirs."""
+"""Arguments in an entry; in longer ones long texts are cut, and the digest is that of the whole."""
+
+AUDIT_TEXT_CHARS_MAX = 200
+"""Of one text in arguments that are too long as a whole."""
 
 AUDIT_MASKED_MAX = 64
 """Hidden values of one entry that have a digest of their own; that of the request covers all."""
@@ -26,9 +29,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         rid: the request. Its arguments stand in its first entry.
         agent, client_id, request_id: who asked, and its own id of the request.
         tool, effects, args: what was asked, without secrets.
-        args_bytes: how long the arguments were, if they are too long to stand here.
-        digest: of tool and arguments as they ran. Plain SHA-256 where the arguments stand here
-            whole; keyed where they do not, see :mod:`agentgate_proto.audit.sealing`.
+        args_bytes: how long ``args`` would be, if that is too long to stand here whole: then
+            long texts in ``args`` are cut, and it is left out if that does not do.
+        digest: of tool and arguments as they ran. Plain SHA-256 where nothing in ``args`` is
+            hidden; keyed where something is, see :mod:`agentgate_proto.audit.sealing`.
         masked: keyed digests of the values that ``args`` hides, by their place (a JSON Pointer).
         decision, rule, description: what the policy said, and which rule said it.
         warning: what the person was told before answering.

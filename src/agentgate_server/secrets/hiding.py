@@ -19,7 +19,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from agentgate_proto.digest import canonical_args
 from agentgate_proto.records.audit_entry import AUDIT_MASKED_MAX, AUDIT_PLACES_CHARS_MAX
 from agentgate_server.policy.spelling import fold
 from agentgate_server.secrets.secret_names import (
@@ -98,16 +97,18 @@ class Arguments:
         """Whether anything is not shown as it is."""
         return bool(self.by_name or self.by_value)
 
-    def hidden(self) -> Iterator[tuple[str, bytes]]:
-        """Yield the places (JSON Pointers) of what is not shown, and its canonical JSON: the
-        first ``AUDIT_MASKED_MAX``, if their places are not too long to be kept."""
+    def hidden(self) -> Iterator[tuple[str, Scalar]]:
+        """Yield the places (JSON Pointers) of what is not shown as it is, and what stands there.
+
+        The first ``AUDIT_MASKED_MAX``, if their places are not too long to be kept.
+        """
         chars = 0
         for path, value in [*self.by_name.items(), *self.by_value.items()][:AUDIT_MASKED_MAX]:
             place = pointer(path)
             chars += len(place)
             if chars > AUDIT_PLACES_CHARS_MAX:
                 return
-            yield place, canonical_args(value)
+            yield place, value
 
     def warning(self) -> str:
         """Say what a person must know of what is hidden, before saying yes; or ""."""

@@ -23,6 +23,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.audit.sealing import Seal
+from agentgate_proto.digest import canonical_args
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant, words_of
@@ -222,8 +223,7 @@ class Masker:
         for entry in entries:
             if entry.message or entry.detail or entry.address or type(entry.request_id) is str:
                 texts |= {entry.message, entry.detail, entry.address, str(entry.request_id)}
-        whole = not any(entry.args_bytes for entry in entries)
-        if whole and self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
+        if self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
             return entries
         return [self._entry(entry, seal) for entry in entries]
 
@@ -234,11 +234,12 @@ class Masker:
         if found is not None:
             args = msgspec.Raw(encode(found.shown))
             masked = {
-                place: seal.of_value(entry.rid, place, value) for place, value in found.hidden()
+                place: seal.of_value(entry.rid, place, canonical_args(value))
+                for place, value in found.hidden()
             }
             if entry.decision == Action.ASK:
                 warning = both(warning, found.warning())
-        if digest and (found is not None or entry.args_bytes):
+        if digest and found is not None:
             # A plain one would tell a short secret to whoever tries them all.
             digest = seal.of_request(entry.rid, digest)
         request_id = entry.request_id

@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from agentgate_proto.audit.chain import BEGINNING, DROPPED, Head, chained, parse_head, split
-from agentgate_proto.audit.events import entries_of
+from agentgate_proto.audit.events import entries_of, shortened
 from agentgate_proto.audit.sealing import KEY_BYTES, Seal
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import rfc3339
@@ -91,7 +91,8 @@ class AuditRows:
             self.head = head_of(connection)
         if self.seal is None:
             self.seal = seal_of(connection)
-        lines, head = chained(self.head, rfc3339(now), self.mask(entries, self.seal))
+        kept = map(shortened, self.mask(entries, self.seal))
+        lines, head = chained(self.head, rfc3339(now), kept)
         return (INSERT, (head.seq, now, b"\n".join(lines))), head
 
     def drop(

@@ -7,9 +7,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from agentgate_proto.audit.events import entries_of
+from agentgate_proto.audit.events import entries_of, shortened
+from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
+from agentgate_proto.records.audit_entry import (
+    AUDIT_ARGS_BYTES_MAX,
+    AUDIT_TEXT_CHARS_MAX,
+    AuditEntry,
+)
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
 from agentgate_proto.records.request import Effects, Endorsement, Phase, Record
@@ -177,11 +182,41 @@ def test_a_withdrawn_write_that_never_started_is_described() -> None:
     assert told(outcome=withdrawn, **OVER)["args"] == {"door": "front"}
 
 
-def test_long_arguments_are_named_by_size_and_digest() -> None:
-    args = msgspec.Raw(msgspec.json.encode({"text": "x" * AUDIT_ARGS_BYTES_MAX}))
-    row = told(phase=Phase.RUNNING, args=args)
-    assert "args" not in row
-    assert (row["args_bytes"], row["digest"]) == (len(bytes(args)), "d1")
+def entry_with(args: Any) -> AuditEntry:
+    """The first entry of a request with these arguments, as it is kept."""
+    raw = msgspec.Raw(canonical_args(args))
+    running = msgspec.structs.replace(RECEIVED, phase=Phase.RUNNING, args=raw)
+    (entry,) = entries_of(Put(running))
+    assert entry.args == raw
+    return shortened(entry)
+
+
+def test_long_texts_in_long_arguments_are_cut_and_that_is_said() -> None:
+    long, most = "x" * AUDIT_ARGS_BYTES_MAX, "y" * AUDIT_TEXT_CHARS_MAX
+    args = {"text": long, "to": ["bob", {"cc": long[:-1]}], "n": 5, "most": most}
+    entry = entry_with(args)
+    start = long[:AUDIT_TEXT_CHARS_MAX]
+    assert msgspec.json.decode(entry.args or b"") == {
+        "text": f"{start}…[7992 characters more]",
+        "to": ["bob", {"cc": f"{start}…[7991 characters more]"}],
+        "n": 5,
+        "most": most,
+    }
+    assert (entry.args_bytes, entry.digest) == (len(canonical_args(args)), "d1")
+
+
+def test_arguments_that_are_long_without_long_texts_are_named_by_size_and_digest() -> None:
+    args = {"list": list(range(AUDIT_ARGS_BYTES_MAX))}
+    entry = entry_with(args)
+    assert entry.args is None
+    assert (entry.args_bytes, entry.digest) == (len(canonical_args(args)), "d1")
+
+
+def test_what_is_short_or_has_no_arguments_stays_as_it_is() -> None:
+    text = "x" * (AUDIT_ARGS_BYTES_MAX - len(canonical_args({"text": ""})))
+    assert entry_with({"text": text}).args_bytes == 0
+    started = AuditEntry(event="gateway.started")
+    assert shortened(started) is started
 
 
 GRANT = Grant(

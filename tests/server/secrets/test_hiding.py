@@ -161,9 +161,9 @@ def test_a_warning_fits_a_telephone_whatever_names_are_chosen() -> None:
 def test_each_hidden_value_has_its_place_up_to_a_bound() -> None:
     found = Arguments({"a/b~": [{"pin": "1"}], "code": 2, "site": SITE}, VALUES)
     assert dict(found.hidden()) == {
-        "/a~1b~0/0/pin": b'"1"',
-        "/code": b"2",
-        "/site": f'"{SITE}"'.encode(),
+        "/a~1b~0/0/pin": "1",
+        "/code": 2,
+        "/site": SITE,
     }
     many = Arguments({"token": list(range(1_000))})
     assert len(list(many.hidden())) == AUDIT_MASKED_MAX

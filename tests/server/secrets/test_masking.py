@@ -318,13 +318,6 @@ def test_an_entry_that_hides_nothing_keeps_its_digest_as_it_is() -> None:
     assert audited({"door": "a \\ b"}, client_id=PLAIN).digest == "d1"
 
 
-def test_a_digest_of_arguments_that_are_too_long_to_stand_there_is_keyed() -> None:
-    long = msgspec.structs.replace(ASKED, args_bytes=9_000)
-    (entry,) = MASKER.entries([long], SEAL)
-    assert entry.digest == SEAL.of_request("r1", "d1")
-    assert entry.masked == {}
-
-
 def test_what_nobody_was_asked_about_has_no_warning() -> None:
     assert audited({"code": "front", "door": "front"}, decision="allow").warning == ""
 

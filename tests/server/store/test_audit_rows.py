@@ -114,6 +114,20 @@ def test_secrets_are_masked_before_they_are_hashed(engine: SqliteEngine) -> None
     }
 
 
+def test_no_part_of_a_secret_is_left_where_a_long_text_is_cut(engine: SqliteEngine) -> None:
+    secret, exact = "hunter2-hunter2", "x" * 195 + "hunter2-hunter2" + "y" * 9_000
+    args = msgspec.json.encode({"pin": secret * 600, "text": exact, "to": "bob"})
+    engine.commit([Put(record("r1", args=msgspec.Raw(args)))])
+    (line,) = lines(engine)
+    row = msgspec.json.decode(line)
+    assert b"hun" not in line
+    assert row["args"]["to"] == "bob"
+    assert row["args"]["pin"] == MASK
+    assert row["args_bytes"] > 8_192
+    seal = seal_of(engine.connection)
+    assert row["masked"]["/text"] == seal.of_value("r1", "/text", msgspec.json.encode(exact))
+
+
 def test_the_key_of_the_seals_stays_in_the_store_and_is_of_this_store_only(
     engine: SqliteEngine, tmp_path: Path, clock: Clock
 ) -> None:
