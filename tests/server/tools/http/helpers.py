@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
+from tests.standins import http_api as standin
+from tests.standins.http_api import HttpApi, http_api
 
+from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_server.documents import DocumentError
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.tools.http.files import HttpDeclarations, read_http_files
 from agentgate_server.tools.http.tool import HttpTool, http_tools
 
+KEY = {"KEY": "s3cret-key-value"}
+GET: dict[str, Any] = {"effects": "read", "request": {"path": "/"}}
+POST: dict[str, Any] = {"request": {"method": "POST", "path": "/"}}
 BACKEND = {"url": "http://127.0.0.1:1", "private": True}
 
 
@@ -53,3 +60,19 @@ def refused(folder: Path, file: Any) -> Iterator[list[str]]:
     except DocumentError as error:
         texts += [str(each).removeprefix(f"{folder}/") for each in (error, *error.others)]
     yield texts
+
+
+@asynccontextmanager
+async def joined(
+    folder: Path, behaviour: standin.Behaviour, tool: dict[str, Any], **backend: Any
+) -> AsyncIterator[tuple[HttpApi, HttpTool]]:
+    """An API that does one thing at ``/``, and a tool for it."""
+    async with http_api({"/": behaviour}) as api:
+        ask = made(folder, tool, KEY, url=api.url, **backend)
+        yield api, ask
+        await ask.aclose()
+
+
+def data(outcome: Outcome) -> Any:
+    assert outcome.status is Status.EXECUTED, outcome.message
+    return msgspec.json.decode(outcome.data)
