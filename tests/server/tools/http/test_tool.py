@@ -326,5 +326,5 @@ def test_policy_is_told_the_defaults_and_that_nothing_else_differs(tmp_path: Pat
     assert tool.meant({"n": 1}) == Meant({"mode": "slow", "n": 1})
     assert tool.meant({"n": 5.0, "mode": "fast"}) is None
     assert tool.expected(("mode",)).choices == ("fast", "slow")
-    assert tool.expected(("n",)).forms(5, as_given=False) is None
+    assert tool.expected(("n",)).forms("5.0", as_given=False) == (5,)
     assert tool.expected(("none",)).types == ()
