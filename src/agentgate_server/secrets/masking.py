@@ -24,7 +24,7 @@ import msgspec
 
 from agentgate_proto.audit.sealing import Seal
 from agentgate_proto.digest import canonical_args
-from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Outcome
@@ -212,13 +212,16 @@ class Masker:
     def entries(self, entries: list[AuditEntry], seal: Seal) -> list[AuditEntry]:
         """Return entries of the audit as they may be kept for years and handed to others.
 
-        All are looked at together: nearly always there is nothing to hide in any.
+        Short ones are looked at together: nearly always there is nothing to hide in any.
 
         Args:
             entries: what happened.
             seal: makes keyed digests of what is hidden.
         """
-        args = b"\n".join([entry.args for entry in entries if entry.args is not None])
+        all_args = [entry.args for entry in entries if entry.args is not None]
+        if any(len(memoryview(args)) > AUDIT_ARGS_BYTES_MAX for args in all_args):
+            return [self._entry(entry, seal) for entry in entries]
+        args = b"\n".join(all_args)
         texts = {entry.client_id for entry in entries}
         for entry in entries:
             if entry.message or entry.detail or entry.address or type(entry.request_id) is str:
