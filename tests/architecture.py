@@ -46,6 +46,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {"checking": "all that can be said of a gateway's files without starting it"},
         {
             "assembly": "the parts that a configuration names: policy, tools, backends",
+            "renewing": "what a reload puts in force beside policy and principals: certificates",
             "opening": "the parts that hold something open: store, listener, threads",
         },
         {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},

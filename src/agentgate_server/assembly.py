@@ -13,6 +13,7 @@ from agentgate_server.config import Config
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.sources import Sources
 from agentgate_server.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ def catalogue_of(
     home = home or home_assistant_of(config)
     ready_made = home.tools if home else ()
     return Catalogue([*named, *http_tools_of(config), *ready_made, *Catalogue.of(*tools)])
+
+
+def sources_of(config: Config) -> Sources | None:
+    """Remember from which files the Python tools were loaded, if there are any."""
+    python = config.tools.python
+    return Sources(python, config.folder) if python else None
 
 
 def http_tools_of(config: Config) -> Iterable[Tool]:

@@ -14,6 +14,7 @@ recorded as unknown); what is queued is written; the store is closed.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -31,7 +32,7 @@ from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
-from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
+from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of, sources_of
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
@@ -39,8 +40,15 @@ from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile
-from agentgate_server.opening import listener_of, open_observing, open_runner, open_store
+from agentgate_server.opening import (
+    listener_of,
+    open_certificate,
+    open_observing,
+    open_runner,
+    open_store,
+)
 from agentgate_server.policy import Policy
+from agentgate_server.renewing import Renewal
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.store.engine import StoreError
 from agentgate_server.tools.tool import Tool
@@ -120,6 +128,7 @@ class Gateway:
         self.gate_type = Gate
         self.clock = Clock()
         self._listener: Listener
+        self._renewal: Renewal
 
     @property
     def url(self) -> str:
@@ -149,6 +158,7 @@ class Gateway:
         self.warnings += [*config.warnings, *check_exposure(config)]
         tokens = Keyring(config.identities, TokenFile(config.tokens))
         who_is_missing(config.name, tokens.principals)
+        certificate = open_certificate(config)
         home = home_assistant_of(config)
         if home is not None:
             stack.push_async_callback(home.api.aclose)
@@ -157,6 +167,8 @@ class Gateway:
         stack.push_async_callback(catalogue.aclose)
         look = partial(check_start, catalogue=catalogue, strict=self._strict)
         self.warnings += look(config, policy, tokens.principals)
+        self._renewal = Renewal(certificate, sources_of(config))
+        self.warnings += [*tokens.warnings(), *self._renewal.warnings()]
         runner = open_runner(config, self.masker)
         stack.callback(runner.close)
         setup = open_observing(config, catalogue.names, self._gauges)
@@ -180,7 +192,7 @@ class Gateway:
         self._add_reloader(home, look)
         messenger = self._open_messenger()
         self._fill_web(setup, found, home, messenger)
-        self._listener = listener_of(config, self.gate, self._limits)
+        self._listener = listener_of(config, self.gate, self._limits, certificate)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
         tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -202,7 +214,10 @@ class Gateway:
         return self._policy
 
     def _gauges(self) -> Gauges:
-        return self.gate.gauges()
+        certificate = self._renewal.certificate
+        validity = None if certificate is None else certificate.validity
+        ends_at = None if validity is None else validity.ends_at
+        return dataclasses.replace(self.gate.gauges(), certificate_ends_at=ends_at)
 
     def _add_reloader(self, home: HomeAssistant | None, look: Look) -> None:
         """Let the gate read policy and principals anew; a policy given in code stays."""
@@ -212,6 +227,7 @@ class Gateway:
             self._load,
             None if self._policy else partial(policy_of, home=home),
             look,
+            self._renewal.renew,
             judge=gate.judge,
             authenticator=gate.authenticator,
             codes=gate.desk.codes,
@@ -248,6 +264,8 @@ class Gateway:
             web.parts["audit"] = lambda: found.problem
         if home is not None:
             web.parts["home_assistant"] = home.health
+        if self._renewal.certificate is not None:
+            web.parts["certificate"] = lambda: self._renewal.doubt() or "ok"
         web.parts["policy"] = lambda: self.gate.reloader.problem or "ok"
 
     async def _start_tasks(
@@ -261,6 +279,7 @@ class Gateway:
         tasks.start_soon(self.gate.desk.reach.watch)
         tasks.start_soon(self.gate.authenticator.watch)
         tasks.start_soon(self.gate.audit.run)
+        tasks.start_soon(self._renewal.watch)
         if home is not None:
             await tasks.start(home.watch)
         tasks.start_soon(self._listener.serve)

@@ -12,7 +12,8 @@ from agentgate_server.config import Config
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.secrets.masking import Masker
-from agentgate_server.sockets.listener import Listener, tls_context
+from agentgate_server.sockets.certificate import Certificate, CertificateError
+from agentgate_server.sockets.listener import Listener, ListenError
 from agentgate_server.sockets.peer import Handler
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.sqlite import SqliteEngine
@@ -65,20 +66,32 @@ def open_store(config: Config, masker: Masker) -> SqliteEngine:
     )
 
 
-def listener_of(config: Config, handler: Handler, limits: Limits) -> Listener:
-    """Make the listener; it listens when it is opened itself.
+def open_certificate(config: Config) -> Certificate | None:
+    """Load the certificate, if TLS is to be spoken.
 
     Raises:
-        ListenError: the certificate can't be used.
+        ListenError: certificate or key can't be used.
     """
     gateway = config.gateway
-    tls = gateway.tls if gateway.serves_tls else None
+    if gateway.tls is None or not gateway.serves_tls:
+        return None
+    try:
+        return Certificate(gateway.tls.cert, gateway.tls.key)
+    except CertificateError as error:
+        raise ListenError(str(error)) from None
+
+
+def listener_of(
+    config: Config, handler: Handler, limits: Limits, certificate: Certificate | None
+) -> Listener:
+    """Make the listener; it listens when it is opened itself."""
+    gateway = config.gateway
     return Listener(
         handler,
         limits,
         host=gateway.host,
         port=gateway.port,
         connections_max=gateway.connections_max,
-        tls=tls_context(tls.cert, tls.key) if tls else None,
+        certificate=certificate,
         origins=gateway.allowed_origins,
     )

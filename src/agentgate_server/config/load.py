@@ -37,6 +37,7 @@ from agentgate_server.config.identities import (
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
+from agentgate_server.documents.environment import Variables
 from agentgate_server.identity.tokens import Identity
 from agentgate_server.secrets.masking import secrets_in_form
 from agentgate_server.secrets.secret import Secret
@@ -77,6 +78,7 @@ class Config:
         http: what the files of HTTP tools declare; None: there are none.
         secrets: every secret that the file holds or names, to be masked wherever it turns up.
         warnings: what the operator should know, each one line; the caller prints them.
+        hidden: variables in use that ``.env`` gives another value than the environment, which wins.
     """
 
     name: str
@@ -99,6 +101,7 @@ class Config:
     http: HttpDeclarations | None = None
     secrets: tuple[Secret, ...] = ()
     warnings: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
 
     def ledger_limits(self) -> LedgerLimits:
         """Return the ledger's limits as this configuration sets them."""
@@ -121,7 +124,7 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
         DocumentError: the file or ``.env`` cannot be used, or says something wrong.
     """
     dotenv = path.parent / ".env"
-    variables = {**read_dotenv(dotenv), **environment}
+    variables = Variables(read_dotenv(dotenv), environment)
     document = read_document(path, environment=variables)
     config = config_of(document, path.parent, variables)
     literal = [path] if holds_literal_token(document) else []
@@ -133,7 +136,9 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     ]
     if is_open_to_others(dotenv):
         exposed.append(f"{dotenv} can be read by others: chmod 600 {dotenv}")
-    return dataclasses.replace(config, warnings=(*config.warnings, *exposed))
+    return dataclasses.replace(
+        config, warnings=(*config.warnings, *exposed), hidden=variables.hidden()
+    )
 
 
 def config_from_dict(

@@ -8,7 +8,7 @@ ever quoted in an error, because most of them are secrets.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agentgate_server.documents.errors import DocumentError
@@ -23,6 +23,41 @@ DOUBLE_QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"\s*(?:#.*)?')
 SINGLE_QUOTED = re.compile(r"'(?P<text>[^']*)'\s*(?:#.*)?")
 COMMENT = re.compile(r"(?:^|\s)#.*$")
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class Variables(Mapping[str, str]):
+    """What ``${VAR}`` stands for: the environment wins over ``.env``.
+
+    Args:
+        dotenv: as :func:`read_dotenv` returns them.
+        environment: usually ``os.environ``.
+
+    Attributes:
+        asked: names that were looked up.
+    """
+
+    def __init__(self, dotenv: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self.asked: set[str] = set()
+        self._dotenv = dotenv
+        self._values = {**dotenv, **environment}
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def hidden(self) -> tuple[str, ...]:
+        """Those that were looked up and have another value in ``.env``, which does not count."""
+        return tuple(
+            name
+            for name, value in self._dotenv.items()
+            if name in self.asked and self._values[name] != value
+        )
 
 
 class SubstitutionError(ValueError):

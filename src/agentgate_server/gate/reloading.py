@@ -32,7 +32,9 @@ from agentgate_server.sockets.replies import Reply
 
 log = logging.getLogger(__name__)
 
-RELOADED = frozenset({"name", "folder", "identities", "permissions", "secrets", "totp", "warnings"})
+RELOADED = frozenset(
+    {"name", "folder", "identities", "permissions", "secrets", "totp", "warnings", "hidden"}
+)
 """Of a configuration, what a reload puts in force; everything else takes a restart."""
 
 KEYS = {
@@ -49,6 +51,11 @@ Look = Callable[[Config, Policy, Sequence[Principal]], list[str]]
 ``DocumentError`` instead. It is called in a thread."""
 
 
+Renew = Callable[[], tuple[list[str], list[str]]]
+"""Puts in force what is beside policy and principals, and says what the operator has to know of it,
+and what takes a restart. It is called in a thread."""
+
+
 class Reloader:
     """Puts what has changed on the disk in force.
 
@@ -57,6 +64,7 @@ class Reloader:
         load_config: reads the configuration anew; None: it was not read from a file.
         load_policy: reads the policy that a configuration names; None: it was given in code.
         look: looks at what is about to be put in force.
+        renew: renews what is beside it, whatever becomes of the rest.
         judge: has the policy that is replaced.
         authenticator: has the principals that are.
         codes: the one-time codes of approvers.
@@ -73,6 +81,7 @@ class Reloader:
         load_config: Callable[[], Config] | None,
         load_policy: Callable[[Config], Policy] | None,
         look: Look,
+        renew: Renew,
         *,
         judge: Judge,
         authenticator: Authenticator,
@@ -91,6 +100,7 @@ class Reloader:
         self._load_config = load_config
         self._load_policy = load_policy
         self._look = look
+        self._renew = renew
         self._lock = anyio.Lock()
 
     async def answer(self, reply: Reply) -> None:
@@ -109,14 +119,15 @@ class Reloader:
         """Read everything anew and put it in force; one at a time."""
         async with self._lock:
             self.authenticator.refresh()  # somebody revoked must be out whatever the rest is like
+            warnings, restart = await anyio.to_thread.run_sync(self._renew)
             try:
                 config, policy, found = await anyio.to_thread.run_sync(self._read)
                 self.authenticator.reconfigure(config.identities)
             except DocumentError as error:
-                return self._refuse([str(each) for each in (error, *error.others)])
+                return self._refuse([str(each) for each in (error, *error.others)], warnings)
             except TokenFileError as error:
-                return self._refuse([str(error)])
-            return self._put_in_force(config, policy, found)
+                return self._refuse([str(error)], warnings)
+            return self._put_in_force(config, policy, [*found, *warnings], restart)
 
     def _read(self) -> tuple[Config, Policy, list[str]]:
         config = self._config if self._load_config is None else self._load_config()
@@ -124,7 +135,9 @@ class Reloader:
         principals = self.authenticator.tokens.principals_with(config.identities)
         return config, policy, self._look(config, policy, principals)
 
-    def _put_in_force(self, config: Config, policy: Policy, found: list[str]) -> ReloadReport:
+    def _put_in_force(
+        self, config: Config, policy: Policy, found: list[str], restart: list[str]
+    ) -> ReloadReport:
         self._config = config
         self.masker.learn(config.secrets)
         self.codes.reconfigure(config.totp)
@@ -138,7 +151,11 @@ class Reloader:
         report = self._report(
             "reloaded",
             warnings=(*config.warnings, *found, *([problem] if problem else ())),
-            restart=changed_keys(self._started_with, config),
+            restart=(
+                *changed_keys(self._started_with, config),
+                *restart,
+                *(f"{name}: the environment has another value than .env" for name in config.hidden),
+            ),
         )
         log.info(
             "reloaded: policy %s (digest %.12s), rules: %d, principals: %d",
@@ -150,12 +167,14 @@ class Reloader:
             log.warning("restart to change %s", key)
         return report
 
-    def _refuse(self, errors: list[str]) -> ReloadReport:
+    def _refuse(self, errors: list[str], warnings: list[str]) -> ReloadReport:
         self.problem = STALE
         self.audit.policy_refused(errors)
         for error in errors:
             log.error("not reloaded, what was in force stays in force: %s", error)
-        return self._report("refused", errors=errors)
+        for warning in warnings:
+            log.warning("%s", warning)
+        return self._report("refused", errors=errors, warnings=warnings)
 
     def _report(
         self,

@@ -22,6 +22,7 @@ class Gauges:
         grants: those in force.
         channels: by name, whether it reaches nobody.
         backends: by name, whether it is left alone.
+        certificate_ends_at: when that of the listener ends, UTC seconds; None: there is none.
     """
 
     connections: Mapping[Role, int]
@@ -33,3 +34,4 @@ class Gauges:
     grants: int
     channels: Mapping[str, bool]
     backends: Mapping[str, bool]
+    certificate_ends_at: float | None = None

@@ -184,6 +184,12 @@ class GaugeCollector(Collector):
         for name, is_open in gauges.backends.items():
             backends.add_metric([name], int(is_open))
         yield backends
+        if gauges.certificate_ends_at is not None:
+            yield GaugeMetricFamily(
+                "agentgate_certificate_expiry_timestamp_seconds",
+                "When the certificate of the listener ends, seconds since 1970",
+                gauges.certificate_ends_at,
+            )
         for name, text, value in (
             ("approvals_waiting", "Approvals that wait for a person", gauges.waiting),
             ("grants", "Grants that are in force", gauges.grants),

@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import ssl
 from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
-from pathlib import Path
-from socket import EAI_NONAME, SHUT_WR, socket
-from typing import NoReturn
+from socket import EAI_NONAME, SHUT_WR, SOCK_STREAM, getaddrinfo, socket
 
 import anyio
 from anyio.abc import SocketAttribute, SocketListener, TaskGroup
@@ -20,6 +17,7 @@ from agentgate_proto.connection.state import State
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
+from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.peer import Handler, Peer
 from agentgate_server.sockets.stream_peer import StreamPeer
 
@@ -55,7 +53,8 @@ class Listener:
         limits: of each connection.
         host: address or name to listen on.
         port: to listen on; 0: any that is free.
-        tls: what TLS is spoken with; None: none is spoken.
+        certificate: what TLS is spoken with, each connection with what it holds then; None: none
+            is spoken.
         origins: browser origins that may connect.
         connections_max: open connections of everybody together.
     """
@@ -68,7 +67,7 @@ class Listener:
         host: str,
         port: int,
         connections_max: int,
-        tls: ssl.SSLContext | None = None,
+        certificate: Certificate | None = None,
         origins: Iterable[str] = (),
     ) -> None:
         self.handler = handler
@@ -82,7 +81,7 @@ class Listener:
         self._numbers = count(1)
         self._sockets: list[SocketListener] = []
         self._peer_type = peer_type()
-        self._context = tls
+        self._certificate = certificate
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -164,13 +163,28 @@ class Listener:
 
     async def _open(self, peer: Peer, sock: socket) -> bool:
         """Do the TLS handshake, if any, in the time for the opening; False: the peer failed it."""
+        tls = None if self._certificate is None else self._certificate.context
         try:
             with anyio.fail_after(self.limits.opening_s):
-                await peer.open(sock, self._context)
+                await peer.open(sock, tls)
         except HANDSHAKE_FAILURES as error:
             log.info("TLS handshake with %s failed: %r", peer.address, error)
             return False
         return True
+
+
+def check_address(host: str) -> None:
+    """Make sure that a host is an address of this machine, without listening on it.
+
+    Raises:
+        ListenError: it is none.
+    """
+    try:
+        for family, kind, protocol, _, address in getaddrinfo(host, 0, type=SOCK_STREAM):
+            with socket(family, kind, protocol) as sock:
+                sock.bind(address)
+    except OSError as error:
+        raise ListenError(explain(host, 0, error)) from None
 
 
 def peer_type() -> type[Peer]:
@@ -186,34 +200,6 @@ def raw_socket(listener: SocketListener) -> socket:
     """The system's socket behind a listener."""
     sock: socket = listener.extra_attributes[SocketAttribute.raw_socket]()
     return sock
-
-
-def tls_context(cert: Path, key: Path) -> ssl.SSLContext:
-    """Load the certificate that the listener shows.
-
-    Args:
-        cert: PEM file with the certificate and its chain.
-        key: PEM file with its private key, without a passphrase.
-
-    Raises:
-        ListenError: certificate or key can't be used.
-    """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_cert_chain(cert, key, password=refuse_password)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ListenError(
-            f"gateway.tls: cannot use {cert} with {key} ({reason}): they must be PEM "
-            "files that belong together, the key without a passphrase"
-        ) from None
-    return context
-
-
-def refuse_password() -> NoReturn:
-    """Called for an encrypted key: OpenSSL would otherwise ask on the terminal and wait."""
-    raise ValueError("the key is encrypted")
 
 
 def turn_away(sock: socket) -> None:

@@ -259,6 +259,7 @@ def replaced(this: World, load: Callable[[], Config]) -> Reloader:
         load,
         None,
         lambda *_: [],
+        lambda: ([], []),
         judge=gate.judge,
         authenticator=gate.authenticator,
         codes=gate.desk.codes,
