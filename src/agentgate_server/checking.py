@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from agentgate_proto.principal import Principal, Role
+from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.documents import DocumentError
@@ -13,9 +16,14 @@ from agentgate_server.documents.errors import raise_first
 from agentgate_server.errors import ToolError
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile, TokenFileError
+from agentgate_server.observing.setup import open_tracing
+from agentgate_server.opening import open_certificate
 from agentgate_server.policy import Policy
 from agentgate_server.policy.linting import Finding, Level, lint, may_ask
 from agentgate_server.policy.rules import Rule
+from agentgate_server.sockets.listener import ListenError, check_address
+from agentgate_server.store.engine import StoreError
+from agentgate_server.store.looking import look_at_store
 from agentgate_server.tools.catalogue import Catalogue
 
 T = TypeVar("T")
@@ -31,14 +39,70 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     config = attempt(load, findings)
     if config is None:
         return findings
-    exposed = attempt(lambda: check_exposure(config), findings) or ()
-    findings += map(warning, (*config.warnings, *exposed))
+    exposed = attempt(lambda: check_exposure(config), findings)
+    findings += map(warning, (*config.warnings, *(exposed or ())))
+    if exposed is not None:
+        findings += check_certificate(config)
+    for part in (check_host, check_store, check_extras):
+        attempt(partial(part, config), findings)
+    findings += check_head_file(config)
     catalogue = attempt(lambda: catalogue_of(config), findings)
     policy = attempt(lambda: policy_of(config), findings)
     keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
     if catalogue is not None and policy is not None and keyring is not None:
         findings += check_policy(config, policy, catalogue, keyring.principals)
+    if keyring is not None:
+        findings += (warning(text, config.name) for text in keyring.warnings())
     return findings
+
+
+def check_certificate(config: Config) -> list[Finding]:
+    """Load certificate and key, and say when they end."""
+    findings: list[Finding] = []
+    certificate = attempt(lambda: open_certificate(config), findings)
+    now = time.time()
+    if certificate is not None and (doubt := certificate.doubt(now)):
+        level = Level.WARNING if certificate.counts_at(now) else Level.ERROR
+        text = f"gateway.tls.cert: {doubt}"
+        findings.append(Finding(level=level, message=text, file=config.name))
+    return findings
+
+
+def check_host(config: Config) -> None:
+    """Make sure that this machine has the address to listen on; its port may be taken.
+
+    Raises:
+        ListenError: it has not.
+    """
+    check_address(config.gateway.host)
+
+
+def check_store(config: Config) -> None:
+    """Make sure that the database is one, and ours.
+
+    Raises:
+        StoreError: it is not.
+    """
+    look_at_store(config.storage.path)
+
+
+def check_extras(config: Config) -> None:
+    """Make sure that what the configuration names is installed.
+
+    Raises:
+        DocumentError: it is not.
+    """
+    if config.messenger is not None:
+        import_telegram(config)
+    if config.tracing.enabled:
+        open_tracing(config.name).close()
+
+
+def check_head_file(config: Config) -> Iterator[Finding]:
+    """A folder that is not there: no head can be kept in it."""
+    path = config.audit.head_file
+    if path is not None and not path.parent.is_dir():
+        yield warning(f"audit.head_file: there is no folder {path.parent}", config.name)
 
 
 def check_start(
@@ -164,7 +228,7 @@ def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:
             text = ": ".join(part for part in (each.path, each.message) if part)
             at = each.line or 0
             findings.append(Finding(level=Level.ERROR, message=text, file=each.file, line=at))
-    except (TokenFileError, ToolError) as error:
+    except (ListenError, StoreError, TokenFileError, ToolError) as error:
         findings.append(Finding(level=Level.ERROR, message=str(error)))
     return None
 

@@ -41,6 +41,23 @@ def open_messenger(
     """
     if config.messenger is None:
         return None
+    channel_type = import_telegram(config)
+    try:
+        channel = channel_type(
+            config.messenger.telegram, clock, desk=desk, writer=writer, drain=drain, shown=shown
+        )
+    except RuntimeError as error:
+        raise DocumentError(config.name, str(error), path="messenger") from None
+    desk.channels.append(channel)
+    return channel
+
+
+def import_telegram(config: Config) -> type[TelegramChannel]:
+    """Load the channel's library.
+
+    Raises:
+        DocumentError: the extra is not installed.
+    """
     try:
         from agentgate_server.approvals.telegram.channel import TelegramChannel
     except ModuleNotFoundError as error:
@@ -48,11 +65,4 @@ def open_messenger(
             raise
         text = "needs an extra: pip install 'agent-gate[telegram]'"
         raise DocumentError(config.name, text, path="messenger") from None
-    try:
-        channel = TelegramChannel(
-            config.messenger.telegram, clock, desk=desk, writer=writer, drain=drain, shown=shown
-        )
-    except RuntimeError as error:
-        raise DocumentError(config.name, str(error), path="messenger") from None
-    desk.channels.append(channel)
-    return channel
+    return TelegramChannel

@@ -330,6 +330,32 @@ def prepare(connection: sqlite3.Connection, path: Path) -> list[str]:
         StoreError: it is not ours, or this program cannot work with it.
         sqlite3.Error: SQLite cannot.
     """
+    check_kind(connection, path)
+    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StoreError(
+            f"{path} is on a file system that SQLite's WAL does not work on (its mode stays"
+            f" {mode}): set storage.path to a local disk"
+        )
+    for setting in SETTINGS:
+        connection.execute(setting)
+    migrate(connection)
+    repaired = restore_triggers(connection)
+    # A file that cannot be written opens all the same, for reading: find out now, not later.
+    connection.execute("BEGIN IMMEDIATE")
+    make_key(connection)
+    connection.execute("COMMIT")
+    seal_of(connection)
+    return repaired
+
+
+def check_kind(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that a file is ours, or new, and of a version that we know.
+
+    Raises:
+        StoreError: it is not.
+        sqlite3.Error: SQLite cannot read it.
+    """
     values = statements.ROWS_MAX * (len(COLUMNS) + 1)
     if connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) < values:
         raise StoreError(
@@ -351,22 +377,6 @@ def prepare(connection: sqlite3.Connection, path: Path) -> list[str]:
             f"{path} was written by a newer agent-gate (schema {version}, this one knows"
             f" {VERSION}): upgrade this one, or restore a backup from before that upgrade"
         )
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StoreError(
-            f"{path} is on a file system that SQLite's WAL does not work on (its mode stays"
-            f" {mode}): set storage.path to a local disk"
-        )
-    for setting in SETTINGS:
-        connection.execute(setting)
-    migrate(connection)
-    repaired = restore_triggers(connection)
-    # A file that cannot be written opens all the same, for reading: find out now, not later.
-    connection.execute("BEGIN IMMEDIATE")
-    make_key(connection)
-    connection.execute("COMMIT")
-    seal_of(connection)
-    return repaired
 
 
 def undo(connection: sqlite3.Connection) -> None:
