@@ -54,14 +54,14 @@ class Answers:
         """Return what the agent gets.
 
         Raises:
-            EffectUnknown: the answer does not say whether it was done.
+            EffectUnknown: the answer does not say whether a write was done.
             ToolFailed: it says that it failed, or a read did not bring what was declared.
         """
         status = answer.status
         if status not in self.form.ok_status:
-            if status in self.form.unknown_status:
+            if status in self.form.unknown_status and self.effects is Effects.WRITE:
                 raise EffectUnknown(self.told(answer))
-            if not answer.ok:
+            if status in self.form.unknown_status or not answer.ok:
                 raise ToolFailed(self.told(answer))
         value, why = self.read(answer)
         if any(is_met(error, steps, status, value) for error, steps in self.errors):

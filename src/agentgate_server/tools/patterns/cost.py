@@ -76,8 +76,9 @@ def problem_of(pattern: str, *, chars_max: int, whole: bool = False) -> str:
         node = parse(pattern)
         bound = Cost(node, whole=whole).bound(chars_max)
     except NotUnderstood as error:
+        shown = "".join(char if char.isprintable() else " " for char in str(error))
         return (
-            f"pattern has {error}: nobody can say then how long a text could hold up the gateway; "
+            f"pattern has {shown}: nobody can say then how long a text could hold up the gateway; "
             "write it without"
         )
     if bound.steps <= STEPS_MAX or bound.ways <= WAYS_ALWAYS:

@@ -59,6 +59,18 @@ async def test_a_write_by_get_is_sent_once_where_redirects_are_followed(
         assert [arrival.path for arrival in api.arrivals] == seen
 
 
+async def test_a_read_whose_answer_leaves_a_write_open_has_failed_and_is_no_defect(
+    tmp_path: Path, runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    for status in (202, 302, 502):
+        tool = {**GET, "response": {"unknown_status": [202, 302, 502]}}
+        async with joined(tmp_path, says(status), tool) as (_, ask):
+            outcome = await outcome_of(runner, ask)
+        assert outcome.status is Status.FAILED
+        assert outcome.message.startswith(f"api answered {status} ")
+    assert caplog.records == []
+
+
 async def test_a_redirect_that_is_declared_good_is_no_doubt(tmp_path: Path, runner: Runner) -> None:
     tool = {**POST, "response": {"ok_status": [303]}}
     async with joined(tmp_path, says(303, Location="/done"), tool) as (api, ask):

@@ -154,6 +154,7 @@ def test_a_search_that_may_end_has_tried_what_comes_first() -> None:
         ("((){1000}){1000}", "pattern has '((){1000}){1000}', which repeats what may be empty"),
         (r"(\b)+a", r"pattern has '(\b)+', which repeats what may be empty"),
         ("[[a]", "pattern is ambiguous: possible nested set at position 1; escape the character"),
+        ("(\n*)*", "pattern has '( *)*', which repeats what may be empty"),
         ("(a?b?){2,}", "pattern has '(a?b?){2,}', which repeats what may be empty"),
         ("(ab){2000}", "pattern has such large numbers in {}"),
         (f"({'|'.join('abcdefghij' * 15)})" * 2, "pattern has so many branches"),

@@ -55,6 +55,15 @@ def test_a_type_of_a_python_tool_with_such_a_pattern_is_refused(hint: Any) -> No
         arguments(hint)
 
 
+def test_what_a_python_tool_takes_besides_is_looked_at_as_well() -> None:
+    def tool(**others: Any) -> None:
+        """Do something."""
+
+    tool.__annotations__["others"] = Bad
+    with pytest.raises(ToolError, match="argument 'others': pattern can read texts like"):
+        Arguments.of(tool, Docstring())
+
+
 def test_a_search_in_texts_of_any_length_is_refused_and_in_short_ones_is_not() -> None:
     with pytest.raises(ToolError, match=r"begin it with \^, let no two repeats .* only shorter"):
         arguments(Open)
