@@ -13,7 +13,15 @@ from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Command, Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import dim, say, say_json
 from agentgate_cli.tables import Column, print_table
-from agentgate_cli.text import compact, duration, fold, parse_duration, parse_time, printable
+from agentgate_cli.text import (
+    args_line,
+    compact,
+    duration,
+    fold,
+    parse_duration,
+    parse_time,
+    printable,
+)
 
 if TYPE_CHECKING:
     from agentgate_client import ApprovalsClient, ApprovalView, GrantTerms
@@ -59,10 +67,13 @@ def list_waiting(as_json: bool, **options: Any) -> int:
     remote = remote_of(options)
 
     async def work() -> int:
+        from agentgate_cli.watch import whole
         from agentgate_client import ApprovalsClient
 
         async with connected(ApprovalsClient, remote) as client:
             views = await client.list()
+            if as_json:
+                views = [await whole(client, view) for view in views]
         if as_json:
             say_json({"approvals": views})
         else:
@@ -210,7 +221,7 @@ def show(views: list[ApprovalView]) -> None:
             duration(parse_time(view.expires_at) - now),
             printable(view.agent),
             printable(view.tool),
-            fold(compact(msgspec.json.decode(view.args)), ARGS_CHARS_MAX),
+            fold(args_line(msgspec.json.decode(view.args), view.shortened), ARGS_CHARS_MAX),
             "; ".join(filter(None, (why_of(view), needs_of(view)))),
         )
         for view in views

@@ -190,5 +190,6 @@ async def fate(client: AgentGateClient, request: Request) -> str:
 
 def is_for(row: dict[str, Any], request: Request) -> bool:
     """Whether a row of ``list_requests`` is about this request."""
-    wanted = (request.client_id, request.tool, request.args)
-    return (row["client_id"], row["tool"], row["args"]) == wanted
+    if (row["client_id"], row["tool"]) != (request.client_id, request.tool):
+        return False
+    return "args" in row.get("shortened", ()) or bool(row["args"] == request.args)

@@ -11,7 +11,7 @@ from agentgate_cli.exits import Exit
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import say_json
 from agentgate_cli.tables import Column, print_table
-from agentgate_cli.text import clock, compact, cut, duration, fold, parse_time, printable
+from agentgate_cli.text import args_line, clock, cut, duration, fold, parse_time, printable
 
 COLUMNS = (
     Column("asked"),
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 
 ARGS_CHARS_MAX = 120
-"""Of the arguments in a table; --json has them whole."""
+"""Of the arguments in a table; --json has more of them, and those of one request whole."""
 
 CLIENT_CHARS_MAX = 16
 """Of a client's id in a table: enough to tell them apart."""
@@ -36,12 +36,16 @@ PHASES = {"running": "running", "approved": "approved, about to run"}
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Rows at most."
 )
+@click.option("--id", "request", metavar="ID", help="Only this one, whole, as JSON.")
 @gateway_options
-def pending(as_json: bool, everything: bool, limit: int, **options: Any) -> int:
+def pending(
+    as_json: bool, everything: bool, limit: int, request: str | None, **options: Any
+) -> int:
     """List your requests that wait, run, or ended without anybody there to hear it.
 
     Newest first. It changes nothing: an outcome goes on waiting for its client. With an operator's
-    token these are everybody's requests.
+    token these are everybody's requests. Of long arguments and results --json has the beginning,
+    and names them in "shortened"; --id has the whole.
     """
     remote = remote_of(options)
 
@@ -49,8 +53,11 @@ def pending(as_json: bool, everything: bool, limit: int, **options: Any) -> int:
         from agentgate_client import AgentGateClient
 
         async with connected(AgentGateClient, remote) as client:
-            rows = await client.list_requests(open_only=not everything, limit=limit)
-        if as_json:
+            if request:
+                rows = [await client.get_request(request)]
+            else:
+                rows = await client.list_requests(open_only=not everything, limit=limit)
+        if as_json or request:
             say_json({"requests": rows})
         else:
             print_table(COLUMNS, map(cells, rows), "nothing is pending")
@@ -62,7 +69,7 @@ def pending(as_json: bool, everything: bool, limit: int, **options: Any) -> int:
 def cells(row: dict[str, Any]) -> tuple[str, ...]:
     """Make one row of the table."""
     age = f"{duration(time.time() - parse_time(row['created_at']))} ago"
-    args = fold(compact(row["args"]), ARGS_CHARS_MAX)
+    args = fold(args_line(row["args"], row.get("shortened", ())), ARGS_CHARS_MAX)
     client = cut(printable(row["client_id"]), CLIENT_CHARS_MAX) or "-"
     return age, client, printable(row["tool"]), args, state_of(row)
 

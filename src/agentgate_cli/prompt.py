@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from agentgate_cli.style import bad, bold, dim, good, warn
-from agentgate_cli.text import clock, compact, duration, fold, parse_time, plural, printable
+from agentgate_cli.text import (
+    args_line,
+    clock,
+    compact,
+    duration,
+    fold,
+    parse_time,
+    plural,
+    printable,
+)
 
 if TYPE_CHECKING:
     from agentgate_proto.records.approval import ApprovalView
@@ -76,7 +85,12 @@ def needs_of(view: ApprovalView) -> str:
 
 def argument_rows(view: ApprovalView) -> Iterator[Row]:
     """Yield the arguments as names and JSON, long ones folded."""
-    args: dict[str, Any] = msgspec.json.decode(view.args)
+    decoded: Any = msgspec.json.decode(view.args)
+    if "args" in view.shortened:
+        yield Row("", fold(args_line(decoded, view.shortened)))
+        yield Row("", "… and more than can be shown: deny it if you did not expect that", warn)
+        return
+    args: dict[str, Any] = decoded
     for name in list(args)[:ARGS_MAX]:
         yield Row("", f"{fold(printable(name), NAME_CHARS_MAX)} = {fold(compact(args[name]))}")
     if len(args) > ARGS_MAX:

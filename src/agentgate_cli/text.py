@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,6 +77,16 @@ def escape_json(document: str) -> str:
 def compact(value: Any) -> str:
     """Return decoded JSON as one printable line of JSON, keys sorted."""
     return printable(msgspec.json.encode(value, order="sorted").decode())
+
+
+def args_line(args: Any, shortened: Collection[str]) -> str:
+    """Return decoded arguments as one printable line of JSON: its beginning if they are shortened.
+
+    Args:
+        args: as the gateway shows them.
+        shortened: what of the row or approval is not whole.
+    """
+    return printable(args) if "args" in shortened and isinstance(args, str) else compact(args)
 
 
 def fold(text: str, chars_max: int = VALUE_CHARS_MAX) -> str:

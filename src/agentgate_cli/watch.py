@@ -11,7 +11,7 @@ import msgspec
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.style import bad, bold, dim, say, warn
 from agentgate_cli.terminal import Terminal
-from agentgate_cli.text import away, clock, compact, printable
+from agentgate_cli.text import args_line, away, clock, printable
 from agentgate_client import (
     AgentGateError,
     ApprovalsClient,
@@ -55,7 +55,8 @@ async def print_changes(client: ApprovalsClient, *, as_json: bool) -> None:
 
 def line_of(view: ApprovalView) -> str:
     """One change in one line."""
-    what = f"{view.id}  {printable(view.tool)} {compact(msgspec.json.decode(view.args))}"
+    args = args_line(msgspec.json.decode(view.args), view.shortened)
+    what = f"{view.id}  {printable(view.tool)} {args}"
     if view.status == "waiting":
         return (
             f"waiting   {what}  agent {printable(view.agent)}, rule {printable(view.rule)}, "
@@ -63,6 +64,18 @@ def line_of(view: ApprovalView) -> str:
         )
     end = f", {ended(view)}" if view.outcome else ""
     return f"{view.status:<9} {what}  {settled(view)}{end}"
+
+
+async def whole(client: ApprovalsClient, view: ApprovalView) -> ApprovalView:
+    """Return all of an approval, or what is known of it if it does not wait any more."""
+    if not view.shortened:
+        return view
+    try:
+        return await client.get(view.id)
+    except AgentGateError as error:
+        if error.code not in (ErrorCode.NOT_FOUND, ErrorCode.LIMIT_EXCEEDED):
+            raise
+        return view
 
 
 class Watch:
@@ -189,6 +202,7 @@ class Watch:
 
     async def ask_one(self, client: ApprovalsClient, view: ApprovalView) -> bool:
         """Ask about one approval; return whether to go on."""
+        view = await whole(client, view)
         say()
         for line in describe(view, self.terminal.width):
             say(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -19,7 +19,7 @@ from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.limits import CLIENT_LIMITS, LIST_ROWS_MAX, Limits
+from agentgate_proto.limits import CLIENT_LIMITS, Limits
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
@@ -95,10 +95,33 @@ class ApprovalsClient(Client):
     async def list(self) -> Approvals:
         """List the approvals that wait for an answer, oldest first.
 
+        What is long in one of them is not whole, and named in its ``shortened``: ``get`` has it.
+
         Raises:
             AgentGateError: the role may not (-32010), or the call failed.
         """
-        return views_in(await self._driver.call("list_approvals", ListApprovals(), None))
+        views: Approvals = []
+        page = ApprovalRows([], more=True)
+        while page.more and len(views) < WATCHED_MAX:
+            params = ListApprovals(after=views[-1].id if views else "")
+            try:
+                page = rows_of(await self._driver.call("list_approvals", params, None))
+            except AgentGateError as error:
+                if error.code != ErrorCode.NOT_FOUND or not views:
+                    raise
+                views.clear()  # the last one was settled meanwhile: nobody knows what follows it
+                continue
+            views += page.approvals
+        return views
+
+    async def get(self, approval_id: str) -> ApprovalView:
+        """Return one approval that waits for an answer, whole.
+
+        Raises:
+            AgentGateError: no such approval waits (-32011), or the role may not (-32010).
+        """
+        result = await self._driver.call("list_approvals", ListApprovals(id=approval_id), None)
+        return view_from(result, OneApproval).approvals[0]
 
     def watch(self) -> ApprovalWatch:
         """Follow the approvals: first those that wait now, then each change.
@@ -164,8 +187,13 @@ class ApprovalsClient(Client):
         Raises:
             AgentGateError: the role may not (-32010), or the call failed.
         """
-        result = await self._driver.call("list_grants", ListGrants(), None)
-        return view_from(result, GrantRows).grants
+        grants: Grants = []
+        page = GrantRows([], more=True)
+        while page.more and len(grants) < WATCHED_MAX:
+            params = ListGrants(before=grants[-1].id if grants else "")
+            page = view_from(await self._driver.call("list_grants", params, None), GrantRows)
+            grants += page.grants
+        return grants
 
     async def preview_grant(self, approval_id: str, grant: GrantTerms) -> str:
         """Return in words what a grant would allow, for a person to confirm. Changes nothing.
@@ -229,6 +257,7 @@ class ApprovalWatch:
         self._news: dict[str, ApprovalView] = {}
         self._arrived = anyio.Event()
         self._asking = False
+        self._listing: Approvals = []
         self._overrun = False
         self._ended = False
         self._error: AgentGateError | None = None
@@ -260,6 +289,7 @@ class ApprovalWatch:
     def subscribe(self) -> None:
         """Ask for the list, and for changes on this connection."""
         self._asking = True
+        self._listing = []
         self._driver.submit("watch_approvals", WatchApprovals(), None, self._listed)
 
     def reconnected(self) -> None:
@@ -291,15 +321,25 @@ class ApprovalWatch:
     def _listed(self, settled: Settled) -> None:
         self._asking = False
         if settled.error is not None:
-            self.end(settled.error)
+            if settled.error.code == ErrorCode.NOT_FOUND and self._listing:
+                self.subscribe()  # where a page was to go on was settled meanwhile
+            else:
+                self.end(settled.error)
             return
         try:
-            views = views_in(settled.result)
+            page = rows_of(settled.result)
         except AgentGateError as odd:
             self.end(odd)
             return
+        self._listing += page.approvals
+        if page.more and page.approvals and len(self._listing) < WATCHED_MAX:
+            self._asking = True
+            after = ListApprovals(after=page.approvals[-1].id)
+            self._driver.submit("list_approvals", after, None, self._listed)
+            return
+        views, self._listing = self._listing, []
         listed = {view.id for view in views}
-        if len(views) < LIST_ROWS_MAX:
+        if not page.more:
             gone = [view for view in self._waiting.values() if view.id not in listed]
             for view in gone:
                 self.take(msgspec.structs.replace(view, status="settled"))
@@ -318,21 +358,29 @@ def view_of(result: Any) -> ApprovalView:
     return view_from(result, ApprovalView)
 
 
-def views_in(result: Any) -> Approvals:
-    """Take the approvals out of a result. Raises as ``view_of``."""
-    return view_from(result, ApprovalRows).approvals
+def rows_of(result: Any) -> ApprovalRows:
+    """Take a page of approvals out of a result. Raises as ``view_of``."""
+    return view_from(result, ApprovalRows)
 
 
 class ApprovalRows(msgspec.Struct, frozen=True):
     """The result of ``list_approvals`` and ``watch_approvals``."""
 
     approvals: Approvals
+    more: bool = False
+
+
+class OneApproval(msgspec.Struct, frozen=True):
+    """The result of ``list_approvals`` for one id."""
+
+    approvals: Annotated[Approvals, msgspec.Meta(min_length=1)]
 
 
 class GrantRows(msgspec.Struct, frozen=True):
     """The result of ``list_grants``."""
 
     grants: Grants
+    more: bool = False
 
 
 class Preview(msgspec.Struct, frozen=True):

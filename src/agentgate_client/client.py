@@ -202,13 +202,41 @@ class AgentGateClient(Client):
     ) -> list[dict[str, Any]]:
         """List this agent's requests as the gateway has them, newest first. Changes nothing.
 
+        What is long in a row is not whole: ``row["shortened"]`` names it then, and
+        ``get_request`` has it. Long lists take several calls.
+
         Args:
             open_only: only those that are not done, or whose outcome was not collected.
             limit: how many at most, 1 to 1000.
         """
-        params = ListRequests(open_only=open_only, limit=limit)
+        rows: list[dict[str, Any]] = []
+        more = True
+        while more and len(rows) < limit:
+            before = str(rows[-1]["id"]) if rows else ""
+            params = ListRequests(open_only=open_only, limit=limit - len(rows), before=before)
+            result = await self._driver.call("list_requests", params, self._timeout_s)
+            page = rows_in(result, "requests")
+            rows += page
+            more = bool(page) and bool(result.get("more"))
+        return rows
+
+    async def get_request(self, request: str) -> dict[str, Any]:
+        """Return one of this agent's requests as the gateway has it, whole.
+
+        Args:
+            request: the ``"id"`` of its row in ``list_requests``.
+
+        Raises:
+            AgentGateError: there is no such request (-32011), or it is too large for one answer
+                (-32006).
+        """
+        params = ListRequests(id=request)
         result = await self._driver.call("list_requests", params, self._timeout_s)
-        return rows_in(result, "requests")
+        rows = rows_in(result, "requests")
+        if [row.get("id") for row in rows] != [request]:
+            text = "odd answer: not the request that was asked for"
+            raise AgentGateError(ErrorCode.INTERNAL_ERROR, text)
+        return rows[0]
 
     def pushed(self, params: msgspec.Struct) -> None:
         """See :class:`agentgate_client.driver.Listener`."""

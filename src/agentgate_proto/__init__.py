@@ -8,12 +8,12 @@ top:
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` and
   ``client``, which tell ``events``; ``requests``, ``receipts``, ``timers``, ``old_clients``.
   ``audit``: what people read afterwards: ``events``, ``chain``, ``sealing``, ``logins``
-- ``rpc``: ``jsonrpc``; ``messages``, ``results`` and ``wire_results`` for what the methods
-  carry. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and what it
-  tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say), ``lifecycle``
-  (what runs), ``delivery`` (who is told), ``collecting`` (what was missed); ``coalescing`` for
-  requests that are one, ``grants``, ``links`` for connections, ``live`` for what is under way,
-  ``journal`` for what is being written, ``rates`` for caps in time
+- ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
+  methods carry. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and
+  what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
+  ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what was missed);
+  ``coalescing`` for requests that are one, ``grants``, ``links`` for connections, ``live`` for what
+  is under way, ``journal`` for what is being written, ``rates`` for caps in time
 - ``wire``: ``http1``, ``upgrade``, ``frames``; ``websocket`` with its two ends ``server`` and
   ``client``, which tell ``events``. ``records``: what is kept: ``request``, ``decision``,
   ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``, ``retention``

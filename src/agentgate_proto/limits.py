@@ -99,8 +99,26 @@ PENDING_BYTES_MAX = 786_432
 """Bytes of results in one ``get_pending_results`` reply, so that it fits the smallest client's
 message limit; a single larger row is still sent."""
 
+PENDING_READ_BYTES_MAX = 4_194_304
+"""Bytes of requests, their arguments with them, that are read from the store for one such reply."""
+
 LIST_ROWS_MAX = 1_000
-"""Rows in one ``list_requests`` (the newest) or ``list_approvals`` (the oldest) reply."""
+"""Rows in one reply that lists requests, approvals or grants."""
+
+LIST_BYTES_MAX = 786_432
+"""Bytes of rows in one such reply; ``more`` says that there are others. It fits the smallest
+client's message limit."""
+
+LIST_READ_BYTES_MAX = 4_194_304
+"""Bytes of requests that are read from the store for one reply to ``list_requests``."""
+
+LISTED_BYTES_MAX = 4_096
+"""Of arguments, a result, a signature or an error in a row of a list: of what is longer the row has
+the beginning, and says so. A call with the row's ``id`` gets the whole."""
+
+ANSWER_BYTES_MAX = 8_388_608
+"""One answer to a call, other than a tool's outcome. A larger one is an error to that call; sent,
+it would soon count as output that the peer does not take (1013)."""
 
 ACK_DELAY_S = 0.05
 """Our SDK acknowledges outcomes at most this often: one small notification for many results."""

@@ -17,6 +17,9 @@ from tests.cli.support import (
 )
 
 from agentgate_cli.approvals import ID_CHARS, ID_SHOWN_CHARS
+from agentgate_cli.call import Request, is_for
+from agentgate_cli.pending import cells
+from agentgate_cli.text import printable
 
 
 def test_what_waits_is_listed_as_one_json_document(gateway: Served) -> None:
@@ -108,6 +111,10 @@ def test_pending_shows_what_waits_and_what_nobody_collected(mortal: Served) -> N
         ("bedroom", "waiting"),
     ]
     assert rows[0]["data"] == {"room": "kitchen", "on": True, "brightness": 100}
+    one = json.loads(mortal.as_agent("pending", "--id", rows[0]["id"]).stdout)
+    assert one == {"requests": rows[:1]}
+    none = mortal.as_agent("pending", "--id", "none")
+    assert (none.returncode, "no request with this id" in none.stderr) == (4, True)
     lines = [line.split("\t") for line in mortal.as_agent("pending").stdout.splitlines()]
     assert lines[0][2:] == [
         "set_light",
@@ -165,3 +172,31 @@ def test_a_table_takes_no_markup_from_its_cells(mortal: Served) -> None:
         terminal.see("[red]boss[/red]")
         assert terminal.end() == 0
     call.kill()
+
+
+LONG_ROW = {
+    "created_at": "2026-11-20T10:00:00Z",
+    "client_id": "c",
+    "tool": "send",
+    "args": '{"text":"aaa…',
+    "phase": "running",
+    "shortened": ["args"],
+}
+
+
+def test_of_long_arguments_the_beginning_is_shown() -> None:
+    assert cells(LONG_ROW)[3] == printable('{"text":"aaa…')
+    assert cells(LONG_ROW | {"args": {"text": "a"}, "shortened": []})[3] == '{"text":"a"}'
+
+
+def test_a_withdrawn_call_knows_its_request_by_the_beginning_of_its_arguments() -> None:
+    request = Request(
+        tool="send",
+        args={"text": "aaa" * 9_000},
+        timeout_s=None,
+        client_id="c",
+        idempotency_key="",
+    )
+    assert is_for(LONG_ROW, request)
+    assert not is_for(LONG_ROW | {"client_id": "d"}, request)
+    assert not is_for(LONG_ROW | {"args": {"text": "b"}, "shortened": []}, request)

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from agentgate_cli.prompt import describe, ended, settled
+from agentgate_cli.watch import line_of
 from agentgate_client import ApprovalView
 from agentgate_proto.records.request import rfc3339
 
@@ -118,3 +119,12 @@ def test_what_a_yes_takes_and_how_often_it_was_asked_stand_in_rows_of_their_own(
 def test_one_yes_of_several_is_said_to_be_that() -> None:
     view = approval({}, approvers_needed=3, approved_by=("ann",))
     assert click.unstyle(settled(view)) == "yes from ann; 2 more must say so"
+
+
+def test_of_arguments_that_are_not_whole_the_beginning_is_shown_and_that_it_is_one() -> None:
+    beginning = msgspec.Raw(b'"{\\"text\\":\\"aaa"')
+    view = msgspec.structs.replace(approval({}), args=beginning, shortened=("args",))
+    lines = shown(view)
+    assert lines[1] == '          {"text":"aaa'
+    assert "more than can be shown" in lines[2]
+    assert line_of(view).startswith(f'waiting   {view.id}  send_mail {{"text":"aaa  agent garden')

@@ -235,6 +235,36 @@ async def test_tools_and_requests_are_listed() -> None:
             assert caught.value.code == -32603
 
 
+async def test_a_long_list_takes_as_many_calls_as_there_are_pages() -> None:
+    pages = [["r5", "r4"], ["r3"], ["r2", "r1"]]
+
+    async def listing(peer: Peer) -> None:
+        await peer.authenticate()
+        asked: list[Any] = []
+        for number, page in enumerate(pages):
+            request = await peer.receive()
+            asked.append(request["params"])
+            more = {"more": True} if number < len(pages) - 1 else {}
+            await peer.answer(request, {"requests": [{"id": rid} for rid in page], **more})
+        assert asked == [{}, {"limit": 98, "before": "r4"}, {"limit": 97, "before": "r3"}]
+        request = await peer.receive()
+        await peer.answer(request, {"requests": [{"id": "r5"}, {"id": "r4"}], "more": True})
+        request = await peer.receive()
+        assert request["params"] == {"id": "r3"}
+        await peer.answer(request, {"requests": [{"id": "r3", "args": {"x": 1}}]})
+        await peer.answer(await peer.receive(), {"requests": [{"id": "r3"}, {"id": "r2"}]})
+        await peer.receive()
+
+    with anyio.fail_after(BOUND_S):
+        async with gateway(listing) as gate, AgentGateClient(gate.url, "t") as client:
+            rows = await client.list_requests()
+            assert [row["id"] for row in rows] == ["r5", "r4", "r3", "r2", "r1"]
+            assert len(await client.list_requests(limit=2)) == 2
+            assert await client.get_request("r3") == {"id": "r3", "args": {"x": 1}}
+            with pytest.raises(AgentGateError, match="odd answer"):
+                await client.get_request("r2")
+
+
 async def test_what_cannot_be_sent_is_refused_at_once() -> None:
     loop: list[Any] = []
     loop.append(loop)

@@ -25,6 +25,7 @@ from agentgate_proto.records.storage import (
     Query,
     Restored,
     Undelivered,
+    as_many_as,
 )
 
 RAN = (Status.EXECUTED, Status.FAILED)
@@ -137,10 +138,10 @@ class Store:
             case HighestId(principal, client_id):
                 ids = [row.request_id for row in self._of(principal, client_id)]
                 return max((a for a in ids if isinstance(a, int)), default=0)
-            case Undelivered(principal, client_id, limit, newest_first):
-                mine = self._of(principal, client_id)
+            case Undelivered(principal, client_id, limit, newest_first, besides, bytes_max):
+                mine = (a for a in self._of(principal, client_id) if a.rid not in besides)
                 rows = [a for a in mine if a.phase is Phase.DONE and not a.delivered]
-                return (rows[::-1] if newest_first else rows)[:limit]
+                return as_many_as((rows[::-1] if newest_first else rows)[:limit], bytes_max)
             case _:
                 raise AssertionError(f"the ledger never asks {query!r}")
 

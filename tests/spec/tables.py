@@ -11,9 +11,13 @@ from agentgate_proto.errors import ERRORS
 from agentgate_proto.limits import (
     ACK_COUNT_MAX,
     ACK_DELAY_S,
+    ANSWER_BYTES_MAX,
     CALLS_IN_FLIGHT_MAX,
     CANCEL_GRACE_S,
     CLIENT_LIMITS,
+    LIST_BYTES_MAX,
+    LIST_ROWS_MAX,
+    LISTED_BYTES_MAX,
     NAME_CHARS_MAX,
     NESTING_MAX,
     PENDING_BYTES_MAX,
@@ -45,6 +49,10 @@ MORE_LIMITS = {
     "levels of objects and arrays in parameters": NESTING_MAX,
     "rows in one reply to `get_pending_results`": PENDING_ROWS_MAX,
     "bytes of results in one reply to `get_pending_results`": PENDING_BYTES_MAX,
+    "rows in one reply that lists requests, approvals or grants": LIST_ROWS_MAX,
+    "bytes of rows in one such reply": LIST_BYTES_MAX,
+    "bytes of arguments, a result or a text in a row of it": LISTED_BYTES_MAX,
+    "bytes of one answer, other than a tool's outcome": ANSWER_BYTES_MAX,
 }
 CLIENT = {
     "seconds before the first new attempt; doubles": FIRST_S,

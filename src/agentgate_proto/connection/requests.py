@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.errors import ASK_AGAIN, ErrorCode, LocalProtocolError
 from agentgate_proto.rpc.jsonrpc import RequestId, encode_batch
 
 Frame = Callable[[], bytes]
@@ -65,6 +65,7 @@ class InFlight:
     def __init__(self, requests_max: int) -> None:
         self.requests_max = requests_max
         self._batches: dict[RequestId, BatchAnswer | None] = {}
+        self._alone: dict[str, RequestId] = {}
 
     def __len__(self) -> int:
         return len(self._batches)
@@ -76,15 +77,29 @@ class InFlight:
         """Return the batch in which a request that is in flight came, if it came in one."""
         return self._batches.get(request_id)
 
-    @property
-    def full(self) -> bool:
-        """Whether no further request may be taken."""
-        return len(self._batches) >= self.requests_max
+    def no_room(self, request_id: RequestId, alone: str = "") -> tuple[ErrorCode, str] | None:
+        """Say why no further request can be in flight under this id.
 
-    def add(self, request_id: RequestId, batch: BatchAnswer | None) -> None:
-        """Take a request, whose id must not be in flight."""
-        assert request_id not in self._batches
+        Args:
+            request_id: the id.
+            alone: the method, if there is to be one at a time of it.
+        """
+        if request_id in self._batches:
+            return ErrorCode.INVALID_REQUEST, f"id {request_id!r} is in flight already"
+        if len(self._batches) >= self.requests_max:
+            text = f"{self.requests_max} requests are in flight on this connection"
+            return ErrorCode.LIMIT_EXCEEDED, f"{text}; {ASK_AGAIN}"
+        if alone in self._alone:
+            text = f"one {alone} is in flight on this connection, and there may be one at a time"
+            return ErrorCode.LIMIT_EXCEEDED, f"{text}; {ASK_AGAIN}"
+        return None
+
+    def add(self, request_id: RequestId, batch: BatchAnswer | None, alone: str = "") -> None:
+        """Take a request, for which there must be room."""
+        assert self.no_room(request_id, alone) is None
         self._batches[request_id] = batch
+        if alone:
+            self._alone[alone] = request_id
 
     def answer(self, request_id: RequestId, frame: Frame) -> bytes | None:
         """Settle a request.
@@ -100,6 +115,7 @@ class InFlight:
         batch = self._batches[request_id]
         text = frame() if batch is None else None  # if that fails, the request is still unanswered
         del self._batches[request_id]
+        self._alone = {name: held for name, held in self._alone.items() if held != request_id}
         return text if batch is None else self.answer_in(batch, frame)
 
     def answer_in(self, batch: BatchAnswer, frame: Frame) -> bytes | None:

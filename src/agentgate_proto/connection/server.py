@@ -24,8 +24,8 @@ from agentgate_proto.connection.old_clients import LateAnswers, fitting
 from agentgate_proto.connection.receipts import Receipts
 from agentgate_proto.connection.requests import BatchAnswer, Frame
 from agentgate_proto.connection.state import State, Step
-from agentgate_proto.errors import ASK_AGAIN, ERRORS, ErrorCode, LocalProtocolError
-from agentgate_proto.limits import NAME_CHARS_MAX, SERVER_LIMITS, Limits
+from agentgate_proto.errors import ERRORS, ErrorCode, LocalProtocolError
+from agentgate_proto.limits import ANSWER_BYTES_MAX, NAME_CHARS_MAX, SERVER_LIMITS, Limits
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Record
@@ -131,10 +131,16 @@ class ServerConnection(Connection[ServerWire]):
     def send_result(self, request_id: RequestId, result: Any) -> None:
         """Answer a request that went well; late answers on an ending connection are dropped.
 
+        A result that is too large becomes an error, which says so.
+
         Raises:
             LocalProtocolError: the request is not in flight on this connection.
         """
         text = encode_success(request_id, result)
+        if len(text) > min(ANSWER_BYTES_MAX, self.limits.queued_bytes_max // 2):
+            detail = f"the answer has {len(text)} bytes, which is too much for one; ask for less"
+            code = ErrorCode.LIMIT_EXCEEDED
+            text = encode_failure(request_id, code, refusal_text(code, detail))
         self._answer(request_id, lambda: text)
 
     def send_error(
@@ -288,9 +294,10 @@ class ServerConnection(Connection[ServerWire]):
             return
         # The same tool request again (the ledger tells) is answered together with the first
         repeated = method.name == "tool_request" and batch is None and request.id in self._tool_ids
+        alone = method.name if method.alone else ""
         refusal = self._objection(request, method)
         if refusal is None and not repeated:
-            refusal = self._no_room(request)
+            refusal = self._in_flight.no_room(request.id, alone)
         if refusal is not None:
             self._refuse(request.id, batch, *refusal)
             return
@@ -300,7 +307,7 @@ class ServerConnection(Connection[ServerWire]):
             self._refuse(request.id, batch, ErrorCode.INVALID_PARAMS, str(error))
             return
         if not repeated:
-            self._in_flight.add(request.id, batch)
+            self._in_flight.add(request.id, batch, alone)
         if isinstance(params, ToolRequest):
             self._tool_ids.add(request.id)
         self._events.append(Called(id=request.id, params=params, repeated=repeated))
@@ -317,15 +324,6 @@ class ServerConnection(Connection[ServerWire]):
             return ErrorCode.FORBIDDEN, f"{method.name} is not for the role {role.value}"
         if request.id is None and method.name == "tool_request":
             return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"
-        return None
-
-    def _no_room(self, request: Request) -> tuple[ErrorCode, str] | None:
-        """Say why no further request can be in flight under this id."""
-        if request.id in self._in_flight:
-            return ErrorCode.INVALID_REQUEST, f"id {request.id!r} is in flight already"
-        if self._in_flight.full:
-            text = f"{self._in_flight.requests_max} requests are in flight on this connection"
-            return ErrorCode.LIMIT_EXCEEDED, f"{text}; {ASK_AGAIN}"
         return None
 
     def _on_notification(self, notification: Notification) -> None:
@@ -373,8 +371,9 @@ class ServerConnection(Connection[ServerWire]):
         """Send the answer to a request or to a batch, and what was to follow it."""
         self._send_text(text)
         for frame in self._late.take() if self._late.wait else ():
-            if not self._ending:
-                self._send_text(frame())
+            if self._ending:
+                return
+            self._send_text(frame())
 
     def _refuse(
         self, request_id: RequestId, batch: BatchAnswer | None, code: ErrorCode, detail: str

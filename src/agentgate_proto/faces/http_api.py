@@ -81,7 +81,7 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_request(request: HttpRequested) -> Health | ReadMetrics | NativeCall | Reply:
     """Translate a request, or answer what can't be one."""
-    path = request.target.partition("?")[0]
+    path, _, query = request.target.partition("?")
     if path == "/health":
         return Health() if request.method in ("GET", "HEAD") else not_allowed("GET, HEAD")
     if path == METRICS:
@@ -91,11 +91,14 @@ def read_request(request: HttpRequested) -> Health | ReadMetrics | NativeCall | 
     if path in (APPROVALS, GRANTS):
         if request.method not in ("GET", "HEAD"):
             return not_allowed("GET, HEAD")
-        return authorized(request, ListApprovals() if path == APPROVALS else ListGrants())
+        return read_list(request, query, ListApprovals if path == APPROVALS else ListGrants)
     if path.startswith(APPROVALS + "/"):
+        approval_id = path[len(APPROVALS) + 1 :]
+        if request.method == "GET":
+            return read_list(request, f"id={approval_id}", ListApprovals)
         if request.method != "POST":
-            return not_allowed("POST")
-        return read_decision(request, path[len(APPROVALS) + 1 :])
+            return not_allowed("GET, POST")
+        return read_decision(request, approval_id)
     if path.startswith(GRANTS + "/"):
         if request.method != "DELETE":
             return not_allowed("DELETE")
@@ -103,6 +106,18 @@ def read_request(request: HttpRequested) -> Health | ReadMetrics | NativeCall | 
     if path == "/":
         return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})
     return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
+
+
+def read_list(
+    request: HttpRequested, query: str, params: type[ListApprovals | ListGrants]
+) -> NativeCall | Reply:
+    """Translate the question for a page, or for one approval."""
+    pairs = [pair.partition("=") for pair in query.split("&") if pair]  # ids need no escapes
+    try:
+        given = {name: value for name, _, value in pairs}
+        return authorized(request, msgspec.convert(given, params))
+    except ValueError as error:
+        return problem(400, f"odd parameters: {error}")
 
 
 def read_decision(request: HttpRequested, approval_id: str) -> NativeCall | Reply:

@@ -161,14 +161,23 @@ class Admission:
             return code, "the gateway has too much to do", 1.0
         if len(link.sent) >= self.limits.undelivered_max:
             return code, f"{len(link.sent)} outcomes were sent and not acknowledged", None
-        bucket = self._buckets.get(link.principal)
+        pause = self.count(link.principal, now)
+        return (code, self.too_many, pause) if pause else None
+
+    def count(self, principal: str, now: float) -> float:
+        """Count a request against a principal's rate; return for how many seconds it is too much.
+
+        0: it is not.
+        """
+        bucket = self._buckets.get(principal)
         if bucket is None:
-            bucket = TokenBucket(self.limits.requests_per_minute, now)
-            self._buckets[link.principal] = bucket
-        pause = bucket.take(now)
-        if pause:
-            return code, f"more than {self.limits.requests_per_minute} requests a minute", pause
-        return None
+            bucket = self._buckets[principal] = TokenBucket(self.limits.requests_per_minute, now)
+        return bucket.take(now)
+
+    @property
+    def too_many(self) -> str:
+        """What is said to who asks too often."""
+        return f"more than {self.limits.requests_per_minute} requests a minute"
 
     def _look_up_key(self, live: Live, now: float) -> None:
         """Find out whether this very act was asked for before, under another id."""

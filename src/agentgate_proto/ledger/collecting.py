@@ -24,9 +24,9 @@ from agentgate_proto.ledger.effects import (
     Token,
 )
 from agentgate_proto.ledger.links import Link
-from agentgate_proto.limits import PENDING_BYTES_MAX, PENDING_ROWS_MAX
+from agentgate_proto.limits import PENDING_BYTES_MAX, PENDING_READ_BYTES_MAX, PENDING_ROWS_MAX
 from agentgate_proto.records.request import Record
-from agentgate_proto.records.storage import Undelivered
+from agentgate_proto.records.storage import Undelivered, record_bytes
 
 
 class Collecting:
@@ -56,14 +56,21 @@ class Collecting:
         if link is None:
             return
         link.replies_due += 1
+        link.passed_over.clear()
         self._list_undelivered(link, Purpose.COLLECT, call_id)
 
     def _list_undelivered(self, link: Link, why: Purpose, call_id: int | str | None) -> None:
         siblings = self._delivery.links.of_old_clients(link.principal) if link.is_old else [link]
-        withheld = len(link.requests) + sum(len(sibling.sent) for sibling in siblings)
-        limit = PENDING_ROWS_MAX + 1 + withheld
+        limit = PENDING_ROWS_MAX + 1 + len(link.requests)  # rows of ids in use here are left out
+        query = Undelivered(
+            link.principal,
+            link.client_id,
+            limit,
+            newest_first=link.is_old,
+            besides=(*link.passed_over, *(rid for sibling in siblings for rid in sibling.sent)),
+            bytes_max=PENDING_READ_BYTES_MAX,
+        )
         token = Token(why, link=link.number, call_id=call_id, limit=limit)
-        query = Undelivered(link.principal, link.client_id, limit, newest_first=link.is_old)
         self._effects.append(Question(query, token))
 
     def collected(self, token: Token, rows: Sequence[Record]) -> None:
@@ -76,9 +83,12 @@ class Collecting:
             self._adopt_orphans(link, token.call_id, rows)
         eligible = self._eligible(link, rows)
         records = first_page(eligible)
+        if not records and is_cut(rows, token.limit):
+            self._look_further(link, token, rows)
+            return
         for record in records:
             self._delivery.note_sent(link, record.rid, record.request_id, record.created_at)
-        more = len(records) < len(eligible) or len(rows) >= token.limit
+        more = len(records) < len(eligible) or is_cut(rows, token.limit)
         link.has_more |= more and link.is_old
         more = more and bool(records)  # who asks again gets something
         pending = self._pending(link)
@@ -104,7 +114,7 @@ class Collecting:
         heir = self._delivery.links.heir(row.principal, row.request_id)
         if heir is None or row.rid in self._delivery.sent or row.delivered:
             return
-        if self._asked_elsewhere(heir).get(row.request_id, 0.0) < row.created_at:
+        if self._awaited(heir, [row], [row]):
             self._send_row(heir, row)
 
     def go_on(self, token: Token, rows: Sequence[Record]) -> None:
@@ -113,9 +123,17 @@ class Collecting:
         if link is None:
             return
         page = first_page(self._awaited(link, rows, self._eligible(link, rows)))
+        if not page and is_cut(rows, token.limit):
+            self._look_further(link, token, rows)
+            return
         for row in page:
             self._send_row(link, row)
         link.has_more = bool(page)
+
+    def _look_further(self, link: Link, token: Token, rows: Sequence[Record]) -> None:
+        """None of these is for this client now, and there may be others."""
+        link.passed_over.update((row.rid, None) for row in rows)
+        self._list_undelivered(link, token.purpose, token.call_id)
 
     def _send_row(self, link: Link, row: Record) -> None:
         assert row.outcome is not None, "what is undelivered is done"
@@ -130,35 +148,37 @@ class Collecting:
 
         Args:
             link: where the client is now.
-            rows: what the store has, newest first, also what is on its way.
+            rows: what the store has.
             among: those of them that may be answered here.
         """
-        newest = {row.request_id: row.rid for row in reversed(rows)}
-        elsewhere = self._asked_elsewhere(link)
+        newest = self._last_asked(link, rows, under_way=True)
         return [
             row
             for row in among
-            if link.continues(row.request_id)
-            and newest[row.request_id] == row.rid
-            and elsewhere.get(row.request_id, 0.0) < row.created_at
+            if link.continues(row.request_id) and row.created_at >= newest[row.request_id]
         ]
 
-    def _asked_elsewhere(self, link: Link) -> dict[int | str, float]:
-        """When ids of an old client were last used on other connections of its principal.
+    def _last_asked(
+        self, link: Link, rows: Sequence[Record] = (), *, under_way: bool = False
+    ) -> dict[int | str, float]:
+        """When ids of a principal's old clients were last used.
 
-        As far as those wait for an outcome, or for the receipt of one.
+        Args:
+            link: one of these clients.
+            rows: outcomes that nobody has; those that are on their way count besides.
+            under_way: what waits on other connections counts, too.
         """
-        last: dict[int | str, float] = {}
+        used = [(row.request_id, row.created_at) for row in rows]
         for sibling in self._delivery.links.of_old_clients(link.principal):
-            if sibling is link:
-                continue
-            used = list(sibling.sent.values())
-            for request_id, rid in sibling.requests.items():
-                live = self._delivery.live[rid]
-                caller = self._delivery.caller_of(live, sibling, request_id)
-                used.append((request_id, (caller.record or live.record).created_at))
-            for request_id, asked_at in used:
-                last[request_id] = max(asked_at, last.get(request_id, 0.0))
+            used += sibling.sent.values()
+            if under_way and sibling is not link:
+                for request_id, rid in sibling.requests.items():
+                    live = self._delivery.live[rid]
+                    caller = self._delivery.caller_of(live, sibling, request_id)
+                    used.append((request_id, (caller.record or live.record).created_at))
+        last: dict[int | str, float] = {}
+        for request_id, asked_at in used:
+            last[request_id] = max(asked_at, last.get(request_id, asked_at))
         return last
 
     def _eligible(self, link: Link, rows: Sequence[Record]) -> list[Record]:
@@ -173,7 +193,7 @@ class Collecting:
     def _adopt_orphans(self, link: Link, call_id: int | str | None, rows: Sequence[Record]) -> None:
         """Give an old client what it still waits for: of each id the newest, done or not."""
         link.collects_as(call_id)
-        done = {row.request_id: row.created_at for row in reversed(rows)}
+        done = self._last_asked(link, rows)
         orphans = self._delivery.orphans.get(link.principal, {})
         for caller, live in reversed(list(orphans.items())):
             asked_at = (caller.record or live.record).created_at
@@ -214,3 +234,8 @@ def first_page(rows: Sequence[Record]) -> list[Record]:
             break
         page.append(row)
     return page
+
+
+def is_cut(rows: Sequence[Record], limit: int) -> bool:
+    """Whether the store may have more than these."""
+    return len(rows) >= limit or sum(map(record_bytes, rows)) > PENDING_READ_BYTES_MAX

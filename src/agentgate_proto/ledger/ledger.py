@@ -199,6 +199,14 @@ class Ledger:
         """A tool request came."""
         self._admission.receive(asked, now)
 
+    def objection_to_listing(self, principal: str, now: float) -> tuple[str, float] | None:
+        """Say why a principal may not list requests now, and for how many seconds.
+
+        Listings count against its rate as requests do.
+        """
+        pause = self._admission.count(principal, now)
+        return (self._admission.too_many, pause) if pause else None
+
     def cancel(
         self, number: int, call_id: int | str | None, request_id: int | str, now: float
     ) -> None:

@@ -30,6 +30,7 @@ class Link:
         sent: outcomes that were sent here and are not received for certain, by their rids: under
             which id, and when that was asked.
         requests: the requests that are answered here, by their ids; old clients only.
+        passed_over: rids that were looked at for what this client is collecting, and left out.
         has_more: an old client has not got all yet that it was to collect; it does not ask again.
         collected_upto: the highest id of a ``get_pending_results`` that was answered; 0: none.
         own: ids that an old client's requests have had here, whatever became of those; beyond
@@ -48,6 +49,7 @@ class Link:
         self.progress = progress
         self.sent: dict[str, tuple[int | str, float]] = {}
         self.requests: dict[int | str, str] = {}
+        self.passed_over: dict[str, None] = {}
         self.has_more = False
         self.collected_upto = 0
         self.own: set[int] = set()

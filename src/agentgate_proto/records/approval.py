@@ -28,6 +28,8 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         needs_code: saying yes takes a one-time code.
         repeats: how many identical asks have joined this one and get the same answer.
         grant: id of the grant that the approval made.
+        shortened: which of ``args`` and ``signature`` are not whole, in a list. Of ``args`` there
+            is a text with the beginning of their JSON then.
     """
 
     id: str
@@ -50,6 +52,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     needs_code: bool = False
     repeats: int = 0
     grant: str = ""
+    shortened: tuple[str, ...] = ()
 
 
 class GrantView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

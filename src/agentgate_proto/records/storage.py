@@ -7,6 +7,8 @@ that commits ``Change`` values in the order given, atomically and durably, and a
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
@@ -69,6 +71,30 @@ class PutAudit(msgspec.Struct, frozen=True):
 Change = Put | PutGrant | MarkDelivered | PutNote | DropNote | PutAudit
 
 
+NO_BOUND = 2**63 - 1
+"""Of bytes: as many as there are."""
+
+
+def record_bytes(record: Record) -> int:
+    """How much memory a record takes, about: its parts that can be large."""
+    size = 1_000 + len(bytes(record.args)) + len(record.signature)
+    if record.outcome is not None:
+        size += len(bytes(record.outcome.data)) + len(record.outcome.message)
+    return size
+
+
+def as_many_as(rows: Iterable[Record], bytes_max: int) -> list[Record]:
+    """The first rows, up to the one with which they have more than ``bytes_max`` bytes."""
+    found: list[Record] = []
+    size = 0
+    for row in rows:
+        found.append(row)
+        size += record_bytes(row)
+        if size > bytes_max:
+            break
+    return found
+
+
 class FindRequest(msgspec.Struct, frozen=True):
     """The newest record with this key, or None. Answer: ``Record | None``."""
 
@@ -100,24 +126,36 @@ class HighestId(msgspec.Struct, frozen=True):
 class Undelivered(msgspec.Struct, frozen=True):
     """Done and not delivered, at most ``limit``. Answer: ``list[Record]``.
 
-    Oldest first, or newest first: then the newest ``limit`` of them.
+    Oldest first, or newest first: then the newest ``limit`` of them. The last is the one with which
+    they have more than ``bytes_max`` bytes (:func:`record_bytes`), if that comes before.
+
+    Attributes:
+        besides: rids that are left out.
     """
 
     principal: str
     client_id: str
     limit: int
     newest_first: bool = False
+    besides: tuple[str, ...] = ()
+    bytes_max: int = NO_BOUND
 
 
 class ListRequests(msgspec.Struct, frozen=True):
     """The principal's requests, newest first; None: everybody's. Answer: ``list[Record]``.
 
-    With ``open_only``: what is not done or not delivered.
+    At most ``limit``, and ``bytes_max`` as for ``Undelivered``.
+
+    Attributes:
+        open_only: only what is not done or not delivered.
+        before: the rid of a request: only what is older. None is the answer if it is not stored.
     """
 
     principal: str | None
     limit: int
     open_only: bool = False
+    before: str = ""
+    bytes_max: int = NO_BOUND
 
 
 class ListNotes(msgspec.Struct, frozen=True):

@@ -92,16 +92,22 @@ class ListTools(msgspec.Struct, frozen=True, kw_only=True):
     """List the tools that the caller may ask for."""
 
 
-class ListRequests(msgspec.Struct, frozen=True, kw_only=True):
+class ListRequests(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """List the caller's own requests, newest first; an operator sees everybody's. Changes nothing.
+
+    A row has the beginning of what is long, and names it in ``shortened``.
 
     Attributes:
         open_only: only what is not done, or done and not collected.
-        limit: rows at most.
+        limit: rows at most. There may be fewer, if they are large: ``more`` says so.
+        before: the ``id`` of a request: only older ones. That of the last row gets the next page.
+        id: of one request, which is answered whole; the other parameters do not count then.
     """
 
     open_only: bool = False
     limit: Annotated[int, msgspec.Meta(ge=1, le=LIST_ROWS_MAX)] = 100
+    before: Name = ""
+    id: Name = ""
 
 
 class CancelRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,8 +127,19 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
 
 
-class ListApprovals(msgspec.Struct, frozen=True, kw_only=True):
-    """List the approvals that wait for a person, oldest first."""
+class ListApprovals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """List the approvals that wait for a person, oldest first.
+
+    A view has the beginning of what is long, and names it in ``shortened``.
+
+    Attributes:
+        after: the ``id`` of an approval: only what came after it. That of the last gets the next
+            page.
+        id: of one approval, which is answered whole if it waits.
+    """
+
+    after: Name = ""
+    id: Name = ""
 
 
 class WatchApprovals(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,14 +162,26 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     grant: GrantTerms | None = None
 
 
-class ApprovalList(msgspec.Struct, frozen=True):
-    """The approvals that wait, oldest first: the first thousand of them."""
+class ApprovalList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The approvals that wait, oldest first.
+
+    Attributes:
+        approvals: as many as one reply holds.
+        more: there are others: ask again, ``after`` the last one.
+    """
 
     approvals: list[ApprovalView]
+    more: bool = False
 
 
-class ListGrants(msgspec.Struct, frozen=True, kw_only=True):
-    """List the grants, newest first: those in force, and for some days those that are over."""
+class ListGrants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """List the grants, newest first: those in force, and for some days those that are over.
+
+    Attributes:
+        before: the ``id`` of a grant: only older ones. That of the last gets the next page.
+    """
+
+    before: Name = ""
 
 
 class PreviewGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,10 +206,16 @@ class RevokeGrant(msgspec.Struct, frozen=True, kw_only=True):
     id: Name
 
 
-class GrantList(msgspec.Struct, frozen=True):
-    """Grants, newest first: the first thousand of them."""
+class GrantList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Grants, newest first.
+
+    Attributes:
+        grants: as many as one reply holds.
+        more: there are older ones: ask again, ``before`` the last one.
+    """
 
     grants: list[GrantView]
+    more: bool = False
 
 
 class Reload(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,6 +271,7 @@ class Method:
         roles: who may call it; empty: a gateway only.
         kind: request or notification.
         before_auth: allowed on a connection that is not authenticated yet.
+        alone: one at a time on a connection: it reads much, and is answered later.
     """
 
     name: str
@@ -244,6 +280,7 @@ class Method:
     roles: frozenset[Role] = frozenset()
     kind: Kind = Kind.REQUEST
     before_auth: bool = False
+    alone: bool = False
 
 
 AGENTS = frozenset({Role.AGENT})
@@ -259,7 +296,7 @@ METHODS: dict[str, Method] = {
         Method("cancel_request", CancelRequest, CancelResult, AGENTS),
         Method("ack", Ack, None, AGENTS, Kind.NOTIFICATION),
         Method("list_tools", ListTools, ToolList, AGENTS),
-        Method("list_requests", ListRequests, RequestList, AGENTS | {Role.OPERATOR}),
+        Method("list_requests", ListRequests, RequestList, AGENTS | {Role.OPERATOR}, alone=True),
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
         Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),

@@ -87,6 +87,8 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         resolved_at: when it ended.
         data: the result, if it was executed.
         error: why there is no result, if it ended otherwise.
+        shortened: which of ``args``, ``signature``, ``data`` and ``error`` are not whole. Of JSON
+            that is not whole there is a text with its beginning.
     """
 
     id: str
@@ -108,12 +110,19 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved_at: str | UnsetType = UNSET
     data: msgspec.Raw | UnsetType = UNSET
     error: RowError | UnsetType = UNSET
+    shortened: tuple[str, ...] = ()
 
 
-class RequestList(msgspec.Struct, frozen=True):
-    """Requests, newest first."""
+class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Requests, newest first.
+
+    Attributes:
+        requests: as many as one reply holds.
+        more: there may be older ones: ask again, ``before`` the last one.
+    """
 
     requests: list[RequestRow]
+    more: bool = False
 
 
 class GrantWords(msgspec.Struct, frozen=True):

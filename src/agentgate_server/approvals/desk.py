@@ -14,6 +14,8 @@ from agentgate_proto.limits import LIST_ROWS_MAX
 from agentgate_proto.records.approval import ApprovalView, GrantView, approval_view, grant_view
 from agentgate_proto.records.grant import Grant, GrantTerms, grant_of
 from agentgate_proto.records.request import Record
+from agentgate_proto.rpc.listing import page_of, short_grant, short_view
+from agentgate_proto.rpc.messages import ApprovalList, GrantList
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.approvals.codes import Codes, WrongCode
 from agentgate_server.approvals.reach import Reach
@@ -21,6 +23,8 @@ from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
 
 log = logging.getLogger(__name__)
+
+NOT_WAITING = "There is no approval with this id that waits for an answer"
 
 TICKETS_MAX = 10_000
 """Decisions whose writing is under way; beyond it the disk is far too slow for people."""
@@ -54,6 +58,33 @@ class Desk:
         for record in shown:
             self.reach.reached(record.rid)
         return [self.view(record) for record in shown]
+
+    def listed(self, after: str = "", rid: str = "") -> ApprovalList:
+        """A page of what people may answer now, oldest first, or one approval whole. They see it.
+
+        Args:
+            after: the id of an approval that waits: only what came after it.
+            rid: the id of the one approval.
+
+        Raises:
+            LookupError: there is no such approval that waits.
+        """
+        if rid:
+            record = self.ledger.approval(rid)
+            if record is None:
+                raise LookupError(NOT_WAITING)
+            self.reach.reached(rid)
+            return ApprovalList([self.view(record)])
+        waiting = self.ledger.waiting
+        if after:
+            places = [place for place, record in enumerate(waiting, 1) if record.rid == after]
+            if not places:
+                raise LookupError(f"{NOT_WAITING}: list from the beginning")
+            waiting = waiting[places[0] :]
+        page, more = page_of(short_view(self.view(record)) for record in waiting)
+        for view in page:
+            self.reach.reached(view.id)
+        return ApprovalList(page, more)
 
     def view(self, record: Record) -> ApprovalView:
         """A request as people may see it, without secrets."""
@@ -133,6 +164,23 @@ class Desk:
         listed = self.ledger.grants(self.utc())[:LIST_ROWS_MAX]
         return [self._grant_view(grant, end) for grant, end in listed]
 
+    def listed_grants(self, before: str = "") -> GrantList:
+        """A page of the grants, newest first: those in force, and for days those that are over.
+
+        Args:
+            before: the id of a grant: only older ones.
+
+        Raises:
+            LookupError: there is no such grant.
+        """
+        listed = self.ledger.grants(self.utc())
+        if before:
+            places = [place for place, (grant, _) in enumerate(listed, 1) if grant.id == before]
+            if not places:
+                raise LookupError("There is no grant with this id: list from the beginning")
+            listed = listed[places[0] :]
+        return GrantList(*page_of(short_grant(self._grant_view(*row)) for row in listed))
+
     def _grant_view(self, grant: Grant, end: str) -> GrantView:
         seen, words = self.masker.grant(grant)
         return grant_view(seen, end or "active", words)
@@ -151,7 +199,7 @@ class Desk:
         """
         record = self.ledger.approval(rid)
         if record is None:
-            raise LookupError("There is no approval with this id that waits for an answer")
+            raise LookupError(NOT_WAITING)
         return self.masker.grant(grant_of(record, terms, "", "", now))[1]
 
     def revoke(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.rpc.listing import short_view
 from agentgate_server.approvals.reach import Reach
 from agentgate_server.sockets.peer import Peer
 
@@ -32,6 +33,7 @@ class Watchers:
 
     def approval_changed(self, view: ApprovalView) -> None:
         """See :class:`agentgate_server.approvals.channel.Channel`."""
+        view = short_view(view)
         for peer in list(self._peers.values()):
             try:
                 peer.connection.send_notification("approval_changed", view)

@@ -5,23 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from msgspec import UNSET
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.records.approval import approval_status
-from agentgate_proto.records.request import Record, rfc3339
-from agentgate_proto.records.storage import Answer as StoreAnswer
-from agentgate_proto.records.storage import ListRequests as ListRequestsQuery
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.messages import (
-    ApprovalList,
     CancelRequest,
     DecideApproval,
     GetPendingResults,
-    GrantList,
     ListApprovals,
     ListGrants,
     ListRequests,
@@ -32,19 +25,12 @@ from agentgate_proto.rpc.messages import (
     ToolRequest,
     WatchApprovals,
 )
-from agentgate_proto.rpc.results import (
-    Expectation,
-    GrantWords,
-    RequestList,
-    RequestRow,
-    ToolList,
-    ToolRow,
-)
-from agentgate_proto.rpc.wire_results import RowError
+from agentgate_proto.rpc.results import Expectation, GrantWords, ToolList, ToolRow
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.judge import Judge
+from agentgate_server.gate.listing import Listing
 from agentgate_server.observing import Observers
 from agentgate_server.policy import signature_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
@@ -121,8 +107,10 @@ class Calls:
     ) -> None:
         """Act on a call that any face may make; the reply may come later."""
         match params:
-            case ListApprovals() | WatchApprovals():
-                reply.result(ApprovalList(self.desk.waiting()))
+            case ListApprovals(after=after, id=rid):
+                answer_with(reply, lambda: self.desk.listed(after, rid))
+            case WatchApprovals():
+                reply.result(self.desk.listed())
             case DecideApproval():
                 self.desk.decide(
                     params.id,
@@ -134,8 +122,8 @@ class Calls:
                     code=params.code,
                     grant=params.grant,
                 )
-            case ListGrants():
-                reply.result(GrantList(self.desk.grants()))
+            case ListGrants(before=before):
+                answer_with(reply, lambda: self.desk.listed_grants(before))
             case PreviewGrant():
                 self._preview_grant(params, reply)
             case RevokeGrant(id=grant_id):
@@ -148,10 +136,8 @@ class Calls:
                 )
             case ListTools():
                 reply.result(ToolList(self._list_tools(principal)))
-            case ListRequests(open_only=open_only, limit=limit):
-                whose = None if principal.role is Role.OPERATOR else principal.name
-                query = ListRequestsQuery(whose, limit, open_only)
-                self.writer.ask(query, Listing(reply, self.masker, to_asker=whose is not None))
+            case ListRequests():
+                self._list_requests(principal, params, reply)
             case Reload():
                 self.reload(reply)
             case _:
@@ -186,15 +172,19 @@ class Calls:
         )
         self.ledger.receive(asked, now)
 
+    def _list_requests(self, principal: Principal, params: ListRequests, reply: Reply) -> None:
+        objection = self.ledger.objection_to_listing(principal.name, self.utc())
+        if objection is not None:
+            text, pause = objection
+            reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": round(pause, 3)})
+            return
+        whose = None if principal.role is Role.OPERATOR else principal.name
+        listing = Listing(params, whose, reply, self.masker)
+        self.writer.ask(listing.query, listing)
+
     def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
-        try:
-            words = self.desk.preview(params.id, params.grant, self.utc())
-        except LookupError as error:
-            reply.error(ErrorCode.NOT_FOUND, str(error), None)
-        except ValueError as error:
-            reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
-        else:
-            reply.result(GrantWords(words))
+        now = self.utc()
+        answer_with(reply, lambda: GrantWords(self.desk.preview(params.id, params.grant, now)))
 
     def _list_tools(self, principal: Principal) -> list[ToolRow]:
         """What a principal may ask for, with the decision to expect; what is denied is left out."""
@@ -215,47 +205,13 @@ class Calls:
         return rows
 
 
-class Listing:
-    """Turns the store's answer to ``list_requests`` into a reply, without secrets."""
-
-    def __init__(self, reply: Reply, masker: Masker, *, to_asker: bool) -> None:
-        self.reply = reply
-        self.masker = masker
-        self.to_asker = to_asker
-
-    def __call__(self, answer: StoreAnswer, problem: str) -> None:
-        """Take the answer, or why there is none."""
-        if problem:
-            self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
-        else:
-            assert isinstance(answer, list), "the query is for a list"
-            shown = [self.masker.record(record, to_asker=self.to_asker) for record in answer]
-            rows = [request_row(record) for record in shown]
-            self.reply.result(RequestList(rows))
-
-
-def request_row(record: Record) -> RequestRow:
-    """One row of ``list_requests``."""
-    outcome = record.outcome
-    failed = outcome is not None and outcome.code
-    return RequestRow(
-        id=record.rid,
-        agent=record.principal,
-        client_id=record.client_id,
-        request_id=record.request_id,
-        tool=record.tool,
-        args=record.args,
-        signature=record.signature,
-        rule=record.rule,
-        phase=record.phase,
-        created_at=rfc3339(record.created_at),
-        delivered=record.delivered,
-        approval=approval_status(record) if record.expires_at else UNSET,
-        expires_at=rfc3339(record.expires_at) if record.expires_at else UNSET,
-        decided_by=record.approver or UNSET,
-        channel=record.channel if record.approver else UNSET,
-        status=outcome.status if outcome else UNSET,
-        resolved_at=rfc3339(record.resolved_at) if outcome else UNSET,
-        data=outcome.data if outcome and not failed else UNSET,
-        error=RowError(outcome.code, outcome.message) if outcome and failed else UNSET,
-    )
+def answer_with(reply: Reply, make: Callable[[], msgspec.Struct]) -> None:
+    """Answer with what can be said at once; -32011 if it asks for what is not there."""
+    try:
+        result = make()
+    except LookupError as error:
+        reply.error(ErrorCode.NOT_FOUND, str(error), None)
+    except ValueError as error:
+        reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
+    else:
+        reply.result(result)

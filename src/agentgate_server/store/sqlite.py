@@ -11,7 +11,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar, assert_never
 
@@ -20,6 +20,7 @@ import msgspec
 from agentgate_proto.audit.chain import Head
 from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import (
+    NO_BOUND,
     Answer,
     Change,
     FindIdempotencyKey,
@@ -31,6 +32,7 @@ from agentgate_proto.records.storage import (
     Query,
     Restored,
     Undelivered,
+    as_many_as,
 )
 from agentgate_server.store import statements
 from agentgate_server.store.audit_rows import AuditRows, make_key, seal_of
@@ -55,7 +57,7 @@ T = TypeVar("T")
 PRUNE_ROWS_MAX = 256
 """Records deleted by one :meth:`SqliteEngine.prune`: a few milliseconds."""
 
-STATEMENTS_MAX = 64
+STATEMENTS_MAX = 72
 """Prepared statements kept: more than there are."""
 
 SETTINGS = (
@@ -152,21 +154,34 @@ class SqliteEngine:
                 return self.first(statements.FIND_RID, (rid,))
             case HighestId(principal, client_id):
                 return self.number(statements.HIGHEST_ID, (principal, client_id))
-            case Undelivered(principal, client_id, limit, newest_first):
-                sql = statements.UNDELIVERED_NEWEST if newest_first else statements.UNDELIVERED
-                return self.records(sql, (principal, client_id, limit))
-            case ListRequests(None, limit, open_only):
-                sql = statements.LIST_OPEN if open_only else statements.LIST_ALL
-                return self.records(sql, (limit,))
-            case ListRequests(principal, limit, open_only):
-                sql = statements.LIST_OPEN_PRINCIPAL if open_only else statements.LIST_PRINCIPAL
-                return self.records(sql, (principal, limit))
+            case Undelivered():
+                return self.undelivered(query)
+            case ListRequests():
+                return self.listed(query)
             case ListNotes(channel, limit, ""):
                 return self.notes(statements.LIST_NOTES, (channel, limit))
             case ListNotes(channel, limit, rid):
                 return self.notes(statements.FIND_NOTE, (channel, rid, limit))
             case _:
                 assert_never(query)
+
+    def undelivered(self, query: Undelivered) -> list[Record]:
+        """Answer this query."""
+        sql = statements.UNDELIVERED_NEWEST if query.newest_first else statements.UNDELIVERED
+        besides = msgspec.json.encode(query.besides).decode()
+        values = (query.principal, query.client_id, besides, query.limit)
+        return self.records(sql, values, query.bytes_max)
+
+    def listed(self, query: ListRequests) -> list[Record] | None:
+        """Answer this query."""
+        place = self.number(statements.PLACE, (query.before,)) if query.before else NO_BOUND
+        if not place:
+            return None
+        if query.principal is None:
+            sql = statements.LIST_OPEN if query.open_only else statements.LIST_ALL
+            return self.records(sql, (place, query.limit), query.bytes_max)
+        sql = statements.LIST_OPEN_PRINCIPAL if query.open_only else statements.LIST_PRINCIPAL
+        return self.records(sql, (query.principal, place, query.limit), query.bytes_max)
 
     def restore(self) -> Restored:
         """Read what a ledger needs; see :class:`~agentgate_server.store.engine.Engine`."""
@@ -237,16 +252,23 @@ class SqliteEngine:
         found = self.records(sql, values)
         return found[0] if found else None
 
-    def records(self, sql: str, values: Sequence[Value] = ()) -> list[Record]:
-        """The records of all rows."""
-        return self.rows(sql, values, record_of)
+    def records(
+        self, sql: str, values: Sequence[Value] = (), bytes_max: int = NO_BOUND
+    ) -> list[Record]:
+        """The records of all rows, or as many as have so many bytes: no more are read."""
+        return self.rows(sql, values, record_of, lambda records: as_many_as(records, bytes_max))
 
-    def rows(self, sql: str, values: Sequence[Value], read: Callable[[Row], T]) -> list[T]:
-        """What all rows mean."""
-        with self.explained():
-            rows = self.execute(sql, values).fetchall()
+    def rows(
+        self,
+        sql: str,
+        values: Sequence[Value],
+        read: Callable[[Row], T],
+        take: Callable[[Iterator[T]], list[T]] = list,
+    ) -> list[T]:
+        """What all rows mean, or those that are taken."""
         try:
-            return [read(row) for row in rows]
+            with self.explained(), closing(self.execute(sql, values)) as cursor:
+                return take(read(row) for row in cursor)
         except (TypeError, ValueError, msgspec.ValidationError) as error:
             raise StoreError(
                 f"damaged: {self.path} holds a row that nobody wrote so ({error}); stop the"

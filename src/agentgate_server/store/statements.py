@@ -67,25 +67,27 @@ HIGHEST_ID = """
     WHERE principal = ? AND client_id = ? AND request_id < '' AND typeof(request_id) = 'integer'
     ORDER BY request_id DESC LIMIT 1
 """
+BESIDES = "rid NOT IN (SELECT value FROM json_each(?))"
 UNDELIVERED = f"""
     {SELECT} INDEXED BY requests_open
     WHERE principal = ? AND client_id = ? AND phase = 'done' AND delivered = 0
+    AND {BESIDES}
     ORDER BY seq LIMIT ?
 """
 UNDELIVERED_NEWEST = UNDELIVERED.replace("ORDER BY seq", "ORDER BY seq DESC")
-LIST_ALL = f"{SELECT} ORDER BY seq DESC LIMIT ?"
+PLACE = "SELECT seq FROM requests WHERE rid = ?"
+LIST_ALL = f"{SELECT} WHERE seq < ? ORDER BY seq DESC LIMIT ?"
 LIST_PRINCIPAL = f"""
     {SELECT} INDEXED BY requests_principal
-    WHERE principal = ? ORDER BY seq DESC LIMIT ?
+    WHERE principal = ? AND seq < ? ORDER BY seq DESC LIMIT ?
 """
-LIST_OPEN = f"""
-    {SELECT} INDEXED BY requests_open
-    WHERE (phase <> 'done' OR delivered = 0) ORDER BY seq DESC LIMIT ?
+OPEN_PLACES = """
+    SELECT seq FROM requests INDEXED BY requests_open
+    WHERE (phase <> 'done' OR delivered = 0) AND seq < ? ORDER BY seq DESC LIMIT ?
 """
-LIST_OPEN_PRINCIPAL = f"""
-    {SELECT} INDEXED BY requests_open
-    WHERE principal = ? AND (phase <> 'done' OR delivered = 0) ORDER BY seq DESC LIMIT ?
-"""
+LIST_OPEN = f"{SELECT} WHERE seq IN ({OPEN_PLACES}) ORDER BY seq DESC"
+LIST_OPEN_PRINCIPAL = LIST_OPEN.replace("WHERE (phase", "WHERE principal = ? AND (phase")
+"""As ``LIST_OPEN``, of one principal. It is the places that are sorted, not whole rows."""
 
 EPOCH = "SELECT value FROM meta WHERE key = 'epoch'"
 OLD_AT = """

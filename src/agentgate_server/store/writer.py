@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,12 +23,17 @@ import anyio.to_thread
 import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
-from agentgate_proto.records.storage import Answer, Change, PutAudit, Query
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import Answer, Change, PutAudit, Query, record_bytes
 from agentgate_server.store.engine import Engine, StoreError
 
 BATCH_MAX = 1_024
 """Entries in one batch. More rows in a commit make it no cheaper per row, but would let one
 request wait for a whole backlog; this many take some tens of milliseconds."""
+
+ANSWERS_BYTES_MAX = 8_388_608
+"""Of the records that one batch reads; with more of them the next questions wait for the next, so
+that the answers to many who ask at once are not all in memory at the same time."""
 
 GATHER_S = 0.005
 """How long changes that nobody waits for may gather. Longer saves little more; if the gateway dies
@@ -105,6 +110,7 @@ class Batch(msgspec.Struct):
     failure: str | None = None
     took_s: float = 0.0
     answers: list[Answer | StoreError] = msgspec.field(default_factory=list)
+    left: list[Asked | Waiting] = msgspec.field(default_factory=list)
 
 
 class StoreWriter:
@@ -225,6 +231,7 @@ class StoreWriter:
                 try:
                     with anyio.CancelScope(shield=True):
                         await anyio.to_thread.run_sync(self.work, batch, limiter=self.limiter)
+                    self.put_back(batch.left)
                     self.report(batch)
                 finally:
                     release(batch.waiting)
@@ -271,6 +278,11 @@ class StoreWriter:
         self.urgent = bool(self.entries)  # what a whole batch left over has waited enough
         return batch
 
+    def put_back(self, left: Sequence[Entry]) -> None:
+        """Let what a batch had no room for be the first of the next."""
+        self.entries.extendleft(reversed(left))
+        self.urgent = self.urgent or bool(left)
+
     def work(self, batch: Batch) -> None:
         """Do what the batch says; in the worker thread."""
         changes: list[Change] = [PutAudit(entry) for entry in batch.told]
@@ -282,11 +294,7 @@ class StoreWriter:
             except StoreError as error:
                 batch.failure = str(error)
             batch.took_s = time.perf_counter() - began
-        for entry in batch.asked:
-            try:
-                batch.answers.append(self.engine.answer(entry.query))
-            except StoreError as error:
-                batch.answers.append(error)
+        self.answer(batch)
         for waiting in batch.waiting:
             waiting.reason = None
             if waiting.prune_at is not None:
@@ -294,6 +302,25 @@ class StoreWriter:
                     waiting.deleted = self.engine.prune(waiting.prune_at, waiting.ran_s)
                 except StoreError as error:
                     waiting.reason = str(error)
+
+    def answer(self, batch: Batch) -> None:
+        """Answer the questions of a batch, as far as there is room; in the worker thread."""
+        size = 0
+        for entry in batch.asked:
+            if size > ANSWERS_BYTES_MAX:
+                break
+            try:
+                answer = self.engine.answer(entry.query)
+            except StoreError as error:
+                batch.answers.append(error)
+            else:
+                batch.answers.append(answer)
+                size += bytes_of(answer)
+        answered = len(batch.answers)
+        if answered < len(batch.asked):  # who waits for all that was asked before waits on
+            batch.left = [*batch.asked[answered:], *batch.waiting]
+            del batch.asked[answered:]
+            batch.waiting.clear()
 
     def report(self, batch: Batch) -> None:
         """Tell the callbacks how it went; on the event loop."""
@@ -319,3 +346,14 @@ def release(waiting: Iterable[Waiting]) -> None:
     """Let the callers go on; what they waited for is done, or never will be."""
     for entry in waiting:
         entry.finished.set()
+
+
+def bytes_of(answer: Answer) -> int:
+    """How much memory an answer takes, as far as it is records."""
+    match answer:
+        case Record():
+            return record_bytes(answer)
+        case list():
+            return sum(map(record_bytes, answer))
+        case _:
+            return 0

@@ -145,8 +145,8 @@ def test_what_does_not_fit_behind_an_array_ends_the_connection_once() -> None:
     visitor.say(batch(COLLECT, TOOL))
     visitor.happened()
     visitor.server.send_pending_results(5, [], [], more=False)
-    for n in range(2):
-        visitor.server.send_outcome(n, executed(b'"%s"' % (b"x" * 450)), f"r{n}")
+    for n in range(4):
+        visitor.server.send_outcome(n, executed(b'"%s"' % (b"x" * 240)), f"r{n}")
     visitor.server.send_error(6, ErrorCode.DENIED_BY_POLICY)
     visitor.drain()
     assert [a.code for a in visitor.happened() if isinstance(a, Closed)] == [1013]

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.proto.support import quick
 
 from agentgate_proto.connection.requests import BatchAnswer, Frame, InFlight, Outstanding
-from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.errors import ErrorCode, LocalProtocolError
 from agentgate_proto.rpc.jsonrpc import RequestId
 
 
@@ -82,14 +82,33 @@ def test_a_request_whose_answer_cannot_be_encoded_can_still_be_answered() -> Non
     assert in_flight.answer(1, said("an error")) == b'"an error"'
 
 
-def test_the_table_says_when_it_is_full() -> None:
+def test_the_table_says_why_there_is_no_room() -> None:
     in_flight = InFlight(2)
-    assert not in_flight.full
     in_flight.add(1, None)
+    assert in_flight.no_room(2) is None
+    assert in_flight.no_room(1) == (ErrorCode.INVALID_REQUEST, "id 1 is in flight already")
     in_flight.add(2, None)
-    assert in_flight.full
+    refused = in_flight.no_room(3)
+    assert refused is not None
+    assert refused[0] is ErrorCode.LIMIT_EXCEEDED
+    assert "2 requests are in flight" in refused[1]
     in_flight.answer(1, said("room"))
-    assert not in_flight.full
+    assert in_flight.no_room(3) is None
+
+
+def test_of_a_method_that_is_alone_there_is_one_at_a_time() -> None:
+    in_flight = InFlight(9)
+    in_flight.add(1, None, "list_requests")
+    refused = in_flight.no_room(2, "list_requests")
+    assert refused is not None
+    assert refused[0] is ErrorCode.LIMIT_EXCEEDED
+    assert "one list_requests is in flight" in refused[1]
+    assert in_flight.no_room(2, "other") is None
+    in_flight.add(2, None)
+    in_flight.answer(2, said("another"))
+    assert in_flight.no_room(3, "list_requests") is not None
+    in_flight.answer(1, said("the one"))
+    assert in_flight.no_room(3, "list_requests") is None
 
 
 # Batches
@@ -151,7 +170,7 @@ class InFlightAgainstADictionary(RuleBasedStateMachine):
 
     @rule(request_id=IDS)
     def a_request_comes(self, request_id: RequestId) -> None:
-        if request_id not in self.in_flight and not self.in_flight.full:
+        if self.in_flight.no_room(request_id) is None:
             self.in_flight.add(request_id, None)
             self.model[request_id] = []
 
@@ -185,7 +204,7 @@ class InFlightAgainstADictionary(RuleBasedStateMachine):
     def both_know_the_same_requests(self) -> None:
         assert len(self.in_flight) == len(self.model)
         assert all(request_id in self.in_flight for request_id in self.model)
-        assert self.in_flight.full is (len(self.model) >= 4)
+        assert (self.in_flight.no_room("none of them") is not None) is (len(self.model) >= 4)
 
 
 InFlightAgainstADictionary.TestCase.settings = settings(

@@ -334,3 +334,31 @@ def test_acknowledgements_count_while_closing_and_requests_do_not() -> None:
     assert visitor.happened() == [Received(rids=("r1",))]
     visitor.send(from_client(CLOSE, b"\x03\xe8"))
     assert [type(event) for event in visitor.happened()] == [Closed]
+
+
+def test_a_connection_lists_one_thing_at_a_time() -> None:
+    visitor = Visitor().enter()
+    visitor.say(request(1, "list_requests"), request(2, "list_requests"), request(3, "list_tools"))
+    assert [event.id for event in visitor.happened()] == [1, 3]
+    (refused,) = visitor.heard()
+    assert (refused["id"], refused["error"]["code"]) == (2, -32006)
+    assert refused["error"]["data"] == {"retry_after_s": 1.0}
+    visitor.server.send_result(1, {"requests": []})
+    visitor.say(request(2, "list_requests"))
+    assert [event.id for event in visitor.happened()] == [2]
+
+
+@pytest.mark.parametrize(("size", "code"), [(400, None), (600, -32006)])
+def test_an_answer_that_is_too_large_is_an_error_to_its_call_and_ends_nothing(
+    size: int, code: int | None
+) -> None:
+    visitor = Visitor(Limits(queued_bytes_max=1_000)).enter()
+    visitor.say(request(1, "list_tools"))
+    visitor.server.send_result(1, {"tools": "x" * size})
+    visitor.drain()
+    (answer,) = visitor.heard()
+    assert answer.get("error", {}).get("code") == code
+    if code:
+        assert "bytes, which is too much for one" in answer["error"]["message"]
+    visitor.say(request(2, "list_tools"))
+    assert [event.id for event in visitor.happened()] == [1, 2]

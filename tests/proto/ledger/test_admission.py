@@ -181,6 +181,18 @@ def test_more_than_the_rate_is_refused_until_the_pause_is_over() -> None:
     assert len(world.running) == 4
 
 
+def test_listings_count_against_the_rate_of_their_principal() -> None:
+    world = World(LedgerLimits(requests_per_minute=2))
+    client = world.client()
+    assert world.ledger.objection_to_listing("agent", world.now) is None
+    world.receive(client, 1, "read")
+    objection = world.ledger.objection_to_listing("agent", world.now)
+    assert objection is not None
+    assert objection[0] == "more than 2 requests a minute"
+    assert 0 < objection[1] <= 30
+    assert world.ledger.objection_to_listing("another", world.now) is None
+
+
 def test_two_at_once_cannot_both_have_the_last_place_among_the_waiting() -> None:
     world = World(LedgerLimits(waiting_max=1))
     client = world.client()

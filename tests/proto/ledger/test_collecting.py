@@ -304,3 +304,55 @@ def test_a_page_ends_before_it_is_too_large(fails: bool) -> None:
     world.ack(back)
     world.sync()
     assert sorted(answers(back)) == sorted(rids)
+
+
+@pytest.fixture
+def _reading_a_row_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agentgate_proto.ledger.collecting.PENDING_READ_BYTES_MAX", 0)
+
+
+@pytest.mark.usefixtures("_reading_a_row_at_a_time")
+def test_rows_that_are_not_for_this_connection_stand_before_no_others() -> None:
+    world = World()
+    rids = missed(world, 1, 2, 3, 4)
+    fresh = world.connect("agent")
+    for request_id in (3, 4):
+        world.receive(fresh, request_id, "ask_write", n=2)
+    world.sync()
+    collecting(world, 9, fresh)
+    assert answers(fresh) == [rids[1]]
+    for _ in range(3):
+        world.ack(fresh)
+        world.sync()
+    assert answers(fresh) == [rids[1], rids[0]]
+
+
+@pytest.mark.usefixtures("_reading_a_row_at_a_time")
+def test_what_follows_the_page_is_found_behind_what_nobody_waits_for() -> None:
+    world = World()
+    rids = missed(world, 1, "a", "b", 2)
+    back = collecting(world, 9)
+    for _ in range(3):
+        world.ack(back)
+        world.sync()
+    assert answers(back) == [rids[3], rids[0]]
+    assert rows(back) == [rids[3]]
+    assert rows(collecting(world, 10, back))[1:] == [rids[2]], "whoever asks gets the others"
+
+
+@pytest.mark.usefixtures("_reading_a_row_at_a_time")
+def test_a_client_that_names_itself_reads_on_until_there_is_nothing_more() -> None:
+    world = World()
+    lost = world.client()
+    lost.reachable = False
+    rids = [world.receive(lost, n, "write", n=n) for n in (1, 2, 3)]
+    world.sync()
+    for rid in rids:
+        world.finish(rid)
+    world.sync()
+    world.lose(lost)
+    back = world.client()
+    for call_id in (4, 5, 6, 7):
+        collecting(world, call_id, back)
+    assert rows(back) == rids
+    assert [reply.more for reply in back.of(AnswerPending)] == [True, True, True, False]

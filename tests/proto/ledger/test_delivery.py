@@ -280,14 +280,15 @@ def test_a_row_that_is_larger_than_a_page_is_a_page() -> None:
     assert ([row.rid for row in first.records], first.more) == (rids[:1], True)
 
 
-def test_the_store_is_asked_for_one_row_more_than_a_page_and_what_is_on_its_way() -> None:
-    world, _ = done_world(2)
+def test_the_store_is_asked_for_one_row_more_than_a_page_and_not_for_what_is_on_its_way() -> None:
+    world, rids = done_world(2)
     client = world.client()
     collect(world, client, 3)
     world.collect(client, 4)
     (question,) = world.store.queue
     assert isinstance(question, Question)
-    assert question.query == Undelivered("agent", "c1", 256 + 1 + 2)
+    besides = tuple(rids)
+    assert question.query == Undelivered("agent", "c1", 256 + 1, False, besides, 4_194_304)
 
 
 def test_who_is_gone_collects_nothing() -> None:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from agentgate_proto.records import storage
+from agentgate_proto.records.outcome import executed, failed
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.storage import (
     Answer,
@@ -25,6 +26,8 @@ from agentgate_proto.records.storage import (
     Query,
     Restored,
     Undelivered,
+    as_many_as,
+    record_bytes,
 )
 
 RECORD = Record(
@@ -103,3 +106,26 @@ def test_every_value_of_the_module_is_documented() -> None:
     kinds = [kind for _, kind in inspect.getmembers(storage, inspect.isclass)]
     ours = [kind for kind in kinds if kind.__module__ == storage.__name__]
     assert all(inspect.getdoc(kind) for kind in ours)
+
+
+def made(rid: str = "r1", **kw: typing.Any) -> Record:
+    return msgspec.structs.replace(RECORD, rid=rid, **kw)
+
+
+def test_rows_are_taken_up_to_the_one_with_which_they_are_too_much() -> None:
+    rows = [made(f"r{n}", args=msgspec.Raw(b"x" * 1_000)) for n in range(4)]
+    assert as_many_as([], 0) == []
+    assert as_many_as(rows, 0) == rows[:1]
+    assert as_many_as(rows, record_bytes(rows[0])) == rows[:2]
+    assert as_many_as(rows, 10**9) == rows
+
+
+def test_what_can_be_large_in_a_record_counts() -> None:
+    empty = record_bytes(RECORD)
+    more = [
+        made(args=msgspec.Raw(b"x" * (2 + 5_000))),
+        made(signature="x" * (6 + 5_000)),
+        made(outcome=executed(b"x" * 5_000)),
+        made(outcome=failed("x" * (5_000 - 4))),
+    ]
+    assert [record_bytes(each) - empty for each in more] == [5_000] * 4

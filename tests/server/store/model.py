@@ -37,6 +37,7 @@ from agentgate_proto.records.storage import (
     Query,
     Restored,
     Undelivered,
+    record_bytes,
 )
 
 DAY_S = 86_400.0
@@ -121,18 +122,24 @@ class MemoryEngine:
                 mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
                 ids = [r.request_id for r in mine if isinstance(r.request_id, int)]
                 return max(ids, default=0)
-            case Undelivered(principal, client_id, limit, newest_first):
+            case Undelivered(principal, client_id, limit, newest_first, besides, bytes_max):
                 mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
                 found = [r for r in mine if r.phase is Phase.DONE and not r.delivered]
-                return (found[::-1] if newest_first else found)[:limit]
-            case ListRequests(principal, limit, open_only):
+                found = [r for r in found if r.rid not in besides]
+                return up_to((found[::-1] if newest_first else found)[:limit], bytes_max)
+            case ListRequests(principal, limit, open_only, before, bytes_max):
+                if before and before not in self.kept:
+                    return None
                 found = self.all(
                     lambda r: (
                         (principal is None or r.principal == principal)
                         and not (open_only and r.phase is Phase.DONE and r.delivered)
                     )
                 )
-                return found[::-1][:limit]
+                if before:
+                    older = list(self.kept)[: list(self.kept).index(before)]
+                    found = [r for r in found if r.rid in older]
+                return up_to(found[::-1][:limit], bytes_max)
             case ListNotes(channel, limit, rid):
                 of_channel = [key for key in sorted(self.notes) if key[0] == channel]
                 wanted = [key for key in of_channel if rid in ("", key[1])]
@@ -223,3 +230,11 @@ def is_open_of_old(record: Record) -> bool:
 def is_unknown(record: Record) -> bool:
     """Whether nobody knows how the request ended."""
     return record.outcome is not None and record.outcome.status is Status.UNKNOWN
+
+
+def up_to(rows: list[Record], bytes_max: int) -> list[Record]:
+    """The rows up to the one with which they are too much."""
+    for count in range(1, len(rows)):
+        if sum(map(record_bytes, rows[:count])) > bytes_max:
+            return rows[:count]
+    return rows

@@ -19,6 +19,7 @@ from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Endorsement, Phase, Record
 from agentgate_proto.records.storage import (
+    NO_BOUND,
     Change,
     DropNote,
     FindIdempotencyKey,
@@ -169,14 +170,24 @@ class StoreMachine(RuleBasedStateMachine):
         limit=LIMITS,
         all_of=st.booleans(),
         open_only=st.booleans(),
+        before=st.just("") | RIDS,
+        bytes_max=st.sampled_from([0, 1_500, 3_000, NO_BOUND]),
     )
     def ask_for_many(
-        self, principal: str, client_id: str, limit: int, all_of: bool, open_only: bool
+        self,
+        principal: str,
+        client_id: str,
+        limit: int,
+        all_of: bool,
+        open_only: bool,
+        before: str,
+        bytes_max: int,
     ) -> None:
+        besides = (before,)
         for query in (
-            Undelivered(principal, client_id, limit),
-            Undelivered(principal, client_id, limit, newest_first=True),
-            ListRequests(None if all_of else principal, limit, open_only),
+            Undelivered(principal, client_id, limit, False, besides, bytes_max),
+            Undelivered(principal, client_id, limit, True, besides, bytes_max),
+            ListRequests(None if all_of else principal, limit, open_only, before, bytes_max),
             ListNotes("telegram", limit),
         ):
             assert self.engine.answer(query) == self.model.answer(query), query

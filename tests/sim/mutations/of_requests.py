@@ -198,8 +198,8 @@ OF_REQUESTS = (
     Mutation(
         "hand out the outcomes of all clients of a principal",
         COLLECTING,
-        "        query = Undelivered(link.principal, link.client_id, limit,",
-        '        query = Undelivered(link.principal, "c", limit,',
+        "            link.principal,\n            link.client_id,\n",
+        '            link.principal,\n            "c",\n',
         seeds=150,
     ),
     Mutation(
@@ -235,7 +235,7 @@ OF_REQUESTS = (
     Mutation(
         "answer a call of an old client with an older outcome of its id",
         COLLECTING,
-        "            and newest[row.request_id] == row.rid\n",
+        " and row.created_at >= newest[row.request_id]",
         "",
         seeds=0,
         tests=("tests/proto/ledger/test_collecting.py",),

@@ -1,0 +1,65 @@
+"""Listing requests: what the store has, a page at a time, without secrets."""
+
+from __future__ import annotations
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import LIST_READ_BYTES_MAX
+from agentgate_proto.records.request import Record
+from agentgate_proto.records.storage import Answer, FindRid, Query, record_bytes
+from agentgate_proto.records.storage import ListRequests as ListRequestsQuery
+from agentgate_proto.rpc.listing import page_of, request_row, short_row
+from agentgate_proto.rpc.messages import ListRequests
+from agentgate_proto.rpc.results import RequestList
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.replies import Reply
+
+NO_REQUEST = "There is no request with this id"
+
+
+class Listing:
+    """One call of ``list_requests``: what to ask the store, and what to make of the answer.
+
+    Args:
+        params: of the call.
+        whose: the principal whose requests may be seen; None: everybody's.
+        reply: where the answer goes.
+        masker: hides secrets.
+    """
+
+    def __init__(
+        self, params: ListRequests, whose: str | None, reply: Reply, masker: Masker
+    ) -> None:
+        self.params = params
+        self.whose = whose
+        self.reply = reply
+        self.masker = masker
+
+    @property
+    def query(self) -> Query:
+        """What to ask the store: of a list, one row more than the caller wants."""
+        params = self.params
+        if params.id:
+            return FindRid(params.id)
+        return ListRequestsQuery(
+            self.whose, params.limit + 1, params.open_only, params.before, LIST_READ_BYTES_MAX
+        )
+
+    def __call__(self, answer: Answer, problem: str) -> None:
+        """Take the answer, or why there is none."""
+        if problem:
+            self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
+            return
+        match answer:
+            case Record() if self.whose in (None, answer.principal):
+                row = request_row(self._shown(answer))
+                self.reply.result(RequestList([row]))
+            case list():
+                rows = (short_row(request_row(self._shown(record))) for record in answer)
+                page, more = page_of(rows, self.params.limit)
+                more = more or sum(map(record_bytes, answer)) > LIST_READ_BYTES_MAX
+                self.reply.result(RequestList(page, more))
+            case _:
+                self.reply.error(ErrorCode.NOT_FOUND, NO_REQUEST, None)
+
+    def _shown(self, record: Record) -> Record:
+        return self.masker.record(record, to_asker=self.whose is not None)

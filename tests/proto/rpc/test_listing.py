@@ -1,0 +1,146 @@
+"""Lists: rows that are short enough to be many, in replies that have a bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from tests.proto.ledger_records import record
+
+from agentgate_proto.limits import LIST_BYTES_MAX, LIST_ROWS_MAX, LISTED_BYTES_MAX
+from agentgate_proto.records.approval import GrantView, approval_view
+from agentgate_proto.records.outcome import Outcome, executed, failed
+from agentgate_proto.records.request import Phase
+from agentgate_proto.rpc.listing import (
+    CUT,
+    page_of,
+    request_row,
+    short_grant,
+    short_row,
+    short_view,
+)
+from agentgate_proto.rpc.results import GrantWords, RequestRow
+from agentgate_proto.rpc.wire_results import RowError
+
+LONG = "é" * LISTED_BYTES_MAX
+
+
+def row(outcome: Outcome | None = None, **kw: Any) -> RequestRow:
+    if outcome is not None:
+        kw |= {"outcome": outcome, "phase": Phase.DONE, "resolved_at": 1_800_000_001.0}
+    return request_row(record(**kw))
+
+
+def json_of(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+def beginning(text: str) -> str:
+    return text.encode()[:LISTED_BYTES_MAX].decode("utf-8", "ignore") + CUT
+
+
+@pytest.mark.parametrize("outcome", [None, executed(b'{"x":1}'), failed("no")])
+def test_a_short_row_is_left_as_it_is(outcome: Outcome | None) -> None:
+    whole = row(outcome)
+    assert short_row(whole) is whole
+    assert b"shortened" not in msgspec.json.encode(whole)
+
+
+def test_of_what_is_long_the_beginning_stays_as_a_text_and_is_named() -> None:
+    args = json_of({"x": LONG})
+    short = short_row(row(executed(bytes(json_of([LONG]))), args=args, signature=f"write({LONG})"))
+    assert short.shortened == ("args", "signature", "data")
+    assert msgspec.json.decode(short.args) == beginning('{"x":"' + LONG)
+    assert isinstance(short.data, msgspec.Raw)
+    assert msgspec.json.decode(short.data) == beginning('["' + LONG)
+    assert short.signature == beginning(f"write({LONG})")
+
+
+def test_a_long_error_is_shortened_and_keeps_its_code() -> None:
+    short = short_row(row(failed(LONG)))
+    assert short.error == RowError(-32004, beginning(LONG))
+    assert short.shortened == ("error",)
+
+
+@pytest.mark.parametrize(("more", "shortened"), [(0, ()), (1, ("args",))])
+def test_exactly_what_fits_is_whole(more: int, shortened: tuple[str, ...]) -> None:
+    args = json_of({"x": "a" * (LISTED_BYTES_MAX - len('{"x":""}') + more)})
+    assert short_row(row(args=args)).shortened == shortened
+
+
+def test_half_a_character_is_no_text() -> None:
+    short = short_row(row(signature="a" * (LISTED_BYTES_MAX - 1) + "é" + "b"))
+    assert short.signature == "a" * (LISTED_BYTES_MAX - 1) + CUT
+    odd = short_row(row(signature="\ud800" * (LISTED_BYTES_MAX + 1)))
+    assert odd.signature == "?" * LISTED_BYTES_MAX + CUT
+
+
+def test_an_approval_is_shortened_as_a_row_is() -> None:
+    whole = approval_view(record(phase=Phase.WAITING, expires_at=1_800_000_900.0))
+    assert short_view(whole) is whole
+    long = approval_view(
+        record(phase=Phase.WAITING, expires_at=1_800_000_900.0, args=json_of({"x": LONG}))
+    )
+    short = short_view(long)
+    assert short.shortened == ("args",)
+    assert len(msgspec.json.encode(short)) < 2 * LISTED_BYTES_MAX
+
+
+def test_the_words_of_a_grant_are_shortened() -> None:
+    grant = GrantView(
+        id="g",
+        agent="a",
+        tool="t",
+        words="short",
+        created_at="",
+        expires_at="",
+        uses_left=1,
+        approver="p",
+        channel="http",
+        status="active",
+    )
+    assert short_grant(grant) is grant
+    long = msgspec.structs.replace(grant, words=LONG)
+    assert short_grant(long).words == beginning(LONG)
+
+
+# Pages
+
+
+def words(count: int, size: int) -> list[GrantWords]:
+    return [GrantWords("x" * size) for _ in range(count)]
+
+
+def test_what_fits_is_one_page() -> None:
+    rows = words(3, 10)
+    assert page_of(rows) == (rows, False)
+    assert page_of([]) == ([], False)
+    assert page_of(rows, 3) == (rows, False)
+
+
+def test_a_page_ends_with_the_rows_that_were_wanted() -> None:
+    rows = words(LIST_ROWS_MAX + 1, 1)
+    assert page_of(rows, 2) == (rows[:2], True)
+    assert page_of(rows) == (rows[:LIST_ROWS_MAX], True)
+
+
+def test_a_page_ends_before_it_is_too_large_and_has_at_least_one_row() -> None:
+    half = words(3, LIST_BYTES_MAX // 2 - 20)
+    assert page_of(half) == (half[:2], True)
+    large = words(2, LIST_BYTES_MAX + 1)
+    assert page_of(large) == (large[:1], True)
+    assert page_of(large[:1]) == (large[:1], False)
+
+
+def test_no_more_rows_are_made_than_a_page_has_and_one() -> None:
+    made: list[int] = []
+
+    def rows() -> Iterator[GrantWords]:
+        for number in range(100):
+            made.append(number)
+            yield GrantWords("x")
+
+    assert len(page_of(rows(), 5)[0]) == 5
+    assert made == [0, 1, 2, 3, 4, 5]
