@@ -40,6 +40,8 @@ from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile
+from agentgate_server.observing.gauges import Gauges
+from agentgate_server.observing.setup import Setup
 from agentgate_server.opening import (
     listener_of,
     open_certificate,
@@ -50,16 +52,17 @@ from agentgate_server.opening import (
 from agentgate_server.policy import Policy
 from agentgate_server.renewing import Renewal
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.certificate import Certificate
+from agentgate_server.sockets.listener import Listener
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import Tool
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
     from agentgate_server.approvals.telegram.channel import TelegramChannel
-    from agentgate_server.observing.gauges import Gauges
-    from agentgate_server.observing.setup import Setup
     from agentgate_server.observing.tracing import Tracing
-    from agentgate_server.sockets.listener import Listener
     from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
 log = logging.getLogger(__name__)
@@ -159,25 +162,15 @@ class Gateway:
         tokens = Keyring(config.identities, TokenFile(config.tokens))
         who_is_missing(config.name, tokens.principals)
         certificate = open_certificate(config)
-        home = home_assistant_of(config)
-        if home is not None:
-            stack.push_async_callback(home.api.aclose)
-        policy = self._policy_with(home)
-        catalogue = catalogue_of(config, self._tools, home)
-        stack.push_async_callback(catalogue.aclose)
+        home, policy, catalogue = self._open_tools(stack)
         look = partial(check_start, catalogue=catalogue, strict=self._strict)
         self.warnings += look(config, policy, tokens.principals)
         self._renewal = Renewal(certificate, sources_of(config))
         self.warnings += [*tokens.warnings(), *self._renewal.warnings()]
         runner = open_runner(config, self.masker)
         stack.callback(runner.close)
-        setup = open_observing(config, catalogue.names, self._gauges)
-        if setup.tracing is not None:
-            stack.push_async_callback(hand_over, setup.tracing)
-        engine = await anyio.to_thread.run_sync(open_store, config, self.masker)
-        stack.callback(engine.close)
-        back = partial(look_back, engine.path, config.audit.head_file, engine.repaired)
-        found = await anyio.to_thread.run_sync(back)
+        setup = self._open_observing(stack, catalogue)
+        engine, found = await self._open_store(stack)
         self.gate = self.gate_type(
             policy=policy,
             catalogue=catalogue,
@@ -192,9 +185,7 @@ class Gateway:
         self._add_reloader(home, look)
         messenger = self._open_messenger()
         self._fill_web(setup, found, home, messenger)
-        self._listener = listener_of(config, self.gate, self._limits, certificate)
-        self.port = await self._listener.open()
-        stack.push_async_callback(self._listener.stop_accepting)
+        await self._listen(stack, certificate)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
         await tasks.start(self.gate.run)
@@ -205,19 +196,37 @@ class Gateway:
 
     # Its steps, in their order
 
-    def _policy_with(self, home: HomeAssistant | None) -> Policy:
-        """Load the policy, unless it was given, and let the house tell it what is in it."""
-        if self._policy is None:
-            return policy_of(self.config, home)
+    def _open_tools(self, stack: AsyncExitStack) -> tuple[HomeAssistant | None, Policy, Catalogue]:
+        """Load the tools, and the policy, which a house tells what is in it."""
+        home = home_assistant_of(self.config)
         if home is not None:
-            home.serve(self._policy)
-        return self._policy
+            stack.push_async_callback(home.api.aclose)
+        policy = self._policy or policy_of(self.config, home)
+        if home is not None and self._policy is not None:
+            home.serve(policy)
+        catalogue = catalogue_of(self.config, self._tools, home)
+        stack.push_async_callback(catalogue.aclose)
+        return home, policy, catalogue
+
+    def _open_observing(self, stack: AsyncExitStack, catalogue: Catalogue) -> Setup:
+        """Let logs, metrics and traces be kept."""
+        setup = open_observing(self.config, catalogue.names, self._gauges)
+        if setup.tracing is not None:
+            stack.push_async_callback(hand_over, setup.tracing)
+        return setup
 
     def _gauges(self) -> Gauges:
         certificate = self._renewal.certificate
         validity = None if certificate is None else certificate.validity
         ends_at = None if validity is None else validity.ends_at
         return dataclasses.replace(self.gate.gauges(), certificate_ends_at=ends_at)
+
+    async def _open_store(self, stack: AsyncExitStack) -> tuple[SqliteEngine, Findings]:
+        """Open the store, and see whether its audit is the one that was kept."""
+        engine = await anyio.to_thread.run_sync(open_store, self.config, self.masker)
+        stack.callback(engine.close)
+        look = partial(look_back, engine.path, self.config.audit.head_file, engine.repaired)
+        return engine, await anyio.to_thread.run_sync(look)
 
     def _add_reloader(self, home: HomeAssistant | None, look: Look) -> None:
         """Let the gate read policy and principals anew; a policy given in code stays."""
@@ -267,6 +276,12 @@ class Gateway:
         if self._renewal.certificate is not None:
             web.parts["certificate"] = lambda: self._renewal.doubt() or "ok"
         web.parts["policy"] = lambda: self.gate.reloader.problem or "ok"
+
+    async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
+        """Bind the port; connections are taken when everything else runs."""
+        self._listener = listener_of(self.config, self.gate, self._limits, certificate)
+        self.port = await self._listener.open()
+        stack.push_async_callback(self._listener.stop_accepting)
 
     async def _start_tasks(
         self, tasks: TaskGroup, home: HomeAssistant | None, messenger: TelegramChannel | None
