@@ -191,7 +191,7 @@ class LedgerLimits:
     """Requests with an unknown outcome that are remembered, so that a repeat asks a person."""
 
     requests_per_minute: int = 600
-    """Tool requests of one principal, as a token bucket of this size."""
+    """Tool requests and listings of one principal, as a token bucket of this size."""
 
     approval_s: float = 900.0
     """How long an approval waits for a person (seed 001)."""

@@ -22,7 +22,7 @@ FILES = ("config.yaml", "permissions.yaml")
 MESSENGER = "messenger.yaml"
 TOKENS = ("AGENT_TOKEN", "APPROVER_TOKEN", "OPERATOR_TOKEN", "HOME_ASSISTANT_TOKEN")
 
-LOOK_S = 0.02
+LOOK_S = 0.1
 """Pause between two looks at the gateway's list of requests."""
 
 

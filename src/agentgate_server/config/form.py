@@ -145,7 +145,7 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Approvals of one agent that wait at once; a further ask is refused."""
 
     max_requests_per_minute: Count = 600
-    """Tool requests of one agent per minute, refused or not."""
+    """Tool requests and listings of one agent per minute, refused or not."""
 
 
 class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
