@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_server.policy.meanings import forms_of as forms_of_argument
+from agentgate_server.policy.meanings import Either
 from agentgate_server.policy.spelling import (
     EXACT_MAX,
     SPELLINGS_MAX,
@@ -113,7 +113,7 @@ def leaves_of(args: Mapping[str, Any]) -> Leaves:
     stack = [
         (key, key_path(key), form, 0)
         for key, value in reversed([*args.items()])
-        for form in reversed(forms_of_argument(value))
+        for form in (reversed(value) if type(value) is Either else (value,))
     ]
     while stack:
         argument, path, value, depth = stack.pop()

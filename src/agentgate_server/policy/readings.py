@@ -165,8 +165,9 @@ class Request:
                 if not leaf.forms.complete:
                     part[None,] = None
         for key, place in places.items():
-            for value in forms_of(self.args[key]):
-                if not isinstance(value, str):
+            forms = forms_of(self.args[key])
+            for value in forms:
+                if not isinstance(value, str) or len(forms) > 1:
                     texts[place][known(fold(show(value)))] = None
                 self.exact &= key == place and isinstance(value, str) and is_plain(value)
         found, fields = self.found, {}

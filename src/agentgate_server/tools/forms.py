@@ -116,7 +116,8 @@ class Walk:
 
     Attributes:
         only_given: leave out of records what was not written.
-        named: write records that are arrays in JSON with the names of their fields.
+        named: write records that are arrays in JSON with the names of their fields, and decimals
+            that were written as numbers as text.
         as_text: write bytes as text, and not in base64.
         zone: bring times to this zone; None: leave them in their own.
         nodes_left: how many values may still be written.
@@ -146,6 +147,19 @@ class Walk:
         match value:
             case Enum():
                 return self.said(value.value, written, depth)
+            case Mapping():
+                return self.mapping(value, written, depth)
+            case set() | frozenset():
+                return self.collection(value, written, depth)
+            case list() | tuple():
+                items = written if isinstance(written, list) else ()
+                return [self.said(v, at(items, i), depth + 1) for i, v in enumerate(value)]
+            case _:
+                return self.single(value, written)
+
+    def single(self, value: Any, written: Any) -> Any:
+        """Write a value that is no record, has nothing in it, and is none of JSON's own."""
+        match value:
             case bytes() | bytearray() | memoryview():
                 self.has_other_forms = True
                 if self.as_text:
@@ -154,14 +168,9 @@ class Walk:
                 self.has_other_forms = True
                 value = moved(value, self.zone)
             case Decimal() if isinstance(written, int | float) and str(value) == str(written):
-                return written
-            case Mapping():
-                return self.mapping(value, written, depth)
-            case set() | frozenset():
-                return self.collection(value, written, depth)
-            case list() | tuple():
-                items = written if isinstance(written, list) else ()
-                return [self.said(v, at(items, i), depth + 1) for i, v in enumerate(value)]
+                self.has_other_forms = True  # JSON has decimals as text
+                if not self.named:
+                    return written
         try:
             return msgspec.to_builtins(value)
         except Exception:  # an object of the user's may raise anything

@@ -166,7 +166,7 @@ def test_all_others_are_looked_at(hint: Any) -> None:
         (Stage, "prod", ["prod"]),
         (Stage, "Live", ["prod", "Live"]),
         (Level, 3, [3]),
-        (Decimal, 1.5, [1.5]),
+        (Decimal, 1.5, [1.5, "1.5"]),
         (Decimal, "1_0", ["10", "1_0"]),
         (dt.date, "2026-12-24", ["2026-12-24"]),
         (dt.timedelta, "PT1M", ["PT60S", "PT1M"]),

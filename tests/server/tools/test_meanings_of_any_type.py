@@ -15,7 +15,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentgate_server.policy import Policy
+from agentgate_server.policy import Policy, signature_of
 from agentgate_server.tools.python import python_tool
 
 
@@ -133,8 +133,11 @@ def test_a_deny_rule_on_any_value_that_the_tool_receives_denies(
     test: Any = {"in": [value]}
     if isinstance(value, str) and value and data.draw(st.booleans()):
         test = glob.escape(value)
-    condition = {".".join(path): test}
-    rule = {"tool": "deploy", "args": condition, "action": "deny"}
+    rule: dict[str, Any] = {"tool": "deploy", "args": {".".join(path): test}, "action": "deny"}
+    is_single = path == ("arg",) and not isinstance(received[0], list | set)
+    if is_single and data.draw(st.booleans()):
+        signature = signature_of("deploy", {"arg": msgspec.to_builtins(received[0])})
+        rule = {"pattern": glob.escape(signature), "action": "deny"}
     allow = {"pattern": "*", "action": "allow"}
     policy = Policy.parse(msgspec.json.encode({"rules": [rule], "defaults": [allow]}).decode())
     decision = policy.decide(
