@@ -203,6 +203,8 @@ class Watch:
     async def ask_one(self, client: ApprovalsClient, view: ApprovalView) -> bool:
         """Ask about one approval; return whether to go on."""
         view = await whole(client, view)
+        if view.id not in self.waiting:
+            return True  # it was settled meanwhile
         say()
         for line in describe(view, self.terminal.width):
             say(line)
