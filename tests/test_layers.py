@@ -31,6 +31,7 @@ PURE = {
         "hashlib",
         "heapq",
         "hmac",
+        "ipaddress",
         "itertools",
         "json",
         "math",

@@ -58,6 +58,20 @@ class Limits:
     http_idle_s: float = 30.0
     """How long a plain HTTP connection may stay open between two requests."""
 
+    stream_bytes_max: int = 4_194_304
+    """Of a streamed answer that the peer has not taken yet; beyond it the peer is cut. Whoever
+    streams waits long before that."""
+
+    stream_idle_s: float = 10.0
+    """From one look at a streamed answer to the next. One that has said nothing in between says
+    that it is alive, for proxies cut what is silent for half a minute."""
+
+    stream_stall_s: float = 40.0
+    """How long a peer may take nothing of a streamed answer that waits for it; then it is cut."""
+
+    steps_max: int = 64
+    """Steps of one turn that concern nobody (pings, parts of messages): then others are served."""
+
 
 SERVER_LIMITS = Limits()
 """What a gateway grants a client unless told otherwise."""

@@ -8,17 +8,20 @@ from tests.vectors.http1 import ALLOWED, BODY_MAX, HEAD_MAX
 
 from agentgate_proto.errors import RemoteProtocolError
 from agentgate_proto.limits import Limits
-from agentgate_proto.wire.http1 import HttpServer, RequestHead
+from agentgate_proto.wire.doors import Doors
+from agentgate_proto.wire.heads import RequestHead
+from agentgate_proto.wire.http1 import HttpServer
 
+DOORS = Doors(origins=frozenset({ALLOWED}))
 LIMITS = Limits(http_head_bytes_max=HEAD_MAX, http_body_bytes_max=BODY_MAX)
 
 
 class Peer:
     """A server, and what it saw: requests that were answered, and why it refused, if it did."""
 
-    def __init__(self) -> None:
+    def __init__(self, doors: Doors = DOORS) -> None:
         self.out = bytearray()
-        self.http = HttpServer(LIMITS, self.out, frozenset({ALLOWED}))
+        self.http = HttpServer(LIMITS, self.out, doors)
         self.requests: list[RequestHead] = []
         self.refused: str | None = None
 

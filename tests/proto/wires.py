@@ -14,12 +14,13 @@ from tests.vectors.websocket import FRAGMENTS_MAX, MESSAGE_MAX, accepted, upgrad
 from agentgate_proto.errors import RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.client import ClientWire
+from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.events import Alive, WireEvent
 from agentgate_proto.wire.server import ServerWire
 from agentgate_proto.wire.websocket import Wire
 
 LIMITS = Limits(message_bytes_max=MESSAGE_MAX, fragments_max=FRAGMENTS_MAX)
-ORIGINS = frozenset({"https://console.example"})
+DOORS = Doors(origins=frozenset({"https://console.example"}))
 SomeWire = TypeVar("SomeWire", bound=Wire)
 
 
@@ -56,7 +57,7 @@ class Seen(Generic[SomeWire]):
 
 
 def server(limits: Limits = LIMITS) -> Seen[ServerWire]:
-    return Seen(ServerWire(limits, ORIGINS))
+    return Seen(ServerWire(limits, DOORS))
 
 
 def open_server(limits: Limits = LIMITS) -> Seen[ServerWire]:

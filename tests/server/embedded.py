@@ -162,7 +162,7 @@ async def http(
 ) -> tuple[int, dict[str, str], Any]:
     """One plain HTTP request on a fresh socket: status, headers, body; decoded if it is JSON."""
     payload = b"" if body is None else json.dumps(body).encode()
-    head = f"{method} {path} HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n{extra}"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{extra}"
     head += f"Authorization: Bearer {token}\r\n" if token else ""
     head += f"Content-Length: {len(payload)}\r\n\r\n"
     async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:

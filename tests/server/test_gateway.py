@@ -149,10 +149,10 @@ async def test_tls_is_spoken_where_it_is_configured(
         async with await anyio.connect_tcp(
             "127.0.0.1", gateway.port, ssl_context=context, tls_standard_compatible=False
         ) as stream:
-            await stream.send(b"GET /health HTTP/1.1\r\nHost: gate\r\n\r\n")
+            await stream.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 " in await stream.receive()
         async with await anyio.connect_tcp("127.0.0.1", gateway.port) as plain:
-            await plain.send(b"GET /health HTTP/1.1\r\nHost: gate\r\n\r\n")
+            await plain.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 " not in await all_bytes(plain)
 
 

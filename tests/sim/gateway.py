@@ -7,6 +7,7 @@ threads, tasks, clocks and the disk.
 
 from __future__ import annotations
 
+import math
 import socket
 import ssl
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from agentgate_proto.ledger.effects import Effect
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_proto.wire.doors import OPEN_DOORS
 from agentgate_server.gate.gate import LOOK_AGAIN_S, Gate
 from agentgate_server.gateway import CLOSE_WAIT_S
 from agentgate_server.secrets.masking import Masker
@@ -110,9 +112,11 @@ class WatchedGate(Gate):
 class SocketPeer(Peer):
     """A pump on virtual time: what ``StreamPeer`` does, without tasks."""
 
+    turn_s = stranger_turn_s = math.inf
+
     def __init__(self, life: Life, number: int, link: Link, address: str) -> None:
         limits = life.world.plan.limits
-        super().__init__(number, address, life.gate, limits, frozenset(), life.clock.now())
+        super().__init__(number, address, life.gate, limits, OPEN_DOORS, life.clock.now())
         self.life = life
         self.link = link
         self.gone = False

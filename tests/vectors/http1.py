@@ -27,6 +27,10 @@ def sized(body: bytes, *lines: str) -> bytes:
     return post(body, f"Content-Length: {len(body)}", *lines)
 
 
+def chunked(body: bytes, *, times: int = 1, line: str = "chunked") -> bytes:
+    return post(body * times, f"Transfer-Encoding: {line}")
+
+
 GOOD: dict[str, tuple[bytes, list[tuple[str, str, bytes]]]] = {
     "a request": (get(), [("GET", "/health", b"")]),
     "a query": (get(target="/x?a=%20&b"), [("GET", "/x?a=%20&b", b"")]),
@@ -50,6 +54,24 @@ GOOD: dict[str, tuple[bytes, list[tuple[str, str, bytes]]]] = {
     "the same length twice": (
         post(b"abc", "Content-Length: 3", "Content-Length: 3"),
         [("POST", "/api", b"abc")],
+    ),
+    "chunks": (chunked(b"5\r\nabcde\r\n1\r\nf\r\n0\r\n\r\n"), [("POST", "/api", b"abcdef")]),
+    "no chunk but the last": (chunked(b"0\r\n\r\n"), [("POST", "/api", b"")]),
+    "chunks in capitals": (
+        chunked(b"A\r\n0123456789\r\n0\r\n\r\n", line="ChunKed"),
+        [("POST", "/api", b"0123456789")],
+    ),
+    "chunks with an extension and a trailer": (
+        chunked(b"5;a=b\r\nabcde\r\n0\r\nX-Sum: 1\r\n\r\n"),
+        [("POST", "/api", b"abcde")],
+    ),
+    "a body in chunks, and two requests": (
+        chunked(b"3\r\nabc\r\n0\r\n\r\n") + get() + sized(b"b"),
+        [("POST", "/api", b"abc"), ("GET", "/health", b""), ("POST", "/api", b"b")],
+    ),
+    "the largest body in chunks": (
+        chunked(b"64\r\n" + b"x" * 100 + b"\r\n", times=3) + b"0\r\n\r\n",
+        [("POST", "/api", b"x" * BODY_MAX)],
     ),
     "an announced body": (sized(b"abc", "Expect: 100-continue"), [("POST", "/api", b"abc")]),
     "lines that end in LF only": (b"GET /a HTTP/1.1\nHost: g\n\n", [("GET", "/a", b"")]),
@@ -147,13 +169,18 @@ BAD: dict[str, tuple[bytes, int]] = {
         400,
     ),
     "a length of 21 digits": (post(b"abcde", "Content-Length: " + "0" * 20 + "5"), 400),
-    "chunks": (post(b"5\r\nabcde\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), 411),
-    "bad chunks": (post(b"xyz\r\nabcde\r\n0\r\n\r\n", "Transfer-Encoding: chunked"), 411),
-    "chunks in capitals": (post(b"0\r\n\r\n", "Transfer-Encoding: ChunKed"), 411),
+    "bad chunks": (chunked(b"xyz\r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk that is longer than it says": (chunked(b"3\r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk of negative length": (chunked(b"-5\r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk whose length has a prefix": (chunked(b"0x5\r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk whose length has 21 digits": (chunked(b"0" * 20 + b"5\r\nabcde\r\n0\r\n\r\n"), 400),
     "chunks in a request of old": (
         b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        411,
+        400,
     ),
+    "a large body in chunks": (chunked(b"64\r\n" + b"x" * 100 + b"\r\n", times=4), 413),
+    "two origins": (get(f"Origin: {ALLOWED}", "Origin: http://gate:8443"), 400),
+    "two tokens": (get("Authorization: Bearer a", "Authorization: Bearer b"), 400),
     "a blank before the colon of a coding": (
         post(b"0\r\n\r\n", "Transfer-Encoding : chunked"),
         400,

@@ -33,6 +33,7 @@ from agentgate_proto.connection.events import (
     Closed,
     Event,
     Notified,
+    Progressed,
     Refused,
 )
 from agentgate_proto.errors import (
@@ -194,6 +195,8 @@ class ClientMachine:
                 is_auth = code == ErrorCode.AUTHENTICATION
                 final = (final or is_auth) if self.auth is None else (final and is_auth)
                 self._attempt_failed(exception_for(code, message), connection.now, final=final)
+            case Progressed():
+                pass
             case _:
                 assert isinstance(event, Closed), "the other events are a gateway's"
                 # a client that took its place back would be replaced by its successor, and so on

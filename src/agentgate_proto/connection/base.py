@@ -17,9 +17,9 @@ from collections import deque
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
-from agentgate_proto.connection.events import Answered, Closed, Event
+from agentgate_proto.connection.events import Answered, Closed, Event, Progressed
 from agentgate_proto.connection.requests import BatchAnswer, InFlight, Outstanding
-from agentgate_proto.connection.state import State, Step, advance
+from agentgate_proto.connection.state import FRAMED, State, Step, advance
 from agentgate_proto.connection.timers import Deadline, Timers
 from agentgate_proto.errors import (
     ConnectionClosedError,
@@ -40,7 +40,7 @@ from agentgate_proto.rpc.jsonrpc import (
     encode_notification,
     encode_request,
 )
-from agentgate_proto.wire.events import Alive, Close, Pong, Text, WireEvent
+from agentgate_proto.wire.events import Alive, Binary, Close, Pong, Text, WireEvent
 from agentgate_proto.wire.websocket import Wire
 
 ABNORMAL_CLOSURE = 1006
@@ -51,6 +51,8 @@ AUTH_FAILED = 4401
 TAKEN_OVER = 4409
 
 KEEPALIVE_PREFIX = b"alive:"
+
+PROGRESSED = Progressed()
 
 SomeWire = TypeVar("SomeWire", bound=Wire)
 
@@ -63,6 +65,7 @@ class Timer(Enum):
     SILENCE = auto()
     PONG = auto()
     CLOSING = auto()
+    STREAM = auto()
     ACK = auto()
 
 
@@ -142,9 +145,16 @@ class Connection(ABC, Generic[SomeWire]):
     # Output
 
     def next_event(self) -> Event | None:
-        """Return the next event, or None: nothing more until there is input or a timer."""
+        """Return the next event, or None: nothing more until there is input or a timer.
+
+        ``Progressed`` comes after many steps that nobody need hear of.
+        """
         events = self._events
+        steps = 0
         while not events and not self._paused:
+            if steps == self.limits.steps_max:
+                return PROGRESSED
+            steps += 1
             if self._inbox:
                 message, batch = self._inbox.popleft()
                 self._on_message(message, batch)
@@ -172,7 +182,7 @@ class Connection(ABC, Generic[SomeWire]):
         """
         if self.state is State.OPENING:
             self._cut(code, reason, by_peer=False)
-        elif self.state in (State.AUTHENTICATING, State.OPEN):
+        elif self.state in FRAMED:
             self.wire.send_close(code, reason)
             self._step(Step.CLOSE_SENT)
             self.timers.clear()
@@ -217,6 +227,10 @@ class Connection(ABC, Generic[SomeWire]):
     @abstractmethod
     def _on_opening(self, event: WireEvent) -> None:
         """Take an event of the opening handshake."""
+
+    def _on_binary(self, data: bytes) -> None:
+        """Take a binary message, which only a face's wire lets through."""
+        raise AssertionError("this end takes no binary messages")
 
     def _on_pong(self, payload: bytes) -> None:
         """Take a pong that is not one of our keep-alives."""
@@ -277,6 +291,8 @@ class Connection(ABC, Generic[SomeWire]):
                 return False
             case Text(text):
                 self._on_text(text)
+            case Binary(data):
+                self._on_binary(data)
             case Pong(payload):
                 if payload == KEEPALIVE_PREFIX + b"%d" % self._pings:
                     self.latency_s = self.now - self._ping_sent_at
@@ -334,10 +350,15 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _send_text(self, text: bytes) -> None:
         """Queue a message, if there is room."""
-        if len(self.wire.out) + len(text) > self.limits.queued_bytes_max:
+        if self._has_room(len(text)):
+            self.wire.send_text(text)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be queued; a slow consumer is closed if not."""
+        if len(self.wire.out) + size > self.limits.queued_bytes_max:
             self._fail_slow()
-            return
-        self.wire.send_text(text)
+            return False
+        return True
 
     def _fail_slow(self) -> None:
         """End the connection with 1013: the peer does not take what it asked for."""
@@ -346,7 +367,7 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _fail(self, error: RemoteProtocolError) -> None:
         """End the connection because of what the peer did (RFC 6455 section 7.1.7)."""
-        if self.state in (State.AUTHENTICATING, State.OPEN):
+        if self.state in FRAMED:
             self.wire.send_close(error.code, error.reason)
         self._cut(error.code, error.reason, by_peer=False)
 

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
 from agentgate_proto.rpc.jsonrpc import ErrorObject, RequestId
 from agentgate_proto.rpc.messages import Auth, AuthResult
+from agentgate_proto.wire.events import NO_VALUES
+from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.routes import Route
 
 
 class HttpRequested(msgspec.Struct, frozen=True, kw_only=True):
-    """Server: a whole plain HTTP request; answer it with ``send_http``."""
+    """Server: a whole plain HTTP request. Answer it with ``send_http``, or with ``start_http``,
+    ``send_http_body`` and ``end_http``.
+
+    Attributes:
+        route: of the face that owns the path; None: nobody does.
+        values: what stands for the names in the route's path, as it was written.
+    """
 
     method: str
     target: str
-    headers: dict[str, str]
+    headers: Headers
     body: bytes
+    route: Route | None = None
+    values: Mapping[str, str] = NO_VALUES
+
+
+class UpgradeAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Server: a WebSocket is asked for on a path of a face: ``accept_upgrade`` (and ``close``, if
+    the reason can only be told by a close code) or ``refuse_upgrade``."""
+
+    route: Route
+    values: Mapping[str, str]
+    target: str
+    headers: Headers
+    subprotocols: tuple[str, ...]
+
+
+class MessageReceived(msgspec.Struct, frozen=True, kw_only=True):
+    """Server: a message on a face's WebSocket; bytes only where its route takes binary ones."""
+
+    data: str | bytes
+
+
+class Progressed(msgspec.Struct, frozen=True, kw_only=True):
+    """Input was dealt with that concerns nobody, and there may be more: a turn may end here."""
 
 
 class AuthAsked(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +128,9 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 Event = (
     HttpRequested
+    | UpgradeAsked
+    | MessageReceived
+    | Progressed
     | AuthAsked
     | Called
     | Notified

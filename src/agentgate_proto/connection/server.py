@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.connection.base import (
-    ABNORMAL_CLOSURE,
     AUTH_FAILED,
     TRY_AGAIN_LATER,
-    Connection,
     Timer,
 )
-from agentgate_proto.connection.events import AuthAsked, Called, HttpRequested, Received
+from agentgate_proto.connection.events import AuthAsked, Called, Received
+from agentgate_proto.connection.face import FaceConnection
 from agentgate_proto.connection.old_clients import LateAnswers, fitting
 from agentgate_proto.connection.receipts import Receipts
 from agentgate_proto.connection.requests import BatchAnswer, Frame
@@ -51,8 +50,7 @@ from agentgate_proto.rpc.messages import (
     decode_params,
 )
 from agentgate_proto.rpc.wire_results import executed_result, failure_data, pending_reply
-from agentgate_proto.wire.events import HttpRequest, Upgraded, WireEvent
-from agentgate_proto.wire.server import ServerWire
+from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 
 BUSY_S = 1.0
 """What ``retry_after_s`` says where only other answers can make room: come back soon."""
@@ -63,13 +61,14 @@ def refusal_text(code: ErrorCode, detail: str) -> str:
     return f"{ERRORS[code].message}: {detail}"
 
 
-class ServerConnection(Connection[ServerWire]):
+class ServerConnection(FaceConnection):
     """One client, seen from the gateway.
 
     Args:
         now: monotonic seconds.
         limits: caps and times.
-        origins: browser origins that may connect, besides the gateway's own.
+        doors: who may come in, and where to.
+        peer: the address at the other end of the socket, or "".
 
     Attributes:
         principal: who is on the other end, once authenticated.
@@ -80,9 +79,10 @@ class ServerConnection(Connection[ServerWire]):
         self,
         now: float,
         limits: Limits = SERVER_LIMITS,
-        origins: frozenset[str] = frozenset(),
+        doors: Doors = OPEN_DOORS,
+        peer: str = "",
     ) -> None:
-        super().__init__(ServerWire(limits, origins), limits, now)
+        super().__init__(now, limits, doors, peer)
         self.principal: Principal | None = None
         self.auth: Auth | None = None
         self._auth_id: RequestId = None
@@ -199,22 +199,6 @@ class ServerConnection(Connection[ServerWire]):
             self._late.follow(batch)
         self._answer(request_id, frame)
 
-    def send_http(
-        self, status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
-    ) -> None:
-        """Answer ``HttpRequested``. Drain ``next_event`` again afterwards.
-
-        Raises:
-            LocalProtocolError: there is no request to answer, or the answer is no HTTP.
-        """
-        if self._ending:
-            return
-        self.wire.send_http(status, body, content_type, headers)
-        self._unread = True  # the next request may have come already
-        self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
-        if self.wire.http.finished:
-            self._cut(ABNORMAL_CLOSURE, "plain HTTP is done", by_peer=False)
-
     def data_to_send(self) -> bytes:
         """Take all queued output; for an old client a ping follows what must be receipted."""
         if self.is_old_client and self.state is State.OPEN:
@@ -225,18 +209,8 @@ class ServerConnection(Connection[ServerWire]):
 
     # Input
 
-    def _on_opening(self, event: WireEvent) -> None:
-        self.timers.clear()
-        match event:
-            case HttpRequest(method, target, headers, body):
-                # No timer: it is our turn, and an answer may need a disk
-                self._events.append(
-                    HttpRequested(method=method, target=target, headers=headers, body=body)
-                )
-            case _:
-                assert isinstance(event, Upgraded), "a server's wire has no other event here"
-                self._step(Step.UPGRADED)
-                self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
+    def _on_upgraded(self) -> None:
+        self.timers.set(Timer.AUTH, self.now + self.limits.auth_s)
 
     def _on_own_timer(self, timer: Timer) -> None:
         if timer is Timer.AUTH:
@@ -245,7 +219,7 @@ class ServerConnection(Connection[ServerWire]):
             )
             self.close(AUTH_FAILED, "Authentication timeout")
         else:
-            self._cut(ABNORMAL_CLOSURE, "no whole request in time", by_peer=False)
+            super()._on_own_timer(timer)
 
     def _on_pong(self, payload: bytes) -> None:
         self._received(self._receipts.ponged(payload))

@@ -20,6 +20,8 @@ class State(Enum):
     """WebSocket frames flow; nothing but ``auth`` is accepted."""
     OPEN = auto()
     """The principal is known; calls flow."""
+    FACE = auto()
+    """WebSocket messages of a face flow; what they mean, it alone knows."""
     CLOSING = auto()
     """We sent a close frame and wait for the peer's."""
     CLOSED = auto()
@@ -31,6 +33,8 @@ class Step(Enum):
 
     UPGRADED = auto()
     """The opening handshake is complete (RFC 6455 section 4)."""
+    FACE_UPGRADED = auto()
+    """The same, on a path of a face, which has accepted it."""
     AUTHENTICATED = auto()
     """The ``auth`` request was answered with a result."""
     CLOSE_SENT = auto()
@@ -44,6 +48,7 @@ class Step(Enum):
 TRANSITIONS: dict[State, dict[Step, State]] = {
     State.OPENING: {
         Step.UPGRADED: State.AUTHENTICATING,
+        Step.FACE_UPGRADED: State.FACE,
         Step.CUT: State.CLOSED,
     },
     State.AUTHENTICATING: {
@@ -57,12 +62,21 @@ TRANSITIONS: dict[State, dict[Step, State]] = {
         Step.CLOSE_RECEIVED: State.CLOSED,
         Step.CUT: State.CLOSED,
     },
+    State.FACE: {
+        Step.CLOSE_SENT: State.CLOSING,
+        Step.CLOSE_RECEIVED: State.CLOSED,
+        Step.CUT: State.CLOSED,
+    },
     State.CLOSING: {
         Step.CLOSE_RECEIVED: State.CLOSED,
         Step.CUT: State.CLOSED,
     },
     State.CLOSED: {},
 }
+
+
+FRAMED = frozenset({State.AUTHENTICATING, State.OPEN, State.FACE})
+"""States in which a closing handshake can begin."""
 
 
 def advance(state: State, step: Step) -> State:

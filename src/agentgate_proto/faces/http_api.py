@@ -3,7 +3,8 @@
 ``GET /health``; ``GET /metrics``; with an approver's bearer token (RFC 6750): ``GET
 /api/approvals``; ``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``, where need
 be with ``code`` and ``grant``; ``GET /api/grants``; ``DELETE /api/grants/{id}``. Each request
-becomes the native call of the same meaning, so that roles, rules and answers are the same.
+becomes the native call of the same meaning, so that roles, rules and answers are the same. ``POST
+/api/tickets`` with anybody's token gives a ticket, for a socket that a browser opens.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 
 from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.errors import ERRORS, ErrorCode
-from agentgate_proto.limits import TOKEN_CHARS_MAX
+from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
@@ -24,12 +25,29 @@ from agentgate_proto.rpc.messages import (
     ListGrants,
     RevokeGrant,
 )
+from agentgate_proto.wire.routes import Route
 
 JSON = "application/json"
 APPROVALS = "/api/approvals"
-GRANTS = "/api/grants"
-METRICS = "/metrics"
+BEARER = "Authorization: Bearer …"
 SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
+
+
+FACE = "http_api"
+ROUTES = tuple(
+    Route(face=FACE, path=path, methods=frozenset({method}), cors=True)
+    for method, path in (
+        ("GET", "/health"),
+        ("GET", "/metrics"),
+        ("GET", APPROVALS),
+        ("GET", "/api/approvals/{id}"),
+        ("POST", "/api/approvals/{id}"),
+        ("GET", "/api/grants"),
+        ("DELETE", "/api/grants/{id}"),
+        ("POST", "/api/tickets"),
+    )
+)
+"""Pages of ``gateway.allowed_origins`` may read the answers too; each shows its own token."""
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -47,6 +65,12 @@ class NativeCall(msgspec.Struct, frozen=True):
 
     token: str
     params: msgspec.Struct
+
+
+class MakeTicket(msgspec.Struct, frozen=True):
+    """Make a ticket for the principal who has the token."""
+
+    token: str
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -79,33 +103,33 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grant: GrantTerms | None = None
 
 
-def read_request(request: HttpRequested) -> Health | ReadMetrics | NativeCall | Reply:
+def read_request(
+    request: HttpRequested,
+) -> Health | ReadMetrics | NativeCall | MakeTicket | Reply:
     """Translate a request, or answer what can't be one."""
     path, _, query = request.target.partition("?")
-    if path == "/health":
-        return Health() if request.method in ("GET", "HEAD") else not_allowed("GET, HEAD")
-    if path == METRICS:
-        if request.method not in ("GET", "HEAD"):
-            return not_allowed("GET, HEAD")
-        return ReadMetrics(bearer_token(request))
-    if path in (APPROVALS, GRANTS):
-        if request.method not in ("GET", "HEAD"):
-            return not_allowed("GET, HEAD")
-        return read_list(request, query, ListApprovals if path == APPROVALS else ListGrants)
-    if path.startswith(APPROVALS + "/"):
-        approval_id = path[len(APPROVALS) + 1 :]
-        if request.method == "GET":
-            return read_list(request, f"id={approval_id}", ListApprovals)
-        if request.method != "POST":
-            return not_allowed("GET, POST")
-        return read_decision(request, approval_id)
-    if path.startswith(GRANTS + "/"):
-        if request.method != "DELETE":
-            return not_allowed("DELETE")
-        return read_revocation(request, path[len(GRANTS) + 1 :])
-    if path == "/":
-        return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})
-    return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
+    match request.route.path if request.route is not None else "":
+        case "/health":
+            return Health()
+        case "/metrics":
+            return ReadMetrics(bearer_token(request.headers))
+        case "/api/approvals":
+            return read_list(request, query, ListApprovals)
+        case "/api/grants":
+            return read_list(request, query, ListGrants)
+        case "/api/approvals/{id}" if request.method == "POST":
+            return read_decision(request, request.values["id"])
+        case "/api/approvals/{id}":
+            return read_list(request, f"id={request.values['id']}", ListApprovals)
+        case "/api/grants/{id}":
+            return read_revocation(request, request.values["id"])
+        case "/api/tickets":
+            token = bearer_token(request.headers)
+            return MakeTicket(token) if token else unauthorized("send your token: " + BEARER)
+        case _ if path == "/":
+            return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})
+        case _:
+            return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
 
 
 def read_list(
@@ -142,17 +166,10 @@ def read_revocation(request: HttpRequested, grant_id: str) -> NativeCall | Reply
 
 def authorized(request: HttpRequested, params: msgspec.Struct) -> NativeCall | Reply:
     """Demand the bearer token."""
-    token = bearer_token(request)
+    token = bearer_token(request.headers)
     if not token:
-        return unauthorized("send an approver's token: Authorization: Bearer …")
+        return unauthorized("send an approver's token: " + BEARER)
     return NativeCall(token, params)
-
-
-def bearer_token(request: HttpRequested) -> str:
-    """Take the bearer token; "" if there is none that can be one."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    token = token.strip()
-    return token if scheme.lower() == "bearer" and len(token) <= TOKEN_CHARS_MAX else ""
 
 
 def may_call(principal: Principal, params: msgspec.Struct) -> bool:
@@ -183,12 +200,7 @@ def error_reply(code: int, message: str, data: Any) -> Reply:
 
 def unauthorized(message: str) -> Reply:
     """401, as RFC 6750 section 3 has it."""
-    return problem(401, message, {"www-authenticate": "Bearer"})
-
-
-def not_allowed(methods: str) -> Reply:
-    """405: the path is right, the method is not."""
-    return problem(405, f"use {methods}", {"allow": methods})
+    return problem(401, message, dict([CHALLENGE]))
 
 
 def problem(status: int, message: str, headers: dict[str, str] | None = None) -> Reply:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+
+from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.routes import Route
+
+NO_VALUES: Mapping[str, str] = {}
 
 
 class Upgraded(msgspec.Struct, frozen=True):
     """The opening handshake is complete."""
+
+
+class UpgradeRequest(msgspec.Struct, frozen=True):
+    """A WebSocket is asked for on a path of a face: ``accept_upgrade`` or ``refuse_upgrade``."""
+
+    route: Route
+    values: Mapping[str, str]
+    target: str
+    headers: Headers
+    subprotocols: tuple[str, ...]
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -17,18 +34,34 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class HttpRequest(msgspec.Struct, frozen=True):
-    """A whole plain HTTP request; header names are lower case. Answer it with ``send_http``."""
+    """A whole plain HTTP request; header names are lower case. Answer it with ``send_http``.
+
+    ``route`` and ``values`` say whose it is, and what stands for the names in the route's path;
+    no route: the path is nobody's.
+    """
 
     method: str
     target: str
-    headers: dict[str, str]
+    headers: Headers
     body: bytes
+    route: Route | None = None
+    values: Mapping[str, str] = NO_VALUES
+
+
+class Served(msgspec.Struct, frozen=True):
+    """A plain HTTP request to which there is but one answer, which was given."""
 
 
 class Text(msgspec.Struct, frozen=True):
     """A whole text message."""
 
     text: str
+
+
+class Binary(msgspec.Struct, frozen=True):
+    """A whole binary message."""
+
+    data: bytes
 
 
 class Pong(msgspec.Struct, frozen=True):
@@ -48,4 +81,15 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-WireEvent = Upgraded | Rejected | HttpRequest | Text | Pong | Alive | Close
+WireEvent = (
+    Upgraded
+    | UpgradeRequest
+    | Rejected
+    | HttpRequest
+    | Served
+    | Text
+    | Binary
+    | Pong
+    | Alive
+    | Close
+)

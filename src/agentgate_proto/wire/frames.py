@@ -13,6 +13,9 @@ from struct import pack
 TEXT_FRAME = 0x81
 """A whole text message in one frame: FIN is set, and the opcode is 1."""
 
+BINARY_FRAME = 0x82
+"""A whole binary message in one frame."""
+
 PING_FRAME = 0x89
 PONG_FRAME = 0x8A
 COMMON = frozenset({TEXT_FRAME, PING_FRAME, PONG_FRAME})
@@ -79,7 +82,7 @@ def frame_head(first: int, size: int, mask_bit: int = 0) -> bytes:
     """
     if size <= SHORT_MAX:
         return bytes((first, mask_bit | size))
-    assert first == TEXT_FRAME, "a ping or a pong has at most 125 bytes"
+    assert not first & CONTROL, "a ping or a pong has at most 125 bytes"
     if size < 1 << 16:
         return pack("!BBH", first, mask_bit | SIZE_OF_2, size)
     return pack("!BBQ", first, mask_bit | SIZE_OF_8, size)

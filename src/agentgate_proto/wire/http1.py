@@ -2,51 +2,46 @@
 
 What is malformed or ambiguous is answered with its status, and the connection ends: after bad
 framing nobody can know where the next request begins (RFC 9112 section 6.3). Stricter than h11 in
-what RFC 9112 leaves to the server: no folded header lines (section 5.2), no chunked bodies (411,
-section 6.3), no ``CONNECT``. Besides closing the classic smuggling shapes, this keeps long runs of
-blanks from h11, whose patterns need a second for 16 kB of them.
+what RFC 9112 leaves to the server: no folded header lines (section 5.2), no ``CONNECT``, no line
+twice of those that say who asks whom. Besides closing the classic smuggling shapes, this keeps long
+runs of blanks from h11, whose patterns need a second for 16 kB of them.
+
+h11 is given one head at a time, so that what a read brings is looked at once and not once for each
+request in it. An answer is whole (``respond``) or streamed (``start_response``, ``send_body``,
+``end_response``).
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 import h11
-import msgspec
 
 from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.cors import is_own, may_connect, shown_to
+from agentgate_proto.wire.doors import Doors
+from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.heads import (
+    RequestHead,
+    framing_objection,
+    head_objection,
+    in_origin_form,
+)
+from agentgate_proto.wire.routes import Found
 
 HEAD_END = re.compile(rb"\n\r?\n")
 """What ends a head, as h11 sees it."""
 
 SPACE = 0x20
 FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
-MAJOR_VERSION = b"1."
-ORIGIN = re.compile(rb"(?i)https?://([^/?#]+)")
-"""What stands before the path in absolute form (RFC 9112 section 3.2.2)."""
-
-HOST = re.compile(r"(?ia)(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._~!$&'()*+,;=%-]{0,255})(?::[0-9]{0,5})?")
-"""A Host (RFC 9110 section 7.2, RFC 3986 section 3.2.2, which bounds names to 255 characters)."""
+PIECE_BYTES = 4_096
+"""Of a chunked body, whose end only h11 finds; what it is given beyond that comes back."""
 
 SWITCHING = b"Switching Protocols"
-
-
-class RequestHead(msgspec.Struct, frozen=True):
-    """One whole request. Header names are lower case; of repeated headers the last one counts.
-
-    The target begins with ``/``, or is ``*`` for ``OPTIONS``; of a whole URL it is the path, and
-    the header ``host`` is its host (RFC 9112 section 3.2.2).
-    """
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    raw_headers: list[tuple[bytes, bytes]]
-    body: bytes
-    version: bytes
 
 
 class HttpServer:
@@ -55,28 +50,42 @@ class HttpServer:
     Args:
         limits: caps for head and body.
         out: where output is queued; shared with the WebSocket layer, which follows an upgrade.
-        origins: browser origins that may talk to us, besides our own.
+        doors: who may come in, and where to.
+
+    Attributes:
+        headers: of the last request.
     """
 
-    def __init__(self, limits: Limits, out: bytearray, origins: frozenset[str]) -> None:
+    def __init__(self, limits: Limits, out: bytearray, doors: Doors) -> None:
         self.limits = limits
-        self.origins = origins
+        self.doors = doors
         self._out = out
-        self._h11 = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.http_head_bytes_max)
+        self._h11 = new_h11(limits)
+        self._input = bytearray()
         self._head: h11.Request | None = None
-        self._headers: dict[str, str] = {}
+        self.headers = Headers()
+        self._found: Found | None = None
         self._body = bytearray()
+        self._body_max = 0
+        self._body_left: int | None = 0  # None: chunked, h11 knows
+        self._shown_to = ""  # the page of another origin that may read the answer
         self._answerable = False
+        self._streams = False
 
     @property
     def finished(self) -> bool:
         """Whether the connection must end once the output is flushed; input is dropped then."""
         return self._h11.our_state in (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
+    @property
+    def streams(self) -> bool:
+        """Whether a streamed answer is under way."""
+        return self._streams
+
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the peer."""
-        if data and not self.finished:  # to h11, no data is the end of the input
-            self._h11.receive_data(data)
+        if not self.finished:
+            self._input += data
 
     def next_request(self) -> RequestHead | None:
         """Return the next whole request, or None: more bytes are needed, or the last request has
@@ -90,8 +99,7 @@ class HttpServer:
             self._bound_pipelined()
             return None
         while not self.finished:
-            if self._head is None:
-                self._check_head_bytes()
+            fed = self._feed()
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as error:
@@ -105,9 +113,11 @@ class HttpServer:
                         self._send(h11.InformationalResponse(status_code=100, headers=[]))
                 case h11.Data():
                     self._body += event.data
+                    if len(self._body) > self._body_max:
+                        self.refuse(413, f"a body of over {self._body_max} bytes")
                 case h11.EndOfMessage():
                     return self._whole_request(self._head)
-                case _:
+                case _ if not fed:
                     break
         return None
 
@@ -118,29 +128,71 @@ class HttpServer:
         """
         self._answerable = False
         self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=SWITCHING))
-        return self._h11.trailing_data[0]
+        rest = self._h11.trailing_data[0] + bytes(self._input)
+        self._input.clear()
+        return rest
 
-    def respond(self, status: int, body: bytes, content_type: str, headers: dict[str, str]) -> None:
+    def respond(
+        self,
+        status: int,
+        body: bytes,
+        content_type: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Queue the answer to the last request, and get ready for the next one.
 
+        Args:
+            status: the HTTP status.
+            body: left out where the request was ``HEAD``.
+            content_type: of the body; "": the answer has none, as with 204 and 304.
+            headers: further ones; a name may come several times.
+
         Raises:
-            LocalProtocolError: there is no request to answer.
+            LocalProtocolError: there is no request to answer, or the answer is no HTTP.
         """
-        lines = [
-            (b"content-type", content_type.encode()),
-            (b"content-length", b"%d" % len(body)),
-            (b"cache-control", b"no-store"),
-            *((name.encode(), value.encode()) for name, value in headers.items()),
-        ]
-        if not self._answerable:
-            raise LocalProtocolError("there is no request to answer")
-        try:
-            self._write(h11.Response(status_code=status, headers=lines), body)
-        except h11.LocalProtocolError as error:
-            raise LocalProtocolError(str(error)) from None
+        lines = self._answer_lines(content_type, headers)
+        if content_type:
+            lines.append((b"content-length", b"%d" % len(body)))
+        self._begin_answer(status, lines)
+        if body and not self._is_head_request:
+            self._send(h11.Data(data=body))
+        self.end_response()
+
+    def start_response(
+        self,
+        status: int,
+        content_type: str,
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    ) -> None:
+        """Begin an answer whose length is not known. Raises as ``respond``."""
+        self._begin_answer(status, self._answer_lines(content_type, headers))
+        self._streams = True
+
+    def send_body(self, data: bytes) -> None:
+        """Queue a part of the body; nothing is sent where the request was ``HEAD``.
+
+        Raises:
+            LocalProtocolError: no answer is under way.
+        """
+        if not self._streams:
+            raise LocalProtocolError("no streamed answer is under way")
+        if data and not self._is_head_request:
+            self._send(h11.Data(data=data))
+
+    def end_response(self) -> None:
+        """End the answer that is under way, and get ready for the next request."""
+        self._send(h11.EndOfMessage())
+        self._streams = False
         self._head = None
         self._answerable = False
-        if not self.finished:
+        self._shown_to = ""
+        if self.finished:
+            return
+        rest = self._h11.trailing_data[0]
+        if rest:  # what followed the last chunk is looked at as everything is
+            self._input[:0] = rest
+            self._h11 = new_h11(self.limits)
+        else:
             self._h11.start_next_cycle()
 
     def refuse(
@@ -156,58 +208,85 @@ class HttpServer:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
+            *self._cors_lines(),
             *(headers or []),
         ]
         self._answerable = False
-        self._write(h11.Response(status_code=status, headers=lines), body)
+        self._input.clear()
+        self._send(h11.Response(status_code=status, headers=lines))
+        if not self._is_head_request:
+            self._send(h11.Data(data=body))
+        self._send(h11.EndOfMessage())
         raise RemoteProtocolError(f"HTTP {status}: {reason}")
 
-    def _check_head_bytes(self) -> None:
-        """Refuse a head that h11 should not see; it is as strict however the bytes are split."""
-        buffered = self._h11.trailing_data[0]
-        end = HEAD_END.search(buffered)
+    # Reading
+
+    def _feed(self) -> bool:
+        """Give h11 what belongs to this request; return whether there was something."""
+        if self._head is None:
+            end = self._check_head_bytes()
+        elif self._body_left is None:
+            end = min(PIECE_BYTES, len(self._input))
+        else:
+            end = min(self._body_left, len(self._input))
+            self._body_left -= end
+        if end:  # to h11, no data is the end of the input
+            self._h11.receive_data(bytes(self._input[:end]))
+            del self._input[:end]
+        return end > 0
+
+    def _check_head_bytes(self) -> int:
+        """Return how long the next head is, 0 if it is not all there.
+
+        Refuse one that h11 should not see; it is as strict however the bytes are split.
+        """
+        buffered = self._input
+        end = HEAD_END.search(buffered, 0, self.limits.http_head_bytes_max + 1)
         if (end.end() if end else len(buffered)) > self.limits.http_head_bytes_max:
             self.refuse(431, f"a request head of over {self.limits.http_head_bytes_max} bytes")
         if buffered and buffered[0] <= SPACE:
             self.refuse(400, "illegal request line")
         if end and FOLDED_OR_BLANK.search(buffered, 0, end.end()):
             self.refuse(400, "a folded header line, or 64 blanks in a row")
+        return end.end() if end else 0
 
     def _check_head(self, head: h11.Request) -> None:
         """Refuse by the head alone what must not be read any further."""
-        self._headers = headers = {
-            name.decode("ascii"): value.decode("latin-1") for name, value in head.headers
-        }
-        if not head.http_version.startswith(MAJOR_VERSION):
-            self.refuse(505, "speak HTTP/1.1")
-        if head.method == b"CONNECT":
-            self.refuse(501, "this is no proxy")
-        if not (head.target.startswith(b"/") or (head.method, head.target) == (b"OPTIONS", b"*")):
-            self.refuse(400, "the target of a request is a path, or a whole URL")
-        if b"#" in head.target:
-            self.refuse(400, "a fragment in the target")
-        if not HOST.fullmatch(headers.get("host", "")):
-            self.refuse(400, "a Host that cannot be one")
-        if "transfer-encoding" in headers:
-            if "content-length" in headers:
-                self.refuse(400, "both Content-Length and Transfer-Encoding")
-            self.refuse(411, "send a Content-Length: chunked bodies are not taken")
-        if int(headers.get("content-length", "0")) > self.limits.http_body_bytes_max:
-            self.refuse(413, f"a body of over {self.limits.http_body_bytes_max} bytes")
-        self._check_origin(headers.get("origin"), headers.get("host", ""))
+        self.headers = headers = Headers.from_bytes(head.headers)
+        self._refuse_if(head_objection(head, headers, self.doors))
+        self._found = self.doors.routes.find(head.target.decode("ascii"))
+        self._check_origin(headers.get("host"))
+        self._body_max = self._body_cap(head.method.decode("ascii"))
+        self._refuse_if(framing_objection(head, headers, self._body_max))
+        is_chunked = "transfer-encoding" in headers
+        self._body_left = None if is_chunked else int(headers.get("content-length", "0"))
 
-    def _check_origin(self, origin: str | None, host: str) -> None:
-        """Refuse browsers on foreign pages (RFC 6455 section 10.2)."""
-        if origin is None or origin in self.origins:
+    def _refuse_if(self, objection: tuple[int, str] | None) -> None:
+        if objection is not None:
+            self.refuse(*objection)
+
+    def _body_cap(self, method: str) -> int:
+        route = None if self._found is None else self._found.place.by_method.get(method)
+        own = None if route is None else route.body_bytes_max
+        return self.limits.http_body_bytes_max if own is None else own
+
+    def _check_origin(self, host: str) -> None:
+        """Refuse browsers on foreign pages; remember one that may read the answer."""
+        if "origin" not in self.headers:
             return
-        own = origin.partition("://")[2].lower()  # nothing, for the opaque origin "null"
-        if not own or own != host.lower():
+        origin = self.headers.get("origin")
+        routes = [] if self._found is None else self._found.place.routes
+        if not may_connect(origin, host, self.doors.origins, routes):
             self.refuse(403, f"origin {origin} is not in gateway.allowed_origins")
+        if any(route.cors for route in routes) and not is_own(origin, host):
+            self._shown_to = origin
 
     def _bound_pipelined(self) -> None:
         """Bound what comes before the answer to the last request: at most one more request."""
         held_max = self.limits.http_head_bytes_max + self.limits.http_body_bytes_max
-        if len(self._h11.trailing_data[0]) > held_max:
+        if len(self._input) + len(self._h11.trailing_data[0]) > held_max:
+            if self._streams:  # the answer has begun, so no other can follow
+                raise RemoteProtocolError(f"over {held_max} bytes during a streamed answer")
             self.refuse(400, f"over {held_max} bytes before the answer to the last request")
 
     def _whole_request(self, head: h11.Request | None) -> RequestHead:
@@ -215,39 +294,53 @@ class HttpServer:
         request = RequestHead(
             head.method.decode("ascii"),
             head.target.decode("ascii"),
-            self._headers,
-            list(head.headers),
+            self.headers,
             bytes(self._body),
             head.http_version,
+            self._found,
         )
         self._body.clear()
         self._answerable = True
         return request
 
-    def _write(self, response: h11.Response, body: bytes) -> None:
-        self._send(response)
-        if self._head is None or self._head.method != b"HEAD":
-            self._send(h11.Data(data=body))
-        self._send(h11.EndOfMessage())
+    # Writing
+
+    @property
+    def _is_head_request(self) -> bool:
+        return self._head is not None and self._head.method == b"HEAD"
+
+    def _cors_lines(self) -> list[tuple[bytes, bytes]]:
+        return encoded(shown_to(self._shown_to)) if self._shown_to else []
+
+    def _answer_lines(
+        self, content_type: str, headers: Mapping[str, str] | Iterable[tuple[str, str]]
+    ) -> list[tuple[bytes, bytes]]:
+        given = [*(headers.items() if isinstance(headers, Mapping) else headers)]
+        lines = encoded([("content-type", content_type)] if content_type else [])
+        if all(name.lower() != "cache-control" for name, _ in given):
+            lines.append((b"cache-control", b"no-store"))
+        return [*lines, *self._cors_lines(), *encoded(given)]
+
+    def _begin_answer(self, status: int, lines: list[tuple[bytes, bytes]]) -> None:
+        if not self._answerable or self._streams:
+            raise LocalProtocolError("there is no request to answer")
+        try:
+            self._send(h11.Response(status_code=status, headers=lines))
+        except h11.LocalProtocolError as error:
+            raise LocalProtocolError(str(error)) from None
 
     def _send(self, event: h11.Event) -> None:
         self._out += self._h11.send(event) or b""
 
 
-def in_origin_form(head: h11.Request) -> h11.Request:
-    """Take a target that is a whole URL apart."""
-    origin = ORIGIN.match(head.target)
-    if origin is None:
-        return head
-    rest = head.target[origin.end() :]
-    target = rest if rest.startswith(b"/") else b"/" + rest
-    others = [(name, value) for name, value in head.headers if name != b"host"]
-    return h11.Request(
-        method=head.method,
-        target=target,
-        headers=[(b"host", origin[1]), *others],
-        http_version=head.http_version,
-    )
+def new_h11(limits: Limits) -> h11.Connection:
+    """A server's connection that has seen nothing yet."""
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=limits.http_head_bytes_max)
+
+
+def encoded(lines: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Header lines as h11 takes them."""
+    return [(name.encode(), value.encode()) for name, value in lines]
 
 
 BUSY_RESPONSE = (

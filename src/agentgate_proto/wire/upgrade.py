@@ -1,15 +1,17 @@
 """The server's half of the opening handshake (RFC 6455 section 4.2), on a request that was read.
 
-No extension and no subprotocol is taken, whatever is offered.
+No extension is taken, whatever is offered; a subprotocol only if the owner of the path wants it.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Iterable
 
 from wsproto.utilities import generate_accept_token
 
-from agentgate_proto.wire.http1 import RequestHead
+from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.wire.heads import RequestHead
 
 VERSION = "13"
 NONCE_BYTES = 16
@@ -23,7 +25,7 @@ OFFER = [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"conne
 
 def wants_websocket(request: RequestHead) -> bool:
     """Whether a request asks for a WebSocket, be it in a bad way."""
-    return "websocket" in request.headers.get("upgrade", "").lower()
+    return "websocket" in request.headers.get("upgrade").lower()
 
 
 def objection(request: RequestHead) -> tuple[int, str] | None:
@@ -33,42 +35,56 @@ def objection(request: RequestHead) -> tuple[int, str] | None:
         return BAD_REQUEST, "a WebSocket handshake is a GET request"
     if request.version < b"1.1":
         return BAD_REQUEST, "a WebSocket needs HTTP/1.1"
-    if request.body:
+    if request.body or "transfer-encoding" in headers:
         return BAD_REQUEST, "a WebSocket handshake has no body"
-    if not all(value.isascii() for name, value in request.raw_headers if is_ours(name)):
+    if not all(value.isascii() for name, value in headers if is_ours(name)):
         return BAD_REQUEST, "a header of the WebSocket handshake is not ASCII"
-    if headers["upgrade"].lower() != "websocket":
+    if headers.get("upgrade").lower() != "websocket":
         return BAD_REQUEST, "not the header Upgrade: websocket"
-    if b"upgrade" not in connection_options(request):
+    if "upgrade" not in map(str.lower, headers.items_of("connection")):
         return BAD_REQUEST, "missing header Connection: Upgrade"
     version = headers.get("sec-websocket-version")
     if version != VERSION:
         status = UPGRADE_REQUIRED if version else BAD_REQUEST
         return status, f"not the header Sec-WebSocket-Version: {VERSION}"
-    if not is_nonce(headers.get("sec-websocket-key", "")):
+    if not is_nonce(headers.get("sec-websocket-key")):
         return BAD_REQUEST, f"no Sec-WebSocket-Key of {NONCE_BYTES} bytes in base64"
     return None
 
 
-def acceptance(request: RequestHead) -> list[tuple[bytes, bytes]]:
-    """Return the headers of the 101 that answers a good handshake (section 4.2.2)."""
-    key = request.headers["sec-websocket-key"].encode()
-    return [
+def acceptance(
+    request: RequestHead, subprotocol: str = "", headers: Iterable[tuple[str, str]] = ()
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers of the 101 that answers a good handshake (section 4.2.2).
+
+    Raises:
+        LocalProtocolError: the subprotocol is none that the client offered.
+    """
+    lines = [
         (b"Upgrade", b"websocket"),
         (b"Connection", b"Upgrade"),
-        (b"Sec-WebSocket-Accept", generate_accept_token(key)),
+        (b"Sec-WebSocket-Accept", generate_accept_token(key_of(request))),
     ]
+    if subprotocol:
+        if subprotocol not in subprotocols(request):
+            raise LocalProtocolError(f"the client did not offer the subprotocol {subprotocol!r}")
+        lines.append((b"Sec-WebSocket-Protocol", subprotocol.encode()))
+    return [*lines, *((name.encode(), value.encode()) for name, value in headers)]
 
 
-def is_ours(name: bytes) -> bool:
+def subprotocols(request: RequestHead) -> list[str]:
+    """What the client offers to speak, best first (section 4.1, item 10)."""
+    return request.headers.items_of("sec-websocket-protocol")
+
+
+def key_of(request: RequestHead) -> bytes:
+    """The client's nonce, as it was written."""
+    return request.headers.get("sec-websocket-key").encode()
+
+
+def is_ours(name: str) -> bool:
     """Whether a header belongs to the handshake, besides Upgrade."""
-    return name == b"connection" or name.startswith(b"sec-websocket-")
-
-
-def connection_options(request: RequestHead) -> list[bytes]:
-    """The list in the header Connection, which may come in several lines (RFC 9110 5.3)."""
-    lines = [value for name, value in request.raw_headers if name == b"connection"]
-    return [option.strip().lower() for option in b",".join(lines).split(b",")]
+    return name == "connection" or name.startswith("sec-websocket-")
 
 
 def is_nonce(key: str) -> bool:

@@ -14,6 +14,7 @@ The two ends, each with its half of the handshake, are in ``client_wire`` and ``
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from wsproto import WSConnection
 from wsproto import events as ws
@@ -25,12 +26,14 @@ from agentgate_proto.errors import ConnectionClosedError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.events import (
     Alive,
+    Binary,
     Close,
     Pong,
     Text,
     WireEvent,
 )
 from agentgate_proto.wire.frames import (
+    BINARY_FRAME,
     CONTROL,
     FIN,
     PING_FRAME,
@@ -64,12 +67,14 @@ class Wire:
     Attributes:
         out: the queued output.
         opened: the opening handshake is complete.
+        takes_binary: binary messages are spoken here; without, the first of them is the end.
     """
 
     def __init__(self, parser: WSConnection | Frames, limits: Limits, *, masked: bool) -> None:
         self.limits = limits
         self.out = bytearray()
         self.opened = False
+        self.takes_binary = False
         self._ws = parser
         self._takes_masked = masked
         self._input = b""
@@ -170,6 +175,10 @@ class Wire:
         """
         self._send_frame(TEXT_FRAME, text)
 
+    def send_binary(self, data: bytes) -> None:
+        """Queue a binary message. Raises ConnectionClosedError as ``send_text``."""
+        self._send_frame(BINARY_FRAME, data)
+
     def send_ping(self, payload: bytes) -> None:
         """Queue a ping with up to 125 bytes. Raises ConnectionClosedError as ``send_text``."""
         self._send_frame(PING_FRAME, payload)
@@ -213,7 +222,9 @@ class Wire:
     def _translate(self, event: ws.Event) -> WireEvent:
         match event:
             case ws.TextMessage():
-                return self._join(event)
+                return self._join(event, event.data)
+            case ws.BytesMessage() if self.takes_binary:
+                return self._join(event, bytes(event.data))
             case ws.Ping():
                 return self._pinged(bytes(event.payload))
             case ws.Pong():
@@ -223,13 +234,14 @@ class Wire:
             case _:
                 raise RemoteProtocolError("binary messages are not spoken here", UNSUPPORTED_DATA)
 
-    def _join(self, event: ws.TextMessage) -> Text | Alive:
+    def _join(self, event: ws.Message[Any], data: str | bytes) -> Text | Binary | Alive:
         """Add a part to the message under way; bound it before it is whole."""
         alone = event.message_finished and event.frame_finished and not self._fragments
-        small = len(event.data) * UTF8_BYTES_MAX <= self.limits.message_bytes_max
+        small = len(data) * UTF8_BYTES_MAX <= self.limits.message_bytes_max
         if alone and small and not self._message:
-            return Text(event.data)
-        self._message += event.data.encode()  # many small parts as text would take far more
+            return Text(data) if isinstance(data, str) else Binary(data)
+        # many small parts as text would take far more
+        self._message += data.encode() if isinstance(data, str) else data
         self._fragments += event.frame_finished
         if len(self._message) > self.limits.message_bytes_max:
             raise RemoteProtocolError(
@@ -241,10 +253,10 @@ class Wire:
             )
         if not event.message_finished:
             return Alive()
-        text = self._message.decode()
+        whole = bytes(self._message)
         self._message.clear()
         self._fragments = 0
-        return Text(text)
+        return Text(whole.decode()) if isinstance(data, str) else Binary(whole)
 
     def _closed_by(self, event: ws.CloseConnection) -> Close:
         if self._ws.state in (ConnectionState.OPEN, ConnectionState.LOCAL_CLOSING):

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from agentgate_proto.principal import Role
 from agentgate_server.config.messenger import MessengerConfig
-from agentgate_server.config.texts import Host, Origin
+from agentgate_server.config.texts import AllowedHost, Host, Origin, ProxyNetwork
 from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
@@ -56,6 +56,17 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[Origin, ...] = ()
     """Browser origins, as in ``https://console.example``, whose pages may connect. Programs send
     no origin and are not affected."""
+
+    allowed_hosts: tuple[AllowedHost, ...] = ()
+    """Names under which clients reach the gateway, as in ``gate.example`` (the header ``Host``,
+    without port). ``localhost``, addresses, ``host`` and the name of this machine are allowed
+    anyway. Any other is refused, because a page of a stranger can give its own name this address
+    (DNS rebinding). ``"*"`` leaves the check to the proxy in front."""
+
+    trusted_proxies: tuple[ProxyNetwork, ...] = ()
+    """Addresses or networks, as in ``10.0.0.0/8``, of the proxies in front: what they say in
+    ``X-Forwarded-For`` counts as the client's address in limits, logs and the audit. Without this,
+    all clients behind a proxy have its address."""
 
     connections_max: Count = 1_000
     """Open connections of everybody together; further ones are refused."""

@@ -6,6 +6,8 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from agentgate_proto.wire.hosts import ANY
+
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
@@ -54,6 +56,44 @@ class Origin(str):
                 "must be an origin in lower case, without a path, as in https://console.example"
             )
         return super().__new__(cls, text)
+
+
+class AllowedHost(str):
+    """A name that clients put into ``Host``, in lower case; ``*`` stands for any."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> AllowedHost:
+        """Check the text."""
+        lower = text.lower().removesuffix(".")
+        if lower != ANY and not HOST_NAME.fullmatch(lower):
+            raise ValueError(
+                "must be a host name alone, without scheme and port, as in gate.example; or *"
+            )
+        return super().__new__(cls, lower)
+
+
+class ProxyNetwork(str):
+    """An address or a network of proxies."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> ProxyNetwork:
+        """Check the text."""
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError as error:
+            raise ValueError(
+                f"must be an address or a network, as in 10.0.0.7 or 10.0.0.0/8: {error}"
+            ) from None
+        if not network.prefixlen:
+            raise ValueError("must not be every address: anybody could claim to be anybody")
+        return super().__new__(cls, text)
+
+    @property
+    def network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+        """The same, for comparing."""
+        return ipaddress.ip_network(self)
 
 
 class BaseUrl(str):

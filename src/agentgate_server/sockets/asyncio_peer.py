@@ -1,8 +1,9 @@
 """The pump for asyncio: a protocol, so that a call costs no task switch between read and write.
 
 While the transport holds bytes that the system did not take, nothing is read and nothing further
-is taken from the machine: ``pause_writing`` and ``resume_writing`` say when. Timers do not depend
-on that, so a peer that never reads is found by its silence.
+is taken from the machine: ``pause_writing`` and ``resume_writing`` say when. Nor is anything read
+while the last turn has left something to handle. Timers do not depend on that, so a peer that never
+reads is found by its silence.
 
 What the transport and the timers call runs outside of any task. For anyio to know there where it
 is (a tool may be started, a channel be told), everything runs in a context that says so.
@@ -20,6 +21,7 @@ from typing import cast
 import anyio
 
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
 
 try:
@@ -40,9 +42,9 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         address: str,
         handler: Handler,
         limits: Limits,
-        origins: frozenset[str],
+        doors: Doors,
     ) -> None:
-        super().__init__(number, address, handler, limits, origins)
+        super().__init__(number, address, handler, limits, doors)
         self._loop = asyncio.get_running_loop()
         self._context: Context
         self._transport: asyncio.Transport
@@ -50,6 +52,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self._armed_at = math.inf
         self._poked = False
         self._writable = True
+        self._reading = True
         self._lost = asyncio.Event()
 
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -104,19 +107,18 @@ class AsyncioPeer(Peer, asyncio.Protocol):
     def pause_writing(self) -> None:
         """The system takes no more at present."""
         self._writable = False
-        self._transport.pause_reading()
+        self._read_or_not()
 
     def resume_writing(self) -> None:
         """The system has taken everything."""
         self._writable = True
-        self._transport.resume_reading()
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""
         self._cancel_timer()
         self.connection.send_failed(f"the socket broke: {exc}", self._loop.time())
-        self.process()
+        self.process_all()
         self._lost.set()
 
     # What follows
@@ -132,8 +134,20 @@ class AsyncioPeer(Peer, asyncio.Protocol):
                 self._transport.write(data)
         if self.over:
             self._hang_up()
-        else:
-            self._rearm()
+            return
+        if self.unfinished:
+            self.poke()  # after everybody else
+        self._read_or_not()
+        self._rearm()
+
+    def _read_or_not(self) -> None:
+        """Read only what can be handled, and answered."""
+        if self._reading is not (self._writable and not self.unfinished):
+            self._reading = not self._reading
+            if self._reading:
+                self._transport.resume_reading()
+            else:
+                self._transport.pause_reading()
 
     def _on_poke(self) -> None:
         self._poked = False

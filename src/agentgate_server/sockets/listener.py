@@ -13,8 +13,8 @@ from socket import EAI_NONAME, SHUT_WR, SOCK_STREAM, getaddrinfo, socket
 import anyio
 from anyio.abc import SocketAttribute, SocketListener, TaskGroup
 
-from agentgate_proto.connection.state import State
 from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
@@ -50,32 +50,32 @@ class Listener:
 
     Args:
         handler: the gate.
+        doors: who may come in, and where to.
         limits: of each connection.
         host: address or name to listen on.
         port: to listen on; 0: any that is free.
         certificate: what TLS is spoken with, each connection with what it holds then; None: none
             is spoken.
-        origins: browser origins that may connect.
         connections_max: open connections of everybody together.
     """
 
     def __init__(
         self,
         handler: Handler,
+        doors: Doors = OPEN_DOORS,
         limits: Limits = SERVER_LIMITS,
         *,
         host: str,
         port: int,
         connections_max: int,
         certificate: Certificate | None = None,
-        origins: Iterable[str] = (),
     ) -> None:
         self.handler = handler
+        self.doors = doors
         self.limits = limits
         self.peers: dict[int, Peer] = {}
         self.connections = 0
         self._changed = anyio.Event()
-        self.origins = frozenset(origins)
         self._host, self._port = host, port
         self._connections_max = connections_max
         self._numbers = count(1)
@@ -140,7 +140,7 @@ class Listener:
             turn_away(sock)
             return
         number = next(self._numbers)
-        peer = self._peer_type(number, address, self.handler, self.limits, self.origins)
+        peer = self._peer_type(number, address, self.handler, self.limits, self.doors)
         self.connections += 1
         try:
             if await self._open(peer, sock):
@@ -158,7 +158,7 @@ class Listener:
         half = (self._connections_max + 1) // 2
         if self.connections < half:
             return False
-        known = sum(peer.connection.state is State.OPEN for peer in self.peers.values())
+        known = sum(peer.connection.principal is not None for peer in self.peers.values())
         return self.connections - known >= half
 
     async def _open(self, peer: Peer, sock: socket) -> bool:

@@ -6,6 +6,10 @@ and looks after it when somebody has queued output from elsewhere (``poke``): a 
 a decision that became durable. Between reading the machine's state and acting on it nothing is
 awaited.
 
+Nobody may keep the others waiting: what one read brings can be thousands of messages, so a turn of
+a connection ends after some time (``turn_s``, less for strangers), with the rest left in the
+machine and reading stopped, and goes on after the others had theirs.
+
 There are two pumps that behave alike: ``asyncio_peer``, which is fast, and ``stream_peer`` for
 every event loop that anyio knows. Both stop reading while the peer does not take what was sent,
 and leave further output in the machine, whose cap ends a connection that asks and never reads.
@@ -17,6 +21,7 @@ import logging
 import socket
 import ssl
 from abc import ABC, abstractmethod
+from time import perf_counter
 from typing import Protocol
 
 import anyio
@@ -25,8 +30,15 @@ from agentgate_proto.connection.base import INTERNAL_ERROR
 from agentgate_proto.connection.events import Closed, Event
 from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.doors import Doors
 
 log = logging.getLogger(__name__)
+
+TURN_S = 0.002
+"""How long one connection is served before the others have their turn."""
+
+STRANGER_TURN_S = 0.000_5
+"""The same for one that has not said who it is: there may be many of them."""
 
 LAST_WRITE_S = 1.0
 """How long a closing connection may take to accept its last bytes."""
@@ -47,15 +59,20 @@ class Peer(ABC):
 
     Args:
         number: of this connection; never used again while the process lives.
-        address: where the client is, for logs and for limits on failed logins.
+        address: the other end of the socket.
         handler: the gate.
         limits: of the connection.
-        origins: browser origins that may connect.
+        doors: who may come in, and where to.
         now: monotonic seconds; None: what the event loop's clock says.
 
     Attributes:
         token_hash: of the token that let the client in, or "".
+        over: the connection has ended.
+        unfinished: the turn has ended before all that came was dealt with.
     """
+
+    turn_s = TURN_S
+    stranger_turn_s = STRANGER_TURN_S
 
     def __init__(
         self,
@@ -63,17 +80,22 @@ class Peer(ABC):
         address: str,
         handler: Handler,
         limits: Limits,
-        origins: frozenset[str],
+        doors: Doors,
         now: float | None = None,
     ) -> None:
         self.number = number
-        self.address = address
         now = anyio.current_time() if now is None else now
-        self.connection = ServerConnection(now, limits, origins)
+        self.connection = ServerConnection(now, limits, doors, address)
         self.token_hash = ""
         self.over = False
+        self.unfinished = False
         self.in_process = False
         self._handler = handler
+
+    @property
+    def address(self) -> str:
+        """Where the client is, for logs and limits; trusted proxies have their say in it."""
+        return self.connection.address
 
     @property
     def name(self) -> str:
@@ -98,12 +120,22 @@ class Peer(ABC):
     def poke(self) -> None:
         """Output or events may be waiting: look after them soon."""
 
-    def process(self) -> None:
-        """Let the gate handle all that the connection has to say; then send its output.
+    def process_all(self) -> None:
+        """Let the gate handle all that is left: there will be no other turn."""
+        self.process()
+        while self.unfinished:
+            self.process()
 
-        ``over`` is true afterwards if this was the end.
+    def process(self) -> None:
+        """Let the gate handle what the connection has to say; then send its output.
+
+        ``over`` is true afterwards if this was the end; ``unfinished`` if there is more to be
+        handled in another turn, before anything else is read.
         """
         self.in_process = True
+        self.unfinished = False
+        known = self.connection.principal is not None
+        until = perf_counter() + (self.turn_s if known else self.stranger_turn_s)
         while (event := self.connection.next_event()) is not None:
             self.over = self.over or isinstance(event, Closed)
             try:
@@ -112,4 +144,7 @@ class Peer(ABC):
                 kind = type(event).__name__
                 log.exception("connection %d: %s could not be handled", self.number, kind)
                 self.connection.close(INTERNAL_ERROR, "internal error; the gateway's log says more")
+            if perf_counter() > until and not self.over:
+                self.unfinished = True
+                break
         self.in_process = False

@@ -1,9 +1,9 @@
 """The pump for every event loop that anyio knows: two tasks on a byte stream.
 
 ``_read`` takes a chunk, has it processed and waits until the answer is sent. ``_keep`` sleeps
-until the machine's next deadline or until it is poked, and never waits for the socket: what it has
-to send is sent by a task of its own. A lock keeps writes in order; whatever goes wrong in one,
-cancellation included, ends the connection.
+until the machine's next deadline or until it is poked, goes on with what a turn has left, and never
+waits for the socket: what it has to send is sent by a task of its own. A lock keeps writes in
+order; whatever goes wrong in one, cancellation included, ends the connection.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import socket
 import ssl
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import ByteStream, SocketStream, TaskGroup
 from anyio.streams.tls import TLSStream
 
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
 
 CHUNK_BYTES = 65_536
@@ -34,9 +36,9 @@ class StreamPeer(Peer):
         address: str,
         handler: Handler,
         limits: Limits,
-        origins: frozenset[str],
+        doors: Doors,
     ) -> None:
-        super().__init__(number, address, handler, limits, origins)
+        super().__init__(number, address, handler, limits, doors)
         self._stream: ByteStream
         self._armed_at = math.inf
         self._wake = anyio.Event()
@@ -66,7 +68,7 @@ class StreamPeer(Peer):
         finally:
             with anyio.move_on_after(LAST_WRITE_S, shield=True):
                 self.connection.abort(ENDED)
-                self.process()
+                self.process_all()
                 await self._flush()
             await self._hang_up()
 
@@ -86,6 +88,9 @@ class StreamPeer(Peer):
             else:
                 self.connection.receive_data(data, anyio.current_time())
             self.process()
+            while self.unfinished:
+                self._wake.set()  # the keeper goes on, whether the peer takes its answers or not
+                await anyio.lowlevel.checkpoint()
             self._rearm()
             await self._flush()
 

@@ -6,9 +6,9 @@ import json
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.json import encode
 from tests.proto.byhand import (
     AUTH,
     AUTH_RESULT,
@@ -176,7 +176,7 @@ def cut_up(data: bytes, at: list[int]) -> list[bytes]:
 def outcome_of(peer: ByHand) -> Any:
     """All that can be seen of a machine."""
     seen = {name: getattr(peer.machine, name) for name in ATTRIBUTES}
-    events = [(type(event).__name__, msgspec.json.encode(event)) for event in peer.events]
+    events = [(type(event).__name__, encode(event, enc_hook=repr)) for event in peer.events]
     return events, peer.frames, peer.head[:15], peer.machine.state, seen
 
 

@@ -18,4 +18,4 @@ def test_an_event_is_immutable_and_documented_and_its_members_are_named(kind: ty
     assert kind.__struct_config__.frozen
     assert kind.__doc__
     with pytest.raises(TypeError):
-        kind(*kind.__struct_fields__)
+        kind(*kind.__struct_fields__, "one more")

@@ -9,6 +9,7 @@ from tests.proto.byhand import UPGRADE, Visitor
 from agentgate_proto.connection.base import Timer
 from agentgate_proto.connection.events import Closed, HttpRequested
 from agentgate_proto.connection.state import State
+from agentgate_proto.wire.headers import Headers
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gate.example\r\n\r\n"
 
@@ -23,7 +24,7 @@ def reply(visitor: Visitor, body: bytes, **headers: str) -> bytes:
 def test_plain_requests_are_served_one_after_the_other_on_one_connection() -> None:
     visitor = Visitor()
     visitor.send(b"POST /api HTTP/1.1\r\nHost: g\r\nX-Y: z\r\nContent-Length: 2\r\n\r\nhi" + HEALTH)
-    headers = {"host": "g", "x-y": "z", "content-length": "2"}
+    headers = Headers([("host", "g"), ("x-y", "z"), ("content-length", "2")])
     [event] = visitor.happened()
     assert event == HttpRequested(method="POST", target="/api", headers=headers, body=b"hi")
     answer = reply(visitor, b"{}", **{"x-more": "1"})

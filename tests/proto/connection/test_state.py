@@ -15,6 +15,10 @@ EXPECTED = {
     (State.OPEN, Step.CLOSE_SENT): State.CLOSING,
     (State.OPEN, Step.CLOSE_RECEIVED): State.CLOSED,
     (State.OPEN, Step.CUT): State.CLOSED,
+    (State.OPENING, Step.FACE_UPGRADED): State.FACE,
+    (State.FACE, Step.CLOSE_SENT): State.CLOSING,
+    (State.FACE, Step.CLOSE_RECEIVED): State.CLOSED,
+    (State.FACE, Step.CUT): State.CLOSED,
     (State.CLOSING, Step.CLOSE_RECEIVED): State.CLOSED,
     (State.CLOSING, Step.CUT): State.CLOSED,
 }

@@ -120,10 +120,11 @@ def test_nothing_received_is_not_the_end_of_the_input() -> None:
     assert len(peer.seen) == 2
 
 
-def test_headers_have_lower_case_names_and_the_last_of_repeated_ones_counts() -> None:
+def test_headers_have_lower_case_names_and_keep_all_lines() -> None:
     peer = Peer().receive([get("X-Name: one", "x-name: two", "X-Latin: \xe4")])
     headers = peer.requests[0].headers
-    assert (headers["x-name"], headers["x-latin"], headers["host"]) == ("two", "\xe4", "gate:8443")
+    assert headers.all("x-name") == ["one", "two"]
+    assert (headers.get("x-latin"), headers.get("host")) == ("\xe4", "gate:8443")
 
 
 # Answers
@@ -153,7 +154,7 @@ def test_an_answer_to_head_has_the_length_and_no_body() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Origin: https://evil.example", "Transfer-Encoding: chunked", "Content-Length: 999"]
+    "line", ["Origin: https://evil.example", "Origin: null", "Content-Length: 999"]
 )
 def test_a_refused_head_request_has_no_body_either(line: str) -> None:
     peer = Peer().receive([get(line).replace(b"GET", b"HEAD", 1)])

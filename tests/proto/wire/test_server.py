@@ -20,6 +20,7 @@ from agentgate_proto.errors import (
     LocalProtocolError,
 )
 from agentgate_proto.wire.events import HttpRequest, Text, Upgraded
+from agentgate_proto.wire.headers import Headers
 
 
 @pytest.mark.parametrize("name", GOOD_UPGRADES)
@@ -71,7 +72,7 @@ def test_a_client_of_another_version_is_told_which_one_is_spoken() -> None:
 
 def test_plain_http_is_served_until_a_request_asks_for_the_upgrade() -> None:
     seen = server().receive(b"POST /a HTTP/1.1\r\nHost: g\r\nContent-Length: 2\r\n\r\nhi")
-    headers = {"host": "g", "content-length": "2"}
+    headers = Headers([("host", "g"), ("content-length", "2")])
     assert seen.events == [HttpRequest("POST", "/a", headers, b"hi")]
     seen.wire.send_http(200, b"{}", "application/json", {"x-a": "b"})
     assert b"x-a: b" in seen.wire.data_to_send()

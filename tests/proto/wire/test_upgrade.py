@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from tests.proto.wires import LIMITS, ORIGINS
+from tests.proto.wires import DOORS, LIMITS
 from tests.vectors.websocket import ACCEPT, BAD_UPGRADES, GOOD_UPGRADES, KEY, upgrade
 
-from agentgate_proto.wire.http1 import HttpServer, RequestHead
+from agentgate_proto.wire.heads import RequestHead
+from agentgate_proto.wire.http1 import HttpServer
 from agentgate_proto.wire.upgrade import OFFER, acceptance, objection, wants_websocket
 
 
 def head_of(data: bytes) -> RequestHead:
     """Read a request that HTTP has nothing against."""
-    http = HttpServer(LIMITS, bytearray(), ORIGINS)
+    http = HttpServer(LIMITS, bytearray(), DOORS)
     http.receive_data(data)
     head = http.next_request()
     assert head is not None

@@ -118,7 +118,7 @@ async def test_health_says_how_the_gateway_is_and_names_nobody(tmp_path: Path) -
 
 
 async def test_a_connection_serves_several_requests(tmp_path: Path) -> None:
-    request = b"GET /health HTTP/1.1\r\nHost: gate\r\n\r\n"
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with (
         serving(tmp_path) as gateway,
         await anyio.connect_tcp("127.0.0.1", gateway.port) as stream,

@@ -1,0 +1,276 @@
+"""The gateway's end of a connection, the part that faces use: plain HTTP, upgrades, messages.
+
+A connection begins as plain HTTP. A request is answered whole, or by a stream: what is queued of
+one is bounded, a stream that has nothing to say says that it is alive, and whoever takes nothing
+is cut. An upgrade on a path that no face owns leads to the native protocol (``server``); on a path
+of a face, the face is asked, and after that its messages flow, and it alone knows what they mean.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping
+
+from agentgate_proto.connection.base import (
+    ABNORMAL_CLOSURE,
+    TRY_AGAIN_LATER,
+    Connection,
+    Timer,
+)
+from agentgate_proto.connection.events import HttpRequested, MessageReceived, UpgradeAsked
+from agentgate_proto.connection.state import State, Step
+from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError, RemoteProtocolError
+from agentgate_proto.limits import Limits
+from agentgate_proto.wire.doors import Doors
+from agentgate_proto.wire.events import (
+    HttpRequest,
+    Served,
+    Upgraded,
+    UpgradeRequest,
+    WireEvent,
+)
+from agentgate_proto.wire.forwarded import client_address, is_this_machine
+from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.server import ServerWire
+
+Lines = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Headers of an answer; a name may come several times."""
+
+DONE = "plain HTTP is done"
+
+
+class FaceConnection(Connection[ServerWire]):
+    """See the module.
+
+    Args:
+        now: monotonic seconds.
+        limits: caps and times.
+        doors: who may come in, and where to.
+        peer: the address at the other end of the socket.
+
+    Attributes:
+        address: where the last request comes from, as far as trusted proxies tell.
+        is_local: it was made on this machine.
+    """
+
+    def __init__(self, now: float, limits: Limits, doors: Doors, peer: str) -> None:
+        super().__init__(ServerWire(limits, doors), limits, now)
+        self.address = peer
+        self.is_local = False
+        self._doors = doors
+        self._peer = peer
+        self._alive = b""
+        self._said = False  # whether there was output since the last look at the stream
+        self._took = False  # whether the peer has taken some since then
+        self._took_at = now
+
+    @property
+    def queued_bytes(self) -> int:
+        """Output that was not taken yet: whoever sends much waits until there is little."""
+        return len(self.wire.out)
+
+    def data_to_send(self) -> bytes:
+        """See :meth:`Connection.data_to_send`."""
+        data = super().data_to_send()
+        self._took = self._took or bool(data)
+        return data
+
+    # Plain HTTP
+
+    def send_http(self, status: int, body: bytes, content_type: str, headers: Lines = ()) -> None:
+        """Answer ``HttpRequested``. Drain ``next_event`` again afterwards.
+
+        Args:
+            status: the HTTP status.
+            body: left out where the request was ``HEAD``.
+            content_type: of the body; "": there is none, as with 204 and 304.
+            headers: further ones; ``cache-control`` is ``no-store`` unless it is among them.
+
+        Raises:
+            LocalProtocolError: there is no request to answer, or the answer is no HTTP.
+        """
+        if self._ending:
+            return
+        self.wire.send_http(status, body, content_type, headers)
+        self._answered()
+
+    def start_http(
+        self, status: int, content_type: str, headers: Lines = (), *, alive: bytes = b""
+    ) -> None:
+        """Begin a streamed answer to ``HttpRequested``.
+
+        Args:
+            status: the HTTP status.
+            content_type: of the body.
+            headers: as for ``send_http``.
+            alive: what is sent when there was nothing else from one look to the next, as a
+                comment in server-sent events; b"": nothing.
+
+        Raises:
+            LocalProtocolError: as for ``send_http``.
+        """
+        if self._ending:
+            return
+        self.wire.http.start_response(status, content_type, headers)
+        self._alive = alive
+        self._said = self._took = True
+        self._set_from_command(Timer.STREAM, self.limits.stream_idle_s)
+
+    def send_http_body(self, data: bytes) -> None:
+        """Queue a part of a streamed answer; a peer that does not take them is cut.
+
+        Raises:
+            ConnectionClosedError: the connection is over.
+            LocalProtocolError: no stream was begun, or it has ended.
+        """
+        if self._ending:
+            raise ConnectionClosedError("the connection is closed")
+        self.wire.http.send_body(data)
+        self._said = True
+        if self.queued_bytes > self.limits.stream_bytes_max:
+            self.wire.out.clear()
+            self._cut(TRY_AGAIN_LATER, "slow consumer", by_peer=False)
+
+    def end_http(self) -> None:
+        """End a streamed answer. Drain ``next_event`` again afterwards.
+
+        Raises:
+            LocalProtocolError: no stream was begun, or it has ended.
+        """
+        if self._ending:
+            return
+        if not self.wire.http.streams:
+            raise LocalProtocolError("no streamed answer is under way")
+        self.timers.clear()
+        self.wire.http.end_response()
+        self._answered()
+
+    # WebSockets of faces
+
+    def accept_upgrade(self, subprotocol: str = "", headers: Lines = ()) -> None:
+        """Answer ``UpgradeAsked``: messages flow. Drain ``next_event`` again afterwards.
+
+        Args:
+            subprotocol: one that the client offers, or "".
+            headers: further ones of the answer.
+
+        Raises:
+            LocalProtocolError: nothing was asked, or the subprotocol was not offered.
+        """
+        if self._ending:
+            return
+        lines = headers.items() if isinstance(headers, Mapping) else headers
+        self.wire.accept_upgrade(subprotocol, lines)
+        self._step(Step.FACE_UPGRADED)
+        self._set_from_command(Timer.SILENCE, self.limits.silence_s)
+        self._unread = True
+
+    def refuse_upgrade(self, status: int, reason: str, headers: Lines = ()) -> None:
+        """Answer ``UpgradeAsked`` with an HTTP status; the connection ends.
+
+        Raises:
+            LocalProtocolError: nothing was asked.
+        """
+        if self._ending:
+            return
+        lines = headers.items() if isinstance(headers, Mapping) else headers
+        try:
+            self.wire.refuse_upgrade(status, reason, lines)
+        except RemoteProtocolError as error:
+            self._fail(error)
+
+    def send_message(self, data: str | bytes) -> None:
+        """Send a message on a face's WebSocket: a text, or bytes.
+
+        A peer that does not take what it is sent is closed with 1013.
+
+        Raises:
+            ConnectionClosedError: the connection is closing or closed.
+            LocalProtocolError: no face's messages flow here.
+        """
+        if self._ending:
+            raise ConnectionClosedError(f"the connection is {self.state.name.lower()}")
+        if self.state is not State.FACE:
+            raise LocalProtocolError("no messages of a face flow here")
+        if isinstance(data, str):
+            self._send_text(data.encode())
+        elif self._has_room(len(data)):
+            self.wire.send_binary(data)
+
+    # Input
+
+    @abstractmethod
+    def _on_upgraded(self) -> None:
+        """The native protocol begins."""
+
+    def _on_opening(self, event: WireEvent) -> None:
+        self.timers.clear()
+        self._came_from(self.wire.http.headers)
+        match event:
+            case HttpRequest():
+                # No timer: it is our turn, and an answer may need a disk
+                self._events.append(
+                    HttpRequested(
+                        method=event.method,
+                        target=event.target,
+                        headers=event.headers,
+                        body=event.body,
+                        route=event.route,
+                        values=event.values,
+                    )
+                )
+            case UpgradeRequest():
+                self._events.append(
+                    UpgradeAsked(
+                        route=event.route,
+                        values=event.values,
+                        target=event.target,
+                        headers=event.headers,
+                        subprotocols=event.subprotocols,
+                    )
+                )
+            case Served():
+                self._answered()
+            case _:
+                assert isinstance(event, Upgraded), "a server's wire has no other event here"
+                self._step(Step.UPGRADED)
+                self._on_upgraded()
+
+    def _on_text(self, text: str) -> None:
+        if self.state is State.FACE:
+            self._events.append(MessageReceived(data=text))
+        else:
+            super()._on_text(text)
+
+    def _on_binary(self, data: bytes) -> None:
+        self._events.append(MessageReceived(data=data))
+
+    def _on_own_timer(self, timer: Timer) -> None:
+        if timer is Timer.STREAM:
+            self._look_at_stream()
+        else:
+            self._cut(ABNORMAL_CLOSURE, "no whole request in time", by_peer=False)
+
+    def _look_at_stream(self) -> None:
+        """Say that the stream is alive; end it if the peer takes nothing of it any more."""
+        if self._took or not self.queued_bytes:
+            self._took_at = self.now
+        elif self.now - self._took_at >= self.limits.stream_stall_s:
+            self._cut(ABNORMAL_CLOSURE, "the peer takes nothing", by_peer=False)
+            return
+        if self._alive and not self._said:
+            self.wire.http.send_body(self._alive)
+        self._said = self._took = False
+        self.timers.set(Timer.STREAM, self.now + self.limits.stream_idle_s)
+
+    def _came_from(self, headers: Headers) -> None:
+        trusted = self._doors.trusted_proxies
+        self.address = client_address(self._peer, headers, trusted)
+        self.is_local = is_this_machine(self._peer, headers, trusted)
+
+    def _answered(self) -> None:
+        """Get ready for the next request, which may have come already."""
+        self._unread = True
+        self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
+        if self.wire.http.finished:
+            self._cut(ABNORMAL_CLOSURE, DONE, by_peer=False)

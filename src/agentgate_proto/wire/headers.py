@@ -1,0 +1,53 @@
+"""Header fields of one HTTP message (RFC 9110 section 5): names without case, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+class Headers:
+    """The header lines of one request, which never change.
+
+    Args:
+        lines: names in small letters, with their values; a name may come several times.
+    """
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
+        self._lines = tuple(lines)
+
+    @classmethod
+    def from_bytes(cls, lines: Iterable[tuple[bytes, bytes]]) -> Headers:
+        """Read them as they came; what is not ASCII in a value is taken as Latin-1."""
+        return cls((name.decode("ascii"), value.decode("latin-1")) for name, value in lines)
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the value of a field; several lines of it are one list (section 5.3)."""
+        values = self.all(name)
+        return ", ".join(values) if values else default
+
+    def all(self, name: str) -> list[str]:
+        """Return the values of all lines of this name."""
+        return [value for each, value in self._lines if each == name]
+
+    def items_of(self, name: str) -> list[str]:
+        """Return the items of a list that is written with commas (section 5.6.1)."""
+        items = (item.strip() for item in ",".join(self.all(name)).split(","))
+        return [item for item in items if item]
+
+    def __contains__(self, name: object) -> bool:
+        return any(each == name for each, _ in self._lines)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._lines)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._lines == other._lines
+
+    def __hash__(self) -> int:
+        return hash(self._lines)
+
+    def __repr__(self) -> str:
+        """The names alone: a value may be a token."""
+        return f"Headers({', '.join(name for name, _ in self._lines)})"
