@@ -119,6 +119,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self._cancel_timer()
         self.connection.send_failed(f"the socket broke: {exc}", self._loop.time())
         self.process_all()
+        self.tell_room()
         self._lost.set()
 
     # What follows
@@ -132,6 +133,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             data = self.connection.data_to_send()
             if data:
                 self._transport.write(data)
+                self.tell_room()
         if self.over:
             self._hang_up()
             return

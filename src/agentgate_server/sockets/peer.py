@@ -91,6 +91,7 @@ class Peer(ABC):
         self.unfinished = False
         self.in_process = False
         self._handler = handler
+        self._room: anyio.Event | None = None
 
     @property
     def address(self) -> str:
@@ -119,6 +120,18 @@ class Peer(ABC):
     @abstractmethod
     def poke(self) -> None:
         """Output or events may be waiting: look after them soon."""
+
+    async def wait_for_room(self, queued_bytes: int) -> None:
+        """Wait until no more than this waits for the peer to take it, or the connection is over."""
+        while not self.over and self.connection.queued_bytes > queued_bytes:
+            self._room = self._room or anyio.Event()
+            await self._room.wait()
+
+    def tell_room(self) -> None:
+        """Output was taken: for a pump to call."""
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     def process_all(self) -> None:
         """Let the gate handle all that is left: there will be no other turn."""

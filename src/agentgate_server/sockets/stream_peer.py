@@ -69,6 +69,7 @@ class StreamPeer(Peer):
             with anyio.move_on_after(LAST_WRITE_S, shield=True):
                 self.connection.abort(ENDED)
                 self.process_all()
+                self.tell_room()
                 await self._flush()
             await self._hang_up()
 
@@ -130,6 +131,7 @@ class StreamPeer(Peer):
                     self._wake.set()
                 else:
                     self._torn = False
+                    self.tell_room()
 
     def _take(self) -> bytes:
         return b"" if self._torn else self.connection.data_to_send()

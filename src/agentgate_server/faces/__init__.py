@@ -1,0 +1,1 @@
+"""Faces: what other wire formats need at the edge, whichever they are."""

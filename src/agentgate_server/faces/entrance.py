@@ -1,0 +1,108 @@
+"""The entrance of the faces: who asks, by a bearer token, by a ticket, or because it is open."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentgate_proto.connection.events import HttpRequested, UpgradeAsked
+from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
+from agentgate_proto.faces.tickets import Ticket, TicketMade, Tickets, ticket_in
+from agentgate_proto.principal import Principal, Role
+from agentgate_server.identity.tokens import hash_token
+from agentgate_server.sockets.peer import Peer
+
+OPEN = Principal(name="default", role=Role.AGENT)
+"""Who comes without a token where a face is open."""
+
+TICKET_BYTES = 32
+"""Of chance in a ticket."""
+
+
+class Authenticates(Protocol):
+    """Knows whose token it is: the authenticator of the gate."""
+
+    def identify(self, peer: Peer, token: str) -> Principal | float:
+        """Return whose token it is, or for how many seconds not to ask (0: it is wrong)."""
+        ...
+
+    def vouches(self, ticket: Ticket) -> bool:
+        """Whether the token that a ticket was made with still counts."""
+        ...
+
+    def admit(self, peer: Peer, principal: Principal, token_hash: str) -> None:
+        """Take note of who is on the other end, until the connection or the token ends."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why somebody is not let in, as HTTP says it."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Entrance:
+    """Finds out who asks; the same for all faces.
+
+    Args:
+        authenticator: knows the tokens.
+        monotonic: the clock of the tickets, in seconds.
+    """
+
+    def __init__(self, authenticator: Authenticates, monotonic: Callable[[], float]) -> None:
+        self._authenticator = authenticator
+        self._monotonic = monotonic
+        self._tickets = Tickets()
+
+    def ask(
+        self, peer: Peer, request: HttpRequested | UpgradeAsked, *, is_open: bool
+    ) -> Principal | Refused:
+        """Return who asks. On a WebSocket that is who the connection belongs to from then on.
+
+        Args:
+            peer: the connection.
+            request: what came on it.
+            is_open: the face lets anybody in who asks on this machine, as ``OPEN``.
+        """
+        token = bearer_token(request.headers)
+        ticket = "" if token else ticket_in(request.target)
+        if token:
+            found = self._of_token(peer, token)
+        elif ticket:
+            found = self._of_ticket(ticket)
+        elif is_open and peer.connection.is_local:
+            found = OPEN, ""
+        else:
+            found = Refused(401, "send a token: Authorization: Bearer …", [CHALLENGE])
+        if isinstance(found, Refused):
+            return found
+        principal, token_hash = found
+        if isinstance(request, UpgradeAsked):
+            self._authenticator.admit(peer, principal, token_hash)
+        return principal
+
+    def make_ticket(self, principal: Principal, token: str) -> TicketMade:
+        """Make a ticket for who has that token."""
+        secret = secrets.token_urlsafe(TICKET_BYTES)
+        return self._tickets.make(secret, principal, hash_token(token), self._monotonic())
+
+    def _of_token(self, peer: Peer, token: str) -> tuple[Principal, str] | Refused:
+        principal = self._authenticator.identify(peer, token)
+        if isinstance(principal, Principal):
+            return principal, hash_token(token)
+        if principal:
+            wait = [("retry-after", str(int(principal) + 1))]
+            return Refused(429, "too many wrong tokens from this address", wait)
+        return Refused(401, "Invalid token", [CHALLENGE])
+
+    def _of_ticket(self, secret: str) -> tuple[Principal, str] | Refused:
+        ticket = self._tickets.take(secret, self._monotonic())
+        if ticket is None or not self._authenticator.vouches(ticket):
+            text = "the ticket is used, too old, or none: POST /api/tickets gives another"
+            return Refused(401, text, [CHALLENGE])
+        return ticket.principal, ticket.token_hash

@@ -1,0 +1,70 @@
+"""A face: a foreign wire format at the edge, and whom the events of its connections go to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from agentgate_proto.connection.events import (
+    Closed,
+    HttpRequested,
+    MessageReceived,
+    UpgradeAsked,
+)
+from agentgate_proto.wire.routes import Route
+from agentgate_server.sockets.peer import Peer
+
+FaceEvent = HttpRequested | UpgradeAsked | MessageReceived | Closed
+
+
+class Face(Protocol):
+    """Translates between its wire format and the native protocol.
+
+    Attributes:
+        name: unique among the faces; its routes carry it.
+        routes: the paths that are its own.
+    """
+
+    name: str
+    routes: Sequence[Route]
+
+    def handle(self, peer: Peer, event: FaceEvent) -> None:
+        """Act on an event of a connection that has asked for one of its paths, without waiting.
+
+        ``HttpRequested`` and ``UpgradeAsked`` are answered by the verbs of ``peer.connection``, now
+        or later (then ``peer.poke()`` follows); ``Closed`` ends everything that is under way.
+        """
+        ...
+
+
+class FaceRouter:
+    """Brings events to the faces whose paths they are about.
+
+    Args:
+        faces: all of them.
+        fallback: gets requests for paths that are nobody's.
+    """
+
+    def __init__(self, faces: Iterable[Face], fallback: Face) -> None:
+        self._faces = {face.name: face for face in faces}
+        self._fallback = fallback
+        self._busy: dict[int, Face] = {}  # whose each connection is, by number
+
+    @property
+    def routes(self) -> list[Route]:
+        """The routes of all faces."""
+        return [route for face in self._faces.values() for route in face.routes]
+
+    def handle(self, peer: Peer, event: FaceEvent) -> None:
+        """Hand an event on. That a connection is over is told to the face that it used last."""
+        match event:
+            case HttpRequested(route=route) | UpgradeAsked(route=route):
+                face = self._fallback if route is None else self._faces[route.face]
+                self._busy[peer.number] = face
+                face.handle(peer, event)
+            case MessageReceived():
+                self._busy[peer.number].handle(peer, event)
+            case Closed():
+                last = self._busy.pop(peer.number, None)
+                if last is not None:
+                    last.handle(peer, event)
