@@ -3,19 +3,22 @@
 Five floors; a room imports only from floors below its own, and nothing goes in a circle. From the
 top:
 
-- ``faces``: each foreign wire format, to native calls and back. ``client``: a client over all its
-  connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``, ``backoff``
-- ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` and
-  ``client``, which tell ``events``; ``requests``, ``receipts``, ``timers``, ``old_clients``.
-  ``audit``: what people read afterwards: ``events``, ``chain``, ``sealing``, ``logins``
+- ``faces``: each foreign wire format, to native calls and back, and what they share: ``bearer`` and
+  ``tickets`` say who asks, ``sse`` and ``static`` what is answered. ``client``: a client over all
+  its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``, ``backoff``
+- ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
+  ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
+  ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
+  ``chain``, ``logins``, ``sealing``
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
   methods carry. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and
   what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
   ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what was missed);
   ``coalescing`` for requests that are one, ``grants``, ``links`` for connections, ``live`` for what
   is under way, ``journal`` for what is being written, ``rates`` for caps in time
-- ``wire``: ``http1``, ``upgrade``, ``frames``; ``websocket`` with its two ends ``server`` and
-  ``client``, which tell ``events``. ``records``: what is kept: ``request``, ``decision``,
-  ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``, ``retention``
+- ``wire``: ``http1`` with its ``heads`` and ``headers``; ``doors``: ``routes``, ``cors``,
+  ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``; ``websocket`` with its two ends
+  ``server`` and ``client``, which tell ``events``. ``records``: what is kept: ``request``,
+  ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``, ``retention``
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

@@ -36,6 +36,7 @@ from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
+from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
 from agentgate_server.identity.keyring import Keyring
@@ -88,6 +89,7 @@ class Gateway:
         load: reads the configuration anew for a reload; None: a reload leaves it as it is.
         strict: refuse to start with, and to reload, what ``agent-gate check`` calls an error;
             else it is a warning.
+        faces: make further faces, each with what it is given; see ``faces.face``.
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
@@ -115,6 +117,7 @@ class Gateway:
         limits: Limits = SERVER_LIMITS,
         load: Callable[[], Config] | None = None,
         strict: bool = False,
+        faces: Iterable[FaceFactory] = (),
     ) -> None:
         self.config = config
         self.masker = Masker(config.secrets)
@@ -125,6 +128,7 @@ class Gateway:
         self._limits = limits
         self._load = load
         self._strict = strict
+        self._faces = tuple(faces)
         self._stack = AsyncExitStack()
         self._asking: anyio.CancelScope | None = None
         self.gate: Gate
@@ -181,6 +185,7 @@ class Gateway:
             masker=self.masker,
             observers=setup.observers,
             codes=Codes(config.totp),
+            faces=self._faces,
         )
         self._add_reloader(home, look)
         messenger = self._open_messenger()
@@ -279,7 +284,8 @@ class Gateway:
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""
-        self._listener = listener_of(self.config, self.gate, self._limits, certificate)
+        routes = self.gate.faces.routes
+        self._listener = listener_of(self.config, self.gate, routes, self._limits, certificate)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
 

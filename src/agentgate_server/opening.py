@@ -6,8 +6,11 @@ Whoever opens one closes it; see :mod:`agentgate_server.gateway`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from socket import gethostname
 
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.routes import Route
+from agentgate_server.assembly import doors_of
 from agentgate_server.config import Config
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
@@ -82,16 +85,24 @@ def open_certificate(config: Config) -> Certificate | None:
 
 
 def listener_of(
-    config: Config, handler: Handler, limits: Limits, certificate: Certificate | None
+    config: Config,
+    handler: Handler,
+    routes: Iterable[Route],
+    limits: Limits,
+    certificate: Certificate | None,
 ) -> Listener:
-    """Make the listener; it listens when it is opened itself."""
+    """Make the listener; it listens when it is opened itself.
+
+    Raises:
+        ValueError: two faces claim one path.
+    """
     gateway = config.gateway
     return Listener(
         handler,
+        doors_of(gateway, routes, gethostname()),
         limits,
         host=gateway.host,
         port=gateway.port,
         connections_max=gateway.connections_max,
         certificate=certificate,
-        origins=gateway.allowed_origins,
     )

@@ -79,8 +79,10 @@ def config(folder: Path, **changes: Any) -> Config:
 async def serving(
     folder: Path, limits: Limits = SERVER_LIMITS, policy: Policy | None = None, **changes: Any
 ) -> AsyncIterator[Gateway]:
+    faces = changes.pop("faces", ())
     gateway = Gateway(
         config(folder, **changes),
+        faces=faces,
         tools=[echo, big, hang, note, asked],
         policy=policy or Policy.parse(POLICY),
         limits=limits,

@@ -198,6 +198,12 @@ def error_reply(code: int, message: str, data: Any) -> Reply:
     return Reply(STATUSES.get(code, 500), msgspec.json.encode(body), headers)
 
 
+def too_many(pause_s: float) -> Reply:
+    """429, and the end of the connection: whoever floods has to come again."""
+    headers = {"retry-after": str(int(pause_s) + 1), "connection": "close"}
+    return problem(429, "too many requests without a token from this address", headers)
+
+
 def unauthorized(message: str) -> Reply:
     """401, as RFC 6750 section 3 has it."""
     return problem(401, message, dict([CHALLENGE]))

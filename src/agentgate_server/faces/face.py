@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from agentgate_proto.connection.events import (
@@ -12,6 +13,7 @@ from agentgate_proto.connection.events import (
     UpgradeAsked,
 )
 from agentgate_proto.wire.routes import Route
+from agentgate_server.faces.entrance import Entrance
 from agentgate_server.sockets.peer import Peer
 
 FaceEvent = HttpRequested | UpgradeAsked | MessageReceived | Closed
@@ -35,6 +37,23 @@ class Face(Protocol):
         or later (then ``peer.poke()`` follows); ``Closed`` ends everything that is under way.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a face is given to work with.
+
+    Attributes:
+        entrance: finds out who asks.
+        spawn: starts an async function with its arguments, in a task that lasts at most as long as
+            the gateway serves.
+    """
+
+    entrance: Entrance
+    spawn: Callable[..., None]
+
+
+FaceFactory = Callable[[Surroundings], Face]
 
 
 class FaceRouter:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 import anyio
 
 from agentgate_proto.connection.base import AUTH_FAILED
+from agentgate_proto.faces.tickets import Ticket
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import AuthResult
 from agentgate_server.audit.recorder import AuditRecorder
+from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, AddressThrottle
 from agentgate_server.identity.keyring import Keyring
-from agentgate_server.identity.login_throttle import LoginThrottle
 from agentgate_server.identity.tokens import Identity, hash_token
 from agentgate_server.observing import Observers
 from agentgate_server.sockets.peer import Peer
@@ -65,25 +66,40 @@ class Authenticator:
         self.monotonic = monotonic
         self.drain = drain
         self.epoch = ""
-        self._throttle = LoginThrottle()
+        self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
 
     def identify(self, peer: Peer, token: str) -> Principal | float:
-        """Return whose token it is, or for how many seconds the peer may not ask (0: it is wrong).
+        """Return whose token it is, or for how many seconds not to ask (0: it is wrong).
 
-        Wrong tokens are counted by address.
+        Wrong tokens are counted by address. A right one is taken whatever was counted: it has 256
+        random bits, which no number of tries would find, and its owner can't help who else is
+        behind the same proxy.
         """
-        now = self.monotonic()
-        pause = self._throttle.blocked_s(peer.address, now)
-        if pause:
-            return pause
         self.refresh()
         principal = self.tokens.identify(token)
-        if principal is None:
-            self._throttle.failed(peer.address, now)
+        if principal is not None:
+            return principal
+        now = self.monotonic()
+        pause = self._throttle.count(peer.address, now)
+        if not pause:
             self.observers.login_failed(peer.address)
             self.audit.login_failed(peer.address, now)
-            return 0.0
-        return principal
+        return pause
+
+    def vouches(self, ticket: Ticket) -> bool:
+        """Whether the token that a ticket was made with still counts."""
+        self.refresh()
+        return self.tokens.vouches(ticket.token_hash, ticket.principal)
+
+    def admit(self, peer: Peer, principal: Principal, token_hash: str) -> None:
+        """Take note of who is on the other end of a face's connection.
+
+        Without a hash it came by no token, and none can end it.
+        """
+        self.peers[peer.number] = peer
+        peer.token_hash = token_hash
+        peer.connection.principal = principal
+        self.observers.connected(principal, peer.address)
 
     def authenticate(self, peer: Peer, token: str) -> None:
         """Let a connection in that has asked for it, or refuse it."""
@@ -147,7 +163,9 @@ class Authenticator:
         """Close the connections whose tokens count no more; withdraw what nobody may ask now."""
         for peer in list(self.peers.values()):
             principal = peer.connection.principal
-            if principal is None or self.tokens.vouches(peer.token_hash, principal):
+            if principal is None or not peer.token_hash:
+                continue
+            if self.tokens.vouches(peer.token_hash, principal):
                 continue
             log.warning("the token of %s was revoked: connection closed", principal.name)
             peer.connection.close(AUTH_FAILED, "the token was revoked")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
@@ -21,7 +21,9 @@ from agentgate_proto.connection.events import (
     Closed,
     Event,
     HttpRequested,
+    MessageReceived,
     Received,
+    UpgradeAsked,
 )
 from agentgate_proto.ledger.effects import (
     ApprovalChanged,
@@ -43,6 +45,8 @@ from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.audit.recorder import AuditRecorder
+from agentgate_server.faces.entrance import Entrance
+from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
 from agentgate_server.gate.judge import Judge
@@ -79,6 +83,7 @@ class Gate:
         masker: hides secrets from people.
         observers: hears what happens.
         codes: the one-time codes of approvers.
+        faces: make the faces besides the HTTP one.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
         rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
@@ -96,6 +101,7 @@ class Gate:
         masker: Masker | None = None,
         observers: Observers | None = None,
         codes: Codes | None = None,
+        faces: Iterable[FaceFactory] = (),
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] = new_rid,
@@ -137,7 +143,12 @@ class Gate:
             rids=rids,
             reload=self.reload,
         )
-        self.web = Web(self.authenticator, self.calls, self.ledger, self.peers, self.desk.reach)
+        entrance = Entrance(self.authenticator, monotonic)
+        self.web = Web(
+            self.authenticator, entrance, self.calls, self.ledger, self.peers, self.desk.reach
+        )
+        around = Surroundings(entrance, self._spawn)
+        self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
         self._alarm = anyio.Event()
         self._armed: float | None = None
@@ -174,10 +185,11 @@ class Gate:
                 self.observers.received(peer.name, rids)
             case AuthAsked(auth=auth):
                 self.authenticator.authenticate(peer, auth.token)
-            case HttpRequested():
-                self.web.serve(peer, event)
+            case HttpRequested() | UpgradeAsked() | MessageReceived():
+                self.faces.handle(peer, event)
             case Closed(code=code, reason=reason):
                 log.debug("connection %d closed: %s %s", peer.number, code, reason)
+                self.faces.handle(peer, event)
                 principal = peer.connection.principal
                 if self.peers.pop(peer.number, None) is not None and principal is not None:
                     self.observers.disconnected(principal, code)
@@ -191,6 +203,10 @@ class Gate:
         """Read policy and principals anew; the reply gets the report."""
         assert self.running.tasks is not None, "connections are served while the gate runs"
         self.running.tasks.start_soon(self.reloader.answer, reply)
+
+    def _spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        assert self.running.tasks is not None, "faces are asked while the gate runs"
+        self.running.tasks.start_soon(function, *args)
 
     def gauges(self) -> Gauges:
         """Say how much there is of everything at this moment."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,9 +13,16 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.wire.routes import Route
 from agentgate_server.approvals.reach import Reach
+from agentgate_server.faces.entrance import Entrance
+from agentgate_server.faces.face import FaceEvent
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
+from agentgate_server.identity.address_throttle import (
+    STRANGERS_REQUESTS_PER_MINUTE,
+    AddressThrottle,
+)
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import HttpReply
 from agentgate_server.version import VERSION
@@ -25,10 +32,11 @@ if TYPE_CHECKING:
 
 
 class Web:
-    """Serves the HTTP face.
+    """Serves the HTTP face, and says of paths that are nobody's that there is nothing.
 
     Args:
         authenticator: knows whose token it is.
+        entrance: makes tickets.
         calls: the methods that this face offers as well.
         ledger: tells how the store is, and how many wait.
         peers: the connections that were let in.
@@ -41,15 +49,20 @@ class Web:
         metrics_are_public: without a token, too.
     """
 
+    name = http_api.FACE
+    routes: Sequence[Route] = http_api.ROUTES
+
     def __init__(
         self,
         authenticator: Authenticator,
+        entrance: Entrance,
         calls: Calls,
         ledger: Ledger,
         peers: Mapping[int, Peer],
         reach: Reach,
     ) -> None:
         self.authenticator = authenticator
+        self.entrance = entrance
         self.calls = calls
         self.ledger = ledger
         self.peers = peers
@@ -58,18 +71,32 @@ class Web:
         self.parts: dict[str, Callable[[], Any]] = {}
         self.metrics: Metrics | None = None
         self.metrics_are_public = False
-        self._started = time.monotonic()
+        self._clock = time.monotonic
+        self._started = self._clock()
+        self._strangers = AddressThrottle(STRANGERS_REQUESTS_PER_MINUTE)
 
-    def serve(self, peer: Peer, request: HttpRequested) -> None:
+    def handle(self, peer: Peer, event: FaceEvent) -> None:
         """Answer a request, now or when the decision in it is durable."""
+        if not isinstance(event, HttpRequested):
+            return  # this face has no WebSockets, and an answer to who is gone is dropped
         reply = HttpReply(peer)
-        match http_api.read_request(request):
+        asked = http_api.read_request(event)
+        if isinstance(asked, http_api.Health | http_api.Reply):
+            pause = self._strangers.count(peer.address, self._clock())
+            if pause:
+                reply.send(http_api.too_many(pause))
+                return
+        match asked:
             case http_api.Health():
                 reply.send(self._health())
             case http_api.ReadMetrics(token):
                 self._read_metrics(peer, token, reply)
             case http_api.Reply() as ready:
                 reply.send(ready)
+            case http_api.MakeTicket(token):
+                principal = self._identify(peer, token, reply)
+                if principal is not None:
+                    reply.result(self.entrance.make_ticket(principal, token))
             case http_api.NativeCall(token, params):
                 self._call(peer, token, params, reply)
 
@@ -123,7 +150,7 @@ class Web:
         body: dict[str, Any] = {
             "status": status,
             "version": VERSION,
-            "uptime_s": round(time.monotonic() - self._started, 3),
+            "uptime_s": round(self._clock() - self._started, 3),
             "connections": len(self.peers),
             "waiting_approvals": len(self.ledger.waiting),
             "unreached_approvals": self.reach.overdue,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
 from socket import EAI_NONAME, SHUT_WR, SOCK_STREAM, getaddrinfo, socket

@@ -62,8 +62,8 @@ class StreamPeer(Peer):
         """See :meth:`Peer.run`."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._keep, tasks)
-                await self._read()
+                tasks.start_soon(self._read)
+                await self._keep(tasks)
                 tasks.cancel_scope.cancel()
         finally:
             with anyio.move_on_after(LAST_WRITE_S, shield=True):
@@ -89,11 +89,13 @@ class StreamPeer(Peer):
             else:
                 self.connection.receive_data(data, anyio.current_time())
             self.process()
-            while self.unfinished:
+            if self.unfinished or self.over:
                 self._wake.set()  # the keeper goes on, whether the peer takes its answers or not
+            while self.unfinished:
                 await anyio.lowlevel.checkpoint()
-            self._rearm()
-            await self._flush()
+            if not self.over:
+                self._rearm()
+                await self._flush()
 
     def _rearm(self) -> None:
         """Wake the keeper if it would sleep past a deadline; later ones it finds by itself."""
@@ -113,10 +115,13 @@ class StreamPeer(Peer):
                 self.connection.handle_timer(now)
             self.process()
             if self.over:
-                break
+                with anyio.move_on_after(LAST_WRITE_S):
+                    await self._flush()  # after whoever is sending now: nothing is torn needlessly
+                return
             if not self._lock.locked():  # who has the lock sends all there is
                 tasks.start_soon(self._flush)
-        tasks.cancel_scope.cancel()
+            if self.unfinished:
+                self._wake.set()  # after everybody else
 
     async def _flush(self) -> None:
         """Send all output. A send that fails ends the connection; nothing follows a torn one."""

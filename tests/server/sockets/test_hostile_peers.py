@@ -17,7 +17,7 @@ from agentgate_proto.connection.events import Answered, Authenticated, Closed, R
 from agentgate_proto.limits import Limits
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
-from agentgate_server.identity.login_throttle import FAILURES_PER_MINUTE
+from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE
 from agentgate_server.sockets import listener
 from agentgate_server.sockets.stream_peer import StreamPeer
 
@@ -220,22 +220,26 @@ async def test_strangers_cannot_hold_all_places(tmp_path: Path) -> None:
             assert b"503 Service Unavailable" in await all_bytes(stream)
 
 
-async def test_guessing_tokens_is_stopped_and_the_right_token_is_told_when_to_come(
+async def test_guessing_tokens_is_stopped_and_the_right_token_is_let_in_all_the_same(
     tmp_path: Path,
 ) -> None:
     async with serving(tmp_path) as gateway:
-        for number in range(FAILURES_PER_MINUTE):
+        for number in range(WRONG_TOKENS_PER_MINUTE):
             async with raw_client(gateway, token=f"guess {number}") as client:
                 refusal = await client.next(Refused)
                 assert (refusal.code, refusal.message) == (-32005, "Invalid token")
-        async with raw_client(gateway, token=AGENT) as client:
+        async with raw_client(gateway, token="one more guess") as client:
             refusal = await client.next(Refused)
             assert "too many wrong tokens" in refusal.message
             assert not refusal.final, "the SDK comes back later"
-        status, headers, body = await http(gateway, "GET", "/api/approvals", token=OWNER)
+        status, headers, body = await http(gateway, "GET", "/api/approvals", token="a guess")
         assert status == 429
         assert int(headers["retry-after"]) >= 1
         assert "too many wrong tokens" in body["error"]
+        async with raw_client(gateway, token=AGENT) as client:
+            await client.next(Authenticated)
+        status, _, _ = await http(gateway, "GET", "/api/approvals", token=OWNER)
+        assert status == 200
 
 
 async def test_a_newer_connection_of_the_same_client_takes_over(tmp_path: Path) -> None:
