@@ -42,6 +42,10 @@ LIMITS: dict[str, str] = {
     "pong_s": "seconds for a sign of life after it",
     "closing_s": "seconds to answer a close frame",
     "http_idle_s": "seconds between two plain HTTP requests",
+    "stream_bytes_max": "bytes of a streamed answer that wait for the client to read them",
+    "stream_idle_s": "seconds of silence before a streamed answer says that it is alive",
+    "stream_stall_s": "seconds to take something of a streamed answer",
+    "steps_max": "pings and parts of messages before others are served",
 }
 MORE_LIMITS = {
     "characters of a token": TOKEN_CHARS_MAX,

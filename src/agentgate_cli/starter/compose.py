@@ -91,6 +91,8 @@ def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str
     if answers.tls is not None:
         cert, key = map(quoted, answers.tls)
         listening += ["  tls:", f"    cert: {cert}", f"    key: {key}"]
+    if answers.host != HOST:
+        listening.append("  allowed_hosts: []        # names that clients use: [gate.example]")
     if answers.insecure:
         listening.append("  insecure: true           # a proxy in front adds TLS")
     if answers != Answers(home=answers.home, telegram=answers.telegram, policy=answers.policy):

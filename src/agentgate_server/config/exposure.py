@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agentgate_server.config.form import GatewayConfig
 from agentgate_server.config.load import Config
 from agentgate_server.documents import DocumentError
 
@@ -21,8 +22,8 @@ def check_exposure(config: Config) -> tuple[str, ...]:
             certificate or key cannot be read (one error each, the second in ``others``).
     """
     gateway = config.gateway
+    warnings = names_missing(gateway)
     if gateway.insecure:
-        warnings = []
         if not gateway.host.is_loopback:
             warnings.append(
                 f"gateway.host {gateway.host} is reachable from other machines and tokens travel "
@@ -33,7 +34,7 @@ def check_exposure(config: Config) -> tuple[str, ...]:
         return tuple(warnings)
     if gateway.tls is None:
         if gateway.host.is_loopback:
-            return ()
+            return tuple(warnings)
         raise DocumentError(
             config.name,
             f"gateway.host {gateway.host} is reachable from other machines: "
@@ -51,7 +52,17 @@ def check_exposure(config: Config) -> tuple[str, ...]:
         first, *rest = problems
         first.others = tuple(rest)
         raise first
-    return ()
+    return tuple(warnings)
+
+
+def names_missing(gateway: GatewayConfig) -> list[str]:
+    """Warn of a listener that others reach by a name which it was not told."""
+    if gateway.host.is_loopback or gateway.allowed_hosts:
+        return []
+    return [
+        "gateway.allowed_hosts is empty: clients that use another name than this machine's, and no "
+        "address, are refused"
+    ]
 
 
 def why_unreadable(path: Path) -> str:

@@ -412,8 +412,11 @@ def test_any_other_host_needs_tls_or_insecure(host: str) -> None:
         f"config: gateway.host {host} is reachable from other machines: "
         "set gateway.tls.cert and gateway.tls.key, or pass --insecure"
     )
-    (warning,) = check_exposure(override(config, insecure=True))
+    names, warning = check_exposure(override(config, insecure=True))
+    assert names.startswith("gateway.allowed_hosts is empty")
     assert f"gateway.host {host} is reachable from other machines and tokens travel" in warning
+    known = config_of(gateway={"host": host, "insecure": True, "allowed_hosts": ["gate.example"]})
+    assert len(check_exposure(known)) == 1
 
 
 def test_certificate_and_key_must_be_there(folder: Path) -> None:
@@ -435,7 +438,25 @@ def test_certificate_and_key_must_be_there(folder: Path) -> None:
             check_exposure(config_of(gateway=gateway))
     (folder / "key.pem").touch()
     tls["key"] = str(folder / "key.pem")
-    assert check_exposure(config_of(gateway={"host": "0.0.0.0", "tls": tls})) == ()
+    gateway = {"host": "0.0.0.0", "tls": tls, "allowed_hosts": ["gate.example"]}
+    assert check_exposure(config_of(gateway=gateway)) == ()
+
+
+@pytest.mark.parametrize("name", ["", "a b", "https://x", "x:1", "x/", "é", "a" * 300])
+def test_a_name_of_the_gateway_is_a_host_name_alone(name: str) -> None:
+    with pytest.raises(DocumentError, match="must be a host name alone"):
+        config_of(gateway={"allowed_hosts": [name]})
+
+
+def test_names_of_the_gateway_are_compared_in_small_letters_without_the_last_dot() -> None:
+    config = config_of(gateway={"allowed_hosts": ["Gate.Example.", "*", "gate_1"]})
+    assert config.gateway.allowed_hosts == ("gate.example", "*", "gate_1")
+
+
+@pytest.mark.parametrize("network", ["", "proxy", "10.0.0.1/8", "10.0.0.0/33", "0.0.0.0/0", "::/0"])
+def test_a_trusted_proxy_is_an_address_or_a_network_and_not_everybody(network: str) -> None:
+    with pytest.raises(DocumentError, match=r"trusted_proxies\[0\]: must "):
+        config_of(gateway={"trusted_proxies": [network]})
 
 
 def test_insecure_leaves_certificates_alone_and_says_so() -> None:
