@@ -59,10 +59,8 @@ def names_missing(gateway: GatewayConfig) -> list[str]:
     """Warn of a listener that others reach by a name which it was not told."""
     if gateway.host.is_loopback or gateway.allowed_hosts:
         return []
-    return [
-        "gateway.allowed_hosts is empty: clients that use another name than this machine's, and no "
-        "address, are refused"
-    ]
+    text = "clients that use another name than this machine's, and no address, are refused"
+    return [f"gateway.allowed_hosts is empty: {text}"]
 
 
 def why_unreadable(path: Path) -> str:
