@@ -255,8 +255,9 @@ class HttpServer:
         self.headers = headers = Headers.from_bytes(head.headers)
         self._refuse_if(head_objection(head, headers, self.doors))
         self._found = self.doors.routes.find(head.target.decode("ascii"))
-        self._check_origin(headers.get("host"))
-        self._body_max = self._body_cap(head.method.decode("ascii"))
+        method = head.method.decode("ascii")
+        self._check_origin(method, headers.get("host"))
+        self._body_max = self._body_cap(method)
         self._refuse_if(framing_objection(head, headers, self._body_max))
         is_chunked = "transfer-encoding" in headers
         self._body_left = None if is_chunked else int(headers.get("content-length", "0"))
@@ -270,12 +271,13 @@ class HttpServer:
         own = None if route is None else route.body_bytes_max
         return self.limits.http_body_bytes_max if own is None else own
 
-    def _check_origin(self, host: str) -> None:
+    def _check_origin(self, method: str, host: str) -> None:
         """Refuse browsers on foreign pages; remember one that may read the answer."""
         if "origin" not in self.headers:
             return
         origin = self.headers.get("origin")
-        routes = [] if self._found is None else self._found.place.routes
+        upgrade = "websocket" in self.headers.get("upgrade").lower()
+        routes = [] if self._found is None else self._found.place.concerned(method, upgrade)
         if not may_connect(origin, host, self.doors.origins, routes):
             self.refuse(403, f"origin {origin} is not in gateway.allowed_origins")
         if any(route.cors for route in routes) and not is_own(origin, host):

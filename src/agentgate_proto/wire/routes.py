@@ -6,11 +6,15 @@ belongs to the native protocol.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 SEGMENTS_MAX = 64
 """Parts of a path; a longer one is nobody's."""
+
+PART = re.compile(r"[^{}?#*]*|\{[a-z_]+\}")
+REST = re.compile(r"\{[a-z_]+\*\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +24,8 @@ class Route:
     Attributes:
         face: the name of the face.
         path: as in ``/api/approvals/{id}``: ``{name}`` stands for one part that is not empty, and
-            ``{name*}`` at the end for all that is left, be it nothing.
+            ``{name*}`` at the end for all that is left, be it nothing. What a name stands for is
+            given as it was written: with ``..``, ``%2e`` and empty parts.
         methods: of plain HTTP; ``HEAD`` goes with ``GET``, and ``OPTIONS`` is answered by the core.
         websocket: an upgrade may be asked here (RFC 6455); the face answers.
         binary: binary messages are taken from its WebSockets.
@@ -59,11 +64,14 @@ class Place:
         """The header Allow (RFC 9110 section 10.2.1)."""
         return ", ".join([*self.by_method, "OPTIONS"])
 
-    @property
-    def routes(self) -> list[Route]:
-        """All routes of this pattern."""
-        found = list(self.by_method.values())
-        return found if self.websocket is None else [*found, self.websocket]
+    def concerned(self, method: str, upgrade: bool) -> list[Route]:
+        """The route that a request is for, if there is one; of ``OPTIONS``, all of them."""
+        if upgrade:
+            return [] if self.websocket is None else [self.websocket]
+        if method == "OPTIONS":
+            return list(self.by_method.values())
+        route = self.by_method.get(method)
+        return [] if route is None else [route]
 
     def values(self, parts: list[str]) -> dict[str, str] | None:
         """Return what stands for the names in the pattern, or None: the path is another."""
@@ -99,7 +107,7 @@ class Routes:
         routes: of all faces.
 
     Raises:
-        ValueError: two routes are the same, or a path would be of two faces.
+        ValueError: two routes are the same, a path would be of two faces, or is no pattern.
     """
 
     def __init__(self, routes: Iterable[Route] = ()) -> None:
@@ -115,7 +123,7 @@ class Routes:
         place = self._plain.get(path)
         if place is not None:
             return Found(place, {})
-        if not self._patterns or path.count("/") > SEGMENTS_MAX:
+        if not path.startswith("/") or path.count("/") > SEGMENTS_MAX:
             return None
         parts = path.split("/")[1:]
         for place in self._patterns:
@@ -127,6 +135,8 @@ class Routes:
     def _add(self, route: Route) -> None:
         place = self._place(route)
         methods = set(route.methods) | ({"HEAD"} if "GET" in route.methods else set())
+        if "OPTIONS" in methods:
+            raise ValueError(f"OPTIONS {route.path} is answered for all faces")
         for method in sorted(methods):
             if method in place.by_method:
                 raise ValueError(f"{method} {route.path} is there twice")
@@ -138,23 +148,45 @@ class Routes:
 
     def _place(self, route: Route) -> Place:
         """Return the place of a route; a new one must not overlap with another face's."""
-        if not route.path.startswith("/"):
-            raise ValueError(f"the path {route.path!r} does not begin with /")
-        parts = tuple(route.path.split("/")[1:])
+        parts = parts_of(route.path)
         for place in [*self._plain.values(), *self._patterns]:
-            if place.face == route.face and shape(place.parts) == shape(parts):
-                return place
+            other = "/" + "/".join(place.parts)
             if place.face != route.face and overlap(place.parts, parts):
-                other = "/" + "/".join(place.parts)
                 raise ValueError(
                     f"{route.path} of {route.face} and {other} of {place.face} are the same path"
                 )
+            if place.parts == parts:
+                return place
+            if shape(place.parts) == shape(parts):
+                raise ValueError(f"{route.path} and {other} differ in their names alone")
         place = Place(route.face, parts)
         if any(part.startswith("{") for part in parts):
             self._patterns.append(place)
         else:
             self._plain[route.path] = place
         return place
+
+
+def parts_of(path: str) -> tuple[str, ...]:
+    """Take a pattern apart.
+
+    Raises:
+        ValueError: it is none.
+    """
+    before, slash, rest = path.partition("/")
+    parts = rest.split("/")
+    last = parts[-1]
+    names = [part for part in parts if part.startswith("{")]
+    if (
+        before
+        or not slash
+        or len(parts) > SEGMENTS_MAX
+        or not all(PART.fullmatch(part) for part in parts[:-1])
+        or not (PART.fullmatch(last) or REST.fullmatch(last))
+        or len({name.strip("{*}") for name in names}) < len(names)
+    ):
+        raise ValueError(f"{path!r} is no path of parts, {{names}} and {{rest*}} at the end")
+    return tuple(parts)
 
 
 def shape(parts: tuple[str, ...]) -> tuple[str, ...]:
@@ -174,7 +206,12 @@ def overlap(one: tuple[str, ...], two: tuple[str, ...]) -> bool:
     for a, b in zip(one, two, strict=False):
         if a.endswith("*}") or b.endswith("*}"):
             return True
-        if not a.startswith("{") and not b.startswith("{") and a != b:
+        if a != b and not (fits(a, b) or fits(b, a)):
             return False
     rest = one[len(two) :] or two[len(one) :]
     return not rest or rest[0].endswith("*}")
+
+
+def fits(name: str, part: str) -> bool:
+    """Whether a name in a pattern can stand for a part of another one."""
+    return name.startswith("{") and part != ""
