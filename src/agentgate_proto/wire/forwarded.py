@@ -42,21 +42,37 @@ def client_address(peer: str, headers: Headers, trusted: Sequence[Network]) -> s
     """
     if not trusted:
         return peer
+    address, _ = walk(peer, headers, trusted)
+    return peer if address is None else str(address)
+
+
+def walk(peer: str, headers: Headers, trusted: Sequence[Network]) -> tuple[Address | None, bool]:
+    """Go from hop to hop; return how far one gets, and whether that is where it began.
+
+    It is not, where a trusted proxy passed on what is no address, or does not say for whom it asks.
+    """
     address = read_address(peer)
     hops = headers.items_of("x-forwarded-for")
-    while address is not None and hops and any(address in network for network in trusted):
+    is_told = bool(hops) or not any(name in headers for name in FORWARDED_BY_SOMEBODY)
+    while address is not None and hops and is_trusted(address, trusted):
         before = read_address(hops.pop())
         if before is None:
-            break  # whoever wrote that, the proxy that passed it on is all we know
+            return address, False  # whoever wrote that, the proxy is all we know
         address = before
-    return peer if address is None else str(address)
+    return address, is_told
+
+
+def is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
+    """Whether it is the address of a proxy that is believed."""
+    return any(address in network for network in trusted)
 
 
 def is_this_machine(peer: str, headers: Headers, trusted: Sequence[Network]) -> bool:
     """Whether a request was made on this machine, and by no proxy for somebody elsewhere."""
-    address = read_address(client_address(peer, headers, trusted))
-    if address is None or not address.is_loopback:
-        return False
     own = read_address(peer)
-    is_believed = own is not None and any(own in network for network in trusted)
-    return is_believed or not any(name in headers for name in FORWARDED_BY_SOMEBODY)
+    if own is None:
+        return False
+    if not is_trusted(own, trusted):
+        return own.is_loopback and not any(name in headers for name in FORWARDED_BY_SOMEBODY)
+    address, is_told = walk(peer, headers, trusted)
+    return is_told and address is not None and address.is_loopback
