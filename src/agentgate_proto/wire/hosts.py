@@ -43,7 +43,7 @@ def may_be_ours(host: str, allowed: frozenset[str] | None) -> bool:
         return True
     name = name_of(host)
     return (
-        not name
+        not host
         or name in allowed
         or name == LOCALHOST
         or name.endswith(f".{LOCALHOST}")
