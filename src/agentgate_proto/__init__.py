@@ -16,9 +16,10 @@ top:
   ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what was missed);
   ``coalescing`` for requests that are one, ``grants``, ``links`` for connections, ``live`` for what
   is under way, ``journal`` for what is being written, ``rates`` for caps in time
-- ``wire``: ``http1`` with its ``heads`` and ``headers``; ``doors``: ``routes``, ``cors``,
-  ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``; ``websocket`` with its two ends
-  ``server`` and ``client``, which tell ``events``. ``records``: what is kept: ``request``,
-  ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``, ``retention``
+- ``wire``: ``http1`` with its ``heads``, ``headers`` and ``chunks``; ``doors``: ``routes``,
+  ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``; ``websocket`` with its
+  two ends ``server`` and ``client``, which tell ``events``. ``records``: what is kept:
+  ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
+  ``retention``
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

@@ -56,8 +56,8 @@ class Seen(Generic[SomeWire]):
         return self
 
 
-def server(limits: Limits = LIMITS) -> Seen[ServerWire]:
-    return Seen(ServerWire(limits, DOORS))
+def server(limits: Limits = LIMITS, doors: Doors = DOORS) -> Seen[ServerWire]:
+    return Seen(ServerWire(limits, doors))
 
 
 def open_server(limits: Limits = LIMITS) -> Seen[ServerWire]:

@@ -5,6 +5,8 @@ The refusals follow RFC 9112; the numbers are the statuses.
 
 from __future__ import annotations
 
+from agentgate_proto.wire.routes import Route
+
 HEAD_MAX = 2_000
 BODY_MAX = 300
 ALLOWED = "https://console.example"
@@ -68,6 +70,26 @@ GOOD: dict[str, tuple[bytes, list[tuple[str, str, bytes]]]] = {
     "a body in chunks, and two requests": (
         chunked(b"3\r\nabc\r\n0\r\n\r\n") + get() + sized(b"b"),
         [("POST", "/api", b"abc"), ("GET", "/health", b""), ("POST", "/api", b"b")],
+    ),
+    "chunks whose sizes have leading zeros": (
+        chunked(b"0003\r\nabc\r\n00\r\n\r\n"),
+        [("POST", "/api", b"abc")],
+    ),
+    "chunks that look like the end, and like a request": (
+        chunked(b"5\r\n0\r\n\r\n\r\n12\r\nGET / HTTP/1.1\r\n\r\n\r\n0\r\n\r\n"),
+        [("POST", "/api", b"0\r\n\r\nGET / HTTP/1.1\r\n\r\n")],
+    ),
+    "trailers that are never headers": (
+        chunked(b"0\r\nHost: evil\r\nContent-Length: 3\r\n\r\n") + get(),
+        [("POST", "/api", b""), ("GET", "/health", b"")],
+    ),
+    "an announced body in chunks": (
+        post(b"3\r\nabc\r\n0\r\n\r\n", "Transfer-Encoding: chunked", "Expect: 100-continue"),
+        [("POST", "/api", b"abc")],
+    ),
+    "a hundred chunks": (
+        chunked(b"1\r\nx\r\n", times=100) + b"0\r\n\r\n" + get(),
+        [("POST", "/api", b"x" * 100), ("GET", "/health", b"")],
     ),
     "the largest body in chunks": (
         chunked(b"64\r\n" + b"x" * 100 + b"\r\n", times=3) + b"0\r\n\r\n",
@@ -174,6 +196,24 @@ BAD: dict[str, tuple[bytes, int]] = {
     "a chunk of negative length": (chunked(b"-5\r\nabcde\r\n0\r\n\r\n"), 400),
     "a chunk whose length has a prefix": (chunked(b"0x5\r\nabcde\r\n0\r\n\r\n"), 400),
     "a chunk whose length has 21 digits": (chunked(b"0" * 20 + b"5\r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk whose size ends with LF": (chunked(b"5\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk that ends with LF": (chunked(b"5\r\nabcde\n0\r\n\r\n"), 400),
+    "a chunk whose extension ends with LF": (chunked(b"5;a\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk whose extension has a bare CR": (chunked(b"5;a\rb\r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk whose size has a blank": (chunked(b"5 \r\nabcde\r\n0\r\n\r\n"), 400),
+    "a chunk that is shorter than it says": (chunked(b"7\r\nabcde\r\n0\r\n\r\n" + get()), 400),
+    "a last chunk that ends with LF": (chunked(b"0\n\n") + get(), 400),
+    "a request in the place of a trailer": (chunked(b"0\r\n" + get()), 400),
+    "a trailer that is folded": (chunked(b"0\r\nX: a\r\n b\r\n\r\n"), 400),
+    "many blanks in a trailer": (chunked(b"0\r\nX:" + b" " * 1_000 + b"\x00\r\n\r\n"), 400),
+    "many blanks in an extension": (chunked(b"5;" + b" " * 1_000 + b"\nabcde\r\n"), 400),
+    "a chunk of sixteen digits": (chunked(b"ffffffffffffffff\r\nabcde"), 413),
+    "a chunk larger than the body may be": (chunked(b"12d\r\n"), 413),
+    "a coding whose name is in two lines": (
+        post(b"0\r\n\r\n", "Transfer-Encoding: chun", "Transfer-Encoding: ked"),
+        501,
+    ),
+    "a coding with a parameter": (post(b"0\r\n\r\n", "Transfer-Encoding: chunked;q=1"), 501),
     "chunks in a request of old": (
         b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         400,
@@ -211,3 +251,87 @@ BAD: dict[str, tuple[bytes, int]] = {
     "an empty origin": (get("Origin:", host=""), 403),
     "the same, in a request of old": (b"GET / HTTP/1.0\r\nOrigin: null\r\n\r\n", 403),
 }
+
+
+SMALL_MAX = 10
+LARGE_MAX = 1_000
+PAGE = "https://page.example"
+ROUTES = (
+    Route(face="f", path="/api", methods=frozenset({"GET", "POST"}), cors=True),
+    Route(face="f", path="/small", methods=frozenset({"PUT"}), body_bytes_max=SMALL_MAX),
+    Route(face="f", path="/large/{id}", methods=frozenset({"PUT"}), body_bytes_max=LARGE_MAX),
+    Route(
+        face="f",
+        path="/shared",
+        methods=frozenset({"GET"}),
+        websocket=True,
+        cors=True,
+        origins=frozenset({PAGE}),
+    ),
+    Route(face="f", path="/shared", methods=frozenset({"POST"}), cors=True),
+)
+HOSTS = frozenset({"gate"})
+"""The doors that the following vectors assume, besides ``ALLOWED``."""
+
+
+def put(body: bytes, target: str, *lines: str) -> bytes:
+    return sized(body, *lines).replace(b"POST /api", f"PUT {target}".encode(), 1)
+
+
+def options(target: str, *lines: str) -> bytes:
+    return get(*lines, target=target).replace(b"GET", b"OPTIONS", 1)
+
+
+AT_DOORS: dict[str, tuple[bytes, int]] = {
+    "our name": (get(), 200),
+    "our name in capitals, with a dot": (get(host="GATE.:8443"), 200),
+    "this machine": (get(host="localhost"), 200),
+    "an address": (get(host="[::1]:8443"), 200),
+    "a page's own name for our address": (
+        get("Origin: http://evil.example", host="evil.example"),
+        403,
+    ),
+    "a name behind ours": (get(host="gate.evil.example"), 403),
+    "a name behind a port": (get(host="localhost:8443.evil.example"), 400),
+    "two names joined": (get(host="gate,evil.example"), 403),
+    "a whole URL of a stranger's": (get(target="http://evil.example/", host="gate"), 403),
+    "a whole URL of ours to a stranger's host": (
+        get(target="http://gate/", host="evil.example"),
+        200,
+    ),
+    "two hosts, and a whole URL": (get("Host: gate", target="http://gate/", host="gate"), 400),
+    "two origins that are the same": (get(f"Origin: {ALLOWED}", f"Origin: {ALLOWED}"), 400),
+    "two origins in one line": (get(f"Origin: {ALLOWED}, {ALLOWED}"), 403),
+    "two origins with a blank": (get(f"Origin: {ALLOWED} http://gate:8443"), 403),
+    "the same token twice": (get("Authorization: Bearer a", "authorization: Bearer a"), 400),
+    "the largest small body": (put(b"x" * SMALL_MAX, "/small"), 200),
+    "a small body too large by one": (put(b"x" * (SMALL_MAX + 1), "/small"), 413),
+    "a small body too large by one, in chunks": (
+        chunked(b"b\r\n").replace(b"POST /api", b"PUT /small"),
+        413,
+    ),
+    "the largest large body": (put(b"x" * LARGE_MAX, "/large/7?x=1"), 200),
+    "a large body too large by one": (put(b"x" * (LARGE_MAX + 1), "/large/7"), 413),
+    "a large body by a method that takes none": (
+        sized(b"x" * (BODY_MAX + 1)).replace(b"/api", b"/large/7"),
+        413,
+    ),
+    "a large body beside the path": (put(b"x" * (BODY_MAX + 1), "/large/7/"), 413),
+    "a page at a route that is its own": (get(f"Origin: {PAGE}", target="/shared"), 200),
+    "the same page at another route of the path": (
+        sized(b"", f"Origin: {PAGE}").replace(b"/api", b"/shared"),
+        403,
+    ),
+    "the same page at another path": (get(f"Origin: {PAGE}", target="/api"), 403),
+    "no page in particular at that route": (get("Origin: null", target="/shared"), 403),
+    "a preflight of that page": (
+        options("/shared", f"Origin: {PAGE}", "Access-Control-Request-Method: GET"),
+        200,
+    ),
+    "a preflight of a stranger": (
+        options("/shared", "Origin: https://evil.example", "Access-Control-Request-Method: GET"),
+        403,
+    ),
+    "a preflight of no page": (options("/shared", "Access-Control-Request-Method: GET"), 200),
+}
+"""What is sent, and the status of the first answer, where a request that is taken gets 200."""

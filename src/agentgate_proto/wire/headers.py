@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+
+from agentgate_proto.errors import LocalProtocolError
+
+Lines = Mapping[str, str] | Iterable[tuple[str, str]]
+"""Header lines of an answer; in pairs, a name may come several times."""
+
+FRAMING = ("content-length", "transfer-encoding")
+"""What says how long an answer is: that follows from its body, and nobody else may say it."""
 
 
 class Headers:
@@ -51,3 +59,20 @@ class Headers:
     def __repr__(self) -> str:
         """The names alone: a value may be a token."""
         return f"Headers({', '.join(name for name, _ in self._lines)})"
+
+
+def encoded(lines: Lines) -> list[tuple[bytes, bytes]]:
+    """Return the header lines of an answer as they are written.
+
+    Raises:
+        LocalProtocolError: a text that can't be written, or a line that says how long the answer
+            is.
+    """
+    pairs = list(lines.items() if isinstance(lines, Mapping) else lines)
+    for name, _ in pairs:
+        if name.lower() in FRAMING:
+            raise LocalProtocolError(f"the header {name} follows from the body of an answer")
+    try:
+        return [(name.encode(), value.encode()) for name, value in pairs]
+    except UnicodeEncodeError:
+        raise LocalProtocolError("a header that is not Unicode") from None

@@ -7,24 +7,26 @@ twice of those that say who asks whom. Besides closing the classic smuggling sha
 runs of blanks from h11, whose patterns need a second for 16 kB of them.
 
 h11 is given one head at a time, so that what a read brings is looked at once and not once for each
-request in it. An answer is whole (``respond``) or streamed (``start_response``, ``send_body``,
-``end_response``).
+request in it, and no chunks, which are read by ``chunks``. An answer is whole (``respond``) or
+streamed (``start_response``, ``send_body``, ``end_response``).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import h11
 
 from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.chunks import ChunkedBody, ChunkError
 from agentgate_proto.wire.cors import is_own, may_connect, shown_to
 from agentgate_proto.wire.doors import Doors
-from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.headers import Headers, Lines, encoded
 from agentgate_proto.wire.heads import (
     RequestHead,
     framing_objection,
@@ -32,14 +34,18 @@ from agentgate_proto.wire.heads import (
     in_origin_form,
 )
 from agentgate_proto.wire.routes import Found
+from agentgate_proto.wire.upgrade import wants_websocket
 
 HEAD_END = re.compile(rb"\n\r?\n")
 """What ends a head, as h11 sees it."""
 
 SPACE = 0x20
 FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
-PIECE_BYTES = 4_096
-"""Of a chunked body, whose end only h11 finds; what it is given beyond that comes back."""
+LAST_CHUNK = b"0\r\n\r\n"
+"""What h11 sees of a body in chunks: that it is over."""
+
+BODILESS = (204, 304)
+"""Statuses whose answers have no body (RFC 9110 section 6.4.1)."""
 
 SWITCHING = b"Switching Protocols"
 
@@ -54,20 +60,22 @@ class HttpServer:
 
     Attributes:
         headers: of the last request.
+        goes_on: ``next_request`` had to stop, and is to be called again without more bytes.
     """
 
     def __init__(self, limits: Limits, out: bytearray, doors: Doors) -> None:
         self.limits = limits
         self.doors = doors
         self._out = out
-        self._h11 = new_h11(limits)
+        self._h11 = h11.Connection(h11.SERVER, limits.http_head_bytes_max)
         self._input = bytearray()
         self._head: h11.Request | None = None
         self.headers = Headers()
+        self.goes_on = False
         self._found: Found | None = None
         self._body = bytearray()
-        self._body_max = 0
-        self._body_left: int | None = 0  # None: chunked, h11 knows
+        self._body_left = 0  # of a body with a length
+        self._chunks: ChunkedBody | None = None
         self._shown_to = ""  # the page of another origin that may read the answer
         self._answerable = False
         self._streams = False
@@ -88,8 +96,8 @@ class HttpServer:
             self._input += data
 
     def next_request(self) -> RequestHead | None:
-        """Return the next whole request, or None: more bytes are needed, or the last request has
-        not been answered yet.
+        """Return the next whole request, or None: more bytes are needed, the last request has not
+        been answered yet, or it ``goes_on``.
 
         Raises:
             RemoteProtocolError: the request is malformed, too large or from a foreign origin. It
@@ -99,6 +107,8 @@ class HttpServer:
             self._bound_pipelined()
             return None
         while not self.finished:
+            if self._chunks is not None and not self._read_chunks(self._chunks):
+                return None
             fed = self._feed()
             try:
                 event = self._h11.next_event()
@@ -113,8 +123,6 @@ class HttpServer:
                         self._send(h11.InformationalResponse(status_code=100, headers=[]))
                 case h11.Data():
                     self._body += event.data
-                    if len(self._body) > self._body_max:
-                        self.refuse(413, f"a body of over {self._body_max} bytes")
                 case h11.EndOfMessage():
                     return self._whole_request(self._head)
                 case _ if not fed:
@@ -125,10 +133,17 @@ class HttpServer:
         """Answer the last request with 101; return what has come after it. HTTP is over then.
 
         The request must have the header Upgrade.
+
+        Raises:
+            LocalProtocolError: the headers are no HTTP.
         """
+        with our_own_errors():
+            switching = h11.InformationalResponse(
+                status_code=101, headers=headers, reason=SWITCHING
+            )
         self._answerable = False
-        self._send(h11.InformationalResponse(status_code=101, headers=headers, reason=SWITCHING))
-        rest = self._h11.trailing_data[0] + bytes(self._input)
+        self._send(switching)
+        rest = bytes(self._input)
         self._input.clear()
         return rest
 
@@ -137,7 +152,7 @@ class HttpServer:
         status: int,
         body: bytes,
         content_type: str,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Lines = (),
     ) -> None:
         """Queue the answer to the last request, and get ready for the next one.
 
@@ -150,21 +165,25 @@ class HttpServer:
         Raises:
             LocalProtocolError: there is no request to answer, or the answer is no HTTP.
         """
+        if body and status in BODILESS:
+            raise LocalProtocolError(f"an answer {status} has no body")
         lines = self._answer_lines(content_type, headers)
-        if content_type:
+        if content_type and status not in BODILESS:
             lines.append((b"content-length", b"%d" % len(body)))
         self._begin_answer(status, lines)
         if body and not self._is_head_request:
             self._send(h11.Data(data=body))
-        self.end_response()
+        self._end()
 
     def start_response(
         self,
         status: int,
         content_type: str,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+        headers: Lines = (),
     ) -> None:
         """Begin an answer whose length is not known. Raises as ``respond``."""
+        if status in BODILESS:
+            raise LocalProtocolError(f"an answer {status} has no body")
         self._begin_answer(status, self._answer_lines(content_type, headers))
         self._streams = True
 
@@ -174,26 +193,15 @@ class HttpServer:
         Raises:
             LocalProtocolError: no answer is under way.
         """
-        if not self._streams:
-            raise LocalProtocolError("no streamed answer is under way")
+        self._check_streams()
         if data and not self._is_head_request:
             self._send(h11.Data(data=data))
 
     def end_response(self) -> None:
-        """End the answer that is under way, and get ready for the next request."""
-        self._send(h11.EndOfMessage())
+        """End the streamed answer, and get ready for the next request. Raises as ``send_body``."""
+        self._check_streams()
         self._streams = False
-        self._head = None
-        self._answerable = False
-        self._shown_to = ""
-        if self.finished:
-            return
-        rest = self._h11.trailing_data[0]
-        if rest:  # what followed the last chunk is looked at as everything is
-            self._input[:0] = rest
-            self._h11 = new_h11(self.limits)
-        else:
-            self._h11.start_next_cycle()
+        self._end()
 
     def refuse(
         self, status: int, reason: str, headers: list[tuple[bytes, bytes]] | None = None
@@ -202,6 +210,7 @@ class HttpServer:
 
         Raises:
             RemoteProtocolError: always.
+            LocalProtocolError: instead, if the answer is no HTTP; nothing has changed then.
         """
         body = json.dumps({"error": reason}).encode()
         lines = [
@@ -211,9 +220,11 @@ class HttpServer:
             *self._cors_lines(),
             *(headers or []),
         ]
+        with our_own_errors():
+            response = h11.Response(status_code=status, headers=lines)
         self._answerable = False
         self._input.clear()
-        self._send(h11.Response(status_code=status, headers=lines))
+        self._send(response)
         if not self._is_head_request:
             self._send(h11.Data(data=body))
         self._send(h11.EndOfMessage())
@@ -225,8 +236,6 @@ class HttpServer:
         """Give h11 what belongs to this request; return whether there was something."""
         if self._head is None:
             end = self._check_head_bytes()
-        elif self._body_left is None:
-            end = min(PIECE_BYTES, len(self._input))
         else:
             end = min(self._body_left, len(self._input))
             self._body_left -= end
@@ -234,6 +243,18 @@ class HttpServer:
             self._h11.receive_data(bytes(self._input[:end]))
             del self._input[:end]
         return end > 0
+
+    def _read_chunks(self, chunks: ChunkedBody) -> bool:
+        """Read what is there of a body in chunks; return whether it is whole."""
+        self.goes_on = False
+        try:
+            self.goes_on = chunks.read(self._input, self._body)
+        except ChunkError as error:
+            self.refuse(error.status, error.reason)
+        if chunks.over:
+            self._chunks = None
+            self._h11.receive_data(LAST_CHUNK)
+        return chunks.over
 
     def _check_head_bytes(self) -> int:
         """Return how long the next head is, 0 if it is not all there.
@@ -257,10 +278,10 @@ class HttpServer:
         self._found = self.doors.routes.find(head.target.decode("ascii"))
         method = head.method.decode("ascii")
         self._check_origin(method, headers.get("host"))
-        self._body_max = self._body_cap(method)
-        self._refuse_if(framing_objection(head, headers, self._body_max))
-        is_chunked = "transfer-encoding" in headers
-        self._body_left = None if is_chunked else int(headers.get("content-length", "0"))
+        body_max = self._body_cap(method)
+        self._refuse_if(framing_objection(head, headers, body_max))
+        self._body_left = int(headers.get("content-length", "0"))
+        self._chunks = ChunkedBody(body_max) if "transfer-encoding" in headers else None
 
     def _refuse_if(self, objection: tuple[int, str] | None) -> None:
         if objection is not None:
@@ -276,7 +297,7 @@ class HttpServer:
         if "origin" not in self.headers:
             return
         origin = self.headers.get("origin")
-        upgrade = "websocket" in self.headers.get("upgrade").lower()
+        upgrade = wants_websocket(self.headers)
         routes = [] if self._found is None else self._found.place.concerned(method, upgrade)
         if not may_connect(origin, host, self.doors.origins, routes):
             self.refuse(403, f"origin {origin} is not in gateway.allowed_origins")
@@ -286,7 +307,7 @@ class HttpServer:
     def _bound_pipelined(self) -> None:
         """Bound what comes before the answer to the last request: at most one more request."""
         held_max = self.limits.http_head_bytes_max + self.limits.http_body_bytes_max
-        if len(self._input) + len(self._h11.trailing_data[0]) > held_max:
+        if len(self._input) > held_max:
             if self._streams:  # the answer has begun, so no other can follow
                 raise RemoteProtocolError(f"over {held_max} bytes during a streamed answer")
             self.refuse(400, f"over {held_max} bytes before the answer to the last request")
@@ -314,35 +335,43 @@ class HttpServer:
     def _cors_lines(self) -> list[tuple[bytes, bytes]]:
         return encoded(shown_to(self._shown_to)) if self._shown_to else []
 
-    def _answer_lines(
-        self, content_type: str, headers: Mapping[str, str] | Iterable[tuple[str, str]]
-    ) -> list[tuple[bytes, bytes]]:
-        given = [*(headers.items() if isinstance(headers, Mapping) else headers)]
+    def _answer_lines(self, content_type: str, headers: Lines) -> list[tuple[bytes, bytes]]:
+        given = encoded(headers)
         lines = encoded([("content-type", content_type)] if content_type else [])
-        if all(name.lower() != "cache-control" for name, _ in given):
+        if all(name.lower() != b"cache-control" for name, _ in given):
             lines.append((b"cache-control", b"no-store"))
-        return [*lines, *self._cors_lines(), *encoded(given)]
+        return [*lines, *self._cors_lines(), *given]
 
     def _begin_answer(self, status: int, lines: list[tuple[bytes, bytes]]) -> None:
         if not self._answerable or self._streams:
             raise LocalProtocolError("there is no request to answer")
-        try:
-            self._send(h11.Response(status_code=status, headers=lines))
-        except h11.LocalProtocolError as error:
-            raise LocalProtocolError(str(error)) from None
+        with our_own_errors():
+            response = h11.Response(status_code=status, headers=lines)
+        self._send(response)
+
+    def _check_streams(self) -> None:
+        if not self._streams:
+            raise LocalProtocolError("no streamed answer is under way")
+
+    def _end(self) -> None:
+        self._send(h11.EndOfMessage())
+        self._head = None
+        self._answerable = False
+        self._shown_to = ""
+        if not self.finished:
+            self._h11.start_next_cycle()
 
     def _send(self, event: h11.Event) -> None:
         self._out += self._h11.send(event) or b""
 
 
-def new_h11(limits: Limits) -> h11.Connection:
-    """A server's connection that has seen nothing yet."""
-    return h11.Connection(h11.SERVER, max_incomplete_event_size=limits.http_head_bytes_max)
-
-
-def encoded(lines: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    """Header lines as h11 takes them."""
-    return [(name.encode(), value.encode()) for name, value in lines]
+@contextmanager
+def our_own_errors() -> Iterator[None]:
+    """Tell what h11 says of our own messages as we do."""
+    try:
+        yield
+    except h11.LocalProtocolError as error:
+        raise LocalProtocolError(str(error)) from None
 
 
 BUSY_RESPONSE = (

@@ -5,17 +5,24 @@ HTTP by h11 comes first, because the same port serves the HTTP face.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NoReturn
 
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
 
-from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
-from agentgate_proto.wire.events import HttpRequest, Served, Upgraded, UpgradeRequest, WireEvent
+from agentgate_proto.wire.events import (
+    Alive,
+    HttpRequest,
+    Served,
+    Upgraded,
+    UpgradeRequest,
+    WireEvent,
+)
+from agentgate_proto.wire.headers import Lines, encoded
 from agentgate_proto.wire.heads import RequestHead
 from agentgate_proto.wire.http1 import HttpServer
 from agentgate_proto.wire.options import answer_by_rule
@@ -31,6 +38,9 @@ from agentgate_proto.wire.upgrade import (
 from agentgate_proto.wire.websocket import Wire
 
 NOT_FOUND = 404
+
+REFUSALS = frozenset(range(300, 600)) - {304}
+"""Statuses that refuse an upgrade, and whose answers have bodies."""
 
 
 class ServerWire(Wire):
@@ -59,8 +69,8 @@ class ServerWire(Wire):
             return super().next_event()
         request = self.http.next_request()
         if request is None:
-            return None
-        if wants_websocket(request):
+            return Alive() if self.http.goes_on else None
+        if wants_websocket(request.headers):
             return self._upgrade(request)
         by_rule = answer_by_rule(request)
         if by_rule is not None:
@@ -78,9 +88,7 @@ class ServerWire(Wire):
             found.values,
         )
 
-    def accept_upgrade(
-        self, subprotocol: str = "", headers: Iterable[tuple[str, str]] = ()
-    ) -> None:
+    def accept_upgrade(self, subprotocol: str = "", headers: Lines = ()) -> None:
         """Answer ``UpgradeRequest``: messages flow from now on.
 
         Args:
@@ -88,7 +96,8 @@ class ServerWire(Wire):
             headers: further ones of the answer.
 
         Raises:
-            LocalProtocolError: nothing was asked, or the subprotocol was not offered.
+            LocalProtocolError: nothing was asked, the subprotocol was not offered, or the headers
+                can't be sent.
         """
         request, route = self._undecided()
         self._open(acceptance(request, subprotocol, headers))
@@ -96,18 +105,39 @@ class ServerWire(Wire):
         if route.message_bytes_max is not None:
             self.limits = replace(self.limits, message_bytes_max=route.message_bytes_max)
 
-    def refuse_upgrade(
-        self, status: int, reason: str, headers: Iterable[tuple[str, str]] = ()
-    ) -> NoReturn:
+    def refuse_upgrade(self, status: int, reason: str, headers: Lines = ()) -> NoReturn:
         """Answer ``UpgradeRequest`` with an HTTP status; the connection ends.
 
         Raises:
             RemoteProtocolError: always, for the connection to end by.
-            LocalProtocolError: nothing was asked.
+            LocalProtocolError: nothing was asked, or the answer is no refusal.
         """
         self._undecided()
-        self._asked = None
-        self.http.refuse(status, reason, [(n.encode(), v.encode()) for n, v in headers])
+        if status not in REFUSALS:
+            raise LocalProtocolError(f"{status} refuses nothing")
+        try:
+            self.http.refuse(status, reason, encoded(headers))
+        except RemoteProtocolError:
+            self._asked = None
+            raise
+
+    def send_http(self, status: int, body: bytes, content_type: str, headers: Lines = ()) -> None:
+        """Answer the plain HTTP request that ``next_event`` returned last.
+
+        Raises:
+            LocalProtocolError: there is none, or the answer is no HTTP.
+        """
+        self._check_plain()
+        self.http.respond(status, body, content_type, headers)
+
+    def start_http(self, status: int, content_type: str, headers: Lines = ()) -> None:
+        """Begin a streamed answer to that request. Raises as ``send_http``."""
+        self._check_plain()
+        self.http.start_response(status, content_type, headers)
+
+    def _check_plain(self) -> None:
+        if self._asked is not None:
+            raise LocalProtocolError("an upgrade waits to be decided, and no request to answer")
 
     def _upgrade(self, request: RequestHead) -> Upgraded | UpgradeRequest:
         refusal = objection(request)
@@ -136,16 +166,6 @@ class ServerWire(Wire):
         super().receive_data(rest)
 
     def _undecided(self) -> tuple[RequestHead, Route]:
-        if self._asked is None:
+        if self._asked is None or self.http.finished:
             raise LocalProtocolError("no upgrade waits to be decided")
         return self._asked
-
-    def send_http(
-        self,
-        status: int,
-        body: bytes,
-        content_type: str,
-        headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
-    ) -> None:
-        """Answer the plain HTTP request that ``next_event`` returned last."""
-        self.http.respond(status, body, content_type, headers)

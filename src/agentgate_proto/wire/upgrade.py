@@ -6,11 +6,11 @@ No extension is taken, whatever is offered; a subprotocol only if the owner of t
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterable
 
 from wsproto.utilities import generate_accept_token
 
 from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.wire.headers import Headers, Lines, encoded
 from agentgate_proto.wire.heads import RequestHead
 
 VERSION = "13"
@@ -23,9 +23,9 @@ OFFER = [(b"sec-websocket-version", b"13"), (b"upgrade", b"websocket"), (b"conne
 """What goes with 426 (RFC 6455 section 4.4, RFC 9110 section 15.5.22)."""
 
 
-def wants_websocket(request: RequestHead) -> bool:
+def wants_websocket(headers: Headers) -> bool:
     """Whether a request asks for a WebSocket, be it in a bad way."""
-    return "websocket" in request.headers.get("upgrade").lower()
+    return "websocket" in headers.get("upgrade").lower()
 
 
 def objection(request: RequestHead) -> tuple[int, str] | None:
@@ -53,13 +53,18 @@ def objection(request: RequestHead) -> tuple[int, str] | None:
 
 
 def acceptance(
-    request: RequestHead, subprotocol: str = "", headers: Iterable[tuple[str, str]] = ()
+    request: RequestHead, subprotocol: str = "", headers: Lines = ()
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers of the 101 that answers a good handshake (section 4.2.2).
 
     Raises:
-        LocalProtocolError: the subprotocol is none that the client offered.
+        LocalProtocolError: the subprotocol is none that the client offered, or the headers have
+            something to say of the handshake.
     """
+    given = encoded(headers)
+    for name, _ in given:
+        if is_ours(name.decode().lower()) or name.lower() == b"upgrade":
+            raise LocalProtocolError(f"the header {name.decode()} is the handshake's own")
     lines = [
         (b"Upgrade", b"websocket"),
         (b"Connection", b"Upgrade"),
@@ -69,7 +74,7 @@ def acceptance(
         if subprotocol not in subprotocols(request):
             raise LocalProtocolError(f"the client did not offer the subprotocol {subprotocol!r}")
         lines.append((b"Sec-WebSocket-Protocol", subprotocol.encode()))
-    return [*lines, *((name.encode(), value.encode()) for name, value in headers)]
+    return [*lines, *given]
 
 
 def subprotocols(request: RequestHead) -> list[str]:

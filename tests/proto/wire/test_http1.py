@@ -6,9 +6,22 @@ import json
 
 import h11
 import pytest
-from tests.proto.http_peer import Peer
+from tests.proto.http_peer import HOUSE, Peer
 from tests.proto.support import cuts
-from tests.vectors.http1 import BAD, BODY_MAX, GOOD, HEAD_MAX, get, post, sized
+from tests.vectors.http1 import (
+    ALLOWED,
+    AT_DOORS,
+    BAD,
+    BODY_MAX,
+    GOOD,
+    HEAD_MAX,
+    PAGE,
+    ROUTES,
+    get,
+    post,
+    put,
+    sized,
+)
 
 from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
@@ -125,6 +138,64 @@ def test_headers_have_lower_case_names_and_keep_all_lines() -> None:
     headers = peer.requests[0].headers
     assert headers.all("x-name") == ["one", "two"]
     assert (headers.get("x-latin"), headers.get("host")) == ("\xe4", "gate:8443")
+
+
+# At doors
+
+
+@pytest.mark.parametrize("name", AT_DOORS)
+def test_doors_look_at_names_pages_and_sizes_however_a_request_arrives(name: str) -> None:
+    data, status = AT_DOORS[name]
+    halves = [data[: len(data) // 2], data[len(data) // 2 :]]
+    single = [data[at : at + 1] for at in range(len(data))]
+    for pieces in ([data], halves, single):
+        peer = Peer(HOUSE).receive(pieces)
+        assert bytes(peer.out).startswith(b"HTTP/1.1 %d " % status)
+        assert len(peer.seen) == (status == 200)
+
+
+def test_a_refusal_of_a_host_says_where_to_allow_it() -> None:
+    peer = Peer(HOUSE).receive([get(host="evil.example:1")])
+    assert peer.refused == "HTTP 403: host evil.example:1 is not in gateway.allowed_hosts"
+
+
+def test_a_request_says_whose_it_is_and_what_stands_for_the_names() -> None:
+    peer = Peer(HOUSE).receive([put(b"x", "/large/a%2Fb?x=1") + get(target="/nobodys")])
+    first, second = (request.found for request in peer.requests)
+    assert first is not None
+    assert first.place.by_method["PUT"] is ROUTES[2]
+    assert first.values == {"id": "a%2Fb"}
+    assert second is None
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "is_shown"),
+    [
+        (get(f"Origin: {ALLOWED}", target="/api"), True),
+        (get(f"Origin: {PAGE}", target="/shared"), True),
+        (sized(b"x" * (BODY_MAX + 1), f"Origin: {ALLOWED}"), True),
+        (get("Origin: http://gate:8443", target="/api"), False),
+        (get(target="/api"), False),
+        (get(f"Origin: {ALLOWED}", target="/nobodys"), False),
+        (put(b"", "/small", f"Origin: {ALLOWED}"), False),
+        (get("Origin: https://evil.example", target="/api"), False),
+    ],
+)
+def test_a_page_may_read_answers_and_refusals_where_the_route_lets_it(
+    request_bytes: bytes, is_shown: bool
+) -> None:
+    out = bytes(Peer(HOUSE).receive([request_bytes]).out).lower()
+    origin = ALLOWED if ALLOWED.encode() in request_bytes else PAGE
+    shown = f"access-control-allow-origin: {origin}\r\nvary: origin\r\n".encode()
+    assert (shown in out) is is_shown
+    assert (b"access-control" in out) is is_shown
+
+
+def test_what_one_page_may_read_the_next_request_may_not() -> None:
+    peer = Peer(HOUSE).receive([get(f"Origin: {ALLOWED}", target="/api")])
+    peer.out.clear()
+    peer.receive([get(target="/api")])
+    assert b"access-control" not in peer.out
 
 
 # Answers

@@ -6,9 +6,16 @@ import pytest
 from tests.proto.wires import DOORS, LIMITS
 from tests.vectors.websocket import ACCEPT, BAD_UPGRADES, GOOD_UPGRADES, KEY, upgrade
 
+from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.wire.heads import RequestHead
 from agentgate_proto.wire.http1 import HttpServer
-from agentgate_proto.wire.upgrade import OFFER, acceptance, objection, wants_websocket
+from agentgate_proto.wire.upgrade import (
+    OFFER,
+    acceptance,
+    objection,
+    subprotocols,
+    wants_websocket,
+)
 
 
 def head_of(data: bytes) -> RequestHead:
@@ -22,12 +29,14 @@ def head_of(data: bytes) -> RequestHead:
 
 @pytest.mark.parametrize("line", ["X: websocket", "Upgrade: h2c", "Connection: upgrade"])
 def test_a_request_without_an_upgrade_to_websocket_wants_none(line: str) -> None:
-    assert not wants_websocket(head_of(f"GET / HTTP/1.1\r\nHost: g\r\n{line}\r\n\r\n".encode()))
+    assert not wants_websocket(
+        head_of(f"GET / HTTP/1.1\r\nHost: g\r\n{line}\r\n\r\n".encode()).headers
+    )
 
 
 @pytest.mark.parametrize("value", ["websocket", "WebSocket", "h2c, websocket", "websocket2"])
 def test_what_names_websocket_wants_one_be_it_in_a_bad_way(value: str) -> None:
-    assert wants_websocket(head_of(upgrade(upgrade=value)))
+    assert wants_websocket(head_of(upgrade(upgrade=value)).headers)
 
 
 @pytest.mark.parametrize("name", GOOD_UPGRADES)
@@ -74,6 +83,43 @@ def test_the_objection_says_what_is_wrong(name: str) -> None:
     assert found[0] == status
     assert OBJECTIONS[name] in found[1]
     assert KEY not in found[1]
+
+
+def test_subprotocols_are_offered_in_one_line_or_several_best_first() -> None:
+    offered = upgrade(sec_websocket_protocol="a, b,,\r\nsec-websocket-protocol: c")
+    assert subprotocols(head_of(offered)) == ["a", "b", "c"]
+    assert subprotocols(head_of(upgrade())) == []
+
+
+def test_a_subprotocol_that_was_offered_can_be_taken() -> None:
+    head = head_of(upgrade(sec_websocket_protocol="a, b"))
+    assert (b"Sec-WebSocket-Protocol", b"b") in acceptance(head, "b")
+    assert all(name != b"Sec-WebSocket-Protocol" for name, _ in acceptance(head))
+
+
+@pytest.mark.parametrize("subprotocol", ["c", "A", "a, b", "a\r\nx: y", " a"])
+def test_no_other_subprotocol_can_be_taken(subprotocol: str) -> None:
+    head = head_of(upgrade(sec_websocket_protocol="a, b"))
+    with pytest.raises(LocalProtocolError, match="did not offer"):
+        acceptance(head, subprotocol)
+    with pytest.raises(LocalProtocolError, match="did not offer"):
+        acceptance(head_of(upgrade()), subprotocol)
+
+
+def test_further_headers_follow_those_of_the_handshake() -> None:
+    assert acceptance(head_of(upgrade()), headers={"x-a": "1"})[-1] == (b"x-a", b"1")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("upgrade", "Connection", "Sec-WebSocket-Accept", "sec-websocket-protocol"),
+        *("Sec-WebSocket-Extensions", "content-length", "Transfer-Encoding"),
+    ],
+)
+def test_no_further_header_says_anything_of_the_handshake(name: str) -> None:
+    with pytest.raises(LocalProtocolError):
+        acceptance(head_of(upgrade()), headers=[(name, "x")])
 
 
 def test_the_offer_says_which_version_is_spoken() -> None:
