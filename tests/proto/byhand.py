@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.proto.joined import TOKEN, ignore, welcome
-from tests.proto.support import CLOSE, MASK, MASKS, PING, PONG, TEXT, frame
+from tests.proto.support import BINARY, CLOSE, MASK, MASKS, PING, PONG, TEXT, frame
 
 from agentgate_proto.connection.base import PROGRESSED
 from agentgate_proto.connection.client import ClientConnection
@@ -18,6 +18,7 @@ from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, Limits
 from agentgate_proto.principal import Role
 from agentgate_proto.rpc.messages import Auth
+from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 
 UPGRADE = (
     b"GET /any HTTP/1.1\r\nHost: gate.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -130,7 +131,7 @@ class ByHand:
         self.drain()
 
     def heard(self) -> list[Any]:
-        """Take what came: JSON of texts, ``"ping"``, ``"pong"``, ``"close 1000 why"``."""
+        """Take what came: JSON of texts, bytes, ``"ping"``, ``"pong"``, ``"close 1000 why"``."""
         heard = [describe(*frame) for frame in self.frames]
         self.frames.clear()
         return heard
@@ -145,6 +146,8 @@ def describe(opcode: int, payload: bytes) -> Any:
     """Make a frame easy to compare."""
     if opcode == TEXT:
         return json.loads(payload)
+    if opcode == BINARY:
+        return payload
     if opcode == CLOSE:
         return f"close {int.from_bytes(payload[:2], 'big')} {payload[2:].decode()}".strip()
     return NAMES[opcode]
@@ -155,8 +158,14 @@ class Visitor(ByHand):
 
     mask = MASK
 
-    def __init__(self, limits: Limits = SERVER_LIMITS, now: float = 0.0) -> None:
-        self.server = ServerConnection(now, limits)
+    def __init__(
+        self,
+        limits: Limits = SERVER_LIMITS,
+        now: float = 0.0,
+        doors: Doors = OPEN_DOORS,
+        peer: str = "",
+    ) -> None:
+        self.server = ServerConnection(now, limits, doors, peer)
         super().__init__(self.server, now)
 
     def upgrade(self) -> Visitor:

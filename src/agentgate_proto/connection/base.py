@@ -214,9 +214,7 @@ class Connection(ABC, Generic[SomeWire]):
         """Measure the round trip; the answer shows in ``latency_s``. Raises as ``send_request``."""
         self._check_open()
         self._clock(now)
-        self._pings += 1
-        self._ping_sent_at = self.now
-        self.wire.send_ping(KEEPALIVE_PREFIX + b"%d" % self._pings)
+        self._ping()
 
     # What the two ends do differently
 
@@ -331,7 +329,7 @@ class Connection(ABC, Generic[SomeWire]):
                 if self.heard_at + self.limits.silence_s > self.now:
                     self.timers.set(Timer.SILENCE, self.heard_at + self.limits.silence_s)
                 else:
-                    self.ping(self.now)
+                    self._ping()
                     self._probed_at = self.now
                     self.timers.set(Timer.PONG, self.now + self.limits.pong_s)
             case Timer.PONG:
@@ -343,6 +341,11 @@ class Connection(ABC, Generic[SomeWire]):
                 self._cut(ABNORMAL_CLOSURE, "the peer did not answer the close", by_peer=False)
             case _:
                 self._on_own_timer(timer)
+
+    def _ping(self) -> None:
+        self._pings += 1
+        self._ping_sent_at = self.now
+        self.wire.send_ping(KEEPALIVE_PREFIX + b"%d" % self._pings)
 
     def _start_keepalive(self) -> None:
         self.timers.clear()

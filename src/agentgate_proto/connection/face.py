@@ -9,7 +9,6 @@ of a face, the face is asked, and after that its messages flow, and it alone kno
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
 
 from agentgate_proto.connection.base import (
     ABNORMAL_CLOSURE,
@@ -30,11 +29,8 @@ from agentgate_proto.wire.events import (
     WireEvent,
 )
 from agentgate_proto.wire.forwarded import client_address, is_this_machine
-from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.headers import Headers, Lines
 from agentgate_proto.wire.server import ServerWire
-
-Lines = Mapping[str, str] | Iterable[tuple[str, str]]
-"""Headers of an answer; a name may come several times."""
 
 DONE = "plain HTTP is done"
 
@@ -59,6 +55,7 @@ class FaceConnection(Connection[ServerWire]):
         self.is_local = False
         self._doors = doors
         self._peer = peer
+        self._is_faces = False  # whether a face has accepted the upgrade
         self._alive = b""
         self._said = False  # whether there was output since the last look at the stream
         self._took = False  # whether the peer has taken some since then
@@ -111,7 +108,7 @@ class FaceConnection(Connection[ServerWire]):
         """
         if self._ending:
             return
-        self.wire.http.start_response(status, content_type, headers)
+        self.wire.start_http(status, content_type, headers)
         self._alive = alive
         self._said = self._took = True
         self._set_from_command(Timer.STREAM, self.limits.stream_idle_s)
@@ -139,10 +136,8 @@ class FaceConnection(Connection[ServerWire]):
         """
         if self._ending:
             return
-        if not self.wire.http.streams:
-            raise LocalProtocolError("no streamed answer is under way")
-        self.timers.clear()
         self.wire.http.end_response()
+        self.timers.clear()
         self._answered()
 
     # WebSockets of faces
@@ -155,12 +150,13 @@ class FaceConnection(Connection[ServerWire]):
             headers: further ones of the answer.
 
         Raises:
-            LocalProtocolError: nothing was asked, or the subprotocol was not offered.
+            LocalProtocolError: nothing was asked, the subprotocol was not offered, or the headers
+                can't be sent.
         """
         if self._ending:
             return
-        lines = headers.items() if isinstance(headers, Mapping) else headers
-        self.wire.accept_upgrade(subprotocol, lines)
+        self.wire.accept_upgrade(subprotocol, headers)
+        self._is_faces = True
         self._step(Step.FACE_UPGRADED)
         self._set_from_command(Timer.SILENCE, self.limits.silence_s)
         self._unread = True
@@ -169,13 +165,12 @@ class FaceConnection(Connection[ServerWire]):
         """Answer ``UpgradeAsked`` with an HTTP status; the connection ends.
 
         Raises:
-            LocalProtocolError: nothing was asked.
+            LocalProtocolError: nothing was asked, or the answer is no refusal.
         """
         if self._ending:
             return
-        lines = headers.items() if isinstance(headers, Mapping) else headers
         try:
-            self.wire.refuse_upgrade(status, reason, lines)
+            self.wire.refuse_upgrade(status, reason, headers)
         except RemoteProtocolError as error:
             self._fail(error)
 
@@ -186,14 +181,18 @@ class FaceConnection(Connection[ServerWire]):
 
         Raises:
             ConnectionClosedError: the connection is closing or closed.
-            LocalProtocolError: no face's messages flow here.
+            LocalProtocolError: no face's messages flow here, or the text is not Unicode.
         """
         if self._ending:
             raise ConnectionClosedError(f"the connection is {self.state.name.lower()}")
         if self.state is not State.FACE:
             raise LocalProtocolError("no messages of a face flow here")
         if isinstance(data, str):
-            self._send_text(data.encode())
+            try:
+                text = data.encode()
+            except UnicodeEncodeError:
+                raise LocalProtocolError("a text that is not Unicode") from None
+            self._send_text(text)
         elif self._has_room(len(data)):
             self.wire.send_binary(data)
 
@@ -230,20 +229,26 @@ class FaceConnection(Connection[ServerWire]):
                     )
                 )
             case Served():
-                self._answered()
+                if self._has_room(0):
+                    self._answered()
             case _:
                 assert isinstance(event, Upgraded), "a server's wire has no other event here"
                 self._step(Step.UPGRADED)
                 self._on_upgraded()
 
     def _on_text(self, text: str) -> None:
-        if self.state is State.FACE:
-            self._events.append(MessageReceived(data=text))
+        if self._is_faces:
+            self._on_message_of_face(text)
         else:
             super()._on_text(text)
 
     def _on_binary(self, data: bytes) -> None:
-        self._events.append(MessageReceived(data=data))
+        self._on_message_of_face(data)
+
+    def _on_message_of_face(self, data: str | bytes) -> None:
+        """Pass a message on; what comes after we began to close, nobody asked for."""
+        if self.state is State.FACE:
+            self._events.append(MessageReceived(data=data))
 
     def _on_own_timer(self, timer: Timer) -> None:
         if timer is Timer.STREAM:
