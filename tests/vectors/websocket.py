@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tests.proto.support import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
 
-from agentgate_proto.wire.events import Close, Pong, Text, WireEvent
+from agentgate_proto.wire.events import Binary, Close, Pong, Text, WireEvent
 
 Stream = Callable[[bytes | None], bytes]
 
@@ -187,6 +187,69 @@ BAD: dict[str, tuple[Stream, int]] = {
     ),
 }
 """What is sent, and the code to close with."""
+
+
+BINARY_GOOD: dict[str, tuple[Stream, list[WireEvent]]] = {
+    "a binary message": (stream((BINARY, b"\x00\xff")), [Binary(b"\x00\xff")]),
+    "an empty one": (stream((BINARY, b"")), [Binary(b"")]),
+    "a binary and a text": (
+        stream((BINARY, b"a"), (TEXT, b"b"), (BINARY, b"c")),
+        [Binary(b"a"), Text("b"), Binary(b"c")],
+    ),
+    "bytes that are no UTF-8, in two fragments": (
+        stream((BINARY, b"\xe2", False), (CONTINUATION, b"\xff")),
+        [Binary(b"\xe2\xff")],
+    ),
+    "a text in fragments, and a binary in fragments": (
+        stream(
+            (TEXT, b"\xe2\x82", False),
+            (CONTINUATION, b"\xac"),
+            (BINARY, b"\xe2\x82", False),
+            (CONTINUATION, b""),
+        ),
+        [Text("\u20ac"), Binary(b"\xe2\x82")],
+    ),
+    "control frames between binary fragments": (
+        stream((BINARY, b"a", False), (PING, b"1"), (PONG, b"2"), (CONTINUATION, b"b")),
+        [Pong(b"2"), Binary(b"ab")],
+    ),
+    "the longest binary message": (
+        stream((BINARY, b"\xff" * MESSAGE_MAX)),
+        [Binary(b"\xff" * MESSAGE_MAX)],
+    ),
+    "the longest in as many fragments as there may be": (
+        stream(
+            (BINARY, b"\xff" * MESSAGE_MAX, False),
+            *[(CONTINUATION, b"", False)] * (FRAGMENTS_MAX - 2),
+            (CONTINUATION, b""),
+        ),
+        [Binary(b"\xff" * MESSAGE_MAX)],
+    ),
+    "a close in the middle of a binary message": (
+        stream((BINARY, b"half", False), (CLOSE, b"\x03\xe9")),
+        [Close(1001, "")],
+    ),
+}
+"""What is sent where binary messages are taken, and the events that it becomes."""
+
+BINARY_BAD: dict[str, tuple[Stream, int]] = {
+    "a binary too large by one": (stream((BINARY, b"x" * (MESSAGE_MAX + 1))), 1009),
+    "a binary too large in fragments": (
+        stream((BINARY, b"x" * MESSAGE_MAX, False), (CONTINUATION, b"x")),
+        1009,
+    ),
+    "a fragment of a binary too many": (
+        stream((BINARY, b"", False), *[(CONTINUATION, b"", False)] * FRAGMENTS_MAX),
+        1009,
+    ),
+    "a text within a binary": (stream((BINARY, b"a", False), (TEXT, b"b")), 1002),
+    "a binary within a binary": (stream((BINARY, b"a", False), (BINARY, b"b")), 1002),
+    "a binary within a text": (stream((TEXT, b"a", False), (BINARY, b"b")), 1002),
+    "a continuation of a finished binary": (stream((BINARY, b"a"), (CONTINUATION, b"b")), 1002),
+    "a compressed binary": (odd(BINARY, b"x", reserved=4), 1002),
+    "a text after a binary that is no UTF-8": (stream((BINARY, b"\xff"), (TEXT, b"\xff")), 1007),
+}
+"""What is sent where binary messages are taken, and the code to close with."""
 
 
 def upgrade(**changes: str | None) -> bytes:

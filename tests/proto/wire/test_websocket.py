@@ -6,6 +6,7 @@ import tracemalloc
 
 import pytest
 from tests.proto.support import (
+    BINARY,
     CLOSE,
     CONTINUATION,
     PING,
@@ -16,9 +17,11 @@ from tests.proto.support import (
     frames_in,
     from_client,
 )
-from tests.proto.wires import client, open_client, open_end, open_server, server
+from tests.proto.wires import Seen, client, open_client, open_end, open_server, server
 from tests.vectors.websocket import (
     BAD,
+    BINARY_BAD,
+    BINARY_GOOD,
     GOOD,
 )
 
@@ -27,6 +30,7 @@ from agentgate_proto.errors import (
 )
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.events import Alive, Close, Pong, Text
+from agentgate_proto.wire.websocket import Wire
 
 ENDS = pytest.mark.parametrize("end", ["server", "client"])
 
@@ -137,6 +141,64 @@ def test_a_large_read_is_not_kept_when_all_of_it_has_been_looked_at(end: str) ->
     finally:
         tracemalloc.stop()
     assert kept < size / 2
+
+
+# Binary messages
+
+
+def takes_binary(end: str) -> tuple[Seen[Wire], bytes | None]:
+    seen, mask = open_end(end)
+    seen.wire.takes_binary = True
+    return seen, mask
+
+
+@ENDS
+@pytest.mark.parametrize("name", BINARY_GOOD)
+def test_where_binary_is_taken_it_is_understood_however_it_arrives(name: str, end: str) -> None:
+    stream, events = BINARY_GOOD[name]
+    for pieces in cuts(stream(takes_binary(end)[1])):
+        seen = takes_binary(end)[0].receive(*pieces)
+        assert (seen.events, seen.failed) == (events, None)
+    seen, mask = takes_binary(end)
+    seen.receive(stream(mask) + frame(BINARY, b"next", mask=mask)[:-1])
+    assert seen.events == events
+
+
+@ENDS
+@pytest.mark.parametrize("name", BINARY_BAD)
+def test_where_binary_is_taken_bad_frames_have_their_code_however_they_arrive(
+    name: str, end: str
+) -> None:
+    stream, code = BINARY_BAD[name]
+    for pieces in cuts(stream(takes_binary(end)[1])):
+        assert takes_binary(end)[0].receive(*pieces).code == code
+
+
+@ENDS
+@pytest.mark.parametrize("name", [name for name in GOOD if "close code" not in name])
+def test_where_binary_is_taken_texts_are_the_same(name: str, end: str) -> None:
+    stream, events, answers = GOOD[name]
+    seen, mask = takes_binary(end)
+    seen.receive(stream(mask))
+    assert (seen.events, frames_in(seen.sent)) == (events, answers)
+
+
+@ENDS
+def test_where_binary_is_not_taken_what_is_within_is_never_joined(end: str) -> None:
+    seen, mask = open_end(end)
+    seen.receive(frame(BINARY, b"x" * 150, fin=False, mask=mask)[:-100])
+    assert seen.code == 1003
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
+@ENDS
+def test_a_binary_message_is_sent_as_one_frame(end: str, size: int) -> None:
+    wire = open_end(end)[0].wire
+    wire.send_binary(b"\xff" * size)
+    assert frames_in(wire.data_to_send()) == [(BINARY, b"\xff" * size)]
+    wire.send_close(1000, "")
+    with pytest.raises(ConnectionClosedError):
+        wire.send_binary(b"late")
 
 
 # Sending and closing
