@@ -1,7 +1,9 @@
 """Echo endpoints for the Autobahn test suite, over our own machines, pumps and listener.
 
-Only what an echo must do differently is here: binary messages are taken, nobody authenticates,
-and what comes is sent back. Frames, fragments, limits, pings, closes and sockets are the real ones.
+The server is a face, as any other may be: it owns every path, is asked for each upgrade, takes
+binary messages, and sends back what comes. Of the client only what an echo must do differently is
+here: nobody authenticates, and binary messages are taken, too. Frames, fragments, limits, pings,
+closes and sockets are the real ones.
 """
 
 from __future__ import annotations
@@ -11,26 +13,20 @@ from random import SystemRandom
 from typing import Any
 
 import anyio
-import msgspec
-from wsproto import events as ws
 
 from agentgate_client.address import parse_url
 from agentgate_client.dial import dial
 from agentgate_client.pump import Pump
 from agentgate_proto.connection.client import ClientConnection
-from agentgate_proto.connection.events import Closed
-from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.connection.events import Closed, MessageReceived, UpgradeAsked
 from agentgate_proto.connection.state import Step
 from agentgate_proto.limits import Limits
 from agentgate_proto.rpc.messages import Auth
-from agentgate_proto.wire.client import ClientWire
-from agentgate_proto.wire.events import Alive, Upgraded
-from agentgate_proto.wire.server import ServerWire
-from agentgate_proto.wire.websocket import Wire
-from agentgate_server.sockets.asyncio_peer import AsyncioPeer
+from agentgate_proto.wire.doors import Doors
+from agentgate_proto.wire.events import Upgraded
+from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.sockets.listener import Listener
-from agentgate_server.sockets.peer import Handler, Peer
-from agentgate_server.sockets.stream_peer import StreamPeer
+from agentgate_server.sockets.peer import Peer
 
 LIMITS = replace(
     Limits(),
@@ -43,57 +39,7 @@ LIMITS = replace(
 MASKS = SystemRandom()
 
 HOST = "127.0.0.1"
-BINARY = 0x2
-
-
-class Binary(msgspec.Struct, frozen=True):
-    """A whole binary message."""
-
-    data: bytes
-
-
-class TakesBinary(Wire):
-    """A wire that speaks binary, too."""
-
-    def _translate(self, event: ws.Event) -> Any:
-        if not isinstance(event, ws.BytesMessage):
-            return super()._translate(event)
-        self._message += event.data
-        if not event.message_finished:
-            return Alive()
-        data = bytes(self._message)
-        self._message.clear()
-        return Binary(data)
-
-
-class EchoServerWire(TakesBinary, ServerWire):
-    """The server's end."""
-
-
-class EchoClientWire(TakesBinary, ClientWire):
-    """The client's end."""
-
-
-class EchoServer(ServerConnection):
-    """Sends back what comes."""
-
-    def __init__(self, now: float) -> None:
-        super().__init__(now, LIMITS)
-        self.wire = EchoServerWire(LIMITS)
-
-    def _on_opening(self, event: Any) -> None:
-        match event:
-            case Binary(data):
-                self.wire._send(ws.BytesMessage(data=data))
-            case Upgraded():
-                self._step(Step.UPGRADED)
-                self._step(Step.AUTHENTICATED)
-                self._start_keepalive()
-            case _:
-                super()._on_opening(event)
-
-    def _on_text(self, text: str) -> None:
-        self.wire.send_text(text.encode())
+PEERS_MAX = 100
 
 
 class EchoClient(ClientConnection):
@@ -101,20 +47,21 @@ class EchoClient(ClientConnection):
 
     def __init__(self, host: str, target: str, now: float, *, echo: bool) -> None:
         super().__init__(host, target, Auth(token="none"), now, masks=MASKS, limits=LIMITS)
-        self.wire = EchoClientWire(host, target, [], LIMITS, MASKS)
+        self.wire.takes_binary = True
         self.texts: list[str] = []
         self.echo = echo
 
     def _on_opening(self, event: Any) -> None:
         match event:
-            case Binary(data):
-                self.wire._send(ws.BytesMessage(data=data))
             case Upgraded():
                 self._step(Step.UPGRADED)
                 self._step(Step.AUTHENTICATED)
                 self._start_keepalive()
             case _:
                 super()._on_opening(event)
+
+    def _on_binary(self, data: bytes) -> None:
+        self.wire.send_binary(data)
 
     def _on_text(self, text: str) -> None:
         if self.echo:
@@ -126,33 +73,23 @@ class EchoClient(ClientConnection):
 # The server
 
 
-class EchoAsyncioPeer(AsyncioPeer):
-    """The pump for asyncio."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.connection = EchoServer(anyio.current_time())
-
-
-class EchoStreamPeer(StreamPeer):
-    """The pump for every event loop."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.connection = EchoServer(anyio.current_time())
-
-
-class Nobody:
-    """Handles no event: the connection does all that there is to do."""
+class Echo:
+    """A face that takes every WebSocket, and sends back what comes."""
 
     def handle(self, peer: Peer, event: object) -> None:
-        """Do nothing."""
+        """Accept, or send back; a failed connection does the rest itself."""
+        match event:
+            case UpgradeAsked():
+                peer.connection.accept_upgrade()
+            case MessageReceived(data=data):
+                peer.connection.send_message(data)
 
 
 def echo_listener(peer_type: type[Peer]) -> Listener:
-    """Make the gateway's listener, with echoes for peers."""
-    handler: Handler = Nobody()
-    listener = Listener(handler, LIMITS, host=HOST, port=0, connections_max=100)
+    """Make the gateway's listener, with an echo on every path."""
+    route = Route(face="echo", path="/{path*}", websocket=True, binary=True)
+    doors = Doors(routes=Routes([route]))
+    listener = Listener(Echo(), doors, LIMITS, host=HOST, port=0, connections_max=PEERS_MAX)
     listener._peer_type = peer_type
     return listener
 

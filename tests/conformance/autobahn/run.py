@@ -24,11 +24,12 @@ from typing import Any
 import anyio
 from tests.conformance.autobahn.echo import (
     HOST,
-    EchoAsyncioPeer,
-    EchoStreamPeer,
     echo_listener,
     visit,
 )
+
+from agentgate_server.sockets.asyncio_peer import AsyncioPeer
+from agentgate_server.sockets.stream_peer import StreamPeer
 
 HOME = Path(".autobahn").absolute()
 REPORTS = HOME / "reports"
@@ -84,7 +85,7 @@ def environment() -> dict[str, str]:
 
 async def test_servers(wstest: list[str], cases: list[str]) -> int:
     """Let the suite visit the listener with both pumps; return how many cases failed."""
-    pumps = {"server-asyncio": EchoAsyncioPeer, "server-stream": EchoStreamPeer}
+    pumps = {"server-asyncio": AsyncioPeer, "server-stream": StreamPeer}
     async with anyio.create_task_group() as tasks:
         servers = []
         for name, peer_type in pumps.items():
