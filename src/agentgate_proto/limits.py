@@ -39,6 +39,10 @@ class Limits:
     http_body_bytes_max: int = 65_536
     """The body of a plain HTTP request: approvals are small."""
 
+    http_held_bytes_max: int = 524_288
+    """What has come behind a plain HTTP request that waits for its answer. Nothing is read then, so
+    it is what one read of the socket brought, which is 256 KiB at most; 400 beyond."""
+
     opening_s: float = 10.0
     """From the first byte to a whole opening handshake: bounds slow-loris peers."""
 

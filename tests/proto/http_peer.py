@@ -15,7 +15,11 @@ from agentgate_proto.wire.routes import Routes
 
 DOORS = Doors(origins=frozenset({ALLOWED}))
 HOUSE = Doors(routes=Routes(ROUTES), origins=frozenset({ALLOWED}), hosts=HOSTS)
-LIMITS = Limits(http_head_bytes_max=HEAD_MAX, http_body_bytes_max=BODY_MAX)
+LIMITS = Limits(
+    http_head_bytes_max=HEAD_MAX,
+    http_body_bytes_max=BODY_MAX,
+    http_held_bytes_max=HEAD_MAX + BODY_MAX,
+)
 
 
 class Peer:

@@ -36,6 +36,7 @@ LIMITS: dict[str, str] = {
     "input_bytes_max": "bytes that wait while a token is checked",
     "http_head_bytes_max": "bytes of an HTTP head",
     "http_body_bytes_max": "bytes of an HTTP body",
+    "http_held_bytes_max": "bytes behind an HTTP request that waits for its answer",
     "opening_s": "seconds for the opening handshake",
     "auth_s": "seconds for `auth`",
     "silence_s": "seconds of silence before a ping",

@@ -66,6 +66,12 @@ class FaceConnection(Connection[ServerWire]):
         """Output that was not taken yet: whoever sends much waits until there is little."""
         return len(self.wire.out)
 
+    @property
+    def takes_input(self) -> bool:
+        """Whether it makes sense to read: not while a request waits for its answer and what came
+        after it is there as well. Nobody would look at it before."""
+        return self.wire.opened or not self.wire.http.has_input_behind
+
     def data_to_send(self) -> bytes:
         """See :meth:`Connection.data_to_send`."""
         data = super().data_to_send()

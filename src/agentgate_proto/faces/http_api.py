@@ -103,9 +103,11 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grant: GrantTerms | None = None
 
 
-def read_request(
-    request: HttpRequested,
-) -> Health | ReadMetrics | NativeCall | MakeTicket | Reply:
+Asked = Health | ReadMetrics | NativeCall | MakeTicket | Reply
+"""What a request asks for, or the answer to what can't be asked."""
+
+
+def read_request(request: HttpRequested) -> Asked:
     """Translate a request, or answer what can't be one."""
     path, _, query = request.target.partition("?")
     match request.route.path if request.route is not None else "":

@@ -86,6 +86,11 @@ class HttpServer:
         return self._h11.our_state in (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
     @property
+    def has_input_behind(self) -> bool:
+        """Whether more than a request that waits for its answer has come."""
+        return self._answerable and bool(self._input)
+
+    @property
     def streams(self) -> bool:
         """Whether a streamed answer is under way."""
         return self._streams
@@ -305,8 +310,8 @@ class HttpServer:
             self._shown_to = origin
 
     def _bound_pipelined(self) -> None:
-        """Bound what comes before the answer to the last request: at most one more request."""
-        held_max = self.limits.http_head_bytes_max + self.limits.http_body_bytes_max
+        """Bound what comes before the answer to the last request; see ``has_input_behind``."""
+        held_max = self.limits.http_held_bytes_max
         if len(self._input) > held_max:
             if self._streams:  # the answer has begun, so no other can follow
                 raise RemoteProtocolError(f"over {held_max} bytes during a streamed answer")

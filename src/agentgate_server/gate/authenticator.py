@@ -80,7 +80,7 @@ class Authenticator:
         if principal is not None:
             return principal
         now = self.monotonic()
-        pause = self._throttle.count(peer.address, now)
+        pause = self._throttle.take(peer.address, now)
         if not pause:
             self.observers.login_failed(peer.address)
             self.audit.login_failed(peer.address, now)

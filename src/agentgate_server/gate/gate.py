@@ -145,7 +145,13 @@ class Gate:
         )
         entrance = Entrance(self.authenticator, monotonic)
         self.web = Web(
-            self.authenticator, entrance, self.calls, self.ledger, self.peers, self.desk.reach
+            self.authenticator,
+            entrance,
+            self._spawn,
+            self.calls,
+            self.ledger,
+            self.peers,
+            self.desk.reach,
         )
         around = Surroundings(entrance, self._spawn)
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)

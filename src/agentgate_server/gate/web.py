@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import msgspec
 
 from agentgate_proto.connection.events import HttpRequested
@@ -31,12 +32,18 @@ if TYPE_CHECKING:
     from agentgate_server.observing.metrics import Metrics
 
 
+TURN_S_MAX = 5.0
+"""How long a stranger's request waits for its turn; if there are more than that before it, it is
+refused then."""
+
+
 class Web:
     """Serves the HTTP face, and says of paths that are nobody's that there is nothing.
 
     Args:
         authenticator: knows whose token it is.
         entrance: makes tickets.
+        spawn: starts an async function with its arguments, in a task.
         calls: the methods that this face offers as well.
         ledger: tells how the store is, and how many wait.
         peers: the connections that were let in.
@@ -56,6 +63,7 @@ class Web:
         self,
         authenticator: Authenticator,
         entrance: Entrance,
+        spawn: Callable[..., None],
         calls: Calls,
         ledger: Ledger,
         peers: Mapping[int, Peer],
@@ -63,6 +71,7 @@ class Web:
     ) -> None:
         self.authenticator = authenticator
         self.entrance = entrance
+        self._spawn = spawn
         self.calls = calls
         self.ledger = ledger
         self.peers = peers
@@ -79,13 +88,26 @@ class Web:
         """Answer a request, now or when the decision in it is durable."""
         if not isinstance(event, HttpRequested):
             return  # this face has no WebSockets, and an answer to who is gone is dropped
-        reply = HttpReply(peer)
         asked = http_api.read_request(event)
         if isinstance(asked, http_api.Health | http_api.Reply):
-            pause = self._strangers.count(peer.address, self._clock())
+            pause = self._strangers.queue(peer.address, self._clock())
             if pause:
-                reply.send(http_api.too_many(pause))
+                self._spawn(self._answer_later, pause, peer, asked)
                 return
+        self._answer(peer, asked)
+
+    async def _answer_later(self, pause_s: float, peer: Peer, asked: http_api.Asked) -> None:
+        """Let a stranger wait for their turn: nothing more of theirs is read meanwhile."""
+        if pause_s > TURN_S_MAX:
+            reply = http_api.too_many(pause_s)
+            await anyio.sleep(TURN_S_MAX)
+            HttpReply(peer).send(reply)
+        else:
+            await anyio.sleep(pause_s)
+            self._answer(peer, asked)
+
+    def _answer(self, peer: Peer, asked: http_api.Asked) -> None:
+        reply = HttpReply(peer)
         match asked:
             case http_api.Health():
                 reply.send(self._health())

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from ipaddress import ip_address
 
-from agentgate_proto.ledger.rates import TokenBucket
-
 WRONG_TOKENS_PER_MINUTE = 20
 """Nobody mistypes more, and a guesser gets nowhere."""
 
 STRANGERS_REQUESTS_PER_MINUTE = 1_200
-"""Requests without a token: a hundred health checks a minute of each of a dozen monitors."""
+"""Requests without a token: a health check a second of each of twenty monitors."""
 
 ADDRESSES_MAX = 10_000
 """Addresses that are remembered; beyond it the one that was seen longest ago is forgotten."""
@@ -26,26 +24,40 @@ IPV6_BITS = 64
 
 
 class AddressThrottle:
-    """Counts by address. Times are seconds on any one clock.
+    """Counts by address: a minute's worth at once, then evenly. Times are seconds on any one clock.
 
     Args:
-        per_minute: how often it may be done, and how often at once.
+        per_minute: how often it may be done.
     """
 
     def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._each_s = 60.0 / per_minute
+        self._done_by: OrderedDict[str, float] = OrderedDict()  # when all was done, if evenly
 
-    def count(self, address: str, now: float) -> float:
-        """Count once more; return 0, or for how many seconds it may not be done."""
+    def take(self, address: str, now: float) -> float:
+        """Do it now: return 0, or for how many seconds it may not be done."""
         key = owner_of(address)
-        bucket = self._buckets.get(key)
-        if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(self._per_minute, now)
-            if len(self._buckets) > ADDRESSES_MAX:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(key)
-        return bucket.take(now)
+        pause = self._pause(key, now)
+        if not pause:
+            self._count(key, now)
+        return pause
+
+    def queue(self, address: str, now: float) -> float:
+        """Do it when it is its turn: return in how many seconds that is."""
+        key = owner_of(address)
+        pause = self._pause(key, now)
+        self._count(key, now)
+        return pause
+
+    def _pause(self, key: str, now: float) -> float:
+        done_by = self._done_by.get(key, now)
+        return max(0.0, done_by + self._each_s - now - 60.0)
+
+    def _count(self, key: str, now: float) -> None:
+        self._done_by[key] = max(self._done_by.get(key, now), now) + self._each_s
+        self._done_by.move_to_end(key)
+        if len(self._done_by) > ADDRESSES_MAX:
+            self._done_by.popitem(last=False)
 
 
 def owner_of(address: str) -> str:

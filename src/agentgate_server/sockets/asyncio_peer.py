@@ -144,8 +144,9 @@ class AsyncioPeer(Peer, asyncio.Protocol):
 
     def _read_or_not(self) -> None:
         """Read only what can be handled, and answered."""
-        if self._reading is not (self._writable and not self.unfinished):
-            self._reading = not self._reading
+        wanted = self._writable and not self.unfinished and self.connection.takes_input
+        if self._reading is not wanted:
+            self._reading = wanted
             if self._reading:
                 self._transport.resume_reading()
             else:

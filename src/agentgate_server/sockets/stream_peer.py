@@ -44,6 +44,7 @@ class StreamPeer(Peer):
         self._wake = anyio.Event()
         self._lock = anyio.Lock(fast_acquire=True)
         self._torn = False
+        self._answered = anyio.Event()  # or something else has happened
 
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """See :meth:`Peer.open`."""
@@ -96,6 +97,13 @@ class StreamPeer(Peer):
             if not self.over:
                 self._rearm()
                 await self._flush()
+            await self._wait_for_answers()
+
+    async def _wait_for_answers(self) -> None:
+        """Read nothing that nobody would look at."""
+        while not self.connection.takes_input:
+            self._answered = anyio.Event()
+            await self._answered.wait()
 
     def _rearm(self) -> None:
         """Wake the keeper if it would sleep past a deadline; later ones it finds by itself."""
@@ -118,6 +126,7 @@ class StreamPeer(Peer):
                 with anyio.move_on_after(LAST_WRITE_S):
                     await self._flush()  # after whoever is sending now: nothing is torn needlessly
                 return
+            self._answered.set()
             if not self._lock.locked():  # who has the lock sends all there is
                 tasks.start_soon(self._flush)
             if self.unfinished:

@@ -1,0 +1,113 @@
+"""Turns: what one connection brings keeps no other waiting. On both pumps and event loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+import anyio.lowlevel
+import pytest
+from tests.server.embedded import all_bytes, raw_client, serving, until
+
+from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_server.identity.address_throttle import AddressThrottle
+from agentgate_server.sockets import listener
+from agentgate_server.sockets.peer import Peer
+from agentgate_server.sockets.stream_peer import StreamPeer
+
+HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LAST = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["asyncio", "asyncio with streams", "trio"])
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "asyncio with streams":
+        monkeypatch.setattr(listener, "peer_type", lambda: StreamPeer)
+        return "asyncio"
+    return str(request.param)
+
+
+@pytest.fixture
+def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every event takes a turn of its own."""
+    monkeypatch.setattr(Peer, "turn_s", 0.0)
+    monkeypatch.setattr(Peer, "stranger_turn_s", 0.0)
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_all_that_came_at_once_is_answered_turn_by_turn(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        for number in range(1, 101):
+            params = ToolRequest(tool="echo", args={"text": str(number)})
+            client.machine.send_request(number, "tool_request", params)
+        await client.flush()
+        answers = [await client.next(Answered) for _ in range(100)]
+    assert [answer.id for answer in answers] == list(range(1, 101))
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_plain_requests_behind_each_other_are_answered_in_their_order(
+    tmp_path: Path,
+) -> None:
+    async with (
+        serving(tmp_path) as gateway,
+        await anyio.connect_tcp("127.0.0.1", gateway.port) as stream,
+    ):
+        await stream.send(HEALTH * 50 + LAST)
+        answer = await all_bytes(stream)
+    assert answer.count(b"HTTP/1.1 200 ") == 51
+
+
+async def test_a_stranger_that_floods_waits_and_others_do_not(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path) as gateway,
+        raw_client(gateway) as client,
+        await anyio.connect_tcp("127.0.0.1", gateway.port) as flood,
+    ):
+        await client.next(Authenticated)
+        gateway.gate.web._strangers = AddressThrottle(30)
+        await flood.send(HEALTH * 5_000)
+        await until(lambda: len(gateway._listener.peers) == 2, "the stranger")
+        for number in range(1, 20):
+            params = ToolRequest(tool="echo", args={"text": "x"})
+            await client.request(number, "tool_request", params)
+            assert (await client.next(Answered)).error is None
+        got = await flood.receive(1_000_000)
+        assert got.count(b"HTTP/1.1 200 ") <= 31
+        (stranger,) = (p for p in gateway._listener.peers.values() if not p.name)
+        held = len(stranger.connection.wire.http._input)
+        for _ in range(100):  # nothing further is read of who waits
+            await anyio.lowlevel.checkpoint()
+        assert len(stranger.connection.wire.http._input) == held < 262_145
+
+
+async def test_a_stranger_far_behind_is_refused_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentgate_server.gate.web.TURN_S_MAX", 0.01)
+    async with serving(tmp_path) as gateway:
+        gateway.gate.web._strangers = AddressThrottle(1)
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            await stream.send(HEALTH * 3)
+            answer = await all_bytes(stream)
+    assert answer.count(b"HTTP/1.1 200 ") == 1
+    assert answer.count(b"HTTP/1.1 429 ") == 1
+    assert b"retry-after: " in answer
+    assert answer.endswith(b'"too many requests without a token from this address"}')
+
+
+async def test_pings_and_options_give_way_too(tmp_path: Path) -> None:
+    """What the core answers by itself comes as turns as well: a flood of it is no monologue."""
+    ask = b"OPTIONS /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    async with (
+        serving(tmp_path) as gateway,
+        await anyio.connect_tcp("127.0.0.1", gateway.port) as stream,
+    ):
+        await stream.send(ask * 300 + LAST)
+        answer = await all_bytes(stream)
+    assert answer.count(b"HTTP/1.1 204 ") == 300
+    assert answer.count(b"HTTP/1.1 200 ") == 1
