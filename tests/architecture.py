@@ -19,7 +19,7 @@ holds."""
 FLOORS: dict[str, tuple[Floor, ...]] = {
     "agentgate_proto": (
         {
-            "faces/": "other wire formats, to native calls and back; today plain HTTP",
+            "faces/": "other wire formats, to native calls and back; what they share",
             "client/": "a client over all its connections: its calls, its schedule",
         },
         {
@@ -31,7 +31,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "ledger/": "the life of every request, over all connections and restarts",
         },
         {
-            "wire/": "bytes and what they say: HTTP/1.1, the upgrade, WebSocket frames",
+            "wire/": "bytes and what they say: HTTP/1.1 with its doors, WebSocket frames",
             "records/": "what is kept: requests, decisions, outcomes, grants, entries of the audit",
         },
         {
@@ -50,7 +50,10 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "opening": "the parts that hold something open: store, listener, threads",
         },
         {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},
-        {"approvals/": "where people are asked, and how their answers come back"},
+        {
+            "approvals/": "where people are asked, and how their answers come back",
+            "faces/": "what other wire formats need at the edge: who asks, streams, static files",
+        },
         {"config/": "the form of `config.yaml`, its checks, the checked result"},
         {
             "tools/": "what an agent may ask for: where it comes from, how it is run",

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from agentgate_proto.wire.doors import Doors
-from agentgate_proto.wire.hosts import name_of
-from agentgate_proto.wire.routes import Route, Routes
-from agentgate_server.config import Config, GatewayConfig
+from agentgate_server.config import Config
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.tools.catalogue import Catalogue
@@ -21,26 +18,6 @@ from agentgate_server.tools.tool import Tool
 
 if TYPE_CHECKING:
     from agentgate_server.tools.home_assistant.backend import HomeAssistant
-
-
-def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") -> Doors:
-    """Say who may come in, and where to.
-
-    Args:
-        config: of the listener.
-        routes: of all faces.
-        machine: the name of this machine, which is one of the gateway's; "": of none.
-
-    Raises:
-        ValueError: two faces claim one path.
-    """
-    names = [config.host, machine, f"{machine}.local"] if machine else [config.host]
-    return Doors(
-        routes=Routes(routes),
-        origins=frozenset(config.allowed_origins),
-        hosts=frozenset(name_of(name) for name in names) | frozenset(config.allowed_hosts),
-        trusted_proxies=tuple(proxy.network for proxy in config.trusted_proxies),
-    )
 
 
 def home_assistant_of(config: Config) -> HomeAssistant | None:

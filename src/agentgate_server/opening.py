@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from socket import gethostname
 
 from agentgate_proto.limits import Limits
-from agentgate_proto.wire.routes import Route
-from agentgate_server.assembly import doors_of
-from agentgate_server.config import Config
+from agentgate_proto.wire.doors import Doors
+from agentgate_proto.wire.hosts import name_of
+from agentgate_proto.wire.routes import Route, Routes
+from agentgate_server.config import Config, GatewayConfig
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.secrets.masking import Masker
@@ -105,4 +106,24 @@ def listener_of(
         port=gateway.port,
         connections_max=gateway.connections_max,
         certificate=certificate,
+    )
+
+
+def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") -> Doors:
+    """Say who may come in, and where to.
+
+    Args:
+        config: of the listener.
+        routes: of all faces.
+        machine: the name of this machine, which is one of the gateway's; "": of none.
+
+    Raises:
+        ValueError: two faces claim one path.
+    """
+    names = [config.host, machine, f"{machine}.local"] if machine else [config.host]
+    return Doors(
+        routes=Routes(routes),
+        origins=frozenset(config.allowed_origins),
+        hosts=frozenset(name_of(name) for name in names) | frozenset(config.allowed_hosts),
+        trusted_proxies=tuple(proxy.network for proxy in config.trusted_proxies),
     )

@@ -18,7 +18,7 @@ from agentgate_server.faces.face import FaceEvent, Surroundings
 from agentgate_server.faces.static_files import StaticFiles
 from agentgate_server.sockets.peer import Peer
 
-SITE = Path(__file__).with_name("site")
+SITE = Path(__file__).parents[2] / "standins" / "parrot_site"
 BODY_MAX = 200_000
 MESSAGE_MAX = 5_000
 
