@@ -102,8 +102,13 @@ def test_a_flood_of_pings_is_not_answered_beyond_the_cap_of_the_output(end: str)
 
 # Faces
 
-DOOR_LIMITS = Limits(http_head_bytes_max=1_000, http_body_bytes_max=1_000, stream_bytes_max=5_000)
-HELD_MAX = DOOR_LIMITS.http_head_bytes_max + DOOR_LIMITS.http_body_bytes_max
+DOOR_LIMITS = Limits(
+    http_head_bytes_max=1_000,
+    http_body_bytes_max=1_000,
+    http_held_bytes_max=2_000,
+    stream_bytes_max=5_000,
+)
+HELD_MAX = DOOR_LIMITS.http_held_bytes_max
 
 
 def peak_of(act: Callable[[], object]) -> int:

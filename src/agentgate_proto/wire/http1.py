@@ -114,7 +114,7 @@ class HttpServer:
         while not self.finished:
             if self._chunks is not None and not self._read_chunks(self._chunks):
                 return None
-            fed = self._feed()
+            self._feed()
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as error:
@@ -130,7 +130,7 @@ class HttpServer:
                     self._body += event.data
                 case h11.EndOfMessage():
                     return self._whole_request(self._head)
-                case _ if not fed:
+                case _:
                     break
         return None
 
@@ -237,8 +237,8 @@ class HttpServer:
 
     # Reading
 
-    def _feed(self) -> bool:
-        """Give h11 what belongs to this request; return whether there was something."""
+    def _feed(self) -> None:
+        """Give h11 what belongs to this request."""
         if self._head is None:
             end = self._check_head_bytes()
         else:
@@ -247,7 +247,6 @@ class HttpServer:
         if end:  # to h11, no data is the end of the input
             self._h11.receive_data(bytes(self._input[:end]))
             del self._input[:end]
-        return end > 0
 
     def _read_chunks(self, chunks: ChunkedBody) -> bool:
         """Read what is there of a body in chunks; return whether it is whole."""

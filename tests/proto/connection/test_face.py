@@ -40,6 +40,7 @@ SMALL = Limits(
     queued_bytes_max=1_000,
     http_head_bytes_max=1_000,
     http_body_bytes_max=1_000,
+    http_held_bytes_max=2_000,
 )
 
 
@@ -353,3 +354,16 @@ def test_however_a_stream_is_taken_all_of_it_arrives_in_order(steps: list[Any]) 
     assert consumer.chunks.endswith(b"0\r\n\r\n")
     body = decoded(consumer.chunks[: -len(b"0\r\n\r\n")])
     assert body.replace(ALIVE, b"") == consumer.said.replace(ALIVE, b"")
+
+
+def test_behind_a_request_that_waits_for_its_answer_nothing_more_need_be_read() -> None:
+    at = Visitor()
+    assert at.server.takes_input
+    at.send(HEALTH)
+    assert at.server.takes_input, "its client may go away"
+    at.send(HEALTH[:5])
+    assert not at.server.takes_input
+    at.server.send_http(200, b"", "text/plain")
+    at.drain()
+    assert at.server.takes_input
+    assert Visitor().upgrade().server.takes_input

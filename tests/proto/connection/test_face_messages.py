@@ -36,6 +36,7 @@ SMALL = Limits(
     queued_bytes_max=1_000,
     http_head_bytes_max=1_000,
     http_body_bytes_max=1_000,
+    http_held_bytes_max=2_000,
 )
 
 

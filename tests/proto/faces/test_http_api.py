@@ -24,6 +24,7 @@ from agentgate_proto.faces.http_api import (
     may_call,
     read_request,
     result_reply,
+    too_many,
 )
 from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
@@ -210,3 +211,9 @@ def test_a_settled_approval_comes_with_what_happened() -> None:
 )
 def test_a_limit_says_when_to_come_back(data: Any, headers: dict[str, str]) -> None:
     assert error_reply(ErrorCode.LIMIT_EXCEEDED, "slow down", data).headers == headers
+
+
+def test_who_floods_without_a_token_has_to_come_again() -> None:
+    reply = too_many(2.5)
+    assert reply.status == 429
+    assert reply.headers == {"retry-after": "3", "connection": "close"}

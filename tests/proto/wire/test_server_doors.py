@@ -126,7 +126,7 @@ def test_where_nothing_was_asked_nothing_can_be_decided() -> None:
     refused = visited().receive(asking("/chat/7"))
     with pytest.raises(RemoteProtocolError):
         refused.wire.refuse_upgrade(403, "no")
-    flooded = visited().receive(asking("/chat/7"), b"x" * 100_000)
+    flooded = visited().receive(asking("/chat/7"), b"x" * 600_000)
     assert flooded.failed is not None
     for seen in (visited(), plain, refused, flooded, opened("/chat/7")):
         with pytest.raises(LocalProtocolError, match="no upgrade waits"):
@@ -163,7 +163,7 @@ def test_there_is_no_websocket_on_a_path_for_plain_http() -> None:
 
 def test_while_an_upgrade_is_being_decided_the_input_is_bounded() -> None:
     seen = visited().receive(asking("/chat/7"))
-    held_max = LIMITS.http_head_bytes_max + LIMITS.http_body_bytes_max
+    held_max = LIMITS.http_held_bytes_max
     for _ in range(held_max // 1_000):
         seen.receive(b"x" * 1_000)
     assert seen.failed is None
