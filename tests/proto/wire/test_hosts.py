@@ -137,6 +137,8 @@ def test_a_name_is_taken_exactly_if_it_is_ours_or_this_machines(
 ) -> None:
     name = ".".join(labels)
     host = (name.upper() if upper else name) + dot
-    is_ip = len(labels) == 4 and all(label in ("127", "0", "1") for label in labels)
-    known = name in OURS or labels[-1:] == ["localhost"] or is_ip or not host
+    last_dot_off = name if dot or not name.endswith(".") else name[:-1]
+    parts = last_dot_off.split(".")
+    is_ip = len(parts) == 4 and all(part in ("127", "0", "1") for part in parts)
+    known = last_dot_off in OURS or parts[-1] == "localhost" or is_ip or not host
     assert may_be_ours(host, OURS) == known
