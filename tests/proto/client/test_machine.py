@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from tests.proto.client_gateway import TOKEN, Gateway, done
 from tests.proto.client_world import World, connected
+from tests.proto.support import PING, PONG, frame, frames_in
 
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Dial, HangUp, Settled, StateChanged
@@ -391,3 +392,12 @@ def test_every_state_takes_every_input(situation: Situation, what: str) -> None:
     left = had_connection and after in (RECONNECTING, CLOSED)
     assert hang_ups == (1 if unwanted_socket or left else 0)
     world.machine.next_deadline()
+
+
+def test_a_flood_of_pings_from_a_gateway_concerns_nobody_and_ends() -> None:
+    world = connected()
+    before = len(world.states)
+    world.machine.receive_data(frame(PING, b"?") * 200, world.now)
+    assert world.machine.next_event() is None
+    assert frames_in(world.machine.data_to_send()) == [(PONG, b"?")] * 200
+    assert len(world.states) == before

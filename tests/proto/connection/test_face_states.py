@@ -208,3 +208,13 @@ def test_each_input_does_in_each_state_what_the_table_says(name: str, state: str
 
 def test_the_table_has_a_row_for_every_input() -> None:
     assert EXPECTED.keys() == INPUTS.keys()
+
+
+def test_nothing_more_is_to_be_read_once_what_comes_next_is_there_as_well() -> None:
+    at = upgrade_asked()
+    assert at.server.takes_input
+    at.send(from_client(TEXT, b"early"))
+    assert not at.server.takes_input
+    at.server.accept_upgrade()
+    at.drain()
+    assert at.server.takes_input

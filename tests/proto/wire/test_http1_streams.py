@@ -132,6 +132,15 @@ def test_a_request_that_came_during_a_stream_is_served_after_it() -> None:
     assert peer.seen == [("GET", "/health", b""), ("POST", "/api", b"late")]
 
 
+def test_what_came_behind_a_request_shows_until_that_is_answered() -> None:
+    peer = asked()
+    assert not peer.http.has_input_behind
+    peer.http.receive_data(get()[:5])
+    assert peer.http.has_input_behind
+    peer.http.respond(200, b"", "text/plain")
+    assert not peer.http.has_input_behind
+
+
 # Misuse
 
 
