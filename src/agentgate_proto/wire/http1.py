@@ -77,6 +77,7 @@ class HttpServer:
         self._body_left = 0  # of a body with a length
         self._chunks: ChunkedBody | None = None
         self._shown_to = ""  # the page of another origin that may read the answer
+        self._varies = False  # whether there may be such pages
         self._answerable = False
         self._streams = False
 
@@ -298,14 +299,15 @@ class HttpServer:
 
     def _check_origin(self, method: str, host: str) -> None:
         """Refuse browsers on foreign pages; remember one that may read the answer."""
+        upgrade = wants_websocket(self.headers)
+        routes = [] if self._found is None else self._found.place.concerned(method, upgrade)
+        self._varies = any(route.cors for route in routes)
         if "origin" not in self.headers:
             return
         origin = self.headers.get("origin")
-        upgrade = wants_websocket(self.headers)
-        routes = [] if self._found is None else self._found.place.concerned(method, upgrade)
         if not may_connect(origin, host, self.doors.origins, routes):
             self.refuse(403, f"origin {origin} is not in gateway.allowed_origins")
-        if any(route.cors for route in routes) and not is_own(origin, host):
+        if self._varies and not is_own(origin, host):
             self._shown_to = origin
 
     def _bound_pipelined(self) -> None:
@@ -337,7 +339,9 @@ class HttpServer:
         return self._head is not None and self._head.method == b"HEAD"
 
     def _cors_lines(self) -> list[tuple[bytes, bytes]]:
-        return encoded(shown_to(self._shown_to)) if self._shown_to else []
+        if self._shown_to:
+            return encoded(shown_to(self._shown_to))
+        return [(b"vary", b"origin")] if self._varies else []  # a cache must not mix the two
 
     def _answer_lines(self, content_type: str, headers: Lines) -> list[tuple[bytes, bytes]]:
         given = encoded(headers)
@@ -362,6 +366,7 @@ class HttpServer:
         self._head = None
         self._answerable = False
         self._shown_to = ""
+        self._varies = False
         if not self.finished:
             self._h11.start_next_cycle()
 

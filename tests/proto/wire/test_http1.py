@@ -196,6 +196,7 @@ def test_what_one_page_may_read_the_next_request_may_not() -> None:
     peer.out.clear()
     peer.receive([get(target="/api")])
     assert b"access-control" not in peer.out
+    assert b"vary: origin" in peer.out, "nor may a cache hand on what the page was shown"
 
 
 # Answers
