@@ -34,7 +34,7 @@ from agentgate_proto.records.storage import (
     Undelivered,
     as_many_as,
 )
-from agentgate_server.store import statements
+from agentgate_server.store import lists, statements
 from agentgate_server.store.audit_rows import AuditRows, make_key, seal_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
@@ -155,7 +155,7 @@ class SqliteEngine:
             case HighestId(principal, client_id):
                 return self.number(statements.HIGHEST_ID, (principal, client_id))
             case Undelivered():
-                return self.undelivered(query)
+                return self.records(*lists.undelivered(query), query.bytes_max)
             case ListRequests():
                 return self.listed(query)
             case ListNotes(channel, limit, ""):
@@ -165,23 +165,10 @@ class SqliteEngine:
             case _:
                 assert_never(query)
 
-    def undelivered(self, query: Undelivered) -> list[Record]:
-        """Answer this query."""
-        sql = statements.UNDELIVERED_NEWEST if query.newest_first else statements.UNDELIVERED
-        besides = msgspec.json.encode(query.besides).decode()
-        values = (query.principal, query.client_id, besides, query.limit)
-        return self.records(sql, values, query.bytes_max)
-
     def listed(self, query: ListRequests) -> list[Record] | None:
         """Answer this query."""
         place = self.number(statements.PLACE, (query.before,)) if query.before else NO_BOUND
-        if not place:
-            return None
-        if query.principal is None:
-            sql = statements.LIST_OPEN if query.open_only else statements.LIST_ALL
-            return self.records(sql, (place, query.limit), query.bytes_max)
-        sql = statements.LIST_OPEN_PRINCIPAL if query.open_only else statements.LIST_PRINCIPAL
-        return self.records(sql, (query.principal, place, query.limit), query.bytes_max)
+        return self.records(*lists.requests(query, place), query.bytes_max) if place else None
 
     def restore(self) -> Restored:
         """Read what a ledger needs; see :class:`~agentgate_server.store.engine.Engine`."""
