@@ -1,0 +1,56 @@
+"""The writer's answers: those to many who ask at once are never all in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.server.store.harness import running
+from tests.server.store.samples import put
+
+from agentgate_proto.records.storage import FindRid, ListRequests
+from agentgate_server.store.sqlite import SqliteEngine
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
+    engine = SqliteEngine(tmp_path / "store.db")
+    yield engine
+    engine.close()
+
+
+async def test_many_large_answers_are_read_a_few_at_a_time_and_all_are_given(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentgate_server.store.writer.ANSWERS_BYTES_MAX", 2_500)
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("r1"))
+        await writer.flush()
+        read: list[int] = []
+        heard.events.clear()
+        for number in range(7):
+            writer.ask(ListRequests(None, 9) if number % 2 else FindRid("r1"), number)
+        batch = writer.take()
+        writer.work(batch)
+        read.append(len(batch.answers))
+        writer.put_back(batch.left)
+        writer.report(batch)
+        writer.submit(2, put("r2"))
+        await writer.flush()
+    assert read == [3]
+    assert [event[1] for event in heard.events if event[0] == "answer"] == list(range(7))
+
+
+async def test_who_waits_for_all_that_was_asked_waits_for_what_had_no_room(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentgate_server.store.writer.ANSWERS_BYTES_MAX", 0)
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("r1"))
+        for number in range(3):
+            writer.ask(FindRid("r1"), number)
+        await writer.flush()
+        assert [event[0] for event in heard.events] == ["durable", "answer", "answer", "answer"]
