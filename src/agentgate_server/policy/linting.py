@@ -235,12 +235,17 @@ class Linter:
             return
         known = {name for tool in tools for name in tool.schema.get("properties", ())}
         squeezed = {squeeze(name) for name in known}
+        fields = [tool.names for tool in tools]
+        inner = None if None in fields else squeezed.union(*(each for each in fields if each))
         for condition in rule.conditions:
-            if not set(condition.path) & squeezed:
-                hint = did_you_mean(condition.keys[0], known)
-                names = listed([tool.name for tool in tools])
-                text = f"{names} has no argument {condition.name!r}{hint}"
-                self.find(Level.WARNING, rule, text)
+            path = set(condition.path)
+            if path <= inner if inner is not None else path & squeezed:
+                continue
+            near = did_you_mean(condition.keys[0], known)
+            if not path.isdisjoint(squeezed):
+                near = did_you_mean(condition.keys[-1], inner or ())
+            names = listed([tool.name for tool in tools])
+            self.find(Level.WARNING, rule, f"{names} has no argument {condition.name!r}{near}")
 
     def shadow(self, tool: Tool, later: ToolRule) -> str:
         """Return the rule that always decides before this one for a tool, or ""."""

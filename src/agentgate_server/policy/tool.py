@@ -45,6 +45,11 @@ class Tool(Protocol):
         """JSON Schema of its arguments."""
         ...
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The squeezed names of all arguments and fields; None: there may be any."""
+        ...
+
     def expected(self, path: Path) -> Expected | None:
         """What may stand at a path in the arguments; None: nobody knows."""
         ...

@@ -22,7 +22,7 @@ from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.leaves import Path, key_path
 from agentgate_server.policy.meanings import Meant, filled_in
 from agentgate_server.tools.docstring import Docstring
-from agentgate_server.tools.expected import Expected, expected
+from agentgate_server.tools.expected import Expected, expected, names_in
 from agentgate_server.tools.forms import UNSAYABLE, either, given, is_exact
 from agentgate_server.tools.patterns.types import problem_in
 
@@ -132,6 +132,12 @@ class Arguments:
             if path[: len(own)] == own:
                 return expected(shape_of(hint), path[len(own) :])
         return Expected(tuple(map(shape_of, self.others)))
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        """See ``Tool.names``."""
+        inner = None if self.others else names_in(map(shape_of, self.hints.values()))
+        return None if inner is None else inner.union(*map(key_path, self.hints))
 
     def make_schema(self, defaults: dict[str, Any], docstring: Docstring) -> dict[str, Any]:
         """Make the schema: the struct's own, with descriptions and the function's defaults."""

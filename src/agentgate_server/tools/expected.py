@@ -6,7 +6,7 @@ the form with hyphens. And a rule on ``stage: prdo`` holds for none.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -112,6 +112,30 @@ def expected(shape: shapes.Type, path: Path) -> Expected:
     for key in path:
         found = tuple(inner for outer in found for inner in fields_of(outer, key))
     return Expected(found)
+
+
+def names_in(types: Iterable[shapes.Type]) -> frozenset[str] | None:
+    """Return the squeezed names of all fields within types; None: somewhere any name may stand."""
+    found: set[str] = set()
+    seen: set[type] = set()
+    queue = [inner for outer in types for inner in unwrapped(outer)]
+    for shape in queue:
+        match shape:
+            case (
+                shapes.StructType(cls=kind, fields=fields)
+                | shapes.DataclassType(cls=kind, fields=fields)
+                | shapes.NamedTupleType(cls=kind, fields=fields)
+                | shapes.TypedDictType(cls=kind, fields=fields)
+            ):
+                if kind not in seen:
+                    seen.add(kind)
+                    found.update(key for each in fields for key in key_path(each.encode_name))
+                    queue += [inner for each in fields for inner in unwrapped(each.type)]
+            case shapes.DictType() | shapes.AnyType() | shapes.CustomType() | shapes.RawType():
+                return None
+            case _:
+                pass
+    return frozenset(found)
 
 
 def unwrapped(shape: shapes.Type) -> Iterator[shapes.Type]:

@@ -53,6 +53,11 @@ class PythonAsyncTool(AsyncTool):
         """See ``Tool.meant``."""
         return self.arguments.meant(args)
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """See ``Tool.names``."""
+        return self.arguments.names
+
     def expected(self, path: Path) -> Expected:
         """See ``Tool.expected``."""
         return self.arguments.expected(path)
@@ -76,6 +81,11 @@ class PythonSyncTool(SyncTool):
     def meant(self, args: Mapping[str, Any]) -> Meant | None:
         """See ``Tool.meant``."""
         return self.arguments.meant(args)
+
+    @property
+    def names(self) -> frozenset[str] | None:
+        """See ``Tool.names``."""
+        return self.arguments.names
 
     def expected(self, path: Path) -> Expected:
         """See ``Tool.expected``."""

@@ -82,6 +82,13 @@ class Tool(ABC):
         """
         return filled_in(self.defaults, args)
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """The squeezed names of its arguments and of all that is in them, for those who check
+        policies; None: any name may stand somewhere.
+        """
+        return None
+
     def expected(self, path: Path) -> Expected | None:
         """Say what may stand at a path in the arguments, for those who check policies; None:
         nobody knows.

@@ -134,6 +134,26 @@ def test_a_value_that_a_tool_may_get_is_left_alone(condition: str) -> None:
     assert said_of(condition) == []
 
 
+@tool(name="narrow")
+def narrow(where: Where, count: int = 1) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("where.stage: dev", ""),
+        ("stage: dev", ""),
+        ("where.stag: dev", "narrow has no argument 'where.stag'; did you mean 'stage'?"),
+        ("wher.stage: dev", "narrow has no argument 'wher.stage'; did you mean 'where'?"),
+        ("cuont: 5", "narrow has no argument 'cuont'; did you mean 'count'?"),
+    ],
+)
+def test_a_field_that_no_tool_has_is_found(condition: str, said: str) -> None:
+    policy = Policy.parse(f"rules:\n  - {{tool: narrow, args: {{{condition}}}, action: deny}}\n")
+    found = lint(policy, file="p.yaml", tools=tuple(Catalogue.of(narrow)), agents=["a"])
+    assert [each.message for each in found] == ([said] if said else [])
+
+
 def test_an_allow_rule_needs_the_very_form() -> None:
     (found,) = said_of(f"ident: {ID.upper()}", "allow")
     assert found.startswith(f'warning typed gets "{ID}" for "{ID.upper()}"')

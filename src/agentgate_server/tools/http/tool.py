@@ -46,6 +46,11 @@ class HttpTool(AsyncTool):
         """See ``Tool.check``. The whole request is made, so that policy sees none that can't be."""
         self.build(self.arguments.values(args))
 
+    @property
+    def names(self) -> frozenset[str] | None:
+        """See ``Tool.names``."""
+        return self.arguments.checker.names
+
     def expected(self, path: Path) -> Expected:
         """See ``Tool.expected``."""
         return self.arguments.checker.expected(path)
