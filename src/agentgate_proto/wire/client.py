@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
 import h11
@@ -14,10 +15,16 @@ from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.events import Alive, Rejected, Upgraded, WireEvent
 from agentgate_proto.wire.frames import MASKED, frame_head, masked
+from agentgate_proto.wire.heads import REASON_HEADER
 from agentgate_proto.wire.http1 import HEAD_END
 from agentgate_proto.wire.websocket import Wire
 
 FINAL_STATUS_MIN = 200
+
+NO_REASON = "the server answered without an upgrade"
+
+REASON_CHARS_MAX = 300
+"""Of what a gateway says of its refusal; whoever sent it need not be one."""
 
 HEAD_END_BYTES = 3
 """Of what ``HEAD_END`` matches, at most."""
@@ -99,8 +106,17 @@ class ClientWire(Wire):
                 return Upgraded()
             case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
                 self._over = True
-                return Rejected(status, "the server answered without an upgrade")
+                return Rejected(status, reason_in(event.headers))
             case ws.RejectConnection():
                 return Alive()  # 1xx: the answer is still to come (RFC 9110 section 15.2)
             case _:
                 return super()._translate(event)
+
+
+def reason_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """Return why a gateway refuses; others say nothing that a person should be shown."""
+    for name, value in headers:
+        text = value.decode("ascii", "replace")
+        if name.lower() == REASON_HEADER and text.isprintable():
+            return text[:REASON_CHARS_MAX]
+    return NO_REASON

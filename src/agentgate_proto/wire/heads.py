@@ -19,6 +19,9 @@ ORIGIN = re.compile(rb"(?i)https?://([^/?#]+)")
 HOST = re.compile(r"(?ia)(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._~!$&'()*+,;=%-]{0,255})(?::[0-9]{0,5})?")
 """A Host (RFC 9110 section 7.2, RFC 3986 section 3.2.2, which bounds names to 255 characters)."""
 
+REASON_HEADER = b"agentgate-reason"
+"""The reason of a refusal once more, where a WebSocket client sees it, which reads no body."""
+
 ONCE = ("host", "origin", "authorization")
 """Headers that say who asks whom: of two, somebody on the way may have looked at the other."""
 

@@ -28,6 +28,7 @@ from agentgate_proto.wire.cors import is_own, may_connect, shown_to
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.headers import Headers, Lines, encoded
 from agentgate_proto.wire.heads import (
+    REASON_HEADER,
     RequestHead,
     framing_objection,
     head_objection,
@@ -223,6 +224,7 @@ class HttpServer:
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
+            (REASON_HEADER, reason.encode("ascii", "backslashreplace")),
             *self._cors_lines(),
             *(headers or []),
         ]

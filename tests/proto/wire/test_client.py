@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 from tests.proto.support import MASKS, PING, PONG, TEXT, cuts, frame, frames_in
-from tests.proto.wires import LIMITS, client, open_client
-from tests.vectors.websocket import BAD_ANSWERS, answered
+from tests.proto.wires import LIMITS, client, open_client, server
+from tests.vectors.websocket import BAD_ANSWERS, answered, upgrade
 
 from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.wire.client import ClientWire
@@ -113,6 +113,30 @@ def test_a_rejection_hides_its_body() -> None:
     seen, _ = client()
     seen.receive(answered(b"502 Bad Gateway", body=b"x" * 100_000))
     assert seen.events == [Rejected(502, "the server answered without an upgrade")]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"Agentgate-Reason: host gate is not known", "host gate is not known"),
+        (b"AGENTGATE-REASON: " + b"x" * 500, "x" * 300),
+        (b"Agentgate-Reason: a\x1b[2J", "the server answered without an upgrade"),
+        (b"Agentgate-Reason: \xe4", "\ufffd"),
+        (b"Other: what", "the server answered without an upgrade"),
+    ],
+)
+def test_a_gateway_says_why_it_refuses(line: bytes, reason: str) -> None:
+    seen, _ = client()
+    seen.receive(answered(b"403 Forbidden", line, body=b"{}"))
+    assert seen.events == [Rejected(403, reason)]
+
+
+def test_a_refusal_is_told_to_the_client_of_the_same_make() -> None:
+    visitor = server().receive(upgrade(origin="https://evil.example"))
+    seen, _ = client()
+    seen.receive(visitor.sent)
+    text = "origin https://evil.example is not in gateway.allowed_origins"
+    assert seen.events == [Rejected(403, text)]
 
 
 def test_a_client_masks_each_frame_with_the_next_key() -> None:
