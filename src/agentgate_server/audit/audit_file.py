@@ -16,6 +16,7 @@ from agentgate_proto.records.request import rfc3339
 from agentgate_server.store.audit_rows import HIGHEST, anchor_of, hash_in, head_of, seal_of
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain
+from agentgate_server.store.files import uri_for_reading
 from agentgate_server.store.migrations import APPLICATION_ID
 
 ROWS = """
@@ -44,7 +45,7 @@ class AuditFile:
             raise StoreError(f"{path} is not there: has the gateway been started with this config?")
         with self.explained():
             self.connection = sqlite3.connect(
-                f"{self.path.as_uri()}?mode=ro", uri=True, timeout=BUSY_S, isolation_level=None
+                uri_for_reading(self.path), uri=True, timeout=BUSY_S, isolation_level=None
             )
             (application_id,) = self.connection.execute("PRAGMA application_id").fetchone()
             if application_id != APPLICATION_ID:

@@ -264,6 +264,22 @@ def create(path: Path) -> None:
         os.close(descriptor)
 
 
+def uri_for_reading(path: Path, *, briefly: bool = False) -> str:
+    """The URI by which SQLite opens a database for reading only, beside a gateway that writes it.
+
+    SQLite makes working memory beside it for that, and leaves it there. Where nothing can be made
+    (a disk that is mounted read-only), there can be no gateway either: if there is no log, the file
+    is all there is.
+
+    Args:
+        path: the database.
+        briefly: it is looked at for a moment, so that nothing need be made if there is no log.
+    """
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    is_still = not has_log and (briefly or not os.access(path.parent, os.W_OK))
+    return f"{path.as_uri()}?{'immutable=1' if is_still else 'mode=ro'}"
+
+
 def identity(path: Path) -> Identity:
     """Which file the path leads to now."""
     found = path.stat()

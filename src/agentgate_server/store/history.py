@@ -17,6 +17,7 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_server.policy.replaying import Past
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, explain
+from agentgate_server.store.files import uri_for_reading
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION
 
 PAGE_ROWS = 500
@@ -76,8 +77,7 @@ def history(path: Path, *, since: float = 0.0, agent: str = "") -> Iterator[Past
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open a database for reading only."""
-    uri = f"{path.as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
+    return sqlite3.connect(uri_for_reading(path), uri=True, timeout=BUSY_S, isolation_level=None)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain, explain_os
-from agentgate_server.store.files import MOUNTS, check_names, read_mounts
+from agentgate_server.store.files import MOUNTS, check_names, read_mounts, uri_for_reading
 from agentgate_server.store.sqlite import check_kind
 
 
@@ -31,11 +31,15 @@ def look_at_store(path: Path, mounts: Path = MOUNTS) -> None:
             return
         if not path.is_file():
             raise StoreError(f"{path} is not a file; set storage.path to a file's name")
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        look_at_folder(path.parent)
         check_names(path, read_mounts(mounts))
     except (OSError, RuntimeError) as error:
         raise StoreError(explain_os(error, path)) from error
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
+        uri = uri_for_reading(path, briefly=True)
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_S)) as db:
             check_kind(db, path)
     except FAULTS as error:
         raise StoreError(explain(error, path)) from error

@@ -14,8 +14,11 @@ import pytest
 from tests.server.store.samples import put, record
 
 from agentgate_proto.records.storage import FindRid
+from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.store.engine import StoreError
-from agentgate_server.store.files import OwnedFile
+from agentgate_server.store.files import OwnedFile, uri_for_reading
+from agentgate_server.store.history import history
+from agentgate_server.store.looking import look_at_store
 from agentgate_server.store.sqlite import SqliteEngine
 
 HOLD = """
@@ -212,6 +215,27 @@ def test_readers_and_shells_go_on_beside_the_locks(tmp_path: Path) -> None:
             SqliteEngine(path)
     engine.close()
     assert not (tmp_path / "store.db-wal").exists()
+
+
+def test_a_stopped_database_on_a_disk_that_cannot_be_written_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "store.db"
+    engine = SqliteEngine(path)
+    engine.commit([put("r1")])
+    assert uri_for_reading(path).endswith("?mode=ro")
+    assert uri_for_reading(path, briefly=True).endswith("?mode=ro"), "what is in the log counts"
+    engine.close()
+    before = sorted(tmp_path.iterdir())
+    look_at_store(path)
+    assert sorted(tmp_path.iterdir()) == before
+    monkeypatch.setattr("os.access", lambda *_: False)  # as root, a mode takes no right away
+    with AuditFile(path) as audit:
+        assert audit.verify().entries == 1
+    assert [past.id for past in history(path)] == ["r1"]
+    assert sorted(tmp_path.iterdir()) == before
+    with pytest.raises(StoreError, match="read-only"):
+        look_at_store(path)
 
 
 MOUNTINFO = """\
