@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import anyio
@@ -210,9 +210,16 @@ class Gate:
         assert self.running.tasks is not None, "connections are served while the gate runs"
         self.running.tasks.start_soon(self.reloader.answer, reply)
 
-    def _spawn(self, function: Callable[..., Any], *args: Any) -> None:
+    def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         assert self.running.tasks is not None, "faces are asked while the gate runs"
-        self.running.tasks.start_soon(function, *args)
+        self.running.tasks.start_soon(self._guarded, function, *args)
+
+    async def _guarded(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Run a task of a face: a bug in it must not cost the gateway."""
+        try:
+            await function(*args)
+        except Exception:
+            log.exception("a task of a face failed: %s", function)
 
     def gauges(self) -> Gauges:
         """Say how much there is of everything at this moment."""

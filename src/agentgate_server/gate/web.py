@@ -90,7 +90,7 @@ class Web:
             return  # this face has no WebSockets, and an answer to who is gone is dropped
         asked = http_api.read_request(event)
         if isinstance(asked, http_api.Health | http_api.Reply):
-            pause = self._strangers.queue(peer.address, self._clock())
+            pause = self._strangers.queue(peer.address, self._clock(), TURN_S_MAX)
             if pause:
                 self._spawn(self._answer_later, pause, peer, asked)
                 return

@@ -36,17 +36,17 @@ class AddressThrottle:
 
     def take(self, address: str, now: float) -> float:
         """Do it now: return 0, or for how many seconds it may not be done."""
-        key = owner_of(address)
-        pause = self._pause(key, now)
-        if not pause:
-            self._count(key, now)
-        return pause
+        return self.queue(address, now, 0.0)
 
-    def queue(self, address: str, now: float) -> float:
-        """Do it when it is its turn: return in how many seconds that is."""
+    def queue(self, address: str, now: float, longest_s: float) -> float:
+        """Do it when it is its turn: return in how many seconds that is.
+
+        If that is more than ``longest_s`` it may not be done, and does not count.
+        """
         key = owner_of(address)
         pause = self._pause(key, now)
-        self._count(key, now)
+        if pause <= longest_s:
+            self._count(key, now)
         return pause
 
     def _pause(self, key: str, now: float) -> float:

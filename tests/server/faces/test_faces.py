@@ -351,3 +351,19 @@ async def test_what_a_face_raises_ends_its_connection_alone(tmp_path: Path) -> N
             assert await all_bytes(stream) == b""
         status, _, _ = await http(gateway, "GET", "/api/approvals", token=OPERATOR)
         assert status == 200
+
+
+async def test_a_task_of_a_face_that_fails_does_not_end_the_gateway(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Parrot):
+        async def _stream(self, peer: Any, count: int) -> None:
+            raise RuntimeError("oh")
+
+    async with serving(tmp_path, faces=[Broken]) as gateway:
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            head = "GET /parrot/stream?count=1 HTTP/1.1\r\nHost: localhost\r\n"
+            await stream.send(f"{head}Authorization: Bearer {AGENT}\r\n\r\n".encode())
+            await until(lambda: "a task of a face failed" in caplog.text, "the failure")
+        status, _, _ = await http(gateway, "GET", "/api/approvals", token=OPERATOR)
+        assert status == 200

@@ -36,10 +36,18 @@ def test_after_a_quiet_minute_all_is_forgotten() -> None:
 
 def test_who_queues_gets_a_turn_of_their_own() -> None:
     throttle = AddressThrottle(60)
-    turns = [throttle.queue(HOME, 100.0) for _ in range(63)]
+    turns = [throttle.queue(HOME, 100.0, 5.0) for _ in range(63)]
     assert turns[:60] == [0.0] * 60
     assert turns[60:] == pytest.approx([1.0, 2.0, 3.0])
-    assert throttle.queue(HOME, 102.0) == pytest.approx(2.0)
+    assert throttle.queue(HOME, 102.0, 5.0) == pytest.approx(2.0)
+
+
+def test_a_queue_that_is_too_long_grows_no_longer() -> None:
+    throttle = AddressThrottle(60)
+    turns = [throttle.queue(HOME, 100.0, 2.0) for _ in range(1_000)]
+    assert turns[60:64] == pytest.approx([1.0, 2.0, 3.0, 3.0])
+    assert max(turns) == pytest.approx(3.0)
+    assert throttle.queue(HOME, 103.0, 2.0) == pytest.approx(0.0)
 
 
 def test_one_address_is_nothing_to_another() -> None:
@@ -60,6 +68,6 @@ def test_the_oldest_address_is_forgotten_beyond_the_cap(monkeypatch: pytest.Monk
     monkeypatch.setattr(address_throttle, "ADDRESSES_MAX", 2)
     throttle = AddressThrottle(1)
     for address in ("a", "b", "a", "c"):  # a is seen again, b is the oldest then
-        throttle.queue(address, 0.0)
+        throttle.queue(address, 0.0, 60.0)
     assert throttle.take("b", 0.0) == 0.0
     assert throttle.take("c", 0.0) > 0.0
