@@ -9,7 +9,7 @@ import msgspec
 
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.headers import Headers
-from agentgate_proto.wire.hosts import may_be_ours
+from agentgate_proto.wire.hosts import may_be_ours, name_of
 from agentgate_proto.wire.routes import Found
 
 MAJOR_VERSION = b"1."
@@ -59,7 +59,7 @@ def head_objection(head: h11.Request, headers: Headers, doors: Doors) -> tuple[i
     if not HOST.fullmatch(host):
         return 400, "a Host that cannot be one"
     if not may_be_ours(host, doors.hosts):
-        return 403, f"host {host} is not in gateway.allowed_hosts"
+        return 403, f"host {name_of(host)} is not in gateway.allowed_hosts"
     return None
 
 

@@ -156,7 +156,7 @@ def test_doors_look_at_names_pages_and_sizes_however_a_request_arrives(name: str
 
 def test_a_refusal_of_a_host_says_where_to_allow_it() -> None:
     peer = Peer(HOUSE).receive([get(host="evil.example:1")])
-    assert peer.refused == "HTTP 403: host evil.example:1 is not in gateway.allowed_hosts"
+    assert peer.refused == "HTTP 403: host evil.example is not in gateway.allowed_hosts"
 
 
 def test_a_request_says_whose_it_is_and_what_stands_for_the_names() -> None:
