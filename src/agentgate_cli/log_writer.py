@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import os
 import select
-import sys
 import threading
 from collections import deque
 from contextlib import suppress
@@ -28,15 +27,16 @@ class BackgroundHandler(logging.Handler):
     """Writes records to a stream, without ever waiting for it.
 
     Args:
-        stream: standard error; it is written to by its descriptor, if it has one.
+        stream: standard error; it is written to by its descriptor, if it has one. None: it was
+            closed when the process began, and nothing is written.
 
     Attributes:
         dropped: lines that found no room since the log said so last.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         super().__init__()
-        self.stream = stream or sys.stderr
+        self.stream = stream
         self.dropped = 0
         self._lines: deque[str] = deque()
         self._chars = 0
@@ -107,8 +107,9 @@ class BackgroundHandler(logging.Handler):
                 text = "\n".join([*self._lines, ""])
                 self._lines.clear()
                 self._chars, self._writing = len(text), True
-            with suppress(OSError, ValueError):  # no reader, a full disk: the next may get through
-                write(self.stream, text)
+            if self.stream is not None:
+                with suppress(OSError, ValueError):  # no reader, a full disk: not for ever, perhaps
+                    write(self.stream, text)
             with self._changed:
                 self._chars -= len(text)
                 self._stuck = False
