@@ -129,7 +129,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self.process()
         if self._transport.is_closing():
             return
-        if self._writable or self.over:
+        if self.over or (self._writable and self.is_worth_sending):
             data = self.connection.data_to_send()
             if data:
                 self._transport.write(data)

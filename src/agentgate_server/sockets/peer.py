@@ -40,6 +40,9 @@ TURN_S = 0.002
 STRANGER_TURN_S = 0.000_5
 """The same for one that has not said who it is: there may be many of them."""
 
+PIECE_BYTES = 65_536
+"""Output that is not held back for the rest of what a read has brought."""
+
 LAST_WRITE_S = 1.0
 """How long a closing connection may take to accept its last bytes."""
 
@@ -120,6 +123,11 @@ class Peer(ABC):
     @abstractmethod
     def poke(self) -> None:
         """Output or events may be waiting: look after them soon."""
+
+    @property
+    def is_worth_sending(self) -> bool:
+        """Whether to send now: the answers of one read go in one piece, if it is not too large."""
+        return not self.unfinished or self.connection.queued_bytes > PIECE_BYTES
 
     async def wait_for_room(self, queued_bytes: int) -> None:
         """Wait until no more than this waits for the peer to take it, or the connection is over."""

@@ -127,7 +127,7 @@ class StreamPeer(Peer):
                     await self._flush()  # after whoever is sending now: nothing is torn needlessly
                 return
             self._answered.set()
-            if not self._lock.locked():  # who has the lock sends all there is
+            if self.is_worth_sending and not self._lock.locked():  # who has it sends all there is
                 tasks.start_soon(self._flush)
             if self.unfinished:
                 self._wake.set()  # after everybody else
