@@ -16,7 +16,7 @@ from tests.sim.timeline import Timeline
 from agentgate_proto.audit.events import entries_of
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
-from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.storage import Answer, Change, Put, Query, Restored
 from agentgate_server.store.engine import StoreError
 
@@ -105,7 +105,7 @@ class Disk(MemoryEngine):
         deleted = super().prune(now, ran_s)
         if deleted:
             for rid in kept.keys() - self.kept.keys():
-                self._look_at_deleted(kept[rid])
+                self._look_at_deleted(kept[rid], kept)
         for grant_id in grants.keys() - self.grants.keys():
             self.grants_gone[grant_id] = grants[grant_id]
         return deleted
@@ -122,18 +122,37 @@ class Disk(MemoryEngine):
         """At the end of the world, the audit and the rows tell the same."""
         self.books.compare(chain(self.kept.values(), self.gone.values()))
 
-    def _look_at_deleted(self, record: Record) -> None:
+    def _look_at_deleted(self, record: Record, before: dict[str, Record]) -> None:
         """What is not over stays; what nobody has collected stays for its time (I6)."""
         if record.phase is not Phase.DONE:
             raise Violation(f"{record.rid} is deleted, and it is {record.phase}")
         age = self.timeline.now - self.ended_at[record.rid]
         if not record.delivered and age < self.keep_undelivered_s:
             raise Violation(f"I6: the outcome of {record.rid} is deleted after {age:.1f} s")
+        if is_keyed_run(record) and self._is_early(record):
+            self._look_at_forgotten(record, before)
         self.gone[record.rid] = record
         self.freed[msgspec.json.decode(record.args)["n"], bool(record.idempotency_key)] += 1
         thing = (record.principal, record.digest)
         if (last := self.unknown.get(thing)) is not None and last.rid == record.rid:
             del self.unknown[thing]
+
+    def _is_early(self, record: Record) -> bool:
+        """Whether it went by the cap on rows, and not by the clock of retention."""
+        assert self.shown is not None, "it was looked at just now"
+        return record.resolved_at >= self.shown - self.keep_s
+
+    def _look_at_forgotten(self, record: Record, before: dict[str, Record]) -> None:
+        """The key of a write that ran goes early only where there are too many of such (I2).
+
+        Not for what was denied or read, whoever asked for it, and not for what others ran while
+        its principal has no more than its share of the cap.
+        """
+        guards = [row for row in before.values() if is_guard(row)]
+        mine = sum(row.principal == record.principal for row in guards)
+        principals = len({row.principal for row in guards})
+        if len(guards) <= self.keep_rows_max or mine * principals <= self.keep_rows_max:
+            raise Violation(f"I2: the key of {record.rid} is forgotten in its promised time")
 
     def _look_at(self, record: Record) -> None:
         """A request only goes forward, and what it has come to stays (I3)."""
@@ -158,3 +177,17 @@ class Disk(MemoryEngine):
             self.ended_at.setdefault(record.rid, self.timeline.now)
         if record.outcome is not None and record.outcome.status is Status.UNKNOWN:
             self.unknown[record.principal, record.digest] = record
+
+
+def is_keyed_run(record: Record) -> bool:
+    """Whether a write may have run under a key, so that the key must be known."""
+    if record.effects is Effects.READ or not record.idempotency_key or record.outcome is None:
+        return False
+    return record.outcome.status in (*RAN, Status.UNKNOWN)
+
+
+def is_guard(record: Record) -> bool:
+    """Whether it ranks with such a write: unknown, or not over."""
+    unknown = record.outcome is not None and record.outcome.status is Status.UNKNOWN
+    is_write = record.effects is Effects.WRITE
+    return is_keyed_run(record) or record.outcome is None or (unknown and is_write)

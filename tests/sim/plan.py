@@ -7,6 +7,7 @@ so a new kind of fault changes nothing in the worlds of a seed but that it may s
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 from msgspec import Struct
@@ -49,6 +50,9 @@ FAULTS = (
 )
 
 DAY_S = 86_400.0
+
+FEW_ROWS = 20
+"""A cap on rows that a world soon reaches."""
 
 
 class AgentPlan(Struct, frozen=True):
@@ -168,6 +172,7 @@ def draw(seed: int, requests: int = REQUESTS) -> Plan:
     asks = draw_asks(Random(f"{seed} requests"), agents, requests, until)
     asks = repeat_some(Random(f"{seed} repeats"), agents, asks)
     retention = draw_retention(Random(f"{seed} retention"))
+    asks = flood_some(Random(f"{seed} floods"), agents, asks, retention)
     return Plan(
         seed=seed,
         until=until,
@@ -254,6 +259,32 @@ def repeat_some(
             done.append(replace(ask, tool=like.tool, content=like.content, key=""))
         else:
             done.append(ask)
+    return tuple(done)
+
+
+def flood_some(
+    rng: Random, agents: tuple[AgentPlan, ...], asks: tuple[Ask, ...], retention: Retention
+) -> tuple[Ask, ...]:
+    """Where few rows are kept, in some worlds one agent floods with what is denied.
+
+    The others ask under keys, and again and again under the same ones, also long after.
+    """
+    if retention.rows_max > FEW_ROWS or rng.random() > 0.5:
+        return asks
+    flooder = rng.randrange(len(agents))
+    times = Counter(ask.content for ask in asks)
+    done: list[Ask] = []
+    for ask in asks:
+        keyed = [one for one in done if one.key and one.agent == ask.agent]
+        if times[ask.content] > 1 or agents[ask.agent].kind == "old":
+            done.append(ask)
+        elif ask.agent == flooder and rng.random() < 0.7:
+            done.append(replace(ask, tool="forbidden"))
+        elif keyed and rng.random() < 0.5:
+            like = rng.choice(keyed)
+            done.append(replace(ask, tool=like.tool, content=like.content, key=like.key))
+        else:
+            done.append(replace(ask, tool="set", key=f"k{ask.number}"))
     return tuple(done)
 
 

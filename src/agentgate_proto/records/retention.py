@@ -1,4 +1,4 @@
-"""Retention: which time it is for what the store keeps.
+"""Retention: which time it is for what the store keeps, and what goes where there is too much.
 
 What is kept for thirty days must be kept for thirty days, also by a gateway whose clock is wrong: a
 home hub without a clock of its own wakes up in 1970, and a minute later the network tells it that
@@ -9,9 +9,33 @@ So retention has a clock of its own. It is never ahead of the system's, and goes
 than the time for which a gateway really ran; only where nothing is left that was kept before some
 moment does it leap there, for nobody loses by that. After a pause, or a leap of the system's clock,
 it is late: things are kept for longer than they must be, for twice as long at the most.
+
+Where there are more rows than may be kept, some go before their time. Those go last without which
+something could run twice (I2), so that no flood of requests that ran nothing takes them away; and
+each agent has its share, so that its flood takes away what is its own.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum
+
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.request import Effects, Record
+
+RAN_NOTHING = (Status.DENIED, Status.EXPIRED, Status.CANCELLED)
+
+
+class Rank(IntEnum):
+    """What is lost with a row; those that rank low go first."""
+
+    HARMLESS = 0
+    """An answer: it ran nothing, or a tool that may run again."""
+    RAN = 1
+    """A write that may have run. Its client knows how it ended, or is told."""
+    GUARD = 2
+    """What keeps a write from running twice: an idempotency key, or an unknown outcome, of which
+    a repeat is not run unasked; and all that is under way."""
 
 
 def retention_clock(before: float | None, ran_s: float, utc: float, oldest: float | None) -> float:
@@ -27,3 +51,48 @@ def retention_clock(before: float | None, ran_s: float, utc: float, oldest: floa
         return utc
     paced = (oldest if before is None else before) + ran_s
     return min(utc, max(paced, oldest))
+
+
+def rank_of(record: Record) -> Rank:
+    """Return what is lost with the row of a request."""
+    if record.outcome is None:
+        return Rank.GUARD
+    if record.effects is Effects.READ or record.outcome.status in RAN_NOTHING:
+        return Rank.HARMLESS
+    guards = record.idempotency_key or record.outcome.status is Status.UNKNOWN
+    return Rank.GUARD if guards else Rank.RAN
+
+
+def excess(rows: Mapping[tuple[str, Rank], int], rows_max: int) -> dict[tuple[str, Rank], int]:
+    """Say of which rows there are too many, and how many: those that are to go before their time.
+
+    What ranks low has the room that what ranks higher leaves. Of one rank each principal has the
+    same share of the room, as far as it needs it; so nobody loses a row to a flood of somebody
+    else's that ranks lower, or while it has no more than its share.
+
+    Args:
+        rows: how many there are, by principal and rank.
+        rows_max: how many may be kept.
+
+    Returns:
+        how many are too many, by principal and rank, the lowest rank first.
+    """
+    room = rows_max
+    gone: dict[tuple[str, Rank], int] = {}
+    for rank in sorted(Rank, reverse=True):
+        mine = {principal: count for (principal, of), count in rows.items() if of is rank}
+        share = fair_share(mine.values(), room)
+        gone |= {(who, rank): count - share for who, count in mine.items() if count > share}
+        room -= sum(min(count, share) for count in mine.values())
+    return dict(sorted(gone.items(), key=lambda item: item[0][1]))
+
+
+def fair_share(counts: Iterable[int], room: int) -> int:
+    """Return the most that each may have, so that all together have no more than the room."""
+    ordered = sorted(counts)
+    for place, count in enumerate(ordered):
+        share = room // (len(ordered) - place)
+        if count > share:
+            return share
+        room -= count
+    return ordered[-1] if ordered else 0

@@ -130,7 +130,8 @@ class StorageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Days that an outcome is kept whose client has not come back for it."""
 
     keep_rows_max: Count = 100_000
-    """Finished requests kept at most; the oldest delivered ones go first."""
+    """Finished requests kept at most. Of those that were delivered go first what ran nothing, last
+    what keeps a write from running twice; each agent loses its own."""
 
 
 class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):

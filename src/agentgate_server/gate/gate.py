@@ -231,6 +231,7 @@ class Gate:
             running=self.running.count,
             queued=self.writer.queue_length,
             is_failing=bool(self.ledger.problem),
+            forgotten=self.writer.engine.forgotten,
             grants=sum(not end for _, end in self.ledger.grants(self.utc())),
             channels={channel.name: bool(channel.problem) for channel in self.desk.channels},
             backends=self.judge.catalogue.backends(),

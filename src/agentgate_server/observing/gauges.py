@@ -19,6 +19,7 @@ class Gauges:
         running: tools that run in a task or thread.
         queued: changes on their way to the store.
         is_failing: the store takes no writes.
+        forgotten: outcomes that went before their time since the start.
         grants: those in force.
         channels: by name, whether it reaches nobody.
         backends: by name, whether it is left alone.
@@ -31,6 +32,7 @@ class Gauges:
     running: int
     queued: int
     is_failing: bool
+    forgotten: int
     grants: int
     channels: Mapping[str, bool]
     backends: Mapping[str, bool]

@@ -190,6 +190,11 @@ class GaugeCollector(Collector):
                 "When the certificate of the listener ends, seconds since 1970",
                 gauges.certificate_ends_at,
             )
+        yield CounterMetricFamily(
+            "agentgate_store_forgotten",
+            "Outcomes that went before their time, because there were too many",
+            gauges.forgotten,
+        )
         for name, text, value in (
             ("approvals_waiting", "Approvals that wait for a person", gauges.waiting),
             ("grants", "Grants that are in force", gauges.grants),

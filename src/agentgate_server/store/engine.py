@@ -38,6 +38,11 @@ class Engine(Protocol):
         """The head of the audit as it is committed; None: not known at present."""
         ...
 
+    @property
+    def forgotten(self) -> int:
+        """Records that went before their time since the start, because there were too many."""
+        ...
+
     def commit(self, changes: Sequence[Change]) -> None:
         """Apply the changes, in order, all or none; durable when it returns.
 

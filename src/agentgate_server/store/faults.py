@@ -70,3 +70,13 @@ def explain_os(error: OSError | RuntimeError, path: Path) -> str:
     words = OS_WORDS.get(getattr(error, "errno", None) or 0)
     words = words or "{path} cannot be used: {detail}; check storage.path"
     return words.format(path=path, detail=error)
+
+
+def undo(connection: sqlite3.Connection) -> None:
+    """Roll back, unless SQLite did so itself; never raises, for it runs after an error."""
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        # What is not rolled back was not committed either; the next commit tries again first.
+        return

@@ -142,6 +142,22 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
         *AUDIT_TRIGGERS.values(),
     ),
+    (
+        # As agentgate_proto.records.retention.rank_of has it, of what is done.
+        """
+        ALTER TABLE requests ADD COLUMN rank INTEGER AS (
+            CASE
+                WHEN effects = 'read' OR status IN ('denied', 'expired', 'cancelled') THEN 0
+                WHEN idempotency_key <> '' OR status = 'unknown' THEN 2
+                ELSE 1
+            END
+        ) VIRTUAL
+        """,
+        """
+        CREATE INDEX requests_ranked ON requests (rank, principal, delivered, resolved_at)
+        WHERE phase = 'done'
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -7,7 +7,6 @@ None), because the module's own idea of them is not the same in all Python versi
 
 from __future__ import annotations
 
-import math
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,10 +36,10 @@ from agentgate_proto.records.storage import (
 from agentgate_server.store import lists, statements
 from agentgate_server.store.audit_rows import AuditRows, make_key, seal_of
 from agentgate_server.store.engine import StoreError
-from agentgate_server.store.faults import BUSY_S, FAULTS, explain
+from agentgate_server.store.faults import BUSY_S, FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate, restore_triggers
-from agentgate_server.store.retention import turn
+from agentgate_server.store.retention import RowsCap, turn
 from agentgate_server.store.rows import (
     COLUMNS,
     Row,
@@ -77,7 +76,8 @@ class SqliteEngine:
         path: the file. It and its folder are created if missing, readable to this user only.
         keep_days: how long a delivered outcome is kept, from when it was resolved.
         keep_undelivered_days: how long an outcome is kept that no client collected.
-        keep_rows_max: beyond so many records, the oldest delivered ones go early.
+        keep_rows_max: beyond so many records, delivered ones go early, see ``excess`` in
+            :mod:`agentgate_proto.records.retention`.
         audit: how the audit is kept; None: for a year, with nothing masked.
         utc: says when an entry of the audit is written, UTC seconds.
 
@@ -104,7 +104,7 @@ class SqliteEngine:
             raise ValueError("keep_days, keep_undelivered_days and keep_rows_max must be positive")
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
-        self.keep_rows_max = keep_rows_max
+        self.rows_cap = RowsCap(keep_rows_max, self.keep_s)
         self.audit = audit or AuditRows()
         self.utc = utc
         self.file = OwnedFile(path)
@@ -197,8 +197,8 @@ class SqliteEngine:
             deleted = self.delete(True, now - self.keep_s, PRUNE_ROWS_MAX)
             deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
             self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))
-            excess = self.number(statements.COUNT) - self.keep_rows_max
-            deleted += self.delete(True, math.inf, min(excess, PRUNE_ROWS_MAX - deleted))
+            if deleted < PRUNE_ROWS_MAX:
+                deleted += self.rows_cap.prune(self.connection, now, PRUNE_ROWS_MAX - deleted)
             todo, head, dropped = self.audit.drop(self.connection, utc, ran_s)
             self.transact(todo)
             self.audit.head = head
@@ -218,6 +218,11 @@ class SqliteEngine:
     def head(self) -> Head | None:
         """The head of the audit as it is committed; None: not known at present."""
         return self.audit.head
+
+    @property
+    def forgotten(self) -> int:
+        """See :class:`~agentgate_server.store.engine.Engine`."""
+        return self.rows_cap.forgotten
 
     def transact(self, todo: Sequence[statements.Statement]) -> None:
         """Run these statements, all or none; a single one is a transaction of its own."""
@@ -299,6 +304,7 @@ class SqliteEngine:
         except BaseException as error:
             undo(self.connection)
             self.audit.head = None  # the commit may have been made all the same
+            self.rows_cap.forget()
             if isinstance(error, FAULTS):
                 raise StoreError(explain(error, self.path)) from error
             raise
@@ -386,13 +392,3 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer agent-gate (schema {version}, this one knows"
             f" {VERSION}): upgrade this one, or restore a backup from before that upgrade"
         )
-
-
-def undo(connection: sqlite3.Connection) -> None:
-    """Roll back, unless SQLite did so itself; never raises, for it runs after an error."""
-    try:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-    except sqlite3.Error:
-        # What is not rolled back was not committed either; the next commit tries again first.
-        return

@@ -144,6 +144,28 @@ OLDEST_DONE = """
     )
 """
 COUNT = "SELECT count(*) FROM requests"
+RANKED = """
+    SELECT principal, rank, count(*) FROM requests INDEXED BY requests_ranked
+    WHERE phase = 'done' GROUP BY rank, principal
+    UNION ALL
+    SELECT principal, 2, count(*) FROM requests INDEXED BY requests_open
+    WHERE phase <> 'done' GROUP BY principal
+"""
+"""Whatever is under way ranks as ``Rank.GUARD``."""
+NEWEST_EXCESS = """
+    SELECT max(CAST(resolved_at AS REAL)) FROM (
+        SELECT resolved_at FROM requests INDEXED BY requests_ranked
+        WHERE phase = 'done' AND rank = ? AND principal = ? AND delivered = 1
+        ORDER BY resolved_at, seq LIMIT ?
+    )
+"""
+PRUNE_EXCESS = """
+    DELETE FROM requests WHERE seq IN (
+        SELECT seq FROM requests INDEXED BY requests_ranked
+        WHERE phase = 'done' AND rank = ? AND principal = ? AND delivered = 1
+        ORDER BY resolved_at, seq LIMIT ?
+    )
+"""
 PRUNE = """
     DELETE FROM requests WHERE seq IN (
         SELECT seq FROM requests INDEXED BY requests_done

@@ -1,14 +1,18 @@
-"""The clock of retention: it never takes away time that something was promised."""
+"""Retention: its clock takes away no promised time, and what goes early is what matters least."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgate_proto.records.retention import retention_clock
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.retention import Rank, excess, fair_share, rank_of, retention_clock
 
 DAY_S = 86_400.0
 NOW = 1_800_000_000.0
@@ -46,3 +50,97 @@ def test_nothing_looks_older_than_it_is_if_the_clock_is_not_set_back_behind_it(
         ran += ran_s
         shown = retention_clock(shown, ran_s, max(kept_at, NOW + ran + leap), kept_at)
         assert shown - kept_at <= ran
+
+
+def record(**fields: Any) -> Record:
+    raw = msgspec.Raw(b"{}")
+    more = {"phase": Phase.DONE, "effects": Effects.WRITE, **fields}
+    return Record(
+        rid="r", principal="p", client_id="c", request_id=1, tool="t", args=raw, signature="t()",
+        digest="d", created_at=0.0, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "rank"),
+    [
+        ({"phase": Phase.WAITING}, Rank.GUARD),
+        ({"phase": Phase.RUNNING, "effects": Effects.READ}, Rank.GUARD),
+        ({"outcome": Outcome(status=Status.DENIED), "idempotency_key": "k"}, Rank.HARMLESS),
+        ({"outcome": Outcome(status=Status.EXPIRED), "idempotency_key": "k"}, Rank.HARMLESS),
+        ({"outcome": Outcome(status=Status.CANCELLED), "idempotency_key": "k"}, Rank.HARMLESS),
+        (
+            {
+                "outcome": Outcome(status=Status.UNKNOWN),
+                "effects": Effects.READ,
+                "idempotency_key": "k",
+            },
+            Rank.HARMLESS,
+        ),
+        ({"outcome": Outcome(status=Status.EXECUTED)}, Rank.RAN),
+        ({"outcome": Outcome(status=Status.FAILED)}, Rank.RAN),
+        ({"outcome": Outcome(status=Status.EXECUTED), "idempotency_key": "k"}, Rank.GUARD),
+        ({"outcome": Outcome(status=Status.FAILED), "idempotency_key": "k"}, Rank.GUARD),
+        ({"outcome": Outcome(status=Status.UNKNOWN)}, Rank.GUARD),
+    ],
+)
+def test_what_is_lost_with_a_row(fields: dict[str, Any], rank: Rank) -> None:
+    assert rank_of(record(**fields)) is rank
+
+
+@pytest.mark.parametrize(
+    ("counts", "room", "share"),
+    [
+        ([], 5, 0),
+        ([5], 5, 5),
+        ([6], 5, 5),
+        ([1, 100], 10, 9),
+        ([100, 1, 100], 11, 5),
+        ([4, 4, 4], 11, 3),
+        ([1, 1], 0, 0),
+    ],
+)
+def test_a_fair_share(counts: list[int], room: int, share: int) -> None:
+    assert fair_share(counts, room) == share
+
+
+def test_too_many_are_first_those_that_are_harmless() -> None:
+    rows = {
+        ("evil", Rank.HARMLESS): 60,
+        ("good", Rank.HARMLESS): 5,
+        ("good", Rank.RAN): 9,
+        ("good", Rank.GUARD): 10,
+        ("evil", Rank.GUARD): 10,
+    }
+    assert excess(rows, 1_000) == {}
+    assert excess(rows, 40) == {("evil", Rank.HARMLESS): 54}
+    assert list(excess(rows, 22).items()) == [
+        (("evil", Rank.HARMLESS), 60),
+        (("good", Rank.HARMLESS), 5),
+        (("good", Rank.RAN), 7),
+    ]
+    assert excess(rows, 15)["good", Rank.GUARD] == excess(rows, 15)["evil", Rank.GUARD] == 3
+
+
+ROWS = st.dictionaries(
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(Rank)), st.integers(0, 50)
+)
+
+
+@given(ROWS, st.integers(1, 150))
+def test_what_stays_fits_and_nobody_pays_for_a_lower_rank(
+    rows: dict[tuple[str, Rank], int], rows_max: int
+) -> None:
+    gone = excess(rows, rows_max)
+
+    assert all(0 < count <= rows[whose] for whose, count in gone.items())
+    assert sum(rows.values()) - sum(gone.values()) <= rows_max
+    for rank in Rank:
+        as_much = {whose: count for whose, count in rows.items() if whose[1] >= rank}
+        names = {name for name, of in rows if of is rank}
+        higher = sum(count for (_, of), count in as_much.items() if of > rank)
+        for name in names:
+            if sum(as_much.values()) <= rows_max:
+                assert (name, rank) not in gone
+            if rows[name, rank] * len(names) <= rows_max - higher:
+                assert (name, rank) not in gone

@@ -229,6 +229,7 @@ NOTHING = Gauges(
     running=0,
     queued=0,
     is_failing=False,
+    forgotten=3,
     grants=0,
     channels={},
     backends={},

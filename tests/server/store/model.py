@@ -6,8 +6,8 @@ committed for as long as the object lives, whatever happens to those who use it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import islice
 from operator import attrgetter
 from typing import assert_never
 
@@ -18,7 +18,7 @@ from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
-from agentgate_proto.records.retention import retention_clock
+from agentgate_proto.records.retention import excess, rank_of, retention_clock
 from agentgate_proto.records.storage import (
     Answer,
     Change,
@@ -70,6 +70,7 @@ class MemoryEngine:
         self.notes: dict[tuple[str, str], str] = {}
         self.audit: list[AuditEntry] = []
         self.shown: float | None = None
+        self.forgotten = 0
 
     @property
     def head(self) -> Head | None:
@@ -181,9 +182,9 @@ class MemoryEngine:
             for record in done
             if not record.delivered and record.resolved_at < now - self.keep_undelivered_s
         }
-        excess = len(self.kept) - len(gone) - self.keep_rows_max
-        left = (record.rid for record in delivered if record.rid not in gone)
-        gone.update(list(islice(left, max(0, excess))))
+        early = self.too_many([r for r in delivered if r.rid not in gone], gone)
+        self.forgotten += len(early)
+        gone |= early
         for rid in gone:
             del self.kept[rid]
             del self.places[rid]
@@ -191,6 +192,20 @@ class MemoryEngine:
             self.superseded.discard(rid)
             self.notes = {key: value for key, value in self.notes.items() if key[1] != rid}
         return len(gone)
+
+    def too_many(self, delivered: list[Record], gone: set[str]) -> set[str]:
+        """Which of these, oldest first, go because there are too many besides what is gone."""
+        stay = [record for record in self.kept.values() if record.rid not in gone]
+        if len(stay) <= self.keep_rows_max:
+            return set()
+        left = excess(Counter((r.principal, rank_of(r)) for r in stay), self.keep_rows_max)
+        early = set()
+        for record in delivered:
+            whose = record.principal, rank_of(record)
+            if left.get(whose, 0) > 0:
+                left[whose] -= 1
+                early.add(record.rid)
+        return early
 
     def close(self) -> None:
         """A dict needs no closing."""

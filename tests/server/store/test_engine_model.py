@@ -17,7 +17,7 @@ from tests.server.store.samples import WAITING
 
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status
-from agentgate_proto.records.request import Endorsement, Phase, Record
+from agentgate_proto.records.request import Effects, Endorsement, Phase, Record
 from agentgate_proto.records.storage import (
     NO_BOUND,
     Change,
@@ -36,7 +36,7 @@ from agentgate_proto.records.storage import (
 )
 from agentgate_server.store.sqlite import SqliteEngine
 
-RETENTION: dict[str, Any] = {"keep_days": 2.0, "keep_undelivered_days": 4.0, "keep_rows_max": 6}
+RETENTION: dict[str, Any] = {"keep_days": 2.0, "keep_undelivered_days": 4.0, "keep_rows_max": 5}
 
 # Few values, so that they meet; among them those that are easily mixed up.
 RIDS = st.sampled_from([f"r{number}" for number in range(12)])
@@ -101,6 +101,7 @@ def records(draw: st.DrawFn) -> Record:
         request_id=draw(IDS),
         idempotency_key=draw(KEYS),
         digest=draw(st.sampled_from(["d0", "d0", "d1"])),
+        effects=draw(st.sampled_from([*Effects, Effects.WRITE])),
         approvers_needed=draw(st.sampled_from([1, 2])),
         needs_code=draw(st.booleans()),
         endorsements=draw(ENDORSEMENTS),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.server.store.model import DAY_S, MemoryEngine
-from tests.server.store.samples import done, put
+from tests.server.store.samples import EXECUTED, FAILED, UNKNOWN, done, put
 
-from agentgate_proto.records.request import Phase
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects, Phase
 from agentgate_proto.records.storage import Change, ListRequests, Put
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
@@ -102,6 +104,120 @@ def test_a_cap_below_what_must_be_kept_deletes_only_what_may_go(kind: str, tmp_p
     assert prune(engine) == 1
 
     assert kept(engine) == ["waiting", "undelivered"]
+    engine.close()
+
+
+DENIED = Outcome(status=Status.DENIED, code=-32001, message="no")
+
+
+def flood(count: int, **fields: Any) -> list[Change]:
+    """Denied requests of somebody, newer than whatever else there is."""
+    more = {"principal": "evil", "outcome": DENIED, "idempotency_key": "k", **fields}
+    return [ended(f"{more['principal']}{n}", 0.5 - n / 1e6, **more) for n in range(count)]
+
+
+def guard(rid: str, days_ago: float, outcome: Outcome = EXECUTED, **fields: Any) -> Change:
+    """What keeps a write from running twice."""
+    fields = {"idempotency_key": rid, **fields}
+    return ended(rid, days_ago, outcome=outcome, delivered=True, **fields)
+
+
+@pytest.mark.parametrize("delivered", [True, False], ids=["acknowledged", "not acknowledged"])
+@pytest.mark.parametrize("whose", ["evil", "agent"], ids=["of another", "of its own"])
+def test_a_flood_of_denied_requests_takes_no_key_of_a_write_that_ran(
+    kind: str, tmp_path: Path, whose: str, delivered: bool
+) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=10)
+    guards = [guard("paid", 6), guard("broken", 6, FAILED), guard("lost", 6, UNKNOWN)]
+    engine.commit([*guards, guard("unknown", 6, UNKNOWN, idempotency_key="")])
+    engine.commit(flood(60, principal=whose, delivered=delivered))
+
+    assert prune(engine) == (54 if delivered else 0), "what was not collected stays for its time"
+
+    assert kept(engine)[:4] == ["paid", "broken", "lost", "unknown"]
+    assert prune(engine) == 0
+    engine.close()
+
+
+def test_what_ran_nothing_goes_first_then_writes_without_a_key(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=3)
+    read = ended("read", 1, effects=Effects.READ, idempotency_key="k", delivered=True)
+    expired = Outcome(status=Status.EXPIRED, code=-32002, message="late")
+    engine.commit(
+        [
+            guard("old key", 6),
+            ended("old write", 5, delivered=True),
+            guard("key", 4),
+            read,
+            ended("expired", 1, outcome=expired, idempotency_key="k", delivered=True),
+            ended("write", 1, delivered=True),
+        ]
+    )
+
+    assert prune(engine) == 3
+    assert kept(engine) == ["old key", "key", "write"]
+    engine.close()
+
+
+def test_each_principal_has_its_share_and_floods_take_their_own(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=10)
+    mine = [guard(f"mine{n}", 6) for n in range(4)]
+    engine.commit(mine)
+    engine.commit(flood(30, outcome=EXECUTED, delivered=True))
+
+    assert prune(engine) == 24
+
+    assert kept(engine) == [*(f"mine{n}" for n in range(4)), *(f"evil{n}" for n in range(24, 30))]
+    engine.close()
+
+
+def test_beyond_a_cap_on_what_must_not_run_twice_the_oldest_goes(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=2)
+    engine.commit([put("waiting"), *(guard(f"k{n}", 6 - n) for n in range(4))])
+
+    assert prune(engine) == 3
+    assert kept(engine) == ["waiting", "k3"]
+    engine.close()
+
+
+def test_a_promise_that_a_cap_cuts_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    engine = make("sqlite", tmp_path, keep_rows_max=1, keep_days=7)
+    count = 2 * PRUNE_ROWS_MAX
+    engine.commit([*flood(count, delivered=True), guard("old", 2), guard("new", 1.5)])
+
+    assert engine.prune(NOW, math.inf) == PRUNE_ROWS_MAX
+    assert not caplog.messages, "not before it is done"
+    assert prune(engine) == PRUNE_ROWS_MAX + 1
+
+    (told,) = caplog.messages
+    assert told == (
+        f"storage.keep_rows_max (1) is reached: {count + 1} outcomes were forgotten before"
+        " storage.keep_days, the newest after 12.0 h instead of 168.0 h; 1 of them kept a write"
+        " from running twice, and the same idempotency key is a new request now; raise"
+        " storage.keep_rows_max, or find out who asks so much"
+    )
+    assert engine.forgotten == count + 1
+    assert prune(engine) == 0
+    engine.commit([guard("newest", 0.25)])
+    assert prune(engine) == 1
+    assert (
+        "1 outcomes were forgotten before storage.keep_days, the newest after 36.0"
+        in (caplog.messages[1])
+    )
+    engine.close()
+
+
+def test_what_goes_in_time_is_no_reason_to_warn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine = make("sqlite", tmp_path, keep_rows_max=1, keep_days=1)
+    engine.commit([guard("old", 2), guard("new", 0.5)])
+
+    assert prune(engine) == 1
+    assert (engine.forgotten, caplog.messages) == (0, [])
     engine.close()
 
 

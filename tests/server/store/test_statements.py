@@ -26,6 +26,7 @@ QUERIES = {
     "LIST_ALL": statements.LIST_ALL,
     "LIST_PRINCIPAL": statements.LIST_PRINCIPAL,
     "PRUNE": statements.PRUNE,
+    "PRUNE_EXCESS": statements.PRUNE_EXCESS,
     "SUPERSEDE": statements.SUPERSEDE,
 }
 
@@ -59,6 +60,14 @@ def test_queries_that_grow_only_with_what_is_open(engine: SqliteEngine, name: st
     found = steps(engine, getattr(statements, name))
 
     assert "USING INDEX requests_" in found[0]
+
+
+def test_rows_are_counted_in_the_order_of_an_index(engine: SqliteEngine) -> None:
+    found = steps(engine, statements.RANKED)
+
+    assert any("INDEX requests_ranked" in step for step in found)
+    assert any("INDEX requests_open" in step for step in found)
+    assert not any("TEMP B-TREE" in step for step in found)
 
 
 @pytest.mark.parametrize("name", ["LIST_OPEN", "LIST_OPEN_PRINCIPAL"])

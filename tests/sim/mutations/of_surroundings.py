@@ -123,6 +123,37 @@ OF_SURROUNDINGS = (
         "    return min(utc, max(paced, oldest))\n",
         "    return utc\n",
     ),
+    Mutation(
+        "delete beyond the cap what is oldest, whatever it keeps from running twice",
+        f"{PROTO}/records/retention.py",
+        "    guards = record.idempotency_key or record.outcome.status is Status.UNKNOWN\n"
+        "    return Rank.GUARD if guards else Rank.RAN\n",
+        "    return Rank.HARMLESS\n",
+    ),
+    Mutation(
+        "divide the cap on rows by heads, not by need",
+        f"{PROTO}/records/retention.py",
+        "        share = fair_share(mine.values(), room)\n",
+        "        share = room // (len(mine) or 1)\n",
+        seeds=300,
+        tests=("tests/proto/records/test_retention.py",),
+    ),
+    Mutation(
+        "let a key go in the database as early as a write without one",
+        f"{SERVER}/store/migrations.py",
+        "OR status = 'unknown' THEN 2\n",
+        "OR status = 'unknown' THEN 1\n",
+        seeds=0,
+        tests=("tests/server/store/test_retention.py",),
+    ),
+    Mutation(
+        "say nothing of outcomes that go before their time",
+        f"{SERVER}/store/retention.py",
+        "            self._tell(now)\n",
+        "            pass\n",
+        seeds=0,
+        tests=("tests/server/store/test_retention.py",),
+    ),
     # The audit, and the end of a process
     Mutation(
         "leave the digest of what was allowed out of the audit",
