@@ -24,6 +24,9 @@ from agentgate_proto.wire.events import Close, Pong, Text, Upgraded
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+GATE = "gate.example"
+"""What they call the gateway."""
+
 LIMITS = Limits()
 PING_S = 20.0
 """What the WebSocket library under it does by itself: a ping, and its pong within this time."""
@@ -74,7 +77,7 @@ class OldProcess:
             link.let_go(self)
             return
         self.link = link
-        self.wire = ClientWire("gate.example", "/", [], LIMITS, self.world.masks)
+        self.wire = ClientWire(GATE, "/", [], LIMITS, self.world.masks)
         self.stage = "opening"
         self.ponged = True
         self.alarm.arm(self.world.timeline.now + PING_S)

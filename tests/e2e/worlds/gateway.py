@@ -16,6 +16,7 @@ import anyio.to_thread
 import yaml
 from tests.e2e.process import GatewayProcess
 from tests.e2e.worlds.fit import PACE
+from tests.sim.old_agents import GATE
 from tests.sim.people import PEOPLE, Terminal
 from tests.sim.plan import Plan
 from tests.sim.tools import RULES
@@ -78,7 +79,7 @@ def config_of(plan: Plan) -> dict[str, Any]:
     people = (*PEOPLE, Terminal.WHO)
     who = [(name, "agent") for name in agents] + [(name, "approver") for name in people]
     return {
-        "gateway": {"shutdown_s": 0.5},
+        "gateway": {"shutdown_s": 0.5, "allowed_hosts": [GATE]},
         "agent": {"token": "token of nobody"},
         "principals": [
             {"name": name, "role": role, "token": f"token of {name}"} for name, role in who
