@@ -1,6 +1,9 @@
-"""Every async test runs on asyncio and on trio."""
+"""Every async test runs on asyncio and on trio; Hypothesis draws fresh examples, or fixed ones."""
 
 import pytest
+from tests.chance import load_profiles
+
+load_profiles()
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sqlite3
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.cli.support import CONFIG, DEAD_LINES, DEAD_RULES, Served, run, write_files
@@ -192,7 +192,7 @@ def test_a_damaged_database_is_named(mortal: Served) -> None:
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(100)
-        file.write(os.urandom(size - 100))
+        file.write(Random(0).randbytes(size - 100))
     said = failed_start(mortal.folder)
     assert str(path) in said
 

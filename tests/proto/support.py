@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from random import Random
 
 from hypothesis import settings
+from tests.chance import examples
 
-quick = settings(deadline=None, max_examples=150)
-"""For properties: no deadline, because no test measures time."""
+quick = settings(max_examples=examples(150))
+"""For properties of small things."""
 
 TEXT = 0x1
 BINARY = 0x2

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.proto.support import quick
+from tests.chance import examples
 
 from agentgate_proto.digest import canonical_args, digest_of
 
@@ -42,7 +42,7 @@ def test_a_digest_is_the_sha_256_of_length_name_and_sorted_arguments() -> None:
 
 
 @given(tool=st.text(), args=ARGS)
-@settings(quick, max_examples=50)
+@settings(max_examples=examples(50))
 def test_the_order_in_which_members_were_written_does_not_matter(
     tool: str, args: dict[str, Any]
 ) -> None:
@@ -50,7 +50,7 @@ def test_the_order_in_which_members_were_written_does_not_matter(
 
 
 @given(tool=st.text(), args=ARGS)
-@settings(quick, max_examples=50)
+@settings(max_examples=examples(50))
 def test_canonical_arguments_are_the_same_after_a_trip_over_the_wire(
     tool: str, args: dict[str, Any]
 ) -> None:
@@ -59,7 +59,7 @@ def test_canonical_arguments_are_the_same_after_a_trip_over_the_wire(
 
 
 @given(one=st.tuples(st.text(), ARGS), other=st.tuples(st.text(), ARGS))
-@settings(quick, max_examples=50)
+@settings(max_examples=examples(50))
 def test_requests_have_the_same_digest_only_if_tool_and_arguments_are_the_same(
     one: tuple[str, dict[str, Any]], other: tuple[str, dict[str, Any]]
 ) -> None:

@@ -7,6 +7,7 @@ import gc
 import sys
 import time
 
+from tests.chance import fresh_base
 from tests.sim.plan import REQUESTS, draw
 from tests.sim.regressions import REGRESSIONS
 from tests.sim.report import Figures, commit, explain
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         World(draw(options.seed, options.requests), story).run()
         print("\n".join(story))
         return 0
-    base = options.base if options.base is not None else int(time.time())
+    base = options.base if options.base is not None else fresh_base()
     seeds: range | list[int]
     if options.seed is not None:
         seeds = range(options.seed, options.seed + 1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-import time
 from itertools import repeat
 
 import anyio
+from tests.chance import fresh_base
 from tests.e2e.worlds.fit import REQUESTS
 from tests.e2e.worlds.regressions import REGRESSIONS
 from tests.e2e.worlds.report import Figures, explain
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--regressions", action="store_true", help="the seeds that once failed")
     parser.add_argument("--story", action="store_true", help="tell what happens in each world")
     options = parser.parse_args(arguments)
-    base = options.base if options.base is not None else int(time.time())
+    base = options.base if options.base is not None else fresh_base()
     seeds: list[int] | range = range(base, base + options.seeds)
     if options.seed is not None:
         seeds = list(repeat(options.seed, options.times))

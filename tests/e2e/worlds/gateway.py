@@ -42,13 +42,16 @@ class MortalGateway(GatewayProcess):
     def __init__(self, folder: Path, plan: Plan) -> None:
         super().__init__(folder, config_of(plan), yaml.safe_load(RULES))
         self.plan = plan
+        self.born = 0
         self.log_path = folder / "log"
 
     def spawn(self, *arguments: str) -> subprocess.Popen[str]:
         """See :class:`GatewayProcess`."""
         plan = self.plan
+        self.born += 1
         told = {
             "seed": plan.seed,
+            "life": self.born,
             "tool_s": plan.tool_s / PACE,
             "tool_trouble": plan.tool_trouble,
             "disk_s": plan.disk_s / PACE,

@@ -37,7 +37,7 @@ class MortalEngine(SqliteEngine):
     """
 
     kills = ""
-    rng = Random(f"{WORLD['seed']} disk {time.time_ns()}")
+    rng = Random(f"{WORLD['seed']} disk {WORLD['life']}")
 
     def commit(self, changes: Sequence[Change]) -> None:
         """See :class:`SqliteEngine`."""

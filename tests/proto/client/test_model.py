@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from tests.chance import examples
 from tests.proto.client_gateway import GONE, NONSENSE, Gateway, done
 from tests.proto.client_world import World
 
@@ -396,5 +397,5 @@ class TightReference(Reference):
 
 TestCalls = Reference.TestCase
 TestCallsWithTightCaps = TightReference.TestCase
-TestCalls.settings = settings(deadline=None, max_examples=100, stateful_step_count=40)
+TestCalls.settings = settings(max_examples=examples(100), stateful_step_count=40)
 TestCallsWithTightCaps.settings = TestCalls.settings

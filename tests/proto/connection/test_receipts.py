@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.proto.support import quick
+from tests.chance import examples
 
 from agentgate_proto.connection import receipts as receipts_module
 from agentgate_proto.connection.receipts import Receipts
@@ -158,5 +158,5 @@ class ReceiptsAgainstALog(RuleBasedStateMachine):
         assert self.receipts.last_seq == self.sent_count
 
 
-ReceiptsAgainstALog.TestCase.settings = settings(quick, max_examples=80, stateful_step_count=30)
+ReceiptsAgainstALog.TestCase.settings = settings(max_examples=examples(80), stateful_step_count=30)
 TestReceiptsAgainstALog = ReceiptsAgainstALog.TestCase

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.proto.support import quick
+from tests.chance import examples
 
 from agentgate_proto.connection.requests import BatchAnswer, Frame, InFlight, Outstanding
 from agentgate_proto.errors import ErrorCode, LocalProtocolError
@@ -208,6 +208,6 @@ class InFlightAgainstADictionary(RuleBasedStateMachine):
 
 
 InFlightAgainstADictionary.TestCase.settings = settings(
-    quick, max_examples=60, stateful_step_count=25
+    max_examples=examples(60), stateful_step_count=25
 )
 TestInFlightAgainstADictionary = InFlightAgainstADictionary.TestCase

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
-from tests.proto.support import quick
+from tests.chance import examples
 
 from agentgate_proto.connection.timers import Deadline, Timers
 
@@ -62,7 +62,7 @@ class TimersAgainstADictionary(RuleBasedStateMachine):
 
 
 TimersAgainstADictionary.TestCase.settings = settings(
-    quick, max_examples=50, stateful_step_count=25
+    max_examples=examples(50), stateful_step_count=25
 )
 TestTimersAgainstADictionary = TimersAgainstADictionary.TestCase
 

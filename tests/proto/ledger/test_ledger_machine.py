@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
+from tests.chance import examples
 from tests.proto.ledger_clients import Client, OldClient, SdkClient
 from tests.proto.ledger_world import World
 
@@ -280,9 +281,8 @@ def settle(world: World, clients: list[Client]) -> None:
 
 TestLedgerMachine = LedgerMachine.TestCase
 TestLedgerMachine.settings = settings(
-    deadline=None,
     report_multiple_bugs=False,
-    max_examples=100,
+    max_examples=examples(100),
     stateful_step_count=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import resource
 import sqlite3
 import subprocess
@@ -12,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
@@ -273,10 +273,11 @@ def test_damaged_pages_are_reported_and_not_served(path: Path) -> None:
     engine = SqliteEngine(path)
     engine.commit(puts("old", 200))
     engine.close()
+    junk = Random(0)
     with path.open("r+b") as file:
         for page in range(2, path.stat().st_size // 4096):
             file.seek(page * 4096)
-            file.write(os.urandom(4096))
+            file.write(junk.randbytes(4096))
 
     with pytest.raises(StoreError, match=r"damaged: .*restore a backup"):
         everything_of(path)
