@@ -1,4 +1,6 @@
 # make demo: the main job, on the embedded default. make test: lint, types, all tests.
+# make quick: the inner loop, under three minutes: lint, types, the core with a tenth of its examples,
+# the floors, and an agent's flows end to end.
 # make fuzz [SECONDS=60] [TARGET=jsonrpc]: coverage-guided fuzzing of each parser, by atheris.
 # make autobahn [PYTHON27=python2.7] [CASES="1.* 7.*"]: WebSocket conformance of both ends.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
@@ -6,12 +8,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types unit inside outside sim mutations worlds bench fuzz autobahn image clean
+.PHONY: demo test quick lint types core flows unit inside outside sim mutations worlds bench fuzz \
+	autobahn image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
 
 test: lint types unit
+
+quick: $(VENV)/.installed-test
+	$(MAKE) --jobs=2 --output-sync=target lint types core flows
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -19,6 +25,12 @@ lint: $(VENV)/.installed-test
 
 types: $(VENV)/.installed-test
 	$(BIN)/mypy
+
+core: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -x -q --hypothesis-profile=quick tests/proto
+
+flows: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
 # Two halves side by side, about as long as each other.
 unit: $(VENV)/.installed-test
