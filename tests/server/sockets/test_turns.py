@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 from tests.server.embedded import all_bytes, raw_client, serving, until
 
-from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.connection.events import Answered, Authenticated, Event
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.identity.address_throttle import AddressThrottle
 from agentgate_server.sockets import listener
@@ -47,6 +47,37 @@ async def test_all_that_came_at_once_is_answered_turn_by_turn(tmp_path: Path) ->
         await client.flush()
         answers = [await client.next(Answered) for _ in range(100)]
     assert [answer.id for answer in answers] == list(range(1, 101))
+
+
+@pytest.mark.usefixtures("short_turns")
+async def test_a_turn_ends_with_its_time_and_not_with_what_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Peer.process
+    events: list[int] = []
+
+    def counted(peer: Peer) -> None:
+        events.append(0)
+        process(peer)
+
+    monkeypatch.setattr(Peer, "process", counted)
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        handle = gateway.gate.handle
+
+        def counting(peer: Peer, event: Event) -> None:
+            events[-1] += 1
+            handle(peer, event)
+
+        monkeypatch.setattr(gateway.gate, "handle", counting)
+        for number in range(1, 101):
+            params = ToolRequest(tool="echo", args={"text": str(number)})
+            client.machine.send_request(number, "tool_request", params)
+        await client.flush()
+        for _ in range(100):
+            await client.next(Answered)
+    assert sum(events) >= 100
+    assert max(events) == 1
 
 
 @pytest.mark.usefixtures("short_turns")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from tests.sim.mutations.catalogue import MUTATIONS, NONE
+from tests.sim.mutations.mutation import Mutation
 from tests.sim.mutations.trial import is_stale, run_trial
 
 
@@ -22,7 +25,7 @@ def main() -> int:
     stale = [(bug, why) for bug in chosen if (why := is_stale(bug))]
     for bug, why in stale:
         print(f"STALE     {bug.name}: {why}")
-    control = run_trial(NONE)
+    control = run_trial(control_of(chosen))
     if control.found_by:
         print(f"the sources fail without any of these bugs: {control.words}")
         return 1
@@ -35,6 +38,13 @@ def main() -> int:
             print(f"{'':24}{verdict.words}", flush=True)
     print(f"{len(chosen)} bugs, {survivors} not noticed, {len(stale)} stale")
     return 1 if survivors or stale else 0
+
+
+def control_of(chosen: Sequence[Mutation]) -> Mutation:
+    """No bug at all, for whoever is to notice these: nothing may be found in the same worlds and
+    by the same tests, otherwise no trial proves anything."""
+    tests = dict.fromkeys(test for bug in chosen for test in bug.tests)
+    return replace(NONE, seeds=max((bug.seeds for bug in chosen), default=0), tests=tuple(tests))
 
 
 if __name__ == "__main__":
