@@ -57,29 +57,41 @@ class Tickets:
 
     def __init__(self) -> None:
         self._tickets: OrderedDict[bytes, Ticket] = OrderedDict()
+        self._own: dict[Principal, OrderedDict[bytes, None]] = {}
 
     def make(self, secret: str, principal: Principal, token_hash: str, now: float) -> TicketMade:
         """Make a ticket of an unguessable text that was never used before."""
         self._forget_old(now)
-        own = [key for key, ticket in self._tickets.items() if ticket.principal == principal]
+        own = self._own.get(principal, ())
         if len(own) >= TICKETS_OF_ONE_MAX:
-            del self._tickets[own[0]]
+            self._forget(next(iter(own)))
         elif len(self._tickets) >= TICKETS_MAX:
-            self._tickets.popitem(last=False)
-        self._tickets[key_of(secret)] = Ticket(principal, token_hash, now + TICKET_S)
+            self._forget(next(iter(self._tickets)))
+        key = key_of(secret)
+        self._tickets[key] = Ticket(principal, token_hash, now + TICKET_S)
+        self._own.setdefault(principal, OrderedDict())[key] = None
         return TicketMade(secret, TICKET_S)
 
     def take(self, secret: str, now: float) -> Ticket | None:
         """Use a ticket up; None: it is none, or is good no more."""
-        ticket = self._tickets.pop(key_of(secret), None)
+        ticket = self._forget(key_of(secret))
         return ticket if ticket is not None and ticket.expires_at > now else None
 
     def _forget_old(self, now: float) -> None:
         while self._tickets:
-            key = next(iter(self._tickets))
-            if self._tickets[key].expires_at > now:
+            key, ticket = next(iter(self._tickets.items()))
+            if ticket.expires_at > now:
                 break
-            del self._tickets[key]
+            self._forget(key)
+
+    def _forget(self, key: bytes) -> Ticket | None:
+        ticket = self._tickets.pop(key, None)
+        if ticket is not None:
+            own = self._own[ticket.principal]
+            del own[key]
+            if not own:
+                del self._own[ticket.principal]
+        return ticket
 
 
 def key_of(secret: str) -> bytes:

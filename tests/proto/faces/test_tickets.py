@@ -116,6 +116,9 @@ def test_tickets_are_what_a_plain_table_says(steps: list[tuple[str, int, float]]
             else:
                 assert ticket is not None
                 assert (ticket.principal, ticket.expires_at) == expected
+        of_all = {key for own in tickets._own.values() for key in own}
+        assert of_all == set(tickets._tickets)
+        assert all(tickets._own.values()), "who has no ticket is not kept"
 
 
 @pytest.mark.parametrize(
