@@ -50,9 +50,9 @@ sim: $(VENV)/.installed-test
 	$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(MINUTES),--minutes $(MINUTES))
 
-# Small bugs, made one by one, each of which must be found.
+# Small bugs, made one by one, each of which must be found: all, or BUGS="ticket head" by their names.
 mutations: $(VENV)/.installed-test
-	$(BIN)/python -m tests.sim.mutations
+	$(BIN)/python -m tests.sim.mutations $(BUGS)
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
 worlds: $(VENV)/.installed-test

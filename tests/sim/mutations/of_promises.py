@@ -11,6 +11,7 @@ BACKENDS = f"{SERVER}/backends"
 CASE = f"{SERVER}/policy/case.py"
 CODES = f"{SERVER}/approvals/codes.py"
 HEADS = f"{SERVER}/audit/heads.py"
+HOSTILE = "tests/server/sockets/test_hostile_peers.py"
 READING = f"{SERVER}/tools/home_assistant/reading.py"
 
 OF_PROMISES = (
@@ -128,6 +129,25 @@ OF_PROMISES = (
         tests=("tests/proto/wire/test_heads.py",),
     ),
     Mutation(
+        "refuse a right token for the wrong ones of others at its address",
+        f"{SERVER}/gate/authenticator.py",
+        "        if principal is not None:\n            return principal\n",
+        "        late = self._throttle.queue(peer.address, self.monotonic(), -1.0)\n"
+        "        if principal is not None and not late:\n            return principal\n",
+        seeds=0,
+        tests=(
+            f"{HOSTILE}::test_guessing_tokens_is_stopped_and_the_right_token_is_let_in_all_the_same",
+        ),
+    ),
+    Mutation(
+        "believe whoever says that it asks for somebody else",
+        f"{PROTO}/wire/forwarded.py",
+        "    while address is not None and hops and is_trusted(address, trusted):\n",
+        "    while address is not None and hops:\n",
+        seeds=0,
+        tests=("tests/proto/wire/test_forwarded.py",),
+    ),
+    Mutation(
         "let a ticket be good twice",
         f"{PROTO}/faces/tickets.py",
         "        ticket = self._tickets.pop(key_of(secret), None)\n",
@@ -152,6 +172,22 @@ OF_PROMISES = (
         tests=("tests/proto/ledger/test_collecting.py",),
     ),
     # What is said to be in force is
+    Mutation(
+        "share a database with a gateway that has it under another name",
+        f"{SERVER}/store/files.py",
+        '                if sys.platform == "linux" and kind_of(self.path, mounted) not in',
+        "                if kind_of(self.path, mounted) in",
+        seeds=0,
+        tests=("tests/server/store/test_files.py",),
+    ),
+    Mutation(
+        "read a page of records however large they are",
+        f"{PROTO}/records/storage.py",
+        "        if size > bytes_max:\n",
+        "        if False:\n",
+        seeds=0,
+        tests=("tests/proto/records/test_storage.py",),
+    ),
     Mutation(
         "reload, and serve the certificate of before",
         f"{SERVER}/renewing.py",
