@@ -150,7 +150,7 @@ OF_PROMISES = (
     Mutation(
         "let a ticket be good twice",
         f"{PROTO}/faces/tickets.py",
-        "        ticket = self._tickets.pop(key_of(secret), None)\n",
+        "        ticket = self._forget(key_of(secret))\n",
         "        ticket = self._tickets.get(key_of(secret))\n",
         seeds=0,
         tests=("tests/proto/faces/test_tickets.py",),
