@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
@@ -99,6 +100,7 @@ class Connection(ABC, Generic[SomeWire]):
         self._inbox: deque[tuple[Message, BatchAnswer | None]] = deque()
         self._held = bytearray()
         self._paused = False
+        self._take_text: Callable[[str], None] = self._on_text
         self._unread = False  # whether the wire may have an event: it is asked for far more often
         self._pings = 0
         self._ping_sent_at = 0.0
@@ -288,7 +290,7 @@ class Connection(ABC, Generic[SomeWire]):
             case None:
                 return False
             case Text(text):
-                self._on_text(text)
+                self._take_text(text)
             case Binary(data):
                 self._on_binary(data)
             case Pong(payload):
@@ -353,15 +355,10 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _send_text(self, text: bytes) -> None:
         """Queue a message, if there is room."""
-        if self._has_room(len(text)):
-            self.wire.send_text(text)
-
-    def _has_room(self, size: int) -> bool:
-        """Whether so many bytes more may be queued; a slow consumer is closed if not."""
-        if len(self.wire.out) + size > self.limits.queued_bytes_max:
+        if len(self.wire.out) + len(text) > self.limits.queued_bytes_max:
             self._fail_slow()
-            return False
-        return True
+        else:
+            self.wire.send_text(text)
 
     def _fail_slow(self) -> None:
         """End the connection with 1013: the peer does not take what it asked for."""

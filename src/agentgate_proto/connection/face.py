@@ -55,10 +55,10 @@ class FaceConnection(Connection[ServerWire]):
         self.is_local = False
         self._doors = doors
         self._peer = peer
-        self._is_faces = False  # whether a face has accepted the upgrade
         self._alive = b""
         self._said = False  # whether there was output since the last look at the stream
-        self._took = False  # whether the peer has taken some since then
+        self._put_bytes = 0  # of the stream, whether the peer has taken them or not
+        self._taken_bytes = 0  # of these, at the last look
         self._took_at = now
 
     @property
@@ -71,12 +71,6 @@ class FaceConnection(Connection[ServerWire]):
         """Whether it makes sense to read: not while a request waits for its answer and what came
         after it is there as well. Nobody would look at it before."""
         return self.wire.opened or not self.wire.http.has_input_behind
-
-    def data_to_send(self) -> bytes:
-        """See :meth:`Connection.data_to_send`."""
-        data = super().data_to_send()
-        self._took = self._took or bool(data)
-        return data
 
     # Plain HTTP
 
@@ -116,7 +110,9 @@ class FaceConnection(Connection[ServerWire]):
             return
         self.wire.start_http(status, content_type, headers)
         self._alive = alive
-        self._said = self._took = True
+        self._said = True
+        self._put_bytes, self._taken_bytes = self.queued_bytes, 0
+        self._took_at = self.now
         self._set_from_command(Timer.STREAM, self.limits.stream_idle_s)
 
     def send_http_body(self, data: bytes) -> None:
@@ -128,7 +124,7 @@ class FaceConnection(Connection[ServerWire]):
         """
         if self._ending:
             raise ConnectionClosedError("the connection is closed")
-        self.wire.http.send_body(data)
+        self._put(data)
         self._said = True
         if self.queued_bytes > self.limits.stream_bytes_max:
             self.wire.out.clear()
@@ -162,7 +158,7 @@ class FaceConnection(Connection[ServerWire]):
         if self._ending:
             return
         self.wire.accept_upgrade(subprotocol, headers)
-        self._is_faces = True
+        self._take_text = self._on_message_of_face
         self._step(Step.FACE_UPGRADED)
         self._set_from_command(Timer.SILENCE, self.limits.silence_s)
         self._unread = True
@@ -242,12 +238,6 @@ class FaceConnection(Connection[ServerWire]):
                 self._step(Step.UPGRADED)
                 self._on_upgraded()
 
-    def _on_text(self, text: str) -> None:
-        if self._is_faces:
-            self._on_message_of_face(text)
-        else:
-            super()._on_text(text)
-
     def _on_binary(self, data: bytes) -> None:
         self._on_message_of_face(data)
 
@@ -262,17 +252,31 @@ class FaceConnection(Connection[ServerWire]):
         else:
             self._cut(ABNORMAL_CLOSURE, "no whole request in time", by_peer=False)
 
+    def _put(self, data: bytes) -> None:
+        before = self.queued_bytes
+        self.wire.http.send_body(data)
+        self._put_bytes += self.queued_bytes - before
+
     def _look_at_stream(self) -> None:
         """Say that the stream is alive; end it if the peer takes nothing of it any more."""
-        if self._took or not self.queued_bytes:
+        taken_bytes = self._put_bytes - self.queued_bytes
+        if taken_bytes > self._taken_bytes or not self.queued_bytes:
             self._took_at = self.now
         elif self.now - self._took_at >= self.limits.stream_stall_s:
             self._cut(ABNORMAL_CLOSURE, "the peer takes nothing", by_peer=False)
             return
         if self._alive and not self._said:
-            self.wire.http.send_body(self._alive)
-        self._said = self._took = False
+            self._put(self._alive)
+        self._said = False
+        self._taken_bytes = taken_bytes
         self.timers.set(Timer.STREAM, self.now + self.limits.stream_idle_s)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether so many bytes more may be queued; a slow consumer is closed if not."""
+        if len(self.wire.out) + size > self.limits.queued_bytes_max:
+            self._fail_slow()
+            return False
+        return True
 
     def _came_from(self, headers: Headers) -> None:
         trusted = self._doors.trusted_proxies

@@ -29,9 +29,13 @@ class LateAnswers:
 
     Args:
         bytes_max: of the outcomes that wait.
+
+    Attributes:
+        wait: a reply must go out before any of them.
     """
 
     def __init__(self, bytes_max: int) -> None:
+        self.wait = False
         self._bytes_max = bytes_max
         self._bytes = 0
         self._replies: list[BatchAnswer] = []
@@ -40,6 +44,7 @@ class LateAnswers:
     def follow(self, batch: BatchAnswer) -> None:
         """Let what comes from now on wait for the answer to this batch."""
         self._replies.append(batch)
+        self.wait = True
 
     def hold(self, frame: Frame, outcome: Outcome) -> bool:
         """Keep an answer, if there is room; return whether there was."""
@@ -47,15 +52,11 @@ class LateAnswers:
         self._bytes += len(bytes(outcome.data)) + len(outcome.message)
         return self._bytes <= self._bytes_max
 
-    @property
-    def wait(self) -> bool:
-        """Whether a reply must go out before any of them."""
-        return bool(self._replies)
-
     def take(self) -> list[Frame]:
         """Take the answers that nothing stands before any more."""
         self._replies = [batch for batch in self._replies if batch.waiting]
-        if self._replies:
+        self.wait = bool(self._replies)
+        if self.wait:
             return []
         frames, self._frames, self._bytes = self._frames, [], 0
         return frames

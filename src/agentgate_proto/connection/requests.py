@@ -96,7 +96,7 @@ class InFlight:
 
     def add(self, request_id: RequestId, batch: BatchAnswer | None, alone: str = "") -> None:
         """Take a request, for which there must be room."""
-        assert self.no_room(request_id, alone) is None
+        assert request_id not in self._batches, "no_room was asked"
         self._batches[request_id] = batch
         if alone:
             self._alone[alone] = request_id

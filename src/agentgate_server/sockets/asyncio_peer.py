@@ -129,17 +129,19 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self.process()
         if self._transport.is_closing():
             return
-        if self.over or (self._writable and self.is_worth_sending):
+        if self.over or (self._writable and (not self.unfinished or self.is_worth_sending)):
             data = self.connection.data_to_send()
             if data:
                 self._transport.write(data)
-                self.tell_room()
+                if self._room is not None:
+                    self.tell_room()
         if self.over:
             self._hang_up()
             return
         if self.unfinished:
             self.poke()  # after everybody else
-        self._read_or_not()
+        if self.unfinished or not self._reading or self.connection.principal is None:
+            self._read_or_not()
         self._rearm()
 
     def _read_or_not(self) -> None:

@@ -40,6 +40,9 @@ TURN_S = 0.002
 STRANGER_TURN_S = 0.000_5
 """The same for one that has not said who it is: there may be many of them."""
 
+EVENTS = 4
+"""How many events are handled before a look at the clock: most turns have fewer."""
+
 PIECE_BYTES = 65_536
 """Output that is not held back for the rest of what a read has brought."""
 
@@ -141,6 +144,9 @@ class Peer(ABC):
             self._room.set()
             self._room = None
 
+    def _turn_s(self) -> float:
+        return self.stranger_turn_s if self.connection.principal is None else self.turn_s
+
     def process_all(self) -> None:
         """Let the gate handle all that is left: there will be no other turn."""
         self.process()
@@ -155,8 +161,7 @@ class Peer(ABC):
         """
         self.in_process = True
         self.unfinished = False
-        known = self.connection.principal is not None
-        until = perf_counter() + (self.turn_s if known else self.stranger_turn_s)
+        handled, until = 0, 0.0
         while (event := self.connection.next_event()) is not None:
             self.over = self.over or isinstance(event, Closed)
             try:
@@ -165,7 +170,10 @@ class Peer(ABC):
                 kind = type(event).__name__
                 log.exception("connection %d: %s could not be handled", self.number, kind)
                 self.connection.close(INTERNAL_ERROR, "internal error; the gateway's log says more")
-            if perf_counter() > until and not self.over:
-                self.unfinished = True
-                break
+            handled += 1
+            if handled % EVENTS == 0 and not self.over:
+                until = until or perf_counter() + self._turn_s()
+                if perf_counter() > until:
+                    self.unfinished = True
+                    break
         self.in_process = False

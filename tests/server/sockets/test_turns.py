@@ -32,7 +32,7 @@ def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every event takes a turn of its own."""
+    """A turn is as short as it can be."""
     monkeypatch.setattr(Peer, "turn_s", 0.0)
     monkeypatch.setattr(Peer, "stranger_turn_s", 0.0)
 
