@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick lint types core flows unit inside outside sim mutations worlds bench fuzz \
-	autobahn image clean
+.PHONY: demo test quick lint types core flows unit covered adapters simulated outside sim mutations \
+	worlds bench fuzz autobahn image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -32,14 +32,19 @@ core: $(VENV)/.installed-test
 flows: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
-# Two halves side by side, about as long as each other.
+# Two at a time, the longest first, so that both cores are busy to the end.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=2 --output-sync=target inside outside
+	$(MAKE) --jobs=2 --keep-going --output-sync=target outside simulated adapters covered
 
-inside: $(VENV)/.installed-test
+covered: $(VENV)/.installed-test
 	$(BIN)/coverage run -m pytest tests/proto
 	$(BIN)/coverage report --fail-under=100
-	$(BIN)/python -m pytest tests/sim tests/server tests/client
+
+adapters: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/server tests/client
+
+simulated: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/sim
 
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
