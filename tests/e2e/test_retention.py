@@ -54,6 +54,7 @@ def test_a_flood_of_denied_requests_makes_no_payment_run_again(tmp_path: Path) -
             until(lambda: rows(gate, "evil", delivered=1) == FLOOD, "the receipts of the flood")
             for number in range(FLOOD):
                 evil.tool("forbidden", key=str(number))
+            until(lambda: rows(gate, "evil", delivered=0) == FLOOD, "the rest of the flood")
 
         gate.restart()  # retention is applied at the start
         until(lambda: not rows(gate, "evil", delivered=1), "retention")

@@ -154,8 +154,8 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) VIRTUAL
         """,
         """
-        CREATE INDEX requests_ranked ON requests (rank, principal, delivered, resolved_at)
-        WHERE phase = 'done'
+        CREATE INDEX requests_ranked ON requests (rank, principal, resolved_at)
+        WHERE phase = 'done' AND delivered = 1
         """,
     ),
 )

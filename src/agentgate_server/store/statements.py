@@ -146,23 +146,24 @@ OLDEST_DONE = """
 COUNT = "SELECT count(*) FROM requests"
 RANKED = """
     SELECT principal, rank, count(*) FROM requests INDEXED BY requests_ranked
-    WHERE phase = 'done' GROUP BY rank, principal
+    WHERE phase = 'done' AND delivered = 1 GROUP BY rank, principal
     UNION ALL
-    SELECT principal, 2, count(*) FROM requests INDEXED BY requests_open
-    WHERE phase <> 'done' GROUP BY principal
+    SELECT principal, iif(phase = 'done', rank, 2) AS ranked, count(*)
+    FROM requests INDEXED BY requests_open
+    WHERE phase <> 'done' OR delivered = 0 GROUP BY principal, ranked
 """
 """Whatever is under way ranks as ``Rank.GUARD``."""
 NEWEST_EXCESS = """
     SELECT max(CAST(resolved_at AS REAL)) FROM (
         SELECT resolved_at FROM requests INDEXED BY requests_ranked
-        WHERE phase = 'done' AND rank = ? AND principal = ? AND delivered = 1
+        WHERE phase = 'done' AND delivered = 1 AND rank = ? AND principal = ?
         ORDER BY resolved_at, seq LIMIT ?
     )
 """
 PRUNE_EXCESS = """
     DELETE FROM requests WHERE seq IN (
         SELECT seq FROM requests INDEXED BY requests_ranked
-        WHERE phase = 'done' AND rank = ? AND principal = ? AND delivered = 1
+        WHERE phase = 'done' AND delivered = 1 AND rank = ? AND principal = ?
         ORDER BY resolved_at, seq LIMIT ?
     )
 """
