@@ -158,8 +158,8 @@ OF_PROMISES = (
     Mutation(
         "serve one connection until nothing is left of what came",
         f"{SERVER}/sockets/peer.py",
-        "            if perf_counter() > until and not self.over:\n",
-        "            if False:\n",
+        "                if perf_counter() > until:\n",
+        "                if False:\n",
         seeds=0,
         tests=("tests/server/sockets/test_turns.py",),
     ),
