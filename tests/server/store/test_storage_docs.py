@@ -52,5 +52,5 @@ def test_a_restored_backup_with_a_new_epoch_is_another_memory_with_the_same_reco
 
 
 def test_every_column_is_explained() -> None:
-    for column in (*COLUMNS, "seq", "superseded"):
+    for column in (*COLUMNS, "seq", "superseded", "rank"):
         assert f"`{column}`" in PAGE
