@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -40,10 +41,16 @@ class Verdict:
 
 
 def is_stale(mutation: Mutation) -> str:
-    """Say why a mutation cannot be made any more, or ""."""
+    """Say why a mutation cannot be made, or not any more; "": it can."""
     text = (ROOT / "src" / mutation.file).read_text()
     found = text.count(mutation.old)
-    return "" if found == 1 else f"{mutation.file} has its text {found} times: {mutation.old!r}"
+    if found != 1:
+        return f"{mutation.file} has its text {found} times: {mutation.old!r}"
+    try:  # what is no program is noticed by whoever reads it, and proves nothing
+        ast.parse(text.replace(mutation.old, mutation.new))
+    except SyntaxError as error:
+        return f"{mutation.file} with it is no program: {error}"
+    return ""
 
 
 def run_trial(mutation: Mutation) -> Verdict:
