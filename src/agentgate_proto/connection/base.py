@@ -299,8 +299,10 @@ class Connection(ABC, Generic[SomeWire]):
                 self._on_pong(payload)
             case Close(code, reason):
                 self._end(Step.CLOSE_RECEIVED, code, reason, by_peer=True)
-            case Alive():
+            case Alive() if self.wire.opened:
                 pass
+            case Alive():
+                self._events.append(PROGRESSED)  # of a body: a step that costs as much as many
             case _:
                 self._on_opening(event)
         return True
@@ -381,6 +383,7 @@ class Connection(ABC, Generic[SomeWire]):
         self.timers.clear()
         self._inbox.clear()
         self._held.clear()
+        self.wire.forget_input()
         self._events.append(Closed(code=code, reason=reason, by_peer=by_peer))
 
     def _pause(self) -> None:

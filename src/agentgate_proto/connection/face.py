@@ -12,6 +12,7 @@ from abc import abstractmethod
 
 from agentgate_proto.connection.base import (
     ABNORMAL_CLOSURE,
+    PROGRESSED,
     TRY_AGAIN_LATER,
     Connection,
     Timer,
@@ -232,6 +233,7 @@ class FaceConnection(Connection[ServerWire]):
                 )
             case Served():
                 if self._has_room(0):
+                    self._events.append(PROGRESSED)  # this is work, though it concerns nobody
                     self._answered()
             case _:
                 assert isinstance(event, Upgraded), "a server's wire has no other event here"

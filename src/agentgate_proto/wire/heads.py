@@ -16,6 +16,9 @@ MAJOR_VERSION = b"1."
 ORIGIN = re.compile(rb"(?i)https?://([^/?#]+)")
 """What stands before the path in absolute form (RFC 9112 section 3.2.2)."""
 
+SPACE = 0x20
+FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
+
 HOST = re.compile(r"(?ia)(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9._~!$&'()*+,;=%-]{0,255})(?::[0-9]{0,5})?")
 """A Host (RFC 9110 section 7.2, RFC 3986 section 3.2.2, which bounds names to 255 characters)."""
 
@@ -40,6 +43,23 @@ class RequestHead(msgspec.Struct, frozen=True):
     body: bytes
     version: bytes
     found: Found | None = None
+
+
+def raw_objection(data: bytearray, end: int, bytes_max: int) -> tuple[int, str] | None:
+    """Say why h11 should not see a head.
+
+    Args:
+        data: what has come.
+        end: where the head ends in it; 0: nowhere yet.
+        bytes_max: the largest head.
+    """
+    if (end or len(data)) > bytes_max:
+        return 431, f"a request head of over {bytes_max} bytes"
+    if data and data[0] <= SPACE:
+        return 400, "illegal request line"
+    if end and FOLDED_OR_BLANK.search(data, 0, end):
+        return 400, "a folded header line, or 64 blanks in a row"
+    return None
 
 
 def head_objection(head: h11.Request, headers: Headers, doors: Doors) -> tuple[int, str] | None:

@@ -33,6 +33,7 @@ from agentgate_proto.wire.heads import (
     framing_objection,
     head_objection,
     in_origin_form,
+    raw_objection,
 )
 from agentgate_proto.wire.routes import Found
 from agentgate_proto.wire.upgrade import wants_websocket
@@ -40,8 +41,6 @@ from agentgate_proto.wire.upgrade import wants_websocket
 HEAD_END = re.compile(rb"\n\r?\n")
 """What ends a head, as h11 sees it."""
 
-SPACE = 0x20
-FOLDED_OR_BLANK = re.compile(rb"\n[ \t]|[ \t]{64}")
 LAST_CHUNK = b"0\r\n\r\n"
 """What h11 sees of a body in chunks: that it is over."""
 
@@ -101,6 +100,11 @@ class HttpServer:
         """Store bytes from the peer."""
         if not self.finished:
             self._input += data
+
+    def forget_input(self) -> None:
+        """Drop what was not read: nobody will."""
+        self._input.clear()
+        self._body.clear()
 
     def next_request(self) -> RequestHead | None:
         """Return the next whole request, or None: more bytes are needed, the last request has not
@@ -268,15 +272,10 @@ class HttpServer:
 
         Refuse one that h11 should not see; it is as strict however the bytes are split.
         """
-        buffered = self._input
-        end = HEAD_END.search(buffered, 0, self.limits.http_head_bytes_max + 1)
-        if (end.end() if end else len(buffered)) > self.limits.http_head_bytes_max:
-            self.refuse(431, f"a request head of over {self.limits.http_head_bytes_max} bytes")
-        if buffered and buffered[0] <= SPACE:
-            self.refuse(400, "illegal request line")
-        if end and FOLDED_OR_BLANK.search(buffered, 0, end.end()):
-            self.refuse(400, "a folded header line, or 64 blanks in a row")
-        return end.end() if end else 0
+        found = HEAD_END.search(self._input, 0, self.limits.http_head_bytes_max + 1)
+        end = found.end() if found else 0
+        self._refuse_if(raw_objection(self._input, end, self.limits.http_head_bytes_max))
+        return end
 
     def _check_head(self, head: h11.Request) -> None:
         """Refuse by the head alone what must not be read any further."""

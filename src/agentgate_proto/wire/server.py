@@ -63,6 +63,11 @@ class ServerWire(Wire):
         else:
             self.http.receive_data(data)
 
+    def forget_input(self) -> None:
+        """Drop what was not read: nobody will."""
+        super().forget_input()
+        self.http.forget_input()
+
     def next_event(self) -> WireEvent | None:
         """Return the next event; see :meth:`Wire.next_event`."""
         if self.opened:

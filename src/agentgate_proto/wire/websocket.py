@@ -100,6 +100,11 @@ class Wire:
             self._input = self._input[self._at :] + data
             self._at = 0
 
+    def forget_input(self) -> None:
+        """Drop what was not read: nobody will."""
+        self._input, self._at = b"", 0
+        self._message.clear()
+
     def next_event(self) -> WireEvent | None:
         """Return the next event, or None: more bytes are needed.
 
