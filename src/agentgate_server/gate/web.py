@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import msgspec
 
-from agentgate_proto.connection.events import HttpRequested
+from agentgate_proto.connection.events import Closed, HttpRequested
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.ledger import Ledger
@@ -82,29 +82,35 @@ class Web:
         self.metrics_are_public = False
         self._clock = time.monotonic
         self._started = self._clock()
+        self._waiting: dict[int, anyio.CancelScope] = {}  # strangers, by number of the connection
         self._strangers = AddressThrottle(STRANGERS_REQUESTS_PER_MINUTE)
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:
         """Answer a request, now or when the decision in it is durable."""
+        if isinstance(event, Closed) and peer.number in self._waiting:
+            self._waiting[peer.number].cancel()
         if not isinstance(event, HttpRequested):
-            return  # this face has no WebSockets, and an answer to who is gone is dropped
+            return  # this face has no WebSockets
         asked = http_api.read_request(event)
         if isinstance(asked, http_api.Health | http_api.Reply):
             pause = self._strangers.queue(peer.address, self._clock(), TURN_S_MAX)
             if pause:
+                self._waiting[peer.number] = anyio.CancelScope()
                 self._spawn(self._answer_later, pause, peer, asked)
                 return
         self._answer(peer, asked)
 
     async def _answer_later(self, pause_s: float, peer: Peer, asked: http_api.Asked) -> None:
         """Let a stranger wait for their turn: nothing more of theirs is read meanwhile."""
-        if pause_s > TURN_S_MAX:
-            reply = http_api.too_many(pause_s)
-            await anyio.sleep(TURN_S_MAX)
-            HttpReply(peer).send(reply)
-        else:
-            await anyio.sleep(pause_s)
-            self._answer(peer, asked)
+        try:
+            with self._waiting[peer.number]:
+                await anyio.sleep(min(pause_s, TURN_S_MAX))
+                if pause_s > TURN_S_MAX:
+                    HttpReply(peer).send(http_api.too_many(pause_s))
+                else:
+                    self._answer(peer, asked)
+        finally:
+            del self._waiting[peer.number]
 
     def _answer(self, peer: Peer, asked: http_api.Asked) -> None:
         reply = HttpReply(peer)

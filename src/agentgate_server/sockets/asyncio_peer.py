@@ -23,6 +23,7 @@ import anyio
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
+from agentgate_server.sockets.strangers_share import StrangersShare
 
 try:
     from sniffio import current_async_library_cvar as library
@@ -43,12 +44,15 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         handler: Handler,
         limits: Limits,
         doors: Doors,
+        now: float | None = None,
+        share: StrangersShare | None = None,
     ) -> None:
-        super().__init__(number, address, handler, limits, doors)
+        super().__init__(number, address, handler, limits, doors, now, share)
         self._loop = asyncio.get_running_loop()
         self._context: Context
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
+        self._turn_timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         self._poked = False
         self._writable = True
@@ -139,10 +143,24 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             self._hang_up()
             return
         if self.unfinished:
-            self.poke()  # after everybody else
+            self._go_on()
         if self.unfinished or not self._reading or self.connection.principal is None:
             self._read_or_not()
         self._rearm()
+
+    def _go_on(self) -> None:
+        """Have another turn, after everybody else."""
+        if not self.pause_s:
+            self.poke()
+        elif self._turn_timer is None:
+            self._turn_timer = self._loop.call_later(
+                self.pause_s, self._on_turn, context=self._context
+            )
+
+    def _on_turn(self) -> None:
+        self._turn_timer = None
+        if not self._lost.is_set():
+            self._settle()
 
     def _read_or_not(self) -> None:
         """Read only what can be handled, and answered."""

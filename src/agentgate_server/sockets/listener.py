@@ -17,7 +17,8 @@ from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
-from agentgate_server.sockets.peer import Handler, Peer
+from agentgate_server.sockets.peer import STRANGER_TURN_S, Handler, Peer
+from agentgate_server.sockets.strangers_share import StrangersShare
 from agentgate_server.sockets.stream_peer import StreamPeer
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Listener:
         self._sockets: list[SocketListener] = []
         self._peer_type = peer_type()
         self._certificate = certificate
+        self._share = StrangersShare(STRANGER_TURN_S)
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -139,7 +141,9 @@ class Listener:
             turn_away(sock)
             return
         number = next(self._numbers)
-        peer = self._peer_type(number, address, self.handler, self.limits, self.doors)
+        peer = self._peer_type(
+            number, address, self.handler, self.limits, self.doors, share=self._share
+        )
         self.connections += 1
         try:
             if await self._open(peer, sock):

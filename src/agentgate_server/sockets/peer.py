@@ -8,7 +8,8 @@ awaited.
 
 Nobody may keep the others waiting: what one read brings can be thousands of messages, so a turn of
 a connection ends after some time (``turn_s``, less for strangers), with the rest left in the
-machine and reading stopped, and goes on after the others had theirs.
+machine and reading stopped, and goes on after the others had theirs. Strangers have but a share of
+the time all together (``strangers_share``): the turn of one of them may be some way off.
 
 There are two pumps that behave alike: ``asyncio_peer``, which is fast, and ``stream_peer`` for
 every event loop that anyio knows. Both stop reading while the peer does not take what was sent,
@@ -29,8 +30,10 @@ import anyio
 from agentgate_proto.connection.base import INTERNAL_ERROR
 from agentgate_proto.connection.events import Closed, Event
 from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.connection.state import State
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
+from agentgate_server.sockets.strangers_share import StrangersShare
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +73,13 @@ class Peer(ABC):
         limits: of the connection.
         doors: who may come in, and where to.
         now: monotonic seconds; None: what the event loop's clock says.
+        share: gives strangers their turns; None: they have them at once.
 
     Attributes:
         token_hash: of the token that let the client in, or "".
         over: the connection has ended.
         unfinished: the turn has ended before all that came was dealt with.
+        pause_s: for how long nothing more of that is dealt with.
     """
 
     turn_s = TURN_S
@@ -88,6 +93,7 @@ class Peer(ABC):
         limits: Limits,
         doors: Doors,
         now: float | None = None,
+        share: StrangersShare | None = None,
     ) -> None:
         self.number = number
         now = anyio.current_time() if now is None else now
@@ -95,8 +101,11 @@ class Peer(ABC):
         self.token_hash = ""
         self.over = False
         self.unfinished = False
+        self.pause_s = 0.0
         self.in_process = False
         self._handler = handler
+        self._share = share
+        self._turn_at: float | None = None
         self._room: anyio.Event | None = None
 
     @property
@@ -129,8 +138,11 @@ class Peer(ABC):
 
     @property
     def is_worth_sending(self) -> bool:
-        """Whether to send now: the answers of one read go in one piece, if it is not too large."""
-        return not self.unfinished or self.connection.queued_bytes > PIECE_BYTES
+        """Whether to send now: the answers of one read go in one piece, if it is not too large and
+        the next turn is not some way off."""
+        if not self.unfinished or self.pause_s:
+            return True
+        return self.connection.queued_bytes > PIECE_BYTES
 
     async def wait_for_room(self, queued_bytes: int) -> None:
         """Wait until no more than this waits for the peer to take it, or the connection is over."""
@@ -149,6 +161,7 @@ class Peer(ABC):
 
     def process_all(self) -> None:
         """Let the gate handle all that is left: there will be no other turn."""
+        self._share = None
         self.process()
         while self.unfinished:
             self.process()
@@ -157,10 +170,33 @@ class Peer(ABC):
         """Let the gate handle what the connection has to say; then send its output.
 
         ``over`` is true afterwards if this was the end; ``unfinished`` if there is more to be
-        handled in another turn, before anything else is read.
+        handled in another turn, after ``pause_s`` and before anything else is read.
         """
+        connection = self.connection
+        if (
+            connection.principal is not None
+            or self._share is None
+            or connection.state is State.CLOSED
+        ):
+            self._turn()
+        elif self._has_turn(self._share, began := perf_counter()):
+            self._turn()
+            self._share.took(perf_counter() - began)
+
+    def _has_turn(self, share: StrangersShare, now: float) -> bool:
+        """Whether this stranger's turn has come; else it waits for it."""
+        if self._turn_at is None:
+            self._turn_at = share.next_turn(now)
+        self.pause_s = max(0.0, self._turn_at - now)
+        self.unfinished = self.pause_s > 0
+        if not self.unfinished:
+            self._turn_at = None
+        return not self.unfinished
+
+    def _turn(self) -> None:
         self.in_process = True
         self.unfinished = False
+        self.pause_s = 0.0
         handled, until = 0, 0.0
         while (event := self.connection.next_event()) is not None:
             self.over = self.over or isinstance(event, Closed)

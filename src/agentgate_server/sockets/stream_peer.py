@@ -13,13 +13,13 @@ import socket
 import ssl
 
 import anyio
-import anyio.lowlevel
 from anyio.abc import ByteStream, SocketStream, TaskGroup
 from anyio.streams.tls import TLSStream
 
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
+from agentgate_server.sockets.strangers_share import StrangersShare
 
 CHUNK_BYTES = 65_536
 """Read at most this much at once: many messages, and little memory for an idle connection."""
@@ -37,14 +37,16 @@ class StreamPeer(Peer):
         handler: Handler,
         limits: Limits,
         doors: Doors,
+        now: float | None = None,
+        share: StrangersShare | None = None,
     ) -> None:
-        super().__init__(number, address, handler, limits, doors)
+        super().__init__(number, address, handler, limits, doors, now, share)
         self._stream: ByteStream
         self._armed_at = math.inf
         self._wake = anyio.Event()
         self._lock = anyio.Lock(fast_acquire=True)
         self._torn = False
-        self._answered = anyio.Event()  # or something else has happened
+        self._answered = anyio.Event()  # or the keeper has done something else
 
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """See :meth:`Peer.open`."""
@@ -93,7 +95,7 @@ class StreamPeer(Peer):
             if self.unfinished or self.over:
                 self._wake.set()  # the keeper goes on, whether the peer takes its answers or not
             while self.unfinished:
-                await anyio.lowlevel.checkpoint()
+                await self._wait_for_a_step()
             if not self.over:
                 self._rearm()
                 await self._flush()
@@ -102,8 +104,12 @@ class StreamPeer(Peer):
     async def _wait_for_answers(self) -> None:
         """Read nothing that nobody would look at."""
         while not self.connection.takes_input:
-            self._answered = anyio.Event()
-            await self._answered.wait()
+            await self._wait_for_a_step()
+
+    async def _wait_for_a_step(self) -> None:
+        """Wait until the keeper has done something."""
+        self._answered = anyio.Event()
+        await self._answered.wait()
 
     def _rearm(self) -> None:
         """Wake the keeper if it would sleep past a deadline; later ones it finds by itself."""
@@ -115,7 +121,8 @@ class StreamPeer(Peer):
         while True:
             deadline = self.connection.next_deadline()
             self._armed_at = deadline.at if deadline is not None else math.inf
-            with anyio.CancelScope(deadline=self._armed_at):
+            turn_at = anyio.current_time() + self.pause_s if self.pause_s else math.inf
+            with anyio.CancelScope(deadline=min(self._armed_at, turn_at)):
                 await self._wake.wait()
             self._wake = anyio.Event()
             now = anyio.current_time()
@@ -129,7 +136,7 @@ class StreamPeer(Peer):
             self._answered.set()
             if self.is_worth_sending and not self._lock.locked():  # who has it sends all there is
                 tasks.start_soon(self._flush)
-            if self.unfinished:
+            if self.unfinished and not self.pause_s:
                 self._wake.set()  # after everybody else
 
     async def _flush(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import anyio
@@ -10,10 +11,12 @@ import pytest
 from tests.server.embedded import all_bytes, raw_client, serving, until
 
 from agentgate_proto.connection.events import Answered, Authenticated, Event
+from agentgate_proto.limits import Limits
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.identity.address_throttle import AddressThrottle
 from agentgate_server.sockets import listener
 from agentgate_server.sockets.peer import EVENTS, Peer
+from agentgate_server.sockets.strangers_share import BURST_S
 from agentgate_server.sockets.stream_peer import StreamPeer
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -142,3 +145,42 @@ async def test_pings_and_options_give_way_too(tmp_path: Path) -> None:
         answer = await all_bytes(stream)
     assert answer.count(b"HTTP/1.1 204 ") == 300
     assert answer.count(b"HTTP/1.1 200 ") == 1
+
+
+async def test_strangers_wait_for_their_share_and_agents_do_not(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path) as gateway,
+        raw_client(gateway) as client,
+        await anyio.connect_tcp("127.0.0.1", gateway.port) as stranger,
+    ):
+        await client.next(Authenticated)
+        busy_until = time.perf_counter() + 0.5
+        gateway._listener._share._done_by = busy_until
+        await stranger.send(HEALTH + LAST)
+        for number in range(1, 20):
+            params = ToolRequest(tool="echo", args={"text": "x"})
+            await client.request(number, "tool_request", params)
+            assert (await client.next(Answered)).error is None
+        answer = await all_bytes(stranger)
+        assert time.perf_counter() > busy_until - BURST_S
+        assert answer.count(b"HTTP/1.1 200 ") == 2
+
+
+async def test_who_waits_for_a_turn_is_cut_in_time_all_the_same(tmp_path: Path) -> None:
+    async with serving(tmp_path, Limits(opening_s=0.1)) as gateway:
+        gateway._listener._share._done_by = time.perf_counter() + 3_600.0
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stranger:
+            await stranger.send(HEALTH * 10)
+            assert await all_bytes(stranger) == b""
+        await until(lambda: not gateway._listener.peers, "nobody")
+
+
+async def test_nobody_waits_for_the_turn_of_who_is_gone(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway:
+        gateway.gate.web._strangers = AddressThrottle(15)
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stranger:
+            await stranger.send(HEALTH * 16)
+            await until(lambda: bool(gateway.gate.web._waiting), "a stranger that waits")
+        began = time.perf_counter()
+        await until(lambda: not gateway.gate.web._waiting, "nobody")
+        assert time.perf_counter() - began < 3.0
