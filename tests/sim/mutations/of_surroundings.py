@@ -73,7 +73,8 @@ OF_SURROUNDINGS = (
         "forget the keep-alive timer after a sign of life",
         f"{PROTO}/connection/base.py",
         "                if self.heard_at >= self._probed_at:\n                    self.timers.set",
-        "                if self.heard_at >= self._probed_at:\n                    str",
+        "                if self.heard_at >= self._probed_at:\n"
+        "                    (lambda *_: None)",
         seeds=600,
     ),
     Mutation(
@@ -107,7 +108,7 @@ OF_SURROUNDINGS = (
         "leave the orphans of old clients behind",
         DELIVERY,
         "        if orphans.pop(caller, None) is not None and not orphans:\n",
-        "        if not orphans.get(caller) and not orphans:\n",
+        "        if orphans.get(caller) is not None and not orphans:\n",
     ),
     Mutation(
         "keep outcomes a day less than promised",
