@@ -95,7 +95,7 @@ class FaceConnection(Connection[ServerWire]):
     def start_http(
         self, status: int, content_type: str, headers: Lines = (), *, alive: bytes = b""
     ) -> None:
-        """Begin a streamed answer to ``HttpRequested``.
+        """Begin a streamed answer to ``HttpRequested``. If that is a ``HEAD``, the connection ends.
 
         Args:
             status: the HTTP status.
@@ -110,6 +110,9 @@ class FaceConnection(Connection[ServerWire]):
         if self._ending:
             return
         self.wire.start_http(status, content_type, headers)
+        if not self.wire.http.streams:
+            self._answered()
+            return
         self._alive = alive
         self._said = True
         self._put_bytes, self._taken_bytes = self.queued_bytes, 0

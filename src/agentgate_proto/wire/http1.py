@@ -192,20 +192,23 @@ class HttpServer:
         content_type: str,
         headers: Lines = (),
     ) -> None:
-        """Begin an answer whose length is not known. Raises as ``respond``."""
+        """Begin an answer of unknown length; to ``HEAD`` it is all. Raises as ``respond``."""
         if status in BODILESS:
             raise LocalProtocolError(f"an answer {status} has no body")
-        self._begin_answer(status, self._answer_lines(content_type, headers))
+        lines = self._answer_lines(content_type, headers)
+        if self._is_head_request:
+            lines.append((b"connection", b"close"))
+        self._begin_answer(status, lines)
         self._streams = True
+        if (
+            self._is_head_request
+        ):  # nothing of it would ever be sent, nor tell that the peer is gone
+            self.end_response()
 
     def send_body(self, data: bytes) -> None:
-        """Queue a part of the body; nothing is sent where the request was ``HEAD``.
-
-        Raises:
-            LocalProtocolError: no answer is under way.
-        """
+        """Queue a part of the body; raises LocalProtocolError if no answer is under way."""
         self._check_streams()
-        if data and not self._is_head_request:
+        if data:
             self._send(h11.Data(data=data))
 
     def end_response(self) -> None:

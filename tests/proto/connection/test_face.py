@@ -226,11 +226,22 @@ def test_a_stream_that_has_nothing_to_say_says_that_it_is_alive() -> None:
     assert at.server.state is State.OPENING
 
 
-@pytest.mark.parametrize(
-    ("request_bytes", "alive"), [(GET_STREAM, b""), (GET_STREAM.replace(b"GET", b"HEAD"), ALIVE)]
-)
-def test_a_stream_without_a_sign_of_life_is_silent(request_bytes: bytes, alive: bytes) -> None:
-    at = streaming(SMALL, request_bytes, alive)
+def test_the_head_of_a_stream_is_all_of_it_to_a_head_request() -> None:
+    """Nothing would ever be sent on such a connection, nor be found out that its peer is gone."""
+    at = http_asked(SMALL, GET_STREAM.replace(b"GET", b"HEAD"))
+    at.server.start_http(200, "text/event-stream", alive=ALIVE)
+    sent = at.server.data_to_send()
+    assert sent.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\nconnection: close\r\n" in sent
+    assert sent.endswith(b"\r\n\r\n")
+    assert at.server.state is State.CLOSED
+    at.server.end_http()
+    with pytest.raises(ConnectionClosedError):
+        at.server.send_http_body(b"data: 1\n\n")
+
+
+def test_a_stream_without_a_sign_of_life_is_silent() -> None:
+    at = streaming(SMALL, GET_STREAM, b"")
     for _ in range(20):
         at.tick(10.0)
         assert taken(at) == b""

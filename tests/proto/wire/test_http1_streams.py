@@ -81,13 +81,13 @@ def test_whatever_is_streamed_arrives_and_the_next_request_is_served(
 
 def test_a_stream_to_head_has_a_head_and_nothing_else() -> None:
     peer = streaming(get().replace(b"GET", b"HEAD", 1))
-    peer.http.send_body(b"data: 1\n\n")
-    peer.http.end_response()
     head, _, body = bytes(peer.out).partition(b"\r\n\r\n")
     assert b"transfer-encoding: chunked" in head.lower()
+    assert b"connection: close" in head
     assert body == b""
-    peer.receive([get()])
-    assert len(peer.seen) == 1
+    assert peer.http.finished
+    with pytest.raises(LocalProtocolError, match="no streamed answer"):
+        peer.http.send_body(b"data: 1\n\n")
 
 
 @pytest.mark.parametrize("lines", [[], ["Connection: keep-alive"]])
