@@ -74,8 +74,9 @@ def serve(at: Visitor) -> Visitor:
         match event:
             case HttpRequested(route=Route(path="/stream")):
                 server.start_http(200, "text/event-stream", alive=ALIVE)
-                server.send_http_body(b"data: 1\n\n")
-                server.send_http_body(event.body)
+                if event.method != "HEAD":
+                    server.send_http_body(b"data: 1\n\n")
+                    server.send_http_body(event.body)
                 server.end_http()
             case HttpRequested():
                 server.send_http(200, event.body, "text/plain")

@@ -59,6 +59,9 @@ class Peer:
             self.http.respond(200, request.body or b"ok", "text/plain", {})
             return
         self.http.start_response(200, "text/event-stream")
+        if not self.http.streams:
+            assert request.method == "HEAD"
+            return
         self.http.send_body(request.body)
         self.http.send_body(b"ok")
         self.http.end_response()
