@@ -127,24 +127,6 @@ def test_a_flood_of_small_chunks_ends_its_turns() -> None:
     assert turns > 600
 
 
-def test_what_was_not_read_is_not_kept_after_the_end() -> None:
-    """Whoever holds on to a connection that is over, holds no input."""
-    waits = ServerConnection(0.0, Limits(), DOORS)
-    waits.receive_data(HEALTH + b"x" * 100_000, 0.0)
-    assert isinstance(waits.next_event(), HttpRequested)
-    body = ServerConnection(0.0, Limits(), DOORS)
-    body.receive_data(b"POST /any HTTP/1.1\r\nHost: g\r\nContent-Length: 60000\r\n\r\n" + b"x", 0.0)
-    assert body.next_event() is None
-    message = ServerConnection(0.0, Limits(), DOORS)
-    message.receive_data(UPGRADE + b"\x01\xfe\x03\xe8" + bytes(1_004) + b"\x80\xfe\x03\xe8", 0.0)
-    assert message.next_event() is None
-    for server in (waits, body, message):
-        server.receive_eof(0.0)
-        assert isinstance(server.next_event(), Closed)
-        http = server.wire.http
-        assert not any((http._input, http._body, server.wire._input, server.wire._message))
-
-
 @pytest.mark.parametrize(("size", "is_taken"), [(500, True), (501, False)])
 def test_a_body_is_as_large_as_its_route_lets_it(size: int, is_taken: bool) -> None:
     at = visitor()
