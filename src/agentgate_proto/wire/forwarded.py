@@ -14,7 +14,10 @@ from agentgate_proto.wire.headers import Headers
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-FORWARDED_BY_SOMEBODY = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
+FORWARDED_BY_SOMEBODY = (
+    *("forwarded", "via", "x-real-ip"),
+    *("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"),
+)
 """Headers that proxies add, and no client by itself."""
 
 

@@ -93,7 +93,9 @@ def test_where_nobody_is_trusted_the_peer_is_all_that_counts() -> None:
     assert client_address("::ffff:10.0.0.1", hops("192.0.2.7"), ()) == "::ffff:10.0.0.1"
 
 
-@pytest.mark.parametrize("header", ["forwarded", "x-real-ip", "via"])
+@pytest.mark.parametrize(
+    "header", ["forwarded", "x-real-ip", "via", "x-forwarded-host", "x-forwarded-proto"]
+)
 def test_no_other_header_tells_an_address(header: str) -> None:
     headers = Headers([(header, "192.0.2.7")])
     assert client_address("10.0.0.1", headers, PROXIES) == "10.0.0.1"
@@ -107,7 +109,10 @@ def test_what_asks_over_loopback_by_itself_is_on_this_machine(
     assert is_this_machine(peer, Headers([("host", "localhost")]), trusted)
 
 
-@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-real-ip", "via"])
+@pytest.mark.parametrize(
+    "header",
+    ["x-forwarded-for", "forwarded", "x-real-ip", "via", "x-forwarded-host", "x-forwarded-proto"],
+)
 @pytest.mark.parametrize("value", ["127.0.0.1", "for=127.0.0.1", "1.1 proxy", ""])
 def test_what_a_proxy_passes_on_is_not_from_this_machine_unless_the_proxy_is_believed(
     header: str, value: str
@@ -137,7 +142,9 @@ def test_a_believed_proxy_on_this_machine_says_whether_it_asks_for_this_machine(
     assert is_this_machine("127.0.0.1", hops(*lines), PROXIES) is is_local
 
 
-@pytest.mark.parametrize("header", ["forwarded", "x-real-ip", "via"])
+@pytest.mark.parametrize(
+    "header", ["forwarded", "x-real-ip", "via", "x-forwarded-host", "x-forwarded-proto"]
+)
 def test_a_believed_proxy_that_does_not_say_for_whom_it_asks_is_not_this_machine(
     header: str,
 ) -> None:
