@@ -49,6 +49,12 @@ OS_WORDS = {
 }
 
 
+NOT_UTF8 = "Could not decode to UTF-8"
+"""How the module's own error begins where a text in the file is none; it has no code."""
+
+DETAIL_CHARS_MAX = 300
+"""Of what SQLite says."""
+
 FAULTS = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What SQLite's module raises: the second for integers of over 64 bits, the third where the file is
 so damaged that the message of the error, which quotes it, is no UTF-8."""
@@ -58,11 +64,19 @@ def explain(error: sqlite3.Error | OverflowError | UnicodeDecodeError, path: Pat
     """Say what the error means for the file at ``path``, and what to do about it."""
     if isinstance(error, UnicodeDecodeError):
         return WORDS[sqlite3.SQLITE_CORRUPT].format(path=path, detail="text that is not UTF-8")
+    if str(error).startswith(NOT_UTF8):
+        return WORDS[sqlite3.SQLITE_CORRUPT].format(path=path, detail=one_line(str(error)))
     code = getattr(error, "sqlite_errorcode", None)
     name = getattr(error, "sqlite_errorname", type(error).__name__)
     words = WORDS.get(code & PRIMARY_CODE_MASK) if code is not None else None
     words = words or "{path}: {detail} ({name})"
-    return words.format(path=path, detail=error, name=name, busy_s=BUSY_S)
+    return words.format(path=path, detail=one_line(str(error)), name=name, busy_s=BUSY_S)
+
+
+def one_line(text: str) -> str:
+    """What SQLite says may quote the file, which may be damaged: it must not look like more."""
+    line = " ".join(text.split())
+    return "".join(char if char.isprintable() else "\ufffd" for char in line)[:DETAIL_CHARS_MAX]
 
 
 def explain_os(error: OSError | RuntimeError, path: Path) -> str:

@@ -19,6 +19,7 @@ from tests.server.store.samples import put, record
 
 from agentgate_proto.records.storage import Change, FindRid, ListRequests
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.faults import explain
 from agentgate_server.store.migrations import VERSION
 from agentgate_server.store.sqlite import SqliteEngine
 
@@ -314,3 +315,19 @@ def test_a_store_without_its_epoch_is_damaged(path: Path, engine: SqliteEngine) 
 
     with pytest.raises(StoreError, match=r"damaged: .*epoch"):
         engine.restore()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Could not decode to UTF-8 column 'sql' with text 'CREATE\n  TRIGGER app\x80nd'",
+            "damaged: gate.db (Could not decode to UTF-8 column 'sql' with text 'CREATE TRIGGER"
+            + " app\ufffdnd'); stop the gateway, keep a copy, and restore a backup",
+        ),
+        ("a\x1b[2J\nb", "gate.db: a\ufffd[2J b (OperationalError)"),
+        ("x" * 500, f"gate.db: {'x' * 300} (OperationalError)"),
+    ],
+)
+def test_what_sqlite_quotes_of_a_damaged_file_is_one_line_and_no_more(said: str, told: str) -> None:
+    assert explain(sqlite3.OperationalError(said), Path("gate.db")) == told
