@@ -317,13 +317,18 @@ def test_a_store_without_its_epoch_is_damaged(path: Path, engine: SqliteEngine) 
         engine.restore()
 
 
+DAMAGED = (
+    "damaged: gate.db (Could not decode to UTF-8 column 'sql' with text 'CREATE TRIGGER"
+    " app\ufffdnd'); stop the gateway, keep a copy, and restore a backup"
+)
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
         (
             "Could not decode to UTF-8 column 'sql' with text 'CREATE\n  TRIGGER app\x80nd'",
-            "damaged: gate.db (Could not decode to UTF-8 column 'sql' with text 'CREATE TRIGGER"
-            + " app\ufffdnd'); stop the gateway, keep a copy, and restore a backup",
+            DAMAGED,
         ),
         ("a\x1b[2J\nb", "gate.db: a\ufffd[2J b (OperationalError)"),
         ("x" * 500, f"gate.db: {'x' * 300} (OperationalError)"),
