@@ -60,14 +60,21 @@ class Entrance:
         self._tickets = Tickets()
 
     def ask(
-        self, peer: Peer, request: HttpRequested | UpgradeAsked, *, is_open: bool
+        self,
+        peer: Peer,
+        request: HttpRequested | UpgradeAsked,
+        *,
+        is_open: bool,
+        is_lasting: bool = False,
     ) -> Principal | Refused:
-        """Return who asks. On a WebSocket that is who the connection belongs to from then on.
+        """Return who asks. Whoever gets a WebSocket or a stream has the connection from then on: it
+        ends when their token counts no more.
 
         Args:
             peer: the connection.
             request: what came on it.
             is_open: the face lets anybody in who asks on this machine, as ``OPEN``.
+            is_lasting: the answer is a stream.
         """
         token = bearer_token(request.headers)
         ticket = "" if token else ticket_in(request.target)
@@ -82,7 +89,7 @@ class Entrance:
         if isinstance(found, Refused):
             return found
         principal, token_hash = found
-        if isinstance(request, UpgradeAsked):
+        if is_lasting or isinstance(request, UpgradeAsked):
             self._authenticator.admit(peer, principal, token_hash)
         return principal
 

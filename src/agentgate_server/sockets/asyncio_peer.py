@@ -144,7 +144,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             return
         if self.unfinished:
             self._go_on()
-        if self.unfinished or not self._reading or self.connection.principal is None:
+        if self.unfinished or not self._reading or not self.connection.wire.opened:
             self._read_or_not()
         self._rearm()
 

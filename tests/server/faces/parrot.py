@@ -72,7 +72,8 @@ class Parrot:
                 self.heard.append(f"closed {code} {reason}".strip())
 
     def _requested(self, peer: Peer, request: HttpRequested) -> None:
-        who = self.around.entrance.ask(peer, request, is_open=self.is_open)
+        is_stream = request.route is not None and request.route.path == "/parrot/stream"
+        who = self.around.entrance.ask(peer, request, is_open=self.is_open, is_lasting=is_stream)
         if isinstance(who, Refused):
             peer.connection.send_http(
                 who.status, who.reason.encode(), "text/plain; charset=utf-8", who.headers

@@ -208,6 +208,20 @@ async def test_a_revoked_token_ends_the_connection_that_it_opened(tmp_path: Path
         await until(lambda: face.heard, "the end of the connection")
 
 
+async def test_a_revoked_token_ends_the_stream_that_it_opened(tmp_path: Path) -> None:
+    head = "GET /parrot/stream?count=0 HTTP/1.1\r\nHost: localhost\r\n"
+    async with parrot(tmp_path) as (gateway, face):
+        authenticator = gateway.gate.authenticator
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            await stream.send(f"{head}Authorization: Bearer {AGENT}\r\n\r\n".encode())
+            await until(lambda: face.streams, "the stream")
+            authenticator.reconfigure(())
+            authenticator.close_revoked()
+            assert (await all_bytes(stream)).startswith(b"HTTP/1.1 200 ")
+        await until(lambda: face.heard, "the end of the connection")
+        assert face.heard == ["closed 4401 the token was revoked"]
+
+
 # Plain HTTP
 
 
