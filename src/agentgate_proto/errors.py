@@ -102,6 +102,10 @@ class ErrorCode(IntEnum):
     FORBIDDEN = -32010
     NOT_FOUND = -32011
     CODE_NEEDED = -32012
+    SESSION_NOT_FOUND = -32013
+    RUN_IN_PROGRESS = -32014
+    OVER_BUDGET = -32015
+    MODEL_FAILED = -32016
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,27 @@ ERRORS: dict[int, ErrorRow] = {
             "One-time code needed",
             "Saying yes to this takes a one-time code, and there was none, a wrong one, or one "
             "that was used before; data.retry_after_s: there were too many wrong ones.",
+        ),
+        ErrorRow(
+            ErrorCode.SESSION_NOT_FOUND,
+            "Session not found",
+            "There is no session with this id that is the caller's.",
+        ),
+        ErrorRow(
+            ErrorCode.RUN_IN_PROGRESS,
+            "A run is under way",
+            "A session has one run at a time; data.run names it, and data.approvals the approvals "
+            "that it waits for.",
+        ),
+        ErrorRow(
+            ErrorCode.OVER_BUDGET,
+            "Over budget",
+            "The money for this model request is not there; nothing was sent.",
+        ),
+        ErrorRow(
+            ErrorCode.MODEL_FAILED,
+            "Model failed",
+            "The model is unknown or not usable, could not be asked, or gave no whole answer.",
         ),
     )
 }

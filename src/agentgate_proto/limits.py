@@ -144,6 +144,12 @@ ACK_DELAY_S = 0.05
 ACK_COUNT_MAX = 64
 """... or after this many outcomes, so that the gateway need not remember more than a few."""
 
+MESSAGE_CHARS_MAX = 500_000
+"""What a person, or a program, says to a model at once: a long document."""
+
+PATH_CHARS_MAX = 4_096
+"""A path of a folder, as long as Linux takes one."""
+
 CALLS_MAX = 10_000
 """Calls that an SDK client holds at once, waiting ones and those made while offline included."""
 

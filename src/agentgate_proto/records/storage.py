@@ -14,6 +14,18 @@ import msgspec
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.request import Record
+from agentgate_proto.records.session import (
+    DropSession,
+    FindSession,
+    ListSessions,
+    LogRow,
+    PutSession,
+    ReadLog,
+    RestoredSessions,
+    SessionRecord,
+    SumUsage,
+)
+from agentgate_proto.records.usage import UsageSum
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -68,7 +80,7 @@ class PutAudit(msgspec.Struct, frozen=True):
     entry: AuditEntry
 
 
-Change = Put | PutGrant | MarkDelivered | PutNote | DropNote | PutAudit
+Change = Put | PutGrant | MarkDelivered | PutNote | DropNote | PutAudit | PutSession | DropSession
 
 
 NO_BOUND = 2**63 - 1
@@ -174,6 +186,9 @@ Query = (
 )
 Answer = Record | None | int | list[Record] | dict[str, str]
 
+SessionQuery = FindSession | ListSessions | ReadLog | SumUsage
+SessionAnswer = SessionRecord | None | list[SessionRecord] | list[LogRow] | list[UsageSum]
+
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """What a ledger needs after a restart.
@@ -187,6 +202,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         coded_at: when a one-time code was last part of a decision, UTC seconds; 0: never.
         old_at: the latest ``created_at`` of an old client's request that is not done, or not
             delivered, UTC seconds; 0: there is none.
+        sessions: what sessions need.
     """
 
     epoch: str
@@ -195,3 +211,4 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     grants: list[Grant] = []
     coded_at: float = 0.0
     old_at: float = 0.0
+    sessions: RestoredSessions = RestoredSessions()

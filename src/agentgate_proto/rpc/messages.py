@@ -23,7 +23,31 @@ from agentgate_proto.limits import (
 from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
+from agentgate_proto.rpc.session_methods import (
+    Attached,
+    AttachSession,
+    CancelRun,
+    CreateSession,
+    DeleteSession,
+    Detached,
+    DetachSession,
+    GetSession,
+    Inspection,
+    InspectSession,
+    ListModels,
+    ListSessions,
+    MessageTaken,
+    ModelList,
+    ReportUsage,
+    RunCancelled,
+    SendMessage,
+    SessionDeleted,
+    SessionEvents,
+    SessionList,
+    UsageReport,
+)
 from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
 
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
@@ -285,6 +309,8 @@ class Method:
 
 AGENTS = frozenset({Role.AGENT})
 PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
+LOOKERS = AGENTS | {Role.OPERATOR}
+"""Who may look at sessions: whose they are, and who runs the gateway."""
 EVERYONE = frozenset(Role)
 
 METHODS: dict[str, Method] = {
@@ -296,7 +322,7 @@ METHODS: dict[str, Method] = {
         Method("cancel_request", CancelRequest, CancelResult, AGENTS),
         Method("ack", Ack, None, AGENTS, Kind.NOTIFICATION),
         Method("list_tools", ListTools, ToolList, AGENTS),
-        Method("list_requests", ListRequests, RequestList, AGENTS | {Role.OPERATOR}, alone=True),
+        Method("list_requests", ListRequests, RequestList, LOOKERS, alone=True),
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
         Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
@@ -304,6 +330,18 @@ METHODS: dict[str, Method] = {
         Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
         Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
         Method("reload", Reload, ReloadReport, frozenset({Role.OPERATOR})),
+        Method("list_models", ListModels, ModelList, LOOKERS),
+        Method("create_session", CreateSession, SessionView, AGENTS),
+        Method("list_sessions", ListSessions, SessionList, LOOKERS, alone=True),
+        Method("get_session", GetSession, SessionView, LOOKERS),
+        Method("delete_session", DeleteSession, SessionDeleted, AGENTS),
+        Method("send_message", SendMessage, MessageTaken, AGENTS),
+        Method("attach_session", AttachSession, Attached, LOOKERS),
+        Method("detach_session", DetachSession, Detached, LOOKERS),
+        Method("cancel_run", CancelRun, RunCancelled, AGENTS),
+        Method("inspect_session", InspectSession, Inspection, LOOKERS, alone=True),
+        Method("report_usage", ReportUsage, UsageReport, LOOKERS, alone=True),
+        Method("session_event", SessionEvents, kind=Kind.NOTIFICATION),
         Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
     )

@@ -39,7 +39,6 @@ from agentgate_proto.ledger.effects import (
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.storage import Answer as StoreAnswer
 from agentgate_proto.records.storage import Restored
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
@@ -255,7 +254,7 @@ class Gate:
         self.ledger.write_failed(last, reason, self.utc())
         self.drain()
 
-    def on_answer(self, token: Any, answer: StoreAnswer) -> None:
+    def on_answer(self, token: Any, answer: Any) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
         if isinstance(token, Token):
             self.ledger.answered(token, answer, self.utc())

@@ -19,7 +19,14 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from agentgate_proto.audit.chain import Head
-from agentgate_proto.records.storage import Answer, Change, Query, Restored
+from agentgate_proto.records.storage import (
+    Answer,
+    Change,
+    Query,
+    Restored,
+    SessionAnswer,
+    SessionQuery,
+)
 
 
 class StoreError(Exception):
@@ -53,6 +60,10 @@ class Engine(Protocol):
 
     def answer(self, query: Query) -> Answer:
         """Answer from what has been committed; each query's docstring says with what."""
+        ...
+
+    def answer_session(self, query: SessionQuery) -> SessionAnswer:
+        """Answer about sessions, likewise."""
         ...
 
     def restore(self) -> Restored:

@@ -30,6 +30,8 @@ from agentgate_proto.records.storage import (
     ListRequests,
     Query,
     Restored,
+    SessionAnswer,
+    SessionQuery,
     Undelivered,
     as_many_as,
 )
@@ -164,6 +166,10 @@ class SqliteEngine:
                 return self.notes(statements.FIND_NOTE, (channel, rid, limit))
             case _:
                 assert_never(query)
+
+    def answer_session(self, query: SessionQuery) -> SessionAnswer:
+        """Answer about sessions; see :class:`~agentgate_server.store.engine.Engine`."""
+        raise NotImplementedError
 
     def listed(self, query: ListRequests) -> list[Record] | None:
         """Answer this query."""

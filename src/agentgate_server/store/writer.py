@@ -24,7 +24,16 @@ import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import Record
-from agentgate_proto.records.storage import Answer, Change, PutAudit, Query, record_bytes
+from agentgate_proto.records.session import FindSession, ListSessions, LogRow, ReadLog, SumUsage
+from agentgate_proto.records.storage import (
+    Answer,
+    Change,
+    PutAudit,
+    Query,
+    SessionAnswer,
+    SessionQuery,
+    record_bytes,
+)
 from agentgate_server.store.engine import Engine, StoreError
 
 BATCH_MAX = 1_024
@@ -63,7 +72,7 @@ class StoreCallbacks(Protocol):
         """None of the changes numbered ``first`` to ``last`` was written; they are not kept."""
         ...
 
-    def on_answer(self, token: Any, answer: Answer) -> None:
+    def on_answer(self, token: Any, answer: Any) -> None:
         """The answer to the query that was asked with this token."""
         ...
 
@@ -82,7 +91,7 @@ class Submitted(msgspec.Struct, frozen=True):
 class Asked(msgspec.Struct, frozen=True):
     """A query in the queue."""
 
-    query: Query
+    query: Query | SessionQuery
     token: Any
 
 
@@ -109,7 +118,7 @@ class Batch(msgspec.Struct):
     told: list[AuditEntry] = msgspec.field(default_factory=list)
     failure: str | None = None
     took_s: float = 0.0
-    answers: list[Answer | StoreError] = msgspec.field(default_factory=list)
+    answers: list[Answer | SessionAnswer | StoreError] = msgspec.field(default_factory=list)
     left: list[Asked | Waiting] = msgspec.field(default_factory=list)
 
 
@@ -168,7 +177,7 @@ class StoreWriter:
         self.changes_open += 1
         self.put(Submitted(number, change), urgent=urgent)
 
-    def ask(self, query: Query, token: Any) -> None:
+    def ask(self, query: Query | SessionQuery, token: Any) -> None:
         """Queue a query. It sees every change that was submitted before it and did not fail."""
         self.put(Asked(query, token))
 
@@ -310,7 +319,7 @@ class StoreWriter:
             if size > ANSWERS_BYTES_MAX:
                 break
             try:
-                answer = self.engine.answer(entry.query)
+                answer = answer_of(self.engine, entry.query)
             except StoreError as error:
                 batch.answers.append(error)
             else:
@@ -348,12 +357,30 @@ def release(waiting: Iterable[Waiting]) -> None:
         entry.finished.set()
 
 
-def bytes_of(answer: Answer) -> int:
-    """How much memory an answer takes, as far as it is records."""
+def answer_of(engine: Engine, query: Query | SessionQuery) -> Answer | SessionAnswer:
+    """Ask an engine what it is asked."""
+    if isinstance(query, FindSession | ListSessions | ReadLog | SumUsage):
+        return engine.answer_session(query)
+    return engine.answer(query)
+
+
+def bytes_of(answer: Answer | SessionAnswer) -> int:
+    """How much memory an answer takes, as far as it is records, or rows of a log."""
     match answer:
         case Record():
             return record_bytes(answer)
         case list():
-            return sum(map(record_bytes, answer))
+            return sum(size_of(row) for row in answer)
         case _:
             return 0
+
+
+def size_of(row: object) -> int:
+    """How many bytes a row of an answer takes, about."""
+    match row:
+        case Record():
+            return record_bytes(row)
+        case LogRow():
+            return 300 + len(bytes(row.data)) + len(row.blocks)
+        case _:
+            return 1_000
