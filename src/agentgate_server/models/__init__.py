@@ -1,0 +1,1 @@
+"""Models made real: how each backend is asked, and what it costs."""
