@@ -9,7 +9,8 @@ top:
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
-  ``chain``, ``logins``, ``sealing``
+  ``chain``, ``logins``, ``sealing``. ``sessions``: conversations with models: ``material`` for what
+  their contexts are made of
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
   methods carry. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and
   what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
