@@ -51,6 +51,37 @@ class OutcomeUnknown(AgentGateError):
     """
 
 
+class SessionNotFound(AgentGateError):
+    """There is no such session that is the caller's (-32013)."""
+
+
+class RunInProgress(AgentGateError):
+    """The session has a run under way, and takes no other message meanwhile (-32014).
+
+    Cancelling that run, or answering what it waits for, frees the session.
+    """
+
+    @property
+    def run(self) -> str:
+        """The run that is under way; "" if the gateway did not say."""
+        run = self.data.get("run", "") if isinstance(self.data, dict) else ""
+        return run if isinstance(run, str) else ""
+
+    @property
+    def approvals(self) -> list[str]:
+        """The approvals that it waits for."""
+        ids = self.data.get("approvals") if isinstance(self.data, dict) else None
+        return [each for each in ids if isinstance(each, str)] if isinstance(ids, list) else []
+
+
+class OverBudget(AgentGateError):
+    """The money for a model request is not there (-32015)."""
+
+
+class ModelFailed(AgentGateError):
+    """A model is unknown, could not be asked, or gave no whole answer (-32016)."""
+
+
 class ProtocolError(Exception):
     """Base of what the machines of the core raise."""
 
@@ -197,22 +228,26 @@ ERRORS: dict[int, ErrorRow] = {
             ErrorCode.SESSION_NOT_FOUND,
             "Session not found",
             "There is no session with this id that is the caller's.",
+            SessionNotFound,
         ),
         ErrorRow(
             ErrorCode.RUN_IN_PROGRESS,
             "A run is under way",
             "A session has one run at a time; data.run names it, and data.approvals the approvals "
             "that it waits for.",
+            RunInProgress,
         ),
         ErrorRow(
             ErrorCode.OVER_BUDGET,
             "Over budget",
             "The money for this model request is not there; nothing was sent.",
+            OverBudget,
         ),
         ErrorRow(
             ErrorCode.MODEL_FAILED,
             "Model failed",
             "The model is unknown or not usable, could not be asked, or gave no whole answer.",
+            ModelFailed,
         ),
     )
 }

@@ -14,9 +14,13 @@ from agentgate_proto.errors import (
     ConnectionClosedError,
     ErrorCode,
     LocalProtocolError,
+    ModelFailed,
     OutcomeUnknown,
+    OverBudget,
     ProtocolError,
     RemoteProtocolError,
+    RunInProgress,
+    SessionNotFound,
     exception_for,
 )
 
@@ -142,3 +146,31 @@ def test_a_bad_peer_is_closed_with_1002_unless_another_code_is_named() -> None:
     assert RemoteProtocolError("bad frame").code == 1002
     error = RemoteProtocolError("too big", 1009)
     assert (str(error), error.reason, error.code) == ("too big", "too big", 1009)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (-32013, SessionNotFound),
+        (-32014, RunInProgress),
+        (-32015, OverBudget),
+        (-32016, ModelFailed),
+    ],
+)
+def test_each_error_about_sessions_has_an_exception_of_its_own(
+    code: int, kind: type[AgentGateError]
+) -> None:
+    assert type(exception_for(code, "no")) is kind
+
+
+def test_a_busy_session_names_its_run_and_what_that_waits_for() -> None:
+    error = exception_for(-32014, "busy", {"run": "r1", "approvals": ["a1", "a2"]})
+    assert isinstance(error, RunInProgress)
+    assert (error.run, error.approvals) == ("r1", ["a1", "a2"])
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"run": 7, "approvals": "a1"}])
+def test_a_busy_session_that_names_nothing_is_read_as_such(data: object) -> None:
+    error = exception_for(-32014, "busy", data)
+    assert isinstance(error, RunInProgress)
+    assert (error.run, error.approvals) == ("", [])

@@ -61,9 +61,12 @@ class SessionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         count: how many events these are; the cursor afterwards is ``offset + count``.
         kind: see :class:`~agentgate_proto.records.session.EventKind`; besides those, to a watcher:
             ``gap``: events from ``offset`` on are not to be had, ``count`` of them; ``behind``: the
-            watcher was too slow, and what follows comes from the log.
+            watcher was too slow, and what follows comes from the log; ``gone``: the session was
+            deleted, and nothing follows. The last two have no offset of their own: the next event
+            has theirs.
         at: when, RFC 3339.
-        data: what it says.
+        data: what it says. Of several deltas also ``cuts``: where each but the last ends in
+            ``text``, in code points, so that a cursor between two of them is good.
     """
 
     offset: int
@@ -75,6 +78,7 @@ class SessionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
 GAP = "gap"
 BEHIND = "behind"
+GONE = "gone"
 
 
 def session_view(record: SessionRecord) -> SessionView:
