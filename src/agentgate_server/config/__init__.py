@@ -1,6 +1,7 @@
 """The gateway's configuration: the form of ``config.yaml``, its checks, the checked result."""
 
 from agentgate_server.config.exposure import check_exposure
+from agentgate_server.config.faces import AgentSpaceConfig, FacesConfig, UniversalAgentConfig
 from agentgate_server.config.form import (
     AgentConfig,
     AuditConfig,
@@ -18,24 +19,37 @@ from agentgate_server.config.form import (
 from agentgate_server.config.identities import who_is_missing
 from agentgate_server.config.load import Config, config_from_dict, load_config, override
 from agentgate_server.config.messenger import MessengerConfig, TelegramConfig, TelegramUser
+from agentgate_server.config.sessions import (
+    BudgetConfig,
+    ModelConfig,
+    PriceConfig,
+    SessionsConfig,
+)
 
 __all__ = [
     "AgentConfig",
+    "AgentSpaceConfig",
     "AuditConfig",
+    "BudgetConfig",
     "Config",
     "ConfigFile",
+    "FacesConfig",
     "GatewayConfig",
     "LogConfig",
     "MessengerConfig",
     "MetricsConfig",
+    "ModelConfig",
+    "PriceConfig",
     "PrincipalConfig",
     "RateLimitConfig",
+    "SessionsConfig",
     "StorageConfig",
     "TelegramConfig",
     "TelegramUser",
     "TlsConfig",
     "ToolsConfig",
     "TracingConfig",
+    "UniversalAgentConfig",
     "check_exposure",
     "config_from_dict",
     "load_config",

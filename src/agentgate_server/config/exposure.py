@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agentgate_server.config.faces import open_faces
 from agentgate_server.config.form import GatewayConfig
 from agentgate_server.config.load import Config
 from agentgate_server.documents import DocumentError
+from agentgate_server.documents.errors import raise_first
 
 
 def check_exposure(config: Config) -> tuple[str, ...]:
@@ -18,11 +20,13 @@ def check_exposure(config: Config) -> tuple[str, ...]:
         warnings, each one line.
 
     Raises:
-        DocumentError: the host is not loopback and there is neither TLS nor ``insecure``; or the
-            certificate or key cannot be read (one error each, the second in ``others``).
+        DocumentError: the host is not loopback and there is neither TLS nor ``insecure``, or a face
+            is open; or the certificate or key cannot be read (one error each, the second in
+            ``others``).
     """
     gateway = config.gateway
     warnings = names_missing(gateway)
+    warnings += doors_open(config)
     if gateway.insecure:
         if not gateway.host.is_loopback:
             warnings.append(
@@ -53,6 +57,34 @@ def check_exposure(config: Config) -> tuple[str, ...]:
         first.others = tuple(rest)
         raise first
     return tuple(warnings)
+
+
+def doors_open(config: Config) -> list[str]:
+    """Warn of faces that ask for no token, where a proxy could carry strangers in.
+
+    Raises:
+        DocumentError: other machines reach the listener.
+    """
+    gateway = config.gateway
+    keys = list(open_faces(config.faces))
+    if keys and not gateway.host.is_loopback:
+        errors = [
+            DocumentError(
+                config.name,
+                f"gateway.host {gateway.host} is reachable from other machines: remove it, or "
+                "listen on 127.0.0.1",
+                path=key,
+            )
+            for key in keys
+        ]
+        raise_first(errors)
+    if not keys or not (gateway.insecure or gateway.trusted_proxies or gateway.allowed_hosts):
+        return []
+    text = (
+        "lets in without a token whoever a proxy on this machine lets through without saying for "
+        "whom (X-Forwarded-For)"
+    )
+    return [f"{key}: {text}" for key in keys]
 
 
 def names_missing(gateway: GatewayConfig) -> list[str]:

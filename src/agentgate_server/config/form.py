@@ -13,7 +13,9 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.principal import Role
+from agentgate_server.config.faces import FacesConfig
 from agentgate_server.config.messenger import MessengerConfig
+from agentgate_server.config.sessions import SessionsConfig
 from agentgate_server.config.texts import AllowedHost, Host, Origin, ProxyNetwork
 from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.secrets.secret import Secret
@@ -249,6 +251,12 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     services: ServicesConfig = ServicesConfig()
     """Systems that the gateway has ready-made tools for."""
+
+    sessions: SessionsConfig = SessionsConfig()
+    """Conversations with models."""
+
+    faces: FacesConfig = FacesConfig()
+    """Other wire formats."""
 
     log: LogConfig = LogConfig()
     """What the gateway says on standard error."""

@@ -115,13 +115,18 @@ def who_is_missing(
     return (text,)
 
 
-def holds_literal_token(document: Document) -> bool:
-    """Whether a token stands in the document itself, and not in an environment variable."""
+def holds_literal_token(document: Document, others: Iterable[Path]) -> bool:
+    """Whether a token stands in the document itself, and not in an environment variable.
+
+    Args:
+        document: the configuration.
+        others: where other secrets stand.
+    """
     form_tokens: list[Path] = [("agent", "token"), ("messenger", "telegram", "token")]
     principals = document.data.get("principals") or ()
     for index in range(len(principals)):
         form_tokens += [("principals", index, "token"), ("principals", index, "totp")]
-    nodes = (document.node_at(path) for path in form_tokens)
+    nodes = (document.node_at(path) for path in (*form_tokens, *others))
     return any(isinstance(node, Scalar) and not node.substituted for node in nodes)
 
 

@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import msgspec
 
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.principal import Role
+from agentgate_server.config.faces import FacesConfig, check_faces
 from agentgate_server.config.form import (
     DAY_S,
     AuditConfig,
@@ -35,6 +37,8 @@ from agentgate_server.config.identities import (
     identities_of,
 )
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
+from agentgate_server.config.models import secret_places, secrets_of, sessions_of
+from agentgate_server.config.sessions import SessionsConfig
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
@@ -70,6 +74,8 @@ class Config:
         rate_limit: what one principal may ask for.
         tools: which tools to offer.
         services: systems that there are ready-made tools for.
+        sessions: conversations with models; with at least one model, see ``models.sessions_of``.
+        faces: which other wire formats to speak.
         log: what to say on standard error.
         metrics: whether to count, and who may see it.
         tracing: whether to make traces.
@@ -97,6 +103,8 @@ class Config:
     tracing: TracingConfig
     permissions: Path
     services: ServicesConfig
+    sessions: SessionsConfig
+    faces: FacesConfig
     messenger: MessengerConfig | None = None
     http: HttpDeclarations | None = None
     secrets: tuple[Secret, ...] = ()
@@ -127,7 +135,7 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     variables = Variables(read_dotenv(dotenv), environment)
     document = read_document(path, environment=variables)
     config = config_of(document, path.parent, variables)
-    literal = [path] if holds_literal_token(document) else []
+    literal = [path] if holds_literal_token(document, secret_places(config.sessions)) else []
     literal += config.http.literal if config.http else ()
     exposed = [
         f"{file} holds a token and others can read it: chmod 600 {file}"
@@ -224,8 +232,11 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         str(at(folder, Path(entry))) if entry.endswith(".py") else entry
         for entry in form.tools.python
     )
+    database = at(folder, form.storage.path)
+    sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
+    check_faces(document, form.faces)
     http = http_of([at(shown, entry) for entry in form.tools.http], variables)
-    warnings += tuple(unmasked(http)) if http else ()
+    warnings += (*doubts, *(unmasked(http) if http else ()))
     return Config(
         name=document.name,
         folder=folder,
@@ -234,7 +245,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         totp=code_secrets_of(document, form),
         tokens=at(folder, form.tokens or form.storage.path.parent / TOKENS_NAME),
         messenger=form.messenger,
-        storage=msgspec.structs.replace(form.storage, path=at(folder, form.storage.path)),
+        storage=msgspec.structs.replace(form.storage, path=database),
         audit=audit,
         approval_timeout_s=form.approval_timeout,
         rate_limit=form.rate_limit,
@@ -244,10 +255,19 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         tracing=form.tracing,
         permissions=at(shown, form.permissions),
         services=services_of(form.services, shown),
+        sessions=sessions,
+        faces=form.faces,
         http=http,
-        secrets=(*secrets_in_form(form), *(http.secrets if http else ())),
+        secrets=secrets_in(form, http),
         warnings=warnings,
     )
+
+
+def secrets_in(form: ConfigFile, http: HttpDeclarations | None) -> tuple[Secret, ...]:
+    """Return all that is to be masked. Of the variables of models not all are secrets."""
+    others = msgspec.structs.replace(form, sessions=SessionsConfig())
+    found = (*secrets_in_form(others), *secrets_of(form.sessions))
+    return (*found, *(http.secrets if http else ()))
 
 
 def http_of(paths: Sequence[Path], variables: Mapping[str, str]) -> HttpDeclarations | None:

@@ -7,11 +7,15 @@ import re
 from urllib.parse import urlsplit
 
 from agentgate_proto.wire.hosts import ANY
+from agentgate_proto.wire.routes import SEGMENTS_MAX
 
 HOST_NAME = re.compile(r"(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\.?")
 BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
+MODEL_NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+FACE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
@@ -112,3 +116,42 @@ class BaseUrl(str):
         """Whether what is sent there leaves this machine without TLS."""
         parts = urlsplit(self)
         return parts.scheme == "http" and not Host(parts.hostname or "").is_loopback
+
+
+class ModelName(str):
+    """What a model is called in the configuration, by clients and in reports."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> ModelName:
+        """Check the text."""
+        if not MODEL_NAME.fullmatch(text):
+            raise ValueError(
+                "must be 1 to 64 letters, digits, dots, colons, dashes and underscores; "
+                "what its vendor calls it goes into 'model'"
+            )
+        return super().__new__(cls, text)
+
+
+class VariableName(str):
+    """The name of an environment variable."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> VariableName:
+        """Check the text."""
+        if not VARIABLE_NAME.fullmatch(text):
+            raise ValueError("must be letters, digits and underscores, not beginning with a digit")
+        return super().__new__(cls, text)
+
+
+class FacePath(str):
+    """The path of a face, without a slash at the end."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> FacePath:
+        """Check the text."""
+        if not FACE_PATH.fullmatch(text) or text.count("/") > SEGMENTS_MAX:
+            raise ValueError("must be a path that begins with a slash and has a name, as /gateway")
+        return super().__new__(cls, text)

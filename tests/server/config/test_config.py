@@ -536,6 +536,13 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
             "http": [],
         }
     )
+    sessions: dict[str, Any] = msgspec.field(
+        default_factory=lambda: {
+            key: list(value) if isinstance(value, tuple) else value
+            for key, value in msgspec.structs.asdict(form.SessionsConfig()).items()
+            if value is not None
+        }
+    )
     log: dict[str, Any] = msgspec.field(
         default_factory=lambda: msgspec.structs.asdict(form.LogConfig())
     )
@@ -555,7 +562,9 @@ def keys_of(kind: Any, above: str = "") -> dict[str, str]:
         path = f"{above}{field.encode_name}"
         found[path] = f"{kind.cls.__name__}.{field.name}"
         members = field.type.types if isinstance(field.type, UnionType) else (field.type,)
-        for member in (getattr(member, "item_type", member) for member in members):
+        for item in ("item_type", "value_type"):
+            members = tuple(getattr(member, item, member) for member in members)
+        for member in members:
             if isinstance(member, StructType):
                 found |= keys_of(member, f"{path}.")
     return found
@@ -582,7 +591,8 @@ def test_every_key_is_in_the_example_and_has_a_docstring() -> None:
         and isinstance(after.value, ast.Constant)
     }
     keys = keys_of(type_info(ConfigFile))
-    assert {"gateway.tls.key", "principals.token_hash"} <= keys.keys()
+    known = {"gateway.tls.key", "principals.token_hash", "sessions.models.price.cache_read"}
+    assert known <= keys.keys()
     for path, place in keys.items():
         assert place in documented, f"{place} has no docstring"
         key = path.rpartition(".")[2]

@@ -1,0 +1,74 @@
+"""The form of ``faces``: each path has one owner, and an open door opens on this machine only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentgate_server.config import Config, check_exposure, config_from_dict
+from agentgate_server.documents import DocumentError
+
+
+def load(*, gateway: dict[str, Any] | None = None, **faces: Any) -> Config:
+    return config_from_dict({"gateway": gateway or {}, "faces": faces})
+
+
+def test_none_is_on_unless_it_is_named() -> None:
+    assert load().faces.agentspace is None
+    assert load().faces.universal_agent is None
+    faces = load(agentspace={}, universal_agent={"open": True}).faces
+    assert faces.agentspace is not None
+    assert (faces.agentspace.path, faces.agentspace.open) == ("/gateway", False)
+    assert faces.universal_agent is not None
+    assert faces.universal_agent.open is True
+
+
+@pytest.mark.parametrize("path", ["/ws/agent", "/a.b-c_d~e", "/sessions", "/api/chat"])
+def test_a_path_may_be_any_that_is_free(path: str) -> None:
+    faces = load(agentspace={"path": path}).faces
+    assert faces.agentspace is not None
+    assert faces.agentspace.path == path
+
+
+@pytest.mark.parametrize("path", ["gateway", "", "/", "/a/", "//a", "/{id}", "/a?b", "/a" * 65])
+def test_a_path_begins_with_a_slash_and_has_a_name(path: str) -> None:
+    with pytest.raises(DocumentError, match=r"agentspace\.path: must be a path that begins with"):
+        load(agentspace={"path": path})
+
+
+@pytest.mark.parametrize(
+    "path", ["/health", "/metrics", "/api/approvals", "/api/approvals/x", "/sessions/x/execute"]
+)
+def test_a_path_that_is_taken_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(DocumentError, match=r"agentspace\.path: another part of the gateway has"):
+        load(agentspace={"path": path}, universal_agent={})
+
+
+BOTH: dict[str, Any] = {"agentspace": {"open": True}, "universal_agent": {"open": True}}
+
+
+def test_an_open_door_is_for_this_machine() -> None:
+    assert check_exposure(load(**BOTH)) == ()
+    assert check_exposure(load(gateway={"host": "::1"}, **BOTH)) == ()
+
+
+@pytest.mark.parametrize("more", [{"insecure": True}, {"tls": {"cert": "c.pem", "key": "k.pem"}}])
+def test_others_must_not_reach_an_open_door(more: dict[str, Any]) -> None:
+    gateway = {"host": "0.0.0.0", "allowed_hosts": ["gate.example"], **more}
+    with pytest.raises(DocumentError, match=r"faces\.agentspace\.open: .* reachable") as caught:
+        check_exposure(load(gateway=gateway, **BOTH))
+    (other,) = caught.value.others
+    assert other.path == "faces.universal_agent.open"
+    closed = load(gateway={**gateway, "insecure": True}, agentspace={})
+    assert all("faces" not in warning for warning in check_exposure(closed))
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [{"insecure": True}, {"trusted_proxies": ["10.0.0.7"]}, {"allowed_hosts": ["gate.example"]}],
+)
+def test_a_proxy_in_front_of_an_open_door_is_warned_of(gateway: dict[str, Any]) -> None:
+    (warning,) = check_exposure(load(gateway=gateway, agentspace={"open": True}))
+    assert "faces.agentspace.open: lets in without a token whoever a proxy" in warning
