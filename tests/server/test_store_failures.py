@@ -11,7 +11,7 @@ import pytest
 from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
 
 from agentgate_proto.connection.events import Answered, Authenticated, Closed
-from agentgate_proto.records.storage import Answer, Change, Query
+from agentgate_proto.records.storage import Answer, Change, Query, SessionAnswer, SessionQuery
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
 from agentgate_server.store.engine import StoreError
@@ -44,6 +44,11 @@ class Disk:
         if self.unreadable:
             raise StoreError("the disk is gone")
         return self.engine.answer(query)
+
+    def answer_session(self, query: SessionQuery) -> SessionAnswer:
+        if self.unreadable:
+            raise StoreError("the disk is gone")
+        return self.engine.answer_session(query)
 
 
 async def ask(client: RawClient, number: int, tool: str, text: str) -> Answered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 
 import msgspec
@@ -17,7 +17,15 @@ from agentgate_proto.audit.events import entries_of
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects, Phase, Record
-from agentgate_proto.records.storage import Answer, Change, Put, Query, Restored
+from agentgate_proto.records.storage import (
+    Answer,
+    Change,
+    Put,
+    Query,
+    Restored,
+    SessionAnswer,
+    SessionQuery,
+)
 from agentgate_server.store.engine import StoreError
 
 RANK = {Phase.WAITING: 0, Phase.APPROVED: 1, Phase.RUNNING: 2, Phase.DONE: 3}
@@ -31,6 +39,7 @@ class Disk(MemoryEngine):
         timeline: the world's time.
         waiting_max: approvals of one principal that may wait.
         retention: what is kept, and for how long.
+        utc: the system's clock.
 
     Attributes:
         full, unreadable: why commits, or questions, fail at present; "": they do not.
@@ -44,12 +53,19 @@ class Disk(MemoryEngine):
         freed: of each content, the requests that are gone, and those of them that had a key.
     """
 
-    def __init__(self, timeline: Timeline, waiting_max: int, retention: Retention) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        waiting_max: int,
+        retention: Retention,
+        utc: Callable[[], float],
+    ) -> None:
         super().__init__(
             "sim",
             keep_days=retention.keep_days,
             keep_undelivered_days=retention.keep_undelivered_days,
             keep_rows_max=retention.rows_max,
+            utc=utc,
         )
         self.timeline = timeline
         self.waiting_max = waiting_max
@@ -91,6 +107,12 @@ class Disk(MemoryEngine):
             self.failures += 1
             raise StoreError(self.unreadable)
         return super().answer(query)
+
+    def answer_session(self, query: SessionQuery) -> SessionAnswer:
+        if self.unreadable:
+            self.failures += 1
+            raise StoreError(self.unreadable)
+        return super().answer_session(query)
 
     def restore(self) -> Restored:
         if self.unreadable:

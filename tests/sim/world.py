@@ -70,7 +70,7 @@ class World(AnyWorld):
         self.weather = Weather(
             plan.chance("links"), plan.latency_s, plan.jitter_s, plan.split, plan.window_bytes
         )
-        self.disk = Disk(self.timeline, plan.ledger.waiting_max, plan.retention)
+        self.disk = Disk(self.timeline, plan.ledger.waiting_max, plan.retention, self.utc)
         self.oracle = Oracle(self)
         self.people = People(self)
         self.utc_offset = 0.0

@@ -9,6 +9,7 @@ uses them again, so what was lost shows as a gap.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -59,6 +60,9 @@ class EventKind(StrEnum):
 MERGED = (EventKind.TEXT, EventKind.THINKING)
 """Kinds of which a row may hold several events."""
 
+WATCHED_ONLY = (EventKind.TEXT, EventKind.THINKING, EventKind.RETRYING, EventKind.NOTE)
+"""Kinds that only a watcher wants: the history of a conversation does without them."""
+
 
 class RunStatus(StrEnum):
     """How a run ended."""
@@ -105,6 +109,23 @@ class LogRow(msgspec.Struct, frozen=True, kw_only=True):
     def end(self) -> int:
         """The offset after its last event."""
         return self.first + self.count
+
+
+def log_row_bytes(row: LogRow) -> int:
+    """How much memory a row takes, about: its parts that can be large."""
+    return 300 + len(bytes(row.data)) + len(row.blocks)
+
+
+def as_many_rows_as(rows: Iterable[LogRow], bytes_max: int) -> list[LogRow]:
+    """The first rows, up to the one with which they have more than ``bytes_max`` bytes."""
+    found: list[LogRow] = []
+    size = 0
+    for row in rows:
+        found.append(row)
+        size += log_row_bytes(row)
+        if size > bytes_max:
+            break
+    return found
 
 
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,21 +189,26 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
 class PutSession(msgspec.Struct, frozen=True):
     """Insert the session, or replace the one with the same ``id``; with it, all or nothing:
 
-    Rows of its log below ``session.oldest`` are deleted.
+    Rows of its log all of whose events are below ``session.oldest`` are deleted.
 
     Attributes:
         session: the session.
-        rows: appended to its log; a row with the same ``first`` is replaced.
+        rows: appended to its log; a row with the same ``first`` is replaced. Rows never overlap.
         usage: inserted, or replaced where there is one with the same ``id``.
+        is_new: the session begins with this. Only the audit asks.
     """
 
     session: SessionRecord
     rows: tuple[LogRow, ...] = ()
     usage: tuple[UsageRow, ...] = ()
+    is_new: bool = False
 
 
 class DropSession(msgspec.Struct, frozen=True):
-    """Delete the session and its log. What it has cost is kept."""
+    """Delete the principal's session and its log. What it has cost is kept.
+
+    One that is not stored, or is somebody else's, is ignored.
+    """
 
     id: str
     principal: str
@@ -196,6 +222,8 @@ class FindSession(msgspec.Struct, frozen=True):
 
 class ListSessions(msgspec.Struct, frozen=True):
     """The principal's sessions, newest first; None: everybody's. Answer: ``list[SessionRecord]``.
+
+    Newer is what was first put later: no clock is asked, because clocks jump.
 
     Attributes:
         principal: whose.
@@ -217,9 +245,10 @@ class ReadLog(msgspec.Struct, frozen=True):
         session: its id.
         after: rows that have an event at this offset or later.
         limit: at most so many rows.
-        bytes_max: the last is the one with which they have more than so many bytes.
-        history_only: leave out what only a watcher wants: text, thinking, retries, notes. (Of
-            ``reply`` rows, ``blocks`` comes along only then.)
+        bytes_max: the last is the one with which they have more than so many bytes
+            (:func:`log_row_bytes`).
+        history_only: leave out what only a watcher wants (``WATCHED_ONLY``). (Of ``reply`` rows,
+            ``blocks`` comes along only then.)
     """
 
     session: str
@@ -241,6 +270,8 @@ class UsageBy(StrEnum):
 
 class SumUsage(msgspec.Struct, frozen=True):
     """Sums of usage, the dearest first, days the newest first. Answer: ``list[UsageSum]``.
+
+    Equally dear ones go by their keys. Of nothing there is no sum but the total, which is 0.
 
     Attributes:
         by: what they are about; the ``key`` of each sum.
@@ -270,9 +301,10 @@ class RestoredSessions(msgspec.Struct, frozen=True, kw_only=True):
     """What the sessions need after a restart.
 
     Attributes:
-        running: sessions with a run that was under way.
-        reserved: usage that was reserved and not settled.
-        spent: what was spent from the first day of the current month (UTC) on.
+        running: sessions with a run that was under way, oldest first.
+        reserved: usage that was reserved and not settled, by when it was begun.
+        spent: what was spent from the first day of the current month (UTC) on; nothing where
+            nothing is known.
     """
 
     running: list[SessionRecord] = []

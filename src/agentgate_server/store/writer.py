@@ -24,7 +24,14 @@ import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import Record
-from agentgate_proto.records.session import FindSession, ListSessions, LogRow, ReadLog, SumUsage
+from agentgate_proto.records.session import (
+    FindSession,
+    ListSessions,
+    LogRow,
+    ReadLog,
+    SumUsage,
+    log_row_bytes,
+)
 from agentgate_proto.records.storage import (
     Answer,
     Change,
@@ -381,6 +388,6 @@ def size_of(row: object) -> int:
         case Record():
             return record_bytes(row)
         case LogRow():
-            return 300 + len(bytes(row.data)) + len(row.blocks)
+            return log_row_bytes(row)
         case _:
             return 1_000

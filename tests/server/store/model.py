@@ -6,12 +6,14 @@ committed for as long as the object lives, whatever happens to those who use it.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import assert_never
 
 import msgspec
+from tests.proto.session_store import SessionStore
 
 from agentgate_proto.audit.chain import Head
 from agentgate_proto.records.audit_entry import AuditEntry
@@ -19,6 +21,7 @@ from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.retention import excess, rank_of, retention_clock
+from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Answer,
     Change,
@@ -36,6 +39,8 @@ from agentgate_proto.records.storage import (
     PutNote,
     Query,
     Restored,
+    SessionAnswer,
+    SessionQuery,
     Undelivered,
     record_bytes,
 )
@@ -55,7 +60,9 @@ class MemoryEngine:
         keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
         keep_rows_max: int = 100_000,
+        utc: Callable[[], float] = time.time,
     ) -> None:
+        self.utc = utc
         self.epoch = epoch
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
@@ -69,6 +76,7 @@ class MemoryEngine:
         self.grants: dict[str, Grant] = {}
         self.notes: dict[tuple[str, str], str] = {}
         self.audit: list[AuditEntry] = []
+        self.sessions = SessionStore()
         self.shown: float | None = None
         self.forgotten = 0
 
@@ -77,20 +85,11 @@ class MemoryEngine:
         return None
 
     def commit(self, changes: Sequence[Change]) -> None:
+        self.sessions.commit(changes)
         for change in changes:
             match change:
-                case Put(record, joined, grant):
-                    for row in (record, *joined):
-                        self.puts += 1
-                        self.places.setdefault(row.rid, self.puts)
-                        self.kept[row.rid] = row
-                        if is_unknown(row):
-                            self.unknown_rids[row.rid] = None
-                        else:
-                            self.unknown_rids.pop(row.rid, None)
-                    self.supersede(record)
-                    if grant is not None:
-                        self.grants[grant.id] = grant
+                case Put():
+                    self.put(change)
                 case PutGrant(grant):
                     self.grants[grant.id] = grant
                 case MarkDelivered(rids):
@@ -105,8 +104,24 @@ class MemoryEngine:
                     self.audit.append(entry)
                 case DropNote(channel, rid):
                     self.notes.pop((channel, rid), None)
+                case PutSession() | DropSession():
+                    pass  # the sessions have had them
                 case _:
                     assert_never(change)
+
+    def put(self, change: Put) -> None:
+        """Apply this change."""
+        for row in (change.record, *change.joined):
+            self.puts += 1
+            self.places.setdefault(row.rid, self.puts)
+            self.kept[row.rid] = row
+            if is_unknown(row):
+                self.unknown_rids[row.rid] = None
+            else:
+                self.unknown_rids.pop(row.rid, None)
+        self.supersede(change.record)
+        if change.grant is not None:
+            self.grants[change.grant.id] = change.grant
 
     def answer(self, query: Query) -> Answer:
         match query:
@@ -148,6 +163,9 @@ class MemoryEngine:
             case _:
                 assert_never(query)
 
+    def answer_session(self, query: SessionQuery) -> SessionAnswer:
+        return self.sessions.answer(query)
+
     def restore(self) -> Restored:
         unknown = {
             (record.principal, record.digest): record
@@ -161,6 +179,7 @@ class MemoryEngine:
             grants=list(self.grants.values()),
             coded_at=self.coded_at(),
             old_at=max((r.created_at for r in self.all(is_open_of_old)), default=0.0),
+            sessions=self.sessions.restore(self.utc()),
         )
 
     def prune(self, now: float, ran_s: float) -> int:
