@@ -18,7 +18,8 @@ top:
   ``coalescing`` for requests that are one, ``grants``, ``links`` for connections, ``live`` for what
   is under way, ``journal`` for what is being written, ``rates`` for caps in time
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
-  ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``
+  ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``.
+  ``rehearsal`` is a model of its own: ``scenes`` with ``patterns``, or ``impromptu``
 - ``wire``: ``http1`` with its ``heads``, ``headers`` and ``chunks``; ``doors``: ``routes``,
   ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``; ``websocket`` with its
   two ends ``server`` and ``client``, which tell ``events``. ``records``: what is kept:
