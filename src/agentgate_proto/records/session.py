@@ -310,3 +310,4 @@ class RestoredSessions(msgspec.Struct, frozen=True, kw_only=True):
     running: list[SessionRecord] = []
     reserved: list[UsageRow] = []
     spent: list[Spent] = []
+    counts: dict[str, int] = {}

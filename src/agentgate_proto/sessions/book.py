@@ -1,0 +1,287 @@
+"""The book of sessions: which are in memory, how others get there, and what is being written."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.limits import SessionLimits
+from agentgate_proto.records.session import (
+    DropSession,
+    FindSession,
+    LogRow,
+    PutSession,
+    ReadLog,
+    SessionRecord,
+)
+from agentgate_proto.records.storage import SessionAnswer
+from agentgate_proto.sessions.effects import Effect, Grew, Question, Write
+from agentgate_proto.sessions.history import History
+from agentgate_proto.sessions.run import Phase
+from agentgate_proto.sessions.session import Session
+
+PAGE_ROWS = 1_000
+PAGE_BYTES = 4_194_304
+"""Of a log, what is read from the store at a time."""
+
+RETRY_PAUSE_MAX_S = 30.0
+
+Use = Callable[["Session | None", str], None]
+"""Gets a session, or None: it is not there, or can't be read, for which the text is the reason."""
+
+
+class Loading:
+    """A session on its way into memory.
+
+    Attributes:
+        uses: what waits for it.
+        record: once it was found.
+        history: as far as it was read.
+        after: what of the log is read next.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.uses: list[Use] = []
+        self.record: SessionRecord | None = None
+        self.history = history
+        self.after = 0
+
+
+class Load(msgspec.Struct, frozen=True):
+    """Token of a question that loading a session asks."""
+
+    session: str
+
+
+class Flight(msgspec.Struct, frozen=True):
+    """A write under way: what becomes of it is told to one of these."""
+
+    number: int
+    stored: Callable[[float], None]
+    failed: Callable[[str, float], None]
+
+
+class Book:
+    """See the module.
+
+    Args:
+        limits: caps and times.
+        effects: the output queue of the sessions.
+        numbers: gives each write a number, higher than all before.
+
+    Attributes:
+        problem: why the store takes no writes at present, or "".
+        claimed: is called when the message that begins a run is durable.
+        unclaimed: is called when it could not be written, with the reason.
+    """
+
+    def __init__(
+        self, limits: SessionLimits, effects: deque[Effect], numbers: Callable[[], int]
+    ) -> None:
+        self.problem = ""
+        self.claimed: Callable[[Session, float], None]
+        self.unclaimed: Callable[[Session, str], None]
+        self._limits = limits
+        self._effects = effects
+        self._numbers = numbers
+        self._loaded: dict[str, Session] = {}
+        self._loading: dict[str, Loading] = {}
+        self._flights: deque[Flight] = deque()
+        self._dirty: dict[str, None] = {}
+        self._flush_at: float | None = None
+        self._retry_at: float | None = None
+        self._retry_pause_s = limits.write_retry_s
+
+    # Sessions in memory
+
+    def get(self, session: str) -> Session | None:
+        """Return a session, if it is in memory."""
+        return self._loaded.get(session)
+
+    @property
+    def running(self) -> list[Session]:
+        """Sessions with a run under way."""
+        return [session for session in self._loaded.values() if session.run is not None]
+
+    def use(self, session: str, use: Use) -> None:
+        """Do something with a session, at once or when it is in memory."""
+        found = self._loaded.pop(session, None)
+        if found is not None:
+            self._loaded[session] = found  # it was used last
+            use(found, "")
+            return
+        loading = self._loading.get(session)
+        if loading is None:
+            loading = self._loading[session] = Loading(self.new_history())
+            self._effects.append(Question(FindSession(session), Load(session)))
+        loading.uses.append(use)
+
+    def add(self, record: SessionRecord) -> Session:
+        """Take up a session that has no history."""
+        session = Session(record, self.new_history(), self._limits)
+        self._loaded[record.id] = session
+        self._forget_idle()
+        return session
+
+    def remove(self, session: Session) -> None:
+        """A session is gone."""
+        self._loaded.pop(session.id, None)
+        self._dirty.pop(session.id, None)
+
+    def new_history(self) -> History:
+        """Return a history of nothing."""
+        return History(self._limits.history_bytes_max, self._limits.result_chars_max)
+
+    def answered(self, token: Load, answer: SessionAnswer) -> None:
+        """The store has told something of a session that is being loaded."""
+        loading = self._loading[token.session]
+        match answer:
+            case SessionRecord():
+                loading.record = answer
+                self._read_on(loading, answer.oldest)
+            case list() if len(answer) >= 1:
+                self._feed(loading, answer)
+            case _ if loading.record is None:
+                self._give(token.session, None, "")
+            case _:
+                session = Session(loading.record, loading.history, self._limits)
+                self._loaded[token.session] = session
+                self._give(token.session, session, "")
+                self._forget_idle()
+
+    def answer_failed(self, token: Load, reason: str) -> None:
+        """The store could not tell."""
+        self._give(token.session, None, f"the gateway cannot read its store: {reason}")
+
+    def _feed(self, loading: Loading, rows: Sequence[Any]) -> None:
+        for row in rows:
+            assert isinstance(row, LogRow), "a log was asked for"
+            loading.history.feed(row)
+        self._read_on(loading, rows[-1].end)
+
+    def _read_on(self, loading: Loading, after: int) -> None:
+        assert loading.record is not None, "it was found first"
+        query = ReadLog(loading.record.id, after, PAGE_ROWS, PAGE_BYTES, history_only=True)
+        self._effects.append(Question(query, Load(loading.record.id)))
+
+    def _give(self, name: str, session: Session | None, problem: str) -> None:
+        for use in self._loading.pop(name).uses:
+            use(session, problem)
+
+    def _forget_idle(self) -> None:
+        """Those that were not used for longest go, if too many are in memory."""
+        excess = len(self._loaded) - self._limits.loaded_max
+        if excess > 0:
+            idle = [name for name, session in self._loaded.items() if session.is_idle]
+            for name in idle[:excess]:
+                del self._loaded[name]
+
+    # Writing
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no session has a run, is being loaded or waits to be written."""
+        return not (self._flights or self._dirty or self._loading or self.running)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether something could not be written and is tried again now and then."""
+        return self._retry_at is not None
+
+    def next_deadline(self) -> float | None:
+        """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
+        times = [at for at in (self._flush_at, self._retry_at) if at is not None]
+        return min(times, default=None)
+
+    def handle_timer(self, now: float) -> None:
+        """Write what has waited long enough, and what could not be written before."""
+        if is_due(self._retry_at, now, RETRY_PAUSE_MAX_S):
+            self._retry_at = None
+            self._retry_pause_s = min(self._retry_pause_s * 2, RETRY_PAUSE_MAX_S)
+            self._write_dirty(now)
+        if is_due(self._flush_at, now, self._limits.flush_s):
+            self._flush_at = None
+            if self._retry_at is None:
+                self._write_dirty(now)
+
+    def save(self, session: Session, now: float, *, urgent: bool = True) -> None:
+        """Let what is new of a session be written: now, or with others soon."""
+        session.urgent |= urgent
+        if session.written is None and session.urgent and self._retry_at is None:
+            self._write(session, now)
+            return
+        self._dirty[session.id] = None
+        if not session.urgent and self._flush_at is None:
+            self._flush_at = now + self._limits.flush_s
+
+    def submit(
+        self,
+        change: PutSession | DropSession,
+        stored: Callable[[float], None],
+        failed: Callable[[str, float], None],
+    ) -> None:
+        """Let something be written, and say what happens then."""
+        number = self._numbers()
+        self._flights.append(Flight(number, stored, failed))
+        self._effects.append(Write(number, change))
+
+    def durable(self, upto: int, now: float) -> None:
+        """All writes up to this number are on disk."""
+        while self._flights and self._flights[0].number <= upto:
+            self.problem = ""
+            self._flights.popleft().stored(now)
+        if not self.problem:
+            self._retry_pause_s = self._limits.write_retry_s
+
+    def write_failed(self, upto: int, reason: str, now: float) -> None:
+        """Those up to this number that are not durable were not made, and why."""
+        while self._flights and self._flights[0].number <= upto:
+            self.problem = reason
+            self._flights.popleft().failed(reason, now)
+
+    def _write(self, session: Session, now: float) -> None:
+        self._dirty.pop(session.id, None)
+        urgent = session.urgent
+        change = session.change(now)
+        number = self._numbers()
+
+        is_claim = session.run is not None and session.run.phase is Phase.CLAIMING
+
+        def stored(stored_at: float) -> None:
+            for then in session.stored():
+                if callable(then):
+                    then(stored_at)
+                else:
+                    self._effects.append(then)
+            if is_claim:
+                self.claimed(session, stored_at)
+            self._effects.append(Grew(session.id))
+            if session.has_news:
+                self.save(session, stored_at, urgent=session.urgent)
+
+        def failed(reason: str, failed_at: float) -> None:
+            session.not_stored()
+            if is_claim:
+                self.unclaimed(session, reason)
+            if not session.has_news:
+                return
+            self._dirty[session.id] = None
+            if self._retry_at is None:
+                self._retry_at = failed_at + self._retry_pause_s
+
+        self._flights.append(Flight(number, stored, failed))
+        self._effects.append(Write(number, change, urgent))
+
+    def _write_dirty(self, now: float) -> None:
+        for name in list(self._dirty):
+            session = self._loaded[name]
+            if session.written is None:
+                self._write(session, now)
+
+
+def is_due(at: float | None, now: float, pause_max_s: float) -> bool:
+    """Whether a moment has come; a clock that was set back puts nothing off by more than this."""
+    return at is not None and not now < at <= now + pause_max_s

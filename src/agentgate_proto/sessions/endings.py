@@ -1,0 +1,240 @@
+"""How runs end, whatever their end is, and what a restart does about one that was under way.
+
+Each end closes every open tool call in the same write that ends the run (I12). A call whose tool
+has not started is withdrawn first, so that what the log says of it is true; one whose tool may run
+is closed as unknown, and what becomes of it is logged later. A run that a dead process has left is
+closed in the same way, by what the gate knows of its calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from msgspec.structs import replace
+
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.session import EventKind, RunStatus
+from agentgate_proto.rpc.session_methods import RunCancelled, StillRunning
+from agentgate_proto.sessions.book import Book
+from agentgate_proto.sessions.effects import (
+    AckTool,
+    CancelTool,
+    CloseTools,
+    Done,
+    Effect,
+    Grew,
+    OpenTools,
+    StopModel,
+)
+from agentgate_proto.sessions.recording import CUT, NOT_RUN, log_closed, log_outcome, log_reply
+from agentgate_proto.sessions.run import OpenTool, Phase, Run
+from agentgate_proto.sessions.runs import EXCEED_BUDGET, Runs
+from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.spending import settle
+
+WITHDRAWN = "it was not run: the run had ended"
+MAY_HAVE_RUN = (
+    "nobody knows whether it took effect: the run ended while the tool ran; do not repeat it "
+    "without looking"
+)
+
+
+class Endings:
+    """See the module.
+
+    Args:
+        effects: the output queue of the sessions.
+        book: the sessions, and their writes.
+        runs: the steps of runs.
+    """
+
+    def __init__(self, effects: deque[Effect], book: Book, runs: Runs) -> None:
+        self._effects = effects
+        self._book = book
+        self._runs = runs
+        runs.end = self.end
+
+    def end(self, session: Session, status: RunStatus, reason: str, now: float) -> None:
+        """End the run of a session; a run that is ending already ends as it does."""
+        run = session.run
+        assert run is not None, "a run ends"
+        if run.phase is Phase.CLOSING:
+            return
+        if run.phase is Phase.CLAIMING:  # its message is being written; it ends right after that
+            run.why = run.why or (status, reason)
+            return
+        run.why = status, reason
+        self._end_attempt(session, run, status, now)
+        run.phase = Phase.CLOSING
+        for call, tool in list(run.tools.items()):
+            if session.take_back(call):
+                self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
+            else:
+                tool.withdrawn = True
+                self._effects.append(CancelTool(session.id, call))
+        self._finish_if_closed(session, run, now)
+
+    def cancel(self, session: Session, ticket: Any, now: float) -> None:
+        """Somebody wants the run to end; they are told when it has."""
+        run = session.run
+        assert run is not None, "there is a run"
+        run.cancels.append(ticket)
+        self.end(session, RunStatus.CANCELLED, "", now)
+
+    def tool_cancelled(
+        self, session: Session, run: Run, call: str, status: str, now: float
+    ) -> None:
+        """The gate says what came of withdrawing a tool: the status of a ``cancel_request``.
+
+        What was withdrawn, or has ended, has an outcome, which follows.
+        """
+        tool = run.tools.get(call)
+        if tool is None or not tool.withdrawn:
+            return
+        if status == "stopping":
+            run.still[call] = tool.tool
+            session.late[call] = tool.told
+            self._close(session, run, call, Status.UNKNOWN.value, MAY_HAVE_RUN, now)
+        elif status == "unknown_request":
+            self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
+        self._finish_if_closed(session, run, now)
+
+    def tool_ended(
+        self, session: Session, run: Run, call: str, outcome: Outcome, now: float
+    ) -> None:
+        """A tool of a run that is ending has its outcome."""
+        tool = run.tools.pop(call)
+        session.then.append(AckTool(session.id, call))
+        if tool.told:
+            log_outcome(session, run, call, tool.told, outcome, now)
+        self._finish_if_closed(session, run, now)
+
+    def late(self, session: Session, call: str, outcome: Outcome, now: float) -> None:
+        """A tool has ended whose call was closed before."""
+        told = session.late.pop(call, "") or call
+        log_outcome(session, None, call, told, outcome, now)
+        session.then.append(AckTool(session.id, call))
+        self._close_tools(session)
+        self._book.save(session, now)
+
+    # A restart
+
+    def interrupted(self, session: Session, run: Run, said: str, now: float) -> None:
+        """Take up a run that a former process has left; it ends when the gate has told of its
+        calls.
+
+        Args:
+            session, run: which.
+            said: what the model had said, and had not finished.
+            now: UTC seconds.
+        """
+        session.run = run
+        run.phase = Phase.CLOSING
+        run.why = RunStatus.INTERRUPTED, "the gateway was stopped, or died"
+        if said:
+            log_reply(session, run, said, CUT, now)
+        for call in session.history.open.values():
+            run.tools[call.call] = OpenTool("", call.tool)
+        session.tools_open = True
+        self._effects.append(OpenTools(session.id, session.record.principal))
+
+    def tools_open(
+        self,
+        session: Session,
+        outcomes: Mapping[str, Outcome],
+        pending: Collection[str],
+        now: float,
+    ) -> None:
+        """The gate has said what it knows of a session's calls that we have not heard of.
+
+        Args:
+            session: whose.
+            outcomes: how calls have ended, by their ids.
+            pending: calls that have not.
+            now: UTC seconds.
+        """
+        run = session.run
+        is_over = run is not None and run.phase is Phase.CLOSING
+        open_calls = run.tools if run is not None else {}
+        for call, outcome in outcomes.items():
+            if run is not None and is_over and call in open_calls:
+                self.tool_ended(session, run, call, outcome, now)
+            elif run is not None and call in open_calls:
+                self._runs.tool_ended(session, run, call, outcome, now)
+            elif call.startswith(EXCEED_BUDGET):
+                session.then.append(AckTool(session.id, call))
+            else:
+                self.late(session, call, outcome, now)
+        if run is None or not is_over:
+            self._book.save(session, now)
+            return
+        for call in pending:
+            tool = open_calls.setdefault(call, OpenTool(call, ""))
+            tool.withdrawn = True
+            self._effects.append(CancelTool(session.id, call))
+        for call in [call for call, tool in open_calls.items() if not tool.withdrawn]:
+            self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
+        self._finish_if_closed(session, run, now)
+
+    # The steps
+
+    def _end_attempt(self, session: Session, run: Run, status: RunStatus, now: float) -> None:
+        """The model is not asked any more; what it has said stays, as cut off."""
+        attempt = run.attempt
+        if attempt is None:
+            return
+        self._effects.append(StopModel(attempt.call))
+        billed = attempt.said > 0 or status is not RunStatus.FAILED
+        settle(self._runs.budgets, session, run, now, billed=billed)
+        if attempt.texts:
+            log_reply(session, run, "".join(attempt.texts), CUT, now)
+
+    def _close(
+        self, session: Session, run: Run, call: str, status: str, error: str, now: float
+    ) -> None:
+        tool = run.tools.pop(call)
+        if tool.told:
+            log_closed(session, run, call, tool.told, status, error, now)
+
+    def _finish_if_closed(self, session: Session, run: Run, now: float) -> None:
+        if run.phase is not Phase.CLOSING or run.tools:
+            return
+        assert run.why is not None, "a run that is closing has a reason"
+        status, reason = run.why
+        run.phase = Phase.ENDING
+        still = [StillRunning(call=call, tool=tool) for call, tool in run.still.items()]
+        data = {
+            "run": run.id,
+            "status": status.value,
+            "reason": reason,
+            "iterations": run.iteration,
+            "still_running": still,
+            "usage": run.usage,
+            "cost_micros": run.cost_micros if not run.unknown else None,
+        }
+        session.log.append(EventKind.RUN_ENDED, data, now)
+        session.record = replace(
+            session.record,
+            run=None,
+            last_message_id=run.stored.message_id,
+            last_run=run.id,
+        )
+        session.run = None
+        for ticket in run.cancels:
+            result = RunCancelled(status="cancelled", run=run.id, still_running=still)
+            session.then.append(Done(ticket, result))
+        self._close_tools(session)
+        self._book.save(session, now)
+        self._effects.append(Grew(session.id))
+
+    def _close_tools(self, session: Session) -> None:
+        """No tools are asked for, and no outcome is to come: the gate may forget the session."""
+        if session.run is None and not session.late and session.tools_open:
+            session.then.append(lambda now: self._closed(session))
+
+    def _closed(self, session: Session) -> None:
+        if session.run is None and not session.late and session.tools_open:
+            session.tools_open = False
+            self._effects.append(CloseTools(session.id))

@@ -1,0 +1,207 @@
+"""The history of a session: what of its log a model is shown, in groups that stay together.
+
+A group is a message and all that it led to: answers, tool calls and what became of these. Models
+refuse a call without its result for good, so nothing cuts a group, and every end of a run closes
+what is open. What a tool came to after its call was closed is told with the next message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.models.request import (
+    AssistantTurn,
+    ToolReturn,
+    ToolTurn,
+    ToolUse,
+    Turn,
+    UserTurn,
+)
+from agentgate_proto.records.session import EventKind, LogRow
+
+GROUP_BYTES = 200
+"""What a group or a turn takes besides its texts, about."""
+
+
+class Group:
+    """A message and what it led to.
+
+    Attributes:
+        first: offset of the message.
+        at: when it came, UTC seconds.
+        turns: what is shown of it.
+        size: bytes, about.
+    """
+
+    __slots__ = ("at", "first", "size", "turns")
+
+    def __init__(self, first: int, at: float, text: str) -> None:
+        self.first = first
+        self.at = at
+        self.turns: list[Turn] = [UserTurn(text)]
+        self.size = 0
+
+
+class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that has no result yet.
+
+    Attributes:
+        call: its id.
+        tool: the name of the tool, as the model was told it.
+        args: JSON, an object.
+    """
+
+    call: str
+    tool: str
+    args: msgspec.Raw
+
+
+class History:
+    """See the module. It is fed with the rows of the log, in order, from wherever they come.
+
+    Args:
+        bytes_max: of it in memory; beyond it the oldest groups go.
+        result_chars_max: of a tool's result, what the model is shown.
+
+    Attributes:
+        groups: oldest first.
+        messages: which run a message began, by ``message_id``: (run, offset).
+        call_ids: ids of all tool calls.
+        open: calls without a result, by their ids.
+        dropped: how many groups went.
+    """
+
+    def __init__(self, bytes_max: int, result_chars_max: int) -> None:
+        self.groups: list[Group] = []
+        self.messages: dict[str, tuple[str, int]] = {}
+        self.call_ids: set[str] = set()
+        self.open: dict[str, OpenCall] = {}
+        self.dropped = 0
+        self._bytes_max = bytes_max
+        self._result_chars_max = result_chars_max
+        self._size = 0
+        self._late: list[str] = []
+        self._returns: dict[str, ToolReturn] = {}
+
+    def feed(self, row: LogRow) -> None:
+        """Take the next row; of a kind that a model is not shown it changes nothing."""
+        match row.kind:
+            case EventKind.MESSAGE:
+                self._say(row, msgspec.json.decode(row.data))
+            case EventKind.REPLY:
+                data = msgspec.json.decode(row.data)
+                if data["text"] or row.blocks:  # models refuse an answer of nothing
+                    turn = AssistantTurn(
+                        text=data["text"], backend=data["backend"], blocks=row.blocks
+                    )
+                    self._put(turn, len(data["text"]) + len(row.blocks))
+            case EventKind.TOOL_CALL:
+                self._call(msgspec.json.decode(row.data, type=CallData))
+            case EventKind.TOOL_RESULT:
+                self._return(msgspec.json.decode(row.data, type=ResultData))
+            case _:
+                pass
+
+    def undo(self, message_id: str) -> None:
+        """Forget the newest message: it was not kept."""
+        del self.messages[message_id]
+        self._size -= self.groups.pop().size
+
+    def _say(self, row: LogRow, data: dict[str, Any]) -> None:
+        text = "\n\n".join((*self._late, data["text"]))
+        self._late.clear()
+        group = Group(row.first, row.at, text)
+        self.groups.append(group)
+        self.messages[data["message_id"]] = data["run"], row.first
+        self._grow(GROUP_BYTES + len(text))
+
+    def _call(self, data: CallData) -> None:
+        self.call_ids.add(data.call)
+        self.open[data.call] = OpenCall(call=data.call, tool=data.tool, args=data.args)
+        if not self.groups:
+            return  # its message went with the oldest of the log
+        turns = self.groups[-1].turns
+        if not isinstance(turns[-1], AssistantTurn):
+            turns.append(AssistantTurn(text=""))
+        use = ToolUse(id=data.call, name=data.tool, args=data.args)
+        answer = turns[-1]
+        assert isinstance(answer, AssistantTurn), "it was put there"
+        turns[-1] = msgspec.structs.replace(answer, calls=(*answer.calls, use))
+        self._grow(GROUP_BYTES + len(bytes(data.args)))
+
+    def _return(self, data: ResultData) -> None:
+        if data.late:
+            text = cut(data.text, self._result_chars_max)
+            self._late.append(f"[{data.tool}, call {data.call}, has ended meanwhile: {text}]")
+            return
+        if self.open.pop(data.call, None) is None:
+            return
+        self._returns[data.call] = ToolReturn(
+            id=data.call,
+            text=cut(data.text, self._result_chars_max),
+            is_error=data.status != "executed",
+        )
+        turns = self.groups[-1].turns if self.groups else []
+        last = turns[-1] if turns else None
+        if isinstance(last, AssistantTurn) and all(a.id in self._returns for a in last.calls):
+            returns = tuple(self._returns.pop(use.id) for use in last.calls)
+            self._put(ToolTurn(returns), sum(len(a.text) for a in returns))
+
+    def _put(self, turn: Turn, size: int) -> None:
+        if self.groups:
+            self.groups[-1].turns.append(turn)
+            self._grow(GROUP_BYTES + size)
+
+    def _grow(self, size: int) -> None:
+        """The newest group has grown; the oldest go if there is too much."""
+        self.groups[-1].size += size
+        self._size += size
+        while self._size > self._bytes_max and len(self.groups) > 1:
+            self._size -= self.groups.pop(0).size
+            self.dropped += 1
+
+
+def cut(text: str, chars_max: int) -> str:
+    """Return a text, or its beginning and how much is missing."""
+    if len(text) <= chars_max:
+        return text
+    return f"{text[:chars_max]}\n[{len(text) - chars_max} further characters are not shown]"
+
+
+class CallData(msgspec.Struct, frozen=True):
+    """The data of a ``tool_call``."""
+
+    run: str
+    call: str
+    tool: str
+    args: msgspec.Raw
+
+
+class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The data of a ``tool_result``.
+
+    Attributes:
+        run, call, tool: of which call.
+        status: how it ended, as an outcome's; or "not_run": it was never asked for.
+        result: what the tool returned, if it was executed.
+        error: why there is no result.
+        late: the call was closed before.
+    """
+
+    run: str
+    call: str
+    tool: str
+    status: str
+    result: msgspec.Raw = msgspec.Raw(b"")
+    error: str = ""
+    late: bool = False
+
+    @property
+    def text(self) -> str:
+        """What the model is shown."""
+        if self.error or not bytes(self.result):
+            return self.error or "(nothing)"
+        value = msgspec.json.decode(self.result)
+        return value if isinstance(value, str) else bytes(self.result).decode()

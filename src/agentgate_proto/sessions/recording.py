@@ -1,0 +1,82 @@
+"""What a run writes into the log of its session, and so into the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.session import EventKind
+from agentgate_proto.sessions.run import Run
+from agentgate_proto.sessions.session import Session
+
+NOT_RUN = "not_run"
+"""How a call ended that was never asked for."""
+
+CUT = "cut"
+"""The ``stop`` of a reply of which there is no end."""
+
+
+def note(session: Session, run: Run, text: str, now: float) -> None:
+    """Let people know something."""
+    session.log.append(EventKind.NOTE, {"run": run.id, "text": text}, now)
+
+
+def log_reply(
+    session: Session, run: Run, text: str, stop: str, now: float, *, blocks: bytes = b""
+) -> None:
+    """What the model has said is whole, or as whole as it gets."""
+    data = {
+        "run": run.id,
+        "iteration": run.iteration,
+        "text": text,
+        "stop": stop,
+        "backend": run.model.backend if blocks else "",
+    }
+    log_and_feed(session, EventKind.REPLY, data, now, blocks)
+    session.record = replace(session.record, messages=session.record.messages + 1)
+
+
+def log_call(
+    session: Session, run: Run, call: str, told: str, args: msgspec.Raw, now: float
+) -> None:
+    """The model wants a tool."""
+    data = {"run": run.id, "call": call, "tool": told, "args": args}
+    log_and_feed(session, EventKind.TOOL_CALL, data, now)
+
+
+def log_outcome(
+    session: Session, run: Run | None, call: str, told: str, outcome: Outcome, now: float
+) -> None:
+    """A call ends as the gate says; without ``run``: it was closed before, and has ended so."""
+    data: dict[str, Any] = {
+        "run": run.id if run is not None else "",
+        "call": call,
+        "tool": told,
+        "status": outcome.status.value,
+    }
+    if outcome.status is Status.EXECUTED:
+        data["result"] = outcome.data
+    else:
+        data["error"] = outcome.message
+    if run is None:
+        data["late"] = True
+    log_and_feed(session, EventKind.TOOL_RESULT, data, now)
+
+
+def log_closed(
+    session: Session, run: Run, call: str, told: str, status: str, error: str, now: float
+) -> None:
+    """A call ends without an outcome."""
+    data = {"run": run.id, "call": call, "tool": told, "status": status, "error": error}
+    log_and_feed(session, EventKind.TOOL_RESULT, data, now)
+
+
+def log_and_feed(
+    session: Session, kind: EventKind, data: dict[str, Any], now: float, blocks: bytes = b""
+) -> None:
+    """Append an event that is part of the history as well."""
+    session.log.append(kind, data, now, blocks)
+    session.history.feed(session.log.newest())

@@ -1,0 +1,132 @@
+"""A run under way: what is known of it in memory."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any
+
+from agentgate_proto.models.events import CallMade
+from agentgate_proto.models.info import ModelInfo
+from agentgate_proto.records.session import OpenRun, RunStatus
+from agentgate_proto.records.usage import Usage, UsageRow
+
+
+class Phase(Enum):
+    """Where a run is. From ``TOOLS`` it goes back to ``PREPARING``, as often as the model wants."""
+
+    CLAIMING = auto()
+    """Its message is being written."""
+    PREPARING = auto()
+    """What its context is made of is being found out."""
+    OVER_BUDGET = auto()
+    """A person is asked for more money."""
+    CALLING = auto()
+    """The model is asked, or about to be."""
+    TOOLS = auto()
+    """Tools are asked for."""
+    CLOSING = auto()
+    """It is to end, and tools are being withdrawn."""
+    ENDING = auto()
+    """Its end is being written."""
+
+
+class OpenTool:
+    """A tool call that has no result yet.
+
+    Attributes:
+        tool: its name in the catalogue.
+        told: its name as the model was told it.
+        approval: the approval that a person is asked for, or "".
+        withdrawn: it is being withdrawn.
+    """
+
+    __slots__ = ("approval", "told", "tool", "withdrawn")
+
+    def __init__(self, tool: str, told: str) -> None:
+        self.tool = tool
+        self.told = told
+        self.approval = ""
+        self.withdrawn = False
+
+
+class Attempt:
+    """One attempt of one model request: what came of it so far.
+
+    Attributes:
+        call: its name; see ``effects.CallModel``.
+        row: the money that is reserved for it.
+        estimate: about how many tokens it has to read.
+        first: offset of its first event.
+        texts: what it has said.
+        said: characters of text and thinking.
+        calls: tool calls that are whole.
+        usage: what its vendor has counted; None: nothing yet.
+    """
+
+    __slots__ = ("call", "calls", "estimate", "first", "row", "said", "texts", "usage")
+
+    def __init__(self, call: str, row: UsageRow, estimate: int, first: int) -> None:
+        self.call = call
+        self.row = row
+        self.estimate = estimate
+        self.first = first
+        self.texts: list[str] = []
+        self.said = 0
+        self.calls: list[CallMade] = []
+        self.usage: Usage | None = None
+
+
+class Run:
+    """See the module.
+
+    Attributes:
+        stored: what is stored of it.
+        model: what is asked.
+        max_tokens, params: of its message.
+        phase: where it is.
+        iteration: how often the model was asked, retries left out.
+        tries: how often, in this iteration.
+        attempt: the present one, while the model is asked.
+        tools: calls without a result, by their ids.
+        names: the tools' names in the catalogue, by what the model was told.
+        usage, cost_micros, unknown: what it took so far, and of how many requests nobody knows it.
+        asked: how often a person was asked for more money.
+        allowed: a person has allowed more money.
+        why: how it is to end, once that is known.
+        waiting: tickets of those who sent its message, while that is being written.
+        cancels: tickets of those who want it to end.
+        still: tools of closed calls that may still run, by the calls' ids.
+    """
+
+    def __init__(
+        self, stored: OpenRun, model: ModelInfo, *, max_tokens: int = 0, params: Any = None
+    ) -> None:
+        self.stored = stored
+        self.model = model
+        self.max_tokens = max_tokens
+        self.params: dict[str, Any] = params or {}
+        self.phase = Phase.CLAIMING
+        self.iteration = 0
+        self.tries = 0
+        self.attempt: Attempt | None = None
+        self.tools: dict[str, OpenTool] = {}
+        self.names: dict[str, str] = {}
+        self.usage = Usage()
+        self.cost_micros = 0
+        self.unknown = 0
+        self.asked = 0
+        self.allowed = False
+        self.why: tuple[RunStatus, str] | None = None
+        self.waiting: list[Any] = []
+        self.cancels: list[Any] = []
+        self.still: dict[str, str] = {}
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.stored.id
+
+    @property
+    def approvals(self) -> list[str]:
+        """The approvals that it waits for."""
+        return [tool.approval for tool in self.tools.values() if tool.approval]

@@ -1,0 +1,388 @@
+"""Runs, step by step: model → tool calls → gate → results → model.
+
+claiming → preparing → calling → tools → preparing → … → ending
+               ↘ over budget ↗                    any of them → closing → ending
+
+Each step writes what it has led to, and what follows waits until that is durable: a model is asked
+when the money for it is reserved on disk, a tool when the call is. What ends a run, and what a
+restart does about one, is in ``endings``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.limits import SessionLimits
+from agentgate_proto.models.events import (
+    CallMade,
+    Ended,
+    Failed,
+    Failure,
+    ModelEvent,
+    Noted,
+    Restarted,
+    Stop,
+    TextDelta,
+    ThinkingDelta,
+    UsageSeen,
+)
+from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.session import EventKind, RunStatus
+from agentgate_proto.sessions.book import Book
+from agentgate_proto.sessions.budgets import Budgets, Objection, dollars
+from agentgate_proto.sessions.context import assemble
+from agentgate_proto.sessions.effects import (
+    AckTool,
+    AskTool,
+    CallModel,
+    Effect,
+    Grew,
+    OpenTools,
+    Prepare,
+    StopModel,
+)
+from agentgate_proto.sessions.material import Material
+from agentgate_proto.sessions.recording import (
+    NOT_RUN,
+    log_call,
+    log_closed,
+    log_outcome,
+    log_reply,
+    note,
+)
+from agentgate_proto.sessions.run import Attempt, OpenTool, Phase, Run
+from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.spending import reserve, settle
+
+EXCEED_BUDGET = "exceed_budget"
+"""The tool that stands for spending more than a budget has: people are asked as for any other."""
+
+ENDINGS = {
+    Stop.END: RunStatus.COMPLETED,
+    Stop.TOOLS: RunStatus.COMPLETED,
+    Stop.MAX_TOKENS: RunStatus.MAX_TOKENS,
+    Stop.REFUSAL: RunStatus.REFUSAL,
+}
+
+End = Callable[[Session, RunStatus, str, float], None]
+
+
+class Runs:
+    """See the module.
+
+    Args:
+        limits: caps and times.
+        effects: the output queue of the sessions.
+        book: the sessions, and their writes.
+        budgets: what may be spent.
+
+    Attributes:
+        system_prompt: of all sessions.
+        end: ends a run; ``endings`` puts it here.
+    """
+
+    def __init__(
+        self, limits: SessionLimits, effects: deque[Effect], book: Book, budgets: Budgets
+    ) -> None:
+        self.system_prompt = ""
+        self.end: End
+        self.budgets = budgets
+        self._limits = limits
+        self._effects = effects
+        self._book = book
+        book.claimed = self._claimed
+
+    # A step of the model
+
+    def _claimed(self, session: Session, now: float) -> None:
+        """The message is durable; the context may be made."""
+        run = session.run
+        assert run is not None, "it was claimed"
+        if run.phase is not Phase.CLAIMING:
+            return
+        run.phase = Phase.PREPARING
+        if run.why is not None:
+            self.end(session, *run.why, now)
+            return
+        if not session.tools_open:
+            session.tools_open = True
+            self._effects.append(OpenTools(session.id, session.record.principal))
+        self.prepare(session)
+
+    def prepare(self, session: Session) -> None:
+        """Find out what the next context is made of."""
+        run = session.run
+        assert run is not None, "a run goes on"
+        run.phase = Phase.PREPARING
+        self._effects.append(prepare_effect(session, run.model.name, run.id))
+
+    def prepared(self, session: Session, run: Run, material: Material, now: float) -> None:
+        """Ask the model, if it may be asked once more."""
+        if run.iteration >= run.stored.max_iterations:
+            text = f"the model was asked {run.iteration} times"
+            self.end(session, RunStatus.MAX_ITERATIONS, text, now)
+            return
+        run.iteration += 1
+        run.tries = 0
+        run.names = dict(material.names)
+        self.ask_model(session, run, material, now)
+
+    def ask_model(
+        self, session: Session, run: Run, material: Material, now: float, after_s: float = 0.0
+    ) -> None:
+        """Make the context and reserve the money; the model is asked when that is durable."""
+        context = assemble(
+            session.history,
+            material,
+            run.model,
+            system_prompt=self.system_prompt,
+            max_tokens=run.max_tokens,
+            params=run.params,
+        )
+        run.tries += 1
+        row = reserve(self.budgets, session, run, context, now)
+        if isinstance(row, Objection):
+            self._over_budget(session, run, row, now)
+            return
+        run.phase = Phase.CALLING
+        started = {
+            "run": run.id,
+            "iteration": run.iteration,
+            "attempt": run.tries,
+            "model_id": run.model.model_id,
+        }
+        first = session.log.append(EventKind.MODEL_STARTED, started, now)
+        run.attempt = Attempt(row.id, row, context.tokens, first)
+        if run.tries == 1:
+            for name in context.encoded.dropped:
+                text = f"{run.model.name} does not take the parameter {name}: it was left out"
+                note(session, run, text, now)
+        session.last_body = context.encoded.body
+        session.then.append(
+            CallModel(
+                call=row.id,
+                session=session.id,
+                model=run.model.name,
+                request=context.encoded,
+                after_s=after_s,
+            )
+        )
+        self._book.save(session, now)
+
+    def _over_budget(self, session: Session, run: Run, objection: Objection, now: float) -> None:
+        run.tries -= 1
+        if objection.over == "deny":
+            self.end(session, RunStatus.BUDGET, objection.reason, now)
+            return
+        run.phase = Phase.OVER_BUDGET
+        run.iteration -= 1  # it is prepared anew when a person has said yes
+        run.asked += 1
+        args = {
+            "budget": objection.budget.name,
+            "limit": dollars(objection.budget.limit_micros),
+            "model": run.model.name,
+            "reason": objection.reason,
+        }
+        self.call_tool(session, run, f"{EXCEED_BUDGET}-{run.id}-{run.asked}", EXCEED_BUDGET, args)
+        note(session, run, f"a person is asked: {objection.reason}", now)
+        self._book.save(session, now)
+
+    # What the model says
+
+    def model_said(
+        self, session: Session, run: Run, events: Sequence[ModelEvent], now: float
+    ) -> None:
+        """Take what the model says."""
+        for event in events:
+            attempt = run.attempt
+            if attempt is None:
+                return  # it has ended, and what comes afterwards counts for nothing
+            match event:
+                case TextDelta(text=text):
+                    attempt.texts.append(text)
+                    self._show(session, run, attempt, EventKind.TEXT, text, now)
+                case ThinkingDelta(text=text):
+                    self._show(session, run, attempt, EventKind.THINKING, text, now)
+                case CallMade():
+                    attempt.calls.append(event)
+                case UsageSeen(usage=usage):
+                    attempt.usage = usage
+                case Noted(text=text):
+                    note(session, run, text, now)
+                case Restarted(reason=reason):
+                    self._withdraw(session, run, attempt, reason, now)
+                    self._book.save(session, now)
+                case Failed():
+                    self._failed(session, run, attempt, event, now)
+                case Ended():
+                    self._ended(session, run, attempt, event, now)
+        self._effects.append(Grew(session.id))
+
+    def _show(
+        self, session: Session, run: Run, attempt: Attempt, kind: EventKind, text: str, now: float
+    ) -> None:
+        attempt.said += len(text)
+        session.log.append_delta(kind, run.id, text, now)
+        if attempt.said > self._limits.answer_bytes_max:
+            self._cut_off(session, run, "the answer is too long", now)
+        elif session.log.unwritten_bytes > self._limits.unwritten_bytes_max:
+            why = self._book.problem or "it does not keep pace"
+            self._cut_off(session, run, f"the store does not take the answer: {why}", now)
+        else:
+            self._book.save(session, now, urgent=False)
+
+    def _cut_off(self, session: Session, run: Run, why: str, now: float) -> None:
+        """Stop the model: it is our side that can't go on."""
+        assert run.attempt is not None, "it was being asked"
+        self._effects.append(StopModel(run.attempt.call))
+        self.end(session, RunStatus.TRUNCATED, why, now)
+
+    def _withdraw(
+        self, session: Session, run: Run, attempt: Attempt, reason: str, now: float
+    ) -> None:
+        """What was shown of an attempt does not count: say so, durably."""
+        attempt.calls.clear()
+        if attempt.said:
+            data = {
+                "run": run.id,
+                "attempt": run.tries,
+                "first": attempt.first,
+                "reason": reason,
+            }
+            session.log.append(EventKind.RESET, data, now)
+            attempt.texts.clear()
+
+    def _failed(
+        self, session: Session, run: Run, attempt: Attempt, failed: Failed, now: float
+    ) -> None:
+        is_over = run.tries >= self._limits.attempts_max
+        may_retry = failed.failure is Failure.RETRYABLE or (
+            failed.failure is Failure.TRUNCATED and not attempt.said and not attempt.calls
+        )
+        if not may_retry or is_over:
+            shown = failed.failure is not Failure.FATAL and attempt.said
+            status = RunStatus.TRUNCATED if shown else RunStatus.FAILED
+            self.end(session, status, failed.message, now)
+            return
+        settle(self.budgets, session, run, now, billed=failed.failure is Failure.TRUNCATED)
+        self._withdraw(session, run, attempt, failed.message, now)
+        pause = self._limits.retry_s * 2.0 ** (run.tries - 1)
+        if failed.retry_after_s is not None:
+            pause = min(max(failed.retry_after_s, 0.0), self._limits.retry_after_max_s)
+        data = {
+            "run": run.id,
+            "attempt": run.tries + 1,
+            "wait_s": pause,
+            "reason": failed.message,
+        }
+        session.log.append(EventKind.RETRYING, data, now)
+        run.phase = Phase.PREPARING
+        token = (run.id, pause)
+        self._effects.append(prepare_effect(session, run.model.name, token))
+        self._book.save(session, now)
+
+    def retry(
+        self, session: Session, run: Run, material: Material, pause_s: float, now: float
+    ) -> None:
+        """Ask the model again, after a pause."""
+        self.ask_model(session, run, material, now, after_s=pause_s)
+
+    # Its answer is whole
+
+    def _ended(
+        self, session: Session, run: Run, attempt: Attempt, ended: Ended, now: float
+    ) -> None:
+        settle(self.budgets, session, run, now, billed=True, model_id=ended.model_id)
+        blocks = ended.blocks
+        calls: list[tuple[str, CallMade]] = []
+        for made in attempt.calls:
+            name = self._unused_id(session, run, made.id, {call for call, _ in calls})
+            if name != made.id:
+                blocks = b""  # the vendor's own form has the id that was used before
+            calls.append((name, made))
+        text = "".join(attempt.texts)
+        log_reply(session, run, text, ended.stop.value, now, blocks=blocks)
+        may_run = ended.stop in (Stop.END, Stop.TOOLS)
+        for place, (name, made) in enumerate(calls):
+            log_call(session, run, name, made.name, made.args, now)
+            why = self._objection(run, place, made, may_run)
+            if why:
+                log_closed(session, run, name, made.name, NOT_RUN, why, now)
+            else:
+                tool = run.names[made.name]
+                self.call_tool(session, run, name, tool, made.args, told=made.name)
+        if not may_run or not calls:
+            self.end(session, ENDINGS[ended.stop], "", now)
+            return
+        run.phase = Phase.TOOLS
+        self._book.save(session, now)
+        self._go_on(session, run)
+
+    def _objection(self, run: Run, place: int, made: CallMade, may_run: bool) -> str:
+        """Say why a call is not asked for, or nothing."""
+        if made.problem:
+            return made.problem
+        if not may_run:
+            return "it was not run: the answer was cut off"
+        if place >= self._limits.calls_max:
+            return f"it was not run: more than {self._limits.calls_max} calls at once"
+        return "" if made.name in run.names else f"there is no tool {made.name}"
+
+    def _unused_id(self, session: Session, run: Run, wanted: str, taken: set[str]) -> str:
+        """Return an id for a call that no other of the session has."""
+        name = wanted[:200] or f"call_{run.iteration}_{len(taken)}"
+        number = 1
+        unused = name
+        while unused in session.history.call_ids or unused in taken:
+            number += 1
+            unused = f"{name}_{number}"
+        return unused
+
+    # Tools
+
+    def call_tool(
+        self, session: Session, run: Run, call: str, tool: str, args: Any, *, told: str = ""
+    ) -> None:
+        """Ask for a tool, when what is new is durable."""
+        raw = args if isinstance(args, msgspec.Raw) else msgspec.Raw(msgspec.json.encode(args))
+        run.tools[call] = OpenTool(tool, told)
+        session.then.append(AskTool(session=session.id, call=call, tool=tool, args=raw))
+
+    def tool_ended(
+        self, session: Session, run: Run, call: str, outcome: Outcome, now: float
+    ) -> None:
+        """A tool that was asked for has its outcome."""
+        tool = run.tools.pop(call)
+        session.then.append(AckTool(session.id, call))
+        if tool.tool == EXCEED_BUDGET and not tool.told:
+            self._budget_answered(session, run, outcome, now)
+            return
+        log_outcome(session, run, call, tool.told, outcome, now)
+        self._book.save(session, now)
+        self._go_on(session, run)
+
+    def _budget_answered(self, session: Session, run: Run, outcome: Outcome, now: float) -> None:
+        if run.phase is not Phase.OVER_BUDGET:
+            self._book.save(session, now)
+        elif outcome.status is Status.EXECUTED:
+            run.allowed = True
+            self._book.save(session, now)
+            self.prepare(session)
+        else:
+            self.end(session, RunStatus.BUDGET, outcome.message, now)
+
+    def _go_on(self, session: Session, run: Run) -> None:
+        """Ask the model again when all its tools have answered, durably."""
+        if run.phase is Phase.TOOLS and not run.tools:
+            run.phase = Phase.PREPARING
+            session.then.append(prepare_effect(session, run.model.name, run.id))
+
+
+def prepare_effect(session: Session, model: str, token: Any) -> Prepare:
+    """Return the effect that has the context of a session prepared."""
+    record = session.record
+    return Prepare(record.id, record.principal, record.workspace, model, token)

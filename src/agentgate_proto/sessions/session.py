@@ -1,0 +1,139 @@
+"""A session in memory, and how what is new of it gets onto the disk.
+
+One write of a session is under way at a time; what comes meanwhile goes with the next. Effects that
+depend on a write wait with it (``then``). A write that fails is made again, until it holds: nothing
+that was not durable was shown, but for text, which stays in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from agentgate_proto.limits import SessionLimits
+from agentgate_proto.records.session import PutSession, SessionRecord
+from agentgate_proto.records.usage import UsageRow
+from agentgate_proto.sessions.effects import AskTool, Effect
+from agentgate_proto.sessions.history import History
+from agentgate_proto.sessions.log import Log
+from agentgate_proto.sessions.run import Run
+
+Then = Effect | Callable[[float], None]
+"""What waits for a write: an effect, or a step that leads to some, and is told the time."""
+
+KEPT_OF_FULL_LOG = 0.75
+"""Of a log that has too many events, how much is kept."""
+
+
+class Session:
+    """See the module.
+
+    Args:
+        record: as it is stored.
+        history: what was said.
+        limits: caps.
+
+    Attributes:
+        record: may be ahead of the disk.
+        log, history: what was said.
+        run: what is under way.
+        late: tools of closed calls that may still run, by the calls' ids.
+        tools_open: it may ask for tools.
+        then: what waits for the next write.
+        urgent: somebody waits for that write.
+        written: the change that is being written; None: none is.
+        pins: how many watch it.
+        is_going: it is to be deleted.
+        last_body: the last request that its model was sent; b"": none is remembered.
+        last_tokens: of that, as estimated, and as counted; 0: nobody has.
+    """
+
+    def __init__(self, record: SessionRecord, history: History, limits: SessionLimits) -> None:
+        next_offset = max(record.next, record.reserved)
+        self.record = record
+        self.history = history
+        self.log = Log(record.oldest, next_offset, max(next_offset, record.reserved))
+        self.run: Run | None = None
+        self.late: dict[str, str] = {}
+        self.tools_open = False
+        self.then: list[Then] = []
+        self.urgent = False
+        self.written: PutSession | None = None
+        self.pins = 0
+        self.is_going = False
+        self.last_body = b""
+        self.last_tokens = (0, 0)
+        self._limits = limits
+        self._usage: dict[str, UsageRow] = {}
+        self._waiting: list[Then] = []
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.record.id
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to be written."""
+        return self.log.has_new or bool(self._usage) or bool(self.then)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of it is under way, and nobody watches it."""
+        busy = self.run or self.late or self.written or self.pins or self.is_going
+        return not busy and not self.has_news
+
+    def account(self, row: UsageRow) -> None:
+        """Let usage be written with the next change."""
+        self._usage[row.id] = row
+
+    def change(self, now: float) -> PutSession:
+        """Return what is new, to be written; ``stored`` or ``not_stored`` follows."""
+        assert self.written is None, "one write at a time"
+        log, limits = self.log, self._limits
+        if log.next - log.oldest > limits.log_events_max:
+            log.oldest = log.next - int(limits.log_events_max * KEPT_OF_FULL_LOG)
+        reserved = log.next
+        if self.record.run is not None:
+            reserved = self.record.reserved
+            if reserved - log.next < limits.ahead // 2:
+                reserved = log.next + limits.ahead
+        self.record = replace(
+            self.record, oldest=log.oldest, next=log.next, reserved=reserved, updated_at=now
+        )
+        usage = tuple(self._usage.values())
+        self.written = PutSession(self.record, log.take(), usage)
+        self._usage = {}
+        self._waiting, self.then = self.then, []
+        self.urgent = False
+        return self.written
+
+    def stored(self) -> list[Then]:
+        """What ``change`` returned is durable; return what waited for that."""
+        assert self.written is not None, "something was written"
+        record, self.written = self.written.session, None
+        self.log.durable(record.next)
+        self.log.reserved = record.reserved
+        self.log.trim(self._limits.tail_bytes_max)
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def not_stored(self) -> None:
+        """What ``change`` returned was not written; it goes with the next."""
+        assert self.written is not None, "something was written"
+        self._usage = {row.id: row for row in self.written.usage} | self._usage
+        self.written = None
+        self.log.put_back()
+        self.then = self._waiting + self.then
+        self._waiting = []
+        self.urgent = True
+
+    def take_back(self, call: str) -> bool:
+        """Do not ask for a tool after all; return whether that was still possible."""
+        for waiting in (self.then, self._waiting):
+            for effect in waiting:
+                if isinstance(effect, AskTool) and effect.call == call:
+                    waiting.remove(effect)
+                    return True
+        return False

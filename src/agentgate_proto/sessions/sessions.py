@@ -1,0 +1,414 @@
+"""The sessions: conversations with models, beyond connections and processes.
+
+Theory of operation. As the ledger, the sessions are told what happened (a message came, a model
+said something, a tool has ended, a write is durable) and queue what must be done about it as
+effects. The same rules order everything: what something depends on is written first; what is
+reserved (a run, money, an id) counts at once, before any write; a write that fails undoes what was
+reserved, or is made again.
+
+This file wires the parts and holds no rules: ``starting`` makes sessions and claims runs, ``runs``
+takes their steps, ``endings`` ends them, ``recovery`` reads what a dead process has left, ``book``
+knows which sessions are in memory and writes what is new, ``looking`` shows. A ``session`` has a
+``log``, a ``history`` and perhaps a ``run``; ``context`` makes of these what a model is sent, and
+``budgets`` says whether that may be paid for.
+
+Times are UTC seconds. Tickets are the adapter's own: what it calls a call, until ``Done`` or
+``Refused`` answers it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import SessionLimits
+from agentgate_proto.models.events import ModelEvent
+from agentgate_proto.models.info import ModelInfo
+from agentgate_proto.records.outcome import Outcome
+from agentgate_proto.records.session import EventKind, ReadLog, RestoredSessions, RunStatus
+from agentgate_proto.records.session_views import SessionEvent, session_view
+from agentgate_proto.records.storage import SessionAnswer
+from agentgate_proto.records.usage import UsageRow
+from agentgate_proto.rpc.session_methods import (
+    AttachSession,
+    CancelRun,
+    CreateSession,
+    DeleteSession,
+    GetSession,
+    InspectSession,
+    ListModels,
+    ListSessions,
+    ReportUsage,
+    RunCancelled,
+    SendMessage,
+)
+from agentgate_proto.sessions import looking
+from agentgate_proto.sessions.book import PAGE_BYTES, PAGE_ROWS, Book, Load
+from agentgate_proto.sessions.budgets import Budget, Budgets
+from agentgate_proto.sessions.effects import Done, Effect, Grew, Question, Refused
+from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.material import Material
+from agentgate_proto.sessions.recovery import Recover, Recovery, model_of
+from agentgate_proto.sessions.run import Phase, Run
+from agentgate_proto.sessions.runs import Runs, prepare_effect
+from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.spending import settle
+from agentgate_proto.sessions.starting import Creation, Starting
+
+NOT_FOUND = "Session not found"
+
+
+class Sessions:
+    """See the module. Drain ``next_effect`` after every call.
+
+    Args:
+        limits: caps and times.
+        budgets: what may be spent.
+        numbers: gives each write a number, higher than all before.
+    """
+
+    def __init__(
+        self,
+        limits: SessionLimits | None = None,
+        budgets: Sequence[Budget] = (),
+        *,
+        numbers: Callable[[], int],
+    ) -> None:
+        self._limits = limits or SessionLimits()
+        self._effects: deque[Effect] = deque()
+        self._budgets = Budgets(budgets)
+        self._book = Book(self._limits, self._effects, numbers)
+        self._runs = Runs(self._limits, self._effects, self._book, self._budgets)
+        self._endings = Endings(self._effects, self._book, self._runs)
+        self._starting = Starting(self._limits, self._effects, self._book, self._endings)
+        self._recovering: dict[str, Recovery] = {}
+        self._reserved: dict[str, list[UsageRow]] = {}
+
+    def configure(
+        self, models: Mapping[str, ModelInfo], default_model: str, system_prompt: str
+    ) -> None:
+        """Say which models there are; runs that are under way keep theirs."""
+        self._starting.models = models
+        self._starting.default_model = default_model
+        self._runs.system_prompt = system_prompt
+
+    # Output
+
+    def next_effect(self) -> Effect | None:
+        """Return the next thing to do, or None."""
+        return self._effects.popleft() if self._effects else None
+
+    def next_deadline(self) -> float | None:
+        """Return the UTC second at which ``handle_timer`` wants to be called. Changes nothing."""
+        return self._book.next_deadline()
+
+    @property
+    def active(self) -> int:
+        """How many runs are under way."""
+        return len(self._book.running)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is under way and nothing waits to be written."""
+        return self._book.is_settled and not self._recovering
+
+    @property
+    def problem(self) -> str:
+        """Why the store takes no writes at present, or nothing."""
+        return self._book.problem
+
+    # Input: time and the store
+
+    def restore(self, restored: RestoredSessions) -> None:
+        """Take up what a former process left. Call once, after ``configure``."""
+        self._budgets.restore(restored.spent)
+        self._starting.counts.update(restored.counts)
+        for row in restored.reserved:
+            self._reserved.setdefault(row.session, []).append(row)
+        for record in restored.running:
+            self._book.use(record.id, self._look_for_run)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self._book.handle_timer(now)
+
+    def durable(self, upto: int, now: float) -> None:
+        """All writes up to this number are on disk."""
+        self._book.durable(upto, now)
+
+    def write_failed(self, upto: int, reason: str, now: float) -> None:
+        """Those writes up to this number that are not durable were not made, and why."""
+        self._book.write_failed(upto, reason, now)
+
+    def answered(self, token: Any, answer: SessionAnswer, now: float) -> None:
+        """The store answered a question."""
+        match token:
+            case Load():
+                self._book.answered(token, answer)
+            case Recover(session=name):
+                self._recovered(self._recovering[name], answer, now)
+            case looking.Listing():
+                self._effects.append(looking.listed(token, answer))
+            case looking.Reporting():
+                models = self._starting.models.values()
+                prices = max((info.pricing.version for info in models), default="")
+                self._effects.append(looking.reported(token, answer, self._budgets, prices, now))
+
+    def answer_failed(self, token: Any, reason: str, now: float) -> None:
+        """The store could not answer a question."""
+        match token:
+            case Load():
+                self._book.answer_failed(token, reason)
+            case Recover(session=name):
+                self._recovering.pop(name).session.run = None  # whoever uses it next tries again
+            case _:
+                text = f"the gateway cannot read its store: {reason}"
+                self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, text))
+
+    # Input: calls
+
+    def call(
+        self, ticket: Any, whose: str | None, params: msgspec.Struct, now: float, ids: Sequence[str]
+    ) -> None:
+        """Do what a method says; ``Done`` or ``Refused`` follows.
+
+        Args:
+            ticket: names the call.
+            whose: sessions of this principal only; None: of all, to look at.
+            params: of one of the methods about sessions, but for attaching.
+            now: UTC seconds.
+            ids: two fresh unguessable ids from a secure source.
+        """
+        match params:
+            case CreateSession():
+                assert whose is not None, "only an agent has sessions"
+                self._starting.create(ticket, whose, params, *ids)
+            case ListSessions():
+                looking.list_sessions(self._effects, ticket, whose, params)
+            case ListModels():
+                models, default = self._starting.models, self._starting.default_model
+                self._effects.append(Done(ticket, looking.models_of(models, default)))
+            case ReportUsage():
+                looking.report_usage(self._effects, ticket, whose, params)
+            case _:
+                name: str = getattr(params, "session")  # noqa: B009
+                step = partial(self._call_one, ticket, params, now, ids[0])
+                self._with(name, ticket, whose, step)
+
+    def _call_one(
+        self, ticket: Any, params: msgspec.Struct, now: float, fresh_id: str, session: Session
+    ) -> None:
+        match params:
+            case GetSession():
+                self._effects.append(Done(ticket, session_view(session.record)))
+            case DeleteSession():
+                self._starting.delete(session, ticket, now)
+            case SendMessage():
+                self._starting.send(session, ticket, params, fresh_id, now)
+            case CancelRun(run=name):
+                if session.run is None or name not in ("", session.run.id):
+                    self._effects.append(Done(ticket, RunCancelled(status="no_run", run=name)))
+                else:
+                    self._endings.cancel(session, ticket, now)
+            case InspectSession():
+                token = looking.Inspecting(ticket=ticket, params=params)
+                name = params.model or session.record.model
+                if name in self._starting.models:
+                    self._effects.append(prepare_effect(session, name, token))
+                else:
+                    text = f"there is no model {name!r}"
+                    self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, text))
+            case AttachSession():
+                session.pins += 1
+                self._effects.append(Done(ticket, looking.attached(session, params)))
+            case _:
+                self._effects.append(Refused(ticket, ErrorCode.METHOD_NOT_FOUND, ""))
+
+    def attach(self, ticket: Any, whose: str | None, params: AttachSession, now: float) -> None:
+        """Let somebody watch a session; ``Done`` with ``Attached`` follows, and then ``detach`` is
+        to be called once, whenever they go."""
+        self._with(params.session, ticket, whose, partial(self._call_one, ticket, params, now, ""))
+
+    def detach(self, session: str) -> None:
+        """Somebody watches no more."""
+        found = self._book.get(session)
+        if found is not None:
+            found.pins -= 1
+
+    def read(
+        self, session: str, offset: int, bytes_max: int
+    ) -> tuple[list[SessionEvent] | None, int]:
+        """Return what a watcher is to be told from an offset on, as far as it is in memory.
+
+        Returns:
+            The events, or None: the store has them, to before the offset that is the second part.
+        """
+        found = self._book.get(session)
+        if found is None:
+            return [], offset
+        return found.log.read(offset, bytes_max), found.log.start
+
+    def _with(
+        self, name: str, ticket: Any, whose: str | None, step: Callable[[Session], None]
+    ) -> None:
+        """Do something with a session, if it is there and theirs."""
+
+        def use(session: Session | None, problem: str) -> None:
+            self._look_for_run(session, problem)
+            if problem:
+                self._effects.append(Refused(ticket, ErrorCode.INTERNAL_ERROR, problem))
+            elif (
+                session is None or whose not in (None, session.record.principal) or session.is_going
+            ):
+                self._effects.append(Refused(ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
+            else:
+                step(session)
+
+        self._book.use(name, use)
+
+    # Input: what a session was waiting for
+
+    def workspace_made(self, token: Creation, workspace: str, now: float) -> None:
+        """The folder of a new session is there."""
+        self._starting.workspace_made(token, workspace, now)
+
+    def workspace_refused(self, token: Creation, code: ErrorCode, text: str) -> None:
+        """A new session can't have that folder."""
+        self._starting.not_made(token, code, text)
+
+    def prepared(self, name: str, token: Any, material: Material, now: float) -> None:
+        """What the context of a session is made of."""
+        session = self._book.get(name)
+        if isinstance(token, looking.Inspecting):
+            self._inspected(session, token, material)
+            return
+        run_id, pause = token if isinstance(token, tuple) else (token, 0.0)
+        run = session.run if session is not None else None
+        if session is None or run is None or run.id != run_id or run.phase is not Phase.PREPARING:
+            return
+        if isinstance(token, tuple):
+            self._runs.retry(session, run, material, pause, now)
+        else:
+            self._runs.prepared(session, run, material, now)
+
+    def not_prepared(self, name: str, token: Any, problem: str, now: float) -> None:
+        """It can't be found out; ``problem`` says why."""
+        session = self._book.get(name)
+        if isinstance(token, looking.Inspecting):
+            self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, problem))
+        elif session is not None and session.run is not None:
+            self._endings.end(session, RunStatus.FAILED, problem, now)
+
+    def _inspected(
+        self, session: Session | None, token: looking.Inspecting, material: Material
+    ) -> None:
+        name = token.params.model or (session.record.model if session is not None else "")
+        info = self._starting.models.get(name)
+        if session is None or info is None:
+            self._effects.append(Refused(token.ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
+            return
+        prompt = self._runs.system_prompt
+        result = looking.inspected(session, token.params, material, info, prompt)
+        self._effects.append(Done(token.ticket, result))
+
+    def model_said(self, name: str, call: str, events: Sequence[ModelEvent], now: float) -> None:
+        """A model says something; what an attempt says that is over counts for nothing."""
+        session = self._book.get(name)
+        run = session.run if session is not None else None
+        if session is None or run is None or run.attempt is None or run.attempt.call != call:
+            return
+        self._runs.model_said(session, run, events, now)
+
+    def tools_open(
+        self, name: str, outcomes: Mapping[str, Outcome], pending: Collection[str], now: float
+    ) -> None:
+        """A session may ask for tools; and what the gate knows of it that we have not heard."""
+        session = self._book.get(name)
+        if session is not None:
+            self._endings.tools_open(session, outcomes, pending, now)
+
+    def tool_waiting(self, name: str, call: str, approval: Mapping[str, Any], now: float) -> None:
+        """A person is asked about a call.
+
+        Args:
+            name: of the session.
+            call: which.
+            approval: what the event says besides: ``approval``, ``rule``, ``signature``,
+                ``expires_at``.
+            now: UTC seconds.
+        """
+        session = self._book.get(name)
+        run = session.run if session is not None else None
+        tool = run.tools.get(call) if run is not None else None
+        if session is None or run is None or tool is None:
+            return
+        tool.approval = approval["approval"]
+        data = {"run": run.id, "call": call, "tool": tool.told or tool.tool, **approval}
+        session.log.append(EventKind.APPROVAL, data, now)
+        self._book.save(session, now, urgent=False)
+        self._effects.append(Grew(name))
+
+    def tool_ended(self, name: str, call: str, outcome: Outcome, now: float) -> None:
+        """A call has its outcome, whatever has become of its run."""
+        session = self._book.get(name)
+        if session is None:
+            return
+        run = session.run
+        if run is None or call not in run.tools:
+            self._endings.late(session, call, outcome, now)
+        elif run.phase is Phase.CLOSING:
+            self._endings.tool_ended(session, run, call, outcome, now)
+        else:
+            self._runs.tool_ended(session, run, call, outcome, now)
+
+    def tool_cancelled(self, name: str, call: str, status: str, now: float) -> None:
+        """What came of withdrawing a call."""
+        session = self._book.get(name)
+        if session is not None and session.run is not None:
+            self._endings.tool_cancelled(session, session.run, call, status, now)
+
+    def banish(self, known: Collection[str], now: float) -> None:
+        """End the runs of principals who are none any more."""
+        for session in self._book.running:
+            if session.record.principal not in known:
+                text = "its principal may not ask any more"
+                self._endings.end(session, RunStatus.CANCELLED, text, now)
+
+    # A restart
+
+    def _look_for_run(self, session: Session | None, _: str) -> None:
+        """Take up the run that a dead process has left of a session, if it has left one."""
+        if session is None or session.run is not None or session.record.run is None:
+            return
+        stored = session.record.run
+        run = Run(stored, model_of(stored.model, self._starting.models))
+        run.phase = Phase.CLOSING
+        session.run = run
+        recovery = Recovery(session, run, self._reserved.get(session.id, ()))
+        self._recovering[session.id] = recovery
+        self._read_run(recovery)
+
+    def _read_run(self, recovery: Recovery) -> None:
+        name = recovery.session.id
+        query = ReadLog(name, recovery.after, PAGE_ROWS, PAGE_BYTES)
+        self._effects.append(Question(query, Recover(name)))
+
+    def _recovered(self, recovery: Recovery, answer: SessionAnswer, now: float) -> None:
+        rows: list[Any] = answer if isinstance(answer, list) else []
+        for row in rows:
+            recovery.feed(row)
+        if rows:
+            self._read_run(recovery)
+            return
+        session, run = recovery.session, recovery.run
+        del self._recovering[session.id]
+        self._reserved.pop(session.id, None)
+        for attempt in recovery.attempts():
+            run.attempt = attempt
+            settle(self._budgets, session, run, now, billed=True)
+        self._endings.interrupted(session, run, recovery.said, now)
