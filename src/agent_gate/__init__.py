@@ -10,15 +10,7 @@ from agentgate_client import (
     AgentGateError,
     AgentGateTimeout,
     ClientState,
-    Cursor,
-    Event,
-    ModelFailed,
     OutcomeUnknown,
-    OverBudget,
-    Run,
-    RunInProgress,
-    Session,
-    SessionNotFound,
 )
 
 __all__ = [
@@ -28,13 +20,5 @@ __all__ = [
     "AgentGateError",
     "AgentGateTimeout",
     "ClientState",
-    "Cursor",
-    "Event",
-    "ModelFailed",
     "OutcomeUnknown",
-    "OverBudget",
-    "Run",
-    "RunInProgress",
-    "Session",
-    "SessionNotFound",
 ]

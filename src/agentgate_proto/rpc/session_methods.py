@@ -147,10 +147,6 @@ class AttachSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     offset: Offset | None = None
 
 
-Gap = Literal["", "epoch", "ahead", "retention"]
-"""Why what follows does not begin at the cursor; see :class:`Attached`."""
-
-
 class Attached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What follows begins here.
 
@@ -168,7 +164,7 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     offset: int
     next: int
     run: str = ""
-    gap: Gap = ""
+    gap: Literal["", "epoch", "ahead", "retention"] = ""
     oldest: int = 0
 
 
