@@ -21,6 +21,7 @@ from agentgate_server.opening import open_certificate
 from agentgate_server.policy import Policy
 from agentgate_server.policy.linting import Finding, Level, lint, may_ask
 from agentgate_server.policy.rules import Rule
+from agentgate_server.sessions.checks import check_budgets, check_commands, check_folders
 from agentgate_server.sockets.listener import ListenError, check_address
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.looking import look_at_store
@@ -51,7 +52,9 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
     if catalogue is not None and policy is not None and keyring is not None:
         findings += check_policy(config, policy, catalogue, keyring.principals)
+    findings += [*check_folders(config), *check_commands(config)]
     if keyring is not None:
+        findings += check_budgets(config, keyring.principals)
         findings += (warning(text, config.name) for text in keyring.warnings())
     return findings
 
@@ -126,6 +129,7 @@ def check_start(
         DocumentError: strict, and there is an error; ``others`` are the rest.
     """
     findings = check_policy(config, policy, catalogue, principals, errors_only=True)
+    findings += check_budgets(config, principals)
     if strict:
         errors = (each for each in findings if each.level is Level.ERROR)
         raise_first([DocumentError(e.file, e.message, line=e.line or None) for e in errors])

@@ -157,3 +157,15 @@ def test_a_pattern_that_could_hold_up_the_gateway_is_an_error(tmp_path: Path) ->
     assert lines[0].startswith("mail.yaml:")
     assert "tools.send.args.to: pattern can read texts like 'aaaaaaa" in lines[0]
     assert "in so many ways that one could hold up the gateway" in lines[0]
+
+
+def test_what_is_wrong_with_sessions_is_said_with_the_rest(tmp_path: Path) -> None:
+    budget = {"name": "daily", "principal": "robt", "per": "day", "usd": 1}
+    models = {"own": {"backend": "process", "command": ["./none"]}}
+    sessions = {"workspaces": "config.yaml/x", "models": models, "budgets": [budget]}
+    write_files(tmp_path, sessions=sessions)
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert lines[-1] == "3 errors, 0 warnings"
+    for line, key in zip(lines, ("workspaces", "models.own.command", "budgets"), strict=False):
+        assert line.startswith(f"config.yaml: error: sessions.{key}: ")

@@ -1,0 +1,81 @@
+"""Checks: what can be said of sessions without starting a gateway."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from agentgate_proto.models.info import ModelInfo
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.usage import Usage
+from agentgate_proto.sessions.budgets import EACH
+from agentgate_server.config import Config, SessionsConfig
+from agentgate_server.config.faces import open_faces
+from agentgate_server.documents.errors import did_you_mean
+from agentgate_server.faces.entrance import OPEN
+from agentgate_server.policy.linting import Finding, Level
+from agentgate_server.sessions.workspaces import why_unwritable
+
+
+def check_folders(config: Config) -> Iterator[Finding]:
+    """See whether workspaces can be made, and the roots are there. It makes none."""
+    sessions = config.sessions
+    if sessions.workspaces is not None and (problem := why_unwritable(sessions.workspaces)):
+        yield error(config, f"sessions.workspaces: {problem}")
+    for index, root in enumerate(sessions.workspace_roots):
+        if not root.is_dir():
+            text = f"sessions.workspace_roots[{index}]: there is no folder {root}"
+            yield Finding(level=Level.WARNING, message=text, file=config.name)
+
+
+def check_commands(config: Config) -> Iterator[Finding]:
+    """See whether the commands of models can be run."""
+    for name, model in config.sessions.models.items():
+        if model.command and shutil.which(model.command[0]) is None:
+            text = f"there is no program {model.command[0]} that can be run"
+            yield error(config, f"sessions.models.{name}.command: {text}")
+
+
+def check_budgets(config: Config, principals: Sequence[Principal]) -> Iterator[Finding]:
+    """Name the budgets that are for nobody: a slip of the pen would let somebody spend anything.
+
+    Args:
+        config: the configuration.
+        principals: everybody who may connect, by the token file too.
+    """
+    agents = [each.name for each in principals if each.role is Role.AGENT]
+    if any(open_faces(config.faces)):
+        agents.append(OPEN.name)
+    for budget in config.sessions.budgets:
+        if budget.principal != EACH and budget.principal not in agents:
+            hint = did_you_mean(budget.principal, agents) or ": see principals and tokens"
+            text = f'sessions.budgets: {budget.name} is for "{budget.principal}", which is no agent'
+            yield error(config, f"{text}{hint}")
+
+
+def check_prices(config: Config, models: Mapping[str, ModelInfo]) -> Iterator[Finding]:
+    """Name the models that a budget stops because nobody knows what they cost.
+
+    Args:
+        config: the configuration.
+        models: what is known of its models.
+    """
+    for name, info in models.items():
+        if info.pricing.cost(Usage(input=1, output=1), "") is None and (
+            limits := list(limits_on(config.sessions, name))
+        ):
+            text = (
+                f"sessions.models.{name}: nobody knows what {info.model_id} costs, so budget "
+                f"{limits[0]} stops each run: set its price"
+            )
+            yield Finding(level=Level.WARNING, message=text, file=config.name)
+
+
+def limits_on(sessions: SessionsConfig, model: str) -> Iterable[str]:
+    """Return the names of the budgets that count for a model."""
+    return (each.name for each in sessions.budgets if each.model in (EACH, model))
+
+
+def error(config: Config, text: str) -> Finding:
+    """Make a finding of what can't be meant so."""
+    return Finding(level=Level.ERROR, message=text, file=config.name)

@@ -1,0 +1,134 @@
+"""Checks: what would go wrong with sessions is said before anybody talks to a model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentgate_proto.models.info import ModelInfo
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.usage import Usage
+from agentgate_server.config import Config, config_from_dict
+from agentgate_server.policy.linting import Finding, Level
+from agentgate_server.sessions.checks import (
+    check_budgets,
+    check_commands,
+    check_folders,
+    check_prices,
+)
+
+AGENTS = [Principal(name="robot", role=Role.AGENT), Principal(name="owner", role=Role.APPROVER)]
+BUDGET: dict[str, Any] = {"name": "daily", "per": "day", "usd": 1.0}
+
+
+def config_of(folder: Path, *, faces: dict[str, Any] | None = None, **sessions: Any) -> Config:
+    data = {"storage": {"path": "gate.db"}, "sessions": sessions, "faces": faces or {}}
+    return config_from_dict(data, folder=folder)
+
+
+def said(findings: Iterable[Finding]) -> list[tuple[Level, str]]:
+    return [(finding.level, finding.message) for finding in findings]
+
+
+def test_folders_that_will_do_are_not_spoken_of(tmp_path: Path) -> None:
+    config = config_of(tmp_path, workspace_roots=[str(tmp_path)])
+    assert said(check_folders(config)) == []
+    assert not (tmp_path / "workspaces").exists()
+
+
+def test_folders_that_will_not_do_are(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    config = config_of(tmp_path, workspaces="file/x", workspace_roots=[".", "none", "file"])
+    assert said(check_folders(config)) == [
+        (Level.ERROR, f"sessions.workspaces: {tmp_path / 'file'} is no folder"),
+        (Level.WARNING, f"sessions.workspace_roots[1]: there is no folder {tmp_path / 'none'}"),
+        (Level.WARNING, f"sessions.workspace_roots[2]: there is no folder {tmp_path / 'file'}"),
+    ]
+
+
+def test_a_command_must_be_there_and_may_be_run(tmp_path: Path) -> None:
+    (tmp_path / "text").touch()
+    commands = {"a": ["no-such-program"], "b": ["./text"], "c": [sys.executable, "x"], "d": ["sh"]}
+    models = {name: {"backend": "process", "command": each} for name, each in commands.items()}
+    config = config_of(tmp_path, models=models, default_model="a")
+    assert said(check_commands(config)) == [
+        (
+            Level.ERROR,
+            "sessions.models.a.command: there is no program no-such-program that can be run",
+        ),
+        (
+            Level.ERROR,
+            f"sessions.models.b.command: there is no program {tmp_path / 'text'} that can be run",
+        ),
+    ]
+
+
+@pytest.mark.parametrize("principal", ["*", "robot"])
+def test_a_budget_of_somebody_is_not_spoken_of(tmp_path: Path, principal: str) -> None:
+    config = config_of(tmp_path, budgets=[{**BUDGET, "principal": principal}])
+    assert said(check_budgets(config, AGENTS)) == []
+
+
+@pytest.mark.parametrize(
+    ("principal", "hint"),
+    [("robt", "; did you mean 'robot'?"), ("owner", ": see principals and tokens")],
+)
+def test_a_budget_of_nobody_is_an_error(tmp_path: Path, principal: str, hint: str) -> None:
+    config = config_of(tmp_path, budgets=[{**BUDGET, "principal": principal}])
+    text = f'sessions.budgets: daily is for "{principal}", which is no agent{hint}'
+    assert said(check_budgets(config, AGENTS)) == [(Level.ERROR, text)]
+
+
+def test_who_comes_through_an_open_face_may_have_a_budget(tmp_path: Path) -> None:
+    budgets = [{**BUDGET, "principal": "default"}]
+    closed = config_of(tmp_path, budgets=budgets, faces={"agentspace": {}})
+    assert len(said(check_budgets(closed, AGENTS))) == 1
+    opened = config_of(tmp_path, budgets=budgets, faces={"agentspace": {"open": True}})
+    assert said(check_budgets(opened, AGENTS)) == []
+
+
+class Priced:
+    """Costs so much for each token, or nobody knows."""
+
+    version = ""
+
+    def __init__(self, micros: int | None) -> None:
+        self.micros = micros
+
+    def cost(self, usage: Usage, model_id: str) -> int | None:
+        return None if self.micros is None else self.micros * (usage.input + usage.output)
+
+
+@pytest.mark.parametrize(
+    ("budgets", "named"),
+    [
+        ([], False),
+        ([BUDGET], True),
+        ([{**BUDGET, "model": "odd"}], True),
+        ([{**BUDGET, "model": "known"}], False),
+    ],
+)
+def test_a_model_whose_cost_nobody_knows_is_named_where_a_budget_would_stop_it(
+    tmp_path: Path, budgets: list[dict[str, Any]], named: bool
+) -> None:
+    names = ("known", "free", "odd")
+    models = {name: {"backend": "rehearsal"} for name in names}
+    config = config_of(tmp_path, models=models, default_model="odd", budgets=budgets)
+    infos = {
+        name: ModelInfo(
+            name=name,
+            model_id=f"{name}-1",
+            backend="rehearsal",
+            max_tokens=1,
+            context_tokens=2,
+            pricing=Priced(micros),
+        )
+        for name, micros in zip(names, (3, 0, None), strict=True)
+    }
+    text = "sessions.models.odd: nobody knows what odd-1 costs, so budget daily stops each run"
+    found = said(check_prices(config, infos))
+    assert found == ([(Level.WARNING, f"{text}: set its price")] if named else [])
