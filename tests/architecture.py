@@ -25,14 +25,16 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {
             "connection/": "one socket's life, seen from either end; events out",
             "audit/": "what the audit says of what happens, and the chain that binds its entries",
+            "sessions/": "conversations with models: log, runs, context, budgets",
         },
         {
             "rpc/": "JSON-RPC 2.0, and what its methods carry",
             "ledger/": "the life of every request, over all connections and restarts",
+            "models/": "what models are sent, in each vendor's form, and what they say",
         },
         {
             "wire/": "bytes and what they say: HTTP/1.1 with its doors, WebSocket frames",
-            "records/": "what is kept: requests, decisions, outcomes, grants, entries of the audit",
+            "records/": "what is kept: requests, decisions, grants, sessions, usage, the audit",
         },
         {
             "errors": "one table of error codes, and the exceptions made from it",
@@ -50,13 +52,15 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "opening": "the parts that hold something open: store, listener, threads",
         },
         {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},
+        {"faces/": "what other wire formats need at the edge: who asks, streams, static files"},
         {
             "approvals/": "where people are asked, and how their answers come back",
-            "faces/": "what other wire formats need at the edge: who asks, streams, static files",
+            "sessions/": "doing what the sessions of the core say; the door that others use",
         },
         {"config/": "the form of `config.yaml`, its checks, the checked result"},
         {
             "tools/": "what an agent may ask for: where it comes from, how it is run",
+            "models/": "asking models, each in its own way",
             "sockets/": "listening, and the pumps between a socket and a connection",
             "observing/": "logs, metrics and traces of what happens",
         },

@@ -22,7 +22,7 @@ from tests.architecture import FLOORS, INNER, OTHERS, ROOT, SOURCES, parts_of
 PACKAGES = ("agent_gate", "agentgate_cli", "agentgate_client", *FLOORS)
 
 PURE = {
-    *("__future__", "abc", "base64", "collections", "contextlib", "copy", "dataclasses"),
+    *("__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses"),
     *(
         "datetime",
         "enum",

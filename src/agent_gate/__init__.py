@@ -10,7 +10,15 @@ from agentgate_client import (
     AgentGateError,
     AgentGateTimeout,
     ClientState,
+    Cursor,
+    Event,
+    ModelFailed,
     OutcomeUnknown,
+    OverBudget,
+    Run,
+    RunInProgress,
+    Session,
+    SessionNotFound,
 )
 
 __all__ = [
@@ -20,5 +28,13 @@ __all__ = [
     "AgentGateError",
     "AgentGateTimeout",
     "ClientState",
+    "Cursor",
+    "Event",
+    "ModelFailed",
     "OutcomeUnknown",
+    "OverBudget",
+    "Run",
+    "RunInProgress",
+    "Session",
+    "SessionNotFound",
 ]

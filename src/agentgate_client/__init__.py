@@ -3,20 +3,30 @@
 from agentgate_client.approvals import ApprovalsClient, ApprovalWatch
 from agentgate_client.client import AgentGateClient
 from agentgate_client.health import Health
+from agentgate_client.session_streams import EventStream, Run
+from agentgate_client.sessions import Session, Sessions
 from agentgate_proto.client.events import ClientState, StateChanged
+from agentgate_proto.client.session_feed import Cursor, Event
 from agentgate_proto.errors import (
     AgentGateConnectionError,
     AgentGateDenied,
     AgentGateError,
     AgentGateTimeout,
     ErrorCode,
+    ModelFailed,
     OutcomeUnknown,
+    OverBudget,
+    RunInProgress,
+    SessionNotFound,
 )
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.session_views import SessionView
+from agentgate_proto.records.usage import Usage
 from agentgate_proto.rpc.messages import (
     RequestWaiting,
 )
+from agentgate_proto.rpc.session_methods import Inspection, ModelRow, RunCancelled, UsageReport
 
 __all__ = [
     "AgentGateClient",
@@ -28,11 +38,27 @@ __all__ = [
     "ApprovalWatch",
     "ApprovalsClient",
     "ClientState",
+    "Cursor",
     "ErrorCode",
+    "Event",
+    "EventStream",
     "GrantTerms",
     "GrantView",
     "Health",
+    "Inspection",
+    "ModelFailed",
+    "ModelRow",
     "OutcomeUnknown",
+    "OverBudget",
     "RequestWaiting",
+    "Run",
+    "RunCancelled",
+    "RunInProgress",
+    "Session",
+    "SessionNotFound",
+    "SessionView",
+    "Sessions",
     "StateChanged",
+    "Usage",
+    "UsageReport",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal, get_args
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from anyio.lowlevel import checkpoint
 
+from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, make_backoff
@@ -42,8 +43,6 @@ DECIDED_AS = {"approve": "approved", "deny": "denied"}
 
 Approvals = list[ApprovalView]
 Grants = list[GrantView]
-
-T = TypeVar("T")
 
 
 class ApprovalsClient(Client):
@@ -387,12 +386,3 @@ class Preview(msgspec.Struct, frozen=True):
     """The result of ``preview_grant``."""
 
     words: str
-
-
-def view_from(result: Any, kind: type[T]) -> T:
-    """Read decoded JSON as a type that keeps parts of it raw."""
-    try:
-        return msgspec.json.decode(msgspec.json.encode(result), type=kind)
-    except msgspec.DecodeError as error:
-        text = f"odd answer: {error}"
-        raise AgentGateError(ErrorCode.INTERNAL_ERROR, text) from None

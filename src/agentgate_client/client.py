@@ -12,9 +12,11 @@ import msgspec
 
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
+from agentgate_client.sessions import Sessions
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.calls import LooseRow
+from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.limits import CLIENT_LIMITS, NAME_CHARS_MAX, Limits
 from agentgate_proto.rpc.messages import (
@@ -23,6 +25,7 @@ from agentgate_proto.rpc.messages import (
     ListTools,
     RequestWaiting,
 )
+from agentgate_proto.rpc.session_methods import SessionEvents
 
 OnWaiting = Callable[[RequestWaiting], None]
 
@@ -118,6 +121,14 @@ class AgentGateClient(Client):
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._timeout_s = check_timeout(timeout_s)
         self._on_waiting = on_waiting
+        self._sessions: Sessions | None = None
+
+    @property
+    def sessions(self) -> Sessions:
+        """Conversations with a model."""
+        if self._sessions is None:
+            self._sessions = Sessions(self._driver)
+        return self._sessions
 
     @property
     def client_id(self) -> str:
@@ -238,10 +249,21 @@ class AgentGateClient(Client):
             raise AgentGateError(ErrorCode.INTERNAL_ERROR, text)
         return rows[0]
 
+    def state_changed(self, change: StateChanged) -> None:
+        """See :class:`agentgate_client.driver.Listener`."""
+        super().state_changed(change)
+        if self._sessions is not None:
+            if change.state is ClientState.CONNECTED:
+                self._sessions.reconnected()
+            elif change.state is ClientState.CLOSED:
+                self._sessions.closed(change.error)
+
     def pushed(self, params: msgspec.Struct) -> None:
         """See :class:`agentgate_client.driver.Listener`."""
         if isinstance(params, RequestWaiting):
             call_back("on_waiting", self._on_waiting, params)
+        elif isinstance(params, SessionEvents) and self._sessions is not None:
+            self._sessions.take(params)
 
     def _patience(self, timeout_s: TimeoutS) -> float | None:
         return self._timeout_s if timeout_s is DEFAULT else check_timeout(timeout_s)

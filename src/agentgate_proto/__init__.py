@@ -6,19 +6,24 @@ top:
 - ``faces``: each foreign wire format, to native calls and back: ``agentspace`` with its
   ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, both on top of
   ``conversing``; what they share: ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
-  ``sse`` and ``static`` what is answered. ``client``: a client over all its connections:
-  ``machine`` and what it tells, ``events``; ``call_book``, ``calls``, ``backoff``
+  ``sse`` and ``static`` what is answered. ``client``: a client over all
+  its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``, ``backoff``;
+  for sessions ``session_watch`` with its ``session_feed``, and ``session_answer``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
-  ``chain``, ``logins``, ``sealing``. ``sessions``: conversations with models: ``material`` for what
-  their contexts are made of
+  ``chain``, ``logins``, ``sealing``. ``sessions``: conversations with models, beyond connections:
+  ``sessions`` and what they tell, ``effects``; ``book`` (which are in memory, what is written),
+  ``session``, its ``log`` and ``history``; ``starting``, ``runs`` and ``endings`` for the steps of
+  a ``run``, ``recording`` what it logs, ``recovery`` after a crash; ``context`` and ``material``
+  for what a model is sent, ``budgets`` and ``spending`` for money, ``looking`` for who looks on
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
-  methods carry. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and
-  what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
-  ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what was missed);
-  ``coalescing`` for requests that are one, ``grants``, ``links`` for connections, ``live`` for what
-  is under way, ``journal`` for what is being written, ``rates`` for caps in time
+  methods carry, ``session_methods`` for those about sessions. ``ledger``: a gateway's requests over
+  all connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
+  taken), ``deciding`` (what people say), ``lifecycle`` (what runs), ``delivery`` (who is told),
+  ``collecting`` (what was missed); ``coalescing`` for requests that are one, ``grants``, ``links``
+  for connections, ``live`` for what is under way, ``journal`` for what is being written, ``rates``
+  for caps in time
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``.
   ``rehearsal`` is a model of its own: ``scenes`` with ``patterns``, or ``impromptu``
@@ -26,6 +31,6 @@ top:
   ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``; ``websocket`` with its
   two ends ``server`` and ``client``, which tell ``events``. ``records``: what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``
+  ``retention``; ``session`` with ``session_views``, ``usage``
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

@@ -157,6 +157,13 @@ CALLS_BYTES_MAX = 33_554_432
 """Parameters of all these calls together. They may all have to be sent at once, after a long time
 offline, so they must fit the output queue (``CLIENT_LIMITS``)."""
 
+FEED_BYTES_MAX = 1_048_576
+"""Events of a session that wait in an SDK client for their reader: minutes of text. Beyond it the
+client stops watching, and goes on from the reader's cursor when half of it is read."""
+
+EVENT_BYTES = 300
+"""What an event in memory takes besides its data, about."""
+
 REQUEST_BYTES_MAX = 1_047_552
 """Parameters of one call: with what goes around them they fit the message limit of a gateway,
 which would close the connection (1009), be sent the same on the next, and so on for ever."""

@@ -147,6 +147,10 @@ class AttachSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     offset: Offset | None = None
 
 
+Gap = Literal["", "epoch", "ahead", "retention"]
+"""Why what follows does not begin at the cursor; see :class:`Attached`."""
+
+
 class Attached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What follows begins here.
 
@@ -164,7 +168,7 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     offset: int
     next: int
     run: str = ""
-    gap: Literal["", "epoch", "ahead", "retention"] = ""
+    gap: Gap = ""
     oldest: int = 0
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import msgspec
@@ -77,11 +77,7 @@ class Row:
         """Return it as it is stored."""
         data = self.data
         if self.pieces:
-            cuts: list[int] = []
-            for piece in self.pieces[:-1]:
-                cuts.append((cuts[-1] if cuts else 0) + len(piece))
-            text = MergedText(run=self.run, text="".join(self.pieces), cuts=tuple(cuts))
-            data = msgspec.Raw(msgspec.json.encode(text))
+            data = merged(self.run, self.pieces)
         return LogRow(
             first=self.first,
             count=self.count,
@@ -258,15 +254,21 @@ def first_of(row: Row) -> int:
 def text_event(
     kind: EventKind, at: float, run: str, offset: int, pieces: list[str]
 ) -> SessionEvent:
-    """Return deltas of a text as one event."""
-    data = msgspec.json.encode({"run": run, "text": "".join(pieces)})
+    """Return deltas of a text as one event. It has their cuts: not all who read one connection are
+    at the same cursor."""
     return SessionEvent(
         offset=offset,
         count=len(pieces),
         kind=kind.value,
         at=rfc3339(at),
-        data=msgspec.Raw(data),
+        data=merged(run, pieces),
     )
+
+
+def merged(run: str, pieces: Sequence[str]) -> msgspec.Raw:
+    """Return the data of deltas that are one row, or one event."""
+    cuts = tuple(accumulate(map(len, pieces[:-1])))
+    return msgspec.Raw(msgspec.json.encode(MergedText(run=run, text="".join(pieces), cuts=cuts)))
 
 
 def check_order(events: list[SessionEvent], start: int, offset: int, at: float) -> None:

@@ -25,6 +25,7 @@ from agentgate_proto.records.usage import MICROS, Usage, UsageSum, added
 from agentgate_proto.rpc.session_methods import (
     Attached,
     AttachSession,
+    Gap,
     Inspection,
     InspectSession,
     ListSessions,
@@ -141,7 +142,8 @@ def attached(session: Session, params: AttachSession) -> Attached:
     """Say where a watcher begins: at its cursor, if the log has that."""
     log, record = session.log, session.record
     run = session.run.stored if session.run is not None else None
-    offset, gap = params.offset, ""
+    offset = params.offset
+    gap: Gap = ""
     if offset is None:
         offset = run.first if run is not None else log.visible
     elif params.epoch != record.epoch:
@@ -155,7 +157,7 @@ def attached(session: Session, params: AttachSession) -> Attached:
         offset=log.oldest if gap else offset,
         next=log.visible,
         run=run.id if run is not None else "",
-        gap=gap,  # type: ignore[arg-type]
+        gap=gap,
         oldest=log.oldest if gap else 0,
     )
 

@@ -195,10 +195,17 @@ class Sessions:
                 self._effects.append(Done(ticket, looking.models_of(models, default)))
             case ReportUsage():
                 looking.report_usage(self._effects, ticket, whose, params)
-            case _:
-                name: str = getattr(params, "session")  # noqa: B009
+            case (
+                GetSession(session=name)
+                | DeleteSession(session=name)
+                | SendMessage(session=name)
+                | CancelRun(session=name)
+                | InspectSession(session=name)
+            ):
                 step = partial(self._call_one, ticket, params, now, ids[0])
                 self._with(name, ticket, whose, step)
+            case _:
+                self._effects.append(Refused(ticket, ErrorCode.METHOD_NOT_FOUND, ""))
 
     def _call_one(
         self, ticket: Any, params: msgspec.Struct, now: float, fresh_id: str, session: Session
@@ -223,11 +230,10 @@ class Sessions:
                 else:
                     text = f"there is no model {name!r}"
                     self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, text))
-            case AttachSession():
+            case _:
+                assert isinstance(params, AttachSession), "what call and attach let through"
                 session.pins += 1
                 self._effects.append(Done(ticket, looking.attached(session, params)))
-            case _:
-                self._effects.append(Refused(ticket, ErrorCode.METHOD_NOT_FOUND, ""))
 
     def attach(self, ticket: Any, whose: str | None, params: AttachSession, now: float) -> None:
         """Let somebody watch a session; ``Done`` with ``Attached`` follows, and then ``detach`` is
