@@ -7,6 +7,7 @@ fit is named, so that the inspector can say it.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -18,10 +19,10 @@ MODEL_NAME_CHARS_MAX = 64
 """A tool's name, as a model is told it: what Anthropic and OpenAI take."""
 
 DIGEST_CHARS = 8
-"""Of the SHA-256 of a name that had to be changed, in its new one: two of a catalogue are as good
-as never the same, and if they are, only one of them is offered."""
+"""Of the SHA-256 of a name that would be taken for another's, in its new one: two of a catalogue
+are as good as never the same, and if they are, only one of them is offered."""
 
-UNFIT = re.compile(r"[^a-zA-Z0-9_-]+")
+UNFIT = re.compile(r"[^a-zA-Z0-9_-]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,30 +46,39 @@ class Material:
 def model_names(names: Iterable[str]) -> dict[str, str]:
     """Give each tool a name that every model takes.
 
-    A name that fits stays as it is. Any other is spelled with what fits and ends in a part of its
-    digest: it depends on nothing but the name, so that it stays the same in a catalogue that grows.
+    A name that fits stays as it is. In any other, what does not fit becomes ``_``; if another tool
+    has that name, or would get it, it ends in a part of its digest. So a name stays the same in a
+    catalogue that grows, unless a tool comes that would be taken for it.
 
     Args:
         names: the tools' names in the catalogue.
 
     Returns:
-        The name in the catalogue by the name for models. A tool whose new name is taken is not in
-        it.
+        The name in the catalogue by the name for models. A tool whose new name is taken even so is
+        not in it.
     """
-    told: dict[str, str] = {}
-    changed: list[str] = []
-    for name in names:
-        if name and len(name) <= MODEL_NAME_CHARS_MAX and not UNFIT.search(name):
-            told[name] = name
-        else:
-            changed.append(name)
-    for name in sorted(changed):
-        told.setdefault(spelled_anew(name), name)
+    known = set(names)
+    told = {name: name for name in sorted(known) if fits(name)}
+    changed = sorted(known.difference(told))
+    spelled = Counter(map(simply_spelled, changed))
+    for name in changed:
+        simple = simply_spelled(name)
+        is_clear = fits(simple) and simple not in told and spelled[simple] == 1
+        told.setdefault(simple if is_clear else spelled_anew(name), name)
     return told
 
 
+def fits(name: str) -> bool:
+    """Whether every model takes a name."""
+    return 0 < len(name) <= MODEL_NAME_CHARS_MAX and not UNFIT.search(name)
+
+
+def simply_spelled(name: str) -> str:
+    """Spell a name with what every model takes; several may be spelled the same."""
+    return UNFIT.sub("_", name)
+
+
 def spelled_anew(name: str) -> str:
-    """Spell a name with what every model takes."""
+    """Spell a name so that no other is spelled the same."""
     digest = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_CHARS]
-    readable = UNFIT.sub("_", name)[: MODEL_NAME_CHARS_MAX - DIGEST_CHARS - 1]
-    return f"{readable}_{digest}"
+    return f"{simply_spelled(name)[: MODEL_NAME_CHARS_MAX - DIGEST_CHARS - 1]}_{digest}"

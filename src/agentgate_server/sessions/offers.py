@@ -44,8 +44,9 @@ def tool_specs(
         The tools, sorted by the names that the model is told; their names in the catalogue, by
         those; and what is left out.
     """
-    offered = {tool.name: tool for tool in catalogue if expect(principal, tool) != "deny"}
-    told = model_names(offered)
+    tools = {tool.name: tool for tool in catalogue}
+    told = model_names(tools)  # of all, so that names do not hang on what the policy says
+    offered = {name: tool for name, tool in tools.items() if expect(principal, tool) != "deny"}
     specs: list[ToolSpec] = []
     left_out: list[LeftOut] = []
     room = TOOLS_BYTES_MAX
@@ -54,6 +55,8 @@ def tool_specs(
         left_out.append(LeftOut(section=SectionName.TOOLS, what=name, bytes=size, why=why))
 
     for model_name, name in sorted(told.items()):
+        if name not in offered:
+            continue
         spec = spec_of(model_name, offered[name])
         size = len(encode(spec))
         if len(specs) == TOOLS_MAX:

@@ -8,7 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgate_proto.models.request import ToolSpec
-from agentgate_proto.sessions.material import Material, model_names, spelled_anew
+from agentgate_proto.sessions.material import (
+    Material,
+    model_names,
+    simply_spelled,
+    spelled_anew,
+)
 
 TAKEN_BY_VENDORS = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -18,33 +23,38 @@ def test_a_name_that_fits_stays_as_it_is() -> None:
     assert model_names(names) == {name: name for name in names}
 
 
-def test_any_other_is_spelled_anew() -> None:
-    names = ["light.turn_on", "Küche", "", "A" * 65, "two\nlines"]
+def test_in_any_other_what_does_not_fit_is_an_underscore() -> None:
+    names = ["light.turn_on", "Küche", "", "A" * 65, "two\nlines", "a/b:c"]
     told = model_names(names)
     assert sorted(told.values()) == sorted(names)
     assert all(TAKEN_BY_VENDORS.fullmatch(name) for name in told)
-    assert "light_turn_on_97d6a2c2" in told
+    assert {"light_turn_on", "K_che", "two_lines", "a_b_c"} <= told.keys()
+    assert "A" * 55 + "_83620394" in told
 
 
 def test_two_names_that_would_look_alike_are_told_apart() -> None:
-    told = model_names(["a.b", "a_b", "a b"])
-    assert sorted(told.values()) == ["a b", "a.b", "a_b"]
+    alike = {spelled_anew(name): name for name in ("a.b", "a b")}
+    assert model_names(["a.b", "a_b", "a b"]) == {"a_b": "a_b", **alike}
+    assert model_names(["a.b", "a b"]) == alike
+    assert model_names(["a.b", "a.b"]) == {"a_b": "a.b"}
 
 
 def test_a_tool_that_has_the_new_name_of_another_keeps_it() -> None:
     squatter = spelled_anew("a.b")
-    assert model_names(["a.b", squatter]) == {squatter: squatter}
+    assert model_names(["a.b", "a_b", squatter]) == {squatter: squatter, "a_b": "a_b"}
 
 
 @given(st.sets(st.text(max_size=80)), st.text(max_size=80))
-def test_names_fit_and_do_not_change_when_another_tool_comes(names: set[str], other: str) -> None:
+def test_names_fit_and_change_only_for_one_that_would_be_taken_for_them(
+    names: set[str], other: str
+) -> None:
     told = model_names(names)
     assert len(told) == len(names), "of some thousand names no two have one digest"
     assert all(TAKEN_BY_VENDORS.fullmatch(name) for name in told)
     more = model_names([other, *names])
-    assert {model: name for model, name in more.items() if name != other} == {
-        model: name for model, name in told.items() if name != other
-    }
+    alike = {name for name in names if simply_spelled(name) == simply_spelled(other)}
+    for model_name, name in told.items():
+        assert more.get(model_name) == name or name in alike
 
 
 def test_what_nobody_gave_is_not_there_and_shared_by_none() -> None:

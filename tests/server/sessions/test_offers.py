@@ -70,13 +70,21 @@ def test_what_is_denied_anyway_does_not_exist() -> None:
 
 
 def test_a_name_that_vendors_do_not_take_leads_back() -> None:
-    tools = [renamed("light.turn_on"), renamed("Küche"), renamed(spelled_anew("Küche"))]
+    squatter = spelled_anew("a.b")
+    tools = [renamed(name) for name in ("light.turn_on", "a.b", "a_b", squatter)]
     specs, names, left_out = tool_specs(tools, depends, "agent")
-    assert names[spelled_anew("light.turn_on")] == "light.turn_on"
-    assert names[spelled_anew("Küche")] == spelled_anew("Küche")
+    assert names == {"light_turn_on": "light.turn_on", "a_b": "a_b", squatter: squatter}
     assert [spec.name for spec in specs] == sorted(names)
     (row,) = left_out
-    assert (row.what, row.section) == ("Küche", SectionName.TOOLS)
+    assert (row.what, row.section) == ("a.b", SectionName.TOOLS)
+
+
+def test_what_is_denied_changes_no_names() -> None:
+    def expect(_agent: str, item: Tool) -> str | None:
+        return "deny" if item.name == "a_b" else None
+
+    _, names, _ = tool_specs([renamed("a.b"), renamed("a_b")], expect, "agent")
+    assert names == {spelled_anew("a.b"): "a.b"}
 
 
 def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
