@@ -87,7 +87,7 @@ def test_tools_and_who_is_asked_about_them() -> None:
         **head,
         "toolName": "light",
         "approvalId": "a1",
-        "signature": "s",
+        "signature": "light(on)",
         "expiresAt": 1.5,
     }
     assert result is not None

@@ -37,7 +37,6 @@ from agentgate_proto.rpc.session_methods import (
     CancelRun,
     RunCancelled,
     SendMessage,
-    StillRunning,
 )
 
 OVER = Close(NORMAL, "the run is over")
