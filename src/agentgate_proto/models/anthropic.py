@@ -47,8 +47,8 @@ CACHED: Final = {"cache_control": {"type": "ephemeral"}}
 class Block(msgspec.Struct):
     """As much of a content block as tells which call it is."""
 
-    type: str
-    id: str = ""
+    type: Any = None
+    id: Any = None
 
 
 decode_blocks = msgspec.json.Decoder(list[Block]).decode

@@ -176,9 +176,7 @@ def answer(turn: AssistantTurn, *, may_be_own: bool) -> Iterator[bytes]:
     if may_be_own and is_own(turn):
         yield turn.blocks
         return
-    message: dict[str, Any] = {"role": "assistant"}
-    if turn.text or not turn.calls:
-        message["content"] = turn.text
+    message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}
     if turn.calls:
         message["tool_calls"] = [
             {

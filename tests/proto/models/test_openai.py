@@ -57,6 +57,7 @@ def test_a_whole_request() -> None:
             {"role": "user", "content": "hi"},
             {
                 "role": "assistant",
+                "content": None,
                 "tool_calls": [{"id": "c1", "type": "function", "function": function}],
             },
             {"role": "tool", "tool_call_id": "c1", "content": "no"},

@@ -1,0 +1,110 @@
+"""What the streams of all vendors have in common: caps, arguments, events that are no events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+ANSWER_CHARS_MAX: Final = 8_388_608
+"""Characters of one answer, thinking and arguments included: the longest that models write are
+128,000 tokens, which is half a million characters."""
+
+CALLS_MAX: Final = 128
+"""Tools that one answer may want; vendors know no more than that many tools."""
+
+BLOCKS_MAX: Final = 1_024
+"""Content blocks of one answer: one for a text, a thought or a call."""
+
+NO_ARGUMENTS: Final = msgspec.Raw(b"{}")
+
+UNREADABLE: Final = (msgspec.DecodeError, RecursionError, ValueError)
+"""What is raised by what is no event. Too deep is one of them."""
+
+T = TypeVar("T")
+
+decode_object = msgspec.json.Decoder(dict[str, Any] | None).decode
+
+
+class TooMuch(Exception):
+    """An answer is beyond a cap."""
+
+
+class Allowance:
+    """How much of an answer is left to come."""
+
+    def __init__(self) -> None:
+        self.chars = ANSWER_CHARS_MAX
+        self.calls = CALLS_MAX
+        self.blocks = BLOCKS_MAX
+
+    def take(self, text: str) -> None:
+        """Let a text in.
+
+        Raises:
+            TooMuch: the answer gets too long.
+        """
+        self.chars -= len(text)
+        if self.chars < 0:
+            raise TooMuch(f"the answer has more than {ANSWER_CHARS_MAX:,} characters")
+
+    def take_call(self) -> None:
+        """Let a tool call in.
+
+        Raises:
+            TooMuch: there are too many.
+        """
+        self.calls -= 1
+        if self.calls < 0:
+            raise TooMuch(f"the answer has more than {CALLS_MAX} tool calls")
+
+    def take_block(self) -> None:
+        """Let a content block in.
+
+        Raises:
+            TooMuch: there are too many.
+        """
+        self.blocks -= 1
+        if self.blocks < 0:
+            raise TooMuch(f"the answer has more than {BLOCKS_MAX:,} blocks")
+
+
+def arguments(text: str) -> tuple[msgspec.Raw, str]:
+    """Read the arguments of a tool call.
+
+    Args:
+        text: all that came of them; models that want to say nothing send nothing.
+
+    Returns:
+        JSON of an object, {} if it is none; and why it is none, or "".
+    """
+    text = text.strip()
+    if not text:
+        return NO_ARGUMENTS, ""
+    try:
+        if decode_object(text) is None:
+            return NO_ARGUMENTS, ""
+    except msgspec.ValidationError:
+        return NO_ARGUMENTS, "its arguments are no object"
+    except (msgspec.DecodeError, RecursionError):
+        return NO_ARGUMENTS, "its arguments are no JSON"
+    return msgspec.Raw(text.encode()), ""
+
+
+def read_event(decoder: msgspec.json.Decoder[T], data: str) -> T:
+    """Read the data of an event.
+
+    Half a surrogate pair, which some servers send because they cut a text anywhere, becomes a
+    question mark; msgspec takes it for broken JSON.
+
+    Raises:
+        One of UNREADABLE.
+    """
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace")
+        return decoder.decode(mended)
