@@ -8,8 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote
@@ -62,7 +62,25 @@ class HttpResponse:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-Answer = Callable[[HttpRequest], Awaitable[HttpResponse | None]]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamedResponse:
+    """An answer that comes in pieces.
+
+    Attributes:
+        chunks: the pieces of the body; closed as soon as the client has left. If it raises ``Cut``,
+            the connection is dropped in the middle.
+    """
+
+    chunks: AsyncGenerator[bytes]
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Cut(Exception):
+    """The connection is to be dropped, as a dying server would."""
+
+
+Answer = Callable[[HttpRequest], Awaitable[HttpResponse | StreamedResponse | None]]
 """What answers requests; None drops the connection instead, as a dying server would."""
 
 
@@ -120,7 +138,11 @@ class HttpServer:
                     response = await self.answer(request)
                     if response is None:
                         return
-                    await stream.send(encode(connection, response))
+                    if isinstance(response, StreamedResponse):
+                        if not await send_streamed(stream, connection, response):
+                            return
+                    else:
+                        await stream.send(encode(connection, response))
                     if connection.our_state is h11.MUST_CLOSE:
                         return
                     connection.start_next_cycle()
@@ -162,6 +184,38 @@ async def read_request(stream: SocketStream, connection: h11.Connection) -> Http
                 )
             case _:
                 return None
+
+
+async def send_streamed(
+    stream: SocketStream, connection: h11.Connection, response: StreamedResponse
+) -> bool:
+    """Send an answer in pieces; return whether it was sent whole."""
+    is_whole = False
+    headers = {**response.headers, "transfer-encoding": "chunked"}
+    head = h11.Response(status_code=response.status, headers=list(headers.items()))
+    async with anyio.create_task_group() as tasks, aclosing(response.chunks) as chunks:
+        tasks.start_soon(cancel_when_left, stream, connection, tasks.cancel_scope)
+        try:
+            await stream.send(connection.send(head) or b"")
+            async for chunk in chunks:
+                await stream.send(connection.send(h11.Data(chunk)) or b"")
+            await stream.send(connection.send(h11.EndOfMessage()) or b"")
+            is_whole = True
+        except (Cut, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            pass
+        tasks.cancel_scope.cancel()
+    return is_whole
+
+
+async def cancel_when_left(
+    stream: SocketStream, connection: h11.Connection, scope: anyio.CancelScope
+) -> None:
+    """Cancel as soon as the client has closed its end."""
+    try:
+        while True:
+            connection.receive_data(await stream.receive(READ_BYTES))
+    except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        scope.cancel()
 
 
 def encode(connection: h11.Connection, response: HttpResponse) -> bytes:
