@@ -9,6 +9,7 @@ becomes the native call of the same meaning, so that roles, rules and answers ar
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -180,6 +181,21 @@ def may_call(principal: Principal, params: msgspec.Struct) -> bool:
         isinstance(params, method.params) and principal.role in method.roles
         for method in METHODS.values()
     )
+
+
+def health_with(body: dict[str, Any], faces: Collection[str], sessions: int) -> dict[str, Any]:
+    """Add to what ``/health`` says what clients of other faces look for: of seed 003
+    ``sessions_active`` and, where that face is on, ``healthy`` for ``ok``; of seed 004 ``uptime``.
+
+    Args:
+        body: what the gateway says of itself.
+        faces: names of those that are on.
+        sessions: how many have a run under way.
+    """
+    is_well = body["status"] == "ok" and "universal_agent" in faces
+    status = "healthy" if is_well else body["status"]
+    more = {"uptime": body["uptime_s"], "sessions_active": sessions}
+    return {**body, "status": status, **more}
 
 
 def result_reply(result: Any) -> Reply:

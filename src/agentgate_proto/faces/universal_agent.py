@@ -11,6 +11,7 @@ made; ``"more": true`` says that there are older ones: ``?before=`` the first of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -111,13 +112,18 @@ def read_request(request: HttpRequested) -> msgspec.Struct | Reply:
         return read_creation(request.body)
     if path == "/sessions":
         return read_question(query)
-    try:
-        session = unescaped(request.values["id"])
-        if request.method == "DELETE":
-            return msgspec.convert({"session": session}, DeleteSession)
-        return msgspec.convert({"session": session}, GetSession)
-    except msgspec.ValidationError:
+    wanted = read_session(request.values)
+    if wanted is None:
         return problem(404, NOT_FOUND)
+    return DeleteSession(session=wanted.session) if request.method == "DELETE" else wanted
+
+
+def read_session(values: Mapping[str, str]) -> GetSession | None:
+    """Translate a path that names a session; None: no session has such an id."""
+    try:
+        return msgspec.convert({"session": unescaped(values["id"])}, GetSession)
+    except msgspec.ValidationError:
+        return None
 
 
 def read_creation(body: bytes) -> CreateSession | Reply:
@@ -165,14 +171,16 @@ def facts_of(view: SessionView) -> tuple[str, str, str, str]:
     return view.id, view.user_id, view.workspace, created_at
 
 
-def error_reply(code: ErrorCode, message: str, data: Any) -> Reply:
-    """The response for a native error."""
+def error_reply(asked: msgspec.Struct, code: ErrorCode, message: str, data: Any) -> Reply:
+    """The response for a native error of this call."""
     headers = {}
     if isinstance(data, dict) and "retry_after_s" in data:
         headers["retry-after"] = str(int(data["retry_after_s"]) + 1)
     if code == ErrorCode.SESSION_NOT_FOUND:
         message = NOT_FOUND
     if code == ErrorCode.INVALID_PARAMS:
+        if isinstance(asked, CreateSession) and asked.workspace:
+            return problem(403, message)  # it is not within the roots
         return misfit("body", message, "value_error")
     return problem(STATUSES.get(code, 500), message or ERRORS[code].message, headers)
 

@@ -46,6 +46,13 @@ class Refused:
     headers: list[tuple[str, str]] = field(default_factory=list)
 
 
+def may_converse(who: Principal | Refused) -> Principal | Refused:
+    """Let in who talks to models: agents. People answer approvals, and look on by other ways."""
+    if isinstance(who, Refused) or who.role is Role.AGENT:
+        return who
+    return Refused(403, f"sessions are not for the role {who.role.value}")
+
+
 class Entrance:
     """Finds out who asks; the same for all faces.
 

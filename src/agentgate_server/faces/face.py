@@ -14,6 +14,7 @@ from agentgate_proto.connection.events import (
 )
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.entrance import Entrance
+from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
 
 FaceEvent = HttpRequested | UpgradeAsked | MessageReceived | Closed
@@ -47,10 +48,12 @@ class Surroundings:
         entrance: finds out who asks.
         spawn: starts an async function with its arguments, in a task that lasts at most as long as
             the gateway serves.
+        sessions: conversations with models; None: the gateway has none.
     """
 
     entrance: Entrance
     spawn: Callable[..., None]
+    sessions: SessionDoor | None = None
 
 
 FaceFactory = Callable[[Surroundings], Face]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -54,6 +54,8 @@ class Web:
         parts: how other parts are, by name; for everybody to read, so without names and secrets.
         metrics: what /metrics answers with; None: there is no such path.
         metrics_are_public: without a token, too.
+        face_names: the faces that are on; clients of some look for words of theirs in /health.
+        runs: how many runs of sessions are under way.
     """
 
     name = http_api.FACE
@@ -80,6 +82,8 @@ class Web:
         self.parts: dict[str, Callable[[], Any]] = {}
         self.metrics: Metrics | None = None
         self.metrics_are_public = False
+        self.face_names: Collection[str] = ()
+        self.runs: Callable[[], int] = lambda: 0
         self._clock = time.monotonic
         self._started = self._clock()
         self._waiting: dict[int, anyio.CancelScope] = {}  # strangers, by number of the connection
@@ -186,4 +190,5 @@ class Web:
             **{name: report() for name, report in self.parts.items()},
         }
         code = 200 if status == "ok" else 503
-        return http_api.Reply(code, msgspec.json.encode(body))
+        told = http_api.health_with(body, self.face_names, self.runs())
+        return http_api.Reply(code, msgspec.json.encode(told))

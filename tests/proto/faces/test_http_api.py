@@ -21,6 +21,7 @@ from agentgate_proto.faces.http_api import (
     ReadMetrics,
     Reply,
     error_reply,
+    health_with,
     may_call,
     read_request,
     result_reply,
@@ -217,3 +218,26 @@ def test_who_floods_without_a_token_has_to_come_again() -> None:
     reply = too_many(2.5)
     assert reply.status == 429
     assert reply.headers == {"retry-after": "3", "connection": "close"}
+
+
+@pytest.mark.parametrize(
+    ("status", "faces", "told"),
+    [
+        ("ok", {"http_api"}, "ok"),
+        ("ok", {"http_api", "agentspace"}, "ok"),
+        ("ok", {"universal_agent"}, "healthy"),
+        ("failing", {"universal_agent"}, "failing"),
+    ],
+)
+def test_health_says_what_clients_of_other_faces_look_for(
+    status: str, faces: set[str], told: str
+) -> None:
+    body = {"status": status, "version": "1", "uptime_s": 1.5, "store": "ok"}
+    assert health_with(body, faces, 5) == {
+        "status": told,
+        "version": "1",
+        "uptime_s": 1.5,
+        "store": "ok",
+        "uptime": 1.5,
+        "sessions_active": 5,
+    }

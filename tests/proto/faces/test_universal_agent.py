@@ -35,6 +35,8 @@ from agentgate_proto.rpc.session_methods import (
 from agentgate_proto.wire.headers import Headers
 from agentgate_proto.wire.routes import Routes
 
+ASKED = GetSession(session="s1")
+
 
 def request(method: str, target: str, body: bytes = b"") -> HttpRequested:
     found = Routes(ROUTES).find(target)
@@ -157,16 +159,19 @@ def test_a_deleted_session_is_gone() -> None:
 
 
 def test_errors_have_a_detail_and_a_status() -> None:
-    lost = error_reply(ErrorCode.SESSION_NOT_FOUND, "whatever", None)
+    lost = error_reply(ASKED, ErrorCode.SESSION_NOT_FOUND, "whatever", None)
     assert (lost.status, lost.body) == (404, b'{"detail":"Session not found"}')
-    outside = error_reply(ErrorCode.FORBIDDEN, "outside workspace_roots", None)
-    assert detail(outside) == (403, "outside workspace_roots")
-    assert detail(error_reply(ErrorCode.INTERNAL_ERROR, "", {})) == (503, "Internal error")
-    assert detail(error_reply(ErrorCode.OVER_BUDGET, "x", None)) == (500, "x")
-    busy = error_reply(ErrorCode.LIMIT_EXCEEDED, "too many", {"retry_after_s": 1.5})
+    there = CreateSession(workspace="/etc")
+    for code in (ErrorCode.INVALID_PARAMS, ErrorCode.FORBIDDEN):
+        outside = error_reply(there, code, "outside workspace_roots", None)
+        assert detail(outside) == (403, "outside workspace_roots")
+    assert detail(error_reply(ASKED, ErrorCode.INTERNAL_ERROR, "", {})) == (503, "Internal error")
+    assert detail(error_reply(ASKED, ErrorCode.OVER_BUDGET, "x", None)) == (500, "x")
+    busy = error_reply(ASKED, ErrorCode.LIMIT_EXCEEDED, "too many", {"retry_after_s": 1.5})
     assert (busy.status, busy.headers) == (429, {"retry-after": "2"})
-    status, found = detail(error_reply(ErrorCode.INVALID_PARAMS, "no such folder", None))
-    assert (status, found[0]["msg"]) == (422, "no such folder")
+    for asked in (ASKED, CreateSession(model="x")):
+        status, found = detail(error_reply(asked, ErrorCode.INVALID_PARAMS, "no such", None))
+        assert (status, found[0]["msg"]) == (422, "no such")
     assert detail(problem(401, "send a token")) == (401, "send a token")
 
 
