@@ -11,6 +11,9 @@ from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document
 
+OPEN_NAME = "default"
+"""The principal of whoever comes without a token where a face is open (seed 004)."""
+
 SESSIONS_PATH = "/sessions"
 """Where the paths of ``universal_agent`` begin."""
 
