@@ -114,7 +114,10 @@ async def test_health_says_how_the_gateway_is_and_names_nobody(tmp_path: Path) -
         "unreached_approvals",
         "store",
         "policy",
+        "uptime",
+        "sessions_active",
     }
+    assert (body["uptime"], body["sessions_active"]) == (body["uptime_s"], 0)
 
 
 async def test_a_connection_serves_several_requests(tmp_path: Path) -> None:
