@@ -96,6 +96,7 @@ INNER: dict[str, Floor] = {
 OTHERS: Floor = {
     "agent_gate/": "the import name that is promised; re-exports only",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
+    "agentgate_local/": "a gateway in the program's own process, with a client to it",
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
     "agentgate_cli/conformance/": "plays the protocol's vectors against gateways and clients",
     "agentgate_cli/conformance/gateway/": "what a gateway is given that is tested so",

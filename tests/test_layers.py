@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from tests.architecture import FLOORS, INNER, OTHERS, ROOT, SOURCES, parts_of
 
-PACKAGES = ("agent_gate", "agentgate_cli", "agentgate_client", *FLOORS)
+PACKAGES = ("agent_gate", "agentgate_cli", "agentgate_client", "agentgate_local", *FLOORS)
 
 PURE = {
     *("__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses"),
@@ -121,7 +121,7 @@ def test_the_core_has_no_other_way_to_import_or_to_touch_files() -> None:
 
 
 def test_client_and_server_never_import_each_other() -> None:
-    above = {"agentgate_cli", "agent_gate"}
+    above = {"agentgate_cli", "agent_gate", "agentgate_local"}
     assert forbidden("agentgate_client", above | {"agentgate_server"}) == []
     assert forbidden("agentgate_server", above | {"agentgate_client"}) == []
 

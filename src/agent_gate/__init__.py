@@ -1,6 +1,7 @@
 """The import name that users know (seed 001, FR7): re-exports of the SDK.
 
 ``agentgate_client`` has more: approvals, and the types of callbacks and of ``health``.
+``agentgate_local`` has a gateway in the program's own process.
 """
 
 from agentgate_client import (
@@ -12,12 +13,16 @@ from agentgate_client import (
     ClientState,
     Cursor,
     Event,
+    GatewayRequest,
+    GatewayResponse,
     ModelFailed,
     OutcomeUnknown,
     OverBudget,
+    RemoteSessions,
     Run,
     RunInProgress,
     Session,
+    SessionGateway,
     SessionNotFound,
 )
 
@@ -30,11 +35,15 @@ __all__ = [
     "ClientState",
     "Cursor",
     "Event",
+    "GatewayRequest",
+    "GatewayResponse",
     "ModelFailed",
     "OutcomeUnknown",
     "OverBudget",
+    "RemoteSessions",
     "Run",
     "RunInProgress",
     "Session",
+    "SessionGateway",
     "SessionNotFound",
 ]

@@ -3,6 +3,12 @@
 from agentgate_client.approvals import ApprovalsClient, ApprovalWatch
 from agentgate_client.client import AgentGateClient
 from agentgate_client.health import Health
+from agentgate_client.session_gateway import (
+    GatewayRequest,
+    GatewayResponse,
+    RemoteSessions,
+    SessionGateway,
+)
 from agentgate_client.session_streams import EventStream, Run
 from agentgate_client.sessions import Session, Sessions
 from agentgate_proto.client.events import ClientState, StateChanged
@@ -42,6 +48,8 @@ __all__ = [
     "ErrorCode",
     "Event",
     "EventStream",
+    "GatewayRequest",
+    "GatewayResponse",
     "GrantTerms",
     "GrantView",
     "Health",
@@ -50,11 +58,13 @@ __all__ = [
     "ModelRow",
     "OutcomeUnknown",
     "OverBudget",
+    "RemoteSessions",
     "RequestWaiting",
     "Run",
     "RunCancelled",
     "RunInProgress",
     "Session",
+    "SessionGateway",
     "SessionNotFound",
     "SessionView",
     "Sessions",

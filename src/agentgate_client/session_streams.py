@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from weakref import WeakSet
 
 import anyio
@@ -230,6 +230,11 @@ class Run:
     def status(self) -> str:
         """How the run ended, once that was read: "completed", "cancelled" …; else ""."""
         return self._answer.status
+
+    @property
+    def ended(self) -> dict[str, Any]:
+        """What the end of the run says, once that was read: reason, iterations, usage, cost."""
+        return self._answer.ended
 
     async def started(self) -> Run:
         """Send the message, unless that is done; return when the gateway has it, durably.
