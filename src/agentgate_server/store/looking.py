@@ -11,7 +11,7 @@ from pathlib import Path
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, FAULTS, explain, explain_os
 from agentgate_server.store.files import MOUNTS, check_names, read_mounts, uri_for_reading
-from agentgate_server.store.sqlite import check_kind
+from agentgate_server.store.opening import check_kind
 
 
 def look_at_store(path: Path, mounts: Path = MOUNTS) -> None:

@@ -2,7 +2,8 @@
 
 Each migration is one transaction; ``PRAGMA user_version`` counts those that were done. A released
 migration is never edited: what comes later is a new one. The indexes are exactly those that the
-queries of :mod:`agentgate_server.store.statements` name.
+queries of :mod:`agentgate_server.store.statements` and
+:mod:`agentgate_server.store.session_statements` name.
 """
 
 from __future__ import annotations
@@ -157,6 +158,83 @@ MIGRATIONS: tuple[Migration, ...] = (
         CREATE INDEX requests_ranked ON requests (rank, principal, resolved_at)
         WHERE phase = 'done' AND delivered = 1
         """,
+    ),
+    (
+        # What is dropped is no session any more; its row stays until its log is gone, so that its
+        # seq, which is what the log goes by, is not another's meanwhile. run is JSON; none is ''.
+        """
+        CREATE TABLE sessions (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL,
+            principal TEXT NOT NULL,
+            epoch TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            model TEXT NOT NULL,
+            workspace TEXT NOT NULL,
+            user_id TEXT NOT NULL,
+            metadata BLOB NOT NULL,
+            updated_at REAL NOT NULL,
+            messages INTEGER NOT NULL,
+            oldest INTEGER NOT NULL,
+            next INTEGER NOT NULL,
+            reserved INTEGER NOT NULL,
+            run TEXT NOT NULL,
+            last_message_id TEXT NOT NULL,
+            last_run TEXT NOT NULL,
+            dropped INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE UNIQUE INDEX sessions_id ON sessions (id) WHERE dropped = 0",
+        "CREATE INDEX sessions_principal ON sessions (principal) WHERE dropped = 0",
+        "CREATE INDEX sessions_running ON sessions (principal) WHERE run <> '' AND dropped = 0",
+        "CREATE INDEX sessions_idle ON sessions (updated_at) WHERE run = '' AND dropped = 0",
+        "CREATE INDEX sessions_dropped ON sessions (dropped) WHERE dropped = 1",
+        """
+        CREATE TABLE session_log (
+            session INTEGER NOT NULL,
+            first INTEGER NOT NULL,
+            count INTEGER NOT NULL,
+            kind TEXT NOT NULL,
+            at REAL NOT NULL,
+            data BLOB NOT NULL,
+            blocks BLOB NOT NULL,
+            UNIQUE (session, first)
+        )
+        """,
+        # As agentgate_proto.records.session.WATCHED_ONLY has it.
+        """
+        CREATE INDEX session_log_history ON session_log (session, first)
+        WHERE kind NOT IN ('text', 'thinking', 'retrying', 'note')
+        """,
+        """
+        CREATE TABLE usage (
+            seq INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            session TEXT NOT NULL,
+            principal TEXT NOT NULL,
+            run TEXT NOT NULL,
+            model TEXT NOT NULL,
+            model_id TEXT NOT NULL,
+            at REAL NOT NULL,
+            day TEXT NOT NULL,
+            status TEXT NOT NULL,
+            reserved_micros INTEGER,
+            cost_micros INTEGER,
+            input INTEGER NOT NULL,
+            output INTEGER NOT NULL,
+            cache_read INTEGER NOT NULL,
+            cache_write INTEGER NOT NULL,
+            cache_write_1h INTEGER NOT NULL,
+            thinking INTEGER NOT NULL,
+            is_estimate INTEGER NOT NULL,
+            prices TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX usage_principal ON usage (principal, day)",
+        "CREATE INDEX usage_day ON usage (day)",
+        "CREATE INDEX usage_session ON usage (session)",
+        "CREATE INDEX usage_reserved ON usage (at) WHERE status = 'reserved'",
+        "CREATE INDEX usage_settled ON usage (at) WHERE status = 'settled'",
     ),
 )
 

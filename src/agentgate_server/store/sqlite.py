@@ -35,21 +35,15 @@ from agentgate_proto.records.storage import (
     Undelivered,
     as_many_as,
 )
-from agentgate_server.store import lists, statements
-from agentgate_server.store.audit_rows import AuditRows, make_key, seal_of
+from agentgate_server.store import lists, session_queries, session_statements, statements
+from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
-from agentgate_server.store.faults import BUSY_S, FAULTS, explain, undo
+from agentgate_server.store.faults import FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
-from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate, restore_triggers
+from agentgate_server.store.opening import connect, prepare
 from agentgate_server.store.retention import RowsCap, turn
-from agentgate_server.store.rows import (
-    COLUMNS,
-    Row,
-    Value,
-    grant_of_row,
-    record_of,
-    storable,
-)
+from agentgate_server.store.rows import Row, Value, grant_of_row, record_of, storable
+from agentgate_server.store.session_retention import SessionRetention
 
 DAY_S = 86_400.0
 
@@ -57,18 +51,6 @@ T = TypeVar("T")
 
 PRUNE_ROWS_MAX = 256
 """Records deleted by one :meth:`SqliteEngine.prune`: a few milliseconds."""
-
-STATEMENTS_MAX = 72
-"""Prepared statements kept: more than there are."""
-
-SETTINGS = (
-    "PRAGMA synchronous = FULL",  # a commit is on the disk, not on its way there
-    "PRAGMA fullfsync = ON",  # where fsync alone stops at the drive's cache (macOS)
-    "PRAGMA checkpoint_fullfsync = ON",
-    "PRAGMA temp_store = MEMORY",  # what a statement sets aside must not need disk space
-    "PRAGMA cache_size = -8000",  # KiB
-    "PRAGMA journal_size_limit = 67108864",  # what a burst leaves of the WAL, in bytes
-)
 
 
 class SqliteEngine:
@@ -80,6 +62,8 @@ class SqliteEngine:
         keep_undelivered_days: how long an outcome is kept that no client collected.
         keep_rows_max: beyond so many records, delivered ones go early, see ``excess`` in
             :mod:`agentgate_proto.records.retention`.
+        keep_session_days: how long a session is kept in which nothing happens.
+        keep_usage_days: how long it is kept what model requests took.
         audit: how the audit is kept; None: for a year, with nothing masked.
         utc: says when an entry of the audit is written, UTC seconds.
 
@@ -99,14 +83,19 @@ class SqliteEngine:
         keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
         keep_rows_max: int = 100_000,
+        keep_session_days: float = 90.0,
+        keep_usage_days: float = 400.0,
         audit: AuditRows | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
         if min(keep_days, keep_undelivered_days, keep_rows_max) <= 0:
             raise ValueError("keep_days, keep_undelivered_days and keep_rows_max must be positive")
+        if min(keep_session_days, keep_usage_days) <= 0:
+            raise ValueError("keep_session_days and keep_usage_days must be positive")
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
         self.rows_cap = RowsCap(keep_rows_max, self.keep_s)
+        self.sessions = SessionRetention(keep_session_days * DAY_S, keep_usage_days * DAY_S)
         self.audit = audit or AuditRows()
         self.utc = utc
         self.file = OwnedFile(path)
@@ -136,6 +125,7 @@ class SqliteEngine:
             if self.unknown is None:
                 self.unknown = set(self.execute(statements.UNKNOWN_THINGS))
             todo = list(statements.plan(changes, self.unknown))
+            todo += session_statements.plan(changes)
             told, head = self.audit.append(self.connection, changes, self.utc())
             if told is not None:
                 todo.append(told)
@@ -169,7 +159,7 @@ class SqliteEngine:
 
     def answer_session(self, query: SessionQuery) -> SessionAnswer:
         """Answer about sessions; see :class:`~agentgate_server.store.engine.Engine`."""
-        raise NotImplementedError
+        return session_queries.answer(self, query)
 
     def listed(self, query: ListRequests) -> list[Record] | None:
         """Answer this query."""
@@ -192,10 +182,11 @@ class SqliteEngine:
             grants=self.rows(statements.GRANTS, (), grant_of_row),
             coded_at=max(self.coded_at(), coded_at(active)),
             old_at=old_at or 0.0,
+            sessions=session_queries.restored(self, self.utc()),
         )
 
     def prune(self, now: float, ran_s: float) -> int:
-        """Delete at most ``PRUNE_ROWS_MAX`` records that are past their time, or too many."""
+        """Delete some records that are past their time, or too many; of each kind not many."""
         with self.explained():
             self.file.check()
             (oldest,) = self.execute(statements.OLDEST_DONE).fetchone()
@@ -208,9 +199,10 @@ class SqliteEngine:
             todo, head, dropped = self.audit.drop(self.connection, utc, ran_s)
             self.transact(todo)
             self.audit.head = head
+            of_sessions = self.sessions.prune(self.connection, utc, ran_s)
         if deleted:
             self.unknown = None
-        return deleted + dropped
+        return deleted + dropped + of_sessions
 
     def close(self) -> None:
         """Fold the WAL into the file and let go of it."""
@@ -320,81 +312,3 @@ def coded_at(active: Sequence[Record]) -> float:
     """When somebody last said yes, one of several, to what takes a one-time code; 0: never."""
     coded = [record for record in active if record.needs_code]
     return max((said.at for record in coded for said in record.endorsements), default=0.0)
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file, which must exist: SQLite would create one that everybody may read.
-
-    Raises:
-        StoreError: it cannot be opened.
-    """
-    try:
-        return sqlite3.connect(
-            f"{path.as_uri()}?mode=rw",
-            uri=True,
-            timeout=BUSY_S,
-            isolation_level=None,
-            check_same_thread=False,  # one thread at a time, but not always the same one
-            cached_statements=STATEMENTS_MAX,
-        )
-    except sqlite3.Error as error:
-        raise StoreError(explain(error, path)) from error
-
-
-def prepare(connection: sqlite3.Connection, path: Path) -> list[str]:
-    """Make sure that the file is ours and that we can write it; bring its schema up to date.
-
-    Returns:
-        what of its triggers had to be put back, in words.
-
-    Raises:
-        StoreError: it is not ours, or this program cannot work with it.
-        sqlite3.Error: SQLite cannot.
-    """
-    check_kind(connection, path)
-    (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise StoreError(
-            f"{path} is on a file system that SQLite's WAL does not work on (its mode stays"
-            f" {mode}): set storage.path to a local disk"
-        )
-    for setting in SETTINGS:
-        connection.execute(setting)
-    migrate(connection)
-    repaired = restore_triggers(connection)
-    # A file that cannot be written opens all the same, for reading: find out now, not later.
-    connection.execute("BEGIN IMMEDIATE")
-    make_key(connection)
-    connection.execute("COMMIT")
-    seal_of(connection)
-    return repaired
-
-
-def check_kind(connection: sqlite3.Connection, path: Path) -> None:
-    """Make sure that a file is ours, or new, and of a version that we know.
-
-    Raises:
-        StoreError: it is not.
-        sqlite3.Error: SQLite cannot read it.
-    """
-    values = statements.ROWS_MAX * (len(COLUMNS) + 1)
-    if connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) < values:
-        raise StoreError(
-            f"SQLite {sqlite3.sqlite_version} is too old: Python needs one of 3.32 or newer"
-        )
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (things,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application_id != APPLICATION_ID and (application_id or version or things):
-        raise StoreError(
-            f"{path} is the database of some other program: set storage.path to another name"
-        )
-    if version < 0:
-        raise StoreError(
-            f"damaged: {path} says that its schema is {version}; keep a copy, and restore a backup"
-        )
-    if version > VERSION:
-        raise StoreError(
-            f"{path} was written by a newer agent-gate (schema {version}, this one knows"
-            f" {VERSION}): upgrade this one, or restore a backup from before that upgrade"
-        )

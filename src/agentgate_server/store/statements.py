@@ -20,6 +20,7 @@ import msgspec
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Record
+from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Change,
     DropNote,
@@ -177,7 +178,7 @@ PRUNE = """
 
 
 def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
-    """The statements that apply the changes, in order.
+    """The statements that apply the changes, in order; those of sessions are not among them.
 
     Args:
         changes: what to apply.
@@ -195,8 +196,8 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                 yield note(change)
             case PutGrant(grant):
                 grants[grant.id] = grant
-            case PutAudit():
-                pass  # appended with what the other changes tell, see audit_rows
+            case PutAudit() | PutSession() | DropSession():
+                pass  # see audit_rows and session_statements
             case MarkDelivered(rids):
                 for rid in rids:
                     if rid in puts:

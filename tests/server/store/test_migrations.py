@@ -41,7 +41,10 @@ def test_a_new_file_gets_the_newest_schema_and_our_mark(connection: sqlite3.Conn
 
     assert pragma(connection, "user_version") == VERSION
     assert pragma(connection, "application_id") == APPLICATION_ID
-    assert tables(connection) == {"audit", "grants", "meta", "notes", "requests", "sqlite_sequence"}
+    assert tables(connection) == {
+        *("audit", "grants", "meta", "notes", "requests", "sqlite_sequence"),
+        *("sessions", "session_log", "usage"),
+    }
 
 
 def test_migrating_again_changes_nothing(connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.server.store.samples import put
 
 from agentgate_server.store.rows import COLUMNS
+from agentgate_server.store.session_rows import LOG_COLUMNS, SESSION_COLUMNS, USAGE_COLUMNS
 from agentgate_server.store.sqlite import SqliteEngine
 
 PAGE = (Path(__file__).parents[3] / "docs" / "storage.md").read_text()
@@ -52,5 +53,6 @@ def test_a_restored_backup_with_a_new_epoch_is_another_memory_with_the_same_reco
 
 
 def test_every_column_is_explained() -> None:
-    for column in (*COLUMNS, "seq", "superseded", "rank"):
+    of_sessions = (*SESSION_COLUMNS, "dropped", *LOG_COLUMNS, "session", *USAGE_COLUMNS)
+    for column in (*COLUMNS, "seq", "superseded", "rank", *of_sessions):
         assert f"`{column}`" in PAGE

@@ -1,0 +1,68 @@
+"""Retention of sessions in the SQLite file, and of what they have cost.
+
+Sessions in which nothing happens go after a while; a run that is under way keeps its session. What
+was spent is kept for longer, for sums of the past. Each has a clock of its own, by the rules of
+:mod:`agentgate_proto.records.retention`. A session that is dropped, by somebody or by its age, is
+gone at once for whoever asks; its log is deleted here, a few rows at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from agentgate_server.store import session_statements as statements
+from agentgate_server.store.retention import turn
+
+PRUNE_ROWS_MAX = 256
+"""Rows of logs and sessions, and of usage, deleted by one step: a few milliseconds."""
+
+
+class SessionRetention:
+    """What is kept of sessions, and for how long.
+
+    Args:
+        keep_s: how long a session is kept in which nothing happens.
+        keep_usage_s: how long it is kept what a model request took.
+    """
+
+    def __init__(self, keep_s: float, keep_usage_s: float) -> None:
+        self.keep_s = keep_s
+        self.keep_usage_s = keep_usage_s
+
+    def prune(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:
+        """Delete some of what is not kept, all in one transaction.
+
+        Args:
+            connection: to the file, not in a transaction.
+            utc: what the system's clock shows.
+            ran_s: seconds for which the gateway has run since the last time.
+
+        Returns:
+            how many rows were deleted; 0: nothing is left to be.
+
+        Raises:
+            sqlite3.Error: it could not be done.
+        """
+        connection.execute("BEGIN IMMEDIATE")
+        deleted = self._prune_sessions(connection, utc, ran_s)
+        deleted += self._prune_usage(connection, utc, ran_s)
+        connection.execute("COMMIT")
+        return deleted
+
+    def _prune_sessions(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:
+        (oldest,) = connection.execute(statements.OLDEST_IDLE).fetchone()
+        if oldest is not None:
+            now = turn(connection, "sessions", utc, ran_s, oldest)
+            connection.execute(statements.DROP_IDLE, (now - self.keep_s, PRUNE_ROWS_MAX))
+        deleted = connection.execute(statements.PRUNE_LOGS, (PRUNE_ROWS_MAX,)).rowcount
+        left = PRUNE_ROWS_MAX - deleted
+        if left:
+            deleted += connection.execute(statements.PRUNE_SESSIONS, (left,)).rowcount
+        return deleted
+
+    def _prune_usage(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:
+        (oldest,) = connection.execute(statements.OLDEST_USAGE).fetchone()
+        if oldest is None:
+            return 0
+        before = turn(connection, "usage", utc, ran_s, oldest) - self.keep_usage_s
+        return connection.execute(statements.PRUNE_USAGE, (before, PRUNE_ROWS_MAX)).rowcount
