@@ -45,6 +45,7 @@ from agentgate_proto.sessions.effects import (
     Write,
 )
 from agentgate_proto.sessions.looking import with_count
+from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_proto.sessions.sessions import Sessions
 from agentgate_server.models.model import Model
 from agentgate_server.sessions.door import Watcher
@@ -126,7 +127,7 @@ class SessionDesk:
         self.watching = Watching(self.sessions, writer, utc, self._wake)
         self._workspaces = setup.workspaces
         self._writer = writer
-        self._catalogue = catalogue
+        self._tools = [tool for tool in catalogue if tool.name != EXCEED_BUDGET]
         self._expect = expect
         self._spawn = spawn
         self._utc = utc
@@ -285,7 +286,7 @@ class SessionDesk:
     async def _prepare(self, effect: Prepare) -> None:
         try:
             found = await read_sources(self._workspaces, effect.session, effect.workspace)
-            material = material_of(found, self._catalogue, self._expect, effect.principal)
+            material = material_of(found, self._tools, self._expect, effect.principal)
         except WorkspaceRefused as error:
             self.sessions.not_prepared(effect.session, effect.token, str(error), self._utc())
         except Exception as error:
