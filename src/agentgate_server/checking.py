@@ -16,12 +16,19 @@ from agentgate_server.documents.errors import raise_first
 from agentgate_server.errors import ToolError
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile, TokenFileError
+from agentgate_server.models.prices import PriceBook
+from agentgate_server.models.rehearsal import read_script
 from agentgate_server.observing.setup import open_tracing
 from agentgate_server.opening import open_certificate
 from agentgate_server.policy import Policy
 from agentgate_server.policy.linting import Finding, Level, lint, may_ask
 from agentgate_server.policy.rules import Rule
-from agentgate_server.sessions.checks import check_budgets, check_commands, check_folders
+from agentgate_server.sessions.checks import (
+    check_budgets,
+    check_commands,
+    check_folders,
+    check_prices,
+)
 from agentgate_server.sockets.listener import ListenError, check_address
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.looking import look_at_store
@@ -52,7 +59,7 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
     if catalogue is not None and policy is not None and keyring is not None:
         findings += check_policy(config, policy, catalogue, keyring.principals)
-    findings += [*check_folders(config), *check_commands(config)]
+    findings += check_sessions(config)
     if keyring is not None:
         findings += check_budgets(config, keyring.principals)
         findings += (warning(text, config.name) for text in keyring.warnings())
@@ -106,6 +113,15 @@ def check_head_file(config: Config) -> Iterator[Finding]:
     path = config.audit.head_file
     if path is not None and not path.parent.is_dir():
         yield warning(f"audit.head_file: there is no folder {path.parent}", config.name)
+
+
+def check_sessions(config: Config) -> list[Finding]:
+    """Look at all that sessions stand on."""
+    findings = [*check_folders(config), *check_commands(config)]
+    for model in config.sessions.models.values():
+        if model.script is not None:
+            attempt(partial(read_script, model.script), findings)
+    return [*findings, *check_prices(config, PriceBook())]
 
 
 def check_start(

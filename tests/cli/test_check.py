@@ -166,6 +166,22 @@ def test_what_is_wrong_with_sessions_is_said_with_the_rest(tmp_path: Path) -> No
     write_files(tmp_path, sessions=sessions)
     code, lines = check(tmp_path)
     assert code == 1
-    assert lines[-1] == "3 errors, 0 warnings"
-    for line, key in zip(lines, ("workspaces", "models.own.command", "budgets"), strict=False):
-        assert line.startswith(f"config.yaml: error: sessions.{key}: ")
+    assert lines[-1] == "3 errors, 1 warning"
+    places = [
+        "error: sessions.workspaces",
+        "error: sessions.models.own.command",
+        "warning: sessions.models.own",
+        "error: sessions.budgets",
+    ]
+    for line, place in zip(lines, places, strict=False):
+        assert line.startswith(f"config.yaml: {place}: ")
+
+
+def test_a_script_that_cannot_be_played_is_an_error_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "scenes.yaml").write_text("scenes:\n- sya: Hello.\n")
+    model = {"backend": "rehearsal", "script": "scenes.yaml"}
+    write_files(tmp_path, sessions={"models": {"played": model}})
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert "scenes.yaml:2: error: " in lines[0]
+    assert "did you mean 'say'" in lines[0]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -63,7 +64,7 @@ def sessions_of(
         place: Place = ("sessions", "models", name)
         errors += (document.error((*place, *key), text) for key, text in problems_of(model))
         models[name] = filled_in(name, model, at)
-    models = models or {REHEARSAL: ModelConfig(backend="rehearsal", model=REHEARSAL)}
+    models = models or {REHEARSAL: ModelConfig(backend="rehearsal", model=str(REHEARSAL))}
     default, problem = default_of(form, models)
     if problem:
         errors.append(document.error(("sessions", "default_model"), problem))
@@ -79,9 +80,9 @@ def sessions_of(
     return resolved, tuple(f"{each}" for each in doubts_of(document, resolved))
 
 
-def default_of(form: SessionsConfig, models: dict[ModelName, ModelConfig]) -> tuple[ModelName, str]:
+def default_of(form: SessionsConfig, models: Collection[str]) -> tuple[str, str]:
     """Return the model of sessions that name none, and what is wrong with it, or ""."""
-    first = next(iter(models))
+    first = str(next(iter(models)))
     if form.default_model is None:
         text = f"is missing: name one of the models ({', '.join(models)})"
         return first, text if len(models) > 1 else ""
@@ -99,7 +100,7 @@ def problems_of(model: ModelConfig) -> Iterator[tuple[Place, str]]:
     if model.backend == "process" and not model.command:
         yield ("command",), "is missing: a list of the program and its arguments"
     own = BASE_URLS.get(model.backend)
-    if own is not None and model.base_url in (None, own) and model.api_key is None:
+    if own and model.api_key is None and host_of(model.base_url or own) == host_of(own):
         yield ("api_key",), f"is missing: {own} wants a key; write ${{VARIABLE}}"
     if model.api_key is not None and (problem := problem_of_key(model.api_key.value)):
         yield ("api_key",), problem
@@ -110,6 +111,11 @@ def problems_of(model: ModelConfig) -> Iterator[tuple[Place, str]]:
             yield ("env", name), "no variable takes a NUL character"
     if model.max_tokens >= model.context_tokens:
         yield ("max_tokens",), "must be less than context_tokens, or nothing could be read"
+
+
+def host_of(url: str) -> str | None:
+    """Return the host of a URL."""
+    return urlsplit(url).hostname
 
 
 def problem_of_key(key: str) -> str:

@@ -33,8 +33,12 @@ class PriceBook:
 
     async def load(self) -> None:
         """Load the large table, if there is one; never fails. Call it once the gateway serves."""
+        await anyio.to_thread.run_sync(self.load_now, abandon_on_cancel=True)
+
+    def load_now(self) -> None:
+        """Do so; it blocks."""
         try:
-            more = await anyio.to_thread.run_sync(GenaiPrices, abandon_on_cancel=True)
+            more = GenaiPrices()
         except ImportError:
             return
         except Exception:

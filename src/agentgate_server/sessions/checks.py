@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.sessions.budgets import EACH
 from agentgate_server.config import Config, SessionsConfig
 from agentgate_server.config.faces import OPEN_NAME, open_faces
 from agentgate_server.documents.errors import did_you_mean
+from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
+from agentgate_server.sessions.models import infos_of
 from agentgate_server.sessions.workspaces import why_unwritable
 
 
@@ -52,27 +53,32 @@ def check_budgets(config: Config, principals: Sequence[Principal]) -> Iterator[F
             yield error(config, f"{text}{hint}")
 
 
-def check_prices(config: Config, models: Mapping[str, ModelInfo]) -> Iterator[Finding]:
-    """Name the models that a budget stops because nobody knows what they cost.
+def check_prices(config: Config, book: PriceBook) -> Iterator[Finding]:
+    """Name the models that a budget stops because nobody knows what they cost. It blocks.
 
     Args:
         config: the configuration.
-        models: what is known of its models.
+        book: the tables of prices.
     """
-    for name, info in models.items():
-        if info.pricing.cost(Usage(input=1, output=1), "") is None and (
-            limits := list(limits_on(config.sessions, name))
-        ):
-            text = (
-                f"sessions.models.{name}: nobody knows what {info.model_id} costs, so budget "
-                f"{limits[0]} stops each run: set its price"
-            )
-            yield Finding(level=Level.WARNING, message=text, file=config.name)
+    sessions = config.sessions
+    if unpriced(sessions, book):
+        book.load_now()
+    for name, model_id, budget in unpriced(sessions, book):
+        text = (
+            f"sessions.models.{name}: nobody knows what {model_id} costs, so budget {budget} "
+            "stops each run: set its price"
+        )
+        yield Finding(level=Level.WARNING, message=text, file=config.name)
 
 
-def limits_on(sessions: SessionsConfig, model: str) -> Iterable[str]:
-    """Return the names of the budgets that count for a model."""
-    return (each.name for each in sessions.budgets if each.model in (EACH, model))
+def unpriced(sessions: SessionsConfig, book: PriceBook) -> list[tuple[str, str, str]]:
+    """Return the models that cost nobody knows what, with the first budget that counts for each."""
+    found = []
+    for name, info in infos_of(sessions, book).items():
+        budgets = [each.name for each in sessions.budgets if each.model in (EACH, name)]
+        if budgets and info.pricing.cost(Usage(input=1, output=1), "") is None:
+            found.append((name, info.model_id, budgets[0]))
+    return found
 
 
 def error(config: Config, text: str) -> Finding:

@@ -42,6 +42,7 @@ def test_without_any_there_is_a_model_that_needs_no_account() -> None:
     assert list(sessions.models) == [sessions.default_model] == ["rehearsal"]
     model = sessions.models[ModelName("rehearsal")]
     assert (model.backend, model.model) == ("rehearsal", "rehearsal")
+    assert type(sessions.default_model) is type(model.model) is str, "they are sent and stored"
     assert sessions.system_prompt == "You are a helpful AI assistant."
     assert sessions.workspaces == Path("/etc/gate/data/workspaces")
     assert sessions.workspace_roots == ()
@@ -89,6 +90,10 @@ def test_what_is_left_out_is_filled_in() -> None:
             {"backend": "openai", "base_url": "https://api.openai.com/v1/"},
             r"api_key: is missing",
         ),
+        (
+            {"backend": "anthropic", "base_url": "https://API.anthropic.com:443/v1"},
+            r"api_key: is missing",
+        ),
         ({**VENDOR, "base_url": "api.anthropic.com"}, r"base_url: must be a URL"),
         ({**VENDOR, "base_url": "https://user@host"}, r"base_url: must be a URL"),
         ({**VENDOR, "api_key": " "}, r"api_key: the key is empty"),
@@ -131,7 +136,6 @@ def test_a_model_is_called_by_a_plain_name(name: str) -> None:
         ({"models": {"a": OTHER}, "default_model": "rehearsal"}, r"no model has this name"),
         ({"system_prompt": "x" * 200_001}, r"system_prompt: must have at most 200000"),
         ({"keep_days": 0}, r"keep_days: must be more than 0"),
-        ({"keep_usage_days": 61}, r"keep_usage_days: must be at least 62"),
     ],
 )
 def test_what_does_not_fit_together_stops_the_start(sessions: dict[str, Any], says: str) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.records.usage import Usage
 from agentgate_server.config import Config, config_from_dict
+from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
 from agentgate_server.sessions.checks import (
     check_budgets,
     check_commands,
     check_folders,
     check_prices,
+    unpriced,
 )
 
 AGENTS = [Principal(name="robot", role=Role.AGENT), Principal(name="owner", role=Role.APPROVER)]
@@ -91,18 +91,6 @@ def test_who_comes_through_an_open_face_may_have_a_budget(tmp_path: Path) -> Non
     assert said(check_budgets(opened, AGENTS)) == []
 
 
-class Priced:
-    """Costs so much for each token, or nobody knows."""
-
-    version = ""
-
-    def __init__(self, micros: int | None) -> None:
-        self.micros = micros
-
-    def cost(self, usage: Usage, model_id: str) -> int | None:
-        return None if self.micros is None else self.micros * (usage.input + usage.output)
-
-
 @pytest.mark.parametrize(
     ("budgets", "named"),
     [
@@ -115,20 +103,22 @@ class Priced:
 def test_a_model_whose_cost_nobody_knows_is_named_where_a_budget_would_stop_it(
     tmp_path: Path, budgets: list[dict[str, Any]], named: bool
 ) -> None:
-    names = ("known", "free", "odd")
-    models = {name: {"backend": "rehearsal"} for name in names}
-    config = config_of(tmp_path, models=models, default_model="odd", budgets=budgets)
-    infos = {
-        name: ModelInfo(
-            name=name,
-            model_id=f"{name}-1",
-            backend="rehearsal",
-            max_tokens=1,
-            context_tokens=2,
-            pricing=Priced(micros),
-        )
-        for name, micros in zip(names, (3, 0, None), strict=True)
+    key = {"api_key": "sk-of-somebody"}
+    models = {
+        "known": {"backend": "anthropic", "model": "claude-sonnet-4-5-20250929", **key},
+        "odd": {"backend": "openai", "model": "nobodys-9", **key},
+        "set": {"backend": "openai", **key, "price": {"input": 0, "output": 0}},
+        "free": {"backend": "rehearsal"},
     }
-    text = "sessions.models.odd: nobody knows what odd-1 costs, so budget daily stops each run"
-    found = said(check_prices(config, infos))
+    config = config_of(tmp_path, models=models, default_model="odd", budgets=budgets)
+    text = "sessions.models.odd: nobody knows what nobodys-9 costs, so budget daily stops each run"
+    found = said(check_prices(config, PriceBook()))
     assert found == ([(Level.WARNING, f"{text}: set its price")] if named else [])
+
+
+def test_before_a_price_is_missed_all_tables_are_asked(tmp_path: Path) -> None:
+    model = {"backend": "openai", "model": "gpt-3.5-turbo-instruct", "api_key": "sk-of-somebody"}
+    config = config_of(tmp_path, models={"old": model}, budgets=[BUDGET])
+    book = PriceBook()
+    assert len(unpriced(config.sessions, book)) == 1
+    assert said(check_prices(config, book)) == []
