@@ -47,6 +47,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {"gateway": "a gateway as a whole: starts it, serves, shuts it down in order"},
         {"checking": "all that can be said of a gateway's files without starting it"},
         {
+            "conversing": "what sessions are set up with: models, workspaces, budgets",
             "assembly": "the parts that a configuration names: policy, tools, backends",
             "renewing": "what a reload puts in force beside policy and principals: certificates",
             "opening": "the parts that hold something open: store, listener, threads",

@@ -12,7 +12,8 @@ top:
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
-  ``chain``, ``logins``, ``sealing``. ``sessions``: conversations with models, beyond connections:
+  ``session_events``, ``chain``, ``logins``, ``sealing``. ``sessions``: conversations with models,
+  beyond connections:
   ``sessions`` and what they tell, ``effects``; ``book`` (which are in memory, what is written),
   ``session``, its ``log`` and ``history``; ``starting``, ``runs`` and ``endings`` for the steps of
   a ``run``, ``recording`` what it logs, ``recovery`` after a crash; ``context`` and ``material``

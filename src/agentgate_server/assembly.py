@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agentgate_server.config import Config
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sessions.exceeding import exceed_budget
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.sources import Sources
 from agentgate_server.tools.tool import Tool
@@ -51,7 +52,8 @@ def catalogue_of(
     named = Catalogue.load(config.tools.python, config.folder) if config.tools.python else ()
     home = home or home_assistant_of(config)
     ready_made = home.tools if home else ()
-    return Catalogue([*named, *http_tools_of(config), *ready_made, *Catalogue.of(*tools)])
+    others = Catalogue.of(*tools, exceed_budget)
+    return Catalogue([*named, *http_tools_of(config), *ready_made, *others])
 
 
 def sources_of(config: Config) -> Sources | None:

@@ -36,6 +36,7 @@ from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
+from agentgate_server.conversing import conversations_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
@@ -173,6 +174,9 @@ class Gateway:
         self.warnings += [*tokens.warnings(), *self._renewal.warnings()]
         runner = open_runner(config, self.masker)
         stack.callback(runner.close)
+        conversations = conversations_of(config, self.masker)
+        for model in conversations.models.values():
+            stack.push_async_callback(model.aclose)
         setup = self._open_observing(stack, catalogue)
         engine, found = await self._open_store(stack)
         self.gate = self.gate_type(
@@ -185,6 +189,7 @@ class Gateway:
             masker=self.masker,
             observers=setup.observers,
             codes=Codes(config.totp),
+            conversations=conversations,
             faces=self._faces,
         )
         self._add_reloader(home, look)
@@ -334,6 +339,8 @@ class Gateway:
             if self._asking is not None:
                 self._asking.cancel()  # an answer that came now might start a tool too late
             await self._close_connections()
+            if self.gate.sessions is not None:
+                self.gate.sessions.close()
             await self._write_all()  # what was on its way to a tool has reached it after this
             await self._stop_tools(grace)
             await self._write_all()

@@ -62,6 +62,8 @@ def open_store(config: Config, masker: Masker) -> SqliteEngine:
         keep_days=storage.keep_days,
         keep_undelivered_days=storage.keep_undelivered_days,
         keep_rows_max=storage.keep_rows_max,
+        keep_session_days=config.sessions.keep_days,
+        keep_usage_days=config.sessions.keep_usage_days,
         audit=AuditRows(
             keep_days=audit.keep_days,
             keep_entries_max=audit.keep_entries_max,

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from enum import Enum
+from functools import partial
+from textwrap import dedent, indent
 
 from agentgate_proto.client.backoff import CAP_S, FIRST_S
 from agentgate_proto.connection.state import TRANSITIONS, State
@@ -15,9 +20,11 @@ from agentgate_proto.limits import (
     CALLS_IN_FLIGHT_MAX,
     CANCEL_GRACE_S,
     CLIENT_LIMITS,
+    FEED_BYTES_MAX,
     LIST_BYTES_MAX,
     LIST_ROWS_MAX,
     LISTED_BYTES_MAX,
+    MESSAGE_CHARS_MAX,
     NAME_CHARS_MAX,
     NESTING_MAX,
     PENDING_BYTES_MAX,
@@ -25,6 +32,7 @@ from agentgate_proto.limits import (
     SERVER_LIMITS,
     TOKEN_CHARS_MAX,
 )
+from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.rpc.messages import METHODS, Kind
 
 LIMITS: dict[str, str] = {
@@ -58,6 +66,7 @@ MORE_LIMITS = {
     "bytes of rows in one such reply": LIST_BYTES_MAX,
     "bytes of arguments, a result or a text in a row of it": LISTED_BYTES_MAX,
     "bytes of one answer, other than a tool's outcome": ANSWER_BYTES_MAX,
+    "characters of a message to a model": MESSAGE_CHARS_MAX,
 }
 CLIENT = {
     "seconds before the first new attempt; doubles": FIRST_S,
@@ -69,6 +78,7 @@ CLIENT = {
     "outcomes that are not acknowledged yet, at most": ACK_COUNT_MAX,
     "seconds to wait for the answer to a withdrawal": CANCEL_GRACE_S,
     "calls that are sent and not answered, at most": CALLS_IN_FLIGHT_MAX,
+    "bytes of a session's events that wait for their reader, about": FEED_BYTES_MAX,
 }
 
 
@@ -92,6 +102,34 @@ def methods() -> str:
         params = f"`{method.params.__name__}`"
         rows.append([f"`{method.name}`", who, kind, params, result, tidy(method.params.__doc__)])
     return table(["method", "who", "", "params", "result", "what"], rows)
+
+
+def events() -> str:
+    rows = [[f"`{kind}`", words] for kind, words in members_of(EventKind)]
+    return table(["kind", "what; its `data`"], rows)
+
+
+def endings() -> str:
+    rows = [[f"`{status}`", words] for status, words in members_of(RunStatus)]
+    return table(["status", ""], rows)
+
+
+def members_of(kind: type[Enum]) -> Iterator[tuple[str, str]]:
+    """The values of an enumeration, each with the text that stands below it in the source."""
+    (made,) = ast.parse(dedent(inspect.getsource(kind))).body
+    assert isinstance(made, ast.ClassDef)
+    texts: dict[str, str] = {}
+    name = ""
+    for statement in made.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                texts[name] = ""
+            case ast.Expr(value=ast.Constant(value=str(text))) if name:
+                text = re.sub(r",? \(?(?:see )?:class:`[^`]+`\)?", "", text)
+                texts[name] = re.sub(r"``([^`]+)``", r"`\1`", " ".join(text.split()))
+            case _:
+                pass
+    return ((str(member.value), texts[member.name]) for member in kind)
 
 
 def errors() -> str:
@@ -127,6 +165,8 @@ def states() -> str:
 
 MADE: dict[str, Callable[[], str]] = {
     "methods": methods,
+    "events": events,
+    "endings": endings,
     "errors": errors,
     "limits": limits,
     "client": client,
@@ -134,12 +174,16 @@ MADE: dict[str, Callable[[], str]] = {
 }
 
 
+def placed(made: str, place: re.Match[str]) -> str:
+    """What is made in its place, as far to the right as that is."""
+    return f"{place[1]}{place[2]}{indent(made, place[1])}\n{place[3]}"
+
+
 def rendered(text: str) -> str:
     """The document with everything that is made put in anew."""
     for name, make in MADE.items():
-        pattern = rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)"
+        pattern = rf"( *)(<!-- {name}: [^\n]*-->\n).*?( *<!-- end -->)"
         made = make()
-        assert "\\" not in made, "it is put in as a pattern of replacement"
-        text, count = re.subn(pattern, rf"\g<1>{made}\n\g<2>", text, flags=re.DOTALL)
+        text, count = re.subn(pattern, partial(placed, made), text, flags=re.DOTALL)
         assert count == 1, f"the specification has no place for {name}"
     return text

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.audit.session_events import entries_of_session
 from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.audit_entry import (
@@ -22,6 +23,7 @@ from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record, rfc3339
+from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import Change, Put, PutAudit, PutGrant
 
 STARTED = frozenset({Status.EXECUTED, Status.FAILED, Status.UNKNOWN})
@@ -50,6 +52,8 @@ def entries_of(change: Change) -> list[AuditEntry]:
             return [changed(grant)]
         case PutAudit(entry):
             return [entry]
+        case PutSession() | DropSession():
+            return entries_of_session(change)
         case _:
             return []
 

@@ -14,7 +14,7 @@ yes of several, at once. What people do is in ``deciding``, what requests do tha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -45,16 +45,22 @@ class Lifecycle:
     Args:
         limits: caps and times.
         effects: the ledger's output queue.
+        numbers: gives each write a number, see ``Journal``.
 
     Attributes:
         live: the requests under way, by rid.
     """
 
-    def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
+    def __init__(
+        self,
+        limits: LedgerLimits,
+        effects: deque[Effect],
+        numbers: Callable[[], int] | None = None,
+    ) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
         self._banished: dict[str, float] = {}
-        self.journal = Journal()
+        self.journal = Journal(numbers)
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
         self.grants = Grants(limits, self.journal, effects)

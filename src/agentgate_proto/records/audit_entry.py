@@ -25,7 +25,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             ``request.started``, ``request.ended``, ``grant.made``, ``grant.used``,
             ``grant.revoked``, ``login.failed``, ``gateway.started``, ``gateway.stopped``,
             ``policy.loaded``, ``token.added``, ``token.revoked``, ``audit.dropped``,
-            ``audit.broken`` …
+            ``audit.broken``, ``session.created``, ``session.run_started``,
+            ``session.run_ended``, ``session.deleted`` …
         rid: the request. Its arguments stand in its first entry.
         agent, client_id, request_id: who asked, and its own id of the request.
         tool, effects, args: what was asked, without secrets.
@@ -53,6 +54,10 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         version, detail: more words about it.
         upto, upto_hash: the last entry that retention dropped, and its hash; of ``audit.broken``
             the head that was kept, if there was one.
+        session, run, model: a session, a run of it, and the model's name in the configuration.
+            The tools that it asks for have the session's id as ``client_id``. Nothing of what was
+            said stands here.
+        cost_micros: what the run cost, in millionths of a dollar; None: nobody knows.
     """
 
     event: str
@@ -95,3 +100,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     detail: str = ""
     upto: int = 0
     upto_hash: str = ""
+    session: str = ""
+    run: str = ""
+    model: str = ""
+    cost_micros: int | None = None

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from agentgate_proto.records.request import rfc3339
-from agentgate_proto.records.session import EventKind, LogRow, SessionRecord
+from agentgate_proto.records.session import EMPTY_OBJECT, EventKind, LogRow, SessionRecord
 
 
 class SectionName(StrEnum):
@@ -18,6 +18,11 @@ class SectionName(StrEnum):
     SKILLS = "skills"
     HISTORY = "history"
     TOOLS = "tools"
+
+
+def empty_object() -> msgspec.Raw:
+    """A factory: as a plain default it would have to be said in the schema, which can't say it."""
+    return EMPTY_OBJECT
 
 
 class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -43,7 +48,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     model: str
     workspace: str
     user_id: str = ""
-    metadata: msgspec.Raw = msgspec.Raw(b"{}")
+    metadata: msgspec.Raw = msgspec.field(default_factory=empty_object)
     created_at: str
     updated_at: str
     messages: int

@@ -217,6 +217,10 @@ class Book:
         if not session.urgent and self._flush_at is None:
             self._flush_at = now + self._limits.flush_s
 
+    def save_all(self, now: float) -> None:
+        """Let all that is new be written now."""
+        self._write_dirty(now)
+
     def submit(
         self,
         change: PutSession | DropSession,

@@ -195,6 +195,23 @@ def inspected(
     )
 
 
+def with_count(inspection: Inspection, info: ModelInfo, tokens: int) -> Inspection:
+    """Put what a vendor has counted in the place of an estimate; sections have their shares."""
+    whole = max(inspection.bytes, 1)
+    sections = []
+    for section in inspection.sections:
+        share = -(-tokens * section.bytes // whole)
+        cost = info.pricing.cost(Usage(input=share), "")
+        sections.append(msgspec.structs.replace(section, tokens=share, cost_micros=cost))
+    return msgspec.structs.replace(
+        inspection,
+        sections=sections,
+        tokens=tokens,
+        counted=True,
+        cost_micros=info.pricing.cost(Usage(input=tokens), ""),
+    )
+
+
 def cache_prefix(
     last: bytes, spans: Sequence[Any], body: bytes
 ) -> tuple[int | None, SectionName | None]:

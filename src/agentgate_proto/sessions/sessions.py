@@ -137,6 +137,10 @@ class Sessions:
         """Do what is due."""
         self._book.handle_timer(now)
 
+    def save_all(self, now: float) -> None:
+        """Let all that is new be written now: the process is about to end."""
+        self._book.save_all(now)
+
     def durable(self, upto: int, now: float) -> None:
         """All writes up to this number are on disk."""
         self._book.durable(upto, now)

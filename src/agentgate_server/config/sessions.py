@@ -144,6 +144,10 @@ class SessionsConfig(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Annotated[float, Meta(gt=0, le=3_650)] = 90.0
     """Days that a session is kept in which nothing happens. What it has cost is kept longer."""
 
+    keep_usage_days: Annotated[float, Meta(ge=62, le=3_650)] = 400.0
+    """Days that it is kept what each request to a model took and cost. At least two months:
+    budgets count what was spent in this one."""
+
     models: dict[ModelName, ModelConfig] = {}
     """The models, by name. Without any there is ``rehearsal``."""
 

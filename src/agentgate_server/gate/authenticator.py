@@ -17,6 +17,7 @@ from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, 
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.tokens import Identity, hash_token
 from agentgate_server.observing import Observers
+from agentgate_server.sessions.tool_desk import CLIENT
 from agentgate_server.sockets.peer import Peer
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,8 @@ class Authenticator:
 
     Attributes:
         epoch: of the store, once it is known; clients are told.
+        open_principals: who may come without a token, where a face is open.
+        banished: hears who may ask, when that has changed.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Authenticator:
         self.monotonic = monotonic
         self.drain = drain
         self.epoch = ""
+        self.open_principals: frozenset[str] = frozenset()
+        self.banished: Callable[[set[str]], None] = lambda known: None
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
 
     def identify(self, peer: Peer, token: str) -> Principal | float:
@@ -112,6 +117,9 @@ class Authenticator:
                 peer.connection.turn_away(text, principal)
             else:
                 peer.connection.refuse_auth("Invalid token")
+            return
+        if auth.client_id.startswith(CLIENT):
+            peer.connection.refuse_auth(f"client ids that begin with {CLIENT} are the gateway's")
             return
         self.peers[peer.number] = peer
         peer.token_hash = hash_token(token)
@@ -175,4 +183,6 @@ class Authenticator:
 
     def banish(self) -> None:
         """Let the ledger withdraw what principals have asked who are none any more."""
-        self.ledger.banish({principal.name for principal in self.tokens.principals}, self.utc())
+        known = {principal.name for principal in self.tokens.principals} | self.open_principals
+        self.ledger.banish(known, self.utc())
+        self.banished(known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -26,14 +27,17 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.results import Expectation, GrantWords, ToolList, ToolRow
+from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing
+from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
 from agentgate_server.policy import signature_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
+from agentgate_server.sessions.desk import SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply, Reply
 from agentgate_server.store.writer import StoreWriter
@@ -83,6 +87,17 @@ class Calls:
         self.utc = utc
         self.rids = rids
         self.reload = reload
+        self.sessions: SessionDesk | None = None
+        self.session_calls = SessionCalls(None, never)
+
+    def serve_sessions(self, sessions: SessionDesk, spawn: Callable[..., None]) -> None:
+        """There are sessions."""
+        self.sessions = sessions
+        self.session_calls = SessionCalls(sessions, spawn)
+
+    def closed(self, peer: Peer) -> None:
+        """A connection is over."""
+        self.session_calls.closed(peer)
 
     def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct) -> None:
         """Act on a call that came on a connection."""
@@ -94,6 +109,8 @@ class Calls:
                 self.ledger.collect(peer.number, request_id)
             case CancelRequest(request_id=target):
                 self.ledger.cancel(peer.number, request_id, target, self.utc())
+            case _ if isinstance(params, SESSION_METHODS):
+                self.session_calls.take(peer, request_id, params)
             case _:
                 principal = peer.connection.principal
                 assert principal is not None, "the core lets nobody else call"
@@ -143,25 +160,45 @@ class Calls:
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 
+    def ask_for_session(self, link: int, call: str, tool: str, args: dict[str, Any]) -> None:
+        """A session asks for a tool; what can't be taken is told to it at once."""
+        assert self.sessions is not None, "a session asks"
+        name = f"link {link}"
+        params = ToolRequest(tool=tool, args=args)
+        refusal = self._ask_for_tool(link, name, call, params)
+        if refusal is not None:
+            self.sessions.tools.refused(link, call, *refusal)
+
     def _request_tool(self, peer: Peer, request_id: int | str, params: ToolRequest) -> None:
-        """See that the tool exists and the arguments fit, before anybody is asked about it."""
+        if params.tool == EXCEED_BUDGET:  # it is for sessions only
+            params = ToolRequest(tool="")
+        refusal = self._ask_for_tool(peer.number, peer.name, request_id, params)
+        if refusal is not None:
+            peer.connection.send_error(request_id, *refusal)
+
+    def _ask_for_tool(
+        self, link: int, who: str, request_id: int | str, params: ToolRequest
+    ) -> tuple[ErrorCode, str] | None:
+        """See that the tool exists and the arguments fit, before anybody is asked about it.
+
+        Returns:
+            Why it is not even asked for; None: the ledger has it.
+        """
         tool = self.catalogue.get(params.tool)
         if tool is None:
             text = f"Unknown tool: {params.tool}; list_tools says what there is"
-            self.observers.refused(peer.name, params.tool, ErrorCode.TOOL_FAILED)
-            peer.connection.send_error(request_id, ErrorCode.TOOL_FAILED, text)
-            return
+            self.observers.refused(who, params.tool, ErrorCode.TOOL_FAILED)
+            return ErrorCode.TOOL_FAILED, text
         try:
             tool.check(params.args)
         except ArgumentError as error:
             with CallInProgress(tool.name, params.args):
                 text = self.masker.told(f"Invalid params: {error}")
-            self.observers.refused(peer.name, tool.name, ErrorCode.INVALID_PARAMS)
-            peer.connection.send_error(request_id, ErrorCode.INVALID_PARAMS, text)
-            return
+            self.observers.refused(who, tool.name, ErrorCode.INVALID_PARAMS)
+            return ErrorCode.INVALID_PARAMS, text
         now = self.utc()
         asked = Asked(
-            link=peer.number,
+            link=link,
             rid=self.rids(now),
             request_id=request_id,
             tool=tool.name,
@@ -171,6 +208,7 @@ class Calls:
             idempotency_key=params.idempotency_key,
         )
         self.ledger.receive(asked, now)
+        return None
 
     def _list_requests(self, principal: Principal, params: ListRequests, reply: Reply) -> None:
         objection = self.ledger.objection_to_listing(principal.name, self.utc())
@@ -191,7 +229,7 @@ class Calls:
         rows = []
         for tool in self.catalogue:
             expected = self.judge.expect(principal.name, tool)
-            if expected == "deny":
+            if expected == "deny" or tool.name == EXCEED_BUDGET:
                 continue
             rows.append(
                 ToolRow(
@@ -203,6 +241,11 @@ class Calls:
                 )
             )
         return rows
+
+
+def never(*_: Any) -> None:
+    """There is nothing to start."""
+    raise AssertionError(NO_SESSIONS)
 
 
 def answer_with(reply: Reply, make: Callable[[], msgspec.Struct]) -> None:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import count
 from typing import Any
 
 import anyio
@@ -59,6 +60,7 @@ from agentgate_server.observing import Observers
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sessions.desk import Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.store.engine import Engine
@@ -82,6 +84,7 @@ class Gate:
         masker: hides secrets from people.
         observers: hears what happens.
         codes: the one-time codes of approvers.
+        conversations: what sessions are set up with; None: there are none.
         faces: make the faces besides the HTTP one.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
@@ -100,6 +103,7 @@ class Gate:
         masker: Masker | None = None,
         observers: Observers | None = None,
         codes: Codes | None = None,
+        conversations: Conversations | None = None,
         faces: Iterable[FaceFactory] = (),
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
@@ -110,7 +114,8 @@ class Gate:
         self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
         self.judge = Judge(policy, catalogue, self.observers)
-        self.ledger = Ledger(self.judge.decide, limits)
+        numbers = count(1).__next__
+        self.ledger = Ledger(self.judge.decide, limits, numbers=numbers)
         self.writer = StoreWriter(engine, self, committed=self.observers.committed)
         self.audit = AuditRecorder(self.writer)
         self.running = Running(catalogue, runner, self._finished)
@@ -142,6 +147,22 @@ class Gate:
             rids=rids,
             reload=self.reload,
         )
+        self.sessions: SessionDesk | None = None
+        if conversations is not None:
+            self.sessions = SessionDesk(
+                conversations,
+                numbers=numbers,
+                ledger=self.ledger,
+                writer=self.writer,
+                catalogue=catalogue,
+                expect=self.judge.expect,
+                ask=self.calls.ask_for_session,
+                spawn=self._spawn,
+                utc=utc,
+                drain=self.drain,
+            )
+            self.calls.serve_sessions(self.sessions, self._spawn)
+            self.authenticator.banished = self.sessions.banish
         entrance = Entrance(self.authenticator, monotonic)
         self.web = Web(
             self.authenticator,
@@ -152,7 +173,7 @@ class Gate:
             self.peers,
             self.desk.reach,
         )
-        around = Surroundings(entrance, self._spawn)
+        around = Surroundings(entrance, self._spawn, self.sessions)
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
         self._alarm = anyio.Event()
@@ -166,6 +187,8 @@ class Gate:
         async with anyio.create_task_group() as tasks:
             self.running.tasks = tasks
             tasks.start_soon(self.writer.run)
+            if self.sessions is not None:
+                tasks.start_soon(self.sessions.run)
             self.take_up(restored)
             task_status.started()
             await self._keep_time()
@@ -175,6 +198,8 @@ class Gate:
         self.authenticator.epoch = restored.epoch
         self.desk.codes.used_before(restored.coded_at)
         self.ledger.restore(restored, self.utc())
+        if self.sessions is not None:
+            self.sessions.restore(restored.sessions)
         self.authenticator.banish()
         self.drain()
 
@@ -199,6 +224,7 @@ class Gate:
                 if self.peers.pop(peer.number, None) is not None and principal is not None:
                     self.observers.disconnected(principal, code)
                 self.watchers.remove(peer)
+                self.calls.closed(peer)
                 self.ledger.detach(peer.number)
             case _:
                 pass  # nothing else needs the gate
@@ -245,6 +271,8 @@ class Gate:
     def on_durable(self, upto: int) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
         self.ledger.durable(upto)
+        if self.sessions is not None:
+            self.sessions.on_durable(upto)
         self.drain()
         self.observers.tidy(self.ledger.is_active)
 
@@ -252,6 +280,8 @@ class Gate:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
         log.error("the store took no writes (%d to %d): %s", first, last, reason)
         self.ledger.write_failed(last, reason, self.utc())
+        if self.sessions is not None:
+            self.sessions.on_write_failed(last, reason)
         self.drain()
 
     def on_answer(self, token: Any, answer: Any) -> None:
@@ -296,8 +326,11 @@ class Gate:
             return
         self._draining = True
         try:
-            while (effect := self.ledger.next_effect()) is not None:
-                self._do(effect)
+            while True:
+                while (effect := self.ledger.next_effect()) is not None:
+                    self._do(effect)
+                if self.sessions is None or not self.sessions.drain_once():
+                    break
         finally:
             self._draining = False
         if self.ledger.next_deadline() != self._armed:
@@ -328,6 +361,9 @@ class Gate:
             case Revoked():
                 self.desk.revoked(effect)
             case _:
+                if effect.link < 0 and self.sessions is not None:
+                    self.sessions.tools.told(effect)
+                    return
                 peer = self.peers.get(effect.link)
                 if peer is not None:
                     self.responder.respond(peer, effect)

@@ -6,8 +6,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Record
+from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.observing import Observers
 from agentgate_server.policy import Policy
 from agentgate_server.tools.catalogue import Catalogue
@@ -51,6 +54,10 @@ class Judge:
             log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
             text = "the policy failed on this request; the gateway's log says how"
             decision = Decision(action=Action.DENY, rule="built-in", description=text)
+        if record.tool == EXCEED_BUDGET and decision.action is Action.ALLOW:
+            decision = msgspec.structs.replace(
+                decision, action=Action.ASK, rule=f"{decision.rule} (a budget asks at least)"
+            )
         self.observers.decided(record, decision)
         return decision
 

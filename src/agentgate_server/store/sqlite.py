@@ -63,7 +63,8 @@ class SqliteEngine:
         keep_rows_max: beyond so many records, delivered ones go early, see ``excess`` in
             :mod:`agentgate_proto.records.retention`.
         keep_session_days: how long a session is kept in which nothing happens.
-        keep_usage_days: how long it is kept what model requests took.
+        keep_usage_days: how long it is kept what model requests took; budgets of a month want
+            more than that.
         audit: how the audit is kept; None: for a year, with nothing masked.
         utc: says when an entry of the audit is written, UTC seconds.
 

@@ -136,6 +136,7 @@ def test_a_model_is_called_by_a_plain_name(name: str) -> None:
         ({"models": {"a": OTHER}, "default_model": "rehearsal"}, r"no model has this name"),
         ({"system_prompt": "x" * 200_001}, r"system_prompt: must have at most 200000"),
         ({"keep_days": 0}, r"keep_days: must be more than 0"),
+        ({"keep_usage_days": 61}, r"keep_usage_days: must be at least 62"),
     ],
 )
 def test_what_does_not_fit_together_stops_the_start(sessions: dict[str, Any], says: str) -> None:

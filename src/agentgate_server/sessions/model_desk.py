@@ -1,0 +1,81 @@
+"""The model desk: asks models, one task for each request, and hands on what they say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, cast
+
+import anyio
+
+from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent
+from agentgate_proto.sessions.effects import CallModel
+from agentgate_server.models.model import Model
+
+log = logging.getLogger(__name__)
+
+Said = Callable[[str, str, Sequence[ModelEvent]], None]
+"""Hears what a model says: session, call, events."""
+
+
+class ModelDesk:
+    """See the module.
+
+    Args:
+        models: by name.
+        said: hears what they say.
+        spawn: starts an async function in a task.
+    """
+
+    def __init__(self, models: Mapping[str, Model], said: Said, spawn: Callable[..., None]) -> None:
+        self.models = models
+        self._said = said
+        self._spawn = spawn
+        self._scopes: dict[str, anyio.CancelScope] = {}
+
+    def ask(self, call: CallModel) -> None:
+        """Ask a model, after a pause perhaps."""
+        self._scopes[call.call] = anyio.CancelScope()
+        self._spawn(self._ask, call)
+
+    def stop(self, call: str) -> None:
+        """Stop asking; nothing more is handed on."""
+        scope = self._scopes.pop(call, None)
+        if scope is not None:
+            scope.cancel()
+
+    def close(self) -> None:
+        """Stop all that are asked."""
+        for call in list(self._scopes):
+            self.stop(call)
+
+    async def _ask(self, call: CallModel) -> None:
+        scope = self._scopes.get(call.call)
+        if scope is None:
+            return  # it was stopped before it began
+        with scope:
+            await anyio.sleep(call.after_s)
+            await self._stream(call)
+        self._scopes.pop(call.call, None)
+
+    async def _stream(self, call: CallModel) -> None:
+        """Hand on what the model says up to its end, whatever else may come of its server."""
+        last: ModelEvent | None = None
+        model = self.models.get(call.model)
+        try:
+            if model is None:
+                raise LookupError(f"the model {call.model} is not configured any more")
+            # A stream is an async generator, so that its end closes its connection.
+            async with aclosing(cast("Any", model.stream(call.request))) as events:
+                async for last in events:
+                    self._said(call.session, call.call, (last,))
+                    if isinstance(last, Ended | Failed):
+                        return
+        except Exception as error:
+            log.exception("the model %s could not be asked", call.model)
+            text = f"{type(error).__name__}: {error}"
+            failed = Failed(failure=Failure.FATAL, message=text)
+        else:
+            failed = Failed(failure=Failure.TRUNCATED, message="the model said no end")
+        self._said(call.session, call.call, (failed,))

@@ -1,0 +1,34 @@
+"""Which faces a configuration switches on."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.server.embedded import config
+
+from agentgate_server.faces.agentspace import AgentSpaceFace
+from agentgate_server.faces.configured import faces_of
+from agentgate_server.faces.universal_agent import UniversalAgentFace
+
+
+@pytest.mark.parametrize(
+    ("faces", "made"),
+    [
+        ({}, []),
+        ({"agentspace": {}}, [(AgentSpaceFace, {"path": "/gateway", "is_open": False})]),
+        (
+            {"agentspace": {"path": "/chat", "open": True}, "universal_agent": {}},
+            [
+                (AgentSpaceFace, {"path": "/chat", "is_open": True}),
+                (UniversalAgentFace, {"is_open": False}),
+            ],
+        ),
+    ],
+)
+def test_faces_are_those_that_are_named(tmp_path: Path, faces: Any, made: Any) -> None:
+    found = faces_of(config(tmp_path, faces=faces))
+    assert all(isinstance(each, partial) for each in found)
+    assert [(each.func, each.keywords) for each in found if isinstance(each, partial)] == made
