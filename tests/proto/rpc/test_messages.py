@@ -45,6 +45,18 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "reload": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
+    "list_models": {},
+    "create_session": {},
+    "list_sessions": {},
+    "get_session": {"session": "s"},
+    "delete_session": {"session": "s"},
+    "send_message": {"session": "s", "text": "hi", "message_id": "m"},
+    "attach_session": {"session": "s"},
+    "detach_session": {"session": "s"},
+    "cancel_run": {"session": "s"},
+    "inspect_session": {"session": "s"},
+    "report_usage": {},
+    "session_event": {"session": "s", "events": []},
     "request_waiting": {"request_id": 1, "expires_at": "2026-11-20T10:00:00.000Z"},
     "approval_changed": {
         "id": "a",
@@ -98,7 +110,7 @@ def test_only_auth_is_allowed_before_auth() -> None:
 
 def test_what_only_a_gateway_sends_is_a_notification() -> None:
     from_gateway = {name for name, method in METHODS.items() if not method.roles}
-    assert from_gateway == {"request_waiting", "approval_changed"}
+    assert from_gateway == {"session_event", "request_waiting", "approval_changed"}
     assert all(METHODS[name].kind is Kind.NOTIFICATION for name in from_gateway)
 
 
