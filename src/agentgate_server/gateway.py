@@ -36,7 +36,10 @@ from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
+from agentgate_server.config.faces import open_faces
 from agentgate_server.conversing import conversations_of
+from agentgate_server.faces.configured import faces_of
+from agentgate_server.faces.entrance import OPEN
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
@@ -190,8 +193,10 @@ class Gateway:
             observers=setup.observers,
             codes=Codes(config.totp),
             conversations=conversations,
-            faces=self._faces,
+            faces=[*faces_of(config), *self._faces],
         )
+        if any(open_faces(config.faces)):
+            self.gate.authenticator.open_principals = frozenset({OPEN.name})
         self._add_reloader(home, look)
         messenger = self._open_messenger()
         self._fill_web(setup, found, home, messenger)
@@ -277,6 +282,9 @@ class Gateway:
         web = self.gate.web
         web.metrics = setup.metrics
         web.metrics_are_public = self.config.metrics.public
+        web.face_names = self.gate.faces.names
+        if (sessions := self.gate.sessions) is not None:
+            web.runs = lambda: sessions.active
         if messenger is not None:
             web.parts[messenger.name] = lambda: messenger.problem or "ok"
         if found.problem:

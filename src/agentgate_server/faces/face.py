@@ -77,6 +77,11 @@ class FaceRouter:
         """The routes of all faces."""
         return [route for face in self._faces.values() for route in face.routes]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all faces."""
+        return frozenset(self._faces)
+
     def handle(self, peer: Peer, event: FaceEvent) -> None:
         """Hand an event on. That a connection is over is told to the face that it used last."""
         match event:
