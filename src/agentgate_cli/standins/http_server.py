@@ -102,11 +102,15 @@ class HttpServer:
     Args:
         answer: called for each request; requests of different connections overlap.
         port: where on the loopback address; 0: any free port. A restart takes the former one.
+
+    Attributes:
+        connections: how many there have been.
     """
 
     def __init__(self, answer: Answer, port: int = 0) -> None:
         self.answer = answer
         self.port = port
+        self.connections = 0
         self._stack = AsyncExitStack()
 
     @property
@@ -131,6 +135,7 @@ class HttpServer:
 
     async def _serve(self, stream: SocketStream) -> None:
         """Answer the requests of one connection, one after the other."""
+        self.connections += 1
         async with stream:
             connection = h11.Connection(h11.SERVER)
             try:

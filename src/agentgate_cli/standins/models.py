@@ -35,6 +35,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Self
 
 import anyio
@@ -188,12 +189,14 @@ class ModelServer:
     async def stream(self, form: Anthropic | OpenAI, reply: Reply) -> AsyncGenerator[bytes]:
         """Yield the bytes of a stream."""
         self.streaming += 1
+        self.change()
         is_left = True
         try:
-            async for one in played(form, reply):
-                size = reply.chunk_bytes or len(one)
-                for at in range(0, len(one), size):
-                    yield one[at : at + size]
+            async with aclosing(played(form, reply)) as events:
+                async for one in events:
+                    size = reply.chunk_bytes or len(one)
+                    for at in range(0, len(one), size):
+                        yield one[at : at + size]
             is_left = False
         except Dropped:
             is_left = False

@@ -13,7 +13,7 @@ import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final, Protocol
 
 import anyio
@@ -54,6 +54,9 @@ ERROR_BYTES_MAX: Final = 65_536
 """Of a body that is read although it is no stream."""
 
 STREAM_TYPE: Final = "text/event-stream"
+EVENT_ENDS: Final = (b"\n\n", b"\r\n\r\n", b"\r\r")
+TAIL_BYTES: Final = 3
+"""Of what came before, since the end of an event may be cut in two."""
 
 log = logging.getLogger(__name__)
 
@@ -115,6 +118,7 @@ class VendorModel(ABC):
                 raise ValueError("must be visible ASCII")
             masker.learn([api_key])
         self.trouble = ""
+        self.grace_s = GRACE_S
         self.client = httpx2.AsyncClient(
             trust_env=False,
             verify=tls_context(None) if self.origin.scheme == "https" else True,
@@ -143,24 +147,21 @@ class VendorModel(ABC):
         has_head = False
         failed = None
         try:
-            async with self.client.sse(
-                self.url(self.path),
-                method="POST",
-                content=request.body,
-                headers=self.all_headers(),
-                max_event_size=EVENT_BYTES_MAX,
-            ) as source:
+            async with self.client.stream(
+                "POST", self.url(self.path), content=request.body, headers=self.all_headers()
+            ) as response:
                 has_head = True
-                if not is_stream(source.response):
-                    yield self.told(await self.refusal(source.response))
+                if not is_stream(response):
+                    yield self.told(await self.refusal(response))
                     return
                 self.trouble = ""
-                source.response.encoding = "utf-8"  # whatever its header says: the format's own
-                async with aclosing(self.read(stream, source)) as events:
+                async with aclosing(self.read(stream, response)) as events:
                     async for event in events:
                         yield self.told(event)
         except httpx2.TimeoutException as error:
             failed = self.late(error, has_head=has_head)
+        except EventTooLong as error:
+            failed = Failed(failure=Failure.FATAL, message=str(error))
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             failed = self.broken(error, has_head=has_head)
         except Exception:
@@ -185,15 +186,14 @@ class VendorModel(ABC):
         await self.client.aclose()
 
     async def read(
-        self, stream: Stream, source: httpx2.EventSource
+        self, stream: Stream, response: httpx2.Response
     ) -> AsyncGenerator[ModelEvent, None]:
         """Yield what a stream says; the last is its end, whatever comes."""
         deadline = anyio.current_time() + STREAM_S_MAX
-        events = aiter(source)
-        assert isinstance(events, AsyncGenerator), "so that it can be closed"
-        async with aclosing(events):
+        events = aiter(events_of(response))
+        try:
             while not stream.is_over:
-                grace_s = GRACE_S if stream.is_stopped else STREAM_S_MAX
+                grace_s = self.grace_s if stream.is_stopped else STREAM_S_MAX
                 one = None
                 with anyio.CancelScope(deadline=min(anyio.current_time() + grace_s, deadline)):
                     one = await anext(events, None)
@@ -204,8 +204,9 @@ class VendorModel(ABC):
                 for event in said:
                     yield event
             with anyio.move_on_after(DRAIN_S):
-                while await anext(events, None) is not None:
-                    pass
+                await exhaust(events)
+        finally:
+            await leave(response, events)
 
     async def refusal(self, response: httpx2.Response) -> Failed:
         """Read an answer that is no stream."""
@@ -236,8 +237,6 @@ class VendorModel(ABC):
     def broken(self, error: Exception, *, has_head: bool) -> Failed:
         """Tell of a connection that broke, or was none."""
         words = shortened(str(error)) or type(error).__name__
-        if isinstance(error, httpx2.SSEError | httpx2.DecodingError | httpx2.UnsupportedProtocol):
-            return Failed(failure=Failure.FATAL, message=f"the stream can't be read: {words}")
         if isinstance(error, httpx2.LocalProtocolError | httpx2.InvalidURL):
             # its own words would quote headers
             return Failed(failure=Failure.FATAL, message="the request could not be written")
@@ -271,22 +270,85 @@ class VendorModel(ABC):
         }
 
 
+class EventTooLong(Exception):
+    """An event is beyond EVENT_BYTES_MAX."""
+
+
+class Chunks(httpx2.AsyncByteStream):
+    """The bytes of a body as they come, as long as no event of them gets too long.
+
+    httpx2 has such a cap itself, but what it raises then leaves the generators below half-way.
+    """
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.response = response
+        self.chunks = aiter(response.aiter_raw())
+        self.pending = 0
+        self.tail = b""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            EventTooLong: they belong to an event that is.
+        """
+        chunk = await anext(self.chunks)
+        seen = self.tail + chunk
+        end = max(map(seen.rfind, EVENT_ENDS))
+        self.pending = self.pending + len(chunk) if end < 0 else len(seen) - end
+        self.tail = seen[-TAIL_BYTES:]
+        if self.pending > EVENT_BYTES_MAX:
+            await leave(self.response, self.chunks)
+            raise EventTooLong(f"an event has more than {EVENT_BYTES_MAX:,} bytes")
+        return chunk
+
+
+def events_of(response: httpx2.Response) -> httpx2.EventSource:
+    """Read a body as a stream of events: always in UTF-8, whatever its header says."""
+    headers = {"content-type": STREAM_TYPE}
+    body = httpx2.Response(200, headers=headers, stream=Chunks(response), request=response.request)
+    return httpx2.EventSource(body, max_event_size=None)
+
+
+async def exhaust(events: AsyncIterator[object]) -> None:
+    """Read all that is left."""
+    while await anext(events, None) is not None:
+        pass
+
+
+async def leave(response: httpx2.Response, events: AsyncIterator[object]) -> None:
+    """Leave a body, be it in the middle: its connection is closed at once then.
+
+    Below a body there is a chain of generators. They end where the connection is found closed;
+    otherwise they would be left to the garbage collector, to trio's dismay.
+    """
+    with anyio.CancelScope(shield=True):
+        await response.aclose()
+        with suppress(httpx2.HTTPError):
+            await exhaust(events)
+
+
 def is_stream(response: httpx2.Response) -> bool:
-    """Whether an answer is a stream of events."""
+    """Whether an answer is a stream of events, and not a compressed one."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return response.status_code == 200 and kind == STREAM_TYPE
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    return response.status_code == 200 and kind == STREAM_TYPE and coding == "identity"
 
 
 async def beginning(response: httpx2.Response) -> bytes:
     """Read as much of a body as an error may have."""
     body = bytearray()
     chunks = aiter(response.aiter_raw())
-    assert isinstance(chunks, AsyncGenerator), "so that it can be closed"
-    async with aclosing(chunks):
+    try:
         async for chunk in chunks:
             body += chunk
             if len(body) >= ERROR_BYTES_MAX:
                 break
+    finally:
+        await leave(response, chunks)
     return bytes(body[:ERROR_BYTES_MAX])
 
 
