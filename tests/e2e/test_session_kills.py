@@ -21,6 +21,7 @@ from tests.e2e.test_kill import Impatient
 from agent_gate import AgentGateClient
 from agentgate_client import Event
 from agentgate_client.sessions import Session
+from agentgate_proto.sessions.history import LOOK_FIRST
 
 KILLS = 50
 BOUND_S = 240.0
@@ -157,7 +158,7 @@ async def one_round(
         found.append(check_run(gate, key, tool, told[place], log))
         inspection = await session.inspect()
         if "unknown" in found[-1]:
-            assert "do not repeat it" in inspection.body or "may" in inspection.body
+            assert LOOK_FIRST in inspection.body
     return found
 
 

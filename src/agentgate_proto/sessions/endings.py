@@ -35,10 +35,7 @@ from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.spending import settle
 
 WITHDRAWN = "it was not run: the run had ended"
-MAY_HAVE_RUN = (
-    "nobody knows whether it took effect: the run ended while the tool ran; do not repeat it "
-    "without looking"
-)
+MAY_HAVE_RUN = "the run ended while the tool ran"
 
 
 class Endings:

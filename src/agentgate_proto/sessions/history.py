@@ -19,7 +19,11 @@ from agentgate_proto.models.request import (
     Turn,
     UserTurn,
 )
+from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.session import EventKind, LogRow
+
+LOOK_FIRST = "it may have taken effect: do not repeat it without looking first"
+"""What a model is told of a call that nobody knows the end of."""
 
 GROUP_BYTES = 200
 """What a group or a turn takes besides its texts, about."""
@@ -201,6 +205,8 @@ class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def text(self) -> str:
         """What the model is shown."""
+        if self.status == Status.UNKNOWN:
+            return f"{self.error}; {LOOK_FIRST}"
         if self.error or not bytes(self.result):
             return self.error or "(nothing)"
         value = msgspec.json.decode(self.result)
