@@ -37,7 +37,7 @@ from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, who_is_missing
 from agentgate_server.config.faces import open_faces
-from agentgate_server.conversing import conversations_of
+from agentgate_server.conversing import conversations_of, load_prices
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.entrance import OPEN
 from agentgate_server.faces.face import FaceFactory
@@ -45,6 +45,7 @@ from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.token_file import TokenFile
+from agentgate_server.models.prices import PriceBook
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.opening import (
@@ -177,7 +178,8 @@ class Gateway:
         self.warnings += [*tokens.warnings(), *self._renewal.warnings()]
         runner = open_runner(config, self.masker)
         stack.callback(runner.close)
-        conversations = conversations_of(config, self.masker)
+        prices = PriceBook()
+        conversations = conversations_of(config, self.masker, prices)
         for model in conversations.models.values():
             stack.push_async_callback(model.aclose)
         setup = self._open_observing(stack, catalogue)
@@ -206,6 +208,7 @@ class Gateway:
         await tasks.start(self.gate.run)
         self.gate.audit.started(VERSION, found)
         self.gate.audit.policy_loaded(policy.name, policy.digest)
+        tasks.start_soon(load_prices, config, prices)
         await self._start_tasks(tasks, home, messenger)
         stack.push_async_callback(self._shut_down)
 

@@ -234,6 +234,7 @@ class SessionDesk:
                 self._reply(effect)
             case Gone(session):
                 self.watching.gone(session)
+                self._spawn(self._workspaces.remove, session)
             case Prepare():
                 self._spawn(self._prepare, effect)
             case MakeWorkspace():

@@ -61,21 +61,24 @@ class ModelDesk:
 
     async def _stream(self, call: CallModel) -> None:
         """Hand on what the model says up to its end, whatever else may come of its server."""
-        last: ModelEvent | None = None
+        is_over = False
         model = self.models.get(call.model)
         try:
             if model is None:
                 raise LookupError(f"the model {call.model} is not configured any more")
             # A stream is an async generator, so that its end closes its connection.
             async with aclosing(cast("Any", model.stream(call.request))) as events:
-                async for last in events:
-                    self._said(call.session, call.call, (last,))
-                    if isinstance(last, Ended | Failed):
+                async for event in events:
+                    if is_over:
                         return
+                    self._said(call.session, call.call, (event,))
+                    # The rest is waited for, so that the connection can be used again.
+                    is_over = isinstance(event, Ended | Failed)
         except Exception as error:
             log.exception("the model %s could not be asked", call.model)
             text = f"{type(error).__name__}: {error}"
             failed = Failed(failure=Failure.FATAL, message=text)
         else:
             failed = Failed(failure=Failure.TRUNCATED, message="the model said no end")
-        self._said(call.session, call.call, (failed,))
+        if not is_over:
+            self._said(call.session, call.call, (failed,))

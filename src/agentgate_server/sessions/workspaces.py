@@ -72,18 +72,18 @@ class Workspaces:
         work = partial(self._allowed, wanted) if wanted else partial(self._made, session)
         return await self.in_thread(work)
 
-    async def remove(self, session: str, workspace: str) -> str:
-        """Remove the folder of a session that is gone, if the gateway made it.
+    async def remove(self, session: str) -> str:
+        """Remove the folder of a session that is gone, if the gateway made it one.
 
         Returns:
             Why there is still something of it, or "". It is in the log as well.
         """
         try:
-            problem = await self.in_thread(partial(self._removed, session, workspace))
+            problem = await self.in_thread(partial(self._removed, session))
         except WorkspaceRefused as error:
             problem = str(error)
         if problem:
-            log.warning("the workspace %s is not removed: %s", workspace, problem)
+            log.warning("the workspace of %s is not removed: %s", session, problem)
         return problem
 
     def is_own(self, session: str, workspace: str) -> bool:
@@ -168,9 +168,8 @@ class Workspaces:
         roots = map(real, self.roots)
         return next((root for root in roots if folder.is_relative_to(root)), None)
 
-    def _removed(self, session: str, workspace: str) -> str:
-        if not self.is_own(session, workspace):
-            return ""
+    def _removed(self, session: str) -> str:
+        assert NAME.fullmatch(session), "the core makes ids that are names"
         try:
             parent = os.open(self.folder, FOLDER & ~os.O_NOFOLLOW)
         except FileNotFoundError:

@@ -68,7 +68,7 @@ async def test_the_folder_of_all_may_be_a_link_of_the_operators(tmp_path: Path) 
     made = await there.make(OWN, "")
     assert made == str(tmp_path / "disk" / OWN)
     assert entered(there, made) == []
-    assert await there.remove(OWN, made) == ""
+    assert await there.remove(OWN) == ""
     assert not at(made).exists()
 
 
@@ -199,10 +199,10 @@ async def test_removal_takes_all_that_is_in_it_and_follows_no_link(
     (made / "a" / "folder_link").symlink_to(tmp_path / "precious")
     (made / "file_link").symlink_to(tmp_path / "precious" / "file")
     os.mkfifo(made / "pipe")
-    assert await there.remove(OWN, str(made)) == ""
+    assert await there.remove(OWN) == ""
     assert not made.exists()
     assert (tmp_path / "precious" / "file").exists()
-    assert await there.remove(OWN, str(made)) == "", "it is gone already"
+    assert await there.remove(OWN) == "", "it is gone already"
 
 
 async def test_removal_of_a_link_in_its_place_takes_nothing(
@@ -213,22 +213,21 @@ async def test_removal_of_a_link_in_its_place_takes_nothing(
     made = at(await there.make(OWN, ""))
     made.rmdir()
     made.symlink_to(tmp_path / "precious")
-    assert await there.remove(OWN, str(made)) != ""
+    assert await there.remove(OWN) != ""
     assert (tmp_path / "precious" / "file").exists()
 
 
-@pytest.mark.parametrize("whose", ["project", "", "other"])
-async def test_only_its_own_folder_is_removed(there: Workspaces, roots: Path, whose: str) -> None:
+async def test_only_its_own_folder_is_removed(there: Workspaces, roots: Path) -> None:
     other = at(await there.make("other", ""))
-    workspace = {"project": str(roots / "project"), "": "", "other": str(other)}[whose]
-    assert await there.remove(OWN, workspace) == ""
+    assert await there.make(OWN, str(roots / "project")) == str(roots / "project")
+    assert await there.remove(OWN) == ""
     assert other.is_dir()
     assert (roots / "project").is_dir()
 
 
 async def test_what_was_never_made_is_removed_without_a_word(tmp_path: Path) -> None:
     there = Workspaces(tmp_path / "none")
-    assert await there.remove(OWN, str(tmp_path / "none" / OWN)) == ""
+    assert await there.remove(OWN) == ""
 
 
 async def test_a_removal_is_bounded(
@@ -238,7 +237,7 @@ async def test_a_removal_is_bounded(
     made = at(await there.make(OWN, ""))
     for number in range(4):
         (made / str(number)).touch()
-    assert await there.remove(OWN, str(made)) == "it has more than 3 files"
+    assert await there.remove(OWN) == "it has more than 3 files"
     assert "is not removed: it has more than 3 files" in caplog.text
 
 
@@ -252,7 +251,7 @@ async def test_folders_that_are_nested_too_deep_are_left_to_a_person(there: Work
         handle = inner
     os.close(handle)
     try:
-        assert await there.remove(OWN, made) != ""
+        assert await there.remove(OWN) != ""
     finally:
         remove_by_force(made)
 

@@ -1,0 +1,173 @@
+"""Conversing: a gateway's sessions are what its configuration wants, and leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+from tests.server.embedded import config, serving
+
+from agentgate_cli.standins.models import ModelServer, Reply, Say, Use
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.session import EventKind
+from agentgate_proto.records.session_views import SessionEvent, SessionView
+from agentgate_proto.records.usage import Usage
+from agentgate_proto.rpc.session_methods import (
+    AttachSession,
+    CreateSession,
+    DeleteSession,
+    InspectSession,
+    SendMessage,
+)
+from agentgate_server.conversing import conversations_of, load_prices
+from agentgate_server.gateway import Gateway
+from agentgate_server.models.prices import PriceBook
+from agentgate_server.secrets.masking import Masker
+
+pytestmark = pytest.mark.anyio
+
+AGENT = Principal(name="agent", role=Role.AGENT)
+
+
+class Answer:
+    """Waits for the answer to one call."""
+
+    def __init__(self) -> None:
+        self.came = anyio.Event()
+        self.value: Any = None
+        self.refusal: tuple[ErrorCode, str] | None = None
+
+    def result(self, result: Any) -> None:
+        self.value = result
+        self.came.set()
+
+    def error(self, code: ErrorCode, message: str, data: Any) -> None:
+        self.refusal = code, message
+        self.came.set()
+
+
+class Watched:
+    """Hears what happens in a session, until its run is over."""
+
+    def __init__(self) -> None:
+        self.events: list[SessionEvent] = []
+        self.over = anyio.Event()
+
+    @property
+    def has_room(self) -> bool:
+        return True
+
+    def take(self, events: Sequence[SessionEvent]) -> None:
+        self.events += events
+        if any(event.kind == EventKind.RUN_ENDED for event in events):
+            self.over.set()
+
+    def gone(self) -> None:
+        self.over.set()
+
+    def data(self, kind: EventKind) -> list[dict[str, Any]]:
+        return [msgspec.json.decode(each.data) for each in self.events if each.kind == kind]
+
+
+async def call(gateway: Gateway, params: msgspec.Struct) -> Answer:
+    sessions = gateway.gate.sessions
+    assert sessions is not None
+    answer = Answer()
+    sessions.call(AGENT, params, answer)
+    await answer.came.wait()
+    return answer
+
+
+async def created(gateway: Gateway, **wanted: Any) -> SessionView:
+    answer = await call(gateway, CreateSession(**wanted))
+    assert answer.refusal is None
+    assert isinstance(answer.value, SessionView)
+    return answer.value
+
+
+async def run(gateway: Gateway, session: str, text: str) -> Watched:
+    watched = Watched()
+    sessions = gateway.gate.sessions
+    assert sessions is not None
+    sessions.attach(AGENT, AttachSession(session=session, offset=0), watched, Answer())
+    await call(gateway, SendMessage(session=session, text=text, message_id="m1"))
+    await watched.over.wait()
+    return watched
+
+
+async def test_a_session_has_a_folder_that_goes_with_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway:
+        view = await created(gateway)
+        folder = tmp_path / "workspaces" / view.id
+        assert view.workspace == str(folder)
+        (folder / "notes").touch()
+        await call(gateway, DeleteSession(session=view.id))
+        while folder.exists():
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_a_folder_that_was_named_stays(tmp_path: Path) -> None:
+    project = tmp_path / "roots" / "project"
+    project.mkdir(parents=True)
+    sessions = {"workspace_roots": [str(tmp_path / "roots")]}
+    async with serving(tmp_path, sessions=sessions) as gateway:
+        view = await created(gateway, workspace=str(project))
+        assert view.workspace == str(project)
+        await call(gateway, DeleteSession(session=view.id))
+        refused = await call(gateway, CreateSession(workspace="/etc"))
+    assert project.is_dir()
+    assert refused.refusal is not None
+    code, text = refused.refusal
+    assert code is ErrorCode.INVALID_PARAMS
+    assert "is not within sessions.workspace_roots" in text
+
+
+async def test_what_the_workspace_and_the_catalogue_have_is_sent(tmp_path: Path) -> None:
+    async with ModelServer(api_key="sk-mine") as server:
+        server.replies.append(Reply(Use("echo", {"text": "hello"})))
+        server.replies.append(Reply(Say("It said hello.")))
+        model = {"backend": "anthropic", "model": "claude-sonnet-4-5", "base_url": server.url}
+        sessions = {
+            "models": {"sonnet": {**model, "api_key": "sk-mine"}},
+            "system_prompt": "You look after a house.",
+        }
+        async with serving(tmp_path, sessions=sessions) as gateway:
+            view = await created(gateway)
+            folder = tmp_path / "workspaces" / view.id
+            (folder / "skills").mkdir()
+            (folder / "memory.md").write_text("The cat is called Ada.\n")
+            (folder / "skills" / "tea.md").write_text("Boil water.\n")
+            (folder / "skills" / "out.md").symlink_to("/etc/passwd")
+            watched = await run(gateway, view.id, "Say hello")
+            inspection = (await call(gateway, InspectSession(session=view.id))).value
+    (body, _) = server.bodies
+    for text in (b"You look after a house.", b"The cat is called Ada.", rb"## tea\n\nBoil water."):
+        assert text in body
+    assert b'"exceed_budget"' not in body, "it is no tool of models"
+    (result,) = watched.data(EventKind.TOOL_RESULT)
+    assert (result["tool"], result["status"]) == ("echo", "executed")
+    (end,) = watched.data(EventKind.RUN_ENDED)
+    assert (end["status"], end["iterations"]) == ("completed", 2)
+    assert end["cost_micros"] > 0
+    assert [(row.what, row.why) for row in inspection.left_out] == [
+        ("skills/out.md", "is a symbolic link, which is not followed")
+    ]
+
+
+async def test_all_tables_of_prices_are_loaded_only_where_one_is_looked_up(tmp_path: Path) -> None:
+    asked = Usage(input=1, output=1)
+    vendor = {"backend": "openai", "model": "gpt-3.5-turbo-instruct", "api_key": "sk-mine"}
+    priced = {**vendor, "price": {"input": 1, "output": 1}}
+    for model, costs in (({"backend": "rehearsal"}, None), (priced, None), (vendor, 4)):
+        book = PriceBook()
+        form = config(tmp_path, sessions={"models": {"m": model}})
+        setup = conversations_of(form, Masker(), book)
+        await load_prices(form, book)
+        assert book.pricing("gpt-3.5-turbo-instruct").cost(asked, "") == costs
+        for each in setup.models.values():
+            await each.aclose()
