@@ -9,6 +9,7 @@ from agentgate_server.config import ModelConfig, PriceConfig, SessionsConfig
 from agentgate_server.config.models import BASE_URLS
 from agentgate_server.models.model import Model
 from agentgate_server.models.prices import PriceBook
+from agentgate_server.models.process import ProcessModel
 from agentgate_server.models.rehearsal import RehearsalModel, read_script
 from agentgate_server.secrets.masking import Masker
 
@@ -58,7 +59,13 @@ def model_of(info: ModelInfo, config: ModelConfig, masker: Masker) -> Model:
                 timeout_s=config.timeout_s,
             )
         case "process":
-            raise ValueError(f"model {info.name}: the backend process is not there yet")
+            return ProcessModel(
+                info,
+                command=config.command,
+                masker=masker,
+                env={str(key): value for key, value in config.env.items()},
+                timeout_s=config.timeout_s,
+            )
         case "rehearsal":
             script = None if config.script is None else read_script(config.script)
             return RehearsalModel(info, script=script, timeout_s=config.timeout_s)

@@ -138,3 +138,18 @@ def test_budgets_are_the_cores() -> None:
             over="ask",
         ),
     )
+
+
+@pytest.mark.anyio
+async def test_a_command_is_run_with_its_variables(tmp_path: Path) -> None:
+    program = tmp_path / "answer.sh"
+    said = '{"id":"1","type":"text","text":"\'$GREETING\'"}'
+    program.write_text(f'read line; echo \'{said}\'; echo \'{{"id":"1","type":"end"}}\'')
+    form = {"backend": "process", "command": ["sh", str(program)], "env": {"GREETING": "Good day."}}
+    (model,) = made(config_of(models={"own": form})).values()
+    try:
+        text, end = await answer(model)
+    finally:
+        await model.aclose()
+    assert text == "Good day."
+    assert isinstance(end, Ended)
