@@ -91,7 +91,7 @@ class Run:
         names: the tools' names in the catalogue, by what the model was told.
         usage, cost_micros, unknown: what it took so far, and of how many requests nobody knows it.
         asked: how often a person was asked for more money.
-        allowed: a person has allowed more money.
+        allowed: a person has let it go on beyond its budgets, to its end.
         why: how it is to end, once that is known.
         waiting: tickets of those who sent its message, while that is being written.
         cancels: tickets of those who want it to end.

@@ -22,7 +22,6 @@ def reserve(
     objection = budgets.reserve(principal, model.name, micros, now, forced=run.allowed)
     if objection is not None:
         return objection
-    run.allowed = False
     row = UsageRow(
         id=f"{run.id}.{run.iteration}.{run.tries}",
         session=session.id,
