@@ -25,7 +25,7 @@ from agentgate_proto.faces.agentspace_messages import (
     list_message,
     usage_message,
 )
-from agentgate_proto.faces.conversing import BROKEN, CALLS_MAX, Conversation, Said, Send
+from agentgate_proto.faces.conversing import BROKEN, CALLS_MAX, Conversation, Said, Send, shown
 from agentgate_proto.limits import LIST_ROWS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX
 from agentgate_proto.records.session import EventKind, RunStatus, UsageBy
 from agentgate_proto.records.session_views import SessionEvent, SessionView
@@ -51,6 +51,9 @@ FACE = "agentspace"
 
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+
+NOTHING_RUNS = "No response is under way in this session"
+NOT_KEPT = "The response to this message is not kept any more"
 
 NO_RUN = RunCancelled(status="no_run")
 
@@ -144,7 +147,7 @@ class AgentSpace(Conversation):
         try:
             message = read_message(text.encode())
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
-            self._error(None, "INVALID_MESSAGE", f"Invalid message: {error}")
+            self._error(None, "INVALID_MESSAGE", f"Invalid message: {shown(error)}")
             return
         if not self._may_ask:
             text = "too many questions at once: wait for answers"
@@ -266,13 +269,12 @@ class AgentSpace(Conversation):
     def _on_attached(self, about: ChatSend | ChatAttach, attached: Attached) -> None:
         stream = self._stream
         assert stream is not None
+        is_known = bool(stream.run)
         stream.run = stream.run or attached.run
-        if stream.run:
-            self._watch_run(stream.run)
-        else:
+        if not self._watch_run(stream.run, attached):
             self._unwatch()
             self._stream = None
-            self._error(about.id, "NO_STREAM", "No response is under way in this session")
+            self._error(about.id, "NO_STREAM", NOT_KEPT if is_known else NOTHING_RUNS)
         self._cancel_now()
 
     # The run

@@ -18,11 +18,14 @@ from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.records.session import RunStatus
 from agentgate_proto.records.session_views import SessionEvent
 from agentgate_proto.records.usage import Usage
-from agentgate_proto.rpc.session_methods import AttachSession, StillRunning
+from agentgate_proto.rpc.session_methods import Attached, AttachSession, StillRunning
 
 CALLS_MAX = 16
 """Questions of one connection that are not answered yet. A client asks and waits; each answer may
 be a long list, and whoever asks thousands at once would have them all made for nothing."""
+
+SHOWN_CHARS_MAX = 300
+"""Of what was wrong with a message: an error may quote what the client sent, which may be long."""
 
 BROKEN = (RunStatus.FAILED, RunStatus.TRUNCATED, RunStatus.INTERRUPTED, RunStatus.BUDGET)
 """How runs end that gave no answer, or none to rely on. To the client that is an error."""
@@ -174,9 +177,10 @@ class Conversation(ABC):
         self._asked += 1
         self._effects.append(Watch(about, params))
 
-    def _watch_run(self, run: str) -> None:
-        """From here on events of this run are told."""
-        self._run = run
+    def _watch_run(self, run: str, attached: Attached) -> bool:
+        """From here on events of this run are told; False: nothing of it is kept, nor will come."""
+        self._run = run if run and (not attached.gap or attached.run == run) else ""
+        return bool(self._run)
 
     def _unwatch(self) -> None:
         self._run = ""
@@ -196,6 +200,12 @@ def words_of(raw: msgspec.Raw) -> str:
             return message
         case _:
             return text_of(raw)
+
+
+def shown(text: object) -> str:
+    """Shorten a text that may quote a client."""
+    words = str(text)
+    return words if len(words) <= SHOWN_CHARS_MAX else words[:SHOWN_CHARS_MAX] + " …"
 
 
 def utf16_length(text: str) -> int:

@@ -28,6 +28,7 @@ from agentgate_proto.faces.conversing import (
     Conversation,
     Said,
     Send,
+    shown,
     text_of,
     words_of,
 )
@@ -52,6 +53,9 @@ SESSION_UNKNOWN = 4004
 
 PREVIEW_CHARS = 2_000
 """Of a result, in ``content_preview`` (the original of seed 003)."""
+
+NOTHING_RUNS = "No run is under way in this session"
+NOT_KEPT = "The run of this message is not kept any more"
 
 ACTIONS = ("execute", "attach", "cancel", "ping")
 
@@ -105,7 +109,7 @@ class Execution(Conversation):
         try:
             message = read_message(text.encode())
         except msgspec.ValidationError as error:
-            self._error(f"Invalid message: {error}", now)
+            self._error(f"Invalid message: {shown(error)}", now)
             return
         except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
             self._error("Invalid JSON", now)
@@ -120,7 +124,7 @@ class Execution(Conversation):
             case "ping":
                 self._frame("pong", {}, rfc3339(now))
             case other:
-                self._error(f"Unknown action: {other}; there are {', '.join(ACTIONS)}", now)
+                self._error(f"Unknown action: {shown(other)}; there are {', '.join(ACTIONS)}", now)
 
     def gone(self, now: float) -> None:
         """See :class:`Conversation`."""
@@ -136,7 +140,7 @@ class Execution(Conversation):
             self._error("Empty user_input", now)
             return
         if message.context:
-            names = ", ".join(list(message.context)[:10])
+            names = shown(", ".join(list(message.context)[:10]))
             self._status("ignored", rfc3339(now), context=f"means nothing here: {names}")
         self._begin(message)
         params = SendMessage(
@@ -180,9 +184,8 @@ class Execution(Conversation):
                 self._waits_for = run
                 params = AttachSession(session=self._session.id, epoch=epoch, offset=offset)
                 self._watch("execute", params)
-            case Attached(run=run):
-                self._waits_for = self._waits_for or run
-                self._on_attached(now)
+            case Attached():
+                self._on_attached(result, now)
             case RunCancelled(status="no_run"):
                 self._status("no_run", rfc3339(now))
             case _:
@@ -191,13 +194,14 @@ class Execution(Conversation):
             self._cancels = False
             self._cancel(now)
 
-    def _on_attached(self, now: float) -> None:
-        if self._waits_for:
-            self._watch_run(self._waits_for)
-        else:
+    def _on_attached(self, attached: Attached, now: float) -> None:
+        is_known = bool(self._waits_for)
+        self._waits_for = self._waits_for or attached.run
+        if not self._watch_run(self._waits_for, attached):
             self._unwatch()
-            self._error("No run is under way in this session", now)
+            self._error(NOT_KEPT if is_known else NOTHING_RUNS, now)
             self._busy = self._cancels = False
+            self._waits_for = ""
 
     def _on_failure(self, about: Any, code: ErrorCode, message: str, data: Any, now: float) -> None:
         more: dict[str, Any] = {"code": code.name}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -344,6 +345,20 @@ def test_where_no_run_is_under_way_there_is_nothing_to_attach_to() -> None:
     assert it.clear().receive(chat()).others
 
 
+def test_a_run_of_which_nothing_is_kept_is_waited_for_in_vain_by_nobody() -> None:
+    gap = Attached(epoch="e", offset=90, next=99, gap="retention", oldest=90)
+    it = talk().receive(chat(sessionId="s1", messageId="old"))
+    it.answer(msgspec.structs.replace(TAKEN, joined=True, ended=True)).answer(gap)
+    assert (it.sent[0]["code"], it.sent[0]["message"]) == (
+        "NO_STREAM",
+        "The response to this message is not kept any more",
+    )
+    assert it.others == [Unwatch()]
+    it = talk().receive(chat(sessionId="s1")).answer(TAKEN)
+    it.answer(msgspec.structs.replace(gap, run="r1"))  # its end will come
+    assert it.tell(started()).sent == [START]
+
+
 def test_a_deleted_session_ends_its_stream() -> None:
     it = streaming()
     it.it.gone(NOW)
@@ -405,6 +420,11 @@ def test_a_cancel_waits_for_a_run_that_comes_to_nothing() -> None:
 
 
 # Hostile clients
+
+
+def test_an_error_quotes_only_so_much() -> None:
+    (error,) = talk().receive({"type": "x" * 100_000, "id": "t1"}).sent
+    assert len(error["message"]) < 400
 
 
 def test_questions_without_waiting_are_refused() -> None:

@@ -309,6 +309,20 @@ def test_without_a_run_there_is_nothing_to_attach_to() -> None:
     assert it.clear().receive(execute()).others
 
 
+def test_a_run_of_which_nothing_is_kept_is_waited_for_in_vain_by_nobody() -> None:
+    gap = Attached(epoch="e", offset=90, next=99, gap="retention", oldest=90)
+    it = talk().receive(execute(message_id="old")).answer(TAKEN).answer(gap)
+    assert data(it)[0]["message"] == "The run of this message is not kept any more"
+    assert it.others == [Unwatch()]
+    assert it.clear().receive(execute()).others
+
+
+def test_an_error_quotes_only_so_much() -> None:
+    it = talk().receive({"action": "x" * 100_000}).receive(execute(context={"y" * 100_000: 1}))
+    assert all(len(frame) < 1_000 for frame in it.frames)
+    assert len(it.frames) == 2
+
+
 def test_a_run_is_cancelled_and_says_so_itself() -> None:
     it = running().receive({"action": "cancel"})
     assert it.params() == CancelRun(session="s1", run="r1")
