@@ -8,9 +8,10 @@ from functools import partial
 from typing import TypeVar
 
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
-from agentgate_server.config import Config, check_exposure, who_is_missing
+from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
 from agentgate_server.errors import ToolError
@@ -57,11 +58,16 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     catalogue = attempt(lambda: catalogue_of(config), findings)
     policy = attempt(lambda: policy_of(config), findings)
     keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
-    if catalogue is not None and policy is not None and keyring is not None:
-        findings += check_policy(config, policy, catalogue, keyring.principals)
-    findings += check_sessions(config)
+    known = None
     if keyring is not None:
-        findings += check_budgets(config, keyring.principals)
+        with_tokens = keyring.principals
+        known = attempt(lambda: everybody(config.name, config.faces, with_tokens), findings)
+    if catalogue is not None and policy is not None and known is not None:
+        findings += check_policy(config, policy, catalogue, known)
+    findings += check_sessions(config)
+    if known is not None:
+        findings += check_budgets(config, known)
+    if keyring is not None:
         findings += (warning(text, config.name) for text in keyring.warnings())
     return findings
 
@@ -135,17 +141,20 @@ def check_start(
     """Look a policy over that is about to be put in force.
 
     Args:
-        config, policy, principals, catalogue: what the gateway will have.
+        config, policy, catalogue: what the gateway will have.
+        principals: those who will have tokens.
         strict: refuse what ``check`` calls an error.
 
     Returns:
         what the operator has to know, a line each: those errors, and that nobody can answer.
 
     Raises:
-        DocumentError: strict, and there is an error; ``others`` are the rest.
+        DocumentError: strict, and there is an error; ``others`` are the rest. Or a name is that of
+            two.
     """
-    findings = check_policy(config, policy, catalogue, principals, errors_only=True)
-    findings += check_budgets(config, principals)
+    known = everybody(config.name, config.faces, principals)
+    findings = check_policy(config, policy, catalogue, known, errors_only=True)
+    findings += check_budgets(config, known)
     if strict:
         errors = (each for each in findings if each.level is Level.ERROR)
         raise_first([DocumentError(e.file, e.message, line=e.line or None) for e in errors])
@@ -170,7 +179,9 @@ def check_policy(
     people = people_of(config, principals)
     tools = tuple(catalogue)
     findings: list[Finding] = []
-    if agents and not people and may_ask(policy, tools=tools, agents=agents):
+    may_exceed = any(budget.over == "ask" for budget in config.sessions.budgets)
+    asked = [tool for tool in tools if may_exceed or tool.name != EXCEED_BUDGET]
+    if agents and not people and may_ask(policy, tools=asked, agents=agents):
         text = (
             "the policy lets a person decide, and there is none: add a principal with role "
             "approver, or 'agent-gate token new NAME --role approver'"

@@ -35,11 +35,10 @@ from agentgate_server.approvals.messenger import open_messenger
 from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of, sources_of
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
-from agentgate_server.config import Config, check_exposure, who_is_missing
-from agentgate_server.config.faces import open_faces
+from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
+from agentgate_server.config.faces import OPEN, open_faces
 from agentgate_server.conversing import conversations_of, load_prices
 from agentgate_server.faces.configured import faces_of
-from agentgate_server.faces.entrance import OPEN
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
@@ -169,7 +168,7 @@ class Gateway:
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
         tokens = Keyring(config.identities, TokenFile(config.tokens))
-        who_is_missing(config.name, tokens.principals)
+        who_is_missing(config.name, everybody(config.name, config.faces, tokens.principals))
         certificate = open_certificate(config)
         home, policy, catalogue = self._open_tools(stack)
         look = partial(check_start, catalogue=catalogue, strict=self._strict)

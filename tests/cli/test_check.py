@@ -185,3 +185,16 @@ def test_a_script_that_cannot_be_played_is_an_error_with_its_line(tmp_path: Path
     assert code == 1
     assert "scenes.yaml:2: error: " in lines[0]
     assert "did you mean 'say'" in lines[0]
+
+
+def test_only_a_budget_that_asks_needs_somebody_to_be_asked_about_it(tmp_path: Path) -> None:
+    names = ["get_temperature", "list_lights", "set_light", "unlock_door", "set_thermostat"]
+    allowed = rules({"tool": names, "action": "deny"})
+    budget: dict[str, Any] = {"name": "daily", "per": "day", "usd": 1}
+    write_files(tmp_path, allowed, principals=[], sessions={"budgets": [budget]})
+    assert check(tmp_path)[0] == 0
+    budget["over"] = "ask"
+    write_files(tmp_path, allowed, principals=[], sessions={"budgets": [budget]})
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert "the policy lets a person decide, and there is none" in lines[0]

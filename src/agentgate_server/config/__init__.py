@@ -1,7 +1,12 @@
 """The gateway's configuration: the form of ``config.yaml``, its checks, the checked result."""
 
 from agentgate_server.config.exposure import check_exposure
-from agentgate_server.config.faces import AgentSpaceConfig, FacesConfig, UniversalAgentConfig
+from agentgate_server.config.faces import (
+    AgentSpaceConfig,
+    FacesConfig,
+    UniversalAgentConfig,
+    everybody,
+)
 from agentgate_server.config.form import (
     AgentConfig,
     AuditConfig,
@@ -52,6 +57,7 @@ __all__ = [
     "UniversalAgentConfig",
     "check_exposure",
     "config_from_dict",
+    "everybody",
     "load_config",
     "override",
     "who_is_missing",

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from agentgate_proto.faces import http_api
+from agentgate_proto.faces import http_api, universal_agent
+from agentgate_proto.principal import Principal, Role
 from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
-from agentgate_server.documents import Document
+from agentgate_server.documents import Document, DocumentError
 
-OPEN_NAME = "default"
-"""The principal of whoever comes without a token where a face is open (seed 004)."""
-
-SESSIONS_PATH = "/sessions"
-"""Where the paths of ``universal_agent`` begin."""
+OPEN = Principal(name="default", role=Role.AGENT)
+"""Who comes without a token where a face is open (seed 004)."""
 
 
 class AgentSpaceConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +58,7 @@ def check_faces(document: Document, faces: FacesConfig) -> None:
     place = ("faces", "agentspace", "path")
     taken = [*http_api.ROUTES]
     if faces.universal_agent is not None:
-        get = frozenset({"GET"})
-        taken += [
-            Route(face="universal_agent", path=SESSIONS_PATH, methods=get),
-            Route(face="universal_agent", path=f"{SESSIONS_PATH}/{{rest*}}", methods=get),
-        ]
+        taken += universal_agent.ROUTES
     try:
         Routes([*taken, Route(face="agentspace", path=str(path), websocket=True)])
     except ValueError:
@@ -78,3 +72,26 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.agentspace.open"
     if faces.universal_agent is not None and faces.universal_agent.open:
         yield "faces.universal_agent.open"
+
+
+def everybody(
+    name: str, faces: FacesConfig, principals: Iterable[Principal]
+) -> tuple[Principal, ...]:
+    """Return all who may ask for something: those with tokens, and who comes through an open face.
+
+    Args:
+        name: of the configuration.
+        faces: which are open.
+        principals: those with tokens.
+
+    Raises:
+        DocumentError: somebody who is no agent has the name of who comes without a token, and would
+            be one with whoever that is.
+    """
+    known = tuple(principals)
+    for key in open_faces(faces):
+        if any(each.name == OPEN.name and each.role is not OPEN.role for each in known):
+            text = f'who comes without a token is the agent "{OPEN.name}": name the other otherwise'
+            raise DocumentError(name, text, path=key)
+        return known if OPEN in known else (*known, OPEN)
+    return known

@@ -11,12 +11,9 @@ from agentgate_proto.connection.events import HttpRequested, UpgradeAsked
 from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
 from agentgate_proto.faces.tickets import Ticket, TicketMade, Tickets, ticket_in
 from agentgate_proto.principal import Principal, Role
-from agentgate_server.config.faces import OPEN_NAME
+from agentgate_server.config.faces import OPEN
 from agentgate_server.identity.tokens import hash_token
 from agentgate_server.sockets.peer import Peer
-
-OPEN = Principal(name=OPEN_NAME, role=Role.AGENT)
-"""Who comes without a token where a face is open."""
 
 TICKET_BYTES = 32
 """Of chance in a ticket."""

@@ -9,7 +9,6 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.sessions.budgets import EACH
 from agentgate_server.config import Config, SessionsConfig
-from agentgate_server.config.faces import OPEN_NAME, open_faces
 from agentgate_server.documents.errors import did_you_mean
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
@@ -41,11 +40,9 @@ def check_budgets(config: Config, principals: Sequence[Principal]) -> Iterator[F
 
     Args:
         config: the configuration.
-        principals: everybody who may connect, by the token file too.
+        principals: everybody who may ask for something, see ``faces.everybody``.
     """
     agents = [each.name for each in principals if each.role is Role.AGENT]
-    if any(open_faces(config.faces)):
-        agents.append(OPEN_NAME)
     for budget in config.sessions.budgets:
         if budget.principal != EACH and budget.principal not in agents:
             hint = did_you_mean(budget.principal, agents) or ": see principals and tokens"

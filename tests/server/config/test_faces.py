@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.server.embedded import echo
 
-from agentgate_server.config import Config, check_exposure, config_from_dict
+from agentgate_proto.principal import Principal, Role
+from agentgate_server.config import Config, check_exposure, config_from_dict, everybody
 from agentgate_server.documents import DocumentError
+from agentgate_server.gateway import Gateway
+from agentgate_server.policy import Policy
 
 
 def load(*, gateway: dict[str, Any] | None = None, **faces: Any) -> Config:
@@ -72,3 +76,52 @@ def test_others_must_not_reach_an_open_door(more: dict[str, Any]) -> None:
 def test_a_proxy_in_front_of_an_open_door_is_warned_of(gateway: dict[str, Any]) -> None:
     (warning,) = check_exposure(load(gateway=gateway, agentspace={"open": True}))
     assert "faces.agentspace.open: lets in without a token whoever a proxy" in warning
+
+
+# Who comes
+
+
+AGENT = Principal(name="robot", role=Role.AGENT)
+DEFAULT = Principal(name="default", role=Role.AGENT)
+
+
+@pytest.mark.parametrize(
+    ("faces", "principals", "known"),
+    [
+        ({}, [AGENT], (AGENT,)),
+        ({"agentspace": {}}, [AGENT], (AGENT,)),
+        ({"agentspace": {"open": True}}, [], (DEFAULT,)),
+        (BOTH, [AGENT], (AGENT, DEFAULT)),
+        (BOTH, [DEFAULT, AGENT], (DEFAULT, AGENT)),
+    ],
+)
+def test_who_needs_no_token_is_a_principal_as_well(
+    faces: dict[str, Any], principals: list[Principal], known: tuple[Principal, ...]
+) -> None:
+    assert everybody("config", load(**faces).faces, principals) == known
+
+
+def test_who_needs_no_token_is_nobody_who_may_approve() -> None:
+    owner = Principal(name="default", role=Role.APPROVER)
+    assert everybody("config", load(agentspace={}).faces, [owner]) == (owner,)
+    with pytest.raises(DocumentError, match=r"universal_agent\.open: .* name the other otherwise"):
+        everybody("config", load(universal_agent={"open": True}).faces, [owner])
+
+
+@pytest.mark.anyio
+async def test_a_gateway_may_be_for_those_alone_who_need_no_token(tmp_path: Path) -> None:
+    config = config_from_dict(
+        {
+            "gateway": {"port": 0},
+            "storage": {"path": "gate.db"},
+            "faces": {"agentspace": {"open": True}},
+            "sessions": {
+                "budgets": [{"name": "day", "principal": "default", "per": "day", "usd": 1}]
+            },
+        },
+        folder=tmp_path,
+    )
+    rules = "rules:\n- {tool: echo, action: allow, agents: [default]}\n"
+    async with Gateway(config, tools=[echo], policy=Policy.parse(rules), strict=True) as gateway:
+        (warning,) = gateway.warnings
+    assert "nobody can answer approvals" in warning

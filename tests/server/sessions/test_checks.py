@@ -25,8 +25,8 @@ AGENTS = [Principal(name="robot", role=Role.AGENT), Principal(name="owner", role
 BUDGET: dict[str, Any] = {"name": "daily", "per": "day", "usd": 1.0}
 
 
-def config_of(folder: Path, *, faces: dict[str, Any] | None = None, **sessions: Any) -> Config:
-    data = {"storage": {"path": "gate.db"}, "sessions": sessions, "faces": faces or {}}
+def config_of(folder: Path, **sessions: Any) -> Config:
+    data = {"storage": {"path": "gate.db"}, "sessions": sessions}
     return config_from_dict(data, folder=folder)
 
 
@@ -81,14 +81,6 @@ def test_a_budget_of_nobody_is_an_error(tmp_path: Path, principal: str, hint: st
     config = config_of(tmp_path, budgets=[{**BUDGET, "principal": principal}])
     text = f'sessions.budgets: daily is for "{principal}", which is no agent{hint}'
     assert said(check_budgets(config, AGENTS)) == [(Level.ERROR, text)]
-
-
-def test_who_comes_through_an_open_face_may_have_a_budget(tmp_path: Path) -> None:
-    budgets = [{**BUDGET, "principal": "default"}]
-    closed = config_of(tmp_path, budgets=budgets, faces={"agentspace": {}})
-    assert len(said(check_budgets(closed, AGENTS))) == 1
-    opened = config_of(tmp_path, budgets=budgets, faces={"agentspace": {"open": True}})
-    assert said(check_budgets(opened, AGENTS)) == []
 
 
 @pytest.mark.parametrize(
