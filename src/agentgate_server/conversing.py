@@ -25,7 +25,7 @@ def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Convers
     assert sessions.workspaces is not None, "the configuration was checked"
     assert sessions.default_model is not None, "the configuration was checked"
     return Conversations(
-        models=models_of(sessions, masker, book),
+        models=models_of(sessions, masker, book, config.folder),
         default_model=sessions.default_model,
         system_prompt=sessions.system_prompt,
         workspaces=Workspaces(sessions.workspaces, sessions.workspace_roots),

@@ -1,7 +1,7 @@
 """What a scene waits for, and what it says: patterns and texts with places to fill.
 
 A pattern is a text in which ``*`` stands for anything and ``{name}`` for anything that is wanted
-later: ``turn {state} the {lamp}*``. Large and small letters are the same, and so are all blanks;
+later: ``turn {state} the {lamp}``. Large and small letters are the same, and so are all blanks;
 everything else stands for itself. It is matched in one pass, each place taking as little as it can,
 without a second try: whatever a scene waits for, and whatever an agent says, it takes no time.
 """

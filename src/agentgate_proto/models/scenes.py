@@ -111,7 +111,7 @@ class Scene(Beat, frozen=True, kw_only=True):
 
     when: Annotated[str, Meta(min_length=1, max_length=PATTERN_CHARS_MAX)] | None = None
     """What the message is like: ``*`` stands for anything, ``{lamp}`` for anything that is wanted
-    in a text, as in ``turn {state} the {lamp}*``. Large and small letters are the same."""
+    in a text, as in ``turn {state} the {lamp}``. Large and small letters are the same."""
 
     then: Annotated[tuple[Beat, ...], Meta(max_length=BEATS_MAX)] = ()
     """What it does when the tools have answered, and so on, each after tools of the one before.

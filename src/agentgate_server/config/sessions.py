@@ -83,7 +83,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     command: tuple[Annotated[str, Meta(min_length=1)], ...] = ()
     """With ``process``: the program and its arguments, each an item of the list; no shell reads
-    them. A program that is named by a path with a slash starts at the folder of this file."""
+    them. It runs in the folder of this file."""
 
     env: dict[VariableName, Secret] = {}
     """With ``process``: environment variables of the command, which gets no others but ``PATH``,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.prices import Price, micros_per_million
 from agentgate_proto.sessions.budgets import Budget
@@ -19,7 +21,9 @@ def infos_of(config: SessionsConfig, book: PriceBook) -> dict[str, ModelInfo]:
     return {str(name): info_of(str(name), model, book) for name, model in config.models.items()}
 
 
-def models_of(config: SessionsConfig, masker: Masker, book: PriceBook) -> dict[str, Model]:
+def models_of(
+    config: SessionsConfig, masker: Masker, book: PriceBook, folder: Path
+) -> dict[str, Model]:
     """Make the models that a configuration names; none connects to anything yet.
 
     An HTTP client is imported only if a model needs one.
@@ -28,18 +32,19 @@ def models_of(config: SessionsConfig, masker: Masker, book: PriceBook) -> dict[s
         config: as checked, with all that may be left out filled in.
         masker: hides secrets in what goes wrong.
         book: knows what models cost.
+        folder: where commands run.
 
     Raises:
         DocumentError: a script can't be used.
     """
     infos = infos_of(config, book)
     return {
-        str(name): model_of(infos[str(name)], model, masker)
+        str(name): model_of(infos[str(name)], model, masker, folder)
         for name, model in config.models.items()
     }
 
 
-def model_of(info: ModelInfo, config: ModelConfig, masker: Masker) -> Model:
+def model_of(info: ModelInfo, config: ModelConfig, masker: Masker, folder: Path) -> Model:
     """Make one model.
 
     Raises:
@@ -64,6 +69,7 @@ def model_of(info: ModelInfo, config: ModelConfig, masker: Masker) -> Model:
                 command=config.command,
                 masker=masker,
                 env={str(key): value for key, value in config.env.items()},
+                folder=folder,
                 timeout_s=config.timeout_s,
             )
         case "rehearsal":

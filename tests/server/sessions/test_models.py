@@ -28,8 +28,8 @@ def config_of(folder: Path = Path("/etc/gate"), **sessions: Any) -> SessionsConf
     return config_from_dict({"sessions": sessions}, folder=folder).sessions
 
 
-def made(config: SessionsConfig) -> dict[str, Model]:
-    return models_of(config, Masker(), PriceBook())
+def made(config: SessionsConfig, folder: Path = Path("/")) -> dict[str, Model]:
+    return models_of(config, Masker(), PriceBook(), folder)
 
 
 async def answer(model: Model) -> tuple[str, Ended | Failed]:
@@ -141,12 +141,12 @@ def test_budgets_are_the_cores() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_command_is_run_with_its_variables(tmp_path: Path) -> None:
+async def test_a_command_is_run_in_its_folder_with_its_variables(tmp_path: Path) -> None:
     program = tmp_path / "answer.sh"
     said = '{"id":"1","type":"text","text":"\'$GREETING\'"}'
     program.write_text(f'read line; echo \'{said}\'; echo \'{{"id":"1","type":"end"}}\'')
-    form = {"backend": "process", "command": ["sh", str(program)], "env": {"GREETING": "Good day."}}
-    (model,) = made(config_of(models={"own": form})).values()
+    form = {"backend": "process", "command": ["sh", "answer.sh"], "env": {"GREETING": "Good day."}}
+    (model,) = made(config_of(models={"own": form}), tmp_path).values()
     try:
         text, end = await answer(model)
     finally:
