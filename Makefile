@@ -3,13 +3,14 @@
 # the floors, and an agent's flows end to end.
 # make fuzz [SECONDS=60] [TARGET=jsonrpc]: coverage-guided fuzzing of each parser, by atheris.
 # make autobahn [PYTHON27=python2.7] [CASES="1.* 7.*"]: WebSocket conformance of both ends.
+# make vendor-streams [STREAMS=FOLDER]: recorded streams of models, beside the vendors' own SDKs.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test quick lint types core flows unit covered adapters simulated outside sim mutations \
-	worlds bench fuzz autobahn image clean
+	worlds bench fuzz autobahn vendor-streams image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -75,6 +76,10 @@ PYTHON27 ?= python2.7
 CASES ?= *
 autobahn: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conformance.autobahn.run --python27 $(PYTHON27) --cases '$(CASES)'
+
+# Others' recordings are read where they are: in a cache beside no repository, or in a folder of yours.
+vendor-streams: $(VENV)/.installed-test
+	$(BIN)/python -m tests.vendor_streams $(if $(STREAMS),--streams '$(STREAMS)')
 
 image:
 	docker build -t agent-gate .

@@ -21,7 +21,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 RECIPES = {
     name: recipe
     for names, recipe in re.findall(
-        r"^([a-z][a-z ]*):(?!=)(.*\n(?:\t.*\n)*)", MAKEFILE, re.MULTILINE
+        r"^([a-z][a-z -]*):(?!=)(.*\n(?:\t.*\n)*)", MAKEFILE, re.MULTILINE
     )
     for name in names.split()
 }

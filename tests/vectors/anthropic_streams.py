@@ -26,7 +26,8 @@ Data = list[dict[str, Any]]
 
 def start(model: str = "claude-x", **usage: Any) -> dict[str, Any]:
     usage = usage or {"input_tokens": 10, "output_tokens": 1}
-    return {"type": "message_start", "message": {"id": "m", "model": model, "usage": usage}}
+    message = {"id": "m", "type": "message", "role": "assistant", "content": [], "model": model}
+    return {"type": "message_start", "message": {**message, "usage": usage}}
 
 
 def begun(index: int | None, **block: Any) -> dict[str, Any]:
@@ -42,7 +43,11 @@ def closed(index: int | None) -> dict[str, Any]:
 
 
 def stopped(reason: str | None, **usage: Any) -> dict[str, Any]:
-    return {"type": "message_delta", "delta": {"stop_reason": reason}, "usage": usage or None}
+    return {
+        "type": "message_delta",
+        "delta": {"stop_reason": reason},
+        "usage": usage or {"output_tokens": 1},
+    }
 
 
 END = {"type": "message_stop"}
@@ -323,6 +328,26 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
             start(),
             begun(0, type="tool_use", id="c1", name="look", input={"a": 1}),
             closed(0),
+            stopped("tool_use"),
+            END,
+        ],
+        [
+            FIRST,
+            made("c1", b'{"a":1}'),
+            ended(Stop.TOOLS, b'{"type":"tool_use","id":"c1","name":"look","input":{"a":1}}'),
+        ],
+    ),
+    "a call that stands in the message when it begins": (
+        [
+            {
+                "type": "message_start",
+                "message": {
+                    **start()["message"],
+                    "content": [
+                        {"type": "tool_use", "id": "c1", "name": "look", "input": {"a": 1}}
+                    ],
+                },
+            },
             stopped("tool_use"),
             END,
         ],

@@ -25,11 +25,12 @@ from agentgate_proto.records.usage import Usage
 
 Data = list[dict[str, Any] | str]
 DONE = "[DONE]"
+HEAD = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
 
 
 def chunk(finish: str | None = None, /, **delta: Any) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "finish_reason": finish}
-    return {"id": "x", "model": "m-1", "choices": [choice]}
+    return {**HEAD, "choices": [choice]}
 
 
 def piece(arguments: Any = None, name: str | None = None, **members: Any) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def calls(*pieces: dict[str, Any], finish: str | None = None, **members: Any) ->
 
 def usage(prompt: int, completion: int, **members: Any) -> dict[str, Any]:
     counts = {"prompt_tokens": prompt, "completion_tokens": completion, **members}
-    return {"model": "m-1", "choices": [], "usage": counts}
+    return {**HEAD, "choices": [], "usage": counts}
 
 
 def seen(**counts: int) -> UsageSeen:
@@ -67,7 +68,7 @@ CUT = Failed(failure=Failure.TRUNCATED, message="the stream ended before the ans
 STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
     "a text, then usage in a chunk of its own": (
         [
-            {"model": "", "choices": [], "prompt_filter_results": []},
+            {**HEAD, "model": "", "choices": [], "prompt_filter_results": []},
             chunk(role="assistant", content="", refusal=None),
             chunk(content="Grüße, "),
             chunk(content="Welt 🌍"),
@@ -220,8 +221,8 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
     ),
     "xai: no null for what is not there, thinking counted beside what is written": (
         [
-            {"model": "m-1", "choices": [{"index": 0, "delta": {"content": "a"}}]},
-            {"model": "m-1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+            {**HEAD, "choices": [{"index": 0, "delta": {"content": "a"}}]},
+            {**HEAD, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
             usage(307, 26, total_tokens=560, completion_tokens_details={"reasoning_tokens": 227}),
             DONE,
         ],
@@ -328,8 +329,8 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
     ),
     "another answer beside the one that was asked for": (
         [
-            {"model": "m-1", "choices": [{"index": 1, "delta": {"content": "b"}}]},
-            {"model": "m-1", "choices": [{"delta": {"content": "a"}}, {"index": 0}]},
+            {**HEAD, "choices": [{"index": 1, "delta": {"content": "b"}}]},
+            {**HEAD, "choices": [{"delta": {"content": "a"}}, {"index": 0}]},
             chunk("stop"),
             DONE,
             chunk(content="behind the end"),

@@ -74,9 +74,11 @@ class WireUsage(msgspec.Struct):
 
 
 class Message(msgspec.Struct):
-    """What is known of a message when it begins."""
+    """What is known of a message when it begins; where the vendor's own code calls our tools, the
+    calls stand in it at once."""
 
     model: str | None = None
+    content: list[dict[str, Any]] | None = None
     usage: WireUsage | None = None
 
 
@@ -240,13 +242,16 @@ class AnthropicStream:
         self.stop_reason = ""
         self.model_id = message.model or self.model_id
         yield from self.on_usage(message.usage)
+        for members in message.content or ():
+            yield from self.on_block(None, members)
+            yield from self.on_block_stop(None)
 
     def on_block(self, index: int | None, members: dict[str, Any]) -> Iterator[ModelEvent]:
         """A block begins; it may have something in it already."""
         self.allowance.take_block()
         block = Block(members)
         self.blocks.append(block)
-        self.open[len(self.blocks) if index is None else index] = block
+        self.open[-len(self.blocks) if index is None else index] = block
         match block.kind:
             case "text":
                 yield from self.grow(block, members.get("text"), TextDelta)
