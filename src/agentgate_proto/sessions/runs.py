@@ -296,7 +296,7 @@ class Runs:
     def _ended(
         self, session: Session, run: Run, attempt: Attempt, ended: Ended, now: float
     ) -> None:
-        settle(self.budgets, session, run, now, billed=True, model_id=ended.model_id)
+        settle(self.budgets, session, run, now, billed=True, is_whole=True, model_id=ended.model_id)
         blocks = ended.blocks
         calls: list[tuple[str, CallMade]] = []
         for made in attempt.calls:

@@ -42,7 +42,14 @@ def reserve(
 
 
 def settle(
-    budgets: Budgets, session: Session, run: Run, now: float, *, billed: bool, model_id: str = ""
+    budgets: Budgets,
+    session: Session,
+    run: Run,
+    now: float,
+    *,
+    billed: bool,
+    is_whole: bool = False,
+    model_id: str = "",
 ) -> None:
     """The attempt is over: what it took is known, or estimated.
 
@@ -51,17 +58,20 @@ def settle(
         session, run: whose.
         now: UTC seconds.
         billed: nobody has counted, but its vendor may have; False: it refused the request.
+        is_whole: the answer has come to its end. Of one that has not, vendors have told what was
+            read, and of what was written nothing, or not all.
         model_id: which model answered, if it says so.
     """
     attempt = run.attempt
     assert attempt is not None, "an attempt is over"
     run.attempt = None
-    usage = attempt.usage
+    usage, written = attempt.usage, estimated(attempt.said)
     if usage is not None:
         session.last_tokens = attempt.estimate, usage.input
+        if not is_whole and usage.output < written:
+            usage = replace(usage, output=written, is_estimate=True)
     elif billed:
-        output = estimated(attempt.said)
-        usage = Usage(input=attempt.estimate, output=output, is_estimate=True)
+        usage = Usage(input=attempt.estimate, output=written, is_estimate=True)
     else:
         usage = Usage()
     cost = run.model.pricing.cost(usage, model_id) if usage != Usage() else 0
