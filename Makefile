@@ -4,13 +4,14 @@
 # make fuzz [SECONDS=60] [TARGET=jsonrpc]: coverage-guided fuzzing of each parser, by atheris.
 # make autobahn [PYTHON27=python2.7] [CASES="1.* 7.*"]: WebSocket conformance of both ends.
 # make vendor-streams [STREAMS=FOLDER]: recorded streams of models, beside the vendors' own SDKs.
+# make real-model: sessions with a small real model on this machine; 127 MB, once.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test quick lint types core flows unit covered adapters simulated outside sim mutations \
-	worlds bench fuzz autobahn vendor-streams image clean
+	worlds bench fuzz autobahn vendor-streams real-model image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -81,6 +82,9 @@ autobahn: $(VENV)/.installed-test
 vendor-streams: $(VENV)/.installed-test
 	$(BIN)/python -m tests.vendor_streams $(if $(STREAMS),--streams '$(STREAMS)')
 
+real-model: $(VENV)/.installed-test
+	$(BIN)/python -m tests.real_model.run
+
 image:
 	docker build -t agent-gate .
 
@@ -103,4 +107,4 @@ $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .fuzz .autobahn build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .fuzz .autobahn .real-model build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .coverage*
