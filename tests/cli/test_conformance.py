@@ -15,7 +15,7 @@ from tests.ports.node import PORT, node
 from websockets.exceptions import ConnectionClosed
 
 from agentgate_cli.conformance.cases import CASES
-from agentgate_cli.conformance.profile import SECRETS, read_tokens
+from agentgate_cli.conformance.profile import GIVEN, read_tokens
 from agentgate_cli.conformance.vectors import load
 
 ALL_S = 120.0
@@ -92,7 +92,7 @@ def test_a_command_line_that_makes_no_sense_says_what_to_give(args: tuple[str, .
 def test_a_profile_is_private_and_is_not_written_over(under_test: Path) -> None:
     folder = under_test
     tokens = read_tokens(folder / "principals.json")
-    assert set(tokens) == SECRETS
+    assert set(tokens) == GIVEN
     for name in ("config.yaml", "principals.json"):
         assert (folder / name).stat().st_mode & 0o077 == 0
     again = run("conformance", "--profile", str(folder))

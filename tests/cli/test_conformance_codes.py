@@ -13,12 +13,12 @@ from agentgate_cli.conformance import live
 from agentgate_cli.conformance.frames import TEXT, Frame
 from agentgate_cli.conformance.live import play
 from agentgate_cli.conformance.onetime import STEP_S, code_of, wrong_code_of
-from agentgate_cli.conformance.profile import SECRETS
+from agentgate_cli.conformance.profile import GIVEN
 from agentgate_cli.conformance.rows import Row
 from agentgate_cli.conformance.vectors import Step, Vector, filled, load
 
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-TOKENS = {name: SECRET if name.endswith("_totp") else f"a {name}" for name in SECRETS}
+TOKENS = {name: SECRET if name.endswith("_totp") else f"a {name}" for name in GIVEN}
 NOW = 1_800_000_010.0
 
 
@@ -168,3 +168,9 @@ def test_a_vector_that_takes_a_code_says_that_it_needs_codes() -> None:
         takes_code = any(name.endswith("_totp") for name in names)
         assert takes_code <= ("codes" in vector.needs), vector.name
         assert ("second_token" in names) <= ("several approvers" in vector.needs), vector.name
+
+
+def test_a_gateway_without_sessions_is_told_so() -> None:
+    without = skipped("model")
+    assert without["one run at a time"] == "needs sessions: --tokens names no model"
+    assert set(without) == needing("sessions")

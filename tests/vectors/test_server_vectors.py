@@ -13,6 +13,7 @@ from tests.vectors.virtual_gateway import VirtualGateway
 
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
+    Gathered,
     Mismatch,
     Step,
     Vector,
@@ -39,7 +40,15 @@ def replay(vector: Vector, gateway: VirtualGateway) -> None:
     }
     for step in vector.steps:
         kind, is_output = kind_of(step, "server")
-        if is_output:
+        if kind == "events":
+            gathered = Gathered(step["events"], bound)
+            while not gathered.is_whole:
+                wait_for_events(gateway, step["on"], vector)
+                got = next_output(gateway, "send", step)
+                grammar.check(step["on"], got)
+                gathered.add(got["send"])
+            gathered.compare()
+        elif is_output:
             grammar.check(step["on"], take(gateway, kind, step, bound))
         else:
             if kind in SETTLED_BEFORE:
@@ -88,6 +97,9 @@ def validators() -> dict[str, Draft202012Validator]:
     }
 
 
+EVENTS_S = 5.0
+"""How long the next events of a session may take."""
+
 ANY = "any message"
 """What is asked by an odd frame, or was on an earlier connection, has no method here."""
 
@@ -106,15 +118,29 @@ def answer_pings(gateway: VirtualGateway, vector: Vector) -> None:
             peer.said[:] = [step for step in peer.said if "pong" not in step]
 
 
+def wait_for_events(gateway: VirtualGateway, on: str, vector: Vector) -> None:
+    """Let time go by, up to ``EVENTS_S``, if nothing has come yet: a run takes its time."""
+    until = gateway.now + EVENTS_S
+    while not gateway.peers[on].said and gateway.now < until:
+        gateway.do("advance", {"advance": EVENTS_S / 50}, {})
+        answer_pings(gateway, vector)
+
+
 def take(gateway: VirtualGateway, kind: str, wanted: Step, bound: dict[str, Any]) -> Step:
     """Take the next output of the connection, which must be this one."""
+    got = next_output(gateway, kind, wanted)
+    compare(wanted[kind], got[kind], bound)
+    return got
+
+
+def next_output(gateway: VirtualGateway, kind: str, wanted: Step) -> Step:
+    """Take the next output of the connection, which must be of this kind."""
     said = gateway.peers[wanted["on"]].said
     if not said:
         raise Mismatch(f"nothing came on {wanted['on']}, instead of {brief(wanted)}")
     got = said.pop(0)
     if kind not in got:
         raise Mismatch(f"{brief(got)} came on {wanted['on']}, instead of {brief(wanted)}")
-    compare(wanted[kind], got[kind], bound)
     return got
 
 

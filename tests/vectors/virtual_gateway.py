@@ -7,28 +7,45 @@ the SQLite store are the real ones too. Only what moves bytes, waits and keeps t
 from __future__ import annotations
 
 import json
-from heapq import heappop, heappush
+from collections.abc import Callable, Coroutine
+from heapq import heapify, heappop, heappush
 from itertools import count
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import anyio
 from tests.proto.byhand import UPGRADE, parse_frames
 from tests.proto.support import MASK, TEXT, frame
 
-from agentgate_cli.conformance.profile import SECRETS, write_profile
+from agentgate_cli.conformance.profile import GIVEN, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.models.events import Failed, ModelEvent
 from agentgate_proto.records.outcome import Outcome, executed
+from agentgate_proto.sessions.effects import CallModel
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import load_config
+from agentgate_server.conversing import conversations_of
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.running import Running
 from agentgate_server.identity.keyring import Keyring
+from agentgate_server.models.rehearsal import RehearsalModel
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tools.runner import Runner, stopped
 from agentgate_server.tools.tool import Tool
+
+
+def in_a_loop_of_its_own(function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Run it to its end. There is a loop in this thread already, which nobody waits in."""
+    thread = Thread(target=lambda: anyio.run(function, *args))
+    thread.start()
+    thread.join()
+
 
 NOON = 1_800_000_000.0
 
@@ -119,6 +136,31 @@ class VirtualRunning(Running):
                 return
 
 
+class VirtualModels(ModelDesk):
+    """Models that pause do so on virtual time."""
+
+    gateway: VirtualGateway
+    failures: dict[bytes, int]
+
+    def ask(self, call: CallModel) -> None:
+        model = self.models[call.model]
+        assert isinstance(model, RehearsalModel)
+        at = self.gateway.now + call.after_s
+        failures = self.failures.get(call.request.body, 0)
+        for step in model._rehearsal.reply(call.request.body, failures=failures):
+            if isinstance(step.event, Failed):
+                self.failures[call.request.body] = failures + 1
+            assert step.pause_ms is not None, "no scene of the profile stalls"
+            at += step.pause_ms / 1_000
+            entry = (at, next(self.gateway.numbers), call, step.event)
+            heappush(self.gateway.said, entry)
+
+    def stop(self, call: str) -> None:
+        said = self.gateway.said
+        said[:] = [entry for entry in said if entry[2].call != call]
+        heapify(said)
+
+
 class VirtualGateway:
     """See the module.
 
@@ -128,12 +170,14 @@ class VirtualGateway:
 
     def __init__(self, folder: Path) -> None:
         self.tokens = write_profile(folder, 0)
-        assert set(self.tokens) == SECRETS
+        assert set(self.tokens) == GIVEN
         self.config = load_config(folder / "config.yaml", environment={})
         self.now = 100.0
         self.peers: dict[str, Peer] = {}
         self.tools: list[tuple[float, int, str, Outcome]] = []
-        self._numbers = count(1)
+        self.said: list[tuple[float, int, CallModel, ModelEvent]] = []
+        self.spawned: list[tuple[Callable[..., Coroutine[Any, Any, None]], tuple[Any, ...]]] = []
+        self.numbers = count(1)
         self.engine: SqliteEngine
         self._boot()
 
@@ -148,9 +192,17 @@ class VirtualGateway:
             limits=self.config.ledger_limits(),
             utc=self.utc,
             codes=Codes(self.config.totp),
+            conversations=conversations_of(self.config, Masker()),
         )
         gate.running = VirtualRunning(gate.running.catalogue, gate.running.runner, gate._finished)
         gate.running.gateway = self
+        assert gate.sessions is not None
+        gate.sessions.models = VirtualModels(
+            gate.sessions.models.models, gate.sessions._model_said, self.spawn
+        )
+        gate.sessions.models.gateway = self
+        gate.sessions.models.failures = {}
+        gate.sessions._spawn = self.spawn
         self.gate = gate
         gate.take_up(self.engine.restore())
         self.settle()
@@ -160,19 +212,32 @@ class VirtualGateway:
 
     def later(self, seconds: float, rid: str, outcome: Outcome) -> None:
         """A tool will have finished by then."""
-        heappush(self.tools, (self.now + seconds, next(self._numbers), rid, outcome))
+        heappush(self.tools, (self.now + seconds, next(self.numbers), rid, outcome))
+
+    def spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        """Do something that takes time, but no virtual one."""
+        self.spawned.append((function, args))
 
     def settle(self) -> None:
         """Let everything happen that happens at this moment."""
-        writer = self.gate.writer
-        for _ in range(1_000):
+        writer, sessions = self.gate.writer, self.gate.sessions
+        assert sessions is not None
+        for _ in range(10_000):
+            sessions.watching.work()
             for peer in list(self.peers.values()):
                 peer.process()
-            if not writer.entries:
+            if self.spawned:
+                function, args = self.spawned.pop(0)
+                in_a_loop_of_its_own(function, *args)
+            elif self.said and self.said[0][0] <= self.now:
+                _, _, call, event = heappop(self.said)
+                sessions._model_said(call.session, call.call, (event,))
+            elif writer.entries:
+                batch = writer.take()
+                writer.work(batch)
+                writer.report(batch)
+            elif not sessions.watching._ready:
                 return
-            batch = writer.take()
-            writer.work(batch)
-            writer.report(batch)
         raise AssertionError("the gateway never comes to rest")
 
     # Steps
@@ -183,7 +248,7 @@ class VirtualGateway:
         value = step[kind]
         match kind:
             case "connect":
-                self.peers[value] = peer = Peer(self, next(self._numbers))
+                self.peers[value] = peer = Peer(self, next(self.numbers))
                 peer.receive(b"")
             case "receive":
                 self._frame(on, TEXT, json.dumps(filled(value, bound, self.utc())).encode())
@@ -201,6 +266,8 @@ class VirtualGateway:
                 assert kind == "restart"
                 self.peers.clear()
                 self.tools.clear()
+                self.said.clear()
+                self.spawned.clear()
                 self.engine.close()
                 self._boot()
         self.settle()
@@ -219,6 +286,10 @@ class VirtualGateway:
     def _advance(self, until: float) -> None:
         for _ in range(1_000):
             due = [self.tools[0][0]] if self.tools else []
+            due += [self.said[0][0]] if self.said else []
+            assert self.gate.sessions is not None
+            sessions = self.gate.sessions.sessions.next_deadline()
+            due += [sessions - NOON] if sessions is not None else []
             ledger = self.gate.ledger.next_deadline()
             due += [ledger - NOON] if ledger is not None else []
             deadlines = [peer.connection.next_deadline() for peer in self.peers.values()]
@@ -239,6 +310,11 @@ class VirtualGateway:
             _, _, rid, outcome = heappop(self.tools)
             self.gate._finished(rid, outcome)
         self.gate.wake()
+        assert self.gate.sessions is not None
+        deadline = self.gate.sessions.sessions.next_deadline()
+        if deadline is not None and deadline <= self.utc():
+            self.gate.sessions.sessions.handle_timer(self.utc())
+            self.gate.sessions.drain()
         self.settle()
 
     def close(self) -> None:

@@ -16,10 +16,11 @@ import msgspec
 from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import Frame, Wire
 from agentgate_cli.conformance.onetime import STEP_S
-from agentgate_cli.conformance.profile import SECRETS
+from agentgate_cli.conformance.profile import GIVEN, MODEL
 from agentgate_cli.conformance.rows import Row
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
+    Gathered,
     Mismatch,
     Step,
     Vector,
@@ -55,7 +56,7 @@ LAPSED_S = 6.0
 
 FRESH = ("client", "other_client", "key")
 
-FEATURES = {"codes": "approver_totp", "several approvers": "second_token"}
+FEATURES = {"codes": "approver_totp", "several approvers": "second_token", "sessions": MODEL}
 """What a vector may need, and what is given to us where the gateway has it."""
 
 
@@ -132,18 +133,33 @@ class LivePlayer:
 
     def _take(self, kind: str, wanted: Step) -> None:
         """Take the next output of the connection, which must be this one."""
-        name = wanted["on"]
-        got = self._next(self.wires[name], BOUND_S)
-        if got is None:
-            raise Mismatch(f"nothing came on {name}, instead of {brief(wanted)}")
-        if kind not in got:
-            raise Mismatch(f"{brief(got)} came on {name}, instead of {brief(wanted)}")
+        if kind == "events":
+            self._take_events(wanted)
+            return
+        got = self._taken(kind, wanted)
         try:
             compare(wanted[kind], got[kind], self.bound)
         except Mismatch as error:
             if self.used_code and "result" in wanted[kind] and refuses_code(got[kind]):
                 raise CodeRefused(str(error)) from None
             raise
+
+    def _take_events(self, wanted: Step) -> None:
+        """Take messages until the events are there that are wanted."""
+        gathered = Gathered(wanted["events"], self.bound)
+        while not gathered.is_whole:
+            gathered.add(self._taken("send", wanted)["send"])
+        gathered.compare()
+
+    def _taken(self, kind: str, wanted: Step) -> Step:
+        """Return the next output of the connection, which must be of this kind."""
+        name = wanted["on"]
+        got = self._next(self.wires[name], BOUND_S)
+        if got is None:
+            raise Mismatch(f"nothing came on {name}, instead of {brief(wanted)}")
+        if kind not in got:
+            raise Mismatch(f"{brief(got)} came on {name}, instead of {brief(wanted)}")
+        return got
 
     def _nothing_left(self) -> None:
         for name, wire in self.wires.items():
@@ -219,7 +235,7 @@ def why_not(vector: Vector, tokens: dict[str, str], *, slow: bool) -> str:
     if "restart" in vector.needs:
         return "needs a restart of the gateway"
     features = [need for need in vector.needs if need in FEATURES]
-    wanted = {*refs(vector.steps), *(FEATURES[need] for need in features)} & SECRETS
+    wanted = {*refs(vector.steps), *(FEATURES[need] for need in features)} & GIVEN
     missing = sorted(wanted - tokens.keys())
     if missing and features:
         return f"needs {' and '.join(features)}: --tokens names no {', no '.join(missing)}"

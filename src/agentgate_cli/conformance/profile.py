@@ -33,13 +33,19 @@ PRINCIPALS = {
 }
 """Everybody, by what the vectors call their token."""
 
+MODEL = "model"
+"""What the vectors call the name of the model that plays their scenes."""
+
 SECRETS = frozenset({*PRINCIPALS, *(party.totp for party in PRINCIPALS.values())} - {""})
 """All tokens and secrets of codes, as the vectors call them."""
+
+GIVEN = SECRETS | {MODEL}
+"""All that a gateway under test has names of its own for."""
 
 CODE_SECRET_BYTES = 20
 """Of one-time codes: as long as the digest (RFC 4226 section 4)."""
 
-FILES = ("permissions.yaml", "tools.py")
+FILES = ("permissions.yaml", "scenes.yaml", "tools.py")
 
 CONFIG = """\
 # A gateway under test: 'agent-gate serve --config {folder}/config.yaml', then
@@ -50,6 +56,7 @@ principals:
 permissions: permissions.yaml
 tools: {{python: [tools.py], output_bytes_max: {output_bytes_max}}}
 storage: {{path: gate.db}}
+sessions: {{models: {{actor: {{backend: rehearsal, script: scenes.yaml}}}}}}
 approval_timeout: {approval_s}
 rate_limit: {{max_pending_approvals: {waiting_max}, max_requests_per_minute: 100000}}
 """
@@ -79,6 +86,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         for party in PRINCIPALS.values()
         if party.totp
     }
+    given = {**tokens, MODEL: "actor"}
     principals = "\n".join(
         f"  - {{name: {party.name}, role: {party.role}, token: {tokens[token]}"
         + (f", totp: {tokens[party.totp]}}}" if party.totp else "}")
@@ -93,11 +101,11 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         output_bytes_max=OUTPUT_BYTES_MAX,
     )
     write_private(folder / "config.yaml", text.encode())
-    write_private(folder / "principals.json", msgspec.json.encode(tokens))
+    write_private(folder / "principals.json", msgspec.json.encode(given))
     for name in FILES:
         source = files("agentgate_cli.conformance") / "gateway" / name
         (folder / name).write_bytes(source.read_bytes())
-    return tokens
+    return given
 
 
 def write_private(path: Path, data: bytes) -> None:

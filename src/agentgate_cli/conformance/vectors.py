@@ -30,7 +30,7 @@ INPUTS = {
     ),
 }
 OUTPUTS = {
-    "server": frozenset({"send", "ping", "pong", "close"}),
+    "server": frozenset({"send", "events", "ping", "pong", "close"}),
     "client": frozenset({"dial", "send", "ping", "close", "settle"}),
 }
 
@@ -95,6 +95,9 @@ def kind_of(step: Step, role: str) -> tuple[str, bool]:
         raise ValueError(f"not one kind of step: {step}")
     return kinds[0], kinds[0] in OUTPUTS[role]
 
+
+JOINED = ("text", "thinking")
+"""Kinds of a session's events that are told in pieces."""
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -202,6 +205,56 @@ def compare_unordered(wanted: list[Any], got: Any, bound: dict[str, Any], at: st
             break
         else:
             raise Mismatch(f"{at}: nothing like {brief(item)} in {brief(got)}")
+
+
+class Gathered:
+    """The events of a session, out of as many messages as they come in.
+
+    How many deltas of a text there are in one event, and how many events in one message, is left to
+    a gateway: deltas that follow each other are joined here.
+
+    Args:
+        wanted: the value of an ``events`` step.
+        bound: what is remembered.
+
+    Attributes:
+        events: those that came.
+    """
+
+    def __init__(self, wanted: dict[str, Any], bound: dict[str, Any]) -> None:
+        self.events: list[dict[str, Any]] = []
+        self._wanted = wanted
+        self._bound = bound
+
+    @property
+    def is_whole(self) -> bool:
+        """As many are there as are wanted. The last that is wanted is never a text."""
+        return len(self.events) >= len(self._wanted["log"])
+
+    def add(self, message: Any) -> None:
+        """Take the next message.
+
+        Raises:
+            Mismatch: it tells no events of this session.
+        """
+        session = filled(self._wanted["session"], self._bound)
+        compare({"method": "session_event", "params": {"session": session}}, message, {})
+        for told in message["params"]["events"]:
+            event = {"count": 1, **told}
+            last = self.events[-1] if self.events else None
+            if last is not None and last["kind"] == event["kind"] in JOINED:
+                last["count"] += event["count"]
+                last["data"]["text"] += event["data"]["text"]
+            else:
+                self.events.append(event)
+
+    def compare(self) -> None:
+        """Compare all of them with what is wanted.
+
+        Raises:
+            Mismatch: they do not fit.
+        """
+        compare(self._wanted["log"], self.events, self._bound)
 
 
 def brief(value: Any) -> str:

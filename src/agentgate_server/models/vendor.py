@@ -193,11 +193,11 @@ class VendorModel(ABC):
         events = aiter(events_of(response))
         try:
             while not stream.is_over:
-                grace_s = self.grace_s if stream.is_stopped else STREAM_S_MAX
-                one = None
-                with anyio.CancelScope(deadline=min(anyio.current_time() + grace_s, deadline)):
-                    one = await anext(events, None)
-                if one is None:
+                if stream.is_stopped:
+                    one = await soon(events, self.grace_s)
+                else:
+                    one = await anext(events, None)  # bounded from one byte to the next
+                if one is None or anyio.current_time() > deadline:
                     said = stream.receive_eof()
                 else:
                     said = stream.receive_event(one.event, one.data)
@@ -311,6 +311,15 @@ def events_of(response: httpx2.Response) -> httpx2.EventSource:
     headers = {"content-type": STREAM_TYPE}
     body = httpx2.Response(200, headers=headers, stream=Chunks(response), request=response.request)
     return httpx2.EventSource(body, max_event_size=None)
+
+
+async def soon(
+    events: AsyncIterator[httpx2.ServerSentEvent], within_s: float
+) -> httpx2.ServerSentEvent | None:
+    """Return the next event; None: there is none, or not within this time."""
+    with anyio.move_on_after(within_s):
+        return await anext(events, None)
+    return None
 
 
 async def exhaust(events: AsyncIterator[object]) -> None:
