@@ -47,7 +47,8 @@ class EventKind(StrEnum):
     ``signature``, ``expires_at``."""
     TOOL_RESULT = "tool_result"
     """``run``, ``call``, ``tool``, ``status``, and ``result`` or ``error``; ``late``: the call was
-    closed before, and this is what became of it."""
+    closed before, and this is what became of it; ``still_running``: its tool is not, and what
+    becomes of it follows as ``late``."""
     USAGE = "usage"
     """``run``, ``model``, ``usage``, ``cost_micros``, ``status`` of the run's sum so far."""
     NOTE = "note"

@@ -76,6 +76,7 @@ class Book:
         problem: why the store takes no writes at present, or "".
         claimed: is called when the message that begins a run is durable.
         unclaimed: is called when it could not be written, with the reason.
+        settled: is called when nothing of a session waits to be written any more.
     """
 
     def __init__(
@@ -83,7 +84,8 @@ class Book:
     ) -> None:
         self.problem = ""
         self.claimed: Callable[[Session, float], None]
-        self.unclaimed: Callable[[Session, str], None]
+        self.unclaimed: Callable[[Session, str, float], None]
+        self.settled: Callable[[Session], None]
         self._limits = limits
         self._effects = effects
         self._numbers = numbers
@@ -141,6 +143,7 @@ class Book:
         match answer:
             case SessionRecord():
                 loading.record = answer
+                loading.history.oldest = answer.oldest
                 self._read_on(loading, answer.oldest)
             case list() if len(answer) >= 1:
                 self._feed(loading, answer)
@@ -208,7 +211,9 @@ class Book:
                 self._write_dirty(now)
 
     def save(self, session: Session, now: float, *, urgent: bool = True) -> None:
-        """Let what is new of a session be written: now, or with others soon."""
+        """Let what is new of a session, if anything is, be written: now, or with others soon."""
+        if not session.has_news:
+            return
         session.urgent |= urgent
         if session.written is None and session.urgent and self._retry_at is None:
             self._write(session, now)
@@ -251,7 +256,6 @@ class Book:
         urgent = session.urgent
         change = session.change(now)
         number = self._numbers()
-
         is_claim = session.run is not None and session.run.phase is Phase.CLAIMING
 
         def stored(stored_at: float) -> None:
@@ -265,12 +269,17 @@ class Book:
             self._effects.append(Grew(session.id))
             if session.has_news:
                 self.save(session, stored_at, urgent=session.urgent)
+            else:
+                self._dirty.pop(session.id, None)
+                self.settled(session)
 
         def failed(reason: str, failed_at: float) -> None:
             session.not_stored()
             if is_claim:
-                self.unclaimed(session, reason)
+                self.unclaimed(session, reason, failed_at)
             if not session.has_news:
+                self._dirty.pop(session.id, None)
+                self.settled(session)
                 return
             self._dirty[session.id] = None
             if self._retry_at is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from agentgate_proto.models.encoding import encode
@@ -36,6 +37,9 @@ MESSAGE_TOKENS = 16
 
 TOOLS_TOKENS = 1_024
 """What a vendor tells a model of tools in general, at the most."""
+
+STEPS = 4
+"""In how many steps a model's whole context is left out, as a history grows."""
 
 FORMER = "former messages"
 
@@ -88,63 +92,87 @@ def assemble(
         text: with this as the next message; "": the history as it stands.
     """
     max_tokens = max_tokens or info.max_tokens
-    fixed = len(system_prompt) + len(material.memory) + len(material.skills) + len(text)
-    fixed += sum(len(tool.description) + len(str(tool.schema)) for tool in material.tools)
-    room = (info.context_tokens - max_tokens) * BYTES_PER_TOKEN - fixed
-    kept, left_out = fitting(history, room)
-    turns = [turn for group in kept for turn in group.turns]
+    groups = history.groups
     if text:
-        turns.append(UserTurn(text))
-    request = ModelRequest(
-        model_id=info.model_id,
-        system_prompt=system_prompt,
-        memory=material.memory,
-        skills=material.skills,
-        turns=tuple(turns),
-        tools=material.tools,
-        max_tokens=max_tokens,
-        params=params or {},
-    )
-    return Context(
-        request=request,
-        encoded=encode(info.backend, request),
-        left_out=(*material.left_out, *left_out),
-    )
+        groups = [*groups, Group(0, 0.0, history.worded(text))]
+
+    def shown(first: int) -> Context:
+        request = ModelRequest(
+            model_id=info.model_id,
+            system_prompt=system_prompt,
+            memory=material.memory,
+            skills=material.skills,
+            turns=tuple(turn for group in groups[first:] for turn in group.turns),
+            tools=material.tools,
+            max_tokens=max_tokens,
+            params=params or {},
+        )
+        left_out = (*material.left_out, *unseen(history, groups[:first]))
+        return Context(request=request, encoded=encode(info.backend, request), left_out=left_out)
+
+    room = (info.context_tokens - max_tokens) * BYTES_PER_TOKEN
+    trim = Trim(history.dropped_bytes, [group.size for group in groups], room)
+    first = trim.first(sum(trim.sizes) - room)  # what surely does not fit is not even tried
+    context = shown(first)
+    while (excess := len(context.encoded.body) - room) > 0 and first < len(groups) - 1:
+        first = max(first + 1, trim.first(sum(trim.sizes[:first]) + excess))
+        context = shown(first)
+    return context
 
 
-def fitting(history: History, room: int) -> tuple[Sequence[Group], list[LeftOut]]:
-    """Return the groups that fit into so many bytes, the newest; and what is left out.
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """How much of a history is left out.
 
-    The newest one is always among them: without it there is nothing to answer.
+    Not just what must be, but up to the next of a few marks: else each message would move the
+    beginning, and a vendor's prompt cache, which knows requests by how they begin, never helped.
+
+    Attributes:
+        before: bytes that are in memory no more.
+        sizes: bytes of each group.
+        room: bytes that a request may have.
     """
-    first, size = len(history.groups), 0
-    for group in reversed(history.groups):
-        size += group.size
-        if size > room and first < len(history.groups):
-            break
-        first -= 1
+
+    before: int
+    sizes: Sequence[int]
+    room: int
+
+    def first(self, excess: int) -> int:
+        """Return the first group that stays if so many bytes must go; the newest always does:
+        without it there is nothing to answer."""
+        if excess <= 0:
+            return 0
+        step = max(self.room // STEPS, 1)
+        mark = -(-(self.before + excess) // step) * step
+        gone = accumulate(self.sizes[:-1], initial=self.before)
+        return next(
+            (at for at, size in enumerate(gone) if size >= mark), max(len(self.sizes) - 1, 0)
+        )
+
+
+def unseen(history: History, gone: Sequence[Group]) -> list[LeftOut]:
+    """Name what of a history is not sent."""
     left_out = []
-    if history.dropped:
+    if history.dropped or history.oldest:
         left_out.append(
             LeftOut(
                 section=SectionName.HISTORY,
-                what=f"{history.dropped} {FORMER}",
-                bytes=0,
+                what=f"{history.dropped or 'the oldest'} {FORMER}",
+                bytes=history.dropped_bytes,
                 why="too long ago: they are not in memory any more",
             )
         )
-    if first:
-        gone = history.groups[:first]
+    if gone:
         last = rfc3339(gone[-1].at)
         left_out.append(
             LeftOut(
                 section=SectionName.HISTORY,
-                what=f"{first} {FORMER}, the last from {last}, and what they led to",
+                what=f"{len(gone)} {FORMER}, the last from {last}, and what they led to",
                 bytes=sum(group.size for group in gone),
                 why="the model's context has no room for them",
             )
         )
-    return history.groups[first:], left_out
+    return left_out
 
 
 def sections_of(context: Context, info: ModelInfo, tokens: int) -> list[InspectedSection]:

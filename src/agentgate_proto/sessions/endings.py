@@ -20,6 +20,8 @@ from agentgate_proto.rpc.session_methods import RunCancelled, StillRunning
 from agentgate_proto.sessions.book import Book
 from agentgate_proto.sessions.effects import (
     AckTool,
+    AskTool,
+    CallModel,
     CancelTool,
     CloseTools,
     Done,
@@ -59,14 +61,13 @@ class Endings:
         assert run is not None, "a run ends"
         if run.phase is Phase.CLOSING:
             return
+        run.why = run.why or (status, reason)
         if run.phase is Phase.CLAIMING:  # its message is being written; it ends right after that
-            run.why = run.why or (status, reason)
             return
-        run.why = status, reason
         self._end_attempt(session, run, status, now)
         run.phase = Phase.CLOSING
         for call, tool in list(run.tools.items()):
-            if session.take_back(call):
+            if session.take_back(AskTool, call):
                 self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
             else:
                 tool.withdrawn = True
@@ -85,23 +86,29 @@ class Endings:
     ) -> None:
         """The gate says what came of withdrawing a tool: the status of a ``cancel_request``.
 
-        What was withdrawn, or has ended, has an outcome, which follows.
+        What was withdrawn has an outcome, which follows. What runs, or is to, or waits for somebody
+        else as well, may take long: nobody waits for it.
         """
         tool = run.tools.get(call)
         if tool is None or not tool.withdrawn:
             return
-        if status == "stopping":
+        if status in ("stopping", "too_late"):
             run.still[call] = tool.tool
-            session.late[call] = tool.told
+            session.late.add(call)
             self._close(session, run, call, Status.UNKNOWN.value, MAY_HAVE_RUN, now)
         elif status == "unknown_request":
             self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
         self._finish_if_closed(session, run, now)
 
-    def tool_ended(
-        self, session: Session, run: Run, call: str, outcome: Outcome, now: float
-    ) -> None:
-        """A tool of a run that is ending has its outcome."""
+    def tool_ended(self, session: Session, call: str, outcome: Outcome, now: float) -> None:
+        """A call has its outcome, whatever has become of its run."""
+        run = session.run
+        if run is None or call not in run.tools:
+            self.late(session, call, outcome, now)
+            return
+        if run.phase is not Phase.CLOSING:
+            self._runs.tool_ended(session, run, call, outcome, now)
+            return
         tool = run.tools.pop(call)
         session.then.append(AckTool(session.id, call))
         if tool.told:
@@ -109,12 +116,30 @@ class Endings:
         self._finish_if_closed(session, run, now)
 
     def late(self, session: Session, call: str, outcome: Outcome, now: float) -> None:
-        """A tool has ended whose call was closed before."""
-        told = session.late.pop(call, "") or call
-        log_outcome(session, None, call, told, outcome, now)
+        """A tool has ended whose call was closed before.
+
+        If it was closed by this very outcome, and only the gate had not heard that this is in the
+        log, there is nothing to say.
+        """
+        run = session.run
+        if session.is_dropped or (run is not None and run.phase is Phase.CLAIMING):
+            session.deferred.append((call, outcome))
+            return
+        history = session.history
+        session.late.discard(call)
+        if call in history.unsettled:
+            log_outcome(session, None, call, history.unsettled[call], outcome, now)
+        elif call not in history.call_ids and not call.startswith(EXCEED_BUDGET):
+            log_outcome(session, None, call, call, outcome, now)  # the log has its call no more
         session.then.append(AckTool(session.id, call))
         self._close_tools(session)
         self._book.save(session, now)
+
+    def catch_up(self, session: Session, now: float) -> None:
+        """What came while nothing could be appended is appended now."""
+        deferred, session.deferred = session.deferred, []
+        for call, outcome in deferred:
+            self.late(session, call, outcome, now)
 
     # A restart
 
@@ -152,28 +177,20 @@ class Endings:
             pending: calls that have not.
             now: UTC seconds.
         """
+        session.late.update(call for call in pending if call in session.history.unsettled)
         run = session.run
         is_over = run is not None and run.phase is Phase.CLOSING
-        open_calls = run.tools if run is not None else {}
+        if run is not None and is_over:
+            for call in [call for call in pending if call not in session.late]:
+                tool = run.tools.setdefault(call, OpenTool(call, ""))
+                tool.withdrawn = True
+                self._effects.append(CancelTool(session.id, call))
         for call, outcome in outcomes.items():
-            if run is not None and is_over and call in open_calls:
-                self.tool_ended(session, run, call, outcome, now)
-            elif run is not None and call in open_calls:
-                self._runs.tool_ended(session, run, call, outcome, now)
-            elif call.startswith(EXCEED_BUDGET):
-                session.then.append(AckTool(session.id, call))
-            else:
-                self.late(session, call, outcome, now)
-        if run is None or not is_over:
-            self._book.save(session, now)
-            return
-        for call in pending:
-            tool = open_calls.setdefault(call, OpenTool(call, ""))
-            tool.withdrawn = True
-            self._effects.append(CancelTool(session.id, call))
-        for call in [call for call, tool in open_calls.items() if not tool.withdrawn]:
-            self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
-        self._finish_if_closed(session, run, now)
+            self.tool_ended(session, call, outcome, now)
+        if run is not None and is_over and session.run is run:
+            for call in [call for call, tool in run.tools.items() if not tool.withdrawn]:
+                self._close(session, run, call, NOT_RUN, WITHDRAWN, now)
+            self._finish_if_closed(session, run, now)
 
     # The steps
 
@@ -182,9 +199,12 @@ class Endings:
         attempt = run.attempt
         if attempt is None:
             return
-        self._effects.append(StopModel(attempt.call))
-        billed = attempt.said > 0 or status is not RunStatus.FAILED
-        settle(self._runs.budgets, session, run, now, billed=billed)
+        taken_back = session.take_back(CallModel, attempt.call)
+        if not (attempt.is_over or taken_back):
+            self._effects.append(StopModel(attempt.call))
+        was_sent = not taken_back and now >= attempt.starts_at
+        was_taken = attempt.said > 0 or status is not RunStatus.FAILED
+        settle(self._runs.budgets, session, run, now, billed=was_sent and was_taken)
         if attempt.texts:
             log_reply(session, run, "".join(attempt.texts), CUT, now)
 
@@ -200,13 +220,12 @@ class Endings:
             return
         assert run.why is not None, "a run that is closing has a reason"
         status, reason = run.why
-        run.phase = Phase.ENDING
         still = [StillRunning(call=call, tool=tool) for call, tool in run.still.items()]
         data = {
             "run": run.id,
             "status": status.value,
             "reason": reason,
-            "iterations": run.iteration,
+            "iterations": run.iterations,
             "still_running": still,
             "usage": run.usage,
             "cost_micros": run.cost_micros if not run.unknown else None,

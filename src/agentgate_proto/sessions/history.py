@@ -25,8 +25,8 @@ from agentgate_proto.records.session import EventKind, LogRow
 LOOK_FIRST = "it may have taken effect: do not repeat it without looking first"
 """What a model is told of a call that nobody knows the end of."""
 
-GROUP_BYTES = 200
-"""What a group or a turn takes besides its texts, about."""
+TURN_BYTES = 200
+"""What a turn takes in memory besides its texts, about."""
 
 
 class Group:
@@ -36,16 +36,18 @@ class Group:
         first: offset of the message.
         at: when it came, UTC seconds.
         turns: what is shown of it.
-        size: bytes, about.
+        size: bytes of its texts: no request that shows it is smaller.
+        memory: bytes that it takes, about.
     """
 
-    __slots__ = ("at", "first", "size", "turns")
+    __slots__ = ("at", "first", "memory", "size", "turns")
 
     def __init__(self, first: int, at: float, text: str) -> None:
         self.first = first
         self.at = at
         self.turns: list[Turn] = [UserTurn(text)]
-        self.size = 0
+        self.size = bytes_of(text)
+        self.memory = TURN_BYTES + self.size
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,20 +74,27 @@ class History:
     Attributes:
         groups: oldest first.
         messages: which run a message began, by ``message_id``: (run, offset).
-        call_ids: ids of all tool calls.
+        call_ids: ids of all tool calls, with their offsets.
         open: calls without a result, by their ids.
+        unsettled: tools of calls that were closed as unknown, by the calls' ids: what they came to
+            may be heard of later.
         dropped: how many groups went.
+        dropped_bytes: their ``size``.
+        oldest: the log has nothing from before this offset.
     """
 
     def __init__(self, bytes_max: int, result_chars_max: int) -> None:
         self.groups: list[Group] = []
         self.messages: dict[str, tuple[str, int]] = {}
-        self.call_ids: set[str] = set()
+        self.call_ids: dict[str, int] = {}
         self.open: dict[str, OpenCall] = {}
+        self.unsettled: dict[str, str] = {}
         self.dropped = 0
+        self.dropped_bytes = 0
+        self.oldest = 0
         self._bytes_max = bytes_max
         self._result_chars_max = result_chars_max
-        self._size = 0
+        self._memory = 0
         self._late: list[str] = []
         self._returns: dict[str, ToolReturn] = {}
 
@@ -100,29 +109,47 @@ class History:
                     turn = AssistantTurn(
                         text=data["text"], backend=data["backend"], blocks=row.blocks
                     )
-                    self._put(turn, len(data["text"]) + len(row.blocks))
+                    self._put(turn, bytes_of(data["text"]), len(row.blocks))
             case EventKind.TOOL_CALL:
-                self._call(msgspec.json.decode(row.data, type=CallData))
+                self._call(row.first, msgspec.json.decode(row.data, type=CallData))
             case EventKind.TOOL_RESULT:
                 self._return(msgspec.json.decode(row.data, type=ResultData))
             case _:
                 pass
 
-    def undo(self, message_id: str) -> None:
-        """Forget the newest message: it was not kept."""
-        del self.messages[message_id]
-        self._size -= self.groups.pop().size
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes, about."""
+        return self._memory
+
+    @property
+    def size(self) -> int:
+        """Bytes of all texts: no request that shows it whole is smaller."""
+        return sum(group.size for group in self.groups)
+
+    def forget(self, oldest: int) -> None:
+        """The log has nothing any more from before an offset; the newest group stays all the
+        same."""
+        self.oldest = oldest
+        while len(self.groups) > 1 and self.groups[0].first < oldest:
+            self._drop()
+        self.messages = {name: found for name, found in self.messages.items() if found[1] >= oldest}
+        self.call_ids = {call: at for call, at in self.call_ids.items() if at >= oldest}
+
+    def worded(self, text: str) -> str:
+        """Return the next message as the model will see it: with what is told along with it."""
+        return "\n\n".join((*self._late, text))
 
     def _say(self, row: LogRow, data: dict[str, Any]) -> None:
-        text = "\n\n".join((*self._late, data["text"]))
+        group = Group(row.first, row.at, self.worded(data["text"]))
         self._late.clear()
-        group = Group(row.first, row.at, text)
         self.groups.append(group)
         self.messages[data["message_id"]] = data["run"], row.first
-        self._grow(GROUP_BYTES + len(text))
+        self._memory += group.memory
+        self._shrink()
 
-    def _call(self, data: CallData) -> None:
-        self.call_ids.add(data.call)
+    def _call(self, offset: int, data: CallData) -> None:
+        self.call_ids[data.call] = offset
         self.open[data.call] = OpenCall(call=data.call, tool=data.tool, args=data.args)
         if not self.groups:
             return  # its message went with the oldest of the log
@@ -133,15 +160,18 @@ class History:
         answer = turns[-1]
         assert isinstance(answer, AssistantTurn), "it was put there"
         turns[-1] = msgspec.structs.replace(answer, calls=(*answer.calls, use))
-        self._grow(GROUP_BYTES + len(bytes(data.args)))
+        self._grow(len(bytes(data.args)))
 
     def _return(self, data: ResultData) -> None:
         if data.late:
+            self.unsettled.pop(data.call, None)
             text = cut(data.text, self._result_chars_max)
             self._late.append(f"[{data.tool}, call {data.call}, has ended meanwhile: {text}]")
             return
         if self.open.pop(data.call, None) is None:
-            return
+            return  # its call went with the oldest of the log
+        if data.still_running:
+            self.unsettled[data.call] = data.tool
         self._returns[data.call] = ToolReturn(
             id=data.call,
             text=cut(data.text, self._result_chars_max),
@@ -151,20 +181,36 @@ class History:
         last = turns[-1] if turns else None
         if isinstance(last, AssistantTurn) and all(a.id in self._returns for a in last.calls):
             returns = tuple(self._returns.pop(use.id) for use in last.calls)
-            self._put(ToolTurn(returns), sum(len(a.text) for a in returns))
+            self._put(ToolTurn(returns), sum(bytes_of(a.text) for a in returns))
 
-    def _put(self, turn: Turn, size: int) -> None:
+    def _put(self, turn: Turn, size: int, blocks: int = 0) -> None:
         if self.groups:
             self.groups[-1].turns.append(turn)
-            self._grow(GROUP_BYTES + size)
+            self._grow(size, blocks)
 
-    def _grow(self, size: int) -> None:
-        """The newest group has grown; the oldest go if there is too much."""
-        self.groups[-1].size += size
-        self._size += size
-        while self._size > self._bytes_max and len(self.groups) > 1:
-            self._size -= self.groups.pop(0).size
-            self.dropped += 1
+    def _grow(self, size: int, blocks: int = 0) -> None:
+        """The newest group has grown."""
+        group = self.groups[-1]
+        group.size += size
+        group.memory += TURN_BYTES + size + blocks
+        self._memory += TURN_BYTES + size + blocks
+        self._shrink()
+
+    def _shrink(self) -> None:
+        """The oldest go if there is too much."""
+        while self._memory > self._bytes_max and len(self.groups) > 1:
+            self._drop()
+
+    def _drop(self) -> None:
+        group = self.groups.pop(0)
+        self._memory -= group.memory
+        self.dropped += 1
+        self.dropped_bytes += group.size
+
+
+def bytes_of(text: str) -> int:
+    """How many bytes a text is in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def cut(text: str, chars_max: int) -> str:
@@ -192,6 +238,7 @@ class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
         result: what the tool returned, if it was executed.
         error: why there is no result.
         late: the call was closed before.
+        still_running: it is closed, but its tool is not.
     """
 
     run: str
@@ -201,6 +248,7 @@ class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
     result: msgspec.Raw = msgspec.Raw(b"")
     error: str = ""
     late: bool = False
+    still_running: bool = False
 
     @property
     def text(self) -> str:

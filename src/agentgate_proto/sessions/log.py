@@ -29,6 +29,9 @@ SHOWN_AT_ONCE = frozenset(
 )
 """What may be shown before it is durable: nobody acts on it."""
 
+TEXT_ROW_BYTES_MAX = 65_536
+"""About how large a row of text may grow; so is the largest event of text."""
+
 ROW_BYTES = 300
 """What a row takes besides its data, about."""
 
@@ -72,6 +75,11 @@ class Row:
     def count(self) -> int:
         """How many events it holds."""
         return len(self.pieces) or 1
+
+    def may_grow(self, kind: EventKind, run: str) -> bool:
+        """Whether a delta of such a text may become a part of it."""
+        is_same = self.kind is kind and self.run == run
+        return is_same and not self.taken and self.size < TEXT_ROW_BYTES_MAX
 
     def stored(self) -> LogRow:
         """Return it as it is stored."""
@@ -165,7 +173,7 @@ class Log:
         """Append a delta of a text; return its offset."""
         assert kind in MERGED, "only texts are merged"
         last = self._rows[-1] if self._rows else None
-        if last is None or last.taken or last.kind is not kind or last.run != run:
+        if last is None or not last.may_grow(kind, run):
             last = Row(self.next, kind, at, msgspec.Raw(b""))
             last.run = run
             self._rows.append(last)

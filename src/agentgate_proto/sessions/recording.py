@@ -69,8 +69,16 @@ def log_outcome(
 def log_closed(
     session: Session, run: Run, call: str, told: str, status: str, error: str, now: float
 ) -> None:
-    """A call ends without an outcome."""
-    data = {"run": run.id, "call": call, "tool": told, "status": status, "error": error}
+    """A call ends without an outcome; as unknown: the outcome may follow."""
+    data: dict[str, Any] = {
+        "run": run.id,
+        "call": call,
+        "tool": told,
+        "status": status,
+        "error": error,
+    }
+    if status == Status.UNKNOWN:
+        data["still_running"] = True
     log_and_feed(session, EventKind.TOOL_RESULT, data, now)
 
 

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.info import ModelInfo
-from agentgate_proto.records.session import EventKind, LogRow
+from agentgate_proto.records.session import EventKind, LogRow, ReadLog, RestoredSessions
+from agentgate_proto.records.storage import SessionAnswer
 from agentgate_proto.records.usage import Usage, UsageRow, added
+from agentgate_proto.sessions.book import PAGE_BYTES, PAGE_ROWS, Book, is_due
+from agentgate_proto.sessions.budgets import Budgets
+from agentgate_proto.sessions.effects import Effect, Question, Refused
+from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.log import MergedText
-from agentgate_proto.sessions.run import Attempt, Run
+from agentgate_proto.sessions.run import Attempt, Phase, Run
 from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.spending import settle
+from agentgate_proto.sessions.starting import Starting
 
 
 class UsageData(msgspec.Struct, frozen=True):
@@ -59,7 +69,6 @@ class Recovery:
         self._reserved = list(reserved)
         self._texts: list[str] = []
         self._chars = 0
-        self._started_at = run.stored.first
 
     @property
     def said(self) -> str:
@@ -73,7 +82,6 @@ class Recovery:
             case EventKind.MODEL_STARTED:
                 data = msgspec.json.decode(row.data, type=StartedData)
                 run.iteration, run.tries = data.iteration, data.attempt
-                self._started_at = row.first
                 self._texts.clear()
                 self._chars = 0
             case EventKind.TEXT:
@@ -94,12 +102,120 @@ class Recovery:
         self.after = row.end
 
     def attempts(self) -> Iterable[Attempt]:
-        """Return the attempts that were under way, with what they had come to, to be settled."""
+        """Return the attempt that was under way, if one was, with what it had come to."""
         for row in self._reserved:
-            attempt = Attempt(row.id, row, row.usage.input, self._started_at)
-            if row.id.endswith(f".{self.run.iteration}.{self.run.tries}"):
-                attempt.said = self._chars
+            attempt = Attempt(row.id, row, row.usage.input, self.run.stored.first)
+            attempt.said = self._chars
             yield attempt
+
+
+class Recoveries:
+    """All runs that dead processes have left: each is read again, and ended.
+
+    Args:
+        limits: caps and times.
+        effects: the output queue of the sessions.
+        book: the sessions in memory.
+        budgets: what may be spent.
+        starting: knows the models, and who deletes a session.
+        endings: ends runs.
+    """
+
+    def __init__(
+        self,
+        limits: SessionLimits,
+        effects: deque[Effect],
+        book: Book,
+        budgets: Budgets,
+        starting: Starting,
+        endings: Endings,
+    ) -> None:
+        self._limits = limits
+        self._effects = effects
+        self._book = book
+        self._budgets = budgets
+        self._starting = starting
+        self._endings = endings
+        self._recovering: dict[str, Recovery] = {}
+        self._reserved: dict[str, list[UsageRow]] = {}
+        self._unread: dict[str, None] = {}
+        self._again_at: float | None = None
+
+    def restore(self, restored: RestoredSessions) -> None:
+        """Take up the runs that were under way, and what was reserved and not settled."""
+        for row in restored.reserved:
+            self._reserved.setdefault(row.session, []).append(row)
+        for record in restored.running:
+            self._use(record.id)
+
+    def next_deadline(self) -> float | None:
+        """Return when ``handle_timer`` wants to be called, or None."""
+        return self._again_at
+
+    def handle_timer(self, now: float) -> None:
+        """Try again to read what could not be read."""
+        if is_due(self._again_at, now, self._limits.write_retry_s):
+            self._again_at = None
+            unread, self._unread = self._unread, {}
+            for name in unread:
+                self._use(name)
+
+    def note_failures(self, now: float) -> None:
+        """The store could not answer: what of it was about runs is asked again after a pause."""
+        if self._unread and self._again_at is None:
+            self._again_at = now + self._limits.write_retry_s
+
+    def _use(self, name: str) -> None:
+        def used(session: Session | None, problem: str) -> None:
+            if problem:
+                self._unread[name] = None
+            self.look_for_run(session)
+
+        self._book.use(name, used)
+
+    def look_for_run(self, session: Session | None) -> None:
+        """Take up the run that a dead process has left of a session, if it has left one."""
+        if session is None or session.run is not None or session.record.run is None:
+            return
+        stored = session.record.run
+        run = session.run = Run(stored, model_of(stored.model, self._starting.models))
+        run.phase = Phase.CLOSING
+        recovery = Recovery(session, run, self._reserved.get(session.id, ()))
+        self._recovering[session.id] = recovery
+        self._read_on(recovery)
+
+    def answered(self, token: Recover, answer: SessionAnswer, now: float) -> None:
+        """The store has told what is next in a log."""
+        recovery = self._recovering[token.session]
+        rows: list[Any] = answer if isinstance(answer, list) else []
+        for row in rows:
+            recovery.feed(row)
+        if rows:
+            self._read_on(recovery)
+            return
+        session, run = recovery.session, recovery.run
+        del self._recovering[session.id]
+        self._reserved.pop(session.id, None)
+        for attempt in recovery.attempts():
+            run.attempt = attempt
+            settle(self._budgets, session, run, now, billed=True)
+        self._endings.interrupted(session, run, recovery.said, now)
+
+    def answer_failed(self, token: Recover, reason: str) -> None:
+        """The store could not tell; it is asked again, or by whoever uses the session next."""
+        recovery = self._recovering.pop(token.session)
+        self._unread[token.session] = None
+        session = recovery.session
+        session.run = None
+        text = f"the gateway cannot read its store: {reason}"
+        for ticket in recovery.run.cancels:
+            self._effects.append(Refused(ticket, ErrorCode.INTERNAL_ERROR, text))
+        self._starting.not_going(session, text)
+
+    def _read_on(self, recovery: Recovery) -> None:
+        name = recovery.session.id
+        query = ReadLog(name, recovery.after, PAGE_ROWS, PAGE_BYTES)
+        self._effects.append(Question(query, Recover(name)))
 
 
 class Recover(msgspec.Struct, frozen=True):

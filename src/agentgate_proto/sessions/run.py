@@ -7,7 +7,7 @@ from typing import Any
 
 from agentgate_proto.models.events import CallMade
 from agentgate_proto.models.info import ModelInfo
-from agentgate_proto.records.session import OpenRun, RunStatus
+from agentgate_proto.records.session import LogRow, OpenRun, RunStatus
 from agentgate_proto.records.usage import Usage, UsageRow
 
 
@@ -25,9 +25,7 @@ class Phase(Enum):
     TOOLS = auto()
     """Tools are asked for."""
     CLOSING = auto()
-    """It is to end, and tools are being withdrawn."""
-    ENDING = auto()
-    """Its end is being written."""
+    """It is to end, and tools are being withdrawn. When that is done it ends, and is no more."""
 
 
 class OpenTool:
@@ -57,21 +55,41 @@ class Attempt:
         row: the money that is reserved for it.
         estimate: about how many tokens it has to read.
         first: offset of its first event.
+        starts_at: it is not sent before this UTC second.
         texts: what it has said.
-        said: characters of text and thinking.
+        said: characters of text, thinking and calls: what its vendor may count.
+        shown: of text and thinking, what was shown and not withdrawn.
         calls: tool calls that are whole.
         usage: what its vendor has counted; None: nothing yet.
+        is_over: the adapter has reported its end.
     """
 
-    __slots__ = ("call", "calls", "estimate", "first", "row", "said", "texts", "usage")
+    __slots__ = (
+        "call",
+        "calls",
+        "estimate",
+        "first",
+        "is_over",
+        "row",
+        "said",
+        "shown",
+        "starts_at",
+        "texts",
+        "usage",
+    )
 
-    def __init__(self, call: str, row: UsageRow, estimate: int, first: int) -> None:
+    def __init__(
+        self, call: str, row: UsageRow, estimate: int, first: int, starts_at: float = 0.0
+    ) -> None:
         self.call = call
         self.row = row
         self.estimate = estimate
         self.first = first
+        self.starts_at = starts_at
         self.texts: list[str] = []
         self.said = 0
+        self.shown = 0
+        self.is_over = False
         self.calls: list[CallMade] = []
         self.usage: Usage | None = None
 
@@ -84,8 +102,9 @@ class Run:
         model: what is asked.
         max_tokens, params: of its message.
         phase: where it is.
-        iteration: how often the model was asked, retries left out.
-        tries: how often, in this iteration.
+        message: the row of its message, which is being written; None: a restart has found it.
+        iteration: which asking of the model this is, retries left out.
+        tries: how often it was asked in this iteration.
         attempt: the present one, while the model is asked.
         tools: calls without a result, by their ids.
         names: the tools' names in the catalogue, by what the model was told.
@@ -106,6 +125,7 @@ class Run:
         self.max_tokens = max_tokens
         self.params: dict[str, Any] = params or {}
         self.phase = Phase.CLAIMING
+        self.message: LogRow | None = None
         self.iteration = 0
         self.tries = 0
         self.attempt: Attempt | None = None
@@ -125,6 +145,11 @@ class Run:
     def id(self) -> str:
         """Its name."""
         return self.stored.id
+
+    @property
+    def iterations(self) -> int:
+        """How often the model was really asked, retries left out."""
+        return self.iteration if self.tries else max(self.iteration - 1, 0)
 
     @property
     def approvals(self) -> list[str]:

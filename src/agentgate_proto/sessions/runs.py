@@ -11,7 +11,7 @@ restart does about one, is in ``endings``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -43,7 +43,6 @@ from agentgate_proto.sessions.effects import (
     Grew,
     OpenTools,
     Prepare,
-    StopModel,
 )
 from agentgate_proto.sessions.material import Material
 from agentgate_proto.sessions.recording import (
@@ -60,6 +59,9 @@ from agentgate_proto.sessions.spending import reserve, settle
 
 EXCEED_BUDGET = "exceed_budget"
 """The tool that stands for spending more than a budget has: people are asked as for any other."""
+
+CALL_ID_CHARS_MAX = 200
+"""Of an id that a model's vendor gave: the ledger takes 256, and what makes it unique is added."""
 
 ENDINGS = {
     Stop.END: RunStatus.COMPLETED,
@@ -94,16 +96,11 @@ class Runs:
         self._limits = limits
         self._effects = effects
         self._book = book
-        book.claimed = self._claimed
 
     # A step of the model
 
-    def _claimed(self, session: Session, now: float) -> None:
+    def begin(self, session: Session, run: Run, now: float) -> None:
         """The message is durable; the context may be made."""
-        run = session.run
-        assert run is not None, "it was claimed"
-        if run.phase is not Phase.CLAIMING:
-            return
         run.phase = Phase.PREPARING
         if run.why is not None:
             self.end(session, *run.why, now)
@@ -111,13 +108,6 @@ class Runs:
         if not session.tools_open:
             session.tools_open = True
             self._effects.append(OpenTools(session.id, session.record.principal))
-        self.prepare(session)
-
-    def prepare(self, session: Session) -> None:
-        """Find out what the next context is made of."""
-        run = session.run
-        assert run is not None, "a run goes on"
-        run.phase = Phase.PREPARING
         self._effects.append(prepare_effect(session, run.model.name, run.id))
 
     def prepared(self, session: Session, run: Run, material: Material, now: float) -> None:
@@ -128,13 +118,14 @@ class Runs:
             return
         run.iteration += 1
         run.tries = 0
-        run.names = dict(material.names)
         self.ask_model(session, run, material, now)
 
     def ask_model(
         self, session: Session, run: Run, material: Material, now: float, after_s: float = 0.0
     ) -> None:
-        """Make the context and reserve the money; the model is asked when that is durable."""
+        """Make the context and reserve the money; the model is asked when that is durable, and so
+        many seconds have passed."""
+        run.names = dict(material.names)
         context = assemble(
             session.history,
             material,
@@ -156,7 +147,7 @@ class Runs:
             "model_id": run.model.model_id,
         }
         first = session.log.append(EventKind.MODEL_STARTED, started, now)
-        run.attempt = Attempt(row.id, row, context.tokens, first)
+        run.attempt = Attempt(row.id, row, context.tokens, first, now + after_s)
         if run.tries == 1:
             for name in context.encoded.dropped:
                 text = f"{run.model.name} does not take the parameter {name}: it was left out"
@@ -179,7 +170,6 @@ class Runs:
             self.end(session, RunStatus.BUDGET, objection.reason, now)
             return
         run.phase = Phase.OVER_BUDGET
-        run.iteration -= 1  # it is prepared anew when a person has said yes
         run.asked += 1
         args = {
             "budget": objection.budget.name,
@@ -207,16 +197,20 @@ class Runs:
                     self._show(session, run, attempt, EventKind.TEXT, text, now)
                 case ThinkingDelta(text=text):
                     self._show(session, run, attempt, EventKind.THINKING, text, now)
-                case CallMade():
+                case CallMade(args=args):
                     attempt.calls.append(event)
+                    attempt.said += len(bytes(args))
+                    self._check(session, run, attempt, now)
                 case UsageSeen(usage=usage):
                     attempt.usage = usage
                 case Noted(text=text):
                     note(session, run, text, now)
+                    self._check(session, run, attempt, now)
                 case Restarted(reason=reason):
                     self._withdraw(session, run, attempt, reason, now)
                     self._book.save(session, now)
                 case Failed():
+                    attempt.is_over = True
                     self._failed(session, run, attempt, event, now)
                 case Ended():
                     self._ended(session, run, attempt, event, now)
@@ -226,27 +220,28 @@ class Runs:
         self, session: Session, run: Run, attempt: Attempt, kind: EventKind, text: str, now: float
     ) -> None:
         attempt.said += len(text)
+        attempt.shown += len(text)
         session.log.append_delta(kind, run.id, text, now)
+        self._check(session, run, attempt, now)
+
+    def _check(self, session: Session, run: Run, attempt: Attempt, now: float) -> None:
+        """Take no more of an answer than there is room for: it is our side that can't go on."""
         if attempt.said > self._limits.answer_bytes_max:
-            self._cut_off(session, run, "the answer is too long", now)
+            self.end(session, RunStatus.TRUNCATED, "the answer is too long", now)
         elif session.log.unwritten_bytes > self._limits.unwritten_bytes_max:
             why = self._book.problem or "it does not keep pace"
-            self._cut_off(session, run, f"the store does not take the answer: {why}", now)
+            text = f"the store does not take the answer: {why}"
+            self.end(session, RunStatus.TRUNCATED, text, now)
         else:
             self._book.save(session, now, urgent=False)
-
-    def _cut_off(self, session: Session, run: Run, why: str, now: float) -> None:
-        """Stop the model: it is our side that can't go on."""
-        assert run.attempt is not None, "it was being asked"
-        self._effects.append(StopModel(run.attempt.call))
-        self.end(session, RunStatus.TRUNCATED, why, now)
 
     def _withdraw(
         self, session: Session, run: Run, attempt: Attempt, reason: str, now: float
     ) -> None:
         """What was shown of an attempt does not count: say so, durably."""
         attempt.calls.clear()
-        if attempt.said:
+        if attempt.shown:
+            attempt.shown = 0
             data = {
                 "run": run.id,
                 "attempt": run.tries,
@@ -261,11 +256,11 @@ class Runs:
     ) -> None:
         is_over = run.tries >= self._limits.attempts_max
         may_retry = failed.failure is Failure.RETRYABLE or (
-            failed.failure is Failure.TRUNCATED and not attempt.said and not attempt.calls
+            failed.failure is Failure.TRUNCATED and not attempt.shown and not attempt.calls
         )
         if not may_retry or is_over:
-            shown = failed.failure is not Failure.FATAL and attempt.said
-            status = RunStatus.TRUNCATED if shown else RunStatus.FAILED
+            is_part = failed.failure is not Failure.FATAL and attempt.shown
+            status = RunStatus.TRUNCATED if is_part else RunStatus.FAILED
             self.end(session, status, failed.message, now)
             return
         settle(self.budgets, session, run, now, billed=failed.failure is Failure.TRUNCATED)
@@ -280,16 +275,13 @@ class Runs:
             "reason": failed.message,
         }
         session.log.append(EventKind.RETRYING, data, now)
-        run.phase = Phase.PREPARING
-        token = (run.id, pause)
-        self._effects.append(prepare_effect(session, run.model.name, token))
         self._book.save(session, now)
+        self._prepare_again(session, run, pause)
 
-    def retry(
-        self, session: Session, run: Run, material: Material, pause_s: float, now: float
-    ) -> None:
-        """Ask the model again, after a pause."""
-        self.ask_model(session, run, material, now, after_s=pause_s)
+    def _prepare_again(self, session: Session, run: Run, pause_s: float) -> None:
+        """Ask the model, in the same iteration, after a pause."""
+        run.phase = Phase.PREPARING
+        self._effects.append(prepare_effect(session, run.model.name, (run.id, pause_s)))
 
     # Its answer is whole
 
@@ -300,7 +292,7 @@ class Runs:
         blocks = ended.blocks
         calls: list[tuple[str, CallMade]] = []
         for made in attempt.calls:
-            name = self._unused_id(session, run, made.id, {call for call, _ in calls})
+            name = self._unused_id(session, made.id, [call for call, _ in calls])
             if name != made.id:
                 blocks = b""  # the vendor's own form has the id that was used before
             calls.append((name, made))
@@ -319,8 +311,8 @@ class Runs:
             self.end(session, ENDINGS[ended.stop], "", now)
             return
         run.phase = Phase.TOOLS
-        self._book.save(session, now)
         self._go_on(session, run)
+        self._book.save(session, now)
 
     def _objection(self, run: Run, place: int, made: CallMade, may_run: bool) -> str:
         """Say why a call is not asked for, or nothing."""
@@ -332,11 +324,11 @@ class Runs:
             return f"it was not run: more than {self._limits.calls_max} calls at once"
         return "" if made.name in run.names else f"there is no tool {made.name}"
 
-    def _unused_id(self, session: Session, run: Run, wanted: str, taken: set[str]) -> str:
+    def _unused_id(self, session: Session, wanted: str, taken: Collection[str]) -> str:
         """Return an id for a call that no other of the session has."""
-        name = wanted[:200] or f"call_{run.iteration}_{len(taken)}"
-        number = 1
-        unused = name
+        name = wanted[:CALL_ID_CHARS_MAX] or "call"
+        number = session.log.next  # no offset comes twice: mostly the first is free
+        unused = name if wanted else f"{name}_{number}"
         while unused in session.history.call_ids or unused in taken:
             number += 1
             unused = f"{name}_{number}"
@@ -362,16 +354,14 @@ class Runs:
             self._budget_answered(session, run, outcome, now)
             return
         log_outcome(session, run, call, tool.told, outcome, now)
-        self._book.save(session, now)
         self._go_on(session, run)
+        self._book.save(session, now)
 
     def _budget_answered(self, session: Session, run: Run, outcome: Outcome, now: float) -> None:
-        if run.phase is not Phase.OVER_BUDGET:
-            self._book.save(session, now)
-        elif outcome.status is Status.EXECUTED:
+        if outcome.status is Status.EXECUTED:
             run.allowed = True
             self._book.save(session, now)
-            self.prepare(session)
+            self._prepare_again(session, run, 0.0)
         else:
             self.end(session, RunStatus.BUDGET, outcome.message, now)
 

@@ -8,13 +8,15 @@ that was not durable was shown, but for text, which stays in memory.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from msgspec.structs import replace
 
 from agentgate_proto.limits import SessionLimits
+from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.session import PutSession, SessionRecord
 from agentgate_proto.records.usage import UsageRow
-from agentgate_proto.sessions.effects import AskTool, Effect
+from agentgate_proto.sessions.effects import AskTool, CallModel, Effect
 from agentgate_proto.sessions.history import History
 from agentgate_proto.sessions.log import Log
 from agentgate_proto.sessions.run import Run
@@ -38,13 +40,16 @@ class Session:
         record: may be ahead of the disk.
         log, history: what was said.
         run: what is under way.
-        late: tools of closed calls that may still run, by the calls' ids.
+        late: closed calls whose tools may still run, and of which we shall hear.
         tools_open: it may ask for tools.
         then: what waits for the next write.
         urgent: somebody waits for that write.
         written: the change that is being written; None: none is.
-        pins: how many watch it.
+        pins: how many watch it, or look at its context.
         is_going: it is to be deleted.
+        is_dropped: that is being written; nothing else of it is.
+        going: the ticket of who deletes it.
+        deferred: outcomes of closed calls that came while nothing could be appended.
         last_body: the last request that its model was sent; b"": none is remembered.
         last_tokens: of that, as estimated, and as counted; 0: nobody has.
     """
@@ -55,13 +60,16 @@ class Session:
         self.history = history
         self.log = Log(record.oldest, next_offset, max(next_offset, record.reserved))
         self.run: Run | None = None
-        self.late: dict[str, str] = {}
+        self.late: set[str] = set()
         self.tools_open = False
         self.then: list[Then] = []
         self.urgent = False
         self.written: PutSession | None = None
         self.pins = 0
         self.is_going = False
+        self.is_dropped = False
+        self.going: Any = None
+        self.deferred: list[tuple[str, Outcome]] = []
         self.last_body = b""
         self.last_tokens = (0, 0)
         self._limits = limits
@@ -94,6 +102,7 @@ class Session:
         log, limits = self.log, self._limits
         if log.next - log.oldest > limits.log_events_max:
             log.oldest = log.next - int(limits.log_events_max * KEPT_OF_FULL_LOG)
+            self.history.forget(log.oldest)
         reserved = log.next
         if self.record.run is not None:
             reserved = self.record.reserved
@@ -129,11 +138,11 @@ class Session:
         self._waiting = []
         self.urgent = True
 
-    def take_back(self, call: str) -> bool:
-        """Do not ask for a tool after all; return whether that was still possible."""
+    def take_back(self, kind: type[AskTool | CallModel], call: str) -> bool:
+        """Do not ask for a tool, or a model, after all; return whether that was still possible."""
         for waiting in (self.then, self._waiting):
             for effect in waiting:
-                if isinstance(effect, AskTool) and effect.call == call:
+                if isinstance(effect, kind) and effect.call == call:
                     waiting.remove(effect)
                     return True
         return False

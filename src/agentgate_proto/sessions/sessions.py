@@ -30,10 +30,9 @@ from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.session import EventKind, ReadLog, RestoredSessions, RunStatus
+from agentgate_proto.records.session import EventKind, RestoredSessions, RunStatus
 from agentgate_proto.records.session_views import SessionEvent, session_view
 from agentgate_proto.records.storage import SessionAnswer
-from agentgate_proto.records.usage import UsageRow
 from agentgate_proto.rpc.session_methods import (
     AttachSession,
     CancelRun,
@@ -48,16 +47,15 @@ from agentgate_proto.rpc.session_methods import (
     SendMessage,
 )
 from agentgate_proto.sessions import looking
-from agentgate_proto.sessions.book import PAGE_BYTES, PAGE_ROWS, Book, Load
+from agentgate_proto.sessions.book import Book, Load
 from agentgate_proto.sessions.budgets import Budget, Budgets
-from agentgate_proto.sessions.effects import Done, Effect, Grew, Question, Refused
+from agentgate_proto.sessions.effects import Done, Effect, Grew, Refused
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.material import Material
-from agentgate_proto.sessions.recovery import Recover, Recovery, model_of
+from agentgate_proto.sessions.recovery import Recover, Recoveries, model_of
 from agentgate_proto.sessions.run import Phase, Run
 from agentgate_proto.sessions.runs import Runs, prepare_effect
 from agentgate_proto.sessions.session import Session
-from agentgate_proto.sessions.spending import settle
 from agentgate_proto.sessions.starting import Creation, Starting
 
 NOT_FOUND = "Session not found"
@@ -85,9 +83,17 @@ class Sessions:
         self._book = Book(self._limits, self._effects, numbers)
         self._runs = Runs(self._limits, self._effects, self._book, self._budgets)
         self._endings = Endings(self._effects, self._book, self._runs)
-        self._starting = Starting(self._limits, self._effects, self._book, self._endings)
-        self._recovering: dict[str, Recovery] = {}
-        self._reserved: dict[str, list[UsageRow]] = {}
+        self._starting = Starting(
+            self._limits, self._effects, self._book, self._runs, self._endings
+        )
+        self._recoveries = Recoveries(
+            self._limits,
+            self._effects,
+            self._book,
+            self._budgets,
+            self._starting,
+            self._endings,
+        )
 
     def configure(
         self, models: Mapping[str, ModelInfo], default_model: str, system_prompt: str
@@ -105,7 +111,8 @@ class Sessions:
 
     def next_deadline(self) -> float | None:
         """Return the UTC second at which ``handle_timer`` wants to be called. Changes nothing."""
-        return self._book.next_deadline()
+        times = (self._book.next_deadline(), self._recoveries.next_deadline())
+        return min((at for at in times if at is not None), default=None)
 
     @property
     def active(self) -> int:
@@ -115,7 +122,7 @@ class Sessions:
     @property
     def is_settled(self) -> bool:
         """Whether nothing is under way and nothing waits to be written."""
-        return self._book.is_settled and not self._recovering
+        return self._book.is_settled
 
     @property
     def problem(self) -> str:
@@ -128,14 +135,12 @@ class Sessions:
         """Take up what a former process left. Call once, after ``configure``."""
         self._budgets.restore(restored.spent)
         self._starting.counts.update(restored.counts)
-        for row in restored.reserved:
-            self._reserved.setdefault(row.session, []).append(row)
-        for record in restored.running:
-            self._book.use(record.id, self._look_for_run)
+        self._recoveries.restore(restored)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
         self._book.handle_timer(now)
+        self._recoveries.handle_timer(now)
 
     def save_all(self, now: float) -> None:
         """Let all that is new be written now: the process is about to end."""
@@ -154,8 +159,8 @@ class Sessions:
         match token:
             case Load():
                 self._book.answered(token, answer)
-            case Recover(session=name):
-                self._recovered(self._recovering[name], answer, now)
+            case Recover():
+                self._recoveries.answered(token, answer, now)
             case looking.Listing():
                 self._effects.append(looking.listed(token, answer))
             case looking.Reporting():
@@ -168,11 +173,12 @@ class Sessions:
         match token:
             case Load():
                 self._book.answer_failed(token, reason)
-            case Recover(session=name):
-                self._recovering.pop(name).session.run = None  # whoever uses it next tries again
+            case Recover():
+                self._recoveries.answer_failed(token, reason)
             case _:
                 text = f"the gateway cannot read its store: {reason}"
                 self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, text))
+        self._recoveries.note_failures(now)
 
     # Input: calls
 
@@ -230,6 +236,7 @@ class Sessions:
                 token = looking.Inspecting(ticket=ticket, params=params)
                 name = params.model or session.record.model
                 if name in self._starting.models:
+                    session.pins += 1
                     self._effects.append(prepare_effect(session, name, token))
                 else:
                     text = f"there is no model {name!r}"
@@ -269,7 +276,7 @@ class Sessions:
         """Do something with a session, if it is there and theirs."""
 
         def use(session: Session | None, problem: str) -> None:
-            self._look_for_run(session, problem)
+            self._recoveries.look_for_run(session)
             if problem:
                 self._effects.append(Refused(ticket, ErrorCode.INTERNAL_ERROR, problem))
             elif (
@@ -296,32 +303,29 @@ class Sessions:
         session = self._book.get(name)
         if isinstance(token, looking.Inspecting):
             self._inspected(session, token, material)
-            return
-        run_id, pause = token if isinstance(token, tuple) else (token, 0.0)
-        run = session.run if session is not None else None
-        if session is None or run is None or run.id != run_id or run.phase is not Phase.PREPARING:
-            return
-        if isinstance(token, tuple):
-            self._runs.retry(session, run, material, pause, now)
-        else:
-            self._runs.prepared(session, run, material, now)
+        elif session is not None and (run := prepared_run(session, token)) is not None:
+            if isinstance(token, tuple):
+                self._runs.ask_model(session, run, material, now, after_s=token[1])
+            else:
+                self._runs.prepared(session, run, material, now)
 
     def not_prepared(self, name: str, token: Any, problem: str, now: float) -> None:
         """It can't be found out; ``problem`` says why."""
         session = self._book.get(name)
         if isinstance(token, looking.Inspecting):
+            self.detach(name)
             self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, problem))
-        elif session is not None and session.run is not None:
+        elif session is not None and prepared_run(session, token) is not None:
             self._endings.end(session, RunStatus.FAILED, problem, now)
 
     def _inspected(
         self, session: Session | None, token: looking.Inspecting, material: Material
     ) -> None:
-        name = token.params.model or (session.record.model if session is not None else "")
-        info = self._starting.models.get(name)
-        if session is None or info is None:
+        if session is None:
             self._effects.append(Refused(token.ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
             return
+        session.pins -= 1
+        info = model_of(token.params.model or session.record.model, self._starting.models)
         prompt = self._runs.system_prompt
         result = looking.inspected(session, token.params, material, info, prompt)
         self._effects.append(Done(token.ticket, result))
@@ -366,15 +370,8 @@ class Sessions:
     def tool_ended(self, name: str, call: str, outcome: Outcome, now: float) -> None:
         """A call has its outcome, whatever has become of its run."""
         session = self._book.get(name)
-        if session is None:
-            return
-        run = session.run
-        if run is None or call not in run.tools:
-            self._endings.late(session, call, outcome, now)
-        elif run.phase is Phase.CLOSING:
-            self._endings.tool_ended(session, run, call, outcome, now)
-        else:
-            self._runs.tool_ended(session, run, call, outcome, now)
+        if session is not None:
+            self._endings.tool_ended(session, call, outcome, now)
 
     def tool_cancelled(self, name: str, call: str, status: str, now: float) -> None:
         """What came of withdrawing a call."""
@@ -389,36 +386,9 @@ class Sessions:
                 text = "its principal may not ask any more"
                 self._endings.end(session, RunStatus.CANCELLED, text, now)
 
-    # A restart
 
-    def _look_for_run(self, session: Session | None, _: str) -> None:
-        """Take up the run that a dead process has left of a session, if it has left one."""
-        if session is None or session.run is not None or session.record.run is None:
-            return
-        stored = session.record.run
-        run = Run(stored, model_of(stored.model, self._starting.models))
-        run.phase = Phase.CLOSING
-        session.run = run
-        recovery = Recovery(session, run, self._reserved.get(session.id, ()))
-        self._recovering[session.id] = recovery
-        self._read_run(recovery)
-
-    def _read_run(self, recovery: Recovery) -> None:
-        name = recovery.session.id
-        query = ReadLog(name, recovery.after, PAGE_ROWS, PAGE_BYTES)
-        self._effects.append(Question(query, Recover(name)))
-
-    def _recovered(self, recovery: Recovery, answer: SessionAnswer, now: float) -> None:
-        rows: list[Any] = answer if isinstance(answer, list) else []
-        for row in rows:
-            recovery.feed(row)
-        if rows:
-            self._read_run(recovery)
-            return
-        session, run = recovery.session, recovery.run
-        del self._recovering[session.id]
-        self._reserved.pop(session.id, None)
-        for attempt in recovery.attempts():
-            run.attempt = attempt
-            settle(self._budgets, session, run, now, billed=True)
-        self._endings.interrupted(session, run, recovery.said, now)
+def prepared_run(session: Session, token: Any) -> Run | None:
+    """Return the run for which something was prepared, if it still waits for that."""
+    run = session.run
+    name = token[0] if isinstance(token, tuple) else token
+    return run if run is not None and run.id == name and run.phase is Phase.PREPARING else None

@@ -23,7 +23,7 @@ def reserve(
     if objection is not None:
         return objection
     row = UsageRow(
-        id=f"{run.id}.{run.iteration}.{run.tries}",
+        id=f"{run.id}.{run.iteration}.{run.tries}",  # never twice: tries count on
         session=session.id,
         principal=principal,
         run=run.id,

@@ -28,12 +28,13 @@ from agentgate_proto.records.session_views import session_view
 from agentgate_proto.rpc.session_methods import (
     CreateSession,
     MessageTaken,
+    RunCancelled,
     SendMessage,
     SessionDeleted,
 )
 from agentgate_proto.sessions.book import Book
 from agentgate_proto.sessions.effects import (
-    AckTool,
+    CloseTools,
     Done,
     Effect,
     Gone,
@@ -41,8 +42,8 @@ from agentgate_proto.sessions.effects import (
     Refused,
 )
 from agentgate_proto.sessions.endings import Endings
-from agentgate_proto.sessions.recording import log_and_feed
 from agentgate_proto.sessions.run import Phase, Run
+from agentgate_proto.sessions.runs import Runs
 from agentgate_proto.sessions.session import Session
 
 NOT_KEPT = "nothing was sent to a model"
@@ -66,6 +67,7 @@ class Starting:
         limits: caps and times.
         effects: the output queue of the sessions.
         book: the sessions, and their writes.
+        runs: the steps of runs.
         endings: ends runs.
 
     Attributes:
@@ -75,7 +77,12 @@ class Starting:
     """
 
     def __init__(
-        self, limits: SessionLimits, effects: deque[Effect], book: Book, endings: Endings
+        self,
+        limits: SessionLimits,
+        effects: deque[Effect],
+        book: Book,
+        runs: Runs,
+        endings: Endings,
     ) -> None:
         self.models: Mapping[str, ModelInfo] = {}
         self.default_model = ""
@@ -83,8 +90,11 @@ class Starting:
         self._limits = limits
         self._effects = effects
         self._book = book
+        self._runs = runs
         self._endings = endings
+        book.claimed = self._claimed
         book.unclaimed = self._unclaimed
+        book.settled = self._drop_if_written
 
     # A session
 
@@ -142,31 +152,41 @@ class Starting:
 
     def delete(self, session: Session, ticket: Any, now: float) -> None:
         """Delete a session; a run of it is ended first."""
-        session.is_going = True
+        session.is_going, session.going = True, ticket
         if session.run is not None:
             self._endings.end(session, RunStatus.CANCELLED, "the session was deleted", now)
-        self._drop_when_written(session, ticket, now)
+        self._book.save(session, now)
+        self._drop_if_written(session)
 
-    def _drop_when_written(self, session: Session, ticket: Any, now: float) -> None:
-        """What it has cost is written before it goes; its run has ended."""
-        if session.run is not None or session.written is not None or session.has_news:
-            session.then.append(lambda at: self._drop_when_written(session, ticket, at))
-            self._book.save(session, now)
+    def _drop_if_written(self, session: Session) -> None:
+        """What it has cost is written before it goes, and its run has ended."""
+        busy = session.run or session.written or session.has_news or session.is_dropped
+        if busy or not session.is_going:
             return
+        session.is_dropped = True
         record = session.record
 
         def stored(_: float) -> None:
             self._book.remove(session)
             self.counts[record.principal] -= 1
-            self._effects.append(Done(ticket, SessionDeleted()))
+            if session.tools_open:
+                self._effects.append(CloseTools(session.id))
+            self._effects.append(Done(session.going, SessionDeleted()))
             self._effects.append(Gone(record.id))
 
-        def failed(reason: str, _: float) -> None:
-            session.is_going = False
-            text = f"cannot delete the session now: {reason}"
-            self._effects.append(Refused(ticket, ErrorCode.INTERNAL_ERROR, text))
+        def failed(reason: str, now: float) -> None:
+            session.is_dropped = False
+            self.not_going(session, reason)
+            self._endings.catch_up(session, now)
 
         self._book.submit(DropSession(record.id, record.principal), stored, failed)
+
+    def not_going(self, session: Session, reason: str) -> None:
+        """The session can't be deleted; it stays as it is."""
+        if session.is_going:
+            session.is_going = False
+            text = f"cannot delete the session now: {reason}"
+            self._effects.append(Refused(session.going, ErrorCode.INTERNAL_ERROR, text))
 
     # A message
 
@@ -184,6 +204,15 @@ class Starting:
             name, offset = session.history.messages[params.message_id]
             result = MessageTaken(
                 run=name, epoch=session.record.epoch, offset=offset, joined=True, ended=True
+            )
+            self._effects.append(Done(ticket, result))
+        elif params.message_id == session.record.last_message_id:  # the log has it no more
+            result = MessageTaken(
+                run=session.record.last_run,
+                epoch=session.record.epoch,
+                offset=session.log.oldest,
+                joined=True,
+                ended=True,
             )
             self._effects.append(Done(ticket, result))
         elif run is not None:
@@ -211,7 +240,8 @@ class Starting:
         session.run = run
         session.record = replace(record, run=run_open, messages=record.messages + 1)
         said = {"run": run_id, "message_id": params.message_id, "text": params.text}
-        log_and_feed(session, EventKind.MESSAGE, said, now)
+        session.log.append(EventKind.MESSAGE, said, now)
+        run.message = session.log.newest()
         started = {
             "run": run_id,
             "message_id": params.message_id,
@@ -219,27 +249,36 @@ class Starting:
             "max_iterations": params.max_iterations,
         }
         session.log.append(EventKind.RUN_STARTED, started, now)
-        session.then.append(lambda _: self._tell_taken(session, run))
         self._book.save(session, now)
 
-    def _tell_taken(self, session: Session, run: Run) -> None:
+    def _claimed(self, session: Session, now: float) -> None:
+        """The message is durable: it is part of the history, and its run begins."""
+        run = session.run
+        assert run is not None, "it was claimed"
+        assert run.message is not None, "by a message"
+        session.history.feed(run.message)
         for place, ticket in enumerate(run.waiting):
             self._effects.append(Done(ticket, taken(session, run.stored, joined=place > 0)))
         run.waiting.clear()
+        self._runs.begin(session, run, now)
+        self._endings.catch_up(session, now)
 
-    def _unclaimed(self, session: Session, reason: str) -> None:
+    def _unclaimed(self, session: Session, reason: str, now: float) -> None:
         """The message could not be written: there is no run, and never was one."""
         run = session.run
         assert run is not None, "it was claimed"
         session.run = None
         session.log.undo(run.stored.first)
-        session.history.undo(run.stored.message_id)
         record = session.record
-        session.record = replace(record, run=None, messages=record.messages - 1)
-        session.then = [then for then in session.then if isinstance(then, AckTool)]
-        for ticket in (*run.waiting, *run.cancels):
-            text = f"cannot store messages: {reason}; {NOT_KEPT}"
+        session.record = replace(
+            record, run=None, messages=record.messages - 1, next=session.log.next
+        )
+        text = f"cannot store messages: {reason}; {NOT_KEPT}"
+        for ticket in run.waiting:
             self._effects.append(Refused(ticket, ErrorCode.INTERNAL_ERROR, text))
+        for ticket in run.cancels:
+            self._effects.append(Done(ticket, RunCancelled(status="no_run", run=run.id)))
+        self._endings.catch_up(session, now)
 
     def _objects(self, session: Session, ticket: Any, params: SendMessage) -> bool:
         """Refuse a message that can't begin a run, and say whether it was."""
@@ -249,9 +288,7 @@ class Starting:
         running = self._book.running
         mine = sum(other.record.principal == principal for other in running)
         code, text = ErrorCode.LIMIT_EXCEEDED, ""
-        if session.is_going:
-            code, text = ErrorCode.SESSION_NOT_FOUND, "the session is being deleted"
-        elif self._book.is_stuck:
+        if self._book.is_stuck:
             code = ErrorCode.INTERNAL_ERROR
             text = f"cannot store messages: {self._book.problem}; {NOT_KEPT}"
         elif mine >= self._limits.runs_of_principal_max:

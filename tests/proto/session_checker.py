@@ -1,0 +1,125 @@
+"""What must hold of sessions at any moment, and what when all has come to rest (I11 to I13)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import msgspec
+from tests.proto.session_world import World
+
+from agentgate_proto.records.session import LogRow, PutSession
+from agentgate_proto.records.usage import UsageStatus
+from agentgate_proto.sessions.history import History
+
+
+def check(world: World) -> None:
+    """What is stored is sound at any moment."""
+    for name, record in world.store.sessions.items():
+        rows = world.rows(name)
+        check_order(rows)
+        check_runs(rows, record.run.id if record.run is not None else "")
+        check_texts(rows)
+        ids = [data["message_id"] for data in world.data(name, "message")]
+        assert len(ids) == len(set(ids)), "a message is taken once"
+    check_money(world)
+
+
+def check_order(rows: list[LogRow]) -> None:
+    """No two rows have an offset in common."""
+    end = 0
+    for row in rows:
+        assert row.first >= end
+        end = row.end
+
+
+def check_runs(rows: list[LogRow], running: str) -> None:
+    """One run at a time; each that has ended has closed its calls, once each."""
+    under_way, open_calls, closed = "", Counter[str](), Counter[str]()
+    unsettled: set[str] = set()
+    for row in rows:
+        data = msgspec.json.decode(row.data)
+        match row.kind:
+            case "run_started":
+                assert not under_way, "one run at a time"
+                under_way = data["run"]
+            case "tool_call":
+                open_calls[data["call"]] += 1
+                assert open_calls[data["call"]] == 1, "ids are unique in a session"
+            case "tool_result" if data.get("late"):
+                assert data["call"] in unsettled, "what is late was closed as unknown, and is new"
+                unsettled.discard(data["call"])
+            case "tool_result":
+                closed[data["call"]] += 1
+                assert closed[data["call"]] == 1, "a call is closed once"
+                if data.get("still_running"):
+                    unsettled.add(data["call"])
+            case "run_ended":
+                assert under_way == data["run"]
+                under_way = ""
+                assert open_calls == closed, "every end closes every call"
+    assert under_way == running, "the session says which run is under way"
+
+
+def check_texts(rows: list[LogRow]) -> None:
+    """A reply is what was shown of it, and was not withdrawn."""
+    text = ""
+    for row in rows:
+        data = msgspec.json.decode(row.data)
+        match row.kind:
+            case "model_started" | "reset":
+                text = ""
+            case "text":
+                text += data["text"]
+            case "reply":
+                assert data["text"] == text
+                text = ""
+
+
+def check_money(world: World) -> None:
+    """What was settled is settled once, and no budget is exceeded."""
+    settled = Counter(
+        row.id
+        for change in world.store.changes
+        if isinstance(change, PutSession)
+        for row in change.usage
+        if row.status is UsageStatus.SETTLED
+    )
+    assert not settled or max(settled.values()) == 1, "usage is counted once"
+    for budget in world.budgets:
+        spent = sum(row.cost_micros or 0 for row in world.store.usage.values())
+        assert budget.over == "ask" or spent <= budget.limit_micros
+
+
+def check_rest(world: World) -> None:
+    """Everything has come to rest: nothing is under way, nothing is owed to anybody."""
+    check(world)
+    assert world.sessions.is_settled
+    assert world.sessions.next_deadline() is None
+    for name, record in world.store.sessions.items():
+        assert record.run is None, "the session is free"
+        assert record.next == record.reserved, "and whole"
+        check_history(world, name)
+        open_calls = set(world.calls_in_log(name))
+        assert open_calls == {data["call"] for data in world.data(name, "tool_result")}
+    for row in world.store.usage.values():
+        assert row.status is UsageStatus.SETTLED, "no money stays reserved"
+    assert not world.gate.open_for
+    assert world.unanswered == [], "every call was answered"
+
+
+def check_history(world: World, name: str) -> None:
+    """What a session in memory shows its model is what a new process would show it."""
+    session = world.sessions._book.get(name)
+    if session is None:
+        return
+    again = History(world.limits.history_bytes_max, world.limits.result_chars_max)
+    for row in world.rows(name):
+        again.feed(row)
+    assert turns_of(session.history) == turns_of(again)
+    assert session.history.worded("x") == again.worded("x")
+    assert session.history.open == again.open == {}
+
+
+def turns_of(history: History) -> list[Any]:
+    return [group.turns for group in history.groups]
