@@ -52,7 +52,8 @@ def catalogue_of(
     named = Catalogue.load(config.tools.python, config.folder) if config.tools.python else ()
     home = home or home_assistant_of(config)
     ready_made = home.tools if home else ()
-    others = Catalogue.of(*tools, exceed_budget)
+    asks = any(budget.over == "ask" for budget in config.sessions.budgets)
+    others = Catalogue.of(*tools, *([exceed_budget] if asks else []))
     return Catalogue([*named, *http_tools_of(config), *ready_made, *others])
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TypeVar
 
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
@@ -179,9 +178,7 @@ def check_policy(
     people = people_of(config, principals)
     tools = tuple(catalogue)
     findings: list[Finding] = []
-    may_exceed = any(budget.over == "ask" for budget in config.sessions.budgets)
-    asked = [tool for tool in tools if may_exceed or tool.name != EXCEED_BUDGET]
-    if agents and not people and may_ask(policy, tools=asked, agents=agents):
+    if agents and not people and may_ask(policy, tools=tools, agents=agents):
         text = (
             "the policy lets a person decide, and there is none: add a principal with role "
             "approver, or 'agent-gate token new NAME --role approver'"
