@@ -8,6 +8,7 @@ from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.desk import Conversations
 from agentgate_server.sessions.models import budgets_of, models_of
 from agentgate_server.sessions.workspaces import Workspaces
+from agentgate_server.store.session_retention import SessionRetention
 
 
 def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Conversations:
@@ -38,3 +39,9 @@ async def load_prices(config: Config, book: PriceBook) -> None:
     models = config.sessions.models.values()
     if any(model.price is None and model.backend != "rehearsal" for model in models):
         await book.load()
+
+
+async def remove_folders(retention: SessionRetention, workspaces: Workspaces) -> None:
+    """Remove the workspaces of sessions that the store no longer keeps."""
+    for session in retention.take_forgotten():
+        await workspaces.remove(session)

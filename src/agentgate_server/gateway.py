@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -37,7 +37,7 @@ from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
 from agentgate_server.config.faces import OPEN, open_faces
-from agentgate_server.conversing import conversations_of, load_prices
+from agentgate_server.conversing import conversations_of, load_prices, remove_folders
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
@@ -208,6 +208,8 @@ class Gateway:
         self.gate.audit.started(VERSION, found)
         self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(load_prices, config, prices)
+        tidy = partial(remove_folders, engine.sessions, conversations.workspaces)
+        tasks.start_soon(self._prune, tidy)
         await self._start_tasks(tasks, home, messenger)
         stack.push_async_callback(self._shut_down)
 
@@ -311,7 +313,6 @@ class Gateway:
         if messenger is not None:
             self._asking = anyio.CancelScope()
             tasks.start_soon(self._ask_people, messenger, self._asking)
-        tasks.start_soon(self._prune)
         tasks.start_soon(self.gate.desk.reach.watch)
         tasks.start_soon(self.gate.authenticator.watch)
         tasks.start_soon(self.gate.audit.run)
@@ -326,7 +327,7 @@ class Gateway:
         with scope:
             await messenger.run()
 
-    async def _prune(self) -> None:
+    async def _prune(self, tidy: Callable[[], Awaitable[None]]) -> None:
         ran_until = anyio.current_time()
         while True:
             now = anyio.current_time()
@@ -337,6 +338,7 @@ class Gateway:
             else:
                 ran_until = now
                 log.debug("retention deleted %d records", deleted)
+                await tidy()
             await anyio.sleep(PRUNE_EVERY_S)
 
     # The end

@@ -14,7 +14,12 @@ from tests.server.embedded import config, serving
 from agentgate_cli.standins.models import ModelServer, Reply, Say, Use
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.records.session import EventKind
+from agentgate_proto.records.session import (
+    DropSession,
+    EventKind,
+    PutSession,
+    SessionRecord,
+)
 from agentgate_proto.records.session_views import SessionEvent, SessionView
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.rpc.session_methods import (
@@ -24,10 +29,12 @@ from agentgate_proto.rpc.session_methods import (
     InspectSession,
     SendMessage,
 )
-from agentgate_server.conversing import conversations_of, load_prices
+from agentgate_server.conversing import conversations_of, load_prices, remove_folders
 from agentgate_server.gateway import Gateway
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sessions.workspaces import Workspaces
+from agentgate_server.store.sqlite import SqliteEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -109,6 +116,31 @@ async def test_a_session_has_a_folder_that_goes_with_it(tmp_path: Path) -> None:
         await call(gateway, DeleteSession(session=view.id))
         while folder.exists():
             await anyio.lowlevel.checkpoint()
+
+
+async def test_what_the_store_no_longer_keeps_has_no_folder(tmp_path: Path) -> None:
+    workspaces = Workspaces(tmp_path / "workspaces")
+    folders = [tmp_path / "workspaces" / name for name in ("old", "new")]
+    engine = SqliteEngine(tmp_path / "gate.db")
+    try:
+        for folder in folders:
+            record = SessionRecord(
+                id=folder.name,
+                principal="agent",
+                epoch="e",
+                model="m",
+                workspace=await workspaces.make(folder.name, ""),
+                created_at=1.0,
+                updated_at=1.0,
+            )
+            engine.commit([PutSession(record)])
+        engine.commit([DropSession("old", "agent")])
+        while engine.prune(2.0, 1.0):
+            pass
+        await remove_folders(engine.sessions, workspaces)
+        assert [folder.exists() for folder in folders] == [False, True]
+    finally:
+        engine.close()
 
 
 async def test_a_folder_that_was_named_stays(tmp_path: Path) -> None:

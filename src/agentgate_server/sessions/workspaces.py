@@ -129,7 +129,7 @@ class Workspaces:
     # What blocks
 
     def _made(self, session: str) -> str:
-        assert NAME.fullmatch(session), "the core makes ids that are names"
+        assert NAME.fullmatch(session), "ids of sessions are names"
         try:
             self.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
             folder = real(self.folder) / session
@@ -169,7 +169,7 @@ class Workspaces:
         return next((root for root in roots if folder.is_relative_to(root)), None)
 
     def _removed(self, session: str) -> str:
-        assert NAME.fullmatch(session), "the core makes ids that are names"
+        assert NAME.fullmatch(session), "ids of sessions are names"
         try:
             parent = os.open(self.folder, FOLDER & ~os.O_NOFOLLOW)
         except FileNotFoundError:

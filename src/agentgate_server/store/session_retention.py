@@ -9,9 +9,14 @@ gone at once for whoever asks; its log is deleted here, a few rows at a time.
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
+from contextlib import suppress
 
 from agentgate_server.store import session_statements as statements
 from agentgate_server.store.retention import turn
+
+FORGOTTEN_MAX = 100_000
+"""Ids of sessions that nobody has asked for yet; of more the oldest are lost."""
 
 PRUNE_ROWS_MAX = 256
 """Rows of logs and sessions, and of usage, deleted by one step: a few milliseconds."""
@@ -28,6 +33,15 @@ class SessionRetention:
     def __init__(self, keep_s: float, keep_usage_s: float) -> None:
         self.keep_s = keep_s
         self.keep_usage_s = keep_usage_s
+        self._forgotten: deque[str] = deque(maxlen=FORGOTTEN_MAX)
+
+    def take_forgotten(self) -> list[str]:
+        """Return the ids of those that are deleted for good since the last time; for any thread."""
+        found = []
+        with suppress(IndexError):
+            while True:
+                found.append(self._forgotten.popleft())
+        return found
 
     def prune(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:
         """Delete some of what is not kept, all in one transaction.
@@ -57,7 +71,9 @@ class SessionRetention:
         deleted = connection.execute(statements.PRUNE_LOGS, (PRUNE_ROWS_MAX,)).rowcount
         left = PRUNE_ROWS_MAX - deleted
         if left:
-            deleted += connection.execute(statements.PRUNE_SESSIONS, (left,)).rowcount
+            rows = connection.execute(statements.PRUNE_SESSIONS, (left,)).fetchall()
+            self._forgotten.extend(session for (session,) in rows)
+            deleted += len(rows)
         return deleted
 
     def _prune_usage(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:

@@ -146,7 +146,7 @@ PRUNE_LOGS = """
 PRUNE_SESSIONS = """
     DELETE FROM sessions WHERE seq IN (
         SELECT seq FROM sessions INDEXED BY sessions_dropped WHERE dropped = 1 LIMIT ?
-    )
+    ) RETURNING id
 """
 """Only when none of those that are dropped has a log any more."""
 OLDEST_USAGE = """

@@ -70,8 +70,11 @@ def test_a_session_goes_when_nothing_has_happened_for_its_days(engine: SqliteEng
     assert pruned(engine, 11.1) == 3
     assert kept(engine) == ["new", "runs"]
     assert count(engine, "session_log") == 4
+    assert engine.sessions.take_forgotten() == ["old"]
     assert pruned(engine, 100.0) == 3
     assert kept(engine) == ["runs"]
+    assert engine.sessions.take_forgotten() == ["new"]
+    assert engine.sessions.take_forgotten() == []
 
 
 def test_a_clock_that_leaps_deletes_nothing(engine: SqliteEngine) -> None:
