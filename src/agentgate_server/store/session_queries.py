@@ -139,7 +139,10 @@ def integers(row: Row) -> tuple[int, int]:
 def sums(reader: Reader, query: SumUsage) -> list[UsageSum]:
     """Answer this query."""
     sql = statements.sum_usage_sql(
-        query.by, of_session=bool(query.session), of_principal=query.principal is not None
+        query.by,
+        of_session=bool(query.session),
+        of_principal=query.principal is not None,
+        since=bool(query.since),
     )
     values = query.principal, query.session, query.since
     found = reader.rows(sql, values, sum_of_row, lambda rows: foremost(rows, query.by, query.limit))

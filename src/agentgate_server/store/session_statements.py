@@ -123,7 +123,7 @@ SPENT = " ".join(
     (
         *("SELECT principal, model, day,", PARTS.format("cost_micros", LOW_BITS, LOW)),
         "FROM usage INDEXED BY usage_day WHERE day >= ? AND cost_micros IS NOT NULL",
-        "GROUP BY principal, model, day ORDER BY principal, model, day",
+        "GROUP BY day, principal, model ORDER BY principal, model, day",
     )
 )
 
@@ -254,17 +254,19 @@ def trim_sql(sessions: int) -> str:
 
 
 @cache
-def sum_usage_sql(by: UsageBy, *, of_session: bool, of_principal: bool) -> str:
+def sum_usage_sql(by: UsageBy, *, of_session: bool, of_principal: bool, since: bool) -> str:
     """SQL that adds usage up: of a principal (or NULL), a session (or ''), from a day on."""
-    index, which = "usage_day", ""
+    index, which = "NOT INDEXED", ""
     if of_session:
-        index, which = "usage_session", "session = ?2 AND"
+        index, which = "INDEXED BY usage_session", "session = ?2 AND"
     elif of_principal:
-        index, which = "usage_principal", "principal = ?1 AND"
+        index, which = "INDEXED BY usage_principal", "principal = ?1 AND"
+    elif since:
+        index = "INDEXED BY usage_day"
     return " ".join(
         (
             *("SELECT", SUM_KEYS[by], ", count(*), sum(cost_micros IS NULL), max(is_estimate),"),
-            *(SUMS, "FROM usage INDEXED BY", index, "WHERE", which, "day >= ?3"),
+            *(SUMS, "FROM usage", index, "WHERE", which, "day >= ?3"),
             "AND (?2 = '' OR session = ?2) AND (?1 IS NULL OR principal = ?1) GROUP BY 1",
         )
     )

@@ -69,14 +69,22 @@ def test_queries_that_grow_with_nothing_but_their_answer(engine: SqliteEngine, n
 
 @pytest.mark.parametrize("by", UsageBy)
 def test_a_sum_reads_what_it_is_asked_about(engine: SqliteEngine, by: UsageBy) -> None:
-    for of_session, of_principal, index in (
-        (True, True, "usage_session (session=?)"),
-        (True, False, "usage_session (session=?)"),
-        (False, True, "usage_principal (principal=? AND day>?)"),
-        (False, False, "usage_day (day>?)"),
+    for of_session, of_principal, since, how in (
+        (True, True, True, "INDEX usage_session (session=?)"),
+        (True, False, False, "INDEX usage_session (session=?)"),
+        (False, True, True, "INDEX usage_principal (principal=? AND day>?)"),
+        (False, False, True, "INDEX usage_day (day>?)"),
+        (False, False, False, "SCAN usage"),  # all of it
     ):
-        sql = sum_usage_sql(by, of_session=of_session, of_principal=of_principal)
-        assert index in steps(engine, sql)[0]
+        sql = sum_usage_sql(by, of_session=of_session, of_principal=of_principal, since=since)
+        assert how in steps(engine, sql)[0]
+
+
+def test_a_start_reads_what_was_spent_from_the_index_alone(engine: SqliteEngine) -> None:
+    found = steps(engine, statements.SPENT)
+
+    assert "COVERING INDEX usage_day (day>?)" in found[0]
+    assert found[1:] == ["USE TEMP B-TREE FOR ORDER BY"]
 
 
 def test_the_index_of_the_history_leaves_out_what_only_watchers_want(
