@@ -218,6 +218,7 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
     "another model goes on": (
         [
             start(),
+            *text(7, "I will not"),
             begun(
                 0, type="fallback", **{"from": {"model": "claude-x"}, "to": {"model": "claude-y"}}
             ),
@@ -228,15 +229,22 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
         ],
         [
             FIRST,
+            TextDelta("I will not"),
             Noted("claude-y goes on instead of claude-x"),
             TextDelta("a"),
-            ended(
-                Stop.END,
-                b'{"type":"fallback","from":{"model":"claude-x"},"to":{"model":"claude-y"}}',
-                b'{"type":"text","text":"a"}',
-                model_id="claude-y",
-            ),
+            ended(Stop.END, b'{"type":"text","text":"a"}', model_id="claude-y"),
         ],
+    ),
+    "another model goes on, and nobody says which": (
+        [
+            start(),
+            begun(0, type="fallback"),
+            closed(0),
+            *text(1, "a"),
+            stopped("end_turn"),
+            END,
+        ],
+        [FIRST, TextDelta("a"), ended(Stop.END, b'{"type":"text","text":"a"}')],
     ),
     "usage with caches and thinking, corrected later; a null corrects nothing, a zero does": (
         [
@@ -430,8 +438,6 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
             grown(1, "smell_delta"),
             grown(1, "signature_delta"),
             closed(1),
-            begun(2, type="fallback"),
-            closed(2),
             {"type": "content_block_start", "index": 3},
             closed(3),
             closed(None),
@@ -442,7 +448,7 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
         [
             FIRST,
             TextDelta("a"),
-            ended(Stop.END, b'{"type":"text","text":"a"}', b'{"type":"fallback"}'),
+            ended(Stop.END, b'{"type":"text","text":"a"}'),
         ],
     ),
 }

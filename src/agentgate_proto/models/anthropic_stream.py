@@ -333,11 +333,18 @@ class AnthropicStream:
                 block.close()
             elif block.kind == "tool_use":
                 yield Noted(f"a call of {block.members.get('name')} was cut off; it is not made")
-        whole = [block for block in self.blocks if block.is_whole]
-        has_calls = any(block.call is not None for block in whole)
+        whole = self.whole_blocks()
+        has_calls = any(block.call is not None for block in self.blocks)
         stop = STOPS.get(self.stop_reason, Stop.TOOLS if has_calls else Stop.END)
         blocks = msgspec.json.encode([block.members for block in whole]) if whole else b""
         yield Ended(stop=stop, blocks=blocks, model_id=self.model_id)
+
+    def whole_blocks(self) -> list[Block]:
+        """Return what may go back: what is whole. Where another model took over, what the first one
+        had said may not all go back, nor may it be told apart; only the last one's does."""
+        others = [at for at, block in enumerate(self.blocks) if block.kind == "fallback"]
+        own = self.blocks[others[-1] + 1 :] if others else self.blocks
+        return [block for block in own if block.is_whole]
 
     def failed(self, failed: Failed) -> list[ModelEvent]:
         """There is no end."""
