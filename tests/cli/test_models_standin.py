@@ -28,15 +28,17 @@ STEPS = (Think("Hm"), Say("Grü"), Say("ße"), Use("look", {"a": 1}, id="c1"), U
 @ON_ASYNCIO
 async def test_anthropic_s_sdk_reads_a_reply() -> None:
     with anyio.fail_after(BOUND_S):
-        async with ModelServer(api_key=KEY) as server:
-            async with anthropic.AsyncAnthropic(api_key=KEY, base_url=server.url) as client:
-                server.replies.append(Reply(*STEPS, output_tokens=7, chunk_bytes=5))
-                async with client.messages.stream(
-                    model="m-1", max_tokens=9, messages=MESSAGES
-                ) as stream:
-                    message = await stream.get_final_message()
-                server.tokens = 37
-                counted = await client.messages.count_tokens(model="m-1", messages=MESSAGES)
+        async with (
+            ModelServer(api_key=KEY) as server,
+            anthropic.AsyncAnthropic(api_key=KEY, base_url=server.url) as client,
+        ):
+            server.replies.append(Reply(*STEPS, output_tokens=7, chunk_bytes=5))
+            async with client.messages.stream(
+                model="m-1", max_tokens=9, messages=MESSAGES
+            ) as stream:
+                message = await stream.get_final_message()
+            server.tokens = 37
+            counted = await client.messages.count_tokens(model="m-1", messages=MESSAGES)
     assert [block.type for block in message.content] == ["thinking", "text", "tool_use", "tool_use"]
     said = message.to_dict()["content"]
     assert isinstance(said, list)
@@ -52,13 +54,15 @@ async def test_anthropic_s_sdk_reads_a_reply() -> None:
 @ON_ASYNCIO
 async def test_openai_s_sdk_reads_a_reply() -> None:
     with anyio.fail_after(BOUND_S):
-        async with ModelServer(api_key=KEY) as server:
-            async with openai.AsyncOpenAI(api_key=KEY, base_url=server.openai_url) as client:
-                server.replies.append(Reply(*STEPS, output_tokens=7, chunk_bytes=5))
-                async with client.chat.completions.stream(
-                    model="m-1", messages=CHAT, stream_options={"include_usage": True}
-                ) as stream:
-                    completion = await stream.get_final_completion()
+        async with (
+            ModelServer(api_key=KEY) as server,
+            openai.AsyncOpenAI(api_key=KEY, base_url=server.openai_url) as client,
+        ):
+            server.replies.append(Reply(*STEPS, output_tokens=7, chunk_bytes=5))
+            async with client.chat.completions.stream(
+                model="m-1", messages=CHAT, stream_options={"include_usage": True}
+            ) as stream:
+                completion = await stream.get_final_completion()
     choice = completion.choices[0]
     assert (choice.finish_reason, completion.model) == ("tool_calls", "m-1")
     assert choice.message.content == "Grüße"
