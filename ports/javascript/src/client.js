@@ -2,6 +2,7 @@
 
 import { Core } from "./core.js";
 import { AgentGateError, CONNECTION_LOST } from "./errors.js";
+import { Sessions } from "./sessions.js";
 
 const seconds = () => performance.now() / 1000;
 
@@ -31,6 +32,7 @@ export class AgentGateClient {
   #names = 0;
   #options;
   #closing = null;
+  #sessions = null;
 
   /**
    * @param {string} url `ws://host:port` or `wss://host:port`
@@ -96,6 +98,13 @@ export class AgentGateClient {
     return this.#submit("get_pending_results", {}, null);
   }
 
+  /** Conversations with a model. */
+  get sessions() {
+    const begin = (method, params, done) => this.#begin(method, params, null, done);
+    this.#sessions ??= new Sessions(begin, () => this.state === "closed");
+    return this.#sessions;
+  }
+
   /** Disconnect for good. What waits is rejected. */
   async close() {
     if (!this.#core || this.state === "closed") return;
@@ -116,26 +125,35 @@ export class AgentGateClient {
   #submit(method, params, timeoutS, signal) {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
-      const name = ++this.#names;
-      // What is sent, and perhaps sent again, is what the caller had when it called
-      this.#core.call(name, method, JSON.parse(JSON.stringify(params)), timeoutS, seconds());
+      let name = 0;
       const abort = () => this.#withdraw(name, signal.reason);
-      const forget = () => signal?.removeEventListener("abort", abort);
-      this.#waiting.set(name, { resolve, reject, forget });
+      name = this.#begin(method, params, timeoutS, (error, data) => {
+        signal?.removeEventListener("abort", abort);
+        if (error) reject(error);
+        else resolve(data);
+      });
       signal?.addEventListener("abort", abort);
-      this.#turn();
     });
   }
 
+  /** Make a call whose end `done` is told at once: before whatever the gateway says next. */
+  #begin(method, params, timeoutS, done) {
+    if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
+    const name = ++this.#names;
+    // What is sent, and perhaps sent again, is what the caller had when it called
+    this.#core.call(name, method, JSON.parse(JSON.stringify(params)), timeoutS, seconds());
+    this.#waiting.set(name, done);
+    this.#turn();
+    return name;
+  }
+
   #withdraw(name, reason) {
-    const waiting = this.#waiting.get(name);
-    if (!waiting) return;
+    const done = this.#waiting.get(name);
+    if (!done) return;
     this.#waiting.delete(name);
-    waiting.forget();
     this.#core.cancel(name, seconds());
     this.#turn();
-    waiting.reject(reason);
+    done(reason);
   }
 
   /** Do all that the core asks for. Must follow everything that changes it. */
@@ -207,21 +225,22 @@ export class AgentGateClient {
   }
 
   #settle({ call, data, error }) {
-    const waiting = this.#waiting.get(call);
+    const done = this.#waiting.get(call);
     this.#waiting.delete(call);
-    waiting?.forget();
-    if (error) waiting?.reject(error);
-    else waiting?.resolve(data);
+    done?.(error ?? null, data);
   }
 
   #pushed({ method, params }) {
     if (method === "request_waiting") this.#options.onWaiting?.(params);
+    if (method === "session_event") this.#sessions?.take(params ?? {});
   }
 
   #changed(change) {
     const { state, error } = change;
     if (state === "connected") for (const { resolve } of this.#openings.splice(0)) resolve();
     if (state === "closed") for (const { reject } of this.#openings.splice(0)) reject(error);
+    if (state === "connected") this.#sessions?.reconnected();
+    if (state === "closed") this.#sessions?.closed(this.#closing ? null : error);
     this.#options.onState?.(change);
   }
 }

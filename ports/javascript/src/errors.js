@@ -6,6 +6,11 @@ export const LIMIT_EXCEEDED = -32006;
 export const OUTCOME_UNKNOWN = -32007;
 export const CANCELLED = -32008;
 export const FORBIDDEN = -32010;
+export const SESSION_NOT_FOUND = -32013;
+export const RUN_IN_PROGRESS = -32014;
+export const OVER_BUDGET = -32015;
+export const MODEL_FAILED = -32016;
+export const INTERNAL_ERROR = -32603;
 export const METHOD_NOT_FOUND = -32601;
 export const INVALID_REQUEST = -32600;
 export const INVALID_PARAMS = -32602;
@@ -27,6 +32,11 @@ export class AgentGateError extends Error {
   /** Policy or a person said no; the tool did not run. */
   get denied() {
     return this.code === -32001 || this.code === -32003;
+  }
+
+  /** The session has a run under way; `data.run` and `data.approvals` say what it waits for. */
+  get busy() {
+    return this.code === RUN_IN_PROGRESS;
   }
 
   /** The tool may or may not have run. Look at the world before you ask again. */

@@ -2,4 +2,5 @@
 
 export { AgentGateClient } from "./client.js";
 export { AgentGateError } from "./errors.js";
+export { EventStream, Run, Session, Sessions } from "./sessions.js";
 export { Core } from "./core.js";

@@ -24,6 +24,33 @@ const commands = {
   withdrawn: ({ tool, args, afterMs }) => client.call(tool, args, { signal: AbortSignal.timeout(afterMs) }),
   tools: () => client.listTools(),
   collect: () => client.getPendingResults(),
+  session: ({ options }) => client.sessions.create(options).then(({ view }) => view),
+  run: async ({ session, text, options, readMs = 0 }) => {
+    const run = (await client.sessions.get(session)).send(text, options);
+    const events = [];
+    for await (const event of run) {
+      events.push(event);
+      if (events.length === 1) say({ started: run.id });
+      if (readMs) await new Promise((wake) => setTimeout(wake, readMs));
+    }
+    return { events, text: await run.text(), id: run.id, joined: run.joined, status: run.status };
+  },
+  text: async ({ session, text, options }) => (await client.sessions.get(session)).send(text, options).text(),
+  watch: async ({ session, cursor, count }) => {
+    const events = [];
+    for await (const event of (await client.sessions.get(session)).attach(cursor)) {
+      events.push(event);
+      say({ watched: event.kind });
+      if (events.length === count || event.kind === "run_ended") break;
+    }
+    return events;
+  },
+  stop: async ({ session, run }) => (await client.sessions.get(session)).cancel(run),
+  inspect: async ({ session, text }) => (await client.sessions.get(session)).inspect({ text }),
+  usage: async ({ session }) => (await client.sessions.get(session)).usage("model"),
+  sessions: ({ options }) => client.sessions.list(options),
+  models: () => client.sessions.models(),
+  forget: ({ session }) => client.sessions.delete(session).then(() => true),
   close: () => client.close().then(() => true),
 };
 
