@@ -8,18 +8,26 @@ gone at once for whoever asks; its log is deleted here, a few rows at a time.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections import deque
 from contextlib import suppress
 
 from agentgate_server.store import session_statements as statements
 from agentgate_server.store.retention import turn
+from agentgate_server.store.session_queries import first_of_month
+
+log = logging.getLogger(__name__)
 
 FORGOTTEN_MAX = 100_000
 """Ids of sessions that nobody has asked for yet; of more the oldest are lost."""
 
 PRUNE_ROWS_MAX = 256
 """Rows of logs and sessions, and of usage, deleted by one step: a few milliseconds."""
+
+USAGE_ROWS_MAX = 1_000_000
+"""Rows of usage, about 300 MB, and two seconds to add all of them up; the oldest go early beyond.
+Never those of this month: budgets count them (I13)."""
 
 
 class SessionRetention:
@@ -28,11 +36,15 @@ class SessionRetention:
     Args:
         keep_s: how long a session is kept in which nothing happens.
         keep_usage_s: how long it is kept what a model request took.
+
+    Attributes:
+        usage_rows_max: so many rows of usage are kept at the most.
     """
 
     def __init__(self, keep_s: float, keep_usage_s: float) -> None:
         self.keep_s = keep_s
         self.keep_usage_s = keep_usage_s
+        self.usage_rows_max = USAGE_ROWS_MAX
         self._forgotten: deque[str] = deque(maxlen=FORGOTTEN_MAX)
 
     def take_forgotten(self) -> list[str]:
@@ -71,14 +83,25 @@ class SessionRetention:
         deleted = connection.execute(statements.PRUNE_LOGS, (PRUNE_ROWS_MAX,)).rowcount
         left = PRUNE_ROWS_MAX - deleted
         if left:
-            rows = connection.execute(statements.PRUNE_SESSIONS, (left,)).fetchall()
-            self._forgotten.extend(session for (session,) in rows)
-            deleted += len(rows)
+            gone = connection.execute(statements.DROPPED, (left,)).fetchall()
+            deleted += connection.execute(statements.PRUNE_SESSIONS, (left,)).rowcount
+            self._forgotten.extend(session for (session,) in gone)
         return deleted
 
     def _prune_usage(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:
         (oldest,) = connection.execute(statements.OLDEST_USAGE).fetchone()
         if oldest is None:
             return 0
-        before = turn(connection, "usage", utc, ran_s, oldest) - self.keep_usage_s
-        return connection.execute(statements.PRUNE_USAGE, (before, PRUNE_ROWS_MAX)).rowcount
+        now = turn(connection, "usage", utc, ran_s, oldest)
+        old = now - self.keep_usage_s, PRUNE_ROWS_MAX
+        deleted = connection.execute(statements.PRUNE_USAGE, old).rowcount
+        excess = self.usage_rows_max, first_of_month(now), PRUNE_ROWS_MAX - deleted
+        early = connection.execute(statements.PRUNE_USAGE_EXCESS, excess).rowcount
+        if early:
+            log.warning(
+                "there are more than %d rows of usage: %d went before sessions.keep_usage_days;"
+                " find out who asks models so often",
+                self.usage_rows_max,
+                early,
+            )
+        return deleted + early

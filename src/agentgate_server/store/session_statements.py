@@ -143,10 +143,13 @@ PRUNE_LOGS = """
         WHERE dropped = 1 AND session = seq LIMIT ?
     )
 """
+DROPPED = """
+    SELECT id FROM sessions INDEXED BY sessions_dropped WHERE dropped = 1 ORDER BY seq LIMIT ?
+"""
 PRUNE_SESSIONS = """
     DELETE FROM sessions WHERE seq IN (
-        SELECT seq FROM sessions INDEXED BY sessions_dropped WHERE dropped = 1 LIMIT ?
-    ) RETURNING id
+        SELECT seq FROM sessions INDEXED BY sessions_dropped WHERE dropped = 1 ORDER BY seq LIMIT ?
+    )
 """
 """Only when none of those that are dropped has a log any more."""
 OLDEST_USAGE = """
@@ -158,6 +161,14 @@ PRUNE_USAGE = """
         WHERE status = 'settled' AND at < ? ORDER BY at LIMIT ?
     )
 """
+PRUNE_USAGE_EXCESS = """
+    DELETE FROM usage WHERE seq IN (
+        SELECT seq FROM usage NOT INDEXED
+        WHERE seq <= (SELECT max(seq) FROM usage) - ? AND status = 'settled' AND day < ?
+        ORDER BY seq LIMIT ?
+    )
+"""
+"""Rows are not counted: what was stored last has the highest seq, and the first ones go first."""
 
 
 def plan(changes: Iterable[Change]) -> Iterator[Statement]:

@@ -152,6 +152,32 @@ def test_much_usage_goes_in_steps(engine: SqliteEngine) -> None:
     assert engine.prune(100.0 * DAY_S, 0.0) == 0
 
 
+def test_of_too_much_usage_the_oldest_goes_early_but_none_of_this_month(
+    engine: SqliteEngine, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine.sessions.usage_rows_max = 3
+    used = (
+        usage("open", at=40.0 * DAY_S, day="1970-02-10", status=UsageStatus.RESERVED),
+        *(usage(f"old{n}", at=41.0 * DAY_S, day="1970-02-11") for n in range(3)),
+        *(usage(f"new{n}", at=60.0 * DAY_S, day="1970-03-02") for n in range(2)),
+    )
+    engine.commit([PutSession(session("s1", updated_at=60.0 * DAY_S, run=RUN), (), used)])
+
+    assert pruned(engine, 58.9) == 0  # the end of February: all of it counts
+    assert pruned(engine, 60.0) == 2
+    assert left(engine) == ["new0", "new1", "old2", "open"]
+    assert "2 went before sessions.keep_usage_days" in caplog.text
+
+    engine.sessions.usage_rows_max = 1
+    assert pruned(engine, 60.0) == 1
+    assert pruned(engine, 60.0) == 0
+    assert left(engine) == ["new0", "new1", "open"]
+
+
+def left(engine: SqliteEngine) -> list[str]:
+    return [usage_id for (usage_id,) in engine.execute("SELECT id FROM usage ORDER BY id")]
+
+
 @pytest.mark.parametrize("setting", ["keep_session_days", "keep_usage_days"])
 def test_a_retention_of_nothing_is_refused(tmp_path: Path, setting: str) -> None:
     with pytest.raises(ValueError, match="must be positive"):
