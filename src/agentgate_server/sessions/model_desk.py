@@ -15,6 +15,10 @@ from agentgate_server.models.model import Model
 
 log = logging.getLogger(__name__)
 
+REST_S = 1.0
+"""How long a model that has said its end may still do something: its connection can be used again
+if all of the answer was read."""
+
 Said = Callable[[str, str, Sequence[ModelEvent]], None]
 """Hears what a model says: session, call, events."""
 
@@ -61,7 +65,6 @@ class ModelDesk:
 
     async def _stream(self, call: CallModel) -> None:
         """Hand on what the model says up to its end, whatever else may come of its server."""
-        is_over = False
         model = self.models.get(call.model)
         try:
             if model is None:
@@ -69,16 +72,15 @@ class ModelDesk:
             # A stream is an async generator, so that its end closes its connection.
             async with aclosing(cast("Any", model.stream(call.request))) as events:
                 async for event in events:
-                    if is_over:
-                        return
                     self._said(call.session, call.call, (event,))
-                    # The rest is waited for, so that the connection can be used again.
-                    is_over = isinstance(event, Ended | Failed)
+                    if isinstance(event, Ended | Failed):
+                        with anyio.move_on_after(REST_S):
+                            await anext(events, None)
+                        return
         except Exception as error:
             log.exception("the model %s could not be asked", call.model)
             text = f"{type(error).__name__}: {error}"
             failed = Failed(failure=Failure.FATAL, message=text)
         else:
             failed = Failed(failure=Failure.TRUNCATED, message="the model said no end")
-        if not is_over:
-            self._said(call.session, call.call, (failed,))
+        self._said(call.session, call.call, (failed,))
