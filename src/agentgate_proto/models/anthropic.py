@@ -21,6 +21,7 @@ from agentgate_proto.models.request import (
     ModelRequest,
     ToolReturn,
     ToolSpec,
+    ToolTurn,
     Turn,
     UserTurn,
 )
@@ -120,10 +121,14 @@ def tool_block(tool: ToolSpec, *, is_last: bool) -> bytes:
 def messages(turns: tuple[Turn, ...]) -> Iterator[bytes]:
     """Make the messages. Turns of one role that follow each other are one message, for the vendor
     wants them to alternate; a turn in which nothing is said is none."""
-    role, content = "", [b""]
+    role = ""
+    content: list[bytes] = []
+    has_own_ids = False
     for turn in turns:
         turn_role = "assistant" if isinstance(turn, AssistantTurn) else "user"
-        blocks = list(content_of(turn))
+        if isinstance(turn, AssistantTurn):
+            has_own_ids = is_own(turn)
+        blocks = list(content_of(turn, has_own_ids=has_own_ids))
         if not blocks:
             continue
         if turn_role == role:
@@ -141,20 +146,25 @@ def message(role: str, content: list[bytes]) -> bytes:
     return b'{"role":"%b","content":[%b]}' % (role.encode(), b",".join(content))
 
 
-def content_of(turn: Turn) -> Iterator[bytes]:
-    """Make the content blocks of one turn, encoded; several may come as one text."""
+def content_of(turn: Turn, *, has_own_ids: bool) -> Iterator[bytes]:
+    """Make the content blocks of one turn, encoded; several may come as one text.
+
+    Args:
+        turn: whose.
+        has_own_ids: this answer, or the one that these results belong to, goes back as it came.
+    """
     if isinstance(turn, UserTurn):
         yield from text_block(turn.text)
-    elif isinstance(turn, AssistantTurn):
-        if is_own(turn):
-            yield turn.blocks.strip()[1:-1]
-            return
+    elif isinstance(turn, ToolTurn):
+        for returned in turn.returns:
+            yield result_block(returned, returned.id if has_own_ids else call_id(returned.id))
+    elif has_own_ids:
+        yield turn.blocks.strip()[1:-1]
+    else:
         yield from text_block(turn.text)
         for call in turn.calls:
             block = {"type": "tool_use", "id": call_id(call.id), "name": call.name}
             yield msgspec.json.encode(block | {"input": call.args})
-    else:
-        yield from map(result_block, turn.returns)
 
 
 def is_own(turn: AssistantTurn) -> bool:
@@ -173,9 +183,9 @@ def text_block(text: str) -> Iterator[bytes]:
         yield msgspec.json.encode({"type": "text", "text": text})
 
 
-def result_block(returned: ToolReturn) -> bytes:
+def result_block(returned: ToolReturn, use_id: str) -> bytes:
     """Say what became of a call."""
-    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": call_id(returned.id)}
+    block: dict[str, Any] = {"type": "tool_result", "tool_use_id": use_id}
     if returned.text:
         block["content"] = returned.text
     if returned.is_error:

@@ -24,6 +24,7 @@ from agentgate_proto.models.request import (
     Encoded,
     ModelRequest,
     ToolSpec,
+    ToolTurn,
     Turn,
     UserTurn,
 )
@@ -77,6 +78,20 @@ DRAWING: Final = frozenset(
 NO_OLD_THINKING: Final = re.compile(r"(?:.*/)?deepseek-r")
 """Models that refuse their own thinking of before the last message, while others want it back."""
 
+ALWAYS_THINKING: Final = re.compile(r"(?:.*/)?deepseek-v[4-9]")
+"""Models that want a thinking with each of their answers, be it an empty one."""
+
+STRICT: Final = re.compile(
+    r"(?:.*/)?(?:open-)?(?:mistral|mixtral|ministral|magistral|codestral|devstral|pixtral)"
+)
+"""Mistral's models: ids of calls have nine letters or digits, and nobody speaks behind a tool but
+the model."""
+
+BROKEN_OFF: Final = "(I was stopped here.)"
+"""What such a model is taken to have said where a run ended behind its tools."""
+
+STRICT_ID_CHARS: Final = 9
+STRICT_ID: Final = re.compile(r"[a-zA-Z0-9]{9}")
 CALL_ID: Final = re.compile(r"[!-~]{1,40}")
 SEPARATOR: Final = json_string("\n\n")
 
@@ -120,7 +135,7 @@ def encode(request: ModelRequest) -> Encoded:
         body.envelope(b"]")
     body.envelope(b',"messages":[')
     has_system = add_system(body, request)
-    history = b",".join(messages(request.turns, request.model_id))
+    history = b",".join(History(request.model_id).messages(request.turns))
     if has_system and history:
         body.envelope(b",")
     body.section(SectionName.HISTORY, history)
@@ -156,38 +171,62 @@ def tool_member(tool: ToolSpec) -> bytes:
     return msgspec.json.encode({"type": "function", "function": function})
 
 
-def messages(turns: tuple[Turn, ...], model_id: str) -> Iterator[bytes]:
-    """Make the messages; an answer in which nothing was said is none."""
-    last_asked = max((at for at, turn in enumerate(turns) if isinstance(turn, UserTurn)), default=0)
-    refuses_old = NO_OLD_THINKING.match(model_id) is not None
-    for at, turn in enumerate(turns):
-        if isinstance(turn, UserTurn):
-            yield msgspec.json.encode({"role": "user", "content": turn.text})
-        elif isinstance(turn, AssistantTurn):
-            yield from answer(turn, may_be_own=at > last_asked or not refuses_old)
-        else:
-            for returned in turn.returns:
-                said = {"role": "tool", "tool_call_id": call_id(returned.id)}
-                yield msgspec.json.encode(said | {"content": returned.text})
+class History:
+    """Writes the turns of a request as messages.
 
+    Args:
+        model_id: models differ in what they refuse.
+    """
 
-def answer(turn: AssistantTurn, *, may_be_own: bool) -> Iterator[bytes]:
-    """Make the message of an answer."""
-    if may_be_own and is_own(turn):
-        yield turn.blocks
-        return
-    message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}
-    if turn.calls:
-        message["tool_calls"] = [
-            {
-                "id": call_id(call.id),
-                "type": "function",
-                "function": {"name": call.name, "arguments": bytes(call.args).decode()},
-            }
-            for call in turn.calls
-        ]
-    if turn.text or turn.calls:
-        yield msgspec.json.encode(message)
+    def __init__(self, model_id: str) -> None:
+        self.refuses_old_thinking = NO_OLD_THINKING.match(model_id) is not None
+        self.wants_thinking = ALWAYS_THINKING.match(model_id) is not None
+        self.is_strict = STRICT.match(model_id) is not None
+        self.has_own_ids = False
+
+    def messages(self, turns: tuple[Turn, ...]) -> Iterator[bytes]:
+        """Yield the messages; an answer in which nothing was said is none."""
+        asked = [at for at, turn in enumerate(turns) if isinstance(turn, UserTurn)]
+        last_asked = asked[-1] if asked else -1
+        for at, turn in enumerate(turns):
+            if isinstance(turn, UserTurn):
+                if self.is_strict and at and isinstance(turns[at - 1], ToolTurn):
+                    yield msgspec.json.encode({"role": "assistant", "content": BROKEN_OFF})
+                yield msgspec.json.encode({"role": "user", "content": turn.text})
+            elif isinstance(turn, AssistantTurn):
+                is_old = at < last_asked
+                self.has_own_ids = is_own(turn) and not (is_old and self.refuses_old_thinking)
+                yield from (turn.blocks,) if self.has_own_ids else self.answer(turn)
+            else:
+                for returned in turn.returns:
+                    said = {"role": "tool", "tool_call_id": self.call_id(returned.id)}
+                    yield msgspec.json.encode(said | {"content": returned.text})
+
+    def answer(self, turn: AssistantTurn) -> Iterator[bytes]:
+        """Yield the message of an answer in the neutral form, if it says anything."""
+        message: dict[str, Any] = {"role": "assistant", "content": turn.text or None}
+        if self.wants_thinking:
+            message["reasoning_content"] = ""
+        if turn.calls:
+            message["tool_calls"] = [
+                {
+                    "id": self.call_id(call.id),
+                    "type": "function",
+                    "function": {"name": call.name, "arguments": bytes(call.args).decode()},
+                }
+                for call in turn.calls
+            ]
+        if turn.text or turn.calls:
+            yield msgspec.json.encode(message)
+
+    def call_id(self, given: str) -> str:
+        """Return an id that the server takes, the same for the same; its own it takes anyhow."""
+        if self.has_own_ids:
+            return given
+        if self.is_strict:
+            fits = STRICT_ID.fullmatch(given)
+            return given if fits else digest_id(given)[-STRICT_ID_CHARS:]
+        return given if CALL_ID.fullmatch(given) else digest_id(given)
 
 
 def is_own(turn: AssistantTurn) -> bool:
@@ -197,8 +236,3 @@ def is_own(turn: AssistantTurn) -> bool:
         return False
     ids = [call.id for call in decode_message(turn.blocks).tool_calls]
     return ids == [call.id for call in turn.calls]
-
-
-def call_id(given: str) -> str:
-    """Return an id that the vendor takes, the same for the same."""
-    return given if CALL_ID.fullmatch(given) else digest_id(given)

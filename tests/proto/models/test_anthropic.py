@@ -169,6 +169,14 @@ def test_an_id_that_the_vendor_refuses_is_another_one_in_both_places() -> None:
     assert made["id"].startswith("call_")
 
 
+def test_ids_of_what_goes_back_as_it_came_stay_as_they_are() -> None:
+    blocks = b'[{"type":"tool_use","id":"t:0","name":"t","input":{}}]'
+    turn = AssistantTurn(text="", calls=(use("t:0"),), backend="anthropic", blocks=blocks)
+    call, result = content(UserTurn("x"), turn, ToolTurn((ToolReturn(id="t:0", text="r"),)))[1:]
+    assert call == blocks
+    assert msgspec.json.decode(result)[0]["tool_use_id"] == "t:0"
+
+
 def test_counting_takes_the_same_bytes_but_what_makes_no_difference() -> None:
     encoded = encode(asked(UserTurn("x"), system_prompt="s", params={"stop": "a", "thinking": {}}))
     members = msgspec.json.decode(counting(encoded.body))

@@ -167,3 +167,41 @@ def test_an_id_that_is_too_long_is_another_one_in_both_places() -> None:
     )["messages"]
     assert result["tool_call_id"] == call["tool_calls"][0]["id"]
     assert len(result["tool_call_id"]) <= 40
+
+
+def test_ids_of_what_goes_back_as_it_came_stay_as_they_are() -> None:
+    long = "chatcmpl-tool-" + "0" * 32
+    blocks = b'{"role":"assistant","tool_calls":[{"id":"%b"}]}' % long.encode()
+    turn = AssistantTurn(text="", calls=(use(long),), backend="openai", blocks=blocks)
+    returned = ToolTurn((ToolReturn(id=long, text="r"),))
+    assert history(UserTurn("x"), turn, returned).count(long.encode()) == 2
+    other = AssistantTurn(text="", calls=(use(long),))
+    assert long.encode() not in history(UserTurn("x"), other, returned)
+
+
+def test_a_model_that_wants_thinking_with_each_answer_gets_an_empty_one() -> None:
+    turns = (UserTurn("x"), AssistantTurn(text="a"))
+    assert b'"reasoning_content":""' in history(*turns, model_id="deepseek/deepseek-v4-pro")
+    assert b"reasoning_content" not in history(*turns, model_id="deepseek-chat")
+
+
+@pytest.mark.parametrize("model_id", ["mistral-small-latest", "open-mixtral-8x7b", "x/magistral"])
+def test_a_strict_model_gets_ids_of_nine_letters_and_the_word_behind_its_tools(
+    model_id: str,
+) -> None:
+    turns = (
+        UserTurn("x"),
+        AssistantTurn(text="", calls=(use("toolu_01"), use("gSIMJiOkT"))),
+        ToolTurn((ToolReturn(id="toolu_01", text="r"), ToolReturn(id="gSIMJiOkT", text="r"))),
+        UserTurn("y"),
+    )
+    messages = said(encode(asked(*turns, model_id=model_id)))["messages"]
+    assert [one["role"] for one in messages] == [
+        *("user", "assistant", "tool", "tool", "assistant", "user")
+    ]
+    first, second = (call["id"] for call in messages[1]["tool_calls"])
+    assert (len(first), second) == (9, "gSIMJiOkT")
+    assert first.isalnum()
+    assert [one["tool_call_id"] for one in messages[2:4]] == [first, second]
+    others = said(encode(asked(*turns)))["messages"]
+    assert [one["role"] for one in others] == ["user", "assistant", "tool", "tool", "user"]
