@@ -12,7 +12,7 @@ from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver
 from agentgate_client.session_streams import EventStream, Run, Watching
 from agentgate_proto.client.session_feed import Cursor
-from agentgate_proto.errors import AgentGateError
+from agentgate_proto.errors import AgentGateError, SessionNotFound
 from agentgate_proto.limits import LIST_ROWS_MAX
 from agentgate_proto.records.session import UsageBy
 from agentgate_proto.records.session_views import SessionView
@@ -115,10 +115,18 @@ class Sessions:
     async def delete(self, session: str) -> None:
         """Delete a session and its log; a run that is under way is cancelled.
 
+        If the connection breaks meanwhile it is asked for again afterwards; that it is gone then
+        counts as success.
+
         Raises:
             SessionNotFound: there is none with this id that is yours (-32013).
         """
-        await self.ask("delete_session", DeleteSession(session=session), SessionDeleted)
+        connections = self.driver.connections
+        try:
+            await self.ask("delete_session", DeleteSession(session=session), SessionDeleted)
+        except SessionNotFound:
+            if connections in (0, self.driver.connections):
+                raise
         watching = self._watching.get(session)
         if watching is not None:
             watching.deleted()

@@ -379,6 +379,28 @@ async def test_a_message_whose_answer_was_lost_runs_once() -> None:
     assert fake.calls == []
 
 
+@pytest.mark.parametrize("cut", [True, False])
+async def test_a_deletion_whose_answer_was_lost_has_succeeded_if_it_is_gone(cut: bool) -> None:
+    deleted = Outcome()
+    with anyio.fail_after(BOUND_S):
+        async with gateway() as gate, anyio.create_task_group() as tasks:
+            gw = client_of(gate)
+            async with anyio.create_task_group() as opening:
+                opening.start_soon(gw.connect)
+                peer = await gate.accept_authenticated()
+            tasks.start_soon(deleted.run, lambda: gw.sessions.delete("s1"))
+            request = await peer.receive()
+            if cut:
+                peer.cut()
+                peer = await gate.accept_authenticated()
+                await peer.reconcile([])
+                request = await peer.receive()
+            await peer.fail(request, -32013, "no such session")
+            await deleted.over.wait()
+            await gw.close()
+    assert isinstance(deleted.error, SessionNotFound) is not cut
+
+
 # Watching
 
 
