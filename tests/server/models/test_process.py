@@ -354,3 +354,12 @@ async def test_of_its_standard_error_not_all_is_noted(
         await until(lambda: "no more of its standard error" in caplog.text)
     assert "model own: two" in caplog.text
     assert "model own: three" not in caplog.text
+
+
+async def test_the_example_answers_whoever_comes_and_goes() -> None:
+    example = Path(__file__).parents[3] / "examples" / "model_command.py"
+    async with model(command=[sys.executable, str(example)]) as some:
+        assert await answer(some, "hi there") == "hi there"
+        async with aclosing(some.stream(asked("x" * 100_000))) as events:
+            assert await anext(events) == TextDelta("x")
+        assert await answer(some, "hi") == "hi"

@@ -10,7 +10,15 @@ import msgspec
 import pytest
 
 from agentgate_proto.models.encoding import encode
-from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent, Stop, TextDelta
+from agentgate_proto.models.events import (
+    CallMade,
+    Ended,
+    Failed,
+    Failure,
+    ModelEvent,
+    Stop,
+    TextDelta,
+)
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded, ModelRequest, UserTurn
 from agentgate_proto.models.scenes import Script
@@ -170,3 +178,22 @@ def test_what_is_wrong_in_a_script_is_said_with_its_line(
     with pytest.raises(DocumentError) as caught:
         read_script(path)
     assert str(caught.value).startswith(f"{path}:{problem}")
+
+
+async def test_the_example_can_be_played() -> None:
+    script = read_script(Path(__file__).parents[3] / "examples" / "scenes.yaml")
+    some = RehearsalModel(INFO, script=msgspec.structs.replace(script, pause_ms=0), timeout_s=0.05)
+    calls = [each for each in await said(some, "Leaving now") if isinstance(each, CallMade)]
+    assert [call.name for call in calls] == ["ha_call_service", "ha_get_state"]
+    (call,) = (
+        each
+        for each in await said(some, "Turn off the kitchen light, please")
+        if isinstance(each, CallMade)
+    )
+    assert b'"service":"turn_off","entity_id":"light.kitchen"' in bytes(call.args)
+    for text, failures in (("are you busy?", 2), ("broken?", 1), ("asleep?", 3)):
+        for _ in range(failures):
+            assert isinstance((await said(some, text))[-1], Failed)
+    assert text_of(await said(some, "are you busy?")) == "Here I am."
+    assert text_of(await said(some, "broken?")).endswith("second attempt.")
+    assert text_of(await said(some, "hello")).startswith("Good morning.")
