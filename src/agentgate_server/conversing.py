@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from agentgate_server.config import Config
+from agentgate_server.models.model import Model
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.desk import Conversations
@@ -32,6 +36,22 @@ def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Convers
         workspaces=Workspaces(sessions.workspaces, sessions.workspace_roots),
         budgets=budgets_of(sessions),
     )
+
+
+def health_of(models: Mapping[str, Model]) -> Callable[[], dict[str, Any]] | None:
+    """Return what says how the models are, for everybody to read; None: nothing can be wrong.
+
+    Names and addresses are not everybody's business: the runs that fail have them.
+    """
+    if all(model.info.backend == "rehearsal" for model in models.values()):
+        return None
+
+    def health() -> dict[str, Any]:
+        failing = sum(bool(model.problem()) for model in models.values())
+        status = "failing" if failing else "ok"
+        return {"status": status, "count": len(models), "failing": failing}
+
+    return health
 
 
 async def load_prices(config: Config, book: PriceBook) -> None:

@@ -37,7 +37,7 @@ from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
 from agentgate_server.config.faces import OPEN, open_faces
-from agentgate_server.conversing import conversations_of, load_prices, remove_folders
+from agentgate_server.conversing import conversations_of, health_of, load_prices, remove_folders
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
@@ -289,6 +289,8 @@ class Gateway:
         web.face_names = self.gate.faces.names
         if (sessions := self.gate.sessions) is not None:
             web.runs = lambda: sessions.active
+            if (health := health_of(sessions.models.models)) is not None:
+                web.parts["models"] = health
         if messenger is not None:
             web.parts[messenger.name] = lambda: messenger.problem or "ok"
         if found.problem:

@@ -191,6 +191,22 @@ async def test_what_the_workspace_and_the_catalogue_have_is_sent(tmp_path: Path)
     ]
 
 
+async def test_health_counts_the_models_that_cannot_be_used(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway:
+        assert "models" not in gateway.gate.web.parts, "a rehearsal is always well"
+    async with ModelServer(api_key="sk-mine") as server:
+        model = {"backend": "openai", "base_url": server.openai_url}
+        models = {"good": {**model, "api_key": "sk-mine"}, "bad": {**model, "api_key": "sk-no"}}
+        sessions = {"models": models, "default_model": "bad"}
+        async with serving(tmp_path / "other", sessions=sessions) as gateway:
+            health = gateway.gate.web.parts["models"]
+            assert health() == {"status": "ok", "count": 2, "failing": 0}
+            watched = await run(gateway, (await created(gateway)).id, "Hello")
+            (end,) = watched.data(EventKind.RUN_ENDED)
+            assert end["status"] == "failed"
+            assert health() == {"status": "failing", "count": 2, "failing": 1}
+
+
 async def test_all_tables_of_prices_are_loaded_only_where_one_is_looked_up(tmp_path: Path) -> None:
     asked = Usage(input=1, output=1)
     vendor = {"backend": "openai", "model": "gpt-3.5-turbo-instruct", "api_key": "sk-mine"}
