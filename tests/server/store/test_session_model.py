@@ -261,6 +261,7 @@ class Sessions(RuleBasedStateMachine):
             for query in (
                 ListSessions(None, 1000),
                 *(ReadLog(f"s{n}", 0, 1000, NO_BOUND, history_only=True) for n in range(4)),
+                *(ReadLog(f"s{n}", 0, 1000, NO_BOUND) for n in range(4)),
             ):
                 assert self.engine.answer_session(query) == self.plain.answer(query), query
 

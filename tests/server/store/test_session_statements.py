@@ -19,9 +19,11 @@ from agentgate_proto.records.session import (
 from agentgate_proto.records.storage import NO_BOUND, Change, ListRequests
 from agentgate_server.store import session_statements as statements
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.session_rows import LOG_COLUMNS
 from agentgate_server.store.session_statements import (
     ROWS_MAX,
     TRIM_ROWS_MAX,
+    UNUSED,
     append_sql,
     plan,
     sum_usage_sql,
@@ -124,7 +126,9 @@ def test_a_session_that_changes_often_within_a_batch_is_written_once() -> None:
     sessions, rows, used = plan(changes)
 
     assert [value for value in sessions[1] if value == "s1"] == ["s1"]
-    assert [value for value in rows[1] if value == "s1"] == ["s1", "s1"]
+    width = len(LOG_COLUMNS) + 1
+    assert [rows[1][start : start + 3] for start in (0, width)] == [["s1", 0, 5], ["s1", 5, 1]]
+    assert set(rows[1][2 * width :]) == {UNUSED}
     assert [value for value in used[1] if value == "u1"] == ["u1"]
     assert 7 in used[1]
 
