@@ -5,6 +5,8 @@ One object on each line, UTF-8, ended by a line feed. To the command's standard 
     {"id":"1","request":{…}}        asks; the request is in the plain form, see ``plain``
     {"id":"1","cancel":true}        nobody waits for this answer any more: stop
 
+When its input ends the gateway is gone, and the command is to end as well.
+
 On its standard output it says, for each request by its id, of several in any order::
 
     {"id":"1","type":"text","text":"Hel"}                      a piece of the answer
