@@ -17,6 +17,12 @@ CALLS_MAX: Final = 128
 BLOCKS_MAX: Final = 1_024
 """Content blocks of one answer: one for a text, a thought or a call."""
 
+TOKENS_MAX: Final = 1_000_000_000_000
+"""Of one number in a vendor's usage: what is larger, or below zero, would break sums of money."""
+
+MODEL_ID_CHARS_MAX: Final = 256
+"""Of the name of the model that answered."""
+
 NO_ARGUMENTS: Final = msgspec.Raw(b"{}")
 
 UNREADABLE: Final = (msgspec.DecodeError, RecursionError, ValueError)
@@ -68,6 +74,27 @@ class Allowance:
         self.blocks -= 1
         if self.blocks < 0:
             raise TooMuch(f"the answer has more than {BLOCKS_MAX:,} blocks")
+
+
+def tokens(number: int | None) -> int:
+    """Return a number of a vendor's usage within bounds; none is 0."""
+    return min(max(number or 0, 0), TOKENS_MAX)
+
+
+def read_usage(value: Any, form: type[T]) -> T | None:
+    """Read a vendor's usage; None: it is none. No answer is lost because somebody counts oddly."""
+    try:
+        return msgspec.convert(value, form, strict=False) if value is not None else None
+    except msgspec.ValidationError:
+        return None
+
+
+def merge(usage: msgspec.Struct, later: msgspec.Struct) -> None:
+    """Take over each number that is there: the last one counts, and null is none."""
+    for name in later.__struct_fields__:
+        value = getattr(later, name)
+        if value is not None:
+            setattr(usage, name, value)
 
 
 def arguments(text: str) -> tuple[msgspec.Raw, str]:

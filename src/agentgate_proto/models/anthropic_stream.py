@@ -19,11 +19,15 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.models.answer import (
+    MODEL_ID_CHARS_MAX,
     UNREADABLE,
     Allowance,
     TooMuch,
     arguments,
+    merge,
     read_event,
+    read_usage,
+    tokens,
 )
 from agentgate_proto.models.events import (
     CallMade,
@@ -38,7 +42,7 @@ from agentgate_proto.models.events import (
     ThinkingDelta,
     UsageSeen,
 )
-from agentgate_proto.models.failures import reported
+from agentgate_proto.models.failures import reported, shortened
 from agentgate_proto.records.usage import Usage
 
 STOPS = {
@@ -79,7 +83,7 @@ class Message(msgspec.Struct):
 
     model: str | None = None
     content: list[dict[str, Any]] | None = None
-    usage: WireUsage | None = None
+    usage: Any = None
 
 
 class Delta(msgspec.Struct):
@@ -103,7 +107,7 @@ class Event(msgspec.Struct):
     message: Any = None
     content_block: dict[str, Any] | None = None
     delta: Delta | None = None
-    usage: WireUsage | None = None
+    usage: Any = None
     error: Any = None
 
 
@@ -116,15 +120,17 @@ class Block:
     Attributes:
         members: what it began with.
         texts: what its text, thinking or arguments grew by.
+        citations: what its text cites.
         is_whole: it is closed, or needs no closing.
         call: what it comes to, if it is a tool call that is closed.
     """
 
-    __slots__ = ("call", "is_whole", "members", "texts")
+    __slots__ = ("call", "citations", "is_whole", "members", "texts")
 
     def __init__(self, members: dict[str, Any]) -> None:
         self.members = members
         self.texts: list[str] = []
+        self.citations: list[Any] = []
         self.is_whole = False
         self.call: CallMade | None = None
 
@@ -140,6 +146,8 @@ class Block:
         match self.kind:
             case "text":
                 self.members["text"] = grown
+                if self.citations:
+                    self.members["citations"] = self.citations
                 self.is_whole = bool(grown.strip())  # a blank one would be refused
             case "thinking":
                 self.members["thinking"] = grown
@@ -196,6 +204,8 @@ class AnthropicStream:
             return []
         try:
             event = read_event(DECODER, data)
+            if event.type != "content_block_delta":
+                self.allowance.take(data)
             return list(self.on_event(name, event))
         except TooMuch as much:
             return self.failed(Failed(failure=Failure.FATAL, message=str(much)))
@@ -240,7 +250,7 @@ class AnthropicStream:
         self.blocks.clear()
         self.open.clear()
         self.stop_reason = ""
-        self.model_id = message.model or self.model_id
+        self.model_id = (message.model or self.model_id)[:MODEL_ID_CHARS_MAX]
         yield from self.on_usage(message.usage)
         for members in message.content or ():
             yield from self.on_block(None, members)
@@ -262,8 +272,9 @@ class AnthropicStream:
             case "fallback":
                 other = msgspec.convert(members.get("to") or {}, Message).model
                 if other:
-                    before, self.model_id = self.model_id, other
-                    yield Noted(f"{other} goes on instead of {before or 'another model'}")
+                    before, self.model_id = self.model_id, other[:MODEL_ID_CHARS_MAX]
+                    noted = f"{self.model_id} goes on instead of {before or 'another model'}"
+                    yield Noted(shortened(noted))
 
     def on_delta(self, index: int | None, delta: Delta) -> Iterator[ModelEvent]:
         """A block grows."""
@@ -286,10 +297,8 @@ class AnthropicStream:
                     self.allowance.take(delta.signature)
                     block.members["signature"] = delta.signature
             case "citations_delta":
-                block.members["citations"] = [
-                    *(block.members.get("citations") or []),
-                    delta.citation,
-                ]
+                self.allowance.take_block()
+                block.citations.append(delta.citation)
             case "compaction_delta":
                 block.members["content"] = delta.content
 
@@ -312,14 +321,12 @@ class AnthropicStream:
             if block.call is not None:
                 yield block.call
 
-    def on_usage(self, usage: WireUsage | None) -> Iterator[ModelEvent]:
+    def on_usage(self, value: Any) -> Iterator[ModelEvent]:
         """Of each number the last one counts."""
+        usage = read_usage(value, WireUsage)
         if usage is None:
             return
-        for name in usage.__struct_fields__:
-            value = getattr(usage, name)
-            if value is not None:
-                setattr(self.usage, name, value)
+        merge(self.usage, usage)
         seen = counted(self.usage)
         if seen != self.seen:
             self.seen = seen
@@ -332,7 +339,8 @@ class AnthropicStream:
             if block.kind == "text":
                 block.close()
             elif block.kind == "tool_use":
-                yield Noted(f"a call of {block.members.get('name')} was cut off; it is not made")
+                name = shortened(str(block.members.get("name")))
+                yield Noted(f"a call of {name} was cut off; it is not made")
         whole = self.whole_blocks()
         has_calls = any(block.call is not None for block in self.blocks)
         stop = STOPS.get(self.stop_reason, Stop.TOOLS if has_calls else Stop.END)
@@ -354,20 +362,17 @@ class AnthropicStream:
 
 def counted(usage: WireUsage) -> Usage:
     """Count in our way: what came from the cache, and went to it, was read as well."""
-    read = usage.cache_read_input_tokens or 0
-    written = usage.cache_creation_input_tokens or 0
-    written_1h = 0
-    if usage.cache_creation is not None:
-        parts = usage.cache_creation
-        five, hour = parts.ephemeral_5m_input_tokens or 0, parts.ephemeral_1h_input_tokens or 0
-        written = max(written, five + hour)
-        written_1h = hour
-    details = usage.output_tokens_details
+    read = tokens(usage.cache_read_input_tokens)
+    written = tokens(usage.cache_creation_input_tokens)
+    parts = usage.cache_creation or CacheCreation()
+    hour = tokens(parts.ephemeral_1h_input_tokens)
+    written = max(written, tokens(parts.ephemeral_5m_input_tokens) + hour)
+    details = usage.output_tokens_details or OutputDetails()
     return Usage(
-        input=(usage.input_tokens or 0) + read + written,
-        output=usage.output_tokens or 0,
+        input=tokens(usage.input_tokens) + read + written,
+        output=tokens(usage.output_tokens),
         cache_read=read,
-        cache_write=written - written_1h,
-        cache_write_1h=written_1h,
-        thinking=(details.thinking_tokens or 0) if details is not None else 0,
+        cache_write=written - hour,
+        cache_write_1h=hour,
+        thinking=tokens(details.thinking_tokens),
     )

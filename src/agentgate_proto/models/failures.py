@@ -173,5 +173,6 @@ def retry_after_s(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def shortened(text: str) -> str:
-    """Make words fit for a line."""
-    return " ".join(text.split())[:MESSAGE_CHARS_MAX]
+    """Make words fit for a line, and for a terminal."""
+    line = " ".join(text.split())[:MESSAGE_CHARS_MAX]
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in line)

@@ -17,11 +17,15 @@ from typing import Any, Final
 import msgspec
 
 from agentgate_proto.models.answer import (
+    MODEL_ID_CHARS_MAX,
     UNREADABLE,
     Allowance,
     TooMuch,
     arguments,
+    merge,
     read_event,
+    read_usage,
+    tokens,
 )
 from agentgate_proto.models.events import (
     CallMade,
@@ -35,7 +39,7 @@ from agentgate_proto.models.events import (
     ThinkingDelta,
     UsageSeen,
 )
-from agentgate_proto.models.failures import reported
+from agentgate_proto.models.failures import reported, shortened
 from agentgate_proto.records.usage import Usage
 
 DONE: Final = "[DONE]"
@@ -105,7 +109,7 @@ class WireUsage(msgspec.Struct):
 class Groq(msgspec.Struct):
     """Where one server has its usage."""
 
-    usage: WireUsage | None = None
+    usage: Any = None
 
 
 class Chunk(msgspec.Struct):
@@ -113,7 +117,7 @@ class Chunk(msgspec.Struct):
 
     model: str | None = None
     choices: list[Choice] | None = None
-    usage: WireUsage | None = None
+    usage: Any = None
     x_groq: Groq | None = None
     error: Any = None
 
@@ -199,7 +203,7 @@ class OpenAIStream:
 
     def on_chunk(self, chunk: Chunk) -> Iterator[ModelEvent]:
         """Take an event that can be read."""
-        self.model_id = chunk.model or self.model_id
+        self.model_id = (chunk.model or self.model_id)[:MODEL_ID_CHARS_MAX]
         for choice in chunk.choices or ():
             if not choice.index:
                 if choice.delta is not None:
@@ -257,9 +261,11 @@ class OpenAIStream:
         if isinstance(grown, dict):
             grown = msgspec.json.encode(grown).decode()
         call = self.found(piece, function.name or "", grown or "")
+        self.allowance.take((piece.id or "") + (function.name or ""))
         call.id = call.id or piece.id or ""
         call.name = call.name or function.name or ""
         if piece.extra_content is not None:
+            self.allowance.take(msgspec.json.encode(piece.extra_content).decode())
             call.extra = piece.extra_content
         if grown:
             self.allowance.take(grown)
@@ -289,14 +295,12 @@ class OpenAIStream:
         self.calls.append(call)
         return call
 
-    def on_usage(self, usage: WireUsage | None) -> Iterator[ModelEvent]:
+    def on_usage(self, value: Any) -> Iterator[ModelEvent]:
         """Of each number the last one counts."""
+        usage = read_usage(value, WireUsage)
         if usage is None:
             return
-        for name in usage.__struct_fields__:
-            value = getattr(usage, name)
-            if value is not None:
-                setattr(self.usage, name, value)
+        merge(self.usage, usage)
         seen = counted(self.usage)
         if seen != self.seen:
             self.seen = seen
@@ -309,7 +313,7 @@ class OpenAIStream:
         made = []
         for call in self.calls:
             if stop is not None and not call.is_whole:
-                yield Noted(f"a call of {call.name} was cut off; it is not made")
+                yield Noted(f"a call of {shortened(call.name)} was cut off; it is not made")
                 continue
             made.append(call)
             args, problem = arguments(call.text)
@@ -350,16 +354,16 @@ def kept_call(call: Call) -> dict[str, Any]:
 def counted(usage: WireUsage) -> Usage:
     """Count in our way. What came from the cache is counted as read by all of them, thinking as
     written by most: where it is not, the total shows it."""
-    read, written = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    prompt, completion = usage.prompt_tokens_details, usage.completion_tokens_details
-    thinking = (completion.reasoning_tokens or 0) if completion is not None else 0
-    if thinking and (usage.total_tokens or 0) >= read + written + thinking:
+    read, written = tokens(usage.prompt_tokens), tokens(usage.completion_tokens)
+    prompt = usage.prompt_tokens_details or PromptDetails()
+    thinking = tokens((usage.completion_tokens_details or CompletionDetails()).reasoning_tokens)
+    if thinking and tokens(usage.total_tokens) >= read + written + thinking:
         written += thinking
-    cached = (prompt.cached_tokens or 0) if prompt is not None else 0
+    cached = tokens(prompt.cached_tokens) or tokens(usage.prompt_cache_hit_tokens)
     return Usage(
         input=read,
         output=written,
-        cache_read=min(cached or usage.prompt_cache_hit_tokens or 0, read),
-        cache_write=(prompt.cache_write_tokens or 0) if prompt is not None else 0,
+        cache_read=min(cached, read),
+        cache_write=min(tokens(prompt.cache_write_tokens), read),
         thinking=thinking,
     )

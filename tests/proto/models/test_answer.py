@@ -13,11 +13,15 @@ from agentgate_proto.models.answer import (
     ANSWER_CHARS_MAX,
     BLOCKS_MAX,
     CALLS_MAX,
+    TOKENS_MAX,
     UNREADABLE,
     Allowance,
     TooMuch,
     arguments,
+    merge,
     read_event,
+    read_usage,
+    tokens,
 )
 
 DECODER = msgspec.json.Decoder(dict[str, str])
@@ -66,6 +70,39 @@ def test_half_a_surrogate_pair_is_a_question_mark(data: str, text: str) -> None:
 def test_what_is_no_event_is_known_as_such(data: str) -> None:
     with pytest.raises(UNREADABLE):
         read_event(DECODER, data)
+
+
+class Counted(msgspec.Struct):
+    one: int | None = None
+    other: int | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (None, None),
+        (7, None),
+        ({"one": "many"}, None),
+        ({"one": {}}, None),
+        ({"one": 12.0, "more": []}, Counted(one=12)),
+        ({"one": "12", "other": None}, Counted(one=12)),
+    ],
+)
+def test_usage_that_can_t_be_read_is_none(value: Any, read: Counted | None) -> None:
+    assert read_usage(value, Counted) == read
+
+
+def test_of_each_number_the_last_one_counts_zero_too() -> None:
+    usage = Counted(one=1, other=2)
+    merge(usage, Counted(one=0))
+    assert usage == Counted(one=0, other=2)
+
+
+@pytest.mark.parametrize(
+    ("number", "counted"), [(None, 0), (0, 0), (-5, 0), (7, 7), (10**30, TOKENS_MAX)]
+)
+def test_a_number_of_tokens_is_within_bounds(number: int | None, counted: int) -> None:
+    assert tokens(number) == counted
 
 
 def test_an_answer_is_let_in_up_to_its_caps() -> None:

@@ -21,7 +21,12 @@ from tests.vectors.anthropic_streams import (
     tool,
 )
 
-from agentgate_proto.models.answer import ANSWER_CHARS_MAX, BLOCKS_MAX, CALLS_MAX
+from agentgate_proto.models.answer import (
+    ANSWER_CHARS_MAX,
+    BLOCKS_MAX,
+    CALLS_MAX,
+    MODEL_ID_CHARS_MAX,
+)
 from agentgate_proto.models.anthropic import encode
 from agentgate_proto.models.anthropic_stream import AnthropicStream
 from agentgate_proto.models.events import (
@@ -30,6 +35,7 @@ from agentgate_proto.models.events import (
     Failed,
     Failure,
     ModelEvent,
+    Noted,
     TextDelta,
 )
 from agentgate_proto.models.request import AssistantTurn, UserTurn
@@ -140,6 +146,8 @@ def test_an_answer_has_an_end_whatever_the_vendor_sends() -> None:
         [start(), begun(0, type="text"), delta, delta],
         [start(), *(begun(index, type="text") for index in range(BLOCKS_MAX + 1))],
         [start(), *(begun(index, type="tool_use") for index in range(CALLS_MAX + 1))],
+        [start(), begun(0, type="tool_use", id=piece, name=piece)],
+        [begun(0, type="text"), *[grown(0, "citations_delta")] * BLOCKS_MAX],
     ):
         failed = told(AnthropicStream(), data)[-1]
         assert isinstance(failed, Failed)
@@ -219,6 +227,27 @@ def test_whatever_comes_there_is_one_end(data: list[dict[str, Any]]) -> None:
     for event in said:
         if isinstance(event, CallMade):
             assert isinstance(msgspec.json.decode(event.args), dict)
+
+
+def test_names_of_models_and_tools_are_cut() -> None:
+    events = told(
+        AnthropicStream(),
+        [
+            start("m" * 1_000),
+            begun(0, type="fallback", to={"model": "n" * 1_000}),
+            begun(1, type="tool_use", name="t" * 1_000),
+            END,
+        ],
+    )
+    last = events[-1]
+    assert isinstance(last, Ended)
+    assert last.model_id == "n" * MODEL_ID_CHARS_MAX
+    assert all(len(event.text) < 600 for event in events if isinstance(event, Noted))
+
+
+def test_odd_usage_costs_no_answer() -> None:
+    odd = {"type": "message_delta", "usage": {"output_tokens": "many"}}
+    assert isinstance(told(AnthropicStream(), [start(), odd, END])[-1], Ended)
 
 
 def test_the_first_usage_is_what_the_message_begins_with() -> None:

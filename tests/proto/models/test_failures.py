@@ -97,6 +97,10 @@ def test_a_body_that_is_no_json_is_words(body: bytes) -> None:
     assert refused(400, {}, body, NOW).message.startswith(f"status 400: {text}"[:400])
 
 
+def test_words_are_fit_for_a_terminal() -> None:
+    assert reported("red \x1b[31m\r\nalert").message == "red �[31m alert"
+
+
 def test_whoever_shall_not_come_again_is_not_told_when() -> None:
     assert refused(400, {"retry-after": "7"}, b"", NOW).retry_after_s is None
 

@@ -108,11 +108,18 @@ def test_an_answer_has_an_end_whatever_the_server_sends() -> None:
         [chunk(content=long), chunk(reasoning_content=long)],
         [calls(piece(long, "look", index=0)), calls(piece(long, index=0))],
         [calls(*(piece("", "look", index=index) for index in range(CALLS_MAX + 1)))],
+        [calls(piece("", long, index=0, id=long))],
+        [calls(piece("", "look", index=0, extra_content=[long, long]))],
     ):
         failed = told(OpenAIStream(), list(data))[-1]
         assert isinstance(failed, Failed)
         assert failed.failure is Failure.FATAL
         assert "more than" in failed.message
+
+
+def test_odd_usage_costs_no_answer() -> None:
+    odd = {"choices": [], "usage": {"prompt_tokens": "many", "completion_tokens": 1}}
+    assert told(OpenAIStream(), [chunk("stop"), odd, DONE]) == [ended(Stop.END)]
 
 
 json = st.recursive(
