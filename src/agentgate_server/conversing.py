@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
+
+import msgspec
 
 from agentgate_server.config import Config
 from agentgate_server.models.model import Model
@@ -20,7 +23,7 @@ def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Convers
 
     Args:
         config: the configuration.
-        masker: hides secrets in what models answer wrong.
+        masker: hides secrets in what models answer wrong, and in what they are told of files.
         book: knows what models cost.
 
     Raises:
@@ -33,9 +36,17 @@ def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Convers
         models=models_of(sessions, masker, book, config.folder),
         default_model=sessions.default_model,
         system_prompt=sessions.system_prompt,
-        workspaces=Workspaces(sessions.workspaces, sessions.workspace_roots),
+        workspaces=Workspaces(
+            sessions.workspaces, sessions.workspace_roots, hide=partial(hide_secrets, masker)
+        ),
         budgets=budgets_of(sessions),
     )
+
+
+def hide_secrets(masker: Masker, text: str) -> str:
+    """Hide the configuration's secrets in a text that a model is told, and nothing that only looks
+    like one: what a skill says of ``token=…`` it is to say."""
+    return str(msgspec.json.decode(masker.result(msgspec.json.encode(text))))
 
 
 def health_of(models: Mapping[str, Model]) -> Callable[[], dict[str, Any]] | None:

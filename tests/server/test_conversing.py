@@ -29,10 +29,12 @@ from agentgate_proto.rpc.session_methods import (
     InspectSession,
     SendMessage,
 )
-from agentgate_server.conversing import conversations_of, load_prices, remove_folders
+from agentgate_server.conversing import conversations_of, hide_secrets, load_prices, remove_folders
 from agentgate_server.gateway import Gateway
 from agentgate_server.models.prices import PriceBook
+from agentgate_server.secrets.hiding import MASK
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.sessions.workspaces import Workspaces
 from agentgate_server.store.sqlite import SqliteEngine
 
@@ -143,6 +145,13 @@ async def test_what_the_store_no_longer_keeps_has_no_folder(tmp_path: Path) -> N
         engine.close()
 
 
+async def test_in_what_models_are_told_only_secrets_are_hidden() -> None:
+    masker = Masker([Secret('sk-"mine"\n12345678')])
+    text = 'Send token=$TOKEN, ä. sk-"mine"\n12345678'
+    assert hide_secrets(masker, text) == f"Send token=$TOKEN, ä. {MASK}"
+    assert hide_secrets(Masker(), text) == text
+
+
 async def test_a_folder_that_was_named_stays(tmp_path: Path) -> None:
     project = tmp_path / "roots" / "project"
     project.mkdir(parents=True)
@@ -160,19 +169,19 @@ async def test_a_folder_that_was_named_stays(tmp_path: Path) -> None:
 
 
 async def test_what_the_workspace_and_the_catalogue_have_is_sent(tmp_path: Path) -> None:
-    async with ModelServer(api_key="sk-mine") as server:
+    async with ModelServer(api_key="sk-mine-as-well") as server:
         server.replies.append(Reply(Use("echo", {"text": "hello"})))
         server.replies.append(Reply(Say("It said hello.")))
         model = {"backend": "anthropic", "model": "claude-sonnet-4-5", "base_url": server.url}
         sessions = {
-            "models": {"sonnet": {**model, "api_key": "sk-mine"}},
+            "models": {"sonnet": {**model, "api_key": "sk-mine-as-well"}},
             "system_prompt": "You look after a house.",
         }
         async with serving(tmp_path, sessions=sessions) as gateway:
             view = await created(gateway)
             folder = tmp_path / "workspaces" / view.id
             (folder / "skills").mkdir()
-            (folder / "memory.md").write_text("The cat is called Ada.\n")
+            (folder / "memory.md").write_text("The cat is called Ada.\nKey: sk-mine-as-well\n")
             (folder / "skills" / "tea.md").write_text("Boil water.\n")
             (folder / "skills" / "out.md").symlink_to("/etc/passwd")
             watched = await run(gateway, view.id, "Say hello")
@@ -180,6 +189,7 @@ async def test_what_the_workspace_and_the_catalogue_have_is_sent(tmp_path: Path)
     (body, _) = server.bodies
     for text in (b"You look after a house.", b"The cat is called Ada.", rb"## tea\n\nBoil water."):
         assert text in body
+    assert b"sk-mine-as-well" not in body
     assert b'"exceed_budget"' not in body, "it is no tool of models"
     (result,) = watched.data(EventKind.TOOL_RESULT)
     assert (result["tool"], result["status"]) == ("echo", "executed")

@@ -3,7 +3,8 @@
 The text of a section depends on nothing but what the files say and how they are called, so that
 equal files give equal bytes and the vendor's prompt cache is hit: files in the order of their
 names, UTF-8 (what is none is U+FFFD), without a byte order mark and NUL, lines end with LF, blank
-lines around a text are gone. Each skill stands under a heading, ``## NAME``.
+lines around a text are gone. Each skill stands under a heading, ``## NAME``. Secrets of the
+configuration are hidden.
 
 Whoever may write to the folder may be a stranger to the gateway: what is not an ordinary file of
 this very folder is not opened, nothing is read beyond its cap, and what is left out is named.
@@ -90,6 +91,7 @@ def read_folder(workspaces: Workspaces, session: str, workspace: str) -> Found:
             read_skills(handle, found)
     except FileNotFoundError:
         found.leave_out(SectionName.MEMORY, workspace, 0, "the workspace is gone")
+    found.memory, found.skills = workspaces.hide(found.memory), workspaces.hide(found.skills)
     return found
 
 

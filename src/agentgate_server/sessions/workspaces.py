@@ -49,9 +49,17 @@ class Workspaces:
     Args:
         folder: where the gateway makes folders; absolute. It is made with the first of them.
         roots: where clients may name one; absolute.
+        hide: hides secrets of the configuration in what files say.
     """
 
-    def __init__(self, folder: Path, roots: Iterable[Path] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        roots: Iterable[Path] = (),
+        *,
+        hide: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self.hide = hide
         self.folder = folder
         self.roots = tuple(roots)
         self._threads = anyio.CapacityLimiter(THREADS_MAX)
