@@ -72,13 +72,13 @@ class Watching:
     def turn(self) -> None:
         """Do what the watch asks for. Must follow everything that changes it."""
         call = self.watch.next_call()
-        if call is not None:
-            is_attach = isinstance(call, AttachSession)
-            method = "attach_session" if is_attach else "detach_session"
-            try:
-                done = self._attached if is_attach else ignore
-                self._driver.submit(method, call, None, done)
-            except AgentGateError as error:
+        try:
+            if isinstance(call, AttachSession):
+                self._driver.submit("attach_session", call, None, self._attached)
+            elif call is not None:
+                self._driver.submit("detach_session", call, None, ignore)
+        except AgentGateError as error:
+            if isinstance(call, AttachSession):
                 self.watch.refused(error)
         for stream in list(self._streams):
             stream.wake()

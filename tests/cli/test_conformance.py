@@ -55,7 +55,7 @@ def test_our_gateway_passes_every_vector_that_can_be_played(under_test: Path) ->
     assert len(told["rows"]) == len(load("server"))
     skipped = [row["why"] for row in told["rows"] if row["verdict"] == "skipped"]
     assert all("restart" in why or "--slow" in why for why in skipped), skipped
-    assert len(skipped) < 10
+    assert len(skipped) * 10 < len(told["rows"])
 
 
 def test_a_gateway_that_does_something_else_is_found_out(gateway: Served) -> None:

@@ -157,7 +157,7 @@ class Watching {
     try {
       this.#begin(method, params, done);
     } catch (error) {
-      this.tell((watch) => watch.refused(error));
+      if (method === "attach_session") this.tell((watch) => watch.refused(error));
     }
   }
 }

@@ -187,8 +187,11 @@ class SessionFeed:
 
 
 def data_of(event: SessionEvent) -> dict[str, Any]:
-    """Return what an event says; {} if that is no object."""
-    data = msgspec.json.decode(event.data)
+    """Return what an event says; {} if that is no object, or has numbers that are out of range."""
+    try:
+        data = msgspec.json.decode(event.data)
+    except msgspec.DecodeError:
+        return {}
     return data if isinstance(data, dict) else {}
 
 

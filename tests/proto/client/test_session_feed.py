@@ -139,10 +139,13 @@ def test_to_be_behind_moves_nothing() -> None:
     assert feed.cursor == Cursor("e1", 3)
 
 
-def test_data_that_is_no_object_says_nothing() -> None:
-    feed = feed_at(0)
-    feed.take(SessionEvent(offset=0, kind="note", at=AT, data=msgspec.Raw(b"[1]")))
+@pytest.mark.parametrize("raw", [b"[1]", b'{"run": 1e999}', b'{"run": %b}' % (b"9" * 5_000)])
+@pytest.mark.parametrize("kind", ["note", "run_ended"])
+def test_data_that_cannot_be_read_says_nothing(raw: bytes, kind: str) -> None:
+    feed = feed_at(0, "r1")
+    feed.take(SessionEvent(offset=0, kind=kind, at=AT, data=msgspec.Raw(raw)))
     assert drain(feed)[0].data == {}
+    assert not feed.ended
 
 
 # Attaching
