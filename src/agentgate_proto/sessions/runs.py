@@ -263,7 +263,8 @@ class Runs:
             status = RunStatus.TRUNCATED if is_part else RunStatus.FAILED
             self.end(session, status, failed.message, now)
             return
-        settle(self.budgets, session, run, now, billed=failed.failure is Failure.TRUNCATED)
+        was_begun = attempt.said > 0 or failed.failure is Failure.TRUNCATED
+        settle(self.budgets, session, run, now, billed=was_begun)
         self._withdraw(session, run, attempt, failed.message, now)
         pause = self._limits.retry_s * 2.0 ** (run.tries - 1)
         if failed.retry_after_s is not None:
