@@ -21,6 +21,7 @@ class Gate:
         waiting: calls that wait for a person.
         running: calls whose tools run.
         outcomes: how calls have ended that are not acknowledged.
+        running_says: what is said to who withdraws a call whose tool runs.
         holds: tools that wait for a person.
         open_for: sessions that may ask.
         acknowledged: calls whose outcomes are forgotten.
@@ -32,6 +33,7 @@ class Gate:
         self.running: dict[Key, None] = {}
         self.outcomes: dict[Key, Outcome] = {}
         self.holds = {"exceed_budget"}
+        self.running_says = "stopping"
         self.open_for: dict[str, None] = {}
         self.acknowledged: list[Key] = []
 
@@ -75,7 +77,7 @@ class Gate:
             self.outcomes[key] = ended(Status.CANCELLED, ErrorCode.INVALID_REQUEST, "withdrawn")
             return "cancelled", self.outcomes[key]
         if key in self.running:
-            return "stopping", None
+            return self.running_says, None
         return "unknown_request", None
 
     def acknowledge(self, session: str, call: str) -> None:

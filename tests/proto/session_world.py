@@ -38,7 +38,6 @@ from agentgate_proto.rpc.session_methods import (
     MessageTaken,
     RunCancelled,
     SendMessage,
-    SessionDeleted,
 )
 from agentgate_proto.sessions.budgets import Budget
 from agentgate_proto.sessions.effects import (
@@ -109,7 +108,7 @@ class World:
         self.called: list[CallModel] = []
         self.seen: dict[str, Seen] = {}
         self.gone: list[str] = []
-        self.grown: dict[str, int] = {}
+        self.grown: list[str] = []
         self.numbers = count(1)
         self.ids = count(1)
         self.boot()
@@ -119,9 +118,9 @@ class World:
     def boot(self) -> None:
         """Start a process on what is durable."""
         self.queue: list[Write | Question] = []
-        self.preparing: deque[Prepare] = deque()
+        self.preparing: list[Prepare] = []
         self.calls: dict[str, CallModel] = {}
-        self.making: deque[MakeWorkspace] = deque()
+        self.making: list[MakeWorkspace] = []
         self.unanswered: list[str] = []
         self.sessions = Sessions(self.limits, self.budgets, numbers=lambda: next(self.numbers))
         self.sessions.configure(self.models, next(iter(self.models)), "be good")
@@ -161,7 +160,7 @@ class World:
             case OpenTools() | CloseTools() | AskTool() | CancelTool() | AckTool():
                 self.do_at_gate(effect)
             case Grew(session=name):
-                self.grown[name] = self.grown.get(name, 0) + 1
+                self.grown.append(name)
             case Gone(session=name):
                 self.gone.append(name)
             case Done() | Refused():
@@ -199,8 +198,6 @@ class World:
                     assert any(run in bytes(row.data).decode() for row in rows)
                 case RunCancelled(status="cancelled", run=run):
                     assert any(run in self.ends_of(name) for name in self.store.sessions)
-                case SessionDeleted():
-                    pass
 
     def sync(self, upto: int = 1_000_000) -> None:
         """The store does all that it was told so far, or the first few of it."""
@@ -212,6 +209,11 @@ class World:
             else:
                 self.sessions.answered(each.token, self.store.answer(each.query), self.now)
             self.drain()
+
+    def sync_rows_only(self) -> None:
+        """The store does all that it was told, and the process does not hear of it."""
+        queue, self.queue = self.queue, []
+        self.store.commit(each.change for each in queue if isinstance(each, Write))
 
     def fail(self, reason: str = "disk full") -> None:
         """The store refuses all that it was told so far."""
@@ -225,22 +227,22 @@ class World:
 
     def make_workspaces(self) -> None:
         """The folders of new sessions are made."""
-        while self.making:
-            effect = self.making.popleft()
+        making, self.making = self.making, []
+        for effect in making:
             self.sessions.workspace_made(effect.token, f"/w/{effect.session}", self.now)
             self.drain()
 
     def prepare(self) -> None:
         """The material of contexts is there."""
-        for _ in range(len(self.preparing)):
-            effect = self.preparing.popleft()
+        preparing, self.preparing = self.preparing, []
+        for effect in preparing:
             self.sessions.prepared(effect.session, effect.token, self.material, self.now)
             self.drain()
 
     def not_prepared(self, problem: str) -> None:
         """The material of contexts is not to be had."""
-        for _ in range(len(self.preparing)):
-            effect = self.preparing.popleft()
+        preparing, self.preparing = self.preparing, []
+        for effect in preparing:
             self.sessions.not_prepared(effect.session, effect.token, problem, self.now)
             self.drain()
 
@@ -300,11 +302,11 @@ class World:
         """A new name of a call."""
         return f"ticket{next(self.ids)}"
 
-    def request(self, params: msgspec.Struct, whose: str | None = "ann") -> str:
-        """Call a method; return the ticket."""
+    def request(self, params: msgspec.Struct, whose: str | None = "ann", named: str = "") -> str:
+        """Call a method; return the ticket. What is made gets this name, or any."""
         ticket = self.ticket()
         self.unanswered.append(ticket)
-        ids = f"id{next(self.ids)}", f"id{next(self.ids)}"
+        ids = named or f"id{next(self.ids)}", f"id{next(self.ids)}"
         if isinstance(params, AttachSession):
             self.sessions.attach(ticket, whose, params, self.now)
         else:
@@ -324,13 +326,9 @@ class World:
         assert isinstance(told, Refused), told
         return told.code, told.message
 
-    def begin_session(self, whose: str = "ann", **params: Any) -> str:
-        """Want a session; return the ticket."""
-        return self.request(CreateSession(**params), whose)
-
-    def create(self, whose: str = "ann", **params: Any) -> str:
-        """Make a session; return its id."""
-        ticket = self.begin_session(whose, **params)
+    def create(self, whose: str = "ann", *, named: str = "", **params: Any) -> str:
+        """Make a session, of this id or any; return its id."""
+        ticket = self.request(CreateSession(**params), whose, named)
         self.make_workspaces()
         self.sync()
         name: str = self.result(ticket).id

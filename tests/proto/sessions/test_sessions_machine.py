@@ -25,7 +25,7 @@ from agentgate_proto.models.events import (
 )
 from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.records.usage import Usage
-from agentgate_proto.rpc.session_methods import GetSession, InspectSession
+from agentgate_proto.rpc.session_methods import CreateSession, GetSession, InspectSession
 from agentgate_proto.sessions.budgets import Budget
 
 LIMITS = SessionLimits(
@@ -96,7 +96,7 @@ class SessionsMachine(RuleBasedStateMachine):
 
     @rule(principal=whose)
     def create(self, principal: str) -> None:
-        self.world.begin_session(principal)
+        self.world.request(CreateSession(), principal)
 
     @rule(place=places)
     def send(self, place: int) -> None:
