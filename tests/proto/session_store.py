@@ -5,6 +5,7 @@ What the real engines are compared with, and what the tests of the core and the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import assert_never
 
@@ -101,6 +102,7 @@ class SessionStore:
                 Spent(principal=principal, model=model, day=day, micros=micros)
                 for (principal, model, day), micros in sorted(spent.items())
             ],
+            counts=dict(Counter(session.principal for session in self.sessions.values())),
         )
 
     def prune(self, sessions_before: float, usage_before: float) -> int:

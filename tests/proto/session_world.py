@@ -192,7 +192,7 @@ class World:
         """What is said to be so is so in the store."""
         if isinstance(effect, Done):
             match effect.result:
-                case MessageTaken(run=run, offset=offset):
+                case MessageTaken(run=run, offset=offset, ended=False):
                     logs = self.store.logs.values()
                     rows = [log[offset] for log in logs if offset in log]
                     assert any(run in bytes(row.data).decode() for row in rows)

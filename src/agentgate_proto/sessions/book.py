@@ -238,12 +238,14 @@ class Book:
         self._effects.append(Write(number, change))
 
     def durable(self, upto: int, now: float) -> None:
-        """All writes up to this number are on disk."""
+        """All writes up to this number are on disk; so what failed before is made again at once."""
         while self._flights and self._flights[0].number <= upto:
             self.problem = ""
-            self._flights.popleft().stored(now)
-        if not self.problem:
             self._retry_pause_s = self._limits.write_retry_s
+            self._flights.popleft().stored(now)
+        if not self.problem and self._retry_at is not None:
+            self._retry_at = None
+            self._write_dirty(now)
 
     def write_failed(self, upto: int, reason: str, now: float) -> None:
         """Those up to this number that are not durable were not made, and why."""

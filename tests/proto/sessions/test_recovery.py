@@ -1,0 +1,198 @@
+"""What a run that a dead process has left had come to, read from its log."""
+
+from __future__ import annotations
+
+from tests.proto.session_checker import check_rest
+from tests.proto.session_models import Tariff, call, model, wanted
+from tests.proto.session_world import World
+from tests.proto.sessions.phases import calling, speaking, tools, world_in
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import SessionLimits
+from agentgate_proto.models.events import Failed, Failure, TextDelta, ThinkingDelta
+from agentgate_proto.records.usage import UsageStatus
+from agentgate_proto.rpc.session_methods import AttachSession, GetSession
+from agentgate_proto.sessions.budgets import Budget
+
+
+def killed_and_being_read(world: World) -> None:
+    """The process dies, and the next one is about to read what it has left of a run."""
+    world.kill()
+    while "Recover" not in str(world.queue):
+        world.sync()
+
+
+def test_the_text_of_a_run_that_died_is_what_was_durable_and_the_rest_is_a_gap() -> None:
+    world = world_in(calling)
+    world.say(TextDelta("durable "), ThinkingDelta("hm"), TextDelta("text"))
+    world.wait(0.2)
+    world.sync()
+    world.say(TextDelta(", seen"))
+    seen = world.watch("s")
+    assert b"seen" in bytes(seen[-1].data)
+    world.kill()
+    world.settle()
+    (reply,) = world.data("s", "reply")
+    assert (reply["text"], reply["stop"]) == ("durable text", "cut")
+    gap = next(event for event in world.watch("s") if event.kind == "gap")
+    assert gap.offset == seen[-1].offset
+    assert gap.count >= seen[-1].count
+    check_rest(world)
+
+
+def test_what_was_withdrawn_is_no_part_of_the_answer() -> None:
+    world = world_in(speaking)
+    world.say(Failed(failure=Failure.RETRYABLE, message="busy"))
+    world.sync()
+    world.prepare()
+    world.sync()
+    world.say(TextDelta("anew"))
+    world.wait(0.2)
+    world.sync()
+    world.kill()
+    world.settle()
+    assert [data["text"] for data in world.data("s", "reply")] == ["anew"]
+
+
+def test_the_end_of_an_interrupted_run_has_its_whole_cost() -> None:
+    world = world_in(tools)
+    world.finish("s", "c1")
+    world.finish("s", "c2")
+    world.settle(answer=False)
+    world.say(ThinkingDelta("x" * 40), TextDelta("y" * 40))
+    world.wait(0.2)
+    world.sync()
+    world.kill()
+    world.settle()
+    first, second = world.store.usage.values()
+    assert second.status is UsageStatus.SETTLED
+    assert second.usage.is_estimate
+    assert second.usage.output == 20
+    end = world.last_end("s")
+    assert end["cost_micros"] == (first.cost_micros or 0) + (second.cost_micros or 0)
+    assert end["iterations"] == 2
+
+
+def test_reserved_money_is_given_back_once_over_any_number_of_crashes() -> None:
+    budget = Budget(name="team", limit_micros=10_000)
+    world = World(budgets=[budget], models=[model()])
+    name = world.create()
+    world.ask(name)
+    world.kill()
+    world.sync()
+    world.kill()
+    world.settle()
+    world.kill()
+    (row,) = world.store.usage.values()
+    assert row.status is UsageStatus.SETTLED
+    (line,) = world.sessions._budgets.lines("ann", world.now)
+    assert line.spent_micros == row.cost_micros
+    assert len(world.data(name, "usage")) == 1
+    check_rest(world)
+
+
+def test_the_price_of_a_model_that_is_configured_no_more_is_unknown() -> None:
+    world = world_in(calling)
+    world.models = {"other": model("other")}
+    world.kill()
+    world.settle()
+    assert world.last_end("s")["cost_micros"] is None
+    world.send("s", model="other")
+    world.settle()
+    assert world.last_end("s")["status"] == "completed"
+
+
+def test_prices_of_a_run_that_nobody_knew_stay_unknown() -> None:
+    world = World(models=[model(pricing=Tariff(None))])
+    name = world.create()
+    world.ask(name)
+    world.say(*wanted(call("c1")))
+    world.sync()
+    world.kill()
+    world.settle()
+    assert world.last_end(name)["cost_micros"] is None
+
+
+def test_a_long_log_is_read_in_pages() -> None:
+    world = World(SessionLimits(answer_bytes_max=10**6, ahead=4_096))
+    name = world.create()
+    world.ask(name)
+    for number in range(1_200):
+        world.say(TextDelta(f"{number} "))
+        world.say(ThinkingDelta("."))
+    world.wait(0.2)
+    world.sync()
+    world.kill()
+    world.settle()
+    assert world.data(name, "reply")[0]["text"].endswith("1199 ")
+
+
+def test_until_a_run_was_read_again_its_session_is_busy_and_a_cancel_waits_for_its_end() -> None:
+    world = world_in(calling)
+    killed_and_being_read(world)
+    cancel = world.cancel("s")
+    assert world.refusal(world.send("s"))[0] is ErrorCode.RUN_IN_PROGRESS
+    world.settle()
+    assert world.result(cancel).status == "cancelled"
+    assert world.last_end("s")["status"] == "interrupted"
+
+
+def test_a_session_may_be_deleted_while_its_run_is_read_again() -> None:
+    world = world_in(calling)
+    killed_and_being_read(world)
+    ticket = world.delete("s")
+    world.settle()
+    assert world.result(ticket).deleted
+    check_rest(world)
+
+
+def test_a_session_that_can_not_be_loaded_at_the_start_is_tried_again() -> None:
+    world = world_in(calling)
+    world.kill()
+    world.fail()
+    world.wait(0.5)
+    assert not world.queue
+    world.settle()
+    assert world.last_end("s")["status"] == "interrupted"
+    check_rest(world)
+
+
+def test_a_run_that_can_not_be_read_is_tried_again_and_whoever_waits_is_told() -> None:
+    world = world_in(calling)
+    killed_and_being_read(world)
+    cancel, delete = world.cancel("s"), world.delete("s")
+    world.fail()
+    assert world.refusal(cancel)[0] is ErrorCode.INTERNAL_ERROR
+    assert "cannot delete the session now" in world.refusal(delete)[1]
+    assert world.sessions.next_deadline() == world.now + 1.0
+    world.settle()
+    assert world.last_end("s")["status"] == "interrupted"
+    check_rest(world)
+
+
+def test_whoever_uses_the_session_first_has_its_run_read_again() -> None:
+    world = world_in(calling)
+    world.kill()
+    world.fail()
+    ticket = world.request(GetSession(session="s"))
+    while ticket not in world.told:
+        world.sync()
+    assert world.result(ticket).run
+    attached = world.request(AttachSession(session="s"))
+    world.settle()
+    assert world.result(attached).run
+    assert world.last_end("s")["status"] == "interrupted"
+
+
+def test_two_that_can_not_be_read_are_tried_again_together() -> None:
+    world = World(models=[model()])
+    names = [world.create(), world.create()]
+    for name in names:
+        world.ask(name)
+    world.kill()
+    world.fail()
+    due = world.sessions.next_deadline()
+    assert due == world.now + 1.0
+    world.settle()
+    assert {world.last_end(name)["status"] for name in names} == {"interrupted"}
+    check_rest(world)

@@ -1,0 +1,311 @@
+"""How sessions begin and go, and how a message begins a run (I12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.proto.session_checker import check, check_rest
+from tests.proto.session_models import model, said
+from tests.proto.session_world import World
+from tests.proto.sessions.phases import (
+    PHASES,
+    calling,
+    claiming,
+    ending,
+    held,
+    idle,
+    tools,
+    world_in,
+)
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import SessionLimits
+from agentgate_proto.records.outcome import executed
+from agentgate_proto.rpc.session_methods import CreateSession, GetSession
+
+Phase = Callable[[World], None]
+
+
+# A session
+
+
+def test_a_session_is_told_of_when_its_folder_is_there_and_it_is_durable() -> None:
+    world = World()
+    ticket = world.request(CreateSession(user_id="u", metadata={"a": 1}))
+    (wanted,) = world.making
+    assert (wanted.principal, wanted.wanted) == ("ann", "")
+    world.make_workspaces()
+    assert ticket not in world.told
+    world.sync()
+    view = world.result(ticket)
+    assert (view.principal, view.model, view.user_id, bytes(view.metadata)) == (
+        *("ann", "m", "u"),
+        b'{"a":1}',
+    )
+    assert view.workspace == f"/w/{view.id}"
+    assert view.key == f"agent:ann:{view.id}"
+
+
+def test_a_session_whose_folder_is_refused_is_none_and_counts_for_nothing() -> None:
+    world = World(SessionLimits(sessions_of_principal_max=1))
+    ticket = world.request(CreateSession(workspace="/etc"))
+    token = world.making.pop().token
+    world.sessions.workspace_refused(token, ErrorCode.FORBIDDEN, "not under the roots")
+    world.drain()
+    assert world.refusal(ticket) == (ErrorCode.FORBIDDEN, "not under the roots")
+    world.create()
+
+
+def test_a_session_that_can_not_be_written_is_none_and_counts_for_nothing() -> None:
+    world = World(SessionLimits(sessions_of_principal_max=1))
+    ticket = world.request(CreateSession())
+    world.make_workspaces()
+    world.fail()
+    assert world.refusal(ticket) == (
+        ErrorCode.INTERNAL_ERROR,
+        "cannot store sessions: disk full",
+    )
+    world.create()
+
+
+def test_a_principal_has_only_so_many_sessions_and_those_that_are_being_made_count() -> None:
+    world = World(SessionLimits(sessions_of_principal_max=2))
+    world.create()
+    world.request(CreateSession())
+    code, text = world.refusal(world.request(CreateSession()))
+    assert (code, "delete some" in text) == (ErrorCode.LIMIT_EXCEEDED, True)
+    world.create("bob")
+
+
+def test_a_session_of_a_model_that_is_not_configured_is_refused() -> None:
+    world = World(models=[model("a"), model("b")])
+    code, text = world.refusal(world.request(CreateSession(model="c")))
+    assert (code, text) == (ErrorCode.MODEL_FAILED, "there is no model 'c'; there are: a, b")
+    world.models = {}
+    world.sessions.configure({}, "", "")
+    assert world.refusal(world.request(CreateSession()))[1].endswith("there are: none")
+
+
+# Deleting
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_session_is_deleted_in_every_phase_after_what_it_has_cost_is_written(
+    phase: Phase,
+) -> None:
+    world = world_in(phase)
+    ticket = world.delete("s")
+    assert world.refusal(world.request(GetSession(session="s")))[0] is ErrorCode.SESSION_NOT_FOUND
+    world.settle(answer=False)
+    assert world.result(ticket).deleted
+    assert world.gone == ["s"]
+    assert world.store.sessions == {}
+    assert not world.calls
+    check_rest(world)
+    ticket = world.delete("s")
+    world.settle()
+    assert world.refusal(ticket)[0] is ErrorCode.SESSION_NOT_FOUND
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_deletion_while_the_disk_fails_is_done_later_or_refused(phase: Phase) -> None:
+    world = world_in(phase)
+    ticket = world.delete("s")
+    world.fail()
+    check(world)
+    world.settle(answer=False)
+    if "s" in world.store.sessions:
+        code, text = world.refusal(ticket)
+        assert (code, text) == (
+            ErrorCode.INTERNAL_ERROR,
+            "cannot delete the session now: disk full",
+        )
+        world.send("s", "still here")
+        world.settle()
+    else:
+        assert world.result(ticket).deleted
+    check_rest(world)
+
+
+def test_a_session_that_waits_for_its_tools_is_not_written_again_and_again() -> None:
+    world = world_in(tools)
+    world.gate.running_says = ""
+    world.delete("s")
+    writes = len(world.store.changes)
+    for _ in range(5):
+        world.sync()
+        world.wait(1.0)
+    assert len(world.store.changes) <= writes + 1
+    world.settle()
+    assert world.gone == ["s"]
+
+
+def test_what_comes_after_its_deletion_does_not_bring_a_session_back() -> None:
+    world = world_in(tools)
+    world.cancel("s")
+    world.settle(tools=False)
+    world.delete("s")
+    world.finish("s", "c1")
+    world.settle()
+    assert world.store.sessions == {}
+    assert world.gone == ["s"]
+
+
+def test_an_outcome_that_came_while_a_deletion_failed_is_recorded() -> None:
+    world = world_in(tools)
+    world.cancel("s")
+    world.settle(tools=False)
+    world.delete("s")
+    world.finish("s", "c1", executed(b'"late"'))
+    world.fail()
+    world.settle()
+    late = [data["call"] for data in world.data("s", "tool_result") if "late" in data]
+    assert late == ["c1", "c2"]
+    check_rest(world)
+
+
+def test_room_for_a_session_is_there_again_when_one_was_deleted() -> None:
+    world = World(SessionLimits(sessions_of_principal_max=1))
+    name = world.create()
+    world.delete(name)
+    world.settle()
+    world.create()
+
+
+def test_counts_survive_the_process() -> None:
+    world = World(SessionLimits(sessions_of_principal_max=1))
+    world.create()
+    world.kill()
+    assert world.refusal(world.request(CreateSession()))[0] is ErrorCode.LIMIT_EXCEEDED
+
+
+# A message
+
+
+def test_a_message_is_taken_when_it_is_durable() -> None:
+    world = world_in(idle)
+    ticket = world.send("s")
+    assert ticket not in world.told
+    world.sync()
+    taken = world.result(ticket)
+    assert (taken.offset, taken.joined, taken.ended) == (0, False, False)
+
+
+def test_a_message_that_comes_again_while_it_is_being_written_joins_its_run() -> None:
+    world = world_in(claiming)
+    ticket = world.send("s", message_id="first")
+    world.sync()
+    assert world.result(ticket).joined
+    assert len(world.data("s", "message")) == 1
+
+
+@pytest.mark.parametrize("phase", [calling, held])
+def test_a_message_that_comes_again_while_its_run_is_under_way_joins_it(phase: Phase) -> None:
+    world = world_in(phase)
+    taken = world.result(world.send("s", message_id="first"))
+    assert (taken.joined, taken.ended, taken.offset) == (True, False, 0)
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_message_that_comes_again_after_its_run_joins_its_end(dies: bool) -> None:
+    world = world_in(ending)
+    world.settle()
+    if dies:
+        world.kill()
+    ticket = world.send("s", message_id="first")
+    world.settle()
+    taken = world.result(ticket)
+    assert (taken.run, taken.joined, taken.ended) == (world.last_end("s")["run"], True, True)
+    assert len(world.called) == 1
+
+
+def test_a_message_that_the_log_has_no_more_is_known_if_it_was_the_last() -> None:
+    world = World(SessionLimits(log_events_max=20))
+    world.create(named="s")
+    world.send("s", message_id="long")
+    world.scripts.append(said(*"abcdefghijklmnopqrstuvwxyz"))
+    world.settle()
+    world.kill()
+    ticket = world.send("s", message_id="long")
+    world.settle()
+    assert world.result(ticket).ended
+    assert world.result(ticket).offset > 0
+    assert len(world.called) == 1
+
+
+def test_a_second_message_is_refused_with_the_run_and_the_approval_that_it_waits_for() -> None:
+    world = world_in(held)
+    approval = {"approval": "a1", "rule": "r", "signature": "s", "expires_at": "later"}
+    world.sessions.tool_waiting("s", "c1", approval, world.now)
+    world.drain()
+    ticket = world.send("s", "and another thing")
+    (refused,) = world.told[ticket]
+    assert world.refusal(ticket)[0] is ErrorCode.RUN_IN_PROGRESS
+    run = world.store.sessions["s"].run
+    assert run is not None
+    assert getattr(refused, "data") == {"run": run.id, "approvals": ["a1"]}  # noqa: B009
+    world.cancel("s")
+    world.settle()
+    world.send("s", "and now")
+    world.settle()
+    assert world.last_end("s")["status"] == "completed"
+
+
+def test_a_message_that_can_not_be_written_leaves_nothing() -> None:
+    world = world_in(claiming)
+    joined = world.send("s", message_id="first")
+    cancel = world.cancel("s")
+    world.fail()
+    code, text = world.refusal(joined)
+    assert (code, text) == (
+        ErrorCode.INTERNAL_ERROR,
+        "cannot store messages: disk full; nothing was sent to a model",
+    )
+    assert world.result(cancel).status == "no_run"
+    assert world.rows("s") == []
+    ticket = world.request(GetSession(session="s"))
+    assert (world.result(ticket).messages, world.result(ticket).next) == (0, 0)
+    world.send("s", message_id="first")
+    world.settle()
+    assert world.watch("s")[0].offset == 0
+    assert len(world.data("s", "message")) == 1
+    check_rest(world)
+
+
+def test_a_message_behind_a_write_that_fails_waits_for_the_next() -> None:
+    world = world_in(idle)
+    other = world.create("bob")
+    ending(world)
+    ticket = world.send("s", "next")
+    world.fail()
+    assert ticket not in world.told
+    code, text = world.refusal(world.send(other))
+    assert (code, text.startswith("cannot store messages: disk full")) == (
+        ErrorCode.INTERNAL_ERROR,
+        True,
+    )
+    world.settle()
+    assert not world.result(ticket).joined
+    assert len(world.ends_of("s")) == 2
+    check_rest(world)
+
+
+def test_a_run_keeps_the_model_and_the_cap_of_its_message() -> None:
+    world = World(models=[model("a"), model("b", backend="anthropic")])
+    name = world.create()
+    world.ask(name, model="b", max_tokens=7)
+    (asked,) = world.calls.values()
+    assert asked.model == "b"
+    assert b'"max_tokens":7' in asked.request.body
+    code, _ = world.refusal(world.send(world.create(), model="c"))
+    assert code is ErrorCode.MODEL_FAILED
+
+
+def test_only_so_many_runs_are_under_way() -> None:
+    world = World(SessionLimits(runs_max=2, runs_of_principal_max=1))
+    world.send(world.create())
+    assert "ann has 1 runs" in world.refusal(world.send(world.create()))[1]
+    world.send(world.create("bob"))
+    code, text = world.refusal(world.send(world.create("carl")))
+    assert (code, "too many runs" in text) == (ErrorCode.LIMIT_EXCEEDED, True)
