@@ -306,6 +306,7 @@ class RestoredSessions(msgspec.Struct, frozen=True, kw_only=True):
         reserved: usage that was reserved and not settled, by when it was begun.
         spent: what was spent from the first day of the current month (UTC) on; nothing where
             nothing is known.
+        counts: how many sessions each principal has.
     """
 
     running: list[SessionRecord] = []

@@ -23,6 +23,7 @@ from agentgate_proto.records.usage import UsageSum
 from agentgate_server.store import session_statements as statements
 from agentgate_server.store.rows import Row, Value
 from agentgate_server.store.session_rows import (
+    count_of_row,
     log_of_row,
     session_of_row,
     spent_of_row,
@@ -85,6 +86,7 @@ def restored(reader: Reader, utc: float) -> RestoredSessions:
         running=reader.rows(statements.RUNNING, (), session_of_row),
         reserved=reader.rows(statements.RESERVED, (), usage_of_row),
         spent=reader.rows(statements.SPENT, (first_of_month(utc),), spent_of_row),
+        counts=dict(reader.rows(statements.COUNT_SESSIONS, (), count_of_row)),
     )
 
 

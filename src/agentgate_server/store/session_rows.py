@@ -180,6 +180,11 @@ def spent_of_row(row: Row) -> Spent:
     return msgspec.convert(fields, Spent)
 
 
+def count_of_row(row: Row) -> tuple[str, int]:
+    """How many sessions a principal has. Raises as :func:`session_of_row`."""
+    return msgspec.convert(row, tuple[str, int])
+
+
 def whole(high: Any, low: Any) -> int:
     """A sum of its two parts; there are none if there was nothing to add up."""
     return int(((high or 0) << LOW_BITS) + (low or 0))

@@ -70,6 +70,10 @@ LIST_SESSIONS_PRINCIPAL = f"""
 RUNNING = f"""
     {SESSIONS} INDEXED BY sessions_running WHERE run <> '' AND dropped = 0 ORDER BY seq
 """
+COUNT_SESSIONS = """
+    SELECT principal, count(*) FROM sessions INDEXED BY sessions_principal
+    WHERE dropped = 0 GROUP BY principal
+"""
 DROP_SESSION = """
     UPDATE sessions INDEXED BY sessions_id SET dropped = 1
     WHERE id = ? AND dropped = 0 AND principal = ?

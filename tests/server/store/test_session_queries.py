@@ -81,6 +81,7 @@ def test_a_restart_finds_runs_reservations_and_the_money_of_this_month(
     assert found.spent == [
         Spent(principal="agent", model="rehearsal", day="2023-11-14", micros=2**63 + 899)
     ]
+    assert found.counts == {"agent": 2}
 
 
 def test_of_nothing_there_is_a_total_and_no_other_sum(engine: SqliteEngine) -> None:

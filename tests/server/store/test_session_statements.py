@@ -37,7 +37,14 @@ SORTED = ("RUNNING", "RESERVED", "SPENT")
 QUERIES = {
     name: getattr(statements, name)
     for name in (
-        *("FIND_SESSION", "SESSION_PLACE", "LIST_SESSIONS", "LIST_SESSIONS_PRINCIPAL", "RUNNING"),
+        *(
+            "FIND_SESSION",
+            "SESSION_PLACE",
+            "COUNT_SESSIONS",
+            "LIST_SESSIONS",
+            "LIST_SESSIONS_PRINCIPAL",
+            "RUNNING",
+        ),
         *("READ_LOG", "READ_HISTORY", "RESERVED", "SPENT", "OLDEST_IDLE", "OLDEST_USAGE"),
         *("DROP_SESSION", "DROP_IDLE", "PRUNE_LOGS", "PRUNE_SESSIONS", "PRUNE_USAGE"),
         *("PRUNE_USAGE_EXCESS", "DROPPED"),
