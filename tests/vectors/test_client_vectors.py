@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
+from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from tests.proto.byhand import accept_key, parse_frames
 from tests.proto.support import CLOSE, PING, PONG, TEXT, frame
@@ -24,11 +27,30 @@ from agentgate_cli.conformance.vectors import (
 )
 from agentgate_client.client import OutgoingRequest
 from agentgate_proto.client.backoff import Backoff
-from agentgate_proto.client.events import Dial, HangUp, Settled
+from agentgate_proto.client.events import (
+    ClientState,
+    Dial,
+    HangUp,
+    Pushed,
+    Settled,
+    StateChanged,
+)
 from agentgate_proto.client.machine import ClientMachine
+from agentgate_proto.client.session_feed import Cursor, SessionFeed
+from agentgate_proto.client.session_watch import SessionWatch
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import AgentGateError
 from agentgate_proto.rpc.messages import Auth, GetPendingResults
+from agentgate_proto.rpc.session_methods import (
+    Attached,
+    AttachSession,
+    MessageTaken,
+    SendMessage,
+    SessionEvents,
+)
+
+NAMED = {"settle": "call", "hears": "name"}
+"""Outputs that are taken by a name."""
 
 
 class VirtualClient:
@@ -51,6 +73,7 @@ class VirtualClient:
         self.buffer = b""
         self.upgraded = False
         self.peer_closed = False
+        self.readers = Readers(self)
 
     def do(self, kind: str, value: Any) -> None:
         machine = self.machine
@@ -93,6 +116,8 @@ class VirtualClient:
                 ] = value
             case "end":
                 machine.close()
+            case "watch" | "say" | "leave":
+                self.readers.do(kind, value)
             case _:
                 self.advance(self.now + value)
         self.settle()
@@ -122,6 +147,14 @@ class VirtualClient:
                 case Dial():
                     self.buffer, self.upgraded = b"", False
                     self.did["dial"].append(True)
+                case Settled(handle=handle) if handle in self.readers.asked:
+                    self.readers.answered(event)
+                case Pushed(params=SessionEvents() as events):
+                    self.readers.watches[events.session].take(events)
+                case StateChanged(state=ClientState.CONNECTED):
+                    self.readers.reconnected()
+                case StateChanged(state=ClientState.CLOSED, error=error):
+                    self.readers.closed(error)
                 case Settled(handle=handle, result=result, error=error):
                     row: dict[str, Any] = {"call": self.handles[handle]}
                     if error is None:
@@ -138,6 +171,7 @@ class VirtualClient:
                     self.upgraded = False
                 case _:
                     pass
+            self.readers.turn()
         self.flush()
 
     def flush(self) -> None:
@@ -161,6 +195,95 @@ class VirtualClient:
             self.machine.handle_timer(self.now)
             self.settle()
         self.now = until
+
+
+class Readers:
+    """Those who read sessions: the core's watches, as the SDK drives them.
+
+    Attributes:
+        watches: by session.
+        asked: calls that they have made, with what to do with the answer.
+    """
+
+    def __init__(self, client: VirtualClient) -> None:
+        self.watches: dict[str, SessionWatch] = {}
+        self.asked: dict[int, Callable[[Settled], None]] = {}
+        self._client = client
+        self._feeds: dict[str, SessionFeed] = {}
+
+    def do(self, kind: str, value: Any) -> None:
+        match kind:
+            case "watch":
+                self.watch(**value)
+            case "say":
+                self.say(**value)
+            case _:
+                self.leave(value)
+
+    def watch(
+        self, name: str, session: str, cursor: dict[str, Any] | None = None, run: str = ""
+    ) -> None:
+        feed = SessionFeed(Cursor(**cursor) if cursor else None, run)
+        self._feeds[name] = feed
+        self.watches.setdefault(session, SessionWatch(session)).add(feed)
+        self.turn()
+
+    def say(self, name: str, session: str, text: str, message_id: str) -> None:
+        def taken(settled: Settled) -> None:
+            if settled.error is not None:
+                self._hears(name, end=settled.error.code)
+                return
+            reply = msgspec.convert(settled.result, MessageTaken)
+            cursor = {"epoch": reply.epoch, "offset": reply.offset}
+            self.watch(name, session, cursor, reply.run)
+
+        message = SendMessage(session=session, text=text, message_id=message_id)
+        self._call("send_message", message, taken)
+
+    def leave(self, name: str) -> None:
+        self._feeds.pop(name).close()
+        self.turn()
+
+    def answered(self, settled: Settled) -> None:
+        self.asked.pop(settled.handle)(settled)
+
+    def reconnected(self) -> None:
+        for watch in self.watches.values():
+            watch.reconnected()
+
+    def closed(self, error: AgentGateError | None) -> None:
+        for watch in self.watches.values():
+            watch.closed(error)
+
+    def turn(self) -> None:
+        """Make the calls that are wanted; let everybody read what there is."""
+        for watch in self.watches.values():
+            call = watch.next_call()
+            if isinstance(call, AttachSession):
+                self._call("attach_session", call, partial(self._attached, watch))
+            elif call is not None:
+                self._call("detach_session", call, lambda settled: None)
+        for name, feed in list(self._feeds.items()):
+            while (event := feed.next_event()) is not None:
+                self._hears(name, event=msgspec.to_builtins(event))
+            if feed.ended:
+                self._hears(name, end=feed.error.code if feed.error is not None else 0)
+                del self._feeds[name]
+
+    def _attached(self, watch: SessionWatch, settled: Settled) -> None:
+        if self._client.machine.state is ClientState.CLOSED:
+            return
+        if settled.error is not None:
+            watch.refused(settled.error)
+        else:
+            watch.attached(msgspec.convert(settled.result, Attached))
+
+    def _call(self, method: str, params: msgspec.Struct, done: Callable[[Settled], None]) -> None:
+        handle = self._client.machine.call(method, params, None, self._client.now)
+        self.asked[handle] = done
+
+    def _hears(self, name: str, **what: Any) -> None:
+        self._client.did["hears"].append({"name": name, **what})
 
 
 def plain(result: Any) -> Any:
@@ -192,11 +315,11 @@ def take(client: VirtualClient, kind: str, wanted: Step, bound: dict[str, Any]) 
     did = client.did[kind]
     if not did:
         raise Mismatch(f"the client did not: {brief(wanted)}; it did {brief(client.did)}")
-    if kind == "settle":
-        named = wanted["settle"]["call"]
-        got = next((row for row in did if row["call"] == named), None)
+    if kind in NAMED:
+        named = wanted[kind][NAMED[kind]]
+        got = next((row for row in did if row[NAMED[kind]] == named), None)
         if got is None:
-            raise Mismatch(f"{named} is not settled; {brief(list(did))}")
+            raise Mismatch(f"{named} is not told; {brief(list(did))}")
         did.remove(got)
     else:
         got = did.popleft()

@@ -6,12 +6,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { compare, filled, show } from "./compare.js";
+import { Readers } from "./readers.js";
 import { Core } from "../src/core.js";
 
 const [, , folder] = process.argv;
 const SPEC = new URL("../../../spec/vectors/", import.meta.url);
 const FOLDER = folder ? pathToFileURL(`${folder}/`) : SPEC;
-const OUTPUTS = ["dial", "send", "ping", "close", "settle"];
+const OUTPUTS = ["dial", "send", "ping", "close", "settle", "hears"];
+/** Outputs that are taken by a name. */
+const NAMED = { settle: "call", hears: "name" };
 const SETTLED_BEFORE = ["advance"];
 
 /** All vectors of the client's role. */
@@ -31,6 +34,8 @@ class Player {
     this.watched = new Set([...OUTPUTS.filter((kind) => kind !== "ping"), ...(vector.watch ?? [])]);
     this.now = 100;
     this.did = Object.fromEntries(OUTPUTS.map((kind) => [kind, []]));
+    const call = (name, method, params) => this.core.call(name, method, params, null, this.now);
+    this.readers = new Readers(call, (heard) => this.did.hears.push(heard));
   }
 
   input(kind, value) {
@@ -48,6 +53,9 @@ class Player {
       collect: () => core.call(value, "get_pending_results", {}, null, now),
       end: () => core.close(now),
       advance: () => this.advance(now + value),
+      watch: () => this.readers.watch(value),
+      say: () => this.readers.say(value),
+      leave: () => this.readers.leave(value),
     };
     if (!actions[kind]) throw new Error(`no such step: ${kind}`);
     actions[kind]();
@@ -73,20 +81,26 @@ class Player {
   }
 
   drain() {
-    for (const output of this.core.outputs()) {
-      const kind = OUTPUTS.find((name) => name in output);
-      if (!kind || !this.watched.has(kind)) {
-        if (kind === "ping") this.core.heard(this.now); // the pong, as every library has it
-        continue;
-      }
-      const value = output[kind];
-      this.did[kind].push(value.error ? { ...value, error: { ...value.error, message: value.error.message } } : value);
+    for (let outputs = this.core.outputs(); outputs.length; outputs = this.core.outputs()) {
+      for (const output of outputs) this.note(output);
     }
+  }
+
+  note(output) {
+    if (this.readers.take(output, this.core.state)) return;
+    const kind = OUTPUTS.find((name) => name in output);
+    if (!kind || !this.watched.has(kind)) {
+      if (kind === "ping") this.core.heard(this.now); // the pong, as every library has it
+      return;
+    }
+    const value = output[kind];
+    this.did[kind].push(value.error ? { ...value, error: { ...value.error, message: value.error.message } } : value);
   }
 
   output(kind, wanted) {
     const did = this.did[kind];
-    const at = kind === "settle" ? did.findIndex((row) => row.call === wanted.call) : 0;
+    const by = NAMED[kind];
+    const at = by ? did.findIndex((row) => row[by] === wanted[by]) : 0;
     if (at < 0 || at >= did.length) throw new Error(`missing: ${kind} ${show(wanted)}; did ${show(this.did)}`);
     compare(wanted, did.splice(at, 1)[0], {});
   }

@@ -25,13 +25,13 @@ INPUTS = {
     "client": frozenset(
         {
             *("open", "connected", "dial_failed", "receive", "receive_text", "closed", "lost"),
-            *("call", "cancel", "collect", "end", "advance"),
+            *("call", "cancel", "collect", "end", "advance", "say", "watch", "leave"),
         }
     ),
 }
 OUTPUTS = {
     "server": frozenset({"send", "events", "ping", "pong", "close"}),
-    "client": frozenset({"dial", "send", "ping", "close", "settle"}),
+    "client": frozenset({"dial", "send", "ping", "close", "settle", "hears"}),
 }
 
 SETTLED_BEFORE = frozenset({"advance", "lose", "restart"})
