@@ -99,6 +99,7 @@ OTHERS: Floor = {
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
     "agentgate_local/": "a gateway in the program's own process, with a client to it",
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
+    "agentgate_cli/chat/": "what `agent-gate chat` shows and asks",
     "agentgate_cli/conformance/": "plays the protocol's vectors against gateways and clients",
     "agentgate_cli/conformance/gateway/": "what a gateway is given that is tested so",
     "agentgate_cli/conformance/vectors/": "the vectors: what is sent, and what must be answered",

@@ -34,6 +34,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),
         "grants": ("agentgate_cli.grants:grants", "See and end approvals that cover more."),
     },
+    "With a model": {
+        "chat": ("agentgate_cli.chat.command:chat", "Talk to a model; its tools go through."),
+        "sessions": ("agentgate_cli.sessions:sessions", "See and end conversations."),
+        "inspect": ("agentgate_cli.inspect:inspect", "Show what a model would be sent."),
+        "usage": ("agentgate_cli.usage:usage", "Show what models took, and what is left."),
+    },
     "As an agent": {
         "call": ("agentgate_cli.call:call", "Ask for a tool, and print its result."),
         "tools": ("agentgate_cli.tools:tools", "List what may be asked for."),

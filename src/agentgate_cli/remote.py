@@ -174,13 +174,20 @@ def exit_of(code: int) -> Exit:
             | ErrorCode.DENIED_BY_POLICY
             | ErrorCode.ALREADY_SETTLED
             | ErrorCode.CODE_NEEDED
+            | ErrorCode.OVER_BUDGET
+            | ErrorCode.RUN_IN_PROGRESS
         ):
             return Exit.DENIED
         case ErrorCode.APPROVAL_EXPIRED | ErrorCode.CANCELLED:
             return Exit.EXPIRED
-        case ErrorCode.INVALID_PARAMS | ErrorCode.INVALID_REQUEST | ErrorCode.NOT_FOUND:
+        case (
+            ErrorCode.INVALID_PARAMS
+            | ErrorCode.INVALID_REQUEST
+            | ErrorCode.NOT_FOUND
+            | ErrorCode.SESSION_NOT_FOUND
+        ):
             return Exit.USAGE
-        case ErrorCode.TOOL_FAILED | ErrorCode.OUTCOME_UNKNOWN:
+        case ErrorCode.TOOL_FAILED | ErrorCode.OUTCOME_UNKNOWN | ErrorCode.MODEL_FAILED:
             return Exit.TOOL_FAILED
         case _:
             return Exit.UNREACHABLE

@@ -12,6 +12,22 @@ LINE_BYTES_MAX = 4_096
 """What a terminal hands over at once, at most."""
 
 
+def echo(*, on: bool) -> None:
+    """Let the terminal show what is typed, or keep it to itself while something is drawn.
+
+    What is typed meanwhile is not lost: whoever reads next gets it.
+    """
+    import termios
+
+    try:
+        descriptor = sys.stdin.fileno()
+        modes = termios.tcgetattr(descriptor)
+    except (termios.error, OSError, ValueError, AttributeError):  # no terminal, or it is gone
+        return
+    modes[3] = modes[3] | termios.ECHO if on else modes[3] & ~termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSANOW, modes)
+
+
 class Terminal:
     """Standard input and output, if both are a terminal.
 

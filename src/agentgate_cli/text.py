@@ -20,8 +20,12 @@ HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Controls, formats (bidi, zero width), surrogates, private use, unassigned, line separators."""
 
 PLAIN = re.compile(r"[ -~]*")
+PLAIN_LINES = re.compile(r"[ -~\n]*")
 WORD = re.compile(r"\w+")
 ASCII_LETTER = re.compile(r"[A-Za-z]")
+
+JOINER = "\u200d"
+EMOJI_STYLE = "\ufe0f"
 
 DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhd])")
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -40,6 +44,46 @@ def printable(text: str) -> str:
         return text
     shown = "".join(escape(c) if is_hidden(c) else c for c in text)
     return WORD.sub(lambda word: reveal(word[0]), shown)
+
+
+def readable(text: str, tab: str = "    ") -> str:
+    """Return prose of several lines so that it can't steer a terminal.
+
+    As :func:`printable`, but a new line stays one, odd spaces become plain ones, a joiner between
+    two pictures stays (it makes one of them), and words of several alphabets are left alone: who
+    reads a model's answer approves nothing by it.
+
+    Args:
+        text: what a model said.
+        tab: what stands for a tab.
+    """
+    if PLAIN_LINES.fullmatch(text):
+        return text
+    text = text.replace("\r\n", "\n")
+    return "".join(
+        seen(c, text[at - 1 : at], text[at + 1 : at + 2], tab) if is_hidden(c) else c
+        for at, c in enumerate(text)
+    )
+
+
+def seen(character: str, before: str, after: str, tab: str) -> str:
+    """Return what stands in prose for a character that is not seen as itself."""
+    if character == "\n":
+        return character
+    if character == "\t":
+        return tab
+    if unicodedata.category(character) == "Zs":
+        return " "
+    if character == JOINER and is_picture(before) and is_picture(after):
+        return character
+    return escape(character)
+
+
+def is_picture(character: str) -> bool:
+    """Whether it is an emoji, or what belongs to the one before it."""
+    return bool(character) and (
+        character == EMOJI_STYLE or unicodedata.category(character) in {"So", "Sk"}
+    )
 
 
 def is_hidden(character: str) -> bool:

@@ -1,0 +1,1 @@
+"""What ``agent-gate chat`` shows and asks."""

@@ -1,0 +1,143 @@
+"""``agent-gate chat``: talk to a model, here or at a gateway."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from agentgate_cli.remote import Remote
+
+if TYPE_CHECKING:
+    from agentgate_cli.chat.place import Place
+
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+@click.command(
+    epilog="Exit codes: 0 answered, 1 the model refused or the budget is spent, 2 cancelled "
+    "elsewhere, 3 no gateway, 4 usage, 5 no whole answer, 130 Ctrl-C."
+)
+@click.argument("prompt", required=False)
+@click.option(
+    "--gateway-url",
+    "--url",
+    "url",
+    envvar="AGENT_GATE_URL",
+    help="The gateway.  [default: $AGENT_GATE_URL, else one in this process]",
+)
+@click.option(
+    "--token",
+    envvar="AGENT_GATE_TOKEN",
+    help="Your token. Better in $AGENT_GATE_TOKEN: others on this machine can see options.",
+)
+@click.option(
+    "--approver-token",
+    envvar="AGENT_GATE_APPROVER_TOKEN",
+    help="An approver's token: you are asked here. Better in $AGENT_GATE_APPROVER_TOKEN.",
+)
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration of the gateway in this process.  [default: config.yaml, if there is one]",
+)
+@click.option("--session", default="", metavar="ID", help="Go on with this session.")
+@click.option("--continue", "latest", is_flag=True, help="Go on with the newest session.")
+@click.option("--model", default="", metavar="NAME", help="Talk to this model.")
+@click.option("--workspace", default="", metavar="FOLDER", help="Of a new session; see the docs.")
+@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON.")
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="PEM file of the authority that signed the gateway's certificate.",
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Try the first connection again so often.  [default: 0]",
+)
+def chat(prompt: str | None, as_json: bool, **options: Any) -> int:
+    """Talk to a model. The tools that it asks for go through the gate.
+
+    With a PROMPT it is answered, and that is all ("-", or no terminal: the prompt comes from
+    standard input); without, you talk until /quit. Without a URL there is a gateway in this
+    process: on config.yaml of this folder, or else with the rehearsal model, which needs no
+    account and has no tools.
+
+    Ctrl-C cancels what the model is doing, a second one leaves. What needs a person's approval is
+    asked here, if you have an approver's token or the gateway is in this process.
+
+    \b
+    Examples:
+      agent-gate chat "What is 17 * 3?"
+      agent-gate chat --continue
+      git diff | agent-gate chat --gateway-url wss://gate.example.org --json -
+    """
+    from agentgate_cli.chat.talk import talk
+    from agentgate_cli.chat.talker import Wish
+    from agentgate_cli.terminal import Terminal
+
+    at_terminal = Terminal.is_there() and not as_json
+    text = prompt_of(prompt)
+    if text is None and as_json:
+        raise click.UsageError("--json needs a prompt: there is nobody to talk to")
+    wish = Wish(
+        prompt=text,
+        session="latest" if options["latest"] else options["session"],
+        model=options["model"],
+        workspace=options["workspace"],
+        as_json=as_json,
+    )
+    if options["latest"] and options["session"]:
+        raise click.UsageError("--continue is the newest session, --session another one")
+    place = place_of(options, may_ask=at_terminal)
+    return talk(place, wish)
+
+
+def prompt_of(prompt: str | None) -> str | None:
+    """Return what is to be said, or None where a person is to talk.
+
+    Raises:
+        click.UsageError: it is empty.
+    """
+    if prompt is None and sys.stdin.isatty():
+        return None
+    if prompt is None or prompt == "-":
+        try:
+            prompt = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+        except OSError as error:
+            raise click.UsageError(f"standard input can't be read: {error.strerror}") from None
+    if not prompt.strip():
+        raise click.UsageError("the prompt is empty")
+    return prompt
+
+
+def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:
+    """Make of the options where one talks.
+
+    Raises:
+        click.UsageError: they can't be right together.
+    """
+    from click.core import ParameterSource
+
+    from agentgate_cli.chat.place import Place
+
+    url, config = options["url"], options["config_file"]
+    if config is not None and url:
+        context = click.get_current_context()
+        if context.get_parameter_source("url") is not ParameterSource.ENVIRONMENT:
+            raise click.UsageError("--config is for a gateway in this process: without a URL")
+        url = None
+    if not url:
+        if config is None and DEFAULT_CONFIG.exists():
+            config = DEFAULT_CONFIG
+        return Place(remote=None, config=config, may_ask=may_ask)
+    if not options["token"]:
+        raise click.UsageError("no token: set AGENT_GATE_TOKEN, or give --token")
+    remote = Remote(url, options["token"], options["ca_file"], options["retries"])
+    approver_token = options["approver_token"] or ""
+    return Place(remote=remote, config=None, approver_token=approver_token, may_ask=may_ask)
