@@ -184,6 +184,33 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
         ],
         [FIRST, ThinkingDelta("Hm"), ended(Stop.MAX_TOKENS)],
     ),
+    "thinking that nobody has signed": (
+        [
+            start(),
+            begun(0, type="thinking", thinking="", signature=""),
+            grown(0, "thinking_delta", thinking="Hm"),
+            closed(0),
+            *text(1, "a"),
+            stopped("end_turn"),
+            END,
+        ],
+        [
+            FIRST,
+            ThinkingDelta("Hm"),
+            TextDelta("a"),
+            ended(Stop.END, b'{"type":"text","text":"a"}'),
+        ],
+    ),
+    "the reason of an answer that was withdrawn": (
+        [start(), *text(0, "a"), stopped("max_tokens"), start(), *text(0, "b"), END],
+        [
+            FIRST,
+            TextDelta("a"),
+            Restarted("the vendor has begun its answer anew"),
+            TextDelta("b"),
+            ended(Stop.END, b'{"type":"text","text":"b"}'),
+        ],
+    ),
     "a text is cut by the limit": (
         [
             start(),

@@ -266,6 +266,10 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
         ],
         [TextDelta("a"), seen(input=5, output=6), seen(input=5, output=0), ended(Stop.END)],
     ),
+    "more from the cache than was read": (
+        [chunk("stop"), usage(5, 6, prompt_tokens_details={"cached_tokens": 9}), DONE],
+        [seen(input=5, output=6, cache_read=5), ended(Stop.END)],
+    ),
     "a reason that nobody knows": (
         [chunk(content="a"), chunk("bored"), DONE],
         [TextDelta("a"), ended(Stop.END)],

@@ -175,6 +175,11 @@ def test_ids_of_what_goes_back_as_it_came_stay_as_they_are() -> None:
     call, result = content(UserTurn("x"), turn, ToolTurn((ToolReturn(id="t:0", text="r"),)))[1:]
     assert call == blocks
     assert msgspec.json.decode(result)[0]["tool_use_id"] == "t:0"
+    other = AssistantTurn(text="", calls=(use("t:0"),))
+    returned = ToolTurn((ToolReturn(id="t:0", text="r"),))
+    turns = (UserTurn("x"), turn, returned, other, returned)
+    results = [one for one in content(*turns) if b"tool_result" in one]
+    assert [b'"t:0"' in one for one in results] == [True, False]
 
 
 def test_counting_takes_the_same_bytes_but_what_makes_no_difference() -> None:

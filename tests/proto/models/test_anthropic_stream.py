@@ -229,6 +229,13 @@ def test_whatever_comes_there_is_one_end(data: list[dict[str, Any]]) -> None:
             assert isinstance(msgspec.json.decode(event.args), dict)
 
 
+def test_what_stands_around_a_text_does_not_count_as_text() -> None:
+    stream = AnthropicStream()
+    stream.receive_event("", msgspec.json.encode(begun(0, type="text")).decode())
+    data = msgspec.json.encode(grown(0, "text_delta", text="a")).decode()
+    assert stream.receive_event("", data + " " * ANSWER_CHARS_MAX) == [TextDelta("a")]
+
+
 def test_names_of_models_and_tools_are_cut() -> None:
     events = told(
         AnthropicStream(),

@@ -14,6 +14,7 @@ from agentgate_proto.models.events import Failed
 KNOWN = {
     "another message begins in the middle of a call": "glues two answers together",
     "a call is cut by the limit": "makes a call that was cut off",
+    "the reason of an answer that was withdrawn": "glues two answers together",
     "another model goes on": "names the model that gave up",
     "usage with caches and thinking, corrected later; a null corrects nothing, a zero does": (
         "forgets the reason, and what was thinking"
@@ -37,6 +38,7 @@ KNOWN = {
     ),
     "a filter": "raises, and what was said is lost",
     "a call is cut by the limit, another was whole": "raises where the model reached its limit",
+    "more from the cache than was read": "believes it",
     "no end": "takes a cut for the end",
     "no end, and a proxy that says that it is one": "takes a cut for the end",
     "another answer beside the one that was asked for": "raises",
