@@ -261,9 +261,9 @@ class World:
             self.sessions.tool_ended(session, call, outcome, self.now)
             self.drain()
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float = 0.0, *, until: float = 0.0) -> None:
         """Time passes; what is due is done, and nothing is due again at once."""
-        self.now += seconds
+        self.now = max(self.now, until) if until else self.now + seconds
         due = self.sessions.next_deadline()
         assert due == self.sessions.next_deadline(), "asking changes nothing"
         self.sessions.handle_timer(self.now)
@@ -291,7 +291,7 @@ class World:
             elif tools and (keys := [*self.gate.running, *self.gate.waiting]):
                 self.finish(*keys[0])
             elif (due := self.sessions.next_deadline()) is not None:
-                self.wait(max(due - self.now, 0.0))
+                self.wait(until=due)
             else:
                 return
         raise AssertionError("something goes on for ever")

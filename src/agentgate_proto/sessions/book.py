@@ -207,8 +207,7 @@ class Book:
             self._write_dirty(now)
         if is_due(self._flush_at, now, self._limits.flush_s):
             self._flush_at = None
-            if self._retry_at is None:
-                self._write_dirty(now)
+            self._write_dirty(now)
 
     def save(self, session: Session, now: float, *, urgent: bool = True) -> None:
         """Let what is new of a session, if anything is, be written: now, or with others soon."""
@@ -219,7 +218,7 @@ class Book:
             self._write(session, now)
             return
         self._dirty[session.id] = None
-        if not session.urgent and self._flush_at is None:
+        if not session.urgent and self._flush_at is None and self._retry_at is None:
             self._flush_at = now + self._limits.flush_s
 
     def save_all(self, now: float) -> None:
@@ -255,6 +254,8 @@ class Book:
 
     def _write(self, session: Session, now: float) -> None:
         self._dirty.pop(session.id, None)
+        if not self._dirty:
+            self._flush_at = None  # nothing is left that waits for it
         urgent = session.urgent
         change = session.change(now)
         number = self._numbers()
@@ -284,6 +285,7 @@ class Book:
                 self.settled(session)
                 return
             self._dirty[session.id] = None
+            self._flush_at = None  # what waits for it now waits for the next attempt
             if self._retry_at is None:
                 self._retry_at = failed_at + self._retry_pause_s
 

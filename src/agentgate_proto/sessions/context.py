@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, assert_never
 
 from agentgate_proto.models.encoding import encode
 from agentgate_proto.models.info import ModelInfo
@@ -215,6 +215,8 @@ def content_of(request: ModelRequest, name: SectionName) -> str:
             return "\n".join(line for turn in request.turns for line in lines_of(turn))
         case SectionName.TOOLS:
             return "\n".join(f"{tool.name}: {tool.description}" for tool in request.tools)
+        case _:
+            assert_never(name)
 
 
 def lines_of(turn: Turn) -> list[str]:
@@ -227,6 +229,8 @@ def lines_of(turn: Turn) -> list[str]:
             return lines + [f"assistant: {use.name}({bytes(use.args).decode()})" for use in calls]
         case ToolTurn(returns=returns):
             return [f"tool: {back.text}" for back in returns]
+        case _:
+            assert_never(turn)
 
 
 def estimated(size: int) -> int:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
@@ -214,6 +214,8 @@ class Runs:
                     self._failed(session, run, attempt, event, now)
                 case Ended():
                     self._ended(session, run, attempt, event, now)
+                case _:
+                    assert_never(event)
         self._effects.append(Grew(session.id))
 
     def _show(

@@ -163,7 +163,8 @@ class Sessions:
                 self._recoveries.answered(token, answer, now)
             case looking.Listing():
                 self._effects.append(looking.listed(token, answer))
-            case looking.Reporting():
+            case _:
+                assert isinstance(token, looking.Reporting), "nothing else is asked"
                 models = self._starting.models.values()
                 prices = max((info.pricing.version for info in models), default="")
                 self._effects.append(looking.reported(token, answer, self._budgets, prices, now))

@@ -180,6 +180,26 @@ def test_nobody_waits_for_a_tool_that_may_take_long(status: str) -> None:
     assert len(world.result(ticket).still_running) == 2
 
 
+def test_a_call_that_the_gate_has_not_heard_of_was_not_run() -> None:
+    world = world_in(tools)
+    world.gate.running_says = "unknown_request"
+    world.cancel("s")
+    world.settle(tools=False)
+    assert {data["status"] for data in results(world).values()} == {"not_run"}
+
+
+def test_a_yes_to_more_money_that_comes_too_late_is_no_call_of_the_model() -> None:
+    world = world_in(over_budget)
+    (asked,) = world.gate.asked
+    world.gate.approve("s", asked.call)
+    ticket = world.cancel("s")
+    world.settle()
+    assert world.result(ticket).status == "cancelled"
+    assert world.data("s", "tool_result") == []
+    assert ("s", asked.call) in world.gate.acknowledged
+    check_rest(world)
+
+
 def test_an_outcome_that_comes_while_a_run_is_closing_closes_its_call() -> None:
     world = world_in(tools)
     world.gate.running_says = ""

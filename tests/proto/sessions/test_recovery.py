@@ -170,6 +170,15 @@ def test_a_run_that_can_not_be_read_is_tried_again_and_whoever_waits_is_told() -
     check_rest(world)
 
 
+def test_a_run_that_can_not_be_read_is_tried_again_for_nobody_too() -> None:
+    world = world_in(calling)
+    killed_and_being_read(world)
+    world.fail()
+    world.settle()
+    assert world.last_end("s")["status"] == "interrupted"
+    check_rest(world)
+
+
 def test_whoever_uses_the_session_first_has_its_run_read_again() -> None:
     world = world_in(calling)
     world.kill()

@@ -1,89 +1,114 @@
-"""What an attempt cost: as its vendor counted, or as much as was seen of it."""
+"""What model requests may cost and did: reserved before they are sent, settled once (I13)."""
 
 from __future__ import annotations
 
-import msgspec
 import pytest
+from tests.proto.session_models import Tariff, model
+from tests.proto.session_world import NOON, World
+from tests.proto.sessions.phases import calling, world_in
 
-from agentgate_proto.limits import SessionLimits
-from agentgate_proto.models.info import ModelInfo
-from agentgate_proto.models.prices import ModelPrices, Price
-from agentgate_proto.records.session import EventKind, OpenRun, SessionRecord
+from agentgate_proto.models.events import Ended, Failed, Failure, Stop, TextDelta, UsageSeen
 from agentgate_proto.records.usage import Usage, UsageRow, UsageStatus
-from agentgate_proto.sessions.budgets import Budget, Budgets
-from agentgate_proto.sessions.history import History
-from agentgate_proto.sessions.run import Attempt, Run
-from agentgate_proto.sessions.session import Session
-from agentgate_proto.sessions.spending import settle
-
-NOW = 1_795_000_000.0
-MODEL = ModelInfo(
-    name="m",
-    model_id="m-1",
-    backend="rehearsal",
-    max_tokens=10,
-    context_tokens=100,
-    pricing=ModelPrices(
-        "m-1", find=lambda name: None, configured=Price(input=1_000_000, output=10_000_000)
-    ),
-)
+from agentgate_proto.sessions.budgets import Budget
 
 
-def settled(
-    usage: Usage | None, said: int, *, billed: bool = True, is_whole: bool = False
-) -> tuple[Usage, int]:
-    """Settle an attempt that has said so many characters; return what it took and cost."""
-    record = SessionRecord(
-        id="s", principal="p", epoch="e", model="m", created_at=NOW, updated_at=NOW
-    )
-    session = Session(record, History(1_000, 100), SessionLimits())
-    stored = OpenRun(id="r", message_id="i", first=0, model="m", max_iterations=1, started_at=NOW)
-    run = Run(stored, MODEL)
-    budgets = Budgets(
-        [Budget(name="b", principal="*", model="*", per="day", limit_micros=10**6, over="deny")]
-    )
-    assert budgets.reserve("p", "m", 500, NOW) is None
-    row = UsageRow(
-        id="r.1.1",
-        session="s",
-        principal="p",
-        run="r",
-        model="m",
-        model_id="m-1",
-        at=NOW,
-        day="2026-11-18",
-        status=UsageStatus.RESERVED,
-        reserved_micros=500,
-    )
-    run.attempt = Attempt("c", row, estimate=20, first=0)
-    run.attempt.usage, run.attempt.said = usage, said
-    settle(budgets, session, run, NOW, billed=billed, is_whole=is_whole)
-    assert run.attempt is None
-    told = session.log.newest()
-    assert told.kind is EventKind.USAGE
-    data = msgspec.json.decode(told.data)
-    assert msgspec.convert(data["usage"], Usage) == run.usage
-    (line,) = budgets.lines("p", NOW)
-    assert line.spent_micros == data["cost_micros"]
-    return run.usage, data["cost_micros"]
+def the_row(world: World) -> UsageRow:
+    (row,) = world.store.usage.values()
+    return row
+
+
+def test_what_is_reserved_is_the_most_that_it_may_cost() -> None:
+    world = world_in(calling)
+    row = the_row(world)
+    body = len(world.called[0].request.body)
+    assert row.status is UsageStatus.RESERVED
+    assert row.reserved_micros == row.cost_micros == body + 16 * 2 + 1_024 + 1_000
+    assert (row.principal, row.session, row.model, row.model_id) == ("ann", "s", "m", "m-1")
+    assert (row.at, row.day, row.prices) == (NOON, "2027-01-15", "test")
+    assert row.usage == Usage(input=-(-body // 4), is_estimate=True)
+    assert row.id == world.called[0].call
 
 
 @pytest.mark.parametrize(
-    ("usage", "said", "is_whole", "wanted"),
+    ("events", "usage", "cost"),
     [
-        (Usage(input=9, output=2), 40, True, Usage(input=9, output=2)),
-        (Usage(input=9, output=0), 40, False, Usage(input=9, output=10, is_estimate=True)),
-        (Usage(input=9, output=12), 40, False, Usage(input=9, output=12)),
-        (Usage(input=9, cache_read=3), 0, False, Usage(input=9, cache_read=3)),
-        (None, 41, False, Usage(input=20, output=11, is_estimate=True)),
-        (None, 0, False, Usage(input=20, is_estimate=True)),
+        (
+            [UsageSeen(Usage(input=20, output=3, cache_read=15)), Ended(stop=Stop.END)],
+            Usage(input=20, output=3, cache_read=15),
+            23,
+        ),
+        ([Failed(failure=Failure.FATAL, message="bad request")], Usage(), 0),
+        (
+            [UsageSeen(Usage(input=5)), Failed(failure=Failure.FATAL, message="bad request")],
+            Usage(input=5),
+            5,
+        ),
     ],
 )
-def test_what_an_attempt_took_is_counted_or_what_was_seen_of_it(
-    usage: Usage | None, said: int, is_whole: bool, wanted: Usage
+def test_what_it_took_is_settled(events: list[object], usage: Usage, cost: int) -> None:
+    world = world_in(calling)
+    world.say(*events)  # type: ignore[arg-type]
+    world.settle()
+    row = the_row(world)
+    assert (row.status, row.usage, row.cost_micros) == (UsageStatus.SETTLED, usage, cost)
+    assert world.last_end("s")["cost_micros"] == cost
+
+
+def test_nothing_that_was_counted_is_an_estimate_of_what_was_streamed() -> None:
+    world = world_in(calling)
+    world.say(TextDelta("x" * 40), Failed(failure=Failure.FATAL, message="cut"))
+    world.settle()
+    row = the_row(world)
+    assert (row.usage.output, row.usage.is_estimate) == (10, True)
+
+
+def test_what_was_counted_before_the_end_is_no_less_than_what_was_streamed() -> None:
+    world = world_in(calling)
+    world.say(UsageSeen(Usage(input=10, output=1)), TextDelta("x" * 40))
+    world.cancel("s")
+    world.settle()
+    assert the_row(world).usage == Usage(input=10, output=10, is_estimate=True)
+
+
+@pytest.mark.parametrize(("failure", "cost"), [(Failure.RETRYABLE, 0), (Failure.TRUNCATED, None)])
+def test_a_vendor_that_was_busy_bills_nothing_but_one_whose_stream_broke_off_may(
+    failure: Failure, cost: int | None
 ) -> None:
-    assert settled(usage, said, is_whole=is_whole) == (wanted, wanted.input + 10 * wanted.output)
+    world = world_in(calling)
+    world.say(Failed(failure=failure, message="?"))
+    world.settle()
+    first = next(iter(world.store.usage.values()))
+    if cost is None:
+        assert first.cost_micros == first.usage.input > 0
+    else:
+        assert first.cost_micros == cost
 
 
-def test_a_request_that_was_refused_costs_nothing() -> None:
-    assert settled(None, 0, billed=False) == (Usage(), 0)
+def test_a_cost_that_nobody_knows_is_none_and_so_is_that_of_its_run() -> None:
+    world = World(models=[model(pricing=Tariff(None))])
+    world.create(named="s")
+    world.send("s")
+    world.settle()
+    assert the_row(world).cost_micros is None
+    assert world.last_end("s")["cost_micros"] is None
+
+
+def test_many_attempts_are_many_rows_and_their_sum_is_the_runs() -> None:
+    world = world_in(calling)
+    world.say(TextDelta("part"), Failed(failure=Failure.RETRYABLE, message="busy"))
+    world.settle()
+    first, second = world.store.usage.values()
+    assert [first.id.rpartition(".")[2], second.id.rpartition(".")[2]] == ["1", "2"]
+    end = world.last_end("s")
+    assert end["cost_micros"] == (first.cost_micros or 0) + (second.cost_micros or 0)
+    assert end["usage"]["is_estimate"]
+
+
+def test_what_was_reserved_stands_free_for_others_when_it_is_settled() -> None:
+    reserved = the_row(world_in(calling)).reserved_micros or 0
+    world = World(budgets=[Budget(name="team", limit_micros=reserved + 20)])
+    for _ in range(2):
+        name = world.create()
+        world.send(name)
+        world.settle()
+        assert world.last_end(name)["status"] == "completed"

@@ -1,0 +1,35 @@
+"""A run as it is in memory."""
+
+from __future__ import annotations
+
+import pytest
+from tests.proto.session_models import model
+
+from agentgate_proto.records.session import OpenRun
+from agentgate_proto.sessions.run import OpenTool, Phase, Run
+
+STORED = OpenRun(id="r", message_id="m", first=3, model="m", max_iterations=5, started_at=1.0)
+
+
+def test_a_run_begins_with_its_message_being_written() -> None:
+    run = Run(STORED, model(), max_tokens=7, params={"seed": 1})
+    assert (run.id, run.phase, run.max_tokens, run.params) == ("r", Phase.CLAIMING, 7, {"seed": 1})
+    assert Run(STORED, model()).params == {}
+
+
+@pytest.mark.parametrize(
+    ("iteration", "tries", "asked"), [(0, 0, 0), (1, 0, 0), (1, 3, 1), (2, 0, 1), (2, 1, 2)]
+)
+def test_only_what_the_model_was_really_asked_counts(
+    iteration: int, tries: int, asked: int
+) -> None:
+    run = Run(STORED, model())
+    run.iteration, run.tries = iteration, tries
+    assert run.iterations == asked
+
+
+def test_a_run_names_the_approvals_that_it_waits_for() -> None:
+    run = Run(STORED, model())
+    run.tools = {name: OpenTool("t", "t") for name in ("c1", "c2", "c3")}
+    run.tools["c1"].approval, run.tools["c3"].approval = "a1", "a3"
+    assert run.approvals == ["a1", "a3"]
