@@ -12,7 +12,7 @@ from agentgate_server.config import Config
 from agentgate_server.models.model import Model
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.secrets.masking import Masker
-from agentgate_server.sessions.desk import Conversations
+from agentgate_server.sessions.desk import Conversations, SessionDesk
 from agentgate_server.sessions.models import budgets_of, models_of
 from agentgate_server.sessions.workspaces import Workspaces
 from agentgate_server.store.session_retention import SessionRetention
@@ -72,7 +72,10 @@ async def load_prices(config: Config, book: PriceBook) -> None:
         await book.load()
 
 
-async def remove_folders(retention: SessionRetention, workspaces: Workspaces) -> None:
-    """Remove the workspaces of sessions that the store no longer keeps."""
+async def tidy(retention: SessionRetention, desk: SessionDesk, workspaces: Workspaces) -> None:
+    """Let sessions go that were kept for long enough, and remove the workspaces of those that the
+    store keeps no longer."""
+    for found in retention.take_idle():
+        desk.expire(*found)
     for session in retention.take_forgotten():
         await workspaces.remove(session)

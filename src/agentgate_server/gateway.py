@@ -37,7 +37,7 @@ from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
 from agentgate_server.config.faces import OPEN, open_faces
-from agentgate_server.conversing import conversations_of, health_of, load_prices, remove_folders
+from agentgate_server.conversing import conversations_of, health_of, load_prices, tidy
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
@@ -208,8 +208,9 @@ class Gateway:
         self.gate.audit.started(VERSION, found)
         self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(load_prices, config, prices)
-        tidy = partial(remove_folders, engine.sessions, conversations.workspaces)
-        tasks.start_soon(self._prune, tidy)
+        assert self.gate.sessions is not None, "there are conversations"
+        then = partial(tidy, engine.sessions, self.gate.sessions, conversations.workspaces)
+        tasks.start_soon(self._prune, then)
         await self._start_tasks(tasks, home, messenger)
         stack.push_async_callback(self._shut_down)
 
@@ -329,7 +330,7 @@ class Gateway:
         with scope:
             await messenger.run()
 
-    async def _prune(self, tidy: Callable[[], Awaitable[None]]) -> None:
+    async def _prune(self, then: Callable[[], Awaitable[None]]) -> None:
         ran_until = anyio.current_time()
         while True:
             now = anyio.current_time()
@@ -340,7 +341,7 @@ class Gateway:
             else:
                 ran_until = now
                 log.debug("retention deleted %d records", deleted)
-                await tidy()
+                await then()
             await anyio.sleep(PRUNE_EVERY_S)
 
     # The end

@@ -60,7 +60,7 @@ class SessionStore:
                         if row.end <= session.oldest:
                             del log[row.first]
                     self.usage.update((row.id, row) for row in usage)
-                case DropSession(session_id, principal):
+                case DropSession(id=session_id, principal=principal):
                     self.changes.append(change)
                     found = self.sessions.get(session_id)
                     if found is not None and found.principal == principal:
@@ -105,20 +105,21 @@ class SessionStore:
             counts=dict(Counter(session.principal for session in self.sessions.values())),
         )
 
-    def prune(self, sessions_before: float, usage_before: float) -> int:
-        """Delete what was not touched since then, and usage from before then.
+    def idle(self, before: float) -> list[SessionRecord]:
+        """Sessions that have not changed since then, the oldest first."""
+        found = [
+            session
+            for session in self.sessions.values()
+            if session.run is None and session.updated_at < before
+        ]
+        return sorted(found, key=lambda session: session.updated_at)
+
+    def prune(self, usage_before: float) -> int:
+        """Delete usage from before then.
 
         Returns:
-            how many rows of sessions, of their logs and of usage these were.
+            how many rows these were.
         """
-        idle = [
-            session.id
-            for session in self.sessions.values()
-            if session.run is None and session.updated_at < sessions_before
-        ]
-        deleted = sum(1 + len(self.logs[session_id]) for session_id in idle)
-        for session_id in idle:
-            self.drop(session_id)
         old = [
             row.id
             for row in self.usage.values()
@@ -126,7 +127,7 @@ class SessionStore:
         ]
         for usage_id in old:
             del self.usage[usage_id]
-        return deleted + len(old)
+        return len(old)
 
     def drop(self, session_id: str) -> None:
         """Forget a session that is stored."""

@@ -356,6 +356,12 @@ class World:
         """Delete a session; return the ticket."""
         return self.request(DeleteSession(session=session), whose)
 
+    def expire(self, before: float) -> None:
+        """The store finds sessions that have not changed since then."""
+        for record in self.store.idle(before):
+            self.sessions.expire(record.id, record.principal, before, self.now)
+            self.drain()
+
     def attach(self, session: str, offset: int | None = None, epoch: str = "") -> str:
         """Watch a session; return the ticket."""
         return self.request(AttachSession(session=session, offset=offset, epoch=epoch))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,9 +29,10 @@ from agentgate_proto.rpc.session_methods import (
     CreateSession,
     DeleteSession,
     InspectSession,
+    ListSessions,
     SendMessage,
 )
-from agentgate_server.conversing import conversations_of, hide_secrets, load_prices, remove_folders
+from agentgate_server.conversing import conversations_of, hide_secrets, load_prices, tidy
 from agentgate_server.gateway import Gateway
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.secrets.hiding import MASK
@@ -41,6 +44,7 @@ from agentgate_server.store.sqlite import SqliteEngine
 pytestmark = pytest.mark.anyio
 
 AGENT = Principal(name="agent", role=Role.AGENT)
+YEAR_S = 366 * 86_400.0
 
 
 class Answer:
@@ -120,29 +124,44 @@ async def test_a_session_has_a_folder_that_goes_with_it(tmp_path: Path) -> None:
             await anyio.lowlevel.checkpoint()
 
 
-async def test_what_the_store_no_longer_keeps_has_no_folder(tmp_path: Path) -> None:
+async def test_a_session_goes_for_its_age_and_a_process_that_died_leaves_no_folder(
+    tmp_path: Path,
+) -> None:
     workspaces = Workspaces(tmp_path / "workspaces")
-    folders = [tmp_path / "workspaces" / name for name in ("old", "new")]
+    folders = [tmp_path / "workspaces" / name for name in ("dropped", "old", "new")]
     engine = SqliteEngine(tmp_path / "gate.db")
+    now = time.time()
     try:
-        for folder in folders:
+        for folder, age_s in zip(folders, (0.0, YEAR_S, 0.0), strict=True):
             record = SessionRecord(
                 id=folder.name,
                 principal="agent",
                 epoch="e",
                 model="m",
                 workspace=await workspaces.make(folder.name, ""),
-                created_at=1.0,
-                updated_at=1.0,
+                created_at=now - age_s,
+                updated_at=now - age_s,
             )
             engine.commit([PutSession(record)])
-        engine.commit([DropSession("old", "agent")])
-        while engine.prune(2.0, 1.0):
-            pass
-        await remove_folders(engine.sessions, workspaces)
-        assert [folder.exists() for folder in folders] == [False, True]
+        engine.commit([DropSession("dropped", "agent")])
     finally:
         engine.close()
+
+    async with serving(tmp_path) as gateway:
+        engine, desk = gateway.gate.writer.engine, gateway.gate.sessions
+        assert isinstance(engine, SqliteEngine)
+        assert desk is not None
+        watched = Watched()
+        desk.attach(AGENT, AttachSession(session="old", offset=0), watched, Answer())
+        await gateway.gate.writer.prune(now, math.inf)
+        await tidy(engine.sessions, desk, workspaces)
+        await watched.over.wait()
+        assert watched.events == []
+        while folders[1].exists():
+            await anyio.lowlevel.checkpoint()
+        assert [folder.exists() for folder in folders] == [False, False, True]
+        found = await call(gateway, ListSessions())
+        assert [view.id for view in found.value.sessions] == ["new"]
 
 
 async def test_in_what_models_are_told_only_secrets_are_hidden() -> None:

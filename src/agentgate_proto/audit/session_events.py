@@ -22,8 +22,11 @@ class RunFacts(msgspec.Struct, frozen=True):
 
 
 def entries_of_session(change: PutSession | DropSession) -> list[AuditEntry]:
-    """Return what the audit says of a change; nothing, if no session and no run begins or ends."""
+    """Return what the audit says of a change; nothing, if no session and no run begins or ends, or
+    if it goes for its age."""
     if isinstance(change, DropSession):
+        if change.is_old:
+            return []
         return [AuditEntry(event="session.deleted", session=change.id, agent=change.principal)]
     session = change.session
     entries: list[AuditEntry] = []

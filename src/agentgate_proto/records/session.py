@@ -209,10 +209,16 @@ class DropSession(msgspec.Struct, frozen=True):
     """Delete the principal's session and its log. What it has cost is kept.
 
     One that is not stored, or is somebody else's, is ignored.
+
+    Attributes:
+        id, principal: which, and whose.
+        is_old: nobody deletes it, it was kept for long enough. Like all that goes for its age it is
+            not in the audit: a disk that is full has room for no more entries.
     """
 
     id: str
     principal: str
+    is_old: bool = False
 
 
 class FindSession(msgspec.Struct, frozen=True):

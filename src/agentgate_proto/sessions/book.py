@@ -103,6 +103,10 @@ class Book:
         """Return a session, if it is in memory."""
         return self._loaded.get(session)
 
+    def is_loading(self, session: str) -> bool:
+        """Whether somebody waits for a session to be in memory."""
+        return session in self._loading
+
     @property
     def running(self) -> list[Session]:
         """Sessions with a run under way."""

@@ -19,7 +19,7 @@ from agentgate_proto.records.usage import UsageRow
 from agentgate_proto.sessions.effects import AskTool, CallModel, Effect
 from agentgate_proto.sessions.history import History
 from agentgate_proto.sessions.log import Log
-from agentgate_proto.sessions.run import Run
+from agentgate_proto.sessions.run import Phase, Run
 
 Then = Effect | Callable[[float], None]
 """What waits for a write: an effect, or a step that leads to some, and is told the time."""
@@ -48,7 +48,7 @@ class Session:
         pins: how many watch it, or look at its context.
         is_going: it is to be deleted.
         is_dropped: that is being written; nothing else of it is.
-        going: the ticket of who deletes it.
+        going: the ticket of who deletes it; None: nobody, it was kept for long enough.
         deferred: outcomes of closed calls that came while nothing could be appended.
         last_body: the last request that its model was sent; b"": none is remembered.
         last_tokens: of that, as estimated, and as counted; 0: nobody has.
@@ -87,10 +87,14 @@ class Session:
         return self.log.has_new or bool(self._usage) or bool(self.then)
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nothing happens in it, and nothing of it waits to be written."""
+        return not (self.run or self.written or self.is_going or self.has_news)
+
+    @property
     def is_idle(self) -> bool:
         """Whether nothing of it is under way, and nobody watches it."""
-        busy = self.run or self.late or self.written or self.pins or self.is_going
-        return not busy and not self.has_news
+        return self.is_quiet and not self.late and not self.pins
 
     def account(self, row: UsageRow) -> None:
         """Let usage be written with the next change."""
@@ -137,6 +141,13 @@ class Session:
         self.then = self._waiting + self.then
         self._waiting = []
         self.urgent = True
+
+    def run_preparing(self, token: Any) -> Run | None:
+        """Return the run for which something was prepared, if it still waits for that."""
+        run = self.run
+        name = token[0] if isinstance(token, tuple) else token
+        is_it = run is not None and run.id == name and run.phase is Phase.PREPARING
+        return run if is_it else None
 
     def take_back(self, kind: type[AskTool | CallModel], call: str) -> bool:
         """Do not ask for a tool, or a model, after all; return whether that was still possible."""

@@ -53,7 +53,6 @@ from agentgate_proto.sessions.effects import Done, Effect, Grew, Refused
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.material import Material
 from agentgate_proto.sessions.recovery import Recover, Recoveries, model_of
-from agentgate_proto.sessions.run import Phase, Run
 from agentgate_proto.sessions.runs import Runs, prepare_effect
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.starting import Creation, Starting
@@ -304,7 +303,7 @@ class Sessions:
         session = self._book.get(name)
         if isinstance(token, looking.Inspecting):
             self._inspected(session, token, material)
-        elif session is not None and (run := prepared_run(session, token)) is not None:
+        elif session is not None and (run := session.run_preparing(token)) is not None:
             if isinstance(token, tuple):
                 self._runs.ask_model(session, run, material, now, after_s=token[1])
             else:
@@ -316,7 +315,7 @@ class Sessions:
         if isinstance(token, looking.Inspecting):
             self.detach(name)
             self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, problem))
-        elif session is not None and prepared_run(session, token) is not None:
+        elif session is not None and session.run_preparing(token) is not None:
             self._endings.end(session, RunStatus.FAILED, problem, now)
 
     def _inspected(
@@ -380,16 +379,14 @@ class Sessions:
         if session is not None and session.run is not None:
             self._endings.tool_cancelled(session, session.run, call, status, now)
 
+    def expire(self, name: str, principal: str, before: float, now: float) -> None:
+        """A session, as the store has it, has not changed since before a time: it is kept no
+        longer, unless something happens in it now."""
+        self._starting.expire(name, principal, before, now)
+
     def banish(self, known: Collection[str], now: float) -> None:
         """End the runs of principals who are none any more."""
         for session in self._book.running:
             if session.record.principal not in known:
                 text = "its principal may not ask any more"
                 self._endings.end(session, RunStatus.CANCELLED, text, now)
-
-
-def prepared_run(session: Session, token: Any) -> Run | None:
-    """Return the run for which something was prepared, if it still waits for that."""
-    run = session.run
-    name = token[0] if isinstance(token, tuple) else token
-    return run if run is not None and run.id == name and run.phase is Phase.PREPARING else None

@@ -92,6 +92,7 @@ class Starting:
         self._book = book
         self._runs = runs
         self._endings = endings
+        self._expiring: dict[str, None] = {}
         book.claimed = self._claimed
         book.unclaimed = self._unclaimed
         book.settled = self._drop_if_written
@@ -171,7 +172,8 @@ class Starting:
             self.counts[record.principal] -= 1
             if session.tools_open:
                 self._effects.append(CloseTools(session.id))
-            self._effects.append(Done(session.going, SessionDeleted()))
+            if session.going is not None:
+                self._effects.append(Done(session.going, SessionDeleted()))
             self._effects.append(Gone(record.id))
 
         def failed(reason: str, now: float) -> None:
@@ -179,14 +181,35 @@ class Starting:
             self.not_going(session, reason)
             self._endings.catch_up(session, now)
 
-        self._book.submit(DropSession(record.id, record.principal), stored, failed)
+        drop = DropSession(record.id, record.principal, is_old=session.going is None)
+        self._book.submit(drop, stored, failed)
 
     def not_going(self, session: Session, reason: str) -> None:
         """The session can't be deleted; it stays as it is."""
-        if session.is_going:
-            session.is_going = False
+        is_wanted, session.is_going = session.is_going, False
+        if is_wanted and session.going is not None:
             text = f"cannot delete the session now: {reason}"
             self._effects.append(Refused(session.going, ErrorCode.INTERNAL_ERROR, text))
+
+    def expire(self, name: str, principal: str, before: float, now: float) -> None:
+        """The store has found that nothing has happened in a session since before a time: it goes,
+        if that is still so. If it can't be deleted now, the store finds it again."""
+        session = self._book.get(name)
+        if session is not None:
+            if session.is_quiet and session.record.updated_at < before:
+                self.delete(session, None, now)
+        elif not (self._book.is_loading(name) or name in self._expiring):
+            self._expiring[name] = None
+
+            def stored(_: float) -> None:
+                del self._expiring[name]
+                self.counts[principal] -= 1
+                self._effects.append(Gone(name))
+
+            def failed(_reason: str, _: float) -> None:
+                del self._expiring[name]
+
+            self._book.submit(DropSession(name, principal, is_old=True), stored, failed)
 
     # A message
 

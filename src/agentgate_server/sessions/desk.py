@@ -177,6 +177,11 @@ class SessionDesk:
         self.sessions.banish(known, self._utc())
         self.drain()
 
+    def expire(self, session: str, principal: str, before: float) -> None:
+        """Keep a session no longer, unless something has happened in it since a time."""
+        self.sessions.expire(session, principal, before, self._utc())
+        self.drain()
+
     def close(self) -> None:
         """The gateway shuts down: models are stopped, text is written; the next process ends the
         runs."""

@@ -1,7 +1,9 @@
 """Retention of sessions in the SQLite file, and of what they have cost.
 
-Sessions in which nothing happens go after a while; a run that is under way keeps its session. What
-was spent is kept for longer, for sums of the past. Each has a clock of its own, by the rules of
+Sessions in which nothing happens go after a while; a run that is under way keeps its session. They
+are only found here (``take_idle``): something may have begun in one of them that is not written
+yet, so the machine of the sessions is asked to drop them. What was spent is kept for longer, for
+sums of the past. Each has a clock of its own, by the rules of
 :mod:`agentgate_proto.records.retention`. A session that is dropped, by somebody or by its age, is
 gone at once for whoever asks; its log is deleted here, a few rows at a time.
 """
@@ -12,6 +14,7 @@ import logging
 import sqlite3
 from collections import deque
 from contextlib import suppress
+from typing import NamedTuple
 
 from agentgate_server.store import session_statements as statements
 from agentgate_server.store.retention import turn
@@ -22,12 +25,29 @@ log = logging.getLogger(__name__)
 FORGOTTEN_MAX = 100_000
 """Ids of sessions that nobody has asked for yet; of more the oldest are lost."""
 
+IDLE_MAX = 1_000
+"""Sessions found at a time that are kept no longer: their changes are few beside what the queue of
+the store holds."""
+
 PRUNE_ROWS_MAX = 256
 """Rows of logs and sessions, and of usage, deleted by one step: a few milliseconds."""
 
 USAGE_ROWS_MAX = 1_000_000
 """Rows of usage, about 300 MB, and two seconds to add all of them up; the oldest go early beyond.
 Never those of this month: budgets count them (I13)."""
+
+
+class Idle(NamedTuple):
+    """A session in which nothing has happened for long.
+
+    Attributes:
+        session, principal: which, and whose.
+        before: since before then, UTC seconds.
+    """
+
+    session: str
+    principal: str
+    before: float
 
 
 class SessionRetention:
@@ -46,6 +66,12 @@ class SessionRetention:
         self.keep_usage_s = keep_usage_s
         self.usage_rows_max = USAGE_ROWS_MAX
         self._forgotten: deque[str] = deque(maxlen=FORGOTTEN_MAX)
+        self._idle: list[Idle] = []
+
+    def take_idle(self) -> list[Idle]:
+        """Return those that are kept no longer, as the last ``prune`` has found; for any thread."""
+        found, self._idle = self._idle, []
+        return found
 
     def take_forgotten(self) -> list[str]:
         """Return the ids of those that are deleted for good since the last time; for any thread."""
@@ -79,7 +105,9 @@ class SessionRetention:
         (oldest,) = connection.execute(statements.OLDEST_IDLE).fetchone()
         if oldest is not None:
             now = turn(connection, "sessions", utc, ran_s, oldest)
-            connection.execute(statements.DROP_IDLE, (now - self.keep_s, PRUNE_ROWS_MAX))
+            before = now - self.keep_s
+            found = connection.execute(statements.IDLE, (before, IDLE_MAX)).fetchall()
+            self._idle = [Idle(session, principal, before) for session, principal in found]
         deleted = connection.execute(statements.PRUNE_LOGS, (PRUNE_ROWS_MAX,)).rowcount
         left = PRUNE_ROWS_MAX - deleted
         if left:

@@ -135,11 +135,9 @@ OLDEST_IDLE = """
     SELECT min(CAST(updated_at AS REAL)) FROM sessions INDEXED BY sessions_idle
     WHERE run = '' AND dropped = 0
 """
-DROP_IDLE = """
-    UPDATE sessions SET dropped = 1 WHERE seq IN (
-        SELECT seq FROM sessions INDEXED BY sessions_idle
-        WHERE run = '' AND dropped = 0 AND updated_at < ? ORDER BY updated_at LIMIT ?
-    )
+IDLE = """
+    SELECT id, principal FROM sessions INDEXED BY sessions_idle
+    WHERE run = '' AND dropped = 0 AND updated_at < ? ORDER BY updated_at LIMIT ?
 """
 PRUNE_LOGS = """
     DELETE FROM session_log WHERE rowid IN (
@@ -188,7 +186,7 @@ def plan(changes: Iterable[Change]) -> Iterator[Statement]:
                     rows[session.id, row.first] = row
                 for one in used:
                     usage[one.id] = one
-            case DropSession(session_id, principal):
+            case DropSession(id=session_id, principal=principal):
                 yield from write(sessions, rows)
                 sessions, rows = {}, {}
                 yield DROP_SESSION, (session_id, principal)

@@ -134,6 +134,10 @@ class SessionsMachine(RuleBasedStateMachine):
     def delete(self, place: int) -> None:
         self.world.delete(self.one(place), whose=None)
 
+    @rule(age=st.sampled_from([0.0, 0.0, -1.0, 1.0]))
+    def expire(self, age: float) -> None:
+        self.world.expire(self.world.now - age)
+
     @rule(place=places)
     def look(self, place: int) -> None:
         name = self.one(place)

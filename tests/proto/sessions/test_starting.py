@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.proto.session_checker import check, check_rest
 from tests.proto.session_models import model, said
-from tests.proto.session_world import World
+from tests.proto.session_world import NOON, World
 from tests.proto.sessions.phases import (
     PHASES,
     calling,
@@ -22,6 +22,7 @@ from tests.proto.sessions.phases import (
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.outcome import executed
+from agentgate_proto.records.session import DropSession
 from agentgate_proto.rpc.session_methods import CreateSession, GetSession
 
 Phase = Callable[[World], None]
@@ -178,6 +179,94 @@ def test_counts_survive_the_process() -> None:
     world.create()
     world.kill()
     assert world.refusal(world.request(CreateSession()))[0] is ErrorCode.LIMIT_EXCEEDED
+
+
+# Retention
+
+LATER = NOON + 1.0
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_session_that_is_kept_no_longer_goes_and_its_principal_may_have_another(
+    loaded: bool,
+) -> None:
+    world = World(SessionLimits(sessions_of_principal_max=1))
+    name = world.create()
+    world.send(name)
+    world.settle()
+    if not loaded:
+        world.kill()
+    world.expire(LATER)
+    world.expire(LATER)
+    code, _ = world.refusal(world.request(CreateSession()))
+    assert code is ErrorCode.LIMIT_EXCEEDED, "it is not deleted yet"
+    ticket = world.request(GetSession(session=name))
+    world.sync()
+    assert world.refusal(ticket)[0] is ErrorCode.SESSION_NOT_FOUND
+    assert DropSession(name, "ann", is_old=True) in world.store.changes
+    assert (world.store.sessions, world.gone) == ({}, [name])
+    world.create()
+    code, _ = world.refusal(world.request(CreateSession()))
+    assert code is ErrorCode.LIMIT_EXCEEDED, "it was counted once"
+    check_rest(world)
+
+
+@pytest.mark.parametrize("phase", [phase for phase in PHASES if phase is not idle])
+def test_a_session_stays_in_which_something_has_begun_since_the_store_looked(phase: Phase) -> None:
+    world = world_in(phase)
+    world.sessions.expire("s", "ann", LATER, world.now)
+    world.gate.holds.clear()
+    world.settle()
+    assert world.gone == []
+    assert len(world.ends_of("s")) == 1
+    check_rest(world)
+
+
+def test_a_session_stays_that_has_changed_or_is_wanted_since_the_store_looked() -> None:
+    world = world_in(idle)
+    world.sessions.expire("s", "ann", NOON, world.now)
+    world.settle()
+    assert list(world.store.sessions) == ["s"]
+
+    world.kill()
+    ticket = world.send("s")
+    world.expire(LATER)
+    world.settle()
+    assert (world.gone, world.last_end("s")["status"]) == ([], "completed")
+    assert world.result(ticket)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_session_that_can_not_be_deleted_for_its_age_stays_and_is_found_again(
+    loaded: bool,
+) -> None:
+    world = world_in(idle)
+    if not loaded:
+        world.kill()
+    world.expire(LATER)
+    world.fail()
+    assert world.gone == []
+    world.send("s")
+    world.settle()
+    assert world.last_end("s")["status"] == "completed"
+    check_rest(world)
+
+    world.expire(LATER)
+    world.sync()
+    assert (world.store.sessions, world.gone) == ({}, ["s"])
+
+
+def test_who_watches_a_session_that_is_kept_no_longer_is_told_and_its_tools_are_closed() -> None:
+    world = world_in(tools)
+    world.cancel("s")
+    world.settle(tools=False)
+    assert world.gate.open_for
+    world.attach("s")
+    world.expire(LATER)
+    world.sync()
+    assert world.gone == ["s"]
+    world.sessions.detach("s")
+    assert not world.gate.open_for
 
 
 # A message

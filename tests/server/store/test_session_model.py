@@ -230,17 +230,28 @@ class Sessions(RuleBasedStateMachine):
         while self.engine.prune(utc, ran_s):
             ran_s = 0.0
         ran_s = ran * DAY_S
-        while self.pruned(utc, ran_s):
+        while True:
+            idle, deleted = self.pruned(utc, ran_s)
+            if not deleted:
+                break
             ran_s = 0.0
-        for session_id in self.latest.keys() - self.plain.sessions.keys():
-            del self.latest[session_id]
+        found = self.engine.sessions.take_idle()
+        assert sorted((one.session, one.principal) for one in found) == sorted(
+            (session.id, session.principal) for session in idle
+        )
+        drops = [DropSession(one.session, one.principal) for one in found]
+        self.engine.commit(drops)
+        self.plain.commit(drops)
+        for one in found:
+            del self.latest[one.session]
 
-    def pruned(self, utc: float, ran_s: float) -> int:
+    def pruned(self, utc: float, ran_s: float) -> tuple[list[SessionRecord], int]:
         """Let the plain store prune once, by clocks of its own."""
         idle = [s.updated_at for s in self.plain.sessions.values() if s.run is None]
         settled = [row.at for row in self.plain.usage.values() if row.status is UsageStatus.SETTLED]
         sessions = self.turned("sessions", idle, utc, ran_s) - 2.0 * DAY_S
-        return self.plain.prune(sessions, self.turned("usage", settled, utc, ran_s) - 4.0 * DAY_S)
+        before = self.turned("usage", settled, utc, ran_s) - 4.0 * DAY_S
+        return self.plain.idle(sessions), self.plain.prune(before)
 
     def turned(self, what: str, times: list[float], utc: float, ran_s: float) -> float:
         """What a clock shows; of nothing it is not looked at."""

@@ -34,11 +34,17 @@ def engine(tmp_path: Path) -> Iterator[SqliteEngine]:
 
 
 def pruned(engine: SqliteEngine, day: float, ran_s: float = math.inf) -> int:
-    """Prune until there is nothing left to be, and say how many rows that was."""
+    """Prune until there is nothing left to be, drop what is found to be kept no longer, and say how
+    many rows went."""
     deleted = 0
     while step := engine.prune(day * DAY_S, ran_s):
         deleted += step
         ran_s = 0.0
+    found = engine.sessions.take_idle()
+    engine.commit([DropSession(one.session, one.principal) for one in found])
+    while step := engine.prune(day * DAY_S, 0.0):
+        deleted += step
+    engine.sessions.take_idle()
     return deleted
 
 

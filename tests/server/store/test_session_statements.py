@@ -46,7 +46,7 @@ QUERIES = {
             "RUNNING",
         ),
         *("READ_LOG", "READ_HISTORY", "RESERVED", "SPENT", "OLDEST_IDLE", "OLDEST_USAGE"),
-        *("DROP_SESSION", "DROP_IDLE", "PRUNE_LOGS", "PRUNE_SESSIONS", "PRUNE_USAGE"),
+        *("DROP_SESSION", "IDLE", "PRUNE_LOGS", "PRUNE_SESSIONS", "PRUNE_USAGE"),
         *("PRUNE_USAGE_EXCESS", "DROPPED"),
     )
 } | {"append": append_sql(4), "trim": trim_sql(4)}
