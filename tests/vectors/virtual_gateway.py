@@ -32,6 +32,7 @@ from agentgate_server.conversing import conversations_of
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.running import Running
 from agentgate_server.identity.keyring import Keyring
+from agentgate_server.models.prices import PriceBook
 from agentgate_server.models.rehearsal import RehearsalModel
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.model_desk import ModelDesk
@@ -192,7 +193,7 @@ class VirtualGateway:
             limits=self.config.ledger_limits(),
             utc=self.utc,
             codes=Codes(self.config.totp),
-            conversations=conversations_of(self.config, Masker()),
+            conversations=conversations_of(self.config, Masker(), PriceBook()),
         )
         gate.running = VirtualRunning(gate.running.catalogue, gate.running.runner, gate._finished)
         gate.running.gateway = self
