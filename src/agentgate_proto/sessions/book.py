@@ -215,6 +215,8 @@ class Book:
 
     def save(self, session: Session, now: float, *, urgent: bool = True) -> None:
         """Let what is new of a session, if anything is, be written: now, or with others soon."""
+        if not urgent and session.id in self._dirty:
+            return  # most deltas end here
         if not session.has_news:
             return
         session.urgent |= urgent
@@ -266,6 +268,7 @@ class Book:
         is_claim = session.run is not None and session.run.phase is Phase.CLAIMING
 
         def stored(stored_at: float) -> None:
+            self._dirty.pop(session.id, None)
             for then in session.stored():
                 if callable(then):
                     then(stored_at)
@@ -277,7 +280,6 @@ class Book:
             if session.has_news:
                 self.save(session, stored_at, urgent=session.urgent)
             else:
-                self._dirty.pop(session.id, None)
                 self.settled(session)
 
         def failed(reason: str, failed_at: float) -> None:

@@ -36,6 +36,9 @@ ROW_BYTES = 300
 """What a row takes besides its data, about."""
 
 
+encode = msgspec.json.Encoder().encode
+
+
 class MergedText(msgspec.Struct, frozen=True, omit_defaults=True):
     """The data of a row of text."""
 
@@ -125,6 +128,7 @@ class Log:
         self.reserved = reserved
         self._start = next_offset  # what is below is in the store only
         self._rows: list[Row] = []
+        self._firsts: list[int] = []  # of the rows: what is searched in
         self._hidden: deque[int] = deque()  # offsets of what must be durable first and is not
         self._unwritten_bytes = 0
         self._durable_bytes = 0
@@ -159,10 +163,11 @@ class Log:
             at: UTC seconds.
             blocks: see :class:`LogRow`.
         """
-        row = Row(self.next, kind, at, msgspec.Raw(msgspec.json.encode(data)))
+        row = Row(self.next, kind, at, msgspec.Raw(encode(data)))
         row.blocks = blocks
         row.size += len(blocks)
         self._rows.append(row)
+        self._firsts.append(row.first)
         self._unwritten_bytes += row.size
         if kind not in SHOWN_AT_ONCE:
             self._hidden.append(self.next)
@@ -177,6 +182,7 @@ class Log:
             last = Row(self.next, kind, at, msgspec.Raw(b""))
             last.run = run
             self._rows.append(last)
+            self._firsts.append(last.first)
             self._unwritten_bytes += last.size
         last.pieces.append(text)
         last.size += len(text)
@@ -216,6 +222,7 @@ class Log:
         """Forget what was appended from this offset on and nobody was shown: it is not stored."""
         while self._rows and self._rows[-1].first >= upto:
             self._unwritten_bytes -= self._rows.pop().size
+            self._firsts.pop()
         while self._hidden and self._hidden[-1] >= upto:
             self._hidden.pop()
         self.next = upto
@@ -229,6 +236,7 @@ class Log:
             self._start = row.first + row.count
             count += 1
         del self._rows[:count]
+        del self._firsts[:count]
 
     def read(self, offset: int, bytes_max: int) -> list[SessionEvent] | None:
         """Return visible events from an offset on; None: the store has them.
@@ -240,23 +248,21 @@ class Log:
         if offset < self._start:
             return None
         events: list[SessionEvent] = []
-        size, visible = 0, self.visible
-        for row in self._rows[max(self._place(offset + 1) - 1, 0) :]:
-            start, stop = max(offset, row.first), min(row.first + row.count, visible)
-            if start >= stop or size > bytes_max:
-                break
-            events.append(row.shown(start, stop))
-            size += row.size
+        rows, size, visible = self._rows, 0, self.visible
+        place = max(self._place(offset + 1) - 1, 0)
+        while offset < visible and place < len(rows) and size <= bytes_max:
+            row = rows[place]
+            stop = min(row.first + row.count, visible)
+            if offset < stop:
+                events.append(row.shown(offset, stop))
+                size += row.size
+                offset = stop
+            place += 1
         return events
 
     def _place(self, offset: int) -> int:
         """How many rows begin before an offset."""
-        return bisect_left(self._rows, offset, key=first_of)
-
-
-def first_of(row: Row) -> int:
-    """The offset of its first event."""
-    return row.first
+        return bisect_left(self._firsts, offset)
 
 
 def text_event(
@@ -275,8 +281,10 @@ def text_event(
 
 def merged(run: str, pieces: Sequence[str]) -> msgspec.Raw:
     """Return the data of deltas that are one row, or one event."""
+    if len(pieces) == 1:
+        return msgspec.Raw(encode(MergedText(run, pieces[0])))
     cuts = tuple(accumulate(map(len, pieces[:-1])))
-    return msgspec.Raw(msgspec.json.encode(MergedText(run=run, text="".join(pieces), cuts=cuts)))
+    return msgspec.Raw(encode(MergedText(run, "".join(pieces), cuts)))
 
 
 def check_order(events: list[SessionEvent], start: int, offset: int, at: float) -> None:

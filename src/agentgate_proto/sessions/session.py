@@ -37,6 +37,7 @@ class Session:
         limits: caps.
 
     Attributes:
+        id: its name.
         record: may be ahead of the disk.
         log, history: what was said.
         run: what is under way.
@@ -56,6 +57,7 @@ class Session:
 
     def __init__(self, record: SessionRecord, history: History, limits: SessionLimits) -> None:
         next_offset = max(record.next, record.reserved)
+        self.id = record.id
         self.record = record
         self.history = history
         self.log = Log(record.oldest, next_offset, max(next_offset, record.reserved))
@@ -75,11 +77,6 @@ class Session:
         self._limits = limits
         self._usage: dict[str, UsageRow] = {}
         self._waiting: list[Then] = []
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-        return self.record.id
 
     @property
     def has_news(self) -> bool:
