@@ -161,8 +161,7 @@ class Starting:
 
     def _drop_if_written(self, session: Session) -> None:
         """What it has cost is written before it goes, and its run has ended."""
-        busy = session.run or session.written or session.has_news or session.is_dropped
-        if busy or not session.is_going:
+        if session.run or session.written or session.has_news or not session.is_going:
             return
         session.is_dropped = True
         record = session.record

@@ -164,6 +164,19 @@ def test_urgent_news_during_a_write_follow_it_at_once_and_text_after_a_moment() 
     check_rest(world)
 
 
+def test_text_that_came_during_a_long_write_is_written_after_it() -> None:
+    world = world_in(speaking)
+    world.wait(0.2)
+    world.say(TextDelta("more"))
+    world.wait(0.2)
+    assert len(writes(world)) == 1, "the first is still under way"
+    world.sync()
+    world.wait(0.2)
+    assert len(writes(world)) == 1
+    world.settle(answer=False)
+    assert b"more" in bytes(world.rows("s")[-1].data)
+
+
 def test_a_write_that_failed_is_made_again_after_pauses_that_double() -> None:
     world = World(SessionLimits(write_retry_s=1.0))
     world.create(named="s")

@@ -112,6 +112,15 @@ def test_what_must_be_durable_to_be_shown_hides_itself_and_all_that_follows() ->
     assert told(log.read(0, 1_000)) == [(0, 1, "text"), (1, 1, "reply"), (2, 1, "text")]
 
 
+def test_each_event_that_must_be_durable_is_shown_when_it_is_and_no_sooner() -> None:
+    log = open_log()
+    log.append(MESSAGE, {}, 1.0)
+    log.take()
+    log.append(REPLY, {}, 1.0)
+    log.durable(1)
+    assert told(log.read(0, 1_000)) == [(0, 1, "message")]
+
+
 def test_text_beyond_the_offsets_that_are_reserved_is_shown_later() -> None:
     log = Log(0, 0, 2)
     for text in "abcd":

@@ -9,7 +9,7 @@ from tests.proto.sessions.phases import calling, speaking, tools, world_in
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
-from agentgate_proto.models.events import Failed, Failure, TextDelta, ThinkingDelta
+from agentgate_proto.models.events import Failed, Failure, Restarted, TextDelta, ThinkingDelta
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.rpc.session_methods import AttachSession, GetSession
 from agentgate_proto.sessions.budgets import Budget
@@ -49,6 +49,16 @@ def test_what_was_withdrawn_is_no_part_of_the_answer() -> None:
     world.say(TextDelta("anew"))
     world.wait(0.2)
     world.sync()
+    world.kill()
+    world.settle()
+    assert [data["text"] for data in world.data("s", "reply")] == ["anew"]
+
+
+def test_of_an_answer_that_its_vendor_began_anew_only_the_new_one_is_kept() -> None:
+    world = world_in(speaking)
+    world.say(Restarted("once more"), TextDelta("anew"))
+    world.wait(0.2)
+    world.settle(answer=False)
     world.kill()
     world.settle()
     assert [data["text"] for data in world.data("s", "reply")] == ["anew"]
