@@ -250,9 +250,14 @@ class SessionLimits:
     loaded_max: int = 512
     """Sessions that nobody uses at present and that are kept in memory all the same."""
 
+    loaded_bytes_max: int = 134_217_728
+    """What those may take, about, with the last request of each, which the next is compared with.
+    The one that was not used for longest goes first, and is read from the store when it is wanted
+    again. Those with a run under way or watchers are bounded by their number."""
+
     history_bytes_max: int = 8_388_608
-    """Of a session's history in memory, about; older messages are not shown to the model. More than
-    any model reads."""
+    """Of a session's history in memory, about; older messages are not shown to the model. It is
+    less where no model that is configured reads as much."""
 
     log_events_max: int = 200_000
     """Events of one session that are kept; beyond it the oldest are forgotten, a quarter at once,

@@ -18,6 +18,7 @@ from agentgate_proto.records.session import (
     SessionRecord,
 )
 from agentgate_proto.records.storage import SessionAnswer
+from agentgate_proto.sessions.context import BYTES_PER_TOKEN
 from agentgate_proto.sessions.effects import Effect, Grew, Question, Write
 from agentgate_proto.sessions.history import History
 from agentgate_proto.sessions.run import Phase
@@ -26,6 +27,12 @@ from agentgate_proto.sessions.session import Session
 PAGE_ROWS = 1_000
 PAGE_BYTES = 4_194_304
 """Of a log, what is read from the store at a time."""
+
+HISTORY_BYTES_PER_TOKEN = 2 * BYTES_PER_TOKEN
+"""Of a history in memory: half of it is the texts that are shown, half what is around them."""
+
+HISTORY_BYTES_MIN = 262_144
+"""However little the models read: some turns with long results."""
 
 RETRY_PAUSE_MAX_S = 30.0
 
@@ -77,6 +84,7 @@ class Book:
         claimed: is called when the message that begins a run is durable.
         unclaimed: is called when it could not be written, with the reason.
         settled: is called when nothing of a session waits to be written any more.
+        context_tokens: so many are all that any model reads; 0: nobody knows.
     """
 
     def __init__(
@@ -86,11 +94,14 @@ class Book:
         self.claimed: Callable[[Session, float], None]
         self.unclaimed: Callable[[Session, str, float], None]
         self.settled: Callable[[Session], None]
+        self.context_tokens = 0
         self._limits = limits
         self._effects = effects
         self._numbers = numbers
         self._loaded: dict[str, Session] = {}
         self._loading: dict[str, Loading] = {}
+        self._idle: dict[str, int] = {}  # bytes of those that may go, the one that goes first first
+        self._idle_bytes = 0
         self._flights: deque[Flight] = deque()
         self._dirty: dict[str, None] = {}
         self._flush_at: float | None = None
@@ -114,10 +125,10 @@ class Book:
 
     def use(self, session: str, use: Use) -> None:
         """Do something with a session, at once or when it is in memory."""
-        found = self._loaded.pop(session, None)
+        found = self._loaded.get(session)
         if found is not None:
-            self._loaded[session] = found  # it was used last
             use(found, "")
+            self.rest(found)
             return
         loading = self._loading.get(session)
         if loading is None:
@@ -129,17 +140,40 @@ class Book:
         """Take up a session that has no history."""
         session = Session(record, self.new_history(), self._limits)
         self._loaded[record.id] = session
-        self._forget_idle()
+        self.rest(session)
         return session
+
+    def rest(self, session: Session) -> None:
+        """If a session is idle now, it was used last of these; those that were not used for longest
+        go from memory, if they are too many or take too much."""
+        if not session.is_idle or session.id not in self._loaded:
+            return
+        self._take_out(session.id)
+        self._idle[session.id] = size = session.memory
+        self._idle_bytes += size
+        limits = self._limits
+        while len(self._idle) > limits.loaded_max or self._idle_bytes > limits.loaded_bytes_max:
+            name = next(iter(self._idle))
+            self._take_out(name)
+            if self._loaded[name].is_idle:  # else it was taken up again, and comes to rest later
+                del self._loaded[name]
+
+    def _take_out(self, name: str) -> None:
+        self._idle_bytes -= self._idle.pop(name, 0)
 
     def remove(self, session: Session) -> None:
         """A session is gone."""
+        self._take_out(session.id)
         self._loaded.pop(session.id, None)
         self._dirty.pop(session.id, None)
 
     def new_history(self) -> History:
         """Return a history of nothing."""
-        return History(self._limits.history_bytes_max, self._limits.result_chars_max)
+        limits, bytes_max = self._limits, self._limits.history_bytes_max
+        if self.context_tokens:
+            readable = max(self.context_tokens * HISTORY_BYTES_PER_TOKEN, HISTORY_BYTES_MIN)
+            bytes_max = min(bytes_max, readable)
+        return History(bytes_max, limits.result_chars_max)
 
     def answered(self, token: Load, answer: SessionAnswer) -> None:
         """The store has told something of a session that is being loaded."""
@@ -157,7 +191,7 @@ class Book:
                 session = Session(loading.record, loading.history, self._limits)
                 self._loaded[token.session] = session
                 self._give(token.session, session, "")
-                self._forget_idle()
+                self.rest(session)
 
     def answer_failed(self, token: Load, reason: str) -> None:
         """The store could not tell."""
@@ -177,14 +211,6 @@ class Book:
     def _give(self, name: str, session: Session | None, problem: str) -> None:
         for use in self._loading.pop(name).uses:
             use(session, problem)
-
-    def _forget_idle(self) -> None:
-        """Those that were not used for longest go, if too many are in memory."""
-        excess = len(self._loaded) - self._limits.loaded_max
-        if excess > 0:
-            idle = [name for name, session in self._loaded.items() if session.is_idle]
-            for name in idle[:excess]:
-                del self._loaded[name]
 
     # Writing
 
@@ -281,6 +307,7 @@ class Book:
                 self.save(session, stored_at, urgent=session.urgent)
             else:
                 self.settled(session)
+                self.rest(session)
 
         def failed(reason: str, failed_at: float) -> None:
             session.not_stored()
@@ -289,6 +316,7 @@ class Book:
             if not session.has_news:
                 self._dirty.pop(session.id, None)
                 self.settled(session)
+                self.rest(session)
                 return
             self._dirty[session.id] = None
             self._flush_at = None  # what waits for it now waits for the next attempt

@@ -119,7 +119,7 @@ class History:
 
     @property
     def memory(self) -> int:
-        """Bytes that it takes, about."""
+        """Bytes that the groups take, about."""
         return self._memory
 
     @property

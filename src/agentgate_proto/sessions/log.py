@@ -150,6 +150,11 @@ class Log:
         return self._unwritten_bytes
 
     @property
+    def memory(self) -> int:
+        """Bytes that it takes, about."""
+        return self._unwritten_bytes + self._durable_bytes
+
+    @property
     def has_new(self) -> bool:
         """Whether there is something to take."""
         return bool(self._rows) and not self._rows[-1].taken

@@ -24,6 +24,12 @@ from agentgate_proto.sessions.run import Phase, Run
 Then = Effect | Callable[[float], None]
 """What waits for a write: an effect, or a step that leads to some, and is told the time."""
 
+RECORD_BYTES = 4_000
+"""What a session takes in memory besides its log and history, about."""
+
+NAME_BYTES = 250
+"""What it takes to know the id of a message or a call, about."""
+
 KEPT_OF_FULL_LOG = 0.75
 """Of a log that has too many events, how much is kept."""
 
@@ -82,6 +88,13 @@ class Session:
     def has_news(self) -> bool:
         """Whether there is something to be written."""
         return self.log.has_new or bool(self._usage) or bool(self.then)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it takes, about."""
+        names = len(self.history.messages) + len(self.history.call_ids)
+        known = RECORD_BYTES + NAME_BYTES * names + len(bytes(self.record.metadata))
+        return known + len(self.last_body) + self.log.memory + self.history.memory
 
     @property
     def is_quiet(self) -> bool:

@@ -101,6 +101,8 @@ class Sessions:
         self._starting.models = models
         self._starting.default_model = default_model
         self._runs.system_prompt = system_prompt
+        sizes = [model.context_tokens for model in models.values()]
+        self._book.context_tokens = max(sizes, default=0)
 
     # Output
 
@@ -256,6 +258,7 @@ class Sessions:
         found = self._book.get(session)
         if found is not None:
             found.pins -= 1
+            self._book.rest(found)
 
     def read(
         self, session: str, offset: int, bytes_max: int
@@ -324,11 +327,11 @@ class Sessions:
         if session is None:
             self._effects.append(Refused(token.ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
             return
-        session.pins -= 1
         info = model_of(token.params.model or session.record.model, self._starting.models)
         prompt = self._runs.system_prompt
         result = looking.inspected(session, token.params, material, info, prompt)
         self._effects.append(Done(token.ticket, result))
+        self.detach(session.id)
 
     def model_said(self, name: str, call: str, events: Sequence[ModelEvent], now: float) -> None:
         """A model says something; what an attempt says that is over counts for nothing."""

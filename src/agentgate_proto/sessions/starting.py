@@ -179,6 +179,7 @@ class Starting:
             session.is_dropped = False
             self.not_going(session, reason)
             self._endings.catch_up(session, now)
+            self._book.rest(session)
 
         drop = DropSession(record.id, record.principal, is_old=session.going is None)
         self._book.submit(drop, stored, failed)

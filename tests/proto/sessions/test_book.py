@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.proto.session_checker import check_rest
-from tests.proto.session_models import call, said, wanted
-from tests.proto.session_world import World
+from tests.proto.session_models import call, model, said, wanted
+from tests.proto.session_world import NOON, World
 from tests.proto.sessions.phases import calling, claiming, idle, speaking, tools, world_in
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import TextDelta
-from agentgate_proto.records.session import FindSession, PutSession, ReadLog
+from agentgate_proto.records.session import EventKind, FindSession, LogRow, PutSession, ReadLog
 from agentgate_proto.rpc.session_methods import GetSession
 from agentgate_proto.sessions.book import is_due
 from agentgate_proto.sessions.effects import Question, Write
@@ -96,6 +97,63 @@ def test_of_too_many_in_memory_those_go_that_were_not_used_for_longest() -> None
     world.request(GetSession(session=names[1]))
     assert questions(world) == ["FindSession"]
     world.settle()
+
+
+def test_of_sessions_that_take_too_much_those_go_that_were_not_used_for_longest() -> None:
+    world = World(SessionLimits(loaded_bytes_max=120_000))
+    names = [world.create(named=name) for name in ("a", "b", "c")]
+    for name in ("a", "b", "a", "c"):
+        world.send(name, "x" * 10_000)
+        world.settle()
+    found = [world.sessions._book.get(name) for name in names]
+    kept = [session.memory for session in found if session is not None]
+    assert [session is None for session in found] == [False, True, False]
+    assert min(kept) > 20_000
+    assert 90_000 < sum(kept) <= 120_000
+    world.send("b", "and?")
+    world.settle()
+    assert world.last_end("b")["status"] == "completed"
+    assert b"xxx" in world.called[-1].request.body
+
+
+def test_one_that_takes_too_much_by_itself_is_in_memory_while_it_is_used() -> None:
+    world = World(SessionLimits(loaded_bytes_max=0))
+    world.create(named="s")
+    world.ask("s")
+    assert world.sessions._book.get("s") is not None
+    world.settle()
+    assert world.sessions._book.get("s") is None
+    check_rest(world)
+
+
+def test_a_session_that_can_not_be_deleted_may_go_from_memory_again() -> None:
+    world = World(SessionLimits(loaded_max=1))
+    world.create(named="s")
+    world.delete("s")
+    world.fail()
+    world.create(named="t")
+    assert world.sessions._book.get("s") is None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "bytes_max"),
+    [(0, 1_000_000), (10, 262_144), (50_000, 400_000), (1_000_000, 1_000_000)],
+)
+def test_of_a_history_no_more_is_kept_than_some_model_reads(tokens: int, bytes_max: int) -> None:
+    models = [model(context_tokens=tokens), model("small", context_tokens=0)]
+    world = World(SessionLimits(history_bytes_max=1_000_000), models=models)
+    history = world.sessions._book.new_history()
+    for number in range(30):
+        data = {"run": "r", "message_id": f"m{number}", "text": "x" * 99_800}
+        row = LogRow(
+            first=number,
+            count=1,
+            kind=EventKind.MESSAGE,
+            at=NOON,
+            data=msgspec.Raw(msgspec.json.encode(data)),
+        )
+        history.feed(row)
+    assert history.memory == bytes_max // 100_000 * 100_000
 
 
 def test_what_is_under_way_or_watched_stays_in_memory() -> None:
