@@ -132,7 +132,7 @@ class Endings:
         elif call not in history.call_ids and not call.startswith(EXCEED_BUDGET):
             log_outcome(session, None, call, call, outcome, now)  # the log has its call no more
         session.then.append(AckTool(session.id, call))
-        self._close_tools(session)
+        self.close_tools(session)
         self._book.save(session, now)
 
     def catch_up(self, session: Session, now: float) -> None:
@@ -140,6 +140,16 @@ class Endings:
         deferred, session.deferred = session.deferred, []
         for call, outcome in deferred:
             self.late(session, call, outcome, now)
+
+    def close_tools(self, session: Session) -> None:
+        """If no tools are asked for, and no outcome is to come, the gate may forget the session:
+        when what it is still to be told of is written."""
+        if session.run is not None or session.late or not session.tools_open:
+            return
+        if session.has_news:
+            session.then.append(lambda now: self._closed(session))
+        else:
+            self._closed(session)
 
     # A restart
 
@@ -241,14 +251,9 @@ class Endings:
         for ticket in run.cancels:
             result = RunCancelled(status="cancelled", run=run.id, still_running=still)
             session.then.append(Done(ticket, result))
-        self._close_tools(session)
+        self.close_tools(session)
         self._book.save(session, now)
         self._effects.append(Grew(session.id))
-
-    def _close_tools(self, session: Session) -> None:
-        """No tools are asked for, and no outcome is to come: the gate may forget the session."""
-        if session.run is None and not session.late and session.tools_open:
-            session.then.append(lambda now: self._closed(session))
 
     def _closed(self, session: Session) -> None:
         if session.run is None and not session.late and session.tools_open:

@@ -258,10 +258,9 @@ class Log:
         while offset < visible and place < len(rows) and size <= bytes_max:
             row = rows[place]
             stop = min(row.first + row.count, visible)
-            if offset < stop:
-                events.append(row.shown(offset, stop))
-                size += row.size
-                offset = stop
+            events.append(row.shown(offset, stop))
+            size += row.size
+            offset = stop
             place += 1
         return events
 

@@ -302,6 +302,7 @@ class Starting:
         for ticket in run.cancels:
             self._effects.append(Done(ticket, RunCancelled(status="no_run", run=run.id)))
         self._endings.catch_up(session, now)
+        self._endings.close_tools(session)
 
     def _objects(self, session: Session, ticket: Any, params: SendMessage) -> bool:
         """Refuse a message that can't begin a run, and say whether it was."""

@@ -422,6 +422,18 @@ def test_the_gate_forgets_a_session_between_runs_but_not_if_the_next_has_begun()
     assert "s" not in world.gate.open_for
 
 
+def test_the_gate_forgets_a_session_whose_next_message_can_not_be_written() -> None:
+    world = world_in(ending)
+    ticket = world.send("s", "next")
+    world.sync()
+    assert "s" in world.gate.open_for
+    world.fail()
+    assert world.refusal(ticket)
+    assert "s" not in world.gate.open_for
+    world.settle()
+    check_rest(world)
+
+
 def test_a_tool_may_be_asked_for_again_under_another_id_after_a_cancel() -> None:
     world = world_in(tools)
     world.cancel("s")
