@@ -161,6 +161,8 @@ def failure_of(error: Exception) -> Failure:
     text = printable(error.message)
     if error.code == ErrorCode.AUTHENTICATION:
         text += ": the gateway does not know it; see AGENT_GATE_TOKEN and --token"
+    if error.code == ErrorCode.SESSION_NOT_FOUND:
+        text += "; see 'agent-gate sessions list'"
     return Failure(text, exit_of(error.code))
 
 

@@ -16,8 +16,9 @@ from agentgate_cli.text import escape_json
 
 
 def styled(text: str, **style: Any) -> str:
-    """Style a text, unless the user wants none (https://no-color.org)."""
-    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+    """Style a text, unless the user wants none (https://no-color.org), or the terminal can't."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if is_plain else click.style(text, **style)
 
 
 def bold(text: str) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.rehearsed import write_rehearsal
 from tests.cli.support import Served, end_left, write_files
 
 SHARED: list[Served] = []
-"""The gateway of the session, once a test has asked for it."""
+"""The gateways of the session, once a test has asked for them."""
 
 
 @pytest.fixture(scope="session")
@@ -22,15 +23,36 @@ def shared_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]
     served.start()
     SHARED.append(served)
     yield served
-    SHARED.clear()
-    end_left(None)
+    SHARED.remove(served)
+    end_left([other.process for other in SHARED])
+
+
+@pytest.fixture(scope="session")
+def shared_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gateway whose models rehearse scenes, besides."""
+    folder = tmp_path_factory.mktemp("stage")
+    write_rehearsal(folder)
+    served = Served(folder)
+    served.start()
+    SHARED.append(served)
+    yield served
+    SHARED.remove(served)
+    end_left([other.process for other in SHARED])
+
+
+@pytest.fixture
+def stage(shared_stage: Served) -> Iterator[Served]:
+    """The same, with nothing waiting."""
+    yield shared_stage
+    for rid in shared_stage.waiting_ids():
+        shared_stage.decide(rid, "deny")
 
 
 @pytest.fixture(autouse=True)
 def leave_no_process() -> Iterator[None]:
     """A test that fails must not leave to others what it has started."""
     yield
-    end_left(SHARED[0].process if SHARED else None)
+    end_left([served.process for served in SHARED])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -129,16 +129,16 @@ def started(*args: str, cwd: Path | None = None, **variables: str) -> subprocess
     return process
 
 
-def end_left(keep: subprocess.Popen[str] | None) -> None:
-    """End every process that was started, except the one that other tests need."""
+def end_left(keep: Sequence[subprocess.Popen[str] | None]) -> None:
+    """End every process that was started, except those that other tests need."""
     for process in LEFT:
-        if process is not keep:
+        if process not in keep:
             process.kill()
             process.wait(BOUND_S)
             for stream in (process.stdout, process.stderr):
                 assert stream is not None
                 stream.close()
-    LEFT[:] = [keep] if keep is not None else []
+    LEFT[:] = [process for process in LEFT if process in keep]
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
@@ -167,7 +167,7 @@ class Served:
     def journal(self) -> Path:
         return self.folder / "journal.jsonl"
 
-    def start(self, *args: str) -> dict[str, Any]:
+    def start(self, *args: str, **variables: str) -> dict[str, Any]:
         """Start it on the same port as before; return what it says when it listens."""
         self.process = started(
             "serve",
@@ -176,6 +176,7 @@ class Served:
             *args,
             cwd=self.folder,
             HOUSE_JOURNAL=str(self.journal),
+            **variables,
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

@@ -38,7 +38,7 @@ TOOLS = {
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     yield Served(tmp_path)
-    end_left(None)
+    end_left(())
 
 
 async def test_a_write_that_the_gateway_died_over_is_unknown_and_reaches_the_api_once(

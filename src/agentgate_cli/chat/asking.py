@@ -101,8 +101,10 @@ class Asker:
         self.terminal = terminal
         self._todo: deque[str] = deque()
         self._calls: dict[str, str] = {}
+        self._known: set[str] = set()
         self._gone: dict[str, ApprovalView | None] = {}
         self._came = anyio.Event()
+        self._news = anyio.Event()
         self._asked = ""
         self._asking: anyio.CancelScope | None = None
 
@@ -112,6 +114,7 @@ class Asker:
         if event.kind == EventKind.APPROVAL:
             rid = words.text_in(data, "approval")
             self._calls[words.text_in(data, "call")] = rid
+            self._known.add(rid)
             self._todo.append(rid)
             self._came.set()
         elif event.kind == EventKind.TOOL_RESULT:
@@ -136,7 +139,7 @@ class Asker:
         """Hear what others answer."""
         try:
             async for view in self.approvals.watch():
-                if view.status != "waiting" and view.id in self._calls.values():
+                if view.status != "waiting" and view.id in self._known:
                     self._void(view.id, view)
         except AgentGateError as error:
             self.output.note(f"{bad('approvals are not to be had')}: {printable(error.message)}")
@@ -144,6 +147,7 @@ class Asker:
     def _void(self, rid: str, view: ApprovalView | None) -> None:
         if self._gone.get(rid) is None:
             self._gone[rid] = view
+            self._news.set()
         if rid == self._asked and self._asking is not None:
             self._asking.cancel()
 
@@ -165,7 +169,7 @@ class Asker:
         self._asking, self._asked = None, ""
         if void:
             say()
-            gone = self._gone.get(rid)
+            gone = await self._fate(rid)
             say(f"  {settled(gone) if gone is not None else warn('no answer is needed any more')}")
             await anyio.sleep(SETTLE_S)
             self.terminal.discard()
@@ -174,6 +178,14 @@ class Asker:
         else:
             await self._decide(view, answer, code)
         self.output.resume()
+
+    async def _fate(self, rid: str) -> ApprovalView | None:
+        """Return how an approval was settled, whose tool may have ended before we heard of it."""
+        with anyio.move_on_after(FATE_S):
+            while self._gone.get(rid) is None:
+                self._news = anyio.Event()
+                await self._news.wait()
+        return self._gone.get(rid)
 
     async def _look(self, rid: str) -> ApprovalView | None:
         """Return an approval, if it still waits and one may say something to it."""

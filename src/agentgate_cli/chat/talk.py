@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 from agentgate_cli.chat.place import Place, StateLines, connections
 from agentgate_cli.chat.repl import Repl
 from agentgate_cli.chat.talker import Talker, Wish
-from agentgate_cli.exits import Exit
+from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import failure_of
 from agentgate_client import AgentGateError
 
@@ -46,9 +46,18 @@ def talk(place: Place, wish: Wish) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except Exception as error:
-        from agentgate_cli.serve import start_failure
+        raise not_started(error) from None
 
-        raise start_failure(error) from None
+
+def not_started(error: Exception) -> Failure:
+    """Say why there is no gateway in this process; re-raise what is a bug of ours."""
+    from agentgate_cli.serve import start_failure
+
+    failure = start_failure(error)
+    if "locked by another gateway" in failure.message:
+        text = f"{failure.message}; or talk to it, with --gateway-url and --token"
+        return Failure(text, Exit.DENIED)
+    return failure
 
 
 @contextmanager
