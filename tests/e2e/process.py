@@ -31,6 +31,7 @@ PERMISSIONS = {
         {"pattern": "slow_read*", "action": "allow"},
         {"pattern": "allowed_write*", "action": "allow"},
         {"pattern": "slow_write*", "action": "allow"},
+        {"pattern": "stubborn_write*", "action": "allow"},
         {"pattern": "broken_write*", "action": "allow"},
         {"pattern": "forbidden*", "action": "deny", "description": "never that"},
     ],

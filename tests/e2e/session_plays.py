@@ -31,6 +31,11 @@ SCENES: list[dict[str, Any]] = [
         "then": [{"say": AFTER, "if_failed": f"{AFTER} {{result}}"}],
     },
     {
+        "when": "stubbornly write {key}",
+        "call": {"tool": "stubborn_write", "args": {"key": "{key}"}},
+        "then": [{"say": "{result}", "if_failed": "{result}"}],
+    },
+    {
         "when": "ask {key}",
         "call": {"tool": "asked_write", "args": {"key": "{key}"}},
         "then": [{"say": "{result}", "if_failed": "no: {result}"}],

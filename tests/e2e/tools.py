@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,18 @@ async def slow_write(key: str, seconds: float = 0.2) -> str:
     """Change something that takes a while."""
     journal("slow_write", key=key)
     await anyio.sleep(seconds)
+    return f"wrote {key}"
+
+
+@tool(effects="write")
+def stubborn_write(key: str) -> str:
+    """Change something that nothing stops: it takes until there is a file ``go``."""
+    journal("stubborn_write", key=key)
+    go = Path(os.environ["E2E_JOURNAL"]).with_name("go")
+    for _ in range(2_000):
+        if go.exists():
+            break
+        time.sleep(0.01)
     return f"wrote {key}"
 
 

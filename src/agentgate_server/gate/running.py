@@ -12,7 +12,7 @@ from agentgate_proto.ledger.effects import Run
 from agentgate_proto.records.outcome import Outcome, failed
 from agentgate_server.observing.context import current_rid
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.runner import Runner, stopped
+from agentgate_server.tools.runner import Call, Runner, stopped
 from agentgate_server.tools.tool import Tool
 
 Finished = Callable[[str, Outcome], None]
@@ -37,13 +37,13 @@ class Running:
         self.finished = finished
         self.tasks: TaskGroup | None = None
         self.closed = False
-        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._calls: dict[str, tuple[Call, anyio.CancelScope]] = {}
         self._changed = anyio.Event()
 
     @property
     def count(self) -> int:
         """How many tools run in a task."""
-        return len(self._scopes)
+        return len(self._calls)
 
     def start(self, run: Run) -> None:
         """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
@@ -66,34 +66,38 @@ class Running:
     def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
         """Start a tool that takes its time."""
         assert self.tasks is not None, "tools run while the gate runs"
-        scope = self._scopes[rid] = anyio.CancelScope()
-        self.tasks.start_soon(self._run, rid, tool, args, scope)
+        call = Call(self.runner, tool, args)
+        self._calls[rid] = call, anyio.CancelScope()
+        self.tasks.start_soon(self._run, rid)
 
     def stop(self, rid: str) -> None:
-        """Stop a tool if it runs in a task; its outcome follows."""
-        scope = self._scopes.get(rid)
-        if scope is not None:
+        """Stop a tool if it runs in a task and can be stopped; its outcome follows.
+
+        A thread can't: whoever wanted it stopped is told what it really came to, when it has ended
+        or run out of time.
+        """
+        call, scope = self._calls.get(rid, (None, None))
+        if call is not None and scope is not None and call.can_be_stopped:
             scope.cancel()
 
     def close(self) -> None:
         """Stop every tool and start no other; their outcomes follow."""
         self.closed = True
-        for scope in list(self._scopes.values()):
+        for _, scope in list(self._calls.values()):
             scope.cancel()
 
     async def wait_idle(self) -> None:
         """Wait until no tool runs in a task."""
-        while self._scopes:
+        while self._calls:
             self._changed = anyio.Event()
             await self._changed.wait()
 
-    async def _run(
-        self, rid: str, tool: Tool, args: dict[str, object], scope: anyio.CancelScope
-    ) -> None:
+    async def _run(self, rid: str) -> None:
         current_rid.set(rid)
-        outcome = stopped(tool)
+        call, scope = self._calls[rid]
+        outcome = stopped(call.tool)
         with scope:
-            outcome = await self.runner.run(tool, args)
-        del self._scopes[rid]
+            outcome = await self.runner.run_call(call)
+        del self._calls[rid]
         self._changed.set()
         self.finished(rid, outcome)

@@ -96,7 +96,11 @@ class Runner:
         """
         if tool.inline:
             return self.run_inline(tool, args)
-        call = Call(self, tool, args)
+        return await self.run_call(Call(self, tool, args))
+
+    async def run_call(self, call: Call) -> Outcome:
+        """Do as ``run`` does, with a call that the caller holds: it tells if it can be stopped."""
+        tool = call.tool
         timeout_s = self.timeout_s if tool.timeout_s is msgspec.UNSET else tool.timeout_s
         if timeout_s is None:
             return await call.run()
@@ -169,6 +173,11 @@ class Call:
         self.args = args
         self.started = False
         self.job: Job | None = None
+
+    @property
+    def can_be_stopped(self) -> bool:
+        """Whether to stop it now changes what happens: a thread that has begun goes on."""
+        return self.job is None or not self.job.started
 
     async def run(self) -> Outcome:
         """Wait for a place in the tool's bulkhead, if it has one, and run it in its own way."""
