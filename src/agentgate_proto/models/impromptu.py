@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -32,7 +33,7 @@ CALLS_MAX: Final = 100
 PARTS_MAX = 41
 """Numbers and signs of a sum: of more, the product might be larger than a float."""
 
-CALL = re.compile(r"(?im)^[ \t]*call[ \t]+([\w.:/-]{1,256})[ \t]*(\{.*)?$")
+CALL = re.compile(r"(?i)[ \t]*call[ \t]+([\w.:/-]{1,256})[ \t]*(\{.*)?")
 EARLIER = re.compile(
     r"(?i)\b(?:previous|earlier|last|first)\s+(?:question|message)s?\b"
     r"|\bdid i (?:just )?(?:ask|say|tell)\b"
@@ -41,9 +42,9 @@ MEMORY = re.compile(r"(?i)\b(?:your|the) memory\b|\byou remember\b")
 SKILLS = re.compile(r"(?i)\b(?:your|the|what|which) skills\b")
 TOOLS = re.compile(r"(?i)\b(?:your|the|what|which) tools\b")
 COUNT = re.compile(r"(?i)\bcount (?:up )?to (\d{1,9})\b")
-THINK = re.compile(r"(?is)^\s*think(?: hard)? about (.+)$")
+THINK = re.compile(r"(?i)\s*think(?: hard)? about ([\s\S]+)")
 WANTS_HELP = re.compile(r"(?i)^\W*(?:help|what can you do)\W*$")
-WANTS_SUM = re.compile(r"(?i)\b(?:what|how much|calculate|compute)\b|=\s*\??\s*$")
+WANTS_SUM = re.compile(r"(?i)\b(?:what|how much|calculate|compute)\b|=\s*(?:\?\s*)?$")
 
 NUMBER = r"\d{1,15}(?:\.\d{1,9})?"
 SUM = re.compile(rf"(?<![\w.]){NUMBER}(?:\s*[-+*/]\s*{NUMBER})+(?!\w|\.\d)")
@@ -78,7 +79,8 @@ def what_tools_answered(request: PlainRequest, turn: PlainTool) -> str:
 def call_tools(text: str, said: list[str], request: PlainRequest) -> Beat | None:
     """``call TOOL {…}``, as often as it is said."""
     calls = []
-    for name, args in CALL.findall(text)[:CALLS_MAX]:
+    found = (CALL.fullmatch(line) for line in text.split("\n"))
+    for name, args in islice((one.groups() for one in found if one), CALLS_MAX):
         try:
             decoded = msgspec.json.decode(args or "{}", type=dict)
         except (msgspec.DecodeError, RecursionError):
@@ -128,7 +130,7 @@ def count(text: str, said: list[str], request: PlainRequest) -> Beat | None:
 
 def think(text: str, said: list[str], request: PlainRequest) -> Beat | None:
     """``Think about something``."""
-    found = THINK.search(text)
+    found = THINK.match(text)
     if found is None:
         return None
     return Beat(

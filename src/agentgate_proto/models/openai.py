@@ -60,7 +60,7 @@ OWN_MODEL: Final = re.compile(r"(?:.*/)?(?:gpt-(?!oss)|chatgpt-|o[0-9])")
 """OpenAI's own models: they take ``max_completion_tokens``, and the newer ones no ``max_tokens``,
 which is what all others understand."""
 
-REASONING_MODEL: Final = re.compile(r"(?:.*/)?(?:gpt-[5-9](?!.*-chat)|o[0-9])")
+REASONING_MODEL: Final = re.compile(r"(?:.*/)?(?:gpt-[5-9](?![^/]*-chat)|o[0-9])")
 """Models that refuse to be told how to draw."""
 
 DRAWING: Final = frozenset(
@@ -81,9 +81,7 @@ NO_OLD_THINKING: Final = re.compile(r"(?:.*/)?deepseek-r")
 ALWAYS_THINKING: Final = re.compile(r"(?:.*/)?deepseek-v[4-9]")
 """Models that want a thinking with each of their answers, be it an empty one."""
 
-STRICT: Final = re.compile(
-    r"(?:.*/)?(?:open-)?(?:mistral|mixtral|ministral|magistral|codestral|devstral|pixtral)"
-)
+STRICT: Final = re.compile(r"(?:.*/)?(?:open-)?(?:mi(?:s|x|nis)tral|(?:magis|codes|devs|pix)tral)")
 """Mistral's models: ids of calls have nine letters or digits, and nobody speaks behind a tool but
 the model."""
 
