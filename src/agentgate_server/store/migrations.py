@@ -2,14 +2,16 @@
 
 Each migration is one transaction; ``PRAGMA user_version`` counts those that were done. A released
 migration is never edited: what comes later is a new one. The indexes are exactly those that the
-queries of :mod:`agentgate_server.store.statements` and
-:mod:`agentgate_server.store.session_statements` name.
+queries of :mod:`agentgate_server.store.statements`,
+:mod:`agentgate_server.store.session_statements` and :mod:`agentgate_server.store.usage_sums` name.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+
+from agentgate_server.store import usage_sums
 
 APPLICATION_ID = 0x61676174
 """``PRAGMA application_id`` of our files: "agat". Tells them from other programs' databases."""
@@ -230,12 +232,9 @@ MIGRATIONS: tuple[Migration, ...] = (
             prices TEXT NOT NULL
         )
         """,
-        "CREATE INDEX usage_principal ON usage (principal, day)",
-        # All that a start asks for, so that it reads no rows.
-        "CREATE INDEX usage_day ON usage (day, principal, model, cost_micros)",
-        "CREATE INDEX usage_session ON usage (session)",
         "CREATE INDEX usage_reserved ON usage (at) WHERE status = 'reserved'",
         "CREATE INDEX usage_settled ON usage (at) WHERE status = 'settled'",
+        *usage_sums.SCHEMA,
     ),
 )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from heapq import nlargest, nsmallest
 from typing import Protocol, TypeVar, assert_never
 
 from agentgate_proto.records.request import rfc3339
@@ -21,6 +20,7 @@ from agentgate_proto.records.session import (
 from agentgate_proto.records.storage import NO_BOUND, SessionAnswer, SessionQuery
 from agentgate_proto.records.usage import UsageSum
 from agentgate_server.store import session_statements as statements
+from agentgate_server.store import usage_sums
 from agentgate_server.store.rows import Row, Value
 from agentgate_server.store.session_rows import (
     count_of_row,
@@ -85,7 +85,7 @@ def restored(reader: Reader, utc: float) -> RestoredSessions:
     return RestoredSessions(
         running=reader.rows(statements.RUNNING, (), session_of_row),
         reserved=reader.rows(statements.RESERVED, (), usage_of_row),
-        spent=reader.rows(statements.SPENT, (first_of_month(utc),), spent_of_row),
+        spent=reader.rows(usage_sums.SPENT, (first_of_month(utc),), spent_of_row),
         counts=dict(reader.rows(statements.COUNT_SESSIONS, (), count_of_row)),
     )
 
@@ -140,21 +140,11 @@ def integers(row: Row) -> tuple[int, int]:
 
 def sums(reader: Reader, query: SumUsage) -> list[UsageSum]:
     """Answer this query."""
-    sql = statements.sum_usage_sql(
-        query.by,
-        of_session=bool(query.session),
-        of_principal=query.principal is not None,
-        since=bool(query.since),
+    sql = usage_sums.sum_usage_sql(
+        query.by, of_session=bool(query.session), of_principal=query.principal is not None
     )
-    values = query.principal, query.session, query.since
-    found = reader.rows(sql, values, sum_of_row, lambda rows: foremost(rows, query.by, query.limit))
+    values = query.principal, query.session, query.since, query.limit
+    found = reader.rows(sql, values, sum_of_row)
     if query.by is UsageBy.TOTAL and not found and query.limit > 0:
         return [UsageSum(key="")]
     return found
-
-
-def foremost(found: Iterator[UsageSum], by: UsageBy, limit: int) -> list[UsageSum]:
-    """The first of the sums, in the order in which they are wanted."""
-    if by is UsageBy.DAY:
-        return nlargest(limit, found, key=lambda one: one.key)
-    return nsmallest(limit, found, key=lambda one: (-one.cost_micros, one.key))

@@ -30,11 +30,11 @@ IDLE_MAX = 1_000
 the store holds."""
 
 PRUNE_ROWS_MAX = 256
-"""Rows of logs and sessions, and of usage, deleted by one step: a few milliseconds."""
+"""Rows of logs and sessions, and of usage, deleted by one step: ten milliseconds."""
 
 USAGE_ROWS_MAX = 1_000_000
-"""Rows of usage, about 300 MB, and two seconds to add all of them up; the oldest go early beyond.
-Never those of this month: budgets count them (I13)."""
+"""Rows of usage, about 300 MB; the oldest go early beyond. Never those of this month: budgets count
+them (I13)."""
 
 
 class Idle(NamedTuple):

@@ -9,6 +9,7 @@ import msgspec
 from agentgate_proto.records.session import LogRow, OpenRun, SessionRecord, Spent
 from agentgate_proto.records.usage import Usage, UsageRow, UsageSum
 from agentgate_server.store.rows import Row, storable
+from agentgate_server.store.usage_sums import LOW_BITS
 
 SESSION_COLUMNS = (
     "id",
@@ -53,10 +54,6 @@ USAGE_COLUMNS = (
     "prices",
 )
 """The columns of usage; ``id`` first."""
-
-LOW_BITS = 32
-"""Sums are made of the low bits and of the rest apart: no sum of whole rows is too long for
-SQLite's integers then, which would be an error."""
 
 COUNTS = ("cost_micros", *USAGE_FIELDS[:-1])
 """What is added up."""

@@ -20,15 +20,12 @@ from agentgate_proto.records.session import (
     LogRow,
     PutSession,
     SessionRecord,
-    UsageBy,
 )
 from agentgate_proto.records.storage import Change
 from agentgate_proto.records.usage import UsageRow
 from agentgate_server.store.rows import Row, Value
 from agentgate_server.store.session_rows import (
-    COUNTS,
     LOG_COLUMNS,
-    LOW_BITS,
     SESSION_COLUMNS,
     SESSION_FIXED,
     USAGE_COLUMNS,
@@ -101,21 +98,6 @@ READ_HISTORY = " ".join(
     )
 )
 
-LOW = (1 << LOW_BITS) - 1
-PARTS = "sum({0} >> {1}), sum({0} & {2})"
-SUMS = ", ".join(
-    PARTS.format(name, LOW_BITS, LOW)
-    for name in ("iif(status = 'reserved', cost_micros, 0)", *COUNTS)
-)
-SUM_KEYS = {
-    UsageBy.MODEL: "model",
-    UsageBy.DAY: "day",
-    UsageBy.PRINCIPAL: "principal",
-    UsageBy.SESSION: "session",
-    UsageBy.TOTAL: "''",
-}
-"""What the rows of a sum have in common."""
-
 USAGE_NAMES = ", ".join(USAGE_COLUMNS)
 RESERVED = " ".join(
     (
@@ -123,14 +105,6 @@ RESERVED = " ".join(
         "WHERE status = 'reserved' ORDER BY at, id",
     )
 )
-SPENT = " ".join(
-    (
-        *("SELECT principal, model, day,", PARTS.format("cost_micros", LOW_BITS, LOW)),
-        "FROM usage INDEXED BY usage_day WHERE day >= ? AND cost_micros IS NOT NULL",
-        "GROUP BY day, principal, model ORDER BY principal, model, day",
-    )
-)
-
 OLDEST_IDLE = """
     SELECT min(CAST(updated_at AS REAL)) FROM sessions INDEXED BY sessions_idle
     WHERE run = '' AND dropped = 0
@@ -262,25 +236,6 @@ def trim_sql(sessions: int) -> str:
             "FROM sessions INDEXED BY sessions_id CROSS JOIN session_log",
             *("WHERE id IN (", ", ".join("?" * sessions), ") AND dropped = 0"),
             "AND session = seq AND first < oldest AND first + count <= oldest LIMIT ?)",
-        )
-    )
-
-
-@cache
-def sum_usage_sql(by: UsageBy, *, of_session: bool, of_principal: bool, since: bool) -> str:
-    """SQL that adds usage up: of a principal (or NULL), a session (or ''), from a day on."""
-    index, which = "NOT INDEXED", ""
-    if of_session:
-        index, which = "INDEXED BY usage_session", "session = ?2 AND"
-    elif of_principal:
-        index, which = "INDEXED BY usage_principal", "principal = ?1 AND"
-    elif since:
-        index = "INDEXED BY usage_day"
-    return " ".join(
-        (
-            *("SELECT", SUM_KEYS[by], ", count(*), sum(cost_micros IS NULL), max(is_estimate),"),
-            *(SUMS, "FROM usage", index, "WHERE", which, "day >= ?3"),
-            "AND (?2 = '' OR session = ?2) AND (?1 IS NULL OR principal = ?1) GROUP BY 1",
         )
     )
 

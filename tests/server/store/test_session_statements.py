@@ -14,7 +14,6 @@ from agentgate_proto.records.session import (
     DropSession,
     PutSession,
     ReadLog,
-    UsageBy,
 )
 from agentgate_proto.records.storage import NO_BOUND, Change, ListRequests
 from agentgate_server.store import session_statements as statements
@@ -26,12 +25,11 @@ from agentgate_server.store.session_statements import (
     UNUSED,
     append_sql,
     plan,
-    sum_usage_sql,
     trim_sql,
 )
 from agentgate_server.store.sqlite import SqliteEngine
 
-SORTED = ("RUNNING", "RESERVED", "SPENT")
+SORTED = ("RUNNING", "RESERVED")
 """These sort what they find: a few rows, at a start."""
 
 QUERIES = {
@@ -45,7 +43,7 @@ QUERIES = {
             "LIST_SESSIONS_PRINCIPAL",
             "RUNNING",
         ),
-        *("READ_LOG", "READ_HISTORY", "RESERVED", "SPENT", "OLDEST_IDLE", "OLDEST_USAGE"),
+        *("READ_LOG", "READ_HISTORY", "RESERVED", "OLDEST_IDLE", "OLDEST_USAGE"),
         *("DROP_SESSION", "IDLE", "PRUNE_LOGS", "PRUNE_SESSIONS", "PRUNE_USAGE"),
         *("PRUNE_USAGE_EXCESS", "DROPPED"),
     )
@@ -75,26 +73,6 @@ def test_queries_that_grow_with_nothing_but_their_answer(engine: SqliteEngine, n
     for step in found:
         assert "TEMP B-TREE" not in step or name in SORTED
         assert "SCAN" not in step or "USING INDEX" in step or name in WALKS, found
-
-
-@pytest.mark.parametrize("by", UsageBy)
-def test_a_sum_reads_what_it_is_asked_about(engine: SqliteEngine, by: UsageBy) -> None:
-    for of_session, of_principal, since, how in (
-        (True, True, True, "INDEX usage_session (session=?)"),
-        (True, False, False, "INDEX usage_session (session=?)"),
-        (False, True, True, "INDEX usage_principal (principal=? AND day>?)"),
-        (False, False, True, "INDEX usage_day (day>?)"),
-        (False, False, False, "SCAN usage"),  # all of it
-    ):
-        sql = sum_usage_sql(by, of_session=of_session, of_principal=of_principal, since=since)
-        assert how in steps(engine, sql)[0]
-
-
-def test_a_start_reads_what_was_spent_from_the_index_alone(engine: SqliteEngine) -> None:
-    found = steps(engine, statements.SPENT)
-
-    assert "COVERING INDEX usage_day (day>?)" in found[0]
-    assert found[1:] == ["USE TEMP B-TREE FOR ORDER BY"]
 
 
 def test_the_index_of_the_history_leaves_out_what_only_watchers_want(
