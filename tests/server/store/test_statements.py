@@ -8,7 +8,7 @@ import pytest
 from tests.server.store.samples import UNKNOWN, done, put
 
 from agentgate_proto.records.storage import MarkDelivered, Put
-from agentgate_server.store import session_statements, statements
+from agentgate_server.store import session_statements, statements, usage_sums
 from agentgate_server.store.opening import STATEMENTS_MAX
 from agentgate_server.store.rows import COLUMNS
 from agentgate_server.store.sqlite import SqliteEngine
@@ -118,7 +118,7 @@ def test_a_request_that_comes_and_goes_within_a_batch_is_written_once() -> None:
 def test_all_sizes_together_fit_the_cache_of_prepared_statements() -> None:
     queries = [name for name in vars(statements) if name.isupper()]
     queries += [name for name in vars(session_statements) if name.isupper()]
-    of_sessions = 4 * len(session_statements.SIZES) + 4 * len(session_statements.SUM_KEYS)
+    of_sessions = 4 * len(session_statements.SIZES) + 3 * len(usage_sums.KEY)
 
     assert 3 * len(SIZES) + of_sessions + len(queries) <= STATEMENTS_MAX
 
