@@ -30,8 +30,9 @@ top:
   comes back: ``anthropic_stream``, ``openai_stream``, ``process``, ``answer``, ``failures``.
   ``rehearsal`` is a model of its own: ``scenes`` with ``patterns``, or ``impromptu``. ``prices``
 - ``wire``: ``http1`` with its ``heads``, ``headers`` and ``chunks``; ``doors``: ``routes``,
-  ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``; ``websocket`` with its
-  two ends ``server`` and ``client``, which tell ``events``. ``records``: what is kept:
+  ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``, ``nesting``;
+  ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``. ``records``:
+  what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
   ``retention``; ``session`` with ``session_views``, ``usage``
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``

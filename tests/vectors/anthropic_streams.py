@@ -347,7 +347,7 @@ STREAMS: dict[str, tuple[Data, list[ModelEvent]]] = {
             FIRST,
             made("c1", problem="its arguments are no JSON"),
             made("c2", problem="its arguments are no object"),
-            made("c3", problem="its arguments are no JSON"),
+            made("c3", problem="its arguments are nested more than 64 levels deep"),
             made("c4"),
             ended(
                 Stop.TOOLS,

@@ -7,6 +7,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from agentgate_proto.wire.nesting import TOO_DEEP, is_too_deep
+
 ANSWER_CHARS_MAX: Final = 8_388_608
 """Characters of one answer, thinking and arguments included: the longest that models write are
 128,000 tokens, which is half a million characters."""
@@ -114,8 +116,12 @@ def arguments(text: str) -> tuple[msgspec.Raw, str]:
             return NO_ARGUMENTS, ""
     except msgspec.ValidationError:
         return NO_ARGUMENTS, "its arguments are no object"
-    except (msgspec.DecodeError, RecursionError):
+    except RecursionError:
+        return NO_ARGUMENTS, f"its arguments are {TOO_DEEP}"
+    except msgspec.DecodeError:
         return NO_ARGUMENTS, "its arguments are no JSON"
+    if is_too_deep(text):
+        return NO_ARGUMENTS, f"its arguments are {TOO_DEEP}"
     return msgspec.Raw(text.encode()), ""
 
 
@@ -129,9 +135,12 @@ def read_event(decoder: msgspec.json.Decoder[T], data: str) -> T:
         One of UNREADABLE.
     """
     try:
-        return decoder.decode(data)
+        event = decoder.decode(data)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
-        mended = json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace")
-        return decoder.decode(mended)
+        data = json.dumps(json.loads(data), ensure_ascii=False).encode("utf-8", "replace").decode()
+        event = decoder.decode(data)
+    if is_too_deep(data):  # its parts are kept, and read again by others
+        raise ValueError(TOO_DEEP)
+    return event

@@ -33,7 +33,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from agentgate_proto.models.answer import UNREADABLE, Allowance, TooMuch, arguments
+from agentgate_proto.models.answer import UNREADABLE, Allowance, TooMuch, arguments, tokens
 from agentgate_proto.models.events import (
     CallMade,
     Ended,
@@ -48,6 +48,7 @@ from agentgate_proto.models.events import (
 )
 from agentgate_proto.models.failures import shortened
 from agentgate_proto.records.usage import Usage
+from agentgate_proto.wire.nesting import TOO_DEEP, is_too_deep
 
 BACKEND: Final = "process"
 
@@ -63,7 +64,7 @@ NOISE_CHARS_MAX: Final = 500
 MODEL_ID_CHARS_MAX: Final = 256
 """The name of a model that answered; prices are looked up by it, and it is stored."""
 
-Count = Annotated[int, Meta(ge=0, le=2**53)]
+Count = Annotated[int, Meta(ge=0)]
 
 
 class Line(msgspec.Struct, frozen=True, tag_field="type"):
@@ -256,8 +257,8 @@ class ProcessTalk:
             return  # cancelled, or over
         try:
             event = read_line(said, answer)
-        except TooMuch as error:
-            event = Failed(failure=Failure.FATAL, message=str(error))
+        except (TooMuch, msgspec.DecodeError) as error:
+            event = Failed(failure=Failure.FATAL, message=shortened(str(error)))
         if isinstance(event, Ended | Failed):
             del self._answers[said.id]
         if event is not None:
@@ -273,6 +274,7 @@ def read_line(line: AnyLine, answer: Answer) -> ModelEvent | None:
 
     Raises:
         TooMuch: the answer is beyond a cap.
+        msgspec.DecodeError: a part of it, passed on as it is, can't be read.
     """
     answer.lines += 1
     if answer.lines > LINES_MAX:
@@ -293,12 +295,12 @@ def read_line(line: AnyLine, answer: Answer) -> ModelEvent | None:
         case UsageLine():
             return UsageSeen(
                 Usage(
-                    input=line.input,
-                    output=line.output,
-                    cache_read=line.cache_read,
-                    cache_write=line.cache_write,
-                    cache_write_1h=line.cache_write_1h,
-                    thinking=line.thinking,
+                    input=tokens(line.input),
+                    output=tokens(line.output),
+                    cache_read=tokens(line.cache_read),
+                    cache_write=tokens(line.cache_write),
+                    cache_write_1h=tokens(line.cache_write_1h),
+                    thinking=tokens(line.thinking),
                     is_estimate=line.is_estimate,
                 )
             )
@@ -308,6 +310,8 @@ def read_line(line: AnyLine, answer: Answer) -> ModelEvent | None:
         case EndLine():
             blocks = b"" if line.blocks is msgspec.UNSET else bytes(line.blocks)
             answer.allowance.take(blocks.decode())
+            if is_too_deep(blocks):  # they are read again with each later request
+                raise TooMuch(f"its blocks are {TOO_DEEP}")
             return Ended(
                 stop=stop_of(line, answer), blocks=blocks, model_id=line.model[:MODEL_ID_CHARS_MAX]
             )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from itertools import chain
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -49,6 +48,7 @@ from agentgate_proto.rpc.session_methods import (
     UsageReport,
 )
 from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
+from agentgate_proto.wire.nesting import TOO_DEEP, is_value_too_deep
 
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
@@ -370,10 +370,5 @@ def decode_params(method: Method, params: msgspec.Raw) -> msgspec.Struct:
 
 def check_nesting(value: Any) -> None:
     """Raise msgspec.ValidationError if objects and arrays are nested deeper than NESTING_MAX."""
-    level = [value]
-    for _ in range(NESTING_MAX):
-        objects = [item.values() for item in level if isinstance(item, dict)]
-        arrays = [item for item in level if isinstance(item, list)]
-        level = [child for container in chain(objects, arrays) for child in container]
-    if any(isinstance(item, dict | list) for item in level):
-        raise msgspec.ValidationError(f"nested more than {NESTING_MAX} levels deep")
+    if is_value_too_deep(value):
+        raise msgspec.ValidationError(TOO_DEEP)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import (
@@ -44,7 +45,7 @@ from agentgate_proto.sessions.effects import (
     OpenTools,
     Prepare,
 )
-from agentgate_proto.sessions.material import Material
+from agentgate_proto.sessions.material import Material, fits, spelled_anew
 from agentgate_proto.sessions.recording import (
     NOT_RUN,
     log_call,
@@ -293,17 +294,19 @@ class Runs:
     ) -> None:
         settle(self.budgets, session, run, now, billed=True, is_whole=True, model_id=ended.model_id)
         blocks = ended.blocks
-        calls: list[tuple[str, CallMade]] = []
+        calls: dict[str, CallMade] = {}
         for made in attempt.calls:
-            name = self._unused_id(session, made.id, [call for call, _ in calls])
-            if name != made.id:
-                blocks = b""  # the vendor's own form has the id that was used before
-            calls.append((name, made))
+            name = self._unused_id(session, made.id, calls)
+            told = made.name if fits(made.name) else spelled_anew(made.name)
+            if (name, told) != (made.id, made.name):
+                blocks = b""  # the vendor's own form has what can't be said again
+            calls[name] = replace(made, name=told)
         text = "".join(attempt.texts)
         log_reply(session, run, text, ended.stop.value, now, blocks=blocks)
         may_run = ended.stop in (Stop.END, Stop.TOOLS)
-        for place, (name, made) in enumerate(calls):
+        for name, made in calls.items():  # of one answer, all before the first result
             log_call(session, run, name, made.name, made.args, now)
+        for place, (name, made) in enumerate(calls.items()):
             why = self._objection(run, place, made, may_run)
             if why:
                 log_closed(session, run, name, made.name, NOT_RUN, why, now)
@@ -328,13 +331,15 @@ class Runs:
         return "" if made.name in run.names else f"there is no tool {made.name}"
 
     def _unused_id(self, session: Session, wanted: str, taken: Collection[str]) -> str:
-        """Return an id for a call that no other of the session has."""
-        name = wanted[:CALL_ID_CHARS_MAX] or "call"
+        """Return an id for a call that no other of the session has. It is read by people, too, and
+        none that we ask for ourselves."""
+        is_fit = wanted.isascii() and wanted.isprintable() and not wanted.startswith(EXCEED_BUDGET)
+        name = wanted[:CALL_ID_CHARS_MAX] if is_fit else ""
         number = session.log.next  # no offset comes twice: mostly the first is free
-        unused = name if wanted else f"{name}_{number}"
+        unused = name or f"call_{number}"
         while unused in session.history.call_ids or unused in taken:
             number += 1
-            unused = f"{name}_{number}"
+            unused = f"{name or 'call'}_{number}"
         return unused
 
     # Tools

@@ -24,6 +24,12 @@ from agentgate_proto.models.answer import (
     tokens,
 )
 
+
+def held(levels: int) -> str:
+    """An object of so many lists in each other."""
+    return '{"a":' + "[" * levels + "]" * levels + "}"
+
+
 DECODER = msgspec.json.Decoder(dict[str, str])
 
 
@@ -38,7 +44,11 @@ DECODER = msgspec.json.Decoder(dict[str, str])
         ('"x"', b"{}", "its arguments are no object"),
         ('{"a": 1', b"{}", "its arguments are no JSON"),
         ('{"a": 1}}', b"{}", "its arguments are no JSON"),
-        ('{"a":' + "[" * 5_000, b"{}", "its arguments are no JSON"),
+        ('{"a":' + "[" * 900, b"{}", "its arguments are no JSON"),
+        ('{"a":' + "[" * 5_000, b"{}", "its arguments are nested more than 64 levels deep"),
+        (held(64), b"{}", "its arguments are nested more than 64 levels deep"),
+        (held(900), b"{}", "its arguments are nested more than 64 levels deep"),
+        (held(63), held(63).encode(), ""),
     ],
 )
 def test_arguments_are_an_object_or_there_is_a_problem(
@@ -66,7 +76,10 @@ def test_half_a_surrogate_pair_is_a_question_mark(data: str, text: str) -> None:
     assert read_event(DECODER, data) == {"a": text}
 
 
-@pytest.mark.parametrize("data", ["", "{", '{"a":1}', '{"a":"\ud800"}', "[" * 10_000])
+@pytest.mark.parametrize(
+    "data",
+    ["", "{", '{"a":1}', '{"a":"\ud800"}', "[" * 10_000, held(900)],
+)
 def test_what_is_no_event_is_known_as_such(data: str) -> None:
     with pytest.raises(UNREADABLE):
         read_event(DECODER, data)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
+from agentgate_proto.models.answer import TOKENS_MAX
 from agentgate_proto.models.info import Pricing
 from agentgate_proto.models.prices import (
     CONFIG_VERSION,
@@ -213,3 +214,18 @@ def test_a_table_that_comes_later_is_heard() -> None:
     assert told(pricing) == (None, "")
     later["mystery"] = Price(input=7, output=0), "late"
     assert told(pricing) == (7, "late")
+
+
+def test_the_dearest_request_that_a_vendor_can_claim_can_be_stored() -> None:
+    most = Price(
+        input=micros_per_million(1_000_000),
+        output=micros_per_million(1_000_000),
+    )
+    claimed = Usage(
+        input=3 * TOKENS_MAX,
+        output=TOKENS_MAX,
+        cache_read=TOKENS_MAX,
+        cache_write=TOKENS_MAX,
+        cache_write_1h=TOKENS_MAX,
+    )
+    assert cost(claimed, most) < 2**63  # more is no integer of SQLite

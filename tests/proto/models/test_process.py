@@ -188,6 +188,26 @@ def test_a_message_that_can_t_be_read_ends_the_talk(data: bytes) -> None:
     assert some.receive_eof("gone") == []
 
 
+@pytest.mark.parametrize(
+    ("blocks", "problem"),
+    [
+        (b"[" * 65 + b"]" * 65, "its blocks are nested more than 64 levels deep"),
+        (b"[" * 900 + b"]" * 900, "its blocks are nested more than 64 levels deep"),
+        (b"[1e999" + b",[]" * 65 + b"]", "Number out of range"),
+    ],
+)
+def test_blocks_that_nobody_could_read_again_fail_their_answer(blocks: bytes, problem: str) -> None:
+    (failed,) = heard(b'{"id":"1","type":"end","blocks":%b}\n' % blocks)
+    assert isinstance(failed, Failed)
+    assert failed.failure is Failure.FATAL
+    assert failed.message.startswith(problem)
+
+
+def test_usage_beyond_all_bounds_is_the_most_there_is() -> None:
+    (seen,) = heard(line(type="usage", input=10**30, output=2**53))
+    assert seen == UsageSeen(Usage(input=answer.TOKENS_MAX, output=answer.TOKENS_MAX))
+
+
 def test_the_end_of_the_command_is_a_cut_for_who_was_told_something() -> None:
     some = talk("1", "2", "3")
     some.receive_data(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -263,6 +264,45 @@ def test_a_call_of_an_id_that_was_used_before_gets_another_and_its_blocks_are_dr
     assert len(set(ids)) == 5
     kept = [row.blocks for row in world.rows(name) if row.kind == "reply"]
     assert kept[:2] == [blocks, b""]
+
+
+@pytest.mark.parametrize("name", ["", "light.turn_on", "läuft", "ping\x1b[2J\n", "x" * 1_000_000])
+def test_a_tool_that_no_vendor_could_hear_of_again_is_called_otherwise(name: str) -> None:
+    world = World()
+    session = talking(world)
+    kept = Ended(stop=Stop.TOOLS, blocks=b'{"role":"assistant","tool_calls":[{"id":"c1"}]}')
+    world.say(call("c1", name), kept)
+    world.settle()
+    (made,) = world.data(session, "tool_call")
+    assert re.fullmatch("[a-zA-Z0-9_-]{1,64}", made["tool"])
+    assert world.data(session, "tool_result")[0]["error"] == f"there is no tool {made['tool']}"
+    assert {row.blocks for row in world.rows(session)} == {b""}
+
+
+@pytest.mark.parametrize("name", ["a\n\x1b[2J", "c\x00", "ä", "exceed_budget-1"])
+def test_an_id_that_people_can_t_read_or_that_is_ours_is_another(name: str) -> None:
+    world = World()
+    session = talking(world)
+    world.say(*wanted(call(name)))
+    world.settle()
+    (made,) = world.calls_in_log(session)
+    assert re.fullmatch("call_[0-9]+", made)
+
+
+def test_all_calls_of_an_answer_stand_before_the_first_result_of_them() -> None:
+    world = World()
+    name = talking(world)
+    blocks = b'{"role":"assistant","tool_calls":[{"id":"c1"},{"id":"c2"}],"own":1}'
+    world.say(call("c1", "nothing"), call("c2"), Ended(stop=Stop.TOOLS, blocks=blocks))
+    world.sync()
+    world.finish(name, "c2", executed(b"2"))
+    world.settle()
+    assert [kind for kind in kinds(world, name) if kind.startswith("tool")] == [
+        *("tool_call", "tool_call", "tool_result", "tool_result")
+    ]
+    answer, *results = messages(world)[-3:]
+    assert answer == msgspec.json.decode(blocks)  # as the vendor said it
+    assert [each["tool_call_id"] for each in results] == ["c1", "c2"]
 
 
 def test_an_id_that_is_taken_even_with_its_offset_counts_on() -> None:
