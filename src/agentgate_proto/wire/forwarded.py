@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from agentgate_proto.wire.headers import Headers
+from agentgate_proto.wire.hosts import is_loopback
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -71,11 +72,17 @@ def is_trusted(address: Address, trusted: Sequence[Network]) -> bool:
 
 
 def is_this_machine(peer: str, headers: Headers, trusted: Sequence[Network]) -> bool:
-    """Whether a request was made on this machine, and by no proxy for somebody elsewhere."""
+    """Whether a request was made on this machine, and by no proxy for somebody elsewhere.
+
+    A proxy that does not say for whom it asks may still pass on the name by which it was reached:
+    whoever asks by himself on this machine calls it by a name of loopback.
+    """
     own = read_address(peer)
     if own is None:
         return False
+    if not any(name in headers for name in FORWARDED_BY_SOMEBODY):
+        return own.is_loopback and is_loopback(headers.get("host"))
     if not is_trusted(own, trusted):
-        return own.is_loopback and not any(name in headers for name in FORWARDED_BY_SOMEBODY)
+        return False
     address, is_told = walk(peer, headers, trusted)
     return is_told and address is not None and address.is_loopback

@@ -32,6 +32,18 @@ def is_address(name: str) -> bool:
     return True
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a Host is this machine's own name or address, by which no other machine reaches it.
+
+    Args:
+        host: as the request has it; "" names nobody, and no proxy sends that.
+    """
+    name = name_of(host)
+    if is_address(name):
+        return ip_address(name).is_loopback
+    return not host or name == LOCALHOST or name.endswith(f".{LOCALHOST}")
+
+
 def may_be_ours(host: str, allowed: frozenset[str] | None) -> bool:
     """Whether a Host may stand for this gateway.
 
@@ -42,10 +54,4 @@ def may_be_ours(host: str, allowed: frozenset[str] | None) -> bool:
     if allowed is None or ANY in allowed:
         return True
     name = name_of(host)
-    return (
-        not host
-        or name in allowed
-        or name == LOCALHOST
-        or name.endswith(f".{LOCALHOST}")
-        or is_address(name)
-    )
+    return name in allowed or is_loopback(host) or is_address(name)

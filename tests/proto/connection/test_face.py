@@ -159,8 +159,11 @@ def test_the_address_of_each_request_is_what_trusted_proxies_tell() -> None:
 @pytest.mark.parametrize("data", [UPGRADE, ASK_CHAT, HEALTH])
 def test_what_comes_over_loopback_without_a_proxy_is_local(data: bytes) -> None:
     at = visitor(peer="127.0.0.1")
-    at.send(data)
+    at.send(data.replace(b"Host: gate.example", b"Host: localhost"))
     assert at.server.is_local
+    at = visitor(peer="127.0.0.1")
+    at.send(data)
+    assert not at.server.is_local, "a proxy passed on its name"
     at = visitor(peer="127.0.0.1")
     at.send(data.replace(b"\r\n\r\n", b"\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n"))
     assert (at.server.address, at.server.is_local) == ("127.0.0.1", False)

@@ -192,6 +192,12 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "decide_approval": {"id": "x", "decision": "deny"},
         "preview_grant": {"id": "x", "grant": {"uses": 2}},
         "revoke_grant": {"id": "g"},
+        "send_message": {"session": "s", "text": "hi", "message_id": "m"},
+    }
+    params |= {
+        name: {"session": "s"}
+        for name in METHODS
+        if name.endswith(("_session", "cancel_run")) and name != "create_session"
     }
     visitor = Visitor().enter(role)
     visitor.say(request(7, name, params.get(name)))

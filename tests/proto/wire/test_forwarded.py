@@ -106,7 +106,18 @@ def test_no_other_header_tells_an_address(header: str) -> None:
 def test_what_asks_over_loopback_by_itself_is_on_this_machine(
     peer: str, trusted: tuple[Network, ...]
 ) -> None:
-    assert is_this_machine(peer, Headers([("host", "localhost")]), trusted)
+    for host in ("localhost", "127.0.0.1:8443", "[::1]:8443", ""):
+        assert is_this_machine(peer, Headers([("host", host)]), trusted)
+
+
+@pytest.mark.parametrize("trusted", [(), PROXIES])
+@pytest.mark.parametrize("host", ["gate.example", "192.0.2.7:8443", "localhost.example"])
+def test_what_comes_by_another_name_is_what_a_silent_proxy_passes_on(
+    host: str, trusted: tuple[Network, ...]
+) -> None:
+    assert not is_this_machine("127.0.0.1", Headers([("host", host)]), trusted)
+    told = Headers([("host", host), ("x-forwarded-for", "127.0.0.1")])
+    assert is_this_machine("127.0.0.1", told, trusted) is (trusted == PROXIES)
 
 
 @pytest.mark.parametrize(

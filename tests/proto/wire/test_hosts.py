@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.proto.support import quick
 
 from agentgate_proto.wire.heads import HOST
-from agentgate_proto.wire.hosts import ANY, is_address, may_be_ours, name_of
+from agentgate_proto.wire.hosts import ANY, is_address, is_loopback, may_be_ours, name_of
 
 OURS = frozenset({"gate.example", "hub"})
 
@@ -142,3 +142,14 @@ def test_a_name_is_taken_exactly_if_it_is_ours_or_this_machines(
     is_ip = len(parts) == 4 and all(part in ("127", "0", "1") for part in parts)
     known = last_dot_off in OURS or parts[-1] == "localhost" or is_ip or not host
     assert may_be_ours(host, OURS) == known
+
+
+@pytest.mark.parametrize("host", GOOD)
+def test_some_names_are_of_this_machine_alone(host: str) -> None:
+    own = ("", "localhost", "127.0.0.1", "::1", "console.localhost", "a.b.localhost")
+    assert is_loopback(host) is (name_of(host) in own)
+
+
+@pytest.mark.parametrize("host", STRANGE)
+def test_no_strange_name_is_of_this_machine(host: str) -> None:
+    assert HOST.fullmatch(host) is None or not is_loopback(host)
