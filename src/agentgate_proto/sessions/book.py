@@ -114,6 +114,11 @@ class Book:
         """Return a session, if it is in memory."""
         return self._loaded.get(session)
 
+    @property
+    def loaded(self) -> int:
+        """How many are in memory."""
+        return len(self._loaded)
+
     def is_loading(self, session: str) -> bool:
         """Whether somebody waits for a session to be in memory."""
         return session in self._loading

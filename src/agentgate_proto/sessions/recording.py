@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -45,6 +46,18 @@ def log_call(
     """The model wants a tool."""
     data = {"run": run.id, "call": call, "tool": told, "args": args}
     log_and_feed(session, EventKind.TOOL_CALL, data, now)
+
+
+def log_waiting(session: Session, call: str, approval: Mapping[str, Any], now: float) -> bool:
+    """A person is asked about a call; return whether it is one of the run that is under way."""
+    run = session.run
+    tool = run.tools.get(call) if run is not None else None
+    if run is None or tool is None:
+        return False
+    tool.approval = approval["approval"]
+    data = {"run": run.id, "call": call, "tool": tool.told or tool.tool, **approval}
+    session.log.append(EventKind.APPROVAL, data, now)
+    return True
 
 
 def log_outcome(

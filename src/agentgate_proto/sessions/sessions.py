@@ -30,7 +30,7 @@ from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.session import EventKind, RestoredSessions, RunStatus
+from agentgate_proto.records.session import RestoredSessions, RunStatus
 from agentgate_proto.records.session_views import SessionEvent, session_view
 from agentgate_proto.records.storage import SessionAnswer
 from agentgate_proto.rpc.session_methods import (
@@ -52,6 +52,7 @@ from agentgate_proto.sessions.budgets import Budget, Budgets
 from agentgate_proto.sessions.effects import Done, Effect, Grew, Refused
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.material import Material
+from agentgate_proto.sessions.recording import log_waiting
 from agentgate_proto.sessions.recovery import Recover, Recoveries, model_of
 from agentgate_proto.sessions.runs import Runs, prepare_effect
 from agentgate_proto.sessions.session import Session
@@ -119,6 +120,11 @@ class Sessions:
     def active(self) -> int:
         """How many runs are under way."""
         return len(self._book.running)
+
+    @property
+    def loaded(self) -> int:
+        """How many sessions are in memory."""
+        return self._book.loaded
 
     @property
     def is_settled(self) -> bool:
@@ -360,15 +366,9 @@ class Sessions:
             now: UTC seconds.
         """
         session = self._book.get(name)
-        run = session.run if session is not None else None
-        tool = run.tools.get(call) if run is not None else None
-        if session is None or run is None or tool is None:
-            return
-        tool.approval = approval["approval"]
-        data = {"run": run.id, "call": call, "tool": tool.told or tool.tool, **approval}
-        session.log.append(EventKind.APPROVAL, data, now)
-        self._book.save(session, now, urgent=False)
-        self._effects.append(Grew(name))
+        if session is not None and log_waiting(session, call, approval, now):
+            self._book.save(session, now, urgent=False)
+            self._effects.append(Grew(name))
 
     def tool_ended(self, name: str, call: str, outcome: Outcome, now: float) -> None:
         """A call has its outcome, whatever has become of its run."""

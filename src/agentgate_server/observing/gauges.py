@@ -17,6 +17,8 @@ class Gauges:
         waiting: approvals that people may answer.
         active: requests under way.
         running: tools that run in a task or thread.
+        runs: runs of sessions under way.
+        loaded: sessions in memory.
         queued: changes on their way to the store.
         is_failing: the store takes no writes.
         forgotten: outcomes that went before their time since the start.
@@ -30,6 +32,8 @@ class Gauges:
     waiting: int
     active: int
     running: int
+    runs: int
+    loaded: int
     queued: int
     is_failing: bool
     forgotten: int

@@ -23,6 +23,7 @@ from agentgate_proto.records.approval import approval_status
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Record
+from agentgate_proto.records.usage import UsageRow
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.observers import Observer
 from agentgate_server.version import VERSION
@@ -38,6 +39,12 @@ COMMIT_BUCKETS_S = (0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 
 CHANNELS_MAX = 16
 """Channels that have a series of their own; the program has a handful."""
+
+MODELS_MAX = 64
+"""Models that have series of their own; a configuration names a handful."""
+
+FIRST_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
+"""Models: from a local one that has nothing to read to one that thinks for long."""
 
 OTHER = "other"
 """The label of what is in no closed set, as a tool that is no longer in the catalogue."""
@@ -71,9 +78,29 @@ class Metrics(Observer):
         )
         self._rows = counter("store_changes", "Changes that the store has taken")
         self._store_failures = counter("store_failures", "Commits that failed")
+        self._runs = counter("runs", "Runs of sessions that ended, by status", ["status"])
+        self._model_requests = counter(
+            "model_requests", "Requests to models that are over, by model and end", ["model", "end"]
+        )
+        self._first = histogram(
+            "model_first_token_seconds",
+            "From a request to the first thing that came of the answer, by model",
+            ["model"],
+            buckets=FIRST_BUCKETS_S,
+        )
+        self._tokens = counter("model_tokens", "Tokens, by model and kind", ["model", "kind"])
+        self._cost = counter(
+            "model_cost_microdollars",
+            "What requests to models cost, where that is known",
+            ["model"],
+        )
+        self._unpriced = counter(
+            "model_cost_unknown", "Requests to models whose cost nobody knows", ["model"]
+        )
         self._tallies = tallies = Tallies()
         self._tools = frozenset(tools)
         self._channels: set[str] = set()
+        self._models: set[str] = set()
         build = prometheus.Info("agentgate_build", "This program", registry=registry)
         build.info({"version": VERSION})
         registry.register(tallies)
@@ -120,11 +147,45 @@ class Metrics(Observer):
         """See :class:`Observer`."""
         self._deliveries.labels(self._channel(channel)).inc()
 
+    def model_asked(self, model: str, end: str, first_s: float | None) -> None:
+        """See :class:`Observer`."""
+        name = self._model(model)
+        self._model_requests.labels(name, end).inc()
+        if first_s is not None:
+            self._first.labels(name).observe(first_s)
+
+    def spent(self, row: UsageRow) -> None:
+        """See :class:`Observer`."""
+        name, usage = self._model(row.model), row.usage
+        for kind, number in (
+            ("input", usage.input),
+            ("output", usage.output),
+            ("cache_read", usage.cache_read),
+            ("cache_write", usage.cache_write + usage.cache_write_1h),
+        ):
+            self._tokens.labels(name, kind).inc(max(number, 0))
+        if row.cost_micros is None:
+            self._unpriced.labels(name).inc()
+        else:
+            self._cost.labels(name).inc(max(row.cost_micros, 0))
+
+    def run_ended(self, status: str) -> None:
+        """See :class:`Observer`."""
+        self._runs.labels(status).inc()
+
     def _channel(self, name: str) -> str:
-        if name not in self._channels and len(self._channels) >= CHANNELS_MAX:
-            return OTHER
-        self._channels.add(name)
-        return name
+        return one_of(self._channels, name, CHANNELS_MAX)
+
+    def _model(self, name: str) -> str:
+        return one_of(self._models, name, MODELS_MAX)
+
+
+def one_of(known: set[str], name: str, most: int) -> str:
+    """Return a label, or the one for all others if there are too many already."""
+    if name not in known and len(known) >= most:
+        return OTHER
+    known.add(name)
+    return name
 
 
 class Tallies(Collector):
@@ -200,6 +261,8 @@ class GaugeCollector(Collector):
             ("grants", "Grants that are in force", gauges.grants),
             ("requests_active", "Requests that have no outcome yet", gauges.active),
             ("tools_running", "Tools that run in a task or thread", gauges.running),
+            ("runs_active", "Runs of sessions under way", gauges.runs),
+            ("sessions_loaded", "Sessions in memory", gauges.loaded),
             ("store_queue", "Changes that are not written yet", gauges.queued),
             ("store_failing", "1 while the store takes no writes", int(gauges.is_failing)),
         ):

@@ -23,6 +23,7 @@ from agentgate_proto.principal import Principal
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.storage import Change, Put
+from agentgate_proto.records.usage import UsageRow
 
 P = ParamSpec("P")
 
@@ -72,6 +73,21 @@ class Observer:
     def shown(self, channel: str) -> None:
         """A channel has brought an approval to people, who can answer it there."""
 
+    def model_asked(self, model: str, end: str, first_s: float | None) -> None:
+        """A request to a model is over.
+
+        Args:
+            model: its name in the configuration.
+            end: ``ended``, ``stopped`` by us, or why there is no end.
+            first_s: how long it took until something came; None: nothing did.
+        """
+
+    def spent(self, row: UsageRow) -> None:
+        """What a request to a model took is settled, and stored."""
+
+    def run_ended(self, status: str) -> None:
+        """A run of a session has ended, and that is stored."""
+
     def tidy(self, is_known: Known) -> None:
         """Writes have become durable: let go of requests that are over."""
 
@@ -100,6 +116,9 @@ class Observers:
         self.login_failed = together([a.login_failed for a in all_of])
         self.committed = together([a.committed for a in all_of])
         self.shown = together([a.shown for a in all_of])
+        self.model_asked = together([a.model_asked for a in all_of])
+        self.spent = together([a.spent for a in all_of])
+        self.run_ended = together([a.run_ended for a in all_of])
         self.tidy = together([a.tidy for a in all_of])
         self._open: set[str] = set()
 

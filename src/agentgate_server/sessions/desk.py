@@ -48,6 +48,8 @@ from agentgate_proto.sessions.looking import with_count
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_proto.sessions.sessions import Sessions
 from agentgate_server.models.model import Model
+from agentgate_server.observing.observers import Observers
+from agentgate_server.sessions.counting import Counting
 from agentgate_server.sessions.door import Watcher
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.sessions.offers import Expect, material_of
@@ -100,6 +102,7 @@ class SessionDesk:
         catalogue: the tools.
         expect: what the policy says to a principal's requests for a tool.
         ask: asks for a tool: link, request id, tool, arguments.
+        observers: hear what models were asked and runs have spent.
         spawn: starts an async function with its arguments, in a task.
         utc: the clock, UTC seconds.
         drain: lets ledger and sessions do what they want done; ends in ``drain_once``.
@@ -115,6 +118,7 @@ class SessionDesk:
         catalogue: Catalogue,
         expect: Expect,
         ask: Ask,
+        observers: Observers,
         spawn: Callable[..., None],
         utc: Callable[[], float],
         drain: Callable[[], None],
@@ -123,8 +127,9 @@ class SessionDesk:
         infos = {name: model.info for name, model in setup.models.items()}
         self.sessions.configure(infos, setup.default_model, setup.system_prompt)
         self.tools = ToolDesk(self.sessions, ledger, ask, spawn, utc, self.drain)
-        self.models = ModelDesk(setup.models, self._model_said, spawn)
+        self.models = ModelDesk(setup.models, self._model_said, observers.model_asked, spawn)
         self.watching = Watching(self.sessions, writer, utc, self._wake)
+        self._counting = Counting(observers)
         self._workspaces = setup.workspaces
         self._writer = writer
         self._tools = [tool for tool in catalogue if tool.name != EXCEED_BUDGET]
@@ -158,6 +163,11 @@ class SessionDesk:
         """See :class:`agentgate_server.sessions.door.SessionDoor`."""
         return self.sessions.active
 
+    @property
+    def loaded(self) -> int:
+        """How many sessions are in memory."""
+        return self.sessions.loaded
+
     # Time and the store
 
     def restore(self, restored: RestoredSessions) -> None:
@@ -166,10 +176,12 @@ class SessionDesk:
 
     def on_durable(self, upto: int) -> None:
         """All writes up to this number are on disk."""
+        self._counting.durable(upto)
         self.sessions.durable(upto, self._utc())
 
     def on_write_failed(self, upto: int, reason: str) -> None:
         """Those that are not durable were not made."""
+        self._counting.failed(upto)
         self.sessions.write_failed(upto, reason, self._utc())
 
     def banish(self, known: set[str]) -> None:
@@ -226,6 +238,7 @@ class SessionDesk:
     def _do(self, effect: Effect) -> None:
         match effect:
             case Write(number, change, urgent):
+                self._counting.written(number, change)
                 self._writer.submit(number, change, urgent=urgent)
             case Question(query, token):
                 self._writer.ask(query, partial(self._answered, token))

@@ -9,7 +9,15 @@ from typing import Any, cast
 
 import anyio
 
-from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent
+from agentgate_proto.models.events import (
+    CallMade,
+    Ended,
+    Failed,
+    Failure,
+    ModelEvent,
+    TextDelta,
+    ThinkingDelta,
+)
 from agentgate_proto.sessions.effects import CallModel
 from agentgate_server.models.model import Model
 
@@ -19,8 +27,41 @@ REST_S = 1.0
 """How long a model that has said its end may still do something: its connection can be used again
 if all of the answer was read."""
 
+ENDED = "ended"
+STOPPED = "stopped"
+"""How a request to a model is over, besides the reasons why there is no end."""
+
+Asked = Callable[[str, str, float | None], None]
+"""Hears that a request to a model is over: model, end, seconds until something came."""
+
 Said = Callable[[str, str, Sequence[ModelEvent]], None]
 """Hears what a model says: session, call, events."""
+
+
+class Asking:
+    """How one request to a model goes.
+
+    Attributes:
+        end: how it is over.
+        first_s: how long it took until something came; None: nothing did.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.end = STOPPED
+        self.first_s: float | None = None
+        self._began_at = now
+
+    def hear(self, event: ModelEvent, now: float) -> None:
+        """The model says something."""
+        match event:
+            case Ended():
+                self.end = ENDED
+            case Failed(failure=failure):
+                self.end = failure.value
+            case TextDelta() | ThinkingDelta() | CallMade() if self.first_s is None:
+                self.first_s = now - self._began_at
+            case _:
+                pass
 
 
 class ModelDesk:
@@ -29,12 +70,20 @@ class ModelDesk:
     Args:
         models: by name.
         said: hears what they say.
+        asked: hears when a request is over.
         spawn: starts an async function in a task.
     """
 
-    def __init__(self, models: Mapping[str, Model], said: Said, spawn: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        said: Said,
+        asked: Asked,
+        spawn: Callable[..., None],
+    ) -> None:
         self.models = models
         self._said = said
+        self._asked = asked
         self._spawn = spawn
         self._scopes: dict[str, anyio.CancelScope] = {}
 
@@ -60,10 +109,14 @@ class ModelDesk:
             return  # it was stopped before it began
         with scope:
             await anyio.sleep(call.after_s)
-            await self._stream(call)
+            asking = Asking(anyio.current_time())
+            try:
+                await self._stream(call, asking)
+            finally:
+                self._asked(call.model, asking.end, asking.first_s)
         self._scopes.pop(call.call, None)
 
-    async def _stream(self, call: CallModel) -> None:
+    async def _stream(self, call: CallModel, asking: Asking) -> None:
         """Hand on what the model says up to its end, whatever else may come of its server."""
         model = self.models.get(call.model)
         try:
@@ -72,6 +125,7 @@ class ModelDesk:
             # A stream is an async generator, so that its end closes its connection.
             async with aclosing(cast("Any", model.stream(call.request))) as events:
                 async for event in events:
+                    asking.hear(event, anyio.current_time())
                     self._said(call.session, call.call, (event,))
                     if isinstance(event, Ended | Failed):
                         with anyio.move_on_after(REST_S):
@@ -83,4 +137,5 @@ class ModelDesk:
             failed = Failed(failure=Failure.FATAL, message=text)
         else:
             failed = Failed(failure=Failure.TRUNCATED, message="the model said no end")
+        asking.hear(failed, anyio.current_time())
         self._said(call.session, call.call, (failed,))

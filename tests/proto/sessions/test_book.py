@@ -108,6 +108,7 @@ def test_of_sessions_that_take_too_much_those_go_that_were_not_used_for_longest(
     found = [world.sessions._book.get(name) for name in names]
     kept = [session.memory for session in found if session is not None]
     assert [session is None for session in found] == [False, True, False]
+    assert world.sessions.loaded == 2
     assert min(kept) > 20_000
     assert 90_000 < sum(kept) <= 120_000
     world.send("b", "and?")

@@ -23,6 +23,8 @@ from tests.server.embedded import (
 )
 from tests.server.test_store_failures import Disk
 
+from agent_gate import AgentGateClient
+from agentgate_cli.standins.models import ModelServer, Reply, Say
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.outcome import executed
@@ -31,7 +33,7 @@ from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.gateway import Gateway
 from agentgate_server.observing.gauges import Gauges
-from agentgate_server.observing.metrics import CHANNELS_MAX, Metrics
+from agentgate_server.observing.metrics import CHANNELS_MAX, MODELS_MAX, Metrics
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import AsyncTool
 
@@ -184,6 +186,42 @@ async def test_what_was_not_taken_is_counted_by_reason(tmp_path: Path) -> None:
     assert not [name for name in found if "no_such_tool" in name]
 
 
+async def test_runs_and_what_their_models_were_asked_and_cost_are_counted_once(
+    tmp_path: Path,
+) -> None:
+    async with ModelServer() as server:
+        server.replies += [Reply(status=529, retry_after="0"), Reply(Say("hello"))]
+        model = {"backend": "anthropic", "model": "none", "base_url": server.url}
+        models = {"a": {**model, "price": {"input": 1.0, "output": 2.0}}, "b": model}
+        sessions = {"default_model": "a", "models": models}
+        async with (
+            serving(tmp_path, sessions=sessions, **ON) as gateway,
+            AgentGateClient(gateway.url, AGENT) as client,
+        ):
+            session = await client.sessions.create()
+            assert [e.kind async for e in session.send("hi")][-1] == "run_ended"
+            assert [e.kind async for e in session.send("hi", model="b")][-1] == "run_ended"
+            report = await client.sessions.usage()
+            found = await scrape(gateway)
+    (a,) = [row for row in report.rows if row.key == "a"]
+    assert found["agentgate_runs_active"] == 0
+    assert found["agentgate_sessions_loaded"] == 1
+    assert found['agentgate_runs_total{status="completed"}'] == 2
+    ends = {k: v for k, v in found.items() if k.startswith("agentgate_model_requests_total")}
+    assert ends == {
+        'agentgate_model_requests_total{end="retryable",model="a"}': 1,
+        'agentgate_model_requests_total{end="ended",model="a"}': 1,
+        'agentgate_model_requests_total{end="ended",model="b"}': 1,
+    }
+    assert found['agentgate_model_first_token_seconds_count{model="a"}'] == 1
+    tokens = 'agentgate_model_tokens_total{{kind="{}",model="a"}}'
+    assert found[tokens.format("input")] == a.usage.input > 0
+    assert found[tokens.format("output")] == a.usage.output > 0
+    assert found['agentgate_model_cost_microdollars_total{model="a"}'] == a.cost_micros > 0
+    assert found['agentgate_model_cost_unknown_total{model="b"}'] == 1
+    assert 'agentgate_model_cost_microdollars_total{model="b"}' not in found
+
+
 async def test_an_outcome_that_is_written_again_after_a_full_disk_counts_once(
     tmp_path: Path,
 ) -> None:
@@ -227,6 +265,8 @@ NOTHING = Gauges(
     waiting=0,
     active=0,
     running=0,
+    runs=0,
+    loaded=0,
     queued=0,
     is_failing=False,
     forgotten=3,
@@ -270,6 +310,16 @@ def test_tools_and_channels_that_nobody_knows_share_one_series() -> None:
     shown = {k: v for k, v in found.items() if k.startswith("agentgate_channel_deliveries_total")}
     assert len(shown) == CHANNELS_MAX + 1
     assert sum(shown.values()) == 100
+
+
+def test_models_that_are_too_many_share_one_series() -> None:
+    metrics = Metrics([], lambda: NOTHING)
+    for number in range(MODELS_MAX + 5):
+        metrics.model_asked(f"model-{number}", "ended", 0.1)
+    found = samples(metrics.text().decode())
+    asked = {k: v for k, v in found.items() if k.startswith("agentgate_model_requests_total")}
+    assert len(asked) == MODELS_MAX + 1
+    assert asked['agentgate_model_requests_total{end="ended",model="other"}'] == 5
 
 
 def test_a_backend_is_left_alone_while_any_of_its_circuits_is_open() -> None:

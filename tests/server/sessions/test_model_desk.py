@@ -7,10 +7,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from tests.server.embedded import until
 
-from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent, Stop, TextDelta
+from agentgate_proto.models.events import (
+    CallMade,
+    Ended,
+    Failed,
+    Failure,
+    ModelEvent,
+    Noted,
+    Stop,
+    TextDelta,
+    ThinkingDelta,
+)
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.sessions.effects import CallModel
@@ -61,9 +72,13 @@ class Talker:
 class Listener:
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, ModelEvent]] = []
+        self.asked: list[tuple[str, str, float | None]] = []
 
     def __call__(self, session: str, call: str, events: Sequence[ModelEvent]) -> None:
         self.heard += [(session, call, event) for event in events]
+
+    def over(self, model: str, end: str, first_s: float | None) -> None:
+        self.asked.append((model, end, first_s))
 
     @property
     def events(self) -> list[ModelEvent]:
@@ -76,7 +91,7 @@ async def desk_of(talker: Talker | None) -> AsyncIterator[tuple[ModelDesk, Liste
     models: dict[str, Any] = {} if talker is None else {"m": talker}
     with anyio.fail_after(5):
         async with anyio.create_task_group() as tasks:
-            yield ModelDesk(models, listener, tasks.start_soon), listener
+            yield ModelDesk(models, listener, listener.over, tasks.start_soon), listener
 
 
 def call(after_s: float = 0.0, name: str = "c") -> CallModel:
@@ -113,6 +128,36 @@ async def test_a_model_that_is_stopped_is_left_and_says_nothing_more() -> None:
         desk.stop("c")
     assert talker.left
     assert listener.events == [TextDelta("a")]
+
+
+@pytest.mark.parametrize(
+    ("says", "end", "came"),
+    [
+        ((Noted("x"), TextDelta("a"), TextDelta("b"), END), "ended", True),
+        ((CallMade(id="c", name="t", args=msgspec.Raw(b"{}")), END), "ended", True),
+        ((ThinkingDelta("a"), Failed(failure=Failure.TRUNCATED, message="cut")), "truncated", True),
+        ((TextDelta("a"),), "truncated", True),
+        ((Failed(failure=Failure.RETRYABLE, message="busy"),), "retryable", False),
+        ((RuntimeError("no key"),), "fatal", False),
+    ],
+)
+async def test_how_each_request_is_over_is_told_once(
+    says: tuple[ModelEvent | Exception, ...], end: str, came: bool
+) -> None:
+    async with desk_of(Talker(*says)) as (desk, listener):
+        desk.ask(call())
+    ((model, told, first_s),) = listener.asked
+    assert (model, told, first_s is not None) == ("m", end, came)
+    assert first_s is None or 0 <= first_s < 5
+
+
+async def test_one_that_was_stopped_is_told_as_such_if_it_was_asked() -> None:
+    async with desk_of(Talker(stays=True)) as (desk, listener):
+        desk.ask(call(name="asked"))
+        desk.ask(call(after_s=1_000.0, name="later"))
+        await anyio.wait_all_tasks_blocked()
+        desk.close()
+    assert listener.asked == [("m", "stopped", None)]
 
 
 async def test_one_that_is_stopped_before_it_was_asked_is_not_asked() -> None:
