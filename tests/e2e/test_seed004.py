@@ -126,7 +126,7 @@ def test_3_context_inspection(client: ClientConnection) -> None:
     assert names == ["system_prompt", "history", "memory", "skills", "tools"]
     found = dict(zip(names, sections, strict=True))
     for section in sections:
-        assert set(section) == {"name", "content", "byteCount", "tokenEstimate", "costEstimate"}
+        assert list(section) == ["name", "content", "byteCount", "tokenEstimate", "costEstimate"]
         assert section["byteCount"] == len(section["content"].encode())
     assert found["system_prompt"]["content"] == PROMPT
     assert found["system_prompt"]["byteCount"] == 31
@@ -140,7 +140,8 @@ def test_3_context_inspection(client: ClientConnection) -> None:
         assert found[name]["costEstimate"] > 0
     for measure, total in inspection["totals"].items():
         assert total == pytest.approx(sum(section[measure] for section in sections))
-    assert set(inspection["totals"]) == {"byteCount", "tokenEstimate", "costEstimate"}
+    assert list(inspection["totals"]) == ["byteCount", "tokenEstimate", "costEstimate"]
+    assert list(inspection) == ["type", "requestId", "sections", "totals"]
 
 
 def test_4_usage_tracking(client: ClientConnection) -> None:
@@ -213,9 +214,54 @@ def test_7_concurrent_stream_protection(client: ClientConnection) -> None:
         "code": "STREAM_IN_PROGRESS",
         "message": "Please wait for the current response to complete",
     }
+    delta = json.loads(client.recv(timeout=BOUND_S))
+    assert (delta["type"], delta["requestId"]) == ("chat.stream.delta", "t8"), "it goes on"
     client.send('{"type":"chat.cancel","id":"t10"}')
     end = json.loads(until(client, "chat.stream.end")[-1])
     assert (end["requestId"], end["status"]) == ("t8", "cancelled")
+
+
+def test_the_seven_one_after_another_on_one_connection(client: ClientConnection) -> None:
+    """As a person types them into one terminal; what each shows is shown above in detail."""
+    first = say(client, QUESTION)[0]["sessionId"]
+    again = say(
+        client,
+        '{"type":"chat.send","id":"t2","content":"What was my previous question?",'
+        f'"sessionId":"{first}"}}',
+    )
+    assert "2+2" in text_of(again)
+    other = say(client, '{"type":"chat.send","id":"t3","content":"Hello"}')
+    assert "2+2" not in text_of(other)
+    inspection = ask(
+        client,
+        f'{{"type":"context.inspect","id":"t4","sessionId":"{first}"}}',
+        "context.inspection",
+    )
+    (history,) = (each for each in inspection["sections"] if each["name"] == "history")
+    questions = [line for line in history["content"].split("\n") if line.startswith("user: ")]
+    assert questions == [
+        "user: What is 2+2? Reply in one sentence.",
+        "user: What was my previous question?",
+    ]
+    report = ask(client, '{"type":"usage.query","id":"t5"}', "usage.report")
+    assert report["perModel"][MODEL]["requestCount"] >= 2
+    listed = ask(client, '{"type":"session.list","id":"t6"}', "session.list")
+    assert [row["sessionId"] for row in listed["sessions"][:2]] == [
+        other[0]["sessionId"],
+        first,
+    ]
+    for message, code in (
+        (
+            '{"type":"chat.send","id":"t7","content":"test","sessionId":"nonexistent"}',
+            "SESSION_NOT_FOUND",
+        ),
+        ("not valid json", "INVALID_MESSAGE"),
+    ):
+        assert ask(client, message, "error")["code"] == code
+    client.send('{"type":"chat.send","id":"t8","content":"Count to 10000"}')
+    until(client, "chat.stream.delta")
+    client.send('{"type":"chat.send","id":"t9","content":"And now?"}')
+    assert json.loads(until(client, "error")[-1])["code"] == "STREAM_IN_PROGRESS"
 
 
 def test_health_has_the_field_of_seed_004(gateway: GatewayProcess) -> None:
