@@ -169,7 +169,7 @@ def test_it_serves_in_a_program_of_plain_asyncio(tmp_path: Path) -> None:
         async with serving(tmp_path) as gateway, raw_client(gateway) as client:
             await client.next(Authenticated)
             await client.request(1, "tool_request", ToolRequest(tool="hang"))
-            await until(lambda: gateway.gate.running._scopes, "the tool to run")
+            await until(lambda: gateway.gate.running.count, "the tool to run")
 
     asyncio.run(program())
 
