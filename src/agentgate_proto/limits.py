@@ -241,6 +241,9 @@ class SessionLimits:
     sessions_of_principal_max: int = 10_000
     """Sessions of one principal that are kept."""
 
+    metadata_bytes_max: int = 16_384
+    """What a client keeps with a session: it is read with each list, of a thousand sessions."""
+
     runs_max: int = 1_000
     """Runs under way in all: each holds a connection to a model, and what it has said."""
 

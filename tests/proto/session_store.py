@@ -138,7 +138,8 @@ class SessionStore:
         """Answer this query."""
         found = list(self.sessions.values())
         if query.before:
-            if query.before not in self.sessions:
+            before = self.sessions.get(query.before)
+            if before is None or query.principal not in (None, before.principal):
                 return None
             found = found[: list(self.sessions).index(query.before)]
         found = [

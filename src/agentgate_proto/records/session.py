@@ -235,7 +235,8 @@ class ListSessions(msgspec.Struct, frozen=True):
     Attributes:
         principal: whose.
         limit: at most so many.
-        before: the id of a session: only older ones. None is the answer if it is not stored.
+        before: the id of a session: only older ones. None is the answer if it is not stored, or
+            is not the principal's.
         user_id: only of this user; "": of all.
     """
 

@@ -57,6 +57,7 @@ class Creation(msgspec.Struct, frozen=True, kw_only=True):
     session: str
     epoch: str
     params: CreateSession
+    metadata: msgspec.Raw
     model: str
 
 
@@ -111,6 +112,11 @@ class Starting:
             text = f"{principal} has {most} sessions already: delete some"
             self._effects.append(Refused(ticket, ErrorCode.LIMIT_EXCEEDED, text))
             return
+        metadata = msgspec.json.encode(params.metadata)
+        if len(metadata) > self._limits.metadata_bytes_max:
+            text = f"metadata has more than {self._limits.metadata_bytes_max} bytes"
+            self._effects.append(Refused(ticket, ErrorCode.INVALID_PARAMS, text))
+            return
         self.counts[principal] += 1
         token = Creation(
             ticket=ticket,
@@ -118,6 +124,7 @@ class Starting:
             session=session,
             epoch=epoch,
             params=params,
+            metadata=msgspec.Raw(metadata),
             model=model,
         )
         self._effects.append(MakeWorkspace(session, principal, params.workspace, token))
@@ -131,7 +138,7 @@ class Starting:
             model=token.model,
             workspace=workspace,
             user_id=token.params.user_id,
-            metadata=msgspec.Raw(msgspec.json.encode(token.params.metadata)),
+            metadata=token.metadata,
             created_at=now,
             updated_at=now,
         )

@@ -85,6 +85,9 @@ class SessionCalls:
                 former = mine.pop(session, None)
                 if former is not None:
                     former.end()
+                if len(mine) >= ATTACHED_MAX:  # sessions that are gone are watched no more
+                    for name in [name for name, each in mine.items() if each.ended]:
+                        del mine[name]
                 if len(mine) >= ATTACHED_MAX:
                     text = f"this connection watches {ATTACHED_MAX} sessions already"
                     reply.error(ErrorCode.LIMIT_EXCEEDED, text, None)

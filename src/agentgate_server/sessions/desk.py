@@ -24,7 +24,12 @@ from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.session import RestoredSessions
-from agentgate_proto.rpc.session_methods import Attached, AttachSession, Inspection
+from agentgate_proto.rpc.session_methods import (
+    Attached,
+    AttachSession,
+    Inspection,
+    InspectSession,
+)
 from agentgate_proto.sessions.budgets import Budget
 from agentgate_proto.sessions.effects import (
     AckTool,
@@ -51,6 +56,7 @@ from agentgate_server.models.model import Model
 from agentgate_server.observing.observers import Observers
 from agentgate_server.sessions.counting import Counting
 from agentgate_server.sessions.door import Watcher
+from agentgate_server.sessions.inspections import Inspections
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.sessions.offers import Expect, material_of
 from agentgate_server.sessions.sources import read_sources
@@ -130,6 +136,7 @@ class SessionDesk:
         self.models = ModelDesk(setup.models, self._model_said, observers.model_asked, spawn)
         self.watching = Watching(self.sessions, writer, utc, self._wake)
         self._counting = Counting(observers)
+        self._inspections = Inspections()
         self._workspaces = setup.workspaces
         self._writer = writer
         self._tools = [tool for tool in catalogue if tool.name != EXCEED_BUDGET]
@@ -144,6 +151,11 @@ class SessionDesk:
 
     def call(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
         """See :class:`agentgate_server.sessions.door.SessionDoor`."""
+        if isinstance(params, InspectSession):
+            admitted = self._inspections.admit(principal.name, reply)
+            if admitted is None:
+                return
+            reply = admitted
         ids = [fresh_id(), fresh_id()]
         self.sessions.call(Call(reply), whose(principal), params, self._utc(), ids)
         self.drain()

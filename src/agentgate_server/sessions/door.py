@@ -34,6 +34,11 @@ class Watcher(Protocol):
 class Attachment(Protocol):
     """That somebody watches a session."""
 
+    @property
+    def ended(self) -> bool:
+        """Nothing more is handed over: it was ended, was refused, or the session is gone."""
+        ...
+
     def has_room(self) -> None:
         """The watcher has room again: go on."""
         ...

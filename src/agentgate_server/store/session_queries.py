@@ -100,7 +100,7 @@ def listed(reader: Reader, query: ListSessions) -> list[SessionRecord] | None:
     before = NO_BOUND
     if query.before:
         place = place_of(reader, query.before)
-        if place is None:
+        if place is None or not is_of(reader, query.before, query.principal):
             return None
         before, _ = place
     rest = before, query.user_id, query.limit
@@ -128,6 +128,12 @@ def place_of(reader: Reader, session_id: str) -> tuple[int, int] | None:
     """Where a session is in the table, and the lowest offset that it keeps."""
     found = reader.rows(statements.SESSION_PLACE, (session_id,), integers)
     return found[0] if found else None
+
+
+def is_of(reader: Reader, session_id: str, principal: str | None) -> bool:
+    """Whether a session is somebody's; None: anybody's."""
+    found = reader.rows(statements.FIND_SESSION, (session_id,), session_of_row)
+    return bool(found) and principal in (None, found[0].principal)
 
 
 def integers(row: Row) -> tuple[int, int]:

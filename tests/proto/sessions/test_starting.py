@@ -48,6 +48,14 @@ def test_a_session_is_told_of_when_its_folder_is_there_and_it_is_durable() -> No
     assert view.key == f"agent:ann:{view.id}"
 
 
+def test_a_client_keeps_only_so_much_with_a_session() -> None:
+    world = World(SessionLimits(metadata_bytes_max=10, sessions_of_principal_max=1))
+    ticket = world.request(CreateSession(metadata={"a": 12345}))
+    assert world.refusal(ticket) == (ErrorCode.INVALID_PARAMS, "metadata has more than 10 bytes")
+    assert not world.making
+    world.create(metadata={"a": 1234})  # the other counts for nothing
+
+
 def test_a_session_whose_folder_is_refused_is_none_and_counts_for_nothing() -> None:
     world = World(SessionLimits(sessions_of_principal_max=1))
     ticket = world.request(CreateSession(workspace="/etc"))

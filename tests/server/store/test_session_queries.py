@@ -44,6 +44,14 @@ def test_the_month_begins_on_its_first_day_at_greenwich() -> None:
     assert first_of_month(1_701_388_800.0) == "2023-12-01"
 
 
+def test_a_list_begins_at_no_session_of_somebody_else(engine: SqliteEngine) -> None:
+    for name, principal in (("s1", "ann"), ("s2", "ben"), ("s3", "ann")):
+        engine.commit([PutSession(session(name, principal=principal))])
+    assert [one.id for one in engine.answer_session(ListSessions("ann", 9, "s3"))] == ["s1"]
+    assert engine.answer_session(ListSessions("ann", 9, "s2")) is None
+    assert [one.id for one in engine.answer_session(ListSessions(None, 9, "s2"))] == ["s1"]
+
+
 def test_a_cursor_between_two_deltas_of_a_text_finds_their_row(engine: SqliteEngine) -> None:
     engine.commit([PutSession(session("s1", next=7), (row(0, count=3), row(3, count=4)))])
 
