@@ -98,7 +98,8 @@ def bar(parts: Sequence[Part], total: int, width: int) -> str:
         for part, places in zip(parts, given, strict=True)
         if places
     )
-    return drawn + dim(EMPTY * (width - sum(given)))
+    rest = width - sum(given)
+    return drawn + dim(EMPTY * rest) if rest else drawn
 
 
 def packed(parts: list[str], width: int) -> list[str]:

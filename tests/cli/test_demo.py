@@ -17,7 +17,7 @@ from tests.cli.support import BOUND_S, Served, at_terminal, environment, run
 
 from agentgate_cli.demo.person import Answer
 from agentgate_cli.demo.play import wrong
-from agentgate_cli.demo.scenes import SCENES, Scene, Twist
+from agentgate_cli.demo.scenes import SCENES, TALKS, Scene, Twist
 from agentgate_cli.demo.stage import Stage
 
 QUESTION = "approve? [y]es, [n]o; in "
@@ -51,7 +51,7 @@ def folder_in(text: str) -> Path:
     return Path(found[1])
 
 
-def test_without_a_terminal_it_plays_six_scenes_and_all_end_as_they_must(tmp_path: Path) -> None:
+def test_without_a_terminal_it_plays_all_scenes_and_all_end_as_they_must(tmp_path: Path) -> None:
     done = run("demo", "--keep", TMPDIR=str(tmp_path))
     assert (done.returncode, done.stderr) == (0, "")
     assert processes_in(tmp_path) == []
@@ -77,11 +77,18 @@ def test_without_a_terminal_it_plays_six_scenes_and_all_end_as_they_must(tmp_pat
         "of the gateway (pid ",
         "the gateway is started again (pid ",
         "executed: cover.blinds is closed",
+        f"7  {TALKS[0].title}",
+        "said       It is late. Please turn off the light in the hall.",
+        "told       executed: light.hall is off",
+        "model      The light in the hall is off. Good night.",
+        "context    █",
+        "cost       1,3",
+        " out · $0.00",
     ):
         assert text in done.stdout, text
-    assert done.stdout.count("✓") == 6
-    assert done.stdout.count("the house was told once") == 3
-    assert "all 6 ended as they must" in done.stdout
+    assert done.stdout.count("✓") == 7
+    assert done.stdout.count("the house was told once") == 4
+    assert "all 7 ended as they must" in done.stdout
     check_what_it_kept(folder_in(done.stdout))
 
 
@@ -92,7 +99,7 @@ def check_what_it_kept(folder: Path) -> None:
     tokens = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines())
     operator = tokens["OPERATOR_TOKEN"]
     rows = run("pending", "--all", "--json", AGENT_GATE_URL=served.url, AGENT_GATE_TOKEN=operator)
-    assert len(json.loads(rows.stdout)["requests"]) == 6
+    assert len(json.loads(rows.stdout)["requests"]) == 7
     served.stop()
 
 
@@ -117,7 +124,13 @@ def test_at_a_terminal_the_person_answers_and_the_script_does_for_the_silent(
         terminal.see("of the gateway (pid ")
         terminal.see(QUESTION)
         terminal.type("n\n")
-        terminal.see("all 6 ended as they must")
+        terminal.see(TALKS[0].title)
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("denied")
+        terminal.see("The light in the hall is as it was: Denied by user.")
+        terminal.see("the house was not told, and the model knows how it ended")
+        terminal.see("all 7 ended as they must")
         assert terminal.end() == 0
     assert terminal.shown.count("the script's answer") == 1
     assert list(tmp_path.iterdir()) == []
@@ -179,11 +192,13 @@ def test_an_outcome_that_is_not_as_it_must_be_is_told_and_exits_with_1(tmp_path:
         "from dataclasses import replace\n"
         "from agentgate_cli.demo import play, scenes\n"
         "first, second = scenes.SCENES[:2]\n"
-        "play.SCENES = (replace(first, states={'sensor.temp': '99'}), second)\n",
+        "play.SCENES = (replace(first, states={'sensor.temp': '99'}), second)\n"
+        "play.TALKS = (replace(scenes.TALKS[0], states={'light.hall': 'on'}),)\n",
     )
     assert done.returncode == 1
     assert "✗ the agent got {'sensor.temp': '21.3'}, not {'sensor.temp': '99'}" in done.stdout
-    assert "1 of 2 ended wrong" in done.stdout
+    assert "✗ states {'light.hall': 'off'}, not {'light.hall': 'on'}" in done.stdout
+    assert "2 of 3 ended wrong" in done.stdout
 
 
 def test_without_the_telegram_extra_the_terminal_asks_and_the_demo_says_so(tmp_path: Path) -> None:

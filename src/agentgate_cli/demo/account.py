@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from agentgate_cli.demo.scenes import Scene, states_in
+from agentgate_cli.chat.words import cost_line, text_in
+from agentgate_cli.demo.scenes import Scene, Talk, states_in
 from agentgate_cli.demo.stage import Stage
-from agentgate_cli.style import bad, bold, dim, good, say, warn
+from agentgate_cli.figures import bar
+from agentgate_cli.inspect import LOOKS, parts_of
+from agentgate_cli.style import bad, bold, dim, good, say, styled, warn
 from agentgate_cli.text import compact, plural, printable
+from agentgate_client import Inspection
 
 LABEL_CHARS = 10
+BAR_CHARS = 60
 EXTRA_MISSING = "pip install 'agent-gate[telegram]' to be asked there; the terminal asks instead"
 
 
@@ -80,6 +85,49 @@ def outcome(report: dict[str, Any]) -> None:
     else:
         error = report.get("error", report)
         fact("end", f"{printable(error['message'])}  {dim(str(error['code']))}")
+
+
+def said(number: int, talk: Talk) -> None:
+    """Begin a talk."""
+    say()
+    say(f"{number}  {bold(talk.title)}")
+    fact("said", talk.text)
+
+
+def conversed(kind: str, data: dict[str, Any]) -> None:
+    """Tell of an event of a session; who is asked about a tool was told before."""
+    match kind:
+        case "thinking":
+            fact("thinks", dim(printable(text_in(data, "text"))))
+        case "reply":
+            fact("model", printable(text_in(data, "text")))
+        case "tool_call":
+            fact("asked", f"{printable(text_in(data, 'tool'))} {compact(data.get('args'))}")
+        case "tool_result":
+            told = ", ".join(f"{name} is {state}" for name, state in states_of(data))
+            fact("told", f"{printable(text_in(data, 'status'))}{printable(told and f': {told}')}")
+        case _:
+            pass
+
+
+def states_of(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what the tool of a talk has reported, by entity."""
+    return list(states_in(data.get("result")).items())
+
+
+def context(inspection: Inspection) -> None:
+    """Draw what the model would be sent next, by section."""
+    fact("context", bar(parts_of(inspection), inspection.bytes, BAR_CHARS))
+    for section in inspection.sections:
+        glyph, colour = LOOKS[section.name.value]
+        name = f"{styled(glyph, fg=colour)} {section.name.value:<13}"
+        if section.bytes:
+            fact("", f"{name} {section.bytes:>6,} bytes {section.tokens:>5,} tokens")
+
+
+def cost(ended: dict[str, Any]) -> None:
+    """Say what a run took."""
+    fact("cost", f"{cost_line(ended)}  {dim('at the prices of config.yaml')}")
 
 
 def judged(problems: list[str], right: str) -> None:

@@ -4,6 +4,7 @@ It reads orders from standard input and writes reports to standard output, each 
 
 - ``{"ask": "set_light", "args": {...}}`` → ``waiting``, if a person is asked, then ``result`` or
   ``error``.
+- ``{"say": "Good evening"}`` → the events of the run that it begins, then ``inspected``.
 - ``{"collect": true}`` → ``collected``: the outcomes of calls that an earlier process left behind.
 
 It ends with standard input.
@@ -17,6 +18,7 @@ import sys
 from typing import Any
 
 import anyio
+import msgspec
 
 from agentgate_client import (
     AgentGateClient,
@@ -56,6 +58,25 @@ async def ask(gateway: AgentGateClient, tool: str, args: dict[str, Any]) -> None
         report("result", data=data)
 
 
+async def converse(gateway: AgentGateClient, text: str) -> None:
+    """Say something to the model in a session of its own, and report what comes of it."""
+    try:
+        session = await gateway.sessions.create()
+        thoughts: list[str] = []
+        async for event in session.send(text):
+            if event.kind == "thinking":
+                thoughts.append(event.data["text"])
+                continue
+            if thoughts:
+                report("thinking", data={"text": "".join(thoughts)})
+                thoughts.clear()
+            report(event.kind, data=event.data)
+        inspection = msgspec.to_builtins(await session.inspect())
+        report("inspected", session=session.id, inspection=inspection)
+    except AgentGateError as error:
+        report("error", kind=type(error).__name__, code=error.code, message=error.message)
+
+
 async def main() -> None:
     """Follow orders."""
     client = AgentGateClient(
@@ -70,6 +91,8 @@ async def main() -> None:
             order = json.loads(line)
             if "ask" in order:
                 tasks.start_soon(ask, gateway, order["ask"], order["args"])
+            elif "say" in order:
+                tasks.start_soon(converse, gateway, order["say"])
             else:
                 report("collected", rows=await gateway.get_pending_results())
         tasks.cancel_scope.cancel()

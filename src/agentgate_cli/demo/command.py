@@ -34,6 +34,7 @@ def demo(keep: bool, patience_s: float, no_input: bool) -> int:
     Home Assistant and a phone that speaks that of Telegram. The agent asks for six things: one is
     allowed, one denied by the policy, one approved on the phone and one denied by a person, one
     approved while the agent's process is gone, one while the gateway is killed and started again.
+    At the end a (rehearsed) model is spoken to, whose tool goes the same way.
     On a terminal the person is you.
 
     The exit code is 0 only if every request ended as it must.

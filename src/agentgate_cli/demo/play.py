@@ -10,15 +10,13 @@ import anyio
 
 from agentgate_cli.demo import account
 from agentgate_cli.demo.person import Answer, Person
-from agentgate_cli.demo.phone import Phone
 from agentgate_cli.demo.processes import DemoError
-from agentgate_cli.demo.scenes import SCENES, Scene, Twist, states_in
-from agentgate_cli.demo.stage import Stage, staged
+from agentgate_cli.demo.scenes import SCENES, TALKS, Scene, Twist, states_in
+from agentgate_cli.demo.stage import STEP_S, Stage, staged
+from agentgate_cli.demo.talk import play_talk
+from agentgate_cli.demo.tapping import by_phone
 from agentgate_cli.style import warn
 from agentgate_client import ApprovalView, ErrorCode
-
-STEP_S = 15.0
-"""How long anything but a person may take; on an idle machine it is a tenth of a second."""
 
 
 async def play_all(folder: Path, person: Person, *, keep: bool) -> bool:
@@ -37,8 +35,15 @@ async def play_all(folder: Path, person: Person, *, keep: bool) -> bool:
             problems = await play(stage, person, scene)
             account.judged(problems, right(scene, stage))
             right_ones += not problems
-    account.closing(len(SCENES), right_ones, time.monotonic() - began)
-    return right_ones == len(SCENES)
+        for number, talk in enumerate(TALKS, len(SCENES) + 1):
+            account.said(number, talk)
+            problems = await play_talk(stage, person, talk)
+            how_often = times_told(stage, talk.args)
+            account.judged(problems, f"the house {how_often}, and the model knows how it ended")
+            right_ones += not problems
+    count = len(SCENES) + len(TALKS)
+    account.closing(count, right_ones, time.monotonic() - began)
+    return right_ones == count
 
 
 async def play(stage: Stage, person: Person, scene: Scene) -> list[str]:
@@ -54,7 +59,8 @@ async def play(stage: Stage, person: Person, scene: Scene) -> list[str]:
         still = await find(stage, scene)
     problems = [] if still.id == view.id else ["the approval is not the one that was asked for"]
     if scene.channel == "telegram" and stage.phone is not None:
-        answer = await by_phone(stage.phone, person, scene, still)
+        entity = str(scene.args["entity_id"])
+        answer = await by_phone(stage.phone, person, entity, still, scene.answer)
     else:
         answer = await person.answer(still, scene.answer)
         with anyio.fail_after(STEP_S):
@@ -64,21 +70,6 @@ async def play(stage: Stage, person: Person, scene: Scene) -> list[str]:
         account.outcome(report)
         row = await stage.row(scene.tool, scene.args, "done")
     return problems + wrong(stage, scene, row, report, answer)
-
-
-async def by_phone(phone: Phone, person: Person, scene: Scene, view: ApprovalView) -> Answer:
-    """Let the person answer by a tap on the phone, which then shows what came of it."""
-    with anyio.fail_after(STEP_S):
-        message = await phone.asked(scene.args["entity_id"])
-    account.screen(message.text.split("\n"), message.labels)
-    answer = await person.answer(view, scene.answer)
-    with anyio.fail_after(STEP_S):
-        phone.tap(message, answer.decision)
-        approved = answer.decision == "approve"
-        shown = await phone.settled(message, "has run" if approved else "Denied")
-    lines = shown.text.split("\n")
-    account.screen([lines[0], "…", lines[-1]] if approved else lines[:1], [])
-    return answer
 
 
 async def unasked(stage: Stage, scene: Scene) -> list[str]:
@@ -177,5 +168,9 @@ def right(scene: Scene, stage: Stage) -> str:
     """Say in words what was checked."""
     if scene.effects == "read":
         return "answered at once, nobody was asked"
-    how_often = "was told once" if stage.starts(scene.args) else "was not told"
-    return f"the house {how_often}, and the agent knows how it ended"
+    return f"the house {times_told(stage, scene.args)}, and the agent knows how it ended"
+
+
+def times_told(stage: Stage, args: dict[str, Any]) -> str:
+    """Say in words whether the house was told to do this."""
+    return "was told once" if stage.starts(args) else "was not told"

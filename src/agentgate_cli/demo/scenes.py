@@ -43,6 +43,29 @@ class Scene:
     states: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """Something said to a model, which then asks for one tool.
+
+    Attributes:
+        title: what it shows.
+        text: what is said.
+        tool, args: what the model asks for.
+        states: the states that the tool reports if it runs, by entity.
+    """
+
+    title: str
+    text: str
+    tool: str
+    args: dict[str, Any]
+    states: dict[str, str]
+
+    @property
+    def entity(self) -> str:
+        """What of the house it is about."""
+        return str(self.args["entity_id"])
+
+
 def service(domain: str, name: str, **data: Any) -> dict[str, Any]:
     """The arguments of ``ha_call_service``."""
     return {"domain": domain, "service": name, **data}
@@ -104,5 +127,15 @@ SCENES = (
         verdict="ask",
         twist=Twist.GATEWAY_KILLED,
         states={"cover.blinds": "closed"},
+    ),
+)
+
+TALKS = (
+    Talk(
+        title="Somebody talks to a model: its tools go the same way, and its context has a price",
+        text="It is late. Please turn off the light in the hall.",
+        tool="ha_call_service",
+        args=service("light", "turn_off", entity_id="light.hall"),
+        states={"light.hall": "off"},
     ),
 )

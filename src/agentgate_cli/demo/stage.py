@@ -18,9 +18,12 @@ from agentgate_cli.standins.home_assistant import HomeAssistant
 from agentgate_client import AgentGateClient, ApprovalsClient
 from agentgate_server.identity.tokens import new_token
 
-FILES = ("config.yaml", "permissions.yaml")
+FILES = ("config.yaml", "permissions.yaml", "model.yaml")
 MESSENGER = "messenger.yaml"
 TOKENS = ("AGENT_TOKEN", "APPROVER_TOKEN", "OPERATOR_TOKEN", "HOME_ASSISTANT_TOKEN")
+
+STEP_S = 15.0
+"""How long anything but a person may take; on an idle machine it is a tenth of a second."""
 
 LOOK_S = 0.1
 """Pause between two looks at the gateway's list of requests."""
