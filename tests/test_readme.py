@@ -22,7 +22,7 @@ from tests.server.policy.helpers import unknown_tools
 
 from agentgate_proto.errors import ERRORS
 from agentgate_proto.rpc.messages import METHODS, decode_params
-from agentgate_server.config import ConfigFile
+from agentgate_server.config import ConfigFile, config_from_dict
 from agentgate_server.policy import Policy
 from agentgate_server.policy.form import RuleForm
 from agentgate_server.tools.catalogue import Catalogue
@@ -35,6 +35,14 @@ BOUND_S = 30.0
 def blocks(language: str, text: str = README) -> list[str]:
     """The fenced blocks of a language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+
+
+SECTIONS = README.split("\n## ")
+
+
+def section(title: str) -> str:
+    """The text below a heading."""
+    return next(text for text in SECTIONS if text.startswith(title))
 
 
 SDK_PROGRAMS = blocks("python", (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8"))
@@ -158,6 +166,30 @@ def test_the_quick_start_ends_as_it_says(served: tuple[Path, str, dict[str, str]
     assert not (home / "notes" / "secret.txt").exists()
 
 
+def test_one_talks_to_a_model_as_it_says(
+    served: tuple[Path, str, dict[str, str]], tmp_path: Path
+) -> None:
+    home, url, _ = served
+    here, there = blocks("bash", section("Talk to a model"))
+    done = run(here.splitlines()[0], tmp_path)
+    assert (done.returncode, done.stdout) == (0, "17 * 3 = 51.\n"), done.stderr
+    done = run("set -e\n" + there.replace("ws://127.0.0.1:8443", url), home)
+    assert done.returncode == 0, done.stderr
+    for text in (
+        "get_time answered: ",
+        'Your previous message was: "call get_time"',
+        "you: What was my previous question?",
+        "system_prompt",
+        "together",
+        "rehearsal",
+    ):
+        assert text in done.stdout, done.stdout
+    (config,) = blocks("text", section("Talk to a model"))
+    data = msgspec.yaml.decode(config.replace("${ANTHROPIC_API_KEY}", "key"))
+    loaded = config_from_dict({"agent": {"token": "t" * 40}, **data}, folder=tmp_path)
+    assert list(loaded.sessions.models) == ["claude-sonnet-4.5"]
+
+
 def test_the_python_snippet_runs(
     served: tuple[Path, str, dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,14 +236,6 @@ def test_the_tools_snippet_declares_tools() -> None:
 def test_the_policy_snippet_loads() -> None:
     policy = Policy.parse(blocks("yaml")[0])
     assert unknown_tools(policy, "set_thermostat", "ha_call_service", "ha_get_state") == []
-
-
-SECTIONS = README.split("\n## ")
-
-
-def section(title: str) -> str:
-    """The text below a heading."""
-    return next(text for text in SECTIONS if text.startswith(title))
 
 
 @pytest.mark.seed001("FR11-AC1")

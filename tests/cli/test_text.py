@@ -19,6 +19,7 @@ from agentgate_cli.text import (
     parse_time,
     plural,
     printable,
+    readable,
 )
 
 
@@ -102,3 +103,28 @@ def test_a_time_is_read_with_its_unit(text: str, seconds: float) -> None:
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write 90s, 10m, 2h"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\ntext", "plain\ntext"),
+        ("a\r\nb", "a\nb"),
+        ("over\rwritten", "over\\rwritten"),
+        ("\x1b[2J\x07\x9b", "\\u001b[2J\\u0007\\u009b"),
+        ("\u202etxt\u200b\u2066", "\\u202etxt\\u200b\\u2066"),
+        ("un\u00a0deux\u202f!", "un deux !"),
+        ("a\tb", "a    b"),
+        ("PCを使う \u043e\u043a", "PCを使う \u043e\u043a"),
+        ("👩\u200d💻 ❤\ufe0f\u200d🔥", "👩\u200d💻 ❤\ufe0f\u200d🔥"),
+        ("a\u200db", "a\\u200db"),
+        ("\u200d", "\\u200d"),
+        ("line\u2028break\x00", "line\\u2028break\\u0000"),
+    ],
+)
+def test_prose_stays_prose_and_steers_nothing(text: str, shown: str) -> None:
+    assert readable(text) == shown
+
+
+def test_tabs_stay_where_no_terminal_is() -> None:
+    assert readable("a\tb", tab="\t") == "a\tb"
