@@ -309,6 +309,15 @@ def show(lines: list[bytes], *, as_json: bool) -> None:
     sys.stdout.flush()
 
 
+def part_of(name: str, value: Any) -> str:
+    """One field of an entry; money in dollars."""
+    from agentgate_cli.figures import dollars
+
+    if name == "cost_micros" and type(value) is int:
+        return f"cost={dollars(value)}"
+    return f"{name}={fold(compact(value) if not isinstance(value, str) else printable(value), 200)}"
+
+
 def words_of(line: bytes) -> str:
     """One entry in one line, for people."""
     import msgspec
@@ -319,11 +328,7 @@ def words_of(line: bytes) -> str:
         entry: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
     except UNREADABLE:
         return bad(f"damaged: {printable(line.decode('utf-8', 'replace'))}")
-    parts = [
-        f"{name}={fold(compact(value) if not isinstance(value, str) else printable(value), 200)}"
-        for name, value in entry.items()
-        if name not in SHOWN
-    ]
+    parts = [part_of(name, value) for name, value in entry.items() if name not in SHOWN]
     at = dim(clock(str(entry.get("at", ""))))
     event = bold(printable(str(entry.get("event", ""))))
     return f"{entry.get('seq', '?')}  {at}  {event}  {'  '.join(parts)}"

@@ -13,14 +13,23 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec import Raw
 from tests.server.embedded import AGENT, OWNER, http, raw_client, serving, until
 
 from agentgate_cli.main import run
 from agentgate_proto.audit.chain import parse_head
 from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.records.session import (
+    DropSession,
+    EventKind,
+    LogRow,
+    PutSession,
+    SessionRecord,
+)
 from agentgate_server.audit.audit_export import verify_export
 from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.sqlite import SqliteEngine
 
 CALLS = 6
 
@@ -303,6 +312,36 @@ def test_the_newest_entries_are_shown_for_people_and_for_programs(
     assert audit(ran, "tail", "--json", "-n", "2") == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "gateway.stopped"
+
+
+def test_sessions_and_their_runs_are_shown_with_what_they_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = SessionRecord(
+        id="s1", principal="garden", epoch="e", model="m", workspace="", created_at=1, updated_at=1
+    )
+    said = [
+        (EventKind.RUN_STARTED, {"run": "r1", "model": "m"}),
+        (EventKind.RUN_ENDED, {"run": "r1", "status": "completed", "cost_micros": 1_500}),
+        (EventKind.RUN_ENDED, {"run": "r2", "status": "failed", "cost_micros": None}),
+    ]
+    log = tuple(
+        LogRow(first=at, count=1, kind=kind, at=1.0, data=Raw(json.dumps(data).encode()))
+        for at, (kind, data) in enumerate(said)
+    )
+    engine = SqliteEngine(tmp_path / "gate.db")
+    engine.commit([PutSession(record, log, is_new=True), DropSession("s1", "garden")])
+    engine.close()
+
+    assert audit(tmp_path, "tail") == 0
+    shown = [line.split(maxsplit=3)[2:] for line in capsys.readouterr().out.splitlines()]
+    assert shown == [
+        ["session.created", "agent=garden  session=s1  model=m"],
+        ["session.run_started", "agent=garden  session=s1  run=r1  model=m"],
+        ["session.run_ended", "agent=garden  status=completed  session=s1  run=r1  cost=$0.0015"],
+        ["session.run_ended", "agent=garden  status=failed  session=s1  run=r2"],
+        ["session.deleted", "agent=garden  session=s1"],
+    ]
 
 
 @pytest.mark.parametrize(
