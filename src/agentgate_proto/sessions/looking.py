@@ -145,7 +145,7 @@ def attached(session: Session, params: AttachSession) -> Attached:
     offset = params.offset
     gap: Gap = ""
     if offset is None:
-        offset = run.first if run is not None else log.visible
+        offset = max(run.first, log.oldest) if run is not None else log.visible
     elif params.epoch != record.epoch:
         gap = "epoch"
     elif offset > log.next:

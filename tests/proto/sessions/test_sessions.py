@@ -189,6 +189,18 @@ def test_who_attaches_without_a_cursor_begins_with_the_run_that_is_under_way(
     assert (attached.offset, attached.run, attached.gap) == (0, run.id, "")
 
 
+def test_or_with_the_oldest_of_it_that_is_kept() -> None:
+    world = World(SessionLimits(log_events_max=20))
+    world.create(named="s")
+    calling(world)
+    world.say(*(TextDelta(letter) for letter in "abcdefghijklmnopqrstuvwxyz"))
+    world.wait(0.2)
+    world.sync()
+    attached = world.result(world.attach("s"))
+    assert attached.offset == world.store.sessions["s"].oldest > 3
+    assert world.watch("s", attached.offset)[0].kind == "text"
+
+
 def test_if_no_run_is_under_way_with_what_comes_from_now_on() -> None:
     world = world_in(calling)
     world.settle()
