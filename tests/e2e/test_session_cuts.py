@@ -45,7 +45,7 @@ async def cut_connection(proxy: CuttingProxy, session: Session, after: int) -> l
     events: list[Event] = []
     async for event in session.send("speak"):
         events.append(event)
-        if len(events) == after:
+        if event.offset + event.count >= after and not proxy.cuts:
             proxy.cut()
     return events
 
@@ -56,7 +56,7 @@ async def lose_client(proxy: CuttingProxy, session: Session, after: int) -> list
     run = session.send("speak")
     async for event in run:
         events.append(event)
-        if len(events) == after:
+        if event.offset + event.count >= after:
             break
     cursor = run.cursor
     proxy.cut()

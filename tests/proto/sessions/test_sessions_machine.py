@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -81,9 +83,10 @@ outcomes = st.sampled_from([executed(b'{"n":1}'), failed("no"), unknown("?")])
 class SessionsMachine(RuleBasedStateMachine):
     """People, models, tools, the disk, the clock and the process itself."""
 
-    @initialize(ask=st.booleans())
-    def begin(self, ask: bool) -> None:
-        self.world = World(LIMITS, BUDGETS if ask else (), [model(max_tokens=20)])
+    @initialize(ask=st.booleans(), short=st.booleans())
+    def begin(self, ask: bool, short: bool) -> None:
+        limits = replace(LIMITS, log_events_max=40, history_bytes_max=3_000) if short else LIMITS
+        self.world = World(limits, BUDGETS if ask else (), [model(max_tokens=20)])
         self.sent: list[tuple[str, str]] = []
         self.attached: list[str] = []
 
