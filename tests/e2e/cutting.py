@@ -42,18 +42,18 @@ class CuttingProxy:
             scope.cancel()
 
     async def serve(self, client: SocketStream) -> None:
-        try:
-            gateway = await anyio.connect_tcp("127.0.0.1", self._target)
-        except OSError:
-            await client.aclose()
-            return
-        async with client, gateway, anyio.create_task_group() as tasks:
-            self._pairs[tasks.cancel_scope] = client, gateway
+        async with client:
             try:
-                tasks.start_soon(self._pass_on, client, gateway, tasks.cancel_scope)
-                await self._pass_on(gateway, client, tasks.cancel_scope)
-            finally:
-                del self._pairs[tasks.cancel_scope]
+                gateway = await anyio.connect_tcp("127.0.0.1", self._target)
+            except OSError:
+                return
+            async with gateway, anyio.create_task_group() as tasks:
+                self._pairs[tasks.cancel_scope] = client, gateway
+                try:
+                    tasks.start_soon(self._pass_on, client, gateway, tasks.cancel_scope)
+                    await self._pass_on(gateway, client, tasks.cancel_scope)
+                finally:
+                    del self._pairs[tasks.cancel_scope]
 
     async def _pass_on(
         self, source: SocketStream, sink: SocketStream, scope: anyio.CancelScope
