@@ -250,7 +250,11 @@ class Lifecycle:
     ) -> None:
         """Withdraw a request that had joined another one; that one goes on."""
         withdrawn = live.record.outcome == CANCELLED
-        over = live.record.phase in (Phase.RUNNING, Phase.DONE) and not withdrawn
+        if withdrawn and live.abandoned and live.settling:  # so is this one, in the same write
+            self._note_cancel(live, link, call_id)
+            return
+        goes_on = withdrawn and not live.abandoned
+        over = live.record.phase in (Phase.RUNNING, Phase.DONE) and not goes_on
         if over or caller.record is None:
             self.delivery.emit(link, AnswerCancel(link.number, call_id, "too_late"))
         else:

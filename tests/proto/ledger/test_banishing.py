@@ -81,6 +81,19 @@ def test_those_who_would_go_on_for_one_that_is_being_withdrawn_do_not() -> None:
     assert [world.phase(rid) for rid in rids] == [Phase.DONE] * 3
 
 
+def test_who_has_joined_it_and_withdraws_meanwhile_ends_once() -> None:
+    world = World()
+    client = world.client()
+    rids = [world.receive(client, number, "ask_write", n=1) for number in (1, 2)]
+    world.sync()
+    world.ledger.banish((), world.now)
+    world.cancel(client, 4, 2)
+    world.sync()
+    assert client.cancels == {4: "cancelled"}
+    assert [client.outcomes[number].status for number in (1, 2)] == [Status.CANCELLED] * 2
+    assert [world.phase(rid) for rid in rids] == [Phase.DONE] * 2
+
+
 def test_who_is_a_principal_again_is_asked_about_again() -> None:
     world = World()
     client = world.client()
