@@ -19,6 +19,11 @@ from agentgate_proto.rpc.session_methods import BudgetLine
 EACH = "*"
 """As a budget's principal: each has it by itself. As its model: all of them together."""
 
+PERIODS_MAX = 40
+"""Days or months of one budget that are known at once: those of a month, which a restart reads. The
+last may still have to be settled, and a clock that is set back and forth must not make a budget
+whole again."""
+
 Over = Literal["deny", "ask"]
 
 
@@ -84,13 +89,17 @@ class Budgets:
             model: on which model.
             micros: how much at the most; None: nobody knows, which no budget allows.
             now: UTC seconds.
-            forced: a person has allowed it.
+            forced: a person has allowed it, where a budget lets a person be asked.
 
         Returns:
             None: it is reserved, and ``settle`` follows.
         """
         day = day_of(now)
-        objections = [] if forced else list(self._objections(principal, model, micros, day))
+        objections = [
+            objection
+            for objection in self._objections(principal, model, micros, day)
+            if not (forced and objection.over == "ask")
+        ]
         if objections:  # what is denied is not asked about
             return min(objections, key=lambda objection: objection.over != "deny")
         self._add(principal, model, day, micros or 0)
@@ -99,8 +108,15 @@ class Budgets:
     def settle(
         self, principal: str, model: str, day: str, reserved: int | None, cost: int | None
     ) -> None:
-        """Something that was reserved has cost so much; None: nobody knows."""
-        self._add(principal, model, day, (cost or 0) - (reserved or 0))
+        """Something that was reserved has cost so much; None: nobody knows.
+
+        Of a period that is forgotten nothing is counted, nor taken away.
+        """
+        micros = (cost or 0) - (reserved or 0)
+        for place, budget in self._matching(principal, model):
+            key = (place, scope_of(budget, principal), period_of(budget, day))
+            if key in self._spent:
+                self._spent[key] += micros
 
     def lines(self, principal: str | None, now: float) -> list[BudgetLine]:
         """Return how the budgets stand that count for a principal; None: all, those for each left
@@ -157,9 +173,9 @@ class Budgets:
             self._spent[key] = self._spent.get(key, 0) + micros
 
     def _forget_former(self, place: int, scope: str) -> None:
-        """A period has begun: of those before only the last may still be settled."""
+        """Another period has begun: if there are too many, the first go."""
         former = sorted(key for key in self._spent if key[:2] == (place, scope))
-        for key in former[:-1]:
+        for key in former[: 1 - PERIODS_MAX]:
             del self._spent[key]
 
 

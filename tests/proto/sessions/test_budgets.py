@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentgate_proto.records.session import Spent
-from agentgate_proto.sessions.budgets import Budget, Budgets, day_of, dollars
+from agentgate_proto.sessions.budgets import PERIODS_MAX, Budget, Budgets, day_of, dollars
 
 NOON = 1_800_000_000.0  # 2027-01-15
 DAY_S = 86_400.0
@@ -88,9 +88,18 @@ def test_what_was_reserved_before_midnight_is_settled_in_its_own_day() -> None:
 
 def test_days_that_are_long_over_are_forgotten() -> None:
     budgets = Budgets([budget(per="day")])
-    for day in range(5):
+    for day in range(PERIODS_MAX + 5):
         budgets.reserve("ann", "m", 1, NOON + day * DAY_S)
-    assert len(budgets._spent) == 2
+    assert len(budgets._spent) == PERIODS_MAX
+    budgets.settle("ann", "m", day_of(NOON), 1, 0)
+    assert spent(budgets, now=NOON) == [0], "what is forgotten is not counted down"
+
+
+def test_a_clock_that_is_set_back_and_forth_makes_no_budget_whole() -> None:
+    budgets = Budgets([budget(per="day")])
+    for day in (1, 2, 0, 1):
+        budgets.reserve("ann", "m", 30, NOON + day * DAY_S)
+    assert spent(budgets, now=NOON + DAY_S) == [60]
 
 
 def test_what_was_spent_before_a_restart_counts() -> None:
@@ -100,9 +109,17 @@ def test_what_was_spent_before_a_restart_counts() -> None:
 
 
 def test_what_a_person_has_allowed_counts_all_the_same() -> None:
-    budgets = Budgets([budget()])
+    budgets = Budgets([budget(over="ask")])
     assert budgets.reserve("ann", "m", 1_000, NOON, forced=True) is None
     assert spent(budgets) == [1_000]
+
+
+def test_a_person_who_was_asked_about_one_budget_has_not_allowed_another_to_be_exceeded() -> None:
+    budgets = Budgets([budget(10, over="ask"), budget(100, over="deny")])
+    assert budgets.reserve("ann", "m", 90, NOON, forced=True) is None
+    objection = budgets.reserve("ann", "m", 90, NOON, forced=True)
+    assert objection is not None
+    assert objection.over == "deny"
 
 
 @pytest.mark.parametrize("first", ["deny", "ask"])
