@@ -331,12 +331,13 @@ class Runs:
         return "" if made.name in run.names else f"there is no tool {made.name}"
 
     def _unused_id(self, session: Session, wanted: str, taken: Collection[str]) -> str:
-        """Return an id for a call that no other of the session has. It is read by people, too, and
-        none that we ask for ourselves."""
+        """Return an id for a call that no other of the session has, or had: the gate knows it for
+        longer than the log may. It is read by people, too, and none that we ask for ourselves."""
         is_fit = wanted.isascii() and wanted.isprintable() and not wanted.startswith(EXCEED_BUDGET)
         name = wanted[:CALL_ID_CHARS_MAX] if is_fit else ""
         number = session.log.next  # no offset comes twice: mostly the first is free
-        unused = name or f"call_{number}"
+        is_new = name and not session.log.oldest
+        unused = name if is_new else f"{name or 'call'}_{number}"
         while unused in session.history.call_ids or unused in taken:
             number += 1
             unused = f"{name or 'call'}_{number}"

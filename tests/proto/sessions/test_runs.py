@@ -305,6 +305,17 @@ def test_all_calls_of_an_answer_stand_before_the_first_result_of_them() -> None:
     assert [each["tool_call_id"] for each in results] == ["c1", "c2"]
 
 
+def test_an_id_that_the_log_has_forgotten_is_not_given_again() -> None:
+    world = World(SessionLimits(log_events_max=12))
+    name = world.create()
+    for text in ("one", "two", "three", "four"):
+        world.scripts.append(wanted(call("c1")))
+        world.send(name, text)
+        world.settle()
+    assert world.store.sessions[name].oldest > 0
+    assert len({each.call for each in world.gate.asked}) == 4
+
+
 def test_an_id_that_is_taken_even_with_its_offset_counts_on() -> None:
     world = World()
     name = world.create()
