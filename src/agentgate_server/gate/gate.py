@@ -60,15 +60,19 @@ from agentgate_server.observing import Observers
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
-from agentgate_server.sessions.desk import Conversations, SessionDesk
+from agentgate_server.sessions.desk import SESSIONS, Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.store.engine import Engine
+from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner
 
 log = logging.getLogger(__name__)
+
+LEDGER = "ledger"
+"""Whose its writes are, among those of the gate."""
 
 
 class Gate:
@@ -89,7 +93,12 @@ class Gate:
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
         rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
+
+    Attributes:
+        desk_type: what the desk of the sessions is made of; a test may put another one here.
     """
+
+    desk_type: Callable[..., SessionDesk] = SessionDesk
 
     def __init__(
         self,
@@ -114,8 +123,8 @@ class Gate:
         self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
         self.judge = Judge(policy, catalogue, self.observers)
-        numbers = count(1).__next__
-        self.ledger = Ledger(self.judge.decide, limits, numbers=numbers)
+        self.numbering = Numbering()
+        self.ledger = Ledger(self.judge.decide, limits, numbers=count(1).__next__)
         self.writer = StoreWriter(engine, self, committed=self.observers.committed)
         self.audit = AuditRecorder(self.writer)
         self.running = Running(catalogue, runner, self._finished)
@@ -149,9 +158,9 @@ class Gate:
         )
         self.sessions: SessionDesk | None = None
         if conversations is not None:
-            self.sessions = SessionDesk(
+            self.sessions = self.desk_type(
                 conversations,
-                numbers=numbers,
+                numbering=self.numbering,
                 ledger=self.ledger,
                 writer=self.writer,
                 catalogue=catalogue,
@@ -273,19 +282,27 @@ class Gate:
 
     def on_durable(self, upto: int) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        self.ledger.durable(upto)
-        if self.sessions is not None:
-            self.sessions.on_durable(upto)
+        numbers = self.numbering.take(upto)
+        if LEDGER in numbers:
+            self.ledger.durable(numbers[LEDGER])
+        if self.sessions is not None and SESSIONS in numbers:
+            self.sessions.on_durable(numbers[SESSIONS])
         self.drain()
         self.observers.tidy(self.ledger.is_active)
 
     def on_write_failed(self, first: int, last: int, reason: str) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
         log.error("the store took no writes (%d to %d): %s", first, last, reason)
-        self.ledger.write_failed(last, reason, self.utc())
-        if self.sessions is not None:
-            self.sessions.on_write_failed(last, reason)
+        numbers = self.numbering.take(last)
+        if LEDGER in numbers:
+            self.ledger_failed(numbers[LEDGER], reason)
+        if self.sessions is not None and SESSIONS in numbers:
+            self.sessions.on_write_failed(numbers[SESSIONS], reason)
         self.drain()
+
+    def ledger_failed(self, upto: int, reason: str) -> None:
+        """Those of the ledger's writes up to this number that are not durable were not made."""
+        self.ledger.write_failed(upto, reason, self.utc())
 
     def on_answer(self, token: Any, answer: Any) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
@@ -348,6 +365,7 @@ class Gate:
             case Write(number, change, urgent):
                 if not self._repeating:
                     self.observers.written(change)
+                number = self.numbering.next(LEDGER, number)
                 self.writer.submit(number, change, urgent=urgent)
             case Question(query, token):
                 self.writer.ask(query, token)

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import anyio
@@ -64,10 +65,14 @@ from agentgate_server.sessions.tool_desk import Ask, ToolDesk
 from agentgate_server.sessions.watching import Place, Watching
 from agentgate_server.sessions.workspaces import WorkspaceRefused, Workspaces
 from agentgate_server.sockets.replies import Reply
+from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
 from agentgate_server.tools.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
+
+SESSIONS = "sessions"
+"""Whose their writes are, among those of the gate."""
 
 ID_BYTES = 12
 """Of chance in the id of a session, a run or an epoch: nobody guesses 96 bits."""
@@ -102,7 +107,7 @@ class SessionDesk:
 
     Args:
         setup: what the sessions are set up with.
-        numbers: gives each write a number, higher than all before, the ledger's included.
+        numbering: puts their writes into one row with the ledger's.
         ledger: where a session's tool calls live.
         writer: writes and asks the store.
         catalogue: the tools.
@@ -118,7 +123,7 @@ class SessionDesk:
         self,
         setup: Conversations,
         *,
-        numbers: Callable[[], int],
+        numbering: Numbering,
         ledger: Ledger,
         writer: StoreWriter,
         catalogue: Catalogue,
@@ -129,7 +134,7 @@ class SessionDesk:
         utc: Callable[[], float],
         drain: Callable[[], None],
     ) -> None:
-        self.sessions = Sessions(setup.limits, setup.budgets, numbers=numbers)
+        self.sessions = Sessions(setup.limits, setup.budgets, numbers=count(1).__next__)
         infos = {name: model.info for name, model in setup.models.items()}
         self.sessions.configure(infos, setup.default_model, setup.system_prompt)
         self.tools = ToolDesk(self.sessions, ledger, ask, spawn, utc, self.drain)
@@ -139,6 +144,7 @@ class SessionDesk:
         self._inspections = Inspections()
         self._workspaces = setup.workspaces
         self._writer = writer
+        self._numbering = numbering
         self._tools = [tool for tool in catalogue if tool.name != EXCEED_BUDGET]
         self._expect = expect
         self._spawn = spawn
@@ -156,8 +162,7 @@ class SessionDesk:
             if admitted is None:
                 return
             reply = admitted
-        ids = [fresh_id(), fresh_id()]
-        self.sessions.call(Call(reply), whose(principal), params, self._utc(), ids)
+        self.sessions.call(Call(reply), whose(principal), params, self._utc(), self.fresh_ids())
         self.drain()
 
     def attach(
@@ -216,16 +221,30 @@ class SessionDesk:
     async def run(self) -> None:
         """Bring events to those who watch, and keep time, until cancelled."""
         while True:
-            self._armed = deadline = self.sessions.next_deadline()
-            pause = LOOK_AGAIN_S if deadline is None else deadline - self._utc()
-            with anyio.move_on_after(min(max(pause, 0.0), LOOK_AGAIN_S)):
+            with anyio.move_on_after(self.pause_s()):
                 await self._alarm.wait()
             self._alarm = anyio.Event()
-            self.watching.work()
-            deadline = self.sessions.next_deadline()
-            if deadline is not None and deadline <= self._utc():
-                self.sessions.handle_timer(self._utc())
-            self.drain()
+            self.turn()
+
+    def pause_s(self) -> float:
+        """How long there is nothing to do by itself; what comes meanwhile wakes ``run``."""
+        self._armed = deadline = self._next_deadline()
+        pause = LOOK_AGAIN_S if deadline is None else deadline - self._utc()
+        return min(max(pause, 0.0), LOOK_AGAIN_S)
+
+    def turn(self) -> None:
+        """Hand over what there is for those who watch, and do what is due."""
+        self.watching.work()
+        self.sessions.handle_timer(self._utc())  # it knows what is due, also by a clock set back
+        self.drain()
+
+    def _next_deadline(self) -> float | None:
+        times = (self.sessions.next_deadline(), self.watching.next_deadline())
+        return min((at for at in times if at is not None), default=None)
+
+    def fresh_ids(self) -> list[str]:
+        """Make two ids that nobody guesses, for whatever a call begins."""
+        return [fresh_id(), fresh_id()]
 
     def _wake(self) -> None:
         self._alarm.set()
@@ -243,7 +262,7 @@ class SessionDesk:
         while (effect := self.sessions.next_effect()) is not None:
             found = True
             self._do(effect)
-        if self.sessions.next_deadline() != self._armed:
+        if self._next_deadline() != self._armed:
             self._wake()
         return found
 
@@ -251,6 +270,7 @@ class SessionDesk:
         match effect:
             case Write(number, change, urgent):
                 self._counting.written(number, change)
+                number = self._numbering.next(SESSIONS, number)
                 self._writer.submit(number, change, urgent=urgent)
             case Question(query, token):
                 self._writer.ask(query, partial(self._answered, token))

@@ -171,7 +171,7 @@ class ToolDesk:
             case Refusal():
                 self._refused(link, effect, now)
             case TurnedAway():
-                self._spawn(self._attach_again, link)
+                self._spawn(self.later, self._attach_again, link)
             case TakenOver():
                 log.error("session %s lost its link to another client", link.session)
             case _:
@@ -206,20 +206,23 @@ class ToolDesk:
 
     def _refused(self, link: SessionLink, refusal: Refusal, now: float) -> None:
         if refusal.request_id == COLLECT:
-            self._spawn(self._collect_again, link)
+            self._spawn(self.later, self._collect_again, link)
             return
         outcome = Outcome(status=Status.FAILED, code=refusal.code, message=refusal.message)
         self._sessions.tool_ended(link.session, str(refusal.request_id), outcome, now)
 
-    async def _attach_again(self, link: SessionLink) -> None:
+    async def later(self, act: Callable[[SessionLink], None], link: SessionLink) -> None:
+        """Do something about a link after a pause."""
         await anyio.sleep(AGAIN_S)
+        act(link)
+
+    def _attach_again(self, link: SessionLink) -> None:
         if self._links.get(link.session) is link:
             self._ledger.detach(link.number)
             self._attach(link)
             self._drain()
 
-    async def _collect_again(self, link: SessionLink) -> None:
-        await anyio.sleep(AGAIN_S)
+    def _collect_again(self, link: SessionLink) -> None:
         if self._links.get(link.session) is link:
             self._ledger.collect(link.number, COLLECT)
             self._drain()

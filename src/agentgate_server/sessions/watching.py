@@ -14,9 +14,10 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.records.request import rfc3339
-from agentgate_proto.records.session import LogRow, ReadLog
+from agentgate_proto.records.session import LogRow, ReadLog, log_row_bytes
 from agentgate_proto.records.session_views import BEHIND, SessionEvent
 from agentgate_proto.rpc.session_methods import Attached
+from agentgate_proto.sessions.book import is_due
 from agentgate_proto.sessions.log import events_of
 from agentgate_proto.sessions.sessions import Sessions
 from agentgate_server.sessions.door import Watcher
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 READ_BYTES = 65_536
 """Of events, what a watcher is handed at a time."""
+
+AGAIN_S = 1.0
+"""Pause before the store is asked again for what it could not read."""
 
 READ_ROWS = 500
 """Rows of the log that are read from the store at a time."""
@@ -86,6 +90,12 @@ class Watching:
         self._wake = wake
         self._places: dict[str, dict[Place, None]] = {}
         self._ready: dict[Place, None] = {}
+        self._failed: dict[Place, None] = {}
+        self._again_at: float | None = None
+
+    def next_deadline(self) -> float | None:
+        """Return the UTC second at which ``work`` is to be called, if not before; or None."""
+        return self._again_at
 
     def begin(self, session: str, watcher: Watcher) -> Place:
         """Somebody wants to watch; ``attached`` or ``end`` follows."""
@@ -106,6 +116,7 @@ class Watching:
             return
         place.ended = True
         self._ready.pop(place, None)
+        self._failed.pop(place, None)
         if place.offset < 0:
             return  # it is not attached: ``attached`` undoes it if it will be
         places = self._places[place.session]
@@ -135,6 +146,10 @@ class Watching:
 
     def work(self) -> None:
         """Hand over what there is, to each a bounded part."""
+        if is_due(self._again_at, self._utc(), AGAIN_S):
+            self._again_at = None
+            self._ready.update(self._failed)
+            self._failed.clear()
         ready, self._ready = self._ready, {}
         for place in ready:
             if not place.ended and not place.reading and place.watcher.has_room:
@@ -158,6 +173,13 @@ class Watching:
         place.offset = last.offset + last.count
         place.watcher.take(events)
         self.go_on(place)
+
+    def failed(self, place: Place) -> None:
+        """The store could not read on for it: ask again after a pause."""
+        self._failed[place] = None
+        if self._again_at is None:
+            self._again_at = self._utc() + AGAIN_S
+            self._wake()
 
     def behind(self, place: Place) -> list[SessionEvent]:
         """Say that a watcher was too slow, once."""
@@ -197,9 +219,10 @@ class Page:
             return
         if problem:
             log.warning("a watcher of session %s waits for the store: %s", place.session, problem)
-            return  # what is new will have it look again
+            self._watching.failed(place)
+            return
         rows: list[LogRow] = answer
-        size = sum(len(bytes(row.data)) for row in rows)
+        size = sum(map(log_row_bytes, rows))
         is_cut = len(rows) >= READ_ROWS or size > READ_BYTES
         end = rows[-1].end if is_cut else max(self._end, rows[-1].end if rows else 0)
         events = self._watching.behind(place) + events_of(rows, place.offset, end)

@@ -221,8 +221,12 @@ def test_a_store_that_can_not_be_read_is_asked_again() -> None:
     stage.unreadable = True
     stage.open()
     assert stage.heard.open == []
-    ((again, _),) = stage.spawned
-    assert again.__name__ == "_attach_again"
+    ((later, (again, link)),) = stage.spawned
+    assert later == stage.desk.later
+    stage.unreadable = False
+    again(link)
+    stage.drain()
+    assert len(stage.heard.open) == 1
 
 
 def test_what_comes_for_a_session_that_is_closed_is_left_to_the_ledger() -> None:

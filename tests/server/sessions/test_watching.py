@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.server.embedded import AGENT, serving, until
 
@@ -16,9 +17,11 @@ from agentgate_client import Cursor
 from agentgate_client.sessions import Session
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.session import EventKind, LogRow, ReadLog, as_many_rows_as
 from agentgate_proto.records.session_views import SessionEvent
 from agentgate_proto.rpc.session_methods import Attached, AttachSession
 from agentgate_server.gateway import Gateway
+from agentgate_server.sessions.watching import AGAIN_S, READ_BYTES, Watching
 
 pytestmark = pytest.mark.anyio
 
@@ -213,3 +216,92 @@ async def test_a_client_that_reconnects_goes_on_from_its_cursor(tmp_path: Path) 
             again = await other.sessions.get(session.id)
             async with again.attach(Cursor(view.epoch, view.next - 1)) as stream:
                 assert (await anext(stream)).kind == "run_ended"
+
+
+class Store:
+    """What a watcher's pages are asked of."""
+
+    def __init__(self, rows: Sequence[LogRow]) -> None:
+        self.rows = rows
+        self.problem = ""
+        self.asked: list[tuple[ReadLog, Any]] = []
+
+    def ask(self, query: ReadLog, token: Any) -> None:
+        self.asked.append((query, token))
+
+    def answer(self) -> None:
+        asked, self.asked = self.asked, []
+        for query, token in asked:
+            rows = [row for row in self.rows if row.end > query.after][: query.limit]
+            answer = None if self.problem else as_many_rows_as(rows, query.bytes_max)
+            token(answer, self.problem)
+
+
+class Logs:
+    """Sessions of which nothing is in memory but where that begins."""
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+
+    def read(self, session: str, offset: int, bytes_max: int) -> tuple[Any, int]:
+        return (None if offset < self.end else []), self.end
+
+
+def row(offset: int) -> LogRow:
+    return LogRow(first=offset, count=1, kind=EventKind.NOTE, at=0.0, data=msgspec.Raw(b"{}"))
+
+
+def stored(count: int) -> tuple[Store, Watching, Reader, list[float], list[None]]:
+    """A watcher at the beginning of a log that is in the store; the clock, and the wakes."""
+    store, now = Store([row(offset) for offset in range(count)]), [1_000.0]
+    wakes: list[None] = []
+    logs: Any = Logs(count)
+    writer: Any = store
+    watching = Watching(logs, writer, lambda: now[0], lambda: wakes.append(None))
+    reader = Reader()
+    place = watching.begin("s", reader)
+    watching.attached(place, Attached(epoch="e", offset=0, next=count))
+    return store, watching, reader, now, wakes
+
+
+async def test_many_small_rows_are_read_in_pages_and_none_is_taken_for_lost() -> None:
+    count = READ_BYTES // 300 + 100
+    store, watching, reader, _, _ = stored(count)
+    for _ in range(5):
+        watching.work()
+        store.answer()
+    reader.check()
+    assert reader.kinds == ["note"] * count
+
+
+async def test_what_the_store_could_not_read_is_asked_for_again_after_a_pause() -> None:
+    store, watching, reader, now, wakes = stored(3)
+    store.problem = "the disk failed"
+    watching.work()
+    wakes.clear()
+    store.answer()
+    assert wakes, "somebody has to be woken in time"
+    assert watching.next_deadline() == now[0] + AGAIN_S
+    watching.work()
+    assert not store.asked, "not at once"
+    store.problem = ""
+    now[0] += AGAIN_S
+    watching.work()
+    store.answer()
+    assert reader.kinds == ["note"] * 3
+    assert watching.next_deadline() is None
+
+
+async def test_who_leaves_while_the_store_can_not_be_read_is_forgotten() -> None:
+    store, watching, reader, now, _ = stored(3)
+    logs: Any = watching._sessions
+    logs.detach = lambda session: None
+    store.problem = "the disk failed"
+    watching.work()
+    (place,) = watching._places["s"]
+    store.answer()
+    place.end()
+    now[0] += AGAIN_S
+    watching.work()
+    assert not store.asked
+    assert reader.events == []
