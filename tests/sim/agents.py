@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from tests.sim.links import Link
 from tests.sim.plan import AgentPlan, Ask
+from tests.sim.readers import Memory
+from tests.sim.talkers import Talker
+from tests.sim.talks import Talk
 from tests.sim.timeline import Alarm, Clock
 
 from agentgate_proto.client.backoff import Backoff
@@ -21,6 +24,7 @@ from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import AgentGateError
 from agentgate_proto.rpc.messages import Auth, GetPendingResults, ListTools, ToolRequest
+from agentgate_proto.rpc.session_methods import SessionEvents
 
 if TYPE_CHECKING:
     import msgspec
@@ -193,6 +197,7 @@ class SdkProcess(Process):
     Attributes:
         waiting: the requests that are not settled, by handle.
         others: calls that are no requests.
+        talker: what it does with sessions.
     """
 
     def __init__(self, agent: SdkAgent, client_id: str) -> None:
@@ -204,6 +209,7 @@ class SdkProcess(Process):
         self.agent = agent
         self.waiting: dict[int, Ask] = {}
         self.others: set[int] = set()
+        self.talker = Talker(self)
 
     def ask(self, ask: Ask) -> None:
         """Make a request, if the client takes one."""
@@ -243,6 +249,8 @@ class SdkProcess(Process):
             self.world.oracle.settled(self.agent.plan, ask, event.result, event.error)
         elif event.handle in self.others:
             self.others.remove(event.handle)
+        elif event.handle in self.talker.calls:
+            self.talker.settled(event)
         else:
             self.world.fail(f"I1: {self.name} is told twice how call {event.handle} ended")
 
@@ -253,8 +261,17 @@ class SdkProcess(Process):
         else:
             self.kill()
 
+    def pushed(self, params: msgspec.Struct) -> None:
+        """See :class:`Process`."""
+        if isinstance(params, SessionEvents):
+            self.talker.pushed(params)
+
     def changed(self, event: StateChanged) -> None:
         """See :class:`Process`."""
+        if event.state is ClientState.CONNECTED:
+            self.talker.reconnected()
+        elif event.state is ClientState.CLOSED:
+            self.talker.closed(event.error)
         if event.state is ClientState.CLOSED and self.agent.process is self:
             self.world.tell(self.name, "has given up:", event.error)
             self.world.timeline.after(COMES_BACK_S, self.agent.start_again, self)
@@ -263,7 +280,12 @@ class SdkProcess(Process):
     def idle(self) -> bool:
         """Whether nothing is waited for."""
         connected = self.machine.state is ClientState.CONNECTED
-        return connected and not self.waiting and not self.others
+        return connected and not self.waiting and not self.others and self.talker.is_idle
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its client has come to its end."""
+        return self.machine.state is ClientState.CLOSED
 
 
 class SdkAgent:
@@ -271,6 +293,7 @@ class SdkAgent:
 
     Attributes:
         doubled: two processes have lived at once under its name.
+        memory: what it keeps of sessions.
     """
 
     def __init__(self, world: World, plan: AgentPlan) -> None:
@@ -280,6 +303,7 @@ class SdkAgent:
         self.processes = 0
         self.client_id = self.name
         self.doubled = False
+        self.memory = Memory()
         self.process: SdkProcess | None = None
 
     def start(self) -> None:
@@ -290,6 +314,8 @@ class SdkAgent:
         client_id = self.name if self.plan.kind == "named" else f"{self.name}.{self.processes}"
         self.process = SdkProcess(self, client_id)
         self.process.open()
+        self.process.talker.resume()
+        self.process.turn()
 
     def start_again(self, former: SdkProcess) -> None:
         """Start a process in place of one whose client has come to its end."""
@@ -311,14 +337,17 @@ class SdkAgent:
             self.world.timeline.after(seconds, self.start)
             process.machine.close()
             process.turn()
-            if process.alive and (process.waiting or process.others):
-                self.world.fail(f"I1: {self.name} closes, and {process.waiting} are not settled")
+            left = process.waiting or process.others or process.talker.calls
+            if process.alive and left:
+                self.world.fail(f"I1: {self.name} closes, and {left} are not settled")
             process.kill()
 
     def collect(self) -> None:
         """Ask for what was missed."""
         if self.process is not None:
             self.process.ask_something_else(1)
+            if self.world.plan.talks:
+                self.process.talker.report()
             self.process.turn()
 
     def twin(self) -> None:
@@ -328,6 +357,11 @@ class SdkAgent:
         self.start()
         if former is not None:  # it lives on, and has to find out
             self.world.forsaken.append(former)
+
+    def talk(self, talk: Talk) -> None:
+        """Do something with a session, if there is a process."""
+        if self.process is not None:
+            self.process.talker.act(talk)
 
     def ask(self, ask: Ask) -> None:
         """Make a request, if there is a process."""

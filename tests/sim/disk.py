@@ -17,6 +17,7 @@ from agentgate_proto.audit.events import entries_of
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Answer,
     Change,
@@ -49,6 +50,7 @@ class Disk(MemoryEngine):
             somebody ran the same again knowing that.
         failures: commits and questions that failed.
         books: what the audit says.
+        committed: looks at each change of a session.
         gone: what retention has deleted.
         freed: of each content, the requests that are gone, and those of them that had a key.
     """
@@ -81,6 +83,7 @@ class Disk(MemoryEngine):
         self.unknown: dict[tuple[str, str], Record] = {}
         self.failures = 0
         self.commits = 0
+        self.committed: Callable[[PutSession | DropSession], None] = nobody
 
     def commit(self, changes: Sequence[Change]) -> None:
         kills, self.kills = self.kills, ""
@@ -97,6 +100,8 @@ class Disk(MemoryEngine):
                     self._look_at(record)
                 if change.grant is not None and change.grant.uses > change.grant.uses_max:
                     raise Violation(f"I4: grant {change.grant.id} is used too often")
+            elif isinstance(change, PutSession | DropSession):
+                self.committed(change)
             super().commit((change,))
             self.books.append(entries_of(change))
         if kills == "after":
@@ -154,7 +159,7 @@ class Disk(MemoryEngine):
         if is_keyed_run(record) and self._is_early(record):
             self._look_at_forgotten(record, before)
         self.gone[record.rid] = record
-        self.freed[msgspec.json.decode(record.args)["n"], bool(record.idempotency_key)] += 1
+        self.freed[msgspec.json.decode(record.args).get("n", 0), bool(record.idempotency_key)] += 1
         thing = (record.principal, record.digest)
         if (last := self.unknown.get(thing)) is not None and last.rid == record.rid:
             del self.unknown[thing]
@@ -199,6 +204,10 @@ class Disk(MemoryEngine):
             self.ended_at.setdefault(record.rid, self.timeline.now)
         if record.outcome is not None and record.outcome.status is Status.UNKNOWN:
             self.unknown[record.principal, record.digest] = record
+
+
+def nobody(change: PutSession | DropSession) -> None:
+    """Nobody looks at it."""
 
 
 def is_keyed_run(record: Record) -> bool:

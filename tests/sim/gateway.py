@@ -10,13 +10,15 @@ from __future__ import annotations
 import math
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.faults import Killed
 from tests.sim.links import Link
+from tests.sim.session_desk import Moment, Tasks, WatchedDesk, conversations
 from tests.sim.timeline import ROUNDING_S, Alarm, Clock
-from tests.sim.tools import CATALOGUE, POLICY, RUNNER, Tools
+from tests.sim.tools import CATALOGUE, POLICY, RUNNER, WITH_BUDGETS, Tools
 
 from agentgate_proto.connection.base import SERVICE_RESTART, Timer
 from agentgate_proto.connection.events import Called, Event, Received
@@ -51,14 +53,17 @@ class WatchedGate(Gate):
     def __init__(self, life: Life) -> None:
         world = life.world
         self.life = life
+        self.desk_type = partial(WatchedDesk, life)
+        with_budgets = any(budget.over == "ask" for budget in world.plan.setting.budgets)
         super().__init__(
             policy=POLICY,
-            catalogue=CATALOGUE,
+            catalogue=WITH_BUDGETS if with_budgets else CATALOGUE,
             tokens=world.tokens(),
             engine=world.disk,
             runner=RUNNER,
             limits=world.plan.ledger,
             masker=MASKER,
+            conversations=conversations(world.plan),
             utc=world.utc,
             monotonic=life.clock.now,
             rids=world.next_rid,
@@ -70,6 +75,7 @@ class WatchedGate(Gate):
         self.running = self.tools = Tools(
             world.timeline, world.tool_chance, plan.tool_s, plan.tool_trouble, life.tool_ended
         )
+        self.running.catalogue = self.judge.catalogue
 
     def rearm(self) -> None:
         """See :class:`agentgate_server.gate.gate.Gate`."""
@@ -95,16 +101,23 @@ class WatchedGate(Gate):
         self.oracle.consent.judged(record, args, decision)
         return decision
 
-    def on_write_failed(self, first: int, last: int, reason: str) -> None:
+    def ledger_failed(self, upto: int, reason: str) -> None:
         """See :class:`agentgate_server.gate.gate.Gate`."""
-        self.oracle.write_failed(self, last)
-        super().on_write_failed(first, last, reason)
+        self.oracle.write_failed(self, upto)
+        super().ledger_failed(upto, reason)
 
-    def _do(self, effect: Effect) -> None:
+    def step(self, effect: object) -> None:
+        """Something is about to be done; the process may die before."""
         if self.doom is not None:
             self.doom -= 1
             if self.doom < 0:
                 raise Killed(f"before {type(effect).__name__}")
+
+    def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        self.life.tasks.spawn(function, *args)
+
+    def _do(self, effect: Effect) -> None:
+        self.step(effect)
         self.oracle.effect(self, effect)
         super()._do(effect)
 
@@ -120,6 +133,7 @@ class SocketPeer(Peer):
         self.life = life
         self.link = link
         self.gone = False
+        self.waiting: list[Callable[[], None]] = []
         self.alarm = Alarm(life.world.timeline, self.rings)
         self.armed_for: Deadline[Timer] | None = None
         link.attach(self)
@@ -137,6 +151,17 @@ class SocketPeer(Peer):
         """See :meth:`Peer.poke`."""
         if not self.in_process:
             self.life.dirty[self.number] = self
+
+    async def wait_for_room(self, queued_bytes: int) -> None:
+        """See :meth:`Peer.wait_for_room`."""
+        while not self.over and self.connection.queued_bytes > queued_bytes:
+            await Moment(self.waiting.append)
+
+    def tell_room(self) -> None:
+        """See :meth:`Peer.tell_room`."""
+        waiting, self.waiting = self.waiting, []
+        for go_on in waiting:
+            go_on()
 
     # From the link
 
@@ -196,6 +221,7 @@ class SocketPeer(Peer):
             data = self.connection.data_to_send()
             if data:
                 self.link.down.put(data)
+        self.tell_room()
         if self.over:
             self.gone = True
             self.life.peers.pop(self.number, None)
@@ -248,10 +274,13 @@ class Life:
         self.armed_at, self.armed_by = world.timeline.now, world.utc_offset
         self.ran_until = self.clock.now()
         self.pruning: tuple[Waiting, float] | None = None
+        self.tasks = Tasks(self)
         self.gate = WatchedGate(self)
         self.gate.desk.channels.append(world.people)
         self.enter(self.gate.take_up, world.disk.restore())
         self.enter(self._prune)
+        if isinstance(self.gate.sessions, WatchedDesk):
+            self.enter(self.gate.sessions.arm)
 
     def enter(self, act: Callable[..., None], *args: Any) -> None:
         """Do something in this process, and all that follows from it at once."""
@@ -285,6 +314,8 @@ class Life:
         for peer in list(self.peers.values()):
             peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
             peer.poke()
+        if self.gate.sessions is not None:
+            self.gate.sessions.close()
         timeline = self.world.timeline
         timeline.after(SHUTDOWN_S, self.enter, self.gate.running.close)
         timeline.after(SHUTDOWN_S + CLOSE_WAIT_S, self.enter, self._stop)

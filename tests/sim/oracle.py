@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.sim.consent import Consent
 from tests.sim.plan import AgentPlan, Ask
+from tests.sim.session_oracle import SessionOracle
 from tests.sim.timeline import NOON
 from tests.sim.tools import WRITES
 
@@ -32,6 +33,8 @@ from agentgate_proto.ledger.effects import (
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.sessions.runs import EXCEED_BUDGET
+from agentgate_server.sessions.tool_desk import CLIENT
 
 if TYPE_CHECKING:
     from tests.sim.gateway import Life, WatchedGate
@@ -48,6 +51,9 @@ DENIALS = (
 REFUSALS = (ErrorCode.LIMIT_EXCEEDED, ErrorCode.INVALID_PARAMS)
 """Errors that say of a request that its tool did not start."""
 
+SESSION_REQUESTS = 1_000_000
+"""Numbers of requests that sessions make lie above."""
+
 LATE_S = 0.5
 """How much later than it wants the ledger may be woken."""
 
@@ -62,6 +68,7 @@ class Oracle:
         two_at_once: principals of old clients that collected while another connection of theirs
             stood, as far as the gateway knew: it cannot know which process comes back.
         consent: what was allowed by whom.
+        sessions: what holds of sessions besides.
     """
 
     def __init__(self, world: World) -> None:
@@ -69,10 +76,13 @@ class Oracle:
         self.disk = world.disk
         self.fail = world.fail
         self.consent = Consent(world)
+        self.sessions = SessionOracle(world)
+        self.disk.committed = self.sessions.committed
         self.outcomes: Counter[str] = Counter()
         self.ended: dict[int, str] = {}
         self.owner: dict[int, str] = {}
         self.never: set[int] = set()
+        self.session_requests = 0
         self.starts: Counter[int] = Counter()
         self.starts_of: Counter[str] = Counter()
         self.started_as: dict[tuple[str, str, int | str], str] = {}
@@ -88,6 +98,20 @@ class Oracle:
         self.world.tell(agent.name, "asks", ask)
         self.owner[ask.content] = agent.principal
         self.by_content[ask.content].append(ask)
+
+    def session_asks(self, principal: str, tool: str, content: int) -> int:
+        """A session asks for a tool; return a number for that request."""
+        plans = self.world.plan.agents
+        place = next(at for at, agent in enumerate(plans) if agent.principal == principal)
+        self.session_requests += 1
+        ask = Ask(SESSION_REQUESTS + self.session_requests, place, 0.0, tool, content)
+        self.asks(plans[place], ask)
+        return ask.number
+
+    def never_runs(self, number: int, content: int) -> None:
+        """A session is told that the tool of a request has not run, and will not."""
+        self.never.add(number)
+        self._count_starts(content)
 
     def given_up(self, ask: Ask) -> None:
         """A caller has gone."""
@@ -188,6 +212,11 @@ class Oracle:
             self.fail(f"{rid} runs, and the ledger does not know it")
             return
         record = live.record
+        if record.client_id.startswith(CLIENT):
+            self.sessions.started(record)
+        if run.tool == EXCEED_BUDGET:
+            self.consent.may_run(record, self.disk.kept.get(rid))
+            return
         content = msgspec.json.decode(run.args)["n"]
         self.world.tell("gateway", "starts", run.tool, content, "for", record.principal)
         if self.owner.get(content) is None:
@@ -225,10 +254,9 @@ class Oracle:
                 self.failed_writes.add(entry.rid)
 
     def _answered(self, gate: WatchedGate, answer: Answer) -> None:
-        peer = gate.peers.get(answer.link)
-        if not answer.rid or peer is None:
+        client = client_of(gate, answer.link)
+        if not answer.rid or client is None:
             return
-        principal, auth = peer.connection.principal, peer.connection.auth
         row = self.disk.known(answer.rid)
         if row is None:
             live = gate.ledger._lifecycle.live.get(answer.rid)
@@ -243,9 +271,9 @@ class Oracle:
                 self.fail(f"{row.signature} is answered before its outcome is durable")
         elif row.outcome != answer.outcome:
             self.fail(f"I3: {row.signature} is answered otherwise than on disk")
-        if principal is None or auth is None or principal.name != row.principal:
-            self.fail(f"I8: {row.signature} of {row.principal} goes to {principal}")
-        elif auth.client_id != row.client_id or answer.request_id != row.request_id:
+        if client[0] != row.principal:
+            self.fail(f"I8: {row.signature} of {row.principal} goes to {client[0]}")
+        elif client[1] != row.client_id or answer.request_id != row.request_id:
             self.fail(f"I8: {row.signature} goes to another client or id")
         told = self.told.setdefault(answer.rid, answer.outcome)
         if told != answer.outcome and answer.rid not in self.failed_writes:
@@ -262,7 +290,7 @@ class Oracle:
             self.fail(f"{record.signature} is answered before its outcome is durable")
 
     def _collected(self, gate: WatchedGate, reply: AnswerPending) -> None:
-        peer = gate.peers.get(reply.link)
+        client = client_of(gate, reply.link)
         link = gate.ledger._delivery.links.get(reply.link)
         if link is not None and len(gate.ledger._delivery.links.of_old_clients(link.principal)) > 1:
             self.two_at_once.add(link.principal)
@@ -270,12 +298,11 @@ class Oracle:
             row = self.disk.known(record.rid)
             if row is None or row.outcome is None or row.outcome != record.outcome:
                 self.fail(f"{record.signature} is handed out and not on disk")
-            if peer is None or peer.connection.principal is None:
+            if client is None:
                 continue
-            if peer.connection.principal.name != record.principal:
-                self.fail(f"I8: {record.signature} is handed to {peer.connection.principal.name}")
-            auth = peer.connection.auth
-            if auth is not None and auth.client_id != record.client_id:
+            if client[0] != record.principal:
+                self.fail(f"I8: {record.signature} is handed to {client[0]}")
+            if client[1] != record.client_id:
                 self.fail(f"I8: {record.signature} is handed to another client")
 
     def received(self, gate: WatchedGate, peer: Peer, rids: tuple[str, ...]) -> None:
@@ -302,3 +329,14 @@ class Oracle:
         deadline = gate.ledger.next_deadline()
         if deadline is not None and deadline <= self.world.utc():
             self.fail("I10: the ledger's timer spins")
+
+
+def client_of(gate: WatchedGate, link: int) -> tuple[str, str] | None:
+    """Whose link it is: principal and client id; None: nobody's any more."""
+    if link < 0 and gate.sessions is not None:
+        mine = gate.sessions.tools._by_number.get(link)
+        return None if mine is None else (mine.principal, f"{CLIENT}{mine.session}")
+    peer = gate.peers.get(link)
+    if peer is None or peer.connection.principal is None or peer.connection.auth is None:
+        return None
+    return peer.connection.principal.name, peer.connection.auth.client_id

@@ -8,10 +8,12 @@ so a new kind of fault changes nothing in the worlds of a seed but that it may s
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from random import Random
 
 from msgspec import Struct
 from msgspec.structs import replace
+from tests.sim.talks import CLOSE_FAULTS, Setting, Talk, draw_setting, draw_talks
 
 from agentgate_proto.limits import LedgerLimits, Limits
 
@@ -50,6 +52,9 @@ FAULTS = (
 )
 
 DAY_S = 86_400.0
+
+QUEUED_BYTES_MIN = 1_000_000
+"""A connection with less room than this can't take what a session may hand it at a time."""
 
 FEW_ROWS = 20
 """A cap on rows that a world soon reaches."""
@@ -134,6 +139,8 @@ class Plan(Struct, frozen=True):
     Attributes:
         seed: where it all comes from.
         until: when requests and faults end.
+        talks: what is done with sessions; (): the gateway has none.
+        setting: how they are set up.
     """
 
     seed: int
@@ -154,6 +161,8 @@ class Plan(Struct, frozen=True):
     gateway_rate: float
     window_bytes: int
     retention: Retention
+    setting: Setting
+    talks: tuple[Talk, ...] = ()
 
     def chance(self, what: str) -> Random:
         """A source of chance for one kind of thing."""
@@ -164,8 +173,8 @@ class Plan(Struct, frozen=True):
         return replace(self, **parts)  # type: ignore[arg-type]
 
 
-def draw(seed: int, requests: int = REQUESTS) -> Plan:
-    """Draw the plan of a world."""
+def draw(seed: int, requests: int = REQUESTS, *, sessions: bool = True) -> Plan:
+    """Draw the plan of a world; ``sessions``: with what is done with sessions, if anything is."""
     pick = Random(f"{seed} surroundings").choice
     until = pick((20.0, 60.0, 60.0, 60.0, 180.0, 180.0, 600.0))
     agents = draw_agents(Random(f"{seed} agents"))
@@ -173,14 +182,18 @@ def draw(seed: int, requests: int = REQUESTS) -> Plan:
     asks = repeat_some(Random(f"{seed} repeats"), agents, asks)
     retention = draw_retention(Random(f"{seed} retention"))
     asks = flood_some(Random(f"{seed} floods"), agents, asks, retention)
+    limits = draw_limits(Random(f"{seed} limits"))
+    ours = [place for place, agent in enumerate(agents) if agent.kind in OURS]
+    talks = draw_talks(Random(f"{seed} talks"), ours, until) if sessions else ()
+    faults = draw_faults(seed, len(agents), until) + draw_close_faults(seed, talks)
     return Plan(
         seed=seed,
         until=until,
         agents=agents,
         asks=asks,
-        faults=draw_faults(seed, len(agents), until),
+        faults=tuple(sorted(faults, key=lambda fault: fault.at)),
         ledger=draw_ledger_limits(Random(f"{seed} ledger"), retention),
-        limits=draw_limits(Random(f"{seed} limits")),
+        limits=limits,
         latency_s=pick((0.0, 0.0005, 0.005, 0.05)),
         jitter_s=pick((0.0, 0.001, 0.02, 0.3)),
         split=pick((0.0, 0.0, 0.02, 0.2)),
@@ -192,6 +205,10 @@ def draw(seed: int, requests: int = REQUESTS) -> Plan:
         gateway_rate=pick((1.0, 1.0, 0.95, 1.05)),
         window_bytes=pick((65_536, 65_536, 65_536, 2_000)),
         retention=retention,
+        setting=draw_setting(
+            Random(f"{seed} setting"), may_be_big=limits.queued_bytes_max > QUEUED_BYTES_MIN
+        ),
+        talks=talks,
     )
 
 
@@ -324,6 +341,26 @@ def draw_faults(seed: int, agents: int, until: float) -> tuple[Fault, ...]:
             for _ in range(rng.choice((1, 1, 2, 4)))
         ]
     return tuple(sorted(faults, key=lambda fault: fault.at))
+
+
+def draw_close_faults(seed: int, talks: Sequence[Talk]) -> tuple[Fault, ...]:
+    """Draw some faults that strike while a session has something to do: most of the time none
+    has."""
+    rng = Random(f"{seed} faults of talks")
+    if not talks or rng.random() < 0.4:
+        return ()
+    faults: list[Fault] = []
+    for _ in range(rng.choice((1, 2, 4, 8))):
+        talk = rng.choice(talks)
+        fault = Fault(
+            rng.choice(CLOSE_FAULTS),
+            at=talk.at + 0.1 + rng.random() * rng.choice((0.01, 0.3, 3.0, 20.0)),
+            agent=talk.agent,
+            seconds=rng.choice((0.0, 0.1, 1.0, 5.0)),
+            count=rng.choice((0, 1, 2, 3, 5, 8, 13, 20)),
+        )
+        faults.append(fault)
+    return tuple(faults)
 
 
 def draw_ledger_limits(rng: Random, retention: Retention) -> LedgerLimits:

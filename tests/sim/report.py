@@ -102,7 +102,7 @@ def explain(plan: Plan, text: str, seconds: float) -> str:
     again = f"python -m tests.sim --seed {plan.seed}"
     if len(plan.asks) != REQUESTS:
         again += f" --requests {len(plan.asks)}"
-    left = f"{len(small.asks)} requests and {len(small.faults)} faults"
+    left = f"{len(small.asks)} requests, {len(small.talks)} talks and {len(small.faults)} faults"
     head = [
         f"seed {plan.seed} at commit {commit()}: {text}",
         f"again: {again}",

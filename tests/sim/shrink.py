@@ -58,6 +58,7 @@ class Shrinker:
             self._without_parts("faults")
             self._without_agents()
             self._without_parts("asks")
+            self._without_parts("talks")
             self._calmer()
         return self.plan
 
@@ -68,7 +69,7 @@ class Shrinker:
         return violation is not None and code_of(str(violation)) == self.code
 
     def _size(self) -> int:
-        return len(self.plan.asks) + len(self.plan.faults)
+        return len(self.plan.asks) + len(self.plan.faults) + len(self.plan.talks)
 
     def _try(self, plan: Plan) -> bool:
         if time.monotonic() < self.until and self.fails(plan):
@@ -94,8 +95,10 @@ class Shrinker:
         for place in range(len(self.plan.agents)):
             asks = tuple(ask for ask in self.plan.asks if ask.agent != place)
             faults = tuple(fault for fault in self.plan.faults if fault.agent != place)
-            self._try(self.plan.without(asks=asks, faults=faults))
+            talks = tuple(talk for talk in self.plan.talks if talk.agent != place)
+            self._try(self.plan.without(asks=asks, faults=faults, talks=talks))
         used = [ask.agent for ask in self.plan.asks]
+        used += [talk.agent for talk in self.plan.talks]
         used += [fault.agent for fault in self.plan.faults]
         self._try(self.plan.without(agents=self.plan.agents[: max(used, default=0) + 1]))
 
@@ -108,5 +111,6 @@ class Shrinker:
         if agents != self.plan.agents:
             self._try(self.plan.without(agents=agents))
         moments = [ask.at for ask in self.plan.asks] + [fault.at for fault in self.plan.faults]
+        moments += [talk.at for talk in self.plan.talks]
         last = max(moments, default=0.0)
         self._try(self.plan.without(until=min(self.plan.until, last + 1.0)))

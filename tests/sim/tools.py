@@ -16,6 +16,7 @@ from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.records.request import Effects
 from agentgate_server.gate.running import Finished, Running
 from agentgate_server.policy import Policy
+from agentgate_server.sessions.exceeding import exceed_budget
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import Runner, stopped
@@ -29,7 +30,7 @@ rules:
   - {tool: carefree, action: allow, ask_again_after_unknown: false}
   - {tool: [look, fetch, set, move], action: allow}
 """
-POLICY = Policy.parse(RULES)
+POLICY = Policy.parse(RULES + "  - {tool: exceed_budget, action: ask}\n")
 
 
 def at_once(n: int) -> dict[str, int]:
@@ -59,6 +60,7 @@ CATALOGUE = Catalogue(
     [python_tool(at_once, name=name, effects=INLINE[name], inline=True) for name in INLINE]
     + [python_tool(in_a_while, name=name, effects=SLOW[name]) for name in SLOW]
 )
+WITH_BUDGETS = Catalogue([*CATALOGUE, *Catalogue.of(exceed_budget)])
 RUNNER = Runner()
 WRITES = {tool.name for tool in CATALOGUE if tool.effects is Effects.WRITE}
 

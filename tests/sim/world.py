@@ -18,10 +18,14 @@ from tests.sim.faults import Violation
 from tests.sim.gateway import Life
 from tests.sim.links import Link, Weather
 from tests.sim.mishaps import Mishaps
+from tests.sim.models import Writer
 from tests.sim.old_agents import OldAgent
 from tests.sim.oracle import Oracle
 from tests.sim.people import PEOPLE, People, Terminal
 from tests.sim.plan import Ask, Plan
+from tests.sim.rest import look_for_leftovers
+from tests.sim.session_desk import WatchedDesk
+from tests.sim.talks import ROUNDS_MAX, Talk
 from tests.sim.timeline import NOON, Endless, Timeline
 
 from agentgate_proto.principal import Principal, Role
@@ -37,6 +41,10 @@ SETTLE_S = 600.0
 """Within which everything settles once faults have stopped, besides the time of an approval: a
 tool's time-out, a dead link that is found out, the longest pauses of reconnecting and of writing
 again, and a patient user's help."""
+
+SESSION_S = 300.0
+"""What a run may take for each time that it asks its model, besides approvals: models that stall or
+want a pause, and tools that hang."""
 
 IDLE_S = 65.0
 """How long a settled world is watched: nothing but keep-alives may happen in it."""
@@ -67,6 +75,8 @@ class World(AnyWorld):
         self.process_chance = plan.chance("processes")
         self.tool_chance = plan.chance("tools")
         self.disk_chance = plan.chance("disk")
+        self.desk_chance = plan.chance("desk")
+        self.writer = Writer(self)
         self.weather = Weather(
             plan.chance("links"), plan.latency_s, plan.jitter_s, plan.split, plan.window_bytes
         )
@@ -82,6 +92,7 @@ class World(AnyWorld):
         self.life: Life | None = None
         self.lives = 0
         self.rids = 0
+        self.session_ids = 0
         self.mishaps = Mishaps(self)
         kinds = {"old": OldAgent, "eager": EagerAgent}
         self.agents = [kinds.get(agent.kind, SdkAgent)(self, agent) for agent in plan.agents]
@@ -116,9 +127,16 @@ class World(AnyWorld):
             timeline.at(0.01 * place, agent.start)
         for ask in plan.asks:
             timeline.at(0.1 + ask.at, self.agents[ask.agent].ask, ask)
+        for talk in plan.talks:
+            timeline.at(0.1 + talk.at, self._talk, talk)
         for fault in plan.faults:
             timeline.at(fault.at, self.mishaps.strike, fault)
         self._run_until(plan.until)
+
+    def _talk(self, talk: Talk) -> None:
+        agent = self.agents[talk.agent]
+        assert isinstance(agent, SdkAgent), "only ours have sessions"
+        agent.talk(talk)
 
     def _heal(self) -> None:
         """Faults stop. What they have left behind must be found out by the machines themselves."""
@@ -132,6 +150,8 @@ class World(AnyWorld):
 
     def _settle(self) -> None:
         bound = self.timeline.now + self.plan.ledger.approval_s + SETTLE_S
+        if self.plan.talks:  # one approval after another
+            bound += ROUNDS_MAX * (2.0 * self.plan.ledger.approval_s + SESSION_S)
         helped = self.timeline.now
         while not self.settled():
             if self.timeline.now >= bound:
@@ -150,7 +170,7 @@ class World(AnyWorld):
         self._run_until(self.timeline.now + 10.0)
         wakes = self.wakes
         self._run_until(self.timeline.now + IDLE_S)
-        ends = 2 * (len(self.life.peers) if self.life is not None else 0) + 1
+        ends = 2 * (len(self.life.peers) if self.life is not None else 0) + 2
         most = ends * (2 * IDLE_S / 19.0 + 4)
         if self.wakes - wakes > most:
             self.fail(f"I10: {self.wakes - wakes} wake-ups of {ends} timers in {IDLE_S} idle s")
@@ -158,7 +178,7 @@ class World(AnyWorld):
             self.fail(f"I10: it begins again: {self._why_unsettled()}")
         if self.life is not None and self.life.gate.desk._replies:
             self._run_until(self.timeline.now + 10.0)  # somebody has answered just now
-        self._look_for_leftovers()
+        look_for_leftovers(self)
 
     def _run_until(self, moment: float) -> None:
         try:
@@ -174,7 +194,13 @@ class World(AnyWorld):
         if life.frozen_until > self.timeline.now:
             return False  # what has come to it meanwhile is still to be read
         gate = life.gate
-        return not gate.ledger._lifecycle.live and not gate.writer.changes_open
+        if gate.ledger._lifecycle.live or gate.writer.changes_open:
+            return False
+        return not self._why_sessions_are_not()
+
+    def _why_sessions_are_not(self) -> str:
+        desk = self.life.gate.sessions if self.life is not None else None
+        return self.oracle.sessions.why_unsettled(desk) if isinstance(desk, WatchedDesk) else ""
 
     def _why_unsettled(self) -> str:
         life = self.life
@@ -183,46 +209,14 @@ class World(AnyWorld):
         for agent in self.agents:
             for ask in agent.missing():
                 return f"{agent.name} waits for {ask}"
+            if isinstance(agent, SdkAgent) and agent.process and not agent.process.talker.is_idle:
+                return f"{agent.name} waits for a session"
             if not agent.idle:
                 return f"{agent.name} is not idle: {vars(agent.process) if agent.process else None}"
         for live in life.gate.ledger._lifecycle.live.values():
             return f"{live.record.signature} of {live.record.principal} is {live.record.phase}"
-        return f"{life.gate.writer.changes_open} changes are not written"
-
-    def _look_for_leftovers(self) -> None:
-        """The tables of the gate are empty, and what clients have is known to be had (I6)."""
-        assert self.life is not None
-        gate = self.life.gate
-        lifecycle, delivery = gate.ledger._lifecycle, gate.ledger._delivery
-        tables: dict[str, Any] = {
-            "keys": lifecycle.joining.idempotent,
-            "joined": delivery.joined,
-            "alike": lifecycle.deciding._alike,
-            "journal": lifecycle.journal._entries,
-            "retries": lifecycle._retries,
-            "waiting": +lifecycle.deciding._waiting,
-            "orphans": delivery.orphans,
-            "decisions": gate.desk._replies,
-        }
-        for name, table in tables.items():
-            if table:
-                self.fail(f"I9: {name} is left behind: {table}")
-        for link in delivery.links._links.values():
-            if link.sent or link.held or link.replies_due:
-                self.fail(f"I6: link {link.number} keeps {link.sent or link.held}")
-        self._look_for_undelivered()
-
-    def _look_for_undelivered(self) -> None:
-        """Our clients have asked for all that they missed, and have said that they have it."""
-        clients = {
-            (agent.plan.principal, agent.process.auth.client_id): agent.name
-            for agent in self.agents
-            if isinstance(agent, SdkAgent) and agent.process is not None
-        }
-        for row in self.disk.kept.values():
-            name = clients.get((row.principal, row.client_id))
-            if name is not None and not row.delivered:
-                self.fail(f"I6: {name} never got the outcome of {row.request_id}: {row.signature}")
+        why = self._why_sessions_are_not()
+        return why or f"{life.gate.writer.changes_open} changes are not written"
 
     # The gateway's processes
 
@@ -248,6 +242,7 @@ class World(AnyWorld):
         self.tell("gateway", "dies", why)
         life.alive = False
         self.life = None
+        self.oracle.sessions.books.died()
         self.counts["lives ended"] += 1
         how = self.process_chance.randrange(4)
         for peer in life.peers.values():
@@ -303,6 +298,11 @@ class World(AnyWorld):
         """Ids of requests: in order, for the reader."""
         self.rids += 1
         return f"r{self.rids}"
+
+    def next_session_id(self) -> str:
+        """Ids of sessions, runs and epochs: in order."""
+        self.session_ids += 1
+        return f"s{self.session_ids}"
 
     def disk_seconds(self) -> float:
         """How long the next batch takes."""
