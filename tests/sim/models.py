@@ -208,7 +208,7 @@ class Models(ModelDesk):
     def __init__(
         self, world: World, enter: object, models: dict[str, SimModel], said: Said
     ) -> None:
-        super().__init__(models, said, unused)
+        super().__init__(models, said, unused, unused)
         self.world = world
         self.enter = enter
         self.now: dict[str, deque[Line]] = {}
