@@ -7,6 +7,7 @@ its status is 429, overloaded is one though the stream had begun with 200.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -63,6 +64,8 @@ LASTING: Final = frozenset(
 PASSING_STATUS: Final = frozenset({408, 409, 425, 429})
 """Besides those of a server's own errors, from 500 on."""
 
+HTTP_STATUS: Final = re.compile(r"[0-9]{3}")
+
 HTTP_DATE: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
@@ -110,7 +113,7 @@ def judged(kinds: frozenset[str], status: int) -> Failure:
     """
     if kinds & SPENT:
         return Failure.FATAL
-    numbers = [int(kind) for kind in kinds if kind.isascii() and kind.isdecimal()]
+    numbers = [int(kind) for kind in kinds if HTTP_STATUS.fullmatch(kind)]
     number = status or next((number for number in numbers if 400 <= number <= 599), 0)
     if number >= 500 or number in PASSING_STATUS or kinds & PASSING:
         return Failure.RETRYABLE

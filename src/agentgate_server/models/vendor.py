@@ -25,6 +25,7 @@ from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded
 from agentgate_server.backends.http_client import tls_context
 from agentgate_server.backends.urls import split_url
+from agentgate_server.models.pace import Pace
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.version import VERSION
@@ -162,6 +163,8 @@ class VendorModel(ABC):
             failed = self.late(error, has_head=has_head)
         except EventTooLong as error:
             failed = Failed(failure=Failure.FATAL, message=str(error))
+        except TookTooLong as error:
+            failed = Failed(failure=Failure.TRUNCATED, message=str(error))
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             failed = self.broken(error, has_head=has_head)
         except Exception:
@@ -189,7 +192,6 @@ class VendorModel(ABC):
         self, stream: Stream, response: httpx2.Response
     ) -> AsyncGenerator[ModelEvent, None]:
         """Yield what a stream says; the last is its end, whatever comes."""
-        deadline = anyio.current_time() + STREAM_S_MAX
         events = aiter(events_of(response))
         try:
             while not stream.is_over:
@@ -197,7 +199,7 @@ class VendorModel(ABC):
                     one = await soon(events, self.grace_s)
                 else:
                     one = await anext(events, None)  # bounded from one byte to the next
-                if one is None or anyio.current_time() > deadline:
+                if one is None:
                     said = stream.receive_eof()
                 else:
                     said = stream.receive_event(one.event, one.data)
@@ -274,8 +276,12 @@ class EventTooLong(Exception):
     """An event is beyond EVENT_BYTES_MAX."""
 
 
+class TookTooLong(Exception):
+    """A stream goes on beyond STREAM_S_MAX, be it with nothing but comments."""
+
+
 class Chunks(httpx2.AsyncByteStream):
-    """The bytes of a body as they come, as long as no event of them gets too long.
+    """The bytes of a body as they come, as long as neither an event of them nor all takes too long.
 
     httpx2 has such a cap itself, but what it raises then leaves the generators below half-way.
     """
@@ -283,6 +289,8 @@ class Chunks(httpx2.AsyncByteStream):
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
         self.chunks = aiter(response.aiter_raw())
+        self.deadline = anyio.current_time() + STREAM_S_MAX
+        self.pace = Pace()
         self.pending = 0
         self.tail = b""
 
@@ -294,8 +302,13 @@ class Chunks(httpx2.AsyncByteStream):
 
         Raises:
             EventTooLong: they belong to an event that is.
+            TookTooLong: it is time to end.
         """
         chunk = await anext(self.chunks)
+        await self.pace.keep()
+        if anyio.current_time() > self.deadline:
+            await leave(self.response, self.chunks)
+            raise TookTooLong(f"the answer took more than {STREAM_S_MAX:g} s")
         seen = self.tail + chunk
         end = max(map(seen.rfind, EVENT_ENDS))
         self.pending = self.pending + len(chunk) if end < 0 else len(seen) - end

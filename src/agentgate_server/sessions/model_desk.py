@@ -20,6 +20,7 @@ from agentgate_proto.models.events import (
 )
 from agentgate_proto.sessions.effects import CallModel
 from agentgate_server.models.model import Model
+from agentgate_server.models.pace import Pace
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +125,7 @@ class ModelDesk:
                 raise LookupError(f"the model {call.model} is not configured any more")
             # A stream is an async generator, so that its end closes its connection.
             async with aclosing(cast("Any", model.stream(call.request))) as events:
+                pace = Pace()
                 async for event in events:
                     asking.hear(event, anyio.current_time())
                     self._said(call.session, call.call, (event,))
@@ -131,6 +133,7 @@ class ModelDesk:
                         with anyio.move_on_after(REST_S):
                             await anext(events, None)
                         return
+                    await pace.keep()
         except Exception as error:
             log.exception("the model %s could not be asked", call.model)
             text = f"{type(error).__name__}: {error}"

@@ -47,6 +47,8 @@ NOW = datetime(2026, 11, 29, 12, 0, tzinfo=UTC).timestamp()
         (0, "17", Failure.RETRYABLE),
         (0, "new_kind_of_error", Failure.RETRYABLE),
         (0, "", Failure.RETRYABLE),
+        (0, "9" * 6_000, Failure.RETRYABLE),  # Python reads no number of so many digits
+        (400, "9" * 6_000, Failure.FATAL),
     ],
 )
 def test_whether_another_attempt_makes_sense(status: int, kind: str, failure: Failure) -> None:

@@ -290,6 +290,18 @@ async def test_an_event_has_an_end_whatever_the_server_sends(vendor: str) -> Non
     assert "an event has more than" in told_of.message
 
 
+async def test_a_stream_has_an_end_be_there_nothing_but_comments(
+    vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agentgate_server.models.vendor.STREAM_S_MAX", 0.1)
+    async with joined(vendor) as (server, model):
+        pings = [Send(b": ping\n\n")] * 10_000
+        server.replies.append(Reply(*pings, delay_s=0.005))
+        told_of = failed(await told(model))
+    assert told_of.failure is Failure.TRUNCATED
+    assert told_of.message == "the answer took more than 0.1 s"
+
+
 async def test_a_server_that_nobody_vouches_for_is_told_nothing(
     vendor: str, tmp_path: Path
 ) -> None:
