@@ -275,3 +275,13 @@ def test_a_second_message_meanwhile_is_refused(stage: Served) -> None:
     assert done.stderr.startswith("Error: ")
     stage.decide(stage.waiting_ids()[0], "deny")
     assert ended(chat)[0] == 0
+
+
+@pytest.mark.parametrize("args", [("--json", "long"), ("long",)])
+def test_whoever_reads_no_more_ends_it_without_a_word(stage: Served, args: tuple[str, ...]) -> None:
+    process = started("chat", *args, **agent_of(stage))
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(BOUND_S) == 1
+    assert process.stderr.read() == ""

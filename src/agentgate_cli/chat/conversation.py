@@ -122,7 +122,7 @@ class Conversation:
         try:
             async with ticking(self.output), anyio.create_task_group() as tasks:
                 tasks.start_soon(attendant.work)
-                failure: AgentGateError | None = None
+                failure: AgentGateError | OSError | None = None
                 try:
                     async for event in events:
                         self.output.take(event)
@@ -130,7 +130,7 @@ class Conversation:
                         if event.kind == EventKind.RUN_ENDED and event.data.get("run") == run:
                             ended = event.data
                             break
-                except AgentGateError as error:
+                except (AgentGateError, OSError) as error:  # OSError: nobody reads what is printed
                     failure = error
                 tasks.cancel_scope.cancel()
             if failure is not None:
