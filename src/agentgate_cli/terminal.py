@@ -5,9 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Mapping
+from typing import TypeVar
 
 import anyio
 
+from agentgate_cli.style import say
+
+T = TypeVar("T")
+
+CODE_QUESTION = "  one-time code: "
 LINE_BYTES_MAX = 4_096
 """What a terminal hands over at once, at most."""
 
@@ -67,3 +74,21 @@ class Terminal:
         await anyio.wait_readable(self.input)
         data = os.read(self.input, LINE_BYTES_MAX)
         return data.decode(errors="replace").strip().lower() if data else None
+
+    async def choice(self, question: str, answers: Mapping[str, T]) -> T | None:
+        """Ask until a line is one of the answers; None: the input was closed."""
+        self.discard()
+        while True:
+            self.question(question)
+            line = await self.line()
+            if line is None:
+                say()
+                return None
+            if line in answers:
+                return answers[line]
+
+    async def code(self) -> str:
+        """Ask for a one-time code; "": the person has none."""
+        self.discard()
+        self.question(CODE_QUESTION)
+        return await self.line() or ""

@@ -32,7 +32,6 @@ SETTLE_S = 0.5
 one that has gone, and is thrown away."""
 
 QUESTION = "  approve? [y]es, [n]o, [s]kip: "
-CODE_QUESTION = "  one-time code: "
 ANSWERS: dict[str, Answer] = {
     "y": "approve",
     "yes": "approve",
@@ -214,9 +213,9 @@ class Watch:
         self._asked = view.id
         code = ""
         with anyio.CancelScope() as self._asking:
-            answer = await self.answer()
+            answer = await self.terminal.choice(QUESTION, ANSWERS)
             if answer == "approve" and view.needs_code:
-                code = await self.code()
+                code = await self.terminal.code()
         void = self._asking.cancelled_caught
         self._asking, self._asked = None, ""
         if void:
@@ -231,24 +230,6 @@ class Watch:
         elif answer is not None:
             await self.decide(client, view, answer, code)
         return answer is not None
-
-    async def answer(self) -> Answer | None:
-        """Read lines until one is an answer; None: the input was closed."""
-        self.terminal.discard()
-        while True:
-            self.terminal.question(QUESTION)
-            line = await self.terminal.line()
-            if line is None:
-                say()
-                return None
-            if line in ANSWERS:
-                return ANSWERS[line]
-
-    async def code(self) -> str:
-        """Read a one-time code; "": the person has none."""
-        self.terminal.discard()
-        self.terminal.question(CODE_QUESTION)
-        return await self.terminal.line() or ""
 
     async def decide(
         self,

@@ -29,7 +29,6 @@ from agentgate_proto.records.session import EventKind
 Answer = Literal["approve", "deny"]
 
 QUESTION = "  approve? [y]es, [N]o: "
-CODE_QUESTION = "  one-time code: "
 ANSWERS: dict[str, Answer] = {
     "y": "approve",
     "yes": "approve",
@@ -160,11 +159,9 @@ class Asker:
             say(line)
         self._asked, code = rid, ""
         with anyio.CancelScope() as self._asking:
-            answer = await self._answer()
+            answer = await self.terminal.choice(QUESTION, ANSWERS)
             if answer == "approve" and view.needs_code:
-                self.terminal.discard()
-                self.terminal.question(CODE_QUESTION)
-                code = await self.terminal.line() or ""
+                code = await self.terminal.code()
         void = self._asking.cancelled_caught
         self._asking, self._asked = None, ""
         if void:
@@ -200,18 +197,6 @@ class Asker:
             if error.code != ErrorCode.NOT_FOUND:
                 self.output.note(f"{bad('it can not be asked here')}: {printable(error.message)}")
             return None
-
-    async def _answer(self) -> Answer | None:
-        """Read lines until one is an answer; None: the input was closed."""
-        self.terminal.discard()
-        while True:
-            self.terminal.question(QUESTION)
-            line = await self.terminal.line()
-            if line is None:
-                say()
-                return None
-            if line in ANSWERS:
-                return ANSWERS[line]
 
     async def _decide(self, view: ApprovalView, answer: Answer, code: str) -> None:
         try:
