@@ -70,7 +70,7 @@ def test_a_long_list_has_pages() -> None:
 
 
 def test_a_page_is_no_larger_than_a_message_may_be_but_never_empty() -> None:
-    world = World()
+    world = World(SessionLimits(metadata_bytes_max=LIST_BYTES_MAX))
     for _ in range(3):
         world.create(metadata={"text": "x" * (LIST_BYTES_MAX * 2 // 3)})
     page = listed(world)
