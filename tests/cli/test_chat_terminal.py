@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.looking import Looking, looking
-from tests.cli.rehearsed import agent_of, both_of, write_rehearsal
+from tests.cli.rehearsed import SESSIONS, agent_of, both_of, write_rehearsal
 from tests.cli.support import BOUND_S, Served, write_files
 
 QUESTION = "approve? [y]es, [N]o:"
@@ -243,6 +243,64 @@ def test_a_gateway_that_restarts_is_waited_for_and_the_talk_goes_on(frail: Serve
         person.see("interrupted: the gateway was stopped")
         person.type("What is 2 + 3?\n")
         person.see("2 + 3 = 5.")
+
+
+def test_two_of_them_leave_although_the_gateway_is_away(frail: Served) -> None:
+    with chatting(frail) as person:
+        person.type("slowly\n")
+        person.see("s5 ")
+        frail.kill()
+        person.see("trying again")
+        person.interrupt()
+        person.see("cancelling; Ctrl-C again leaves")
+        person.interrupt()
+        assert person.end() == 130
+        assert "Traceback" not in person.text
+
+
+def test_what_comes_while_somebody_types_waits_until_they_have(frail: Served) -> None:
+    with chatting(frail) as person:
+        person.see("leaves >")
+        person.type("hel")
+        person.see("> hel")
+        frail.kill()
+        frail.start()
+        person.type("lo\n")
+        person.see("You said: hello")
+        assert "> hello" in person.text
+
+
+def test_a_gateway_that_no_longer_knows_the_token_ends_the_talk(tmp_path: Path) -> None:
+    write_rehearsal(tmp_path)
+    served = Served(tmp_path)
+    served.start()
+    with chatting(served) as person:
+        served.kill()
+        write_rehearsal(tmp_path, agent={"token": "another-token-0123456789abc"})
+        served.start()
+        person.type("hello\n")
+        person.see("Error: Invalid token: the gateway does not know it")
+        assert person.end() == 3
+    served.kill()
+
+
+def test_a_budget_asks_like_a_tool(tmp_path: Path) -> None:
+    budget = {"name": "daily", "per": "day", "usd": 0.01, "model": "dear", "over": "ask"}
+    write_rehearsal(tmp_path)
+    write_files(tmp_path, sessions={**SESSIONS, "budgets": [budget]})
+    served = Served(tmp_path)
+    served.start()
+    with chatting(served, "--model", "dear", **both_of(served)) as person:
+        person.type("hello\n")
+        person.see("ask exceed_budget")
+        person.see(QUESTION)
+        person.type("y\n")
+        person.see("You said: hello")
+        person.type("hello again\n")
+        person.see(QUESTION, times=2)
+        person.type("\n")
+        person.see("over budget: Denied by user")
+    served.kill()
 
 
 def test_the_commands_do_what_help_says(stage: Served) -> None:

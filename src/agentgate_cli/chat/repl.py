@@ -13,7 +13,7 @@ from agentgate_cli.inspect import width_of_terminal
 from agentgate_cli.remote import failure_of
 from agentgate_cli.style import bad, bold, dim, say, styled
 from agentgate_cli.text import printable
-from agentgate_client import AgentGateError, RunInProgress
+from agentgate_client import AgentGateConnectionError, AgentGateError, RunInProgress
 
 if TYPE_CHECKING:
     from agentgate_cli.chat.talker import Talker
@@ -63,6 +63,8 @@ class Repl:
         if self.talker.conversation.session.view.run:
             self._try(lambda: self.talker.do(self.talker.conversation.join))
         while True:
+            output = self.talker.conversation.output
+            output.pause()  # what comes now must not run into what is being typed
             try:
                 line = self._line()
             except EOFError:
@@ -75,6 +77,7 @@ class Repl:
                 self._asked_to_leave = True
                 say(dim("Ctrl-C again, or /quit, leaves"))
                 continue
+            self.talker.portal.call(output.resume)
             self._asked_to_leave = False
             if line.strip() == "/quit":
                 return Exit.OK
@@ -110,13 +113,15 @@ class Repl:
         """Do something; an error ends that, and not the talk.
 
         Raises:
-            AgentGateError: the connection is gone for good.
+            AgentGateConnectionError: the connection is gone for good.
         """
         try:
             work()
         except RunInProgress as error:
             say(f"{bad('not sent')}: {printable(error.message)}")
             say(dim(f"/attach {self.talker.conversation.session.id} shows the run"))
+        except AgentGateConnectionError:
+            raise
         except AgentGateError as error:
             say(f"{bad('Error')}: {failure_of(error).message}")
         except Failure as error:
