@@ -226,7 +226,7 @@ class World:
             self.drain()
 
     def make_workspaces(self) -> None:
-        """The folders of new sessions are made."""
+        """Folders of new sessions are made."""
         making, self.making = self.making, []
         for effect in making:
             self.sessions.workspace_made(effect.token, f"/w/{effect.session}", self.now)
@@ -298,13 +298,9 @@ class World:
 
     # What people do
 
-    def ticket(self) -> str:
-        """A new name of a call."""
-        return f"ticket{next(self.ids)}"
-
     def request(self, params: msgspec.Struct, whose: str | None = "ann", named: str = "") -> str:
         """Call a method; return the ticket. What is made gets this name, or any."""
-        ticket = self.ticket()
+        ticket = f"ticket{next(self.ids)}"
         self.unanswered.append(ticket)
         ids = named or f"id{next(self.ids)}", f"id{next(self.ids)}"
         if isinstance(params, AttachSession):
