@@ -286,6 +286,10 @@ class SessionLimits:
     attempts_max: int = 4
     """How often one model request is tried."""
 
+    asks_per_minute: int = 120
+    """Requests of one run to its model, all at once if they come so; beyond it they wait. A model
+    and tools that answer at once would go round as fast as the machine can, at somebody's cost."""
+
     retry_s: float = 1.0
     """The first pause before a model request is tried again; doubles."""
 

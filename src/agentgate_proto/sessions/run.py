@@ -105,6 +105,7 @@ class Run:
         message: the row of its message, which is being written; None: a restart has found it.
         iteration: which asking of the model this is, retries left out.
         tries: how often it was asked in this iteration.
+        paced_to: up to which UTC second its requests stand, if they came at an even pace.
         attempt: the present one, while the model is asked.
         tools: calls without a result, by their ids.
         names: the tools' names in the catalogue, by what the model was told.
@@ -128,6 +129,7 @@ class Run:
         self.message: LogRow | None = None
         self.iteration = 0
         self.tries = 0
+        self.paced_to = 0.0
         self.attempt: Attempt | None = None
         self.tools: dict[str, OpenTool] = {}
         self.names: dict[str, str] = {}
@@ -150,6 +152,15 @@ class Run:
     def iterations(self) -> int:
         """How often the model was really asked, retries left out."""
         return self.iteration if self.tries else max(self.iteration - 1, 0)
+
+    def pause_s(self, per_minute: int, now: float) -> float:
+        """Count a request to the model; return for how many seconds it is to wait.
+
+        So there are no more than so many a minute.
+        """
+        gap = 60.0 / per_minute
+        self.paced_to = min(max(self.paced_to, now), now + 60.0) + gap  # a clock may be set back
+        return max(self.paced_to - now - 60.0, 0.0)
 
     @property
     def approvals(self) -> list[str]:

@@ -141,6 +141,7 @@ class Runs:
             self._over_budget(session, run, row, now)
             return
         run.phase = Phase.CALLING
+        after_s = max(after_s, run.pause_s(self._limits.asks_per_minute, now))
         started = {
             "run": run.id,
             "iteration": run.iteration,

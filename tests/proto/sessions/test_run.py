@@ -33,3 +33,20 @@ def test_a_run_names_the_approvals_that_it_waits_for() -> None:
     run.tools = {name: OpenTool("t", "t") for name in ("c1", "c2", "c3")}
     run.tools["c1"].approval, run.tools["c3"].approval = "a1", "a3"
     assert run.approvals == ["a1", "a3"]
+
+
+def test_requests_to_the_model_come_as_fast_as_they_like_and_then_at_an_even_pace() -> None:
+    run = Run(STORED, model())
+    assert [run.pause_s(4, 100.0) for _ in range(4)] == [0.0] * 4
+    now = 100.0
+    for _ in range(3):
+        pause = run.pause_s(4, now)
+        assert pause == 15.0
+        now += pause
+    assert [run.pause_s(4, now + 90.0) for _ in range(5)] == [0.0] * 4 + [15.0]
+
+
+def test_a_clock_that_is_set_back_holds_up_no_request_for_long() -> None:
+    run = Run(STORED, model())
+    assert [run.pause_s(4, 5_000.0) for _ in range(4)] == [0.0] * 4
+    assert run.pause_s(4, 100.0) == 15.0

@@ -128,6 +128,16 @@ def test_a_model_is_asked_no_more_often_than_its_message_allows() -> None:
     assert world.gate.acknowledged == [(name, "c1"), (name, "c2")]
 
 
+def test_a_model_that_calls_for_ever_is_asked_no_faster_than_it_may_be() -> None:
+    world = World(SessionLimits(asks_per_minute=3))
+    name = world.create()
+    world.scripts.extend([wanted(call(f"c{number}")) for number in range(4)])
+    world.send(name)
+    world.settle()
+    assert [each.after_s for each in world.called] == [0.0, 0.0, 0.0, 20.0, 20.0]
+    assert world.last_end(name)["status"] == "completed"
+
+
 def test_what_a_model_does_not_take_is_left_out_and_said_once() -> None:
     world = World()
     name = talking(world, params={"best_of": 3})
