@@ -182,7 +182,9 @@ class Authenticator:
         self.drain()
 
     def banish(self) -> None:
-        """Let the ledger withdraw what principals have asked who are none any more."""
-        known = {principal.name for principal in self.tokens.principals} | self.open_principals
+        """Let the ledger withdraw what principals have asked who may ask no more: they are none,
+        or have another role by now, in which they might even answer it."""
+        agents = {each.name for each in self.tokens.principals if each.role is Role.AGENT}
+        known = agents | self.open_principals
         self.ledger.banish(known, self.utc())
         self.banished(known)

@@ -170,6 +170,34 @@ async def test_principals_of_the_configuration_come_and_go(tmp_path: Path) -> No
                 await client.call("asked", {"text": "x"})
 
 
+async def test_who_has_another_role_by_now_finds_nothing_of_theirs_to_answer(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path) as this:
+        token = "g" * 20
+        this.policy.write_text('rules:\n  - {pattern: "*", action: ask}\n')
+        this.changes["principals"] = [{"name": "garden", "role": "agent", "token": token}]
+        await this.reload()
+        async with (
+            ApprovalsClient(this.gateway.url, OWNER) as owner,
+            AgentGateClient(this.gateway.url, token, 0) as client,
+        ):
+            session = await client.sessions.create()
+            stream = session.send('call asked {"text": "x"}')
+            while (await anext(stream)).kind != "approval":
+                pass
+            assert len(await owner.list()) == 1
+            this.changes["principals"][0]["role"] = "approver"
+            await this.reload()
+            async with AgentGateClient(this.gateway.url, OPERATOR) as operator:
+                found = await operator.sessions.get(session.id)
+                while found.view.run:  # bounded by the gateway's fail_after
+                    await anyio.sleep(0.002)
+                    await found.refresh()
+            assert await owner.list() == []
+            await stream.aclose()
+
+
 async def test_a_configuration_that_cannot_be_used_changes_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as this:
         this.policy.write_text(DENY)
