@@ -6,12 +6,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import anyio
 import msgspec
 import pytest
 from tests.e2e.session_plays import texts_of
 from tests.e2e.test_sessions import BACKENDS, ended, kinds, said, talking
 
-from agentgate_cli.standins.models import Fail, Reply, Say, Send, Stall, Use
+from agentgate_cli.standins.models import Fail, Reply, Say, Send, Stall, Use, Wait
 from agentgate_client import Event
 
 pytestmark = pytest.mark.anyio
@@ -160,6 +161,25 @@ async def test_a_second_beginning_in_the_midst_of_a_call_withdraws_what_was_show
         (reply,) = (event.data for event in events if event.kind == "reply")
         assert reply["text"] == "New."
         assert not results(events)
+
+
+async def test_what_a_run_takes_is_counted_when_nobody_watches(tmp_path: Path) -> None:
+    go_on = anyio.Event()
+    async with talking(tmp_path) as (server, _, client, session):
+        server.replies.append(Reply(Say("a "), Wait(go_on), Say("b")))
+        run = session.send("Go")
+        async for event in run:
+            if event.kind == "text":
+                break
+        await run.aclose()
+        go_on.set()
+        await server.until(lambda: server.streaming == 0)
+        while (await session.refresh()).run:
+            await anyio.sleep(0.01)
+        (row,) = (await client.sessions.usage()).rows
+        assert (row.requests, row.unknown, row.usage.is_estimate) == (1, 0, False)
+        assert row.cost_micros == 3 * row.usage.input + 15 * row.usage.output
+        assert server.left == 0, "nobody left before the end"
 
 
 # What it must not tell
