@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.e2e.faces import MODEL, faces_gateway
 from tests.e2e.process import AGENT_TOKEN, BOUND_S, GatewayProcess
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 BEARER = {"Authorization": f"Bearer {AGENT_TOKEN}"}
@@ -197,6 +198,22 @@ def test_a_client_that_goes_cancels_nothing_whatever_its_face(
         native.shown()
         native.cancel(session)
         assert native.end() == "cancelled"
+
+
+def test_a_page_that_can_send_no_header_comes_in_by_a_ticket_once(gateway: GatewayProcess) -> None:
+    session = made(gateway)
+    for face in (AgentSpace, UniversalAgent):
+        _, ticket = gateway.http("/api/tickets", {}, AGENT_TOKEN)
+        url = f"{gateway.url}{face.path.format(session)}?ticket={ticket['ticket']}"
+        with connect(url, open_timeout=BOUND_S) as client:
+            talker = face(client)
+            talker.begin(session)
+            talker.shown()
+            talker.cancel(session)
+            assert talker.end() == "cancelled"
+        with pytest.raises(InvalidStatus) as refused:
+            connect(url, open_timeout=BOUND_S)
+        assert refused.value.response.status_code == 401
 
 
 def test_a_question_that_is_open_is_shown_to_who_comes_later_and_its_answer_to_all(
