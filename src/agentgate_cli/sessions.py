@@ -170,11 +170,9 @@ def models(as_json: bool, **options: Any) -> int:
 
 def show_list(views: list[SessionView]) -> None:
     """Print sessions."""
-    from agentgate_cli.inspect import width_of_terminal
-
     rows = [cells(view) for view in views]
     empty = "no sessions yet: begin one with 'agent-gate chat'"
-    if sys.stdout.isatty() and width_of_terminal() < NARROW_CHARS:
+    if is_narrow():
         print_table((COLUMNS[0], COLUMNS[3], COLUMNS[4]), [(r[0], r[3], r[4]) for r in rows], empty)
     else:
         print_table(COLUMNS, rows, empty)
@@ -194,22 +192,30 @@ def cells(view: SessionView) -> tuple[str, ...]:
     )
 
 
-def show_models(rows: list[ModelRow]) -> None:
+def show_models(models: list[ModelRow]) -> None:
     """Print models."""
-    print_table(
-        MODEL_COLUMNS,
-        [
-            (
-                printable(row.name),
-                f"{printable(row.model_id)} ({printable(row.backend)})",
-                dollars(row.input_micros),
-                dollars(row.output_micros),
-                "default" if row.is_default else "",
-            )
-            for row in rows
-        ],
-        "no model is configured",
-    )
+    rows = [
+        (
+            printable(model.name),
+            f"{printable(model.model_id)} ({printable(model.backend)})",
+            dollars(model.input_micros),
+            dollars(model.output_micros),
+            "default" if model.is_default else "",
+        )
+        for model in models
+    ]
+    if is_narrow():
+        columns = (MODEL_COLUMNS[0], *MODEL_COLUMNS[2:])
+        print_table(columns, [(row[0], *row[2:]) for row in rows], "no model is configured")
+    else:
+        print_table(MODEL_COLUMNS, rows, "no model is configured")
+
+
+def is_narrow() -> bool:
+    """Whether there is a terminal, and it has no room for all columns."""
+    from agentgate_cli.inspect import width_of_terminal
+
+    return sys.stdout.isatty() and width_of_terminal() < NARROW_CHARS
 
 
 def heading(view: SessionView) -> str:

@@ -166,7 +166,7 @@ def budget_lines(budget: BudgetLine, width: int) -> list[str]:
     paint = {"red": bad, "yellow": warn, "green": good}[colour]
     over = "then a person is asked" if budget.over == "ask" else "then no more"
     about = "" if budget.model == "*" else f" on {printable(budget.model)}"
-    head = f"budget {bold(printable(budget.name))}{about}, per {budget.per}"
+    head = f"budget {bold(printable(budget.name))}{about}, per {printable(budget.per)}"
     drawn = bar([Part(min(spent, limit), "█", colour)], limit, BUDGET_BAR_CHARS)
     left_of = f" {paint(dollars(left))} of {dollars(limit)} left ({share(spent, limit)} spent),"
     return packed([head, f" {drawn}", left_of, over], width)

@@ -14,7 +14,7 @@ from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Remote, connected
 from agentgate_cli.style import dim
 from agentgate_cli.terminal import Terminal
-from agentgate_cli.text import away
+from agentgate_cli.text import away, printable
 from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, StateChanged
 
 REMOTE_HINT = "whoever may approve is asked; at a terminal: agent-gate approvals approve {id}"
@@ -141,7 +141,7 @@ async def connected_person(remote: Remote, on_state: StateLines) -> AsyncIterato
             )
             await client.list()
         except AgentGateError as error:
-            text = f"{error.message}: see AGENT_GATE_APPROVER_TOKEN and --approver-token"
+            text = f"{printable(error.message)}: see AGENT_GATE_APPROVER_TOKEN and --approver-token"
             raise Failure(text, Exit.UNREACHABLE) from None
         yield client
 

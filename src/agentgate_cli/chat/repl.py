@@ -197,8 +197,8 @@ def with_history() -> None:
 
 
 def prompt_of(text: str) -> str:
-    """Style the prompt; readline must be told what has no width."""
-    if not sys.stdout.isatty():
+    """Style the prompt; readline must be told what has no width, and nobody else understands it."""
+    if not sys.stdout.isatty() or "readline" not in sys.modules:
         return text
     shown = styled(text, bold=True, fg="cyan")
     if shown == text:
