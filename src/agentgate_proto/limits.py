@@ -256,7 +256,7 @@ class SessionLimits:
     loaded_bytes_max: int = 134_217_728
     """What those may take, about, with the last request of each, which the next is compared with.
     The one that was not used for longest goes first, and is read from the store when it is wanted
-    again. Those with a run under way or watchers are bounded by their number."""
+    again, by who watches it too. Those with a run under way are bounded by their number."""
 
     history_bytes_max: int = 8_388_608
     """Of a session's history in memory, about; older messages are not shown to the model. It is

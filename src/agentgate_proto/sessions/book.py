@@ -163,6 +163,13 @@ class Book:
             if self._loaded[name].is_idle:  # else it was taken up again, and comes to rest later
                 del self._loaded[name]
 
+    def unpin(self, name: str) -> None:
+        """Somebody looks at its context no more; it may be gone meanwhile."""
+        session = self._loaded.get(name)
+        if session is not None:
+            session.pins -= 1
+            self.rest(session)
+
     def _take_out(self, name: str) -> None:
         self._idle_bytes -= self._idle.pop(name, 0)
 

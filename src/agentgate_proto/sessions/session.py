@@ -52,7 +52,7 @@ class Session:
         then: what waits for the next write.
         urgent: somebody waits for that write.
         written: the change that is being written; None: none is.
-        pins: how many watch it, or look at its context.
+        pins: how many wait to see its context.
         is_going: it is to be deleted.
         is_dropped: that is being written; nothing else of it is.
         going: the ticket of who deletes it; None: nobody, it was kept for long enough.
@@ -103,7 +103,7 @@ class Session:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing of it is under way, and nobody watches it."""
+        """Whether nothing of it is under way, and nobody waits for it."""
         return self.is_quiet and not self.late and not self.pins
 
     def account(self, row: UsageRow) -> None:

@@ -251,20 +251,12 @@ class Sessions:
                     self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, text))
             case _:
                 assert isinstance(params, AttachSession), "what call and attach let through"
-                session.pins += 1
                 self._effects.append(Done(ticket, looking.attached(session, params)))
 
     def attach(self, ticket: Any, whose: str | None, params: AttachSession, now: float) -> None:
-        """Let somebody watch a session; ``Done`` with ``Attached`` follows, and then ``detach`` is
-        to be called once, whenever they go."""
+        """Let somebody watch a session; ``Done`` with ``Attached`` follows. Then they ``read``; who
+        watches takes nothing here, and keeps nothing in memory."""
         self._with(params.session, ticket, whose, partial(self._call_one, ticket, params, now, ""))
-
-    def detach(self, session: str) -> None:
-        """Somebody watches no more."""
-        found = self._book.get(session)
-        if found is not None:
-            found.pins -= 1
-            self._book.rest(found)
 
     def read(
         self, session: str, offset: int, bytes_max: int
@@ -272,11 +264,12 @@ class Sessions:
         """Return what a watcher is to be told from an offset on, as far as it is in memory.
 
         Returns:
-            The events, or None: the store has them, to before the offset that is the second part.
+            The events, or None: the store has them, to before the offset that is the second part;
+            of a session that is not in memory whatever there is.
         """
         found = self._book.get(session)
         if found is None:
-            return [], offset
+            return None, offset
         return found.log.read(offset, bytes_max), found.log.start
 
     def _with(
@@ -322,7 +315,7 @@ class Sessions:
         """It can't be found out; ``problem`` says why."""
         session = self._book.get(name)
         if isinstance(token, looking.Inspecting):
-            self.detach(name)
+            self._book.unpin(name)
             self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, problem))
         elif session is not None and session.run_preparing(token) is not None:
             self._endings.end(session, RunStatus.FAILED, problem, now)
@@ -337,7 +330,7 @@ class Sessions:
         prompt = self._runs.system_prompt
         result = looking.inspected(session, token.params, material, info, prompt)
         self._effects.append(Done(token.ticket, result))
-        self.detach(session.id)
+        self._book.unpin(session.id)
 
     def model_said(self, name: str, call: str, events: Sequence[ModelEvent], now: float) -> None:
         """A model says something; what an attempt says that is over counts for nothing."""

@@ -44,6 +44,7 @@ class Place:
         watcher: who wants it.
         ended: nothing more is handed over.
         reading: the store is asked.
+        has_news: something may have come since it was.
         has_been_told: that it is behind, since it was last up to date.
         has_caught_up: it was up to date once: being behind is news.
     """
@@ -54,6 +55,7 @@ class Place:
         self.watcher = watcher
         self.ended = False
         self.reading = False
+        self.has_news = False
         self.has_been_told = False
         self.has_caught_up = False
         self._watching = watching
@@ -104,7 +106,6 @@ class Watching:
     def attached(self, place: Place, answer: Attached) -> None:
         """It may begin."""
         if place.ended:  # they have gone meanwhile
-            self._sessions.detach(place.session)
             return
         place.offset = answer.offset
         self._places.setdefault(place.session, {})[place] = None
@@ -118,12 +119,11 @@ class Watching:
         self._ready.pop(place, None)
         self._failed.pop(place, None)
         if place.offset < 0:
-            return  # it is not attached: ``attached`` undoes it if it will be
+            return  # it is not attached, and will not be
         places = self._places[place.session]
         del places[place]
         if not places:
             del self._places[place.session]
-        self._sessions.detach(place.session)
 
     def grew(self, session: str) -> None:
         """A log has something new."""
@@ -152,6 +152,7 @@ class Watching:
             self._failed.clear()
         ready, self._ready = self._ready, {}
         for place in ready:
+            place.has_news = place.reading
             if not place.ended and not place.reading and place.watcher.has_room:
                 self._hand_over(place)
 
@@ -164,8 +165,12 @@ class Watching:
         elif events:
             self.take(place, events)
         else:
-            place.has_caught_up = True
-            place.has_been_told = False
+            self.caught_up(place)
+
+    def caught_up(self, place: Place) -> None:
+        """There is nothing more for it now."""
+        place.has_caught_up = True
+        place.has_been_told = False
 
     def take(self, place: Place, events: list[SessionEvent]) -> None:
         """Hand events over, and look again."""
@@ -225,6 +230,10 @@ class Page:
         size = sum(map(log_row_bytes, rows))
         is_cut = len(rows) >= READ_ROWS or size > READ_BYTES
         end = rows[-1].end if is_cut else max(self._end, rows[-1].end if rows else 0)
-        events = self._watching.behind(place) + events_of(rows, place.offset, end)
+        events = events_of(rows, place.offset, end)
         if events:
-            self._watching.take(place, events)
+            self._watching.take(place, self._watching.behind(place) + events)
+        elif place.has_news:  # which was not stored, or not even made, when the store looked
+            self._watching.go_on(place)
+        else:  # of a session that is not in memory only the store knows that there is no more
+            self._watching.caught_up(place)

@@ -157,19 +157,21 @@ def test_of_a_history_no_more_is_kept_than_some_model_reads(tokens: int, bytes_m
     assert history.memory == bytes_max // 100_000 * 100_000
 
 
-def test_what_is_under_way_or_watched_stays_in_memory() -> None:
+def test_what_is_under_way_stays_in_memory_and_what_is_watched_need_not() -> None:
     world = World(SessionLimits(loaded_max=1))
     for name in ("a", "b", "c"):
         world.create(named=name)
         world.attach(name)
     world.settle()
-    world.sessions.detach("a")
     world.ask("b")
     world.create(named="d")
-    assert [world.sessions._book.get(name) is not None for name in "abc"] == [False, True, True]
-    world.sessions.detach("not there")
+    assert [world.sessions._book.get(name) is not None for name in "abc"] == [False, True, False]
     assert world.sessions.active == 1
     world.settle()
+    assert world.sessions.read("a", 7, 100) == (None, 7)
+    world.send("a")
+    world.settle()
+    assert [event.kind for event in world.watch("a")][-1] == "run_ended"
 
 
 # Onto the disk

@@ -87,7 +87,7 @@ def test_what_comes_for_a_session_that_is_not_there_changes_nothing() -> None:
     sessions.tool_cancelled("s", "c", "cancelled", world.now)
     sessions.prepared("s", "r", MATERIAL, world.now)
     sessions.not_prepared("s", "r", "no", world.now)
-    assert sessions.read("s", 3, 100) == ([], 3)
+    assert sessions.read("s", 3, 100) == (None, 3)
     assert sessions.next_effect() is None
 
 

@@ -197,5 +197,4 @@ def test_who_watches_a_session_that_is_kept_no_longer_is_told_and_its_tools_are_
     world.expire(LATER)
     world.sync()
     assert world.gone == ["s"]
-    world.sessions.detach("s")
     assert not world.gate.open_for

@@ -16,6 +16,7 @@ from agentgate_cli.standins.models import ModelServer, Reply, Say
 from agentgate_client import Cursor
 from agentgate_client.sessions import Session
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import SessionLimits
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.session import EventKind, LogRow, ReadLog, as_many_rows_as
 from agentgate_proto.records.session_views import SessionEvent
@@ -165,6 +166,35 @@ async def test_a_cursor_that_can_not_be_had_is_told_where_the_log_begins(
         await until(lambda: "run_ended" in reader.kinds, "the log")
 
 
+async def ends_of(reader: Reader, count: int) -> None:
+    """Wait until it was told that so many runs have ended."""
+    await until(lambda: reader.kinds.count("run_ended") == count, "the end of a run")
+
+
+async def test_who_watches_a_session_that_is_not_in_memory_misses_nothing(tmp_path: Path) -> None:
+    async with conversing(tmp_path) as (_, gateway, session):
+        desk = gateway.gate.sessions
+        assert desk is not None
+        desk.sessions._book._limits = SessionLimits(loaded_max=0)
+        reader = Reader()
+        cursor = {"epoch": session.view.epoch, "offset": 0}
+        place, _ = attach(gateway, session.id, reader, **cursor)
+        for turn in range(1, 4):
+            async for _event in session.send("go"):
+                pass
+            await ends_of(reader, turn)
+            await until(lambda: not place.reading and place.has_caught_up, "the end of the log")
+            await until(lambda: desk.loaded == 0, "the session to go")
+            place.has_room()
+            late = Reader()
+            other, _ = attach(gateway, session.id, late, **cursor)
+            await ends_of(late, turn)
+            late.check()
+            other.end()
+        reader.events = [event for event in reader.events if event.kind != "behind"]
+        reader.check()
+
+
 async def test_a_session_that_is_not_there_can_not_be_watched(tmp_path: Path) -> None:
     async with conversing(tmp_path) as (_, gateway, _session):
         place, answer = attach(gateway, "nonexistent", Reader())
@@ -191,11 +221,9 @@ async def test_who_leaves_before_being_attached_leaves_nothing_behind(tmp_path: 
         params = AttachSession(session=session.id)
         place = sessions.watching.begin(session.id, reader)
         place.end()
-        found = sessions.sessions._book.get(session.id)
-        assert found is not None
         sessions.sessions.attach(TicketOf(sessions, place), "agent", params, 0.0)
         sessions.drain()
-        assert found.pins == 0
+        assert sessions.watching._places == {}
         assert reader.events == []
 
 
