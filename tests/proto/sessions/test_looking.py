@@ -176,6 +176,11 @@ def test_a_context_that_can_not_be_made_is_said_so() -> None:
     ticket = world.request(InspectSession(session="s"))
     world.not_prepared("no such folder")
     assert world.refusal(ticket) == (ErrorCode.INTERNAL_ERROR, "no such folder")
+    ticket = world.request(InspectSession(session="s"))
+    world.delete("s")
+    world.sync()
+    world.not_prepared("no such folder")
+    assert world.refusal(ticket) == (ErrorCode.INTERNAL_ERROR, "no such folder")
 
 
 def test_a_session_whose_context_is_being_made_stays_in_memory_but_may_be_deleted() -> None:
