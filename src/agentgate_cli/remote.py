@@ -82,12 +82,14 @@ def remote_of(options: dict[str, Any]) -> Remote:
     Raises:
         click.UsageError: there is no token.
     """
+    from agentgate_client.address import websocket_url
+
     token = options.pop("token")
     if not token:
         raise click.UsageError("no token: set AGENT_GATE_TOKEN, or give --token")
     names = ("url", "ca_file", "retries")
     url, ca_file, retries = (options.pop(name) for name in names)
-    return Remote(url, token, ca_file, retries)
+    return Remote(websocket_url(url), token, ca_file, retries)
 
 
 @asynccontextmanager

@@ -48,6 +48,12 @@ class Address:
         return f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}"
 
 
+def websocket_url(url: str) -> str:
+    """Return a gateway's URL with ``ws`` where it was given as that of its pages, with ``http``."""
+    scheme, colon, rest = url.partition("://")
+    return WEB_SCHEMES.get(scheme.lower(), scheme) + colon + rest
+
+
 def parse_url(url: str) -> Address:
     """Take a gateway's URL apart.
 

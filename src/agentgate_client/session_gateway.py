@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
 
 import msgspec
 
+from agentgate_client.address import websocket_url
 from agentgate_client.client import AgentGateClient
 from agentgate_client.session_streams import Run
 from agentgate_client.sessions import Session
@@ -221,9 +222,7 @@ class RemoteSessions(ClientSessions):
 
     def __init__(self, url: str, token: str, **options: Unpack[ClientOptions]) -> None:
         options.setdefault("max_retries", RETRIES)
-        scheme, colon, rest = url.partition("://")
-        known = {"http": "ws", "https": "wss"}.get(scheme.lower(), scheme)
-        self.client = AgentGateClient(f"{known}{colon}{rest}", token, **options)
+        self.client = AgentGateClient(websocket_url(url), token, **options)
 
     async def ready(self) -> AgentGateClient:
         """See :class:`ClientSessions`."""

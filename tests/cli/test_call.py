@@ -128,7 +128,7 @@ def test_arguments_that_do_not_fit_exit_with_4_before_anybody_is_asked(gateway: 
         (("call", "x", "--timeout", "inf"), "timeout_s"),
         (("call", "x" * 300), "tool must have 1 to 256 characters"),
         (("call", "x", "--url", "127.0.0.1:8443"), "bad gateway URL"),
-        (("call", "x", "--url", "https://h"), "write wss:// instead of https://"),
+        (("call", "x", "--url", "ftp://h"), "begin with wss://"),
         (("call", "x", "--ca-file", "no.pem", "--url", "wss://h"), "ca_file: cannot use no.pem"),
     ],
 )

@@ -285,3 +285,15 @@ def test_whoever_reads_no_more_ends_it_without_a_word(stage: Served, args: tuple
     process.stdout.close()
     assert process.wait(BOUND_S) == 1
     assert process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_the_gateway_may_be_named_by_the_url_of_its_pages(stage: Served, way: str) -> None:
+    url = stage.url.replace("ws://", "http://")
+    agent = agent_of(stage)
+    if way == "option":
+        del agent["AGENT_GATE_URL"]
+        done = run("chat", "--gateway-url", url, "markdown", **agent)
+    else:
+        done = run("chat", "markdown", **{**agent, "AGENT_GATE_URL": url})
+    assert (done.returncode, done.stdout) == (0, MARKDOWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentgate_client import AgentGateClient
-from agentgate_client.address import Address, parse_url
+from agentgate_client.address import Address, parse_url, websocket_url
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,18 @@ def test_a_password_in_a_url_is_not_repeated() -> None:
 
 def test_messages_leave_out_the_query_where_people_put_secrets() -> None:
     assert str(parse_url("wss://hub:8443/gate?key=s3cret")) == "wss://hub:8443/gate"
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("http://hub:8443/a", "ws://hub:8443/a"),
+        ("HTTPS://hub", "wss://hub"),
+        ("ws://hub", "ws://hub"),
+        ("wss://hub?http://x", "wss://hub?http://x"),
+        ("hub:8443", "hub:8443"),
+        ("", ""),
+    ],
+)
+def test_the_address_of_the_pages_is_that_of_the_gateway(given: str, url: str) -> None:
+    assert websocket_url(given) == url

@@ -125,6 +125,7 @@ def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:
     from click.core import ParameterSource
 
     from agentgate_cli.chat.place import Place
+    from agentgate_client.address import websocket_url
 
     url, config = options["url"], options["config_file"]
     if config is not None and url:
@@ -138,6 +139,6 @@ def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:
         return Place(remote=None, config=config, may_ask=may_ask)
     if not options["token"]:
         raise click.UsageError("no token: set AGENT_GATE_TOKEN, or give --token")
-    remote = Remote(url, options["token"], options["ca_file"], options["retries"])
+    remote = Remote(websocket_url(url), options["token"], options["ca_file"], options["retries"])
     approver_token = options["approver_token"] or ""
     return Place(remote=remote, config=None, approver_token=approver_token, may_ask=may_ask)
