@@ -16,8 +16,7 @@ def reserve(
     budgets: Budgets, session: Session, run: Run, context: Context, now: float
 ) -> UsageRow | Objection:
     """Reserve what the next attempt may cost at the most; the row goes with the next write."""
-    most = Usage(input=context.tokens_max, output=context.request.max_tokens)
-    micros = run.model.pricing.cost(most, "")
+    micros = most(run, context.tokens_max, context.request.max_tokens)
     principal, model = session.record.principal, run.model
     objection = budgets.reserve(principal, model.name, micros, now, forced=run.allowed)
     if objection is not None:
@@ -39,6 +38,17 @@ def reserve(
     )
     session.account(row)
     return row
+
+
+def most(run: Run, read: int, written: int) -> int | None:
+    """Return what so many tokens may cost at the most, in micro-dollars; None: nobody knows.
+
+    What goes to a prompt cache costs more than what is only read.
+    """
+    prices = run.model.pricing
+    plain = prices.cost(Usage(input=read, output=written), "")
+    kept = prices.cost(Usage(input=read, output=written, cache_write=read), "")
+    return None if plain is None or kept is None else max(plain, kept)
 
 
 def settle(
@@ -75,6 +85,8 @@ def settle(
     else:
         usage = Usage()
     cost = run.model.pricing.cost(usage, model_id) if usage != Usage() else 0
+    if cost is None:  # its price was known, and is no more: it cost what it might have cost
+        cost = attempt.row.reserved_micros
     row = replace(
         attempt.row,
         status=UsageStatus.SETTLED,

@@ -101,12 +101,13 @@ def test_reserved_money_is_given_back_once_over_any_number_of_crashes() -> None:
     check_rest(world)
 
 
-def test_the_price_of_a_model_that_is_configured_no_more_is_unknown() -> None:
+def test_a_model_that_is_configured_no_more_has_cost_what_was_reserved() -> None:
     world = world_in(calling)
+    (row,) = world.store.usage.values()
     world.models = {"other": model("other")}
     world.kill()
     world.settle()
-    assert world.last_end("s")["cost_micros"] is None
+    assert world.last_end("s")["cost_micros"] == row.reserved_micros is not None
     world.send("s", model="other")
     world.settle()
     assert world.last_end("s")["status"] == "completed"

@@ -112,3 +112,32 @@ def test_what_was_reserved_stands_free_for_others_when_it_is_settled() -> None:
         world.send(name)
         world.settle()
         assert world.last_end(name)["status"] == "completed"
+
+
+class Cached(Tariff):
+    """What goes to the cache costs a quarter more, as it does with Anthropic."""
+
+    def cost(self, usage: Usage, model_id: str) -> int | None:
+        return usage.input + usage.output + usage.cache_write // 4
+
+
+def test_what_goes_to_the_cache_is_reserved_as_well() -> None:
+    world = World(models=[model(pricing=Cached())])
+    world.ask(world.create())
+    body = len(world.called[0].request.body)
+    read = body + 16 * 2 + 1_024
+    assert the_row(world).reserved_micros == read + read // 4 + 1_000
+
+
+def test_a_price_that_is_forgotten_meanwhile_makes_nothing_free() -> None:
+    tariff = Tariff()
+    budget = Budget(name="team", limit_micros=10_000)
+    world = World(models=[model(pricing=tariff)], budgets=[budget])
+    name = world.create()
+    world.ask(name)
+    tariff.each = None
+    world.say(TextDelta("x"), Ended(stop=Stop.END))
+    world.settle()
+    row = the_row(world)
+    assert row.cost_micros == row.reserved_micros is not None
+    assert world.last_end(name)["cost_micros"] == row.reserved_micros
