@@ -217,6 +217,20 @@ def test_with_a_configuration_it_runs_on_that_and_keeps_the_conversation(tmp_pat
     assert 'Your previous message was: "call list_lights"' in done.stdout
 
 
+def test_without_a_terminal_nobody_is_asked_in_this_process_and_ctrl_c_ends_it(
+    tmp_path: Path,
+) -> None:
+    write_files(tmp_path)
+    chat = started("chat", 'call set_light {"room": "bedroom", "on": true}', cwd=tmp_path)
+    assert chat.stderr is not None
+    while "only the configuration's messenger" not in (line := chat.stderr.readline()):
+        assert line
+    chat.send_signal(signal.SIGINT)
+    code, out, err = ended(chat)
+    assert (code, out) == (130, "")
+    assert "← set_light: cancelled" in err
+
+
 def test_a_configuration_that_a_gateway_serves_is_not_served_twice(stage: Served) -> None:
     done = run("chat", "hi", cwd=stage.folder)
     assert (done.returncode, done.stdout) == (1, "")

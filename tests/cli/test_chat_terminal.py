@@ -79,6 +79,19 @@ def test_an_answer_that_is_higher_than_the_screen_is_there_whole_and_once(stage:
                 assert person.text.count(f"w{number}x{word} ") == 1
 
 
+def test_of_a_block_that_is_higher_than_the_screen_the_end_is_seen_while_it_grows(
+    stage: Served,
+) -> None:
+    with chatting(stage, rows=8, columns=40) as person:
+        person.type("slowly\n")
+        person.see("s120 ")
+        assert "s399" not in person.text
+        assert "s0 s1 s2" not in person.text
+        person.see("$0.00")
+        assert person.text.count("s0 s1 s2") == 1
+        assert person.text.count("s120 ") == 1
+
+
 def test_a_line_without_an_end_is_drawn_in_pieces_and_loses_nothing(stage: Served) -> None:
     with chatting(stage) as person:
         person.type("one line\n")

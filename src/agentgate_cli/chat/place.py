@@ -18,7 +18,7 @@ from agentgate_cli.text import away, printable
 from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, StateChanged
 
 REMOTE_HINT = "whoever may approve is asked; at a terminal: agent-gate approvals approve {id}"
-NOBODY_HINT = "nobody can answer: there is no terminal here; this waits until it expires"
+NOBODY_HINT = "no terminal is here to ask you: only the configuration's messenger can be answered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +115,7 @@ async def connections(place: Place, on_state: StateLines) -> AsyncIterator[Conne
             client = await local.ready()
             approver_token = local.approver_token
             remote = Remote(local.url, local.token, None, 0)
-            hint = NOBODY_HINT if place.config is None else REMOTE_HINT
+            hint = NOBODY_HINT
         else:
             client = await stack.enter_async_context(
                 connected(AgentGateClient, remote, on_state=on_state)
