@@ -147,6 +147,9 @@ ACK_COUNT_MAX = 64
 MESSAGE_CHARS_MAX = 500_000
 """What a person, or a program, says to a model at once: a long document."""
 
+PARAMS_MAX = 64
+"""Further parameters of a model that come with a message; no vendor knows as many."""
+
 PATH_CHARS_MAX = 4_096
 """A path of a folder, as long as Linux takes one."""
 

@@ -27,10 +27,12 @@ from agentgate_proto.limits import (
     MESSAGE_CHARS_MAX,
     NAME_CHARS_MAX,
     NESTING_MAX,
+    PARAMS_MAX,
     PENDING_BYTES_MAX,
     PENDING_ROWS_MAX,
     SERVER_LIMITS,
     TOKEN_CHARS_MAX,
+    SessionLimits,
 )
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.rpc.messages import METHODS, Kind
@@ -67,6 +69,8 @@ MORE_LIMITS = {
     "bytes of arguments, a result or a text in a row of it": LISTED_BYTES_MAX,
     "bytes of one answer, other than a tool's outcome": ANSWER_BYTES_MAX,
     "characters of a message to a model": MESSAGE_CHARS_MAX,
+    "further parameters of a model in a message": PARAMS_MAX,
+    "bytes of a session's metadata": SessionLimits().metadata_bytes_max,
 }
 CLIENT = {
     "seconds before the first new attempt; doubles": FIRST_S,

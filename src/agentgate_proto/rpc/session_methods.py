@@ -10,7 +10,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from agentgate_proto.limits import LIST_ROWS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PATH_CHARS_MAX
+from agentgate_proto.limits import (
+    LIST_ROWS_MAX,
+    MESSAGE_CHARS_MAX,
+    NAME_CHARS_MAX,
+    PARAMS_MAX,
+    PATH_CHARS_MAX,
+)
 from agentgate_proto.records.session import UsageBy
 from agentgate_proto.records.session_views import SectionName, SessionEvent, SessionView
 from agentgate_proto.records.usage import Usage
@@ -19,6 +25,7 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 FolderName = Annotated[str, msgspec.Meta(max_length=PATH_CHARS_MAX)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MESSAGE_CHARS_MAX)]
+Params = Annotated[dict[Name, Any], msgspec.Meta(max_length=PARAMS_MAX)]
 Offset = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Day = Annotated[str, msgspec.Meta(pattern="^([0-9]{4}-[0-9]{2}-[0-9]{2})?$")]
 
@@ -110,7 +117,7 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     model: Name = ""
     max_iterations: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 25
     max_tokens: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
-    params: dict[str, Any] = {}
+    params: Params = {}
 
 
 class MessageTaken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

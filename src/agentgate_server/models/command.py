@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,9 +44,40 @@ LOG_LINE_BYTES_MAX: Final = 2_000
 """Of a line on standard error."""
 
 LOG_LINES_MAX: Final = 10_000
-"""Lines of one run on standard error; the rest is thrown away, or a loop would fill the disk."""
+"""Lines of one run that are noted, of each output; the rest is thrown away, or a loop would fill
+the disk."""
+
+LOG_LINES_PER_S: Final = 200
+"""Of these in a second: a long traceback. Whoever writes more would keep all others from the log,
+and the event loop notes something with each request."""
 
 log = logging.getLogger(__name__)
+
+
+class Notes:
+    """How much of what a command writes for people is noted.
+
+    Attributes:
+        are_over: the line that was taken just now is the last.
+    """
+
+    def __init__(self) -> None:
+        self.are_over = False
+        self._taken = 0
+        self._second = float("-inf")
+        self._in_second = 0
+
+    def takes(self, now: float) -> bool:
+        """Whether one more line is noted, at this moment of a monotonic clock."""
+        self.are_over = False
+        if now >= self._second + 1:
+            self._second, self._in_second = now, 0
+        if self._taken >= LOG_LINES_MAX or self._in_second >= LOG_LINES_PER_S:
+            return False
+        self._taken += 1
+        self._in_second += 1
+        self.are_over = self._taken == LOG_LINES_MAX
+        return True
 
 
 class Call:
@@ -80,6 +112,7 @@ class Command:
         self._writing = anyio.Lock()
         self._has_reader = False
         self._asked = 0
+        self._notes = Notes()
         self.ending = ""
         self.has_answered = False
 
@@ -197,8 +230,11 @@ class Command:
     def _hand_out(self, said: Sequence[Said | Noise]) -> None:
         for each in said:
             if isinstance(each, Noise):
-                text = self._masker.text(each.text)
-                log.warning("the command of model %s wrote no message: %s", self._name, text)
+                if self._notes.takes(time.monotonic()):
+                    text = self._masker.text(each.text)
+                    log.warning("the command of model %s wrote no message: %s", self._name, text)
+                if self._notes.are_over:
+                    log.warning("model %s: no more of what is no message is noted", self._name)
             elif (call := self._calls.get(each.id)) is not None:
                 call.events.append(each.event)
                 if call.wake is not None:
@@ -264,12 +300,13 @@ async def start(
 
 def log_lines(reading: int, name: str, masker: Masker) -> None:
     """Put into the log what a command writes to its standard error, until it ends."""
-    lines = 0
+    notes = Notes()
     with os.fdopen(reading, "rb") as errors:
         while line := errors.readline(LOG_LINE_BYTES_MAX):
-            lines += 1
+            if not notes.takes(time.monotonic()):
+                continue
             text = " ".join(line.decode("utf-8", "replace").split())
-            if text and lines <= LOG_LINES_MAX:
+            if text:
                 log.info("model %s: %s", name, masker.text(text))
-            if lines == LOG_LINES_MAX:
+            if notes.are_over:
                 log.warning("model %s: no more of its standard error is noted", name)

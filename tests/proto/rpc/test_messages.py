@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.limits import LIST_ROWS_MAX, NAME_CHARS_MAX, NESTING_MAX, TOKEN_CHARS_MAX
+from agentgate_proto.limits import (
+    LIST_ROWS_MAX,
+    NAME_CHARS_MAX,
+    NESTING_MAX,
+    PARAMS_MAX,
+    TOKEN_CHARS_MAX,
+)
 from agentgate_proto.principal import Role
 from agentgate_proto.rpc import messages
 from agentgate_proto.rpc.messages import (
@@ -166,6 +172,16 @@ def test_defaults_are_those_of_a_client_that_knows_only_seed_001() -> None:
     assert auth == Auth(token="secret", client_id="", progress=False)
     assert take("tool_request", {"tool": "x"}) == ToolRequest(tool="x", args={})
     assert take("list_requests", {}) == ListRequests(open_only=False, limit=100)
+
+
+def test_a_message_has_only_so_many_further_parameters_with_short_names() -> None:
+    message = SMALLEST["send_message"]
+    many = {str(number): 1 for number in range(PARAMS_MAX)}
+    assert take("send_message", message | {"params": many})
+    assert f"length <= {PARAMS_MAX}" in refusal(
+        "send_message", message | {"params": many | {"more": 1}}
+    )
+    assert "length <= 256" in refusal("send_message", message | {"params": {"x" * 257: 1}})
 
 
 def test_arguments_of_two_requests_are_never_the_same_object() -> None:

@@ -354,6 +354,29 @@ async def test_of_its_standard_error_not_all_is_noted(
         await until(lambda: "no more of its standard error" in caplog.text)
     assert "model own: two" in caplog.text
     assert "model own: three" not in caplog.text
+    assert "wrote no message: two" in caplog.text
+    assert "wrote no message: three" not in caplog.text
+    assert caplog.text.count("no more of what is no message is noted") == 1
+
+
+def test_of_a_second_not_all_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LOG_LINES_MAX", 5)
+    monkeypatch.setattr(command, "LOG_LINES_PER_S", 2)
+    notes = command.Notes()
+    moments = (7.0, 7.1, 7.9, 8.0, 8.5, 8.9, 9.0, 10.0)
+    assert [notes.takes(moment) for moment in moments] == [
+        *(True, True, False),
+        *(True, True, False),
+        *(True, False),  # these were all
+    ]
+
+
+def test_that_no_more_is_noted_is_said_with_the_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LOG_LINES_MAX", 2)
+    notes = command.Notes()
+    assert [(notes.takes(1.0), notes.are_over) for _ in range(3)] == [
+        *((True, False), (True, True), (False, False))
+    ]
 
 
 async def test_the_example_answers_whoever_comes_and_goes() -> None:
