@@ -27,9 +27,11 @@ from anyio.abc import Process
 
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.process import Noise, ProcessTalk, Said
+from agentgate_server.models.pace import Pace
 from agentgate_server.secrets.masking import Masker
 
-READ_BYTES: Final = 65_536
+READ_BYTES: Final = 16_384
+"""At a time: thousands of short lines, which are all looked at before others have their turn."""
 
 WRITE_S: Final = 10.0
 """For one line to be taken. A command that does not read for so long hangs."""
@@ -113,6 +115,7 @@ class Command:
         self._has_reader = False
         self._asked = 0
         self._notes = Notes()
+        self._pace = Pace()
         self.ending = ""
         self.has_answered = False
 
@@ -187,6 +190,7 @@ class Command:
         try:
             while not call.events:
                 await self._read()
+                await self._pace.keep()  # what has come already is read without a wait
         finally:
             self._has_reader = False
 
