@@ -158,6 +158,8 @@ class SessionsMachine(RuleBasedStateMachine):
         session = self.world.sessions._book.get(name)
         if session is not None:
             self.world.watch(name, min(offset, session.log.visible))
+        elif name:
+            self.world.watch(name, min(offset, self.world.store.sessions[name].next))
 
     @rule()
     def banish(self) -> None:
