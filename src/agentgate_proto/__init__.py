@@ -27,7 +27,8 @@ top:
   for caps in time
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
-  comes back: ``anthropic_stream``, ``openai_stream``, ``process``, ``answer``, ``failures``.
+  comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;
+  ``process``, ``answer``, ``failures``.
   ``rehearsal`` is a model of its own: ``scenes`` with ``patterns``, or ``impromptu``. ``prices``
 - ``wire``: ``http1`` with its ``heads``, ``headers`` and ``chunks``; ``doors``: ``routes``,
   ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``, ``nesting``;

@@ -20,29 +20,22 @@ import msgspec
 
 from agentgate_proto.models.answer import (
     MODEL_ID_CHARS_MAX,
-    UNREADABLE,
-    Allowance,
-    TooMuch,
     arguments,
-    merge,
     read_event,
-    read_usage,
     tokens,
 )
 from agentgate_proto.models.events import (
     CallMade,
     Ended,
-    Failed,
-    Failure,
     ModelEvent,
     Noted,
     Restarted,
     Stop,
     TextDelta,
     ThinkingDelta,
-    UsageSeen,
 )
 from agentgate_proto.models.failures import reported, shortened
+from agentgate_proto.models.vendor_stream import VendorStream
 from agentgate_proto.records.usage import Usage
 
 STOPS = {
@@ -172,53 +165,22 @@ class Block:
             )
 
 
-class AnthropicStream:
-    """One answer as it comes. After ``Ended`` or ``Failed`` nothing follows.
-
-    Attributes:
-        is_over: nothing follows.
-        is_stopped: the model has stopped, and only the vendor's end is missing; never so here.
-    """
-
-    is_stopped = False
+class AnthropicStream(VendorStream[WireUsage]):
+    """One answer as it comes."""
 
     def __init__(self) -> None:
-        self.is_over = False
+        super().__init__(WireUsage())
         self.has_begun = False
         self.blocks: list[Block] = []
         self.open: dict[int, Block] = {}
-        self.usage = WireUsage()
-        self.seen = Usage()
-        self.model_id = ""
         self.stop_reason = ""
-        self.allowance = Allowance()
 
-    def receive_event(self, name: str, data: str) -> list[ModelEvent]:
-        """Take one server-sent event.
-
-        Args:
-            name: its type.
-            data: its data.
-        """
-        if self.is_over or not data:
-            return []
-        try:
-            event = read_event(DECODER, data)
-            if event.type != "content_block_delta":
-                self.allowance.take(data)
-            return list(self.on_event(name, event))
-        except TooMuch as much:
-            return self.failed(Failed(failure=Failure.FATAL, message=str(much)))
-        except UNREADABLE:
-            broken = Failed(failure=Failure.RETRYABLE, message="an event came that can't be read")
-            return self.failed(broken)
-
-    def receive_eof(self) -> list[ModelEvent]:
-        """Take that nothing follows."""
-        if self.is_over:
-            return []
-        cut = Failed(failure=Failure.TRUNCATED, message="the stream ended before the answer did")
-        return self.failed(cut)
+    def read(self, name: str, data: str) -> Iterator[ModelEvent]:
+        """See :class:`VendorStream`."""
+        event = read_event(DECODER, data)
+        if event.type != "content_block_delta":
+            self.allowance.take(data)
+        yield from self.on_event(name, event)
 
     def on_event(self, name: str, event: Event) -> Iterator[ModelEvent]:
         """Take an event that can be read."""
@@ -321,17 +283,6 @@ class AnthropicStream:
             if block.call is not None:
                 yield block.call
 
-    def on_usage(self, value: Any) -> Iterator[ModelEvent]:
-        """Of each number the last one counts."""
-        usage = read_usage(value, WireUsage)
-        if usage is None:
-            return
-        merge(self.usage, usage)
-        seen = counted(self.usage)
-        if seen != self.seen:
-            self.seen = seen
-            yield UsageSeen(seen)
-
     def end(self) -> Iterator[ModelEvent]:
         """The vendor says that this is the end."""
         self.is_over = True
@@ -354,25 +305,19 @@ class AnthropicStream:
         own = self.blocks[others[-1] + 1 :] if others else self.blocks
         return [block for block in own if block.is_whole]
 
-    def failed(self, failed: Failed) -> list[ModelEvent]:
-        """There is no end."""
-        self.is_over = True
-        return [failed]
-
-
-def counted(usage: WireUsage) -> Usage:
-    """Count in our way: what came from the cache, and went to it, was read as well."""
-    read = tokens(usage.cache_read_input_tokens)
-    written = tokens(usage.cache_creation_input_tokens)
-    parts = usage.cache_creation or CacheCreation()
-    hour = tokens(parts.ephemeral_1h_input_tokens)
-    written = max(written, tokens(parts.ephemeral_5m_input_tokens) + hour)
-    details = usage.output_tokens_details or OutputDetails()
-    return Usage(
-        input=tokens(usage.input_tokens) + read + written,
-        output=tokens(usage.output_tokens),
-        cache_read=read,
-        cache_write=written - hour,
-        cache_write_1h=hour,
-        thinking=tokens(details.thinking_tokens),
-    )
+    def counted(self, usage: WireUsage) -> Usage:
+        """Count in our way: what came from the cache, and went to it, was read as well."""
+        read = tokens(usage.cache_read_input_tokens)
+        written = tokens(usage.cache_creation_input_tokens)
+        parts = usage.cache_creation or CacheCreation()
+        hour = tokens(parts.ephemeral_1h_input_tokens)
+        written = max(written, tokens(parts.ephemeral_5m_input_tokens) + hour)
+        details = usage.output_tokens_details or OutputDetails()
+        return Usage(
+            input=tokens(usage.input_tokens) + read + written,
+            output=tokens(usage.output_tokens),
+            cache_read=read,
+            cache_write=written - hour,
+            cache_write_1h=hour,
+            thinking=tokens(details.thinking_tokens),
+        )

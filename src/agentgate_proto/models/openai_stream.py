@@ -18,28 +18,21 @@ import msgspec
 
 from agentgate_proto.models.answer import (
     MODEL_ID_CHARS_MAX,
-    UNREADABLE,
-    Allowance,
-    TooMuch,
     arguments,
-    merge,
     read_event,
-    read_usage,
     tokens,
 )
 from agentgate_proto.models.events import (
     CallMade,
     Ended,
-    Failed,
-    Failure,
     ModelEvent,
     Noted,
     Stop,
     TextDelta,
     ThinkingDelta,
-    UsageSeen,
 )
 from agentgate_proto.models.failures import reported, shortened
+from agentgate_proto.models.vendor_stream import VendorStream
 from agentgate_proto.records.usage import Usage
 
 DONE: Final = "[DONE]"
@@ -147,59 +140,28 @@ class Call:
         return bool(self.text.strip()) and not arguments(self.text)[1]
 
 
-class OpenAIStream:
-    """One answer as it comes. After ``Ended`` or ``Failed`` nothing follows.
-
-    Attributes:
-        is_over: nothing follows.
-        is_stopped: the model has stopped; usage and the end may still come, or may not.
-    """
+class OpenAIStream(VendorStream[WireUsage]):
+    """One answer as it comes."""
 
     def __init__(self) -> None:
-        self.is_over = False
-        self.is_stopped = False
+        super().__init__(WireUsage())
         self.finish_reason = ""
         self.has_refused = False
         self.texts: list[str] = []
         self.thoughts: list[str] = []
         self.calls: list[Call] = []
         self.places: dict[int, Call] = {}
-        self.usage = WireUsage()
-        self.seen = Usage()
-        self.model_id = ""
-        self.allowance = Allowance()
 
-    def receive_event(self, name: str, data: str) -> list[ModelEvent]:
-        """Take one server-sent event.
-
-        Args:
-            name: its type.
-            data: its data.
-        """
-        if self.is_over or not data:
-            return []
+    def read(self, name: str, data: str) -> Iterator[ModelEvent]:
+        """See :class:`VendorStream`."""
         if data.strip() == DONE:
-            return self.receive_eof()
-        try:
-            chunk = read_event(DECODER, data)
-            if chunk.error or name == "error":
-                flat = msgspec.json.decode(data)
-                return self.failed(reported(chunk.error or flat))
-            return list(self.on_chunk(chunk))
-        except TooMuch as much:
-            return self.failed(Failed(failure=Failure.FATAL, message=str(much)))
-        except UNREADABLE:
-            broken = Failed(failure=Failure.RETRYABLE, message="an event came that can't be read")
-            return self.failed(broken)
-
-    def receive_eof(self) -> list[ModelEvent]:
-        """Take that nothing follows."""
-        if self.is_over:
-            return []
-        if self.is_stopped:
-            return list(self.end())
-        cut = Failed(failure=Failure.TRUNCATED, message="the stream ended before the answer did")
-        return self.failed(cut)
+            yield from self.receive_eof()
+            return
+        chunk = read_event(DECODER, data)
+        if chunk.error or name == "error":
+            yield from self.failed(reported(chunk.error or msgspec.json.decode(data)))
+        else:
+            yield from self.on_chunk(chunk)
 
     def on_chunk(self, chunk: Chunk) -> Iterator[ModelEvent]:
         """Take an event that can be read."""
@@ -295,17 +257,6 @@ class OpenAIStream:
         self.calls.append(call)
         return call
 
-    def on_usage(self, value: Any) -> Iterator[ModelEvent]:
-        """Of each number the last one counts."""
-        usage = read_usage(value, WireUsage)
-        if usage is None:
-            return
-        merge(self.usage, usage)
-        seen = counted(self.usage)
-        if seen != self.seen:
-            self.seen = seen
-            yield UsageSeen(seen)
-
     def end(self) -> Iterator[ModelEvent]:
         """The model has stopped, and nothing follows."""
         self.is_over = True
@@ -337,10 +288,22 @@ class OpenAIStream:
             return b""
         return msgspec.json.encode(message)
 
-    def failed(self, failed: Failed) -> list[ModelEvent]:
-        """There is no end."""
-        self.is_over = True
-        return [failed]
+    def counted(self, usage: WireUsage) -> Usage:
+        """Count in our way. What came from the cache is counted as read by all of them, thinking as
+        written by most: where it is not, the total shows it."""
+        read, written = tokens(usage.prompt_tokens), tokens(usage.completion_tokens)
+        prompt = usage.prompt_tokens_details or PromptDetails()
+        thinking = tokens((usage.completion_tokens_details or CompletionDetails()).reasoning_tokens)
+        if thinking and tokens(usage.total_tokens) >= read + written + thinking:
+            written += thinking
+        cached = tokens(prompt.cached_tokens) or tokens(usage.prompt_cache_hit_tokens)
+        return Usage(
+            input=read,
+            output=written,
+            cache_read=min(cached, read),
+            cache_write=min(tokens(prompt.cache_write_tokens), read),
+            thinking=thinking,
+        )
 
 
 def kept_call(call: Call) -> dict[str, Any]:
@@ -349,21 +312,3 @@ def kept_call(call: Call) -> dict[str, Any]:
     function = {"name": call.name, "arguments": args}
     member: dict[str, Any] = {"id": call.id, "type": "function", "function": function}
     return member if call.extra is None else member | {"extra_content": call.extra}
-
-
-def counted(usage: WireUsage) -> Usage:
-    """Count in our way. What came from the cache is counted as read by all of them, thinking as
-    written by most: where it is not, the total shows it."""
-    read, written = tokens(usage.prompt_tokens), tokens(usage.completion_tokens)
-    prompt = usage.prompt_tokens_details or PromptDetails()
-    thinking = tokens((usage.completion_tokens_details or CompletionDetails()).reasoning_tokens)
-    if thinking and tokens(usage.total_tokens) >= read + written + thinking:
-        written += thinking
-    cached = tokens(prompt.cached_tokens) or tokens(usage.prompt_cache_hit_tokens)
-    return Usage(
-        input=read,
-        output=written,
-        cache_read=min(cached, read),
-        cache_write=min(tokens(prompt.cache_write_tokens), read),
-        thinking=thinking,
-    )

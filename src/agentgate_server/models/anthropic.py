@@ -12,7 +12,7 @@ from agentgate_proto.models.anthropic import VERSION, counting
 from agentgate_proto.models.anthropic_stream import AnthropicStream
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded
-from agentgate_server.models.vendor import TIMEOUT_S, Stream, VendorModel, beginning
+from agentgate_server.models.vendor import TIMEOUT_S, VendorModel, beginning
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
 
@@ -47,7 +47,7 @@ class AnthropicModel(VendorModel):
         )
         self.base = self.base.removesuffix("/v1")
 
-    def new_stream(self) -> Stream:
+    def new_stream(self) -> AnthropicStream:
         """Begin to read an answer."""
         return AnthropicStream()
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.openai_stream import OpenAIStream
-from agentgate_server.models.vendor import TIMEOUT_S, Stream, VendorModel
+from agentgate_server.models.vendor import TIMEOUT_S, VendorModel
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
 
@@ -31,7 +31,7 @@ class OpenAIModel(VendorModel):
             info, base_url=base_url, masker=masker, api_key=api_key, timeout_s=timeout_s
         )
 
-    def new_stream(self) -> Stream:
+    def new_stream(self) -> OpenAIStream:
         """Begin to read an answer."""
         return OpenAIStream()
 

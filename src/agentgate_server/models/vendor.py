@@ -14,7 +14,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, suppress
-from typing import Final, Protocol
+from typing import Any, Final
 
 import anyio
 import httpx2
@@ -23,6 +23,7 @@ from agentgate_proto.models.events import Failed, Failure, ModelEvent
 from agentgate_proto.models.failures import read, refused, reported, shortened
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded
+from agentgate_proto.models.vendor_stream import VendorStream
 from agentgate_server.backends.http_client import tls_context
 from agentgate_server.backends.urls import split_url
 from agentgate_server.models.pace import Pace
@@ -60,28 +61,6 @@ TAIL_BYTES: Final = 3
 """Of what came before, since the end of an event may be cut in two."""
 
 log = logging.getLogger(__name__)
-
-
-class Stream(Protocol):
-    """One answer as it comes: the core's, for each vendor."""
-
-    @property
-    def is_over(self) -> bool:
-        """Nothing follows."""
-        ...
-
-    @property
-    def is_stopped(self) -> bool:
-        """The model has stopped; only the end of the stream may be missing."""
-        ...
-
-    def receive_event(self, name: str, data: str) -> list[ModelEvent]:
-        """Take one server-sent event."""
-        ...
-
-    def receive_eof(self) -> list[ModelEvent]:
-        """Take that nothing follows."""
-        ...
 
 
 class VendorModel(ABC):
@@ -135,7 +114,7 @@ class VendorModel(ABC):
         """Where streams are asked for, from the base."""
 
     @abstractmethod
-    def new_stream(self) -> Stream:
+    def new_stream(self) -> VendorStream[Any]:
         """Begin to read an answer."""
 
     @abstractmethod
@@ -189,7 +168,7 @@ class VendorModel(ABC):
         await self.client.aclose()
 
     async def read(
-        self, stream: Stream, response: httpx2.Response
+        self, stream: VendorStream[Any], response: httpx2.Response
     ) -> AsyncGenerator[ModelEvent, None]:
         """Yield what a stream says; the last is its end, whatever comes."""
         events = aiter(events_of(response))
@@ -305,7 +284,11 @@ class Chunks(httpx2.AsyncByteStream):
             TookTooLong: it is time to end.
         """
         chunk = await anext(self.chunks)
-        await self.pace.keep()
+        try:
+            await self.pace.keep()
+        except BaseException:  # cancelled between two pieces: nothing else ends those below
+            await leave(self.response, self.chunks)
+            raise
         if anyio.current_time() > self.deadline:
             await leave(self.response, self.chunks)
             raise TookTooLong(f"the answer took more than {STREAM_S_MAX:g} s")

@@ -85,6 +85,13 @@ def test_what_is_no_event_is_known_as_such(data: str) -> None:
         read_event(DECODER, data)
 
 
+def test_what_is_nested_too_deep_is_no_event() -> None:
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    assert read_event(decoder, held(9)) == msgspec.json.decode(held(9))
+    with pytest.raises(UNREADABLE, match="deep"):
+        read_event(decoder, held(900))
+
+
 class Counted(msgspec.Struct):
     one: int | None = None
     other: int | None = None
