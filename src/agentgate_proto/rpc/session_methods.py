@@ -371,8 +371,8 @@ class UsageReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What model requests took.
 
     Attributes:
-        rows: one for each key, the dearest first; days the newest first.
-        total: of all.
+        rows: one for each key, the dearest first; days the newest first. The first thousand.
+        total: of all, of those that have no row as well.
         budgets: those that count for the caller.
         prices: the version of the price table.
     """

@@ -54,10 +54,17 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class Reporting(msgspec.Struct, frozen=True, kw_only=True):
-    """Token of a report of usage."""
+    """Token of a report of usage.
+
+    Attributes:
+        ticket: who asked.
+        query: what the store was asked.
+        rows: what it has answered, if there are others, and their total is asked for.
+    """
 
     ticket: Any
-    whose: str | None
+    query: SumUsage
+    rows: list[UsageLine] = []
 
 
 class Inspecting(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,17 +103,23 @@ def report_usage(
 ) -> None:
     """Ask the store for sums of usage."""
     query = SumUsage(params.by, whose, params.session, params.since)
-    effects.append(Question(query, Reporting(ticket=ticket, whose=whose)))
+    effects.append(Question(query, Reporting(ticket=ticket, query=query)))
 
 
 def reported(
     token: Reporting, answer: SessionAnswer, budgets: Budgets, prices: str, now: float
 ) -> Effect:
-    """Make a report of what the store has answered."""
+    """Make a report of what the store has answered, or ask for the total of more than it tells."""
     sums = answer if isinstance(answer, list) else []
-    rows = [line_of(row) for row in sums if isinstance(row, UsageSum)]
+    rows, query = [line_of(row) for row in sums if isinstance(row, UsageSum)], token.query
+    if len(rows) >= query.limit and query.by is not UsageBy.TOTAL:
+        whole = msgspec.structs.replace(query, by=UsageBy.TOTAL)
+        return Question(whole, Reporting(ticket=token.ticket, query=whole, rows=rows))
     report = UsageReport(
-        rows=rows, total=total_of(rows), budgets=budgets.lines(token.whose, now), prices=prices
+        rows=token.rows or rows,
+        total=total_of(rows),
+        budgets=budgets.lines(query.principal, now),
+        prices=prices,
     )
     return Done(token.ticket, report)
 

@@ -13,6 +13,7 @@ from tests.proto.sessions.phases import calling, idle, world_in
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import LIST_BYTES_MAX, SessionLimits
+from agentgate_proto.records.session import UsageBy
 from agentgate_proto.records.session_views import SectionName
 from agentgate_proto.rpc.session_methods import (
     GetSession,
@@ -45,6 +46,8 @@ def inspected(world: World, **params: Any) -> Inspection:
 def report(world: World, whose: str | None = "ann", **params: Any) -> UsageReport:
     ticket = world.request(ReportUsage(**params), whose)
     world.sync()
+    if ticket not in world.told:  # there is more than one answer of the store holds
+        world.sync()
     result: UsageReport = world.result(ticket)
     return result
 
@@ -203,6 +206,21 @@ def test_a_session_whose_context_is_being_made_stays_in_memory_but_may_be_delete
 
 
 # Usage
+
+
+def test_the_total_counts_those_that_have_no_row_as_well() -> None:
+    world = World()
+    world.send(world.create())
+    world.settle()
+    (row,) = world.store.usage.values()
+    for number in range(1_000):
+        one = msgspec.structs.replace(row, id=f"r{number}", session=f"s{number}")
+        world.store.usage[one.id] = one
+    found = report(world, by=UsageBy.SESSION)
+    assert len(found.rows) == 1_000
+    assert (found.total.key, found.total.requests) == ("total", 1_001)
+    assert found.total.cost_micros == 1_001 * (row.cost_micros or 0) > 0
+    assert report(world, by=UsageBy.TOTAL).total == found.total
 
 
 def test_usage_is_summed_up_with_how_the_budgets_stand() -> None:
