@@ -24,8 +24,9 @@ from agentgate_server.secrets.secret import Secret
 TIMEOUT_S: Final = 60.0
 """How long a command may be silent about a request, unless said otherwise."""
 
-ANSWERS_MAX: Final = 256
-"""Answers of one command at once; further requests are told to come again."""
+ANSWERS_MAX: Final = 1_024
+"""Answers of one command at once; further requests are told to come again. There are more than runs
+in all (``SessionLimits``): one agent's keep nobody else's from the model."""
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ")
 """What a command gets of our environment: where programs, its own files and texts are. The rest

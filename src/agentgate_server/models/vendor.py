@@ -46,8 +46,9 @@ GRACE_S: Final = 5.0
 DRAIN_S: Final = 1.0
 """For the body to end after the stream is over; then the connection is closed instead."""
 
-CONNECTIONS_MAX: Final = 256
-"""Streams of one model at the same time; more wait for CONNECT_TIMEOUT_S."""
+CONNECTIONS_MAX: Final = 1_024
+"""Streams of one model at the same time; more wait for CONNECT_TIMEOUT_S. There are more than runs
+in all (``SessionLimits``): one agent's keep nobody else's from the model."""
 
 EVENT_BYTES_MAX: Final = 8_388_608
 """One event: an answer's whole text may come in one."""

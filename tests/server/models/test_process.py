@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import pytest
 
+from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.encoding import encode
 from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent, Stop, TextDelta
 from agentgate_proto.models.info import ModelInfo
@@ -316,6 +317,10 @@ async def test_who_waits_at_the_end_is_told() -> None:
             pass
         await some.aclose()
     assert ends[0].failure is Failure.TRUNCATED
+
+
+def test_a_command_takes_as_many_answers_as_there_are_runs() -> None:
+    assert SessionLimits().runs_max < process.ANSWERS_MAX
 
 
 async def test_there_are_not_more_answers_at_once_than_are_allowed(

@@ -36,8 +36,9 @@ from agentgate_cli.standins.models import (
     Use,
     Wait,
 )
+from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import Ended, Failed, Failure, Stop, ThinkingDelta, UsageSeen
-from agentgate_server.models.vendor import EVENT_BYTES_MAX
+from agentgate_server.models.vendor import CONNECTIONS_MAX, EVENT_BYTES_MAX
 from agentgate_server.secrets.masking import MASK, Masker
 from agentgate_server.secrets.secret import Secret
 
@@ -288,6 +289,10 @@ async def test_an_event_has_an_end_whatever_the_server_sends(vendor: str) -> Non
         told_of = failed(await told(model))
     assert told_of.failure is Failure.FATAL
     assert "an event has more than" in told_of.message
+
+
+def test_runs_wait_for_no_connection() -> None:
+    assert SessionLimits().runs_max < CONNECTIONS_MAX
 
 
 async def test_a_stream_has_an_end_be_there_nothing_but_comments(
