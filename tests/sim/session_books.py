@@ -50,6 +50,7 @@ class Call:
         tool: as the model was told it.
         content: what it asks for; 0: nothing that a tool takes.
         closed: how it was closed, or "".
+        told_life: the life in which its outcome, or that it has none, came into the log last.
         still: its tool may have run on; what becomes of it follows.
         late: it has.
         excused: a process has died since: it may follow with the next run.
@@ -60,6 +61,7 @@ class Call:
         self.tool = tool
         self.content = content
         self.closed = ""
+        self.told_life = 0
         self.still = False
         self.late = False
         self.excused = False
@@ -289,6 +291,7 @@ class SessionBooks:
         status, key = data["status"], (one.record.id, data["call"])
         is_write = call.tool in WRITES  # of what reads nobody keeps before its end that it runs
         self.world.count(f"call {status}")
+        call.told_life = self.world.lives
         if is_write and status in ENDS_UNRUN and key in self.started:
             self.fail(f"I12: {data['call']} of {one.record.id} is told as {status}, and has run")
         if is_write and status in ENDS_UNRUN and call.request:
@@ -310,6 +313,8 @@ class SessionBooks:
             self.fail(f"I12: {run} of life {one.run_life} ends as {status}")
         if status == RunStatus.COMPLETED and one.stop in ("", CUT):
             self.fail(f"I12: {run} is completed, and has no whole answer")
+        if one.text:
+            self.fail(f"I11: {run} ends, and {one.text!r} is in no reply")
         self.world.oracle.sessions.money.run_ended(run, data)
         one.ended[run] = data
         one.run = ""

@@ -242,6 +242,7 @@ class SessionOracle:
                 if content[0] not in SHOWN_AT_ONCE or life == self.world.lives:
                     self.fail(f"I11: offset {offset} of {name} was {content}, and is not on disk")
             self._look_for_late(name)
+        self._look_for_undelivered()
         budgets = desk.sessions._budgets
         self.money.rest(budgets._spent)
         self._look_for_leftovers(desk)
@@ -256,6 +257,17 @@ class SessionOracle:
             is_missing = made.still and not (made.late or made.excused or one.dropped)
             if is_missing and (f"{CLIENT}{name}", call) not in gone:
                 self.fail(f"I12: what became of {call} of {name} is never told")
+
+    def _look_for_undelivered(self) -> None:
+        """I6: what is in a log is known to be had."""
+        for row in self.world.disk.kept.values():
+            one = self.books.all.get(row.client_id.removeprefix(CLIENT))
+            if row.delivered or one is None or one.dropped:
+                continue
+            call = one.calls.get(str(row.request_id))
+            is_told = call is not None and (call.late or not call.still)
+            if call is not None and is_told and call.told_life == self.world.lives:
+                self.fail(f"I6: {row.client_id} never got the outcome of {row.request_id}")
 
     def _look_for_leftovers(self, desk: WatchedDesk) -> None:
         """I9: no table keeps anything."""
