@@ -370,6 +370,8 @@ class Life:
         step = Waiting(self.world.utc(), now - self.ran_until, reason="not yet")
         self.pruning = step, now
         self.gate.writer.put(step, urgent=False)
+        if isinstance(self.gate.sessions, WatchedDesk):
+            self.gate.sessions.expire_old()
         self.world.timeline.after(self.world.plan.retention.every_s, self.enter, self._prune)
 
     # The writer's thread

@@ -158,6 +158,14 @@ class WatchedDesk(SessionDesk):
         self.armed_at, self.armed_by = self.world.timeline.now, self.world.utc_offset
         self.alarm.arm(self.world.timeline.now + self.pause_s() + ROUNDING_S)
 
+    def expire_old(self) -> None:
+        """Let go what is kept no longer, as ``agentgate_server.conversing`` does."""
+        before = self.world.utc() - self.world.plan.setting.keep_s
+        for record in list(self.world.disk.sessions.sessions.values()):
+            if record.run is None and record.updated_at < before:
+                self.world.oracle.sessions.expired.add(record.id)
+                self.expire(record.id, record.principal, before)
+
     def _do(self, effect: Effect) -> None:
         self.life.gate.step(effect)
         self.world.oracle.sessions.effect(self, effect)

@@ -42,6 +42,7 @@ class SessionOracle:
         books, money: what was committed.
         asked: tools that were asked for: (session, call).
         called: attempts that were made.
+        expired: sessions that may have gone because they were old.
     """
 
     def __init__(self, world: World) -> None:
@@ -51,6 +52,7 @@ class SessionOracle:
         self.money = Money(world)
         self.asked: set[tuple[str, str]] = set()
         self.called: set[str] = set()
+        self.expired: set[str] = set()
 
     # The disk
 

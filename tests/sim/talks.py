@@ -68,6 +68,7 @@ class Setting(Struct, frozen=True):
         piece_chars: how long these are.
         trouble: how often an answer goes wrong.
         desk_s: about how long it takes to look at a workspace.
+        keep_s: how long a session is kept in which nothing happens.
     """
 
     limits: SessionLimits
@@ -77,6 +78,7 @@ class Setting(Struct, frozen=True):
     piece_chars: int
     trouble: float
     desk_s: float
+    keep_s: float
 
 
 def draw_talks(rng: Random, ours: Sequence[int], until: float) -> tuple[Talk, ...]:
@@ -139,4 +141,5 @@ def draw_setting(rng: Random, *, may_be_big: bool) -> Setting:
         piece_chars=4_000 if big else 10,
         trouble=pick((0.0, 0.1, 0.4)),
         desk_s=pick((0.0, 0.005, 0.5)),
+        keep_s=pick((1e12, 1e12, 30.0, 3.0)),
     )

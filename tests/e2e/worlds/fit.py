@@ -35,7 +35,7 @@ NOT_PLAYED = frozenset({"clock_jump", "clock_found", "disk_slow", "disk_unreadab
 
 def fitted(seed: int, requests: int = REQUESTS) -> Plan:
     """Draw the plan of a real world."""
-    plan = draw(seed, requests)
+    plan = draw(seed, requests, sessions=False)
     until = PLAY_S * PACE
     press = until / plan.until
     faults = tuple(

@@ -1,0 +1,237 @@
+"""Bugs in what sessions promise: their machine, the desk around it, and those who watch."""
+
+from __future__ import annotations
+
+from tests.sim.mutations.mutation import PROTO, SERVER, Mutation
+
+ROOM = f"{PROTO}/sessions"
+DESKS = f"{SERVER}/sessions"
+WATCHING = "tests/server/sessions/test_watching.py"
+
+OF_SESSIONS = (
+    # I12: one run at a time, and every call closed once
+    Mutation(
+        "session: let a second message begin a run while the first is being written",
+        f"{ROOM}/starting.py",
+        "        elif run is not None:\n            data = ",
+        "        elif run is not None and run.phase is not Phase.CLAIMING:\n            data = ",
+        seeds=300,
+    ),
+    Mutation(
+        "session: let any message join the run under way",
+        f"{ROOM}/starting.py",
+        "run.stored.message_id == params.message_id:\n",
+        "run.stored.message_id:\n",
+    ),
+    Mutation(
+        "session: run a message again that has run",
+        f"{ROOM}/starting.py",
+        "        elif params.message_id in session.history.messages:\n",
+        "        elif params.message_id in session.history.messages and run is not None:\n",
+    ),
+    Mutation(
+        "session: end a run while its tools are being withdrawn",
+        f"{ROOM}/endings.py",
+        "        if run.phase is not Phase.CLOSING or run.tools:\n",
+        "        if run.phase is not Phase.CLOSING:\n",
+    ),
+    Mutation(
+        "session: withdraw nothing when a run is cancelled",
+        f"{ROOM}/endings.py",
+        "                tool.withdrawn = True\n"
+        "                self._effects.append(CancelTool(session.id, call))\n"
+        "        self._finish_if_closed(session, run, now)\n\n    def cancel(",
+        "                tool.withdrawn = True\n"
+        "        self._finish_if_closed(session, run, now)\n\n    def cancel(",
+    ),
+    Mutation(
+        "session: tell of a call that may run that it did not",
+        f"{ROOM}/endings.py",
+        "        if run is not None and is_over:\n            for call in [call for call",
+        "        if run is not None and not is_over:\n            for call in [call for call",
+        seeds=300,
+    ),
+    Mutation(
+        "session: tell twice what became of a call that a dead process had told",
+        f"{ROOM}/endings.py",
+        "        elif call not in history.call_ids and not call.startswith(EXCEED_BUDGET):\n",
+        "        elif not call.startswith(EXCEED_BUDGET):\n",
+        seeds=600,
+        tests=("tests/proto/sessions/test_endings.py",),
+    ),
+    Mutation(
+        "session: drop what a tool came to after its call was closed",
+        f"{ROOM}/endings.py",
+        "        if call in history.unsettled:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "session: leave those waiting who have cancelled",
+        f"{ROOM}/endings.py",
+        "        for ticket in run.cancels:\n            result = ",
+        "        for ticket in ():\n            result = ",
+    ),
+    Mutation(
+        "session: acknowledge an outcome before it is in the log",
+        f"{ROOM}/runs.py",
+        "        tool = run.tools.pop(call)\n"
+        "        session.then.append(AckTool(session.id, call))\n",
+        "        tool = run.tools.pop(call)\n"
+        "        self._effects.append(AckTool(session.id, call))\n",
+    ),
+    Mutation(
+        "session: ask for a tool before its call is in the log",
+        f"{ROOM}/runs.py",
+        "        session.then.append(AskTool(",
+        "        self._effects.append(AskTool(",
+    ),
+    Mutation(
+        "session: give a call the id of another that the log has forgotten",
+        f"{ROOM}/runs.py",
+        "        is_new = name and not session.log.oldest\n",
+        "        is_new = name\n",
+        seeds=300,
+        tests=("tests/proto/sessions/test_runs.py",),
+    ),
+    Mutation(
+        "session: hear a model whose attempt is over",
+        f"{ROOM}/sessions.py",
+        " or run.attempt is None or run.attempt.call != call:\n",
+        " or run.attempt is None:\n",
+        seeds=0,
+        tests=("tests/proto/sessions/test_runs.py",),
+    ),
+    Mutation(
+        "session: collect, and forget what to acknowledge",
+        f"{DESKS}/tool_desk.py",
+        "            link.rids[str(record.request_id)] = record.rid\n        if reply.more:\n",
+        "        if reply.more:\n",
+        seeds=600,
+        tests=("tests/server/sessions/test_tool_desk.py",),
+    ),
+    # I11: an offset means one thing for ever, and nothing is lost
+    Mutation(
+        "session: show text beyond what is reserved on disk",
+        f"{ROOM}/log.py",
+        "        return min(self._hidden[0] if self._hidden else self.next, self.reserved)\n",
+        "        return self._hidden[0] if self._hidden else self.next\n",
+        seeds=600,
+        tests=("tests/proto/sessions/test_log.py",),
+    ),
+    Mutation(
+        "session: use offsets again that a dead process has shown",
+        f"{ROOM}/session.py",
+        "        next_offset = max(record.next, record.reserved)\n",
+        "        next_offset = record.next\n",
+        seeds=300,
+    ),
+    Mutation(
+        "session: withdraw what an attempt said without saying so",
+        f"{ROOM}/runs.py",
+        "            session.log.append(EventKind.RESET, data, now)\n",
+        "",
+    ),
+    Mutation(
+        "session: lose what a model had said when the gateway died",
+        f"{ROOM}/endings.py",
+        "        if said:\n            log_reply(",
+        "        if said and run.tools:\n            log_reply(",
+        seeds=300,
+    ),
+    Mutation(
+        "session: take a cursor that is ahead of the log",
+        f"{ROOM}/looking.py",
+        "    elif offset > log.next:\n",
+        "    elif offset > 2**60:\n",
+    ),
+    Mutation(
+        "session: do not tell of a hole at the end of what was read",
+        f"{ROOM}/log.py",
+        "    check_order(events, end, offset, at)\n    return events\n",
+        "    return events\n",
+        seeds=300,
+    ),
+    Mutation(
+        "session: begin to watch where the log ends",
+        f"{DESKS}/watching.py",
+        "        place.offset = answer.offset\n",
+        "        place.offset = answer.next\n",
+    ),
+    Mutation(
+        "session: let a watcher wait for what the store could not read once",
+        f"{DESKS}/watching.py",
+        "            self._watching.failed(place)\n            return\n",
+        "            return\n",
+        seeds=600,
+        tests=(WATCHING,),
+    ),
+    Mutation(
+        "session: take rows for lost for which a page had no room",
+        f"{DESKS}/watching.py",
+        "        size = sum(map(log_row_bytes, rows))\n",
+        "        size = sum(len(bytes(row.data)) for row in rows)\n",
+        seeds=0,
+        tests=(WATCHING,),
+    ),
+    Mutation(
+        "session: forget a watcher and keep its session in memory",
+        f"{ROOM}/sessions.py",
+        "            found.pins -= 1\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "session: number writes when they are wanted, not when they are made",
+        f"{DESKS}/desk.py",
+        "                number = self._numbering.next(SESSIONS, number)\n",
+        "                self._numbering.next(SESSIONS, number)\n",
+    ),
+    Mutation(
+        "session: wait until a clock that was set back has caught up",
+        f"{DESKS}/desk.py",
+        "        self.sessions.handle_timer(self._utc())  # it",
+        "        if (self._next_deadline() or 0.0) <= self._utc():\n"
+        "            self.sessions.handle_timer(self._utc())  # it",
+        seeds=600,
+    ),
+    # I13: money
+    Mutation(
+        "session: ask a model before the money for it is reserved on disk",
+        f"{ROOM}/runs.py",
+        "        session.then.append(\n            CallModel(\n",
+        "        self._effects.append(\n            CallModel(\n",
+    ),
+    Mutation(
+        "session: look at a budget and reserve nothing",
+        f"{ROOM}/budgets.py",
+        "        self._add(principal, model, day, micros or 0)\n        return None\n",
+        "        return None\n",
+    ),
+    Mutation(
+        "session: settle an attempt twice",
+        f"{ROOM}/spending.py",
+        "    run.attempt = None\n",
+        "",
+    ),
+    Mutation(
+        "session: never settle what a dead process had reserved",
+        f"{ROOM}/recovery.py",
+        "            settle(self._budgets, session, run, now, billed=True)\n",
+        "            run.attempt = None\n",
+    ),
+    Mutation(
+        "session: let a person's yes exceed the budgets that deny",
+        f"{ROOM}/budgets.py",
+        '            if not (forced and objection.over == "ask")\n',
+        "            if not forced\n",
+        seeds=300,
+        tests=("tests/proto/sessions/test_budgets.py",),
+    ),
+    Mutation(
+        "session: end a joined request twice that is banished and withdrawn",
+        f"{PROTO}/ledger/lifecycle.py",
+        "        if withdrawn and live.abandoned and live.settling:",
+        "        if False and live.settling:",
+        seeds=0,
+        tests=("tests/proto/ledger/test_banishing.py",),
+    ),
+)
