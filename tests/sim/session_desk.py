@@ -160,6 +160,8 @@ class WatchedDesk(SessionDesk):
 
     def expire_old(self) -> None:
         """Let go what is kept no longer, as ``agentgate_server.conversing`` does."""
+        if self.world.mishaps.over:
+            return  # a world that has come to rest is to stay so
         before = self.world.utc() - self.world.plan.setting.keep_s
         for record in list(self.world.disk.sessions.sessions.values()):
             if record.run is None and record.updated_at < before:

@@ -21,9 +21,10 @@ from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.session_views import BEHIND, GAP, SessionView
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.rpc.session_methods import MessageTaken, RunCancelled
-from agentgate_proto.sessions.effects import AckTool, AskTool, CallModel, Done, Effect
+from agentgate_proto.sessions.effects import AckTool, AskTool, CallModel, CancelTool, Done, Effect
 from agentgate_proto.sessions.history import History
 from agentgate_proto.sessions.log import SHOWN_AT_ONCE
+from agentgate_proto.sessions.run import Phase
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.sessions.tool_desk import CLIENT
 
@@ -40,7 +41,8 @@ class SessionOracle:
 
     Attributes:
         books, money: what was committed.
-        asked: tools that were asked for: (session, call).
+        asked, withdrawn: tools that were asked for, and that were not wanted any more: (session,
+            call).
         called: attempts that were made.
         expired: sessions that may have gone because they were old.
     """
@@ -51,6 +53,7 @@ class SessionOracle:
         self.books = SessionBooks(world)
         self.money = Money(world)
         self.asked: set[tuple[str, str]] = set()
+        self.withdrawn: set[tuple[str, str]] = set()
         self.called: set[str] = set()
         self.expired: set[str] = set()
 
@@ -81,9 +84,21 @@ class SessionOracle:
         if record.tool == EXCEED_BUDGET:
             self.money.allowed.add(call.removeprefix(f"{EXCEED_BUDGET}-").rpartition("-")[0])
             return
+        self._look_at_withdrawal(session, call)
         closed = one.calls[call].closed
         if closed and not one.calls[call].still:
             self.fail(f"I12: {call} of {session} was closed as {closed}, and starts")
+
+    def _look_at_withdrawal(self, session: str, call: str) -> None:
+        """I12: who ends a run withdraws its calls."""
+        life = self.world.life
+        desk = life.gate.sessions if life is not None else None
+        found = desk.sessions._book.get(session) if desk is not None else None
+        run = found.run if found is not None else None
+        if run is None or run.phase is not Phase.CLOSING or call not in run.tools:
+            return
+        if (session, call) not in self.withdrawn:
+            self.fail(f"I12: {call} of {session} starts after the end of its run was wanted")
 
     def effect(self, desk: WatchedDesk, effect: Effect) -> None:
         """The desk is about to do something."""
@@ -92,6 +107,8 @@ class SessionOracle:
                 self._calls_model(effect)
             case AskTool():
                 self._asks(effect)
+            case CancelTool(session=session, call=call):
+                self.withdrawn.add((session, call))
             case AckTool(session=session, call=call):
                 self._acknowledges(session, call)
             case Done(ticket=_, result=result):

@@ -21,6 +21,9 @@ PLAY_S = 5.0
 """Real seconds in which everything is asked and goes wrong."""
 
 REQUESTS = 40
+TALKS_MAX = 12
+"""What is done with sessions: runs take their real time."""
+
 FAULT_S = 1.0
 """How long a fault lasts at most, real seconds."""
 
@@ -35,7 +38,7 @@ NOT_PLAYED = frozenset({"clock_jump", "clock_found", "disk_slow", "disk_unreadab
 
 def fitted(seed: int, requests: int = REQUESTS) -> Plan:
     """Draw the plan of a real world."""
-    plan = draw(seed, requests, sessions=False)
+    plan = draw(seed, requests)
     until = PLAY_S * PACE
     press = until / plan.until
     faults = tuple(
@@ -44,11 +47,13 @@ def fitted(seed: int, requests: int = REQUESTS) -> Plan:
         if fault.kind not in NOT_PLAYED
     )
     asks = tuple(replace(ask, at=ask.at * press + ASKS_FROM_S * PACE) for ask in plan.asks)
+    talks = tuple(replace(talk, at=talk.at * press + ASKS_FROM_S * PACE) for talk in plan.talks)
     faults += tuple(deaths(Random(f"{seed} deaths"), asks))
     return replace(
         plan,
         until=until,
         asks=asks,
+        talks=talks[:TALKS_MAX],
         faults=tuple(sorted(faults, key=lambda fault: fault.at)),
         ledger=dataclasses.replace(
             plan.ledger, approval_s=min(plan.ledger.approval_s, APPROVAL_S * PACE)

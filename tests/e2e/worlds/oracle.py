@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.e2e.worlds.talkers import Seen
 from tests.sim.old_agents import OldProcess
 from tests.sim.oracle import Oracle
 from tests.sim.people import Answer
@@ -89,11 +90,13 @@ class OutsideOracle(Oracle):
 
     Attributes:
         told_all: everything that agents were told.
+        seen: what they have seen of sessions.
     """
 
     def __init__(self, world: RealWorld, journal: Path) -> None:
         super().__init__(world)  # type: ignore[arg-type]
         self.world: Any = world
+        self.seen = Seen(world)
         self.consent: Any = Consent(world)
         self.journal = journal
         self.told_all: list[Told] = []

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from tests.e2e.worlds.fit import PACE
 from tests.e2e.worlds.proxy import Door
+from tests.e2e.worlds.talkers import Memory, Talker
 from tests.held_ports import HOST
 from tests.sim.agents import COMES_BACK_S
 from tests.sim.plan import AgentPlan, Ask
+from tests.sim.talks import Talk
 
 from agent_gate import AgentGateClient, AgentGateError, ClientState
 from agentgate_client import StateChanged
@@ -41,6 +43,7 @@ class SdkProcess:
     Attributes:
         waiting: the requests that are not settled, by number.
         others: calls under way that are no requests.
+        talker: what it does with sessions.
     """
 
     def __init__(self, agent: SdkAgent, client_id: str) -> None:
@@ -61,11 +64,13 @@ class SdkProcess:
             limits=LIMITS,
             on_state=self._changed,
         )
+        self.talker = Talker(self, agent.memory)
         self.world.tasks.start_soon(self._run)
+        self.talker.resume()
 
     async def _run(self) -> None:
         try:
-            with self._life():
+            with self.life():
                 await self.client.connect()
                 await anyio.sleep_forever()
         except AgentGateError as error:
@@ -91,7 +96,7 @@ class SdkProcess:
         patience = anyio.CancelScope()
         if ask.gives_up_s is not None:
             patience.deadline = anyio.current_time() + ask.gives_up_s / PACE
-        with self._life(), patience:
+        with self.life(), patience:
             try:
                 result = await self.client.call(
                     ask.tool, {"n": ask.content}, timeout_s=patience_s, idempotency_key=ask.key
@@ -116,7 +121,7 @@ class SdkProcess:
 
     async def _other(self, call: Callable[[], Awaitable[Any]]) -> None:
         try:
-            with self._life():
+            with self.life():
                 await call()
         except AgentGateError:
             pass
@@ -124,7 +129,7 @@ class SdkProcess:
             self.others -= 1
 
     @contextmanager
-    def _life(self) -> Iterator[None]:
+    def life(self) -> Iterator[None]:
         """What is awaited within ends with the process."""
         with anyio.CancelScope() as scope:
             self._scopes.add(scope)
@@ -159,7 +164,7 @@ class SdkProcess:
     def idle(self) -> bool:
         """Whether nothing is waited for."""
         connected = self.client.state is ClientState.CONNECTED
-        return connected and not self.waiting and not self.others
+        return connected and not (self.waiting or self.others or self.talker.under_way)
 
 
 class SdkAgent:
@@ -168,6 +173,7 @@ class SdkAgent:
     Attributes:
         place: in the plan.
         doubled: two processes have lived at once under its name.
+        memory: what it keeps of sessions.
     """
 
     def __init__(self, world: RealWorld, plan: AgentPlan, place: int) -> None:
@@ -177,6 +183,7 @@ class SdkAgent:
         self.name = plan.name
         self.processes = 0
         self.doubled = False
+        self.memory = Memory()
         self.process: SdkProcess | None = None
 
     def start(self) -> None:
@@ -219,6 +226,11 @@ class SdkAgent:
         """Make a request, if there is a process."""
         if self.process is not None:
             self.process.ask(ask)
+
+    def talk(self, talk: Talk) -> None:
+        """Do something with a session, if there is a process."""
+        if self.process is not None:
+            self.process.talker.act(talk)
 
     @property
     def door(self) -> Door | None:

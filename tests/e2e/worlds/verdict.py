@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.e2e.worlds.oracle import Told
 from tests.e2e.worlds.rows import ROWS_MAX
+from tests.e2e.worlds.session_verdict import judge_sessions
 from tests.sim.tools import WRITES
 
 from agentgate_cli.main import run as run_command
@@ -187,6 +188,7 @@ def judge(world: RealWorld, folder: Path) -> None:
     try:
         found: Any = engine.answer(ListRequests(None, ROWS_MAX))
         grants = engine.restore().grants
+        judge_sessions(world, engine)
     finally:
         engine.close()
     Verdict(world, found, grants).check()

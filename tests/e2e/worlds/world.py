@@ -31,6 +31,7 @@ from tests.e2e.worlds.wire import Wire, connect
 from tests.sim.any_world import AnyWorld
 from tests.sim.faults import Violation
 from tests.sim.plan import Ask, Plan
+from tests.sim.talks import Talk
 from tests.sim.world import shown
 
 from agentgate_proto.records.request import Phase
@@ -134,6 +135,8 @@ class RealWorld(AnyWorld):
             agent.start()
         for ask in self.plan.asks:
             self.timeline.at(ask.at, self._ask, ask)
+        for talk in self.plan.talks:
+            self.timeline.at(talk.at, self._talk, talk)
         for fault in self.plan.faults:
             self.timeline.at(fault.at, self.mishaps.strike, fault)
         with anyio.move_on_after(self.plan.until / PACE):
@@ -148,6 +151,11 @@ class RealWorld(AnyWorld):
 
     def _ask(self, ask: Ask) -> None:
         self.agents[ask.agent].ask(ask)
+
+    def _talk(self, talk: Talk) -> None:
+        agent = self.agents[talk.agent]
+        assert isinstance(agent, SdkAgent), "only ours have sessions"
+        agent.talk(talk)
 
     def _heal(self) -> None:
         self.tell("world", "faults stop")
