@@ -178,6 +178,7 @@ class Runs:
             "limit": dollars(objection.budget.limit_micros),
             "model": run.model.name,
             "reason": objection.reason,
+            "run": run.id,  # else the gate would take two runs' requests for the same
         }
         self.call_tool(session, run, f"{EXCEED_BUDGET}-{run.id}-{run.asked}", EXCEED_BUDGET, args)
         note(session, run, f"a person is asked: {objection.reason}", now)

@@ -13,7 +13,7 @@ from agentgate_server.tools.python import tool
 
 
 @tool(name=EXCEED_BUDGET, effects=Effects.WRITE, inline=True)
-def exceed_budget(budget: str, limit: str, model: str, reason: str) -> str:
+def exceed_budget(budget: str, limit: str, model: str, reason: str, run: str) -> str:
     """Let one run of a session spend more on its model than a budget has left.
 
     Args:
@@ -21,5 +21,6 @@ def exceed_budget(budget: str, limit: str, model: str, reason: str) -> str:
         limit: what may be spent by it.
         model: name of the model.
         reason: what is spent, and what this may cost.
+        run: id of the run: two that ask for the same are two.
     """
     return f"this run may go on beyond the budget {budget}"

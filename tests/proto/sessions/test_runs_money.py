@@ -53,6 +53,15 @@ def test_a_person_may_let_a_run_go_on_beyond_its_budget() -> None:
     assert (name, asked.call) in world.gate.acknowledged
 
 
+def test_a_person_is_asked_about_each_run_by_itself() -> None:
+    world = World(budgets=[Budget(name="team", limit_micros=10, over="ask")])
+    for name in (world.create(), world.create()):
+        world.send(name)
+    world.settle(tools=False)
+    first, second = (msgspec.json.decode(asked.args) for asked in world.gate.asked)
+    assert first != second, "the gate takes what is the same for one request"
+
+
 def test_a_person_may_also_refuse() -> None:
     world = World(budgets=[Budget(name="team", limit_micros=10, over="ask")])
     name = world.create()
