@@ -48,6 +48,7 @@ class Disk(MemoryEngine):
         waiting: approvals that wait, by principal.
         unknown: the newest record of each (principal, digest) that ended as unknown, until
             somebody ran the same again knowing that.
+        unknown_at, known_at: when tools ended so, and when such runs did: their rows come later.
         failures: commits and questions that failed.
         books: what the audit says.
         committed: looks at each change of a session.
@@ -81,6 +82,8 @@ class Disk(MemoryEngine):
         self.kills = ""
         self.waiting: Counter[str] = Counter()
         self.unknown: dict[tuple[str, str], Record] = {}
+        self.unknown_at: dict[str, float] = {}
+        self.known_at: dict[tuple[str, str], float] = {}
         self.failures = 0
         self.commits = 0
         self.committed: Callable[[PutSession | DropSession], None] = nobody
@@ -203,7 +206,10 @@ class Disk(MemoryEngine):
         if record.outcome is not None:
             self.ended_at.setdefault(record.rid, self.timeline.now)
         if record.outcome is not None and record.outcome.status is Status.UNKNOWN:
-            self.unknown[record.principal, record.digest] = record
+            thing = (record.principal, record.digest)
+            ended_at = self.unknown_at.get(record.rid, self.timeline.now)
+            if self.known_at.get(thing, -1.0) < ended_at:
+                self.unknown[thing] = record
 
 
 def nobody(change: PutSession | DropSession) -> None:

@@ -244,8 +244,12 @@ class Oracle:
     def finished(self, gate: WatchedGate, rid: str, outcome: Outcome) -> None:
         """A tool has ended."""
         row = self.disk.kept.get(rid)
-        if row is not None and row.warning and outcome.status is not Status.UNKNOWN:
-            self.disk.unknown.pop((row.principal, row.digest), None)
+        if outcome.status is Status.UNKNOWN:
+            self.disk.unknown_at[rid] = self.world.timeline.now
+        elif row is not None and row.warning:
+            thing = (row.principal, row.digest)
+            self.disk.unknown.pop(thing, None)
+            self.disk.known_at[thing] = self.world.timeline.now
 
     def write_failed(self, gate: WatchedGate, last: int) -> None:
         """Writes were not made: the outcomes among them may be told all the same."""

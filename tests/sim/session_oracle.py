@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from tests.sim.session_desk import WatchedDesk
     from tests.sim.world import World
 
+PAUSE_MAX_S = 30.0 + 1.0
+"""The longest pause before a write is made again, and a moment."""
+
 LATE_S = 0.5
 """How much later than they want the sessions may be woken."""
 
@@ -238,10 +241,13 @@ class SessionOracle:
             self.fail(f"I10: the sessions are woken {late:.1f} s late")
 
     def woken(self, desk: WatchedDesk) -> None:
-        """I10: a timer that has fired does not want to fire at once."""
+        """I10: a timer that has fired does not want to fire at once, nor when a clock that was set
+        back has caught up."""
         deadline = desk._next_deadline()
         if deadline is not None and deadline <= self.world.utc():
             self.fail("I10: the timer of the sessions spins")
+        if deadline is not None and deadline > self.world.utc() + PAUSE_MAX_S:
+            self.fail("I10: the sessions wait for a clock")
 
     # The end
 

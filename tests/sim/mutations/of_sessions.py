@@ -43,6 +43,8 @@ OF_SESSIONS = (
         "        self._finish_if_closed(session, run, now)\n\n    def cancel(",
         "                tool.withdrawn = True\n"
         "        self._finish_if_closed(session, run, now)\n\n    def cancel(",
+        seeds=400,
+        tests=("tests/proto/sessions/test_endings.py",),
     ),
     Mutation(
         "session: tell of a call that may run that it did not",
@@ -150,6 +152,7 @@ OF_SESSIONS = (
         "    check_order(events, end, offset, at)\n    return events\n",
         "    return events\n",
         seeds=300,
+        tests=("tests/proto/sessions/test_log.py",),
     ),
     Mutation(
         "session: begin to watch where the log ends",
@@ -174,9 +177,9 @@ OF_SESSIONS = (
         tests=(WATCHING,),
     ),
     Mutation(
-        "session: forget a watcher and keep its session in memory",
-        f"{ROOM}/sessions.py",
-        "            found.pins -= 1\n",
+        "session: keep a session in memory for those who have looked at its context",
+        f"{ROOM}/book.py",
+        "            session.pins -= 1\n",
         "            pass\n",
     ),
     Mutation(
@@ -191,7 +194,7 @@ OF_SESSIONS = (
         "        self.sessions.handle_timer(self._utc())  # it",
         "        if (self._next_deadline() or 0.0) <= self._utc():\n"
         "            self.sessions.handle_timer(self._utc())  # it",
-        seeds=600,
+        seeds=300,
     ),
     # I13: money
     Mutation(
