@@ -154,7 +154,7 @@ class Budgets:
             elif spent + micros > budget.limit_micros:
                 reason = (
                     f"budget {budget.name}: {dollars(spent)} of {dollars(budget.limit_micros)} "
-                    f"are spent this {budget.per}, and this may cost up to {dollars(micros)}"
+                    f"are spent this {budget.per}, and an answer may cost up to {dollars(micros)}"
                 )
             else:
                 continue

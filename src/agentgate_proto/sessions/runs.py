@@ -173,11 +173,12 @@ class Runs:
             return
         run.phase = Phase.OVER_BUDGET
         run.asked += 1
+        left = run.stored.max_iterations - run.iteration + 1
         args = {
             "budget": objection.budget.name,
             "limit": dollars(objection.budget.limit_micros),
             "model": run.model.name,
-            "reason": objection.reason,
+            "reason": f"{objection.reason}; after a yes it asks the model up to {left} times",
             "run": run.id,  # else the gate would take two runs' requests for the same
         }
         self.call_tool(session, run, f"{EXCEED_BUDGET}-{run.id}-{run.asked}", EXCEED_BUDGET, args)

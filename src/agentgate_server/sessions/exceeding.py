@@ -20,7 +20,7 @@ def exceed_budget(budget: str, limit: str, model: str, reason: str, run: str) ->
         budget: name of the budget.
         limit: what may be spent by it.
         model: name of the model.
-        reason: what is spent, and what this may cost.
+        reason: what is spent, what the next answer may cost, and how many may follow.
         run: id of the run: two that ask for the same are two.
     """
     return f"this run may go on beyond the budget {budget}"

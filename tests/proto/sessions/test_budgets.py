@@ -38,7 +38,7 @@ def test_up_to_the_limit_money_is_reserved_and_beyond_it_there_is_an_objection()
     assert objection is not None
     assert objection.over == "deny"
     assert objection.reason == (
-        "budget b: $0.0001 of $0.0001 are spent this month, and this may cost up to $0.000001"
+        "budget b: $0.0001 of $0.0001 are spent this month, and an answer may cost up to $0.000001"
     )
     assert spent(budgets) == [100], "what was refused is not reserved"
 

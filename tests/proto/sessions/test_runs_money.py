@@ -39,11 +39,13 @@ def test_a_person_may_let_a_run_go_on_beyond_its_budget() -> None:
     world = World(budgets=[Budget(name="team", limit_micros=10, over="ask")])
     name = world.create()
     world.scripts.extend([[BUSY], wanted(call("c1")), said("done")])
-    world.send(name)
+    world.send(name, max_iterations=7)
     world.settle(tools=False)
     (asked,) = world.gate.asked
     assert asked.tool == "exceed_budget"
-    assert msgspec.json.decode(asked.args)["limit"] == "$0.00001"
+    told = msgspec.json.decode(asked.args)
+    assert told["limit"] == "$0.00001"
+    assert told["reason"].endswith("; after a yes it asks the model up to 7 times")
     assert not world.called
     world.finish(name, asked.call)
     world.settle()
