@@ -87,9 +87,13 @@ class ModelDesk:
         self._asked = asked
         self._spawn = spawn
         self._scopes: dict[str, anyio.CancelScope] = {}
+        self._is_closed = False
 
     def ask(self, call: CallModel) -> None:
-        """Ask a model, after a pause perhaps."""
+        """Ask a model, after a pause perhaps. After ``close`` it is not asked: the next process
+        ends its run as interrupted."""
+        if self._is_closed:
+            return
         self._scopes[call.call] = anyio.CancelScope()
         self._spawn(self._ask, call)
 
@@ -100,7 +104,9 @@ class ModelDesk:
             scope.cancel()
 
     def close(self) -> None:
-        """Stop all that are asked."""
+        """Stop all that are asked, and ask no more: a tool that ends in the grace of a shutdown
+        would have its model want further ones."""
+        self._is_closed = True
         for call in list(self._scopes):
             self.stop(call)
 

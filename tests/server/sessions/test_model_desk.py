@@ -171,6 +171,14 @@ async def test_one_that_is_stopped_before_it_was_asked_is_not_asked() -> None:
     assert (talker.left, listener.heard) == (False, [])
 
 
+async def test_after_the_end_nothing_is_asked() -> None:
+    talker = Talker(END)
+    async with desk_of(talker) as (desk, listener):
+        desk.close()
+        desk.ask(call())
+    assert (talker.left, listener.heard, listener.asked) == (False, [], [])
+
+
 async def test_a_stream_without_an_end_is_truncated() -> None:
     async with desk_of(Talker(TextDelta("a"))) as (desk, listener):
         desk.ask(call())
