@@ -22,7 +22,7 @@ from agentgate_proto.records.session import EventKind, LogRow, ReadLog, as_many_
 from agentgate_proto.records.session_views import SessionEvent
 from agentgate_proto.rpc.session_methods import Attached, AttachSession
 from agentgate_server.gateway import Gateway
-from agentgate_server.sessions.watching import AGAIN_S, READ_BYTES, Watching
+from agentgate_server.sessions.watching import AGAIN_S, PLACES_AT_ONCE, READ_BYTES, Watching
 
 pytestmark = pytest.mark.anyio
 
@@ -333,3 +333,22 @@ async def test_who_leaves_while_the_store_can_not_be_read_is_forgotten() -> None
     watching.work()
     assert not store.asked
     assert reader.events == []
+
+
+async def test_many_watchers_have_their_turn_one_after_the_other() -> None:
+    count = 2 * PLACES_AT_ONCE + 3
+    store, watching, first, _, wakes = stored(1)
+    readers = [first, *(Reader() for _ in range(count - 1))]
+    for reader in readers[1:]:
+        place = watching.begin("s", reader)
+        watching.attached(place, Attached(epoch="e", offset=0, next=1))
+    asked = []
+    for _ in range(3):
+        wakes.clear()
+        watching.work()
+        asked.append((len(store.asked), bool(wakes)))
+        store.asked, former = [], store.asked
+        for query, token in former:  # who is told something wants more, after the others
+            token(store.rows if query.after == 0 else [], "")
+    assert asked[:2] == [(PLACES_AT_ONCE, True), (PLACES_AT_ONCE, True)]
+    assert [len(reader.events) for reader in readers[:count]] == [1] * count
