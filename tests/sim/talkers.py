@@ -155,6 +155,8 @@ class Talker:
         may_be_gone = session in self.memory.going | self.world.oracle.sessions.expired
         if code == ErrorCode.SESSION_NOT_FOUND and not may_be_gone:
             self.world.fail(f"I11: {session} of {self.process.name} is not found")
+        if code == ErrorCode.SESSION_NOT_FOUND and session in self.memory.sessions:
+            self._forget(session)
         if code in (ErrorCode.INVALID_REQUEST, ErrorCode.METHOD_NOT_FOUND):
             self.world.fail(f"a call about {session} is refused: {error}")
 

@@ -94,6 +94,7 @@ class Starting:
         self._runs = runs
         self._endings = endings
         self._expiring: dict[str, None] = {}
+        self._making: set[str] = set()  # written, and perhaps stored already
         book.claimed = self._claimed
         book.unclaimed = self._unclaimed
         book.settled = self._drop_if_written
@@ -143,11 +144,15 @@ class Starting:
             updated_at=now,
         )
 
+        self._making.add(record.id)
+
         def stored(_: float) -> None:
+            self._making.discard(record.id)
             self._book.add(record)
             self._effects.append(Done(token.ticket, session_view(record)))
 
         def failed(reason: str, _: float) -> None:
+            self._making.discard(record.id)
             text = f"cannot store sessions: {reason}"
             self.not_made(token, ErrorCode.INTERNAL_ERROR, text)
 
@@ -205,7 +210,7 @@ class Starting:
         if session is not None:
             if session.is_quiet and session.record.updated_at < before:
                 self.delete(session, None, now)
-        elif not (self._book.is_loading(name) or name in self._expiring):
+        elif not (self._book.is_loading(name) or name in self._expiring or name in self._making):
             self._expiring[name] = None
 
             def stored(_: float) -> None:

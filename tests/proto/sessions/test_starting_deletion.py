@@ -19,6 +19,7 @@ from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.outcome import executed
 from agentgate_proto.records.session import DropSession
 from agentgate_proto.rpc.session_methods import CreateSession, GetSession
+from agentgate_proto.sessions.effects import Write
 
 Phase = Callable[[World], None]
 
@@ -198,3 +199,18 @@ def test_who_watches_a_session_that_is_kept_no_longer_is_told_and_its_tools_are_
     world.sync()
     assert world.gone == ["s"]
     assert not world.gate.open_for
+
+
+def test_a_session_that_is_in_the_store_and_not_yet_known_to_be_there_stays() -> None:
+    world = World()
+    ticket = world.begin_session()
+    world.make_workspaces()
+    (write,) = world.queue
+    assert isinstance(write, Write)
+    world.store.commit([write.change])
+    world.expire(LATER)
+    assert world.queue == [write]
+    world.sync()
+    world.send(world.result(ticket).id)
+    world.settle()
+    check_rest(world)
