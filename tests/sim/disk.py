@@ -50,6 +50,7 @@ class Disk(MemoryEngine):
             somebody ran the same again knowing that.
         unknown_at, known_at: when tools ended so, and when such runs did: their rows come later.
         failures: commits and questions that failed.
+        failed_at: when a commit failed last.
         books: what the audit says.
         committed: looks at each change of a session.
         gone: what retention has deleted.
@@ -85,6 +86,7 @@ class Disk(MemoryEngine):
         self.unknown_at: dict[str, float] = {}
         self.known_at: dict[tuple[str, str], float] = {}
         self.failures = 0
+        self.failed_at = -1.0
         self.commits = 0
         self.committed: Callable[[PutSession | DropSession], None] = nobody
 
@@ -94,6 +96,7 @@ class Disk(MemoryEngine):
             raise Killed("just before a commit")
         if self.full:
             self.failures += 1
+            self.failed_at = self.timeline.now
             self.kills = kills
             raise StoreError(self.full)
         self.commits += 1

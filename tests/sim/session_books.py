@@ -50,7 +50,7 @@ class Call:
         tool: as the model was told it.
         content: what it asks for; 0: nothing that a tool takes.
         closed: how it was closed, or "".
-        told_life: the life in which its outcome, or that it has none, came into the log last.
+        told_life, told_at: when its outcome, or that it has none, came into the log last.
         still: its tool may have run on; what becomes of it follows.
         late: it has.
         excused: a process has died since: it may follow with the next run.
@@ -62,6 +62,7 @@ class Call:
         self.content = content
         self.closed = ""
         self.told_life = 0
+        self.told_at = 0.0
         self.still = False
         self.late = False
         self.excused = False
@@ -291,7 +292,7 @@ class SessionBooks:
         status, key = data["status"], (one.record.id, data["call"])
         is_write = call.tool in WRITES  # of what reads nobody keeps before its end that it runs
         self.world.count(f"call {status}")
-        call.told_life = self.world.lives
+        call.told_life, call.told_at = self.world.lives, self.world.timeline.now
         if is_write and status in ENDS_UNRUN and key in self.started:
             self.fail(f"I12: {data['call']} of {one.record.id} is told as {status}, and has run")
         if is_write and status in ENDS_UNRUN and call.request:

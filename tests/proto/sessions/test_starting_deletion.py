@@ -203,7 +203,7 @@ def test_who_watches_a_session_that_is_kept_no_longer_is_told_and_its_tools_are_
 
 def test_a_session_that_is_in_the_store_and_not_yet_known_to_be_there_stays() -> None:
     world = World()
-    ticket = world.begin_session()
+    ticket = world.request(CreateSession())
     world.make_workspaces()
     (write,) = world.queue
     assert isinstance(write, Write)
