@@ -20,11 +20,13 @@ class Rows:
     Attributes:
         freed: the requests that retention has let go, as `tests.sim.disk.Disk` counts them; these
             worlds are over within a minute, and nothing is let go in that.
+        is_old: the file could not be read the last time: what is kept is what was.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.freed: Counter[tuple[int, bool]] = Counter()
+        self.is_old = True
         self._last: dict[str, Record] = {}
 
     @property
@@ -35,6 +37,8 @@ class Rows:
             with closing(connection):
                 rows = connection.execute(statements.LIST_ALL, (ROWS_MAX,)).fetchall()
         except sqlite3.Error:
+            self.is_old = True
             return self._last  # there is none yet, or somebody is just bringing it in order
+        self.is_old = False
         self._last = {record.rid: record for record in map(record_of, rows)}
         return self._last

@@ -203,7 +203,7 @@ class RealWorld(AnyWorld):
                 return f"{row.signature} of {row.principal} is {row.phase}"
             if not row.delivered and (row.principal, row.client_id) in clients:
                 return f"I6: {row.client_id} never got the outcome of {row.signature}"
-        return ""
+        return "the file can't be read" if self.disk.is_old else ""
 
     # What clients want of their world
 
