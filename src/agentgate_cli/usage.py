@@ -155,7 +155,8 @@ def drawn_bar(row: UsageLine, report: UsageReport, most: int) -> str:
     """Draw a row's share of the largest one; the sum has none."""
     if row is report.total or not most:
         return ""
-    return "█" * max(round(BAR_CHARS * weight(row, report) / most), 1)
+    amount = weight(row, report)
+    return "█" * max(round(BAR_CHARS * amount / most), 1 if amount else 0)
 
 
 def budget_lines(budget: BudgetLine, width: int) -> list[str]:

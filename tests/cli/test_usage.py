@@ -34,6 +34,7 @@ def test_without_a_terminal_rows_are_cells_and_at_one_there_are_bars_and_budgets
     stage: Served, tmp_path: Path
 ) -> None:
     said(stage, "one", "--model", "dear")
+    said(stage, "one", "--model", "plain")
     done = run("usage", **agent_of(stage))
     rows = [line.split("\t") for line in done.stdout.splitlines()]
     assert {len(row) for row in rows} == {5}
@@ -41,6 +42,9 @@ def test_without_a_terminal_rows_are_cells_and_at_one_there_are_bars_and_budgets
     with looking("usage", cwd=tmp_path, **agent_of(stage)) as person:
         assert person.end() == 0
         assert "██" in person.text
+        free = next(line for line in person.lines if line.startswith("plain"))
+        assert "$0.00" in free
+        assert "█" not in free, "what costs nothing has no bar beside what does"
         assert "budget daily on dear, per day" in person.text
         assert "of $0.10 left" in person.text
         assert "then no more" in person.text

@@ -45,6 +45,14 @@ from agentgate_proto.sessions.session import Session
 ROW_BYTES = 500
 """What a session takes in a list besides its metadata, about."""
 
+QUOTED_TOKENS = 10_000
+"""How large the request is whose price a model is listed with.
+
+A million tokens at once would be quoted at the dearer rate that some vendors have for requests of
+more than 128,000 or 200,000, and hardly one is so large. Prices of a hundredth of a cent are told
+apart.
+"""
+
 
 class Listing(msgspec.Struct, frozen=True):
     """Token of a list of sessions."""
@@ -248,8 +256,14 @@ def models_of(models: dict[str, ModelInfo] | Any, default: str) -> ModelList:
                 model_id=info.model_id,
                 backend=info.backend,
                 is_default=name == default,
-                input_micros=info.pricing.cost(Usage(input=MICROS), ""),
-                output_micros=info.pricing.cost(Usage(output=MICROS), ""),
+                input_micros=per_million(info, Usage(input=QUOTED_TOKENS)),
+                output_micros=per_million(info, Usage(output=QUOTED_TOKENS)),
             )
         )
     return ModelList(rows)
+
+
+def per_million(info: ModelInfo, usage: Usage) -> int | None:
+    """Return what a million tokens cost, from what ``QUOTED_TOKENS`` of them cost."""
+    micros = info.pricing.cost(usage, "")
+    return None if micros is None else micros * MICROS // QUOTED_TOKENS

@@ -13,6 +13,7 @@ from tests.proto.sessions.phases import calling, idle, world_in
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import LIST_BYTES_MAX, SessionLimits
+from agentgate_proto.models.prices import ModelPrices, Price, Tier
 from agentgate_proto.records.session import UsageBy
 from agentgate_proto.records.session_views import SectionName
 from agentgate_proto.rpc.session_methods import (
@@ -105,6 +106,15 @@ def test_models_are_listed_by_name_with_their_prices() -> None:
         ("a", False, None),
         ("b", True, 1_000_000),
     ]
+
+
+def test_what_a_model_costs_is_what_requests_of_a_usual_size_cost() -> None:
+    tier = Tier(above=200_000, input=6_000_000, output=22_500_000)
+    price = Price(input=3_000_000, output=15_000_000, tiers=(tier,))
+    prices = ModelPrices(model_id="a", find=lambda _: None, configured=price)
+    world = World(models=[model("a", pricing=prices)])
+    (row,) = world.result(world.request(ListModels())).models
+    assert (row.input_micros, row.output_micros) == (3_000_000, 15_000_000)
 
 
 # Contexts
