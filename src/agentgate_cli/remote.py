@@ -15,7 +15,7 @@ from agentgate_cli.style import dim, note
 from agentgate_cli.text import away, printable
 
 if TYPE_CHECKING:
-    from agentgate_client import AgentGateClient, ApprovalsClient, StateChanged
+    from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, StateChanged
 
     OnState = Callable[[StateChanged], None]
 
@@ -165,7 +165,19 @@ def failure_of(error: Exception) -> Failure:
         text += ": the gateway does not know it; see AGENT_GATE_TOKEN and --token"
     if error.code == ErrorCode.SESSION_NOT_FOUND:
         text += "; see 'agent-gate sessions list'"
+    if error.code == ErrorCode.RUN_IN_PROGRESS:
+        text += in_progress(error)
     return Failure(text, exit_of(error.code))
+
+
+def in_progress(error: AgentGateError) -> str:
+    """Say what the run that is in the way waits for, and what may be done about it."""
+    from agentgate_client import RunInProgress
+
+    assert isinstance(error, RunInProgress)
+    ids = ", ".join(map(printable, error.approvals))
+    waits = f"; it waits for approval {ids}" if ids else ""
+    return f"{waits}; see 'agent-gate sessions show' and 'agent-gate sessions cancel'"
 
 
 def exit_of(code: int) -> Exit:

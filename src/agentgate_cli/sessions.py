@@ -147,6 +147,37 @@ def delete(session: str, as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
+@sessions.command(context_settings=ID_SETTINGS)
+@click.argument("session")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@gateway_options
+def cancel(session: str, as_json: bool, **options: Any) -> int:
+    """End the run that is under way in one. SESSION is an id, or "latest".
+
+    What was said is kept, and the session goes on with its next message.
+    """
+    remote = remote_of(options)
+
+    async def work() -> int:
+        from agentgate_cli.chat.words import still_running_line
+        from agentgate_client import AgentGateClient
+
+        async with connected(AgentGateClient, remote) as client:
+            found = await find_session(client, session)
+            result = await found.cancel()
+        if as_json:
+            say_json(result)
+        elif result.status == "no_run":
+            say("no run is under way")
+        else:
+            say(f"cancelled run {printable(result.run)}")
+            if result.still_running:
+                say(still_running_line([each.tool for each in result.still_running]))
+        return Exit.OK
+
+    return run_remote(work)
+
+
 @sessions.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @gateway_options

@@ -97,6 +97,24 @@ def test_one_that_is_deleted_is_gone(stage: Served) -> None:
     assert asked(stage, "sessions", "delete", said(stage, "two")).keys() == {"deleted"}
 
 
+def test_a_run_that_is_in_the_way_is_named_and_can_be_ended(stage: Served) -> None:
+    session = said(stage, "one")
+    talk = started("chat", "--json", "--session", session, "slowly", **agent_of(stage))
+    assert talk.stdout is not None
+    while json.loads(talk.stdout.readline())["kind"] != "text":
+        pass
+    done = run("chat", "--session", session, "two", **agent_of(stage))
+    assert done.returncode == 1
+    assert "a run is under way" in done.stderr
+    assert "see 'agent-gate sessions show' and 'agent-gate sessions cancel'" in done.stderr
+    done = run("sessions", "cancel", session, **agent_of(stage))
+    assert (done.returncode, done.stdout[:14]) == (0, "cancelled run ")
+    assert json.loads(ended(talk)[1].splitlines()[-1])["data"]["status"] == "cancelled"
+    done = run("sessions", "cancel", session, **agent_of(stage))
+    assert (done.returncode, done.stdout) == (0, "no run is under way\n")
+    assert asked(stage, "sessions", "cancel", session) == {"status": "no_run"}
+
+
 def test_an_operator_sees_all_and_changes_none(stage: Served) -> None:
     session = said(stage, "one")
     operator = {"AGENT_GATE_URL": stage.url, "AGENT_GATE_TOKEN": OPERATOR_TOKEN}
