@@ -94,10 +94,6 @@ class Workspaces:
             log.warning("the workspace of %s is not removed: %s", session, problem)
         return problem
 
-    def is_own(self, session: str, workspace: str) -> bool:
-        """Whether a session's folder is one that the gateway made for it. It blocks."""
-        return bool(workspace) and Path(workspace) == real(self.folder) / session
-
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do what blocks, for a bounded time.
 
@@ -117,12 +113,21 @@ class Workspaces:
     def opened(self, session: str, workspace: str) -> Iterator[int]:
         """Open a session's folder for reading. It blocks: call it in a thread.
 
+        A folder that the gateway made is looked for where it makes them now: the database and its
+        folders may have moved, or come from a backup of another machine. It is known by its name,
+        which is the session's id; who names a folder does so before there is an id to be guessed.
+
         Raises:
             FileNotFoundError: it is not there any more.
             WorkspaceRefused: it is not where it was, or lies outside of what is allowed by now.
         """
         folder = Path(workspace)
-        root = self._root_of(folder) if not self.is_own(session, workspace) else folder.parent
+        root: Path | None
+        if folder.name == session:
+            root = real(self.folder)
+            folder = root / session
+        else:
+            root = self._root_of(folder)
         if root is None:
             raise WorkspaceRefused(outside(workspace))
         try:

@@ -72,6 +72,18 @@ async def test_the_folder_of_all_may_be_a_link_of_the_operators(tmp_path: Path) 
     assert not at(made).exists()
 
 
+async def test_what_was_moved_with_the_database_is_found_where_it_is_now(
+    tmp_path: Path, there: Workspaces
+) -> None:
+    made = at(await there.make(OWN, ""))
+    (made / "memory.md").touch()
+    (tmp_path / "data").rename(tmp_path / "moved")
+    moved = Workspaces(tmp_path / "moved" / "workspaces")
+    assert entered(moved, str(made)) == ["memory.md"]
+    with pytest.raises(WorkspaceRefused, match="is not within"):
+        entered(moved, str(made), "another")
+
+
 async def test_a_folder_that_is_there_already_is_nobodys(there: Workspaces) -> None:
     await there.make(OWN, "")
     assert "no workspace can be made: File exists" in await refusal(there, "")
