@@ -12,6 +12,7 @@ from agentgate_server.store import statements
 from agentgate_server.store.rows import record_of
 
 ROWS_MAX = 100_000
+FROM_THE_LAST = 2**63 - 1
 
 
 class Rows:
@@ -35,8 +36,8 @@ class Rows:
         try:
             connection = sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True, timeout=0.0)
             with closing(connection):
-                rows = connection.execute(statements.LIST_ALL, (ROWS_MAX,)).fetchall()
-        except sqlite3.Error:
+                rows = connection.execute(statements.LIST_ALL, (FROM_THE_LAST, ROWS_MAX)).fetchall()
+        except sqlite3.OperationalError:
             self.is_old = True
             return self._last  # there is none yet, or somebody is just bringing it in order
         self.is_old = False
