@@ -102,11 +102,11 @@ def bar(parts: Sequence[Part], total: int, width: int) -> str:
     return drawn + dim(EMPTY * rest) if rest else drawn
 
 
-def packed(parts: list[str], width: int) -> list[str]:
-    """Put parts into as few lines as they fit in, whole."""
+def packed(parts: list[str], width: int, between: str = " ") -> list[str]:
+    """Put parts into as few lines as they fit in, whole; ``between`` stands between two."""
     lines = parts[:1]
     for part in parts[1:]:
-        longer = f"{lines[-1]} {part}"
+        longer = f"{lines[-1]}{between}{part}"
         if len(click.unstyle(longer)) < width:
             lines[-1] = longer
         else:

@@ -40,6 +40,8 @@ Next, in three terminals in {folder}:
 
   set -a; . ./.env                                        # ask, as an agent does
   AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate call {call}{url}
+
+  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate chat --url {talk}   # or have a model ask
 """
 
 
@@ -186,9 +188,10 @@ def steps(folder: Path, answers: Answers) -> str:
     """Say how to go on."""
     call = "get_time" if answers.policy == "closed" else "write_note name=milk text='buy milk'"
     secure = answers.tls is not None and not answers.insecure
-    url = f" --url {'wss' if secure else 'ws'}://{local(answers.host)}:{answers.port}"
+    url = f"{'wss' if secure else 'ws'}://{local(answers.host)}:{answers.port}"
     plain = (answers.host, answers.port, secure) == (HOST, PORT, False)
-    return NEXT_STEPS.format(folder=folder.resolve(), call=call, url="" if plain else url)
+    named = "" if plain else f" --url {url}"
+    return NEXT_STEPS.format(folder=folder.resolve(), call=call, url=named, talk=url)
 
 
 def local(host: str) -> str:

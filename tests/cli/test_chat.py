@@ -217,6 +217,16 @@ def test_with_a_configuration_it_runs_on_that_and_keeps_the_conversation(tmp_pat
     assert 'Your previous message was: "call list_lights"' in done.stdout
 
 
+def test_a_workspace_of_a_gateway_in_this_process_is_named_from_where_one_is(
+    tmp_path: Path,
+) -> None:
+    write_files(tmp_path, sessions={"workspace_roots": ["."]})
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "memory.md").write_text("Tea at five.")
+    done = run("chat", "--workspace", "project", "tell the memory", cwd=tmp_path)
+    assert (done.returncode, done.stdout.strip()) == (0, "Tea at five.")
+
+
 def test_without_a_terminal_nobody_is_asked_in_this_process_and_ctrl_c_ends_it(
     tmp_path: Path,
 ) -> None:

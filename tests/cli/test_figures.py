@@ -73,3 +73,4 @@ def test_parts_are_packed_into_lines_whole() -> None:
         f"{click.style('aaa', bold=True)} bbb"
     ]
     assert packed([], 8) == []
+    assert packed(["a", "b", "ccc"], 8, " · ") == ["a · b", "ccc"]

@@ -45,7 +45,8 @@ def test_what_init_writes_serves_as_it_is(tmp_path: Path) -> None:
 def test_the_steps_that_init_shows_are_commands_that_exist(tmp_path: Path) -> None:
     shown = run("init", cwd=tmp_path).stdout
     commands = re.findall(r"agent-gate (\w+)", shown)
-    assert commands == ["serve", "approvals", "call"]
+    assert commands == ["serve", "approvals", "call", "chat"]
+    assert run("chat", "--help").stdout.count("--url")
 
 
 def test_tokens_are_for_their_owner_only(tmp_path: Path) -> None:

@@ -82,6 +82,7 @@ def chat(prompt: str | None, as_json: bool, **options: Any) -> int:
     from agentgate_cli.terminal import Terminal
 
     at_terminal = Terminal.is_there() and not as_json
+    place = place_of(options, may_ask=at_terminal)
     text = prompt_of(prompt)
     if text is None and as_json:
         raise click.UsageError("--json needs a prompt: there is nobody to talk to")
@@ -89,12 +90,11 @@ def chat(prompt: str | None, as_json: bool, **options: Any) -> int:
         prompt=text,
         session="latest" if options["latest"] else options["session"],
         model=options["model"],
-        workspace=options["workspace"],
+        workspace=workspace_of(options["workspace"], place),
         as_json=as_json,
     )
     if options["latest"] and options["session"]:
         raise click.UsageError("--continue is the newest session, --session another one")
-    place = place_of(options, may_ask=at_terminal)
     return talk(place, wish)
 
 
@@ -114,6 +114,11 @@ def prompt_of(prompt: str | None) -> str | None:
     if not prompt.strip():
         raise click.UsageError("the prompt is empty")
     return prompt
+
+
+def workspace_of(folder: str, place: Place) -> str:
+    """Return the folder as a gateway has to be told it: one in this process is where we are."""
+    return str(Path(folder).absolute()) if folder and place.remote is None else folder
 
 
 def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:

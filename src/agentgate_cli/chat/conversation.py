@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
+import click
 
 from agentgate_cli.chat import words
 from agentgate_cli.chat.asking import MakeAttendant
@@ -151,7 +152,9 @@ class Conversation:
             self.output.note(dim(cost))
             return
         framed = f"{dim('▕')}{drawn}{dim('▏')}"
-        for line in packed([framed, dim(figures), dim(cost)], width_of_terminal()):
+        width = width_of_terminal()
+        beside = width - len(click.unstyle(framed)) - 1
+        for line in packed([framed, *packed([dim(figures), dim(cost)], beside, dim(" · "))], width):
             self.output.note(line)
 
     @property

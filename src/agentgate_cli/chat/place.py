@@ -18,7 +18,10 @@ from agentgate_cli.text import away, printable
 from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, StateChanged
 
 REMOTE_HINT = "whoever may approve is asked; at a terminal: agent-gate approvals approve {id}"
-NOBODY_HINT = "no terminal is here to ask you: only the configuration's messenger can be answered"
+NOBODY_HINT = (
+    "no terminal is here to ask you: only the configuration's messenger can be answered; "
+    "Ctrl-C ends the run"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
