@@ -21,7 +21,7 @@ from agent_gate import (
     SessionGateway,
     SessionNotFound,
 )
-from agentgate_local import session_gateway
+from agentgate_local import DocumentError, StoreError, session_gateway
 
 
 def gateway() -> SessionGateway:
@@ -91,3 +91,5 @@ if __name__ == "__main__":
         sys.exit(f"no gateway: {error.message}")
     except AgentGateError as error:
         sys.exit(f"it went wrong: {error}")
+    except (DocumentError, StoreError) as error:
+        sys.exit(f"the configuration or its store can't be used: {error}")

@@ -246,3 +246,21 @@ async def test_the_example_runs_with_and_without_a_server(tmp_path: Path) -> Non
             "it is gone",
         ]
         assert lines[4].startswith("tokens: ")
+
+
+async def test_the_example_program_says_what_keeps_its_own_gateway_from_starting(
+    tmp_path: Path,
+) -> None:
+    config = write_config(tmp_path)
+    with anyio.fail_after(BOUND_S * 2):
+        async with LocalSessions(config) as gate:
+            await gate.create_session("kim")
+            run = await anyio.run_process(
+                [sys.executable, str(PROGRAM), "hi"],
+                env=os.environ | {"GATE_CONFIG": str(config)},
+                check=False,
+            )
+    error = run.stderr.decode()
+    assert run.returncode == 1
+    assert error.startswith("the configuration or its store can't be used: locked by another")
+    assert "Traceback" not in error
