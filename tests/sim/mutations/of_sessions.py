@@ -101,7 +101,7 @@ OF_SESSIONS = (
         " or run.attempt is None or run.attempt.call != call:\n",
         " or run.attempt is None:\n",
         seeds=0,
-        tests=("tests/proto/sessions/test_runs.py",),
+        tests=("tests/proto/sessions/test_runs_failing.py",),
     ),
     Mutation(
         "session: collect, and forget what to acknowledge",
