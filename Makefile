@@ -10,7 +10,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick lint types core flows unit covered adapters simulated outside sim mutations \
+.PHONY: demo test quick lint types core flows unit covered adapters simulated ends outside sim mutations \
 	worlds bench fuzz autobahn vendor-streams real-model image clean
 
 demo: $(VENV)/.installed
@@ -36,7 +36,7 @@ flows: $(VENV)/.installed-test
 
 # Two at a time, the longest first, so that both cores are busy to the end.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=2 --keep-going --output-sync=target outside simulated adapters covered
+	$(MAKE) --jobs=2 --keep-going --output-sync=target ends outside simulated adapters covered
 
 covered: $(VENV)/.installed-test
 	$(BIN)/coverage run -m pytest tests/proto
@@ -48,9 +48,12 @@ adapters: $(VENV)/.installed-test
 simulated: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/sim
 
+ends: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/e2e tests/ports
+
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
-		--ignore=tests/client
+		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports
 
 # Worlds with faults on virtual time: SEEDS=2000 of them, or for MINUTES=60, or SEED=7 once more.
 sim: $(VENV)/.installed-test
