@@ -199,7 +199,10 @@ class VirtualGateway:
         gate.running.gateway = self
         assert gate.sessions is not None
         gate.sessions.models = VirtualModels(
-            gate.sessions.models.models, gate.sessions._model_said, self.spawn
+            gate.sessions.models.models,
+            gate.sessions._model_said,
+            gate.observers.model_asked,
+            self.spawn,
         )
         gate.sessions.models.gateway = self
         gate.sessions.models.failures = {}
