@@ -11,6 +11,7 @@ parsed and thrown away; the gateway parses, logs, stores and hands on.
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
 import sqlite3
 import struct
@@ -380,7 +381,10 @@ def main() -> None:
         case ["vendor", rate]:
             asyncio.run(Vendor(float(rate)).run())
         case ["gate", folder, vendor]:
-            asyncio.run(serve_gate(Path(folder), int(vendor)))
+            run = asyncio.run
+            with suppress(ImportError):  # as agent-gate serve does, with the extra "speed"
+                run = importlib.import_module("uvloop").run
+            run(serve_gate(Path(folder), int(vendor)))
         case ["watch", port, sessions, seconds]:
             asyncio.run(watch(int(port), int(sessions), float(seconds)))
         case [("openai" | "anthropic") as kind, port, sessions, seconds]:
