@@ -6,6 +6,13 @@ A vendor that streams at a fixed pace, on a core with the watcher; the gateway a
 Each delta carries the time at which it was written, so its delay is known at the end. The same
 streams go through the openai and the anthropic SDK as well (``pip install openai anthropic``),
 parsed and thrown away; the gateway parses, logs, stores and hands on.
+
+Noted on 29 November 2026, on a core on which the openai SDK's parsing alone takes 163 us a delta
+and the anthropic SDK's 80 to 190: the gateway takes 168 (asyncio) or 148 us (uvloop), so 200
+sessions with 50 deltas a second are more than it can do: 5,900 and 6,800 a second are handed on,
+740 to 900 rows/s, nothing is lost, and the delay grows as long as the load lasts. 100 sessions: all
+5,000, p50 20 to 60 ms, p99 66 to 194 ms. Two fifths of the time are spent on reading a small piece
+by httpx2 and anyio.
 """
 
 from __future__ import annotations
