@@ -6,6 +6,7 @@ the program's own process. Both are the SDK's client underneath.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
@@ -128,16 +129,16 @@ class ClientOptions(TypedDict, total=False):
     headers: Mapping[str, str] | None
 
 
-class ClientSessions:
+class ClientSessions(ABC):
     """Base of both: what there is to do once there is a client."""
 
+    @abstractmethod
     async def ready(self) -> AgentGateClient:
         """Return the client, connected.
 
         Raises:
             AgentGateConnectionError: that is not possible.
         """
-        raise NotImplementedError
 
     async def create_session(
         self,
@@ -191,9 +192,9 @@ class ClientSessions:
             cost_micros=end.get("cost_micros"),
         )
 
+    @abstractmethod
     async def close(self) -> None:
         """Let go of everything."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         await self.ready()

@@ -109,7 +109,6 @@ class World:
         self.seen: dict[str, Seen] = {}
         self.gone: list[str] = []
         self.grown: list[str] = []
-        self.numbers = count(1)
         self.ids = count(1)
         self.boot()
 
@@ -122,7 +121,7 @@ class World:
         self.calls: dict[str, CallModel] = {}
         self.making: list[MakeWorkspace] = []
         self.unanswered: list[str] = []
-        self.sessions = Sessions(self.limits, self.budgets, numbers=lambda: next(self.numbers))
+        self.sessions = Sessions(self.limits, self.budgets)
         self.sessions.configure(self.models, next(iter(self.models)), "be good")
         self.sessions.restore(self.store.restore(self.now))
         self.drain()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from enum import Enum, auto
-from itertools import count
 
 import msgspec
 
@@ -46,16 +44,13 @@ class Entry(msgspec.Struct, frozen=True):
 class Journal:
     """Writes under way, in order.
 
-    Args:
-        numbers: gives each write a number, higher than all before; None: they are our own.
-
     Attributes:
         problem: why the last write failed, or "" if it did not.
     """
 
-    def __init__(self, numbers: Callable[[], int] | None = None) -> None:
+    def __init__(self) -> None:
         self.problem = ""
-        self._numbers = numbers or count(1).__next__
+        self._last = 0
         self._entries: deque[Entry] = deque()
 
     def __len__(self) -> int:
@@ -63,10 +58,10 @@ class Journal:
 
     def write(self, change: Change, after: After = After.NOTHING, *, urgent: bool = True) -> Write:
         """Number a change and remember what it allows."""
-        number = self._numbers()
+        self._last += 1
         record = change.record if isinstance(change, Put) else None
-        self._entries.append(Entry(number, record, after))
-        return Write(number, change, urgent)
+        self._entries.append(Entry(self._last, record, after))
+        return Write(self._last, change, urgent)
 
     def reported(self, upto: int, problem: str = "") -> list[Entry]:
         """Take off the writes up to this number, in order: the store says what became of them.

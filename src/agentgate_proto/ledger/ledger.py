@@ -27,7 +27,7 @@ or late, and nothing else.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from agentgate_proto.ledger.admission import Admission, Asked, Judge
 from agentgate_proto.ledger.collecting import Collecting
@@ -48,19 +48,11 @@ class Ledger:
     Args:
         judge: the policy.
         limits: caps and times.
-        numbers: gives each write a number, higher than all before, if others write besides; None:
-            nobody does.
     """
 
-    def __init__(
-        self,
-        judge: Judge,
-        limits: LedgerLimits | None = None,
-        *,
-        numbers: Callable[[], int] | None = None,
-    ) -> None:
+    def __init__(self, judge: Judge, limits: LedgerLimits | None = None) -> None:
         self._effects: deque[Effect] = deque()
-        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects, numbers)
+        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects)
         self._delivery = self._lifecycle.delivery
         self._collecting = Collecting(self._delivery, self._effects)
         self._admission = Admission(judge, self._lifecycle, self._effects)

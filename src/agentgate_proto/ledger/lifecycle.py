@@ -14,7 +14,7 @@ yes of several, at once. What people do is in ``deciding``, what requests do tha
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -45,22 +45,16 @@ class Lifecycle:
     Args:
         limits: caps and times.
         effects: the ledger's output queue.
-        numbers: gives each write a number, see ``Journal``.
 
     Attributes:
         live: the requests under way, by rid.
     """
 
-    def __init__(
-        self,
-        limits: LedgerLimits,
-        effects: deque[Effect],
-        numbers: Callable[[], int] | None = None,
-    ) -> None:
+    def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
         self._banished: dict[str, float] = {}
-        self.journal = Journal(numbers)
+        self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
         self.grants = Grants(limits, self.journal, effects)
@@ -250,12 +244,10 @@ class Lifecycle:
     ) -> None:
         """Withdraw a request that had joined another one; that one goes on."""
         withdrawn = live.record.outcome == CANCELLED
+        past = live.record.phase in (Phase.RUNNING, Phase.DONE)
         if withdrawn and live.abandoned and live.settling:  # so is this one, in the same write
             self._note_cancel(live, link, call_id)
-            return
-        goes_on = withdrawn and not live.abandoned
-        over = live.record.phase in (Phase.RUNNING, Phase.DONE) and not goes_on
-        if over or caller.record is None:
+        elif caller.record is None or (past and (live.abandoned or not withdrawn)):
             self.delivery.emit(link, AnswerCancel(link.number, call_id, "too_late"))
         else:
             own = self.joining.part(live, caller)

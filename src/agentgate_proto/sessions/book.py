@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -77,7 +78,6 @@ class Book:
     Args:
         limits: caps and times.
         effects: the output queue of the sessions.
-        numbers: gives each write a number, higher than all before.
 
     Attributes:
         problem: why the store takes no writes at present, or "".
@@ -87,9 +87,7 @@ class Book:
         context_tokens: so many are all that any model reads; 0: nobody knows.
     """
 
-    def __init__(
-        self, limits: SessionLimits, effects: deque[Effect], numbers: Callable[[], int]
-    ) -> None:
+    def __init__(self, limits: SessionLimits, effects: deque[Effect]) -> None:
         self.problem = ""
         self.claimed: Callable[[Session, float], None]
         self.unclaimed: Callable[[Session, str, float], None]
@@ -97,7 +95,7 @@ class Book:
         self.context_tokens = 0
         self._limits = limits
         self._effects = effects
-        self._numbers = numbers
+        self._numbers = count(1)
         self._loaded: dict[str, Session] = {}
         self._loading: dict[str, Loading] = {}
         self._idle: dict[str, int] = {}  # bytes of those that may go, the one that goes first first
@@ -276,7 +274,7 @@ class Book:
         failed: Callable[[str, float], None],
     ) -> None:
         """Let something be written, and say what happens then."""
-        number = self._numbers()
+        number = next(self._numbers)
         self._flights.append(Flight(number, stored, failed))
         self._effects.append(Write(number, change))
 
@@ -302,7 +300,7 @@ class Book:
             self._flush_at = None  # nothing is left that waits for it
         urgent = session.urgent
         change = session.change(now)
-        number = self._numbers()
+        number = next(self._numbers)
         is_claim = session.run is not None and session.run.phase is Phase.CLAIMING
 
         def stored(stored_at: float) -> None:

@@ -67,20 +67,13 @@ class Sessions:
     Args:
         limits: caps and times.
         budgets: what may be spent.
-        numbers: gives each write a number, higher than all before.
     """
 
-    def __init__(
-        self,
-        limits: SessionLimits | None = None,
-        budgets: Sequence[Budget] = (),
-        *,
-        numbers: Callable[[], int],
-    ) -> None:
+    def __init__(self, limits: SessionLimits | None = None, budgets: Sequence[Budget] = ()) -> None:
         self._limits = limits or SessionLimits()
         self._effects: deque[Effect] = deque()
         self._budgets = Budgets(budgets)
-        self._book = Book(self._limits, self._effects, numbers)
+        self._book = Book(self._limits, self._effects)
         self._runs = Runs(self._limits, self._effects, self._book, self._budgets)
         self._endings = Endings(self._effects, self._book, self._runs)
         self._starting = Starting(

@@ -11,7 +11,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import count
 from typing import Any
 
 import anyio
@@ -124,7 +123,7 @@ class Gate:
         self.peers: dict[int, Peer] = {}
         self.judge = Judge(policy, catalogue, self.observers)
         self.numbering = Numbering()
-        self.ledger = Ledger(self.judge.decide, limits, numbers=count(1).__next__)
+        self.ledger = Ledger(self.judge.decide, limits)
         self.writer = StoreWriter(engine, self, committed=self.observers.committed)
         self.audit = AuditRecorder(self.writer)
         self.running = Running(catalogue, runner, self._finished)

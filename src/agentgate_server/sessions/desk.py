@@ -12,7 +12,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import count
 from typing import Any
 
 import anyio
@@ -134,7 +133,7 @@ class SessionDesk:
         utc: Callable[[], float],
         drain: Callable[[], None],
     ) -> None:
-        self.sessions = Sessions(setup.limits, setup.budgets, numbers=count(1).__next__)
+        self.sessions = Sessions(setup.limits, setup.budgets)
         infos = {name: model.info for name, model in setup.models.items()}
         self.sessions.configure(infos, setup.default_model, setup.system_prompt)
         self.tools = ToolDesk(self.sessions, ledger, ask, spawn, utc, self.drain)

@@ -285,6 +285,6 @@ def test_two_sessions_run_beside_each_other_and_know_nothing_of_each_other() -> 
 
 
 def test_limits_have_defaults() -> None:
-    sessions = Sessions(numbers=lambda: 1)
+    sessions = Sessions()
     assert (sessions.active, sessions.problem, sessions.is_settled) == (0, "", True)
     assert sessions.next_deadline() is None
