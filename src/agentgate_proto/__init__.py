@@ -19,7 +19,9 @@ top:
   a ``run``, ``recording`` what it logs, ``recovery`` after a crash; ``context`` and ``material``
   for what a model is sent, ``budgets`` and ``spending`` for money, ``looking`` for who looks on
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
-  methods carry, ``session_methods`` for those about sessions. ``ledger``: a gateway's requests over
+  methods carry, ``session_methods`` for those about sessions, ``agent_methods`` for named agents,
+  ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say. ``ledger``: a
+  gateway's requests over
   all connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
   taken), ``deciding`` (what people say), ``lifecycle`` (what runs), ``delivery`` (who is told),
   ``collecting`` (what was missed); ``coalescing`` for requests that are one, ``grants``, ``links``

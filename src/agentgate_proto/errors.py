@@ -137,6 +137,8 @@ class ErrorCode(IntEnum):
     RUN_IN_PROGRESS = -32014
     OVER_BUDGET = -32015
     MODEL_FAILED = -32016
+    LOGIN_FAILED = -32017
+    RELAY_LOOP = -32018
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +250,17 @@ ERRORS: dict[int, ErrorRow] = {
             "Model failed",
             "The model is unknown or not usable, could not be asked, or gave no whole answer.",
             ModelFailed,
+        ),
+        ErrorRow(
+            ErrorCode.LOGIN_FAILED,
+            "Invalid credentials",
+            "There is no such agent, or that is not its password: which of these is not said; "
+            "data.retry_after_s: there were too many wrong ones.",
+        ),
+        ErrorRow(
+            ErrorCode.RELAY_LOOP,
+            "Relay loop",
+            "The request has been at this gateway before, or at too many others.",
         ),
     )
 }

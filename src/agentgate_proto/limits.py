@@ -307,3 +307,19 @@ class SessionLimits:
 
     result_chars_max: int = 100_000
     """Of a tool's result, what the model is shown; it is told that there is more."""
+
+
+PASSWORD_CHARS_MAX = 1_024
+"""Of an agent's password: hashing it costs by its length."""
+
+HOPS_MAX = 8
+"""Gateways that may pass a request on: more are a circle, or nobody oversees them any more."""
+
+PROVIDED_TOOLS_MAX = 64
+"""Tools that one client provides: each is listed to every agent and every model."""
+
+DESCRIPTION_CHARS_MAX = 2_000
+"""Of what a provided tool says of itself: models read it with every request."""
+
+PROVIDED_TIMEOUT_S_MAX = 600.0
+"""How long a provided tool may say that its calls take."""

@@ -16,6 +16,11 @@ class Role(StrEnum):
     """A person who answers approvals."""
     OPERATOR = "operator"
     """Runs the gateway: sees health and waiting approvals, and answers them too."""
+    CONSOLE = "console"
+    """A person's program that talks to the named agents of a gateway; each needs its password."""
+    RELAY = "relay"
+    """Another gateway in front of this one: asks for tools and talks to named agents, on behalf of
+    its own principals."""
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):

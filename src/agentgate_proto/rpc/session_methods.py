@@ -20,6 +20,7 @@ from agentgate_proto.limits import (
 from agentgate_proto.records.session import UsageBy
 from agentgate_proto.records.session_views import SectionName, SessionEvent, SessionView
 from agentgate_proto.records.usage import Usage
+from agentgate_proto.rpc.behalf import OnBehalf
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
@@ -109,6 +110,9 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         max_tokens: that it may write at each time; 0: as the gateway is configured.
         params: further parameters of the model (``temperature`` …); what it does not take is
             dropped, and a ``note`` says so.
+        queue: if a run is under way, do not refuse: the message is in the log at once, and its run
+            begins when those before it are over. -32006 if too many wait already.
+        on_behalf_of: of a relay: who says it.
     """
 
     session: Id
@@ -118,6 +122,8 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     max_iterations: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 25
     max_tokens: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
     params: Params = {}
+    queue: bool = False
+    on_behalf_of: OnBehalf | None = None
 
 
 class MessageTaken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -128,6 +134,7 @@ class MessageTaken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         epoch, offset: where its message stands: attach there to see the whole run.
         joined: it had come before.
         ended: that run is over.
+        waits: its run has not begun: others are before it.
     """
 
     run: str
@@ -135,6 +142,7 @@ class MessageTaken(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     offset: int
     joined: bool = False
     ended: bool = False
+    waits: bool = False
 
 
 class AttachSession(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
