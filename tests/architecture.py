@@ -57,6 +57,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {
             "approvals/": "where people are asked, and how their answers come back",
             "sessions/": "doing what the sessions of the core say; the door that others use",
+            "relay/": "the gateways behind this one, as those see them who use them",
         },
         {"config/": "the form of `config.yaml`, its checks, the checked result"},
         {
