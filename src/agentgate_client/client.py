@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
+from agentgate_client.driver import OnAnswer
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
 from agentgate_client.sessions import Sessions
@@ -248,6 +249,18 @@ class AgentGateClient(Client):
             text = "odd answer: not the request that was asked for"
             raise AgentGateError(ErrorCode.INTERNAL_ERROR, text)
         return rows[0]
+
+    def stand(self, method: str, params: msgspec.Struct, on_answer: OnAnswer) -> int:
+        """Make a call of the protocol on every connection, before all others; return its handle.
+
+        What is built on the client uses it for what holds for one connection alone: a login, an
+        offer of tools. See :meth:`agentgate_client.driver.Driver.stand`.
+        """
+        return self._driver.stand(method, params, on_answer)
+
+    def unstand(self, handle: int) -> None:
+        """Make it no more, and tell no answer to it; twice is harmless."""
+        self._driver.unstand(handle)
 
     def state_changed(self, change: StateChanged) -> None:
         """See :class:`agentgate_client.driver.Listener`."""

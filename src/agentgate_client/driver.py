@@ -35,6 +35,7 @@ from agentgate_proto.client.events import (
     Pushed,
     Settled,
     StateChanged,
+    Stood,
 )
 from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.errors import AgentGateError
@@ -43,6 +44,9 @@ log = logging.getLogger("agentgate_client")
 
 Done = Callable[[Settled], None]
 """Takes the end of a call, at once and without waiting."""
+
+OnAnswer = Callable[[Settled | Stood], None]
+"""Takes each answer to a standing call, at once and without waiting."""
 
 
 class Listener(Protocol):
@@ -100,6 +104,7 @@ class Driver:
         self.connections = 0
         self._listener = listener
         self._done: dict[int, Done] = {}
+        self._standing: dict[int, OnAnswer] = {}
         self._token: EventLoopToken | None = None
         self._over = anyio.Event()
         self._closed = anyio.Event()
@@ -175,6 +180,27 @@ class Driver:
             self.machine.abandon(handle)
             self.turn()
 
+    def stand(self, method: str, params: msgspec.Struct, on_answer: OnAnswer) -> int:
+        """Make a call on every connection, before all others; return its handle.
+
+        ``on_answer`` is called with each answer, until ``unstand`` or the end of the client: with
+        ``Settled`` for the first, ``Stood`` for later ones. Raises as ``call``.
+        """
+        self.check_loop()
+        try:
+            handle = self.machine.stand(method, params)
+        except AgentGateError as error:
+            raise fresh(error) from None
+        self._standing[handle] = on_answer
+        self.turn()
+        return handle
+
+    def unstand(self, handle: int) -> None:
+        """Make the call no more, and tell no answer to it; twice is harmless."""
+        if self._standing.pop(handle, None) is not None:
+            self.machine.unstand(handle)
+            self.turn()
+
     def health(self) -> Health:
         """Describe the present moment. May be called from anywhere, threads included."""
         machine, now = self.machine, monotonic()
@@ -196,10 +222,12 @@ class Driver:
         """Do all that the machine asks for. Must follow everything that changes the machine."""
         while (event := self.machine.next_event()) is not None:
             match event:
-                case Settled(handle=handle):
-                    done = self._done.pop(handle, None)
-                    if done is not None:
-                        done(event)
+                case Settled(handle=handle) if handle in self._done:
+                    self._done.pop(handle)(event)
+                case Settled(handle=handle) | Stood(handle=handle):
+                    on_answer = self._standing.get(handle)
+                    if on_answer is not None:
+                        on_answer(event)
                 case Pushed(params=params):
                     self._listener.pushed(params)
                 case StateChanged():
@@ -237,6 +265,7 @@ class Driver:
             case ClientState.RECONNECTING:
                 self._retry_at = monotonic() + change.retry_in_s
             case ClientState.CLOSED:
+                self._standing.clear()
                 self._closed.set()
                 if self._dialing is not None:
                     self._dialing.cancel()

@@ -7,8 +7,9 @@ top:
   ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, both on top of
   ``conversing``; what they share: ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
   ``sse`` and ``static`` what is answered. ``client``: a client over all
-  its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``, ``backoff``;
-  for sessions ``session_watch`` with its ``session_feed``, and ``session_answer``
+  its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``,
+  ``standing``, ``backoff``; for sessions ``session_watch`` with its ``session_feed``, and
+  ``session_answer``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,

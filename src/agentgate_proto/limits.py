@@ -160,6 +160,12 @@ CALLS_BYTES_MAX = 33_554_432
 """Parameters of all these calls together. They may all have to be sent at once, after a long time
 offline, so they must fit the output queue (``CLIENT_LIMITS``)."""
 
+STANDING_CALLS_MAX = 256
+"""Calls that an SDK client makes on every connection before all others: each costs a round trip."""
+
+STANDING_BYTES_MAX = 4_194_304
+"""Parameters of all these calls together: what providers of tools say of theirs, at the most."""
+
 FEED_BYTES_MAX = 1_048_576
 """Events of a session that wait in an SDK client for their reader: minutes of text. Beyond it the
 client stops watching, and goes on from the reader's cursor when half of it is read."""

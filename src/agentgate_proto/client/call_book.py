@@ -2,7 +2,7 @@
 
 Reconciliation, when a connection is authenticated again: ask for the pending results, settle what
 came back, keep waiting for what the gateway still has, send again under the old id what it does
-not know. Calls made meanwhile wait, then go.
+not know, make the standing calls. Calls made meanwhile wait, then go.
 
 An outcome is told once: to its caller, or, if that has given up, to the next
 ``get_pending_results``. It may come twice, because what was not acknowledged is sent again.
@@ -29,6 +29,7 @@ from agentgate_proto.client.calls import (
     unknown_outcome,
 )
 from agentgate_proto.client.events import ClientEvent, Settled
+from agentgate_proto.client.standing import StandingCalls
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.events import Answered
 from agentgate_proto.connection.state import State
@@ -56,12 +57,14 @@ class CallBook:
         events: the client machine's output queue.
 
     Attributes:
-        ready: reconciliation is over, calls go out.
+        standing: the calls that are made first.
+        ready: reconciliation is over, the standing calls are made, calls go out.
     """
 
     def __init__(self, events: deque[ClientEvent]) -> None:
         self.ready = False
         self._events = events
+        self.standing = StandingCalls(events)
         self._connection: ClientConnection | None = None
         self._calls: dict[int, Call] = {}
         self._bytes = 0
@@ -129,6 +132,7 @@ class CallBook:
     def fail_all(self, error: AgentGateError) -> None:
         """Settle every call with an error; one that was sent may have run, and says so."""
         self.disconnected()
+        self.standing.end(error)
         for call in list(self._calls.values()):
             if call.stage is Stage.SENT:
                 text = f"{error.message}; the request was sent and may have run"
@@ -151,13 +155,14 @@ class CallBook:
         if again:
             self._collect(None)
         else:
-            self.ready = True
-            self._flush()
+            self.standing.connected()
+            self.go_on()
 
     def disconnected(self) -> None:
         """The connection is gone; what runs no tool is asked again on the next."""
         self._connection = None
         self.ready = False
+        self.standing.disconnected()
         again = [call for call in self._by_id.values() if not call.is_tool_request]
         again += [a for a in self._internal.values() if a is not None and a.is_collecting]
         self._internal.clear()
@@ -167,7 +172,9 @@ class CallBook:
         """The gateway answered one of our requests."""
         request_id = event.id
         assert isinstance(request_id, int), "our ids are integers"
-        if request_id in self._internal:
+        if self.standing.answered(event):
+            self.go_on()
+        elif request_id in self._internal:
             call = self._internal.pop(request_id)
             if event.method == "cancel_request":
                 self._cancel_answered(call, event)
@@ -179,6 +186,15 @@ class CallBook:
             answer = result_of(event, object)
             error = answer if isinstance(answer, AgentGateError) else None
             self._settle(call, answer, error)
+
+    def go_on(self) -> None:
+        """Make the next standing call; once all are answered, all others."""
+        call = self.standing.next_call(self._last_id + 1)
+        if call is not None:
+            self._send(self._next_id(), call.method, msgspec.Raw(call.params))
+        elif self.standing.are_made:
+            self.ready = True
+            self._flush()
 
     # Sending
 
@@ -283,8 +299,8 @@ class CallBook:
             else:
                 lost.append(call)
         self._requeue(lost)
-        self.ready = True
-        self._flush()
+        self.standing.connected()
+        self.go_on()
 
     # Outcomes
 
@@ -341,7 +357,7 @@ class CallBook:
         call.withdrawn = True
         if call.stage is Stage.QUEUED or not call.is_tool_request:
             self._settle(call, None, call.given_up(call.fate))
-        elif self.ready:
+        elif self.standing.is_open:  # before that, reconciliation sees to it
             self._cancel(call)
 
     def _cancel(self, call: Call) -> None:

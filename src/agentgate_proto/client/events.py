@@ -59,10 +59,18 @@ class Settled(msgspec.Struct, frozen=True):
     error: AgentGateError | None
 
 
+class Stood(msgspec.Struct, frozen=True):
+    """A standing call was answered again, on another connection: its result, or its error."""
+
+    handle: int
+    result: Any
+    error: AgentGateError | None
+
+
 class Pushed(msgspec.Struct, frozen=True):
     """The gateway's notification."""
 
     params: msgspec.Struct
 
 
-ClientEvent = Dial | HangUp | StateChanged | Settled | Pushed
+ClientEvent = Dial | HangUp | StateChanged | Settled | Stood | Pushed

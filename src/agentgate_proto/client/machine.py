@@ -110,11 +110,28 @@ class ClientMachine:
             AgentGateConnectionError: the client is not open, or has given up.
             AgentGateError: too many calls are waiting (-32006), or the parameters cannot be sent.
         """
-        if self.state in (ClientState.IDLE, ClientState.CLOSED):
-            raise error_of(self.last_error or lost("not connected; call connect() first"))
+        self._check_open()
         handle = self._book.add(method, params, timeout_s, now)
         self._drain()
         return handle
+
+    def stand(self, method: str, params: msgspec.Struct) -> int:
+        """Make a call now, and again on every connection, before all others go out.
+
+        The first answer is ``Settled`` with the handle that is returned, later ones are ``Stood``.
+        The client is ``CONNECTED`` when all such calls have been answered, if only with an error.
+        When it is closed they are forgotten. Raises as ``call``.
+        """
+        self._check_open()
+        handle = self._book.standing.add(method, params)
+        self._book.go_on()
+        self._drain()
+        return handle
+
+    def unstand(self, handle: int) -> None:
+        """Do not make a standing call any more, and tell no answer to it. What it has brought about
+        on this connection stays as it is."""
+        self._book.standing.remove(handle)
 
     def abandon(self, handle: int) -> None:
         """The caller is gone: the call is withdrawn if that is possible, and not reported."""
@@ -170,6 +187,10 @@ class ClientMachine:
         if self.connection is not None:
             self.connection.handle_timer(now)
             self._drain()
+
+    def _check_open(self) -> None:
+        if self.state in (ClientState.IDLE, ClientState.CLOSED):
+            raise error_of(self.last_error or lost("not connected; call connect() first"))
 
     # Connections
 

@@ -14,12 +14,13 @@ from agentgate_proto.client.events import (
     Pushed,
     Settled,
     StateChanged,
+    Stood,
 )
 from agentgate_proto.rpc.messages import Ack
 
 
 def test_the_union_names_every_event() -> None:
-    assert set(get_args(ClientEvent)) == {Dial, HangUp, StateChanged, Settled, Pushed}
+    assert set(get_args(ClientEvent)) == {Dial, HangUp, StateChanged, Settled, Stood, Pushed}
 
 
 def test_states_have_names_for_people() -> None:

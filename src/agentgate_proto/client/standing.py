@@ -1,0 +1,133 @@
+"""Standing calls: what holds for a connection alone, so that a client says it on every one.
+
+That it provides tools, or that it is logged in to an agent. They are made when what was under way
+before is settled, and before any other call goes out: what comes after them can count on them. One
+at a time, in the order in which they were given: a gateway takes some of them only one by one. An
+answer that is an error does not hold up the others; whoever gave the call is told.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+
+from agentgate_proto.client.calls import encode_params, error_of, result_of
+from agentgate_proto.client.events import ClientEvent, Settled, Stood
+from agentgate_proto.connection.events import Answered
+from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
+from agentgate_proto.limits import STANDING_BYTES_MAX, STANDING_CALLS_MAX
+
+
+class StandingCall:
+    """One of them.
+
+    Attributes:
+        handle: what the adapter knows it by; negative, as no other call's is.
+        method, params: what is called, encoded at once.
+        is_settled: its first answer was told.
+    """
+
+    __slots__ = ("handle", "is_settled", "method", "params")
+
+    def __init__(self, handle: int, method: str, params: bytes) -> None:
+        self.handle = handle
+        self.method = method
+        self.params = params
+        self.is_settled = False
+
+
+class StandingCalls:
+    """See the module.
+
+    Args:
+        events: the client machine's output queue.
+
+    Attributes:
+        is_open: there is a connection on which they can be made.
+    """
+
+    def __init__(self, events: deque[ClientEvent]) -> None:
+        self.is_open = False
+        self._events = events
+        self._calls: dict[int, StandingCall] = {}
+        self._bytes = 0
+        self._last_handle = 0
+        self._due: deque[StandingCall] = deque()
+        self._asked: tuple[int, StandingCall] | None = None
+
+    @property
+    def are_made(self) -> bool:
+        """All have been answered on this connection."""
+        return self.is_open and not self._due and self._asked is None
+
+    def add(self, method: str, params: msgspec.Struct) -> int:
+        """Take a call; return its handle.
+
+        Raises:
+            AgentGateError: there are too many (-32006), or the parameters cannot be sent.
+        """
+        encoded = encode_params(params)
+        if len(self._calls) >= STANDING_CALLS_MAX:
+            text = f"{STANDING_CALLS_MAX} calls are made on every connection already"
+            raise exception_for(ErrorCode.LIMIT_EXCEEDED, text)
+        if self._bytes + len(encoded) > STANDING_BYTES_MAX:
+            text = f"those made on every connection take {self._bytes} of {STANDING_BYTES_MAX}"
+            raise exception_for(ErrorCode.LIMIT_EXCEEDED, f"{text} bytes")
+        self._last_handle -= 1
+        call = StandingCall(self._last_handle, method, encoded)
+        self._calls[call.handle] = call
+        self._bytes += len(encoded)
+        if self.is_open:
+            self._due.append(call)
+        return call.handle
+
+    def remove(self, handle: int) -> None:
+        """Make it no more; what is answered still is not told. Twice is harmless."""
+        call = self._calls.pop(handle, None)
+        if call is not None:
+            self._bytes -= len(call.params)
+
+    def connected(self) -> None:
+        """They can be made, on a connection where none has been."""
+        self.is_open = True
+        self._due.extend(self._calls.values())
+
+    def disconnected(self) -> None:
+        """What was not answered is made on the next connection, as all are."""
+        self.is_open = False
+        self._due.clear()
+        self._asked = None
+
+    def next_call(self, request_id: int) -> StandingCall | None:
+        """Return what to send now under this id, or None."""
+        if self._asked is not None:
+            return None
+        while self._due:
+            call = self._due.popleft()
+            if call.handle in self._calls:
+                self._asked = request_id, call
+                return call
+        return None
+
+    def answered(self, event: Answered) -> bool:
+        """Take an answer; False: it is to none of these calls."""
+        if self._asked is None or self._asked[0] != event.id:
+            return False
+        call, self._asked = self._asked[1], None
+        if call.handle in self._calls:
+            answer = result_of(event, object)
+            error = answer if isinstance(answer, AgentGateError) else None
+            result = None if error else answer
+            kind = Stood if call.is_settled else Settled
+            call.is_settled = True
+            self._events.append(kind(call.handle, result, error))
+        return True
+
+    def end(self, error: AgentGateError) -> None:
+        """The client is closed, or has given up: they are forgotten."""
+        self.disconnected()
+        calls, self._calls, self._bytes = self._calls, {}, 0
+        for call in calls.values():
+            if not call.is_settled:
+                self._events.append(Settled(call.handle, None, error_of(error)))
