@@ -160,7 +160,8 @@ def test_closing_settles_what_has_no_answer_and_forgets_the_others() -> None:
     assert world.result(answered) == {"tools": []}
     world.gateway.silent.clear()
     world.open()
-    assert world.methods() == ["auth", "get_pending_results"]
+    assert world.methods() == ["auth"]
+    assert world.state is ClientState.CONNECTED
 
 
 def test_a_client_that_is_not_open_takes_none() -> None:
