@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -85,7 +86,7 @@ def check_texts(rows: list[LogRow], oldest: int) -> None:
 
 
 def check_money(world: World) -> None:
-    """What was settled is settled once, and no budget is exceeded."""
+    """What was settled is settled once, told with the end of its run, and within each budget."""
     settled = Counter(
         row.id
         for change in world.store.changes
@@ -94,9 +95,20 @@ def check_money(world: World) -> None:
         if row.status is UsageStatus.SETTLED
     )
     assert not settled or max(settled.values()) == 1, "usage is counted once"
+    for name in world.store.sessions:
+        for run, end in world.ends_of(name).items():
+            rows = [row for row in world.store.usage.values() if row.run == run]
+            assert end["cost_micros"] == sum_of(row.cost_micros for row in rows), "of its whole run"
+            assert end["usage"].get("output", 0) == sum(row.usage.output for row in rows)
     for budget in world.budgets:
         spent = sum(row.cost_micros or 0 for row in world.store.usage.values())
         assert budget.over == "ask" or spent <= budget.limit_micros
+
+
+def sum_of(costs: Iterable[int | None]) -> int | None:
+    """What several requests cost; None if nobody knows it of one."""
+    known = list(costs)
+    return None if None in known else sum(cost or 0 for cost in known)
 
 
 def check_rest(world: World) -> None:

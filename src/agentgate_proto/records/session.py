@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import msgspec
 
-from agentgate_proto.records.usage import UsageRow
+from agentgate_proto.records.usage import Usage, UsageRow
 
 EMPTY_OBJECT = msgspec.Raw(b"{}")
 
@@ -129,6 +129,24 @@ def as_many_rows_as(rows: Iterable[LogRow], bytes_max: int) -> list[LogRow]:
     return found
 
 
+class RunSoFar(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a run has come. The log may have forgotten what it had of that.
+
+    Attributes:
+        iteration: which asking of the model this is, retries left out.
+        tries: how often it was asked in this iteration.
+        usage: the sum of its requests that are settled.
+        cost_micros: what those cost of which that is known.
+        unknown: how many there are whose cost nobody knows.
+    """
+
+    iteration: int = 0
+    tries: int = 0
+    usage: Usage = Usage()
+    cost_micros: int = 0
+    unknown: int = 0
+
+
 class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is under way, as it is stored with its session.
 
@@ -139,6 +157,8 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
         model: the model's name in the configuration.
         max_iterations: how often the model may be asked.
         started_at: UTC seconds.
+        so_far: how far it has come, with each change of its session; None: who stored it did not
+            say, and its log must do.
     """
 
     id: str
@@ -147,6 +167,7 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     max_iterations: int
     started_at: float
+    so_far: RunSoFar | None = None
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,9 +52,11 @@ class Unpriced:
 class Recovery:
     """A run that is being read again.
 
+    How far it has come is stored with it. Its log has what it has asked for last.
+
     Args:
         session: whose it is.
-        run: as it was stored; its counts are filled in.
+        run: as it was stored; if that does not say how far it has come, its counts are filled in.
         reserved: what was reserved for it and not settled.
 
     Attributes:
@@ -69,6 +71,9 @@ class Recovery:
         self._reserved = list(reserved)
         self._texts: list[str] = []
         self._chars = 0
+        self._counts = run.stored.so_far is None
+        if self._counts and session.log.oldest > self.after:
+            run.unknown += 1  # perhaps the log has forgotten what something cost
 
     @property
     def said(self) -> str:
@@ -80,8 +85,9 @@ class Recovery:
         run = self.run
         match row.kind:
             case EventKind.MODEL_STARTED:
-                data = msgspec.json.decode(row.data, type=StartedData)
-                run.iteration, run.tries = data.iteration, data.attempt
+                if self._counts:
+                    data = msgspec.json.decode(row.data, type=StartedData)
+                    run.iteration, run.tries = data.iteration, data.attempt
                 self._texts.clear()
                 self._chars = 0
             case EventKind.TEXT:
@@ -92,7 +98,7 @@ class Recovery:
                 self._chars += len(msgspec.json.decode(row.data, type=MergedText).text)
             case EventKind.RESET | EventKind.REPLY:
                 self._texts.clear()
-            case EventKind.USAGE:
+            case EventKind.USAGE if self._counts:
                 spent = msgspec.json.decode(row.data, type=UsageData)
                 run.usage = added(run.usage, spent.usage)
                 run.cost_micros += spent.cost_micros or 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import Any
 
+from msgspec.structs import replace
+
 from agentgate_proto.models.events import CallMade
 from agentgate_proto.models.info import ModelInfo
-from agentgate_proto.records.session import LogRow, OpenRun, RunStatus
+from agentgate_proto.records.session import LogRow, OpenRun, RunSoFar, RunStatus
 from agentgate_proto.records.usage import Usage, UsageRow
 
 
@@ -98,7 +100,7 @@ class Run:
     """See the module.
 
     Attributes:
-        stored: what is stored of it.
+        stored: what was stored of it when it began, or when a restart has found it.
         model: what is asked.
         max_tokens, params: of its message.
         phase: where it is.
@@ -127,15 +129,16 @@ class Run:
         self.params: dict[str, Any] = params or {}
         self.phase = Phase.CLAIMING
         self.message: LogRow | None = None
-        self.iteration = 0
-        self.tries = 0
+        so_far = stored.so_far or RunSoFar()
+        self.iteration = so_far.iteration
+        self.tries = so_far.tries
         self.paced_to = 0.0
         self.attempt: Attempt | None = None
         self.tools: dict[str, OpenTool] = {}
         self.names: dict[str, str] = {}
-        self.usage = Usage()
-        self.cost_micros = 0
-        self.unknown = 0
+        self.usage = so_far.usage
+        self.cost_micros = so_far.cost_micros
+        self.unknown = so_far.unknown
         self.asked = 0
         self.allowed = False
         self.why: tuple[RunStatus, str] | None = None
@@ -152,6 +155,18 @@ class Run:
     def iterations(self) -> int:
         """How often the model was really asked, retries left out."""
         return self.iteration if self.tries else max(self.iteration - 1, 0)
+
+    @property
+    def to_store(self) -> OpenRun:
+        """What is stored of it now."""
+        so_far = RunSoFar(
+            iteration=self.iteration,
+            tries=self.tries,
+            usage=self.usage,
+            cost_micros=self.cost_micros,
+            unknown=self.unknown,
+        )
+        return replace(self.stored, so_far=so_far)
 
     def pause_s(self, per_minute: int, now: float) -> float:
         """Count a request to the model; return for how many seconds it is to wait.

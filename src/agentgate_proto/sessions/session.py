@@ -123,7 +123,12 @@ class Session:
             if reserved - log.next < limits.ahead // 2:
                 reserved = log.next + limits.ahead
         self.record = replace(
-            self.record, oldest=log.oldest, next=log.next, reserved=reserved, updated_at=now
+            self.record,
+            oldest=log.oldest,
+            next=log.next,
+            reserved=reserved,
+            run=self.run.to_store if self.run is not None else self.record.run,
+            updated_at=now,
         )
         usage = tuple(self._usage.values())
         self.written = PutSession(self.record, log.take(), usage)

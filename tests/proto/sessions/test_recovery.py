@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import pytest
+from msgspec.structs import replace
 from tests.proto.session_checker import check_rest
 from tests.proto.session_models import Tariff, call, model, wanted
 from tests.proto.session_world import World
-from tests.proto.sessions.phases import calling, speaking, tools, world_in
+from tests.proto.sessions.phases import again, calling, speaking, tools, world_in
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
-from agentgate_proto.models.events import Failed, Failure, Restarted, TextDelta, ThinkingDelta
+from agentgate_proto.models.events import (
+    Failed,
+    Failure,
+    Restarted,
+    TextDelta,
+    ThinkingDelta,
+)
+from agentgate_proto.models.info import ModelInfo
+from agentgate_proto.records.session import PutSession
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.rpc.session_methods import AttachSession, GetSession
 from agentgate_proto.sessions.budgets import Budget
@@ -216,3 +226,77 @@ def test_two_that_can_not_be_read_are_tried_again_together() -> None:
     world.settle()
     assert {world.last_end(name)["status"] for name in names} == {"interrupted"}
     check_rest(world)
+
+
+# A log that has forgotten what it had of the run
+
+
+SHORT = SessionLimits(log_events_max=12)
+
+
+def in_its_second_step(*models: ModelInfo) -> World:
+    """A run whose log has forgotten its first step, in the midst of its second."""
+    world = World(SHORT, models=models)
+    world.create(named="s")
+    calling(world)
+    world.say(*(TextDelta(letter) for letter in "first answer"), *wanted(call("c1")))
+    world.sync()
+    world.finish("s", "c1")
+    world.settle(answer=False)
+    world.say(*(TextDelta(letter) for letter in "and a second"))
+    world.wait(0.2)
+    world.sync()
+    assert world.data("s", "usage") == [], "the log has forgotten what it has cost"
+    return world
+
+
+def test_the_whole_cost_is_told_of_a_run_whose_log_has_forgotten_a_part_of_it() -> None:
+    world = in_its_second_step()
+    world.kill()
+    world.settle()
+    first, second = world.store.usage.values()
+    end = world.last_end("s")
+    assert end["cost_micros"] == (first.cost_micros or 0) + (second.cost_micros or 0)
+    assert end["usage"]["input"] == first.usage.input + second.usage.input
+    assert end["usage"]["output"] == first.usage.output + second.usage.output
+    assert (end["usage"]["is_estimate"], end["iterations"]) == (True, 2)
+
+
+def test_a_cost_that_nobody_knew_stays_unknown_when_the_log_has_forgotten_it() -> None:
+    world = in_its_second_step(model(pricing=Tariff(None)))
+    world.models = {"m": model()}
+    world.kill()
+    world.settle()
+    assert world.last_end("s")["cost_micros"] is None
+
+
+@pytest.mark.parametrize("has_forgotten", [False, True])
+def test_of_a_run_that_does_not_say_how_far_it_came_the_log_tells_if_it_has_all(
+    has_forgotten: bool,
+) -> None:
+    world = in_its_second_step() if has_forgotten else world_in(again)
+    record = world.store.sessions["s"]
+    assert record.run is not None
+    world.store.sessions["s"] = replace(record, run=replace(record.run, so_far=None))
+    world.kill()
+    world.settle()
+    end, rows = world.last_end("s"), world.store.usage.values()
+    if has_forgotten:
+        assert end["cost_micros"] is None
+    else:
+        assert end["cost_micros"] == sum(row.cost_micros or 0 for row in rows) > 0
+        assert (end["usage"]["input"], end["iterations"]) == (10, 1)
+
+
+def test_a_settlement_and_the_sum_of_its_run_are_one_write() -> None:
+    world = in_its_second_step()
+    for change in world.store.changes:
+        assert isinstance(change, PutSession)
+        settled = [row for row in change.usage if row.status is UsageStatus.SETTLED]
+        if settled and change.session.run is not None:
+            assert change.session.run.so_far is not None
+            assert change.session.run.so_far.cost_micros == sum(
+                row.cost_micros or 0 for row in settled
+            )
+            return
+    raise AssertionError("an attempt was settled")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from tests.proto.session_models import model
 
-from agentgate_proto.records.session import OpenRun
+from agentgate_proto.records.session import OpenRun, RunSoFar
+from agentgate_proto.records.usage import Usage
 from agentgate_proto.sessions.run import OpenTool, Phase, Run
 
 STORED = OpenRun(id="r", message_id="m", first=3, model="m", max_iterations=5, started_at=1.0)
@@ -15,6 +17,17 @@ def test_a_run_begins_with_its_message_being_written() -> None:
     run = Run(STORED, model(), max_tokens=7, params={"seed": 1})
     assert (run.id, run.phase, run.max_tokens, run.params) == ("r", Phase.CLAIMING, 7, {"seed": 1})
     assert Run(STORED, model()).params == {}
+
+
+def test_what_is_stored_of_a_run_brings_it_back_as_far_as_it_came() -> None:
+    assert Run(STORED, model()).to_store == replace(STORED, so_far=RunSoFar())
+    run = Run(STORED, model())
+    run.iteration, run.tries = 3, 2
+    run.usage, run.cost_micros, run.unknown = Usage(input=5, is_estimate=True), 7, 1
+    again = Run(run.to_store, model())
+    assert (again.iteration, again.tries) == (3, 2)
+    assert (again.usage, again.cost_micros, again.unknown) == (run.usage, 7, 1)
+    assert again.to_store == run.to_store
 
 
 @pytest.mark.parametrize(

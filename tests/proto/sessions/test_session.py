@@ -134,6 +134,22 @@ def test_of_a_log_that_has_too_many_events_the_oldest_quarter_goes() -> None:
     assert one.history.messages == {}, "and so it is forgotten in memory"
 
 
+def test_how_far_a_run_has_come_is_stored_with_each_change() -> None:
+    one = session()
+    one.run = run = Run(RUN, model())
+    run.iteration, run.cost_micros = 2, 7
+    assert one.change(1.0).session.run == run.to_store
+    one.not_stored()
+    run.cost_micros = 9
+    stored = one.change(1.0).session.run
+    assert stored is not None
+    assert stored.so_far is not None
+    assert stored.so_far.cost_micros == 9
+    one.stored()
+    one.run = None  # its log could not be read
+    assert one.change(1.0).session.run == stored
+
+
 def one_row(one: Session) -> LogRow:
     one.log.append(EventKind.MESSAGE, {"run": "r", "message_id": "m", "text": "hi"}, 1.0)
     return one.log.newest()

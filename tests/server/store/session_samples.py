@@ -11,6 +11,7 @@ from agentgate_proto.records.session import (
     LogRow,
     OpenRun,
     PutSession,
+    RunSoFar,
     SessionRecord,
 )
 from agentgate_proto.records.usage import Usage, UsageRow, UsageStatus
@@ -22,6 +23,13 @@ RUN = OpenRun(
     model="rehearsal",
     max_iterations=20,
     started_at=1_700_000_001.5,
+    so_far=RunSoFar(
+        iteration=2,
+        tries=1,
+        usage=Usage(input=100, output=20, thinking=5, is_estimate=True),
+        cost_micros=500,
+        unknown=1,
+    ),
 )
 
 SESSION = SessionRecord(

@@ -26,6 +26,7 @@ from agentgate_proto.records.session import (
     OpenRun,
     PutSession,
     ReadLog,
+    RunSoFar,
     SessionRecord,
     SumUsage,
     UsageBy,
@@ -50,15 +51,6 @@ MONEY = st.sampled_from([None, 1, 1, 2**63 - 1])
 PRINCIPALS = st.sampled_from(["agent", "agent2"])
 LIMITS = st.sampled_from([0, 1, 2, 1000])
 
-RUNS = st.builds(
-    OpenRun,
-    id=st.sampled_from(["r1", "r2"]),
-    message_id=TEXTS,
-    first=COUNTS,
-    model=st.just("m"),
-    max_iterations=st.integers(1, 20),
-    started_at=TIMES,
-)
 USAGES = st.builds(
     Usage,
     input=COUNTS,
@@ -68,6 +60,24 @@ USAGES = st.builds(
     cache_write_1h=COUNTS,
     thinking=COUNTS,
     is_estimate=st.booleans(),
+)
+SO_FAR = st.builds(
+    RunSoFar,
+    iteration=NUMBERS,
+    tries=NUMBERS,
+    usage=USAGES,
+    cost_micros=COUNTS,
+    unknown=NUMBERS,
+)
+RUNS = st.builds(
+    OpenRun,
+    id=st.sampled_from(["r1", "r2"]),
+    message_id=TEXTS,
+    first=COUNTS,
+    model=st.just("m"),
+    max_iterations=st.integers(1, 20),
+    started_at=TIMES,
+    so_far=st.none() | SO_FAR,
 )
 USAGE_ROWS = st.builds(
     UsageRow,

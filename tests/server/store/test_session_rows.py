@@ -65,6 +65,17 @@ def test_half_a_surrogate_pair_in_a_run_becomes_a_question_mark() -> None:
     assert found.run == msgspec.structs.replace(RUN, message_id="a?b")
 
 
+def test_a_run_that_was_stored_without_how_far_it_has_come_is_read_all_the_same() -> None:
+    row = dict(zip(SESSION_COLUMNS, session_row_of(session("s1", run=RUN)), strict=True))
+    run = msgspec.json.decode(row["run"])
+    del run["so_far"]
+    row["run"] = msgspec.json.encode(run).decode()
+
+    found = session_of_row(tuple(row.values()))
+
+    assert found.run == msgspec.structs.replace(RUN, so_far=None)
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [("run", "{"), ("run", '{"id":1}'), ("next", "many"), ("metadata", 7), ("principal", None)],

@@ -222,6 +222,12 @@ OF_SESSIONS = (
         "            run.attempt = None\n",
     ),
     Mutation(
+        "session: tell of a run that a dead process has left what it cost since",
+        f"{ROOM}/run.py",
+        "        self.cost_micros = so_far.cost_micros\n",
+        "        self.cost_micros = 0\n",
+    ),
+    Mutation(
         "session: let a person's yes exceed the budgets that deny",
         f"{ROOM}/budgets.py",
         '            if not (forced and objection.over == "ask")\n',
