@@ -273,7 +273,8 @@ class SessionLimits:
 
     log_events_max: int = 200_000
     """Events of one session that are kept; beyond it the oldest are forgotten, a quarter at once,
-    and a cursor there gets a gap."""
+    and a cursor there gets a gap. Of a run under way what its model was asked last is kept all the
+    same, with what that has led to: no more than one answer has of events."""
 
     tail_bytes_max: int = 262_144
     """Of a log that is durable, how much is kept in memory for those who watch; the rest is read

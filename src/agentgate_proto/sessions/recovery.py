@@ -52,7 +52,8 @@ class Unpriced:
 class Recovery:
     """A run that is being read again.
 
-    How far it has come is stored with it. Its log has what it has asked for last.
+    How far it has come is stored with it. Its log has what it has asked for last, and what that has
+    led to: from there on nothing is forgotten while it is under way.
 
     Args:
         session: whose it is.
@@ -85,6 +86,7 @@ class Recovery:
         run = self.run
         match row.kind:
             case EventKind.MODEL_STARTED:
+                run.step = row.first
                 if self._counts:
                     data = msgspec.json.decode(row.data, type=StartedData)
                     run.iteration, run.tries = data.iteration, data.attempt

@@ -107,6 +107,8 @@ class Run:
         message: the row of its message, which is being written; None: a restart has found it.
         iteration: which asking of the model this is, retries left out.
         tries: how often it was asked in this iteration.
+        step: offset from which on the log has the present asking, and what that has led to; it is
+            kept as long as the run may be read again from it.
         paced_to: up to which UTC second its requests stand, if they came at an even pace.
         attempt: the present one, while the model is asked.
         tools: calls without a result, by their ids.
@@ -132,6 +134,7 @@ class Run:
         so_far = stored.so_far or RunSoFar()
         self.iteration = so_far.iteration
         self.tries = so_far.tries
+        self.step = stored.first
         self.paced_to = 0.0
         self.attempt: Attempt | None = None
         self.tools: dict[str, OpenTool] = {}

@@ -150,6 +150,7 @@ class Runs:
         }
         first = session.log.append(EventKind.MODEL_STARTED, started, now)
         run.attempt = Attempt(row.id, row, context.tokens, first, now + after_s)
+        run.step = first
         if run.tries == 1:
             for name in context.encoded.dropped:
                 text = f"{run.model.name} does not take the parameter {name}: it was left out"

@@ -114,9 +114,7 @@ class Session:
         """Return what is new, to be written; ``stored`` or ``not_stored`` follows."""
         assert self.written is None, "one write at a time"
         log, limits = self.log, self._limits
-        if log.next - log.oldest > limits.log_events_max:
-            log.oldest = log.next - int(limits.log_events_max * KEPT_OF_FULL_LOG)
-            self.history.forget(log.oldest)
+        self._forget_oldest()
         reserved = log.next
         if self.record.run is not None:
             reserved = self.record.reserved
@@ -156,6 +154,20 @@ class Session:
         self.then = self._waiting + self.then
         self._waiting = []
         self.urgent = True
+
+    def _forget_oldest(self) -> None:
+        """Of a log that has too many events the oldest go, but for those from which a restart would
+        learn what the run under way has asked for last, and what that has led to: they are as many
+        as one answer has."""
+        log, most = self.log, self._limits.log_events_max
+        if log.next - log.oldest <= most:
+            return
+        oldest = log.next - int(most * KEPT_OF_FULL_LOG)
+        if self.run is not None:
+            oldest = min(oldest, self.run.step)
+        if oldest > log.oldest:
+            log.oldest = oldest
+            self.history.forget(oldest)
 
     def run_preparing(self, token: Any) -> Run | None:
         """Return the run for which something was prepared, if it still waits for that."""

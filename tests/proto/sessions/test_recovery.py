@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.proto.session_checker import check_rest
@@ -19,7 +20,7 @@ from agentgate_proto.models.events import (
     ThinkingDelta,
 )
 from agentgate_proto.models.info import ModelInfo
-from agentgate_proto.records.session import PutSession
+from agentgate_proto.records.session import EventKind, PutSession
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.rpc.session_methods import AttachSession, GetSession
 from agentgate_proto.sessions.budgets import Budget
@@ -282,7 +283,7 @@ def test_of_a_run_that_does_not_say_how_far_it_came_the_log_tells_if_it_has_all(
     world.settle()
     end, rows = world.last_end("s"), world.store.usage.values()
     if has_forgotten:
-        assert end["cost_micros"] is None
+        assert (end["cost_micros"], end["iterations"]) == (None, 2)
     else:
         assert end["cost_micros"] == sum(row.cost_micros or 0 for row in rows) > 0
         assert (end["usage"]["input"], end["iterations"]) == (10, 1)
@@ -300,3 +301,33 @@ def test_a_settlement_and_the_sum_of_its_run_are_one_write() -> None:
             )
             return
     raise AssertionError("an attempt was settled")
+
+
+def test_an_answer_that_is_longer_than_the_log_is_whole_after_a_crash() -> None:
+    world = in_its_second_step()
+    world.say(*(TextDelta(letter) for letter in ", of more events than the log keeps"))
+    world.wait(0.2)
+    world.sync()
+    world.kill()
+    world.settle()
+    (reply,) = world.data("s", "reply")
+    text = "and a second, of more events than the log keeps"
+    assert reply["text"] == text
+    assert list(world.store.usage.values())[1].usage.output == -(-len(text) // 4)
+    check_rest(world)
+
+
+def test_calls_of_which_there_are_more_than_the_log_keeps_are_closed_after_a_crash() -> None:
+    world = World(SHORT)
+    world.create(named="s")
+    calling(world)
+    names = [f"c{number}" for number in range(20)]
+    world.gate.holds |= {"read"}
+    world.say(*wanted(*map(call, names)))
+    world.sync()
+    world.kill()
+    world.settle()
+    rows = [row for change in world.store.changes for row in getattr(change, "rows", ())]
+    results = [row for row in rows if row.kind is EventKind.TOOL_RESULT]
+    assert [msgspec.json.decode(row.data)["call"] for row in results] == names
+    check_rest(world)

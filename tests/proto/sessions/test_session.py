@@ -134,6 +134,26 @@ def test_of_a_log_that_has_too_many_events_the_oldest_quarter_goes() -> None:
     assert one.history.messages == {}, "and so it is forgotten in memory"
 
 
+def test_what_a_restart_would_read_of_the_run_under_way_stays_though_the_log_is_full() -> None:
+    one = session(SessionLimits(log_events_max=100))
+    one.run = run = Run(RUN, model())
+    for _ in range(150):
+        one.log.append(EventKind.NOTE, {}, 1.0)
+    assert one.change(1.0).session.oldest == RUN.first
+    one.stored()
+    run.step = 30
+    assert one.change(1.0).session.oldest == 30
+    one.stored()
+    run.step = 120
+    assert one.change(1.0).session.oldest == 75
+    one.stored()
+    run.step = 60  # as a log has it that was full before
+    one.log.append(EventKind.NOTE, {}, 1.0)
+    for _ in range(50):
+        one.log.append(EventKind.NOTE, {}, 1.0)
+    assert one.change(1.0).session.oldest == 75
+
+
 def test_how_far_a_run_has_come_is_stored_with_each_change() -> None:
     one = session()
     one.run = run = Run(RUN, model())

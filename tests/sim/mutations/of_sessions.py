@@ -228,6 +228,14 @@ OF_SESSIONS = (
         "        self.cost_micros = 0\n",
     ),
     Mutation(
+        "session: forget of a run under way what a restart would read",
+        f"{ROOM}/session.py",
+        "            oldest = min(oldest, self.run.step)\n",
+        "            pass\n",
+        seeds=0,
+        tests=("tests/proto/sessions/test_session.py",),
+    ),
+    Mutation(
         "session: let a person's yes exceed the budgets that deny",
         f"{ROOM}/budgets.py",
         '            if not (forced and objection.over == "ask")\n',
