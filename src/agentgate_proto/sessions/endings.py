@@ -192,8 +192,10 @@ class Endings:
         is_over = run is not None and run.phase is Phase.CLOSING
         if run is not None and is_over:
             for call in [call for call in pending if call not in session.late]:
-                tool = run.tools.setdefault(call, OpenTool(call, ""))
-                tool.withdrawn = True
+                if call in run.tools or call.startswith(EXCEED_BUDGET):
+                    run.tools.setdefault(call, OpenTool(call, "")).withdrawn = True
+                else:  # of an earlier run: the log has forgotten that it was closed
+                    session.late.add(call)
                 self._effects.append(CancelTool(session.id, call))
         for call, outcome in outcomes.items():
             self.tool_ended(session, call, outcome, now)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.proto.session_checker import check_rest
+from tests.proto.session_models import said
 from tests.proto.session_world import World
 from tests.proto.sessions.phases import (
     DOWN,
@@ -20,6 +21,7 @@ from tests.proto.sessions.phases import (
     world_in,
 )
 
+from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.outcome import executed
 
 Phase = Callable[[World], None]
@@ -135,4 +137,30 @@ def test_a_pending_call_of_an_interrupted_run_that_goes_on_is_closed_and_heard_o
     world.settle(tools=False)
     assert all(data["still_running"] for data in results(world).values())
     world.settle()
+    check_rest(world)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_an_earlier_run_left_is_told_late_though_the_log_has_forgotten_that_it_did(
+    waits: bool,
+) -> None:
+    world = World(SessionLimits(log_events_max=30))
+    world.create(named="s")
+    tools(world)
+    world.cancel("s")
+    world.settle(tools=False)
+    running = dict(world.gate.running)
+    world.scripts.append(said(*"a long answer, which the log has no room beside"))
+    world.send("s", "next")
+    world.settle(tools=False)
+    assert world.calls_in_log("s") == []
+    world.ask("s", "and another")
+    world.kill()
+    world.gate.outcomes.clear()
+    (world.gate.waiting if waits else world.gate.running).update(running)
+    world.gate.open_for.clear()
+    world.settle()
+    late = [data["call"] for data in world.data("s", "tool_result") if "late" in data]
+    assert late == ["c1", "c2"]
+    assert world.last_end("s")["still_running"] == []
     check_rest(world)
