@@ -18,7 +18,7 @@ from agentgate_cli.text import plural, printable
 
 if TYPE_CHECKING:
     from agentgate_client import UsageReport
-    from agentgate_proto.rpc.session_methods import BudgetLine, UsageLine
+    from agentgate_proto.rpc.usage_methods import BudgetLine, UsageLine
 
 BYS = ("model", "day", "principal", "session", "total")
 

@@ -32,7 +32,8 @@ from agentgate_proto.records.usage import Usage
 from agentgate_proto.rpc.messages import (
     RequestWaiting,
 )
-from agentgate_proto.rpc.session_methods import Inspection, ModelRow, RunCancelled, UsageReport
+from agentgate_proto.rpc.session_methods import Inspection, RunCancelled
+from agentgate_proto.rpc.usage_methods import ModelRow, UsageReport
 
 __all__ = [
     "AgentGateClient",

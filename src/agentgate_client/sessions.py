@@ -23,16 +23,18 @@ from agentgate_proto.rpc.session_methods import (
     GetSession,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
-    ModelList,
-    ModelRow,
-    ReportUsage,
     RunCancelled,
     SendMessage,
     SessionDeleted,
     SessionEvents,
     SessionList,
+)
+from agentgate_proto.rpc.usage_methods import (
+    ListModels,
+    ModelList,
+    ModelRow,
+    ReportUsage,
     UsageReport,
 )
 

@@ -12,7 +12,7 @@ from tests.cli.test_sessions import asked, said
 
 from agentgate_cli.usage import budget_lines, cells, cost_of
 from agentgate_proto.records.usage import Usage
-from agentgate_proto.rpc.session_methods import BudgetLine, UsageLine
+from agentgate_proto.rpc.usage_methods import BudgetLine, UsageLine
 
 
 def test_it_adds_up_by_model_day_principal_and_session(stage: Served) -> None:

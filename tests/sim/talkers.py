@@ -29,15 +29,13 @@ from agentgate_proto.rpc.session_methods import (
     GetSession,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
     MessageTaken,
-    ReportUsage,
     SendMessage,
     SessionEvents,
     SessionList,
-    UsageReport,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage, UsageReport
 
 if TYPE_CHECKING:
     from tests.sim.agents import SdkProcess

@@ -36,16 +36,13 @@ from agentgate_proto.rpc.session_methods import (
     CreateSession,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
     MessageTaken,
-    ModelList,
-    ReportUsage,
     RunCancelled,
     SendMessage,
     SessionList,
-    UsageReport,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ModelList, ReportUsage, UsageReport
 
 FACE = "agentspace"
 

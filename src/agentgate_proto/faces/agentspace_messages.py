@@ -12,13 +12,8 @@ from agentgate_proto.faces.conversing import Said, utf16_length, words_of
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.records.session_views import GAP, SectionName, SessionEvent
 from agentgate_proto.records.usage import MICROS, Usage
-from agentgate_proto.rpc.session_methods import (
-    Inspection,
-    RunCancelled,
-    SessionList,
-    StillRunning,
-    UsageReport,
-)
+from agentgate_proto.rpc.session_methods import Inspection, RunCancelled, SessionList, StillRunning
+from agentgate_proto.rpc.usage_methods import UsageReport
 
 SECTIONS = (
     SectionName.SYSTEM_PROMPT,

@@ -35,18 +35,15 @@ from agentgate_proto.rpc.session_methods import (
     GetSession,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
     MessageTaken,
-    ModelList,
-    ReportUsage,
     RunCancelled,
     SendMessage,
     SessionDeleted,
     SessionEvents,
     SessionList,
-    UsageReport,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ModelList, ReportUsage, UsageReport
 from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
 from agentgate_proto.wire.nesting import TOO_DEEP, is_value_too_deep
 

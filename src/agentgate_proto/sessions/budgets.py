@@ -14,7 +14,7 @@ from typing import Literal
 
 from agentgate_proto.records.session import Spent
 from agentgate_proto.records.usage import MICROS
-from agentgate_proto.rpc.session_methods import BudgetLine
+from agentgate_proto.rpc.usage_methods import BudgetLine
 
 EACH = "*"
 """As a budget's principal: each has it by itself. As its model: all of them together."""

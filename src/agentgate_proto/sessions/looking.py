@@ -29,10 +29,12 @@ from agentgate_proto.rpc.session_methods import (
     Inspection,
     InspectSession,
     ListSessions,
+    SessionList,
+)
+from agentgate_proto.rpc.usage_methods import (
     ModelList,
     ModelRow,
     ReportUsage,
-    SessionList,
     UsageLine,
     UsageReport,
 )

@@ -40,12 +40,11 @@ from agentgate_proto.rpc.session_methods import (
     DeleteSession,
     GetSession,
     InspectSession,
-    ListModels,
     ListSessions,
-    ReportUsage,
     RunCancelled,
     SendMessage,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage
 from agentgate_proto.sessions import looking
 from agentgate_proto.sessions.book import Book, Load
 from agentgate_proto.sessions.budgets import Budget, Budgets

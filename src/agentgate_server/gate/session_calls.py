@@ -19,12 +19,11 @@ from agentgate_proto.rpc.session_methods import (
     DetachSession,
     GetSession,
     InspectSession,
-    ListModels,
     ListSessions,
-    ReportUsage,
     SendMessage,
     SessionEvents,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage
 from agentgate_server.sessions.door import Attachment, SessionDoor
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply

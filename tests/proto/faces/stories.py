@@ -11,7 +11,8 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.conversing import Call, Close, Conversation, Effect, Send, Unwatch, Watch
 from agentgate_proto.records.session_views import SessionEvent, SessionView
 from agentgate_proto.records.usage import Usage
-from agentgate_proto.rpc.session_methods import Attached, MessageTaken, ModelList, ModelRow
+from agentgate_proto.rpc.session_methods import Attached, MessageTaken
+from agentgate_proto.rpc.usage_methods import ModelList, ModelRow
 
 NOW = 1_764_440_000.0  # 2025-11-29T18:13:20Z
 AT = "2025-11-29T18:13:20.500Z"

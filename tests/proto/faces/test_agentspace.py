@@ -35,16 +35,13 @@ from agentgate_proto.rpc.session_methods import (
     CreateSession,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
-    ReportUsage,
     RunCancelled,
     SendMessage,
     SessionList,
     StillRunning,
-    UsageLine,
-    UsageReport,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage, UsageLine, UsageReport
 
 RUNNING = StillRunning(call="c1", tool="hang")
 START = {

@@ -24,9 +24,8 @@ from agentgate_proto.rpc.session_methods import (
     LeftOut,
     RunCancelled,
     SessionList,
-    UsageLine,
-    UsageReport,
 )
+from agentgate_proto.rpc.usage_methods import UsageLine, UsageReport
 
 
 def told(*events: SessionEvent) -> list[dict[str, Any] | None]:

@@ -20,12 +20,10 @@ from agentgate_proto.rpc.session_methods import (
     GetSession,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
-    ReportUsage,
     SessionList,
-    UsageReport,
 )
+from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage, UsageReport
 from agentgate_proto.sessions.budgets import Budget
 from agentgate_proto.sessions.looking import cache_prefix, with_count
 

@@ -31,9 +31,9 @@ from agentgate_proto.rpc.session_methods import (
     DetachSession,
     GetSession,
     InspectSession,
-    ListModels,
     SendMessage,
 )
+from agentgate_proto.rpc.usage_methods import ListModels
 from agentgate_proto.sessions.sessions import Sessions
 
 METHODS: list[msgspec.Struct] = [

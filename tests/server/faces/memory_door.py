@@ -24,16 +24,18 @@ from agentgate_proto.rpc.session_methods import (
     InspectedSection,
     Inspection,
     InspectSession,
-    ListModels,
     ListSessions,
     MessageTaken,
-    ModelList,
-    ModelRow,
-    ReportUsage,
     RunCancelled,
     SendMessage,
     SessionDeleted,
     SessionList,
+)
+from agentgate_proto.rpc.usage_methods import (
+    ListModels,
+    ModelList,
+    ModelRow,
+    ReportUsage,
     UsageLine,
     UsageReport,
 )
