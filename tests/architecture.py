@@ -86,6 +86,9 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
 """The floors of a package, from the top. What is on one imports only from floors below."""
 
 INNER: dict[str, Floor] = {
+    "agentgate_proto": {
+        "faces/consoles/": "people's programs that talk to named agents, directly or through here",
+    },
     "agentgate_server": {
         "approvals/telegram/": "approvals in a Telegram chat, answered by buttons",
         "tools/home_assistant/": "the tools for Home Assistant; what its house tells the policy",

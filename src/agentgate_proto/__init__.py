@@ -6,7 +6,10 @@ top:
 - ``faces``: each foreign wire format, to native calls and back: ``agentspace`` with its
   ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, both on top of
   ``conversing``; what they share: ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
-  ``sse`` and ``static`` what is answered. ``client``: a client over all
+  ``sse`` and ``static`` what is answered. ``consoles``, what people's programs say over Socket.IO:
+  a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents; their
+  ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``.
+  ``client``: a client over all
   its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``,
   ``standing``, ``backoff``; for sessions ``session_watch`` with its ``session_feed``, and
   ``session_answer``

@@ -1,0 +1,1 @@
+"""Consoles on Socket.IO (seed 002): people's programs that talk to named agents."""
