@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "connection/": "one socket's life, seen from either end; events out",
             "audit/": "what the audit says of what happens, and the chain that binds its entries",
             "sessions/": "conversations with models: log, runs, context, budgets",
+            "providing/": "tools that connected clients provide, and the calls for them",
         },
         {
             "rpc/": "JSON-RPC 2.0, and what its methods carry",

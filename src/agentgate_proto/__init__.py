@@ -11,8 +11,8 @@ top:
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``.
   ``client``: a client over all
   its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``,
-  ``standing``, ``backoff``; for sessions ``session_watch`` with its ``session_feed``, and
-  ``session_answer``
+  ``standing``, ``providing``, ``backoff``; for sessions ``session_watch`` with its
+  ``session_feed``, and ``session_answer``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
@@ -21,7 +21,8 @@ top:
   ``sessions`` and what they tell, ``effects``; ``book`` (which are in memory, what is written),
   ``session``, its ``log`` and ``history``; ``starting``, ``runs`` and ``endings`` for the steps of
   a ``run``, ``recording`` what it logs, ``recovery`` after a crash; ``context`` and ``material``
-  for what a model is sent, ``budgets`` and ``spending`` for money, ``looking`` for who looks on
+  for what a model is sent, ``budgets`` and ``spending`` for money, ``looking`` for who looks on.
+  ``providing``: tools that clients provide: ``providers``, and what they tell, ``effects``
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
   methods carry, ``session_methods`` for those about sessions, ``usage_methods`` for what these
   cost, ``agent_methods`` for named agents, ``tool_methods`` for tools that a client provides,

@@ -330,3 +330,27 @@ DESCRIPTION_CHARS_MAX = 2_000
 
 PROVIDED_TIMEOUT_S_MAX = 600.0
 """How long a provided tool may say that its calls take."""
+
+PROVIDED_OF_PRINCIPAL_MAX = 256
+"""Tools that all clients of one principal provide: each is listed to every agent."""
+
+PROVIDED_BYTES_MAX = 524_288
+"""What all clients of one principal say of their tools, as JSON: models are sent half of that."""
+
+PROVIDED_ALL_MAX = 4_096
+"""Tools that are provided to a gateway: a list of them all is still an answer of some megabytes."""
+
+PROVIDED_CALLS_MAX = 256
+"""Calls for one principal's tools that are not over, those that wait for it included."""
+
+PROVIDED_CALLS_BYTES_MAX = 4_194_304
+"""Arguments of all these calls: a quarter of what a connection may queue before it is closed."""
+
+PROVIDER_BACK_S = 10.0
+"""How long a call waits for a provider that is away: a reconnect, not a night."""
+
+KEPT_ANSWERS_MAX = 256
+"""Answers that a provider keeps, in case that the gateway did not get them and asks again."""
+
+KEPT_ANSWERS_BYTES_MAX = 4_194_304
+"""Bytes of these answers; the oldest are let go of first."""

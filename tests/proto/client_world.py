@@ -14,6 +14,8 @@ from tests.proto.support import MASKS
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.calls import NOT_SETTLED, LooseRow
 from agentgate_proto.client.events import (
+    CallAsked,
+    CallStopped,
     ClientState,
     Dial,
     HangUp,
@@ -31,6 +33,7 @@ from agentgate_proto.rpc.messages import (
     GetPendingResults,
     ToolRequest,
 )
+from agentgate_proto.rpc.tool_methods import CallTool
 
 ROUNDS_MAX = 20_000
 """Rounds after which the world is taken never to come to rest."""
@@ -147,6 +150,16 @@ class World:
     def pushed(self) -> list[msgspec.Struct]:
         """All notifications."""
         return [event.params for event in self.events if isinstance(event, Pushed)]
+
+    @property
+    def calls_asked(self) -> list[CallTool]:
+        """All tools that the gateway asked for."""
+        return [event.call for event in self.events if isinstance(event, CallAsked)]
+
+    @property
+    def calls_stopped(self) -> list[str]:
+        """All calls that are to be stopped."""
+        return [event.call for event in self.events if isinstance(event, CallStopped)]
 
     @property
     def hang_ups(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import AgentGateError
+from agentgate_proto.rpc.tool_methods import CallTool
 
 
 class ClientState(Enum):
@@ -67,10 +68,24 @@ class Stood(msgspec.Struct, frozen=True):
     error: AgentGateError | None
 
 
+class CallAsked(msgspec.Struct, frozen=True):
+    """The gateway asks for a tool that this client provides: run it, and then say ``returned`` or
+    ``failed``."""
+
+    call: CallTool
+
+
+class CallStopped(msgspec.Struct, frozen=True):
+    """Nobody waits for this call any more: stop it if that can be done. Say how it ended all the
+    same."""
+
+    call: str
+
+
 class Pushed(msgspec.Struct, frozen=True):
     """The gateway's notification."""
 
     params: msgspec.Struct
 
 
-ClientEvent = Dial | HangUp | StateChanged | Settled | Stood | Pushed
+ClientEvent = Dial | HangUp | StateChanged | Settled | Stood | CallAsked | CallStopped | Pushed

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,7 @@ from agentgate_proto.client.events import (
     Pushed,
     StateChanged,
 )
+from agentgate_proto.client.providing import Providing
 from agentgate_proto.connection.base import ABNORMAL_CLOSURE, TAKEN_OVER
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.events import (
@@ -35,6 +37,7 @@ from agentgate_proto.connection.events import (
     Notified,
     Progressed,
     Refused,
+    ToolAsked,
 )
 from agentgate_proto.errors import (
     AgentGateConnectionError,
@@ -43,6 +46,7 @@ from agentgate_proto.errors import (
     exception_for,
 )
 from agentgate_proto.rpc.messages import AuthResult
+from agentgate_proto.rpc.tool_methods import StopTool
 
 Connect = Callable[[float], ClientConnection]
 """Makes the machine of a new connection; takes ``now``. Must not raise: host and headers have been
@@ -72,6 +76,7 @@ class ClientMachine:
         self._backoff = backoff
         self._events: deque[ClientEvent] = deque()
         self._book = CallBook(self._events)
+        self._providing = Providing(self._events)
         self._retry_at: float | None = None
         self._flushing: ClientConnection | None = None
 
@@ -137,6 +142,15 @@ class ClientMachine:
         """The caller is gone: the call is withdrawn if that is possible, and not reported."""
         self._book.abandon(handle)
         self._drain()
+
+    def returned(self, call: str, data: Any) -> None:
+        """A tool that ``CallAsked`` was for has returned."""
+        self._providing.returned(call, data)
+
+    def failed(self, call: str, code: ErrorCode, message: str) -> None:
+        """A tool that ``CallAsked`` was for has failed: -32004, or did not run: -32602, -32601; or
+        nobody knows: -32007. The text is for who asked."""
+        self._providing.failed(call, code, message)
 
     def close(self) -> None:
         """End it: every call is settled at once, the connection closes politely."""
@@ -208,6 +222,10 @@ class ClientMachine:
             case Answered():
                 self._book.answered(event)
                 self._note_ready()
+            case ToolAsked():
+                self._providing.asked(connection, event)
+            case Notified(params=StopTool(call=call)):
+                self._providing.stop(call)
             case Notified(params=params):
                 self._events.append(Pushed(params))
             case Refused(code=code, message=message, final=final):
@@ -251,6 +269,7 @@ class ClientMachine:
         self._retry_at = None
         self.last_error = for_calls
         self._book.fail_all(for_calls)
+        self._providing.end()
         self._change(ClientState.CLOSED, error)
 
     def _hang_up(self) -> None:

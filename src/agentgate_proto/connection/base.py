@@ -207,6 +207,10 @@ class Connection(ABC, Generic[SomeWire]):
         self._outstanding.add(request_id, method)
         self._send_text(text)
 
+    def forget_request(self, request_id: RequestId) -> None:
+        """Wait no more for the answer to a request of ours: it will be dropped if it comes."""
+        self._outstanding.settle(request_id)
+
     def send_notification(self, method: str, params: Any) -> None:
         """Tell the peer something. Raises as ``send_request``."""
         self._check_open()

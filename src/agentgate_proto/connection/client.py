@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from agentgate_proto.connection.base import ABNORMAL_CLOSURE, Connection, Timer
-from agentgate_proto.connection.events import Authenticated, Notified, Refused
+from agentgate_proto.connection.events import Authenticated, Notified, Refused, ToolAsked
 from agentgate_proto.connection.requests import BatchAnswer
 from agentgate_proto.connection.state import State, Step
-from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import ACK_COUNT_MAX, ACK_DELAY_S, CLIENT_LIMITS, Limits
+from agentgate_proto.errors import ERRORS, ErrorCode
+from agentgate_proto.limits import (
+    ACK_COUNT_MAX,
+    ACK_DELAY_S,
+    CLIENT_LIMITS,
+    NAME_CHARS_MAX,
+    Limits,
+)
 from agentgate_proto.principal import Role
 from agentgate_proto.rpc.jsonrpc import (
     Failure,
     Invalid,
     Message,
     Notification,
+    Request,
     RequestId,
     Success,
+    encode_failure,
     encode_request,
+    encode_success,
 )
 from agentgate_proto.rpc.messages import METHODS, Ack, Auth, AuthResult, Kind, decode_params
+from agentgate_proto.rpc.tool_methods import CallTool
 from agentgate_proto.wire.client import ClientWire
 from agentgate_proto.wire.events import Rejected, Upgraded, WireEvent
 from agentgate_proto.wire.websocket import NORMAL_CLOSURE
@@ -106,6 +116,18 @@ class ClientConnection(Connection[ClientWire]):
             self._acked_seq = self._seen_seq
             self.send_notification("ack", Ack(seq=self._seen_seq))
 
+    def send_result(self, request_id: RequestId, result: Any) -> None:
+        """Answer ``ToolAsked``: the tool has returned.
+
+        Raises:
+            LocalProtocolError: the request is not in flight on this connection.
+        """
+        self._answer(request_id, encode_success(request_id, result))
+
+    def send_error(self, request_id: RequestId, code: ErrorCode, message: str) -> None:
+        """Answer ``ToolAsked``: it went wrong. Raises as ``send_result``."""
+        self._answer(request_id, encode_failure(request_id, code, message))
+
     def close(self, code: int = NORMAL_CLOSURE, reason: str = "") -> None:
         """Acknowledge what has been seen, then begin the closing handshake."""
         self.send_ack()
@@ -146,8 +168,34 @@ class ClientConnection(Connection[ClientWire]):
                 self._on_answer(message)
             case Notification():
                 self._on_notification(message)
+            case Request() if not self._ending:
+                self._on_request(message, batch)
             case _:
-                pass  # a gateway asks nothing of a plain client, and its nonsense needs no answer
+                pass  # a gateway's nonsense needs no answer
+
+    def _on_request(self, request: Request, batch: BatchAnswer | None) -> None:
+        """Take ``tools.call``, the only request that a gateway makes."""
+        code, detail = ErrorCode.METHOD_NOT_FOUND, repr(request.method[:NAME_CHARS_MAX])
+        if request.method == "tools.call":
+            busy = self._in_flight.no_room(request.id)
+            try:
+                if busy is None and batch is None:
+                    call = decode_params(METHODS["tools.call"], request.params)
+                    assert isinstance(call, CallTool)
+                    self._in_flight.add(request.id, None)
+                    self._events.append(ToolAsked(id=request.id, call=call))
+                    return
+                code, detail = busy or (ErrorCode.INVALID_REQUEST, "not in a batch, please")
+            except msgspec.DecodeError as error:
+                code, detail = ErrorCode.INVALID_PARAMS, str(error)
+        self._send_text(encode_failure(request.id, code, f"{ERRORS[code].message}: {detail}"))
+
+    def _answer(self, request_id: RequestId, text: bytes) -> None:
+        """Answer ``ToolAsked``; on a connection that is ending it is too late."""
+        if not self._ending:
+            answer = self._in_flight.answer(request_id, lambda: text)
+            assert answer is not None, "none of them came in a batch"
+            self._send_text(answer)
 
     def _on_auth_reply(self, message: Message) -> None:
         match message:

@@ -8,6 +8,7 @@ import msgspec
 
 from agentgate_proto.rpc.jsonrpc import ErrorObject, RequestId
 from agentgate_proto.rpc.messages import Auth, AuthResult
+from agentgate_proto.rpc.tool_methods import CallTool
 from agentgate_proto.wire.events import NO_VALUES
 from agentgate_proto.wire.headers import Headers
 from agentgate_proto.wire.routes import Route
@@ -69,6 +70,14 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     id: RequestId
     params: msgspec.Struct
     repeated: bool = False
+
+
+class ToolAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """Client: the gateway asks for a tool. Answer ``id`` exactly once with ``send_result`` or
+    ``send_error``."""
+
+    id: RequestId
+    call: CallTool
 
 
 class Notified(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +142,7 @@ Event = (
     | Progressed
     | AuthAsked
     | Called
+    | ToolAsked
     | Notified
     | Received
     | Authenticated

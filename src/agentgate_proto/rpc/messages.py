@@ -43,6 +43,13 @@ from agentgate_proto.rpc.session_methods import (
     SessionEvents,
     SessionList,
 )
+from agentgate_proto.rpc.tool_methods import (
+    CallTool,
+    ProvideTools,
+    StopTool,
+    ToolCalled,
+    ToolsProvided,
+)
 from agentgate_proto.rpc.usage_methods import ListModels, ModelList, ReportUsage, UsageReport
 from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
 from agentgate_proto.wire.nesting import TOO_DEEP, is_value_too_deep
@@ -320,6 +327,7 @@ METHODS: dict[str, Method] = {
         Method("ack", Ack, None, AGENTS, Kind.NOTIFICATION),
         Method("list_tools", ListTools, ToolList, AGENTS),
         Method("list_requests", ListRequests, RequestList, LOOKERS, alone=True),
+        Method("tools.provide", ProvideTools, ToolsProvided, AGENTS),
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),
         Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
@@ -338,6 +346,8 @@ METHODS: dict[str, Method] = {
         Method("cancel_run", CancelRun, RunCancelled, AGENTS),
         Method("inspect_session", InspectSession, Inspection, LOOKERS, alone=True),
         Method("report_usage", ReportUsage, UsageReport, LOOKERS, alone=True),
+        Method("tools.call", CallTool, ToolCalled),
+        Method("tools.cancel", StopTool, kind=Kind.NOTIFICATION),
         Method("session_event", SessionEvents, kind=Kind.NOTIFICATION),
         Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),

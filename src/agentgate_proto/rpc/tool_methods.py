@@ -66,8 +66,10 @@ class ToolsProvided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallTool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Gateway to provider: run a tool. Answer with :class:`ToolCalled`, or with an error whose text
-    is for who asked: -32004 it failed, -32602 the arguments do not fit, -32007 nobody knows.
+    """Gateway to provider: run a tool that it offers, and answer what came of it.
+
+    The text of an error is for who asked: -32004 the tool failed, -32602, -32601 or -32006 it did
+    not run, -32007 nobody knows whether it did.
 
     Attributes:
         call: names this call. The same again, on a later connection, is the same call: it is

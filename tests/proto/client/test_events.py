@@ -7,6 +7,8 @@ from typing import get_args
 import pytest
 
 from agentgate_proto.client.events import (
+    CallAsked,
+    CallStopped,
     ClientEvent,
     ClientState,
     Dial,
@@ -20,7 +22,8 @@ from agentgate_proto.rpc.messages import Ack
 
 
 def test_the_union_names_every_event() -> None:
-    assert set(get_args(ClientEvent)) == {Dial, HangUp, StateChanged, Settled, Stood, Pushed}
+    calls = {Settled, Stood, CallAsked, CallStopped}
+    assert set(get_args(ClientEvent)) == {Dial, HangUp, StateChanged, Pushed} | calls
 
 
 def test_states_have_names_for_people() -> None:

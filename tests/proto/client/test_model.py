@@ -294,7 +294,7 @@ class Reference(RuleBasedStateMachine):
 
     def messages(self) -> list[dict[str, Any]]:
         messages = [message for link in self.gateway.links for message in link.heard]
-        return [message for message in messages if message["method"] == "tool_request"]
+        return [message for message in messages if message.get("method") == "tool_request"]
 
     def rows(self, handle: int) -> list[LooseRow]:
         settled = self.world.settled.get(handle)

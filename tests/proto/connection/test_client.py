@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.proto.byhand import AUTH, AUTH_RESULT, Doorman, notification
+from tests.proto.byhand import AUTH, AUTH_RESULT, Doorman, notification, request
 from tests.proto.joined import TOKEN, open_pair
 from tests.proto.support import BINARY, CLOSE, MASKS, PONG, TEXT, frame
 
@@ -20,6 +20,7 @@ from agentgate_proto.connection.events import (
     Notified,
     Received,
     Refused,
+    ToolAsked,
 )
 from agentgate_proto.connection.state import State
 from agentgate_proto.errors import ErrorCode, LocalProtocolError
@@ -34,6 +35,7 @@ from agentgate_proto.rpc.messages import (
     RequestWaiting,
     ToolRequest,
 )
+from agentgate_proto.rpc.tool_methods import CallTool
 
 
 def refusal(doorman: Doorman) -> Refused:
@@ -395,3 +397,62 @@ def test_a_client_takes_a_result_that_is_larger_than_what_a_gateway_takes() -> N
     pair.client.send_request(2, "list_tools", {"too": "y" * 1_000})
     pair.pump()
     assert [event.code for event in pair.client_end.events[1:]] == [1009]
+
+
+# What the gateway asks for
+
+
+CALL = {"call": "c1", "tool": "temp", "args": {"room": "hall"}, "timeout_s": 5.0}
+
+
+def test_a_tool_that_the_gateway_asks_for_is_answered_once() -> None:
+    doorman = Doorman().let_in()
+    doorman.say(request(7, "tools.call", CALL), request("7", "tools.call", CALL))
+    call = CallTool(call="c1", tool="temp", args={"room": "hall"}, timeout_s=5.0)
+    assert doorman.happened() == [ToolAsked(id=7, call=call), ToolAsked(id="7", call=call)]
+    doorman.client.send_result(7, {"data": 21})
+    doorman.client.send_error("7", ErrorCode.TOOL_FAILED, "no sensor")
+    doorman.drain()
+    assert doorman.heard() == [
+        {"jsonrpc": "2.0", "result": {"data": 21}, "id": 7},
+        {"jsonrpc": "2.0", "error": {"code": -32004, "message": "no sensor"}, "id": "7"},
+    ]
+    with pytest.raises(LocalProtocolError):
+        doorman.client.send_result(7, {"data": 21})
+
+
+def test_an_id_that_is_in_flight_is_refused_and_the_first_goes_on() -> None:
+    doorman = Doorman().let_in()
+    doorman.say(request(7, "tools.call", CALL), request(7, "tools.call", CALL))
+    assert len(doorman.happened()) == 1
+    assert [message["error"]["code"] for message in doorman.heard()] == [-32600]
+    doorman.client.send_result(7, {})
+
+
+def test_what_is_asked_beyond_the_cap_is_refused() -> None:
+    doorman = Doorman(limits=Limits(requests_in_flight_max=1)).let_in()
+    doorman.say(request(7, "tools.call", CALL), request(8, "tools.call", CALL))
+    assert len(doorman.happened()) == 1
+    assert [message["error"]["code"] for message in doorman.heard()] == [-32006]
+
+
+def test_an_answer_that_comes_too_late_is_dropped() -> None:
+    doorman = Doorman().let_in()
+    doorman.say(request(7, "tools.call", CALL))
+    doorman.client.close()
+    doorman.drain()
+    doorman.heard()
+    doorman.client.send_result(7, {})
+    doorman.client.send_error(7, ErrorCode.TOOL_FAILED, "no")
+    doorman.drain()
+    assert doorman.heard() == []
+
+
+def test_an_answer_that_is_not_waited_for_any_more_is_dropped() -> None:
+    doorman = Doorman().let_in()
+    doorman.client.send_request(1, "list_tools", {})
+    doorman.client.forget_request(1)
+    doorman.client.forget_request(1)
+    doorman.client.send_request(2, "list_tools", {})
+    doorman.say(*(f'{{"jsonrpc":"2.0","id":{each},"result":{{}}}}' for each in (1, 2)))
+    assert [event.id for event in doorman.happened() if event.method == "list_tools"] == [2]

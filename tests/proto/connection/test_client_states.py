@@ -11,6 +11,7 @@ from tests.proto.product import cell, deed
 from tests.proto.support import BINARY, CLOSE, PING, PONG, TEXT, frame, from_client
 
 from agentgate_proto.connection.state import State
+from agentgate_proto.errors import ErrorCode
 
 WAITING = {"request_id": 1, "expires_at": "2026-11-20T10:00:00.000Z"}
 
@@ -103,6 +104,11 @@ INPUTS: dict[str, Input] = {
     "unknown notification": say(notification("what", {})),
     "request as notification": say(notification("list_tools", {})),
     "request": say(request(1, "list_tools")),
+    "tools.call": say(request(7, "tools.call", {"call": "c1", "tool": "temp"})),
+    "tools.call, wrong params": say(request(7, "tools.call", {"call": "c1"})),
+    "tools.call in a batch": say(batch(request(7, "tools.call", {"call": "c1", "tool": "temp"}))),
+    "send_result": lambda d: d.client.send_result(7, {}),
+    "send_error": lambda d: d.client.send_error(7, ErrorCode.TOOL_FAILED, "no"),
     "garbage": say("{"),
     "batch": say(batch(request(1, "what"), notification("request_waiting", WAITING), "1")),
     "ping frame": send(frame(PING, b"x")),
@@ -171,9 +177,14 @@ EXPECTED: dict[str, dict[str, str]] = {
     "the client's notification": NOT_AUTH,
     "unknown notification": NOT_AUTH,
     "request as notification": NOT_AUTH,
-    "request": NOT_AUTH,
+    "request": NOT_AUTH | {"OPEN": "-32601"},
+    "tools.call": NOT_AUTH | {"OPEN": "ToolAsked"},
+    "tools.call, wrong params": NOT_AUTH | {"OPEN": "-32602"},
+    "tools.call in a batch": NOT_AUTH | {"OPEN": "-32600"},
+    "send_result": {f"{NOT_YET} OPEN": "LocalProtocolError"},
+    "send_error": {f"{NOT_YET} OPEN": "LocalProtocolError"},
     "garbage": NOT_AUTH,
-    "batch": NOT_AUTH | {"OPEN CLOSING": "Notified"},
+    "batch": NOT_AUTH | {"OPEN": "-32601 Notified", "CLOSING": "Notified"},
     "ping frame": {"AUTHENTICATING OPEN": "pong"},
     "pong frame": {},
     "close frame": {

@@ -193,6 +193,7 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "preview_grant": {"id": "x", "grant": {"uses": 2}},
         "revoke_grant": {"id": "g"},
         "send_message": {"session": "s", "text": "hi", "message_id": "m"},
+        "tools.provide": {"tools": []},
     }
     params |= {
         name: {"session": "s"}
@@ -207,6 +208,9 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
             "code": -32600,
             "message": "Invalid Request: already authenticated",
         }
+    elif not METHODS[name].roles:  # only gateways ask for it
+        assert answers[0]["error"]["code"] == ErrorCode.METHOD_NOT_FOUND
+        assert events == []
     elif role in METHODS[name].roles:
         assert ([type(event) for event in events], answers) == ([Called], [])
     else:

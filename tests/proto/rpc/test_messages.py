@@ -18,6 +18,7 @@ from agentgate_proto.limits import (
     NAME_CHARS_MAX,
     NESTING_MAX,
     PARAMS_MAX,
+    PROVIDED_TOOLS_MAX,
     TOKEN_CHARS_MAX,
 )
 from agentgate_proto.principal import Role
@@ -62,6 +63,9 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "cancel_run": {"session": "s"},
     "inspect_session": {"session": "s"},
     "report_usage": {},
+    "tools.provide": {"tools": []},
+    "tools.call": {"call": "c", "tool": "temp"},
+    "tools.cancel": {"call": "c"},
     "session_event": {"session": "s", "events": []},
     "request_waiting": {"request_id": 1, "expires_at": "2026-11-20T10:00:00.000Z"},
     "approval_changed": {
@@ -114,10 +118,11 @@ def test_only_auth_is_allowed_before_auth() -> None:
     assert METHODS["auth"].roles == set(Role)
 
 
-def test_what_only_a_gateway_sends_is_a_notification() -> None:
+def test_what_only_a_gateway_sends_is_a_notification_or_a_call_of_a_provided_tool() -> None:
     from_gateway = {name for name, method in METHODS.items() if not method.roles}
-    assert from_gateway == {"session_event", "request_waiting", "approval_changed"}
-    assert all(METHODS[name].kind is Kind.NOTIFICATION for name in from_gateway)
+    told = {"session_event", "request_waiting", "approval_changed", "tools.cancel"}
+    assert from_gateway == told | {"tools.call"}
+    assert {n for n in from_gateway if METHODS[n].kind is Kind.NOTIFICATION} == told
 
 
 def test_an_agent_cannot_decide_and_a_person_cannot_ask_for_tools() -> None:
@@ -214,6 +219,9 @@ def test_arguments_of_two_requests_are_never_the_same_object() -> None:
         ("cancel_request", {"request_id": 2**63}, "$.request_id"),
         ("cancel_request", {"request_id": -(2**63) - 1}, "$.request_id"),
         ("cancel_request", {"request_id": "x" * (NAME_CHARS_MAX + 1)}, "$.request_id"),
+        ("tools.provide", {"tools": [{"name": "a.b"}]}, "$.tools[0].name"),
+        ("tools.provide", {"tools": [{"name": "a", "timeout_s": 0}]}, "$.tools[0].timeout_s"),
+        ("tools.provide", {"tools": [{"name": "a"}] * (PROVIDED_TOOLS_MAX + 1)}, "$.tools"),
         ("ack", {"seq": "1"}, "$.seq"),
         ("ack", {"seq": 1.5}, "$.seq"),
         ("list_requests", {"limit": 0}, "$.limit"),
