@@ -93,7 +93,7 @@ class Endings:
         if tool is None or not tool.withdrawn:
             return
         if status in ("stopping", "too_late"):
-            run.still[call] = tool.tool
+            run.still[call] = tool.tool or tool.told  # after a restart only the latter is known
             session.late.add(call)
             self._close(session, run, call, Status.UNKNOWN.value, MAY_HAVE_RUN, now)
         elif status == "unknown_request":
@@ -127,6 +127,8 @@ class Endings:
             return
         history = session.history
         session.late.discard(call)
+        if run is not None:
+            run.still.pop(call, None)
         if call in history.unsettled:
             log_outcome(session, None, call, history.unsettled[call], outcome, now)
         elif call not in history.call_ids and not call.startswith(EXCEED_BUDGET):
@@ -191,12 +193,8 @@ class Endings:
         run = session.run
         is_over = run is not None and run.phase is Phase.CLOSING
         if run is not None and is_over:
-            for call in [call for call in pending if call not in session.late]:
-                if call in run.tools or call.startswith(EXCEED_BUDGET):
-                    run.tools.setdefault(call, OpenTool(call, "")).withdrawn = True
-                else:  # of an earlier run: the log has forgotten that it was closed
-                    session.late.add(call)
-                self._effects.append(CancelTool(session.id, call))
+            for call in pending:
+                self._withdraw(session, run, call)
         for call, outcome in outcomes.items():
             self.tool_ended(session, call, outcome, now)
         if run is not None and is_over and session.run is run:
@@ -205,6 +203,19 @@ class Endings:
             self._finish_if_closed(session, run, now)
 
     # The steps
+
+    def _withdraw(self, session: Session, run: Run, call: str) -> None:
+        """A call has no outcome, of a run that a former process has left, or of an earlier one."""
+        history = session.history
+        if call in history.unsettled:  # it is closed, and withdrawn already
+            if history.call_ids.get(call, -1) >= run.stored.first:
+                run.still[call] = history.unsettled[call]
+            return
+        if call in run.tools or call.startswith(EXCEED_BUDGET):
+            run.tools.setdefault(call, OpenTool(call, "")).withdrawn = True
+        else:  # of an earlier run: the log has forgotten that it was closed
+            session.late.add(call)
+        self._effects.append(CancelTool(session.id, call))
 
     def _end_attempt(self, session: Session, run: Run, status: RunStatus, now: float) -> None:
         """The model is not asked any more; what it has said stays, as cut off."""

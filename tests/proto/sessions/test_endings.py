@@ -339,3 +339,16 @@ def test_a_tool_may_be_asked_for_again_under_another_id_after_a_cancel() -> None
     world.send("s", "again")
     world.settle()
     assert len({each.call for each in world.gate.asked}) == 3
+
+
+def test_a_closed_call_that_ends_before_its_run_does_is_not_named_as_still_running() -> None:
+    world = world_in(tools)
+    world.gate.running_says = ""
+    world.cancel("s")
+    world.sessions.tool_cancelled("s", "c1", "stopping", world.now)
+    world.finish("s", "c1")
+    world.sessions.tool_cancelled("s", "c2", "stopping", world.now)
+    world.settle(tools=False)
+    assert world.last_end("s")["still_running"] == [{"call": "c2", "tool": "write"}]
+    world.settle()
+    check_rest(world)

@@ -136,15 +136,18 @@ def test_a_pending_call_of_an_interrupted_run_that_goes_on_is_closed_and_heard_o
     world.sync()
     world.settle(tools=False)
     assert all(data["still_running"] for data in results(world).values())
+    still = [{"call": "c1", "tool": "read"}, {"call": "c2", "tool": "write"}]
+    assert world.last_end("s")["still_running"] == still
     world.settle()
     check_rest(world)
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_what_an_earlier_run_left_is_told_late_though_the_log_has_forgotten_that_it_did(
-    waits: bool,
+@pytest.mark.parametrize("log_events_max", [30, 1_000])
+def test_what_an_earlier_run_left_is_told_late_though_the_log_may_have_forgotten_that_it_did(
+    waits: bool, log_events_max: int
 ) -> None:
-    world = World(SessionLimits(log_events_max=30))
+    world = World(SessionLimits(log_events_max=log_events_max))
     world.create(named="s")
     tools(world)
     world.cancel("s")
@@ -153,7 +156,7 @@ def test_what_an_earlier_run_left_is_told_late_though_the_log_has_forgotten_that
     world.scripts.append(said(*"a long answer, which the log has no room beside"))
     world.send("s", "next")
     world.settle(tools=False)
-    assert world.calls_in_log("s") == []
+    assert world.calls_in_log("s") == ([] if log_events_max == 30 else ["c1", "c2"])
     world.ask("s", "and another")
     world.kill()
     world.gate.outcomes.clear()
@@ -163,4 +166,27 @@ def test_what_an_earlier_run_left_is_told_late_though_the_log_has_forgotten_that
     late = [data["call"] for data in world.data("s", "tool_result") if "late" in data]
     assert late == ["c1", "c2"]
     assert world.last_end("s")["still_running"] == []
+    check_rest(world)
+
+
+def test_what_a_run_had_closed_when_its_process_died_and_still_runs_is_named_with_its_end() -> None:
+    world = world_in(tools)
+    running = dict(world.gate.running)
+    world.sessions.tool_waiting("s", "c2", {"approval": "a1"}, world.now)
+    world.gate.running_says = ""
+    world.cancel("s")
+    world.gate.running_says = "stopping"
+    world.sessions.tool_cancelled("s", "c1", "stopping", world.now)
+    world.sessions.save_all(world.now)
+    world.drain()
+    world.sync()
+    assert results(world)["c1"]["still_running"]
+    world.kill()
+    world.gate.outcomes.clear()
+    world.gate.running.update(running)
+    world.gate.open_for.clear()
+    world.settle(tools=False)
+    end = world.last_end("s")
+    assert [each["call"] for each in end["still_running"]] == ["c1", "c2"]
+    world.settle()
     check_rest(world)
