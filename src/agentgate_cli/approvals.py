@@ -219,7 +219,7 @@ def show(views: list[ApprovalView]) -> None:
             printable(view.id[-ID_SHOWN_CHARS:] if sys.stdout.isatty() else view.id),
             f"{duration(now - parse_time(view.created_at))} ago",
             duration(parse_time(view.expires_at) - now),
-            printable(view.agent),
+            printable(view.asker),
             printable(view.tool),
             fold(args_line(msgspec.json.decode(view.args), view.shortened), ARGS_CHARS_MAX),
             "; ".join(filter(None, (why_of(view), needs_of(view)))),
@@ -256,7 +256,7 @@ async def decide(remote: Remote, approval_id: str, answer: Answer, *, as_json: b
         say_json(view)
     else:
         args = fold(compact(msgspec.json.decode(view.args)))
-        say(f"{settled(view)}: {printable(view.tool)} {args}, for {printable(view.agent)}")
+        say(f"{settled(view)}: {printable(view.tool)} {args}, for {printable(view.asker)}")
         if view.grant:
             say(dim(f"grant {view.grant}; end it with: agent-gate grants revoke {view.grant}"))
     return Exit.OK

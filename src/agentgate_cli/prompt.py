@@ -52,7 +52,7 @@ def describe(view: ApprovalView, width: int) -> list[str]:
     argument looks like a rule.
     """
     rows = [Row("ask", printable(view.tool), bold), *argument_rows(view)]
-    rows.append(Row("agent", printable(view.agent)))
+    rows.append(Row("agent", printable(view.asker)))
     rule = printable(view.rule)
     if view.description:
         rule = f"{printable(view.description)} ({rule})"

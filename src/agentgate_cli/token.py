@@ -38,9 +38,10 @@ def token() -> None:
 @click.argument("name")
 @click.option(
     "--role",
-    type=click.Choice(["agent", "approver", "operator"]),
+    type=click.Choice(["agent", "approver", "operator", "console", "relay"]),
     required=True,
-    help="agent asks for tools, approver answers, operator runs the gateway.",
+    help="agent asks for tools, approver answers, operator runs the gateway, console talks "
+    "to named agents, relay is another gateway in front of this one.",
 )
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -64,7 +65,11 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
     config = load_or_fail(config_file)
     if name in {identity.principal.name for identity in config.identities}:
         raise Failure(f"{name!r} is in {config.name} already: choose another name")
-    if role == "agent" and config.messenger and name in config.messenger.telegram.names.values():
+    if (
+        role in ("agent", "relay")
+        and config.messenger
+        and name in config.messenger.telegram.names.values()
+    ):
         raise Failure(f"{name!r} is a person who answers on Telegram: choose another name")
     fresh = new_token()
     stored = StoredToken(

@@ -58,7 +58,7 @@ def line_of(view: ApprovalView) -> str:
     what = f"{view.id}  {printable(view.tool)} {args}"
     if view.status == "waiting":
         return (
-            f"waiting   {what}  agent {printable(view.agent)}, rule {printable(view.rule)}, "
+            f"waiting   {what}  agent {printable(view.asker)}, rule {printable(view.rule)}, "
             f"until {clock(view.expires_at)}"
         )
     end = f", {ended(view)}" if view.outcome else ""

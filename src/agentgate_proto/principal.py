@@ -24,7 +24,13 @@ class Role(StrEnum):
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody whom the gateway knows by a token. The name is unique within a gateway."""
+    """Somebody whom the gateway knows by a token. The name is unique within a gateway.
+
+    Attributes:
+        name, role: who it is.
+        approves: of a relay: the yes of a person there counts here.
+    """
 
     name: str
     role: Role
+    approves: bool = False

@@ -174,7 +174,7 @@ def check_policy(
         config, policy, catalogue, principals: what the gateway has.
         errors_only: leave out what may be meant so, save that nobody can answer.
     """
-    agents = [each.name for each in principals if each.role is Role.AGENT]
+    agents = [each.name for each in principals if each.role in (Role.AGENT, Role.RELAY)]
     people = people_of(config, principals)
     tools = tuple(catalogue)
     findings: list[Finding] = []
@@ -208,7 +208,7 @@ def file_of(config: Config, policy: Policy) -> str:
 
 def people_of(config: Config, principals: Sequence[Principal]) -> frozenset[str]:
     """Return everybody who can answer, by name: one person may have several ways to."""
-    names = {each.name for each in principals if each.role is not Role.AGENT}
+    names = {each.name for each in principals if each.role in (Role.APPROVER, Role.OPERATOR)}
     if config.messenger is not None:
         names |= set(config.messenger.telegram.names.values())
     return frozenset(names)

@@ -42,7 +42,7 @@ from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, executed
-from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.request import NOT_RELAYED, Phase, Record, Relayed
 
 NOON = 1_800_000_000.0
 """When a world begins, UTC seconds."""
@@ -280,6 +280,7 @@ class World:
         request_id: RequestId,
         tool: str = "write",
         key: str = "",
+        relayed: Relayed = NOT_RELAYED,
         **args: Any,
     ) -> str:
         """Have a tool request arrive; return the rid that it gets if it is a new one."""
@@ -293,6 +294,7 @@ class World:
             effects=effects_of(tool),
             signature=f"{tool}({args})",
             idempotency_key=key,
+            relayed=relayed,
         )
         self.checker.asked(connection, asked)
         self.ledger.receive(asked, self.now)

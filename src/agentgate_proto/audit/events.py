@@ -118,6 +118,11 @@ def described(
         message=outcome.message,
         result_bytes=result_bytes,
         duration_s=duration_of(record),
+        on_behalf_of=record.relayed.principal,
+        hops=record.relayed.hops,
+        relayed_approver=record.relayed.approver,
+        relayed_approval=record.relayed.approval,
+        asks_there=record.relayed.asks_there,
     )
 
 

@@ -24,7 +24,7 @@ from agentgate_proto.ledger.live import Live
 from agentgate_proto.ledger.rates import TokenBucket
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.request import NOT_RELAYED, Effects, Phase, Record, Relayed
 from agentgate_proto.records.storage import FindIdempotencyKey, FindRequest
 
 Judge = Callable[[Record, Mapping[str, Any], float], Decision]
@@ -44,6 +44,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         rid: a fresh unguessable id from a secure source.
         request_id, tool, args, idempotency_key: as the client sent them.
         effects, signature: what the gateway knows of the tool and the request.
+        relayed: what the gateway in front says of it, as far as that is trusted.
     """
 
     link: int
@@ -54,6 +55,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     effects: Effects
     signature: str
     idempotency_key: str = ""
+    relayed: Relayed = NOT_RELAYED
 
 
 class Admission:
@@ -240,6 +242,7 @@ def new_record(asked: Asked, link: Link, now: float) -> Record:
         digest=digest_of(asked.tool, args),
         effects=asked.effects,
         idempotency_key=asked.idempotency_key,
+        relayed=asked.relayed,
         phase=Phase.RECEIVED,
         created_at=now,
     )

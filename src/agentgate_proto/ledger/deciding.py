@@ -141,6 +141,7 @@ class Deciding:
         for other in self._alike.get((record.principal, record.digest), {}).values():
             asked = other.record
             same = (asked.approvers_needed, asked.needs_code, asked.warning) == demand
+            same = same and asked.relayed.principal == record.relayed.principal
             keys = {live.key, other.key} - {""}
             if asked.phase is Phase.WAITING and same and len(keys) <= 1:
                 return other

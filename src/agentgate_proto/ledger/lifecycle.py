@@ -113,6 +113,9 @@ class Lifecycle:
         live.record = record = replace(
             live.record, rule=decision.rule, description=decision.description
         )
+        if decision.asks_there:
+            relayed = replace(record.relayed, asks_there=True)
+            live.record = record = replace(record, relayed=relayed)
         repeats_unknown = (record.principal, record.digest) in self._unknown
         if decision.action is Action.DENY:
             code = ErrorCode.DENIED_BY_POLICY

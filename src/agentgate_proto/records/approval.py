@@ -16,6 +16,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     Attributes:
         id: unguessable id of the approval and of its request.
         agent: the principal that asked.
+        on_behalf_of: if that is a relay: who asked at the gateway in front.
         tool, args, signature: what is asked; the digest of exactly this is what is approved.
         rule, description: the rule that asks, and its words.
         warning: what to know before saying yes, if anything.
@@ -52,7 +53,13 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     needs_code: bool = False
     repeats: int = 0
     grant: str = ""
+    on_behalf_of: str = ""
     shortened: tuple[str, ...] = ()
+
+    @property
+    def asker(self) -> str:
+        """Who asks, for people: ``garden``, or ``office on behalf of garden``."""
+        return f"{self.agent} on behalf of {self.on_behalf_of}" if self.on_behalf_of else self.agent
 
 
 class GrantView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -120,6 +127,7 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
         needs_code=record.needs_code,
         repeats=repeats,
         grant=record.grant,
+        on_behalf_of=record.relayed.principal,
     )
 
 

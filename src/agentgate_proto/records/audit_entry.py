@@ -29,6 +29,11 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             ``session.run_ended``, ``session.deleted`` …
         rid: the request. Its arguments stand in its first entry.
         agent, client_id, request_id: who asked, and its own id of the request.
+        on_behalf_of, hops: who asked at the first gateway, and the epochs of the gateways that have
+            passed it on.
+        relayed_approver, relayed_approval: who said yes at the gateway in front, where that counts
+            here, and the id of that approval.
+        asks_there: a person is asked at the gateway behind.
         tool, effects, args: what was asked, without secrets.
         args_bytes: how long ``args`` would be, if that is too long to stand here whole: then
             long texts in ``args`` are cut, and it is left out if that does not do.
@@ -104,3 +109,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     run: str = ""
     model: str = ""
     cost_micros: int | None = None
+    on_behalf_of: str = ""
+    hops: tuple[str, ...] = ()
+    relayed_approver: str = ""
+    relayed_approval: str = ""
+    asks_there: bool = False

@@ -27,6 +27,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
             ended as ``unknown`` before. A rule can opt out.
         approvers: how many different people must say yes, where this says ask.
         code: each of them must prove it with a one-time code.
+        asks_there: it is allowed here because a person is asked at the gateway behind.
     """
 
     action: Action
@@ -35,3 +36,4 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ask_again_after_unknown: bool = True
     approvers: int = 1
     code: bool = False
+    asks_there: bool = False

@@ -71,6 +71,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: unguessable.
         agent, tool: whose requests for what.
+        on_behalf_of: if the agent is a relay: for whom; "": for itself.
         args: canonical JSON of the arguments that are fixed.
         any_args: names of those that may differ.
         created_at, expires_at: UTC seconds.
@@ -94,9 +95,12 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     rid: str
     revoked_at: float = 0.0
     revoked_by: str = ""
+    on_behalf_of: str = ""
 
-    def covers(self, args: Mapping[str, Any]) -> bool:
+    def covers(self, args: Mapping[str, Any], on_behalf_of: str = "") -> bool:
         """Whether a request with these arguments is one of those that the person had in mind."""
+        if on_behalf_of != self.on_behalf_of:
+            return False
         fixed = {name: value for name, value in args.items() if name not in self.any_args}
         return canonical_args(fixed) == bytes(self.args)
 
@@ -134,6 +138,7 @@ def grant_of(record: Record, terms: GrantTerms, approver: str, channel: str, now
         approver=approver,
         channel=channel,
         rid=record.rid,
+        on_behalf_of=record.relayed.principal,
     )
 
 
@@ -163,7 +168,10 @@ def words_of(grant: Grant) -> str:
     same_day = ends.date() == datetime.fromtimestamp(grant.created_at, UTC).date()
     until = ends.strftime("%H:%M UTC" if same_day else "%Y-%m-%d %H:%M UTC")
     times = "once" if grant.uses_max == 1 else f"at most {grant.uses_max} times"
-    return f"{grant.agent} may call {grant.tool} {what}, until {until}, {times}"
+    agent = grant.agent
+    if grant.on_behalf_of:
+        agent += f" on behalf of {plain(grant.on_behalf_of)}"
+    return f"{agent} may call {grant.tool} {what}, until {until}, {times}"
 
 
 def plain(text: str) -> str:

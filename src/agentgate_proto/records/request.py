@@ -49,6 +49,30 @@ class Endorsement(msgspec.Struct, frozen=True):
     at: float
 
 
+class Relayed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What gateways tell each other about a request.
+
+    Attributes:
+        principal: who asked at the first gateway; "": the request is its own principal's.
+        hops: the epochs of the gateways that have passed it on, the first one's first.
+        must_ask: the gateway in front leaves it to this one to ask a person.
+        approver, approval: who said yes at the gateway in front, and the id of that approval, where
+            that gateway is trusted with it; "": nobody.
+        asks_there: the policy here wants a person asked, and leaves that to the gateway behind.
+    """
+
+    principal: str = ""
+    hops: tuple[str, ...] = ()
+    must_ask: bool = False
+    approver: str = ""
+    approval: str = ""
+    asks_there: bool = False
+
+
+NOT_RELAYED = Relayed()
+"""No other gateway has to do with it."""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One request, as it is stored.
 
@@ -71,6 +95,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         endorsements: who said yes so far, where it takes more than one.
         approver, channel, decided_at: who answered, where and when; "" and 0 if nobody did.
         grant: id of the grant that the approval made, or under which the request ran; "": none.
+        relayed: what other gateways have to do with it.
         outcome, resolved_at: how and when it ended; None and 0 before.
         delivered: the client has the outcome for certain (I6).
     """
@@ -98,6 +123,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     decided_at: float = 0.0
     grant: str = ""
+    relayed: Relayed = NOT_RELAYED
     outcome: Outcome | None = None
     resolved_at: float = 0.0
     delivered: bool = False

@@ -45,6 +45,7 @@ def request_row(record: Record) -> RequestRow:
         resolved_at=rfc3339(record.resolved_at) if outcome else UNSET,
         data=outcome.data if outcome and not failed else UNSET,
         error=RowError(outcome.code, outcome.message) if outcome and failed else UNSET,
+        on_behalf_of=record.relayed.principal,
     )
 
 

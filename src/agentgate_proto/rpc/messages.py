@@ -23,6 +23,7 @@ from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.session_views import SessionView
+from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
 from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
 from agentgate_proto.rpc.session_methods import (
     Attached,
@@ -97,7 +98,7 @@ class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
     retention_s: float = 0.0
 
 
-class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
+class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ask for a tool. Answered when the request has its outcome, which may take a person's time.
 
     Attributes:
@@ -105,11 +106,17 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True):
         args: its arguments.
         idempotency_key: the caller's own name for this very act. A second request of the same
             principal with the same key and content gets the first one's outcome and runs nothing.
+        on_behalf_of: of a relay: whose request it passes on (-32018: it was here before).
+        approved: of a relay: a person has said yes there.
+        must_ask: of a relay: ask a person here, even where the policy allows it.
     """
 
     tool: NameOfTool
     args: dict[str, Any] = {}
     idempotency_key: Name = ""
+    on_behalf_of: OnBehalf | None = None
+    approved: RelayedApproval | None = None
+    must_ask: bool = False
 
 
 class GetPendingResults(msgspec.Struct, frozen=True, kw_only=True):
@@ -312,6 +319,8 @@ class Method:
 
 
 AGENTS = frozenset({Role.AGENT})
+ASKERS = AGENTS | {Role.RELAY}
+"""Who may ask for tools."""
 PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
 LOOKERS = AGENTS | {Role.OPERATOR}
 """Who may look at sessions: whose they are, and who runs the gateway."""
@@ -321,12 +330,12 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("auth", Auth, AuthResult, EVERYONE, before_auth=True),
-        Method("tool_request", ToolRequest, ExecutedResult, AGENTS),
-        Method("get_pending_results", GetPendingResults, PendingReply, AGENTS),
-        Method("cancel_request", CancelRequest, CancelResult, AGENTS),
-        Method("ack", Ack, None, AGENTS, Kind.NOTIFICATION),
-        Method("list_tools", ListTools, ToolList, AGENTS),
-        Method("list_requests", ListRequests, RequestList, LOOKERS, alone=True),
+        Method("tool_request", ToolRequest, ExecutedResult, ASKERS),
+        Method("get_pending_results", GetPendingResults, PendingReply, ASKERS),
+        Method("cancel_request", CancelRequest, CancelResult, ASKERS),
+        Method("ack", Ack, None, ASKERS, Kind.NOTIFICATION),
+        Method("list_tools", ListTools, ToolList, ASKERS),
+        Method("list_requests", ListRequests, RequestList, LOOKERS | ASKERS, alone=True),
         Method("tools.provide", ProvideTools, ToolsProvided, AGENTS),
         Method("list_approvals", ListApprovals, ApprovalList, PEOPLE),
         Method("watch_approvals", WatchApprovals, ApprovalList, PEOPLE),

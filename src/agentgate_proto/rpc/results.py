@@ -75,6 +75,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     Attributes:
         id: the gateway's own id of the request.
         agent, client_id, request_id: whose it is, and under which id.
+        on_behalf_of: if the agent is a relay: who asked at the gateway in front.
         tool, args, signature: what was asked.
         rule: the rule that decided.
         phase: where the request is.
@@ -110,6 +111,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved_at: str | UnsetType = UNSET
     data: msgspec.Raw | UnsetType = UNSET
     error: RowError | UnsetType = UNSET
+    on_behalf_of: str = ""
     shortened: tuple[str, ...] = ()
 
 

@@ -97,7 +97,8 @@ class PrincipalConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     role: Role
     """``agent`` asks for tools; ``approver`` answers approvals; ``operator`` runs the gateway: sees
-    its health and everybody's requests, and may answer too."""
+    its health and everybody's requests, and may answer too; ``console`` talks to named agents;
+    ``relay`` is another gateway in front of this one."""
 
     token: Secret | None = None
     """The token itself, best as ``${VARIABLE}``."""
@@ -110,7 +111,13 @@ class PrincipalConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Base32 secret of the person's one-time codes (TOTP: SHA-1, 6 digits, 30 s), best as
     ``${VARIABLE}``; the same as in their authenticator app. Rules with ``code: true`` need it."""
 
+    approves: bool = False
+    """Of a relay: where a person there has said yes, nobody is asked here again, unless a rule here
+    wants several people or a one-time code."""
+
     def __post_init__(self) -> None:
+        if self.approves and self.role is not Role.RELAY:
+            raise ValueError("approves is for the role relay only")
         if (self.token is None) == (self.token_hash is None):
             raise ValueError("needs exactly one of token and token_hash")
 

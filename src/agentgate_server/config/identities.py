@@ -38,6 +38,7 @@ def identities_of(
     identities: list[Identity] = []
     owner_by_hash: dict[str, str] = {}
     names: set[str] = set()
+    approving = {each.name for each in form.principals if each.approves}
     for name, role, secret, path in entries(form):
         if name in names:
             why = "is already used" + (" by agent.token" if name == AGENT_NAME else "")
@@ -58,7 +59,8 @@ def identities_of(
             message = f"is the same token as that of {owner!r}: give each its own"
             errors.append(document.error(path, message))
         owner_by_hash.setdefault(token_hash, name)
-        identities.append(Identity(Principal(name=str(name), role=role), token_hash))
+        principal = Principal(name=str(name), role=role, approves=name in approving)
+        identities.append(Identity(principal, token_hash))
     raise_first(errors)
     return tuple(identities), tuple(warnings)
 
@@ -75,8 +77,9 @@ def code_secrets_of(document: Document, form: ConfigFile) -> dict[str, Secret]:
         if principal.totp is None:
             continue
         path: Path = ("principals", index, "totp")
-        if principal.role is Role.AGENT:
-            errors.append(document.error(path, "an agent answers no approvals: remove it"))
+        if principal.role not in (Role.APPROVER, Role.OPERATOR):
+            text = f"the role {principal.role.value} answers no approvals: remove it"
+            errors.append(document.error(path, text))
         elif problem := problem_of_code_secret(principal.totp.value):
             errors.append(document.error(path, problem))
         secrets[str(principal.name)] = principal.totp
@@ -100,13 +103,13 @@ def who_is_missing(
         DocumentError: nobody could use a gateway with these principals.
     """
     roles = {principal.role for principal in principals}
-    if not roles & {Role.AGENT, Role.APPROVER}:
+    if not roles & {Role.AGENT, Role.APPROVER, Role.CONSOLE, Role.RELAY}:
         raise DocumentError(
             name,
             "nobody could use this gateway: add agent.token, or principals with role agent "
             "(asks for tools) and approver (answers), or make them by 'agent-gate token new'",
         )
-    if messenger or roles != {Role.AGENT}:
+    if messenger or roles & {Role.APPROVER, Role.OPERATOR}:
         return ()
     text = (
         f"{name}: nobody can answer approvals, so each will expire: add a principal with role "

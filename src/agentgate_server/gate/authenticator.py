@@ -125,7 +125,7 @@ class Authenticator:
         peer.token_hash = hash_token(token)
         peer.connection.principal = principal
         self.observers.connected(principal, peer.address)
-        if principal.role is Role.AGENT:
+        if principal.role in (Role.AGENT, Role.RELAY):
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:
             self.accept(peer, 0)
@@ -184,7 +184,8 @@ class Authenticator:
     def banish(self) -> None:
         """Let the ledger withdraw what principals have asked who may ask no more: they are none,
         or have another role by now, in which they might even answer it."""
-        agents = {each.name for each in self.tokens.principals if each.role is Role.AGENT}
-        known = agents | self.open_principals
+        askers = (Role.AGENT, Role.RELAY)
+        known = {each.name for each in self.tokens.principals if each.role in askers}
+        known |= self.open_principals
         self.ledger.banish(known, self.utc())
         self.banished(known)

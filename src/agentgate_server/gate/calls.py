@@ -11,6 +11,8 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.request import NOT_RELAYED, Relayed
+from agentgate_proto.rpc.behalf import heard, objection_to
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.messages import (
     CancelRequest,
@@ -59,6 +61,7 @@ class Calls:
         utc: the clock of the ledger, UTC seconds.
         rids: makes the id of a request that comes now.
         reload: reads policy and principals anew; the reply gets the report.
+        epoch: of this gateway, once it is known.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Calls:
         utc: Callable[[], float],
         rids: Callable[[float], str],
         reload: Callable[[Reply], None],
+        epoch: Callable[[], str],
     ) -> None:
         self.catalogue = catalogue
         self.ledger = ledger
@@ -87,6 +91,7 @@ class Calls:
         self.utc = utc
         self.rids = rids
         self.reload = reload
+        self.epoch = epoch
         self.sessions: SessionDesk | None = None
         self.session_calls = SessionCalls(None, never)
 
@@ -172,12 +177,28 @@ class Calls:
     def _request_tool(self, peer: Peer, request_id: int | str, params: ToolRequest) -> None:
         if params.tool == EXCEED_BUDGET:  # it is for sessions only
             params = ToolRequest(tool="")
-        refusal = self._ask_for_tool(peer.number, peer.name, request_id, params)
+        principal = peer.connection.principal
+        assert principal is not None, "the core lets nobody else call"
+        says_more = params.must_ask or params.approved is not None
+        refusal = objection_to(
+            params.on_behalf_of, principal.role, self.epoch(), says_more=says_more
+        )
+        if refusal is not None:
+            self.observers.refused(peer.name, params.tool, refusal[0])
+        else:
+            approved = params.approved if principal.approves else None
+            relayed = heard(params.on_behalf_of, approved, params.must_ask)
+            refusal = self._ask_for_tool(peer.number, peer.name, request_id, params, relayed)
         if refusal is not None:
             peer.connection.send_error(request_id, *refusal)
 
     def _ask_for_tool(
-        self, link: int, who: str, request_id: int | str, params: ToolRequest
+        self,
+        link: int,
+        who: str,
+        request_id: int | str,
+        params: ToolRequest,
+        relayed: Relayed = NOT_RELAYED,
     ) -> tuple[ErrorCode, str] | None:
         """See that the tool exists and the arguments fit, before anybody is asked about it.
 
@@ -206,6 +227,7 @@ class Calls:
             effects=tool.effects,
             signature=signature_of(tool.name, params.args),
             idempotency_key=params.idempotency_key,
+            relayed=relayed,
         )
         self.ledger.receive(asked, now)
         return None

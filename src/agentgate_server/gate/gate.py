@@ -154,6 +154,7 @@ class Gate:
             utc=utc,
             rids=rids,
             reload=self.reload,
+            epoch=lambda: self.authenticator.epoch,
         )
         self.sessions: SessionDesk | None = None
         if conversations is not None:

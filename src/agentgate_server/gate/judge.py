@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.ledger.relaying import expected, weighed
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Record
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
@@ -58,9 +59,12 @@ class Judge:
             decision = msgspec.structs.replace(
                 decision, action=Action.ASK, rule=f"{decision.rule} (a budget asks at least)"
             )
+        tool = self.catalogue.get(record.tool)
+        decision = weighed(decision, record.relayed, None if tool is None else tool.behind)
         self.observers.decided(record, decision)
         return decision
 
     def expect(self, agent: str, tool: Tool) -> Action | None:
         """Return what every request of an agent for a tool comes to, or None if it depends."""
-        return self.policy.expect(agent=agent, tool=tool.name, effects=tool.effects)
+        action = self.policy.expect(agent=agent, tool=tool.name, effects=tool.effects)
+        return expected(action, tool.behind)

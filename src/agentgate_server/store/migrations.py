@@ -236,6 +236,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         "CREATE INDEX usage_settled ON usage (at) WHERE status = 'settled'",
         *usage_sums.SCHEMA,
     ),
+    (
+        # relayed is JSON; '' where no other gateway has to do with it.
+        "ALTER TABLE requests ADD COLUMN relayed TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE grants ADD COLUMN on_behalf_of TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.records.grant import Grant
-from agentgate_proto.records.request import Record
+from agentgate_proto.records.request import NOT_RELAYED, Record, Relayed
 
 Value = str | bytes | int | float | None
 Row = tuple[Value, ...]
@@ -46,6 +46,7 @@ COLUMNS = (
     "data",
     "code",
     "message",
+    "relayed",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
@@ -94,6 +95,7 @@ def row_of(record: Record) -> Row:
         data,
         code,
         message,
+        said(record.relayed),
         int(record.delivered),
     )
 
@@ -112,6 +114,7 @@ def record_of(row: Row) -> Record:
     fields["delivered"] = bool(fields["delivered"])
     fields["needs_code"] = bool(fields["needs_code"])
     fields["endorsements"] = unlisted(fields["endorsements"])
+    fields["relayed"] = unsaid(fields["relayed"])
     if status is not None:
         outcome = {"status": status, "data": msgspec.Raw(data), "code": code, "message": message}
         fields["outcome"] = outcome
@@ -142,6 +145,16 @@ def listed(values: tuple[Any, ...]) -> str:
 def unlisted(text: str) -> Any:
     """The list that :func:`listed` has written."""
     return msgspec.json.decode(text) if text else []
+
+
+def said(relayed: Relayed) -> str:
+    """What gateways say of a request, as JSON; nothing, which is nearly always, as nothing."""
+    return "" if relayed == NOT_RELAYED else msgspec.json.encode(relayed).decode()
+
+
+def unsaid(text: str) -> Any:
+    """What :func:`said` has written."""
+    return msgspec.json.decode(text) if text else {}
 
 
 def storable(value: Value) -> Value:

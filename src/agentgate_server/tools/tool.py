@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from agentgate_proto.ledger.relaying import Behind
 from agentgate_proto.records.request import Effects
 from agentgate_server.policy.meanings import Meant, filled_in
 
@@ -42,6 +43,7 @@ class Tool(ABC):
         bulkhead: the name under which it shares that limit with other tools of its backend, which
             then say the same of it; "": it shares with none. See ``bulkheads``.
         queue_max: how many calls may wait for their turn; None: ``bulkheads.QUEUE_MAX``.
+        behind: the gateway behind this one whose tool it is; None: it is our own.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Tool(ABC):
     concurrency_max: int | None = None
     bulkhead: str = ""
     queue_max: int | None = None
+    behind: Behind | None = None
 
     @property
     def inline(self) -> bool:

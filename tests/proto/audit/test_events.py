@@ -17,7 +17,7 @@ from agentgate_proto.records.audit_entry import (
 )
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
-from agentgate_proto.records.request import Effects, Endorsement, Phase, Record
+from agentgate_proto.records.request import Effects, Endorsement, Phase, Record, Relayed
 from agentgate_proto.records.storage import Change, MarkDelivered, Put, PutAudit, PutGrant
 
 ARGS = msgspec.Raw(b'{"door":"front"}')
@@ -97,6 +97,22 @@ def test_an_approval_tells_who_where_and_when() -> None:
 
 def test_a_start_after_an_approval_names_the_request() -> None:
     assert told(phase=Phase.RUNNING, **ANSWERED) == {**SHORT, "event": "request.started"}
+
+
+def test_what_a_relay_asks_names_who_asked_it_and_where_that_has_been() -> None:
+    relayed = Relayed(
+        principal="ann", hops=("e1", "e2"), approver="bob", approval="r9", asks_there=True
+    )
+    assert told(phase=Phase.RUNNING, relayed=relayed) == {
+        **DESCRIPTION,
+        "event": "request.started",
+        "decision": "allow",
+        "on_behalf_of": "ann",
+        "hops": ["e1", "e2"],
+        "relayed_approver": "bob",
+        "relayed_approval": "r9",
+        "asks_there": True,
+    }
 
 
 def test_an_allowed_write_is_described_before_it_starts() -> None:

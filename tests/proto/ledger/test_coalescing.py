@@ -10,7 +10,7 @@ from agentgate_proto.ledger.deciding import CANCELLED
 from agentgate_proto.ledger.effects import Answer, Waiting
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Status
-from agentgate_proto.records.request import Phase
+from agentgate_proto.records.request import Phase, Relayed
 
 
 def joined(
@@ -285,3 +285,19 @@ def test_who_comes_with_the_key_of_what_is_being_withdrawn_is_told_that() -> Non
     assert client.outcomes[5] == CANCELLED
     assert late not in world.store.rows, "it is found again by its key"
     assert world.phase(first) is Phase.DONE
+
+
+def test_what_a_relay_asks_for_one_is_not_answered_with_what_it_asks_for_another() -> None:
+    world = World()
+    client = world.client("relay")
+    ann, bob = (Relayed(principal=name, hops=("front",)) for name in ("ann", "bob"))
+    first = world.receive(client, 1, "ask_write", relayed=ann, n=1)
+    other = world.receive(client, 2, "ask_write", relayed=bob, n=1)
+    own = world.receive(client, 3, "ask_write", n=1)
+    again = world.receive(client, 4, "ask_write", relayed=ann, n=1)
+    world.sync()
+    assert world.waiting == [first, other, own]
+    assert (world.ledger.repeats(first), world.ledger.repeats(other)) == (1, 0)
+    finish(world, first)
+    assert world.store.rows[again].outcome == world.store.rows[first].outcome
+    assert world.waiting == [other, own]

@@ -13,7 +13,7 @@ from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.approval import grant_view
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import unknown
-from agentgate_proto.records.request import Phase
+from agentgate_proto.records.request import Phase, Relayed
 
 TEN_MINUTES = GrantTerms(minutes=10, any_args=("n",))
 
@@ -370,3 +370,21 @@ def test_an_approval_is_found_while_it_waits() -> None:
     assert found is not None
     assert found.rid == rid
     assert granted.world.ledger.approval(granted.first) is None
+
+
+def test_a_grant_that_a_relay_got_for_one_does_not_cover_another() -> None:
+    granted = Granted()
+    ann = Relayed(principal="ann", hops=("front",))
+    world, client = granted.world, granted.client
+    first = world.receive(client, 10, "ask_write", relayed=ann, n=3)
+    world.sync()
+    assert world.waiting == [first], "that of the relay itself is none of hers"
+    world.approve(first, grant=TEN_MINUTES)
+    world.sync()
+    for request_id, relayed, covered in (
+        (11, ann, True),
+        (12, Relayed(principal="bob", hops=("front",)), False),
+    ):
+        rid = world.receive(client, request_id, "ask_write", relayed=relayed, n=request_id)
+        world.sync()
+        assert (rid in world.running) == covered

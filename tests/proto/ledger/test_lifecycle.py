@@ -1,6 +1,8 @@
 """The lifecycle: policy, people and time move a request on, each step when it is durable."""
 
 import pytest
+from msgspec.structs import replace
+from tests.proto.ledger_policy import allow
 from tests.proto.ledger_world import World
 
 from agentgate_proto.errors import ErrorCode
@@ -8,7 +10,7 @@ from agentgate_proto.ledger.effects import Answer, AnswerPending, Waiting
 from agentgate_proto.ledger.lifecycle import MAY_HAVE_RUN
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Status, executed, unknown
-from agentgate_proto.records.request import Phase
+from agentgate_proto.records.request import Phase, Relayed
 
 TEN = LedgerLimits(approval_s=10.0)
 
@@ -34,6 +36,17 @@ def test_an_allowed_read_runs_at_once_and_is_answered_before_it_is_durable() -> 
     assert world.phase(rid) is None
     world.sync()
     assert world.store.rows[rid].outcome == outcome
+
+
+def test_what_a_person_is_asked_elsewhere_runs_and_the_record_says_so() -> None:
+    world = World()
+    world.policy["write"] = replace(allow(), asks_there=True)
+    relayed = Relayed(principal="ann", hops=("first",))
+    rid = world.receive(world.client(), 1, "write", relayed=relayed)
+    world.sync()
+    assert list(world.running) == [rid]
+    world.kill()
+    assert world.store.rows[rid].relayed == replace(relayed, asks_there=True)
 
 
 def test_an_allowed_write_starts_when_the_intention_is_durable() -> None:

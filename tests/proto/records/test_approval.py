@@ -9,7 +9,7 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.approval import approval_status, approval_view, grant_view
 from agentgate_proto.records.grant import GrantTerms, grant_of
 from agentgate_proto.records.outcome import Outcome, Status, ended, executed, failed, unknown
-from agentgate_proto.records.request import Endorsement, Phase, Record
+from agentgate_proto.records.request import Endorsement, Phase, Record, Relayed
 
 DECIDED_AT = 1_800_000_001.0
 CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
@@ -82,3 +82,20 @@ def test_a_view_of_a_grant_says_how_much_of_it_is_left() -> None:
     assert (view.uses_left, view.status) == (4, "active")
     assert view.expires_at == "2027-01-15T08:10:00.000Z"
     assert view.words == "bot may call write with n=1, until 08:10 UTC, at most 5 times"
+
+
+def test_a_view_of_what_a_relay_asks_says_for_whom() -> None:
+    relayed = Relayed(principal="garden", hops=("first",))
+    view = approval_view(record(principal="office", phase=Phase.WAITING, relayed=relayed))
+    assert (view.agent, view.on_behalf_of) == ("office", "garden")
+    assert view.asker == "office on behalf of garden"
+    assert approval_view(approval(Phase.WAITING)).asker == "agent"
+
+
+def test_the_words_of_a_grant_say_for_whom_a_relay_may_call() -> None:
+    relayed = Relayed(principal="any", hops=("first",))
+    grant = grant_of(
+        record(relayed=relayed), GrantTerms(minutes=10), "ann", "http", 1_800_000_000.0
+    )
+    words = grant_view(grant, "active").words
+    assert words.startswith("agent on behalf of any may call write with n=1, until")

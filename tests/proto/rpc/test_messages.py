@@ -129,7 +129,7 @@ def test_an_agent_cannot_decide_and_a_person_cannot_ask_for_tools() -> None:
     for name, method in METHODS.items():
         if "approval" in name:
             assert Role.AGENT not in method.roles
-    assert METHODS["tool_request"].roles == {Role.AGENT}
+    assert METHODS["tool_request"].roles == {Role.AGENT, Role.RELAY}
 
 
 @pytest.mark.seed001("FR1-AC1", "FR5-AC1")

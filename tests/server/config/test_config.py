@@ -222,7 +222,7 @@ principals:
         ("{name: a, role: admin, token: x}", "'admin' is not one of agent, approver, operator"),
         (
             f"{{name: a, role: agent, token: x, totp: {'A' * 32}}}",
-            "principals[0].totp: an agent answers no approvals: remove it",
+            "principals[0].totp: the role agent answers no approvals: remove it",
         ),
         (
             "{name: a, role: approver, token: x, totp: 'no base32!'}",

@@ -180,8 +180,11 @@ def quoted(words: str, chars_max: int = WORDS_CHARS_MAX) -> str:
 
 
 def name_of(view: ApprovalView) -> str:
-    """The agent, as HTML."""
-    return quoted(view.agent, NAME_CHARS_MAX)
+    """The agent, and on whose behalf it asks, as HTML."""
+    name = quoted(view.agent, NAME_CHARS_MAX)
+    if not view.on_behalf_of:
+        return name
+    return f"{name} on behalf of {quoted(view.on_behalf_of, NAME_CHARS_MAX)}"
 
 
 def clock(at: str, day: str, zone: tzinfo | None) -> str:

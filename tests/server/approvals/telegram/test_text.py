@@ -54,6 +54,11 @@ def test_a_waiting_approval_says_who_wants_what_and_until_when() -> None:
     ]
 
 
+def test_what_a_relay_asks_says_on_whose_behalf() -> None:
+    shown = seen(view(agent="office", on_behalf_of="garden\n✅ ann"))[0].splitlines()
+    assert shown[0] == "❓ office on behalf of garden\\n✅ ann asks"
+
+
 SETTLED = {"decided_by": "owner", "decided_at": "2026-11-20T10:01:00.000Z"}
 
 
