@@ -76,6 +76,23 @@ class GetSession(msgspec.Struct, frozen=True, kw_only=True):
     session: Id
 
 
+class SetMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """Put other metadata into a session. No method of the protocol: faces keep there what they have
+    to know in their next life. Answered when it is durable.
+
+    Attributes:
+        session: the session's id.
+        metadata: an object; in place of all that was there.
+    """
+
+    session: Id
+    metadata: msgspec.Raw
+
+
+class MetadataSet(msgspec.Struct, frozen=True, kw_only=True):
+    """It is kept."""
+
+
 class DeleteSession(msgspec.Struct, frozen=True, kw_only=True):
     """Delete a session and its log. A run that is under way is cancelled first.
 

@@ -43,6 +43,7 @@ from agentgate_proto.rpc.session_methods import (
     ListSessions,
     RunCancelled,
     SendMessage,
+    SetMetadata,
 )
 from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage
 from agentgate_proto.sessions import looking
@@ -211,6 +212,7 @@ class Sessions:
                 | SendMessage(session=name)
                 | CancelRun(session=name)
                 | InspectSession(session=name)
+                | SetMetadata(session=name)
             ):
                 step = partial(self._call_one, ticket, params, now, ids[0])
                 self._with(name, ticket, whose, step)
@@ -232,6 +234,8 @@ class Sessions:
                     self._effects.append(Done(ticket, RunCancelled(status="no_run", run=name)))
                 else:
                     self._endings.cancel(session, ticket, now)
+            case SetMetadata():
+                self._starting.set_metadata(session, ticket, params, now)
             case InspectSession():
                 token = looking.Inspecting(ticket=ticket, params=params)
                 name = params.model or session.record.model

@@ -28,9 +28,11 @@ from agentgate_proto.records.session_views import session_view
 from agentgate_proto.rpc.session_methods import (
     CreateSession,
     MessageTaken,
+    MetadataSet,
     RunCancelled,
     SendMessage,
     SessionDeleted,
+    SetMetadata,
 )
 from agentgate_proto.sessions.book import Book
 from agentgate_proto.sessions.effects import (
@@ -222,6 +224,12 @@ class Starting:
                 del self._expiring[name]
 
             self._book.submit(DropSession(name, principal, is_old=True), stored, failed)
+
+    def set_metadata(self, session: Session, ticket: Any, params: SetMetadata, now: float) -> None:
+        """Let a session have other metadata; whoever asked hears of it when it is durable."""
+        session.record = replace(session.record, metadata=params.metadata)
+        session.then.append(Done(ticket, MetadataSet()))
+        self._book.save(session, now)
 
     # A message
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from tests.proto.session_checker import check_rest
 from tests.proto.session_models import model, said
@@ -19,7 +20,7 @@ from tests.proto.sessions.phases import (
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
-from agentgate_proto.rpc.session_methods import CreateSession, GetSession
+from agentgate_proto.rpc.session_methods import CreateSession, GetSession, MetadataSet, SetMetadata
 
 Phase = Callable[[World], None]
 
@@ -50,6 +51,18 @@ def test_a_client_keeps_only_so_much_with_a_session() -> None:
     assert world.refusal(ticket) == (ErrorCode.INVALID_PARAMS, "metadata has more than 10 bytes")
     assert not world.making
     world.create(metadata={"a": 1234})  # the other counts for nothing
+
+
+@pytest.mark.parametrize("phase", [idle, calling, ending])
+def test_metadata_are_replaced_and_that_is_told_when_it_is_durable(phase: Phase) -> None:
+    world = world_in(phase)
+    session = next(iter(world.store.sessions))
+    ticket = world.request(SetMetadata(session=session, metadata=msgspec.Raw(b'{"b":2}')))
+    assert ticket not in world.told
+    world.sync()
+    world.sync()  # where something was being written, it goes with the next
+    assert world.result(ticket) == MetadataSet()
+    assert bytes(world.store.sessions[session].metadata) == b'{"b":2}'
 
 
 def test_a_session_whose_folder_is_refused_is_none_and_counts_for_nothing() -> None:
