@@ -4,8 +4,9 @@ Five floors; a room imports only from floors below its own, and nothing goes in 
 top:
 
 - ``faces``: each foreign wire format, to native calls and back: ``agentspace`` with its
-  ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, both on top of
-  ``conversing``; what they share: ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
+  ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, ``edge`` with
+  its ``edge_messages`` and ``edge_answers``, all on top of ``conversing``; what they share:
+  ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
   ``sse`` and ``static`` what is answered. ``consoles``, what people's programs say over Socket.IO:
   a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``.

@@ -70,7 +70,13 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Effect = Send | Call | Watch | Unwatch | Close
+class Tell(msgspec.Struct, frozen=True):
+    """Hand this to the face: it is not for the client."""
+
+    what: Any
+
+
+Effect = Send | Call | Watch | Unwatch | Close | Tell
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,6 +36,22 @@ class UniversalAgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``gateway.host`` is loopback."""
 
 
+class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Edge: devices that speak seed 000's messages on a WebSocket. ``edge: {}`` switches it on; see
+    [edge.md](edge.md)."""
+
+    path: FacePath = FacePath("/edge")
+    """Where its WebSocket is."""
+
+    url_tokens: bool = False
+    """Take the token from the URL as well (``/edge?token=...``), for devices that can send no
+    headers. The gateway logs no URLs; a proxy in front of it may."""
+
+    open: bool = False
+    """Let programs of this machine in without a token, as the principal ``default``; only where
+    ``gateway.host`` is loopback."""
+
+
 class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Wire formats of others; those that are not named are off."""
 
@@ -45,6 +61,9 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     universal_agent: UniversalAgentConfig | None = None
     """Universal agent."""
 
+    edge: EdgeConfig | None = None
+    """Edge devices."""
+
 
 def check_faces(document: Document, faces: FacesConfig) -> None:
     """Check that each path has one owner.
@@ -52,18 +71,19 @@ def check_faces(document: Document, faces: FacesConfig) -> None:
     Raises:
         DocumentError: the path of a face is taken.
     """
-    if faces.agentspace is None:
-        return
-    path = faces.agentspace.path
-    place = ("faces", "agentspace", "path")
     taken = [*http_api.ROUTES]
     if faces.universal_agent is not None:
         taken += universal_agent.ROUTES
-    try:
-        Routes([*taken, Route(face="agentspace", path=str(path), websocket=True)])
-    except ValueError:
-        text = "another part of the gateway has this path: choose another"
-        raise document.error(place, text) from None
+    for name in ("agentspace", "edge"):
+        face: AgentSpaceConfig | EdgeConfig | None = getattr(faces, name)
+        if face is None:
+            continue
+        taken.append(Route(face=name, path=str(face.path), websocket=True))
+        try:
+            Routes(taken)
+        except ValueError:
+            text = "another part of the gateway has this path: choose another"
+            raise document.error(("faces", name, "path"), text) from None
 
 
 def open_faces(faces: FacesConfig) -> Iterator[str]:
@@ -72,6 +92,8 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.agentspace.open"
     if faces.universal_agent is not None and faces.universal_agent.open:
         yield "faces.universal_agent.open"
+    if faces.edge is not None and faces.edge.open:
+        yield "faces.edge.open"
 
 
 def everybody(

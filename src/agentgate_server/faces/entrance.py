@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentgate_proto.connection.events import HttpRequested, UpgradeAsked
-from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
+from agentgate_proto.faces.bearer import CHALLENGE, bearer_token, token_in
 from agentgate_proto.faces.tickets import Ticket, TicketMade, Tickets, ticket_in
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config.faces import OPEN
@@ -71,6 +71,7 @@ class Entrance:
         *,
         is_open: bool,
         is_lasting: bool = False,
+        url_tokens: bool = False,
     ) -> Principal | Refused:
         """Return who asks. Whoever gets a WebSocket or a stream has the connection from then on: it
         ends when their token counts no more.
@@ -80,8 +81,9 @@ class Entrance:
             request: what came on it.
             is_open: the face lets anybody in who asks on this machine, as ``OPEN``.
             is_lasting: the answer is a stream.
+            url_tokens: a token may also stand in the query, for who can send no headers.
         """
-        token = bearer_token(request.headers)
+        token = bearer_token(request.headers) or (token_in(request.target) if url_tokens else "")
         ticket = "" if token else ticket_in(request.target)
         if token:
             found = self._of_token(peer, token)

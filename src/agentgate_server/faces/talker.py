@@ -18,6 +18,7 @@ from agentgate_proto.faces.conversing import (
     Conversation,
     Effect,
     Send,
+    Tell,
     Unwatch,
     Watch,
 )
@@ -145,6 +146,11 @@ class Talker:
             case Close(code, reason):
                 self._peer.connection.close(code, reason)
                 self.close()
+            case Tell(what):
+                self._told(what)
+
+    def _told(self, what: Any) -> None:
+        """Take what the conversation tells its face."""
 
     def _unwatch(self) -> None:
         if self._attachment is not None:

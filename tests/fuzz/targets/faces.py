@@ -1,5 +1,6 @@
 """Target: the faces of sessions. The first byte says what the rest is: 0 a message to AgentSpace,
-1 a message to universal agent, 2 the body of a session that is to be made there, 3 a query.
+1 a message to universal agent, 2 the body of a session that is to be made there, 3 a query, 4 a
+message of an edge device.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.faces.agentspace import AgentSpace
 from agentgate_proto.faces.conversing import Call, Conversation, Send, Watch
+from agentgate_proto.faces.edge import Device
 from agentgate_proto.faces.http_api import Reply
 from agentgate_proto.faces.universal_agent import read_request
 from agentgate_proto.faces.universal_agent_stream import Execution
@@ -36,13 +38,15 @@ SESSION = SessionView(
 def run(data: bytes) -> None:
     """Translate it; it is a call, or a short answer in JSON."""
     how, rest = data[:1], data[1:]
-    match how[0] % 4 if how else 0:
+    match how[0] % 5 if how else 0:
         case 0:
             hear(AgentSpace("p"), rest)
         case 1:
             hear(Execution(SESSION, "m"), rest)
         case 2:
             ask("POST", "/sessions", rest)
+        case 4:
+            hear(Device(1_764_000_000.0), rest)
         case _:
             ask("GET", "/sessions?" + rest.decode("latin-1"), b"")
 

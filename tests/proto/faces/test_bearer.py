@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
+from agentgate_proto.faces.bearer import CHALLENGE, bearer_token, token_in
 from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.wire.headers import Headers
 
@@ -47,3 +47,18 @@ def test_of_two_tokens_neither_is_taken(values: list[str]) -> None:
 
 def test_who_has_no_token_is_told_what_to_send() -> None:
     assert CHALLENGE == ("www-authenticate", "Bearer")
+
+
+@pytest.mark.parametrize(
+    ("target", "token"),
+    [
+        ("/edge?token=t0k.en", "t0k.en"),
+        ("/edge?a=1&token=a%2Bb", "a+b"),
+        ("/edge", ""),
+        ("/edge?xtoken=a", ""),
+        ("/edge?token=a&token=b", ""),
+        ("/edge?token=" + "x" * (TOKEN_CHARS_MAX + 1), ""),
+    ],
+)
+def test_a_token_in_a_url_is_taken_if_there_is_one(target: str, token: str) -> None:
+    assert token_in(target) == token

@@ -29,6 +29,17 @@ def test_none_is_on_unless_it_is_named() -> None:
     assert faces.universal_agent.open is True
 
 
+def test_edge_devices_have_a_path_and_send_their_token_in_a_header() -> None:
+    edge = load(edge={}).faces.edge
+    assert edge is not None
+    assert (edge.path, edge.url_tokens, edge.open) == ("/edge", False, False)
+
+
+def test_two_faces_do_not_share_a_path() -> None:
+    with pytest.raises(DocumentError, match=r"edge\.path: another part of the gateway has"):
+        load(agentspace={"path": "/x"}, edge={"path": "/x"})
+
+
 @pytest.mark.parametrize("path", ["/ws/agent", "/a.b-c_d~e", "/sessions", "/api/chat"])
 def test_a_path_may_be_any_that_is_free(path: str) -> None:
     faces = load(agentspace={"path": path}).faces
@@ -50,7 +61,11 @@ def test_a_path_that_is_taken_is_refused(tmp_path: Path, path: str) -> None:
         load(agentspace={"path": path}, universal_agent={})
 
 
-BOTH: dict[str, Any] = {"agentspace": {"open": True}, "universal_agent": {"open": True}}
+BOTH: dict[str, Any] = {
+    "agentspace": {"open": True},
+    "universal_agent": {"open": True},
+    "edge": {"open": True},
+}
 
 
 def test_an_open_door_is_for_this_machine() -> None:
@@ -63,8 +78,8 @@ def test_others_must_not_reach_an_open_door(more: dict[str, Any]) -> None:
     gateway = {"host": "0.0.0.0", "allowed_hosts": ["gate.example"], **more}
     with pytest.raises(DocumentError, match=r"faces\.agentspace\.open: .* reachable") as caught:
         check_exposure(load(gateway=gateway, **BOTH))
-    (other,) = caught.value.others
-    assert other.path == "faces.universal_agent.open"
+    others = [other.path for other in caught.value.others]
+    assert others == ["faces.universal_agent.open", "faces.edge.open"]
     closed = load(gateway={**gateway, "insecure": True}, agentspace={})
     assert all("faces" not in warning for warning in check_exposure(closed))
 

@@ -11,6 +11,7 @@ from tests.server.embedded import config
 
 from agentgate_server.faces.agentspace import AgentSpaceFace
 from agentgate_server.faces.configured import faces_of
+from agentgate_server.faces.edge import EdgeFace
 from agentgate_server.faces.universal_agent import UniversalAgentFace
 
 
@@ -25,6 +26,10 @@ from agentgate_server.faces.universal_agent import UniversalAgentFace
                 (AgentSpaceFace, {"path": "/chat", "is_open": True}),
                 (UniversalAgentFace, {"is_open": False}),
             ],
+        ),
+        (
+            {"edge": {"path": "/pi", "url_tokens": True}},
+            [(EdgeFace, {"path": "/pi", "is_open": False, "url_tokens": True})],
         ),
     ],
 )

@@ -1,0 +1,148 @@
+"""The edge face: seed 000's devices on a WebSocket. What their messages mean, the core knows.
+
+A device has one link at a time: whoever comes with its token takes the place of who was there, and
+is told nothing of what was meant for the other.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio
+
+from agentgate_proto.connection.base import TAKEN_OVER
+from agentgate_proto.connection.events import Closed, MessageReceived, UpgradeAsked
+from agentgate_proto.faces import edge
+from agentgate_proto.principal import Principal
+from agentgate_proto.wire.routes import Route
+from agentgate_server.faces.entrance import Refused, may_converse
+from agentgate_server.faces.face import FaceEvent, Surroundings
+from agentgate_server.faces.talker import Talker
+from agentgate_server.sessions.door import SessionDoor
+from agentgate_server.sockets.peer import Peer
+
+log = logging.getLogger(__name__)
+
+REPLACED = "another connection came with this device's token"
+
+LOOK_AGAIN_S = 60.0
+"""The longest sleep of a link's timer: a system clock that was set is noticed within it."""
+
+
+class EdgeFace:
+    """See the module and :class:`~agentgate_server.faces.face.Face`.
+
+    Args:
+        around: what it works with.
+        path: where its WebSocket is.
+        is_open: whoever asks on this machine needs no token.
+        url_tokens: a token may stand in the URL.
+    """
+
+    name = edge.FACE
+
+    def __init__(self, around: Surroundings, *, path: str, is_open: bool, url_tokens: bool) -> None:
+        self.routes: Sequence[Route] = (Route(face=self.name, path=path, websocket=True),)
+        assert around.sessions is not None, "this face is made where there are sessions"
+        self._entrance = around.entrance
+        self._sessions = around.sessions
+        self._spawn = around.spawn
+        self._is_open = is_open
+        self._url_tokens = url_tokens
+        self._links: dict[int, Link] = {}  # by number of the connection
+        self._newest: dict[str, Link] = {}  # by principal
+
+    def handle(self, peer: Peer, event: FaceEvent) -> None:
+        """See :class:`~agentgate_server.faces.face.Face`."""
+        match event:
+            case UpgradeAsked():
+                self._accept(peer, event)
+            case MessageReceived(data=data):
+                self._links[peer.number].receive(data)
+            case Closed():
+                link = self._links.pop(peer.number, None)
+                if link is not None:
+                    link.close()
+                    if self._newest.get(link.principal.name) is link:
+                        del self._newest[link.principal.name]
+            case _:
+                pass  # the core answers plain HTTP on the path of a WebSocket
+
+    def _accept(self, peer: Peer, asked: UpgradeAsked) -> None:
+        asks = self._entrance.ask(peer, asked, is_open=self._is_open, url_tokens=self._url_tokens)
+        who = may_converse(asks)
+        if isinstance(who, Refused):
+            peer.connection.refuse_upgrade(who.status, who.reason, who.headers)
+            return
+        former = self._newest.get(who.name)
+        if former is not None:
+            log.info("%s: a new connection of the device takes the place of the last", who.name)
+            former.replaced()
+        peer.connection.accept_upgrade()
+        link = Link(peer, who, self._sessions, self._spawn)
+        self._links[peer.number] = self._newest[who.name] = link
+        link.begin()
+
+
+class Link(Talker):
+    """One connection of a device, with its timer.
+
+    Args:
+        peer: the connection, which has been accepted.
+        principal: whose device it is.
+        sessions: where its prompts go.
+        spawn: starts an async function with its arguments, in a task.
+        utc: the clock, UTC seconds.
+    """
+
+    def __init__(
+        self,
+        peer: Peer,
+        principal: Principal,
+        sessions: SessionDoor,
+        spawn: Callable[..., None],
+        utc: Callable[[], float] = time.time,
+    ) -> None:
+        self.principal = principal
+        self._device = edge.Device(utc())
+        self._alarm = anyio.Event()
+        self._armed = self._device.next_deadline()
+        super().__init__(peer, principal, self._device, sessions, spawn, utc)
+
+    def begin(self) -> None:
+        """Look for the device's session, and keep time."""
+        self._spawn(self._keep_time)
+        self._drain()
+
+    def replaced(self) -> None:
+        """Another connection of this device has come: this one ends, and does nothing more."""
+        self.close()
+        self._peer.connection.close(TAKEN_OVER, REPLACED)
+        self._peer.poke()
+
+    def close(self) -> None:
+        """See :class:`Talker`."""
+        super().close()
+        self._alarm.set()
+
+    def _drain(self) -> None:
+        super()._drain()
+        if self._device.next_deadline() < self._armed:
+            self._alarm.set()
+
+    def _told(self, what: Any) -> None:
+        """See :class:`Talker`: the device's data came."""
+
+    async def _keep_time(self) -> None:
+        while not self._is_over:
+            self._armed = self._device.next_deadline()
+            pause_s = min(max(self._armed - self._utc(), 0.0), LOOK_AGAIN_S)
+            with anyio.move_on_after(pause_s):
+                await self._alarm.wait()
+            self._alarm = anyio.Event()
+            if not self._is_over:
+                self._device.handle_timer(self._utc())
+                self._drain()
