@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from agentgate_proto.faces.consoles.messages import AgentLine, Response, ResponseType, UserLine
-from agentgate_proto.limits import SessionLimits
+from agentgate_proto.limits import MESSAGE_CHARS_MAX, SessionLimits
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.records.session_views import GAP
 
@@ -61,6 +61,16 @@ class LogEvent(Protocol):
         ...
 
 
+LINE_CHARS_MAX = MESSAGE_CHARS_MAX
+"""Of one line: all that people say, and far more than a model says at once. A longer one would not
+fit what may wait for a console; it could not be sent by any number of tries."""
+
+CUT = " … (cut: it is too long for a console)"
+
+ANEW = ("epoch", "ahead")
+"""Why what follows is not of the log that was read: it was lost, or is an older copy of it."""
+
+
 def line_of(event: LogEvent, agent: str) -> UserLine | AgentLine | None:
     """Return the line that an event is.
 
@@ -74,12 +84,25 @@ def line_of(event: LogEvent, agent: str) -> UserLine | AgentLine | None:
     data = event.data
     match event.kind:
         case EventKind.MESSAGE:
-            return UserLine(text=data["text"], timestamp=event.at, agent_id=agent)
-        case EventKind.REPLY if data["text"]:
-            return agent_line("text", data["text"], event.at, agent)
-        case EventKind.RUN_ENDED if data["status"] not in ANSWERED:
+            return UserLine(text=text_of(data), timestamp=event.at, agent_id=agent)
+        case EventKind.REPLY if text := text_of(data):
+            return agent_line("text", text, event.at, agent)
+        case EventKind.RUN_ENDED if data.get("status") not in ANSWERED:
             return agent_line("error", why(data), event.at, agent)
     return None
+
+
+def text_of(data: Mapping[str, Any]) -> str:
+    """Return the text of an event, as far as it fits a line; of another gateway's, who knows."""
+    text = data.get("text")
+    if not isinstance(text, str):
+        return ""
+    return text if len(text) <= LINE_CHARS_MAX else text[:LINE_CHARS_MAX] + CUT
+
+
+def begins_anew(event: LogEvent) -> bool:
+    """Whether what follows is of another log, so that what was shown is not its history."""
+    return event.kind == GAP and event.data.get("reason") in ANEW
 
 
 def loses_lines(event: LogEvent) -> bool:
@@ -99,6 +122,7 @@ def agent_line(kind: ResponseType, text: str, at: str, agent: str) -> AgentLine:
 
 def why(data: Mapping[str, Any]) -> str:
     """Say how a run ended, for people; a status that a later gateway may have is shown as it is."""
-    status, reason = data["status"], data.get("reason", "")
-    words = REASONS.get(status, f"The answer ended as {status}")
+    status, reason = str(data.get("status")), data.get("reason")
+    known = status in RunStatus.__members__.values()
+    words = REASONS[RunStatus(status)] if known else f"The answer ended as {status}"
     return f"{words}: {reason}" if reason else words

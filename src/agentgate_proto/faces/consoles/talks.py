@@ -26,6 +26,7 @@ from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.faces.consoles.chat import (
     CHAT_MESSAGE,
     LogEvent,
+    begins_anew,
     line_of,
     loses_lines,
     lost_line,
@@ -71,6 +72,7 @@ NOT_LOGGED_IN = "Not logged in to this agent: log in first"
 WHICH = "agentId is required: you are logged in to several agents"
 NO_AGENT = "agentId is required"
 INVALID = "Invalid credentials"
+ANEW = "The agent's history is not the one that was shown: log in again"
 
 GONE_CODES = (ErrorCode.SESSION_NOT_FOUND, ErrorCode.LOGIN_FAILED)
 """What a gateway says of a session that one is not logged in to, or not any more."""
@@ -288,6 +290,10 @@ class Talks:
             line = line_of(event, talk.id)
             if line is not None:
                 self._tell(CHAT_MESSAGE, line, talk.id)
+            elif begins_anew(event):
+                self._leave(talk)
+                self._tell("error", Problem(message=ANEW, agent_id=talk.id), talk.id)
+                return
             elif loses_lines(event):
                 self._lines_are_lost(talk, event.at)
 

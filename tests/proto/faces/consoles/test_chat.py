@@ -8,7 +8,16 @@ import msgspec
 import pytest
 from tests.proto.faces.consoles.screen import AT, Event, answered, said
 
-from agentgate_proto.faces.consoles.chat import AHEAD, line_of, loses_lines, lost_line, why
+from agentgate_proto.faces.consoles.chat import (
+    AHEAD,
+    CUT,
+    LINE_CHARS_MAX,
+    begins_anew,
+    line_of,
+    loses_lines,
+    lost_line,
+    why,
+)
 from agentgate_proto.records.session import EventKind, RunStatus
 
 QUIET = (RunStatus.COMPLETED, RunStatus.MAX_TOKENS)
@@ -49,6 +58,19 @@ def test_a_run_that_ended_otherwise_than_with_an_answer_says_why(
     assert len(response["result"]) > len(reason) + 5
 
 
+def test_a_line_is_no_longer_than_a_console_can_be_sent() -> None:
+    fits, cut = written(said("x" * LINE_CHARS_MAX)), written(said("x" * LINE_CHARS_MAX + "y"))
+    assert fits["text"] == "x" * LINE_CHARS_MAX
+    assert cut["text"] == "x" * LINE_CHARS_MAX + CUT
+
+
+def test_what_another_gateway_says_may_be_anything() -> None:
+    assert written(Event("message", {"text": 7}))["text"] == ""
+    assert written(Event("reply", {})) is None
+    assert written(Event("run_ended", {"status": None}))["response"]["type"] == "error"
+    assert written(Event("run_ended", {"status": ["x"]}))["response"]["type"] == "error"
+
+
 def test_a_status_of_the_future_is_shown_as_it_is() -> None:
     assert why({"status": "bored"}) == "The answer ended as bored"
 
@@ -66,4 +88,8 @@ def test_what_a_crash_took_were_no_lines_and_what_is_not_kept_were() -> None:
     assert not loses_lines(Event("gap", {}, count=AHEAD))
     assert loses_lines(Event("gap", {}, count=AHEAD + 1))
     assert loses_lines(Event("gap", {"reason": "retention"}))
+    assert not begins_anew(Event("gap", {"reason": "retention"}))
+    assert not begins_anew(Event("text", {"reason": "epoch"}))
+    assert begins_anew(Event("gap", {"reason": "epoch"}))
+    assert begins_anew(Event("gap", {"reason": "ahead"}))
     assert lost_line(AT, "a1").response.type == "notice"

@@ -21,6 +21,7 @@ from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.faces.consoles.effects import LogIn, LogOut, Read, Say, StopReading
 from agentgate_proto.faces.consoles.talks import (
     AGENTS_MAX,
+    ANEW,
     FULL,
     HELD_MAX,
     HELD_S,
@@ -313,6 +314,15 @@ def test_a_history_that_loses_its_beginning_later_says_so_in_its_place() -> None
     assert [payload["from"] for _, payload in screen.told] == ["user", "agent", "user"]
     screen.read(number, Event("gap", {}, count=5))
     assert len(screen.told) == 3
+
+
+@pytest.mark.parametrize("reason", ["epoch", "ahead"])
+def test_a_history_that_is_not_the_one_that_was_shown_ends_the_talk(reason: str) -> None:
+    screen, number = with_agent()
+    screen.read(number, said("old"), Event("gap", {"reason": reason}), said("new"))
+    assert [event for event, _ in screen.told] == ["chatMessage", "error"]
+    assert screen.told[1][1] == {"message": ANEW, "agentId": "a1"}
+    assert screen.todo == [StopReading(number), LogOut("a1")]
 
 
 @pytest.mark.parametrize(
