@@ -89,6 +89,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
 INNER: dict[str, Floor] = {
     "agentgate_proto": {
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
+        "faces/engineio/": "Engine.IO 4: sessions over long polling and WebSockets",
     },
     "agentgate_server": {
         "approvals/telegram/": "approvals in a Telegram chat, answered by buttons",

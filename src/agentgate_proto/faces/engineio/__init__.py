@@ -1,0 +1,1 @@
+"""Engine.IO 4: sessions over long polling and WebSockets, below Socket.IO."""
