@@ -11,7 +11,8 @@ top:
   a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``.
   ``engineio``, sessions over polls and WebSockets: ``engine`` with each ``session``, their
-  ``packets`` and ``events``. ``client``: a client over all
+  ``packets`` and ``events``; on top of it ``socketio``: ``server``, its ``packets`` and
+  ``events``, ``credentials``, and the door to an ``application``. ``client``: a client over all
   its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``,
   ``standing``, ``providing``, ``backoff``; for sessions ``session_watch`` with its
   ``session_feed``, and ``session_answer``

@@ -1,0 +1,1 @@
+"""Socket.IO 5: namespaces, events and acknowledgements on Engine.IO sessions."""
