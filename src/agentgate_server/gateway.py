@@ -366,6 +366,8 @@ class Gateway:
     async def _close_connections(self) -> None:
         """Take no connection any more, and send everybody to the next process."""
         await self._listener.stop_accepting()
+        for end in self.gate.closing:
+            end()
         for peer in list(self._listener.peers.values()):
             peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
             peer.poke()

@@ -34,6 +34,22 @@ class Authenticates(Protocol):
         """Take note of who is on the other end, until the connection or the token ends."""
         ...
 
+    def counts(self, principal: Principal, token_hash: str) -> bool:
+        """Whether a token still counts, and is that principal's."""
+        ...
+
+    def on_change(self, look: Callable[[], None]) -> None:
+        """Let it be called whenever tokens may count no more."""
+        ...
+
+    def came(self, principal: Principal, address: str) -> None:
+        """Take note of somebody who is on no one connection."""
+        ...
+
+    def went(self, principal: Principal, code: int) -> None:
+        """Take note that they are gone; the code is a WebSocket's."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Refused:
@@ -85,20 +101,43 @@ class Entrance:
         """
         token = bearer_token(request.headers) or (token_in(request.target) if url_tokens else "")
         ticket = "" if token else ticket_in(request.target)
-        if token:
-            found = self._of_token(peer, token)
-        elif ticket:
+        if ticket:
             found = self._of_ticket(ticket)
-        elif is_open and peer.connection.is_local:
-            found = OPEN, ""
         else:
-            found = Refused(401, "send a token: Authorization: Bearer …", [CHALLENGE])
+            found = self.ask_by_token(peer, token, is_open=is_open)
         if isinstance(found, Refused):
             return found
         principal, token_hash = found
         if is_lasting or isinstance(request, UpgradeAsked):
             self._authenticator.admit(peer, principal, token_hash)
         return principal
+
+    def ask_by_token(
+        self, peer: Peer, token: str, *, is_open: bool
+    ) -> tuple[Principal, str] | Refused:
+        """Return who asks by a token that came in other ways, with its hash, or "" if the face let
+        them in without one. Who goes on counts as long as :meth:`counts` says."""
+        if token:
+            return self._of_token(peer, token)
+        if is_open and peer.connection.is_local:
+            return OPEN, ""
+        return Refused(401, "send a token: Authorization: Bearer …", [CHALLENGE])
+
+    def counts(self, principal: Principal, token_hash: str) -> bool:
+        """Whether what let somebody in still does."""
+        return not token_hash or self._authenticator.counts(principal, token_hash)
+
+    def on_change(self, look: Callable[[], None]) -> None:
+        """Let it be called whenever somebody may count no more who did."""
+        self._authenticator.on_change(look)
+
+    def came(self, principal: Principal, address: str) -> None:
+        """Take note of somebody whose conversation is on no one connection."""
+        self._authenticator.came(principal, address)
+
+    def went(self, principal: Principal, code: int) -> None:
+        """Take note of its end; the code is a WebSocket's."""
+        self._authenticator.went(principal, code)
 
     def make_ticket(self, principal: Principal, token: str) -> TicketMade:
         """Make a ticket for who has that token."""

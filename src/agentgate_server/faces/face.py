@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentgate_proto.connection.events import (
@@ -49,11 +49,13 @@ class Surroundings:
         spawn: starts an async function with its arguments, in a task that lasts at most as long as
             the gateway serves.
         sessions: conversations with models; None: the gateway has none.
+        closing: called when the gateway begins to shut down, while all connections are there.
     """
 
     entrance: Entrance
     spawn: Callable[..., None]
     sessions: SessionDoor | None = None
+    closing: list[Callable[[], None]] = field(default_factory=list)
 
 
 FaceFactory = Callable[[Surroundings], Face]

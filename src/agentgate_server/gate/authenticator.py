@@ -72,6 +72,7 @@ class Authenticator:
         self.open_principals: frozenset[str] = frozenset()
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
+        self._looks: list[Callable[[], None]] = []
 
     def identify(self, peer: Peer, token: str) -> Principal | float:
         """Return whose token it is, or for how many seconds not to ask (0: it is wrong).
@@ -105,6 +106,22 @@ class Authenticator:
         peer.token_hash = token_hash
         peer.connection.principal = principal
         self.observers.connected(principal, peer.address)
+
+    def counts(self, principal: Principal, token_hash: str) -> bool:
+        """Whether a token still counts, and is that principal's."""
+        return self.tokens.vouches(token_hash, principal)
+
+    def on_change(self, look: Callable[[], None]) -> None:
+        """Let it be called whenever tokens may count no more."""
+        self._looks.append(look)
+
+    def came(self, principal: Principal, address: str) -> None:
+        """Take note of somebody whose conversation with a face is on no one connection."""
+        self.observers.connected(principal, address)
+
+    def went(self, principal: Principal, code: int) -> None:
+        """Take note that they are gone."""
+        self.observers.disconnected(principal, code)
 
     def authenticate(self, peer: Peer, token: str) -> None:
         """Let a connection in that has asked for it, or refuse it."""
@@ -178,6 +195,8 @@ class Authenticator:
             log.warning("the token of %s was revoked: connection closed", principal.name)
             peer.connection.close(AUTH_FAILED, "the token was revoked")
             peer.poke()
+        for look in self._looks:
+            look()
         self.banish()
         self.drain()
 

@@ -184,6 +184,7 @@ class Gate:
             self.desk.reach,
         )
         around = Surroundings(entrance, self._spawn, self.sessions)
+        self.closing = around.closing
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
         self._alarm = anyio.Event()
