@@ -4,6 +4,7 @@
 # make fuzz [SECONDS=60] [TARGET=jsonrpc]: coverage-guided fuzzing of each parser, by atheris.
 # make autobahn [PYTHON27=python2.7] [CASES="1.* 7.*"]: WebSocket conformance of both ends.
 # make vendor-streams [STREAMS=FOLDER]: recorded streams of models, beside the vendors' own SDKs.
+# make socketio-suites SUITES=FOLDER: the public suites of Engine.IO and Socket.IO against the face.
 # make real-model: sessions with a small real model on this machine; 127 MB, once.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
@@ -11,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test quick lint types core flows unit covered adapters simulated ends outside sim mutations \
-	worlds bench fuzz autobahn vendor-streams real-model image clean
+	worlds bench fuzz autobahn vendor-streams socketio-suites real-model image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -84,6 +85,11 @@ autobahn: $(VENV)/.installed-test
 # Others' recordings are read where they are: in a cache beside no repository, or in a folder of yours.
 vendor-streams: $(VENV)/.installed-test
 	$(BIN)/python -m tests.vendor_streams $(if $(STREAMS),--streams '$(STREAMS)')
+
+# SUITES is docs/ of a checkout of socketio/socket.io, with `npm ci` run in the folder of each suite.
+socketio-suites: $(VENV)/.installed-test
+	$(BIN)/python -m tests.socketio_suite --suites '$(SUITES)'
+	$(BIN)/python -m tests.socketio_suite --suites '$(SUITES)' --backend trio
 
 real-model: $(VENV)/.installed-test
 	$(BIN)/python -m tests.real_model.run
