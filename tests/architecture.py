@@ -104,6 +104,7 @@ INNER: dict[str, Floor] = {
 OTHERS: Floor = {
     "agent_gate/": "the import name that is promised; re-exports only",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
+    "agentgate_client/edge/": "devices that ask, act on answers and provide data, offline too",
     "agentgate_local/": "a gateway in the program's own process, with a client to it",
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
     "agentgate_cli/chat/": "what `agent-gate chat` shows and asks",
