@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from agentgate_proto.records.request import Effects
 from agentgate_server.backends.circuit_breaker import State
 from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.meanings import Meaning, Meant, as_written
@@ -15,15 +17,50 @@ from agentgate_server.tools.python import describe, tool_of
 from agentgate_server.tools.tool import Tool
 
 
-class Catalogue:
-    """Tools by name, in the order given. Immutable; join two with ``Catalogue([*a, *b])``."""
+class LiveTools(Protocol):
+    """A source of tools that come and go while the gateway runs. Its names are its own: no other
+    source and no fixed tool has one of them."""
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
+    def get(self, name: str) -> Tool | None:
+        """Return the tool of this name that can be asked for now, or None."""
+        ...
+
+    def to_run(self, name: str, effects: Effects, call: str) -> Tool | None:
+        """Return what runs a request that was let through when there was such a tool.
+
+        It is asked once for each request, at the moment when it starts: hours may have passed, or
+        the gateway may have been restarted. The tool may be away by then, or be another one; what
+        is returned deals with that, within a bounded time. None: it can't come from here.
+
+        Args:
+            name: of the tool.
+            effects: that the decision was made for.
+            call: the id of the request.
+        """
+        ...
+
+    def __iter__(self) -> Iterator[Tool]:
+        """Go through the tools that can be asked for now."""
+        ...
+
+
+class Catalogue:
+    """Tools by name, in the order given. Join two with ``Catalogue([*a, *b])``.
+
+    The fixed ones never change. Those of live sources come after them, as they are at each moment.
+    """
+
+    def __init__(self, tools: Iterable[Tool] = (), live: Iterable[LiveTools] = ()) -> None:
         """Hold these tools; the same one given twice counts once.
+
+        Args:
+            tools: the fixed ones.
+            live: sources of others.
 
         Raises:
             ToolError: two tools have one name.
         """
+        self.live = tuple(live)
         self.tools: dict[str, Tool] = {}
         for item in tools:
             known = self.tools.setdefault(item.name, item)
@@ -59,12 +96,26 @@ class Catalogue:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names, in order."""
+        """The names of the fixed tools, in order."""
         return tuple(self.tools)
+
+    def with_live(self, *sources: LiveTools) -> Catalogue:
+        """Return a catalogue with these sources as well."""
+        return Catalogue(self.tools.values(), (*self.live, *sources))
 
     def get(self, name: str) -> Tool | None:
         """Return the tool of exactly this name, or None."""
-        return self.tools.get(name)
+        found = self.tools.get(name)
+        for source in () if found is not None else self.live:
+            found = found or source.get(name)
+        return found
+
+    def to_run(self, name: str, effects: Effects, call: str) -> Tool | None:
+        """Return what runs a request that was let through; see ``LiveTools.to_run``."""
+        found = self.tools.get(name)
+        for source in () if found is not None else self.live:
+            found = found or source.to_run(name, effects, call)
+        return found
 
     def meaning_of(self, name: str) -> Meaning:
         """Return what says what a tool gets for arguments; it raises ``ArgumentError`` for those
@@ -94,18 +145,18 @@ class Catalogue:
         return backends
 
     async def aclose(self) -> None:
-        """Let every tool let go of what it holds."""
-        for item in self:
+        """Let every fixed tool let go of what it holds."""
+        for item in self.tools.values():
             await item.aclose()
 
     def __iter__(self) -> Iterator[Tool]:
-        return iter(self.tools.values())
+        return chain(self.tools.values(), *self.live)
 
     def __len__(self) -> int:
-        return len(self.tools)
+        return sum(1 for _ in self)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.tools
+        return isinstance(name, str) and self.get(name) is not None
 
 
 def as_tool(item: Tool | Callable[..., Any]) -> Tool:

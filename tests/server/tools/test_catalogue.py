@@ -13,7 +13,8 @@ from agentgate_server import ToolError, tool
 from agentgate_server.assembly import catalogue_of
 from agentgate_server.config import config_from_dict
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.tool import AsyncTool
+from agentgate_server.tools.python import python_tool
+from agentgate_server.tools.tool import AsyncTool, Tool
 
 HEAD = "from agentgate_server import tool\n\n"
 ONE = HEAD + "@tool\ndef {name}(a: int) -> int:\n    return a\n"
@@ -275,3 +276,58 @@ def test_modules_of_an_embedded_gateway_are_beside_its_folder_of_configuration(
     data = {"tools": {"python": ["embedded_by_name", "by_file.py"]}}
     config = config_from_dict(data, folder=Path("embedded"))
     assert catalogue_of(config).names == ("embedded_by_name", "by_file")
+
+
+# Tools that come and go
+
+
+class Visitors:
+    """A source of live tools."""
+
+    def __init__(self, *tools: Tool) -> None:
+        self.tools = {tool.name: tool for tool in tools}
+        self.asked: list[tuple[str, Effects, str]] = []
+
+    def get(self, name: str) -> Tool | None:
+        return self.tools.get(name)
+
+    def to_run(self, name: str, effects: Effects, call: str) -> Tool | None:
+        self.asked.append((name, effects, call))
+        return self.tools.get(name)
+
+    def __iter__(self) -> Iterator[Tool]:
+        return iter(self.tools.values())
+
+
+def named(name: str) -> Tool:
+    def act() -> None: ...
+
+    return python_tool(act, name=name)
+
+
+def test_live_tools_come_after_the_fixed_ones_and_are_what_they_are_at_the_moment() -> None:
+    here, there, other = named("here"), named("guest.a"), named("guest.b")
+    visitors, more = Visitors(there), Visitors()
+    fixed = Catalogue([here])
+    catalogue = fixed.with_live(visitors, more)
+    assert list(catalogue) == [here, there]
+    more.tools["guest.b"] = other
+    assert list(catalogue) == [here, there, other]
+    assert (catalogue.get("guest.b"), len(catalogue), "guest.b" in catalogue) == (other, 3, True)
+    visitors.tools.clear()
+    assert catalogue.get("guest.a") is None
+    assert "guest.a" not in catalogue
+    assert 7 not in catalogue
+    assert catalogue.names == ("here",)
+    assert list(fixed) == [here]
+
+
+def test_a_request_is_run_by_the_fixed_tool_or_by_who_may_have_it() -> None:
+    here, there = named("here"), named("guest.a")
+    visitors = Visitors(there)
+    catalogue = Catalogue([here]).with_live(Visitors(), visitors)
+    assert catalogue.to_run("here", Effects.READ, "r1") is here
+    assert visitors.asked == []
+    assert catalogue.to_run("guest.a", Effects.READ, "r2") is there
+    assert catalogue.to_run("nobody.s", Effects.READ, "r3") is None
+    assert visitors.asked == [("guest.a", Effects.READ, "r2"), ("nobody.s", Effects.READ, "r3")]
