@@ -46,11 +46,15 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
     ),
     "agentgate_server": (
         {"gateway": "a gateway as a whole: starts it, serves, shuts it down in order"},
-        {"checking": "all that can be said of a gateway's files without starting it"},
+        {
+            "checking": "all that can be said of a gateway's files without starting it",
+            "reporting": "what `/health` and `/metrics` say of the parts",
+        },
         {
             "conversing": "what sessions are set up with: models, workspaces, budgets",
             "assembly": "the parts that a configuration names: policy, tools, backends",
             "renewing": "what a reload puts in force beside policy and principals: certificates",
+            "pruning": "retention, applied now and then",
             "opening": "the parts that hold something open: store, listener, threads",
         },
         {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},
@@ -105,6 +109,7 @@ OTHERS: Floor = {
     "agent_gate/": "the import name that is promised; re-exports only",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
     "agentgate_client/edge/": "devices that ask, act on answers and provide data, offline too",
+    "agentgate_relay/": "links to other gateways: a gateway that is another one's client",
     "agentgate_local/": "a gateway in the program's own process, with a client to it",
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
     "agentgate_cli/chat/": "what `agent-gate chat` shows and asks",

@@ -29,7 +29,8 @@ top:
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
   methods carry, ``session_methods`` for those about sessions, ``usage_methods`` for what these
   cost, ``agent_methods`` for named agents, ``tool_methods`` for tools that a client provides,
-  ``behalf`` for what relays say. ``ledger``: a gateway's requests over all connections and
+  ``behalf`` for what relays say, ``upstream_methods`` for gateways behind one. ``ledger``: a
+  gateway's requests over all connections and
   restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is taken), ``deciding``
   (what people say), ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what
   was missed); ``coalescing`` for requests that are one, ``grants``, ``links`` for connections,

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from agentgate_server.config import Config
+from agentgate_server.documents import DocumentError
 from agentgate_server.policy import Policy
+from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.exceeding import exceed_budget
 from agentgate_server.tools.catalogue import Catalogue
@@ -74,6 +76,30 @@ def http_tools_of(config: Config) -> Iterable[Tool]:
     from agentgate_server.tools.http.tool import http_tools
 
     return http_tools(config.http, Masker(config.secrets).told)
+
+
+def upstreams_of(
+    config: Config, make: UpstreamsFactory | None, needs: LinkNeeds
+) -> OpenUpstreams | None:
+    """Make the links to the gateways that a configuration names; None: it names none.
+
+    Args:
+        config: the configuration.
+        make: makes them.
+        needs: what it is given.
+
+    Raises:
+        DocumentError: there are some, and nothing that makes them; or one can't be made.
+    """
+    if not config.upstreams:
+        return None
+    if make is None:
+        text = "need Gateway(..., upstreams=agentgate_relay.Links), as 'agent-gate serve' does"
+        raise DocumentError(config.name, text, path="upstreams")
+    try:
+        return make(needs)
+    except ValueError as error:
+        raise DocumentError(config.name, str(error), path="upstreams") from None
 
 
 def policy_of(config: Config, home: HomeAssistant | None = None) -> Policy:

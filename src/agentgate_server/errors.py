@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from agentgate_proto.records.outcome import Outcome
+
 
 class ToolError(Exception):
     """A tool can't be offered: wrongly declared, not found, or named twice.
@@ -44,3 +46,15 @@ class ToolFailed(Exception):
 
     The agent gets the text as it is; the log gets no traceback, since there is no defect to find.
     """
+
+
+class EndedElsewhere(Exception):
+    """For a tool to raise that is run by somebody who has said how it ended.
+
+    Attributes:
+        outcome: how; its message is for the agent.
+    """
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome.message)
+        self.outcome = outcome

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -28,16 +28,23 @@ from anyio.abc import TaskGroup
 from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.messenger import open_messenger
-from agentgate_server.assembly import catalogue_of, home_assistant_of, policy_of, sources_of
+from agentgate_server.assembly import (
+    catalogue_of,
+    home_assistant_of,
+    policy_of,
+    sources_of,
+    upstreams_of,
+)
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
 from agentgate_server.config.faces import OPEN, open_faces
-from agentgate_server.conversing import conversations_of, health_of, load_prices, tidy
+from agentgate_server.conversing import conversations_of, load_prices, tidy
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
@@ -48,6 +55,7 @@ from agentgate_server.models.prices import PriceBook
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.opening import (
+    hand_over,
     listener_of,
     open_certificate,
     open_observing,
@@ -55,7 +63,10 @@ from agentgate_server.opening import (
     open_store,
 )
 from agentgate_server.policy import Policy
+from agentgate_server.pruning import keep_pruning
+from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.renewing import Renewal
+from agentgate_server.reporting import Report, fill_web
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.listener import Listener
@@ -67,19 +78,12 @@ from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
     from agentgate_server.approvals.telegram.channel import TelegramChannel
-    from agentgate_server.observing.tracing import Tracing
     from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
 log = logging.getLogger(__name__)
 
-PRUNE_EVERY_S = 3_600.0
-"""How often retention is applied."""
-
 CLOSE_WAIT_S = 2.0
 """How long clients may take to answer the close before their sockets are cut."""
-
-HAND_OVER_S = 5.0
-"""How long a shutdown waits for whoever collects traces."""
 
 
 class Gateway:
@@ -94,6 +98,8 @@ class Gateway:
         strict: refuse to start with, and to reload, what ``agent-gate check`` calls an error;
             else it is a warning.
         faces: make further faces, each with what it is given; see ``faces.face``.
+        upstreams: makes the links to the gateways behind this one, if there are any:
+            ``agentgate_relay.Links``.
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
@@ -122,6 +128,7 @@ class Gateway:
         load: Callable[[], Config] | None = None,
         strict: bool = False,
         faces: Iterable[FaceFactory] = (),
+        upstreams: UpstreamsFactory | None = None,
     ) -> None:
         self.config = config
         self.masker = Masker(config.secrets)
@@ -133,6 +140,8 @@ class Gateway:
         self._load = load
         self._strict = strict
         self._faces = tuple(faces)
+        self._make_upstreams = upstreams
+        self._upstreams: OpenUpstreams | None = None
         self._stack = AsyncExitStack()
         self._asking: anyio.CancelScope | None = None
         self.gate: Gate
@@ -171,6 +180,7 @@ class Gateway:
         who_is_missing(config.name, everybody(config.name, config.faces, tokens.principals))
         certificate = open_certificate(config)
         home, policy, catalogue = self._open_tools(stack)
+        catalogue = self._add_upstreams(catalogue)
         look = partial(check_start, catalogue=catalogue, strict=self._strict)
         self.warnings += look(config, policy, tokens.principals)
         self._renewal = Renewal(certificate, sources_of(config))
@@ -194,13 +204,14 @@ class Gateway:
             observers=setup.observers,
             codes=Codes(config.totp),
             conversations=conversations,
+            upstreams=self._upstreams,
             faces=[*faces_of(config), *self._faces],
         )
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
         self._add_reloader(home, look)
         messenger = self._open_messenger()
-        self._fill_web(setup, found, home, messenger)
+        fill_web(self.gate, config, setup, self._reports(found, home, messenger))
         await self._listen(stack, certificate)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
@@ -208,9 +219,12 @@ class Gateway:
         self.gate.audit.started(VERSION, found)
         self.gate.audit.policy_loaded(policy.name, policy.digest)
         tasks.start_soon(load_prices, config, prices)
+        if self._upstreams is not None:
+            await self._upstreams.open()
+            stack.push_async_callback(self._upstreams.close)
         assert self.gate.sessions is not None, "there are conversations"
         then = partial(tidy, engine.sessions, self.gate.sessions, conversations.workspaces)
-        tasks.start_soon(self._prune, then)
+        tasks.start_soon(keep_pruning, self.gate, then)
         await self._start_tasks(tasks, home, messenger)
         stack.push_async_callback(self._shut_down)
 
@@ -227,6 +241,19 @@ class Gateway:
         catalogue = catalogue_of(self.config, self._tools, home)
         stack.push_async_callback(catalogue.aclose)
         return home, policy, catalogue
+
+    def _add_upstreams(self, catalogue: Catalogue) -> Catalogue:
+        """Join the tools of the gateways behind this one to the others; none is reached yet."""
+        needs = LinkNeeds(
+            upstreams=self.config.upstreams,
+            epoch=lambda: self.gate.authenticator.epoch,
+            record=self._record,
+        )
+        self._upstreams = upstreams_of(self.config, self._make_upstreams, needs)
+        return catalogue if self._upstreams is None else catalogue.with_live(self._upstreams.tools)
+
+    def _record(self, rid: str) -> Record | None:
+        return self.gate.ledger.record(rid)
 
     def _open_observing(self, stack: AsyncExitStack, catalogue: Catalogue) -> Setup:
         """Let logs, metrics and traces be kept."""
@@ -276,31 +303,20 @@ class Gateway:
             shown=gate.observers.shown,
         )
 
-    def _fill_web(
-        self,
-        setup: Setup,
-        found: Findings,
-        home: HomeAssistant | None,
-        messenger: TelegramChannel | None,
-    ) -> None:
-        """Say what ``/metrics`` shows, and how the parts are in ``/health``."""
-        web = self.gate.web
-        web.metrics = setup.metrics
-        web.metrics_are_public = self.config.metrics.public
-        web.face_names = self.gate.faces.names
-        if (sessions := self.gate.sessions) is not None:
-            web.runs = lambda: sessions.active
-            if (health := health_of(sessions.models.models)) is not None:
-                web.parts["models"] = health
+    def _reports(
+        self, found: Findings, home: HomeAssistant | None, messenger: TelegramChannel | None
+    ) -> dict[str, Report]:
+        """What ``/health`` says of the parts that there are."""
+        reports: dict[str, Report] = {"policy": lambda: self.gate.reloader.problem or "ok"}
         if messenger is not None:
-            web.parts[messenger.name] = lambda: messenger.problem or "ok"
+            reports[messenger.name] = lambda: messenger.problem or "ok"
         if found.problem:
-            web.parts["audit"] = lambda: found.problem
+            reports["audit"] = lambda: found.problem
         if home is not None:
-            web.parts["home_assistant"] = home.health
+            reports["home_assistant"] = home.health
         if self._renewal.certificate is not None:
-            web.parts["certificate"] = lambda: self._renewal.doubt() or "ok"
-        web.parts["policy"] = lambda: self.gate.reloader.problem or "ok"
+            reports["certificate"] = lambda: self._renewal.doubt() or "ok"
+        return reports
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""
@@ -329,20 +345,6 @@ class Gateway:
     async def _ask_people(self, messenger: TelegramChannel, scope: anyio.CancelScope) -> None:
         with scope:
             await messenger.run()
-
-    async def _prune(self, then: Callable[[], Awaitable[None]]) -> None:
-        ran_until = anyio.current_time()
-        while True:
-            now = anyio.current_time()
-            try:
-                deleted = await self.gate.writer.prune(self.gate.utc(), now - ran_until)
-            except StoreError as error:
-                log.error("retention could not be applied: %s", error)
-            else:
-                ran_until = now
-                log.debug("retention deleted %d records", deleted)
-                await then()
-            await anyio.sleep(PRUNE_EVERY_S)
 
     # The end
 
@@ -392,9 +394,3 @@ class Gateway:
                 await self.gate.writer.flush()
         except StoreError as error:
             log.error("not everything could be written: %s", error)
-
-
-async def hand_over(tracing: Tracing) -> None:
-    """Send the last spans, if whoever takes them does so in time."""
-    with anyio.move_on_after(HAND_OVER_S, shield=True):
-        await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)

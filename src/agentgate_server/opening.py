@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from socket import gethostname
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
 
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
@@ -22,6 +26,12 @@ from agentgate_server.sockets.peer import Handler
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tools.runner import Runner
+
+if TYPE_CHECKING:
+    from agentgate_server.observing.tracing import Tracing
+
+HAND_OVER_S = 5.0
+"""How long a shutdown waits for whoever collects traces."""
 
 
 def open_runner(config: Config, masker: Masker) -> Runner:
@@ -129,3 +139,9 @@ def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") 
         hosts=frozenset(name_of(name) for name in names) | frozenset(config.allowed_hosts),
         trusted_proxies=tuple(proxy.network for proxy in config.trusted_proxies),
     )
+
+
+async def hand_over(tracing: Tracing) -> None:
+    """Send the last spans, if whoever takes them does so in time."""
+    with anyio.move_on_after(HAND_OVER_S, shield=True):
+        await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)

@@ -79,6 +79,11 @@ class Ledger:
         record = live.approval if live is not None else None
         return record if record is not None and record.phase is Phase.WAITING else None
 
+    def record(self, rid: str) -> Record | None:
+        """The request with this rid as it stands, if it is under way."""
+        live = self._lifecycle.live.get(rid)
+        return live.record if live is not None else None
+
     def repeats(self, rid: str) -> int:
         """How many identical requests have joined this one."""
         live = self._lifecycle.live.get(rid)

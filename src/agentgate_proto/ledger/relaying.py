@@ -33,12 +33,17 @@ class Behind(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         gateway: its name here.
         approvals: where a person is asked.
-        may_ask: that gateway asks about the tool, always or sometimes.
+        expects: what that gateway says to the tool in any case; None: it depends.
     """
 
     gateway: str
     approvals: Approvals
-    may_ask: bool
+    expects: Action | None
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a person may be asked there."""
+        return self.expects is not Action.ALLOW
 
 
 def weighed(decision: Decision, relayed: Relayed, behind: Behind | None) -> Decision:
@@ -71,9 +76,9 @@ def weighed(decision: Decision, relayed: Relayed, behind: Behind | None) -> Deci
 def expected(action: Action | None, behind: Behind | None) -> Action | None:
     """Return what to expect of a tool, given what the policy here says to it in any case; None: it
     depends. A person who is asked is one, wherever."""
-    if behind is None or not behind.may_ask or action in (Action.ASK, Action.DENY):
+    if behind is None or action is not Action.ALLOW:
         return action
-    return Action.ASK if action is Action.ALLOW else None
+    return behind.expects
 
 
 def passed_on(record: Record, epoch: str) -> Relayed:

@@ -97,8 +97,10 @@ def approval_status(record: Record) -> str:
         ended = record.outcome.status
         if ended in (Status.EXPIRED, Status.CANCELLED) and not record.decided_at:
             return ended.value
-        if record.outcome.code in (ErrorCode.DENIED_BY_PERSON, ErrorCode.DENIED_BY_POLICY):
+        if record.outcome.code == ErrorCode.DENIED_BY_PERSON:
             return "denied"
+        if record.outcome.code == ErrorCode.DENIED_BY_POLICY and not record.decided_at:
+            return "denied"  # else it was approved here, and denied at the gateway behind
     return "approved"
 
 

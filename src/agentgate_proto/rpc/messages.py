@@ -51,6 +51,7 @@ from agentgate_proto.rpc.tool_methods import (
     ToolCalled,
     ToolsProvided,
 )
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.rpc.usage_methods import ListModels, ModelList, ReportUsage, UsageReport
 from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
 from agentgate_proto.wire.nesting import TOO_DEEP, is_value_too_deep
@@ -321,6 +322,7 @@ class Method:
 AGENTS = frozenset({Role.AGENT})
 ASKERS = AGENTS | {Role.RELAY}
 """Who may ask for tools."""
+OPERATORS = frozenset({Role.OPERATOR})
 PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
 LOOKERS = AGENTS | {Role.OPERATOR}
 """Who may look at sessions: whose they are, and who runs the gateway."""
@@ -343,7 +345,8 @@ METHODS: dict[str, Method] = {
         Method("list_grants", ListGrants, GrantList, PEOPLE),
         Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
         Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
-        Method("reload", Reload, ReloadReport, frozenset({Role.OPERATOR})),
+        Method("reload", Reload, ReloadReport, OPERATORS),
+        Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
         Method("list_models", ListModels, ModelList, LOOKERS),
         Method("create_session", CreateSession, SessionView, AGENTS),
         Method("list_sessions", ListSessions, SessionList, LOOKERS, alone=True),

@@ -17,6 +17,7 @@ from agentgate_server.config.faces import FacesConfig
 from agentgate_server.config.messenger import MessengerConfig
 from agentgate_server.config.sessions import SessionsConfig
 from agentgate_server.config.texts import AllowedHost, Host, Origin, ProxyNetwork
+from agentgate_server.config.upstreams import Upstreams
 from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
@@ -264,6 +265,9 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     faces: FacesConfig = FacesConfig()
     """Other wire formats."""
+
+    upstreams: Upstreams = {}
+    """Other gateways behind this one, by the name that they have here."""
 
     log: LogConfig = LogConfig()
     """What the gateway says on standard error."""

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,8 @@ from agentgate_server.config.messenger import MessengerConfig, check_messenger
 from agentgate_server.config.models import secret_places, secrets_of, sessions_of
 from agentgate_server.config.sessions import SessionsConfig
 from agentgate_server.config.texts import Host
+from agentgate_server.config.upstreams import UpstreamConfig, UpstreamName, check_upstreams
+from agentgate_server.config.upstreams import secret_places as places_of_upstreams
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
 from agentgate_server.identity.tokens import Identity
@@ -76,6 +78,7 @@ class Config:
         services: systems that there are ready-made tools for.
         sessions: conversations with models; with at least one model, see ``models.sessions_of``.
         faces: which other wire formats to speak.
+        upstreams: other gateways behind this one, by name.
         log: what to say on standard error.
         metrics: whether to count, and who may see it.
         tracing: whether to make traces.
@@ -105,6 +108,7 @@ class Config:
     services: ServicesConfig
     sessions: SessionsConfig
     faces: FacesConfig
+    upstreams: Mapping[UpstreamName, UpstreamConfig] = field(default_factory=dict)
     messenger: MessengerConfig | None = None
     http: HttpDeclarations | None = None
     secrets: tuple[Secret, ...] = ()
@@ -135,7 +139,8 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     variables = Variables(read_dotenv(dotenv), environment)
     document = read_document(path, environment=variables)
     config = config_of(document, path.parent, variables)
-    literal = [path] if holds_literal_token(document, secret_places(config.sessions)) else []
+    others = [*secret_places(config.sessions), *places_of_upstreams(config.upstreams)]
+    literal = [path] if holds_literal_token(document, others) else []
     literal += config.http.literal if config.http else ()
     exposed = [
         f"{file} holds a token and others can read it: chmod 600 {file}"
@@ -235,6 +240,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     database = at(folder, form.storage.path)
     sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
     check_faces(document, form.faces)
+    warnings += check_upstreams(document, form.upstreams, agents)
     http = http_of([at(shown, entry) for entry in form.tools.http], variables)
     warnings += (*doubts, *(unmasked(http) if http else ()))
     return Config(
@@ -257,6 +263,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         services=services_of(form.services, shown),
         sessions=sessions,
         faces=form.faces,
+        upstreams=upstreams_of(form.upstreams, shown),
         http=http,
         secrets=secrets_in(form, http),
         warnings=warnings,
@@ -286,6 +293,16 @@ def services_of(form: ServicesConfig, folder: Path) -> ServicesConfig:
         return form
     home = msgspec.structs.replace(home, ca=at(folder, home.ca))
     return msgspec.structs.replace(form, homeassistant=home)
+
+
+def upstreams_of(
+    form: Mapping[UpstreamName, UpstreamConfig], folder: Path
+) -> dict[UpstreamName, UpstreamConfig]:
+    """Resolve the paths of the upstreams."""
+    return {
+        name: each if each.ca is None else msgspec.structs.replace(each, ca=at(folder, each.ca))
+        for name, each in form.items()
+    }
 
 
 def at(folder: Path, path: Path) -> Path:

@@ -14,6 +14,7 @@ from agentgate_proto.connection.events import (
 )
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.entrance import Entrance
+from agentgate_server.relay.link import Upstreams
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
 
@@ -50,12 +51,14 @@ class Surroundings:
             the gateway serves.
         sessions: conversations with models; None: the gateway has none.
         closing: called when the gateway begins to shut down, while all connections are there.
+        upstreams: the gateways behind this one; None: there are none.
     """
 
     entrance: Entrance
     spawn: Callable[..., None]
     sessions: SessionDoor | None = None
     closing: list[Callable[[], None]] = field(default_factory=list)
+    upstreams: Upstreams | None = None
 
 
 FaceFactory = Callable[[Surroundings], Face]

@@ -29,6 +29,7 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.results import Expectation, GrantWords, ToolList, ToolRow
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
@@ -38,6 +39,7 @@ from agentgate_server.gate.listing import Listing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
 from agentgate_server.policy import signature_of
+from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sessions.desk import SessionDesk
 from agentgate_server.sockets.peer import Peer
@@ -62,6 +64,7 @@ class Calls:
         rids: makes the id of a request that comes now.
         reload: reads policy and principals anew; the reply gets the report.
         epoch: of this gateway, once it is known.
+        upstreams: the gateways behind this one, if there are any.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Calls:
         rids: Callable[[float], str],
         reload: Callable[[Reply], None],
         epoch: Callable[[], str],
+        upstreams: OpenUpstreams | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.ledger = ledger
@@ -92,6 +96,7 @@ class Calls:
         self.rids = rids
         self.reload = reload
         self.epoch = epoch
+        self.upstreams = upstreams
         self.sessions: SessionDesk | None = None
         self.session_calls = SessionCalls(None, never)
 
@@ -162,6 +167,9 @@ class Calls:
                 self._list_requests(principal, params, reply)
             case Reload():
                 self.reload(reply)
+            case ListUpstreams():
+                rows = self.upstreams.rows() if self.upstreams is not None else []
+                reply.result(UpstreamList(rows))
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 

@@ -58,6 +58,7 @@ from agentgate_server.identity.keyring import Keyring
 from agentgate_server.observing import Observers
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
+from agentgate_server.relay.link import OpenUpstreams, are_up
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.desk import SESSIONS, Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
@@ -88,6 +89,7 @@ class Gate:
         observers: hears what happens.
         codes: the one-time codes of approvers.
         conversations: what sessions are set up with; None: there are none.
+        upstreams: the gateways behind this one; None: there are none.
         faces: make the faces besides the HTTP one.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
@@ -112,12 +114,13 @@ class Gate:
         observers: Observers | None = None,
         codes: Codes | None = None,
         conversations: Conversations | None = None,
+        upstreams: OpenUpstreams | None = None,
         faces: Iterable[FaceFactory] = (),
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] = new_rid,
     ) -> None:
-        masker = masker or Masker()
+        masker, self.upstreams = masker or Masker(), upstreams
         self.utc = utc
         self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
@@ -155,6 +158,7 @@ class Gate:
             rids=rids,
             reload=self.reload,
             epoch=lambda: self.authenticator.epoch,
+            upstreams=upstreams,
         )
         self.sessions: SessionDesk | None = None
         if conversations is not None:
@@ -183,7 +187,7 @@ class Gate:
             self.peers,
             self.desk.reach,
         )
-        around = Surroundings(entrance, self._spawn, self.sessions)
+        around = Surroundings(entrance, self._spawn, self.sessions, upstreams=upstreams)
         self.closing = around.closing
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
@@ -273,6 +277,7 @@ class Gate:
             grants=sum(not end for _, end in self.ledger.grants(self.utc())),
             channels={channel.name: bool(channel.problem) for channel in self.desk.channels},
             backends=self.judge.catalogue.backends(),
+            upstreams=are_up(self.upstreams),
         )
 
     # The ledger's surroundings

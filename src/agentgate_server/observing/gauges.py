@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentgate_proto.principal import Role
 
@@ -25,6 +25,7 @@ class Gauges:
         grants: those in force.
         channels: by name, whether it reaches nobody.
         backends: by name, whether it is left alone.
+        upstreams: the gateways behind this one, by name, whether it is connected.
         certificate_ends_at: when that of the listener ends, UTC seconds; None: there is none.
     """
 
@@ -40,4 +41,5 @@ class Gauges:
     grants: int
     channels: Mapping[str, bool]
     backends: Mapping[str, bool]
+    upstreams: Mapping[str, bool] = field(default_factory=dict)
     certificate_ends_at: float | None = None

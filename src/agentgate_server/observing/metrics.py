@@ -245,6 +245,14 @@ class GaugeCollector(Collector):
         for name, is_open in gauges.backends.items():
             backends.add_metric([name], int(is_open))
         yield backends
+        upstreams = GaugeMetricFamily(
+            "agentgate_upstream_connected",
+            "1 while the gateway behind this one is connected",
+            labels=["upstream"],
+        )
+        for name, is_up in gauges.upstreams.items():
+            upstreams.add_metric([name], int(is_up))
+        yield upstreams
         if gauges.certificate_ends_at is not None:
             yield GaugeMetricFamily(
                 "agentgate_certificate_expiry_timestamp_seconds",

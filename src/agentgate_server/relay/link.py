@@ -9,7 +9,7 @@ must not wait and must not raise; it may be called before the verb that it was g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -18,8 +18,12 @@ import msgspec
 
 from agentgate_proto.client.session_feed import Cursor, Event
 from agentgate_proto.errors import AgentGateError
+from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.behalf import OnBehalf
+from agentgate_proto.rpc.upstream_methods import UpstreamRow
+from agentgate_server.config.upstreams import UpstreamConfig, UpstreamName
+from agentgate_server.tools.catalogue import LiveTools
 
 
 class LinkStatus(StrEnum):
@@ -182,3 +186,50 @@ class Upstreams(Protocol):
     def get(self, name: str) -> Link | None:
         """Return a link, or None if there is no such upstream."""
         ...
+
+
+def are_up(upstreams: Upstreams | None) -> dict[str, bool]:
+    """Say of each upstream whether it is connected."""
+    if upstreams is None:
+        return {}
+    links = {name: upstreams.get(name) for name in upstreams.names}
+    return {name: link is not None and link.state.is_up for name, link in links.items()}
+
+
+class OpenUpstreams(Upstreams, Protocol):
+    """The links, as the gateway has them that opens and closes them."""
+
+    @property
+    def tools(self) -> LiveTools:
+        """The tools of all upstreams that are offered here."""
+        ...
+
+    def rows(self) -> list[UpstreamRow]:
+        """How each is, for whoever runs the gateway."""
+        ...
+
+    async def open(self) -> None:
+        """Begin to connect; return when each has been reached once, or a moment later."""
+        ...
+
+    async def close(self) -> None:
+        """Close all links, within a second or two."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkNeeds:
+    """What links are made with.
+
+    Attributes:
+        upstreams: the configuration, by name.
+        epoch: returns that of this gateway, which is known when links are opened.
+        record: returns a request that is under way, by its rid.
+    """
+
+    upstreams: Mapping[UpstreamName, UpstreamConfig]
+    epoch: Callable[[], str]
+    record: Callable[[str], Record | None]
+
+
+UpstreamsFactory = Callable[[LinkNeeds], OpenUpstreams]

@@ -25,7 +25,13 @@ from anyio.lowlevel import checkpoint_if_cancelled
 
 from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.records.request import Effects
-from agentgate_server.errors import ArgumentError, EffectUnknown, NotStarted, ToolFailed
+from agentgate_server.errors import (
+    ArgumentError,
+    EffectUnknown,
+    EndedElsewhere,
+    NotStarted,
+    ToolFailed,
+)
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.tools.bulkheads import Bulkhead, Bulkheads
 from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
@@ -45,7 +51,7 @@ ERROR_CHARS_MASKED: Final = 100_000
 ERRORS_SHOWN_MAX: Final = 5
 """Errors told of an exception group."""
 
-OWN_ERRORS: Final = (ArgumentError, EffectUnknown, NotStarted, ToolFailed)
+OWN_ERRORS: Final = (ArgumentError, EffectUnknown, EndedElsewhere, NotStarted, ToolFailed)
 """Exceptions whose text is a sentence for the agent, without the name of their type."""
 
 encode = msgspec.json.Encoder().encode
@@ -149,6 +155,8 @@ class Runner:
         The log gets no values: a traceback names files and lines, and the error's own text.
         """
         text = self.words(error)
+        if isinstance(error, EndedElsewhere):
+            return msgspec.structs.replace(error.outcome, message=text)
         if isinstance(error, ArgumentError | NotStarted):
             return failed(f"it was not started: {text}")
         if isinstance(error, ToolFailed):

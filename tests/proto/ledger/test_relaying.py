@@ -18,10 +18,16 @@ ALLOWS, ASKS, DENIES = (
 MUST_ASK = Relayed(principal="garden", hops=("first",), must_ask=True)
 APPROVED = Relayed(principal="garden", hops=("first",), approver="ann", approval="r1")
 HERE, THERE = (
-    Behind(gateway="house", approvals=approvals, may_ask=True) for approvals in Approvals
+    Behind(gateway="house", approvals=approvals, expects=Action.ASK) for approvals in Approvals
 )
 WAYS = [NOT_RELAYED, MUST_ASK, APPROVED, replace(APPROVED, must_ask=True)]
-PLACES = [None, HERE, THERE, replace(HERE, may_ask=False), replace(THERE, may_ask=False)]
+PLACES = [
+    None,
+    HERE,
+    THERE,
+    replace(HERE, expects=Action.ALLOW),
+    replace(THERE, expects=Action.ALLOW),
+]
 
 
 @pytest.mark.parametrize(("relayed", "behind"), list(itertools.product(WAYS, PLACES)))
@@ -60,7 +66,7 @@ def test_a_yes_in_front_is_none_of_several_and_no_code(
 
 
 def test_there_the_person_is_asked_at_the_gateway_behind() -> None:
-    for place in (THERE, replace(THERE, may_ask=False)):
+    for place in (THERE, replace(THERE, expects=Action.ALLOW)):
         found = weighed(ASKS, NOT_RELAYED, place)
         assert (found.action, found.asks_there) == (Action.ALLOW, True)
         assert found.rule == "p.yaml:3 (a person is asked at house)"
@@ -76,27 +82,26 @@ def test_here_the_person_is_asked_whenever_the_gateway_behind_would() -> None:
     found = weighed(ALLOWS, NOT_RELAYED, HERE)
     assert (found.action, found.rule) == (Action.ASK, "p.yaml:3 (house asks)")
     assert weighed(ASKS, NOT_RELAYED, HERE) == ASKS
-    assert weighed(ALLOWS, NOT_RELAYED, replace(HERE, may_ask=False)) == ALLOWS
+    assert weighed(ALLOWS, NOT_RELAYED, replace(HERE, expects=Action.ALLOW)) == ALLOWS
     assert weighed(ALLOWS, APPROVED, HERE) == ALLOWS, "somebody has been asked already"
 
 
 @pytest.mark.parametrize(
-    ("action", "may_ask", "comes_to"),
+    ("action", "expects", "comes_to"),
     [
-        (Action.ALLOW, False, Action.ALLOW),
-        (Action.ALLOW, True, Action.ASK),
-        (Action.ASK, False, Action.ASK),
-        (Action.ASK, True, Action.ASK),
-        (Action.DENY, True, Action.DENY),
-        (None, False, None),
-        (None, True, None),
+        (Action.ALLOW, Action.ALLOW, Action.ALLOW),
+        (Action.ALLOW, Action.ASK, Action.ASK),
+        (Action.ALLOW, None, None),
+        (Action.ASK, Action.ALLOW, Action.ASK),
+        (Action.DENY, Action.ASK, Action.DENY),
+        (None, Action.ASK, None),
     ],
 )
 @pytest.mark.parametrize("place", [HERE, THERE])
 def test_a_person_who_is_asked_is_one_wherever(
-    place: Behind, action: Action | None, may_ask: bool, comes_to: Action | None
+    place: Behind, action: Action | None, expects: Action | None, comes_to: Action | None
 ) -> None:
-    assert expected(action, replace(place, may_ask=may_ask)) == comes_to
+    assert expected(action, replace(place, expects=expects)) == comes_to
     assert expected(action, None) == action
 
 

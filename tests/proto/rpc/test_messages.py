@@ -50,6 +50,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "decide_approval": {"id": "a", "decision": "approve"},
     "list_grants": {},
     "reload": {},
+    "list_upstreams": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
     "list_models": {},
