@@ -108,11 +108,12 @@ def serve(
 
     import anyio
 
+    from agentgate_relay import Links
     from agentgate_server.gateway import Gateway
 
     form = log_format or config.log.format
     output = set_up_logs(log_level or config.log.level, form)
-    gateway = Gateway(config, load=load, strict=strict)
+    gateway = Gateway(config, load=load, strict=strict, upstreams=Links)
     mask_logs(gateway.masker)
     faster = {"use_uvloop": find_spec("uvloop") is not None}  # the extra "speed"
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from weakref import WeakSet
 
 import anyio
@@ -28,6 +28,20 @@ from agentgate_proto.rpc.session_methods import (
 )
 
 
+class Follower(Protocol):
+    """Reads a session's log.
+
+    Attributes:
+        feed: what it reads from.
+    """
+
+    feed: SessionFeed
+
+    def wake(self) -> None:
+        """There may be something to read."""
+        ...
+
+
 class Watching:
     """A watch of the core in the event loop: makes the calls that it asks for, wakes the readers.
 
@@ -41,10 +55,10 @@ class Watching:
         self.watch = SessionWatch(session)
         self._driver = driver
         self._forget = forget
-        self._streams: WeakSet[EventStream] = WeakSet()
+        self._streams: WeakSet[Follower] = WeakSet()
 
-    def add(self, stream: EventStream) -> None:
-        """Another reader."""
+    def add(self, stream: Follower) -> None:
+        """Another reader. It is not kept alive from here."""
         self._streams.add(stream)
         self.watch.add(stream.feed)
         self.turn()

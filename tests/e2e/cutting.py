@@ -20,11 +20,13 @@ class CuttingProxy:
     Attributes:
         port: where it listens.
         cuts: connections that it has cut.
+        is_down: it lets nobody through.
     """
 
     def __init__(self, target: int) -> None:
         self.port = 0
         self.cuts = 0
+        self.is_down = False
         self._target = target
         self._pairs: dict[anyio.CancelScope, tuple[SocketStream, SocketStream]] = {}
 
@@ -43,6 +45,8 @@ class CuttingProxy:
 
     async def serve(self, client: SocketStream) -> None:
         async with client:
+            if self.is_down:
+                return
             try:
                 gateway = await anyio.connect_tcp("127.0.0.1", self._target)
             except OSError:

@@ -247,15 +247,14 @@ class Gate:
 
     def reload(self, reply: Reply) -> None:
         """Read policy and principals anew; the reply gets the report."""
-        assert self.running.tasks is not None, "connections are served while the gate runs"
-        self.running.tasks.start_soon(self.reloader.answer, reply)
+        self._spawn(self.reloader.answer, reply)
 
     def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        assert self.running.tasks is not None, "faces are asked while the gate runs"
+        assert self.running.tasks is not None, "it is asked while the gate runs"
         self.running.tasks.start_soon(self._guarded, function, *args)
 
     async def _guarded(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run a task of a face: a bug in it must not cost the gateway."""
+        """Run a task of a face, or a reload: a bug in it must not cost the gateway."""
         try:
             await function(*args)
         except Exception:
@@ -263,9 +262,9 @@ class Gate:
 
     def gauges(self) -> Gauges:
         """Say how much there is of everything at this moment."""
-        principals = [peer.connection.principal for peer in self.peers.values()]
+        principals = (peer.connection.principal for peer in self.peers.values())
         return Gauges(
-            connections=Counter(a.role for a in principals if a is not None),
+            connections=Counter(each.role for each in principals if each is not None),
             waiting=len(self.ledger.waiting),
             active=self.ledger.active,
             running=self.running.count,

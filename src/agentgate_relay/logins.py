@@ -1,0 +1,115 @@
+"""Logins: the named agents of an upstream to which a link is logged in, on every connection.
+
+Each login is a standing call of its own, until it is known to be right; then it takes the place of
+the one that there was. So a wrong password changes nothing, whoever else is logged in, and each
+one is looked at by the gateway that knows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import msgspec
+
+from agentgate_client.driver import Driver
+from agentgate_proto.client.events import Settled, Stood
+from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
+from agentgate_proto.rpc.agent_methods import AgentLogin, LoginAgent, LogoutAgent
+
+log = logging.getLogger(__name__)
+
+LoginDone = Callable[[AgentLogin | None, AgentGateError | None], None]
+
+
+class Logins:
+    """See the module.
+
+    Args:
+        driver: who makes the calls.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._handles: dict[str, int] = {}
+
+    @property
+    def agents(self) -> list[str]:
+        """The ids of those that we are logged in to."""
+        return sorted(self._handles)
+
+    def login(self, agent: str, password: str | None, done: LoginDone) -> None:
+        """Log in; ``done`` hears what came of it.
+
+        Args:
+            agent: id or name.
+            password: None: there is none, and so the login is wrong.
+        """
+        if password is None:
+            done(None, exception_for(ErrorCode.LOGIN_FAILED, ""))
+            return
+        login = Login(self, agent, done)
+        try:
+            params = LoginAgent(agent=agent, password=password)
+            self._driver.stand("login_agent", params, login.answered)
+        except AgentGateError as error:
+            done(None, error)
+
+    def logout(self, agent: str) -> None:
+        """Be logged in no longer; without effect if we were not."""
+        handle = self._handles.pop(agent, None)
+        if handle is None:
+            return
+        self._driver.unstand(handle)
+        try:
+            self._driver.submit("logout_agent", LogoutAgent(agent=agent), None, ignore)
+        except AgentGateError as error:
+            log.debug("no logout of %s: %s", agent, error.message)
+
+    def closed(self) -> None:
+        """The client is closed: it has forgotten all of them."""
+        self._handles.clear()
+
+    def keep(self, agent: str, handle: int) -> None:
+        """A login is right: it takes the place of the one before."""
+        former = self._handles.get(agent)
+        self._handles[agent] = handle
+        if former is not None and former != handle:
+            self._driver.unstand(former)
+
+    def drop(self, agent: str, handle: int) -> None:
+        """A login is wrong, or has become so: it is not made again."""
+        self._driver.unstand(handle)
+        if self._handles.get(agent) == handle:
+            del self._handles[agent]
+
+
+class Login:
+    """One login."""
+
+    def __init__(self, logins: Logins, agent: str, done: LoginDone) -> None:
+        self._logins = logins
+        self._agent = agent
+        self._done = done
+
+    def answered(self, answer: Settled | Stood) -> None:
+        """The gateway has answered, at first or on a later connection."""
+        error, found = answer.error, None
+        if error is None:
+            try:
+                found = msgspec.convert(answer.result, AgentLogin)
+            except msgspec.ValidationError as odd:
+                error = AgentGateError(ErrorCode.INTERNAL_ERROR, f"odd answer to a login: {odd}")
+        if found is not None:
+            self._agent = found.agent
+            self._logins.keep(found.agent, answer.handle)
+        else:
+            self._logins.drop(self._agent, answer.handle)
+        if isinstance(answer, Settled):
+            self._done(found, error)
+        elif error is not None:
+            log.warning("not logged in to agent %s any more: %s", self._agent, error.message)
+
+
+def ignore(settled: Settled) -> None:
+    """Whether we were logged in or not: we are no more."""

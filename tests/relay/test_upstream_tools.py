@@ -1,0 +1,230 @@
+"""Tools of a gateway behind: listed here, asked for here, run there, and what they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.e2e.cutting import cutting_proxy
+from tests.relay.street import (
+    BOUND_S,
+    GARDEN,
+    House,
+    audit_of,
+    house,
+    office,
+    street,
+    waits,
+)
+
+from agentgate_client import (
+    AgentGateClient,
+    AgentGateDenied,
+    AgentGateError,
+    ErrorCode,
+    OutcomeUnknown,
+)
+
+pytestmark = pytest.mark.anyio
+
+ASK_ALL = "defaults: [{pattern: '*', action: ask}]"
+CAREFUL = """
+defaults: [{pattern: "*", action: allow}]
+rules:
+  - {pattern: "house.note*", action: ask}
+  - {pattern: "house.jam*", action: deny, description: not from here}
+"""
+
+
+async def test_what_is_behind_is_listed_here_as_far_as_the_configuration_wants(
+    tmp_path: Path,
+) -> None:
+    async with street(tmp_path, House(), tools=["temp*", "unlock"]) as both:
+        rows = {row["name"]: row for row in await both.agent.list_tools()}
+        assert rows.keys() == {"house.temperature", "house.unlock"}
+        temperature = rows["house.temperature"]
+        assert temperature["description"] == "How warm it is."
+        assert (temperature["effects"], temperature["decision"]) == ("read", "allow")
+        assert temperature["args"]["properties"].keys() == {"room"}
+        assert rows["house.unlock"]["decision"] == "ask", "somebody is asked, there"
+
+
+async def test_nothing_is_offered_without_being_named(tmp_path: Path) -> None:
+    async with street(tmp_path, House(), tools=[]) as both:
+        assert await both.agent.list_tools() == []
+        with pytest.raises(AgentGateError, match=r"Unknown tool: house\.temperature"):
+            await both.agent.call("house.temperature", {"room": "hall"})
+
+
+async def test_a_tool_runs_there_and_both_audits_name_who_asked(tmp_path: Path) -> None:
+    doings = House()
+    async with street(tmp_path, doings) as both:
+        assert await both.agent.call("house.temperature", {"room": "hall"}) == 21.5
+        assert await both.agent.call("house.note", {"text": "milk"}) == "milk"
+        assert doings.done == ["temperature hall", "note milk"]
+        here, there = await audit_of(both.front), await audit_of(both.behind)
+        first = [e for e in here if e.get("tool") == "house.note" and "args" in e]
+        last = [e for e in there if e.get("tool") == "note" and "args" in e]
+        assert [(e["agent"], "on_behalf_of" in e) for e in first] == [("garden", False)]
+        (entry,) = last
+        assert (entry["agent"], entry["on_behalf_of"]) == ("office", "garden")
+        assert entry["hops"] == [both.front.gate.authenticator.epoch]
+
+
+@pytest.mark.parametrize(
+    ("tool", "args", "code", "words"),
+    [
+        ("burn", {"what": "all"}, ErrorCode.DENIED_BY_POLICY, "house: Denied by policy: never"),
+        ("jam", {"door": "back"}, ErrorCode.TOOL_FAILED, "RuntimeError: the back door is jammed"),
+        ("note", {"txt": "x"}, ErrorCode.INVALID_PARAMS, "it was not started: house: Invalid par"),
+    ],
+)
+async def test_an_error_there_keeps_its_meaning_and_its_words(
+    tmp_path: Path, tool: str, args: dict[str, Any], code: ErrorCode, words: str
+) -> None:
+    doings = House()
+    async with street(tmp_path, doings) as both:
+        with pytest.raises(AgentGateError) as caught:
+            await both.agent.call(f"house.{tool}", args)
+        assert caught.value.code == code
+        assert caught.value.message.startswith(words)
+        assert doings.done == []
+
+
+async def test_the_policy_here_holds_as_well(tmp_path: Path) -> None:
+    async with street(tmp_path, House(), front_policy=CAREFUL) as both:
+        with pytest.raises(AgentGateDenied, match="not from here"):
+            await both.agent.call("house.jam", {"door": "back"})
+        assert "house.jam" not in {row["name"] for row in await both.agent.list_tools()}
+
+
+@pytest.mark.parametrize("verdict", ["approve", "deny"])
+async def test_there_a_person_is_asked_once_about_what_either_wants_asked(
+    tmp_path: Path, verdict: str
+) -> None:
+    doings = House()
+    async with street(tmp_path, doings, front_policy=CAREFUL) as both:
+        for tool, args in (("note", {"text": "milk"}), ("unlock", {"door": "front"})):
+            results: list[Any] = []
+
+            async def ask(tool: str = tool, args: Any = args, results: Any = results) -> None:
+                try:
+                    results.append(await both.agent.call(f"house.{tool}", args))
+                except AgentGateError as error:
+                    results.append(error.code)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask)
+                view = await waits(both.behind)
+                assert both.front.gate.desk.waiting() == []
+                assert (view.asker, view.tool) == ("office on behalf of garden", tool)
+                await both.ann.decide(view.id, verdict)
+            if verdict == "approve":
+                assert results == [args.get("text", "open")]
+            else:
+                assert results == [ErrorCode.DENIED_BY_PERSON]
+        assert len(doings.done) == (2 if verdict == "approve" else 0)
+
+
+@pytest.mark.parametrize("approves", [True, False])
+async def test_here_a_person_is_asked_about_what_either_wants_asked_and_there_that_may_count(
+    tmp_path: Path, approves: bool
+) -> None:
+    doings = House()
+    options = {"approvals": "here", "approves": approves, "front_policy": CAREFUL}
+    async with street(tmp_path, doings, **options) as both:  # type: ignore[arg-type]
+        for tool, args in (("note", {"text": "milk"}), ("unlock", {"door": "front"})):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(both.agent.call, f"house.{tool}", args)
+                view = await waits(both.front)
+                assert (view.asker, view.tool) == ("garden", f"house.{tool}")
+                assert both.behind.gate.desk.waiting() == []
+                await both.bob.decide(view.id, "approve")
+                if tool == "unlock" and not approves:
+                    again = await waits(both.behind)
+                    await both.ann.decide(again.id, "approve")
+        assert doings.done == ["note milk", "unlock front"]
+        entries = [e for e in await audit_of(both.behind) if "args" in e]
+        approvers = [entry.get("relayed_approver", "") for entry in entries]
+        assert approvers == (["bob", "bob"] if approves else ["", ""])
+
+
+async def test_what_was_approved_here_and_denied_there_says_so(tmp_path: Path) -> None:
+    options = {"approvals": "here", "front_policy": ASK_ALL}
+    async with street(tmp_path, House(), **options) as both:  # type: ignore[arg-type]
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                with pytest.raises(AgentGateDenied, match="house: Denied by user") as caught:
+                    await both.agent.call("house.unlock", {"door": "front"})
+                assert caught.value.code == ErrorCode.DENIED_BY_POLICY
+
+            tasks.start_soon(ask)
+            await both.bob.decide((await waits(both.front)).id, "approve")
+            await both.ann.decide((await waits(both.behind)).id, "deny")
+        (row,) = await both.agent.list_requests()
+        assert (row["approval"], row["decided_by"], row["status"]) == ("approved", "bob", "denied")
+
+
+async def test_a_call_that_is_withdrawn_here_is_withdrawn_there(tmp_path: Path) -> None:
+    doings = House()
+    async with street(tmp_path, doings) as both:
+        with anyio.move_on_after(BOUND_S) as scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(both.agent.call, "house.unlock", {"door": "front"})
+                await waits(both.behind)
+                scope.cancel()
+        while both.behind.gate.desk.waiting():
+            await anyio.sleep(0.002)
+        assert doings.done == []
+
+
+async def test_while_the_link_is_down_a_call_waits_and_then_nothing_was_run(
+    tmp_path: Path,
+) -> None:
+    doings = House()
+    with anyio.fail_after(BOUND_S):
+        async with (
+            house(tmp_path, doings) as behind,
+            cutting_proxy(behind.port) as proxy,
+            office(tmp_path, proxy.url, wait_s=0.2) as front,
+            AgentGateClient(front.url, GARDEN) as agent,
+        ):
+            assert await agent.call("house.note", {"text": "one"}) == "one"
+            proxy.is_down = True
+            proxy.cut()
+            assert "house.note" in {row["name"] for row in await agent.list_tools()}
+            with pytest.raises(AgentGateError) as caught:
+                await agent.call("house.note", {"text": "two"})
+            assert caught.value.message.startswith("it was not started: the gateway house is ")
+            proxy.is_down = False
+            assert await agent.call("house.note", {"text": "three"}) == "three"
+    assert doings.done == ["note one", "note three"]
+
+
+async def test_what_nobody_knows_there_nobody_knows_here(tmp_path: Path) -> None:
+    doings = House()
+    async with street(tmp_path, doings) as both, anyio.create_task_group() as tasks:
+
+        async def ask() -> None:
+            with pytest.raises(OutcomeUnknown, match="it may have taken effect"):
+                await both.agent.call("house.slow", {"text": "one"})
+
+        tasks.start_soon(ask)
+        while not doings.done:
+            await anyio.sleep(0.002)
+        both.behind.gate.running.close()  # as a shutdown does with what runs too long
+
+
+async def test_what_was_at_the_gateway_behind_before_is_a_loop_and_runs_nothing(
+    tmp_path: Path,
+) -> None:
+    doings = House()
+    async with street(tmp_path, doings) as both:
+        both.behind.gate.authenticator.epoch = both.front.gate.authenticator.epoch
+        with pytest.raises(AgentGateError, match="in a circle") as caught:
+            await both.agent.call("house.note", {"text": "round"})
+        assert caught.value.code == ErrorCode.RELAY_LOOP
+        assert doings.done == []
