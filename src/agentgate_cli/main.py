@@ -29,6 +29,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
             "Test a gateway or a client by the protocol.",
         ),
         "token": ("agentgate_cli.token:token", "Make, list and revoke tokens."),
+        "agents": ("agentgate_cli.agents:agents", "List named agents, and hash their passwords."),
     },
     "As a person": {
         "approvals": ("agentgate_cli.approvals:approvals", "See and answer what waits for you."),

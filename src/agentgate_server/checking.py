@@ -8,9 +8,16 @@ from functools import partial
 from typing import TypeVar
 
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
-from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
+from agentgate_server.config import (
+    Config,
+    check_exposure,
+    everybody,
+    principals_of,
+    who_is_missing,
+)
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
 from agentgate_server.errors import ToolError
@@ -59,8 +66,8 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
     known = None
     if keyring is not None:
-        with_tokens = keyring.principals
-        known = attempt(lambda: everybody(config.name, config.faces, with_tokens), findings)
+        with_tokens, named = keyring.principals, principals_of(config.agents)
+        known = attempt(lambda: everybody(config.name, config.faces, with_tokens, named), findings)
     if catalogue is not None and policy is not None and known is not None:
         findings += check_policy(config, policy, catalogue, known)
     findings += check_sessions(config)
@@ -151,7 +158,7 @@ def check_start(
         DocumentError: strict, and there is an error; ``others`` are the rest. Or a name is that of
             two.
     """
-    known = everybody(config.name, config.faces, principals)
+    known = everybody(config.name, config.faces, principals, principals_of(config.agents))
     findings = check_policy(config, policy, catalogue, known, errors_only=True)
     findings += check_budgets(config, known)
     if strict:
@@ -208,7 +215,7 @@ def file_of(config: Config, policy: Policy) -> str:
 
 def people_of(config: Config, principals: Sequence[Principal]) -> frozenset[str]:
     """Return everybody who can answer, by name: one person may have several ways to."""
-    names = {each.name for each in principals if each.role in (Role.APPROVER, Role.OPERATOR)}
+    names = {each.name for each in principals if each.role in PEOPLE}
     if config.messenger is not None:
         names |= set(config.messenger.telegram.names.values())
     return frozenset(names)

@@ -40,6 +40,7 @@ def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Convers
             sessions.workspaces, sessions.workspace_roots, hide=partial(hide_secrets, masker)
         ),
         budgets=budgets_of(sessions),
+        agents=config.agents,
     )
 
 

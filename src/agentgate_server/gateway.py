@@ -42,15 +42,13 @@ from agentgate_server.assembly import (
 )
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.checking import check_start
-from agentgate_server.config import Config, check_exposure, everybody, who_is_missing
+from agentgate_server.config import Config, check_exposure
 from agentgate_server.config.faces import OPEN, open_faces
 from agentgate_server.conversing import conversations_of, load_prices, tidy
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
-from agentgate_server.identity.keyring import Keyring
-from agentgate_server.identity.token_file import TokenFile
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
@@ -58,6 +56,7 @@ from agentgate_server.opening import (
     hand_over,
     listener_of,
     open_certificate,
+    open_keyring,
     open_observing,
     open_runner,
     open_store,
@@ -176,8 +175,7 @@ class Gateway:
         """Open the parts, each after those that it stands on; the stack closes them in reverse."""
         config = self.config
         self.warnings += [*config.warnings, *check_exposure(config)]
-        tokens = Keyring(config.identities, TokenFile(config.tokens))
-        who_is_missing(config.name, everybody(config.name, config.faces, tokens.principals))
+        tokens = open_keyring(config)
         certificate = open_certificate(config)
         home, policy, catalogue = self._open_tools(stack)
         catalogue = self._add_upstreams(catalogue)
@@ -286,6 +284,7 @@ class Gateway:
             self._renewal.renew,
             judge=gate.judge,
             authenticator=gate.authenticator,
+            agents=gate.agents,
             codes=gate.desk.codes,
             masker=self.masker,
             audit=gate.audit,

@@ -16,7 +16,15 @@ from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.hosts import name_of
 from agentgate_proto.wire.routes import Route, Routes
-from agentgate_server.config import Config, GatewayConfig
+from agentgate_server.config import (
+    Config,
+    GatewayConfig,
+    everybody,
+    principals_of,
+    who_is_missing,
+)
+from agentgate_server.identity.keyring import Keyring
+from agentgate_server.identity.token_file import TokenFile
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.secrets.masking import Masker
@@ -80,6 +88,19 @@ def open_store(config: Config, masker: Masker) -> SqliteEngine:
             mask=masker.entries,
         ),
     )
+
+
+def open_keyring(config: Config) -> Keyring:
+    """Read who has tokens, and see that they can use a gateway.
+
+    Raises:
+        TokenFileError: the token file can't be used.
+        DocumentError: nobody could use it, or two have one name.
+    """
+    tokens = Keyring(config.identities, TokenFile(config.tokens))
+    named = principals_of(config.agents)
+    who_is_missing(config.name, everybody(config.name, config.faces, tokens.principals, named))
+    return tokens
 
 
 def open_certificate(config: Config) -> Certificate | None:

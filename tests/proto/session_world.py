@@ -329,6 +329,23 @@ class World:
         name: str = self.result(ticket).id
         return name
 
+    def wish(self, agent: str) -> str:
+        """Ask for the session of a named agent; return the ticket."""
+        ticket = f"ticket{next(self.ids)}"
+        self.unanswered.append(ticket)
+        self.sessions.open_agent(ticket, agent, f"id{next(self.ids)}")
+        self.drain()
+        return ticket
+
+    def open(self, agent: str) -> str:
+        """Get the session of a named agent; return its id."""
+        ticket = self.wish(agent)
+        while ticket not in self.told:
+            self.sync()
+            self.make_workspaces()
+        name: str = self.result(ticket).id
+        return name
+
     def send(self, session: str, text: str = "hi", **params: Any) -> str:
         """Say something; return the ticket."""
         params = {"message_id": f"message{next(self.ids)}"} | params

@@ -15,15 +15,28 @@ class FailedLogins:
     """Turns failed logins into entries, at most so many in a window.
 
     Times are monotonic seconds.
+
+    Args:
+        event: what an entry says: ``login.failed`` by a token, or ``agent.login_failed``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, event: str = "login.failed") -> None:
+        self.event = event
         self.window_ends = 0.0
         self.told = 0
         self.untold = 0
 
-    def failed(self, address: str, now: float) -> list[AuditEntry]:
-        """Somebody gave a wrong token; returns what to append."""
+    def failed(
+        self, address: str, now: float, *, agent: str = "", principal: str = ""
+    ) -> list[AuditEntry]:
+        """Somebody gave a wrong token, or a wrong password of an agent; returns what to append.
+
+        Args:
+            address: where it came from.
+            now: when.
+            agent: whose password was tried; "": of no agent that there is.
+            principal: who tried; "": nobody knows.
+        """
         entries = self.due(now)
         if self.told == 0:
             self.window_ends = now + WINDOW_S
@@ -31,7 +44,8 @@ class FailedLogins:
             self.untold += 1
             return entries
         self.told += 1
-        return [*entries, AuditEntry(event="login.failed", address=address)]
+        entry = AuditEntry(event=self.event, address=address, agent=agent, principal=principal)
+        return [*entries, entry]
 
     def due(self, now: float) -> list[AuditEntry]:
         """Close the window if its time is over; returns what to append.
@@ -43,4 +57,4 @@ class FailedLogins:
         untold, self.told, self.untold = self.untold, 0, 0
         if not untold:
             return []
-        return [AuditEntry(event="login.failed", count=untold, detail="more within a minute")]
+        return [AuditEntry(event=self.event, count=untold, detail="more within a minute")]

@@ -10,12 +10,15 @@ import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.session import DropSession, EventKind, LogRow, PutSession
+from agentgate_proto.rpc.behalf import OnBehalf
 
 
 class RunFacts(msgspec.Struct, frozen=True):
     """What the audit wants of the first and of the last event of a run."""
 
     run: str = ""
+    by: str = ""
+    on_behalf_of: OnBehalf | None = None
     model: str = ""
     status: str = ""
     cost_micros: int | None = None
@@ -42,11 +45,15 @@ def entries_of_session(change: PutSession | DropSession) -> list[AuditEntry]:
     for row in change.rows:
         if row.kind is EventKind.RUN_STARTED:
             facts = facts_of(row)
+            behalf = facts.on_behalf_of
             entries.append(
                 AuditEntry(
                     event="session.run_started",
                     session=session.id,
                     agent=session.principal,
+                    principal=facts.by,
+                    on_behalf_of=behalf.principal if behalf is not None else "",
+                    hops=behalf.hops if behalf is not None else (),
                     run=facts.run,
                     model=facts.model,
                 )

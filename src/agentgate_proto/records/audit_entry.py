@@ -23,9 +23,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     Attributes:
         event: what happened: ``request.asked``, ``request.endorsed``, ``request.approved``,
             ``request.started``, ``request.ended``, ``grant.made``, ``grant.used``,
-            ``grant.revoked``, ``login.failed``, ``gateway.started``, ``gateway.stopped``,
-            ``policy.loaded``, ``token.added``, ``token.revoked``, ``audit.dropped``,
-            ``audit.broken``, ``session.created``, ``session.run_started``,
+            ``grant.revoked``, ``login.failed``, ``agent.login_failed``, ``gateway.started``,
+            ``gateway.stopped``, ``policy.loaded``, ``token.added``, ``token.revoked``,
+            ``audit.dropped``, ``audit.broken``, ``session.created``, ``session.run_started``,
             ``session.run_ended``, ``session.deleted`` …
         rid: the request. Its arguments stand in its first entry.
         agent, client_id, request_id: who asked, and its own id of the request.
@@ -52,7 +52,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         status, code, message: how the request ended, with the error's code and text.
         result_bytes: how long the result was.
         duration_s: seconds from the ask to the end.
-        principal, role: whom a token belongs to.
+        principal, role: whom a token belongs to; of a run: who has said something to an agent that
+            is somebody else.
         address: where a login came from.
         count: how many times it happened.
         name, sha256: a file, and what its bytes were.

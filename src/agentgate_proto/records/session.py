@@ -18,14 +18,20 @@ from agentgate_proto.records.usage import Usage, UsageRow
 
 EMPTY_OBJECT = msgspec.Raw(b"{}")
 
+LASTING = "agent:"
+"""What the id of a named agent's session begins with, which lasts for ever. No other's does: those
+are made of chance."""
+
 
 class EventKind(StrEnum):
     """What an event of the log says. Its ``data`` is an object with the members named here."""
 
     MESSAGE = "message"
-    """Somebody said something: ``run``, ``message_id``, ``text``."""
+    """Somebody said something: ``run``, ``message_id``, ``text``; ``by``: the principal who said
+    it, if that is not whose session it is; ``on_behalf_of``: for whom, if a relay said it."""
     RUN_STARTED = "run_started"
-    """``run``, ``message_id``, ``model`` (its name), ``max_iterations``."""
+    """``run``, ``message_id``, ``model`` (its name), ``max_iterations``; ``by`` and
+    ``on_behalf_of`` as in its message."""
     MODEL_STARTED = "model_started"
     """The model is asked: ``run``, ``iteration``, ``attempt``, ``model_id``."""
     TEXT = "text"
@@ -341,3 +347,13 @@ class RestoredSessions(msgspec.Struct, frozen=True, kw_only=True):
     reserved: list[UsageRow] = []
     spent: list[Spent] = []
     counts: dict[str, int] = {}
+
+
+def lasting_id(agent: str) -> str:
+    """Return the id of the session that a named agent has."""
+    return f"{LASTING}{agent}"
+
+
+def is_lasting(session: str) -> bool:
+    """Whether an id is that of a named agent's session."""
+    return session.startswith(LASTING)

@@ -23,6 +23,7 @@ from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.session_views import SessionView
+from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
 from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
 from agentgate_proto.rpc.session_methods import (
@@ -326,6 +327,8 @@ OPERATORS = frozenset({Role.OPERATOR})
 PEOPLE = frozenset({Role.APPROVER, Role.OPERATOR})
 LOOKERS = AGENTS | {Role.OPERATOR}
 """Who may look at sessions: whose they are, and who runs the gateway."""
+TALKERS = frozenset({Role.CONSOLE, Role.RELAY})
+"""Who talks to named agents, when logged in; of sessions they see those agents' only."""
 EVERYONE = frozenset(Role)
 
 METHODS: dict[str, Method] = {
@@ -350,16 +353,18 @@ METHODS: dict[str, Method] = {
         Method("list_models", ListModels, ModelList, LOOKERS),
         Method("create_session", CreateSession, SessionView, AGENTS),
         Method("list_sessions", ListSessions, SessionList, LOOKERS, alone=True),
-        Method("get_session", GetSession, SessionView, LOOKERS),
+        Method("get_session", GetSession, SessionView, LOOKERS | TALKERS),
         Method("delete_session", DeleteSession, SessionDeleted, AGENTS),
-        Method("send_message", SendMessage, MessageTaken, AGENTS),
-        Method("attach_session", AttachSession, Attached, LOOKERS),
-        Method("detach_session", DetachSession, Detached, LOOKERS),
-        Method("cancel_run", CancelRun, RunCancelled, AGENTS),
+        Method("send_message", SendMessage, MessageTaken, AGENTS | TALKERS),
+        Method("attach_session", AttachSession, Attached, LOOKERS | TALKERS),
+        Method("detach_session", DetachSession, Detached, LOOKERS | TALKERS),
+        Method("cancel_run", CancelRun, RunCancelled, AGENTS | TALKERS),
         Method("inspect_session", InspectSession, Inspection, LOOKERS, alone=True),
         Method("report_usage", ReportUsage, UsageReport, LOOKERS, alone=True),
         Method("tools.call", CallTool, ToolCalled),
         Method("tools.cancel", StopTool, kind=Kind.NOTIFICATION),
+        Method("login_agent", LoginAgent, AgentLogin, TALKERS),
+        Method("logout_agent", LogoutAgent, AgentLogout, TALKERS),
         Method("session_event", SessionEvents, kind=Kind.NOTIFICATION),
         Method("request_waiting", RequestWaiting, kind=Kind.NOTIFICATION),
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),

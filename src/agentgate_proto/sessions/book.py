@@ -140,10 +140,12 @@ class Book:
         loading.uses.append(use)
 
     def add(self, record: SessionRecord) -> Session:
-        """Take up a session that has no history."""
-        session = Session(record, self.new_history(), self._limits)
-        self._loaded[record.id] = session
-        self.rest(session)
+        """Take up a session that has no history, unless the store was faster to tell of it."""
+        session = self._loaded.get(record.id)
+        if session is None:
+            session = Session(record, self.new_history(), self._limits)
+            self._loaded[record.id] = session
+            self.rest(session)
         return session
 
     def rest(self, session: Session) -> None:
@@ -198,8 +200,10 @@ class Book:
             case _ if loading.record is None:
                 self._give(token.session, None, "")
             case _:
-                session = Session(loading.record, loading.history, self._limits)
-                self._loaded[token.session] = session
+                session = self._loaded.get(token.session)  # it may have been made meanwhile
+                if session is None:
+                    session = Session(loading.record, loading.history, self._limits)
+                    self._loaded[token.session] = session
                 self._give(token.session, session, "")
                 self.rest(session)
 

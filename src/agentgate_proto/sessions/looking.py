@@ -38,11 +38,14 @@ from agentgate_proto.rpc.usage_methods import (
     UsageLine,
     UsageReport,
 )
+from agentgate_proto.sessions.book import Book
 from agentgate_proto.sessions.budgets import Budgets
 from agentgate_proto.sessions.context import assemble, common_prefix, sections_of
 from agentgate_proto.sessions.effects import Done, Effect, Question, Refused
 from agentgate_proto.sessions.material import Material
+from agentgate_proto.sessions.runs import prepare_effect
 from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.settings import Settings
 
 ROW_BYTES = 500
 """What a session takes in a list besides its metadata, about."""
@@ -54,6 +57,9 @@ A million tokens at once would be quoted at the dearer rate that some vendors ha
 more than 128,000 or 200,000, and hardly one is so large. Prices of a hundredth of a cent are told
 apart.
 """
+
+
+NOT_FOUND = "Session not found"
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -82,6 +88,48 @@ class Inspecting(msgspec.Struct, frozen=True, kw_only=True):
 
     ticket: Any
     params: InspectSession
+
+
+class Contexts:
+    """Shows people what models would be sent.
+
+    Args:
+        effects: the output queue of the sessions.
+        book: the sessions in memory.
+        settings: which models there are.
+    """
+
+    def __init__(self, effects: deque[Effect], book: Book, settings: Settings) -> None:
+        self._effects = effects
+        self._book = book
+        self._settings = settings
+
+    def ask(self, session: Session, ticket: Any, params: InspectSession) -> None:
+        """Somebody wants to see the context of a session, which stays in memory for that."""
+        name = params.model or self._settings.model_of(session.record)
+        if name in self._settings.models:
+            session.pins += 1
+            token = Inspecting(ticket=ticket, params=params)
+            self._effects.append(prepare_effect(session, name, token))
+        else:
+            text = f"there is no model {name!r}"
+            self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, text))
+
+    def prepared(self, session: Session | None, token: Inspecting, material: Material) -> None:
+        """What it is made of is known; the session may be gone."""
+        if session is None:
+            self._effects.append(Refused(token.ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
+            return
+        info = self._settings.info_of(token.params.model or self._settings.model_of(session.record))
+        prompt = self._settings.prompt_of(session.record)
+        result = inspected(session, token.params, material, info, prompt)
+        self._effects.append(Done(token.ticket, result))
+        self._book.unpin(session.id)
+
+    def not_prepared(self, name: str, token: Inspecting, problem: str) -> None:
+        """It can't be found out what the context of that session is made of."""
+        self._book.unpin(name)
+        self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, problem))
 
 
 def list_sessions(

@@ -10,7 +10,6 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
-from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.records.session import EventKind, LogRow, ReadLog, RestoredSessions
 from agentgate_proto.records.storage import SessionAnswer
 from agentgate_proto.records.usage import Usage, UsageRow, added
@@ -19,10 +18,11 @@ from agentgate_proto.sessions.budgets import Budgets
 from agentgate_proto.sessions.effects import Effect, Question, Refused
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.log import MergedText
+from agentgate_proto.sessions.making import Making
 from agentgate_proto.sessions.run import Attempt, Phase, Run
 from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.settings import Settings
 from agentgate_proto.sessions.spending import settle
-from agentgate_proto.sessions.starting import Starting
 
 
 class UsageData(msgspec.Struct, frozen=True):
@@ -37,16 +37,6 @@ class StartedData(msgspec.Struct, frozen=True):
 
     iteration: int
     attempt: int
-
-
-class Unpriced:
-    """What is known of the price of a model that the configuration has no more: nothing."""
-
-    version = ""
-
-    def cost(self, usage: Usage, model_id: str) -> int | None:
-        """See :class:`agentgate_proto.models.info.Pricing`."""
-        return None
 
 
 class Recovery:
@@ -124,8 +114,9 @@ class Recoveries:
         limits: caps and times.
         effects: the output queue of the sessions.
         book: the sessions in memory.
+        settings: which models there are.
         budgets: what may be spent.
-        starting: knows the models, and who deletes a session.
+        making: knows who deletes a session.
         endings: ends runs.
     """
 
@@ -134,15 +125,17 @@ class Recoveries:
         limits: SessionLimits,
         effects: deque[Effect],
         book: Book,
+        settings: Settings,
         budgets: Budgets,
-        starting: Starting,
+        making: Making,
         endings: Endings,
     ) -> None:
         self._limits = limits
         self._effects = effects
         self._book = book
+        self._settings = settings
         self._budgets = budgets
-        self._starting = starting
+        self._making = making
         self._endings = endings
         self._recovering: dict[str, Recovery] = {}
         self._reserved: dict[str, list[UsageRow]] = {}
@@ -186,7 +179,7 @@ class Recoveries:
         if session is None or session.run is not None or session.record.run is None:
             return
         stored = session.record.run
-        run = session.run = Run(stored, model_of(stored.model, self._starting.models))
+        run = session.run = Run(stored, self._settings.info_of(stored.model))
         run.phase = Phase.CLOSING
         recovery = Recovery(session, run, self._reserved.get(session.id, ()))
         self._recovering[session.id] = recovery
@@ -218,7 +211,7 @@ class Recoveries:
         text = f"the gateway cannot read its store: {reason}"
         for ticket in recovery.run.cancels:
             self._effects.append(Refused(ticket, ErrorCode.INTERNAL_ERROR, text))
-        self._starting.not_going(session, text)
+        self._making.not_going(session, text)
 
     def _read_on(self, recovery: Recovery) -> None:
         name = recovery.session.id
@@ -230,11 +223,3 @@ class Recover(msgspec.Struct, frozen=True):
     """Token of a question about the log of a run that is being read again."""
 
     session: str
-
-
-def model_of(name: str, models: dict[str, ModelInfo] | Any) -> ModelInfo:
-    """Return what is known of a run's model, which may be configured no more."""
-    found: ModelInfo | None = models.get(name)
-    return found or ModelInfo(
-        name=name, model_id=name, backend="", max_tokens=0, context_tokens=0, pricing=Unpriced()
-    )

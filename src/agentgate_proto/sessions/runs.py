@@ -56,6 +56,7 @@ from agentgate_proto.sessions.recording import (
 )
 from agentgate_proto.sessions.run import Attempt, OpenTool, Phase, Run
 from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.settings import Settings
 from agentgate_proto.sessions.spending import reserve, settle
 
 EXCEED_BUDGET = "exceed_budget"
@@ -81,22 +82,27 @@ class Runs:
         limits: caps and times.
         effects: the output queue of the sessions.
         book: the sessions, and their writes.
+        settings: what models are told first.
         budgets: what may be spent.
 
     Attributes:
-        system_prompt: of all sessions.
         end: ends a run; ``endings`` puts it here.
     """
 
     def __init__(
-        self, limits: SessionLimits, effects: deque[Effect], book: Book, budgets: Budgets
+        self,
+        limits: SessionLimits,
+        effects: deque[Effect],
+        book: Book,
+        settings: Settings,
+        budgets: Budgets,
     ) -> None:
-        self.system_prompt = ""
         self.end: End
         self.budgets = budgets
         self._limits = limits
         self._effects = effects
         self._book = book
+        self._settings = settings
 
     # A step of the model
 
@@ -131,7 +137,7 @@ class Runs:
             session.history,
             material,
             run.model,
-            system_prompt=self.system_prompt,
+            system_prompt=self._settings.prompt_of(session.record),
             max_tokens=run.max_tokens,
             params=run.params,
         )

@@ -6,11 +6,12 @@ effects. The same rules order everything: what something depends on is written f
 reserved (a run, money, an id) counts at once, before any write; a write that fails undoes what was
 reserved, or is made again.
 
-This file wires the parts and holds no rules: ``starting`` makes sessions and claims runs, ``runs``
-takes their steps, ``endings`` ends them, ``recovery`` reads what a dead process has left, ``book``
-knows which sessions are in memory and writes what is new, ``looking`` shows. A ``session`` has a
-``log``, a ``history`` and perhaps a ``run``; ``context`` makes of these what a model is sent, and
-``budgets`` says whether that may be paid for.
+This file wires the parts and holds no rules: ``making`` makes sessions and deletes them,
+``starting`` claims runs, ``runs`` takes their steps, ``endings`` ends them, ``recovery`` reads what
+a dead process has left, ``book`` knows which sessions are in memory and writes what is new,
+``looking`` shows. A ``session`` has a ``log``, a ``history`` and perhaps a ``run``; ``context``
+makes of these what a model is sent, ``settings`` say which models there are, and ``budgets``
+whether that may be paid for.
 
 Times are UTC seconds. Tickets are the adapter's own: what it calls a call, until ``Done`` or
 ``Refused`` answers it.
@@ -51,14 +52,14 @@ from agentgate_proto.sessions.book import Book, Load
 from agentgate_proto.sessions.budgets import Budget, Budgets
 from agentgate_proto.sessions.effects import Done, Effect, Grew, Refused
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.making import Creation, Making
 from agentgate_proto.sessions.material import Material
 from agentgate_proto.sessions.recording import log_waiting
-from agentgate_proto.sessions.recovery import Recover, Recoveries, model_of
-from agentgate_proto.sessions.runs import Runs, prepare_effect
+from agentgate_proto.sessions.recovery import Recover, Recoveries
+from agentgate_proto.sessions.runs import Runs
 from agentgate_proto.sessions.session import Session
-from agentgate_proto.sessions.starting import Creation, Starting
-
-NOT_FOUND = "Session not found"
+from agentgate_proto.sessions.settings import NamedAgent, Settings
+from agentgate_proto.sessions.starting import Starting
 
 
 class Sessions:
@@ -73,30 +74,29 @@ class Sessions:
         self._limits = limits or SessionLimits()
         self._effects: deque[Effect] = deque()
         self._budgets = Budgets(budgets)
+        self._settings = Settings()
         self._book = Book(self._limits, self._effects)
-        self._runs = Runs(self._limits, self._effects, self._book, self._budgets)
+        self._runs = Runs(self._limits, self._effects, self._book, self._settings, self._budgets)
         self._endings = Endings(self._effects, self._book, self._runs)
-        self._starting = Starting(
-            self._limits, self._effects, self._book, self._runs, self._endings
-        )
-        self._recoveries = Recoveries(
-            self._limits,
-            self._effects,
-            self._book,
-            self._budgets,
-            self._starting,
-            self._endings,
-        )
+        parts = self._limits, self._effects, self._book, self._settings
+        self._contexts = looking.Contexts(self._effects, self._book, self._settings)
+        self._making = Making(*parts, self._endings)
+        self._starting = Starting(*parts, self._runs, self._endings)
+        self._recoveries = Recoveries(*parts, self._budgets, self._making, self._endings)
 
     def configure(
         self, models: Mapping[str, ModelInfo], default_model: str, system_prompt: str
     ) -> None:
         """Say which models there are; runs that are under way keep theirs."""
-        self._starting.models = models
-        self._starting.default_model = default_model
-        self._runs.system_prompt = system_prompt
+        self._settings.models = models
+        self._settings.default_model = default_model
+        self._settings.system_prompt = system_prompt
         sizes = [model.context_tokens for model in models.values()]
         self._book.context_tokens = max(sizes, default=0)
+
+    def configure_agents(self, agents: Mapping[str, NamedAgent]) -> None:
+        """Say which named agents there are, by id; runs that are under way go on as they began."""
+        self._settings.agents = agents
 
     # Output
 
@@ -134,7 +134,7 @@ class Sessions:
     def restore(self, restored: RestoredSessions) -> None:
         """Take up what a former process left. Call once, after ``configure``."""
         self._budgets.restore(restored.spent)
-        self._starting.counts.update(restored.counts)
+        self._making.counts.update(restored.counts)
         self._recoveries.restore(restored)
 
     def handle_timer(self, now: float) -> None:
@@ -165,7 +165,7 @@ class Sessions:
                 self._effects.append(looking.listed(token, answer))
             case _:
                 assert isinstance(token, looking.Reporting), "nothing else is asked"
-                models = self._starting.models.values()
+                models = self._settings.models.values()
                 prices = max((info.pricing.version for info in models), default="")
                 self._effects.append(looking.reported(token, answer, self._budgets, prices, now))
 
@@ -184,7 +184,13 @@ class Sessions:
     # Input: calls
 
     def call(
-        self, ticket: Any, whose: str | None, params: msgspec.Struct, now: float, ids: Sequence[str]
+        self,
+        ticket: Any,
+        whose: str | None,
+        params: msgspec.Struct,
+        now: float,
+        ids: Sequence[str],
+        by: str = "",
     ) -> None:
         """Do what a method says; ``Done`` or ``Refused`` follows.
 
@@ -194,15 +200,16 @@ class Sessions:
             params: of one of the methods about sessions, but for attaching.
             now: UTC seconds.
             ids: two fresh unguessable ids from a secure source.
+            by: the principal who calls, if that is not whose sessions they are.
         """
         match params:
             case CreateSession():
                 assert whose is not None, "only an agent has sessions"
-                self._starting.create(ticket, whose, params, *ids)
+                self._making.create(ticket, whose, params, *ids)
             case ListSessions():
                 looking.list_sessions(self._effects, ticket, whose, params)
             case ListModels():
-                models, default = self._starting.models, self._starting.default_model
+                models, default = self._settings.models, self._settings.default_model
                 self._effects.append(Done(ticket, looking.models_of(models, default)))
             case ReportUsage():
                 looking.report_usage(self._effects, ticket, whose, params)
@@ -214,45 +221,50 @@ class Sessions:
                 | InspectSession(session=name)
                 | SetMetadata(session=name)
             ):
-                step = partial(self._call_one, ticket, params, now, ids[0])
+                step = partial(self._call_one, ticket, params, now, ids[0], by)
                 self._with(name, ticket, whose, step)
             case _:
                 self._effects.append(Refused(ticket, ErrorCode.METHOD_NOT_FOUND, ""))
 
     def _call_one(
-        self, ticket: Any, params: msgspec.Struct, now: float, fresh_id: str, session: Session
+        self,
+        ticket: Any,
+        params: msgspec.Struct,
+        now: float,
+        fresh_id: str,
+        by: str,
+        session: Session,
     ) -> None:
         match params:
             case GetSession():
                 self._effects.append(Done(ticket, session_view(session.record)))
             case DeleteSession():
-                self._starting.delete(session, ticket, now)
+                self._making.delete(session, ticket, now)
             case SendMessage():
-                self._starting.send(session, ticket, params, fresh_id, now)
+                self._starting.send(session, ticket, params, fresh_id, by, now)
             case CancelRun(run=name):
                 if session.run is None or name not in ("", session.run.id):
                     self._effects.append(Done(ticket, RunCancelled(status="no_run", run=name)))
                 else:
                     self._endings.cancel(session, ticket, now)
             case SetMetadata():
-                self._starting.set_metadata(session, ticket, params, now)
+                self._making.set_metadata(session, ticket, params, now)
             case InspectSession():
-                token = looking.Inspecting(ticket=ticket, params=params)
-                name = params.model or session.record.model
-                if name in self._starting.models:
-                    session.pins += 1
-                    self._effects.append(prepare_effect(session, name, token))
-                else:
-                    text = f"there is no model {name!r}"
-                    self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, text))
+                self._contexts.ask(session, ticket, params)
             case _:
                 assert isinstance(params, AttachSession), "what call and attach let through"
                 self._effects.append(Done(ticket, looking.attached(session, params)))
 
+    def open_agent(self, ticket: Any, agent: str, epoch: str) -> None:
+        """Return the session of a named agent, which is made if it is not there; ``Done`` with its
+        view or ``Refused`` follows. ``epoch`` is fresh, as the ids of ``call``."""
+        self._making.open(ticket, agent, epoch)
+
     def attach(self, ticket: Any, whose: str | None, params: AttachSession, now: float) -> None:
         """Let somebody watch a session; ``Done`` with ``Attached`` follows. Then they ``read``; who
         watches takes nothing here, and keeps nothing in memory."""
-        self._with(params.session, ticket, whose, partial(self._call_one, ticket, params, now, ""))
+        step = partial(self._call_one, ticket, params, now, "", "")
+        self._with(params.session, ticket, whose, step)
 
     def read(
         self, session: str, offset: int, bytes_max: int
@@ -280,7 +292,9 @@ class Sessions:
             elif (
                 session is None or whose not in (None, session.record.principal) or session.is_going
             ):
-                self._effects.append(Refused(ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
+                self._effects.append(
+                    Refused(ticket, ErrorCode.SESSION_NOT_FOUND, looking.NOT_FOUND)
+                )
             else:
                 step(session)
 
@@ -290,17 +304,17 @@ class Sessions:
 
     def workspace_made(self, token: Creation, workspace: str, now: float) -> None:
         """The folder of a new session is there."""
-        self._starting.workspace_made(token, workspace, now)
+        self._making.workspace_made(token, workspace, now)
 
     def workspace_refused(self, token: Creation, code: ErrorCode, text: str) -> None:
         """A new session can't have that folder."""
-        self._starting.not_made(token, code, text)
+        self._making.not_made(token, code, text)
 
     def prepared(self, name: str, token: Any, material: Material, now: float) -> None:
         """What the context of a session is made of."""
         session = self._book.get(name)
         if isinstance(token, looking.Inspecting):
-            self._inspected(session, token, material)
+            self._contexts.prepared(session, token, material)
         elif session is not None and (run := session.run_preparing(token)) is not None:
             if isinstance(token, tuple):
                 self._runs.ask_model(session, run, material, now, after_s=token[1])
@@ -311,22 +325,9 @@ class Sessions:
         """It can't be found out; ``problem`` says why."""
         session = self._book.get(name)
         if isinstance(token, looking.Inspecting):
-            self._book.unpin(name)
-            self._effects.append(Refused(token.ticket, ErrorCode.INTERNAL_ERROR, problem))
+            self._contexts.not_prepared(name, token, problem)
         elif session is not None and session.run_preparing(token) is not None:
             self._endings.end(session, RunStatus.FAILED, problem, now)
-
-    def _inspected(
-        self, session: Session | None, token: looking.Inspecting, material: Material
-    ) -> None:
-        if session is None:
-            self._effects.append(Refused(token.ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
-            return
-        info = model_of(token.params.model or session.record.model, self._starting.models)
-        prompt = self._runs.system_prompt
-        result = looking.inspected(session, token.params, material, info, prompt)
-        self._effects.append(Done(token.ticket, result))
-        self._book.unpin(session.id)
 
     def model_said(self, name: str, call: str, events: Sequence[ModelEvent], now: float) -> None:
         """A model says something; what an attempt says that is over counts for nothing."""
@@ -374,7 +375,7 @@ class Sessions:
     def expire(self, name: str, principal: str, before: float, now: float) -> None:
         """A session, as the store has it, has not changed since before a time: it is kept no
         longer, unless something happens in it now."""
-        self._starting.expire(name, principal, before, now)
+        self._making.expire(name, principal, before, now)
 
     def banish(self, known: Collection[str], now: float) -> None:
         """End the runs of principals who are none any more."""

@@ -43,6 +43,7 @@ class AuditRecorder:
         self.writer = writer
         self.found = Findings(head_file=None)
         self.logins = FailedLogins()
+        self.agent_logins = FailedLogins("agent.login_failed")
         self._written: Head | None = None
 
     def tell(self, entry: AuditEntry) -> None:
@@ -60,6 +61,18 @@ class AuditRecorder:
     def login_failed(self, address: str, now: float) -> None:
         """Somebody gave a wrong token, at this monotonic second."""
         for entry in self.logins.failed(address, now):
+            self.tell(entry)
+
+    def agent_login_failed(self, agent: str, by: str, address: str, now: float) -> None:
+        """Somebody gave a wrong password, at this monotonic second.
+
+        Args:
+            agent: whose; "": of no agent that there is.
+            by: the principal who tried; "": nobody knows.
+            address: where it came from.
+            now: when.
+        """
+        for entry in self.agent_logins.failed(address, now, agent=agent, principal=by):
             self.tell(entry)
 
     def policy_loaded(self, name: str, digest: str) -> None:
@@ -84,8 +97,7 @@ class AuditRecorder:
     async def run(self) -> None:
         """Keep the head file up to date until cancelled."""
         while True:
-            for entry in self.logins.due(anyio.current_time()):
-                self.tell(entry)
+            self._sum_up(anyio.current_time())
             await self.keep_head()
             await anyio.sleep(EVERY_S)
 
@@ -95,8 +107,7 @@ class AuditRecorder:
         Raises:
             StoreError: the store has stopped before.
         """
-        for late in self.logins.due(math.inf):
-            self.tell(late)
+        self._sum_up(math.inf)
         self.tell(entry)
         await self.writer.flush()
         await self.keep_head()
@@ -112,3 +123,8 @@ class AuditRecorder:
             log.error("the head of the audit can't be kept in %s: %s", path, error)
         else:
             self._written = head
+
+    def _sum_up(self, now: float) -> None:
+        """Say how many failed logins there were that have no entries of their own."""
+        for entry in (*self.logins.due(now), *self.agent_logins.due(now)):
+            self.tell(entry)

@@ -1,5 +1,6 @@
 """The gateway's configuration: the form of ``config.yaml``, its checks, the checked result."""
 
+from agentgate_server.config.agents import NamedAgentConfig, principals_of
 from agentgate_server.config.exposure import check_exposure
 from agentgate_server.config.faces import (
     AgentSpaceConfig,
@@ -44,6 +45,7 @@ __all__ = [
     "MessengerConfig",
     "MetricsConfig",
     "ModelConfig",
+    "NamedAgentConfig",
     "PriceConfig",
     "PrincipalConfig",
     "RateLimitConfig",
@@ -60,5 +62,6 @@ __all__ = [
     "everybody",
     "load_config",
     "override",
+    "principals_of",
     "who_is_missing",
 ]

@@ -97,23 +97,36 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
 
 
 def everybody(
-    name: str, faces: FacesConfig, principals: Iterable[Principal]
+    name: str,
+    faces: FacesConfig,
+    principals: Iterable[Principal],
+    agents: Iterable[Principal] = (),
 ) -> tuple[Principal, ...]:
-    """Return all who may ask for something: those with tokens, and who comes through an open face.
+    """Return all who may ask for something: those with tokens, named agents, and who comes through
+    an open face.
 
     Args:
         name: of the configuration.
         faces: which are open.
         principals: those with tokens.
+        agents: the named agents.
 
     Raises:
-        DocumentError: somebody who is no agent has the name of who comes without a token, and would
-            be one with whoever that is.
+        DocumentError: somebody has the name of who comes without a token, or of a named agent, and
+            would be one with whoever that is.
     """
     known = tuple(principals)
+    named = tuple(agents)
+    names = {each.name for each in known}
+    for agent in named:
+        if agent.name in names:
+            text = "a principal with a token has this name already: choose another id"
+            raise DocumentError(name, text, path=f"agents.{agent.name}")
+    everyone = (*known, *named)
     for key in open_faces(faces):
-        if any(each.name == OPEN.name and each.role is not OPEN.role for each in known):
+        others = (each for each in everyone if each.name == OPEN.name)
+        if any(each.role is not OPEN.role or each in named for each in others):
             text = f'who comes without a token is the agent "{OPEN.name}": name the other otherwise'
             raise DocumentError(name, text, path=key)
-        return known if OPEN in known else (*known, OPEN)
-    return known
+        return everyone if OPEN in everyone else (*everyone, OPEN)
+    return everyone

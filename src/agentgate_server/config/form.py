@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.principal import Role
+from agentgate_server.config.agents import NamedAgentConfig
 from agentgate_server.config.faces import FacesConfig
 from agentgate_server.config.messenger import MessengerConfig
 from agentgate_server.config.sessions import SessionsConfig
@@ -98,8 +99,9 @@ class PrincipalConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     role: Role
     """``agent`` asks for tools; ``approver`` answers approvals; ``operator`` runs the gateway: sees
-    its health and everybody's requests, and may answer too; ``console`` talks to named agents;
-    ``relay`` is another gateway in front of this one."""
+    its health and everybody's requests, and may answer too; ``console`` talks to the named agents
+    whose passwords it has; ``relay`` is another gateway in front of this one, which asks for tools
+    and talks to agents on behalf of its own principals."""
 
     token: Secret | None = None
     """The token itself, best as ``${VARIABLE}``."""
@@ -262,6 +264,9 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
 
     sessions: SessionsConfig = SessionsConfig()
     """Conversations with models."""
+
+    agents: dict[PrincipalName, NamedAgentConfig] = {}
+    """Named agents, by id: conversations that last, and that many consoles share."""
 
     faces: FacesConfig = FacesConfig()
     """Other wire formats."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_server.config.form import ConfigFile
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import Path, raise_first
@@ -77,7 +78,7 @@ def code_secrets_of(document: Document, form: ConfigFile) -> dict[str, Secret]:
         if principal.totp is None:
             continue
         path: Path = ("principals", index, "totp")
-        if principal.role not in (Role.APPROVER, Role.OPERATOR):
+        if principal.role not in PEOPLE:
             text = f"the role {principal.role.value} answers no approvals: remove it"
             errors.append(document.error(path, text))
         elif problem := problem_of_code_secret(principal.totp.value):
@@ -109,7 +110,7 @@ def who_is_missing(
             "nobody could use this gateway: add agent.token, or principals with role agent "
             "(asks for tools) and approver (answers), or make them by 'agent-gate token new'",
         )
-    if messenger or roles & {Role.APPROVER, Role.OPERATOR}:
+    if messenger or roles & PEOPLE:
         return ()
     text = (
         f"{name}: nobody can answer approvals, so each will expire: add a principal with role "

@@ -15,6 +15,7 @@ import msgspec
 
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.principal import Role
+from agentgate_server.config.agents import NamedAgentConfig, agents_of, password_places
 from agentgate_server.config.faces import FacesConfig, check_faces
 from agentgate_server.config.form import (
     DAY_S,
@@ -44,6 +45,7 @@ from agentgate_server.config.upstreams import UpstreamConfig, UpstreamName, chec
 from agentgate_server.config.upstreams import secret_places as places_of_upstreams
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
+from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.identity.tokens import Identity
 from agentgate_server.secrets.masking import secrets_in_form
 from agentgate_server.secrets.secret import Secret
@@ -83,6 +85,7 @@ class Config:
         metrics: whether to count, and who may see it.
         tracing: whether to make traces.
         permissions: the policy file.
+        agents: the named agents, by id, each with its name and its model.
         messenger: where people are asked besides terminals and browsers.
         http: what the files of HTTP tools declare; None: there are none.
         secrets: every secret that the file holds or names, to be masked wherever it turns up.
@@ -109,6 +112,7 @@ class Config:
     sessions: SessionsConfig
     faces: FacesConfig
     upstreams: Mapping[UpstreamName, UpstreamConfig] = field(default_factory=dict)
+    agents: Mapping[PrincipalName, NamedAgentConfig] = field(default_factory=dict)
     messenger: MessengerConfig | None = None
     http: HttpDeclarations | None = None
     secrets: tuple[Secret, ...] = ()
@@ -139,7 +143,11 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     variables = Variables(read_dotenv(dotenv), environment)
     document = read_document(path, environment=variables)
     config = config_of(document, path.parent, variables)
-    others = [*secret_places(config.sessions), *places_of_upstreams(config.upstreams)]
+    others = [
+        *secret_places(config.sessions),
+        *places_of_upstreams(config.upstreams),
+        *password_places(config.agents),
+    ]
     literal = [path] if holds_literal_token(document, others) else []
     literal += config.http.literal if config.http else ()
     exposed = [
@@ -223,7 +231,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     form = document.decode(ConfigFile)
     shown, folder = folder, folder.absolute()
     identities, warnings = identities_of(document, form)
-    agents = {name for name, role, _, _ in entries(form) if role is Role.AGENT}
+    agents = {name for name, role, _, _ in entries(form) if role is Role.AGENT} | set(form.agents)
     warnings += check_messenger(document, form.messenger, agents)
     gateway = form.gateway
     if gateway.tls is not None:
@@ -241,8 +249,10 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
     check_faces(document, form.faces)
     warnings += check_upstreams(document, form.upstreams, agents)
+    with_tokens = {each.principal.name for each in identities}
+    named, more = agents_of(document, form.agents, sessions, with_tokens)
     http = http_of([at(shown, entry) for entry in form.tools.http], variables)
-    warnings += (*doubts, *(unmasked(http) if http else ()))
+    warnings += (*doubts, *more, *(unmasked(http) if http else ()))
     return Config(
         name=document.name,
         folder=folder,
@@ -262,6 +272,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         permissions=at(shown, form.permissions),
         services=services_of(form.services, shown),
         sessions=sessions,
+        agents=named,
         faces=form.faces,
         upstreams=upstreams_of(form.upstreams, shown),
         http=http,

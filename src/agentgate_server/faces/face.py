@@ -15,6 +15,7 @@ from agentgate_proto.connection.events import (
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.entrance import Entrance
 from agentgate_server.relay.link import Upstreams
+from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
 
@@ -50,15 +51,17 @@ class Surroundings:
         spawn: starts an async function with its arguments, in a task that lasts at most as long as
             the gateway serves.
         sessions: conversations with models; None: the gateway has none.
-        closing: called when the gateway begins to shut down, while all connections are there.
+        agents: the named agents, whose sessions are among these; None as well.
         upstreams: the gateways behind this one; None: there are none.
+        closing: called when the gateway begins to shut down, while all connections are there.
     """
 
     entrance: Entrance
     spawn: Callable[..., None]
     sessions: SessionDoor | None = None
-    closing: list[Callable[[], None]] = field(default_factory=list)
+    agents: AgentDesk | None = None
     upstreams: Upstreams | None = None
+    closing: list[Callable[[], None]] = field(default_factory=list)
 
 
 FaceFactory = Callable[[Surroundings], Face]

@@ -43,6 +43,7 @@ class Authenticator:
     Attributes:
         epoch: of the store, once it is known; clients are told.
         open_principals: who may come without a token, where a face is open.
+        named_agents: who acts without ever coming here: others talk to them.
         banished: hears who may ask, when that has changed.
     """
 
@@ -70,6 +71,7 @@ class Authenticator:
         self.drain = drain
         self.epoch = ""
         self.open_principals: frozenset[str] = frozenset()
+        self.named_agents: frozenset[str] = frozenset()
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
         self._looks: list[Callable[[], None]] = []
@@ -205,6 +207,6 @@ class Authenticator:
         or have another role by now, in which they might even answer it."""
         askers = (Role.AGENT, Role.RELAY)
         known = {each.name for each in self.tokens.principals if each.role in askers}
-        known |= self.open_principals
+        known |= self.open_principals | self.named_agents
         self.ledger.banish(known, self.utc())
         self.banished(known)

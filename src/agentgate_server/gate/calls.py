@@ -12,6 +12,7 @@ from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.request import NOT_RELAYED, Relayed
+from agentgate_proto.rpc.agent_methods import LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import heard, objection_to
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.messages import (
@@ -41,6 +42,7 @@ from agentgate_server.observing import Observers
 from agentgate_server.policy import signature_of
 from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import CallInProgress, Masker
+from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.desk import SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply, Reply
@@ -100,10 +102,12 @@ class Calls:
         self.sessions: SessionDesk | None = None
         self.session_calls = SessionCalls(None, never)
 
-    def serve_sessions(self, sessions: SessionDesk, spawn: Callable[..., None]) -> None:
+    def serve_sessions(
+        self, sessions: SessionDesk, agents: AgentDesk, spawn: Callable[..., None]
+    ) -> None:
         """There are sessions."""
         self.sessions = sessions
-        self.session_calls = SessionCalls(sessions, spawn)
+        self.session_calls = SessionCalls(sessions, spawn, agents, self.epoch)
 
     def closed(self, peer: Peer) -> None:
         """A connection is over."""
@@ -119,6 +123,8 @@ class Calls:
                 self.ledger.collect(peer.number, request_id)
             case CancelRequest(request_id=target):
                 self.ledger.cancel(peer.number, request_id, target, self.utc())
+            case LoginAgent() | LogoutAgent():
+                self.session_calls.agents.take(peer, request_id, params)
             case _ if isinstance(params, SESSION_METHODS):
                 self.session_calls.take(peer, request_id, params)
             case _:

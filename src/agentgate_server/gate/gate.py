@@ -60,6 +60,7 @@ from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
 from agentgate_server.relay.link import OpenUpstreams, are_up
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.desk import SESSIONS, Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
@@ -161,6 +162,7 @@ class Gate:
             upstreams=upstreams,
         )
         self.sessions: SessionDesk | None = None
+        self.agents: AgentDesk | None = None
         if conversations is not None:
             self.sessions = self.desk_type(
                 conversations,
@@ -175,7 +177,11 @@ class Gate:
                 utc=utc,
                 drain=self.drain,
             )
-            self.calls.serve_sessions(self.sessions, self._spawn)
+            told = self.audit, self.observers
+            named = conversations.agents
+            self.agents = AgentDesk(self.sessions, named, *told, self._spawn, monotonic)
+            self.authenticator.named_agents = self.agents.ids
+            self.calls.serve_sessions(self.sessions, self.agents, self._spawn)
             self.authenticator.banished = self.sessions.banish
         entrance = Entrance(self.authenticator, monotonic)
         self.web = Web(
@@ -187,7 +193,7 @@ class Gate:
             self.peers,
             self.desk.reach,
         )
-        around = Surroundings(entrance, self._spawn, self.sessions, upstreams=upstreams)
+        around = Surroundings(entrance, self._spawn, self.sessions, self.agents, upstreams)
         self.closing = around.closing
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
@@ -250,15 +256,7 @@ class Gate:
         self._spawn(self.reloader.answer, reply)
 
     def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        assert self.running.tasks is not None, "it is asked while the gate runs"
-        self.running.tasks.start_soon(self._guarded, function, *args)
-
-    async def _guarded(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        """Run a task of a face, or a reload: a bug in it must not cost the gateway."""
-        try:
-            await function(*args)
-        except Exception:
-            log.exception("a task of a face failed: %s", function)
+        self.running.spawn(function, *args)
 
     def gauges(self) -> Gauges:
         """Say how much there is of everything at this moment."""

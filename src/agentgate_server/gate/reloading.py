@@ -28,12 +28,16 @@ from agentgate_server.gate.judge import Judge
 from agentgate_server.identity.token_file import TokenFileError
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sockets.replies import Reply
 
 log = logging.getLogger(__name__)
 
 RELOADED = frozenset(
-    {"name", "folder", "identities", "permissions", "secrets", "totp", "warnings", "hidden"}
+    {
+        *("name", "folder", "identities", "permissions", "secrets", "totp", "warnings", "hidden"),
+        "agents",
+    }
 )
 """Of a configuration, what a reload puts in force; everything else takes a restart."""
 
@@ -67,6 +71,7 @@ class Reloader:
         renew: renews what is beside it, whatever becomes of the rest.
         judge: has the policy that is replaced.
         authenticator: has the principals that are.
+        agents: the named agents; None: there are none.
         codes: the one-time codes of approvers.
         masker: learns new secrets.
         audit: hears what came of it.
@@ -85,12 +90,14 @@ class Reloader:
         *,
         judge: Judge,
         authenticator: Authenticator,
+        agents: AgentDesk | None,
         codes: Codes,
         masker: Masker,
         audit: AuditRecorder,
     ) -> None:
         self.judge = judge
         self.authenticator = authenticator
+        self.agents = agents
         self.codes = codes
         self.masker = masker
         self.audit = audit
@@ -141,6 +148,9 @@ class Reloader:
         self._config = config
         self.masker.learn(config.secrets)
         self.codes.reconfigure(config.totp)
+        if self.agents is not None:
+            self.agents.reconfigure(config.agents)
+            self.authenticator.named_agents = self.agents.ids
         self.authenticator.close_revoked()
         if policy is not self.judge.policy:
             policy.keep_counts_of(self.judge.policy)

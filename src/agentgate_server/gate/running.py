@@ -1,8 +1,11 @@
-"""Running tools: one task for each call that waits, none for one that returns at once."""
+"""Running: one task for each tool call that waits, none for one that returns at once; and tasks of
+those who serve connections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import anyio
 import msgspec
@@ -14,6 +17,8 @@ from agentgate_server.observing.context import current_rid
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Call, Runner, stopped
 from agentgate_server.tools.tool import Tool
+
+log = logging.getLogger(__name__)
 
 Finished = Callable[[str, Outcome], None]
 
@@ -86,6 +91,12 @@ class Running:
         for _, scope in list(self._calls.values()):
             scope.cancel()
 
+    def spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Start an async function with its arguments, in a task that lasts at most as long as the
+        gate runs."""
+        assert self.tasks is not None, "faces are asked while the gate runs"
+        self.tasks.start_soon(guarded, function, *args)
+
     async def wait_idle(self) -> None:
         """Wait until no tool runs in a task."""
         while self._calls:
@@ -101,3 +112,11 @@ class Running:
         del self._calls[rid]
         self._changed.set()
         self.finished(rid, outcome)
+
+
+async def guarded(function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    """Run a task of a face, or a reload: a bug in it must not cost the gateway."""
+    try:
+        await function(*args)
+    except Exception:
+        log.exception("a task of a face failed: %s", function)

@@ -9,7 +9,9 @@ import msgspec
 
 from agentgate_proto.errors import ConnectionClosedError, ErrorCode
 from agentgate_proto.records.session_views import GONE, SessionEvent
+from agentgate_proto.rpc.behalf import objection_to
 from agentgate_proto.rpc.jsonrpc import RequestId
+from agentgate_proto.rpc.messages import TALKERS
 from agentgate_proto.rpc.session_methods import (
     AttachSession,
     CancelRun,
@@ -24,6 +26,9 @@ from agentgate_proto.rpc.session_methods import (
     SessionEvents,
 )
 from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage
+from agentgate_proto.sessions.looking import NOT_FOUND
+from agentgate_server.gate.agent_calls import AgentCalls
+from agentgate_server.sessions.agents import AgentDesk, principal_of
 from agentgate_server.sessions.door import Attachment, SessionDoor
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply
@@ -63,11 +68,24 @@ class SessionCalls:
     Args:
         door: to the sessions; None: there are none.
         spawn: starts an async function with its arguments, in a task.
+        agents: the named agents; None: there are none.
+        epoch: returns that of this gateway.
+
+    Attributes:
+        agents: who is logged in to which agent.
     """
 
-    def __init__(self, door: SessionDoor | None, spawn: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        door: SessionDoor | None,
+        spawn: Callable[..., None],
+        agents: AgentDesk | None = None,
+        epoch: Callable[[], str] = str,
+    ) -> None:
         self.door = door
+        self.agents = AgentCalls(agents, self.detach)
         self._spawn = spawn
+        self._epoch = epoch
         self._attached: dict[int, dict[str, Attachment]] = {}
 
     def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct) -> None:
@@ -78,6 +96,19 @@ class SessionCalls:
         if self.door is None:
             reply.error(ErrorCode.METHOD_NOT_FOUND, NO_SESSIONS, None)
             return
+        if isinstance(params, SendMessage):
+            role = principal.role
+            objection = objection_to(params.on_behalf_of, role, self._epoch())
+            if objection is not None:
+                reply.error(*objection, None)
+                return
+        by = ""
+        if principal.role in TALKERS:
+            agent = self.agents.agent_of(peer, getattr(params, "session", ""))
+            if agent is None:  # as if there were none: an agent's session has a name to be guessed
+                reply.error(ErrorCode.SESSION_NOT_FOUND, NOT_FOUND, None)
+                return
+            principal, by = principal_of(agent), principal.name
         mine = self._attached.setdefault(peer.number, {})
         match params:
             case AttachSession(session=session):
@@ -95,15 +126,20 @@ class SessionCalls:
                 attachment = self.door.attach(principal, params, watcher, reply)
                 watcher.attachment = mine[session] = attachment
             case DetachSession(session=session):
-                attached = mine.pop(session, None)
-                if attached is not None:
-                    attached.end()
-                reply.result(Detached(was_attached=attached is not None))
+                reply.result(Detached(was_attached=self.detach(peer, session)))
             case _:
-                self.door.call(principal, params, reply)
+                self.door.call(principal, params, reply, by)
+
+    def detach(self, peer: Peer, session: str) -> bool:
+        """Let a connection watch a session no more; return whether it did."""
+        attached = self._attached.get(peer.number, {}).pop(session, None)
+        if attached is not None:
+            attached.end()
+        return attached is not None
 
     def closed(self, peer: Peer) -> None:
         """A connection is over."""
+        self.agents.closed(peer)
         for attachment in self._attached.pop(peer.number, {}).values():
             attachment.end()
 

@@ -38,6 +38,12 @@ class AddressThrottle:
         """Do it now: return 0, or for how many seconds it may not be done."""
         return self.queue(address, now, 0.0)
 
+    def give_back(self, address: str) -> None:
+        """What was done last does not count after all."""
+        key = owner_of(address)
+        if key in self._done_by:
+            self._done_by[key] -= self._each_s
+
     def queue(self, address: str, now: float, longest_s: float) -> float:
         """Do it when it is its turn: return in how many seconds that is.
 

@@ -73,6 +73,7 @@ class Metrics(Observer):
             "channel_deliveries", "Approvals brought to people, by channel", ["channel"]
         )
         self._logins = counter("login_failures", "Wrong tokens")
+        self._agent_logins = counter("agent_login_failures", "Wrong passwords of named agents")
         self._commits = histogram(
             "store_commit_seconds", "One commit of the store", buckets=COMMIT_BUCKETS_S
         )
@@ -134,6 +135,10 @@ class Metrics(Observer):
     def login_failed(self, address: str) -> None:
         """See :class:`Observer`."""
         self._logins.inc()
+
+    def agent_login_failed(self, agent: str, by: str, address: str) -> None:
+        """See :class:`Observer`."""
+        self._agent_logins.inc()
 
     def committed(self, rows: int, took_s: float, problem: str) -> None:
         """See :class:`Observer`."""

@@ -67,6 +67,9 @@ class Observer:
     def login_failed(self, address: str) -> None:
         """Somebody has given a wrong token."""
 
+    def agent_login_failed(self, agent: str, by: str, address: str) -> None:
+        """Somebody has given a wrong password; ``agent`` is "" where there is none of that name."""
+
     def committed(self, rows: int, took_s: float, problem: str) -> None:
         """The store has written a batch, or has not: ``problem`` says why."""
 
@@ -114,6 +117,7 @@ class Observers:
         self.connected = together([a.connected for a in all_of])
         self.disconnected = together([a.disconnected for a in all_of])
         self.login_failed = together([a.login_failed for a in all_of])
+        self.agent_login_failed = together([a.agent_login_failed for a in all_of])
         self.committed = together([a.committed for a in all_of])
         self.shown = together([a.shown for a in all_of])
         self.model_asked = together([a.model_asked for a in all_of])

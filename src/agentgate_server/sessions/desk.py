@@ -22,7 +22,7 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.request import Encoded
-from agentgate_proto.principal import Principal, Role
+from agentgate_proto.principal import Principal
 from agentgate_proto.records.session import RestoredSessions
 from agentgate_proto.rpc.session_methods import (
     Attached,
@@ -52,10 +52,11 @@ from agentgate_proto.sessions.effects import (
 from agentgate_proto.sessions.looking import with_count
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_proto.sessions.sessions import Sessions
+from agentgate_server.config.agents import AgentsConfig
 from agentgate_server.models.model import Model
 from agentgate_server.observing.observers import Observers
 from agentgate_server.sessions.counting import Counting
-from agentgate_server.sessions.door import Watcher
+from agentgate_server.sessions.door import Watcher, whose
 from agentgate_server.sessions.inspections import Inspections
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.sessions.offers import Expect, material_of
@@ -90,6 +91,7 @@ class Conversations:
         system_prompt: of all sessions.
         workspaces: their folders.
         budgets: what may be spent.
+        agents: the named agents, by id.
         limits: caps and times.
     """
 
@@ -98,6 +100,7 @@ class Conversations:
     system_prompt: str
     workspaces: Workspaces
     budgets: tuple[Budget, ...] = ()
+    agents: AgentsConfig = field(default_factory=dict)
     limits: SessionLimits = field(default_factory=SessionLimits)
 
 
@@ -154,14 +157,22 @@ class SessionDesk:
 
     # The door
 
-    def call(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
+    def call(
+        self, principal: Principal, params: msgspec.Struct, reply: Reply, by: str = ""
+    ) -> None:
         """See :class:`agentgate_server.sessions.door.SessionDoor`."""
         if isinstance(params, InspectSession):
             admitted = self._inspections.admit(principal.name, reply)
             if admitted is None:
                 return
             reply = admitted
-        self.sessions.call(Call(reply), whose(principal), params, self._utc(), self.fresh_ids())
+        now, ids = self._utc(), self.fresh_ids()
+        self.sessions.call(Call(reply), whose(principal), params, now, ids, by)
+        self.drain()
+
+    def open_agent(self, agent: str, reply: Reply) -> None:
+        """Answer with the view of an agent's session, which is made if it is not there."""
+        self.sessions.open_agent(Call(reply), agent, self.fresh_ids()[1])
         self.drain()
 
     def attach(
@@ -380,11 +391,6 @@ class Call:
     def __init__(self, reply: Reply, place: Place | None = None) -> None:
         self.reply = reply
         self.place = place
-
-
-def whose(principal: Principal) -> str | None:
-    """Whose sessions somebody may see: their own; an operator everybody's."""
-    return None if principal.role is Role.OPERATOR else principal.name
 
 
 def fresh_id() -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from agentgate_proto.principal import Principal
+from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.session_views import SessionEvent
 from agentgate_proto.rpc.session_methods import AttachSession
 from agentgate_server.sockets.replies import Reply
@@ -51,9 +51,17 @@ class Attachment(Protocol):
 class SessionDoor(Protocol):
     """All that can be done with sessions."""
 
-    def call(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
+    def call(
+        self, principal: Principal, params: msgspec.Struct, reply: Reply, by: str = ""
+    ) -> None:
         """Do what a method of ``session_methods`` says, but for attaching; roles are checked by the
         caller. The reply may come later; results are of the method's type.
+
+        Args:
+            principal: whose sessions are meant.
+            params: of the method.
+            reply: takes the answer.
+            by: who calls, if that is somebody else: a console that is logged in to an agent.
         """
         ...
 
@@ -69,3 +77,8 @@ class SessionDoor(Protocol):
     def active(self) -> int:
         """How many sessions have a run under way."""
         ...
+
+
+def whose(principal: Principal) -> str | None:
+    """Whose sessions somebody may see: their own; an operator everybody's."""
+    return None if principal.role is Role.OPERATOR else principal.name

@@ -14,12 +14,14 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Final, TypeVar
 
 import anyio
 import anyio.to_thread
 
+from agentgate_proto.records.session import is_lasting
 from agentgate_server.sessions.folders import FOLDER, opened_within, remove_folder
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,9 @@ T = TypeVar("T")
 
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """A session's id, as the name of its folder: no id leads to another folder."""
+
+DIGEST_HEX: Final = 32
+"""Of the digest of an agent's id, in the name of its folder."""
 
 PRIVATE: Final = 0o700
 """What a model is told, and what tools leave there for it, is for nobody else on this machine."""
@@ -123,9 +128,9 @@ class Workspaces:
         """
         folder = Path(workspace)
         root: Path | None
-        if folder.name == session:
+        if folder.name == folder_name(session):
             root = real(self.folder)
-            folder = root / session
+            folder = root / folder.name
         else:
             root = self._root_of(folder)
         if root is None:
@@ -142,11 +147,10 @@ class Workspaces:
     # What blocks
 
     def _made(self, session: str) -> str:
-        assert NAME.fullmatch(session), "ids of sessions are names"
         try:
             self.folder.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-            folder = real(self.folder) / session
-            folder.mkdir(mode=PRIVATE)
+            folder = real(self.folder) / folder_name(session)
+            folder.mkdir(mode=PRIVATE, exist_ok=is_lasting(session))
         except OSError as error:
             log.warning("no workspace can be made in %s: %s", self.folder, error.strerror)
             text = f"no workspace can be made: {error.strerror}; see sessions.workspaces"
@@ -182,7 +186,6 @@ class Workspaces:
         return next((root for root in roots if folder.is_relative_to(root)), None)
 
     def _removed(self, session: str) -> str:
-        assert NAME.fullmatch(session), "ids of sessions are names"
         try:
             parent = os.open(self.folder, FOLDER & ~os.O_NOFOLLOW)
         except FileNotFoundError:
@@ -190,9 +193,19 @@ class Workspaces:
         except OSError as error:
             return f"{error.strerror}"
         try:
-            return remove_folder(parent, session)
+            return remove_folder(parent, folder_name(session))
         finally:
             os.close(parent)
+
+
+def folder_name(session: str) -> str:
+    """Return the name of the folder that is made for a session. An agent's id may have anything in
+    it, and its folder may be there already: from before the database was lost, or a crash."""
+    if is_lasting(session):
+        digest = sha256(session.encode("utf-8", "surrogatepass")).hexdigest()
+        return f"agent-{digest[:DIGEST_HEX]}"
+    assert NAME.fullmatch(session), "ids of sessions are names"
+    return session
 
 
 def is_path(text: str) -> bool:

@@ -1,6 +1,7 @@
 """Retention of sessions in the SQLite file, and of what they have cost.
 
-Sessions in which nothing happens go after a while; a run that is under way keeps its session. They
+Sessions in which nothing happens go after a while; a run that is under way keeps its session, and
+those of named agents last. They
 are only found here (``take_idle``): something may have begun in one of them that is not written
 yet, so the machine of the sessions is asked to drop them. What was spent is kept for longer, for
 sums of the past. Each has a clock of its own, by the rules of
@@ -102,8 +103,9 @@ class SessionRetention:
         return deleted
 
     def _prune_sessions(self, connection: sqlite3.Connection, utc: float, ran_s: float) -> int:
-        (oldest,) = connection.execute(statements.OLDEST_IDLE).fetchone()
-        if oldest is not None:
+        idle = connection.execute(statements.OLDEST_IDLE).fetchone()
+        if idle is not None:
+            (oldest,) = idle
             now = turn(connection, "sessions", utc, ran_s, oldest)
             before = now - self.keep_s
             found = connection.execute(statements.IDLE, (before, IDLE_MAX)).fetchall()

@@ -106,12 +106,13 @@ RESERVED = " ".join(
     )
 )
 OLDEST_IDLE = """
-    SELECT min(CAST(updated_at AS REAL)) FROM sessions INDEXED BY sessions_idle
-    WHERE run = '' AND dropped = 0
+    SELECT CAST(updated_at AS REAL) FROM sessions INDEXED BY sessions_idle
+    WHERE run = '' AND dropped = 0 AND id NOT GLOB 'agent:*' ORDER BY updated_at LIMIT 1
 """
 IDLE = """
     SELECT id, principal FROM sessions INDEXED BY sessions_idle
-    WHERE run = '' AND dropped = 0 AND updated_at < ? ORDER BY updated_at LIMIT ?
+    WHERE run = '' AND dropped = 0 AND id NOT GLOB 'agent:*' AND updated_at < ?
+    ORDER BY updated_at LIMIT ?
 """
 PRUNE_LOGS = """
     DELETE FROM session_log WHERE rowid IN (

@@ -67,6 +67,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "tools.provide": {"tools": []},
     "tools.call": {"call": "c", "tool": "temp"},
     "tools.cancel": {"call": "c"},
+    "login_agent": {"agent": "house", "password": "p"},
+    "logout_agent": {"agent": "house"},
     "session_event": {"session": "s", "events": []},
     "request_waiting": {"request_id": 1, "expires_at": "2026-11-20T10:00:00.000Z"},
     "approval_changed": {

@@ -1,10 +1,9 @@
-"""How sessions begin and go, and how a message begins a run (I12)."""
+"""How a message begins a run (I12)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
 import pytest
 from tests.proto.session_checker import check_rest
 from tests.proto.session_models import model, said
@@ -20,92 +19,9 @@ from tests.proto.sessions.phases import (
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
-from agentgate_proto.rpc.session_methods import CreateSession, GetSession, MetadataSet, SetMetadata
+from agentgate_proto.rpc.session_methods import GetSession
 
 Phase = Callable[[World], None]
-
-
-# A session
-
-
-def test_a_session_is_told_of_when_its_folder_is_there_and_it_is_durable() -> None:
-    world = World()
-    ticket = world.request(CreateSession(user_id="u", metadata={"a": 1}))
-    (wanted,) = world.making
-    assert (wanted.principal, wanted.wanted) == ("ann", "")
-    world.make_workspaces()
-    assert ticket not in world.told
-    world.sync()
-    view = world.result(ticket)
-    assert (view.principal, view.model, view.user_id, bytes(view.metadata)) == (
-        *("ann", "m", "u"),
-        b'{"a":1}',
-    )
-    assert view.workspace == f"/w/{view.id}"
-    assert view.key == f"agent:ann:{view.id}"
-
-
-def test_a_client_keeps_only_so_much_with_a_session() -> None:
-    world = World(SessionLimits(metadata_bytes_max=10, sessions_of_principal_max=1))
-    ticket = world.request(CreateSession(metadata={"a": 12345}))
-    assert world.refusal(ticket) == (ErrorCode.INVALID_PARAMS, "metadata has more than 10 bytes")
-    assert not world.making
-    world.create(metadata={"a": 1234})  # the other counts for nothing
-
-
-@pytest.mark.parametrize("phase", [idle, calling, ending])
-def test_metadata_are_replaced_and_that_is_told_when_it_is_durable(phase: Phase) -> None:
-    world = world_in(phase)
-    session = next(iter(world.store.sessions))
-    ticket = world.request(SetMetadata(session=session, metadata=msgspec.Raw(b'{"b":2}')))
-    assert ticket not in world.told
-    world.sync()
-    world.sync()  # where something was being written, it goes with the next
-    assert world.result(ticket) == MetadataSet()
-    assert bytes(world.store.sessions[session].metadata) == b'{"b":2}'
-
-
-def test_a_session_whose_folder_is_refused_is_none_and_counts_for_nothing() -> None:
-    world = World(SessionLimits(sessions_of_principal_max=1))
-    ticket = world.request(CreateSession(workspace="/etc"))
-    token = world.making.pop().token
-    world.sessions.workspace_refused(token, ErrorCode.FORBIDDEN, "not under the roots")
-    world.drain()
-    assert world.refusal(ticket) == (ErrorCode.FORBIDDEN, "not under the roots")
-    world.create()
-
-
-def test_a_session_that_can_not_be_written_is_none_and_counts_for_nothing() -> None:
-    world = World(SessionLimits(sessions_of_principal_max=1))
-    ticket = world.request(CreateSession())
-    world.make_workspaces()
-    world.fail()
-    assert world.refusal(ticket) == (
-        ErrorCode.INTERNAL_ERROR,
-        "cannot store sessions: disk full",
-    )
-    world.create()
-
-
-def test_a_principal_has_only_so_many_sessions_and_those_that_are_being_made_count() -> None:
-    world = World(SessionLimits(sessions_of_principal_max=2))
-    world.create()
-    world.request(CreateSession())
-    code, text = world.refusal(world.request(CreateSession()))
-    assert (code, "delete some" in text) == (ErrorCode.LIMIT_EXCEEDED, True)
-    world.create("bob")
-
-
-def test_a_session_of_a_model_that_is_not_configured_is_refused() -> None:
-    world = World(models=[model("a"), model("b")])
-    code, text = world.refusal(world.request(CreateSession(model="c")))
-    assert (code, text) == (ErrorCode.MODEL_FAILED, "there is no model 'c'; there are: a, b")
-    world.models = {}
-    world.sessions.configure({}, "", "")
-    assert world.refusal(world.request(CreateSession()))[1].endswith("there are: none")
-
-
-# A message
 
 
 def test_a_message_is_taken_when_it_is_durable() -> None:

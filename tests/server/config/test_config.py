@@ -518,6 +518,7 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
             for key, value in msgspec.structs.asdict(form.StorageConfig()).items()
         }
     )
+    agents: dict[str, Any] = {}
     audit: dict[str, Any] = msgspec.field(
         default_factory=lambda: {
             key: value

@@ -290,6 +290,7 @@ def replaced(this: World, load: Callable[[], Config]) -> Reloader:
         lambda: ([], []),
         judge=gate.judge,
         authenticator=gate.authenticator,
+        agents=gate.agents,
         codes=gate.desk.codes,
         masker=this.gateway.masker,
         audit=gate.audit,

@@ -25,7 +25,7 @@ from agentgate_proto.models.events import (
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.sessions.effects import CallModel
-from agentgate_proto.sessions.recovery import Unpriced
+from agentgate_proto.sessions.settings import Unpriced
 from agentgate_server.sessions import model_desk
 from agentgate_server.sessions.model_desk import ModelDesk
 

@@ -276,3 +276,21 @@ async def test_whether_folders_can_be_made_is_known_without_making_any(tmp_path:
     assert not (tmp_path / "a").exists()
     (tmp_path / "file").touch()
     assert why_unwritable(tmp_path / "file" / "b") == f"{tmp_path / 'file'} is no folder"
+
+
+# An agent's
+
+
+@pytest.mark.parametrize("agent", ["house", "../../etc", "a/b", "x" * 250, "\ud800"])
+async def test_an_agent_s_folder_is_one_whatever_its_id_is_and_may_be_there_before(
+    there: Workspaces, agent: str
+) -> None:
+    session = f"agent:{agent}"
+    made = at(await there.make(session, ""))
+    assert made.parent == there.folder
+    assert made.name.startswith("agent-")
+    (made / "memory.md").touch()
+    assert await there.make(session, "") == str(made), "the database was lost, and not the folder"
+    assert entered(there, str(made), session) == ["memory.md"]
+    assert await there.remove(session) == ""
+    assert not made.exists()

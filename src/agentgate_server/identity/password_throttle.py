@@ -1,0 +1,85 @@
+"""The password throttle: bounds how often a password may be guessed.
+
+Each try counts before it is checked, and does not once it was right. It is counted for whoever
+tries, and for the agent: who has many addresses gets no further than who has one. Who has logged in
+before is not counted among those strangers, or they could keep people from their own agents.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from agentgate_server.identity.address_throttle import AddressThrottle, owner_of
+
+OF_ONE_PER_MINUTE = 10
+"""Wrong passwords of one agent, by one principal at one address: nobody mistypes more."""
+
+OF_ALL_PER_MINUTE = 60
+"""Wrong passwords by one principal at one address, whoever's they are to be."""
+
+BY_STRANGERS_PER_MINUTE = 60
+"""Wrong passwords of one agent, by all who have never given its right one: a million guesses take
+twelve days."""
+
+WELCOME_MAX = 10_000
+"""Of those who have logged in, how many are remembered; the one who did longest ago goes first."""
+
+
+class PasswordThrottle:
+    """See the module. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._of_one = AddressThrottle(OF_ONE_PER_MINUTE)
+        self._of_all = AddressThrottle(OF_ALL_PER_MINUTE)
+        self._by_strangers = AddressThrottle(BY_STRANGERS_PER_MINUTE)
+        self._welcome: OrderedDict[str, None] = OrderedDict()
+
+    def take(self, agent: str, by: str, address: str, now: float) -> float:
+        """Count a try: return 0, or for how many seconds it may not be made.
+
+        Args:
+            agent: whose password is tried, as it was named.
+            by: the principal who tries.
+            address: where it comes from.
+            now: when.
+        """
+        who, pair = keys_of(agent, by, address)
+        throttles = [(self._of_all, who), (self._of_one, pair)]
+        if pair not in self._welcome:
+            throttles.append((self._by_strangers, key_of(agent)))
+        taken: list[tuple[AddressThrottle, str]] = []
+        for throttle, key in throttles:
+            pause = throttle.take(key, now)
+            if pause:
+                for other, known in taken:
+                    other.give_back(known)
+                return pause
+            taken.append((throttle, key))
+        return 0.0
+
+    def was_right(self, agent: str, by: str, address: str) -> None:
+        """The try that was counted last was right: it does not count, and they are welcome."""
+        who, pair = keys_of(agent, by, address)
+        self._of_all.give_back(who)
+        self._of_one.give_back(pair)
+        if pair not in self._welcome:
+            self._by_strangers.give_back(key_of(agent))
+        self._welcome[pair] = None
+        self._welcome.move_to_end(pair)
+        if len(self._welcome) > WELCOME_MAX:
+            self._welcome.popitem(last=False)
+
+    def forget(self) -> None:
+        """Nobody is welcome any more: passwords have changed."""
+        self._welcome.clear()
+
+
+def keys_of(agent: str, by: str, address: str) -> tuple[str, str]:
+    """Return what stands for whoever tries, and for them with this agent."""
+    who = key_of(by, owner_of(address))
+    return who, key_of(by, owner_of(address), agent)
+
+
+def key_of(*parts: str) -> str:
+    """Return a key for names, which may have anything in them; no address looks so."""
+    return "".join(f"{len(part)}/{part}" for part in parts)
