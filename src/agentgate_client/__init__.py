@@ -3,6 +3,7 @@
 from agentgate_client.approvals import ApprovalsClient, ApprovalWatch
 from agentgate_client.client import AgentGateClient
 from agentgate_client.health import Health
+from agentgate_client.providing import Tool
 from agentgate_client.session_gateway import (
     GatewayRequest,
     GatewayResponse,
@@ -70,6 +71,7 @@ __all__ = [
     "SessionView",
     "Sessions",
     "StateChanged",
+    "Tool",
     "Usage",
     "UsageReport",
 ]

@@ -13,6 +13,8 @@ import msgspec
 from agentgate_client.driver import OnAnswer
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
+from agentgate_client.offering import Providing
+from agentgate_client.providing import Tool, as_tools
 from agentgate_client.sessions import Sessions
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.backoff import Backoff
@@ -123,6 +125,7 @@ class AgentGateClient(Client):
         self._timeout_s = check_timeout(timeout_s)
         self._on_waiting = on_waiting
         self._sessions: Sessions | None = None
+        self._providing = Providing(self._driver)
 
     @property
     def sessions(self) -> Sessions:
@@ -249,6 +252,28 @@ class AgentGateClient(Client):
             text = "odd answer: not the request that was asked for"
             raise AgentGateError(ErrorCode.INTERNAL_ERROR, text)
         return rows[0]
+
+    async def provide(self, *tools: Tool | Callable[..., Any]) -> list[str]:
+        """Offer tools of this program to others, in place of those offered before.
+
+        They are offered again on every connection, until the client is closed; without arguments
+        they are withdrawn. While the client is not connected they are not to be had. Whoever may
+        ask for them is what the gateway's policy says; it must know this client by a stable
+        ``client_id``, if another process of it is to take its tools over.
+
+        Args:
+            tools: what to offer; of a function, ``Tool.of`` makes a tool that may write.
+
+        Returns:
+            Their names at the gateway, in the order given.
+
+        Raises:
+            AgentGateError: the gateway does not take them: it does not understand a schema
+                (-32602), there are too many (-32006), or another client of the same principal
+                offers one of them (-32009). Those offered before are still offered.
+            ValueError: one of them can't be right.
+        """
+        return await self._providing.provide(as_tools(tools))
 
     def stand(self, method: str, params: msgspec.Struct, on_answer: OnAnswer) -> int:
         """Make a call of the protocol on every connection, before all others; return its handle.

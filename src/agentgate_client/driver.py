@@ -26,9 +26,12 @@ from agentgate_client.background import spawn
 from agentgate_client.dial import DialError
 from agentgate_client.endpoint import Endpoint
 from agentgate_client.health import Health
+from agentgate_client.providing import ToolRunner
 from agentgate_client.pump import LINGER_S, Pump
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import (
+    CallAsked,
+    CallStopped,
     ClientState,
     Dial,
     HangUp,
@@ -94,6 +97,7 @@ class Driver:
 
     Attributes:
         machine: the rules.
+        provided: runs the tools that this client provides.
         connections: how many connections were ready for calls so far.
     """
 
@@ -101,6 +105,7 @@ class Driver:
         self.endpoint = endpoint
         self.backoff = backoff
         self.machine = ClientMachine(endpoint.connection, backoff)
+        self.provided = ToolRunner(self.machine, self.turn)
         self.connections = 0
         self._listener = listener
         self._done: dict[int, Done] = {}
@@ -228,6 +233,10 @@ class Driver:
                     on_answer = self._standing.get(handle)
                     if on_answer is not None:
                         on_answer(event)
+                case CallAsked(call=call):
+                    self.provided.start(self._tasks, call)
+                case CallStopped(call=call_id):
+                    self.provided.stop(call_id)
                 case Pushed(params=params):
                     self._listener.pushed(params)
                 case StateChanged():

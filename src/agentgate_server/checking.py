@@ -199,7 +199,14 @@ def check_policy(
         findings += map(warning, missing or ())
     file = file_of(config, policy)
     found = [
-        *lint(policy, file=file, tools=tools, agents=agents, errors_only=errors_only),
+        *lint(
+            policy,
+            file=file,
+            tools=tools,
+            agents=agents,
+            sources=agents,  # each may provide tools when it is connected
+            errors_only=errors_only,
+        ),
         *(each for rule in policy.rules for each in look_at_demands(config, file, rule, people)),
     ]
     if not errors_only:

@@ -9,7 +9,7 @@ import msgspec
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.request import Record
+from agentgate_proto.records.request import Effects, Record
 from agentgate_proto.records.storage import Change, Query
 
 
@@ -78,11 +78,16 @@ class TurnedAway(msgspec.Struct, frozen=True):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Start the tool, once; report ``finished``."""
+    """Start the tool, once; report ``finished``.
+
+    Attributes:
+        effects: that the decision was made for.
+    """
 
     rid: str
     tool: str
     args: bytes
+    effects: Effects = Effects.WRITE
 
 
 class Stop(msgspec.Struct, frozen=True):

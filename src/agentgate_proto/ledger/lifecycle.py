@@ -172,7 +172,7 @@ class Lifecycle:
             self._run(live.record)
 
     def _run(self, record: Record) -> None:
-        self._effects.append(Run(record.rid, record.tool, bytes(record.args)))
+        self._effects.append(Run(record.rid, record.tool, bytes(record.args), record.effects))
 
     # The request ends
 

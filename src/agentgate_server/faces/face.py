@@ -18,6 +18,7 @@ from agentgate_server.relay.link import Upstreams
 from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
+from agentgate_server.tools.provided.desk import ProviderDesk
 
 FaceEvent = HttpRequested | UpgradeAsked | MessageReceived | Closed
 
@@ -52,6 +53,7 @@ class Surroundings:
             the gateway serves.
         sessions: conversations with models; None: the gateway has none.
         agents: the named agents, whose sessions are among these; None as well.
+        providers: takes tools that are provided by the face's connections.
         upstreams: the gateways behind this one; None: there are none.
         closing: called when the gateway begins to shut down, while all connections are there.
     """
@@ -60,6 +62,7 @@ class Surroundings:
     spawn: Callable[..., None]
     sessions: SessionDoor | None = None
     agents: AgentDesk | None = None
+    providers: ProviderDesk | None = None
     upstreams: Upstreams | None = None
     closing: list[Callable[[], None]] = field(default_factory=list)
 

@@ -30,6 +30,7 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.results import Expectation, GrantWords, ToolList, ToolRow
+from agentgate_proto.rpc.tool_methods import ProvideTools
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
@@ -37,6 +38,7 @@ from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing
+from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
 from agentgate_server.policy import signature_of
@@ -65,6 +67,7 @@ class Calls:
         utc: the clock of the ledger, UTC seconds.
         rids: makes the id of a request that comes now.
         reload: reads policy and principals anew; the reply gets the report.
+        providing: takes the tools that clients offer.
         epoch: of this gateway, once it is known.
         upstreams: the gateways behind this one, if there are any.
     """
@@ -83,6 +86,7 @@ class Calls:
         utc: Callable[[], float],
         rids: Callable[[float], str],
         reload: Callable[[Reply], None],
+        providing: Providing,
         epoch: Callable[[], str],
         upstreams: OpenUpstreams | None = None,
     ) -> None:
@@ -97,6 +101,7 @@ class Calls:
         self.utc = utc
         self.rids = rids
         self.reload = reload
+        self.providing = providing
         self.epoch = epoch
         self.upstreams = upstreams
         self.sessions: SessionDesk | None = None
@@ -111,6 +116,8 @@ class Calls:
 
     def closed(self, peer: Peer) -> None:
         """A connection is over."""
+        self.watchers.remove(peer)
+        self.providing.closed(peer)
         self.session_calls.closed(peer)
 
     def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct) -> None:
@@ -125,6 +132,8 @@ class Calls:
                 self.ledger.cancel(peer.number, request_id, target, self.utc())
             case LoginAgent() | LogoutAgent():
                 self.session_calls.agents.take(peer, request_id, params)
+            case ProvideTools():
+                self.providing.take(peer, request_id, params)
             case _ if isinstance(params, SESSION_METHODS):
                 self.session_calls.take(peer, request_id, params)
             case _:

@@ -16,6 +16,7 @@ from typing import Any
 import anyio
 
 from agentgate_proto.connection.events import (
+    Answered,
     AuthAsked,
     Called,
     Closed,
@@ -49,6 +50,7 @@ from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
 from agentgate_server.gate.judge import Judge
+from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.reloading import Reloader
 from agentgate_server.gate.request_ids import new_rid
 from agentgate_server.gate.responses import Responder
@@ -122,6 +124,8 @@ class Gate:
         rids: Callable[[float], str] = new_rid,
     ) -> None:
         masker, self.upstreams = masker or Masker(), upstreams
+        self.providing = Providing(catalogue, tokens, monotonic)
+        catalogue = self.providing.catalogue
         self.utc = utc
         self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
@@ -158,6 +162,7 @@ class Gate:
             utc=utc,
             rids=rids,
             reload=self.reload,
+            providing=self.providing,
             epoch=lambda: self.authenticator.epoch,
             upstreams=upstreams,
         )
@@ -184,16 +189,13 @@ class Gate:
             self.calls.serve_sessions(self.sessions, self.agents, self._spawn)
             self.authenticator.banished = self.sessions.banish
         entrance = Entrance(self.authenticator, monotonic)
+        reach = self.desk.reach
         self.web = Web(
-            self.authenticator,
-            entrance,
-            self._spawn,
-            self.calls,
-            self.ledger,
-            self.peers,
-            self.desk.reach,
+            self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
-        around = Surroundings(entrance, self._spawn, self.sessions, self.agents, upstreams)
+        around = Surroundings(
+            entrance, self._spawn, self.sessions, self.agents, self.providing.desk, upstreams
+        )
         self.closing = around.closing
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
@@ -236,6 +238,8 @@ class Gate:
                 self.observers.received(peer.name, rids)
             case AuthAsked(auth=auth):
                 self.authenticator.authenticate(peer, auth.token)
+            case Answered():
+                self.providing.answered(peer, event)
             case HttpRequested() | UpgradeAsked() | MessageReceived():
                 self.faces.handle(peer, event)
             case Closed(code=code, reason=reason):
@@ -244,7 +248,6 @@ class Gate:
                 principal = peer.connection.principal
                 if self.peers.pop(peer.number, None) is not None and principal is not None:
                     self.observers.disconnected(principal, code)
-                self.watchers.remove(peer)
                 self.calls.closed(peer)
                 self.ledger.detach(peer.number)
             case _:

@@ -52,7 +52,7 @@ class Running:
 
     def start(self, run: Run) -> None:
         """Start a tool; ``finished`` is called before this returns if it is ``inline``."""
-        tool = self.catalogue.get(run.tool)
+        tool = self.catalogue.to_run(run.tool, run.effects, run.rid)
         if tool is None:
             self.finished(run.rid, failed(f"Unknown tool: {run.tool}; it did not run"))
             return
@@ -106,12 +106,12 @@ class Running:
     async def _run(self, rid: str) -> None:
         current_rid.set(rid)
         call, scope = self._calls[rid]
-        outcome = stopped(call.tool)
+        outcome = None
         with scope:
             outcome = await self.runner.run_call(call)
         del self._calls[rid]
         self._changed.set()
-        self.finished(rid, outcome)
+        self.finished(rid, outcome or stopped(call.tool))
 
 
 async def guarded(function: Callable[..., Awaitable[Any]], *args: Any) -> None:

@@ -6,6 +6,7 @@ that allows too much. Each finding names its rule and says what to do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,6 +23,9 @@ from agentgate_server.policy.shapes import misfit
 from agentgate_server.policy.spelling import squeeze
 from agentgate_server.policy.tool import Tool
 from agentgate_server.policy.values import never_received, spelled_otherwise
+
+WILD = re.compile(r"\[[^]]*\]|[*?]")
+"""What stands for other characters in a pattern."""
 
 NAMES_SHOWN_MAX = 5
 """Names of tools that one finding lists."""
@@ -64,6 +68,7 @@ def lint(
     file: str,
     tools: Sequence[Tool],
     agents: Iterable[str],
+    sources: Iterable[str] = (),
     errors_only: bool = False,
 ) -> list[Finding]:
     """Look a policy over.
@@ -73,12 +78,13 @@ def lint(
         file: what findings call its file.
         tools: all tools of the gateway.
         agents: the names of all agents.
+        sources: who may offer further tools while the gateway runs, as ``<source>.<tool>``.
         errors_only: leave out warnings; to find those takes longer, with the square of the rules.
 
     Returns:
         the findings, by line.
     """
-    linter = Linter(policy, file, tools, tuple(agents), errors_only=errors_only)
+    linter = Linter(policy, file, tools, tuple(agents), tuple(sources), errors_only=errors_only)
     for rule in policy.rules:
         linter.look_at(rule)
     return sorted(linter.findings, key=lambda finding: (finding.line, finding.level))
@@ -103,6 +109,7 @@ class Linter:
         file: str,
         tools: Sequence[Tool],
         agents: tuple[str, ...],
+        sources: tuple[str, ...] = (),
         *,
         errors_only: bool,
     ) -> None:
@@ -110,6 +117,7 @@ class Linter:
         self.file = file
         self.tools = tools
         self.agents = agents
+        self.sources = sources
         self.errors_only = errors_only
         self.findings: list[Finding] = []
         self.known = {
@@ -145,6 +153,8 @@ class Linter:
     def concerned(self, rule: Rule) -> list[tuple[Tool, ToolRule]]:
         """Return the tools that a rule is about, or note that it can match no request of any."""
         unknown = self.policy.unknown_tool(rule, [tool.name for tool in self.tools])
+        if unknown and self.may_come(rule):
+            return []
         if unknown:
             self.find(Level.ERROR, rule, unknown)
             return []
@@ -170,6 +180,15 @@ class Linter:
             self.find(Level.ERROR, rule, f'{text}{rule.pattern.text}": {misfits[0]}')
             return []
         return concerned
+
+    def may_come(self, rule: Rule) -> bool:
+        """Whether a rule is about tools of a source that may offer them later: ``<source>.<tool>``.
+        Which it will offer, and how it will spell them, nobody knows yet."""
+        meant = [glob.pattern for glob in rule.tools]
+        meant += [] if rule.pattern is None else [rule.pattern.text.partition("(")[0]]
+        shorts = {WILD.sub(an_example, text.rpartition(".")[2]) for text in meant if "." in text}
+        names = (f"{source}.{short}" for source in self.sources for short in shorts)
+        return any(rule.for_tool(name) is not None for name in names)
 
     def look_at_condition(self, rule: Rule, condition: Condition) -> None:
         """A list of values none of which passes the condition's own other tests."""
@@ -259,6 +278,11 @@ class Linter:
     def find(self, level: Level, rule: Rule, message: str) -> None:
         """Note a finding."""
         self.findings.append(Finding(level=level, message=message, file=self.file, line=rule.line))
+
+
+def an_example(wild: re.Match[str]) -> str:
+    """Return a character that stands for others in a pattern."""
+    return wild[0][1] if len(wild[0]) > 2 else "x"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -147,7 +147,7 @@ class SessionDesk:
         self._workspaces = setup.workspaces
         self._writer = writer
         self._numbering = numbering
-        self._tools = [tool for tool in catalogue if tool.name != EXCEED_BUDGET]
+        self._catalogue = catalogue
         self._expect = expect
         self._spawn = spawn
         self._utc = utc
@@ -347,7 +347,8 @@ class SessionDesk:
     async def _prepare(self, effect: Prepare) -> None:
         try:
             found = await read_sources(self._workspaces, effect.session, effect.workspace)
-            material = material_of(found, self._tools, self._expect, effect.principal)
+            tools = [tool for tool in self._catalogue if tool.name != EXCEED_BUDGET]
+            material = material_of(found, tools, self._expect, effect.principal)
         except WorkspaceRefused as error:
             self.sessions.not_prepared(effect.session, effect.token, str(error), self._utc())
         except Exception as error:

@@ -255,6 +255,8 @@ def without_result(tool: Tool, why: str) -> Outcome:
 
 def stopped(tool: Tool, why: str = "stopped while it ran") -> Outcome:
     """The outcome of a tool that had started and was not waited for."""
+    if not tool.may_have_run:
+        return failed(f"{tool.name} {why}; it was not started")
     if tool.effects is Effects.WRITE:
         return unknown(f"{tool.name} {why}; it may have taken effect")
     return failed(f"{tool.name} {why}")

@@ -64,6 +64,12 @@ class Tool(ABC):
         return False
 
     @property
+    def may_have_run(self) -> bool:
+        """Whether a call that was stopped may have taken effect; only what waits before it begins,
+        and is made for one call (``LiveTools.to_run``), can say no."""
+        return True
+
+    @property
     def circuits(self) -> tuple[CircuitBreaker, ...]:
         """What says whether the backend is left alone at present; it may be shared."""
         return ()

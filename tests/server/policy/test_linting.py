@@ -379,3 +379,29 @@ def test_a_comparison_of_globs_is_bounded() -> None:
 def test_it_is_known_whether_a_person_may_be_asked(rules: str, asks: bool) -> None:
     policy = Policy.parse("rules:\n" + rules)
     assert may_ask(policy, tools=TOOLS, agents=["garden", "house"]) is asks
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_known"),
+    [
+        ("tool: kitchen.temp, action: allow", True),
+        ('tool: "kitchen.*", action: ask', True),
+        ('tool: "*.data_snapshot", action: allow', True),
+        ('tool: "kitchen.te[mn]p?", action: allow', True),
+        ('pattern: "kitchen.temp(hall, *)", action: deny', True),
+        ('pattern: "kitchen.temp*", action: deny', True),
+        ("tool: kitchin.temp, action: allow", False),
+        ("tool: kitchen, action: allow", False),
+        ("tool: temp, action: allow", False),
+        ('pattern: "kitchen(a.b)", action: deny', False),
+    ],
+)
+def test_a_rule_on_tools_that_a_principal_may_provide_is_not_about_nothing(
+    rule: str, is_known: bool
+) -> None:
+    policy = Policy.parse(f"rules:\n  - {{{rule}}}\n")
+    said = lint(policy, file="p.yaml", tools=TOOLS, agents=["house"], sources=["kitchen"])
+    assert [each.message for each in said if "no known tool" in each.message] == [
+        each.message for each in said
+    ]
+    assert bool(said) is not is_known

@@ -1,0 +1,1 @@
+"""Tools that connected clients provide: what checks their arguments, and what runs them."""
