@@ -28,6 +28,8 @@ from agentgate_cli.conformance.vectors import (
 from agentgate_client.client import OutgoingRequest
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import (
+    CallAsked,
+    CallStopped,
     ClientState,
     Dial,
     HangUp,
@@ -39,7 +41,7 @@ from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.client.session_feed import Cursor, SessionFeed
 from agentgate_proto.client.session_watch import SessionWatch
 from agentgate_proto.connection.client import ClientConnection
-from agentgate_proto.errors import AgentGateError
+from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.rpc.messages import Auth, GetPendingResults
 from agentgate_proto.rpc.session_methods import (
     Attached,
@@ -48,6 +50,7 @@ from agentgate_proto.rpc.session_methods import (
     SendMessage,
     SessionEvents,
 )
+from agentgate_proto.rpc.tool_methods import ProvideTools
 
 NAMED = {"settle": "call", "hears": "name"}
 """Outputs that are taken by a name."""
@@ -116,6 +119,8 @@ class VirtualClient:
                 ] = value
             case "end":
                 machine.close()
+            case "provide" | "returns" | "fails":
+                self.provide(kind, value)
             case "watch" | "say" | "leave":
                 self.readers.do(kind, value)
             case _:
@@ -136,6 +141,16 @@ class VirtualClient:
             self.did["settle"].append({"call": value["name"], "error": refused})
         else:
             self.handles[handle] = value["name"]
+
+    def provide(self, kind: str, value: Any) -> None:
+        """Offer tools, or say what became of a call of one."""
+        if kind == "provide":
+            offer = msgspec.convert({"tools": value["tools"]}, ProvideTools)
+            self.handles[self.machine.stand("tools.provide", offer)] = value["name"]
+        elif kind == "returns":
+            self.machine.returned(value["call"], value["data"])
+        else:
+            self.machine.failed(value["call"], ErrorCode(value["code"]), value["message"])
 
     def hear(self, opcode: int, payload: bytes) -> None:
         self.machine.receive_data(frame(opcode, payload), self.now)
@@ -166,6 +181,11 @@ class VirtualClient:
                             "data": error.data,
                         }
                     self.did["settle"].append(row)
+                case CallAsked(call=call):
+                    runs = {"call": call.call, "tool": call.tool, "args": call.args}
+                    self.did["runs"].append(runs)
+                case CallStopped(call=name):
+                    self.did["stops"].append(name)
                 case HangUp():
                     self.flush()
                     self.upgraded = False

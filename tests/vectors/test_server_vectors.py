@@ -80,7 +80,7 @@ class Grammar:
                 continue
             name = "error_response"
             if "method" in each:
-                name = f"{each['method']}.notification"
+                name = f"{each['method']}.{'request' if 'id' in each else 'notification'}"
             elif "result" in each:
                 method = self.methods.get(f"{on} {each['id']!r}")
                 name = f"{method}.response" if method else ANY

@@ -23,7 +23,9 @@ from agentgate_cli.conformance.vectors import Step, filled
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.models.events import Failed, ModelEvent
+from agentgate_proto.providing.effects import Over
 from agentgate_proto.records.outcome import Outcome, executed
+from agentgate_proto.records.request import Effects
 from agentgate_proto.sessions.effects import CallModel
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.assembly import catalogue_of, policy_of
@@ -37,6 +39,7 @@ from agentgate_server.models.rehearsal import RehearsalModel
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tools.provided.tool import ProvidedTool, result_of
 from agentgate_server.tools.runner import Runner, stopped
 from agentgate_server.tools.tool import Tool
 
@@ -49,6 +52,8 @@ def in_a_loop_of_its_own(function: Callable[..., Coroutine[Any, Any, None]], *ar
 
 
 NOON = 1_800_000_000.0
+
+WRITE = Effects.WRITE
 
 
 class Peer:
@@ -124,9 +129,25 @@ class VirtualRunning(Running):
     gateway: VirtualGateway
 
     def start_task(self, rid: str, tool: Tool, args: dict[str, Any]) -> None:
+        if isinstance(tool, ProvidedTool):
+            self.ask_provider(rid, tool, args)
+            return
         self.gateway.later(args["seconds"], rid, executed(b'"slept"'))
 
+    def ask_provider(self, rid: str, tool: ProvidedTool, args: dict[str, Any]) -> None:
+        def done(over: Over) -> None:
+            self.finished(rid, outcome_of(self.runner, tool, over))
+
+        self.gateway.gate.providing.desk.begin(rid, tool, args, done)
+
     def stop(self, rid: str) -> None:
+        desk = self.gateway.gate.providing.desk
+        if desk.providers.deadline_of(rid) is not None:
+            tool = desk.to_run(self.gateway.gate.ledger._lifecycle.live[rid].record.tool, WRITE, "")
+            assert isinstance(tool, ProvidedTool)
+            tool.progress.was_asked = desk.providers.may_have_run(rid)
+            desk.cancel(rid)
+            self.finished(rid, stopped(tool))
         for at, number, name, _ in self.gateway.tools:
             if name == rid:
                 record = next(a for a in self.gateway.gate.ledger.running if a.rid == rid)
@@ -135,6 +156,14 @@ class VirtualRunning(Running):
                 self.gateway.tools.remove((at, number, name, _))
                 self.finished(rid, stopped(tool))
                 return
+
+
+def outcome_of(runner: Runner, tool: ProvidedTool, over: Over) -> Outcome:
+    """What the runner makes of the end of a call."""
+    try:
+        return runner.encoded(tool, result_of(over))
+    except Exception as error:
+        return runner.explain(tool, error)
 
 
 class VirtualModels(ModelDesk):
@@ -192,6 +221,7 @@ class VirtualGateway:
             runner=Runner(output_bytes_max=self.config.tools.output_bytes_max),
             limits=self.config.ledger_limits(),
             utc=self.utc,
+            monotonic=lambda: self.now,
             codes=Codes(self.config.totp),
             conversations=conversations_of(self.config, Masker(), PriceBook()),
         )
@@ -294,6 +324,8 @@ class VirtualGateway:
             assert self.gate.sessions is not None
             sessions = self.gate.sessions.sessions.next_deadline()
             due += [sessions - NOON] if sessions is not None else []
+            provided = self.gate.providing.desk.providers.next_deadline()
+            due += [provided] if provided is not None else []
             ledger = self.gate.ledger.next_deadline()
             due += [ledger - NOON] if ledger is not None else []
             deadlines = [peer.connection.next_deadline() for peer in self.peers.values()]
@@ -313,6 +345,7 @@ class VirtualGateway:
         while self.tools and self.tools[0][0] <= self.now:
             _, _, rid, outcome = heappop(self.tools)
             self.gate._finished(rid, outcome)
+        self.gate.providing.desk.tick()
         self.gate.wake()
         assert self.gate.sessions is not None
         deadline = self.gate.sessions.sessions.next_deadline()

@@ -1,7 +1,7 @@
 /** The client: a core, a WebSocket and the clock. */
 
 import { Core } from "./core.js";
-import { AgentGateError, CONNECTION_LOST } from "./errors.js";
+import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, TOOL_FAILED } from "./errors.js";
 import { Sessions } from "./sessions.js";
 
 const seconds = () => performance.now() / 1000;
@@ -33,6 +33,9 @@ export class AgentGateClient {
   #options;
   #closing = null;
   #sessions = null;
+  #tools = new Map();
+  #standing = null;
+  #running = new Map();
 
   /**
    * @param {string} url `ws://host:port` or `wss://host:port`
@@ -96,6 +99,37 @@ export class AgentGateClient {
   /** Outcomes that no call waits for, such as those of a process before this one. */
   getPendingResults() {
     return this.#submit("get_pending_results", {}, null);
+  }
+
+  /**
+   * Offer tools of this program to others, in place of those before; [] withdraws them. They are
+   * offered again on every connection until the client is closed. It must have a `clientId`.
+   * @param {Array<{name: string, run: (args: object, signal: AbortSignal) => unknown,
+   *   effects?: "read" | "write", description?: string, args?: object, timeoutS?: number}>} tools
+   *   `args` is a JSON Schema; `run` may return a promise; what it throws is told to who asked
+   * @returns {Promise<string[]>} their names at the gateway
+   */
+  async provide(tools) {
+    if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
+    const name = ++this.#names;
+    const offer = { tools: tools.map(offerOf) };
+    const [standing, before] = [this.#standing, this.#tools];
+    this.#tools = new Map([...before, ...tools.map((tool) => [tool.name, tool])]);
+    try {
+      const { names } = await new Promise((resolve, reject) => {
+        this.#core.stand(name, "tools.provide", offer, seconds());
+        this.#waiting.set(name, (error, data) => (error ? reject(error) : resolve(data)));
+        this.#turn();
+      });
+      this.#standing = name;
+      this.#tools = new Map(tools.map((tool) => [tool.name, tool]));
+      if (standing !== null) this.#core.unstand(standing);
+      return names;
+    } catch (error) {
+      this.#core.unstand(name);
+      this.#tools = before;
+      throw error;
+    }
   }
 
   /** Conversations with a model. */
@@ -179,6 +213,8 @@ export class AgentGateClient {
     else if (output.drop) this.#letGo((socket) => socket.drop());
     else if (output.settle) this.#settle(output.settle);
     else if (output.pushed) this.#pushed(output.pushed);
+    else if (output.run) this.#run(output.run);
+    else if (output.stop) this.#running.get(output.stop)?.abort();
     else if (output.state) this.#changed(output);
   }
 
@@ -230,6 +266,24 @@ export class AgentGateClient {
     done?.(error ?? null, data);
   }
 
+  async #run({ call, tool, args }) {
+    const abort = new AbortController();
+    this.#running.set(call, abort);
+    const { run } = this.#tools.get(tool) ?? {};
+    let answer;
+    try {
+      if (!run) throw new AgentGateError(METHOD_NOT_FOUND, `there is no tool ${tool} here any more`);
+      answer = { result: { data: (await run(args, abort.signal)) ?? null } };
+      JSON.stringify(answer); // what can't be said is this tool's error
+    } catch (error) {
+      const { code = TOOL_FAILED, message } = error instanceof AgentGateError ? error : { message: String(error) };
+      answer = { error: { code, message: message.slice(0, 2_000) } };
+    }
+    this.#running.delete(call);
+    this.#core.ran(call, answer, seconds());
+    this.#turn();
+  }
+
   #pushed({ method, params }) {
     if (method === "request_waiting") this.#options.onWaiting?.(params);
     if (method === "session_event") this.#sessions?.take(params ?? {});
@@ -240,9 +294,15 @@ export class AgentGateClient {
     if (state === "connected") for (const { resolve } of this.#openings.splice(0)) resolve();
     if (state === "closed") for (const { reject } of this.#openings.splice(0)) reject(error);
     if (state === "connected") this.#sessions?.reconnected();
+    if (state === "closed") this.#standing = null;
     if (state === "closed") this.#sessions?.closed(this.#closing ? null : error);
     this.#options.onState?.(change);
   }
+}
+
+/** What the gateway is told of a tool. */
+function offerOf({ name, effects = "write", description = "", args = {}, timeoutS = 30 }) {
+  return { name, effects, description, args, timeout_s: timeoutS };
 }
 
 /** The platform's WebSocket, or our own where there is none (Node 20). */

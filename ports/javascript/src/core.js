@@ -6,12 +6,14 @@
  *
  * Tell it what happened (`open`, `connected`, `receive`, `lost` …) with the time in seconds, then
  * take `outputs()` and do them; call `timer` at `nextDeadline()`. Outputs are objects with one
- * member: `dial`, `send`, `ping`, `close` (a code), `drop`, `settle`, `state`, `pushed`.
+ * member: `dial`, `send`, `ping`, `close` (a code), `drop`, `settle`, `stood`, `state`, `pushed`,
+ * `run` (a tool that this client provides) and `stop` (it).
  */
 
 import * as codes from "./errors.js";
 import { Calls, CANCEL_GRACE_S } from "./calls.js";
 import { Connection } from "./connection.js";
+import { notConnected, Providing, Standing } from "./providing.js";
 import { decode, errorOf, pendingReply, request, rowOf } from "./messages.js";
 
 const AUTH_ID = "auth-1";
@@ -45,6 +47,9 @@ export class Core {
     this.lastId = 0;
     this.out = [];
     this.calls = new Calls((settled) => this.out.push({ settle: settled }));
+    const put = (output) => this.out.push(output);
+    this.standing = new Standing(put);
+    this.providing = new Providing(put);
     /** @type {Connection | null} from `connected` until it is over */
     this.connection = null;
     this.retryAt = Infinity;
@@ -82,10 +87,32 @@ export class Core {
   call(name, method, params, timeoutS, now) {
     this.#clock(now);
     if (this.state === "idle" || this.state === "closed") {
-      throw this.lastError ?? new codes.AgentGateError(codes.CONNECTION_LOST, "not connected");
+      throw this.lastError ?? notConnected();
     }
     this.calls.add(name, method, params, timeoutS === null ? null : this.now + timeoutS);
     this.#flush();
+  }
+
+  /**
+   * Make a call now, and again on every connection before all others. Its first answer is `settle`,
+   * later ones are `stood`.
+   */
+  stand(name, method, params, now) {
+    this.#clock(now);
+    if (this.state === "idle" || this.state === "closed") throw this.lastError ?? notConnected();
+    this.standing.add(name, method, params);
+    this.#goOn();
+  }
+
+  /** Make it no more. */
+  unstand(name) {
+    this.standing.calls.delete(name);
+  }
+
+  /** A tool that `run` was for is over: `{ result: { data } }`, or `{ error: { code, message } }`. */
+  ran(call, answer, now) {
+    this.#clock(now);
+    this.providing.over(call, answer, this.#isOpen() ? this.connection : null);
   }
 
   /** The caller is gone: the call is withdrawn if that is possible, and not reported. */
@@ -132,10 +159,12 @@ export class Core {
   /** A text message came. */
   receive(text, now) {
     this.heard(now);
-    const { answer = null, notification: told = null } = decode(text) ?? {};
+    const { answer = null, notification: told = null, asked = null } = decode(text) ?? {};
     if (this.state === "authenticating") this.#authAnswered(answer);
     else if (!this.#isOpen()) return;
     else if (answer) this.#answered(answer);
+    else if (asked) this.providing.asked(this.connection, asked);
+    else if (told?.method === "tools.cancel") this.providing.stop(told.params?.call);
     else if (told) this.out.push({ pushed: told });
   }
 
@@ -217,6 +246,7 @@ export class Core {
     const own = this.connection?.own.values() ?? [];
     this.connection = null;
     this.retryAt = Infinity;
+    this.standing.disconnected();
     const again = [...this.calls.byId.values()].filter((call) => call.method !== "tool_request");
     for (const { kind, call } of own) if (kind === "collect" && call) again.push(call);
     this.calls.requeue(again);
@@ -225,6 +255,8 @@ export class Core {
   #end(error) {
     this.#disconnected();
     this.lastError = error;
+    this.standing.end(error);
+    this.providing.end();
     for (const call of [...this.calls.byName.values()]) {
       const text = call.sent ? `${error.message}; the request was sent and may have run` : error.message;
       const data = call.sent ? { sent: true } : error.data;
@@ -260,12 +292,21 @@ export class Core {
       }
     }
     this.epoch = epoch;
-    if (again) {
-      this.state = "collecting";
-      this.#collect(null);
-    } else {
-      this.#ready();
-    }
+    this.state = "collecting";
+    if (again) this.#collect(null);
+    else this.#restore();
+  }
+
+  /** What was under way before is settled: make the standing calls, then all others. */
+  #restore() {
+    this.standing.connected();
+    this.#goOn();
+  }
+
+  #goOn() {
+    const next = this.standing.isOpen ? this.standing.next() : null;
+    if (next) this.connection.ask("standing", next.method, next.params, next);
+    else if (this.standing.areMade && this.state === "collecting") this.#ready();
   }
 
   #ready() {
@@ -309,6 +350,10 @@ export class Core {
     const own = this.connection.answerTo(answer.id);
     if (own) {
       if (own.kind === "collect") this.#collected(own.call, answer);
+      else if (own.kind === "standing") {
+        this.standing.answered(own.call, answer);
+        this.#goOn();
+      }
       else if (own.kind === "cancel" && answer.result?.status === "unknown_request") {
         this.calls.conclude(own.call, codes.CANCELLED, "withdrawn; it did not run");
       }
@@ -349,7 +394,7 @@ export class Core {
   #reconcile(pending) {
     const forgotten = this.retention > 0 ? this.now - this.retention : -Infinity;
     this.calls.reconcile(pending, forgotten, (call) => this.#cancel(call));
-    this.#ready();
+    this.#restore();
   }
 
   #saw(seq) {
@@ -378,7 +423,7 @@ export class Core {
     if (!call.sent || call.method !== "tool_request") {
       const text = call.id ? "withdrawn" : "withdrawn; it was not sent";
       this.calls.settle(call, null, new codes.AgentGateError(codes.CANCELLED, text));
-    } else if (this.state === "connected") {
+    } else if (this.standing.isOpen) {
       this.#cancel(call);
     }
   }

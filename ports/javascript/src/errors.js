@@ -1,6 +1,7 @@
 /** Errors: one class, whose `code` says what happened (spec/PROTOCOL.md, "Error codes"). */
 
 export const CONNECTION_LOST = -32000;
+export const TOOL_FAILED = -32004;
 export const AUTHENTICATION = -32005;
 export const LIMIT_EXCEEDED = -32006;
 export const OUTCOME_UNKNOWN = -32007;

@@ -17,7 +17,8 @@ const isId = (value) => value === null || typeof value === "string" || Number.is
 /**
  * Read one text frame.
  * @param {string} text
- * @returns {{answer?: Answer, notification?: Notification} | null} null: it is of no use to a client
+ * @returns {{answer?: Answer, notification?: Notification, asked?: object} | null} null: it is of no
+ *   use to a client
  */
 export function decode(text) {
   let message;
@@ -28,8 +29,9 @@ export function decode(text) {
   }
   if (!isObject(message) || message.jsonrpc !== "2.0") return null;
   if (typeof message.method === "string") {
-    const asks = "id" in message; // a gateway asks nothing of a plain client
-    return asks ? null : { notification: { method: message.method, params: message.params } };
+    const { id, method, params } = message;
+    if (!("id" in message)) return { notification: { method, params } };
+    return isId(id) ? { asked: { id, method, params } } : null;
   }
   if (!("id" in message) || !isId(message.id)) return null;
   const { id, result, error } = message;

@@ -12,7 +12,9 @@ import { Core } from "../src/core.js";
 const [, , folder] = process.argv;
 const SPEC = new URL("../../../spec/vectors/", import.meta.url);
 const FOLDER = folder ? pathToFileURL(`${folder}/`) : SPEC;
-const OUTPUTS = ["dial", "send", "ping", "close", "settle", "hears"];
+const OUTPUTS = ["dial", "send", "ping", "close", "settle", "hears", "runs", "stops"];
+/** What the core calls these. */
+const CALLED = { run: "runs", stop: "stops" };
 /** Outputs that are taken by a name. */
 const NAMED = { settle: "call", hears: "name" };
 const SETTLED_BEFORE = ["advance"];
@@ -56,6 +58,9 @@ class Player {
       watch: () => this.readers.watch(value),
       say: () => this.readers.say(value),
       leave: () => this.readers.leave(value),
+      provide: () => core.stand(value.name, "tools.provide", { tools: value.tools }, now),
+      returns: () => core.ran(value.call, { result: { data: value.data } }, now),
+      fails: () => core.ran(value.call, { error: { code: value.code, message: value.message } }, now),
     };
     if (!actions[kind]) throw new Error(`no such step: ${kind}`);
     actions[kind]();
@@ -88,6 +93,7 @@ class Player {
 
   note(output) {
     if (this.readers.take(output, this.core.state)) return;
+    for (const [name, kind] of Object.entries(CALLED)) if (name in output) output = { [kind]: output[name] };
     const kind = OUTPUTS.find((name) => name in output);
     if (!kind || !this.watched.has(kind)) {
       if (kind === "ping") this.core.heard(this.now); // the pong, as every library has it

@@ -26,12 +26,13 @@ INPUTS = {
         {
             *("open", "connected", "dial_failed", "receive", "receive_text", "closed", "lost"),
             *("call", "cancel", "collect", "end", "advance", "say", "watch", "leave"),
+            *("provide", "returns", "fails"),
         }
     ),
 }
 OUTPUTS = {
     "server": frozenset({"send", "events", "ping", "pong", "close"}),
-    "client": frozenset({"dial", "send", "ping", "close", "settle", "hears"}),
+    "client": frozenset({"dial", "send", "ping", "close", "settle", "hears", "runs", "stops"}),
 }
 
 SETTLED_BEFORE = frozenset({"advance", "lose", "restart"})

@@ -201,8 +201,7 @@ class Gate:
         self.reloader: Reloader
         self._alarm = anyio.Event()
         self._armed: float | None = None
-        self._draining = False
-        self._repeating = False
+        self._draining = self._repeating = False
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Restore what a former process left, then work until cancelled."""
@@ -250,8 +249,6 @@ class Gate:
                     self.observers.disconnected(principal, code)
                 self.calls.closed(peer)
                 self.ledger.detach(peer.number)
-            case _:
-                pass  # nothing else needs the gate
         self.drain()
 
     def reload(self, reply: Reply) -> None:
