@@ -116,6 +116,8 @@ class Keep(msgspec.Struct, frozen=True):
 
 LOOK, KEEP = Look(), Keep()
 
+LIST = ListSessions(user_id=USER)
+
 
 class Device(Conversation):
     """One connection of a device.
@@ -220,7 +222,7 @@ class Device(Conversation):
         if self._looks > LOOKS_MAX:
             self._effects.append(Close(TRY_AGAIN_LATER, "the session can't be found"))
             return
-        self._call(LOOK, ListSessions(limit=1, user_id=USER))
+        self._call(LOOK, LIST)
 
     def _found(self, view: SessionView) -> None:
         self._session, self._epoch = view.id, view.epoch
@@ -255,8 +257,12 @@ class Device(Conversation):
         match result:
             case SessionList(sessions=[]):
                 self._call(LOOK, CreateSession(user_id=USER))
-            case SessionList(sessions=[view, *_]) | (SessionView() as view):
-                self._found(view)
+            case SessionView():
+                # A connection before this one may have made one as well: all take the same
+                self._call(LOOK, LIST)
+            case SessionList(sessions=[*_, oldest]):
+                if not self._session:
+                    self._found(oldest)
             case Attached():
                 self._on_attached(result, now)
             case MessageTaken():

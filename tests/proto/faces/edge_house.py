@@ -80,7 +80,7 @@ class House:
             return self.refusals[type(params)]
         match params:
             case ListSessions():
-                return SessionList(sessions=[self.session.view] if self.kept else [])
+                return SessionList(sessions=[one.view for one in reversed(self.kept)])
             case CreateSession():
                 self.kept.append(Kept(len(self.kept) + 1))
                 return self.session.view
