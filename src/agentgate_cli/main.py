@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "explain": ("agentgate_cli.explain:explain", "Say what the policy decides, and why."),
         "replay": ("agentgate_cli.replay:replay", "Show what a new policy would change."),
         "reload": ("agentgate_cli.reload:reload", "Let a gateway read its policy anew."),
+        "upstreams": ("agentgate_cli.upstreams:upstreams", "Show the gateways behind a gateway."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
         "audit": ("agentgate_cli.audit:audit", "Look back, and see that nothing was changed."),
         "conformance": (

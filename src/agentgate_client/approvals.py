@@ -33,6 +33,7 @@ from agentgate_proto.rpc.messages import (
     RevokeGrant,
     WatchApprovals,
 )
+from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
 
 WATCHED_MAX = 10_000
 """Approvals that a watch holds. Beyond it the one who watches is too slow to need each change: the
@@ -42,6 +43,7 @@ Decision = Literal["approve", "deny"]
 DECIDED_AS = {"approve": "approved", "deny": "denied"}
 
 Approvals = list[ApprovalView]
+Upstreams = list[UpstreamRow]
 Grants = list[GrantView]
 
 
@@ -90,6 +92,15 @@ class ApprovalsClient(Client):
             AgentGateError: the role may not (-32010), or the call failed.
         """
         return view_from(await self._driver.call("reload", Reload(), None), ReloadReport)
+
+    async def upstreams(self) -> Upstreams:
+        """List the gateways behind this one, and how the link to each is, as an operator.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        result = await self._driver.call("list_upstreams", ListUpstreams(), None)
+        return view_from(result, UpstreamList).upstreams
 
     async def list(self) -> Approvals:
         """List the approvals that wait for an answer, oldest first.

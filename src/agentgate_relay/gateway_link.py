@@ -18,6 +18,8 @@ from typing import Any
 
 import anyio
 import msgspec
+from anyio import TASK_STATUS_IGNORED
+from anyio.abc import TaskStatus
 
 from agentgate_client.driver import Driver
 from agentgate_client.endpoint import Endpoint, make_endpoint
@@ -132,8 +134,10 @@ class GatewayLink:
         self._backoff = backoff
         self._client: LinkClient | None = None
         self._logins: Logins | None = None
+        self._readings: set[Reading] = set()
         self._listeners: dict[int, Listener] = {}
         self._last_listener = 0
+        self._is_new = True
         self._is_closing = False
         self._changed = anyio.Event()
 
@@ -228,7 +232,8 @@ class GatewayLink:
         if client is None or client.state is ClientState.CLOSED:
             reader.ended(closed(self._name, self.state))
             return nothing
-        reading = Reading(cursor, reader)
+        reading = Reading(cursor, reader, self._readings.discard)
+        self._readings.add(reading)
         reading.join(client.sessions.watching(session))
         return reading.stop
 
@@ -252,8 +257,8 @@ class GatewayLink:
             raise closed(self._name, self.state)
         return self._client.driver
 
-    async def run(self) -> None:
-        """Be connected until cancelled."""
+    async def run(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
+        """Be connected until cancelled. Calls are taken from when it has started."""
         self._client = client = LinkClient(
             self._name, self.config, self._epoch(), self._state_changed, self._backoff()
         )
@@ -261,6 +266,9 @@ class GatewayLink:
         try:
             while True:
                 await client.driver.open()
+                if self._is_new:
+                    self._is_new = False
+                    task_status.started()
                 while client.state is not ClientState.CLOSED:
                     self._changed = anyio.Event()
                     await self._changed.wait()

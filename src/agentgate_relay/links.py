@@ -56,6 +56,7 @@ class Links:
             self._links[link.name] = link
             self._tools[link.name] = UpstreamTools(link, needs.record, needs.epoch)
         self._listed = {name: anyio.Event() for name in self._links}
+        self._opened = anyio.Event()
         self._closing = anyio.Event()
         self._over = anyio.Event()
         self._is_open = False
@@ -82,6 +83,7 @@ class Links:
         """See ``OpenUpstreams``."""
         self._is_open = True
         spawn(self._run, "agentgate links")
+        await self._opened.wait()
         with anyio.move_on_after(OPEN_S):
             for name, link in self._links.items():
                 await link.wait_decided()
@@ -99,13 +101,15 @@ class Links:
         try:
             async with anyio.create_task_group() as tasks:
                 for link in self._links.values():
-                    tasks.start_soon(link.run)
+                    await tasks.start(link.run)
                     tasks.start_soon(self._keep_looking, link)
+                self._opened.set()
                 await self._closing.wait()
                 tasks.cancel_scope.cancel()
         except Exception:
             log.exception("the links to other gateways failed")
         finally:
+            self._opened.set()
             self._over.set()
 
     async def _keep_looking(self, link: GatewayLink) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agentgate_client.session_streams import Watching
 from agentgate_proto.client.session_feed import Cursor, Event, SessionFeed
 from agentgate_server.relay.link import Reader
@@ -13,14 +15,18 @@ class Reading:
     Args:
         cursor: where to begin.
         reader: takes them.
+        over: is told when nothing more is read; until then somebody must keep this alive.
 
     Attributes:
         feed: what is read.
     """
 
-    def __init__(self, cursor: Cursor | None, reader: Reader) -> None:
+    def __init__(
+        self, cursor: Cursor | None, reader: Reader, over: Callable[[Reading], object]
+    ) -> None:
         self.feed = SessionFeed(cursor)
         self._reader = reader
+        self._over = over
         self._watching: Watching | None = None
         self._is_over = False
         self._is_busy = False
@@ -44,6 +50,7 @@ class Reading:
         """Read no longer; nothing more is told."""
         if not self._is_over:
             self._is_over = True
+            self._over(self)
             self.feed.close()
             if self._watching is not None:
                 self._watching.turn()
@@ -62,4 +69,5 @@ class Reading:
     def _end_if_ended(self) -> None:
         if self.feed.ended and not self._is_over:
             self._is_over = True
+            self._over(self)
             self._reader.ended(self.feed.error)
