@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo test quick lint types core flows unit covered adapters simulated ends outside sim mutations \
-	worlds bench fuzz autobahn vendor-streams socketio-suites real-model image clean
+	worlds relays bench fuzz autobahn vendor-streams socketio-suites real-model image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -69,6 +69,11 @@ mutations: $(VENV)/.installed-test
 worlds: $(VENV)/.installed-test
 	$(BIN)/python -m tests.e2e.worlds $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(TIMES),--times $(TIMES))
+
+# Consoles, a controller and its managers, of which something breaks in each of so many rounds.
+ROUNDS ?= 100
+relays: $(VENV)/.installed-test
+	RELAY_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -x -q tests/e2e/test_relay_consoles.py
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench

@@ -18,6 +18,7 @@ from agentgate_proto.connection.events import Event, Received
 from agentgate_proto.ledger.effects import Answer, ApprovalChanged, Decided, Effect, Run, Write
 from agentgate_proto.records.request import Effects, Phase
 from agentgate_proto.records.storage import Put
+from agentgate_relay import Links
 from agentgate_server.config import load_config
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gateway import Gateway
@@ -77,7 +78,7 @@ class MortalGate(Gate):
 
 async def main(folder: Path, step: str, nth: int) -> None:
     config = load_config(folder / "config.yaml", environment=os.environ)
-    gateway = Gateway(config)
+    gateway = Gateway(config, upstreams=Links)
     MortalGate.fuse = Fuse(step, nth)
     gateway.gate_type = MortalGate
     async with gateway:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agentgate_server.config.faces import open_faces
+from agentgate_server.config.faces import open_consoles, open_faces
 from agentgate_server.config.form import GatewayConfig
 from agentgate_server.config.load import Config
 from agentgate_server.documents import DocumentError
@@ -66,7 +66,7 @@ def doors_open(config: Config) -> list[str]:
         DocumentError: other machines reach the listener.
     """
     gateway = config.gateway
-    keys = list(open_faces(config.faces))
+    keys = [*open_faces(config.faces), *open_consoles(config.faces)]
     if keys and not gateway.host.is_loopback:
         errors = [
             DocumentError(

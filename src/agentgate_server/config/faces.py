@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from enum import StrEnum
 
 import msgspec
 
@@ -14,6 +15,18 @@ from agentgate_server.documents import Document, DocumentError
 
 OPEN = Principal(name="default", role=Role.AGENT)
 """Who comes without a token where a face is open (seed 004)."""
+
+OPEN_CONSOLE = Principal(name="console", role=Role.CONSOLE)
+"""The same where consoles are let in."""
+
+
+class SocketIoRole(StrEnum):
+    """What consoles on Socket.IO talk to."""
+
+    MANAGER = "manager"
+    """The named agents of this gateway."""
+    CONTROLLER = "controller"
+    """Those of the gateways behind this one."""
 
 
 class AgentSpaceConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +65,23 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``gateway.host`` is loopback."""
 
 
+class SocketIoConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Socket.IO: consoles of people that talk to named agents, by seed 002's events; see
+    [relay.md](relay.md). They are principals of the role ``console``."""
+
+    role: SocketIoRole
+    """``manager``: consoles talk to the agents of this gateway (``agents``), in the namespace
+    ``/agents``; ``controller``: to those of the gateways behind it (``upstreams``), in
+    ``/clients``."""
+
+    path: FacePath = FacePath("/socket.io")
+    """Where it is; clients add a slash."""
+
+    open: bool = False
+    """Let programs of this machine in without a token, as the principal ``console``; only where
+    ``gateway.host`` is loopback."""
+
+
 class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Wire formats of others; those that are not named are off."""
 
@@ -64,9 +94,23 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     edge: EdgeConfig | None = None
     """Edge devices."""
 
+    socketio: SocketIoConfig | None = None
+    """Consoles."""
 
-def check_faces(document: Document, faces: FacesConfig) -> None:
-    """Check that each path has one owner.
+
+def check_faces(
+    document: Document,
+    faces: FacesConfig,
+    agents: Collection[str] = (),
+    upstreams: Collection[str] = (),
+) -> tuple[str, ...]:
+    """Check that each path has one owner; return warnings.
+
+    Args:
+        document: where errors stand.
+        faces: what it says of them.
+        agents: the ids of named agents.
+        upstreams: the names of the gateways behind this one.
 
     Raises:
         DocumentError: the path of a face is taken.
@@ -74,8 +118,8 @@ def check_faces(document: Document, faces: FacesConfig) -> None:
     taken = [*http_api.ROUTES]
     if faces.universal_agent is not None:
         taken += universal_agent.ROUTES
-    for name in ("agentspace", "edge"):
-        face: AgentSpaceConfig | EdgeConfig | None = getattr(faces, name)
+    for name in ("agentspace", "edge", "socketio"):
+        face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | None = getattr(faces, name)
         if face is None:
             continue
         taken.append(Route(face=name, path=str(face.path), websocket=True))
@@ -84,16 +128,30 @@ def check_faces(document: Document, faces: FacesConfig) -> None:
         except ValueError:
             text = "another part of the gateway has this path: choose another"
             raise document.error(("faces", name, "path"), text) from None
+    if faces.socketio is None:
+        return ()
+    is_manager = faces.socketio.role is SocketIoRole.MANAGER
+    if agents if is_manager else upstreams:
+        return ()
+    missing = "agents" if is_manager else "upstreams"
+    text = f"consoles have nobody to talk to: add {missing}"
+    return (f"{document.error(('faces', 'socketio', 'role'), text)}",)
 
 
 def open_faces(faces: FacesConfig) -> Iterator[str]:
-    """Yield the keys of the faces that are open."""
+    """Yield the keys of the faces that let in agents without a token."""
     if faces.agentspace is not None and faces.agentspace.open:
         yield "faces.agentspace.open"
     if faces.universal_agent is not None and faces.universal_agent.open:
         yield "faces.universal_agent.open"
     if faces.edge is not None and faces.edge.open:
         yield "faces.edge.open"
+
+
+def open_consoles(faces: FacesConfig) -> Iterator[str]:
+    """Yield the keys of the faces that let in consoles without a token."""
+    if faces.socketio is not None and faces.socketio.open:
+        yield "faces.socketio.open"
 
 
 def everybody(
@@ -123,6 +181,10 @@ def everybody(
             text = "a principal with a token has this name already: choose another id"
             raise DocumentError(name, text, path=f"agents.{agent.name}")
     everyone = (*known, *named)
+    for key in open_consoles(faces):
+        if any(each.name == OPEN_CONSOLE.name and each != OPEN_CONSOLE for each in everyone):
+            text = f'who comes without a token is the console "{OPEN_CONSOLE.name}"'
+            raise DocumentError(name, f"{text}: name the other otherwise", path=key)
     for key in open_faces(faces):
         others = (each for each in everyone if each.name == OPEN.name)
         if any(each.role is not OPEN.role or each in named for each in others):

@@ -247,7 +247,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     )
     database = at(folder, form.storage.path)
     sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
-    check_faces(document, form.faces)
+    warnings += check_faces(document, form.faces, form.agents, form.upstreams)
     warnings += check_upstreams(document, form.upstreams, agents)
     with_tokens = {each.principal.name for each in identities}
     named, more = agents_of(document, form.agents, sessions, with_tokens)

@@ -5,9 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from agentgate_server.config import Config
+from agentgate_server.config.faces import OPEN_CONSOLE, SocketIoConfig, SocketIoRole
 from agentgate_server.faces.agentspace import AgentSpaceFace
+from agentgate_server.faces.controller import ControllerConsoles, NoUpstreams
 from agentgate_server.faces.edge import EdgeFace
-from agentgate_server.faces.face import FaceFactory
+from agentgate_server.faces.face import Face, FaceFactory, Surroundings
+from agentgate_server.faces.manager import ManagerConsoles
+from agentgate_server.faces.socketio import ApplicationFactory, SocketIoFace
 from agentgate_server.faces.universal_agent import UniversalAgentFace
 
 
@@ -29,4 +33,26 @@ def faces_of(config: Config) -> list[FaceFactory]:
                 url_tokens=device.url_tokens,
             )
         )
+    if config.faces.socketio is not None:
+        made.append(partial(consoles_face, wanted=config.faces.socketio))
     return made
+
+
+def consoles_face(around: Surroundings, *, wanted: SocketIoConfig) -> Face:
+    """Make the face of consoles."""
+    make: ApplicationFactory
+    match wanted.role:
+        case SocketIoRole.MANAGER:
+            assert around.agents is not None, "there are sessions, and so there may be agents"
+            assert around.sessions is not None, "these are their conversations"
+            make = partial(ManagerConsoles, around.agents, around.sessions)
+        case SocketIoRole.CONTROLLER:
+            make = partial(ControllerConsoles, around.upstreams or NoUpstreams())
+    return SocketIoFace(
+        around,
+        make,
+        name="socketio",
+        path=f"{wanted.path}/",
+        is_open=wanted.open,
+        open_as=OPEN_CONSOLE,
+    )

@@ -18,7 +18,7 @@ from agentgate_proto.faces.socketio.events import (
     RoomMade,
     SocketEvent,
 )
-from agentgate_proto.principal import Principal, Role
+from agentgate_proto.principal import Role
 from agentgate_server.faces.console_seat import Seat
 
 PREFIX_BYTES = 12
@@ -48,8 +48,8 @@ class Consoles(ABC):
     def handle(self, event: SocketEvent, now: float) -> None:
         """See ``Application``."""
         match event:
-            case Connected(socket=socket, principal=principal):
-                self._seats[socket] = self._seat(socket, principal)
+            case Connected(socket=socket):
+                self._seats[socket] = self._seat(event)
             case EventReceived(socket=socket, name=name, args=args, ack=ack):
                 seat = self._seats[socket]
                 seat.console.receive(name, args, ack, now)
@@ -78,7 +78,7 @@ class Consoles(ABC):
         """See ``Application``."""
 
     @abstractmethod
-    def _seat(self, socket: int, principal: Principal) -> Seat:
+    def _seat(self, who: Connected) -> Seat:
         """Make a seat for who has connected."""
 
     def _drained(self, socket: int) -> None:

@@ -6,14 +6,25 @@ from collections.abc import Callable
 
 from agentgate_proto.faces.consoles.controller import NAMESPACE, ControllerConsole, Remote
 from agentgate_proto.faces.socketio.application import Sockets
+from agentgate_proto.faces.socketio.events import Connected
 from agentgate_proto.principal import Principal
 from agentgate_server.faces.console_seat import Desk, Seat
 from agentgate_server.faces.consoles import Consoles, new_prefix
 from agentgate_server.faces.link_desk import LinkDesk, SharedLogins
-from agentgate_server.relay.link import LinkState, LinkStatus, Stop, Upstreams
+from agentgate_server.relay.link import Link, LinkState, LinkStatus, Stop, Upstreams
 
 REMOTES = {LinkStatus.CONNECTED: Remote.UP, LinkStatus.CLOSED: Remote.CLOSED}
 """What consoles are told of a link; else it is away."""
+
+
+class NoUpstreams:
+    """There are no gateways behind this one; see ``relay.link.Upstreams``."""
+
+    names: tuple[str, ...] = ()
+
+    def get(self, name: str) -> Link | None:
+        """See the class."""
+        return None
 
 
 class ControllerConsoles(Consoles):
@@ -43,9 +54,11 @@ class ControllerConsoles(Consoles):
         logins = self._logins.setdefault(client, SharedLogins(link))
         return LinkDesk(link, logins, principal)
 
-    def _seat(self, socket: int, principal: Principal) -> Seat:
-        console = ControllerConsole(principal.name, new_prefix(), self._waiting)
-        return ControllerSeat(self, principal, socket, console, self._sockets, self._drained)
+    def _seat(self, who: Connected) -> Seat:
+        console = ControllerConsole(who.principal.name, new_prefix(), self._waiting)
+        return ControllerSeat(
+            self, who.principal, who.socket, console, self._sockets, self._drained
+        )
 
 
 class ControllerSeat(Seat):

@@ -113,14 +113,14 @@ class Entrance:
         return principal
 
     def ask_by_token(
-        self, peer: Peer, token: str, *, is_open: bool
+        self, peer: Peer, token: str, *, is_open: bool, open_as: Principal = OPEN
     ) -> tuple[Principal, str] | Refused:
         """Return who asks by a token that came in other ways, with its hash, or "" if the face let
-        them in without one. Who goes on counts as long as :meth:`counts` says."""
+        them in without one, as ``open_as``. Who goes on counts as long as :meth:`counts` says."""
         if token:
             return self._of_token(peer, token)
         if is_open and peer.connection.is_local:
-            return OPEN, ""
+            return open_as, ""
         return Refused(401, "send a token: Authorization: Bearer …", [CHALLENGE])
 
     def counts(self, principal: Principal, token_hash: str) -> bool:

@@ -43,6 +43,7 @@ from agentgate_proto.faces.socketio.events import ConnectAsked, SocketEvent
 from agentgate_proto.faces.socketio.server import CONNECT_S, SocketServer
 from agentgate_proto.principal import Principal
 from agentgate_proto.wire.routes import Route
+from agentgate_server.config.faces import OPEN
 from agentgate_server.faces.entrance import Refused
 from agentgate_server.faces.face import FaceEvent, Surroundings
 from agentgate_server.sockets.peer import Peer
@@ -96,6 +97,7 @@ class SocketIoFace:
         name: of the face; another one for each of several.
         path: where it is; it ends in a slash.
         is_open: whoever asks on this machine needs no token.
+        open_as: who they are then.
         origins: pages that may connect, besides those that may connect to the whole gateway.
         settings: times and caps of the sessions.
         connect_s: how long a session may be connected to no namespace.
@@ -109,6 +111,7 @@ class SocketIoFace:
         name: str = "socketio",
         path: str = PATH,
         is_open: bool = False,
+        open_as: Principal = OPEN,
         origins: frozenset[str] = frozenset(),
         settings: EngineSettings | None = None,
         connect_s: float = CONNECT_S,
@@ -122,6 +125,7 @@ class SocketIoFace:
         self._entrance = around.entrance
         self._spawn = around.spawn
         self._is_open = is_open
+        self._open_as = open_as
         self._links: dict[int, Link] = {}  # by number of the connection
         self._owners: dict[int, Owner] = {}  # by number of the session
         self._is_settling = False
@@ -196,7 +200,9 @@ class SocketIoFace:
         if link is None or session is None:
             return  # it has gone
         token = token_in(asked.auth) or link.token
-        found = self._entrance.ask_by_token(link.peer, token, is_open=self._is_open)
+        found = self._entrance.ask_by_token(
+            link.peer, token, is_open=self._is_open, open_as=self._open_as
+        )
         if isinstance(found, Refused) or found[0].role not in self.application.roles:
             self.server.refuse(asked.socket)
             return
@@ -208,7 +214,7 @@ class SocketIoFace:
         if found not in owner.tokens:
             owner.tokens.append(found)
         link.peer.connection.principal = owner.principal
-        self.server.accept(asked.socket, principal)
+        self.server.accept(asked.socket, principal, link.peer.address)
 
     def _look_at_tokens(self) -> None:
         """End the sessions that were let in by a token that counts no more."""

@@ -61,6 +61,51 @@ def test_a_path_that_is_taken_is_refused(tmp_path: Path, path: str) -> None:
         load(agentspace={"path": path}, universal_agent={})
 
 
+SOCKETIO: dict[str, Any] = {"role": "controller", "open": True}
+
+
+def test_what_consoles_talk_to_must_be_said() -> None:
+    faces = load(socketio={"role": "manager"}).faces
+    assert faces.socketio is not None
+    assert (faces.socketio.role, faces.socketio.path) == ("manager", "/socket.io")
+    assert faces.socketio.open is False
+    with pytest.raises(DocumentError, match=r"faces\.socketio.*role"):
+        load(socketio={})
+    with pytest.raises(DocumentError, match=r"socketio\.role.*manager"):
+        load(socketio={"role": "client"})
+    with pytest.raises(DocumentError, match=r"socketio\.path: another part of the gateway has"):
+        load(socketio={"role": "manager", "path": "/edge"}, edge={})
+
+
+@pytest.mark.parametrize(
+    ("role", "missing", "there"),
+    [
+        ("manager", "agents", {"agents": {"a1": {"password": "correct horse"}}}),
+        (
+            "controller",
+            "upstreams",
+            {"upstreams": {"home": {"url": "ws://127.0.0.1:1", "token": "t" * 32}}},
+        ),
+    ],
+)
+def test_consoles_that_have_nobody_to_talk_to_are_warned_of(
+    role: str, missing: str, there: dict[str, Any]
+) -> None:
+    faces = {"faces": {"socketio": {"role": role}}}
+    warnings = config_from_dict(faces).warnings
+    assert any(f"nobody to talk to: add {missing}" in each for each in warnings)
+    models = {"sessions": {"models": {"m": {"backend": "rehearsal"}}}}
+    others = config_from_dict({**faces, **models, **there}).warnings
+    assert not any("nobody to talk to" in each for each in others)
+
+
+def test_an_open_door_for_consoles_is_for_this_machine_too() -> None:
+    assert check_exposure(load(socketio=SOCKETIO)) == ()
+    gateway = {"host": "0.0.0.0", "allowed_hosts": ["gate.example"], "insecure": True}
+    with pytest.raises(DocumentError, match=r"faces\.socketio\.open: .* reachable"):
+        check_exposure(load(gateway=gateway, socketio=SOCKETIO))
+
+
 BOTH: dict[str, Any] = {
     "agentspace": {"open": True},
     "universal_agent": {"open": True},
@@ -121,6 +166,15 @@ def test_who_needs_no_token_is_nobody_who_may_approve() -> None:
     assert everybody("config", load(agentspace={}).faces, [owner]) == (owner,)
     with pytest.raises(DocumentError, match=r"universal_agent\.open: .* name the other otherwise"):
         everybody("config", load(universal_agent={"open": True}).faces, [owner])
+
+
+def test_a_console_that_needs_no_token_asks_for_nothing_and_is_nobody_else() -> None:
+    console = Principal(name="console", role=Role.CONSOLE)
+    agent = Principal(name="console", role=Role.AGENT)
+    faces = load(socketio=SOCKETIO).faces
+    assert everybody("config", faces, [AGENT, console]) == (AGENT, console)
+    with pytest.raises(DocumentError, match=r"socketio\.open: .* name the other otherwise"):
+        everybody("config", faces, [agent])
 
 
 @pytest.mark.anyio

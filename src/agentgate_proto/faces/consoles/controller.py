@@ -56,7 +56,7 @@ NO_CLIENT = "No client selected. Call setClient first."
 NO_ACCESS = "You do not have access to this client"
 NO_CLIENT_ID = "clientId is required"
 NO_EVENT = "event is required"
-CLOSED = "Remote connection failed: this gateway does not try again"
+CLOSED = "Remote connection failed"
 
 
 class Remote(Enum):

@@ -38,12 +38,14 @@ class Connected(msgspec.Struct, frozen=True, kw_only=True):
         namespace: one of those that there are.
         principal: who it is.
         auth: as in ``ConnectAsked``.
+        address: where the client is; "": nobody knows.
     """
 
     socket: int
     namespace: str
     principal: Principal
     auth: dict[str, Any]
+    address: str = ""
 
     def __repr__(self) -> str:
         """Without what may be a secret."""

@@ -156,8 +156,9 @@ class SocketServer:
 
     # Answers to ConnectAsked
 
-    def accept(self, socket: int, principal: Principal) -> None:
-        """Let a client in; ``Connected`` follows. One that has too many sockets is sent away."""
+    def accept(self, socket: int, principal: Principal, address: str = "") -> None:
+        """Let a client in, who is at that address; ``Connected`` follows. One that has too many
+        sockets is sent away."""
         found = self._sockets.get(socket)
         if found is None:
             return  # it has gone
@@ -174,7 +175,11 @@ class SocketServer:
         self._engine.send(found.session, write(Kind.CONNECT, found.namespace, sid))
         self._events.append(
             Connected(
-                socket=socket, namespace=found.namespace, principal=principal, auth=found.auth
+                socket=socket,
+                namespace=found.namespace,
+                principal=principal,
+                auth=found.auth,
+                address=address,
             )
         )
 
