@@ -45,7 +45,11 @@ def section(title: str) -> str:
     return next(text for text in SECTIONS if text.startswith(title))
 
 
-SDK_PROGRAMS = blocks("python", (ROOT / "docs" / "sdk.md").read_text(encoding="utf-8"))
+SDK_PROGRAMS = [
+    program
+    for page in ("sdk.md", "edge.md")
+    for program in blocks("python", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+]
 
 
 def environment(**more: str) -> dict[str, str]:
