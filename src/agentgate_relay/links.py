@@ -50,7 +50,7 @@ class Links:
         self._tools: dict[str, UpstreamTools] = {}
         for name, config in needs.upstreams.items():
             try:
-                link = GatewayLink(str(name), config, needs.epoch, self._connected, backoff)
+                link = GatewayLink(str(name), config, needs.epoch, self.look, backoff)
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
             self._links[link.name] = link
@@ -97,6 +97,24 @@ class Links:
             with anyio.CancelScope(shield=True):
                 await self._over.wait()
 
+    def look(self, link: GatewayLink) -> None:
+        """Calls can go out: find out which tools there are, and what nobody has waited for."""
+
+        def listed(result: Any, error: AgentGateError | None) -> None:
+            if error is None:
+                self._tools[link.name].listed(result)
+            else:
+                log.warning("gateway %s lists no tools: %s", link.name, error.message)
+            self._listed[link.name].set()
+
+        def collected(rows: Any, error: AgentGateError | None) -> None:
+            for row in rows or ():
+                text = "gateway %s: %s ended as %s after nobody had waited for it"
+                log.info(text, link.name, row.tool, row.status)
+
+        link.call("list_tools", ListTools(), listed)
+        link.call("get_pending_results", GetPendingResults(), collected)
+
     async def _run(self) -> None:
         try:
             async with anyio.create_task_group() as tasks:
@@ -116,25 +134,7 @@ class Links:
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             if link.state.is_up:
-                self._connected(link)
-
-    def _connected(self, link: GatewayLink) -> None:
-        """Calls can go out: find out which tools there are, and what nobody has waited for."""
-
-        def listed(result: Any, error: AgentGateError | None) -> None:
-            if error is None:
-                self._tools[link.name].listed(result)
-            else:
-                log.warning("gateway %s lists no tools: %s", link.name, error.message)
-            self._listed[link.name].set()
-
-        def collected(rows: Any, error: AgentGateError | None) -> None:
-            for row in rows or ():
-                text = "gateway %s: %s ended as %s after nobody had waited for it"
-                log.info(text, link.name, row.tool, row.status)
-
-        link.call("list_tools", ListTools(), listed)
-        link.call("get_pending_results", GetPendingResults(), collected)
+                self.look(link)
 
 
 class LinkedTools:

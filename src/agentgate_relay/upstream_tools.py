@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -27,8 +27,8 @@ from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_proto.rpc.results import Expectation, ToolList, ToolRow
 from agentgate_relay.ending import outcome_of
 from agentgate_relay.gateway_link import GatewayLink
-from agentgate_server.errors import EndedElsewhere, NotStarted
-from agentgate_server.observing.context import current_rid
+from agentgate_server.errors import ArgumentError, EndedElsewhere, NotStarted
+from agentgate_server.tools.provided.schema import ArgumentSchema, SchemaError
 from agentgate_server.tools.python import NAME
 from agentgate_server.tools.tool import AsyncTool
 
@@ -44,6 +44,17 @@ TOOLS_MAX = 1_000
 """Tools of one upstream: each is listed to every agent."""
 
 
+@dataclass(slots=True)
+class Progress:
+    """How far a call has come.
+
+    Attributes:
+        was_asked: the upstream was asked, or may have been.
+    """
+
+    was_asked: bool = False
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class UpstreamTool(AsyncTool):
     """One tool of an upstream.
@@ -53,19 +64,32 @@ class UpstreamTool(AsyncTool):
         link: to the upstream.
         record: returns a request that is under way, by its rid.
         epoch: returns that of this gateway.
+        fits: what its arguments must be like; None: only the upstream can say.
+        call: the rid of the one request that it is made for; "": of any, and it can't run.
+        progress: of that request.
     """
 
     there: str
     link: GatewayLink
     record: Callable[[str], Record | None]
     epoch: Callable[[], str]
+    fits: ArgumentSchema | None = None
+    call: str = ""
+    progress: Progress = field(default_factory=Progress)
+
+    @property
+    def may_have_run(self) -> bool:
+        """See ``Tool``: what waits for the link has not."""
+        return self.progress.was_asked
 
     def check(self, args: dict[str, Any]) -> None:
-        """The upstream looks at them, before it asks anybody."""
+        """See ``Tool``; by the schema that was listed, so that nobody is asked in vain."""
+        if self.fits is not None and (problem := self.fits.problem(args)):
+            raise ArgumentError(problem)
 
     async def run(self, args: dict[str, Any]) -> Any:
         """Have it run there, once, for whoever asked here."""
-        record = self.record(current_rid.get())
+        record = self.record(self.call)
         assert record is not None, "a tool runs for a request"
         relayed = passed_on(record, self.epoch())
         if len(relayed.hops) > HOPS_MAX:
@@ -81,6 +105,7 @@ class UpstreamTool(AsyncTool):
             must_ask=relayed.must_ask,
         )
         await self._wait_for_link()
+        self.progress.was_asked = True
         try:
             driver = self.link.driver
             return await driver.call("tool_request", request, self.link.config.timeout_s)
@@ -131,11 +156,12 @@ class UpstreamTools:
         """Return what runs a request that was let through; the list may not be there yet."""
         if not name.startswith(self._prefix):
             return None
-        found = self._tools.get(name)
-        if found is not None and found.effects is effects:
-            return found
-        there = name.removeprefix(self._prefix)
-        return self._tool(there, "", effects, {}, None) if self._offers(there) else None
+        found, there = self._tools.get(name), name.removeprefix(self._prefix)
+        if found is None or found.effects is not effects:
+            if not self._offers(there):
+                return None
+            found = self._tool(unlisted(there, effects), None)
+        return replace(found, call=call, progress=Progress())
 
     def __iter__(self) -> Iterator[UpstreamTool]:
         return iter(list(self._tools.values()))
@@ -165,30 +191,34 @@ class UpstreamTools:
         return bool(fits) and any(fnmatchcase(there, each) for each in self.link.config.tools)
 
     def _tool_of(self, row: ToolRow) -> UpstreamTool:
-        expects = EXPECTS[row.decision]
-        return self._tool(row.name, row.description, row.effects, row.args, expects)
+        try:
+            fits = ArgumentSchema(row.args)
+        except SchemaError as error:
+            log.debug("arguments of %s%s are not checked here: %s", self._prefix, row.name, error)
+            fits = None
+        return self._tool(row, fits)
 
-    def _tool(
-        self,
-        there: str,
-        description: str,
-        effects: Effects,
-        schema: dict[str, Any],
-        expects: Action | None,
-    ) -> UpstreamTool:
-        link = self.link
-        behind = Behind(gateway=link.name, approvals=link.config.approvals, expects=expects)
+    def _tool(self, row: ToolRow, fits: ArgumentSchema | None) -> UpstreamTool:
+        link, config = self.link, self.link.config
+        expects = EXPECTS[row.decision]
         return UpstreamTool(
-            name=self._prefix + there,
-            description=description,
-            effects=effects,
-            schema=schema,
+            name=self._prefix + row.name,
+            description=row.description,
+            effects=row.effects,
+            schema=row.args,
             backend="gateway",
-            origin=f"{there} at {link.config.url.place}",
+            origin=f"{row.name} at {config.url.place}",
             timeout_s=None,
-            behind=behind,
-            there=there,
+            behind=Behind(gateway=link.name, approvals=config.approvals, expects=expects),
+            there=row.name,
             link=link,
             record=self._record,
             epoch=self._epoch,
+            fits=fits,
         )
+
+
+def unlisted(there: str, effects: Effects) -> ToolRow:
+    """A tool of which no more is known than that it was let through."""
+    depends = Expectation.DEPENDS
+    return ToolRow(name=there, description="", effects=effects, args={}, decision=depends)

@@ -21,13 +21,14 @@ class CuttingProxy:
         port: where it listens.
         cuts: connections that it has cut.
         is_down: it lets nobody through.
+        target: the port that it passes on to.
     """
 
     def __init__(self, target: int) -> None:
         self.port = 0
         self.cuts = 0
         self.is_down = False
-        self._target = target
+        self.target = target
         self._pairs: dict[anyio.CancelScope, tuple[SocketStream, SocketStream]] = {}
 
     @property
@@ -48,7 +49,7 @@ class CuttingProxy:
             if self.is_down:
                 return
             try:
-                gateway = await anyio.connect_tcp("127.0.0.1", self._target)
+                gateway = await anyio.connect_tcp("127.0.0.1", self.target)
             except OSError:
                 return
             async with gateway, anyio.create_task_group() as tasks:

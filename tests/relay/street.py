@@ -18,6 +18,7 @@ from agentgate_relay.gateway_link import GatewayLink
 from agentgate_server import tool
 from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.config import config_from_dict
+from agentgate_server.errors import ArgumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 from agentgate_server.tools.tool import Tool
@@ -84,7 +85,12 @@ class House:
             """Fail."""
             raise RuntimeError(f"the {door} door is jammed")
 
-        return [temperature, note, unlock, burn, slow, jam]
+        @tool(effects="write")
+        async def pick(what: str) -> None:
+            """Pick what there is, and nothing else."""
+            raise ArgumentError(f"what: there is no {what}")
+
+        return [temperature, note, unlock, burn, slow, jam, pick]
 
 
 @asynccontextmanager
@@ -158,12 +164,13 @@ class Street:
         self.ann = ann
         self.bob = bob
 
-    @property
-    def link(self) -> GatewayLink:
-        """The link from the office to the house."""
-        found = self.front.gate.upstreams.get("house")  # type: ignore[union-attr]
-        assert isinstance(found, GatewayLink)
-        return found
+
+def link_of(front: Gateway) -> GatewayLink:
+    """The link from the office to the house."""
+    upstreams = front.gate.upstreams
+    found = upstreams.get("house") if upstreams is not None else None
+    assert isinstance(found, GatewayLink)
+    return found
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from tests.relay.street import (
     House,
     audit_of,
     house,
+    link_of,
     office,
     street,
     waits,
@@ -78,7 +79,7 @@ async def test_a_tool_runs_there_and_both_audits_name_who_asked(tmp_path: Path) 
     [
         ("burn", {"what": "all"}, ErrorCode.DENIED_BY_POLICY, "house: Denied by policy: never"),
         ("jam", {"door": "back"}, ErrorCode.TOOL_FAILED, "RuntimeError: the back door is jammed"),
-        ("note", {"txt": "x"}, ErrorCode.INVALID_PARAMS, "it was not started: house: Invalid par"),
+        ("pick", {"what": "c"}, ErrorCode.TOOL_FAILED, "it was not started: what: there is no c"),
     ],
 )
 async def test_an_error_there_keeps_its_meaning_and_its_words(
@@ -228,3 +229,37 @@ async def test_what_was_at_the_gateway_behind_before_is_a_loop_and_runs_nothing(
             await both.agent.call("house.note", {"text": "round"})
         assert caught.value.code == ErrorCode.RELAY_LOOP
         assert doings.done == []
+
+
+async def test_arguments_that_do_not_fit_are_refused_before_anybody_is_asked(
+    tmp_path: Path,
+) -> None:
+    async with street(tmp_path, House(), front_policy=ASK_ALL) as both:
+        with pytest.raises(AgentGateError, match="missing argument") as caught:
+            await both.agent.call("house.note", {"txt": "x"})
+        assert caught.value.code == ErrorCode.INVALID_PARAMS
+        assert await both.agent.list_requests() == []
+
+
+async def test_a_call_that_is_withdrawn_before_the_link_is_up_has_not_run(tmp_path: Path) -> None:
+    doings = House()
+    with anyio.fail_after(BOUND_S):
+        async with (
+            house(tmp_path, doings) as behind,
+            cutting_proxy(behind.port) as proxy,
+            office(tmp_path, proxy.url) as front,
+            AgentGateClient(front.url, GARDEN) as agent,
+        ):
+            proxy.is_down = True
+            proxy.cut()
+            while link_of(front).state.is_up:
+                await anyio.sleep(0.002)
+            with pytest.raises(AgentGateError):
+                await agent.call("house.note", {"text": "one"}, timeout_s=0.05)
+            while (await agent.list_requests(open_only=True))[0:1]:
+                await anyio.sleep(0.002)
+                await agent.get_pending_results()
+            (row,) = await agent.list_requests()
+            assert row["status"] == "failed"
+            assert row["error"]["message"].endswith("it was not started")
+    assert doings.done == []
