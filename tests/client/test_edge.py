@@ -13,9 +13,17 @@ from tests.client.helpers import Impatient
 from tests.e2e.cutting import CuttingProxy, cutting_proxy
 from tests.server.embedded import AGENT, serving, until
 
-from agentgate_client import AgentGateError, ClientState, ErrorCode
-from agentgate_client.edge import Answered, AnswerEvent, EdgeClient, HandlerFailed, SpoolError
+from agentgate_client import AgentGateClient, AgentGateError, ClientState, ErrorCode
+from agentgate_client.edge import (
+    Answered,
+    AnswerEvent,
+    EdgeClient,
+    HandlerFailed,
+    SpoolError,
+    Tool,
+)
 from agentgate_server.gateway import Gateway
+from agentgate_server.policy import Policy
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +52,9 @@ class Home:
         options.setdefault("backoff", Impatient())
         return EdgeClient(self.proxy.url, AGENT, **options)
 
+    def has(self, tool: str) -> bool:
+        return tool in self.gateway.gate.calls.catalogue
+
     @property
     def messages(self) -> int:
         """How many runs there were."""
@@ -54,12 +65,12 @@ class Home:
 
 
 @asynccontextmanager
-async def home(folder: Path) -> AsyncIterator[Home]:
+async def home(folder: Path, policy: Policy | None = None) -> AsyncIterator[Home]:
     (folder / "script.yaml").write_text(SCRIPT)
     script = str(folder / "script.yaml")
     sessions = {"models": {"actor": {"backend": "rehearsal", "script": script}}}
     async with (
-        serving(folder, sessions=sessions) as gateway,
+        serving(folder, sessions=sessions, policy=policy) as gateway,
         cutting_proxy(gateway.port) as proxy,
     ):
         yield Home(gateway, proxy, folder)
@@ -281,3 +292,31 @@ async def test_data_are_shown_as_they_are_now(tmp_path: Path) -> None:
     edge.channel("hall", lambda: {"celsius": 21})
     found = await edge.data_snapshot()
     assert bytes(found["hall"]["data"]) == b'{"celsius":21}'
+
+
+POLICY = (
+    "rules:\n- {tool: agent.data_snapshot, action: allow}\n- {tool: agent.lamp, action: allow}\n"
+)
+
+
+async def test_data_and_tools_of_a_device_are_there_while_it_is(tmp_path: Path) -> None:
+    failed: list[HandlerFailed] = []
+    async with home(tmp_path, policy=Policy.parse(POLICY)) as place, place.edge() as edge:
+        edge.on("error", failed.append)
+        edge.channel("hall", lambda: {"celsius": 21})
+        edge.channel("door", lambda: 1 / 0)
+        async with AgentGateClient(place.gateway.url, AGENT) as other:
+            await until(lambda: place.has("agent.data_snapshot"), "the offer")
+            found = await other.tool_request("agent.data_snapshot")
+            assert found["hall"]["data"] == {"celsius": 21}
+            assert "ZeroDivisionError" in found["door"]["error"]
+            found = await other.tool_request("agent.data_snapshot", channels=["hall"])
+            assert list(found) == ["hall"]
+            edge.provide(Tool(name="lamp", run=lambda on: f"lamp {on}"))
+            await until(lambda: place.has("agent.lamp"), "the offer")
+            place.proxy.cut()
+            assert await other.tool_request("agent.lamp", on=True) == "lamp True"
+            edge.provide(Tool(name="bad", run=lambda: 1, args={"type": "no such type"}))
+            await until(lambda: bool(failed), "the refusal")
+            assert failed[0].kind == "provide"
+            assert place.has("agent.lamp")

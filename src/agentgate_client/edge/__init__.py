@@ -6,6 +6,7 @@ from agentgate_client.edge.client import EdgeClient
 from agentgate_client.edge.handlers import HandlerFailed
 from agentgate_client.edge.health import Answered, AnswerEvent, EdgeHealth
 from agentgate_client.edge.spool import SpoolError
+from agentgate_client.providing import Tool
 from agentgate_proto.client.prompts import Answer, WhenFull
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "EdgeHealth",
     "HandlerFailed",
     "SpoolError",
+    "Tool",
     "WhenFull",
 ]

@@ -11,6 +11,8 @@ import anyio
 import anyio.to_thread
 import msgspec
 
+from agentgate_client.providing import Tool
+
 CHANNEL_S = 10.0
 """How long the data of a channel may be waited for."""
 
@@ -19,6 +21,12 @@ CHANNEL_BYTES_MAX = 262_144
 
 SNAPSHOT_BYTES_MAX = 786_432
 """Of all that is told at once."""
+
+SNAPSHOT = "data_snapshot"
+"""The name of the tool that tells the data."""
+
+SLACK_S = 5.0
+"""What a snapshot may take longer than its slowest channel."""
 
 CHANNELS_MAX = 256
 """Of one device."""
@@ -69,6 +77,22 @@ class Channels:
         if name not in self._channels and len(self._channels) >= CHANNELS_MAX:
             raise ValueError(f"there are {CHANNELS_MAX} channels already")
         self._channels[name] = channel
+
+    def tool(self) -> Tool:
+        """Return the tool that tells the data."""
+        names = {"type": "array", "items": {"type": "string", "enum": self.names}}
+
+        async def data_snapshot(channels: list[str] | None = None) -> dict[str, dict[str, Any]]:
+            return await self.snapshot(channels or ())
+
+        return Tool(
+            name=SNAPSHOT,
+            run=data_snapshot,
+            effects="read",
+            description="The device's data as they are now: of these channels, or of all.",
+            args={"type": "object", "properties": {"channels": names}},
+            timeout_s=max(channel.timeout_s for channel in self._channels.values()) + SLACK_S,
+        )
 
     async def snapshot(self, wanted: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
         """Return the data of some channels, or of all; each waits for its own source alone.

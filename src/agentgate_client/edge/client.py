@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -16,9 +17,10 @@ from agentgate_client.client import AgentGateClient
 from agentgate_client.edge.asked import Asked, Follow
 from agentgate_client.edge.asking import Asking
 from agentgate_client.edge.channels import CHANNEL_BYTES_MAX, CHANNEL_S, Channel, Channels, Source
-from agentgate_client.edge.handlers import HANDLER_S, Handler, Handlers, Kind
+from agentgate_client.edge.handlers import HANDLER_S, Handler, HandlerFailed, Handlers, Kind
 from agentgate_client.edge.health import Answered, AnswerEvent, EdgeHealth
 from agentgate_client.edge.keeping import Keeper
+from agentgate_client.providing import Tool, as_tools
 from agentgate_client.tls import FilePath
 from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.client.prompts import (
@@ -30,7 +32,12 @@ from agentgate_proto.client.prompts import (
 )
 from agentgate_proto.client.session_feed import Event
 from agentgate_proto.connection.base import TAKEN_OVER
-from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
+from agentgate_proto.errors import (
+    AgentGateConnectionError,
+    AgentGateError,
+    ErrorCode,
+    exception_for,
+)
 
 log = logging.getLogger("agentgate_client")
 
@@ -89,6 +96,7 @@ class EdgeClient:
         self._keeper.dropped = self._settled
         self._handlers = Handlers(handler_timeout_s)
         self._channels = Channels()
+        self._provided: list[Tool] = []
         self._asked: dict[str, list[Asked]] = {}
         self._made = self._make(name or "edge")  # a wrong argument is to be told here
         self._asking: Asking | None = None
@@ -170,6 +178,18 @@ class EdgeClient:
         """Offer data: ``source`` returns any JSON, whenever somebody asks. A plain function is
         called in a thread."""
         self._channels.add(name, Channel(source=source, timeout_s=timeout_s, bytes_max=bytes_max))
+        self._offer_soon()
+
+    def provide(self, *tools: Tool | Callable[..., Any]) -> None:
+        """Offer tools of this device, besides its channels, in place of those offered before. The
+        gateway hears of them whenever there is a connection; handlers of "error" do, if it does
+        not take them.
+
+        Raises:
+            ValueError: one of them can't be right.
+        """
+        self._provided = as_tools(tools)
+        self._offer_soon()
 
     async def data_snapshot(self, channels: list[str] | None = None) -> dict[str, Any]:
         """Return the device's data as they are now, of some channels or of all."""
@@ -274,6 +294,7 @@ class EdgeClient:
             self._ended = anyio.Event()
             try:
                 await self._made.connect()
+                self._offer_soon()
                 await self._ended.wait()
                 error = self._made.health.last_error
             except AgentGateError as refused:
@@ -287,6 +308,22 @@ class EdgeClient:
             text = error.message if error is not None else "the connection is closed"
             log.error("the gateway refuses this device: %s; again in %g s", text, RETRY_S)
             await anyio.sleep(RETRY_S)
+
+    def _offer_soon(self) -> None:
+        is_connected = self._made.state is ClientState.CONNECTED
+        if self._tasks is not None and is_connected and (self._provided or self._channels.names):
+            self._tasks.start_soon(self._offer)
+
+    async def _offer(self) -> None:
+        """Tell the gateway what this device provides; the client tells each further connection."""
+        snapshot = [self._channels.tool()] if self._channels.names else []
+        try:
+            await self._made.provide(*snapshot, *self._provided)
+        except AgentGateConnectionError:
+            return  # the client was closed: there is another time
+        except AgentGateError as error:
+            log.error("the gateway does not take what this device provides: %s", error.message)
+            await self._handlers.tell("error", HandlerFailed("provide", error))
 
     async def _hand_over(self) -> None:
         """Let the handlers act on answers, one after the other."""
