@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "call": ("agentgate_cli.call:call", "Ask for a tool, and print its result."),
         "tools": ("agentgate_cli.tools:tools", "List what may be asked for."),
         "pending": ("agentgate_cli.pending:pending", "List requests that are not over yet."),
+        "edge": ("agentgate_cli.edge.command:edge", "Connect a small device to its agent."),
     },
 }
 """Where each command is, and its line in the help. Importing a command's module costs time, and

@@ -1,0 +1,1 @@
+"""The ready agent of a small device: `agent-gate edge`."""
