@@ -29,7 +29,7 @@ function tell(message) {
 function hear(event, payload) {
   const agent = payload.agentId;
   if (event === "loginSuccess") views[agent] = [];
-  else if (event === "chatMessage") {
+  if (event === "chatMessage") {
     const said = payload.from === "user" ? payload.text : payload.response.result;
     views[agent].push([payload.from === "user" ? "user" : payload.response.type, said]);
   } else events.push([event, payload]);

@@ -7,7 +7,7 @@ null: the one that is stored at the controller), ``retry_ms``.
 On stdin it takes JSON lines: ``{"say": {"agent", "text", "name"}}``, one after the other;
 ``{"emit": [event, payload]}``; ``{"show": true}``. On stdout it says ``{"acknowledged": name}``,
 ``{"refused": name, "why"}``, and for ``show`` its ``views`` by agent (lines as ``[who, text]``),
-its other ``events``, its ``connects`` and its ``transport``.
+all other ``events``, its ``connects`` and its ``transport``.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Console:
         agent = payload.get("agentId", "")
         if event == "loginSuccess":
             self.views[agent] = []
-        elif event == "chatMessage" and payload["from"] == "user":
+        if event == "chatMessage" and payload["from"] == "user":
             self.views[agent].append(("user", payload["text"]))
         elif event == "chatMessage":
             response = payload["response"]

@@ -19,7 +19,7 @@ import anyio.to_thread
 import pytest
 from tests.chance import fresh_base, is_fixed
 from tests.e2e.cutting import CuttingProxy, cutting_proxy
-from tests.e2e.process import GatewayProcess
+from tests.e2e.process import GatewayProcess, until
 from tests.e2e.relay_world import (
     PASSWORD,
     ConsoleProcess,
@@ -231,4 +231,39 @@ async def test_each_way_and_each_client_has_the_flows_of_seed_002(tmp_path: Path
                 assert len(one) == 2 * count
                 assert two[-2][1] == f"say m1/a2/{client}-{way}"
                 assert shown["transport"] == ("polling" if way == "polling" else "websocket")
-                assert [event for event, _ in shown["events"]] == ["clientSet"]
+                told = [event for event, _ in shown["events"]]  # what is said may log in as well
+                assert (told[0], set(told[1:])) == ("clientSet", {"loginSuccess"})
+
+
+@pytest.mark.parametrize("client", ["python", "javascript"])
+async def test_while_a_manager_is_away_messages_wait_and_the_console_is_told(
+    tmp_path: Path, client: str
+) -> None:
+    def play(it: World) -> tuple[View, dict[str, Any]]:
+        with it.console(client, "m1", None, ["a1"]) as console:
+            until(lambda: "loginSuccess" in names(console), "the login")
+            console.say("a1", "say before", "before")
+            settled(console, "a1", 1)
+            it.gateways["m1"].kill()
+            until(lambda: "remoteReconnecting" in names(console), "word of the break")
+            console.say("a1", "say meanwhile", "meanwhile")
+            it.gateways["m1"].start()
+            return settled(console, "a1", 2), console.show()
+
+    def names(console: ConsoleProcess) -> list[str]:
+        return [event for event, _ in console.show()["events"]]
+
+    with anyio.fail_after(60.0):
+        async with world(tmp_path) as it:
+            view, shown = await anyio.to_thread.run_sync(play, it)
+    assert view == [
+        ["user", "say before"],
+        ["text", "heard before"],
+        ["user", "say meanwhile"],
+        ["text", "heard meanwhile"],
+    ]
+    told = [event for event, _ in shown["events"] if event != "remoteReconnecting"]
+    assert told == ["clientSet", "loginSuccess", "remoteDisconnected", "remoteReconnected"]
+    attempts = [each["attempt"] for event, each in shown["events"] if event.endswith("necting")]
+    assert attempts == list(range(1, len(attempts) + 1))
+    assert shown["connects"] == 1

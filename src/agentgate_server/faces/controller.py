@@ -115,5 +115,6 @@ class ControllerSeat(Seat):
 
 
 def remote_of(state: LinkState) -> tuple[Remote, int]:
-    """Say how a gateway can be reached, and which attempt it is that is under way or next."""
-    return REMOTES.get(state.status, Remote.AWAY), state.attempt + 1
+    """Say how a gateway can be reached, and which attempt it is that is under way or next: that
+    the connection broke counts as a failed one."""
+    return REMOTES.get(state.status, Remote.AWAY), max(state.attempt, 1)

@@ -177,9 +177,9 @@ async def test_how_the_gateway_behind_is_is_told_until_this_one_stops() -> None:
     sockets.connect(1)
     sockets.connect(2)
     sockets.send(1, "setClient", {"clientId": "c1"})
-    link.go(LinkStatus.RECONNECTING)
-    link.go(LinkStatus.CONNECTING)
     link.go(LinkStatus.RECONNECTING, 1)
+    link.go(LinkStatus.CONNECTING, 1)
+    link.go(LinkStatus.RECONNECTING, 2)
     link.go(LinkStatus.CONNECTED)
     assert events(sockets.fresh(1)) == [
         "clientSet",
@@ -231,4 +231,5 @@ async def test_forwards_wait_for_set_client_by_the_clock() -> None:
     ],
 )
 def test_each_state_of_a_link_has_its_word(status: LinkStatus, remote: Remote) -> None:
-    assert remote_of(LinkState(status=status, attempt=2)) == (remote, 3)
+    assert remote_of(LinkState(status=status, attempt=2)) == (remote, 2)
+    assert remote_of(LinkState(status=status)) == (remote, 1)
