@@ -12,21 +12,41 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import anyio
+import msgspec
 
 from agentgate_proto.connection.base import TAKEN_OVER
 from agentgate_proto.connection.events import Closed, MessageReceived, UpgradeAsked
 from agentgate_proto.faces import edge
+from agentgate_proto.faces.edge_messages import Snapped
 from agentgate_proto.principal import Principal
+from agentgate_proto.providing.effects import Refusal
+from agentgate_proto.records.request import Effects
+from agentgate_proto.rpc.tool_methods import CallTool, OfferedTool, ToolCalled
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.entrance import Refused, may_converse
 from agentgate_server.faces.face import FaceEvent, Surroundings
 from agentgate_server.faces.talker import Talker
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
+from agentgate_server.tools.provided.desk import ProviderDesk
 
 log = logging.getLogger(__name__)
 
 REPLACED = "another connection came with this device's token"
+
+SNAPSHOT_S = 10.0
+"""How long a device may take to tell its data."""
+
+SNAPSHOT = OfferedTool(
+    name="data_snapshot",
+    description="The device's data as they are now: of these channels, or of all.",
+    effects=Effects.READ,
+    args={
+        "type": "object",
+        "properties": {"channels": {"type": "array", "items": {"type": "string"}}},
+    },
+    timeout_s=SNAPSHOT_S,
+)
 
 LOOK_AGAIN_S = 60.0
 """The longest sleep of a link's timer: a system clock that was set is noticed within it."""
@@ -49,6 +69,7 @@ class EdgeFace:
         assert around.sessions is not None, "this face is made where there are sessions"
         self._entrance = around.entrance
         self._sessions = around.sessions
+        self._providers = around.providers
         self._spawn = around.spawn
         self._is_open = is_open
         self._url_tokens = url_tokens
@@ -82,18 +103,20 @@ class EdgeFace:
             log.info("%s: a new connection of the device takes the place of the last", who.name)
             former.replaced()
         peer.connection.accept_upgrade()
-        link = Link(peer, who, self._sessions, self._spawn)
+        link = Link(peer, who, self._sessions, self._providers, self._spawn)
         self._links[peer.number] = self._newest[who.name] = link
         link.begin()
 
 
 class Link(Talker):
-    """One connection of a device, with its timer.
+    """One connection of a device, with its timer. Its data are a tool as long as it is there; see
+    :class:`~agentgate_server.tools.provided.desk.ProviderLink`.
 
     Args:
         peer: the connection, which has been accepted.
         principal: whose device it is.
         sessions: where its prompts go.
+        providers: takes its data as a tool; None: nobody can ask for them.
         spawn: starts an async function with its arguments, in a task.
         utc: the clock, UTC seconds.
     """
@@ -103,19 +126,28 @@ class Link(Talker):
         peer: Peer,
         principal: Principal,
         sessions: SessionDoor,
+        providers: ProviderDesk | None,
         spawn: Callable[..., None],
         utc: Callable[[], float] = time.time,
     ) -> None:
         self.principal = principal
+        self._providers = providers
         self._device = edge.Device(utc())
         self._alarm = anyio.Event()
         self._armed = self._device.next_deadline()
         super().__init__(peer, principal, self._device, sessions, spawn, utc)
 
     def begin(self) -> None:
-        """Look for the device's session, and keep time."""
+        """Look for the device's session, offer its data, and keep time."""
         self._spawn(self._keep_time)
         self._drain()
+        if self._providers is None:
+            return
+        name = self.principal.name
+        taken = self._providers.offer(self._peer.number, self, name, edge.FACE, [SNAPSHOT])
+        if isinstance(taken, Refusal):
+            log.warning("%s: its data can't be asked for: %s", name, taken.message)
+        self._providers.drain()
 
     def replaced(self) -> None:
         """Another connection of this device has come: this one ends, and does nothing more."""
@@ -127,6 +159,22 @@ class Link(Talker):
         """See :class:`Talker`."""
         super().close()
         self._alarm.set()
+        if self._providers is not None:
+            self._providers.leave(self._peer.number)
+
+    # As a provider
+
+    def ask(self, request: str, call: CallTool) -> bool:
+        """See :class:`~agentgate_server.tools.provided.desk.ProviderLink`."""
+        channels = call.args.get("channels") or ()
+        if self._is_over or not self._device.snapshot(request, channels, self._utc()):
+            return False
+        self._drain()
+        return True
+
+    def drop(self, request: str, call: str) -> None:
+        """See :class:`~agentgate_server.tools.provided.desk.ProviderLink`."""
+        self._device.forget_snapshot(request)
 
     def _drain(self) -> None:
         super()._drain()
@@ -135,6 +183,10 @@ class Link(Talker):
 
     def _told(self, what: Any) -> None:
         """See :class:`Talker`: the device's data came."""
+        assert isinstance(what, Snapped), "the core tells nothing else"
+        if self._providers is not None:
+            result = msgspec.Raw(msgspec.json.encode(ToolCalled(data=what.snapshots)))
+            self._providers.answered(self._peer.number, what.request_id, result, None)
 
     async def _keep_time(self) -> None:
         while not self._is_over:

@@ -13,12 +13,15 @@ from tests.e2e.device import Device
 from tests.server.embedded import AGENT, OWNER, serving, until
 from websockets.exceptions import InvalidStatus
 
+from agentgate_client import AgentGateClient
 from agentgate_proto.connection.base import TAKEN_OVER
 from agentgate_proto.faces import edge
 from agentgate_server.faces.edge import EdgeFace
 from agentgate_server.faces.face import Surroundings
 from agentgate_server.gateway import Gateway
+from agentgate_server.policy import Policy
 from agentgate_server.sessions.desk import SessionDesk
+from agentgate_server.tools.catalogue import Catalogue
 
 pytestmark = pytest.mark.anyio
 
@@ -28,6 +31,9 @@ scenes:
   - {when: "slowly", say: "It rains", pause_ms: 100}
   - {when: "*", say: "It rains"}
 """
+
+
+POLICY = "rules:\n- {tool: agent.data_snapshot, action: allow}\n"
 
 
 class Serving:
@@ -42,6 +48,10 @@ class Serving:
         desk = self.gateway.gate.sessions
         assert desk is not None
         return desk
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.gateway.gate.calls.catalogue
 
     def device(self, token: str = AGENT) -> Device:
         query = f"?token={token}" if token else ""
@@ -60,7 +70,8 @@ async def devices(folder: Path, **options: Any) -> AsyncIterator[Serving]:
     (folder / "script.yaml").write_text(SCRIPT)
     script = str(folder / "script.yaml")
     sessions = {"models": {"actor": {"backend": "rehearsal", "script": script}}}
-    async with serving(folder, faces=[make], sessions=sessions) as gateway:
+    policy = Policy.parse(POLICY)
+    async with serving(folder, faces=[make], sessions=sessions, policy=policy) as gateway:
         yield Serving(gateway, made)
 
 
@@ -139,6 +150,33 @@ async def test_a_device_that_answers_no_ping_is_let_go(
         await run_sync(device.connect)
         await run_sync(device.wait, lambda: device.responses["a"] == 2)
         await run_sync(device.close)
+
+
+DATA = {"weather": {"channel": "weather", "data": {"celsius": 21}, "plugin_id": "w"}, "cpu": {}}
+
+
+async def test_the_data_of_a_device_are_a_tool_while_it_is_there(tmp_path: Path) -> None:
+    async with devices(tmp_path) as around:
+        device = around.device()
+        device.snapshots = DATA
+        await run_sync(device.connect)
+        async with AgentGateClient(around.gateway.url, AGENT) as client:
+            await until(lambda: "agent.data_snapshot" in around.catalogue, "the offer")
+            assert await client.tool_request("agent.data_snapshot") == DATA
+            found = await client.tool_request("agent.data_snapshot", channels=["weather", "x"])
+            assert found == {"weather": DATA["weather"]}
+            second = around.device()
+            second.snapshots = {"moved": 1}
+            await run_sync(second.connect)
+            assert await client.tool_request("agent.data_snapshot") == {"moved": 1}
+            await run_sync(second.close)
+            await until(lambda: "agent.data_snapshot" not in around.catalogue, "its end")
+            third = around.device()
+            third.snapshots = {"back": 2}
+            await run_sync(third.connect)
+            await until(lambda: "agent.data_snapshot" in around.catalogue, "the offer")
+            assert await client.tool_request("agent.data_snapshot") == {"back": 2}
+            await run_sync(third.close)
 
 
 @pytest.mark.parametrize(
