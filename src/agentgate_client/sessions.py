@@ -219,6 +219,7 @@ class Session:
         max_iterations: int = 25,
         max_tokens: int = 0,
         params: Mapping[str, Any] | None = None,
+        queue: bool = False,
     ) -> Run:
         """Say something to the model: ``async for event in session.send("hi")``.
 
@@ -232,6 +233,8 @@ class Session:
             max_iterations: how often the model may be asked, with the results of its tools.
             max_tokens: that it may write at each time; 0: as the gateway is configured.
             params: further parameters of the model, ``temperature`` for instance.
+            queue: if another run is under way, wait for its end; without, that raises
+                RunInProgress.
         """
         message = SendMessage(
             session=self.id,
@@ -241,6 +244,7 @@ class Session:
             max_iterations=max_iterations,
             max_tokens=max_tokens,
             params=dict(params or {}),
+            queue=queue,
         )
         return Run(self._sessions.driver, message, self._sessions.watching)
 
@@ -260,7 +264,7 @@ class Session:
         """End the run that is under way; say which tools may still run.
 
         Args:
-            run: only if it is this one.
+            run: only if it is this one, or, if this one waits for others, take its message out.
         """
         return await self._sessions.ask(
             "cancel_run", CancelRun(session=self.id, run=run), RunCancelled

@@ -23,9 +23,9 @@ top:
   beyond connections:
   ``sessions`` and what they tell, ``effects``; ``book`` (which are in memory, what is written),
   ``session``, its ``log`` and ``history``; ``making`` for how it comes and goes, ``starting``,
-  ``runs`` and ``endings`` for the steps of a ``run``, ``recording`` what it logs, ``recovery``
-  after a crash; ``context`` and ``material`` for what a model is sent, ``settings`` for which
-  models there are, ``budgets`` and ``spending`` for money, ``looking`` for who looks on.
+  ``queueing``, ``runs`` and ``endings`` for the steps of a ``run``, ``recording`` what it logs,
+  ``recovery`` after a crash; ``context`` and ``material`` for what a model is sent, ``settings``
+  for which models there are, ``budgets`` and ``spending`` for money, ``looking`` for who looks on.
   ``providing``: tools that clients provide: ``providers``, and what they tell, ``effects``
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
   methods carry, ``session_methods`` for those about sessions, ``usage_methods`` for what these

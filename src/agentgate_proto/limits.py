@@ -293,6 +293,12 @@ class SessionLimits:
     ahead: int = 4_096
     """Offsets that may be shown before their events are durable; after a crash they are skipped."""
 
+    queued_messages_max: int = 16
+    """Messages of one session that wait for its run to end: people who talk at once are few."""
+
+    queued_bytes_max: int = 262_144
+    """Of those together: they are written with each change of their session."""
+
     attempts_max: int = 4
     """How often one model request is tried."""
 

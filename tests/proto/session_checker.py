@@ -19,7 +19,10 @@ def check(world: World) -> None:
     for name, record in world.store.sessions.items():
         rows = world.rows(name)
         check_order(rows)
-        check_runs(rows, record.run.id if record.run is not None else "", record.oldest)
+        running = record.run.id if record.run is not None else ""
+        queue = [message.run for message in record.queue]
+        assert running or not queue, "without a run nobody waits"
+        check_runs(rows, running, queue, record.oldest)
         check_texts(rows, record.oldest)
         ids = [data["message_id"] for data in world.data(name, "message")]
         assert len(ids) == len(set(ids)), "a message is taken once"
@@ -34,7 +37,7 @@ def check_order(rows: list[LogRow]) -> None:
         end = row.end
 
 
-def check_runs(rows: list[LogRow], running: str, oldest: int) -> None:
+def check_runs(rows: list[LogRow], running: str, queue: list[str], oldest: int) -> None:
     """One run at a time; each that has ended has closed its calls, once each.
 
     Of a log that has lost its beginning, what follows the first run's is looked at.
@@ -46,12 +49,17 @@ def check_runs(rows: list[LogRow], running: str, oldest: int) -> None:
             return
     under_way, open_calls, closed = "", Counter[str](), Counter[str]()
     unsettled: set[str] = set()
+    waits: list[str] = []
     for row in rows:
         data = msgspec.json.decode(row.data)
         match row.kind:
+            case "message":
+                waits.append(data["run"])
             case "run_started":
                 assert not under_way, "one run at a time"
                 under_way = data["run"]
+                if not oldest:
+                    assert waits.pop(0) == under_way, "in the order in which they came"
             case "tool_call":
                 open_calls[data["call"]] += 1
                 assert open_calls[data["call"]] == 1, "ids are unique in a session"
@@ -63,11 +71,16 @@ def check_runs(rows: list[LogRow], running: str, oldest: int) -> None:
                 assert closed[data["call"]] == 1, "a call is closed once"
                 if data.get("still_running"):
                     unsettled.add(data["call"])
+            case "run_ended" if data["run"] != under_way:
+                assert data["status"] == "cancelled", "it had not begun"
+                assert oldest or data["run"] in waits, "and waited"
+                waits = [run for run in waits if run != data["run"]]
             case "run_ended":
-                assert under_way == data["run"]
                 under_way = ""
                 assert open_calls == closed, "every end closes every call"
     assert under_way == running, "the session says which run is under way"
+    if not oldest:
+        assert waits == queue, "and which messages wait"
 
 
 def check_texts(rows: list[LogRow], oldest: int) -> None:

@@ -116,6 +116,7 @@ class SessionBook:
         attempt: the name of the newest attempt.
         text: what the log has of its text.
         stop: how the last reply ended.
+        waiting: runs whose messages are in the log, and which have not begun, in their order.
         dropped: it was deleted.
     """
 
@@ -135,6 +136,7 @@ class SessionBook:
         self.attempt = ""
         self.text = ""
         self.stop = ""
+        self.waiting: list[str] = []
         self.dropped = False
 
 
@@ -176,6 +178,9 @@ class SessionBooks:
         running = record.run.id if record.run is not None else ""
         if running != one.run:
             self.fail(f"I12: {record.id} says that {running!r} runs; in its log {one.run!r} does")
+        queue = [message.run for message in record.queue]
+        if queue != one.waiting or (queue and not one.run):
+            self.fail(f"I12: {record.id} says that {queue} wait; in its log {one.waiting} do")
         one.record = record
 
     def drop(self, change: DropSession) -> None:
@@ -206,6 +211,8 @@ class SessionBooks:
             self._run_started(one, data)
         elif data.get("late"):
             self._late(one, data)
+        elif row.kind is EventKind.RUN_ENDED and data["run"] in one.waiting:
+            self._never_begins(one, data)
         elif data["run"] != one.run or not one.run:
             self.fail(f"I12: {row.kind} of {data['run']!r} while {one.run!r} runs")
         else:
@@ -223,17 +230,27 @@ class SessionBooks:
         began = one.messages_at.get(data["message_id"], -1)
         if began >= one.record.oldest:  # of what the log has forgotten nobody knows
             self.fail(f"I12: message {data['message_id']} of {one.record.id} is taken twice")
-        if one.run:
-            self.fail(f"I12: a message comes to {one.record.id} while {one.run} runs")
+        if data["run"] in self.runs:
+            self.fail(f"I12: {data['run']} of {one.record.id} is the id of two runs")
+        self.runs[data["run"]] = one.record.id
+        one.waiting.append(data["run"])
         one.messages[data["message_id"]] = data["run"]
         one.messages_at[data["message_id"]] = offset
 
     def _run_started(self, one: SessionBook, data: dict[str, Any]) -> None:
-        if one.run or data["run"] in self.runs:
+        if one.run:
             self.fail(f"I12: {data['run']} begins in {one.record.id} while {one.run!r} runs")
+        if not one.waiting or one.waiting.pop(0) != data["run"]:
+            self.fail(f"I12: {data['run']} begins in {one.record.id} before its turn, or again")
         one.run, one.run_life = data["run"], self.world.lives
         one.attempt = one.text = one.stop = ""
-        self.runs[one.run] = one.record.id
+
+    def _never_begins(self, one: SessionBook, data: dict[str, Any]) -> None:
+        self.world.count("run taken out")
+        if data["status"] != RunStatus.CANCELLED:
+            self.fail(f"I12: {data['run']} has not begun, and ends as {data['status']}")
+        one.waiting.remove(data["run"])
+        one.ended[data["run"]] = data
 
     def _step(self, one: SessionBook, kind: EventKind, data: dict[str, Any]) -> None:
         match kind:

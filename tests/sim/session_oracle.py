@@ -257,8 +257,8 @@ class SessionOracle:
         for name, one in self.books.all.items():
             if one.dropped is (name in stored.sessions):
                 self.fail(f"I11: {name} is {'there' if one.dropped else 'not there'} any more")
-            if one.run:
-                self.fail(f"I10: {one.run} has no end")
+            if one.run or one.waiting:
+                self.fail(f"I10: {one.run or one.waiting} has no end")
             if one.record.next != one.record.reserved and not one.dropped:
                 self.fail(f"I11: {name} ends at {one.record.next}, and has reserved more")
             for offset, (content, life) in one.seen.items():

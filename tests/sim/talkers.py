@@ -185,6 +185,7 @@ class Talker:
             message_id=f"m{talk.number}",
             model=NAMES[0] if talk.pick % 7 == 0 else "",
             max_iterations=talk.rounds,
+            queue=talk.pick % 5 < 2,
         )
         self.memory.messages[message.message_id] = message
         self._say(message)
@@ -207,14 +208,20 @@ class Talker:
             one = self.world.oracle.sessions.books.all[message.session]
             if one.messages.get(message.message_id) != taken.run:
                 self.world.fail(f"I12: {message.message_id} is said to have begun {taken.run}")
+            if taken.waits:
+                self.world.count("messages that wait")
             self._open(message.session, Cursor(taken.epoch, taken.offset), taken.run)
 
         self.call("send_message", message, answered)
 
     def _cancel(self, talk: Talk) -> None:
         session = self._mine(talk.pick)
-        if session:
-            self.call("cancel_run", CancelRun(session=session), self._looks(session))
+        if not session:
+            return
+        one = self.world.oracle.sessions.books.all.get(session)
+        waiting = one.waiting if one is not None and talk.pick % 2 else []
+        run = waiting[talk.pick % len(waiting)] if waiting else ""
+        self.call("cancel_run", CancelRun(session=session, run=run), self._looks(session))
 
     def _delete(self, talk: Talk) -> None:
         session = self._mine(talk.pick)

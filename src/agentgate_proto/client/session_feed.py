@@ -151,7 +151,7 @@ class SessionFeed:
         lost = max(0, reply.offset - wanted.offset) if is_same else 0
         reason = {"reason": reply.gap, "oldest": reply.oldest} if reply.gap else {}
         self._put(gap(wanted.offset, lost, reason))
-        if self.run and reply.run != self.run:
+        if self.run and reply.run != self.run and self.run not in reply.waiting:
             self._over_at = reply.next  # its run is over, and its end may not be to be had
             self.ended = reply.offset >= reply.next
 

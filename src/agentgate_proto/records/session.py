@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -27,8 +28,9 @@ class EventKind(StrEnum):
     """What an event of the log says. Its ``data`` is an object with the members named here."""
 
     MESSAGE = "message"
-    """Somebody said something: ``run``, ``message_id``, ``text``; ``by``: the principal who said
-    it, if that is not whose session it is; ``on_behalf_of``: for whom, if a relay said it."""
+    """Somebody said something, and may have to wait for their turn: ``run``, ``message_id``,
+    ``text``; ``by``: the principal who said it, if that is not whose session it is;
+    ``on_behalf_of``: for whom, if a relay said it."""
     RUN_STARTED = "run_started"
     """``run``, ``message_id``, ``model`` (its name), ``max_iterations``; ``by`` and
     ``on_behalf_of`` as in its message."""
@@ -160,6 +162,8 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
         id: unique.
         message_id: what the client calls the message that it answers; a repeat joins it.
         first: offset of its message.
+        started: offset of its ``run_started``; what was before it was another run's. 0: who stored
+            it did not say, and it is right after the message.
         model: the model's name in the configuration.
         max_iterations: how often the model may be asked.
         started_at: UTC seconds.
@@ -174,6 +178,35 @@ class OpenRun(msgspec.Struct, frozen=True, kw_only=True):
     max_iterations: int
     started_at: float
     so_far: RunSoFar | None = None
+    started: int = 0
+
+
+class QueuedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that is in the log and waits for its run to begin.
+
+    Attributes:
+        run: id that its run will have.
+        message_id: what the client calls it; a repeat joins it.
+        first: offset of its event.
+        text: what was said: its event may be forgotten before its run begins.
+        at: when, UTC seconds.
+        model, max_iterations, max_tokens, params: of its run.
+        by: the principal who said it, if that is not whose session it is.
+        behalf, hops: for whom a relay said it, and the gateways between.
+    """
+
+    run: str
+    message_id: str
+    first: int
+    text: str
+    at: float
+    model: str
+    max_iterations: int
+    max_tokens: int = 0
+    params: dict[str, Any] = {}
+    by: str = ""
+    behalf: str = ""
+    hops: tuple[str, ...] = ()
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +227,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
         reserved: offsets below may have been seen; at least ``next``.
         run: the run that is under way, if one is.
         last_message_id, last_run: of the run before: a message that comes again finds it.
+        queue: messages that wait for that run to end, in their order. Without a run there is none.
     """
 
     id: str
@@ -212,6 +246,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     run: OpenRun | None = None
     last_message_id: str = ""
     last_run: str = ""
+    queue: tuple[QueuedMessage, ...] = ()
 
 
 class PutSession(msgspec.Struct, frozen=True):

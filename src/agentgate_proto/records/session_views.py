@@ -40,6 +40,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         epoch, oldest, next: of its log: cursors name the epoch, and are from ``oldest`` to
             ``next``.
         run: id of the run that is under way, if one is.
+        waiting: ids of the runs that begin when it has ended, in their order.
     """
 
     id: str
@@ -56,6 +57,7 @@ class SessionView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     oldest: int
     next: int
     run: str = ""
+    waiting: list[str] = []
 
 
 class SessionEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -103,6 +105,7 @@ def session_view(record: SessionRecord) -> SessionView:
         oldest=record.oldest,
         next=record.next,
         run=record.run.id if record.run is not None else "",
+        waiting=[message.run for message in record.queue],
     )
 
 

@@ -112,7 +112,7 @@ class SendMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """Say something to the model: a run begins, which goes on whatever becomes of the caller.
 
     One run at a time: while one is under way this is refused (-32014, with the ``run`` and the
-    ``approvals`` that it waits for), unless the ``message_id`` is that run's own.
+    ``approvals`` that it waits for), unless the ``message_id`` is that run's own, or ``queue``.
 
     Attributes:
         session: the session's id.
@@ -188,6 +188,7 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         offset: the first offset that follows.
         next: the offset after the last event at this moment.
         run: id of the run that is under way, if one is.
+        waiting: ids of the runs that begin when it has ended, in their order.
         gap: why it does not begin at the cursor, if so: ``epoch`` (it was of another log),
             ``ahead`` (the log is not that long), or ``retention`` (it is not kept any more).
         oldest: with ``gap``: the lowest offset that is kept.
@@ -197,6 +198,7 @@ class Attached(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     offset: int
     next: int
     run: str = ""
+    waiting: list[str] = []
     gap: Gap = ""
     oldest: int = 0
 
@@ -222,7 +224,8 @@ class CancelRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         session: the session's id.
-        run: of this run only; "": whichever it is.
+        run: of this run only, or, if it waits for others, take its message out; "": of the one
+            that is under way, whichever it is.
     """
 
     session: Id

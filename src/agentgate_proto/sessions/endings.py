@@ -9,7 +9,7 @@ closed in the same way, by what the gate knows of its calls.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -47,12 +47,16 @@ class Endings:
         effects: the output queue of the sessions.
         book: the sessions, and their writes.
         runs: the steps of runs.
+
+    Attributes:
+        begin_next: lets the run of a message begin that waits; ``queue`` puts it here.
     """
 
     def __init__(self, effects: deque[Effect], book: Book, runs: Runs) -> None:
         self._effects = effects
         self._book = book
         self._runs = runs
+        self.begin_next: Callable[[Session, float], None]
         runs.end = self.end
 
     def end(self, session: Session, status: RunStatus, reason: str, now: float) -> None:
@@ -264,6 +268,7 @@ class Endings:
         for ticket in run.cancels:
             result = RunCancelled(status="cancelled", run=run.id, still_running=still)
             session.then.append(Done(ticket, result))
+        self.begin_next(session, now)
         self.close_tools(session)
         self._book.save(session, now)
         self._effects.append(Grew(session.id))

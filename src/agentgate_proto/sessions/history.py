@@ -1,13 +1,12 @@
 """The history of a session: what of its log a model is shown, in groups that stay together.
 
-A group is a message and all that it led to: answers, tool calls and what became of these. Models
+A group is a message and all that it led to: answers, tool calls and what became of these. It begins
+with the run: a message may wait in the log while what is said there is still another's. Models
 refuse a call without its result for good, so nothing cuts a group, and every end of a run closes
 what is open. What a tool came to after its call was closed is told with the next message.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 
@@ -48,6 +47,20 @@ class Group:
         self.turns: list[Turn] = [UserTurn(text)]
         self.size = bytes_of(text)
         self.memory = TURN_BYTES + self.size
+
+
+class Said(msgspec.Struct, frozen=True):
+    """A message whose run has not begun.
+
+    Attributes:
+        first: its offset.
+        at: when it came, UTC seconds.
+        text: what it says.
+    """
+
+    first: int
+    at: float
+    text: str
 
 
 class OpenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,13 +109,20 @@ class History:
         self._result_chars_max = result_chars_max
         self._memory = 0
         self._late: list[str] = []
+        self._said: dict[str, Said] = {}
         self._returns: dict[str, ToolReturn] = {}
 
     def feed(self, row: LogRow) -> None:
         """Take the next row; of a kind that a model is not shown it changes nothing."""
         match row.kind:
             case EventKind.MESSAGE:
-                self._say(row, msgspec.json.decode(row.data))
+                said = msgspec.json.decode(row.data, type=SaidData)
+                self._said[said.run] = Said(row.first, row.at, said.text)
+                self.messages[said.message_id] = said.run, row.first
+            case EventKind.RUN_STARTED:
+                self._begin(msgspec.json.decode(row.data, type=OfRun).run)
+            case EventKind.RUN_ENDED:
+                self._said.pop(msgspec.json.decode(row.data, type=OfRun).run, None)
             case EventKind.REPLY:
                 data = msgspec.json.decode(row.data)
                 if data["text"] or row.blocks:  # models refuse an answer of nothing
@@ -136,15 +156,21 @@ class History:
         self.messages = {name: found for name, found in self.messages.items() if found[1] >= oldest}
         self.call_ids = {call: at for call, at in self.call_ids.items() if at >= oldest}
 
+    def say(self, run: str, first: int, at: float, text: str) -> None:
+        """Take a message once more whose run begins now: the log may have forgotten it."""
+        self._said[run] = Said(first, at, text)
+
     def worded(self, text: str) -> str:
         """Return the next message as the model will see it: with what is told along with it."""
         return "\n\n".join((*self._late, text))
 
-    def _say(self, row: LogRow, data: dict[str, Any]) -> None:
-        group = Group(row.first, row.at, self.worded(data["text"]))
+    def _begin(self, run: str) -> None:
+        said = self._said.pop(run, None)
+        if said is None:
+            return  # its message went with the oldest of the log
+        group = Group(said.first, said.at, self.worded(said.text))
         self._late.clear()
         self.groups.append(group)
-        self.messages[data["message_id"]] = data["run"], row.first
         self._memory += group.memory
         self._shrink()
 
@@ -218,6 +244,20 @@ def cut(text: str, chars_max: int) -> str:
     if len(text) <= chars_max:
         return text
     return f"{text[:chars_max]}\n[{len(text) - chars_max} further characters are not shown]"
+
+
+class OfRun(msgspec.Struct, frozen=True):
+    """Of the data of any event of a run: whose it is."""
+
+    run: str
+
+
+class SaidData(msgspec.Struct, frozen=True):
+    """The data of a ``message``, as far as it is for the model."""
+
+    run: str
+    message_id: str
+    text: str
 
 
 class CallData(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ from agentgate_proto.sessions.material import Material
 from agentgate_proto.sessions.runs import prepare_effect
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import Settings
+from agentgate_proto.sessions.starting import NOT_FOUND
 
 ROW_BYTES = 500
 """What a session takes in a list besides its metadata, about."""
@@ -57,9 +58,6 @@ A million tokens at once would be quoted at the dearer rate that some vendors ha
 more than 128,000 or 200,000, and hardly one is so large. Prices of a hundredth of a cent are told
 apart.
 """
-
-
-NOT_FOUND = "Session not found"
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -228,6 +226,7 @@ def attached(session: Session, params: AttachSession) -> Attached:
         offset=log.oldest if gap else offset,
         next=log.visible,
         run=run.id if run is not None else "",
+        waiting=[message.run for message in record.queue],
         gap=gap,
         oldest=log.oldest if gap else 0,
     )

@@ -41,8 +41,11 @@ from agentgate_proto.sessions.effects import (
     Refused,
 )
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.queueing import Queue
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import Settings
+
+DELETED = "the session was deleted"
 
 
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +74,7 @@ class Making:
         book: the sessions, and their writes.
         settings: which models there are.
         endings: ends runs.
+        queue: messages that wait.
 
     Attributes:
         counts: how many sessions each principal has.
@@ -83,6 +87,7 @@ class Making:
         book: Book,
         settings: Settings,
         endings: Endings,
+        queue: Queue,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self._limits = limits
@@ -90,6 +95,7 @@ class Making:
         self._book = book
         self._settings = settings
         self._endings = endings
+        self._queue = queue
         self._expiring: dict[str, None] = {}
         self._making: dict[str, Creation] = {}  # their folders, or they themselves, are not there
         book.settled = self._drop_if_written
@@ -197,8 +203,9 @@ class Making:
     def delete(self, session: Session, ticket: Any, now: float) -> None:
         """Delete a session; a run of it is ended first."""
         session.is_going, session.going = True, ticket
+        self._queue.clear(session, DELETED, now)
         if session.run is not None:
-            self._endings.end(session, RunStatus.CANCELLED, "the session was deleted", now)
+            self._endings.end(session, RunStatus.CANCELLED, DELETED, now)
         self._book.save(session, now)
         self._drop_if_written(session)
 

@@ -58,7 +58,7 @@ class Recovery:
     def __init__(self, session: Session, run: Run, reserved: Iterable[UsageRow]) -> None:
         self.session = session
         self.run = run
-        self.after = run.stored.first
+        self.after = run.step
         self._reserved = list(reserved)
         self._texts: list[str] = []
         self._chars = 0

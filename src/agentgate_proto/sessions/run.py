@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
 
@@ -18,6 +19,8 @@ class Phase(Enum):
 
     CLAIMING = auto()
     """Its message is being written."""
+    STARTING = auto()
+    """Its message has waited for others, and is in the log; its beginning is being written."""
     PREPARING = auto()
     """What its context is made of is being found out."""
     OVER_BUDGET = auto()
@@ -104,7 +107,8 @@ class Run:
         model: what is asked.
         max_tokens, params: of its message.
         phase: where it is.
-        message: the row of its message, which is being written; None: a restart has found it.
+        claim: the rows of its message and its beginning, while they are being written.
+        held: messages that came meanwhile: their tickets, and what looks at them again.
         iteration: which asking of the model this is, retries left out.
         tries: how often it was asked in this iteration.
         step: offset from which on the log has the present asking, and what that has led to; it is
@@ -130,11 +134,12 @@ class Run:
         self.max_tokens = max_tokens
         self.params: dict[str, Any] = params or {}
         self.phase = Phase.CLAIMING
-        self.message: LogRow | None = None
+        self.claim: tuple[LogRow, ...] = ()
+        self.held: list[tuple[Any, Callable[[float], None]]] = []
         so_far = stored.so_far or RunSoFar()
         self.iteration = so_far.iteration
         self.tries = so_far.tries
-        self.step = stored.first
+        self.step = stored.started or stored.first
         self.paced_to = 0.0
         self.attempt: Attempt | None = None
         self.tools: dict[str, OpenTool] = {}

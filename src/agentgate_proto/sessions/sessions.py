@@ -7,11 +7,11 @@ reserved (a run, money, an id) counts at once, before any write; a write that fa
 reserved, or is made again.
 
 This file wires the parts and holds no rules: ``making`` makes sessions and deletes them,
-``starting`` claims runs, ``runs`` takes their steps, ``endings`` ends them, ``recovery`` reads what
-a dead process has left, ``book`` knows which sessions are in memory and writes what is new,
-``looking`` shows. A ``session`` has a ``log``, a ``history`` and perhaps a ``run``; ``context``
-makes of these what a model is sent, ``settings`` say which models there are, and ``budgets``
-whether that may be paid for.
+``starting`` claims runs, ``queueing`` lets messages wait, ``runs`` takes their steps, ``endings``
+ends them, ``recovery`` reads what a dead process has left, ``book`` knows which sessions are in
+memory and writes what is new, ``looking`` shows. A ``session`` has a ``log``, a ``history`` and
+perhaps a ``run``; ``context`` makes of these what a model is sent, ``settings`` say which models
+there are, and ``budgets`` whether that may be paid for.
 
 Times are UTC seconds. Tickets are the adapter's own: what it calls a call, until ``Done`` or
 ``Refused`` answers it.
@@ -54,12 +54,13 @@ from agentgate_proto.sessions.effects import Done, Effect, Grew, Refused
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.making import Creation, Making
 from agentgate_proto.sessions.material import Material
+from agentgate_proto.sessions.queueing import Queue
 from agentgate_proto.sessions.recording import log_waiting
 from agentgate_proto.sessions.recovery import Recover, Recoveries
 from agentgate_proto.sessions.runs import Runs
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import NamedAgent, Settings
-from agentgate_proto.sessions.starting import Starting
+from agentgate_proto.sessions.starting import NOT_FOUND, Starting
 
 
 class Sessions:
@@ -80,8 +81,9 @@ class Sessions:
         self._endings = Endings(self._effects, self._book, self._runs)
         parts = self._limits, self._effects, self._book, self._settings
         self._contexts = looking.Contexts(self._effects, self._book, self._settings)
-        self._making = Making(*parts, self._endings)
-        self._starting = Starting(*parts, self._runs, self._endings)
+        self._queue = Queue(*parts, self._runs, self._endings)
+        self._making = Making(*parts, self._endings, self._queue)
+        self._starting = Starting(*parts, self._runs, self._endings, self._queue)
         self._recoveries = Recoveries(*parts, self._budgets, self._making, self._endings)
 
     def configure(
@@ -243,6 +245,8 @@ class Sessions:
             case SendMessage():
                 self._starting.send(session, ticket, params, fresh_id, by, now)
             case CancelRun(run=name):
+                if self._queue.cancel(session, ticket, name, now):
+                    return
                 if session.run is None or name not in ("", session.run.id):
                     self._effects.append(Done(ticket, RunCancelled(status="no_run", run=name)))
                 else:
@@ -292,9 +296,7 @@ class Sessions:
             elif (
                 session is None or whose not in (None, session.record.principal) or session.is_going
             ):
-                self._effects.append(
-                    Refused(ticket, ErrorCode.SESSION_NOT_FOUND, looking.NOT_FOUND)
-                )
+                self._effects.append(Refused(ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
             else:
                 step(session)
 
@@ -382,4 +384,6 @@ class Sessions:
         for session in self._book.running:
             if session.record.principal not in known:
                 text = "its principal may not ask any more"
+                self._queue.clear(session, text, now)
+                self._starting.refuse_held(session, text)
                 self._endings.end(session, RunStatus.CANCELLED, text, now)

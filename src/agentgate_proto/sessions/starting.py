@@ -7,6 +7,7 @@ refused, before anything was written. If the message can't be written, all of th
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,11 +16,9 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.session import (
     EventKind,
-    OpenRun,
+    QueuedMessage,
 )
-from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_proto.rpc.session_methods import (
-    MessageTaken,
     RunCancelled,
     SendMessage,
 )
@@ -30,11 +29,13 @@ from agentgate_proto.sessions.effects import (
     Refused,
 )
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.queueing import Queue, open_run, said, started, taken
 from agentgate_proto.sessions.run import Phase, Run
 from agentgate_proto.sessions.runs import Runs
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import Settings
 
+NOT_FOUND = "Session not found"
 NOT_KEPT = "nothing was sent to a model"
 
 
@@ -48,6 +49,7 @@ class Starting:
         settings: which models there are.
         runs: the steps of runs.
         endings: ends runs.
+        queue: messages that wait.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Starting:
         settings: Settings,
         runs: Runs,
         endings: Endings,
+        queue: Queue,
     ) -> None:
         self._limits = limits
         self._effects = effects
@@ -65,87 +68,100 @@ class Starting:
         self._settings = settings
         self._runs = runs
         self._endings = endings
+        self._queue = queue
         book.claimed = self._claimed
         book.unclaimed = self._unclaimed
-
-    # A message
 
     def send(
         self, session: Session, ticket: Any, params: SendMessage, run_id: str, by: str, now: float
     ) -> None:
-        """Begin a run, or join the one that this message began before."""
-        run = session.run
-        if run is not None and run.stored.message_id == params.message_id:
-            if run.phase is Phase.CLAIMING:
-                run.waiting.append(ticket)
-            else:
-                self._effects.append(Done(ticket, taken(session, run.stored, joined=True)))
-        elif params.message_id in session.history.messages:
-            name, offset = session.history.messages[params.message_id]
-            result = MessageTaken(
-                run=name, epoch=session.record.epoch, offset=offset, joined=True, ended=True
-            )
-            self._effects.append(Done(ticket, result))
-        elif params.message_id == session.record.last_message_id:  # the log has it no more
-            result = MessageTaken(
-                run=session.record.last_run,
-                epoch=session.record.epoch,
-                offset=session.log.oldest,
-                joined=True,
-                ended=True,
-            )
-            self._effects.append(Done(ticket, result))
-        elif run is not None:
+        """Begin a run, join the one that this message began before, or wait for another's end."""
+        run, record = session.run, session.record
+        if self._joins(session, ticket, params.message_id, now):
+            return
+        if session.is_going:  # it was held, and the session is being deleted meanwhile
+            self._effects.append(Refused(ticket, ErrorCode.SESSION_NOT_FOUND, NOT_FOUND))
+        elif run is not None and not params.queue:
             data = {"run": run.id, "approvals": run.approvals}
             text = "a run is under way: wait for its end, or cancel it"
             self._effects.append(Refused(ticket, ErrorCode.RUN_IN_PROGRESS, text, data))
         elif (objection := self._objection(session, params)) is not None:
             self._effects.append(Refused(ticket, *objection))
+        elif run is not None and run.phase is Phase.CLAIMING:  # there may be no run after all
+            again = partial(self.send, session, ticket, params, run_id, by)
+            run.held.append((ticket, again))
         else:
-            self._claim(session, ticket, params, run_id, by, now)
+            behalf = params.on_behalf_of
+            message = QueuedMessage(
+                run=run_id,
+                message_id=params.message_id,
+                first=session.log.next,
+                text=params.text,
+                at=now,
+                model=params.model or self._settings.model_of(record),
+                max_iterations=self._settings.iterations_of(record, params.max_iterations),
+                max_tokens=params.max_tokens,
+                params=params.params,
+                by=by,
+                behalf=behalf.principal if behalf is not None else "",
+                hops=behalf.hops if behalf is not None else (),
+            )
+            if run is not None:
+                self._queue.put(session, ticket, message, now)
+            else:
+                self._claim(session, ticket, message, now)
 
-    def _claim(
-        self, session: Session, ticket: Any, params: SendMessage, run_id: str, by: str, now: float
-    ) -> None:
-        record = session.record
-        model = self._settings.models[params.model or self._settings.model_of(record)]
-        run_open = OpenRun(
-            id=run_id,
-            message_id=params.message_id,
-            first=session.log.next,
-            model=model.name,
-            max_iterations=self._settings.iterations_of(record, params.max_iterations),
-            started_at=now,
-        )
-        run = Run(run_open, model, max_tokens=params.max_tokens, params=params.params)
+    def _joins(self, session: Session, ticket: Any, message_id: str, now: float) -> bool:
+        """Tell of a message that has come before what has become of it, if it has."""
+        run, record = session.run, session.record
+        queued = next((each for each in record.queue if each.message_id == message_id), None)
+        if run is not None and run.stored.message_id == message_id:
+            if run.phase is Phase.CLAIMING:
+                run.waiting.append(ticket)
+                return True
+            result = taken(session, run.id, run.stored.first, joined=True)
+        elif queued is not None:
+            result = taken(session, queued.run, queued.first, joined=True, waits=True)
+        elif message_id in session.history.messages:
+            result = taken(session, *session.history.messages[message_id], joined=True, ended=True)
+        elif message_id == record.last_message_id:  # the log has it no more
+            result = taken(session, record.last_run, session.log.oldest, joined=True, ended=True)
+        else:
+            return False
+        if result.offset < session.log.visible or result.ended:
+            self._effects.append(Done(ticket, result))
+        else:  # it is being written
+            session.then.append(Done(ticket, result))
+            self._book.save(session, now)
+        return True
+
+    def _claim(self, session: Session, ticket: Any, message: QueuedMessage, now: float) -> None:
+        record, model = session.record, self._settings.models[message.model]
+        stored = open_run(message, session.log.next + 1, now)
+        run = Run(stored, model, max_tokens=message.max_tokens, params=message.params)
         run.waiting.append(ticket)
         session.run = run
-        session.record = replace(record, run=run_open, messages=record.messages + 1)
-        who = who_said(by, params.on_behalf_of)
-        said = {"run": run_id, "message_id": params.message_id, "text": params.text, **who}
-        session.log.append(EventKind.MESSAGE, said, now)
-        run.message = session.log.newest()
-        started = {
-            "run": run_id,
-            "message_id": params.message_id,
-            "model": model.name,
-            "max_iterations": run_open.max_iterations,
-            **who,
-        }
-        session.log.append(EventKind.RUN_STARTED, started, now)
+        session.record = replace(record, run=stored, messages=record.messages + 1)
+        session.log.append(EventKind.MESSAGE, said(message), now)
+        row = session.log.newest()
+        session.log.append(EventKind.RUN_STARTED, started(message), now)
+        run.claim = row, session.log.newest()
         self._book.save(session, now)
 
     def _claimed(self, session: Session, now: float) -> None:
         """The message is durable: it is part of the history, and its run begins."""
         run = session.run
         assert run is not None, "it was claimed"
-        assert run.message is not None, "by a message"
-        session.history.feed(run.message)
+        for row in run.claim:
+            session.history.feed(row)
+        run.claim = ()
         for place, ticket in enumerate(run.waiting):
-            self._effects.append(Done(ticket, taken(session, run.stored, joined=place > 0)))
+            result = taken(session, run.id, run.stored.first, joined=place > 0)
+            self._effects.append(Done(ticket, result))
         run.waiting.clear()
         self._runs.begin(session, run, now)
         self._endings.catch_up(session, now)
+        self._send_held(run, now)
 
     def _unclaimed(self, session: Session, reason: str, now: float) -> None:
         """The message could not be written: there is no run, and never was one."""
@@ -164,9 +180,24 @@ class Starting:
             self._effects.append(Done(ticket, RunCancelled(status="no_run", run=run.id)))
         self._endings.catch_up(session, now)
         self._endings.close_tools(session)
+        self._send_held(run, now)
+
+    def _send_held(self, run: Run, now: float) -> None:
+        """What came while it was not known whether there is a run is looked at now."""
+        held, run.held = run.held, []
+        for _, send in held:
+            send(now)
+
+    def refuse_held(self, session: Session, text: str) -> None:
+        """Nobody may say anything in this session any more."""
+        run = session.run
+        assert run is not None, "there is a run"
+        for ticket, _ in run.held:
+            self._effects.append(Refused(ticket, ErrorCode.FORBIDDEN, text))
+        run.held.clear()
 
     def _objection(self, session: Session, params: SendMessage) -> tuple[ErrorCode, str] | None:
-        """Say why a message can't begin a run, or nothing."""
+        """Say why a message can't be taken, or nothing."""
         limits, principal = self._limits, session.record.principal
         model = params.model or self._settings.model_of(session.record)
         if objection := self._settings.objection_to(model):
@@ -174,6 +205,9 @@ class Starting:
         if self._book.is_stuck:
             text = f"cannot store messages: {self._book.problem}; {NOT_KEPT}"
             return ErrorCode.INTERNAL_ERROR, text
+        if session.run is not None:
+            full = self._queue.objection(session, params.text, params.params)
+            return (ErrorCode.LIMIT_EXCEEDED, full) if full else None
         running = self._book.running
         mine = sum(other.record.principal == principal for other in running)
         if mine >= limits.runs_of_principal_max:
@@ -181,14 +215,3 @@ class Starting:
         if len(running) >= limits.runs_max:
             return ErrorCode.LIMIT_EXCEEDED, "the gateway has too many runs under way"
         return None
-
-
-def taken(session: Session, run: OpenRun, *, joined: bool) -> MessageTaken:
-    """Say where a message stands."""
-    return MessageTaken(run=run.id, epoch=session.record.epoch, offset=run.first, joined=joined)
-
-
-def who_said(by: str, behalf: OnBehalf | None) -> dict[str, Any]:
-    """Return what a message's events have of who said it."""
-    who: dict[str, Any] = {"by": by} if by else {}
-    return who if behalf is None else {**who, "on_behalf_of": behalf}

@@ -26,7 +26,7 @@ from agentgate_proto.rpc.session_methods import (
     SessionEvents,
 )
 from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage
-from agentgate_proto.sessions.looking import NOT_FOUND
+from agentgate_proto.sessions.starting import NOT_FOUND
 from agentgate_server.gate.agent_calls import AgentCalls
 from agentgate_server.sessions.agents import AgentDesk, principal_of
 from agentgate_server.sessions.door import Attachment, SessionDoor

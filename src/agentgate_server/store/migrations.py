@@ -241,6 +241,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE requests ADD COLUMN relayed TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE grants ADD COLUMN on_behalf_of TEXT NOT NULL DEFAULT ''",
     ),
+    ("ALTER TABLE sessions ADD COLUMN queue TEXT NOT NULL DEFAULT ''",),
 )
 
 VERSION = len(MIGRATIONS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.records.session import LogRow, OpenRun, SessionRecord, Spent
+from agentgate_proto.records.session import LogRow, OpenRun, QueuedMessage, SessionRecord, Spent
 from agentgate_proto.records.usage import Usage, UsageRow, UsageSum
 from agentgate_server.store.rows import Row, storable
 from agentgate_server.store.usage_sums import LOW_BITS
@@ -28,6 +28,7 @@ SESSION_COLUMNS = (
     "run",
     "last_message_id",
     "last_run",
+    "queue",
 )
 """The columns of a session: first those that stay what they are, see ``SESSION_FIXED``."""
 
@@ -55,6 +56,8 @@ USAGE_COLUMNS = (
 )
 """The columns of usage; ``id`` first."""
 
+Queue = tuple[QueuedMessage, ...]
+
 COUNTS = ("cost_micros", *USAGE_FIELDS[:-1])
 """What is added up."""
 
@@ -78,6 +81,7 @@ def session_row_of(session: SessionRecord) -> Row:
         encoded(session.run) if session.run is not None else "",
         session.last_message_id,
         session.last_run,
+        encoded(session.queue) if session.queue else "",
     )
 
 
@@ -92,16 +96,28 @@ def session_of_row(row: Row) -> SessionRecord:
     fields["metadata"] = msgspec.Raw(fields["metadata"])
     run = fields["run"]
     fields["run"] = msgspec.json.decode(run, type=OpenRun) if run else None
+    queue = fields["queue"]
+    fields["queue"] = msgspec.json.decode(queue, type=Queue) if queue else ()
     return msgspec.convert(fields, SessionRecord)
 
 
-def encoded(run: OpenRun) -> str:
-    """A run as JSON; what is no text in it becomes some, see :func:`storable`."""
+def encoded(value: OpenRun | Queue) -> str:
+    """A part of a session as JSON; what is no text in it becomes some, see :func:`storable`."""
     try:
-        return msgspec.json.encode(run).decode()
+        return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
-        fields = {name: storable(value) for name, value in msgspec.structs.asdict(run).items()}
-        return msgspec.json.encode(fields).decode()
+        return msgspec.json.encode(all_storable(msgspec.to_builtins(value))).decode()
+
+
+def all_storable(value: Any) -> Any:
+    """Plain data whose texts are all :func:`storable`."""
+    match value:
+        case dict():
+            return {storable(name): all_storable(item) for name, item in value.items()}
+        case list() | tuple():
+            return [all_storable(item) for item in value]
+        case _:
+            return storable(value)
 
 
 def log_row_of(row: LogRow) -> Row:

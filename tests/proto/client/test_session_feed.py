@@ -317,3 +317,14 @@ def test_however_the_log_is_read_the_text_is_the_same(seed: int) -> None:
     assert [each.offset for each in got] == [
         sum(each.count for each in got[:place]) for place in range(len(got))
     ]
+
+
+def test_a_gap_does_not_end_a_run_that_waits_for_its_turn() -> None:
+    feed = SessionFeed(Cursor("e", 3), "r2")
+    feed.attached(
+        Attached(epoch="e", offset=9, next=9, run="r1", waiting=["r2"], gap="retention", oldest=9)
+    )
+    assert not feed.ended
+    feed = SessionFeed(Cursor("e", 3), "r2")
+    feed.attached(Attached(epoch="e", offset=9, next=9, run="r1", gap="retention", oldest=9))
+    assert feed.ended

@@ -31,7 +31,10 @@ class Fed(History):
         self.offset += 1
 
     def message(self, text: str, name: str = "") -> None:
-        self.row(EventKind.MESSAGE, message_id=name or f"m{self.offset}", text=text)
+        offset = self.offset
+        self.row(EventKind.MESSAGE, message_id=name or f"m{offset}", text=text)
+        self.offset = offset  # its beginning is left out of the counting
+        self.row(EventKind.RUN_STARTED)
 
     def reply(self, text: str, blocks: bytes = b"") -> None:
         self.row(EventKind.REPLY, blocks, text=text, backend="openai" if blocks else "")

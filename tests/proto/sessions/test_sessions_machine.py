@@ -27,7 +27,12 @@ from agentgate_proto.models.events import (
 )
 from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.records.usage import Usage
-from agentgate_proto.rpc.session_methods import CreateSession, GetSession, InspectSession
+from agentgate_proto.rpc.session_methods import (
+    CancelRun,
+    CreateSession,
+    GetSession,
+    InspectSession,
+)
 from agentgate_proto.sessions.budgets import Budget
 
 LIMITS = SessionLimits(
@@ -41,6 +46,8 @@ LIMITS = SessionLimits(
     ahead=8,
     attempts_max=3,
     calls_max=2,
+    queued_messages_max=3,
+    queued_bytes_max=8,
 )
 BUDGETS = [Budget(name="day", per="day", limit_micros=25_000, over="ask")]
 
@@ -101,12 +108,12 @@ class SessionsMachine(RuleBasedStateMachine):
     def create(self, principal: str) -> None:
         self.world.request(CreateSession(), principal)
 
-    @rule(place=places)
-    def send(self, place: int) -> None:
+    @rule(place=places, queue=st.booleans())
+    def send(self, place: int, queue: bool = False) -> None:
         if name := self.one(place):
             message = f"message{len(self.sent)}"
             self.sent.append((name, message))
-            self.world.send(name, message_id=message)
+            self.world.send(name, message_id=message, queue=queue)
 
     @rule(place=places, upto=st.integers(1, 4))
     def somebody_talks(self, place: int, upto: int) -> None:
@@ -122,12 +129,19 @@ class SessionsMachine(RuleBasedStateMachine):
             self.world.say(call("c1"), call("c2", "write"), Ended(stop=Stop.TOOLS))
             self.world.sync()
 
-    @rule(place=places)
-    def send_again(self, place: int) -> None:
+    @rule(place=places, queue=st.booleans())
+    def send_again(self, place: int, queue: bool) -> None:
         if self.sent:
             name, message = self.sent[place % len(self.sent)]
             if name in self.world.store.sessions:
-                self.world.send(name, message_id=message)
+                self.world.send(name, message_id=message, queue=queue)
+
+    @rule(place=places)
+    def cancel_one_that_waits(self, place: int) -> None:
+        for name, record in self.world.store.sessions.items():
+            for message in record.queue[place % 2 :]:
+                self.world.request(CancelRun(session=name, run=message.run), None)
+                return
 
     @rule(place=places)
     def cancel(self, place: int) -> None:

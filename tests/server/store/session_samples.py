@@ -11,6 +11,7 @@ from agentgate_proto.records.session import (
     LogRow,
     OpenRun,
     PutSession,
+    QueuedMessage,
     RunSoFar,
     SessionRecord,
 )
@@ -30,6 +31,22 @@ RUN = OpenRun(
         cost_micros=500,
         unknown=1,
     ),
+    started=1,
+)
+
+QUEUED = QueuedMessage(
+    run="run2",
+    message_id="m2",
+    first=7,
+    text="and the garden?",
+    at=1_700_000_002.0,
+    model="rehearsal",
+    max_iterations=5,
+    max_tokens=100,
+    params={"seed": 3, "stop": ["a", None]},
+    by="front",
+    behalf="ann",
+    hops=("e1", "e2"),
 )
 
 SESSION = SessionRecord(
@@ -49,6 +66,7 @@ SESSION = SessionRecord(
     run=RUN,
     last_message_id="m0",
     last_run="run0",
+    queue=(QUEUED,),
 )
 
 USAGE = UsageRow(
@@ -70,7 +88,7 @@ USAGE = UsageRow(
 
 def session(session_id: str, **fields: Any) -> SessionRecord:
     """A session in which nothing has happened, with some fields changed."""
-    idle = {"oldest": 0, "next": 0, "reserved": 0, "run": None, **fields}
+    idle = {"oldest": 0, "next": 0, "reserved": 0, "run": None, "queue": (), **fields}
     return msgspec.structs.replace(SESSION, id=session_id, **idle)
 
 

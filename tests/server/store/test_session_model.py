@@ -25,6 +25,7 @@ from agentgate_proto.records.session import (
     LogRow,
     OpenRun,
     PutSession,
+    QueuedMessage,
     ReadLog,
     RunSoFar,
     SessionRecord,
@@ -78,7 +79,22 @@ RUNS = st.builds(
     max_iterations=st.integers(1, 20),
     started_at=TIMES,
     so_far=st.none() | SO_FAR,
+    started=COUNTS,
 )
+QUEUES = st.lists(
+    st.builds(
+        QueuedMessage,
+        run=st.sampled_from(["r3", "r4"]),
+        message_id=TEXTS,
+        first=COUNTS,
+        text=TEXTS,
+        at=TIMES,
+        model=st.just("m"),
+        max_iterations=st.integers(1, 20),
+        by=TEXTS,
+    ),
+    max_size=2,
+).map(tuple)
 USAGE_ROWS = st.builds(
     UsageRow,
     id=st.integers(0, 7).map("u{}".format),
@@ -178,6 +194,7 @@ class Sessions(RuleBasedStateMachine):
             run=data.draw(st.none() | RUNS),
             last_message_id=data.draw(TEXTS),
             last_run=data.draw(TEXTS),
+            queue=data.draw(QUEUES),
         )
         self.latest[session_id] = session
         usage = data.draw(st.lists(USAGE_ROWS, max_size=2))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.server.store.session_samples import RUN, SESSION, USAGE, row, session, usage
+from tests.server.store.session_samples import QUEUED, RUN, SESSION, USAGE, row, session, usage
 
 from agentgate_proto.records.session import EventKind
 from agentgate_proto.records.usage import Usage, UsageStatus
@@ -65,20 +65,38 @@ def test_half_a_surrogate_pair_in_a_run_becomes_a_question_mark() -> None:
     assert found.run == msgspec.structs.replace(RUN, message_id="a?b")
 
 
+def test_half_a_surrogate_pair_in_a_message_that_waits_becomes_a_question_mark() -> None:
+    params = {"a\ud800": ["\ud800", 1, None]}
+    said = msgspec.structs.replace(QUEUED, text="a\ud800b", params=params)
+
+    found = session_of_row(session_row_of(session("s1", queue=(QUEUED, said))))
+
+    asked = msgspec.structs.replace(QUEUED, text="a?b", params={"a?": ["?", 1, None]})
+    assert found.queue == (QUEUED, asked)
+
+
 def test_a_run_that_was_stored_without_how_far_it_has_come_is_read_all_the_same() -> None:
     row = dict(zip(SESSION_COLUMNS, session_row_of(session("s1", run=RUN)), strict=True))
     run = msgspec.json.decode(row["run"])
-    del run["so_far"]
+    del run["so_far"], run["started"]
     row["run"] = msgspec.json.encode(run).decode()
 
     found = session_of_row(tuple(row.values()))
 
-    assert found.run == msgspec.structs.replace(RUN, so_far=None)
+    assert found.run == msgspec.structs.replace(RUN, so_far=None, started=0)
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("run", "{"), ("run", '{"id":1}'), ("next", "many"), ("metadata", 7), ("principal", None)],
+    [
+        ("run", "{"),
+        ("run", '{"id":1}'),
+        ("queue", "{"),
+        ("queue", '[{"run":"r"}]'),
+        ("next", "many"),
+        ("metadata", 7),
+        ("principal", None),
+    ],
 )
 def test_a_session_that_nobody_wrote_so_is_damage(column: str, value: object) -> None:
     values = dict(zip(SESSION_COLUMNS, session_row_of(SESSION), strict=True))
