@@ -58,6 +58,7 @@ async function say({ agent, text, name }) {
       const answer = await socket.timeout(plan.retry_ms).emitWithAck(...packed);
       if (answer.received) return tell({ acknowledged: name });
       tell({ refused: name, why: answer.error.message });
+      await new Promise((resolve) => setTimeout(resolve, plan.pause_ms));
     } catch {
       // no acknowledgement: say it again
     }

@@ -2,7 +2,7 @@
 
 PLAN is JSON: ``url``, ``token``, ``transports`` (null: as the client likes), ``client`` (the
 upstream of a controller; "": the console is one of a manager), ``agents`` (passwords by agent;
-null: the one that is stored at the controller), ``retry_ms``.
+null: the one that is stored at the controller), ``retry_ms``, ``pause_ms`` (after a refusal).
 
 On stdin it takes JSON lines: ``{"say": {"agent", "text", "name"}}``, one after the other;
 ``{"emit": [event, payload]}``; ``{"show": true}``. On stdout it says ``{"acknowledged": name}``,
@@ -80,6 +80,7 @@ class Console:
                 self.tell({"acknowledged": name})
                 return
             self.tell({"refused": name, "why": answer["error"]["message"]})
+            self.client.sleep(self.plan["pause_ms"] / 1000)
 
     def tell(self, message: dict[str, Any]) -> None:
         with self.lock:

@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 CONSOLE_TOKEN = "console-token-0123456789abcdef"
 RELAY_TOKEN = "relay-token-0123456789abcdefgh"
 PASSWORD = "a password of an agent"
-RETRY_MS = 1_500
+RETRY_MS, PAUSE_MS = 1_500, 50
 
 View = list[list[str]]
 """What a console shows of an agent: lines as [who, text]."""
@@ -30,7 +30,10 @@ View = list[list[str]]
 def manager_config(folder: Path, agents: Mapping[str, str]) -> dict[str, Any]:
     """A gateway with agents, by id and name, whose model says what it has heard; relays and
     consoles may come."""
-    scenes = [{"when": "say {key}", "say": "heard {key}"}]
+    scenes = [
+        {"when": "say {key}", "say": "heard {key}"},
+        {"when": "note {key}", "say": "noted"},
+    ]
     (folder / "scenes.yaml").write_text(yaml.safe_dump({"pause_ms": 1, "scenes": scenes}))
     models = {"parrot": {"backend": "rehearsal", "script": "scenes.yaml"}}
     return {
@@ -105,6 +108,7 @@ class ConsoleProcess:
             "client": upstream,
             "agents": dict(agents),
             "retry_ms": RETRY_MS,
+            "pause_ms": PAUSE_MS,
         }
         self._environment = dict(os.environ)
         if client == "javascript":

@@ -16,6 +16,11 @@ from tests.e2e.relay_world import (
 )
 from tests.e2e.stock_socketio import WAYS
 
+from agentgate_proto.faces.engineio.session import EngineSettings
+
+LARGE_COUNT, LARGE_CHARS = 30, 150_000
+"""Messages of a long history, and how long each is."""
+
 AT_ONCE = 8
 """Messages that one console says without waiting for answers: the agent has them one by one."""
 
@@ -100,3 +105,17 @@ def test_a_manager_that_was_killed_has_its_consoles_back_with_all_they_said(
         said = [text for who, text in view if who == "user"]
         assert said == [f"say a1-{number}" for number in range(AT_ONCE)]
         assert console.acknowledged == [f"a1-{number}" for number in range(AT_ONCE)]
+
+
+@pytest.mark.parametrize("way", ["polling", "websocket"])
+def test_a_history_that_is_larger_than_what_may_wait_comes_whole(tmp_path: Path, way: str) -> None:
+    """At its console's pace: else it would be cut off as a slow one, each time that it comes."""
+    with gateway_of(tmp_path, manager_config(tmp_path, {"a1": "Ada", "a2": "Bob"})) as manager:
+        with console_of(manager, "python", "websocket") as console:
+            for number in range(LARGE_COUNT):
+                console.say("a1", f"note {number} " + "x" * LARGE_CHARS, f"a1-{number}")
+            view = settled(console, "a1", LARGE_COUNT)
+        assert sum(len(text) for _, text in view) > EngineSettings().queued_bytes_max
+        with console_of(manager, "python", way) as late:
+            assert settled(late, "a1", LARGE_COUNT) == view
+            assert late.show()["connects"] == 1
