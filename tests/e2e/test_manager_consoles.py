@@ -72,6 +72,7 @@ def test_consoles_share_agents_and_find_everything_again(
             assert all(text.split()[1].startswith(agent) for _, text in view)
         shown = console.show()
         assert shown["transport"] == ("polling" if way == "polling" else "websocket")
+        assert {event for event, _ in shown["events"]} == {"loginSuccess"}
         with console_of(manager, client, way) as late:
             for agent, view in views.items():
                 assert settled(late, agent, before + AT_ONCE) == view
