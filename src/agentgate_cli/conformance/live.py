@@ -56,7 +56,12 @@ LAPSED_S = 6.0
 
 FRESH = ("client", "other_client", "key")
 
-FEATURES = {"codes": "approver_totp", "several approvers": "second_token", "sessions": MODEL}
+FEATURES = {
+    "codes": "approver_totp",
+    "several approvers": "second_token",
+    "sessions": MODEL,
+    "relays": "relay_token",
+}
 """What a vector may need, and what is given to us where the gateway has it."""
 
 

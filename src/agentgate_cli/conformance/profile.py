@@ -17,11 +17,13 @@ class Party(NamedTuple):
     Attributes:
         name, role: in the configuration.
         totp: what the vectors call the secret of their one-time codes; "": there is none.
+        approves: of a relay: the yes of a person there counts.
     """
 
     name: str
     role: str
     totp: str = ""
+    approves: bool = False
 
 
 PRINCIPALS = {
@@ -30,6 +32,8 @@ PRINCIPALS = {
     "approver_token": Party("person", "approver", "approver_totp"),
     "second_token": Party("second", "approver", "second_totp"),
     "guesser_token": Party("guesser", "approver", "guesser_totp"),
+    "relay_token": Party("relay", "relay"),
+    "trusted_token": Party("trusted", "relay", approves=True),
 }
 """Everybody, by what the vectors call their token."""
 
@@ -89,7 +93,8 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
     given = {**tokens, MODEL: "actor"}
     principals = "\n".join(
         f"  - {{name: {party.name}, role: {party.role}, token: {tokens[token]}"
-        + (f", totp: {tokens[party.totp]}}}" if party.totp else "}")
+        + (f", totp: {tokens[party.totp]}" if party.totp else "")
+        + (", approves: true}" if party.approves else "}")
         for token, party in PRINCIPALS.items()
     )
     text = CONFIG.format(
