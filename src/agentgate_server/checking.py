@@ -204,7 +204,7 @@ def check_policy(
             file=file,
             tools=tools,
             agents=agents,
-            sources=agents,  # each may provide tools when it is connected
+            sources=[*agents, *config.upstreams],  # which offer theirs when they are connected
             errors_only=errors_only,
         ),
         *(each for rule in policy.rules for each in look_at_demands(config, file, rule, people)),
