@@ -198,3 +198,23 @@ def test_only_a_budget_that_asks_needs_somebody_to_be_asked_about_it(tmp_path: P
     code, lines = check(tmp_path)
     assert code == 1
     assert "the policy lets a person decide, and there is none" in lines[0]
+
+
+def test_tools_that_come_with_a_principal_or_an_upstream_are_not_unknown(tmp_path: Path) -> None:
+    write_files(
+        tmp_path,
+        rules(
+            {"tool": "agent.temperature", "action": "deny"},
+            {"tool": "garage.*", "action": "deny"},
+            {"tool": "attic.lamp", "action": "deny"},
+        ),
+    )
+    config = {
+        **CONFIG,
+        "upstreams": {"garage": {"url": "wss://garage.example", "token": "t" * 32}},
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    code, lines = check(tmp_path)
+    unknown = [line for line in lines if "no known tool" in line]
+    assert unknown == ['permissions.yaml:6: error: "attic.lamp" is about no known tool']
+    assert code == 1
