@@ -15,6 +15,7 @@ from random import Random
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
 import pytest
 from tests.chance import fresh_base, is_fixed
@@ -97,11 +98,11 @@ class World:
                     console.say(agent, text, said)
 
     def break_something(self, draw: Random) -> str:
-        """Cut a leg, or kill a process; return what."""
+        """Cut a leg, or kill a process, from a thread beside the event loop; return what."""
         legs = [f"leg to {name}" for name in self.proxies]
         what = draw.choice([*legs, *self.gateways, *self.consoles])
         if what.startswith("leg to "):
-            self.proxies[what.removeprefix("leg to ")].cut()
+            anyio.from_thread.run_sync(self.proxies[what.removeprefix("leg to ")].cut)
         elif what in self.gateways:
             self.gateways[what].restart()
         else:

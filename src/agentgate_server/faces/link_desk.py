@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 from msgspec.structs import replace
 
 from agentgate_proto.client.session_feed import Cursor
-from agentgate_proto.errors import AgentGateError
+from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.session_methods import SendMessage
 from agentgate_server.relay.link import Done, Link, LoginDone, Reader, Stop
 
+LOGINS_MAX = 32
+"""Logins that one principal has under way on one link, each with another agent or password. While
+the gateway there is away they wait for it, and a link has 256 for all."""
+
+TOO_MANY = exception_for(ErrorCode.LIMIT_EXCEEDED, "too many logins are under way: wait")
+
+
+@dataclass(slots=True)
+class Pending:
+    """A login under way.
+
+    Attributes:
+        by: the principal for whom it is made.
+        waiting: the desks that wait for it, each with who is to hear of it.
+    """
+
+    by: str
+    waiting: list[tuple[LinkDesk, LoginDone]]
+
 
 class SharedLogins:
     """The logins of one link, which all its consoles share: it is logged in to an agent as long as
-    one of them uses it.
+    one of them uses it. The same login is made once for all who want it at that time: consoles that
+    come and go while the gateway there is away leave no heap of them.
 
     Args:
         link: whose.
@@ -23,24 +46,36 @@ class SharedLogins:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._users: dict[str, dict[LinkDesk, None]] = {}  # by the agent's id
-        self._pending = 0
+        self._pending: dict[tuple[str, str | None], Pending] = {}  # by agent and password
 
     def log_in(self, desk: LinkDesk, agent: str, password: str | None, done: LoginDone) -> None:
         """Log in for a desk."""
-        self._pending += 1
-
-        def settled(login: AgentLogin | None, error: AgentGateError | None) -> None:
-            self._pending -= 1
-            if login is not None:
-                self._users.setdefault(login.agent, {})[desk] = None
-            done(login, error)
-            self._tidy()
-
-        self._link.login(agent, password, settled)
+        key = agent, password
+        pending = self._pending.get(key)
+        if pending is not None:
+            pending.waiting.append((desk, done))
+            return
+        by = desk.principal.name
+        if sum(each.by == by for each in self._pending.values()) >= LOGINS_MAX:
+            done(None, TOO_MANY)
+            return
+        self._pending[key] = Pending(by, [(desk, done)])
+        self._link.login(agent, password, partial(self._settled, key))
 
     def log_out(self, desk: LinkDesk, agent: str) -> None:
         """A desk uses the agent no more."""
         self._users.get(agent, {}).pop(desk, None)
+        self._tidy()
+
+    def _settled(
+        self, key: tuple[str, str | None], login: AgentLogin | None, error: AgentGateError | None
+    ) -> None:
+        waiting = self._pending.pop(key).waiting
+        if login is not None:
+            users = self._users.setdefault(login.agent, {})
+            users.update((desk, None) for desk, _ in waiting)
+        for _, done in waiting:
+            done(login, error)
         self._tidy()
 
     def _tidy(self) -> None:
@@ -63,8 +98,8 @@ class LinkDesk:
 
     def __init__(self, link: Link, logins: SharedLogins, principal: Principal) -> None:
         self.link = link
+        self.principal = principal
         self._logins = logins
-        self._principal = principal
 
     def log_in(self, agent: str, password: str | None, done: LoginDone) -> None:
         """See the class."""
@@ -76,7 +111,7 @@ class LinkDesk:
 
     def say(self, params: SendMessage, done: Done) -> None:
         """See the class."""
-        behalf = self.link.behalf(self._principal.name)
+        behalf = self.link.behalf(self.principal.name)
         self.link.call("send_message", replace(params, on_behalf_of=behalf), done)
 
     def read(self, session: str, cursor: Cursor, reader: Reader) -> Stop:

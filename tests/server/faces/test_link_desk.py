@@ -9,9 +9,10 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_proto.rpc.session_methods import SendMessage
-from agentgate_server.faces.link_desk import LinkDesk, SharedLogins
+from agentgate_server.faces.link_desk import LOGINS_MAX, LinkDesk, SharedLogins
 
 ANNA = Principal(name="anna", role=Role.CONSOLE)
+BOB = Principal(name="bob", role=Role.CONSOLE)
 
 
 class Ends:
@@ -63,3 +64,37 @@ def test_what_is_said_names_who_says_it() -> None:
     desk.say(params, lambda result, error: results.append(error))
     assert results == [None]
     assert link.said == [("m", OnBehalf(principal="anna", hops=("here",)))]
+
+
+def test_the_same_login_is_made_once_for_all_who_want_it_meanwhile() -> None:
+    link = MemoryLink()
+    link.is_held = True
+    logins, ends = SharedLogins(link), Ends()
+    desks = [LinkDesk(link, logins, ANNA) for _ in range(1_000)]
+    for desk in desks:
+        desk.log_in("a1", "s1", ends)
+    assert len(link.held) == 1
+    desks[0].log_in("a1", "another", ends)
+    assert len(link.held) == 2
+    link.release()
+    assert len(ends.logins) == 1_000
+    assert len(ends.errors) == 1
+    for desk in desks:
+        assert link.logged_in == ["a1"]
+        desk.log_out("a1")
+    assert link.logged_in == []
+
+
+def test_who_tries_many_passwords_takes_no_login_from_others() -> None:
+    link = MemoryLink()
+    link.is_held = True
+    logins, ends = SharedLogins(link), Ends()
+    anna, bob = LinkDesk(link, logins, ANNA), LinkDesk(link, logins, BOB)
+    for number in range(LOGINS_MAX + 1):
+        anna.log_in("a1", str(number), ends)
+    assert [error.code for error in ends.errors] == [ErrorCode.LIMIT_EXCEEDED]
+    bob.log_in("a1", "s1", ends)
+    link.release()
+    assert link.logged_in == ["a1"]
+    anna.log_in("a1", "s1", ends)
+    assert len(ends.logins) == 2
