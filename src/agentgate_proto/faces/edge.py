@@ -17,7 +17,7 @@ and can't be taken for the new one's.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -124,14 +124,15 @@ class Device(Conversation):
 
     Args:
         now: UTC seconds.
+        unsent: what an earlier connection was asked, and had no session for.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, unsent: Iterable[Prompt] = ()) -> None:
         super().__init__()
         self._session = ""
         self._owing: Owing | None = None
         self._epoch = ""
-        self._held: deque[Prompt] = deque()  # until there is a session
+        self._held = deque(unsent)  # until there is a session
         self._again: dict[str, Again] = {}  # by run
         self._read_to = 0  # by the attachment that there is
         self._again_to = 0
@@ -145,6 +146,11 @@ class Device(Conversation):
         self._ping_at = now + PING_S
         self._snapshots: dict[str, Sequence[str]] = {}
         self._look()
+
+    @property
+    def unsent(self) -> list[Prompt]:
+        """Prompts that wait for a session. Where the connection ends, they are for the next."""
+        return list(self._held)
 
     # Time
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -17,7 +17,7 @@ import msgspec
 from agentgate_proto.connection.base import TAKEN_OVER
 from agentgate_proto.connection.events import Closed, MessageReceived, UpgradeAsked
 from agentgate_proto.faces import edge
-from agentgate_proto.faces.edge_messages import Snapped
+from agentgate_proto.faces.edge_messages import Prompt, Snapped
 from agentgate_proto.principal import Principal
 from agentgate_proto.providing.effects import Refusal
 from agentgate_proto.records.request import Effects
@@ -75,6 +75,7 @@ class EdgeFace:
         self._url_tokens = url_tokens
         self._links: dict[int, Link] = {}  # by number of the connection
         self._newest: dict[str, Link] = {}  # by principal
+        self._unsent: dict[str, list[Prompt]] = {}  # of those that are gone, by principal
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:
         """See :class:`~agentgate_server.faces.face.Face`."""
@@ -86,9 +87,7 @@ class EdgeFace:
             case Closed():
                 link = self._links.pop(peer.number, None)
                 if link is not None:
-                    link.close()
-                    if self._newest.get(link.principal.name) is link:
-                        del self._newest[link.principal.name]
+                    self._gone(link)
             case _:
                 pass  # the core answers plain HTTP on the path of a WebSocket
 
@@ -101,11 +100,23 @@ class EdgeFace:
         former = self._newest.get(who.name)
         if former is not None:
             log.info("%s: a new connection of the device takes the place of the last", who.name)
+            self._gone(former)
             former.replaced()
         peer.connection.accept_upgrade()
-        link = Link(peer, who, self._sessions, self._providers, self._spawn)
+        unsent = self._unsent.pop(who.name, [])
+        link = Link(peer, who, self._sessions, self._providers, unsent, self._spawn)
         self._links[peer.number] = self._newest[who.name] = link
         link.begin()
+
+    def _gone(self, link: Link) -> None:
+        """A connection is over. What it was asked, and could bring to no session yet, is for the
+        next."""
+        link.close()
+        name = link.principal.name
+        if self._newest.get(name) is link:
+            del self._newest[name]
+            if link.unsent:
+                self._unsent[name] = link.unsent
 
 
 class Link(Talker):
@@ -117,6 +128,7 @@ class Link(Talker):
         principal: whose device it is.
         sessions: where its prompts go.
         providers: takes its data as a tool; None: nobody can ask for them.
+        unsent: what the connection before was asked, and had no session for.
         spawn: starts an async function with its arguments, in a task.
         utc: the clock, UTC seconds.
     """
@@ -127,15 +139,21 @@ class Link(Talker):
         principal: Principal,
         sessions: SessionDoor,
         providers: ProviderDesk | None,
+        unsent: Iterable[Prompt],
         spawn: Callable[..., None],
         utc: Callable[[], float] = time.time,
     ) -> None:
         self.principal = principal
         self._providers = providers
-        self._device = edge.Device(utc())
+        self._device = edge.Device(utc(), unsent)
         self._alarm = anyio.Event()
         self._armed = self._device.next_deadline()
         super().__init__(peer, principal, self._device, sessions, spawn, utc)
+
+    @property
+    def unsent(self) -> list[Prompt]:
+        """Prompts that it could bring to no session."""
+        return self._device.unsent
 
     def begin(self) -> None:
         """Look for the device's session, offer its data, and keep time."""
@@ -151,7 +169,6 @@ class Link(Talker):
 
     def replaced(self) -> None:
         """Another connection of this device has come: this one ends, and does nothing more."""
-        self.close()
         self._peer.connection.close(TAKEN_OVER, REPLACED)
         self._peer.poke()
 

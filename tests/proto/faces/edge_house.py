@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.conversing import Call, Close, Send, Tell, Unwatch, Watch
 from agentgate_proto.faces.edge import Device
+from agentgate_proto.faces.edge_messages import Prompt
 from agentgate_proto.records.session_views import SessionEvent, SessionView
 from agentgate_proto.rpc.session_methods import (
     Attached,
@@ -136,10 +137,10 @@ class Socket:
         closed: the code, once the gateway closed it.
     """
 
-    def __init__(self, house: House, now: float = NOW) -> None:
+    def __init__(self, house: House, now: float = NOW, unsent: Iterable[Prompt] = ()) -> None:
         self.house = house
         self.now = now
-        self.device = Device(now)
+        self.device = Device(now, unsent)
         self.frames: list[dict[str, Any]] = []
         self.told: list[Any] = []
         self.closed: int | None = None

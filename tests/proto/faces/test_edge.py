@@ -87,6 +87,18 @@ def test_prompts_that_come_before_the_session_is_found_wait_in_order() -> None:
     assert [id_ for id_, _ in one.work().answers()] == ["a", "b"]
 
 
+def test_what_a_connection_could_bring_to_no_session_is_for_the_next() -> None:
+    house = House()
+    one = Socket(house)
+    one.slow = True
+    one.work().ask("a", "1").ask("b", "2")
+    two = Socket(house, NOW, one.device.unsent).work()
+    assert [prompt.request_id for prompt in one.device.unsent] == ["a", "b"]
+    assert two.device.unsent == []
+    assert [house.finish(), house.finish()] == ["answer to 1", "answer to 2"]
+    assert [id_ for id_, _ in two.work().answers()] == ["a", "b"]
+
+
 def test_a_prompt_that_comes_twice_runs_once() -> None:
     house = House()
     one = connected(house).ask("a", "1").ask("a", "1")
