@@ -95,6 +95,35 @@ def test_a_person_says_yes_and_no(gateway: GatewayProcess, client: JavaScriptCli
     assert gateway.starts() == {("asked_write", "k1"): 1}
 
 
+def test_what_it_provides_is_run_and_its_errors_told(tmp_path: Path) -> None:
+    rules = {"rules": [{"tool": "agent.*", "action": "allow"}]}
+    with (
+        GatewayProcess(tmp_path, permissions=rules) as gateway,
+        JavaScriptClient(gateway.url, AGENT_TOKEN, "provider") as provider,
+        JavaScriptClient(gateway.url, AGENT_TOKEN, "javascript") as client,
+    ):
+        provider.connect()
+        client.connect()
+        names = ["double", "broken", "large", "slow"]
+        provider.begin("p", "provide", names=names)
+        assert provider.wait("p") == {"data": [f"agent.{name}" for name in names]}
+        client.call("a", "agent.double", n=21)
+        assert client.wait("a") == {"data": 42}
+        client.call("b", "agent.double")
+        assert client.wait("b")["error"]["code"] == -32602
+        client.call("c", "agent.broken")
+        assert "TypeError: no motor" in client.wait("c")["error"]["message"]
+        client.call("d", "agent.large", n=2_000_000)
+        assert "its result can't be sent" in client.wait("d")["error"]["message"]
+        client.begin("e", "withdrawn", tool="agent.slow", args={}, afterMs=200)
+        assert "error" in client.wait("e")
+        provider.wait_for({"aborted": True})
+        provider.begin("p", "provide", names=[])
+        assert provider.wait("p") == {"data": []}
+        client.call("f", "agent.double", n=1)
+        assert "Unknown tool" in client.wait("f")["error"]["message"]
+
+
 def test_patience_ends(gateway: GatewayProcess, client: JavaScriptClient) -> None:
     client.begin("a", "call", tool="asked_write", args={"key": "k"}, options={"timeoutS": 0.1})
     assert client.wait("a")["error"]["code"] == -32008

@@ -1,7 +1,7 @@
 /** The client: a core, a WebSocket and the clock. */
 
 import { Core } from "./core.js";
-import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, TOOL_FAILED } from "./errors.js";
+import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } from "./errors.js";
 import { Sessions } from "./sessions.js";
 
 const seconds = () => performance.now() / 1000;
@@ -10,6 +10,9 @@ const seconds = () => performance.now() / 1000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const OPENING_S = 10;
+
+/** Of what a provided tool returns: what a gateway takes as one message. */
+const RESULT_BYTES_MAX = 1_047_552;
 
 /**
  * An agent's connection to its gateway.
@@ -274,7 +277,10 @@ export class AgentGateClient {
     try {
       if (!run) throw new AgentGateError(METHOD_NOT_FOUND, `there is no tool ${tool} here any more`);
       answer = { result: { data: (await run(args, abort.signal)) ?? null } };
-      JSON.stringify(answer); // what can't be said is this tool's error
+      const bytes = new TextEncoder().encode(JSON.stringify(answer)).length; // throws what can't be said
+      if (bytes > RESULT_BYTES_MAX) {
+        throw new AgentGateError(OUTCOME_UNKNOWN, `it ran, but its result can't be sent: it has ${bytes} bytes`);
+      }
     } catch (error) {
       const { code = TOOL_FAILED, message } = error instanceof AgentGateError ? error : { message: String(error) };
       answer = { error: { code, message: message.slice(0, 2_000) } };

@@ -18,11 +18,29 @@ const client = new AgentGateClient(url, {
   onWaiting: (waiting) => say({ waiting }),
 });
 
+const PROVIDED = {
+  double: { name: "double", effects: "read", run: ({ n }) => 2 * n, args: { required: ["n"] } },
+  broken: {
+    name: "broken",
+    effects: "read",
+    run: async () => {
+      throw new TypeError("no motor");
+    },
+  },
+  large: { name: "large", effects: "read", run: ({ n }) => "x".repeat(n) },
+  slow: {
+    name: "slow",
+    effects: "read",
+    run: (args, signal) => new Promise((stop) => signal.addEventListener("abort", () => stop(say({ aborted: true })))),
+  },
+};
+
 const commands = {
   connect: () => client.connect().then(() => true),
   call: ({ tool, args, options }) => client.call(tool, args, options),
   withdrawn: ({ tool, args, afterMs }) => client.call(tool, args, { signal: AbortSignal.timeout(afterMs) }),
   tools: () => client.listTools(),
+  provide: ({ names }) => client.provide(names.map((name) => PROVIDED[name])),
   collect: () => client.getPendingResults(),
   session: ({ options }) => client.sessions.create(options).then(({ view }) => view),
   run: async ({ session, text, options, readMs = 0 }) => {
