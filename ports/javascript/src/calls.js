@@ -1,7 +1,7 @@
 /** Calls: what was asked for and is not settled yet, across connections. No I/O. */
 
 import * as codes from "./errors.js";
-import { errorOf } from "./messages.js";
+import { errorOf, rowOf } from "./messages.js";
 
 export const CANCEL_GRACE_S = 2;
 export const CALLS_MAX = 10_000;
@@ -39,6 +39,31 @@ export class Calls {
     this.overfull = false;
     this.told = new Set();
     this.report = report;
+  }
+
+  /**
+   * Take the answer to one of the user's calls.
+   * @returns {number} its sequence number, or 0
+   */
+  answered({ id, result, error }) {
+    const call = this.byId.get(id);
+    if (call && call.method !== "tool_request") {
+      this.settle(call, result ?? null, error ? errorOf(error) : null);
+      return 0;
+    }
+    if (!Number.isInteger(id)) return 0;
+    const { row, seq } = rowOf(id, call?.params.tool ?? "", { id, result, error });
+    if (call || (seq && row.status)) this.take(row, null);
+    return seq;
+  }
+
+  /** Settle every call with an error; one that was sent may have run, and says so. */
+  failAll(error) {
+    for (const call of [...this.byName.values()]) {
+      const text = call.sent ? `${error.message}; the request was sent and may have run` : error.message;
+      const data = call.sent ? { sent: true } : error.data;
+      this.settle(call, null, new codes.AgentGateError(error.code, text, data));
+    }
   }
 
   /** Take a call; it is queued. */

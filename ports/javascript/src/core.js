@@ -14,7 +14,7 @@ import * as codes from "./errors.js";
 import { Calls, CANCEL_GRACE_S } from "./calls.js";
 import { Connection } from "./connection.js";
 import { notConnected, Providing, Standing } from "./providing.js";
-import { decode, errorOf, pendingReply, request, rowOf } from "./messages.js";
+import { decode, errorOf, pendingReply, request } from "./messages.js";
 
 const AUTH_ID = "auth-1";
 const IN_FLIGHT_MAX = 768;
@@ -47,8 +47,11 @@ export class Core {
     this.lastId = 0;
     this.out = [];
     this.calls = new Calls((settled) => this.out.push({ settle: settled }));
-    const put = (output) => this.out.push(output);
-    this.standing = new Standing(put);
+    const put = (this.put = (output) => this.out.push(output));
+    this.standing = new Standing(put, {
+      ask: (call) => this.connection.ask("standing", call.method, call.params, call),
+      ready: () => this.state === "collecting" && this.#ready(),
+    });
     this.providing = new Providing(put);
     /** @type {Connection | null} from `connected` until it is over */
     this.connection = null;
@@ -93,15 +96,11 @@ export class Core {
     this.#flush();
   }
 
-  /**
-   * Make a call now, and again on every connection before all others. Its first answer is `settle`,
-   * later ones are `stood`.
-   */
+  /** Make a call on every connection, before all others: first `settle` is told, later `stood`. */
   stand(name, method, params, now) {
     this.#clock(now);
     if (this.state === "idle" || this.state === "closed") throw this.lastError ?? notConnected();
     this.standing.add(name, method, params);
-    this.#goOn();
   }
 
   /** Make it no more. */
@@ -142,9 +141,8 @@ export class Core {
     this.#clock(now);
     if (this.state !== "connecting") return;
     this.state = "authenticating";
-    const put = (output) => this.out.push(output);
     const nextId = () => this.#nextId();
-    this.connection = new Connection({ put, nextId, canPing: this.canPing }, this.now);
+    this.connection = new Connection({ put: this.put, nextId, canPing: this.canPing }, this.now);
     this.out.push({ send: request(AUTH_ID, "auth", this.authParams) });
   }
 
@@ -257,11 +255,7 @@ export class Core {
     this.lastError = error;
     this.standing.end(error);
     this.providing.end();
-    for (const call of [...this.calls.byName.values()]) {
-      const text = call.sent ? `${error.message}; the request was sent and may have run` : error.message;
-      const data = call.sent ? { sent: true } : error.data;
-      this.calls.settle(call, null, new codes.AgentGateError(error.code, text, data));
-    }
+    this.calls.failAll(error);
     this.#change("closed", { error });
   }
 
@@ -294,19 +288,7 @@ export class Core {
     this.epoch = epoch;
     this.state = "collecting";
     if (again) this.#collect(null);
-    else this.#restore();
-  }
-
-  /** What was under way before is settled: make the standing calls, then all others. */
-  #restore() {
-    this.standing.connected();
-    this.#goOn();
-  }
-
-  #goOn() {
-    const next = this.standing.isOpen ? this.standing.next() : null;
-    if (next) this.connection.ask("standing", next.method, next.params, next);
-    else if (this.standing.areMade && this.state === "collecting") this.#ready();
+    else this.standing.connected();
   }
 
   #ready() {
@@ -350,30 +332,14 @@ export class Core {
     const own = this.connection.answerTo(answer.id);
     if (own) {
       if (own.kind === "collect") this.#collected(own.call, answer);
-      else if (own.kind === "standing") {
-        this.standing.answered(own.call, answer);
-        this.#goOn();
-      }
+      else if (own.kind === "standing") this.standing.answered(own.call, answer);
       else if (own.kind === "cancel" && answer.result?.status === "unknown_request") {
         this.calls.conclude(own.call, codes.CANCELLED, "withdrawn; it did not run");
       }
     } else {
-      this.#outcome(answer);
+      this.#saw(this.calls.answered(answer));
     }
     this.#flush();
-  }
-
-  #outcome(answer) {
-    const call = this.calls.byId.get(answer.id);
-    if (call && call.method !== "tool_request") {
-      const { result, error } = answer;
-      this.calls.settle(call, result ?? null, error ? errorOf(error) : null);
-      return;
-    }
-    if (!Number.isInteger(answer.id)) return;
-    const { row, seq } = rowOf(answer.id, call?.params.tool ?? "", answer);
-    if (call || (seq && row.status)) this.calls.take(row, null);
-    this.#saw(seq);
   }
 
   #collected(call, answer) {
@@ -394,7 +360,7 @@ export class Core {
   #reconcile(pending) {
     const forgotten = this.retention > 0 ? this.now - this.retention : -Infinity;
     this.calls.reconcile(pending, forgotten, (call) => this.#cancel(call));
-    this.#restore();
+    this.standing.connected();
   }
 
   #saw(seq) {

@@ -10,9 +10,14 @@ const PAST_MAX = 10_000;
 
 /** Calls that hold for one connection: made on each, one at a time, before all others. */
 export class Standing {
-  /** @param {(output: object) => void} put takes what must be done, as of the core's outputs */
-  constructor(put) {
+  /**
+   * @param {(output: object) => void} put takes what must be done, as of the core's outputs
+   * @param {{ask: (call: object) => void, ready: () => void}} core sends one; lets all others go out
+   */
+  constructor(put, { ask, ready }) {
     this.put = put;
+    this.ask = ask;
+    this.ready = ready;
     this.calls = new Map();
     this.due = [];
     this.asked = null;
@@ -20,20 +25,18 @@ export class Standing {
     this.isOpen = false;
   }
 
-  /** All have been answered on this connection. */
-  get areMade() {
-    return this.isOpen && !this.due.length && !this.asked;
-  }
-
   add(name, method, params) {
     const call = { name, method, params, settled: false };
     this.calls.set(name, call);
     if (this.isOpen) this.due.push(call);
+    this.#goOn();
   }
 
+  /** What was under way before is settled: make them, then let all others go out. */
   connected() {
     this.isOpen = true;
     this.due = [...this.calls.values()];
+    this.#goOn();
   }
 
   disconnected() {
@@ -42,26 +45,28 @@ export class Standing {
     this.asked = null;
   }
 
-  /** What to send now, or null. */
-  next() {
-    if (this.asked) return null;
-    this.asked = this.due.find((call) => this.calls.get(call.name) === call) ?? null;
-    this.due = this.asked ? this.due.slice(this.due.indexOf(this.asked) + 1) : [];
-    return this.asked;
-  }
-
   answered(call, { result, error }) {
     this.asked = null;
-    if (this.calls.get(call.name) !== call) return;
-    const told = error ? { call: call.name, error: errorFor(error) } : { call: call.name, data: result };
-    this.put(call.settled ? { stood: told } : { settle: told });
-    call.settled = true;
+    if (this.calls.get(call.name) === call) {
+      const told = error ? { call: call.name, error: errorFor(error) } : { call: call.name, data: result };
+      this.put(call.settled ? { stood: told } : { settle: told });
+      call.settled = true;
+    }
+    this.#goOn();
   }
 
   /** The client is closed: they are forgotten. */
   end(error) {
     for (const call of this.calls.values()) if (!call.settled) this.put({ settle: { call: call.name, error } });
     this.calls.clear();
+  }
+
+  #goOn() {
+    if (!this.isOpen || this.asked) return;
+    this.due = this.due.filter((call) => this.calls.get(call.name) === call);
+    this.asked = this.due.shift() ?? null;
+    if (this.asked) this.ask(this.asked);
+    else this.ready();
   }
 }
 
