@@ -33,11 +33,7 @@ def test_requests_are_sent_to_the_letter_with_ids_that_count_up() -> None:
     assert world.heard[1] == {
         "jsonrpc": "2.0",
         "method": "tool_request",
-        "params": {
-            "tool": "ha_get_state",
-            "args": {"entity_id": "sensor.temp"},
-            "idempotency_key": "",
-        },
+        "params": {"tool": "ha_get_state", "args": {"entity_id": "sensor.temp"}},
         "id": 1,
     }
     assert [message["id"] for message in world.heard[1:]] == [1, 2, 3]

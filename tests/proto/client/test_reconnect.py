@@ -275,7 +275,7 @@ def test_a_gateway_that_takes_nothing_is_left_at_once_when_the_queue_is_full() -
 
 
 def test_withdrawing_a_call_that_the_full_queue_cannot_take_is_survived() -> None:
-    world = connected(limits=Limits(queued_bytes_max=1_000))
+    world = connected(limits=Limits(queued_bytes_max=900))
     handle = world.ask("x" * 200)
     for _ in range(3):
         world.machine.call("tool_request", ToolRequest(tool="y" * 200), None, world.now)

@@ -194,6 +194,8 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "revoke_grant": {"id": "g"},
         "send_message": {"session": "s", "text": "hi", "message_id": "m"},
         "tools.provide": {"tools": []},
+        "login_agent": {"agent": "house", "password": "p"},
+        "logout_agent": {"agent": "house"},
     }
     params |= {
         name: {"session": "s"}
