@@ -1,5 +1,6 @@
 """The SDK: the client machine of the core on real sockets, for asyncio and trio."""
 
+from agentgate_client.agents import Agent, Agents
 from agentgate_client.approvals import ApprovalsClient, ApprovalWatch
 from agentgate_client.client import AgentGateClient
 from agentgate_client.health import Health
@@ -37,11 +38,13 @@ from agentgate_proto.rpc.session_methods import Inspection, RunCancelled
 from agentgate_proto.rpc.usage_methods import ModelRow, UsageReport
 
 __all__ = [
+    "Agent",
     "AgentGateClient",
     "AgentGateConnectionError",
     "AgentGateDenied",
     "AgentGateError",
     "AgentGateTimeout",
+    "Agents",
     "ApprovalView",
     "ApprovalWatch",
     "ApprovalsClient",

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import msgspec
 
+from agentgate_client.agents import Agents
 from agentgate_client.driver import OnAnswer
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
@@ -125,6 +126,7 @@ class AgentGateClient(Client):
         self._timeout_s = check_timeout(timeout_s)
         self._on_waiting = on_waiting
         self._sessions: Sessions | None = None
+        self._agents: Agents | None = None
         self._providing = Providing(self._driver)
 
     @property
@@ -133,6 +135,13 @@ class AgentGateClient(Client):
         if self._sessions is None:
             self._sessions = Sessions(self._driver)
         return self._sessions
+
+    @property
+    def agents(self) -> Agents:
+        """Named agents, for tokens of role ``console`` or ``relay``."""
+        if self._agents is None:
+            self._agents = Agents(self._driver, self.sessions)
+        return self._agents
 
     @property
     def client_id(self) -> str:

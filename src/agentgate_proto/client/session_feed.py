@@ -79,6 +79,8 @@ class SessionFeed:
         wanted: after the last event that came: where to go on.
         run: as given.
         full: nothing is taken for now.
+        in_doubt: the end of its run may be in what was lost: nothing is taken before the gateway
+            has said which runs are not over (``attached``).
         ended: nothing more comes; what waits is still to be read.
         error: why it ended, if something went wrong.
     """
@@ -88,6 +90,7 @@ class SessionFeed:
         self.wanted = cursor
         self.run = run
         self.full = False
+        self.in_doubt = False
         self.ended = False
         self.error: AgentGateError | None = None
         self._waiting: deque[Waiting] = deque()
@@ -147,17 +150,25 @@ class SessionFeed:
         is_same = wanted.epoch == reply.epoch
         if is_same and reply.offset <= wanted.offset and not reply.gap:
             self.wanted = wanted
+            self.look_for_run(reply)
             return
         lost = max(0, reply.offset - wanted.offset) if is_same else 0
         reason = {"reason": reply.gap, "oldest": reply.oldest} if reply.gap else {}
         self._put(gap(wanted.offset, lost, reason))
+        self.look_for_run(reply)
+
+    def look_for_run(self, reply: Attached) -> None:
+        """What follows begins before what is wanted, or there. If its run is over its end may not
+        be to be had: there is nothing to wait for then."""
+        self.in_doubt = False
         if self.run and reply.run != self.run and self.run not in reply.waiting:
-            self._over_at = reply.next  # its run is over, and its end may not be to be had
-            self.ended = reply.offset >= reply.next
+            assert self.wanted is not None, "it is attached"
+            self._over_at = reply.next
+            self.ended = self.wanted.offset >= reply.next
 
     def take(self, event: SessionEvent) -> None:
         """Take an event, as far as it is wanted."""
-        if self.ended or self.full or self.wanted is None:
+        if self.ended or self.full or self.in_doubt or self.wanted is None:
             return
         offset, end = self.wanted.offset, event.offset + event.count
         if event.kind == BEHIND:
@@ -184,6 +195,8 @@ class SessionFeed:
         self._waiting.append(Waiting(event, self.wanted, size))
         self._bytes += size
         self.full = self._bytes > FEED_BYTES_MAX
+        if event.kind == GAP and self.run:
+            self.in_doubt = True
 
 
 def data_of(event: SessionEvent) -> dict[str, Any]:

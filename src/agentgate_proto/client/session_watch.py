@@ -107,6 +107,8 @@ class SessionWatch:
             elif wanted is not None:
                 member.apart = wanted.epoch != reply.epoch or wanted.offset > reply.next
                 member.follows = not member.apart and wanted.offset >= reply.offset
+                if member.follows:
+                    feed.look_for_run(reply)
         self._prune()
 
     def refused(self, error: AgentGateError) -> None:
@@ -127,7 +129,7 @@ class SessionWatch:
             for member in self._members:
                 if member.follows:
                     member.feed.take(event)
-                    member.follows = not member.feed.full
+                    member.follows = not (member.feed.full or member.feed.in_doubt)
         self._prune()
 
     def reconnected(self) -> None:

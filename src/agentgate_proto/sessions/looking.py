@@ -224,7 +224,7 @@ def attached(session: Session, params: AttachSession) -> Attached:
     return Attached(
         epoch=record.epoch,
         offset=log.oldest if gap else offset,
-        next=log.visible,
+        next=log.next,
         run=run.id if run is not None else "",
         waiting=[message.run for message in record.queue],
         gap=gap,

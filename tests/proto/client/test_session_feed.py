@@ -328,3 +328,61 @@ def test_a_gap_does_not_end_a_run_that_waits_for_its_turn() -> None:
     feed = SessionFeed(Cursor("e", 3), "r2")
     feed.attached(Attached(epoch="e", offset=9, next=9, run="r1", gap="retention", oldest=9))
     assert feed.ended
+
+
+def run_ended(offset: int, run: str) -> SessionEvent:
+    data = msgspec.Raw(msgspec.json.encode({"run": run, "status": "completed"}))
+    return SessionEvent(offset=offset, kind="run_ended", at="", data=data)
+
+
+def lost(offset: int, count: int) -> SessionEvent:
+    return SessionEvent(offset=offset, count=count, kind="gap", at="", data=msgspec.Raw(b"{}"))
+
+
+@pytest.mark.parametrize("hole", [True, False])
+def test_where_the_end_of_its_run_may_be_lost_it_asks_which_runs_there_are(hole: bool) -> None:
+    feed = SessionFeed(Cursor("e", 3), "r2")
+    feed.attached(Attached(epoch="e", offset=3, next=4, run="r2"))
+    if hole:
+        feed.take(run_ended(9, "r3"))
+    else:
+        feed.take(lost(3, 6))
+    assert feed.in_doubt
+    before = feed.wanted
+    feed.take(run_ended(10, "r2"))
+    assert (feed.wanted, feed.ended) == (before, False), "it takes nothing meanwhile"
+    feed.attached(Attached(epoch="e", offset=9, next=20, run="r4"))
+    assert (feed.in_doubt, feed.ended) == (False, False), "its end may yet come"
+    feed.take(run_ended(19, "r4"))
+    assert feed.ended
+
+
+@pytest.mark.parametrize("reply", [{"run": "r2"}, {"run": "r1", "waiting": ["r2"]}])
+def test_a_run_that_is_not_over_is_waited_for(reply: dict[str, Any]) -> None:
+    feed = SessionFeed(Cursor("e", 3), "r2")
+    feed.attached(Attached(epoch="e", offset=3, next=4, run="r1", waiting=["r2"]))
+    feed.take(lost(3, 6))
+    feed.attached(Attached(epoch="e", offset=9, next=9, **reply))
+    assert not feed.ended
+    feed.take(run_ended(9, "r1"))
+    assert not feed.ended
+    feed.take(run_ended(10, "r2"))
+    assert feed.ended
+
+
+def test_a_run_whose_end_the_log_has_no_more_when_it_is_joined_is_over() -> None:
+    feed = SessionFeed(Cursor("e", 9), "r2")
+    feed.attached(Attached(epoch="e", offset=9, next=12, run="r3"))
+    assert not feed.ended
+    feed.take(run_ended(11, "r3"))
+    assert feed.ended
+    feed = SessionFeed(Cursor("e", 9), "r2")
+    feed.attached(Attached(epoch="e", offset=9, next=9))
+    assert feed.ended
+
+
+def test_who_follows_a_session_and_no_run_is_never_in_doubt() -> None:
+    feed = SessionFeed(Cursor("e", 3))
+    feed.attached(Attached(epoch="e", offset=3, next=4, run="r2"))
+    feed.take(lost(3, 6))
+    assert not feed.in_doubt

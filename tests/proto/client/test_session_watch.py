@@ -350,3 +350,23 @@ def test_whoever_comes_whatever_breaks_each_reader_gets_all_from_its_cursor_on(s
     world.finish()
     for _, start, got in world.readers:
         assert "".join(each.data["text"] for each in got) == world.log[start:]
+
+
+def test_who_is_in_doubt_about_its_run_is_attached_again_and_the_others_hear_of_it_too() -> None:
+    watch = SessionWatch("s")
+    one, other = SessionFeed(Cursor("e", 3), "r2"), SessionFeed(Cursor("e", 3), "r3")
+    for feed in (one, other):
+        watch.add(feed)
+    assert isinstance(watch.next_call(), AttachSession)
+    watch.attached(Attached(epoch="e", offset=3, next=9, run="r2", waiting=["r3"]))
+    gap = SessionEvent(offset=3, count=6, kind="gap", at="", data=msgspec.Raw(b"{}"))
+    watch.take(SessionEvents(session="s", events=[gap]))
+    text = SessionEvent(offset=9, kind="note", at="", data=msgspec.Raw(b"{}"))
+    late = SessionFeed(Cursor("e", 5))
+    watch.add(late)
+    call = watch.next_call()
+    assert call == AttachSession(session="s", epoch="e", offset=5)
+    watch.attached(Attached(epoch="e", offset=5, next=10, run="r3"))
+    watch.take(SessionEvents(session="s", events=[text]))
+    assert (one.ended, other.ended) == (True, False)
+    assert (one.in_doubt, other.in_doubt) == (False, False)

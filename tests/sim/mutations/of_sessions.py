@@ -11,23 +11,74 @@ WATCHING = "tests/server/sessions/test_watching.py"
 OF_SESSIONS = (
     # I12: one run at a time, and every call closed once
     Mutation(
-        "session: let a second message begin a run while the first is being written",
+        "session: let a message that won't wait wait, while the first is being written",
         f"{ROOM}/starting.py",
-        "        elif run is not None:\n            data = ",
-        "        elif run is not None and run.phase is not Phase.CLAIMING:\n            data = ",
+        "        elif run is not None and not params.queue:\n",
+        "        elif run is not None and not params.queue and run.phase is not Phase.CLAIMING:\n",
         seeds=300,
+        tests=("tests/proto/sessions/test_starting.py",),
     ),
     Mutation(
         "session: let any message join the run under way",
         f"{ROOM}/starting.py",
-        "run.stored.message_id == params.message_id:\n",
-        "run.stored.message_id:\n",
+        "        if run is not None and run.stored.message_id == message_id:\n",
+        "        if run is not None and run.stored.message_id:\n",
     ),
     Mutation(
         "session: run a message again that has run",
         f"{ROOM}/starting.py",
-        "        elif params.message_id in session.history.messages:\n",
-        "        elif params.message_id in session.history.messages and run is not None:\n",
+        "        elif message_id in session.history.messages:\n",
+        "        elif message_id in session.history.messages and run is not None:\n",
+    ),
+    # Messages that wait
+    Mutation(
+        "session: say that a message waits before it is on disk",
+        f"{ROOM}/queueing.py",
+        "waits=True)\n        session.then.append(Done(ticket, result))\n",
+        "waits=True)\n        self._effects.append(Done(ticket, result))\n",
+    ),
+    Mutation(
+        "session: let the message that came last begin first",
+        f"{ROOM}/queueing.py",
+        "record, queue=(*record.queue, message), messages",
+        "record, queue=(message, *record.queue), messages",
+    ),
+    Mutation(
+        "session: run a message that waits again after a crash",
+        f"{ROOM}/queueing.py",
+        "run=stored, queue=record.queue[1:])\n",
+        "run=stored)\n",
+    ),
+    Mutation(
+        "session: let what waits wait for ever",
+        f"{ROOM}/endings.py",
+        "        self.begin_next(session, now)\n",
+        "        if run.why[0] is not RunStatus.INTERRUPTED:\n"
+        "            self.begin_next(session, now)\n",
+        seeds=300,
+    ),
+    Mutation(
+        "session: begin a run for nobody before its beginning is on disk",
+        f"{ROOM}/queueing.py",
+        "        session.then.append(partial(self._begin, session, run))\n",
+        "        self._begin(session, run, now)\n",
+        tests=("tests/proto/sessions/test_queueing.py",),
+    ),
+    Mutation(
+        "session: take no message out that waits",
+        f"{ROOM}/queueing.py",
+        "            session.record = replace(record, queue=kept)\n",
+        "",
+        seeds=400,
+        tests=("tests/proto/sessions/test_queueing.py",),
+    ),
+    Mutation(
+        "session: read of a run that has waited what was said before it",
+        f"{ROOM}/run.py",
+        "        self.step = stored.started or stored.first\n",
+        "        self.step = stored.first\n",
+        seeds=400,
+        tests=("tests/proto/sessions/test_queueing.py",),
     ),
     Mutation(
         "session: end a run while its tools are being withdrawn",
@@ -49,8 +100,8 @@ OF_SESSIONS = (
     Mutation(
         "session: tell of a call that may run that it did not",
         f"{ROOM}/endings.py",
-        "        if run is not None and is_over:\n            for call in [call for call",
-        "        if run is not None and not is_over:\n            for call in [call for call",
+        "        if run is not None and is_over:\n            for call in pending:\n",
+        "        if run is not None and not is_over:\n            for call in pending:\n",
         seeds=300,
     ),
     Mutation(
