@@ -7,8 +7,8 @@ groups of the history, the oldest first, and named.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, assert_never
 
@@ -52,11 +52,13 @@ class Context:
         request: in no vendor's form.
         encoded: in the vendor's.
         left_out: what is not in it.
+        names: of its tools in the catalogue, by those that the model is told.
     """
 
     request: ModelRequest
     encoded: Encoded
     left_out: tuple[LeftOut, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tokens(self) -> int:
@@ -108,7 +110,8 @@ def assemble(
             params=params or {},
         )
         left_out = (*material.left_out, *unseen(history, groups[:first]))
-        return Context(request=request, encoded=encode(info.backend, request), left_out=left_out)
+        encoded = encode(info.backend, request)
+        return Context(request=request, encoded=encoded, left_out=left_out, names=material.names)
 
     room = (info.context_tokens - max_tokens) * BYTES_PER_TOKEN
     trim = Trim(history.dropped_bytes, [group.size for group in groups], room)
@@ -193,7 +196,7 @@ def sections_of(context: Context, info: ModelInfo, tokens: int) -> list[Inspecte
         sections.append(
             InspectedSection(
                 name=name,
-                content=content_of(context.request, name),
+                content=content_of(context, name),
                 bytes=sizes[name],
                 tokens=share,
                 cost_micros=info.pricing.cost(Usage(input=share), ""),
@@ -202,8 +205,9 @@ def sections_of(context: Context, info: ModelInfo, tokens: int) -> list[Inspecte
     return sections
 
 
-def content_of(request: ModelRequest, name: SectionName) -> str:
-    """Return a section's text for people."""
+def content_of(context: Context, name: SectionName) -> str:
+    """Return a section's text for people, who know tools by their own names."""
+    request = context.request
     match name:
         case SectionName.SYSTEM_PROMPT:
             return request.system_prompt
@@ -214,9 +218,17 @@ def content_of(request: ModelRequest, name: SectionName) -> str:
         case SectionName.HISTORY:
             return "\n".join(line for turn in request.turns for line in lines_of(turn))
         case SectionName.TOOLS:
-            return "\n".join(f"{tool.name}: {tool.description}" for tool in request.tools)
+            return "\n".join(
+                f"{told_as(tool.name, context.names)}: {tool.description}" for tool in request.tools
+            )
         case _:
             assert_never(name)
+
+
+def told_as(name: str, names: Mapping[str, str]) -> str:
+    """Return what a model is told a tool's name is, and the name, if that is another."""
+    real = names.get(name, name)
+    return name if real == name else f"{name} ({real})"
 
 
 def lines_of(turn: Turn) -> list[str]:

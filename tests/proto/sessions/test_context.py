@@ -12,7 +12,7 @@ from tests.chance import examples
 from tests.proto.session_models import MATERIAL, Tariff, model
 from tests.proto.sessions.test_history import Fed
 
-from agentgate_proto.models.request import ToolTurn, UserTurn
+from agentgate_proto.models.request import ToolSpec, ToolTurn, UserTurn
 from agentgate_proto.records.session_views import SectionName
 from agentgate_proto.rpc.session_methods import LeftOut
 from agentgate_proto.sessions.context import (
@@ -163,6 +163,21 @@ def test_groups_that_are_in_memory_no_more_are_named() -> None:
     reloaded.message("only this")
     (left_out,) = made(reloaded).left_out
     assert left_out.what == "the oldest former messages"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_people_are_told_the_names_of_tools_that_a_model_knows_by_others(backend: str) -> None:
+    tools = (
+        ToolSpec(name="kitchen_temp", description="how warm", schema={"type": "object"}),
+        ToolSpec(name="look", description="look", schema={"type": "object"}),
+    )
+    names = {"kitchen_temp": "kitchen.temp", "look": "look"}
+    info = model(backend=backend)
+    context = assemble(talked(1), Material(tools=tools, names=names), info, system_prompt="be good")
+    shown = {each.name: each.content for each in sections_of(context, info, 10)}
+    assert shown[SectionName.TOOLS] == "kitchen_temp (kitchen.temp): how warm\nlook: look"
+    assert b"kitchen_temp" in context.encoded.body
+    assert b"kitchen.temp" not in context.encoded.body
 
 
 def test_what_the_material_left_out_is_named_first() -> None:

@@ -256,3 +256,31 @@ async def test_a_person_provides_nothing(tmp_path: Path) -> None:
         connected(gateway, "owner", token="owner-token-0123456789") as owner,
     ):
         assert (await owner("tools.provide", tools=[TEMP]))[0] == ErrorCode.FORBIDDEN
+
+
+async def test_a_model_wants_a_provided_tool_by_a_name_that_vendors_take(tmp_path: Path) -> None:
+    async with house(tmp_path) as (gateway, agent), kitchen(gateway, TEMP) as provider:
+        session = (await agent("create_session"))["id"]
+        shown = await agent("inspect_session", session=session, text="hi")
+        tools = next(each for each in shown["sections"] if each["name"] == "tools")
+        assert "kitchen_temp (kitchen.temp): " in tools["content"]
+        await agent(
+            "send_message",
+            session=session,
+            text='call kitchen_temp {"room": "hall"}',
+            message_id="m",
+        )
+        asked = await provider.asked()
+        assert (asked.call.tool, asked.call.args) == ("temp", {"room": "hall"})
+        await provider.reply(asked, {"temp": 21})
+        rows = await requests_of(agent)
+        assert [(row["tool"], row["status"]) for row in rows] == [("kitchen.temp", "executed")]
+
+
+async def requests_of(agent: Caller) -> list[dict[str, Any]]:
+    """The agent's requests, once they are done."""
+    while True:
+        rows: list[dict[str, Any]] = (await agent("list_requests"))["requests"]
+        if all(row.get("status") == "executed" for row in rows):
+            return rows
+        await anyio.sleep(0.01)
