@@ -7,6 +7,7 @@ the file any more the mutation has to be written anew: a list that goes stale pr
 from __future__ import annotations
 
 from tests.sim.mutations.mutation import LIFECYCLE, Mutation
+from tests.sim.mutations.of_edge import OF_EDGE
 from tests.sim.mutations.of_promises import OF_PROMISES
 from tests.sim.mutations.of_providing import OF_PROVIDING
 from tests.sim.mutations.of_requests import OF_REQUESTS
@@ -16,4 +17,4 @@ from tests.sim.mutations.of_surroundings import OF_SURROUNDINGS
 NONE = Mutation("no bug at all", LIFECYCLE, "import", "import", seeds=600)
 """The sources as they are, in which nothing may be found; otherwise no trial proves anything."""
 
-MUTATIONS = (*OF_REQUESTS, *OF_SURROUNDINGS, *OF_PROMISES, *OF_SESSIONS, *OF_PROVIDING)
+MUTATIONS = (*OF_REQUESTS, *OF_SURROUNDINGS, *OF_PROMISES, *OF_SESSIONS, *OF_PROVIDING, *OF_EDGE)
