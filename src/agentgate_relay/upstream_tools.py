@@ -99,7 +99,7 @@ class UpstreamTool(AsyncTool):
         request = ToolRequest(
             tool=self.there,
             args=args,
-            idempotency_key=record.rid,
+            idempotency_key=record.rid if self.effects is Effects.WRITE else "",
             on_behalf_of=behalf,
             approved=approved,
             must_ask=relayed.must_ask,
