@@ -4,10 +4,10 @@
 client. The same tool is called at the last, through one, and through two others, in turn: one call
 after the other, and 64 at once.
 
-Noted on 29 November 2026, on two cores that all four processes and others shared: a call through one
-gateway takes 4.0 to 4.2 times as long as a direct one (p50 0.43 to 0.50 ms), each hop adds 1.4 to
-2.5 ms; 64 at once get 0.25 to 0.37 of the direct rate. Of a hop's processor two thirds are sockets.
-A write adds what its key costs to look up in the store (1.3 ms).
+Noted on 29 November 2026, on two cores that all four processes and others shared: a call through
+one gateway takes 4.0 to 4.2 times as long as a direct one (p50 0.43 to 0.50 ms), each hop adds 1.4
+to 2.5 ms; 64 at once get 0.25 to 0.37 of the direct rate. Of a hop's processor two thirds are
+sockets. A write adds what its key costs to look up in the store (1.3 ms).
 """
 
 from __future__ import annotations
