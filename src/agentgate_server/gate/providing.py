@@ -11,6 +11,7 @@ from agentgate_proto.principal import Role
 from agentgate_proto.providing.effects import Refusal
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.tool_methods import CallTool, ProvideTools, StopTool, ToolsProvided
+from agentgate_server.identity.address_throttle import AddressThrottle
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.tools.catalogue import Catalogue
@@ -22,6 +23,11 @@ NAME_YOURSELF = (
     "name a client_id in auth to provide tools: with it, your next connection takes over from this "
     "one, and another device does not"
 )
+
+
+OFFERS_PER_MINUTE = 60
+"""Offers of one principal: reading one can take 50 ms. Reconnecting takes one each
+time, and is slower."""
 
 
 class NativeProvider:
@@ -70,6 +76,8 @@ class Providing:
         self, catalogue: Catalogue, tokens: Keyring, monotonic: Callable[[], float]
     ) -> None:
         self._tokens = tokens
+        self._monotonic = monotonic
+        self._throttle = AddressThrottle(OFFERS_PER_MINUTE)  # by name: it takes any text
         self.desk = ProviderDesk(
             monotonic, self._is_agent, lambda name: catalogue.get(name) is not None
         )
@@ -85,6 +93,12 @@ class Providing:
         assert auth is not None, "the core lets nobody else call"
         if not auth.client_id:
             connection.send_error(request_id, ErrorCode.INVALID_PARAMS, NAME_YOURSELF)
+            return
+        pause = self._throttle.take(peer.name, self._monotonic())
+        if pause:
+            text = f"tools may be offered {OFFERS_PER_MINUTE} times a minute"
+            data = {"retry_after_s": round(pause, 3)}
+            connection.send_error(request_id, ErrorCode.LIMIT_EXCEEDED, text, data)
             return
         link = NativeProvider(peer)
         taken = self.desk.offer(peer.number, link, peer.name, auth.client_id, params.tools)

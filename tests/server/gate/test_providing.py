@@ -15,6 +15,7 @@ from tests.server.embedded import RawClient, raw_client, serving, until
 from agentgate_proto.connection.events import Answered, Authenticated, Notified, ToolAsked
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.rpc.tool_methods import StopTool
+from agentgate_server.gate import providing
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 from agentgate_server.tools.provided.desk import ProviderDesk
@@ -248,6 +249,19 @@ async def test_two_devices_with_one_token_are_told_apart(tmp_path: Path) -> None
         code, text = await nameless("tools.provide", tools=[LIGHT])
         assert (code, "client_id" in text) == (ErrorCode.INVALID_PARAMS, True)
         assert (await other("tools.provide", tools=[LIGHT]))["names"] == ["kitchen.light"]
+
+
+async def test_offers_are_counted_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providing, "OFFERS_PER_MINUTE", 2)
+    async with (
+        house(tmp_path) as (gateway, agent),
+        kitchen(gateway, TEMP) as provider,
+    ):
+        assert (await provider("tools.provide", tools=[LIGHT]))["names"] == ["kitchen.light"]
+        code, text = await provider("tools.provide", tools=[])
+        assert (code, "2 times a minute" in text) == (ErrorCode.LIMIT_EXCEEDED, True)
+        assert [tool.name for tool in desk_of(gateway)] == ["kitchen.light"]
+        assert (await agent("tools.provide", tools=[LIGHT]))["names"] == ["agent.light"]
 
 
 async def test_a_person_provides_nothing(tmp_path: Path) -> None:
