@@ -252,7 +252,11 @@ async def test_a_wrong_token_is_told_and_tried_again_later(tmp_path: Path) -> No
             await edge.connected()
         assert refused.value.code == ErrorCode.AUTHENTICATION
         assert edge.health.last_error is not None
-        await edge.send("it is kept all the same")
+        asked = await edge.prompt("it is kept all the same").kept()
+        with anyio.move_on_after(0.1):
+            await asked.text()
+        assert asked.answer is None
+        assert edge.health.prompts_waiting == 1
 
 
 async def test_another_device_with_this_ones_name_takes_its_place_for_good(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ class Asking:
         started: is told that a prompt's run has begun, with what opens a stream of it.
         tell: gets each event of each run, with the prompt's id; None: nobody wants them.
         settled: is told each answer, once it is kept.
+        connected: waits until there is a connection.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Asking:
         started: Callable[[str, Follow], None],
         tell: Callable[[str, Event], Awaitable[None]],
         settled: Callable[[Answer], None],
+        connected: Callable[[], Awaitable[None]],
     ) -> None:
         self.run_of: dict[str, Run] = {}
         self._keeper = keeper
@@ -69,6 +71,7 @@ class Asking:
         self._started = started
         self._tell = tell
         self._settled = settled
+        self._connected = connected
         self._session = ""
         self._pause_s = 0.0
         self._troubles = 0
@@ -88,6 +91,7 @@ class Asking:
 
     async def _ask(self, prompt: Prompt) -> Answer | None:
         """Ask once; None: it is to be asked again."""
+        await self._connected()
         connections = self._client.sessions.driver.connections
         is_new = not prompt.session
         try:
@@ -97,7 +101,7 @@ class Asking:
                 return None  # it was dropped, or withdrawn
             return await self._follow(prompt)
         except AgentGateConnectionError:
-            await self._wait(1.0)  # the client has given up; whoever keeps it connects again
+            await self._connected()  # the client has given up; whoever keeps it connects again
         except SessionNotFound:
             self._session = ""
             if not is_new or connections != self._client.sessions.driver.connections:

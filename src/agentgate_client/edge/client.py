@@ -234,6 +234,10 @@ class EdgeClient:
                 raise self._refusal
             await self._connected.wait()
 
+    async def _until_connected(self) -> None:
+        while self._made.state is not ClientState.CONNECTED:
+            await self._connected.wait()
+
     async def idle(self) -> None:
         """Wait until every prompt is answered, and every answer acted on."""
         while len(self._keeper.book):
@@ -250,7 +254,13 @@ class EdgeClient:
         await self._keeper.open()
         self._made = self._make(self._keeper.client_id)
         self._asking = Asking(
-            self._keeper, self._made, self._model, self._started, self._event, self._settled
+            self._keeper,
+            self._made,
+            self._model,
+            self._started,
+            self._event,
+            self._settled,
+            self._until_connected,
         )
         self._stack.push_async_callback(self._keeper.close)
         try:

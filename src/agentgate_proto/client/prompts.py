@@ -172,7 +172,12 @@ class PromptBook:
         return sum(prompt.answer is None for prompt in self._prompts.values())
 
     def next(self) -> Prompt | None:
-        """Return the prompt whose turn it is to be asked: the first without an answer."""
+        """Return the prompt whose turn it is to be asked: the first without an answer.
+
+        None: there is none, or answers that nobody has acted on yet take all the room.
+        """
+        if self._bytes > self._bytes_max and self.answered() is not None:
+            return None
         return next((one for one in self._prompts.values() if one.answer is None), None)
 
     def answered(self) -> Prompt | None:

@@ -65,6 +65,18 @@ def test_prompts_are_asked_in_the_order_in_which_they_came() -> None:
     assert len(book) == 0
 
 
+def test_nothing_more_is_asked_while_long_answers_wait_to_be_acted_on() -> None:
+    book = PromptBook(bytes_max=1_000)
+    put(book, "a", "b")
+    book.apply(Answer(id="a", status="completed", text="x" * 1_000))
+    assert book.next() is None
+    assert book.waiting == 1
+    book.apply(Finished(id="a"))
+    following = book.next()
+    assert following is not None
+    assert following.id == "b"
+
+
 def test_a_prompt_that_is_put_again_is_the_same() -> None:
     book = PromptBook()
     assert put(book, "a", "a") == [Put(id="a", text="a", at=NOW)]
