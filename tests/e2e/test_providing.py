@@ -12,7 +12,14 @@ import pytest
 from tests.client.helpers import Impatient
 from tests.held_ports import port_for
 
-from agentgate_client import AgentGateClient, AgentGateError, ClientState, OutcomeUnknown, Tool
+from agentgate_client import (
+    AgentGateClient,
+    AgentGateError,
+    ApprovalsClient,
+    ClientState,
+    OutcomeUnknown,
+    Tool,
+)
 from agentgate_server.config import config_from_dict
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
@@ -20,15 +27,20 @@ from agentgate_server.policy import Policy
 pytestmark = pytest.mark.anyio
 
 AGENT, KITCHEN = "agent-token-0123456789", "kitchen-token-0123456789"
+OWNER = "owner-token-0123456789"
 BOUND_S = 20.0
 POLICY = """
 rules:
+  - {tool: "kitchen.asked", action: ask}
   - {tool: "kitchen.*", action: allow}
 """
 
 
 def gateway(folder: Path, port: int) -> Gateway:
-    principals = [{"name": "kitchen", "role": "agent", "token": KITCHEN}]
+    principals = [
+        {"name": "kitchen", "role": "agent", "token": KITCHEN},
+        {"name": "owner", "role": "approver", "token": OWNER},
+    ]
     document = {
         "gateway": {"port": port, "shutdown_s": 0.2},
         "agent": {"token": AGENT},
@@ -159,3 +171,42 @@ async def called_when_there(hub: AgentGateClient, text: str) -> Any:
             if "Unknown tool" not in error.message:
                 raise
             await anyio.sleep(0.01)
+
+
+async def test_what_is_approved_after_a_restart_runs_when_its_provider_is_back(
+    tmp_path: Path,
+) -> None:
+    runs: list[str] = []
+
+    async def asked(text: str) -> int:
+        runs.append(text)
+        return len(runs)
+
+    port = port_for(asked)
+    results: list[Any] = []
+    with anyio.fail_after(BOUND_S):
+        async with anyio.create_task_group() as tasks:
+            hub = client(port, AGENT, "hub")
+            async with gateway(tmp_path, port) as gate, client(port, KITCHEN, "pi") as pi:
+                await pi.provide(asked)
+                await hub.connect()
+
+                async def ask() -> None:
+                    results.append(await hub.call("kitchen.asked", {"text": "a"}))
+
+                tasks.start_soon(ask)
+                while not gate.gate.ledger.waiting:
+                    await anyio.sleep(0.01)
+            async with gateway(tmp_path, port) as gate:
+                async with ApprovalsClient(f"ws://127.0.0.1:{port}", OWNER) as owner:
+                    (waiting,) = await owner.list()
+                    await owner.decide(waiting.id, "approve")
+                while not gate.gate.running.count:
+                    await anyio.sleep(0.01)
+                assert runs == []
+                async with client(port, KITCHEN, "pi") as pi:
+                    await pi.provide(asked)
+                    while not results:
+                        await anyio.sleep(0.01)
+                await hub.close()
+    assert (results, runs) == ([1], ["a"])
