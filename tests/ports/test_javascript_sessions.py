@@ -172,3 +172,33 @@ def test_a_slow_reader_loses_nothing(client: JavaScriptClient) -> None:
     run = ask(client, "run", session=session, text=f"say {words}", readMs=3)
     in_order(run["events"])
     assert run["text"] == text_of(run["events"]) == words
+
+
+CONSOLE = "console-token-0123456789"
+AGENTS = {"house": {"name": "The house", "password": "open sesame"}}
+
+
+def test_it_logs_in_to_an_agent_and_again_after_a_cut(tmp_path: Path) -> None:
+    (tmp_path / "scenes.yaml").write_text(SCENES, "utf-8")
+    model = {"backend": "rehearsal", "script": "scenes.yaml"}
+    console = {"name": "wall", "role": "console", "token": CONSOLE}
+    changes = {"sessions": {"models": {"actor": model}}, "agents": AGENTS, "principals": [console]}
+    with (
+        GatewayProcess(tmp_path, changes) as process,
+        JavaScriptClient(process.url, CONSOLE, "wall") as client,
+    ):
+        client.connect()
+        client.begin("wrong", "login", agent="house", password="a guess")
+        assert client.wait("wrong")["error"]["code"] == -32017
+        house = {"agent": "The house", "password": "open sesame"}
+        assert ask(client, "login", **house) == {"id": "house", "session": "agent:house"}
+        client.begin("one", "run", session="agent:house", text="say one", options={"queue": True})
+        client.begin("two", "run", session="agent:house", text="say two", options={"queue": True})
+        assert {client.wait(name)["data"]["text"] for name in ("one", "two")} == {"one", "two"}
+        process.kill()
+        process.start()
+        said = ask(client, "text", session="agent:house", text="say three", options={"queue": True})
+        assert said == "three"
+        assert ask(client, "logout", **house) is True
+        client.begin("out", "text", session="agent:house", text="say four")
+        assert client.wait("out")["error"]["code"] == -32013

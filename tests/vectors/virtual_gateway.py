@@ -237,6 +237,8 @@ class VirtualGateway:
         gate.sessions.models.gateway = self
         gate.sessions.models.failures = {}
         gate.sessions._spawn = self.spawn
+        assert gate.agents is not None
+        gate.agents._spawn = self.spawn
         self.gate = gate
         gate.take_up(self.engine.restore())
         self.settle()

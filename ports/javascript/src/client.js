@@ -1,5 +1,6 @@
 /** The client: a core, a WebSocket and the clock. */
 
+import { Agents } from "./agents.js";
 import { Core } from "./core.js";
 import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } from "./errors.js";
 import { Sessions } from "./sessions.js";
@@ -39,6 +40,8 @@ export class AgentGateClient {
   #tools = new Map();
   #standing = null;
   #running = new Map();
+  #agents = null;
+  #stood = new Map();
 
   /**
    * @param {string} url `ws://host:port` or `wss://host:port`
@@ -142,6 +145,13 @@ export class AgentGateClient {
     return this.#sessions;
   }
 
+  /** Named agents, for tokens of role `console` or `relay`. */
+  get agents() {
+    const stand = (method, params, stood) => this.#stand(method, params, stood);
+    this.#agents ??= new Agents({ stand }, this.sessions);
+    return this.#agents;
+  }
+
   /** Disconnect for good. What waits is rejected. */
   async close() {
     if (!this.#core || this.state === "closed") return;
@@ -184,6 +194,23 @@ export class AgentGateClient {
     return name;
   }
 
+  /** Make a call on every connection; later answers than the first are told to `stood`. */
+  #stand(method, params, stood) {
+    if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
+    const name = ++this.#names;
+    this.#core.stand(name, method, params, seconds());
+    const answer = new Promise((resolve, reject) => {
+      this.#waiting.set(name, (error, data) => (error ? reject(error) : resolve(data)));
+    });
+    this.#stood.set(name, stood);
+    this.#turn();
+    const end = () => {
+      this.#stood.delete(name);
+      this.#core.unstand(name);
+    };
+    return { answer, end };
+  }
+
   #withdraw(name, reason) {
     const done = this.#waiting.get(name);
     if (!done) return;
@@ -215,6 +242,7 @@ export class AgentGateClient {
     else if (output.close) this.#letGo((socket) => socket.close(output.close));
     else if (output.drop) this.#letGo((socket) => socket.drop());
     else if (output.settle) this.#settle(output.settle);
+    else if (output.stood) this.#stood.get(output.stood.call)?.(output.stood.error ?? null);
     else if (output.pushed) this.#pushed(output.pushed);
     else if (output.run) this.#run(output.run);
     else if (output.stop) this.#running.get(output.stop)?.abort();
@@ -300,7 +328,11 @@ export class AgentGateClient {
     if (state === "connected") for (const { resolve } of this.#openings.splice(0)) resolve();
     if (state === "closed") for (const { reject } of this.#openings.splice(0)) reject(error);
     if (state === "connected") this.#sessions?.reconnected();
-    if (state === "closed") this.#standing = null;
+    if (state === "closed") {
+      this.#standing = null;
+      this.#agents = null;
+      this.#stood.clear();
+    }
     if (state === "closed") this.#sessions?.closed(this.#closing ? null : error);
     this.#options.onState?.(change);
   }

@@ -34,6 +34,8 @@ export class SessionFeed {
     /** @type {AgentGateError | null} why it ended, if something went wrong */
     this.error = null;
     this.overAt = Infinity;
+    /** The end of its run may be in what was lost: nothing is taken before `attached`. */
+    this.inDoubt = false;
     this.waiting = [];
     this.bytes = 0;
   }
@@ -81,19 +83,25 @@ export class SessionFeed {
     const same = wanted.epoch === reply.epoch;
     if (same && reply.offset <= wanted.offset && !reply.gap) {
       this.wanted = wanted;
+      this.lookForRun(reply);
       return;
     }
     const lost = same ? Math.max(0, reply.offset - wanted.offset) : 0;
     this.#put(gap(wanted.offset, lost, reply.gap ? { reason: reply.gap, oldest: reply.oldest ?? 0 } : {}));
-    if (this.run && reply.run !== this.run) {
-      this.overAt = reply.next; // its run is over, and its end may not be to be had
-      this.ended = reply.offset >= reply.next;
-    }
+    this.lookForRun(reply);
+  }
+
+  /** If its run is over its end may not be to be had: there is nothing to wait for then. */
+  lookForRun(reply) {
+    this.inDoubt = false;
+    if (!this.run || reply.run === this.run || reply.waiting?.includes(this.run)) return;
+    this.overAt = reply.next;
+    this.ended = this.wanted.offset >= reply.next;
   }
 
   /** Take an event, as far as it is wanted. */
   take(event) {
-    if (this.ended || this.full || !this.wanted) return;
+    if (this.ended || this.full || this.inDoubt || !this.wanted) return;
     const { epoch, offset } = this.wanted;
     const end = event.offset + event.count;
     if (event.kind === "behind") return this.#put(event);
@@ -113,6 +121,7 @@ export class SessionFeed {
     this.waiting.push({ event, after: this.wanted, size });
     this.bytes += size;
     this.full = this.bytes > FEED_BYTES_MAX;
+    if (event.kind === "gap" && this.run) this.inDoubt = true;
   }
 }
 

@@ -350,12 +350,14 @@ export class Session {
   /**
    * Say something to the model.
    * @param {string} text
-   * @param {{messageId?: string, model?: string, maxIterations?: number, maxTokens?: number, params?: object}} [options]
-   *   `messageId`: your own name for this message; the same again joins the run of the first
+   * @param {{messageId?: string, model?: string, maxIterations?: number, maxTokens?: number, params?: object,
+   *   queue?: boolean}} [options]
+   *   `messageId`: your own name for this message; the same again joins the run of the first;
+   *   `queue`: if another run is under way, wait for its end instead of being refused
    * @returns {Run}
    */
-  send(text, { messageId = crypto.randomUUID(), model, maxIterations, maxTokens, params } = {}) {
-    const more = given({ model, max_iterations: maxIterations, max_tokens: maxTokens, params });
+  send(text, { messageId = crypto.randomUUID(), model, maxIterations, maxTokens, params, queue } = {}) {
+    const more = given({ model, max_iterations: maxIterations, max_tokens: maxTokens, params, queue });
     return new Run(this.#sessions, { session: this.id, text, message_id: messageId, ...more });
   }
 
@@ -369,7 +371,7 @@ export class Session {
     return new EventStream(this.#sessions.watching(this.id), cursor);
   }
 
-  /** End the run that is under way. @param {string} [run] only if it is this one */
+  /** End the run that is under way. @param {string} [run] only this one, also if it waits */
   cancel(run) {
     return this.#sessions.ask("cancel_run", given({ session: this.id, run }));
   }

@@ -65,6 +65,7 @@ export class SessionWatch {
       } else if (wanted) {
         member.apart = wanted.epoch !== reply.epoch || wanted.offset > reply.next;
         member.follows = !member.apart && wanted.offset >= reply.offset;
+        if (member.follows) feed.lookForRun(reply);
       }
     }
     this.#prune();
@@ -88,7 +89,7 @@ export class SessionWatch {
       for (const member of event ? this.members : []) {
         if (!member.follows) continue;
         member.feed.take(event);
-        member.follows = !member.feed.full;
+        member.follows = !(member.feed.full || member.feed.inDoubt);
       }
     }
     this.#prune();

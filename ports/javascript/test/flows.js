@@ -53,6 +53,13 @@ const commands = {
     }
     return { events, text: await run.text(), id: run.id, joined: run.joined, status: run.status };
   },
+  login: ({ agent, password }) => client.agents.login(agent, password).then(({ id, session }) => ({ id, session: session.id })),
+  logout: async ({ agent, password }) => (await client.agents.login(agent, password)).logout().then(() => true),
+  problem: async ({ agent, password }) => {
+    const one = await client.agents.login(agent, password);
+    while (!one.problem) await new Promise((wake) => setTimeout(wake, 10));
+    return one.problem.code;
+  },
   text: async ({ session, text, options }) => (await client.sessions.get(session)).send(text, options).text(),
   watch: async ({ session, cursor, count }) => {
     const events = [];

@@ -16,7 +16,7 @@ import msgspec
 from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import Frame, Wire
 from agentgate_cli.conformance.onetime import STEP_S
-from agentgate_cli.conformance.profile import GIVEN, MODEL
+from agentgate_cli.conformance.profile import GIVEN, LOGIN, MODEL
 from agentgate_cli.conformance.rows import Row
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
@@ -61,6 +61,7 @@ FEATURES = {
     "several approvers": "second_token",
     "sessions": MODEL,
     "relays": "relay_token",
+    "agents": LOGIN,
 }
 """What a vector may need, and what is given to us where the gateway has it."""
 

@@ -32,6 +32,7 @@ PRINCIPALS = {
     "approver_token": Party("person", "approver", "approver_totp"),
     "second_token": Party("second", "approver", "second_totp"),
     "guesser_token": Party("guesser", "approver", "guesser_totp"),
+    "console_token": Party("console", "console"),
     "relay_token": Party("relay", "relay"),
     "trusted_token": Party("trusted", "relay", approves=True),
 }
@@ -40,8 +41,11 @@ PRINCIPALS = {
 MODEL = "model"
 """What the vectors call the name of the model that plays their scenes."""
 
-SECRETS = frozenset({*PRINCIPALS, *(party.totp for party in PRINCIPALS.values())} - {""})
-"""All tokens and secrets of codes, as the vectors call them."""
+LOGIN = "agent_password"
+"""What the vectors call the password of the named agent ``house``."""
+
+SECRETS = frozenset({LOGIN, *PRINCIPALS, *(party.totp for party in PRINCIPALS.values())} - {""})
+"""All tokens, passwords and secrets of codes, as the vectors call them."""
 
 GIVEN = SECRETS | {MODEL}
 """All that a gateway under test has names of its own for."""
@@ -61,6 +65,7 @@ permissions: permissions.yaml
 tools: {{python: [tools.py], output_bytes_max: {output_bytes_max}}}
 storage: {{path: gate.db}}
 sessions: {{models: {{actor: {{backend: rehearsal, script: scenes.yaml}}}}}}
+agents: {{house: {{name: The house, password: {password}}}}}
 approval_timeout: {approval_s}
 rate_limit: {{max_pending_approvals: {waiting_max}, max_requests_per_minute: 100000}}
 """
@@ -90,6 +95,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         for party in PRINCIPALS.values()
         if party.totp
     }
+    tokens[LOGIN] = secrets.token_urlsafe(24)
     given = {**tokens, MODEL: "actor"}
     principals = "\n".join(
         f"  - {{name: {party.name}, role: {party.role}, token: {tokens[token]}"
@@ -101,6 +107,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         folder=folder,
         port=port,
         principals=principals,
+        password=tokens[LOGIN],
         approval_s=APPROVAL_S,
         waiting_max=WAITING_MAX,
         output_bytes_max=OUTPUT_BYTES_MAX,

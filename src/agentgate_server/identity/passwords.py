@@ -107,12 +107,17 @@ class Passwords:
         self._key = secrets.token_bytes(HASH_BYTES)
         self._right: dict[str, bytes] = {}
 
+    @property
+    def is_dear(self) -> bool:
+        """Whether a check takes a while: somebody has a hash."""
+        return self._cost is not None
+
     def is_known(self, name: str, password: str) -> bool:
         """Whether that was found to be right before. Takes no time."""
         return hmac.compare_digest(self._right.get(name, b""), self._keyed(password))
 
     def check(self, name: str, password: str) -> bool:
-        """Whether it is the password of that name. It takes a while: call it in a thread."""
+        """Whether it is the password of that name. If that ``is_dear``, call it in a thread."""
         if len(password) > PASSWORD_CHARS_MAX:
             return False
         wanted = self._known.get(name)

@@ -130,7 +130,9 @@ class AgentDesk:
         agent, passwords = self._ids.get(params.agent, ""), self._passwords
         config = self._agents.get(agent)
         is_right = passwords.is_known(agent, params.password)
-        if not is_right:
+        if not (is_right or passwords.is_dear):
+            is_right = passwords.check(agent, params.password)
+        elif not is_right:
             self._limiter = self._limiter or anyio.CapacityLimiter(CHECKS_AT_ONCE)
             is_right = await anyio.to_thread.run_sync(
                 passwords.check, agent, params.password, limiter=self._limiter

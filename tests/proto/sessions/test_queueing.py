@@ -224,8 +224,9 @@ def test_a_beginning_that_can_not_be_written_is_written_later() -> None:
     queue(world, "second")
     world.sync()
     world.say(*said("yes"))
+    assert world.preparing == []
     world.fail()
-    assert len(world.called) == 1
+    assert (len(world.called), world.preparing) == (1, [])
     again = queue(world, "second")
     world.settle()
     assert world.result(again).joined

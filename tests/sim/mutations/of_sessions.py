@@ -11,11 +11,11 @@ WATCHING = "tests/server/sessions/test_watching.py"
 OF_SESSIONS = (
     # I12: one run at a time, and every call closed once
     Mutation(
-        "session: let a message that won't wait wait, while the first is being written",
+        "session: let a message wait whose sender would not",
         f"{ROOM}/starting.py",
         "        elif run is not None and not params.queue:\n",
-        "        elif run is not None and not params.queue and run.phase is not Phase.CLAIMING:\n",
-        seeds=300,
+        "        elif run is not None and not (params.queue or run.iteration):\n",
+        seeds=0,
         tests=("tests/proto/sessions/test_starting.py",),
     ),
     Mutation(
@@ -62,6 +62,7 @@ OF_SESSIONS = (
         f"{ROOM}/queueing.py",
         "        session.then.append(partial(self._begin, session, run))\n",
         "        self._begin(session, run, now)\n",
+        seeds=0,
         tests=("tests/proto/sessions/test_queueing.py",),
     ),
     Mutation(
