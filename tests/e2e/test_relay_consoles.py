@@ -268,3 +268,28 @@ async def test_while_a_manager_is_away_messages_wait_and_the_console_is_told(
     attempts = [each["attempt"] for event, each in shown["events"] if event.endswith("necting")]
     assert attempts == list(range(1, len(attempts) + 1))
     assert shown["connects"] == 1
+
+
+async def test_a_password_that_was_changed_there_ends_what_it_had_opened(tmp_path: Path) -> None:
+    def play(it: World) -> list[tuple[str, Any]]:
+        with it.console("python", "m1", None, ["a1"]) as console:
+            until(lambda: "a1" in console.show()["views"], "the login")
+            it.gateways["m1"].kill()
+            it.gateways["m1"].config["agents"]["a1"]["password"] = "quite another password"
+            it.gateways["m1"].start()
+            until(lambda: "loginError" in names(console), "word of the refusal")
+            console.emit(
+                "forward", {"event": "chat", "payload": {"message": "Hi"}, "agentId": "a1"}
+            )
+            until(lambda: names(console).count("loginError") == 2, "another refusal")
+            until(lambda: "error" in names(console), "what became of the message")
+            return [each for each in console.show()["events"] if "rror" in each[0]]
+
+    def names(console: ConsoleProcess) -> list[str]:
+        return [event for event, _ in console.show()["events"]]
+
+    with anyio.fail_after(60.0):
+        async with world(tmp_path) as it:
+            errors = await anyio.to_thread.run_sync(play, it)
+    assert {event for event, _ in errors} == {"loginError", "error"}
+    assert {payload["message"] for _, payload in errors} == {"Invalid credentials"}

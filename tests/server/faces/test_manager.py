@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import anyio.to_thread
+import msgspec
 import pytest
 from tests.server.embedded import AGENT, BOUND_S, POLICY, config
 from websockets.exceptions import ConnectionClosed
@@ -17,6 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
+from agentgate_server.secrets.secret import Secret
 
 pytestmark = pytest.mark.anyio
 
@@ -191,6 +195,35 @@ async def test_consoles_of_an_agent_hear_each_other_and_none_of_another_agent(
     assert heard["two"][0][1]["text"] == "to Bob"
     assert {line["agentId"] for _, line in heard["one"]} == {"a1"}
     assert {line["agentId"] for _, line in heard["two"]} == {"a2"}
+
+
+async def test_another_password_ends_what_was_let_in_by_the_former(tmp_path: Path) -> None:
+    ready, changed = anyio.Event(), threading.Event()
+
+    def script(console: Wire) -> Any:
+        logged_in(console)
+        anyio.from_thread.run_sync(ready.set)
+        told = console.hear()
+        assert changed.wait(5)
+        console.emit("chat", message="Hi", agentId="a1")
+        console.emit("login", agentId="a1", password=PASSWORD)
+        return told, console.hear(), console.hear()
+
+    heard: list[Any] = []
+
+    async def listen(gateway: Gateway) -> None:
+        heard.append(await play(gateway, script))
+
+    async with managing(tmp_path) as gateway, anyio.create_task_group() as tasks:
+        tasks.start_soon(listen, gateway)
+        await ready.wait()
+        agents = dict(gateway.config.agents)
+        name = next(iter(agents))
+        agents[name] = msgspec.structs.replace(agents[name], password=Secret("another one"))
+        gateway.gate.agents.reconfigure(agents)
+        changed.set()
+    refusal = {"message": "Invalid credentials", "agentId": "a1"}
+    assert heard == [(("loginError", refusal), ("loginError", refusal), ("error", refusal))]
 
 
 async def test_only_consoles_come_in(tmp_path: Path) -> None:
