@@ -193,7 +193,9 @@ async def test_without_room_the_newest_is_refused_or_the_oldest_dropped(tmp_path
             with pytest.raises(AgentGateError) as refused:
                 await edge.send("3")
             assert refused.value.code == ErrorCode.LIMIT_EXCEEDED
+        told: list[Answered] = []
         async with offline("drop_oldest") as edge:
+            edge.on("answer", told.append)
             first = await edge.prompt("1").kept()
             await edge.send("2")
             await edge.send("3")
@@ -202,6 +204,8 @@ async def test_without_room_the_newest_is_refused_or_the_oldest_dropped(tmp_path
             with pytest.raises(AgentGateError, match="no room for it any more"):
                 [event async for event in first]
             assert edge.health.prompts_waiting == 2
+            await until(lambda: bool(told), "the local event")
+            assert [(one.prompt, one.answer.status) for one in told] == [("1", "dropped")]
     with pytest.raises(ValueError, match="oldest"):
         EdgeClient("ws://127.0.0.1:9", AGENT, when_full="oldest")
 

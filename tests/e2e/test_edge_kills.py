@@ -29,10 +29,10 @@ scenes:
 """
 
 
-def gateway_of(folder: Path) -> GatewayProcess:
+def gateway_of(folder: Path, **more: Any) -> GatewayProcess:
     (folder / "scenes.yaml").write_text(SCRIPT)
     models = {"actor": {"backend": "rehearsal", "script": "scenes.yaml"}}
-    return GatewayProcess(folder, {"sessions": {"models": models}})
+    return GatewayProcess(folder, {"sessions": {"models": models}, **more})
 
 
 async def log_of(url: str) -> list[Event]:

@@ -28,6 +28,7 @@ from agentgate_proto.client.prompts import (
     PROMPTS_MAX,
     Answer,
     Finished,
+    Prompt,
     WhenFull,
 )
 from agentgate_proto.client.session_feed import Event
@@ -93,7 +94,7 @@ class EdgeClient:
         self._model = model
         name = client_id or ("" if spool is not None else f"edge-{uuid4()}")
         self._keeper = Keeper(spool, name, WhenFull(when_full), prompts_max, bytes_max)
-        self._keeper.dropped = self._settled
+        self._keeper.dropped = self._dropped
         self._handlers = Handlers(handler_timeout_s)
         self._channels = Channels()
         self._provided: list[Tool] = []
@@ -372,6 +373,12 @@ class EdgeClient:
     def _settled(self, answer: Answer) -> None:
         for asked in self._asked.pop(answer.id, ()):
             asked.settled(answer)
+
+    def _dropped(self, prompt: Prompt, answer: Answer) -> None:
+        self._settled(answer)
+        if self._tasks is not None:
+            answered = Answered(prompt.text, answer, prompt.at, again=False)
+            self._tasks.start_soon(self._handlers.tell, "answer", answered)
 
     async def _event(self, prompt: str, event: Event) -> None:
         if self._handlers.has("event"):

@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from agentgate_client.edge.spool import Spool, SpoolError
-from agentgate_proto.client.prompts import DROPPED, Answer, PromptBook, Record, WhenFull
+from agentgate_proto.client.prompts import DROPPED, Answer, Prompt, PromptBook, Record, WhenFull
 from agentgate_proto.errors import ErrorCode, exception_for
 
 log = logging.getLogger("agentgate_client")
@@ -33,7 +33,7 @@ class Keeper:
     Attributes:
         book: what is kept.
         client_id: the device's name at its gateway; "" before ``open``, unless it was given.
-        dropped: is told of answers that say that there was no room.
+        dropped: is told of prompts for which there was no room, with the answer that says so.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Keeper:
     ) -> None:
         self.book = PromptBook(when_full, count_max, bytes_max)
         self.client_id = client_id
-        self.dropped: Callable[[Answer], None] = lambda _: None
+        self.dropped: Callable[[Prompt, Answer], None] = lambda _, __: None
         self._path = path
         self._spool: Spool | None = None
         self._lock = anyio.Lock()
@@ -84,14 +84,15 @@ class Keeper:
         """
         async with self._lock:
             records = self.book.put(name, text, time.time())
+            prompts = [self.book.get(record.id) for record in records]
             if records:
                 try:
                     await self._write(records)
                 except SpoolError as error:
                     raise exception_for(ErrorCode.INTERNAL_ERROR, f"not kept: {error}") from None
-        for record in records:
-            if isinstance(record, Answer) and record.status == DROPPED:
-                self.dropped(record)
+        for prompt, record in zip(prompts, records, strict=True):
+            if isinstance(record, Answer) and record.status == DROPPED and prompt is not None:
+                self.dropped(prompt, record)
         return bool(records)
 
     async def note(self, record: Record) -> None:

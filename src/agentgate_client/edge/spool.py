@@ -9,7 +9,6 @@ All of this blocks: it is called in a thread, one call at a time.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import stat
@@ -151,6 +150,8 @@ class Spool:
 def lock_file(path: Path) -> int:
     """Open a file and lock it. What is locked must be what has the name: it may be replaced by
     another process between the two."""
+    import fcntl  # not there on every system; a client without a spool needs none
+
     for _ in range(ATTEMPTS):
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
@@ -173,6 +174,8 @@ def lock_file(path: Path) -> int:
 
 def replace_file(path: Path, data: bytes) -> int:
     """Put a new file in the place of one, durably; return it open and locked."""
+    import fcntl
+
     beside = path.with_name(f"{path.name}.new")
     beside.unlink(missing_ok=True)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
