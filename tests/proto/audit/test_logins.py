@@ -45,3 +45,15 @@ def test_the_end_closes_it_at_once() -> None:
     logins = FailedLogins()
     flood(logins, LOGIN_FAILURES_MAX + 3, 5.0)
     assert logins.due(math.inf) == [AuditEntry(event="login.failed", count=3, detail=MORE)]
+
+
+def test_wrong_passwords_of_agents_are_told_by_themselves() -> None:
+    logins = FailedLogins("agent.login_failed")
+    (entry,) = logins.failed("10.0.0.1", 5.0, agent="house", principal="wall")
+    assert entry == AuditEntry(
+        event="agent.login_failed", address="10.0.0.1", agent="house", principal="wall"
+    )
+    for number in range(LOGIN_FAILURES_MAX):
+        logins.failed("10.0.0.1", 6.0 + number)
+    (rest,) = logins.due(math.inf)
+    assert (rest.event, rest.count) == ("agent.login_failed", 1)

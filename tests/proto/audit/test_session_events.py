@@ -106,3 +106,18 @@ def test_a_session_that_is_deleted_is_told() -> None:
 def test_an_end_that_says_nothing_of_use_is_told_all_the_same() -> None:
     odd = LogRow(first=0, count=1, kind=EventKind.RUN_ENDED, at=1.0, data=msgspec.Raw(b"[]"))
     assert told(PutSession(SESSION, (odd,))) == [{"event": "session.run_ended", **WHOSE}]
+
+
+def test_a_run_says_who_has_spoken_and_for_whom() -> None:
+    behalf = {"principal": "ann", "hops": ["e1", "e2"]}
+    spoken = row(EventKind.RUN_STARTED, model="big", by="front", on_behalf_of=behalf)
+    (entry,) = told(PutSession(SESSION, (spoken,)))
+    assert entry == {
+        "event": "session.run_started",
+        **WHOSE,
+        "principal": "front",
+        "on_behalf_of": "ann",
+        "hops": ["e1", "e2"],
+        "run": "r1",
+        "model": "big",
+    }
