@@ -63,6 +63,8 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
     except ValueError as error:
         raise click.UsageError(f"NAME {error}") from None
     config = load_or_fail(config_file)
+    if name in config.agents:
+        raise Failure(f"{name!r} is a named agent of {config.name}: choose another name")
     if name in {identity.principal.name for identity in config.identities}:
         raise Failure(f"{name!r} is in {config.name} already: choose another name")
     if (

@@ -60,3 +60,12 @@ def test_the_agents_are_listed_and_no_password_is(tmp_path: Path) -> None:
     }
     config.write_text("agent: {token: agent-token-0123456789}\n")
     assert json.loads(run("agents", "list", "--json", cwd=tmp_path).stdout) == {"agents": []}
+
+
+def test_nobody_gets_a_token_in_the_name_of_an_agent(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("agents: {house: {password: open sesame}}\n")
+    config.chmod(0o600)
+    done = run("token", "new", "house", "--role", "agent", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "'house' is a named agent of config.yaml" in done.stderr
