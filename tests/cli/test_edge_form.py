@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 import yaml
 
-from agentgate_cli.edge.form import EdgeConfig, load_edge
+from agentgate_cli.edge.form import (
+    ChannelConfig,
+    EdgeConfig,
+    EdgeFile,
+    EdgeGateway,
+    EdgeToolConfig,
+    EventConfig,
+    EventsConfig,
+    load_edge,
+)
 from agentgate_server.documents import DocumentError
 
 GATEWAY = {"url": "wss://gate.example", "token": "${EDGE_TOKEN}"}
@@ -85,3 +94,22 @@ def test_a_file_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
     path.chmod(0o644)
     (warning,) = load_edge(path, {"EDGE_TOKEN": "x"}).warnings
     assert "chmod 600" in warning
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_example_is_a_whole_file_and_loads(tmp_path: Path) -> None:
+    path = tmp_path / "edge.yaml"
+    path.write_text((ROOT / "examples" / "edge" / "edge.yaml").read_text())
+    form = load_edge(path, {"EDGE_TOKEN": "x"}).form
+    assert set(form.channels) == {"load", "uptime"}
+    assert set(form.tools) == {"say"}
+
+
+def test_every_key_is_in_the_page() -> None:
+    page = (ROOT / "docs" / "edge.md").read_text()
+    forms = (EdgeFile, EdgeGateway, ChannelConfig, EdgeToolConfig, EventConfig, EventsConfig)
+    for form in forms:
+        for name in form.__struct_fields__:
+            assert name in page, f"{form.__name__}.{name}"

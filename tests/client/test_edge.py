@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.client.gateway import gateway as scripted
 from tests.client.helpers import Impatient
 from tests.e2e.cutting import CuttingProxy, cutting_proxy
 from tests.server.embedded import AGENT, serving, until
@@ -22,6 +23,7 @@ from agentgate_client.edge import (
     SpoolError,
     Tool,
 )
+from agentgate_proto.limits import Limits
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 
@@ -208,6 +210,25 @@ async def test_without_room_the_newest_is_refused_or_the_oldest_dropped(tmp_path
             assert [(one.prompt, one.answer.status) for one in told] == [("1", "dropped")]
     with pytest.raises(ValueError, match="oldest"):
         EdgeClient("ws://127.0.0.1:9", AGENT, when_full="oldest")
+    with pytest.raises(ValueError, match="client_id has more than 251 characters"):
+        EdgeClient("ws://127.0.0.1:9", AGENT, client_id="x" * 252)
+
+
+async def test_pings_that_are_missed_are_counted_until_there_is_life_again() -> None:
+    limits = Limits(silence_s=0.02, pong_s=0.02)
+    with anyio.fail_after(10):
+        async with (
+            scripted() as gate,
+            EdgeClient(gate.url, AGENT, backoff=Impatient(), limits=limits) as edge,
+        ):
+            dead = await gate.accept_authenticated()
+            await until(lambda: edge.health.missed_pings == 1, "a ping without an answer")
+            error = edge.health.last_error
+            assert error is None or "no sign of life" in error.message
+            again = await gate.accept_authenticated()
+            await until(lambda: edge.health.missed_pings in (0, 2), "the next connection")
+            dead.over.set()
+            again.over.set()
 
 
 async def test_a_prompt_is_withdrawn(tmp_path: Path) -> None:

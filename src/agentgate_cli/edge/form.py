@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_client.address import parse_url, websocket_url
+from agentgate_client.edge.asking import CLIENT_ID_CHARS_MAX
 from agentgate_client.edge.channels import CHANNEL_BYTES_MAX, CHANNEL_S, CHANNELS_MAX, SNAPSHOT
 from agentgate_proto.client.prompts import PROMPTS_MAX, WhenFull
 from agentgate_proto.limits import DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, PROVIDED_TIMEOUT_S_MAX
@@ -39,7 +40,7 @@ class EdgeGateway(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ca: str = ""
     """PEM file with the authorities to trust instead of the system's."""
 
-    client_id: Annotated[str, Meta(max_length=NAME_CHARS_MAX)] = ""
+    client_id: Annotated[str, Meta(max_length=CLIENT_ID_CHARS_MAX)] = ""
     """The device's name at its gateway; by default that of the spool, or a fresh one."""
 
     insecure: bool = False

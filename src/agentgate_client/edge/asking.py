@@ -13,7 +13,7 @@ from agentgate_client.edge.asked import Follow
 from agentgate_client.edge.keeping import Keeper
 from agentgate_client.session_streams import EventStream, Run
 from agentgate_client.sessions import Sessions
-from agentgate_proto.client.prompts import Answer, Prompt, Sent
+from agentgate_proto.client.prompts import MESSAGE_PREFIX, Answer, Prompt, Sent
 from agentgate_proto.client.session_answer import Answer as Gathered
 from agentgate_proto.client.session_feed import Cursor, Event
 from agentgate_proto.errors import (
@@ -22,12 +22,15 @@ from agentgate_proto.errors import (
     ErrorCode,
     SessionNotFound,
 )
+from agentgate_proto.limits import NAME_CHARS_MAX
 from agentgate_proto.rpc.session_methods import SendMessage
 
 log = logging.getLogger("agentgate_client")
 
-MESSAGE_PREFIX = "prompt:"
-"""Of the ids of messages; the prompt's id follows."""
+USER_PREFIX = "edge:"
+"""Of the ``user_id`` of a device's conversation; its ``client_id`` follows."""
+
+CLIENT_ID_CHARS_MAX = NAME_CHARS_MAX - len(USER_PREFIX)
 
 PAUSE_S_MAX = 30.0
 """The longest pause before a prompt is sent again that the gateway would not take."""
@@ -161,7 +164,7 @@ class Asking:
         """Return the conversation of this device: the one that there is, or a new one."""
         if not self._session:
             sessions = self._client.sessions
-            user = f"edge:{self._client.client_id}"
+            user = USER_PREFIX + self._client.client_id
             views = await sessions.list(user_id=user, limit=1)
             if views:
                 self._session = views[0].id

@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 
 from agentgate_client.client import AgentGateClient
 from agentgate_client.edge.asked import Asked, Follow
-from agentgate_client.edge.asking import Asking
+from agentgate_client.edge.asking import CLIENT_ID_CHARS_MAX, Asking
 from agentgate_client.edge.channels import CHANNEL_BYTES_MAX, CHANNEL_S, Channel, Channels, Source
 from agentgate_client.edge.handlers import HANDLER_S, Handler, HandlerFailed, Handlers, Kind
 from agentgate_client.edge.health import Answered, AnswerEvent, EdgeHealth
@@ -92,6 +92,8 @@ class EdgeClient:
         self._url, self._token = url, token
         self._options = {"jitter": "backoff" not in options, "ca_file": ca_file, **options}
         self._model = model
+        if len(client_id) > CLIENT_ID_CHARS_MAX:
+            raise ValueError(f"client_id has more than {CLIENT_ID_CHARS_MAX} characters")
         name = client_id or ("" if spool is not None else f"edge-{uuid4()}")
         self._keeper = Keeper(spool, name, WhenFull(when_full), prompts_max, bytes_max)
         self._keeper.dropped = self._dropped

@@ -20,7 +20,7 @@ from typing import Annotated
 import msgspec
 
 from agentgate_proto.errors import ErrorCode, exception_for
-from agentgate_proto.limits import MESSAGE_CHARS_MAX, NAME_CHARS_MAX
+from agentgate_proto.limits import MESSAGE_CHARS_MAX, NAME_CHARS_MAX, REQUEST_BYTES_MAX
 
 PROMPTS_MAX = 1_000
 """Prompts that wait or whose answers nobody has acted on: what a person asks in a long outage."""
@@ -34,10 +34,16 @@ KNOWN_MAX = 1_000
 PROMPT_BYTES = 200
 """What one takes besides its text."""
 
+MESSAGE_PREFIX = "prompt:"
+"""Of the id of the message that a prompt becomes; the prompt's id follows."""
+
+TEXT_BYTES_MAX = REQUEST_BYTES_MAX - 4_096
+"""Of a prompt's text, as JSON: with what is around it, it must go into one request."""
+
 DROPPED = "dropped"
 """Status of an answer: there was no room, and newer prompts were to be kept."""
 
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX - len(MESSAGE_PREFIX))]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=MESSAGE_CHARS_MAX)]
 
@@ -195,10 +201,7 @@ class PromptBook:
         """
         if name in self._prompts or name in self._known:
             return []
-        try:
-            put = msgspec.convert({"k": "put", "id": name, "text": text, "at": now}, Put)
-        except msgspec.ValidationError as error:
-            raise exception_for(ErrorCode.INVALID_PARAMS, f"not a prompt: {error}") from None
+        put = checked(name, text, now)
         size = PROMPT_BYTES + len(text)
         records: list[Record] = []
         count, used = len(self._prompts), self._bytes
@@ -266,3 +269,20 @@ class PromptBook:
         self._known.move_to_end(name)
         if len(self._known) > KNOWN_MAX:
             self._known.popitem(last=False)
+
+
+def checked(name: str, text: str, now: float) -> Put:
+    """Make a prompt that can be sent.
+
+    Raises:
+        AgentGateError: it can't (-32602).
+    """
+    try:
+        put = msgspec.convert({"k": "put", "id": name, "text": text, "at": now}, Put)
+        size = len(msgspec.json.encode(text))
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        raise exception_for(ErrorCode.INVALID_PARAMS, f"not a prompt: {error}") from None
+    if size > TEXT_BYTES_MAX:
+        words = f"not a prompt: its text has {size} bytes; at most {TEXT_BYTES_MAX} can be sent"
+        raise exception_for(ErrorCode.INVALID_PARAMS, words)
+    return put

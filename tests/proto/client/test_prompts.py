@@ -95,10 +95,13 @@ def test_the_first_answer_counts() -> None:
     assert prompt.answer == answer("a")
 
 
-@pytest.mark.parametrize(("name", "text"), [("", "x"), ("x", ""), ("x" * 257, "x")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("", "x"), ("x", ""), ("x" * 250, "x"), ("x", "\ud800"), ("x", "\0" * 200_000)],
+)
 def test_what_can_not_be_asked_is_refused(name: str, text: str) -> None:
     book = PromptBook()
-    with pytest.raises(AgentGateError) as caught:
+    with pytest.raises(AgentGateError, match="not a prompt: ") as caught:
         book.put(name, text, NOW)
     assert caught.value.code == ErrorCode.INVALID_PARAMS
 
