@@ -18,7 +18,7 @@ import msgspec
 
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.ledger.relaying import Behind, passed_on
-from agentgate_proto.limits import HOPS_MAX, NAME_CHARS_MAX
+from agentgate_proto.limits import DESCRIPTION_CHARS_MAX, HOPS_MAX, NAME_CHARS_MAX
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Record
@@ -42,6 +42,9 @@ EXPECTS = {
 
 TOOLS_MAX = 1_000
 """Tools of one upstream: each is listed to every agent."""
+
+TOOLS_BYTES_MAX = 2_097_152
+"""What an upstream says of them, as JSON: a listing of several is one message."""
 
 
 @dataclass(slots=True)
@@ -173,11 +176,12 @@ class UpstreamTools:
         except msgspec.ValidationError as error:
             log.warning("gateway %s lists no tools: %s", self.link.name, error)
             return
-        if len(rows) > TOOLS_MAX:
-            log.warning(
-                "gateway %s has %d tools; %d are kept", self.link.name, len(rows), TOOLS_MAX
-            )
-        self._replace(row for row in rows[:TOOLS_MAX] if self._offers(row.name))
+        offered = [row for row in rows if self._offers(row.name)]
+        kept = list(fitting(offered))
+        if len(kept) < len(offered):
+            text = "gateway %s offers %d tools, and there is room for %d: name fewer in its 'tools'"
+            log.warning(text, self.link.name, len(offered), len(kept))
+        self._replace(kept)
 
     def _replace(self, rows: Iterable[ToolRow]) -> None:
         before = self._tools
@@ -203,7 +207,7 @@ class UpstreamTools:
         expects = EXPECTS[row.decision]
         return UpstreamTool(
             name=self._prefix + row.name,
-            description=row.description,
+            description=row.description[:DESCRIPTION_CHARS_MAX],
             effects=row.effects,
             schema=row.args,
             backend="gateway",
@@ -216,6 +220,16 @@ class UpstreamTools:
             epoch=self._epoch,
             fits=fits,
         )
+
+
+def fitting(rows: Iterable[ToolRow]) -> Iterator[ToolRow]:
+    """Yield the first tools, as many as there is room for."""
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(msgspec.json.encode(row))
+        if number >= TOOLS_MAX or size > TOOLS_BYTES_MAX:
+            return
+        yield row
 
 
 def unlisted(there: str, effects: Effects) -> ToolRow:

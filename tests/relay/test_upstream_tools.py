@@ -7,6 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
+from tests.client.helpers import Impatient
 from tests.e2e.cutting import cutting_proxy
 from tests.relay.street import (
     BOUND_S,
@@ -27,6 +28,11 @@ from agentgate_client import (
     ErrorCode,
     OutcomeUnknown,
 )
+from agentgate_proto.limits import DESCRIPTION_CHARS_MAX
+from agentgate_proto.records.request import Effects
+from agentgate_relay.gateway_link import GatewayLink
+from agentgate_relay.upstream_tools import TOOLS_MAX, UpstreamTools
+from agentgate_server.config import config_from_dict
 
 pytestmark = pytest.mark.anyio
 
@@ -263,3 +269,67 @@ async def test_a_call_that_is_withdrawn_before_the_link_is_up_has_not_run(tmp_pa
             assert row["status"] == "failed"
             assert row["error"]["message"].endswith("it was not started")
     assert doings.done == []
+
+
+# What an upstream lists
+
+
+def listing(*rows: dict[str, Any]) -> UpstreamTools:
+    config = config_from_dict(
+        {
+            "agent": {"token": "a" * 20},
+            "upstreams": {"house": {"url": "ws://127.0.0.1:1", "token": "t", "tools": ["*"]}},
+        }
+    )
+    wanted = config.upstreams["house"]  # type: ignore[index]
+    link = GatewayLink("house", wanted, lambda: "e", lambda link: None, Impatient)
+    tools = UpstreamTools(link, lambda rid: None, lambda: "e")
+    tools.listed({"tools": list(rows)})
+    return tools
+
+
+def row(name: str, **more: Any) -> dict[str, Any]:
+    plain = {"name": name, "description": "", "effects": "read", "args": {}, "decision": "allow"}
+    return plain | more
+
+
+def test_names_that_a_policy_could_misread_are_not_offered() -> None:
+    tools = listing(row("good"), row("lights.on"), row("a(b)"), row("é"), row("x" * 129))
+    assert tools.names == ["house.good", "house.lights.on"]
+
+
+def test_more_than_there_is_room_for_is_left_out_and_what_is_long_is_cut() -> None:
+    tools = listing(*(row(f"t{number}") for number in range(TOOLS_MAX + 3)))
+    assert len(tools.names) == TOOLS_MAX
+    large = [row(f"t{number}", description="x" * 500_000) for number in range(9)]
+    tools = listing(*large)
+    assert tools.names == ["house.t0", "house.t1", "house.t2", "house.t3"]
+    assert {len(tool.description) for tool in tools} == {DESCRIPTION_CHARS_MAX}
+
+
+def test_an_odd_listing_changes_nothing() -> None:
+    tools = listing(row("good"))
+    odd_ones: list[Any] = [{}, {"tools": 7}, {"tools": [{"name": "bad"}]}, None]
+    for odd in odd_ones:
+        tools.listed(odd)
+    assert tools.names == ["house.good"]
+
+
+def test_a_schema_that_is_not_understood_is_left_to_the_upstream() -> None:
+    tools = listing(row("odd", args={"type": "object", "properties": {"x": {"pattern": "("}}}))
+    tool = tools.get("house.odd")
+    assert tool is not None
+    tool.check({"x": 1})
+
+
+def test_what_was_let_through_runs_as_what_it_was_when_it_was_decided() -> None:
+    tools = listing(row("good"))
+    same = tools.to_run("house.good", Effects.READ, "r1")
+    assert same is not None
+    assert (same.call, same.may_have_run) == ("r1", False)
+    as_decided = tools.to_run("house.good", Effects.WRITE, "r2")
+    assert as_decided is not None
+    assert as_decided.effects is Effects.WRITE, "whatever it is by now, nothing runs it twice"
+    assert tools.to_run("house.not.yet.listed", Effects.READ, "r3") is not None
+    assert tools.to_run("house.a(b)", Effects.READ, "r4") is None
+    assert tools.to_run("barn.good", Effects.READ, "r5") is None

@@ -186,7 +186,9 @@ class Linter:
         Which it will offer, and how it will spell them, nobody knows yet."""
         meant = [glob.pattern for glob in rule.tools]
         meant += [] if rule.pattern is None else [rule.pattern.text.partition("(")[0]]
-        shorts = {WILD.sub(an_example, text.rpartition(".")[2]) for text in meant if "." in text}
+        ends = [text.rpartition(".")[2] for text in meant if "." in text]
+        ends += [text.partition(".")[2] for text in meant]  # gateways behind have names with dots
+        shorts = {WILD.sub(an_example, text) for text in ends if text}
         names = (f"{source}.{short}" for source in self.sources for short in shorts)
         return any(rule.for_tool(name) is not None for name in names)
 

@@ -14,6 +14,7 @@ from agentgate_proto.records.request import Endorsement, Phase, Record, Relayed
 DECIDED_AT = 1_800_000_001.0
 CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
 EXPIRED = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
+DENIED_BEHIND = ended(Status.DENIED, ErrorCode.DENIED_BY_POLICY)
 DENIED = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON)
 
 
@@ -35,6 +36,8 @@ def approval(phase: Phase, outcome: Outcome | None = None, *, decided: bool = Fa
         (approval(Phase.DONE, unknown("killed"), decided=True), "approved", "unknown"),
         (approval(Phase.DONE, CANCELLED, decided=True), "approved", "cancelled"),
         (approval(Phase.DONE, DENIED, decided=True), "denied", ""),
+        (approval(Phase.DONE, DENIED_BEHIND), "denied", ""),
+        (approval(Phase.DONE, DENIED_BEHIND, decided=True), "approved", "denied"),
         (approval(Phase.DONE, EXPIRED), "expired", ""),
         (approval(Phase.DONE, CANCELLED), "cancelled", ""),
     ],
