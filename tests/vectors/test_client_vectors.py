@@ -42,6 +42,7 @@ from agentgate_proto.client.session_feed import Cursor, SessionFeed
 from agentgate_proto.client.session_watch import SessionWatch
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.rpc.agent_methods import LoginAgent
 from agentgate_proto.rpc.messages import Auth, GetPendingResults
 from agentgate_proto.rpc.session_methods import (
     Attached,
@@ -119,7 +120,7 @@ class VirtualClient:
                 ] = value
             case "end":
                 machine.close()
-            case "provide" | "returns" | "fails":
+            case "provide" | "returns" | "fails" | "login":
                 self.provide(kind, value)
             case "watch" | "say" | "leave":
                 self.readers.do(kind, value)
@@ -143,8 +144,11 @@ class VirtualClient:
             self.handles[handle] = value["name"]
 
     def provide(self, kind: str, value: Any) -> None:
-        """Offer tools, or say what became of a call of one."""
-        if kind == "provide":
+        """Log in, offer tools, or say what became of a call of one."""
+        if kind == "login":
+            params = LoginAgent(agent=value["agent"], password=value["password"])
+            self.handles[self.machine.stand("login_agent", params)] = value["name"]
+        elif kind == "provide":
             offer = msgspec.convert({"tools": value["tools"]}, ProvideTools)
             self.handles[self.machine.stand("tools.provide", offer)] = value["name"]
         elif kind == "returns":

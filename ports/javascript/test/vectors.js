@@ -59,6 +59,10 @@ class Player {
       say: () => this.readers.say(value),
       leave: () => this.readers.leave(value),
       provide: () => core.stand(value.name, "tools.provide", { tools: value.tools }, now),
+      login: () => {
+        const { name, agent, password } = value;
+        core.stand(name, "login_agent", { agent, password }, now);
+      },
       returns: () => core.ran(value.call, { result: { data: value.data } }, now),
       fails: () => core.ran(value.call, { error: { code: value.code, message: value.message } }, now),
     };

@@ -26,7 +26,7 @@ INPUTS = {
         {
             *("open", "connected", "dial_failed", "receive", "receive_text", "closed", "lost"),
             *("call", "cancel", "collect", "end", "advance", "say", "watch", "leave"),
-            *("provide", "returns", "fails"),
+            *("provide", "returns", "fails", "login"),
         }
     ),
 }
