@@ -68,12 +68,18 @@ def test_what_is_asked_once_is_answered_and_it_ends(
     asked = 'say hello\n\n{"id": "7", "text": "say again"}\n{"text": 5}\nfail\n'
     code, output, errors = run(tmp_path, "--once", asked=asked, gateway=reach(gateway))
     assert code == 0, errors
-    assert "> say hello\nIt says hello\n> say again\nIt says again\n" in output
+    lines = [line for line in output.splitlines() if "to answer" not in line]
+    answers = "\n".join(lines)
+    assert "> say hello\nIt says hello\n> say again\nIt says again\n" in answers
     assert "not asked: a line that is no prompt" in output
+    assert "connected, " in output
     assert "no such model" in output
     code, output, _ = run(tmp_path, "--once", "--json", asked=asked, gateway=reach(gateway))
     rows = [json.loads(line) for line in output.splitlines()]
     assert {row["event"] for row in rows} == {"kept", "refused", "state", "answer"}
+    (state,) = [row for row in rows if row.get("state") == "connected"]
+    assert state["error"] == ""
+    assert state["prompts_waiting"] in range(4)
     (row,) = [row for row in rows if row["event"] == "answer" and row["id"] == "7"]
     assert (row["status"], row["text"], row["again"]) == ("completed", "It says again", False)
 

@@ -14,8 +14,8 @@ from agentgate_cli.edge.endpoints import ask_endpoint
 from agentgate_cli.edge.form import CommandConfig, EdgeConfig
 from agentgate_cli.edge.programs import run_program
 from agentgate_cli.style import bad, dim
-from agentgate_cli.text import printable, readable
-from agentgate_client import StateChanged
+from agentgate_cli.text import plural, printable, readable
+from agentgate_client import ClientState, StateChanged
 from agentgate_client.address import websocket_url
 from agentgate_client.edge import Answered, EdgeClient, HandlerFailed, Tool
 
@@ -134,10 +134,12 @@ class Teller:
     """Says on standard output what happens: a line of text, or of JSON, for each thing.
 
     Args:
+        edge: of whom.
         as_json: JSON.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, edge: EdgeClient, as_json: bool) -> None:
+        self._edge = edge
         self._as_json = as_json
 
     def kept(self, prompt: str) -> None:
@@ -158,8 +160,21 @@ class Teller:
         self._say({"event": "answer", **row}, text)
 
     def state(self, change: StateChanged) -> None:
-        """The line to the gateway came or went; the client logs the rest."""
-        self._say({"event": "state", "state": change.state.name.lower()}, "")
+        """The line to the gateway came or went: say how it stands, and what waits."""
+        health = self._edge.health
+        state = change.state.name.lower()
+        row = {
+            "event": "state",
+            "state": state,
+            "error": "" if change.error is None else change.error.message,
+            "retry_in_s": change.retry_in_s,
+            "prompts_waiting": health.prompts_waiting,
+            "answers_waiting": health.answers_waiting,
+        }
+        text = f"{state}, {plural(health.prompts_waiting, 'prompt')} to answer"
+        if change.error is not None:
+            text += f": {printable(change.error.message)}"
+        self._say(row, dim(text) if change.state is not ClientState.CONNECTING else "")
 
     def failed(self, failure: HandlerFailed) -> None:
         """A handler failed; the client logs it."""

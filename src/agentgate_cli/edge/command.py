@@ -96,7 +96,7 @@ async def live(config: EdgeConfig, once: bool, as_json: bool) -> int:
     from agentgate_cli.signals import interruptible
 
     client = edge_of(config)
-    teller = Teller(as_json)
+    teller = Teller(client, as_json)
     client.on("answer", teller.answered)
     client.on("state", teller.state)
     client.on("error", teller.failed)
