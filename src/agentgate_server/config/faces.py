@@ -50,7 +50,7 @@ class UniversalAgentConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Edge: devices that speak seed 000's messages on a WebSocket. ``edge: {}`` switches it on; see
+    """Edge: devices that send ``agent_request`` on a WebSocket. ``edge: {}`` switches it on; see
     [edge.md](edge.md)."""
 
     path: FacePath = FacePath("/edge")
