@@ -40,15 +40,15 @@ PERMISSIONS = {
 Value = TypeVar("Value")
 
 
-def until(probe: Callable[[], Value | None], what: str) -> Value:
+def until(probe: Callable[[], Value | None], what: str, bound_s: float = BOUND_S) -> Value:
     """Poll until the probe returns something true; fail after a bound that is never reached."""
-    end = time.monotonic() + BOUND_S
+    end = time.monotonic() + bound_s
     while time.monotonic() < end:
         value = probe()
         if value:
             return value
         time.sleep(0.005)
-    raise AssertionError(f"waited {BOUND_S:g} s for {what}")
+    raise AssertionError(f"waited {bound_s:g} s for {what}")
 
 
 class GatewayProcess:

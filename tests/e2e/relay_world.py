@@ -21,6 +21,9 @@ HERE = Path(__file__).parent
 CONSOLE_TOKEN = "console-token-0123456789abcdef"
 RELAY_TOKEN = "relay-token-0123456789abcdefgh"
 PASSWORD = "a password of an agent"
+SETTLED_S = 60.0
+"""A link whose gateway was away tries again after up to half a minute."""
+
 RETRY_MS, PAUSE_MS = 1_500, 50
 
 View = list[list[str]]
@@ -198,4 +201,4 @@ def settled(console: ConsoleProcess, agent: str, wanted: int) -> View:
         people = sum(who == "user" for who, _ in view)
         return view if people >= wanted and len(view) >= 2 * people else None
 
-    return until(look, f"{wanted} answered messages of {agent}")
+    return until(look, f"{wanted} answered messages of {agent}", SETTLED_S)

@@ -7,8 +7,10 @@ there is room; the log keeps the rest.
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import anyio
@@ -31,6 +33,8 @@ from agentgate_proto.faces.socketio.application import Sockets
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.session_methods import SendMessage
 from agentgate_server.relay.link import Done, LoginDone, Reader, Stop
+
+log = logging.getLogger(__name__)
 
 
 class Desk(Protocol):
@@ -97,6 +101,18 @@ class Seat:
         while self._fresh:  # now, so that what they bring is told before there is more of it
             self._fresh.popleft().go_on()
         self._drained(self.socket)
+
+    @contextmanager
+    def guarding(self) -> Iterator[None]:
+        """Do something that came from outside, and drain: a bug must cost one console, not the
+        gateway that calls back."""
+        try:
+            yield
+            self.drain()
+        except Exception:
+            log.exception("the console of socket %d failed", self.socket)
+            self._sockets.close(self.socket)
+            self._drained(self.socket)
 
     def has_room(self) -> bool:
         """Whether more of a history may be told now."""
@@ -165,12 +181,12 @@ class LoginEnd:
             if login is not None:
                 self._desk.log_out(login.agent)
             return
-        if login is not None:
-            seat.console.talks.logged_in(self._number, login, now)
-        else:
-            code, words, data = facts_of(error)
-            seat.console.talks.login_failed(self._number, code, words, data, now)
-        seat.drain()
+        with seat.guarding():
+            if login is not None:
+                seat.console.talks.logged_in(self._number, login, now)
+            else:
+                code, words, data = facts_of(error)
+                seat.console.talks.login_failed(self._number, code, words, data, now)
 
 
 class SayingEnd:
@@ -182,12 +198,12 @@ class SayingEnd:
 
     def __call__(self, result: Any, error: AgentGateError | None) -> None:
         """See the class."""
-        if error is None:
-            self._seat.console.talks.said(self._number)
-        else:
-            code, words, _ = facts_of(error)
-            self._seat.console.talks.not_said(self._number, code, words)
-        self._seat.drain()
+        with self._seat.guarding():
+            if error is None:
+                self._seat.console.talks.said(self._number)
+            else:
+                code, words, _ = facts_of(error)
+                self._seat.console.talks.not_said(self._number, code, words)
 
 
 class Reading:
@@ -220,8 +236,8 @@ class Reading:
         """See the class."""
         for event in events:
             self._cursor = Cursor(self._cursor.epoch, event.offset + event.count)
-            self._seat.console.talks.take(self._number, [event])
-            self._seat.drain()
+            with self._seat.guarding():
+                self._seat.console.talks.take(self._number, [event])
             if not self._seat.has_room():
                 self._pause()
             if self._is_paused:
@@ -234,8 +250,8 @@ class Reading:
         code, words = None, ""
         if error is not None:
             code, words, _ = facts_of(error)
-        self._seat.console.talks.ended(self._number, code, words)
-        self._seat.drain()
+        with self._seat.guarding():
+            self._seat.console.talks.ended(self._number, code, words)
 
     def _pause(self) -> None:
         self._is_paused = True

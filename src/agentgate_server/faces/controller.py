@@ -110,8 +110,8 @@ class ControllerSeat(Seat):
             stop()
 
     def _heard(self, state: LinkState) -> None:
-        self.console.remote(*remote_of(state))
-        self.drain()
+        with self.guarding():
+            self.console.remote(*remote_of(state))
 
 
 def remote_of(state: LinkState) -> tuple[Remote, int]:

@@ -162,6 +162,18 @@ async def test_a_console_that_has_gone_leaves_what_it_used_and_what_comes_late_i
     assert desk.out == ["a1", "a2"]
 
 
+async def test_a_bug_costs_one_console_and_not_whoever_calls_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = SlowDesk()
+    seat, sockets = logged_in(desk)
+    emit(seat, "chat", message="Hi")
+    desk.sayings[0]({}, None)
+    desk.sayings[0]({}, None)  # it was said that this is called once
+    assert sockets.closed == [1]
+    assert "console of socket 1 failed" in caplog.text
+
+
 def test_an_error_of_a_kind_that_is_not_known_is_ours() -> None:
     assert facts_of(AgentGateError(-1, "odd", {"x": 1})) == (
         ErrorCode.INTERNAL_ERROR,
