@@ -74,14 +74,6 @@ OF_SESSIONS = (
         tests=("tests/proto/sessions/test_queueing.py",),
     ),
     Mutation(
-        "session: read of a run that has waited what was said before it",
-        f"{ROOM}/run.py",
-        "        self.step = stored.started or stored.first\n",
-        "        self.step = stored.first\n",
-        seeds=400,
-        tests=("tests/proto/sessions/test_queueing.py",),
-    ),
-    Mutation(
         "session: end a run while its tools are being withdrawn",
         f"{ROOM}/endings.py",
         "        if run.phase is not Phase.CLOSING or run.tools:\n",
