@@ -29,6 +29,9 @@ class LoginAgent(msgspec.Struct, frozen=True, kw_only=True):
     agent: NameOfAgent
     password: Password
 
+    def __repr__(self) -> str:
+        return f"LoginAgent(agent={self.agent!r})"  # a password must not get into a log
+
 
 class AgentLogin(msgspec.Struct, frozen=True, kw_only=True):
     """The connection may talk to the agent.
