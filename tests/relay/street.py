@@ -120,7 +120,7 @@ async def house(
 
 @asynccontextmanager
 async def office(
-    folder: Path, url: str, *, policy: str = ALLOW_ALL, **upstream: Any
+    folder: Path, url: str, *, policy: str = ALLOW_ALL, metrics: Any = None, **upstream: Any
 ) -> AsyncIterator[Gateway]:
     """The gateway in front. Garden asks there, and Bob answers."""
     config = config_from_dict(
@@ -132,6 +132,7 @@ async def office(
                 {"name": "ops", "role": "operator", "token": f"ops-{BOB}"},
             ],
             "storage": {"path": str(folder / "office.db")},
+            "metrics": metrics or {},
             "upstreams": {"house": {"url": url, "token": RELAY, "tools": ["*"], **upstream}},
         },
         name="office",

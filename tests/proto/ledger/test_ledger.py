@@ -48,6 +48,18 @@ def test_it_shows_what_waits_oldest_first_and_what_runs() -> None:
     assert not world.ledger.is_active("no such request")
 
 
+def test_a_request_under_way_is_shown_as_it_stands() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "write")
+    world.sync()
+    record = world.ledger.record(rid)
+    assert record is not None
+    assert (record.rid, record.phase) == (rid, Phase.RUNNING)
+    world.finish(rid)
+    world.sync()
+    assert world.ledger.record(rid) is None
+
+
 def test_another_policy_holds_for_requests_to_come() -> None:
     world = World()
     client = world.client()
