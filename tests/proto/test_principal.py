@@ -7,7 +7,7 @@ from agentgate_proto.principal import Principal, Role
 
 
 def test_the_roles_are_spelled_as_in_the_configuration() -> None:
-    assert [role.value for role in Role] == ["agent", "approver", "operator"]
+    assert [role.value for role in Role] == ["agent", "approver", "operator", "console", "relay"]
 
 
 def test_a_principal_has_a_name_and_a_role() -> None:
