@@ -1,4 +1,5 @@
 # make demo: the main job, on the embedded default. make test: lint, types, all tests.
+# make demo-relay: gateways behind gateways, a console and a device, each a process of its own.
 # make quick: the inner loop, under three minutes: lint, types, the core with a tenth of its examples,
 # the floors, and an agent's flows end to end.
 # make fuzz [SECONDS=60] [TARGET=jsonrpc]: coverage-guided fuzzing of each parser, by atheris.
@@ -11,11 +12,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick lint types core flows unit covered adapters simulated ends outside sim mutations \
+.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim mutations \
 	worlds relays bench fuzz autobahn vendor-streams socketio-suites real-model image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
+
+demo-relay: $(VENV)/.installed
+	@$(BIN)/python examples/relay/run.py
 
 test: lint types unit
 

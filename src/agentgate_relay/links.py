@@ -22,8 +22,9 @@ from agentgate_server.relay.link import LinkNeeds
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 60.0
-"""How often an upstream is asked which tools it has: there they come and go without a word."""
+LOOK_EVERY_S = 10.0
+"""How often an upstream is asked which tools it has: there they come and go without a word, and who
+has just started a device there does not want to wait a minute for its tools here."""
 
 OPEN_S = 2.0
 """How long a start waits for links: with their tools, the first call finds what it asks for."""

@@ -85,6 +85,7 @@ class ConsoleProcess:
         upstream: of a controller; "": it is a manager's.
         agents: passwords, by agent; None: the one that is stored.
         transports: None: as the client likes.
+        token: of a principal with the role console.
 
     Attributes:
         acknowledged: names of messages, in order.
@@ -99,6 +100,7 @@ class ConsoleProcess:
         upstream: str = "",
         agents: Mapping[str, str | None],
         transports: list[str] | None = None,
+        token: str = CONSOLE_TOKEN,
     ) -> None:
         self.acknowledged: list[str] = []
         self.refused: list[tuple[str, str]] = []
@@ -106,7 +108,7 @@ class ConsoleProcess:
         self._command = self._command_of(client)
         self._plan = {
             "url": url,
-            "token": CONSOLE_TOKEN,
+            "token": token,
             "transports": transports,
             "client": upstream,
             "agents": dict(agents),
