@@ -139,7 +139,7 @@ class Linter:
         if not concerned:
             return
         shadows = [self.shadow(tool, tool_rule) for tool, tool_rule in concerned]
-        if all(shadows):
+        if all(shadows) and not self.decides_later(rule):
             by = ", ".join(dict.fromkeys(shadow for shadow in shadows if shadow))
             self.find(Level.WARNING, rule, f"never decides: {by} comes first and matches it all")
             return
@@ -184,13 +184,18 @@ class Linter:
     def may_come(self, rule: Rule) -> bool:
         """Whether a rule is about tools of a source that may offer them later: ``<source>.<tool>``.
         Which it will offer, and how it will spell them, nobody knows yet."""
+        return any(rule.for_tool(name) is not None for name in self.examples_for(rule))
+
+    def examples_for(self, rule: Rule) -> list[str]:
+        """Names that tools of sources could have, among them some that a rule means if it means
+        any. A tool of an upstream may have further dots: the upstream's own sources."""
         meant = [glob.pattern for glob in rule.tools]
         meant += [] if rule.pattern is None else [rule.pattern.text.partition("(")[0]]
-        ends = [text.rpartition(".")[2] for text in meant if "." in text]
-        ends += [text.partition(".")[2] for text in meant]  # gateways behind have names with dots
-        shorts = {WILD.sub(an_example, text) for text in ends if text}
-        names = (f"{source}.{short}" for source in self.sources for short in shorts)
-        return any(rule.for_tool(name) is not None for name in names)
+        shorts = ["x"]
+        for text in meant:
+            example = WILD.sub(an_example, text)
+            shorts += [example.partition(".")[2], example.rpartition(".")[2]]
+        return [f"{source}.{short}" for source in self.sources for short in shorts if short]
 
     def look_at_condition(self, rule: Rule, condition: Condition) -> None:
         """A list of values none of which passes the condition's own other tests."""
@@ -270,12 +275,24 @@ class Linter:
 
     def shadow(self, tool: Tool, later: ToolRule) -> str:
         """Return the rule that always decides before this one for a tool, or ""."""
-        for earlier in self.policy.rules_for(tool.name):
+        return self.shadow_of(tool.name, later, tool.effects)
+
+    def shadow_of(self, name: str, later: ToolRule, effects: Effects) -> str:
+        """The same, for a name."""
+        for earlier in self.policy.rules_for(name):
             if earlier.rule is later.rule:
                 return ""
-            if always_first(earlier, later, tool.effects):
+            if always_first(earlier, later, effects):
                 return earlier.rule.decision.rule
         return ""
+
+    def decides_later(self, rule: Rule) -> bool:
+        """Whether a rule may decide about tools of sources, which nobody knows yet."""
+        for name in self.examples_for(rule):
+            later = rule.for_tool(name)
+            if later is not None and not self.shadow_of(name, later, rule.effects or Effects.WRITE):
+                return True
+        return False
 
     def find(self, level: Level, rule: Rule, message: str) -> None:
         """Note a finding."""

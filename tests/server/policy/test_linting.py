@@ -390,6 +390,8 @@ def test_it_is_known_whether_a_person_may_be_asked(rules: str, asks: bool) -> No
         ('tool: "kitchen.te[mn]p?", action: allow', True),
         ('pattern: "kitchen.temp(hall, *)", action: deny', True),
         ('pattern: "kitchen.temp*", action: deny', True),
+        ("tool: kitchen.pi.temp, action: allow", True),
+        ('tool: "*.pi.data_snapshot", action: allow', True),
         ("tool: kitchin.temp, action: allow", False),
         ("tool: kitchen, action: allow", False),
         ("tool: temp, action: allow", False),
@@ -405,3 +407,20 @@ def test_a_rule_on_tools_that_a_principal_may_provide_is_not_about_nothing(
         each.message for each in said
     ]
     assert bool(said) is not is_known
+
+
+def test_a_rule_on_everything_decides_about_what_is_provided_later() -> None:
+    """Where the rules before it take all tools that there are, or where there are none yet."""
+    rest = '{tool: "*", action: deny}'
+    both = f"rules:\n  - {{tool: [get_state, set_light], action: allow}}\ndefaults:\n  - {rest}\n"
+    tools = [each for each in TOOLS if each.name in ("get_state", "set_light")]
+    for known in (tools, []):
+        said = lint(Policy.parse(both), file="p.yaml", tools=known, agents=[], sources=["pi"])
+        assert [each.message for each in said if each.line == 4] == []
+    said = lint(Policy.parse(both), file="p.yaml", tools=tools, agents=[])
+    assert ["never decides" in each.message for each in said if each.line == 4] == [True]
+    alone = lint(Policy.parse(f"defaults:\n  - {rest}\n"), file="p.yaml", tools=[], agents=[])
+    assert "no known tool" in alone[0].message
+    twice = f"defaults:\n  - {rest}\n  - {rest}\n"
+    said = lint(Policy.parse(twice), file="p.yaml", tools=TOOLS, agents=[], sources=["pi"])
+    assert ["never decides" in each.message for each in said] == [True]
