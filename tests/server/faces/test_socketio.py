@@ -367,6 +367,27 @@ async def test_sessions_have_one_timer_for_pings_and_for_those_who_connect_to_no
         await until(lambda: application.woken, "the application's timer")
 
 
+async def test_any_byte_on_a_websocket_is_a_sign_of_life(tmp_path: Path) -> None:
+    settings = EngineSettings(ping_interval_s=0.05, ping_timeout_s=0.5)
+
+    def script(client: ClientConnection) -> list[Any]:
+        say("40", count=2)(client)
+        for _ in range(4):  # each of them would have been the end, without a pong
+            while not has_come(client, "2"):
+                assert client.ping().wait(5)
+        return say('42["message",1]', count=1)(client)
+
+    async with speaking(tmp_path, is_open=True, settings=settings) as (gateway, _, _):
+        assert await talk(gateway, script) == ['42["message-back",1]']
+
+
+def has_come(client: ClientConnection, packet: str) -> bool:
+    try:
+        return client.recv(timeout=0.05) == packet
+    except TimeoutError:
+        return False
+
+
 async def test_whoever_connects_to_nothing_is_sent_away(tmp_path: Path) -> None:
     async with speaking(tmp_path, connect_s=0.05) as (gateway, _, _):
         assert await talk(gateway, closed()) == 1008
