@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import anyio
 
@@ -13,15 +12,11 @@ from agentgate_client.edge.asked import Follow
 from agentgate_client.edge.keeping import Keeper
 from agentgate_client.session_streams import EventStream, Run
 from agentgate_client.sessions import Sessions
+from agentgate_proto.client.prompt_troubles import Again, Elsewhere, Troubles
 from agentgate_proto.client.prompts import MESSAGE_PREFIX, Answer, Prompt, Sent
 from agentgate_proto.client.session_answer import Answer as Gathered
 from agentgate_proto.client.session_feed import Cursor, Event
-from agentgate_proto.errors import (
-    AgentGateConnectionError,
-    AgentGateError,
-    ErrorCode,
-    SessionNotFound,
-)
+from agentgate_proto.errors import AgentGateError
 from agentgate_proto.limits import NAME_CHARS_MAX
 from agentgate_proto.rpc.session_methods import SendMessage
 
@@ -31,17 +26,6 @@ USER_PREFIX = "edge:"
 """Of the ``user_id`` of a device's conversation; its ``client_id`` follows."""
 
 CLIENT_ID_CHARS_MAX = NAME_CHARS_MAX - len(USER_PREFIX)
-
-PAUSE_S_MAX = 30.0
-"""The longest pause before a prompt is sent again that the gateway would not take."""
-
-TROUBLES_MAX = 10
-"""How often a prompt is sent again when the gateway says that something is wrong within it."""
-
-LATER = (ErrorCode.LIMIT_EXCEEDED, ErrorCode.RUN_IN_PROGRESS)
-"""Refusals that pass by themselves."""
-
-DELETED = "the conversation was deleted; nobody can tell what was answered"
 
 
 class Asking:
@@ -76,8 +60,7 @@ class Asking:
         self._settled = settled
         self._connected = connected
         self._session = ""
-        self._pause_s = 0.0
-        self._troubles = 0
+        self._troubles = Troubles()
 
     async def run(self) -> None:
         """Ask, until cancelled."""
@@ -90,7 +73,7 @@ class Asking:
             if answer is not None and self._keeper.book.get(prompt.id) is prompt:
                 await self._keeper.note(answer)
                 self._settled(answer)
-                self._pause_s, self._troubles = 0.0, 0
+                self._troubles.answered()
 
     async def _ask(self, prompt: Prompt) -> Answer | None:
         """Ask once; None: it is to be asked again."""
@@ -103,35 +86,24 @@ class Asking:
             if self._keeper.book.get(prompt.id) is not prompt or prompt.answer is not None:
                 return None  # it was dropped, or withdrawn
             return await self._follow(prompt)
-        except AgentGateConnectionError:
-            await self._connected()  # the client has given up; whoever keeps it connects again
-        except SessionNotFound:
-            self._session = ""
-            if not is_new or connections != self._client.sessions.driver.connections:
-                return failed(prompt, ErrorCode.SESSION_NOT_FOUND, DELETED)
-            # it never was in that session, which went before: it goes to another
-            await self._keeper.note(Sent(id=prompt.id, session=""))
         except AgentGateError as error:
-            return await self._refused(prompt, error)
+            alone = connections == self._client.sessions.driver.connections
+            match self._troubles.failed(prompt, error, never_sent=is_new and alone):
+                case Answer() as answer:
+                    self._session = ""  # perhaps it is that which is gone
+                    return answer
+                case Elsewhere():
+                    self._session = ""
+                    await self._keeper.note(Sent(id=prompt.id, session=""))
+                case Again(wait_s):
+                    text = "prompt %s: %s; it is sent again in %.3g s"
+                    log.warning(text, prompt.id, error.message, wait_s)
+                    await anyio.sleep(wait_s)
+                case _:
+                    pass  # whoever keeps the client connects again, and that is waited for
         finally:
             self.run_of.pop(prompt.id, None)
         return None
-
-    async def _refused(self, prompt: Prompt, error: AgentGateError) -> Answer | None:
-        if error.code == ErrorCode.INTERNAL_ERROR:
-            self._troubles += 1
-        is_later = error.code in LATER or error.code == ErrorCode.INTERNAL_ERROR
-        if not is_later or self._troubles > TROUBLES_MAX:
-            return failed(prompt, error.code, error.message)
-        data: Any = error.data if isinstance(error.data, dict) else {}
-        wanted = data.get("retry_after_s")
-        log.warning("prompt %s: %s; it is sent again", prompt.id, error.message)
-        await self._wait(float(wanted) if isinstance(wanted, int | float) else 0.0)
-        return None
-
-    async def _wait(self, seconds: float) -> None:
-        self._pause_s = min(max(2 * self._pause_s, 0.5), PAUSE_S_MAX)
-        await anyio.sleep(min(max(seconds, self._pause_s), PAUSE_S_MAX))
 
     async def _follow(self, prompt: Prompt) -> Answer:
         """Send it, and read its run to the end."""
@@ -183,8 +155,3 @@ def streams_of(sessions: Sessions, session: str, run: Run) -> Follow:
         return stream
 
     return follow
-
-
-def failed(prompt: Prompt, code: int, text: str) -> Answer:
-    """The answer of a prompt that has none."""
-    return Answer(id=prompt.id, status="failed", error=text, code=code)
