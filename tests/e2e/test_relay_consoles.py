@@ -132,8 +132,8 @@ async def world(folder: Path) -> AsyncIterator[World]:
             it.gateways["c"].config.update(controller_config(urls))
             await anyio.to_thread.run_sync(it.gateways["c"].start)
             stack.callback(it.gateways["c"].kill)
+            stack.callback(stop_consoles, it)
             yield it
-            await anyio.to_thread.run_sync(stop_consoles, it)
 
 
 def stop_consoles(it: World) -> None:
