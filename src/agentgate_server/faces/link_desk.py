@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import anyio
 from msgspec.structs import replace
 
 from agentgate_proto.client.session_feed import Cursor
@@ -12,11 +14,16 @@ from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.session_methods import SendMessage
+from agentgate_server.identity.address_throttle import AddressThrottle
 from agentgate_server.relay.link import Done, Link, LoginDone, Reader, Stop
 
 LOGINS_MAX = 32
 """Logins that one principal has under way on one link, each with another agent or password. While
 the gateway there is away they wait for it, and a link has 256 for all."""
+
+WRONG_PER_MINUTE = 4
+"""Wrong passwords of one principal for one agent. The gateway there counts them as this gateway's,
+ten a minute: whoever guesses must leave the others some."""
 
 TOO_MANY = exception_for(ErrorCode.LIMIT_EXCEEDED, "too many logins are under way: wait")
 
@@ -41,10 +48,13 @@ class SharedLogins:
 
     Args:
         link: whose.
+        monotonic: the clock of the connections, in seconds.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, monotonic: Callable[[], float] = anyio.current_time) -> None:
         self._link = link
+        self._monotonic = monotonic
+        self._wrong = AddressThrottle(WRONG_PER_MINUTE)
         self._users: dict[str, dict[LinkDesk, None]] = {}  # by the agent's id
         self._pending: dict[tuple[str, str | None], Pending] = {}  # by agent and password
 
@@ -59,6 +69,12 @@ class SharedLogins:
         if sum(each.by == by for each in self._pending.values()) >= LOGINS_MAX:
             done(None, TOO_MANY)
             return
+        if password is not None:
+            pause = self._wrong.take(guess_of(by, agent), self._monotonic())
+            if pause:
+                data = {"retry_after_s": round(pause, 3)}
+                done(None, exception_for(ErrorCode.LOGIN_FAILED, "too many wrong passwords", data))
+                return
         self._pending[key] = Pending(by, [(desk, done)])
         self._link.login(agent, password, partial(self._settled, key))
 
@@ -70,7 +86,12 @@ class SharedLogins:
     def _settled(
         self, key: tuple[str, str | None], login: AgentLogin | None, error: AgentGateError | None
     ) -> None:
-        waiting = self._pending.pop(key).waiting
+        pending = self._pending.pop(key)
+        waiting = pending.waiting
+        agent, password = key
+        is_wrong = error is not None and error.code == ErrorCode.LOGIN_FAILED
+        if password is not None and not is_wrong:
+            self._wrong.give_back(guess_of(pending.by, agent))
         if login is not None:
             users = self._users.setdefault(login.agent, {})
             users.update((desk, None) for desk, _ in waiting)
@@ -85,6 +106,11 @@ class SharedLogins:
         for agent in [agent for agent, users in self._users.items() if not users]:
             del self._users[agent]
             self._link.logout(agent)
+
+
+def guess_of(principal: str, agent: str) -> str:
+    """Return what stands for one who tries an agent's password; no address looks so."""
+    return f"{len(principal)}/{principal}/{agent}"
 
 
 class LinkDesk:
