@@ -58,11 +58,12 @@ def test_each_prompt_is_answered_once_whatever_is_killed(tmp_path: Path, seed: i
         edge = EdgeProcess(
             tmp_path / "edge", gateway.url, AGENT_TOKEN, events={"answer": hook}
         ).start()
-        asked = 0
+        texts: list[str] = []
         for kill in range(KILLS):
             for _ in range(rng.randrange(1, 4)):
-                edge.ask(str(asked), f"say w{asked}" + rng.choice(["", " slowly"]))
-                asked += 1
+                texts.append(f"say w{len(texts)}" + rng.choice(["", " slowly"]))
+                edge.ask(str(len(texts) - 1), texts[-1])
+            asked = len(texts)
             if rng.random() < 0.5:
                 count = len(edge.rows)
                 wanted = count + rng.randrange(4)
@@ -71,9 +72,9 @@ def test_each_prompt_is_answered_once_whatever_is_killed(tmp_path: Path, seed: i
                 edge.kill()
                 kept = {row["id"] for row in edge.told("kept")}
                 edge.start()
-                for number in range(asked):
+                for number, text in enumerate(texts):
                     if str(number) not in kept:
-                        edge.ask(str(number), f"say w{number}")
+                        edge.ask(str(number), text)
             else:
                 gateway.restart()
         edge.until(

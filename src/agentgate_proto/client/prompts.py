@@ -196,10 +196,14 @@ class PromptBook:
         """Return what is to be written for a new prompt. Nothing: it came before.
 
         Raises:
-            AgentGateError: the text or the id is too long or empty (-32602); there is no room
-                (-32006).
+            AgentGateError: the text or the id is too long or empty, or the id is that of another
+                text (-32602); there is no room (-32006).
         """
-        if name in self._prompts or name in self._known:
+        known = self._prompts.get(name)
+        if known is not None and known.text != text:
+            words = f"there is a prompt {name} with another text: give this one another id"
+            raise exception_for(ErrorCode.INVALID_PARAMS, words)
+        if known is not None or name in self._known:
             return []
         put = checked(name, text, now)
         size = PROMPT_BYTES + len(text)

@@ -80,6 +80,8 @@ def test_nothing_more_is_asked_while_long_answers_wait_to_be_acted_on() -> None:
 def test_a_prompt_that_is_put_again_is_the_same() -> None:
     book = PromptBook()
     assert put(book, "a", "a") == [Put(id="a", text="a", at=NOW)]
+    with pytest.raises(AgentGateError, match="a prompt a with another text"):
+        book.put("a", "b", NOW)
     finish(book, "a")
     assert put(book, "a") == []
     assert len(book) == 0

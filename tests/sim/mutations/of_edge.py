@@ -76,8 +76,8 @@ OF_EDGE = (
     Mutation(
         "ask a prompt again that was put twice",
         PROMPTS,
-        "        if name in self._prompts or name in self._known:\n            return []\n",
-        "        if name in self._prompts:\n            return []\n",
+        "        if known is not None or name in self._known:\n            return []\n",
+        "        if known is not None:\n            return []\n",
         seeds=0,
         tests=(LIVES,),
     ),
