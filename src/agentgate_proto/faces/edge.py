@@ -133,6 +133,7 @@ class Device(Conversation):
         self._owing: Owing | None = None
         self._epoch = ""
         self._held = deque(unsent)  # until there is a session
+        self._sending: set[str] = set()  # request ids of prompts on their way to it
         self._again: dict[str, Again] = {}  # by run
         self._read_to = 0  # by the attachment that there is
         self._again_to = 0
@@ -243,6 +244,8 @@ class Device(Conversation):
         self._watch(params, params)
 
     def _take(self, prompt: Prompt, now: float) -> None:
+        if prompt.request_id in self._sending or prompt in self._held:
+            return  # it is on its way already
         if not self._may_ask or len(self._held) >= CALLS_MAX:
             self._say(prompt.request_id, BUSY, rfc3339(now))
         elif self._session:
@@ -251,6 +254,7 @@ class Device(Conversation):
             self._held.append(prompt)
 
     def _send_prompt(self, prompt: Prompt) -> None:
+        self._sending.add(prompt.request_id)
         params = SendMessage(
             session=self._session,
             text=prompt.prompt,
@@ -260,6 +264,8 @@ class Device(Conversation):
         self._call(prompt, params)
 
     def _on_result(self, about: Any, result: Any, now: float) -> None:
+        if isinstance(about, Prompt):
+            self._sending.discard(about.request_id)
         match result:
             case SessionList(sessions=[]):
                 self._call(LOOK, CreateSession(user_id=USER))
@@ -278,6 +284,8 @@ class Device(Conversation):
                 self._keep_mark()
 
     def _on_failure(self, about: Any, code: ErrorCode, message: str, data: Any, now: float) -> None:
+        if isinstance(about, Prompt):
+            self._sending.discard(about.request_id)
         match about:
             case Prompt() if code is ErrorCode.SESSION_NOT_FOUND:  # it was deleted: another is made
                 self._held.append(about)

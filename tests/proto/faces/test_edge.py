@@ -91,7 +91,7 @@ def test_what_a_connection_could_bring_to_no_session_is_for_the_next() -> None:
     house = House()
     one = Socket(house)
     one.slow = True
-    one.work().ask("a", "1").ask("b", "2")
+    one.work().ask("a", "1").ask("b", "2").ask("a", "1")
     two = Socket(house, NOW, one.device.unsent).work()
     assert [prompt.request_id for prompt in one.device.unsent] == ["a", "b"]
     assert two.device.unsent == []
@@ -286,6 +286,19 @@ def test_what_a_device_would_ignore_is_ignored(text: str) -> None:
     one.work()
     assert one.frames == []
     assert one.closed is None
+
+
+def test_a_prompt_that_comes_again_while_it_is_on_its_way_is_not_one_too_many() -> None:
+    house = House()
+    one = connected(house)
+    one.slow = True
+    for _ in range(3):
+        for number in range(CALLS_MAX - 1):
+            one.ask(str(number))
+    assert one.answers() == []
+    one.slow = False
+    one.settle().work()
+    assert len(house.session.runs) == CALLS_MAX - 1
 
 
 def test_too_many_prompts_at_once_are_refused() -> None:
