@@ -18,6 +18,7 @@ from typing import Any
 import anyio
 import msgspec
 import pytest
+import yaml
 from tests.server.policy.helpers import unknown_tools
 
 from agentgate_proto.errors import ERRORS
@@ -235,6 +236,12 @@ def test_the_tools_snippet_declares_tools() -> None:
     catalogue = Catalogue.of(names["get_temperature"], names["set_light"])
     effects = {tool.name: tool.effects.value for tool in catalogue}
     assert effects == {"get_temperature": "read", "set_light": "write"}
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_what_a_page_shows_as_yaml_can_be_read(page: Path) -> None:
+    for block in blocks("yaml", page.read_text(encoding="utf-8")):
+        yaml.safe_load(block)
 
 
 def test_the_policy_snippet_loads() -> None:

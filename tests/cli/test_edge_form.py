@@ -88,12 +88,25 @@ def test_clear_text_is_for_this_machine_or_who_insists(tmp_path: Path, url: str)
     load(tmp_path, gateway={**GATEWAY, "url": "ws://gate.example", "insecure": True})
 
 
-def test_a_file_that_others_can_read_is_warned_of(tmp_path: Path) -> None:
-    load(tmp_path)
+@pytest.mark.parametrize(
+    ("keys", "is_told"),
+    [
+        ({}, False),
+        ({"gateway": {**GATEWAY, "token": "written-here"}}, True),
+        ({"channels": {"a": {"command": ["a"], "env": {"KEY": "k"}}}}, True),
+        ({"channels": {"a": {"command": ["a"], "env": {"KEY": "${EDGE_TOKEN}"}}}}, False),
+        ({"tools": {"a": {"http": {"url": "http://[::1]/", "headers": {"X-Key": "k"}}}}}, True),
+        ({"events": {"answer": {"command": ["a"], "env": {"KEY": "k"}}}}, True),
+    ],
+)
+def test_a_file_with_a_secret_that_others_can_read_is_warned_of(
+    tmp_path: Path, keys: dict[str, Any], is_told: bool
+) -> None:
+    load(tmp_path, **keys)
     path = tmp_path / "edge.yaml"
     path.chmod(0o644)
-    (warning,) = load_edge(path, {"EDGE_TOKEN": "x"}).warnings
-    assert "chmod 600" in warning
+    warnings = load_edge(path, {"EDGE_TOKEN": "x"}).warnings
+    assert warnings == ([f"{path} can be read by others: chmod 600 {path}"] if is_told else [])
 
 
 ROOT = Path(__file__).parents[2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from agentgate_proto.client.prompts import PROMPTS_MAX, WhenFull
 from agentgate_proto.limits import DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, PROVIDED_TIMEOUT_S_MAX
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
+from agentgate_server.documents.nodes import Scalar
 from agentgate_server.secrets.secret import Secret
 
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
@@ -195,12 +196,34 @@ def load_edge(path: Path, environment: Mapping[str, str]) -> EdgeConfig:
     document = read_document(path, environment=Variables(read_dotenv(dotenv), environment))
     form = document.decode(EdgeFile)
     check(document, form, path.parent)
+    secret = [path, dotenv] if holds_literal_secret(document, form) else [dotenv]
     exposed = [
         f"{name} can be read by others: chmod 600 {name}"
-        for name in (path, dotenv)
+        for name in secret
         if is_open_to_others(name)
     ]
     return EdgeConfig(form=form, folder=path.parent.absolute(), warnings=exposed)
+
+
+def holds_literal_secret(document: Document, form: EdgeFile) -> bool:
+    """Whether a secret stands in the file itself, and not in an environment variable."""
+    nodes = (document.node_at(place) for place in secret_places(form))
+    return any(isinstance(node, Scalar) and not node.substituted for node in nodes)
+
+
+def secret_places(form: EdgeFile) -> Iterator[tuple[str, ...]]:
+    """Yield where secrets stand."""
+    yield "gateway", "token"
+    sources: list[tuple[tuple[str, str], CommandConfig]] = [
+        *((("channels", name), each) for name, each in form.channels.items()),
+        *((("tools", name), each) for name, each in form.tools.items()),
+    ]
+    if form.events.answer is not None:
+        sources.append((("events", "answer"), form.events.answer))
+    for place, source in sources:
+        yield from ((*place, "env", name) for name in source.env)
+        if source.http is not None:
+            yield from ((*place, "http", "headers", name) for name in source.http.headers)
 
 
 def check(document: Document, form: EdgeFile, folder: Path) -> None:
