@@ -67,6 +67,9 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
         raise Failure(f"{name!r} is a named agent of {config.name}: choose another name")
     if name in {identity.principal.name for identity in config.identities}:
         raise Failure(f"{name!r} is in {config.name} already: choose another name")
+    if role == "agent" and name.partition(".")[0] in config.upstreams:
+        text = "its tools would be called as those of an upstream are: choose another name"
+        raise Failure(f"{name!r}: {text}")
     if (
         role in ("agent", "relay")
         and config.messenger

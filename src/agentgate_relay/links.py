@@ -144,6 +144,10 @@ class LinkedTools:
     def __init__(self, sources: dict[str, UpstreamTools]) -> None:
         self._sources = sources
 
+    def owns(self, name: str) -> bool:
+        """See ``LiveTools``: the names of an upstream's tools begin with its own."""
+        return self._source(name) is not None
+
     def get(self, name: str) -> UpstreamTool | None:
         """See ``LiveTools``."""
         source = self._source(name)

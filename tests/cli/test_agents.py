@@ -69,3 +69,15 @@ def test_nobody_gets_a_token_in_the_name_of_an_agent(tmp_path: Path) -> None:
     done = run("token", "new", "house", "--role", "agent", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert "'house' is a named agent of config.yaml" in done.stderr
+
+
+def test_nobody_gets_a_token_by_which_to_offer_tools_for_those_of_an_upstream(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("upstreams: {house: {url: wss://house.example, token: a-token-of-ours}}\n")
+    config.chmod(0o600)
+    done = run("token", "new", "house.kitchen", "--role", "agent", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "its tools would be called as those of an upstream are" in done.stderr
+    assert run("token", "new", "house", "--role", "relay", cwd=tmp_path).returncode == 0

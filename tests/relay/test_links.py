@@ -11,15 +11,29 @@ import pytest
 from tests.client.gateway import gateway as listening
 from tests.client.gateway import say_nothing
 from tests.client.helpers import Impatient
-from tests.relay.street import ALLOW_ALL, BOB, BOUND_S, GARDEN, House, house, link_of, office
+from tests.relay.street import (
+    ALLOW_ALL,
+    ANN,
+    BOB,
+    BOUND_S,
+    GARDEN,
+    House,
+    house,
+    link_of,
+    office,
+)
 from tests.server.embedded import http
 
-from agentgate_client import AgentGateClient, ApprovalsClient
+from agentgate_client import AgentGateClient, ApprovalsClient, Tool
+from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.principal import Role
 from agentgate_relay import Links
 from agentgate_relay.links import OPEN_S
 from agentgate_server.config import config_from_dict
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
+from agentgate_server.identity.token_file import StoredToken, TokenFile
+from agentgate_server.identity.tokens import hash_token
 from agentgate_server.policy import Policy
 from agentgate_server.relay.link import LinkStatus
 
@@ -104,3 +118,21 @@ async def test_an_upstream_that_does_not_answer_holds_up_the_start_for_a_moment_
                 assert link_of(front).state.status is LinkStatus.CONNECTING
                 async with AgentGateClient(front.url, GARDEN) as agent:
                     assert await agent.list_tools() == []
+
+
+@pytest.mark.parametrize("name", ["house", "house.kitchen"])
+async def test_nobody_offers_what_could_be_taken_for_an_upstream_s(
+    tmp_path: Path, name: str
+) -> None:
+    stored = StoredToken(name=name, role=Role.AGENT, token_hash=hash_token(ANN), created_at="")
+    TokenFile(tmp_path / "tokens.json").add(stored)
+    nothing_there = "ws://127.0.0.1:1"
+    with anyio.fail_after(BOUND_S):
+        async with (
+            office(tmp_path, nothing_there) as front,
+            AgentGateClient(front.url, ANN, client_id="guest") as guest,
+        ):
+            with pytest.raises(AgentGateError) as caught:
+                await guest.provide(Tool(name="note", run=lambda: None, effects="read"))
+            assert caught.value.code == ErrorCode.ALREADY_SETTLED
+            assert await guest.list_tools() == []

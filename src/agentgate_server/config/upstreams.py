@@ -146,18 +146,20 @@ def check_upstreams(
     Args:
         document: where errors stand.
         upstreams: what it says.
-        agents: the names of our own agents, whose tools are called ``agent.tool``.
+        agents: the names of our own agents, whose tools are called ``agent.tool``. So none may
+            begin as those of an upstream do: it could offer what is meant for a tool there.
 
     Raises:
         DocumentError: something can't be used.
     """
     errors: list[DocumentError] = []
     warnings: list[str] = []
-    taken = {name for name in agents if name in upstreams}
+    taken = {name.partition(".")[0]: name for name in sorted(agents)}
     for name, upstream in upstreams.items():
         place: Place = ("upstreams", name)
         if name in taken:
-            errors.append(document.error(place, "is the name of an agent here: choose another"))
+            text = f"the agent {taken[name]!r} here could offer tools of such names: choose another"
+            errors.append(document.error(place, text))
         if upstream.url.is_clear_text:
             text = "leaves this machine in clear text: write wss://"
             if upstream.insecure:

@@ -78,9 +78,7 @@ class Providing:
         self._tokens = tokens
         self._monotonic = monotonic
         self._throttle = AddressThrottle(OFFERS_PER_MINUTE)  # by name: it takes any text
-        self.desk = ProviderDesk(
-            monotonic, self._is_agent, lambda name: catalogue.get(name) is not None
-        )
+        self.desk = ProviderDesk(monotonic, self._is_agent, catalogue.is_taken)
         self.catalogue = catalogue.with_live(self.desk)
 
     def _is_agent(self, name: str) -> bool:

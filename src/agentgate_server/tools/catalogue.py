@@ -21,6 +21,11 @@ class LiveTools(Protocol):
     """A source of tools that come and go while the gateway runs. Its names are its own: no other
     source and no fixed tool has one of them."""
 
+    def owns(self, name: str) -> bool:
+        """Whether a tool of this name could only come from here, be there one at the moment or
+        not: somebody else's would get what was meant for it."""
+        ...
+
     def get(self, name: str) -> Tool | None:
         """Return the tool of this name that can be asked for now, or None."""
         ...
@@ -116,6 +121,10 @@ class Catalogue:
         for source in () if found is not None else self.live:
             found = found or source.to_run(name, effects, call)
         return found
+
+    def is_taken(self, name: str) -> bool:
+        """Whether no other source may come with a tool of this name."""
+        return name in self.tools or any(source.owns(name) for source in self.live)
 
     def meaning_of(self, name: str) -> Meaning:
         """Return what says what a tool gets for arguments; it raises ``ArgumentError`` for those

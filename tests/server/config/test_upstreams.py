@@ -95,7 +95,7 @@ def test_clear_text_stays_on_this_machine(tmp_path: Path, url: str, is_clear_tex
         (upstream(approvals="both"), "approvals"),
         (upstream(token=" "), "the token is empty"),
         (upstream(agents={"cook": {"password": ""}}), "must have 1 to 1024 characters"),
-        (upstream().replace("house:", "agent:"), "is the name of an agent here"),
+        (upstream().replace("house:", "agent:"), "the agent 'agent' here could offer"),
         (upstream().replace("house:", "a.b:"), "must be 1 to 64 letters, digits, dashes"),
     ],
 )
@@ -104,6 +104,21 @@ def test_what_cannot_be_is_refused_with_its_place(tmp_path: Path, text: str, say
         load(tmp_path, text)
     assert says in str(caught.value)
     assert caught.value.line == 2
+
+
+@pytest.mark.parametrize(
+    "agents",
+    [
+        "principals: [{name: house.kitchen, role: agent, token: %s}]" % ("k" * 20),
+        "agents: {house.cook: {password: open sesame}}",
+    ],
+)
+def test_no_agent_is_called_as_the_tools_of_an_upstream_are(tmp_path: Path, agents: str) -> None:
+    with pytest.raises(
+        DocumentError, match=r"the agent 'house\.\w+' here could offer tools of such"
+    ):
+        load(tmp_path, f"{upstream()}{agents}\n")
+    load(tmp_path, f"{upstream()}{agents}\n".replace("house.", "housekeeper."))
 
 
 def test_a_file_with_a_token_in_it_is_for_its_owner_only(tmp_path: Path) -> None:

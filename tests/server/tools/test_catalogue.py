@@ -288,6 +288,9 @@ class Visitors:
         self.tools = {tool.name: tool for tool in tools}
         self.asked: list[tuple[str, Effects, str]] = []
 
+    def owns(self, name: str) -> bool:
+        return name.startswith("guest.")
+
     def get(self, name: str) -> Tool | None:
         return self.tools.get(name)
 
@@ -331,3 +334,9 @@ def test_a_request_is_run_by_the_fixed_tool_or_by_who_may_have_it() -> None:
     assert catalogue.to_run("guest.a", Effects.READ, "r2") is there
     assert catalogue.to_run("nobody.s", Effects.READ, "r3") is None
     assert visitors.asked == [("guest.a", Effects.READ, "r2"), ("nobody.s", Effects.READ, "r3")]
+
+
+def test_a_name_that_is_somebody_s_is_taken_also_while_there_is_no_such_tool() -> None:
+    catalogue = Catalogue([named("here")]).with_live(Visitors())
+    taken = [name for name in ("here", "guest.a", "guests.a", "other") if catalogue.is_taken(name)]
+    assert taken == ["here", "guest.a"]

@@ -156,6 +156,10 @@ class ProviderDesk:
 
     # For the catalogue
 
+    def owns(self, name: str) -> bool:
+        """See :class:`agentgate_server.tools.catalogue.LiveTools`."""
+        return self.providers.get(name) is not None
+
     def get(self, name: str) -> Tool | None:
         """See :class:`agentgate_server.tools.catalogue.LiveTools`."""
         offer = self.providers.get(name)
