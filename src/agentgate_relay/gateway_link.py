@@ -300,6 +300,8 @@ class GatewayLink:
         return self._logins
 
     def _state_changed(self, change: StateChanged) -> None:
+        if change.state is not ClientState.CONNECTED and self._logins is not None:
+            self._logins.disconnected()
         if change.state is ClientState.CLOSED and self._logins is not None:
             self._logins.closed()
         if change.state is ClientState.CONNECTED:

@@ -2,7 +2,8 @@
 
 Each login is a standing call of its own, until it is known to be right; then it takes the place of
 the one that there was. So a wrong password changes nothing, whoever else is logged in, and each
-one is looked at by the gateway that knows.
+one is looked at by the gateway that knows. A logout belongs to its connection, as the login does:
+made again on the next one, it would end a login that is newer.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from agentgate_client.driver import Driver
-from agentgate_proto.client.events import Settled, Stood
+from agentgate_proto.client.events import ClientState, Settled, Stood
 from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.rpc.agent_methods import AgentLogin, LoginAgent, LogoutAgent
 
@@ -32,6 +33,7 @@ class Logins:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._handles: dict[str, int] = {}
+        self._leaving: set[int] = set()  # logouts that are not answered
 
     @property
     def agents(self) -> list[str]:
@@ -61,10 +63,21 @@ class Logins:
         if handle is None:
             return
         self._driver.unstand(handle)
+        if self._driver.machine.state is not ClientState.CONNECTED:
+            return  # nobody is logged in on the next connection who does not stand
         try:
-            self._driver.submit("logout_agent", LogoutAgent(agent=agent), None, ignore)
+            params = LogoutAgent(agent=agent)
+            logout = self._driver.submit("logout_agent", params, None, self._logged_out)
         except AgentGateError as error:
             log.debug("no logout of %s: %s", agent, error.message)
+        else:
+            self._leaving.add(logout)
+
+    def disconnected(self) -> None:
+        """The connection is over, and all that was logged in on it is logged out."""
+        leaving, self._leaving = self._leaving, set()
+        for logout in leaving:
+            self._driver.withdraw(logout)
 
     def closed(self) -> None:
         """The client is closed: it has forgotten all of them."""
@@ -82,6 +95,10 @@ class Logins:
         self._driver.unstand(handle)
         if self._handles.get(agent) == handle:
             del self._handles[agent]
+
+    def _logged_out(self, settled: Settled) -> None:
+        """Whether we were logged in or not: we are no more."""
+        self._leaving.discard(settled.handle)
 
 
 class Login:
@@ -109,7 +126,3 @@ class Login:
             self._done(found, error)
         elif error is not None:
             log.warning("not logged in to agent %s any more: %s", self._agent, error.message)
-
-
-def ignore(settled: Settled) -> None:
-    """Whether we were logged in or not: we are no more."""

@@ -17,6 +17,7 @@ from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.limits import HOPS_MAX
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.session_methods import GetSession
+from agentgate_proto.rpc.usage_methods import ListModels
 from agentgate_relay.gateway_link import GatewayLink
 from agentgate_server.config import config_from_dict
 from agentgate_server.relay.link import LinkState, LinkStatus
@@ -295,6 +296,45 @@ async def test_a_logout_is_told_and_not_undone_by_the_next_connection() -> None:
         peer = await on.accept()
         await peer.reconcile([])
         await until_up(on.link)
+
+
+async def test_a_logout_that_was_cut_off_does_not_end_the_login_after_it() -> None:
+    async with stage() as on:
+        await until_decided(on)
+        ends = Ends()
+        on.link.login("cook", None, ends)
+        await on.peer.answer(await asked(on.peer, "login_agent"), LOGIN)
+        while not ends.all:
+            await anyio.sleep(0.001)
+        on.link.logout("cook")
+        await asked(on.peer, "logout_agent")
+        on.link.login("cook", None, ends)
+        await asked(on.peer, "login_agent")
+        on.peer.cut()
+        peer = await on.accept()
+        await peer.reconcile([])
+        await peer.answer(await asked(peer, "login_agent"), LOGIN)
+        await until_up(on.link)
+        assert on.link.logged_in == ["cook"]
+        on.link.call("list_models", ListModels(), ends)
+        await asked(peer, "list_models")
+
+
+async def test_nobody_is_told_of_a_logout_while_there_is_no_connection() -> None:
+    async with stage() as on:
+        await until_decided(on)
+        ends = Ends()
+        on.link.login("cook", None, ends)
+        await on.peer.answer(await asked(on.peer, "login_agent"), LOGIN)
+        while not ends.all:
+            await anyio.sleep(0.001)
+        on.peer.cut()
+        peer = await on.accept()
+        on.link.logout("cook")
+        await peer.reconcile([])
+        await until_up(on.link)
+        on.link.call("list_models", ListModels(), ends)
+        await asked(peer, "list_models")
 
 
 # Readings
