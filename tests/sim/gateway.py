@@ -10,27 +10,21 @@ from __future__ import annotations
 import math
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.sim.faults import Killed
 from tests.sim.links import Link
-from tests.sim.session_desk import Moment, Tasks, WatchedDesk, conversations
+from tests.sim.session_desk import Moment, Tasks, WatchedDesk
 from tests.sim.timeline import ROUNDING_S, Alarm, Clock
-from tests.sim.tools import CATALOGUE, POLICY, RUNNER, WITH_BUDGETS, Tools
+from tests.sim.watched_gate import WatchedGate
 
 from agentgate_proto.connection.base import SERVICE_RESTART, Timer
-from agentgate_proto.connection.events import Called, Event, Received
 from agentgate_proto.connection.timers import Deadline
-from agentgate_proto.ledger.effects import Effect
-from agentgate_proto.records.decision import Decision
-from agentgate_proto.records.request import Record
-from agentgate_proto.rpc.messages import ToolRequest
-from agentgate_proto.wire.doors import OPEN_DOORS
-from agentgate_server.gate.gate import LOOK_AGAIN_S, Gate
+from agentgate_proto.wire.doors import OPEN_DOORS, Doors
+from agentgate_proto.wire.routes import Routes
+from agentgate_server.gate.gate import LOOK_AGAIN_S
 from agentgate_server.gateway import CLOSE_WAIT_S
-from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.peer import ENDED, Peer
 from agentgate_server.store.writer import GATHER_S, Batch, Waiting
 
@@ -40,87 +34,6 @@ if TYPE_CHECKING:
 SHUTDOWN_S = 5.0
 """How long tools may go on when the gateway is shut down in order."""
 
-MASKER = Masker()
-
-
-class WatchedGate(Gate):
-    """The gate, with an oracle beside it and a death that may come between any two effects.
-
-    Attributes:
-        doom: effects that are left before the process dies; None: it lives on.
-    """
-
-    def __init__(self, life: Life) -> None:
-        world = life.world
-        self.life = life
-        self.desk_type = partial(WatchedDesk, life)
-        with_budgets = any(budget.over == "ask" for budget in world.plan.setting.budgets)
-        super().__init__(
-            policy=POLICY,
-            catalogue=WITH_BUDGETS if with_budgets else CATALOGUE,
-            tokens=world.tokens(),
-            engine=world.disk,
-            runner=RUNNER,
-            limits=world.plan.ledger,
-            masker=MASKER,
-            conversations=conversations(world.plan),
-            utc=world.utc,
-            monotonic=life.clock.now,
-            rids=world.next_rid,
-        )
-        self.ledger.judge = self.decide
-        plan = world.plan
-        self.doom: int | None = None
-        self.oracle = world.oracle
-        self.running = self.tools = Tools(
-            world.timeline, world.tool_chance, plan.tool_s, plan.tool_trouble, life.tool_ended
-        )
-        self.running.catalogue = self.judge.catalogue
-
-    def rearm(self) -> None:
-        """See :class:`agentgate_server.gate.gate.Gate`."""
-        self.life.rearming = True
-
-    def tool_ended(self, rid: str, outcome: Any) -> None:
-        """A tool has ended."""
-        self.oracle.finished(self, rid, outcome)
-        self._finished(rid, outcome)
-
-    def handle(self, peer: Peer, event: Event) -> None:
-        """See :class:`agentgate_server.gate.gate.Gate`."""
-        match event:
-            case Called(params=ToolRequest()):
-                self.oracle.asked(peer)
-            case Received(rids=rids):
-                self.oracle.received(self, peer, rids)
-        super().handle(peer, event)
-
-    def decide(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
-        """What the judge says, with the oracle listening."""
-        decision = self.judge.decide(record, args, now)
-        self.oracle.consent.judged(record, args, decision)
-        return decision
-
-    def ledger_failed(self, upto: int, reason: str) -> None:
-        """See :class:`agentgate_server.gate.gate.Gate`."""
-        self.oracle.write_failed(self, upto)
-        super().ledger_failed(upto, reason)
-
-    def step(self, effect: object) -> None:
-        """Something is about to be done; the process may die before."""
-        if self.doom is not None:
-            self.doom -= 1
-            if self.doom < 0:
-                raise Killed(f"before {type(effect).__name__}")
-
-    def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        self.life.tasks.spawn(function, *args)
-
-    def _do(self, effect: Effect) -> None:
-        self.step(effect)
-        self.oracle.effect(self, effect)
-        super()._do(effect)
-
 
 class SocketPeer(Peer):
     """A pump on virtual time: what ``StreamPeer`` does, without tasks."""
@@ -129,7 +42,7 @@ class SocketPeer(Peer):
 
     def __init__(self, life: Life, number: int, link: Link, address: str) -> None:
         limits = life.world.plan.limits
-        super().__init__(number, address, life.gate, limits, OPEN_DOORS, life.clock.now())
+        super().__init__(number, address, life.gate, limits, life.doors, life.clock.now())
         self.life = life
         self.link = link
         self.gone = False
@@ -250,10 +163,14 @@ class Life:
         rearming: the ledger's timer is to be set anew.
         armed_at, armed_by: when the ledger's timer was set, and how far the system's clock was
             off then.
+        doors: where its connections may go to.
 
     Raises:
         StoreError: it cannot start, because the disk cannot be read.
     """
+
+    at_work: ClassVar[Life]
+    """The one in which something happens at this moment."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world = world
@@ -276,6 +193,8 @@ class Life:
         self.pruning: tuple[Waiting, float] | None = None
         self.tasks = Tasks(self)
         self.gate = WatchedGate(self)
+        routes = self.gate.faces.routes
+        self.doors = Doors(routes=Routes(routes)) if len(self.gate.faces.names) > 1 else OPEN_DOORS
         self.gate.desk.channels.append(world.people)
         self.enter(self.gate.take_up, world.disk.restore())
         self.enter(self._prune)
@@ -289,6 +208,7 @@ class Life:
         if self.frozen_until > self.world.timeline.now:
             self.world.timeline.at(self.frozen_until, self.enter, act, *args)
             return
+        Life.at_work = self
         try:
             act(*args)
             self._settle()
@@ -311,6 +231,8 @@ class Life:
         """Stop in order, as :class:`agentgate_server.gateway.Gateway` does."""
         self.accepting = False
         self.gate.web.closing = True
+        for end in self.gate.closing:
+            end()
         for peer in list(self.peers.values()):
             peer.connection.close(SERVICE_RESTART, "the gateway is shutting down")
             peer.poke()

@@ -37,8 +37,9 @@ from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.sessions.tool_desk import CLIENT
 
 if TYPE_CHECKING:
-    from tests.sim.gateway import Life, WatchedGate
+    from tests.sim.gateway import Life
     from tests.sim.old_agents import OldProcess
+    from tests.sim.watched_gate import WatchedGate
     from tests.sim.world import World
 
     from agentgate_server.sockets.peer import Peer

@@ -24,9 +24,11 @@ from tests.sim.oracle import Oracle
 from tests.sim.people import PEOPLE, People, Terminal
 from tests.sim.plan import Ask, Plan
 from tests.sim.rest import look_for_leftovers
-from tests.sim.session_desk import WatchedDesk
+from tests.sim.session_desk import WatchedDesk, conversations
 from tests.sim.talks import ROUNDS_MAX, Talk
 from tests.sim.timeline import NOON, Endless, Timeline
+from tests.sim.tools import CATALOGUE, POLICY, WITH_BUDGETS
+from tests.sim.watched_gate import Inside
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.request import Record
@@ -64,13 +66,16 @@ class World(AnyWorld):
     Args:
         plan: what is going to happen.
         story: where to tell it, or None.
+        timeline: what happens next; None: a world of its own.
     """
 
-    def __init__(self, plan: Plan, story: list[str] | None = None) -> None:
+    def __init__(
+        self, plan: Plan, story: list[str] | None = None, timeline: Timeline | None = None
+    ) -> None:
         super().__init__()
         self.plan = plan
         self.story = story
-        self.timeline = Timeline()
+        self.timeline = timeline or Timeline()
         self.wakes = 0
         self.process_chance = plan.chance("processes")
         self.tool_chance = plan.chance("tools")
@@ -292,6 +297,15 @@ class World(AnyWorld):
         return Keyring(
             [identity(name, Role.AGENT) for name in names]
             + [identity(name, Role.APPROVER) for name in people]
+        )
+
+    def inside(self, life: Life) -> Inside:
+        """What a process of the gateway is made of."""
+        with_budgets = any(budget.over == "ask" for budget in self.plan.setting.budgets)
+        return Inside(
+            policy=POLICY,
+            catalogue=WITH_BUDGETS if with_budgets else CATALOGUE,
+            conversations=conversations(self.plan),
         )
 
     def next_rid(self, now: float) -> str:
