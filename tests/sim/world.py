@@ -52,6 +52,8 @@ IDLE_S = 65.0
 """How long a settled world is watched: nothing but keep-alives may happen in it."""
 
 DIAL_TIMEOUT_S = 10.0
+BEGIN_S = 0.1  # when agents begin to ask
+
 BOOT_S = 0.5
 
 
@@ -131,9 +133,9 @@ class World(AnyWorld):
         for place, agent in enumerate(self.agents):
             timeline.at(0.01 * place, agent.start)
         for ask in plan.asks:
-            timeline.at(0.1 + ask.at, self.agents[ask.agent].ask, ask)
+            timeline.at(BEGIN_S + ask.at, self.agents[ask.agent].ask, ask)
         for talk in plan.talks:
-            timeline.at(0.1 + talk.at, self._talk, talk)
+            timeline.at(BEGIN_S + talk.at, self._talk, talk)
         for fault in plan.faults:
             timeline.at(fault.at, self.mishaps.strike, fault)
         self._run_until(plan.until)
@@ -157,6 +159,7 @@ class World(AnyWorld):
         bound = self.timeline.now + self.plan.ledger.approval_s + SETTLE_S
         if self.plan.talks:  # one approval after another
             bound += ROUNDS_MAX * (2.0 * self.plan.ledger.approval_s + SESSION_S)
+        self._run_until(self.timeline.now + BEGIN_S)  # what was planned for the last moment
         helped = self.timeline.now
         while not self.settled():
             if self.timeline.now >= bound:
@@ -302,11 +305,9 @@ class World(AnyWorld):
     def inside(self, life: Life) -> Inside:
         """What a process of the gateway is made of."""
         with_budgets = any(budget.over == "ask" for budget in self.plan.setting.budgets)
-        return Inside(
-            policy=POLICY,
-            catalogue=WITH_BUDGETS if with_budgets else CATALOGUE,
-            conversations=conversations(self.plan),
-        )
+        catalogue = WITH_BUDGETS if with_budgets else CATALOGUE
+        setup = conversations(self.plan)
+        return Inside(policy=POLICY, catalogue=catalogue, conversations=setup)
 
     def next_rid(self, now: float) -> str:
         """Ids of requests: in order, for the reader."""
