@@ -35,6 +35,7 @@ KEYS = {
     "base_url": ("anthropic", "openai"),
     "command": ("process",),
     "env": ("process",),
+    "memory_mb": ("process",),
     "script": ("rehearsal",),
 }
 """Keys that mean something with some backends only."""

@@ -89,6 +89,11 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """With ``process``: environment variables of the command, which gets no others but ``PATH``,
     ``HOME`` and the language. What is named like a secret (``API_KEY``) is masked."""
 
+    memory_mb: Annotated[int, Meta(ge=16, le=1_048_576)] | None = None
+    """With ``process``: megabytes of address space that the command may have, and each process that
+    it starts; unless said, what there is. On Linux only. Some runtimes (Java, Node.js, Go) want far
+    more of it than they use."""
+
     script: Path | None = None
     """With ``rehearsal``: a file that says what it answers; without one it tells what it was
     told."""

@@ -13,8 +13,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -52,6 +54,9 @@ the disk."""
 LOG_LINES_PER_S: Final = 200
 """Of these in a second: a long traceback. Whoever writes more would keep all others from the log,
 and the event loop notes something with each request."""
+
+CAN_LIMIT_MEMORY: Final = hasattr(resource, "prlimit")
+"""Linux has it, and others do not."""
 
 log = logging.getLogger(__name__)
 
@@ -266,6 +271,7 @@ async def start(
     masker: Masker,
     environment: Mapping[str, str],
     folder: Path | None,
+    memory_mb: int | None = None,
 ) -> Command:
     """Start a command.
 
@@ -275,10 +281,13 @@ async def start(
         masker: hides secrets in what it says of itself.
         environment: all that it gets.
         folder: where it runs; None: here.
+        memory_mb: see ``limit_memory``.
 
     Raises:
-        OSError: it can't be started.
+        OSError: it can't be started, or not be limited here.
     """
+    if memory_mb is not None and not CAN_LIMIT_MEMORY:
+        raise OSError("its memory can't be limited on this system")
     reading, writing = os.pipe()
     try:
         process = await anyio.open_process(
@@ -295,11 +304,25 @@ async def start(
         raise
     finally:
         os.close(writing)
+    if memory_mb is not None:
+        limit_memory(process.pid, memory_mb)
     thread = threading.Thread(
         target=log_lines, args=(reading, name, masker), name=f"stderr of {name}", daemon=True
     )
     thread.start()
     return Command(process, name, masker)
+
+
+def limit_memory(pid: int, memory_mb: int) -> None:
+    """Limit the address space of a process that was started just now, and of each that it starts.
+
+    From outside: code of ours between fork and exec could hang in a process with threads. It has
+    hardly begun, and what it has got by then counts.
+    """
+    if sys.platform == "linux":
+        room = memory_mb * 1_048_576
+        with contextlib.suppress(ProcessLookupError):  # it is over already, which is seen elsewhere
+            resource.prlimit(pid, resource.RLIMIT_AS, (room, room))
 
 
 def log_lines(reading: int, name: str, masker: Masker) -> None:

@@ -49,6 +49,7 @@ class ProcessModel:
         env: Mapping[str, Secret] | None = None,
         folder: Path | None = None,
         timeout_s: float = TIMEOUT_S,
+        memory_mb: int | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         """Make a model; nothing is started yet.
@@ -60,6 +61,7 @@ class ProcessModel:
             env: further variables that it gets.
             folder: where it runs; None: where the gateway does.
             timeout_s: how long it may be silent about a request.
+            memory_mb: what it may take, and each process that it starts; None: what there is.
             environment: ours; of it the command gets what is in ``PASSED_ON``.
         """
         self.info = info
@@ -69,6 +71,7 @@ class ProcessModel:
         self._environment |= {name: value.value for name, value in (env or {}).items()}
         self._folder = folder
         self._timeout_s = timeout_s
+        self._memory_mb = memory_mb
         self._run: Command | None = None
         self._starting = anyio.Lock()
         self._backoff = Backoff()
@@ -144,6 +147,7 @@ class ProcessModel:
                     masker=self._masker,
                     environment=self._environment,
                     folder=self._folder,
+                    memory_mb=self._memory_mb,
                 )
             except (OSError, ValueError) as error:
                 self._trouble = self._masker.text(f"the command can't be started: {error}")

@@ -10,6 +10,7 @@ from agentgate_proto.records.usage import Usage
 from agentgate_proto.sessions.budgets import EACH
 from agentgate_server.config import Config, SessionsConfig
 from agentgate_server.documents.errors import did_you_mean
+from agentgate_server.models.command import CAN_LIMIT_MEMORY
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
 from agentgate_server.sessions.models import infos_of
@@ -33,6 +34,9 @@ def check_commands(config: Config) -> Iterator[Finding]:
         if model.command and shutil.which(model.command[0]) is None:
             text = f"there is no program {model.command[0]} that can be run"
             yield error(config, f"sessions.models.{name}.command: {text}")
+        if model.memory_mb is not None and not CAN_LIMIT_MEMORY:
+            text = "memory can be limited on Linux only"
+            yield error(config, f"sessions.models.{name}.memory_mb: {text}")
 
 
 def check_budgets(config: Config, principals: Sequence[Principal]) -> Iterator[Finding]:

@@ -71,6 +71,7 @@ def model_of(info: ModelInfo, config: ModelConfig, masker: Masker, folder: Path)
                 env={str(key): value for key, value in config.env.items()},
                 folder=folder,
                 timeout_s=config.timeout_s,
+                memory_mb=config.memory_mb,
             )
         case "rehearsal":
             script = None if config.script is None else read_script(config.script)

@@ -74,7 +74,22 @@ def close(request_id, rest):
     time.sleep(600)
 
 
+def fill(request_id, rest):
+    try:
+        answer(request_id, str(len(bytearray(int(rest) * 1_048_576)) > 0))
+    except MemoryError:
+        answer(request_id, "no room")
+
+
+def child(request_id, rest):
+    line = f"import sys; bytearray({rest} * 1_048_576); print('room')"
+    run = subprocess.run([sys.executable, "-c", line], check=False, capture_output=True, text=True)
+    answer(request_id, run.stdout.strip() or run.stderr.split()[-1])
+
+
 ACTS = {
+    "fill": fill,
+    "child": child,
     "echo": echo,
     "many": lambda request_id, rest: answer(request_id, *(f"{n} " for n in range(int(rest)))),
     "environment": lambda request_id, rest: answer(

@@ -13,6 +13,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_server.config import Config, config_from_dict
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
+from agentgate_server.sessions import checks
 from agentgate_server.sessions.checks import (
     check_budgets,
     check_commands,
@@ -65,6 +66,17 @@ def test_a_command_must_be_there_and_may_be_run(tmp_path: Path) -> None:
             f"sessions.models.b.command: there is no program {tmp_path / 'text'} that can be run",
         ),
     ]
+
+
+@pytest.mark.parametrize("can", [True, False])
+def test_memory_must_be_a_thing_that_can_be_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can: bool
+) -> None:
+    monkeypatch.setattr(checks, "CAN_LIMIT_MEMORY", can)
+    model = {"backend": "process", "command": ["sh"], "memory_mb": 64}
+    config = config_of(tmp_path, models={"a": model})
+    text = "sessions.models.a.memory_mb: memory can be limited on Linux only"
+    assert said(check_commands(config)) == ([] if can else [(Level.ERROR, text)])
 
 
 @pytest.mark.parametrize("principal", ["*", "robot"])

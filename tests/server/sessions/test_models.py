@@ -15,6 +15,7 @@ from agentgate_proto.records.usage import Usage
 from agentgate_proto.sessions.budgets import Budget
 from agentgate_server.config import SessionsConfig, config_from_dict
 from agentgate_server.documents import DocumentError
+from agentgate_server.models.command import CAN_LIMIT_MEMORY
 from agentgate_server.models.model import Model
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.secrets.masking import Masker
@@ -144,12 +145,18 @@ def test_budgets_are_the_cores() -> None:
 async def test_a_command_is_run_in_its_folder_with_its_variables(tmp_path: Path) -> None:
     program = tmp_path / "answer.sh"
     said = '{"id":"1","type":"text","text":"\'$GREETING\'"}'
+    said = said.replace("'$GREETING'", "'$GREETING $(ulimit -v)'")
     program.write_text(f'read line; echo \'{said}\'; echo \'{{"id":"1","type":"end"}}\'')
-    form = {"backend": "process", "command": ["sh", "answer.sh"], "env": {"GREETING": "Good day."}}
+    form = {
+        "backend": "process",
+        "command": ["sh", "answer.sh"],
+        "env": {"GREETING": "Good day."},
+        "memory_mb": 64,
+    }
     (model,) = made(config_of(models={"own": form}), tmp_path).values()
     try:
         text, end = await answer(model)
     finally:
         await model.aclose()
-    assert text == "Good day."
+    assert text == f"Good day. {64 * 1_024 if CAN_LIMIT_MEMORY else 'unlimited'}"
     assert isinstance(end, Ended)
