@@ -25,6 +25,10 @@ WRONG_PER_MINUTE = 4
 """Wrong passwords of one principal for one agent. The gateway there counts them as this gateway's,
 ten a minute: whoever guesses must leave the others some."""
 
+WRONG_OF_ALL_PER_MINUTE = LOGINS_MAX
+"""Wrong passwords of one principal, whoever's they are to be, agents that there are not included:
+there, sixty of this gateway's count. No fewer than may be under way."""
+
 TOO_MANY = exception_for(ErrorCode.LIMIT_EXCEEDED, "too many logins are under way: wait")
 
 
@@ -55,6 +59,7 @@ class SharedLogins:
         self._link = link
         self._monotonic = monotonic
         self._wrong = AddressThrottle(WRONG_PER_MINUTE)
+        self._wrong_of_all = AddressThrottle(WRONG_OF_ALL_PER_MINUTE)
         self._users: dict[str, dict[LinkDesk, None]] = {}  # by the agent's id
         self._pending: dict[tuple[str, str | None], Pending] = {}  # by agent and password
 
@@ -70,7 +75,7 @@ class SharedLogins:
             done(None, TOO_MANY)
             return
         if password is not None:
-            pause = self._wrong.take(guess_of(by, agent), self._monotonic())
+            pause = self._guess(by, agent)
             if pause:
                 data = {"retry_after_s": round(pause, 3)}
                 done(None, exception_for(ErrorCode.LOGIN_FAILED, "too many wrong passwords", data))
@@ -92,12 +97,23 @@ class SharedLogins:
         is_wrong = error is not None and error.code == ErrorCode.LOGIN_FAILED
         if password is not None and not is_wrong:
             self._wrong.give_back(guess_of(pending.by, agent))
+            self._wrong_of_all.give_back(guess_of(pending.by))
         if login is not None:
             users = self._users.setdefault(login.agent, {})
             users.update((desk, None) for desk, _ in waiting)
         for _, done in waiting:
             done(login, error)
         self._tidy()
+
+    def _guess(self, by: str, agent: str) -> float:
+        """Count a password that may be wrong: return 0, or for how many seconds to wait."""
+        now, one = self._monotonic(), guess_of(by, agent)
+        pause = self._wrong.take(one, now)
+        if not pause:
+            pause = self._wrong_of_all.take(guess_of(by), now)
+            if pause:
+                self._wrong.give_back(one)
+        return pause
 
     def _tidy(self) -> None:
         """Log out of what nobody uses. Not while somebody logs in, perhaps to just that."""
@@ -108,8 +124,8 @@ class SharedLogins:
             self._link.logout(agent)
 
 
-def guess_of(principal: str, agent: str) -> str:
-    """Return what stands for one who tries an agent's password; no address looks so."""
+def guess_of(principal: str, agent: str = "") -> str:
+    """Return what stands for one who tries passwords, of one agent; no address looks so."""
     return f"{len(principal)}/{principal}/{agent}"
 
 

@@ -3,6 +3,9 @@
 Each try counts before it is checked, and does not once it was right. It is counted for whoever
 tries, and for the agent: who has many addresses gets no further than who has one. Who has logged in
 before is not counted among those strangers, or they could keep people from their own agents.
+
+A relay brings the passwords of many people. One that it has given before (``is_welcome``) tells it
+nothing new, so it need not be counted: else whoever guesses there would keep out all the others.
 """
 
 from __future__ import annotations
@@ -68,6 +71,10 @@ class PasswordThrottle:
         self._welcome.move_to_end(pair)
         if len(self._welcome) > WELCOME_MAX:
             self._welcome.popitem(last=False)
+
+    def is_welcome(self, agent: str, by: str, address: str) -> bool:
+        """Whether they have given the right password of this agent before."""
+        return keys_of(agent, by, address)[1] in self._welcome
 
     def forget(self) -> None:
         """Nobody is welcome any more: passwords have changed."""

@@ -87,7 +87,7 @@ class AgentDesk:
             params: which agent, and the password.
             reply: takes the answer.
         """
-        self._spawn(self._login, by.name, address, params, reply)
+        self._spawn(self._login, by, address, params, reply)
 
     def reconfigure(self, agents: AgentsConfig) -> None:
         """Put others in the place of the agents; who was let in by what is no more is out."""
@@ -121,15 +121,20 @@ class AgentDesk:
         """Whether what somebody was let in by still stands for that agent."""
         return agent in self._agents and self._agents[agent].secret == secret
 
-    async def _login(self, by: str, address: str, params: LoginAgent, reply: Reply) -> None:
-        pause = self._throttle.take(params.agent, by, address, self._monotonic())
+    async def _login(self, who: Principal, address: str, params: LoginAgent, reply: Reply) -> None:
+        by = who.name
+        agent, passwords = self._ids.get(params.agent, ""), self._passwords
+        config = self._agents.get(agent)
+        is_right = passwords.is_known(agent, params.password)
+        is_again = is_right and who.role is Role.RELAY
+        is_again = is_again and self._throttle.is_welcome(params.agent, by, address)
+        pause = 0.0
+        if not is_again:
+            pause = self._throttle.take(params.agent, by, address, self._monotonic())
         if pause:
             data = {"retry_after_s": round(pause, 3)}
             reply.error(ErrorCode.LOGIN_FAILED, TOO_MANY, data)
             return
-        agent, passwords = self._ids.get(params.agent, ""), self._passwords
-        config = self._agents.get(agent)
-        is_right = passwords.is_known(agent, params.password)
         if not (is_right or passwords.is_dear):
             is_right = passwords.check(agent, params.password)
         elif not is_right:
@@ -142,7 +147,8 @@ class AgentDesk:
             self._audit.agent_login_failed(agent, by, address, self._monotonic())
             reply.error(ErrorCode.LOGIN_FAILED, WRONG, None)
             return
-        self._throttle.was_right(params.agent, by, address)
+        if not is_again:
+            self._throttle.was_right(params.agent, by, address)
         counts = partial(self._counts, agent, config.secret)
         self._sessions.open_agent(agent, Opened(agent, str(config.name), counts, reply))
 

@@ -13,6 +13,7 @@ from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_proto.rpc.session_methods import SendMessage
 from agentgate_server.faces.link_desk import (
     LOGINS_MAX,
+    WRONG_OF_ALL_PER_MINUTE,
     WRONG_PER_MINUTE,
     LinkDesk,
     SharedLogins,
@@ -108,7 +109,7 @@ def test_who_tries_many_agents_takes_no_login_from_others() -> None:
     bob.log_in("a1", "s1", ends)
     link.release()
     assert link.logged_in == ["a1"]
-    anna.log_in("a1", "s1", ends)
+    anna.log_in("a1", None, ends)
     assert len(ends.logins) == 2
 
 
@@ -128,6 +129,20 @@ def test_who_guesses_has_to_wait_and_others_have_not() -> None:
     now[0] = 60 / WRONG_PER_MINUTE
     anna.log_in("a1", "s1", ends)
     assert [login.agent for login in ends.logins] == ["a2"] * WRONG_PER_MINUTE + ["a1"] * 3
+
+
+def test_who_guesses_has_to_wait_also_where_no_name_comes_twice() -> None:
+    link = MemoryLink()
+    logins, ends = shared(link), Ends()
+    anna, bob = LinkDesk(link, logins, ANNA), LinkDesk(link, logins, BOB)
+    for number in range(WRONG_OF_ALL_PER_MINUTE):
+        anna.log_in(f"none{number}", "wrong", ends)
+        anna.log_in("a2", "s2", ends)  # right ones do not count
+    assert [error.data for error in ends.errors] == [None] * WRONG_OF_ALL_PER_MINUTE
+    anna.log_in("none", "wrong", ends)
+    assert ends.errors[-1].data == {"retry_after_s": 60 / WRONG_OF_ALL_PER_MINUTE}
+    bob.log_in("a1", "s1", ends)
+    assert ends.logins[-1].agent == "a1"
 
 
 def test_a_login_that_nobody_could_look_at_is_no_guess() -> None:

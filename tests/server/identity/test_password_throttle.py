@@ -45,7 +45,10 @@ def test_strangers_guess_so_often_together_and_keep_nobody_out_who_was_in_before
     assert not any(pauses[:-1])
     assert pauses[-1] > 0.0
     assert guess(throttle, 1, by="owner") == 0.0
+    assert throttle.is_welcome("house", "owner", "10.0.0.1")
+    assert not throttle.is_welcome("yard", "owner", "10.0.0.1")
     throttle.forget()
+    assert not throttle.is_welcome("house", "owner", "10.0.0.1")
     assert guess(throttle, 1, by="owner") > 0.0
 
 

@@ -20,6 +20,7 @@ from agentgate_server.identity.passwords import hash_password
 pytestmark = pytest.mark.anyio
 
 WALL = Principal(name="wall", role=Role.CONSOLE)
+OFFICE = Principal(name="office", role=Role.RELAY)
 
 
 class Waiting:
@@ -40,13 +41,17 @@ class Waiting:
 
 
 async def login(
-    gateway: Gateway, password: str, agent: str = "house", address: str = "10.0.0.1"
+    gateway: Gateway,
+    password: str,
+    agent: str = "house",
+    address: str = "10.0.0.1",
+    by: Principal = WALL,
 ) -> Waiting:
     """Log in, and wait for what comes of it."""
     assert gateway.gate.agents is not None
     reply = Waiting()
     params = LoginAgent(agent=agent, password=password)
-    gateway.gate.agents.login(WALL, address, params, reply)
+    gateway.gate.agents.login(by, address, params, reply)
     await reply.there.wait()
     return reply
 
@@ -63,6 +68,29 @@ async def test_a_guesser_is_slowed_down_and_the_owner_elsewhere_is_not(tmp_path:
         elsewhere = await login(gateway, "open sesame", address="10.0.0.2")
         assert elsewhere.login is not None
         assert elsewhere.login.session == "agent:house"
+
+
+@pytest.mark.parametrize("by", [OFFICE, WALL])
+async def test_a_relay_comes_back_whoever_guesses_there(tmp_path: Path, by: Principal) -> None:
+    async with serving(tmp_path, agents={"house": HOUSE}, principals=PEOPLE) as gateway:
+        assert (await login(gateway, "open sesame", by=by)).login is not None
+        for number in range(OF_ONE_PER_MINUTE + 1):
+            wrong = await login(gateway, f"guess {number}", by=by)
+        assert wrong.refusal is not None
+        assert wrong.refusal[2] is not None, "guessing has an end there, too"
+        again = await login(gateway, "open sesame", by=by)
+        assert (again.login is not None) is (by is OFFICE)
+        assert (await login(gateway, "another", by=by)).refusal is not None
+
+
+async def test_a_relay_that_was_never_in_learns_nothing_beyond_what_it_may_guess(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, agents={"house": HOUSE}, principals=PEOPLE) as gateway:
+        assert (await login(gateway, "open sesame")).login is not None, "so it is known here"
+        for number in range(OF_ONE_PER_MINUTE):
+            await login(gateway, f"guess {number}", by=OFFICE)
+        assert (await login(gateway, "open sesame", by=OFFICE)).login is None
 
 
 async def test_an_agent_that_is_none_is_refused_as_a_wrong_password_is(tmp_path: Path) -> None:
