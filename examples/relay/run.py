@@ -34,6 +34,7 @@ NAMES = (
 )
 HELPER = "helper: "
 ASKING = "I'll ask the thermometer."
+PORTS = range(10_000, 32_768)
 STEP_S = 30.0
 """More than any step takes, also on a busy machine."""
 
@@ -124,8 +125,17 @@ class World:
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on just now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    """Find ports that nobody has. They lie below those that systems give to outgoing connections:
+    one that dials a gateway which is away could get the gateway's port for its own end."""
+    sockets: list[socket.socket] = []
+    while len(sockets) < count:
+        each = socket.socket()
+        sockets.append(each)
+        try:
+            each.bind(("127.0.0.1", PORTS.start + secrets.randbelow(len(PORTS))))
+        except OSError:
+            sockets.remove(each)
+            each.close()
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
