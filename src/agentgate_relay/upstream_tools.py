@@ -187,7 +187,9 @@ class UpstreamTools:
         before = self._tools
         self._tools = {tool.name: tool for tool in map(self._tool_of, rows)}
         if before.keys() != self._tools.keys():
-            log.info("gateway %s offers %d tools here", self.link.name, len(self._tools))
+            count = len(self._tools)
+            what = "tool" if count == 1 else "tools"
+            log.info("gateway %s offers %d %s here", self.link.name, count, what)
 
     def _offers(self, there: str) -> bool:
         """Whether a name there is one that we offer."""

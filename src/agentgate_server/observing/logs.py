@@ -51,12 +51,12 @@ class Logs(Observer):
             words = {"deny": "denied", "allow": "allowed", "ask": "is to be asked about"}
             text = "%s for %s: %s by %s"
             did = words[decision.action]
-            log.log(level, text, record.tool, record.principal, did, decision.rule, extra=fields)
+            log.log(level, text, record.tool, asker(record), did, decision.rule, extra=fields)
 
     def asked(self, record: Record) -> None:
         """See :class:`Observer`."""
         fields = {**about(record), "rule": record.rule}
-        log.info("%s for %s: a person is asked", record.tool, record.principal, extra=fields)
+        log.info("%s for %s: a person is asked", record.tool, asker(record), extra=fields)
 
     def answered(self, record: Record) -> None:
         """See :class:`Observer`."""
@@ -68,7 +68,7 @@ class Logs(Observer):
             fields |= {"approver": record.approver, "channel": record.channel}
             by = f" by {record.approver} ({record.channel})"
         text = "%s for %s: %s%s after %.1f s"
-        log.info(text, record.tool, record.principal, status, by, took_s, extra=fields)
+        log.info(text, record.tool, asker(record), status, by, took_s, extra=fields)
 
     def started(self, rid: str, tool: str) -> None:
         """See :class:`Observer`."""
@@ -86,7 +86,7 @@ class Logs(Observer):
             took_s = round(record.resolved_at - record.created_at, 3)
             fields = {**about(record), "outcome": status.value, "took_s": took_s}
             text = "%s for %s: %s"
-            log.log(level, text, record.tool, record.principal, status.value, extra=fields)
+            log.log(level, text, record.tool, asker(record), status.value, extra=fields)
 
     def sent(self, rid: str) -> None:
         """See :class:`Observer`."""
@@ -140,4 +140,17 @@ class Logs(Observer):
 
 def about(record: Record) -> dict[str, object]:
     """What every line of a request says."""
-    return {"rid": record.rid, "agent": record.principal, "tool": record.tool}
+    fields: dict[str, object] = {
+        "rid": record.rid,
+        "agent": record.principal,
+        "tool": record.tool,
+    }
+    if record.relayed.principal:
+        fields["on_behalf_of"] = record.relayed.principal
+    return fields
+
+
+def asker(record: Record) -> str:
+    """Who asked; of a relay also for whom, in its words."""
+    first = record.relayed.principal
+    return f"{record.principal} on behalf of {first}" if first else record.principal

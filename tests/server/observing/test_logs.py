@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from tests.server.embedded import (
     AGENT,
@@ -20,6 +21,7 @@ from tests.server.embedded import (
 
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.records.request import Effects, Phase, Record, Relayed
 from agentgate_proto.rpc.messages import Ack, ToolRequest
 from agentgate_server import tool
 from agentgate_server.gateway import Gateway
@@ -218,3 +220,23 @@ def test_many_agents_that_ask_too_much_fill_no_memory() -> None:
     for number in range(3 * REASONS_MAX):
         logs.refused(f"agent-{number}", "", ErrorCode.LIMIT_EXCEEDED)
     assert len(logs._refusals) <= REASONS_MAX
+
+
+def test_of_what_a_relay_asks_it_is_told_for_whom(caplog: pytest.LogCaptureFixture) -> None:
+    record = Record(
+        rid="r1",
+        principal="office",
+        client_id="c",
+        request_id=1,
+        tool="set_light",
+        args=msgspec.Raw(b"{}"),
+        effects=Effects.WRITE,
+        digest="d",
+        signature="set_light",
+        created_at=0.0,
+        phase=Phase.WAITING,
+        relayed=Relayed(principal="kitchen", hops=("e",)),
+    )
+    Logs().asked(record)
+    assert lines(caplog) == ["set_light for office on behalf of kitchen: a person is asked"]
+    assert extras(caplog, "is asked")["on_behalf_of"] == "kitchen"
