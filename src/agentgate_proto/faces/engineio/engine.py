@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import Counter, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -81,8 +81,8 @@ class Engine:
         self._sessions: dict[int, Session] = {}
         self._by_sid: dict[str, Session] = {}
         self._by_connection: dict[int, Session] = {}
-        self._strangers: Counter[str] = Counter()  # sessions by address
-        self._strangers_in_all = 0
+        self._strangers: OrderedDict[int, None] = OrderedDict()  # the oldest first
+        self._strangers_of: dict[str, OrderedDict[int, None]] = {}  # the same, by address
         self._numbers = 0
         self._alarms: list[tuple[float, int]] = []  # a heap; a session's own ``armed_at`` counts
         self._effects: deque[Effect] = deque()
@@ -118,7 +118,7 @@ class Engine:
         elif method != "GET":
             fault = BAD_METHOD
         else:
-            fault = self._objection(asked, address)
+            fault = self._objection(asked)
             if fault is None:
                 session = self._open(connection, address, now)
                 session.open_by_poll(connection)
@@ -133,7 +133,7 @@ class Engine:
             asked.probe(connection, now)
             self._after(asked)
             return
-        fault = asked if isinstance(asked, Fault) else self._objection(asked, address)
+        fault = asked if isinstance(asked, Fault) else self._objection(asked)
         if fault is None:
             session = self._open(connection, address, now)
             session.open_by_websocket(connection)
@@ -211,7 +211,7 @@ class Engine:
         found = self._sessions.get(session)
         if found is not None and found.is_known is not is_known:
             found.is_known = is_known
-            self._count_stranger(found, -1 if is_known else 1)
+            self._note_stranger(found)
 
     def end(self, session: int, ending: Ending) -> None:
         """End a session, if it is not over."""
@@ -260,17 +260,11 @@ class Engine:
             self._after(session)
         return UNKNOWN_SID if session is None or session.is_over else session
 
-    def _objection(self, query: dict[str, str], address: str) -> Fault | None:
+    def _objection(self, query: dict[str, str]) -> Fault | None:
         """Say why no session can begin."""
         if query.get("EIO") != PROTOCOL:
             return UNSUPPORTED
-        if (
-            len(self._sessions) >= self.settings.sessions_max
-            or self._strangers_in_all >= self.settings.strangers_max
-            or self._strangers[address] >= self.settings.strangers_of_address_max
-        ):
-            return BUSY
-        return None
+        return BUSY if len(self._sessions) >= self.settings.sessions_max else None
 
     def _polled(
         self, connection: int, session: Session, method: str, body: bytes, now: float
@@ -285,6 +279,7 @@ class Engine:
         return None
 
     def _open(self, connection: int, address: str, now: float) -> Session:
+        self._make_room(address)
         self._numbers += 1
         sid = self._new_sid()
         session = Session(
@@ -292,7 +287,7 @@ class Engine:
         )
         self._sessions[session.number] = session
         self._by_sid[sid] = session
-        self._count_stranger(session, 1)
+        self._note_stranger(session)
         self._used(connection, session)
         self._after(session)
         return session
@@ -307,14 +302,30 @@ class Engine:
         if session.is_over:
             del self._sessions[session.number]
             del self._by_sid[session.sid]
-            if not session.is_known:
-                self._count_stranger(session, -1)
+            self._note_stranger(session)
         elif session.next_at < session.armed_at:
             session.armed_at = session.next_at
             heapq.heappush(self._alarms, (session.armed_at, session.number))
 
-    def _count_stranger(self, session: Session, change: int) -> None:
-        self._strangers_in_all += change
-        self._strangers[session.address] += change
-        if not self._strangers[session.address]:
-            del self._strangers[session.address]
+    def _make_room(self, address: str) -> None:
+        """End the oldest session of strangers if there are as many as may be: who is somebody says
+        so at once, and has become known long before a flood of others has pushed it out. Were the
+        new one refused instead, a few strangers could keep everybody out."""
+        for strangers, most in (
+            (self._strangers_of.get(address, ()), self.settings.strangers_of_address_max),
+            (self._strangers, self.settings.strangers_max),
+        ):
+            if len(strangers) >= most:
+                self.end(next(iter(strangers)), Ending.BUSY)
+
+    def _note_stranger(self, session: Session) -> None:
+        """Take note of whether a session is a stranger's, or is no more."""
+        number, of_address = session.number, self._strangers_of.get(session.address)
+        if not (session.is_known or session.is_over):
+            if of_address is None:
+                of_address = self._strangers_of[session.address] = OrderedDict()
+            self._strangers[number] = of_address[number] = None
+        elif of_address is not None and of_address.pop(number, self) is None:
+            del self._strangers[number]
+            if not of_address:
+                del self._strangers_of[session.address]

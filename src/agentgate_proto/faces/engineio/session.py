@@ -91,7 +91,8 @@ class EngineSettings:
     """Sessions of everybody; one takes some kilobytes."""
 
     strangers_max: int = 1_024
-    """Of these, how many may belong to nobody yet, so that they can't lock others out."""
+    """Of these, how many may belong to nobody yet, so that they can't lock others out; with one
+    more, the oldest of them ends."""
 
     strangers_of_address_max: int = 64
     """The same from one address: a household behind one router, not a flood."""

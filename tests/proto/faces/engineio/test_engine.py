@@ -170,18 +170,44 @@ def test_sessions_of_everybody_are_bounded() -> None:
     at.polling()
 
 
-def test_strangers_lock_out_neither_the_known_nor_other_strangers_elsewhere() -> None:
+def test_of_too_many_strangers_the_oldest_gives_way_and_nobody_who_is_known() -> None:
     at = Bench(strangers_max=4, strangers_of_address_max=2)
     at.polling()
     at.engine.know(1)
     at.polling(), at.polling()
-    assert at.answers_to(at.get()) == [BUSY]
+    at.get()
+    assert pushed_out(at) == [2], "the oldest of that address"
     at.get(address="192.0.2.8"), at.get(address="192.0.2.8")
-    at.effects()
-    assert at.answers_to(at.get(address="192.0.2.9")) == [BUSY]
-    at.engine.know(2)
-    at.engine.know(2)
-    assert at.answers_to(at.get(address="192.0.2.9"))[0][0] == 200
+    assert pushed_out(at) == []
+    at.get(address="192.0.2.9")
+    assert pushed_out(at) == [3], "the oldest of all"
+    at.engine.know(4)
+    at.engine.know(4)
+    at.get(address="192.0.2.9")
+    assert pushed_out(at) == []
+    at.websocket(address="192.0.2.9")
+    assert pushed_out(at) == [7]
+    at.engine.know(1, is_known=False)
+    at.get()
+    assert pushed_out(at) == [5], "who is known no more is the newest of them"
+
+
+def test_who_says_at_once_who_they_are_is_not_pushed_out_by_a_flood() -> None:
+    at = Bench(strangers_max=64, strangers_of_address_max=8)
+    for number in range(1, 201):
+        at.get()
+        if number % 5 == 0:
+            at.get(f"sid{number - 4}")  # a whole round later than it has begun
+            at.engine.know(number - 4)
+    assert at.engine.count == 40 + 7
+    assert {each.ending for each in at.events() if isinstance(each, Ended)} == {Ending.BUSY}
+
+
+def pushed_out(at: Bench) -> list[int]:
+    """Which sessions ended because there were too many, since the last look."""
+    found = [each for each in at.events() if isinstance(each, Ended)]
+    assert all(each.ending is Ending.BUSY for each in found)
+    return [each.session for each in found]
 
 
 def test_a_session_that_ended_counts_as_nobody_s_whether_it_was_known_or_not() -> None:
@@ -194,8 +220,7 @@ def test_a_session_that_ended_counts_as_nobody_s_whether_it_was_known_or_not() -
         at.engine.know(number)
         at.drain()
     assert at.engine.count == 0
-    assert at.engine._strangers == {}
-    assert at.engine._strangers_in_all == 0
+    assert (at.engine._strangers, at.engine._strangers_of) == ({}, {})
     assert at.engine._by_sid == {}
 
 
