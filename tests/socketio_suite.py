@@ -26,7 +26,7 @@ from tests.server.faces.saying_back import SayingBack
 
 from agentgate_proto.faces.engineio import events as engineio
 from agentgate_proto.faces.engineio.engine import Engine
-from agentgate_proto.faces.engineio.session import EngineSettings
+from agentgate_proto.faces.engineio.settings import EngineSettings
 from agentgate_proto.principal import Principal
 from agentgate_server.config.faces import OPEN
 from agentgate_server.faces.entrance import Entrance

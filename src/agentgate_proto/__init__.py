@@ -8,10 +8,10 @@ top:
   its ``edge_messages`` and ``edge_answers``, all on top of ``conversing``; what they share:
   ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
   ``sse`` and ``static`` what is answered. ``consoles``, what people's programs say over Socket.IO:
-  a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents; their
-  ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``.
-  ``engineio``, sessions over polls and WebSockets: ``engine`` with each ``session``, their
-  ``packets`` and ``events``; on top of it ``socketio``: ``server``, its ``packets`` and
+  a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents, each a
+  ``talk``; their ``messages``, their ``effects``, what of a log is ``chat``, what may be
+  ``waiting``. ``engineio``, sessions over polls and WebSockets: ``engine`` with each ``session``,
+  their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its ``packets`` and
   ``events``, ``credentials``, and the door to an ``application``. ``client``: a client over all
   its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``,
   ``standing``, ``providing``, ``backoff``; for sessions ``session_watch`` with its

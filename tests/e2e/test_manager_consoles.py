@@ -16,7 +16,7 @@ from tests.e2e.relay_world import (
 )
 from tests.e2e.stock_socketio import WAYS
 
-from agentgate_proto.faces.engineio.session import EngineSettings
+from agentgate_proto.faces.engineio.settings import EngineSettings
 
 LARGE_COUNT, LARGE_CHARS = 30, 150_000
 """Messages of a long history, and how long each is."""

@@ -22,7 +22,7 @@ from tests.e2e.stock_socketio import (
 from tests.server.embedded import AGENT, POLICY, config
 from tests.server.faces.saying_back import SayingBack
 
-from agentgate_proto.faces.engineio.session import EngineSettings
+from agentgate_proto.faces.engineio.settings import EngineSettings
 from agentgate_server.faces.face import Surroundings
 from agentgate_server.faces.socketio import SocketIoFace
 from agentgate_server.gateway import Gateway

@@ -7,8 +7,7 @@ received → (ask, but a grant covers it) → running → done
 Each method makes one step: it changes the record in memory, queues the write, and leaves what
 depends on that write to ``durable``. See ``ledger`` for the three rules behind the order. Of one
 request at most one write is under way, but for an end of the waiting that follows the ask, or one
-yes of several, at once. What people do is in ``deciding``, what requests do that are the same in
-``joining``.
+yes of several, at once. What people do is in ``deciding``, what twins do in ``coalescing``.
 """
 
 from __future__ import annotations
@@ -110,12 +109,10 @@ class Lifecycle:
     def judged(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
         """Go the way that the policy says."""
         live.args = None
-        live.record = record = replace(
-            live.record, rule=decision.rule, description=decision.description
-        )
+        record = replace(live.record, rule=decision.rule, description=decision.description)
         if decision.asks_there:
-            relayed = replace(record.relayed, asks_there=True)
-            live.record = record = replace(record, relayed=relayed)
+            record = replace(record, relayed=replace(record.relayed, asks_there=True))
+        live.record = record
         repeats_unknown = (record.principal, record.digest) in self._unknown
         if decision.action is Action.DENY:
             code = ErrorCode.DENIED_BY_POLICY

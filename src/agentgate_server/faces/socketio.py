@@ -36,7 +36,7 @@ from agentgate_proto.faces.engineio.events import (
     Respond,
     SendMessage,
 )
-from agentgate_proto.faces.engineio.session import EngineSettings
+from agentgate_proto.faces.engineio.settings import EngineSettings
 from agentgate_proto.faces.socketio.application import Application, Sockets
 from agentgate_proto.faces.socketio.credentials import token_in
 from agentgate_proto.faces.socketio.events import ConnectAsked, SocketEvent

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentgate_proto.faces.engineio.engine import Engine
 from agentgate_proto.faces.engineio.events import Effect, Ended, Event, Received, Respond
-from agentgate_proto.faces.engineio.session import EngineSettings
+from agentgate_proto.faces.engineio.settings import EngineSettings
 
 PATH = "/engine.io/?EIO=4&transport="
 ADDRESS = "192.0.2.7"

@@ -17,7 +17,7 @@ from tests.server.faces.saying_back import SayingBack
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from agentgate_proto.faces.engineio.session import EngineSettings
+from agentgate_proto.faces.engineio.settings import EngineSettings
 from agentgate_server.faces.face import Surroundings
 from agentgate_server.faces.socketio import SocketIoFace
 from agentgate_server.gateway import Gateway

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -48,6 +47,7 @@ from agentgate_proto.faces.consoles.messages import (
     Received,
     ToConsole,
 )
+from agentgate_proto.faces.consoles.talk import Message, Pending, Talk
 from agentgate_proto.faces.consoles.waiting import Waiting
 from agentgate_proto.rpc.agent_methods import AgentLogin
 from agentgate_proto.rpc.session_methods import SendMessage
@@ -79,61 +79,6 @@ GONE_CODES = (ErrorCode.SESSION_NOT_FOUND, ErrorCode.LOGIN_FAILED)
 
 Tell = Callable[[str, ToConsole, str], None]
 """Tells the console an event: its name, its payload, the id of the agent or ""."""
-
-
-@dataclass(slots=True)
-class Talk:
-    """An agent that the console is logged in to.
-
-    Attributes:
-        id, name, session: as the gateway said.
-        reading: number of the reading of its log.
-        lost_told: it was said that lines are missing.
-    """
-
-    id: str
-    name: str
-    session: str
-    reading: int
-    lost_told: bool = False
-
-    def is_meant_by(self, wanted: str) -> bool:
-        """Whether a console calls it so."""
-        return wanted in (self.id, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A login under way.
-
-    Attributes:
-        wanted: which agent, as the console says.
-        ack: to be acknowledged.
-        was_asked: the console wants it; else a message of its needs it.
-    """
-
-    wanted: str
-    ack: int | None
-    was_asked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message of the console.
-
-    Attributes:
-        chat: what came.
-        wanted: which agent, as the console says; "": it does not say.
-        ack: to be acknowledged.
-        size: of its text, bytes.
-        until: how long it waits if no login is under way.
-    """
-
-    chat: Chat
-    wanted: str
-    ack: int | None
-    size: int
-    until: float
 
 
 class Talks:

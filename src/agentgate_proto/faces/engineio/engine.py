@@ -32,9 +32,9 @@ from agentgate_proto.faces.engineio.session import (
     JSON,
     POLLING,
     WEBSOCKET,
-    EngineSettings,
     Session,
 )
+from agentgate_proto.faces.engineio.settings import EngineSettings
 from agentgate_proto.faces.queries import query_fields
 
 PROTOCOL = "4"
