@@ -11,12 +11,12 @@ top:
   a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents, each a
   ``talk``; their ``messages``, their ``effects``, what of a log is ``chat``, what may be
   ``waiting``. ``engineio``, sessions over polls and WebSockets: ``engine`` with each ``session``,
-  their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its ``packets`` and
-  ``events``, ``credentials``, and the door to an ``application``. ``client``: a client over all
-  its connections: ``machine`` and what it tells, ``events``; ``call_book``, ``calls``,
-  ``standing``, ``providing``, ``backoff``; for sessions ``session_watch`` with its
-  ``session_feed``, and ``session_answer``; for devices ``prompts``,
-  ``prompt_troubles`` and ``spool``
+  their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its
+  ``packets`` and ``events``, ``credentials``, and the door to an ``application``. ``client``: a
+  client over all its connections: ``machine`` and what it tells, ``events``; ``call_book``,
+  ``calls``, ``standing``, ``providing``, ``backoff``; for sessions ``session_watch`` with its
+  ``session_feed``, and ``session_answer``; for devices ``prompts``, ``prompt_troubles`` and
+  ``spool``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
