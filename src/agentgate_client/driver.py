@@ -185,15 +185,22 @@ class Driver:
             self.machine.abandon(handle)
             self.turn()
 
-    def stand(self, method: str, params: msgspec.Struct, on_answer: OnAnswer) -> int:
+    def stand(
+        self,
+        method: str,
+        params: msgspec.Struct,
+        on_answer: OnAnswer,
+        later: msgspec.Struct | None = None,
+    ) -> int:
         """Make a call on every connection, before all others; return its handle.
 
         ``on_answer`` is called with each answer, until ``unstand`` or the end of the client: with
-        ``Settled`` for the first, ``Stood`` for later ones. Raises as ``call``.
+        ``Settled`` for the first, ``Stood`` for later ones; those calls are made with ``later``, if
+        that is given. Raises as ``call``.
         """
         self.check_loop()
         try:
-            handle = self.machine.stand(method, params)
+            handle = self.machine.stand(method, params, later)
         except AgentGateError as error:
             raise fresh(error) from None
         self._standing[handle] = on_answer

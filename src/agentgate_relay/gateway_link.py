@@ -195,13 +195,15 @@ class GatewayLink:
         """See ``Link``. Raises AgentGateError: it has come too far (-32018)."""
         return passed_on(principal, hops, self._epoch())
 
-    def login(self, agent: str, password: str | None, done: LoginDone) -> None:
+    def login(
+        self, agent: str, password: str | None, done: LoginDone, by: OnBehalf | None = None
+    ) -> None:
         """See ``Link``."""
         stored = self.config.agents.get(agent)  # type: ignore[call-overload]
         if password is None and stored is not None:
             password = stored.password.value
         try:
-            self._open_logins().login(agent, password, done)
+            self._open_logins().login(agent, password, done, by)
         except AgentGateError as error:
             done(None, error)
 

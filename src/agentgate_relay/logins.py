@@ -12,11 +12,13 @@ import logging
 from collections.abc import Callable
 
 import msgspec
+from msgspec.structs import replace
 
 from agentgate_client.driver import Driver
 from agentgate_proto.client.events import ClientState, Settled, Stood
 from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.rpc.agent_methods import AgentLogin, LoginAgent, LogoutAgent
+from agentgate_proto.rpc.behalf import OnBehalf
 
 log = logging.getLogger(__name__)
 
@@ -40,20 +42,25 @@ class Logins:
         """The ids of those that we are logged in to."""
         return sorted(self._handles)
 
-    def login(self, agent: str, password: str | None, done: LoginDone) -> None:
+    def login(
+        self, agent: str, password: str | None, done: LoginDone, by: OnBehalf | None = None
+    ) -> None:
         """Log in; ``done`` hears what came of it.
 
         Args:
             agent: id or name.
             password: None: there is none, and so the login is wrong.
+            done: see above.
+            by: who gave the password, as the gateway there is told until it is right.
         """
         if password is None:
             done(None, exception_for(ErrorCode.LOGIN_FAILED, ""))
             return
         login = Login(self, agent, done)
         try:
-            params = LoginAgent(agent=agent, password=password)
-            self._driver.stand("login_agent", params, login.answered)
+            later = LoginAgent(agent=agent, password=password)
+            params = replace(later, on_behalf_of=by)
+            self._driver.stand("login_agent", params, login.answered, later)
         except AgentGateError as error:
             done(None, error)
 

@@ -248,10 +248,13 @@ async def test_a_wrong_password_leaves_those_logged_in_who_are() -> None:
         ends = Ends()
         on.link.login("cook", None, ends)
         await on.peer.answer(await asked(on.peer, "login_agent"), LOGIN)
-        on.link.login("cook", "wrong", ends)
+        anna = on.link.behalf("anna")
+        on.link.login("cook", "wrong", ends, anna)
         await on.peer.fail(await asked(on.peer, "login_agent"), ErrorCode.LOGIN_FAILED, "no")
-        on.link.login("cook", GIVEN, ends)
-        await on.peer.answer(await asked(on.peer, "login_agent"), LOGIN)
+        on.link.login("cook", GIVEN, ends, anna)
+        request = await asked(on.peer, "login_agent")
+        assert request["params"]["on_behalf_of"] == {"principal": "anna", "hops": [*anna.hops]}
+        await on.peer.answer(request, LOGIN)
         while len(ends.all) < 3:
             await anyio.sleep(0.001)
         assert ends.codes == [0, ErrorCode.LOGIN_FAILED, 0]
@@ -260,7 +263,8 @@ async def test_a_wrong_password_leaves_those_logged_in_who_are() -> None:
         peer = await on.accept()
         await peer.reconcile([])
         request = await asked(peer, "login_agent")
-        assert request["params"]["password"] == GIVEN, "the last one that was right, and only that"
+        words = "the last one that was right, and only that; it is the link's own by now"
+        assert request["params"] == {"agent": "cook", "password": GIVEN}, words
         await peer.fail(request, ErrorCode.LOGIN_FAILED, "changed")
         await until_up(on.link)
         assert on.link.logged_in == [], "it is not right any more"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.rpc.behalf import OnBehalf
 
 LOGIN_FAILURES_MAX = 10
 """Entries for failed logins in one window: enough to see who tries what, and not enough to push
@@ -27,7 +28,13 @@ class FailedLogins:
         self.untold = 0
 
     def failed(
-        self, address: str, now: float, *, agent: str = "", principal: str = ""
+        self,
+        address: str,
+        now: float,
+        *,
+        agent: str = "",
+        principal: str = "",
+        behalf: OnBehalf | None = None,
     ) -> list[AuditEntry]:
         """Somebody gave a wrong token, or a wrong password of an agent; returns what to append.
 
@@ -36,6 +43,7 @@ class FailedLogins:
             now: when.
             agent: whose password was tried; "": of no agent that there is.
             principal: who tried; "": nobody knows.
+            behalf: if that is a relay: for whom.
         """
         entries = self.due(now)
         if self.told == 0:
@@ -44,7 +52,14 @@ class FailedLogins:
             self.untold += 1
             return entries
         self.told += 1
-        entry = AuditEntry(event=self.event, address=address, agent=agent, principal=principal)
+        entry = AuditEntry(
+            event=self.event,
+            address=address,
+            agent=agent,
+            principal=principal,
+            on_behalf_of=behalf.principal if behalf is not None else "",
+            hops=behalf.hops if behalf is not None else (),
+        )
         return [*entries, entry]
 
     def due(self, now: float) -> list[AuditEntry]:

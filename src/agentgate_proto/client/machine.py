@@ -120,15 +120,19 @@ class ClientMachine:
         self._drain()
         return handle
 
-    def stand(self, method: str, params: msgspec.Struct) -> int:
+    def stand(
+        self, method: str, params: msgspec.Struct, later: msgspec.Struct | None = None
+    ) -> int:
         """Make a call now, and again on every connection, before all others go out.
+
+        ``later`` takes the place of ``params`` once there was an answer.
 
         The first answer is ``Settled`` with the handle that is returned, later ones are ``Stood``.
         The client is ``CONNECTED`` when all such calls have been answered, if only with an error.
         When it is closed they are forgotten. Raises as ``call``.
         """
         self._check_open()
-        handle = self._book.standing.add(method, params)
+        handle = self._book.standing.add(method, params, later)
         self._book.go_on()
         self._drain()
         return handle

@@ -24,17 +24,24 @@ class StandingCall:
 
     Attributes:
         handle: what the adapter knows it by; negative, as no other call's is.
-        method, params: what is called, encoded at once.
-        is_settled: its first answer was told.
+        method: what is called.
+        first, later: its parameters until the first answer was told, and after it.
+        is_settled: it was.
     """
 
-    __slots__ = ("handle", "is_settled", "method", "params")
+    __slots__ = ("first", "handle", "is_settled", "later", "method")
 
-    def __init__(self, handle: int, method: str, params: bytes) -> None:
+    def __init__(self, handle: int, method: str, first: bytes, later: bytes) -> None:
         self.handle = handle
         self.method = method
-        self.params = params
+        self.first = first
+        self.later = later
         self.is_settled = False
+
+    @property
+    def params(self) -> bytes:
+        """What is said now."""
+        return self.later if self.is_settled else self.first
 
 
 class StandingCalls:
@@ -61,23 +68,30 @@ class StandingCalls:
         """All have been answered on this connection."""
         return self.is_open and not self._due and self._asked is None
 
-    def add(self, method: str, params: msgspec.Struct) -> int:
+    def add(self, method: str, params: msgspec.Struct, later: msgspec.Struct | None = None) -> int:
         """Take a call; return its handle.
+
+        Args:
+            method: what to call.
+            params: its parameters.
+            later: those that are said once it has been answered; None: the same.
 
         Raises:
             AgentGateError: there are too many (-32006), or the parameters cannot be sent.
         """
-        encoded = encode_params(params)
+        first = encode_params(params)
+        then = encode_params(later) if later is not None else first
+        size = max(len(first), len(then))
         if len(self._calls) >= STANDING_CALLS_MAX:
             text = f"{STANDING_CALLS_MAX} calls are made on every connection already"
             raise exception_for(ErrorCode.LIMIT_EXCEEDED, text)
-        if self._bytes + len(encoded) > STANDING_BYTES_MAX:
+        if self._bytes + size > STANDING_BYTES_MAX:
             text = f"those made on every connection take {self._bytes} of {STANDING_BYTES_MAX}"
             raise exception_for(ErrorCode.LIMIT_EXCEEDED, f"{text} bytes")
         self._last_handle -= 1
-        call = StandingCall(self._last_handle, method, encoded)
+        call = StandingCall(self._last_handle, method, first, then)
         self._calls[call.handle] = call
-        self._bytes += len(encoded)
+        self._bytes += size
         if self.is_open:
             self._due.append(call)
         return call.handle
@@ -86,7 +100,7 @@ class StandingCalls:
         """Make it no more; what is answered still is not told. Twice is harmless."""
         call = self._calls.pop(handle, None)
         if call is not None:
-            self._bytes -= len(call.params)
+            self._bytes -= max(len(call.first), len(call.later))
 
     def connected(self) -> None:
         """They can be made, on a connection where none has been."""

@@ -13,21 +13,25 @@ from typing import Annotated
 import msgspec
 
 from agentgate_proto.limits import NAME_CHARS_MAX, PASSWORD_CHARS_MAX
+from agentgate_proto.rpc.behalf import OnBehalf
 
 NameOfAgent = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=PASSWORD_CHARS_MAX)]
 
 
-class LoginAgent(msgspec.Struct, frozen=True, kw_only=True):
+class LoginAgent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Log in to an agent. -32017 if there is none, or the password is not its own.
 
     Attributes:
         agent: its id, or its name.
         password: its password.
+        on_behalf_of: of a relay: who gave the password. Wrong ones are counted for them, so that
+            who guesses behind a relay keeps nobody else behind it out.
     """
 
     agent: NameOfAgent
     password: Password
+    on_behalf_of: OnBehalf | None = None
 
     def __repr__(self) -> str:
         return f"LoginAgent(agent={self.agent!r})"  # a password must not get into a log

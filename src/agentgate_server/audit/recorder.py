@@ -17,6 +17,7 @@ from agentgate_proto.audit.chain import Head
 from agentgate_proto.audit.logins import FailedLogins
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_server.audit.heads import Findings, append_head
 from agentgate_server.store.writer import StoreWriter
 
@@ -63,16 +64,21 @@ class AuditRecorder:
         for entry in self.logins.failed(address, now):
             self.tell(entry)
 
-    def agent_login_failed(self, agent: str, by: str, address: str, now: float) -> None:
+    def agent_login_failed(
+        self, agent: str, by: str, behalf: OnBehalf | None, address: str, now: float
+    ) -> None:
         """Somebody gave a wrong password, at this monotonic second.
 
         Args:
             agent: whose; "": of no agent that there is.
             by: the principal who tried; "": nobody knows.
+            behalf: if that is a relay: for whom.
             address: where it came from.
             now: when.
         """
-        for entry in self.agent_logins.failed(address, now, agent=agent, principal=by):
+        for entry in self.agent_logins.failed(
+            address, now, agent=agent, principal=by, behalf=behalf
+        ):
             self.tell(entry)
 
     def policy_loaded(self, name: str, digest: str) -> None:

@@ -14,6 +14,7 @@ from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.session import lasting_id
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
+from agentgate_proto.rpc.behalf import objection_to
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sockets.peer import Peer
@@ -44,11 +45,18 @@ class AgentCalls:
     Args:
         desk: the agents; None: there are none.
         detach: lets a connection watch a session no more.
+        epoch: returns this gateway's, which no login may have passed before.
     """
 
-    def __init__(self, desk: AgentDesk | None, detach: Callable[[Peer, str], bool]) -> None:
+    def __init__(
+        self,
+        desk: AgentDesk | None,
+        detach: Callable[[Peer, str], bool],
+        epoch: Callable[[], str] = str,
+    ) -> None:
         self._desk = desk
         self._detach = detach
+        self._epoch = epoch
         self._logins: dict[int, Logins] = {}
         self._peers: dict[int, Peer] = {}
         if desk is not None:
@@ -66,6 +74,13 @@ class AgentCalls:
         if desk is None:
             reply.error(ErrorCode.METHOD_NOT_FOUND, NO_AGENTS, None)
             return
+        if isinstance(params, LoginAgent):
+            principal = peer.connection.principal
+            assert principal is not None, "the core lets nobody else call"
+            objection = objection_to(params.on_behalf_of, principal.role, self._epoch())
+            if objection is not None:
+                reply.error(*objection, None)
+                return
         logins = self._logins.setdefault(peer.number, Logins())
         self._peers[peer.number] = peer
         if isinstance(params, LoginAgent):

@@ -83,7 +83,7 @@ class SessionCalls:
         epoch: Callable[[], str] = str,
     ) -> None:
         self.door = door
-        self.agents = AgentCalls(agents, self.detach)
+        self.agents = AgentCalls(agents, self.detach, epoch)
         self._spawn = spawn
         self._epoch = epoch
         self._attached: dict[int, dict[str, Attachment]] = {}

@@ -2,10 +2,11 @@
 
 Each try counts before it is checked, and does not once it was right. It is counted for whoever
 tries, and for the agent: who has many addresses gets no further than who has one. Who has logged in
-before is not counted among those strangers, or they could keep people from their own agents.
+before is not counted among those strangers, or they could keep people from their own agents. Those
+who come by a relay are counted each for themselves.
 
-A relay brings the passwords of many people. One that it has given before (``is_welcome``) tells it
-nothing new, so it need not be counted: else whoever guesses there would keep out all the others.
+A password that a relay has given before (``is_welcome``) tells it nothing new, so it need not be
+counted. It has given what one behind it has, and logs in again by that for itself.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from collections import OrderedDict
 from agentgate_server.identity.address_throttle import AddressThrottle, owner_of
 
 OF_ONE_PER_MINUTE = 10
-"""Wrong passwords of one agent, by one principal at one address: nobody mistypes more."""
+"""Wrong passwords of one agent, by one principal at one address, or by one for whom that asks:
+nobody mistypes more."""
 
 OF_ALL_PER_MINUTE = 60
 """Wrong passwords by one principal at one address, whoever's they are to be."""
@@ -37,7 +39,7 @@ class PasswordThrottle:
         self._by_strangers = AddressThrottle(BY_STRANGERS_PER_MINUTE)
         self._welcome: OrderedDict[str, None] = OrderedDict()
 
-    def take(self, agent: str, by: str, address: str, now: float) -> float:
+    def take(self, agent: str, by: str, address: str, now: float, behalf: str = "") -> float:
         """Count a try: return 0, or for how many seconds it may not be made.
 
         Args:
@@ -45,8 +47,9 @@ class PasswordThrottle:
             by: the principal who tries.
             address: where it comes from.
             now: when.
+            behalf: for whom, if that is a relay which says so.
         """
-        who, pair = keys_of(agent, by, address)
+        who, pair = keys_of(agent, by, address, behalf)
         throttles = [(self._of_all, who), (self._of_one, pair)]
         if pair not in self._welcome:
             throttles.append((self._by_strangers, key_of(agent)))
@@ -60,31 +63,32 @@ class PasswordThrottle:
             taken.append((throttle, key))
         return 0.0
 
-    def was_right(self, agent: str, by: str, address: str) -> None:
+    def was_right(self, agent: str, by: str, address: str, behalf: str = "") -> None:
         """The try that was counted last was right: it does not count, and they are welcome."""
-        who, pair = keys_of(agent, by, address)
+        who, pair = keys_of(agent, by, address, behalf)
         self._of_all.give_back(who)
         self._of_one.give_back(pair)
         if pair not in self._welcome:
             self._by_strangers.give_back(key_of(agent))
-        self._welcome[pair] = None
-        self._welcome.move_to_end(pair)
-        if len(self._welcome) > WELCOME_MAX:
+        for key in (pair, keys_of(agent, by, address, "")[1]):
+            self._welcome[key] = None
+            self._welcome.move_to_end(key)
+        while len(self._welcome) > WELCOME_MAX:
             self._welcome.popitem(last=False)
 
-    def is_welcome(self, agent: str, by: str, address: str) -> bool:
+    def is_welcome(self, agent: str, by: str, address: str, behalf: str = "") -> bool:
         """Whether they have given the right password of this agent before."""
-        return keys_of(agent, by, address)[1] in self._welcome
+        return keys_of(agent, by, address, behalf)[1] in self._welcome
 
     def forget(self) -> None:
         """Nobody is welcome any more: passwords have changed."""
         self._welcome.clear()
 
 
-def keys_of(agent: str, by: str, address: str) -> tuple[str, str]:
+def keys_of(agent: str, by: str, address: str, behalf: str) -> tuple[str, str]:
     """Return what stands for whoever tries, and for them with this agent."""
-    who = key_of(by, owner_of(address))
-    return who, key_of(by, owner_of(address), agent)
+    who = by, owner_of(address), behalf
+    return key_of(*who), key_of(*who, agent)
 
 
 def key_of(*parts: str) -> str:

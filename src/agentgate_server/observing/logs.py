@@ -131,10 +131,13 @@ class Logs(Observer):
         """See :class:`Observer`."""
         log.warning("wrong token from %s", address, extra={"address": address})
 
-    def agent_login_failed(self, agent: str, by: str, address: str) -> None:
+    def agent_login_failed(self, agent: str, by: str, behalf: str, address: str) -> None:
         """See :class:`Observer`. A name that is no agent's is not said: it may be a password."""
         fields = {"agent": agent, "principal": by, "address": address}
         whose = f"of the agent {agent}" if agent else "of an agent that is none"
+        if behalf:
+            fields["on_behalf_of"] = behalf
+            by = f"{by} on behalf of {behalf!r}"  # a relay names whom it likes: no line may break
         log.warning("wrong password %s by %s from %s", whose, by, address, extra=fields)
 
 

@@ -136,7 +136,7 @@ class Metrics(Observer):
         """See :class:`Observer`."""
         self._logins.inc()
 
-    def agent_login_failed(self, agent: str, by: str, address: str) -> None:
+    def agent_login_failed(self, agent: str, by: str, behalf: str, address: str) -> None:
         """See :class:`Observer`."""
         self._agent_logins.inc()
 

@@ -67,8 +67,9 @@ class Observer:
     def login_failed(self, address: str) -> None:
         """Somebody has given a wrong token."""
 
-    def agent_login_failed(self, agent: str, by: str, address: str) -> None:
-        """Somebody has given a wrong password; ``agent`` is "" where there is none of that name."""
+    def agent_login_failed(self, agent: str, by: str, behalf: str, address: str) -> None:
+        """Somebody has given a wrong password; ``agent`` is "" where there is none of that name,
+        ``behalf`` for whom a relay has."""
 
     def committed(self, rows: int, took_s: float, problem: str) -> None:
         """The store has written a batch, or has not: ``problem`` says why."""

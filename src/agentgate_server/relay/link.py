@@ -127,7 +127,9 @@ class Link(Protocol):
         """
         ...
 
-    def login(self, agent: str, password: str | None, done: LoginDone) -> None:
+    def login(
+        self, agent: str, password: str | None, done: LoginDone, by: OnBehalf | None = None
+    ) -> None:
         """Log in to a named agent there, and stay so over all connections until ``logout``.
 
         Each call asks the gateway there, even if the link is logged in already: that one console
@@ -137,6 +139,8 @@ class Link(Protocol):
             agent: its id; or its name, with a password.
             password: None: the stored one. -32017 if there is none.
             done: hears whether it is right.
+            by: who gave the password; None: the link asks for itself. Once it is right the login is
+                the link's own: who guesses later cannot have it refused on the next connection.
         """
         ...
 

@@ -122,15 +122,16 @@ class AgentDesk:
         return agent in self._agents and self._agents[agent].secret == secret
 
     async def _login(self, who: Principal, address: str, params: LoginAgent, reply: Reply) -> None:
-        by = who.name
+        by, behalf = who.name, params.on_behalf_of
+        first = behalf.principal if behalf is not None else ""
         agent, passwords = self._ids.get(params.agent, ""), self._passwords
         config = self._agents.get(agent)
         is_right = passwords.is_known(agent, params.password)
         is_again = is_right and who.role is Role.RELAY
-        is_again = is_again and self._throttle.is_welcome(params.agent, by, address)
+        is_again = is_again and self._throttle.is_welcome(params.agent, by, address, first)
         pause = 0.0
         if not is_again:
-            pause = self._throttle.take(params.agent, by, address, self._monotonic())
+            pause = self._throttle.take(params.agent, by, address, self._monotonic(), first)
         if pause:
             data = {"retry_after_s": round(pause, 3)}
             reply.error(ErrorCode.LOGIN_FAILED, TOO_MANY, data)
@@ -143,12 +144,12 @@ class AgentDesk:
                 passwords.check, agent, params.password, limiter=self._limiter
             )
         if config is None or not is_right:
-            self._observers.agent_login_failed(agent, by, address)
-            self._audit.agent_login_failed(agent, by, address, self._monotonic())
+            self._observers.agent_login_failed(agent, by, first, address)
+            self._audit.agent_login_failed(agent, by, behalf, address, self._monotonic())
             reply.error(ErrorCode.LOGIN_FAILED, WRONG, None)
             return
         if not is_again:
-            self._throttle.was_right(params.agent, by, address)
+            self._throttle.was_right(params.agent, by, address, first)
         counts = partial(self._counts, agent, config.secret)
         self._sessions.open_agent(agent, Opened(agent, str(config.name), counts, reply))
 

@@ -6,6 +6,7 @@ import math
 
 from agentgate_proto.audit.logins import LOGIN_FAILURES_MAX, WINDOW_S, FailedLogins
 from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.rpc.behalf import OnBehalf
 
 MORE = "more within a minute"
 
@@ -53,7 +54,10 @@ def test_wrong_passwords_of_agents_are_told_by_themselves() -> None:
     assert entry == AuditEntry(
         event="agent.login_failed", address="10.0.0.1", agent="house", principal="wall"
     )
-    for number in range(LOGIN_FAILURES_MAX):
+    behalf = OnBehalf(principal="ann", hops=("e1",))
+    (entry,) = logins.failed("10.0.0.1", 5.0, agent="house", principal="front", behalf=behalf)
+    assert (entry.principal, entry.on_behalf_of, entry.hops) == ("front", "ann", ("e1",))
+    for number in range(LOGIN_FAILURES_MAX - 1):
         logins.failed("10.0.0.1", 6.0 + number)
     (rest,) = logins.due(math.inf)
     assert (rest.event, rest.count) == ("agent.login_failed", 1)

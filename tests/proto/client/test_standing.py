@@ -52,6 +52,25 @@ def test_a_standing_call_is_made_at_once_and_again_on_every_connection() -> None
     assert world.leftovers() == {}
 
 
+def test_what_is_said_may_be_another_once_there_was_an_answer() -> None:
+    world = World()
+    world.reachable = None
+    world.open()
+    handle = world.machine.stand("list_tools", Odd(text="first"), Odd(text="later on"))
+    world.gateway.silent.add("list_tools")
+    said = []
+    world.dialed()
+    said.append(world.heard[-1]["params"])
+    world.drop()  # before there was an answer
+    said.append(world.heard[-1]["params"])
+    world.gateway.say(f'{{"jsonrpc":"2.0","id":{world.heard[-1]["id"]},"result":1}}')
+    world.pump()
+    assert world.result(handle) == 1
+    world.drop()
+    said.append(world.heard[-1]["params"])
+    assert said == [{"text": "first"}, {"text": "first"}, {"text": "later on"}]
+
+
 def test_one_that_is_given_before_the_first_connection_goes_out_first_on_it() -> None:
     world = World()
     world.reachable = None

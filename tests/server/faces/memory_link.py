@@ -55,6 +55,7 @@ class MemoryLink:
         logged_in: those that the link is logged in to, in order.
         held: calls and logins that wait because it is not up, or because tests want to see them.
         is_held: they wait.
+        tried: the logins that were asked for, and on whose behalf.
         said: what was said there: the message's id, and on whose behalf.
     """
 
@@ -76,6 +77,7 @@ class MemoryLink:
         self.logged_in: list[str] = []
         self.held: list[Callable[[], None]] = []
         self.is_held = False
+        self.tried: list[tuple[str, OnBehalf | None]] = []
         self.said: list[tuple[str, OnBehalf | None]] = []
         self._consoles = consoles
         self._listeners: dict[Listener, None] = {}
@@ -86,7 +88,10 @@ class MemoryLink:
     def behalf(self, principal: str, hops: tuple[str, ...] = ()) -> OnBehalf:
         return OnBehalf(principal=principal, hops=(*hops, "here"))
 
-    def login(self, agent: str, password: str | None, done: LoginDone) -> None:
+    def login(
+        self, agent: str, password: str | None, done: LoginDone, by: OnBehalf | None = None
+    ) -> None:
+        self.tried.append((agent, by))
         self._do(lambda: self._login(agent, password, done))
 
     def logout(self, agent: str) -> None:

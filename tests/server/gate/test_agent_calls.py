@@ -15,6 +15,7 @@ from tests.server.gate.test_session_calls import Caller
 from agentgate_proto.connection.events import Authenticated, Closed
 from agentgate_server.config import Config
 from agentgate_server.gateway import Gateway
+from agentgate_server.identity.password_throttle import OF_ONE_PER_MINUTE
 from agentgate_server.identity.passwords import hash_password
 from agentgate_server.policy import Policy
 
@@ -145,6 +146,29 @@ async def test_a_relay_says_for_whom_it_speaks_and_that_is_kept(tmp_path: Path) 
         (entry,) = audited(tmp_path, "session.run_started")
         for words in ('"agent":"house"', '"principal":"front"', '"on_behalf_of":"ann"', "epoch of"):
             assert words in entry
+
+
+async def test_who_guesses_behind_a_relay_keeps_nobody_else_behind_it_out(tmp_path: Path) -> None:
+    def by(name: str, *hops: str) -> dict[str, Any]:
+        return {"agent": "house", "on_behalf_of": {"principal": name, "hops": hops or ["e1"]}}
+
+    async with serving(tmp_path, **changes()) as gateway:
+        async with talking(gateway) as (call, _):
+            assert await call("login_agent", **by("ann"), password="open sesame") == -32602
+        async with talking(gateway, RELAY) as (call, _):
+            circle = by("ann", "e1", gateway.gate.authenticator.epoch)
+            assert await call("login_agent", **circle, password="open sesame") == -32018
+            for number in range(OF_ONE_PER_MINUTE + 1):
+                assert await call("login_agent", **by("eve"), password=f"guess {number}") == -32017
+            assert await call("login_agent", **by("eve"), password="open sesame") == -32017
+            for who in (by("ann"), {"agent": "house"}):
+                login = await call("login_agent", **who, password="open sesame")
+                assert login["agent"] == "house"
+        await gateway.gate.writer.flush()
+        entries = audited(tmp_path, "agent.login_failed")
+        assert len(entries) == OF_ONE_PER_MINUTE, "those that were looked at"
+        for words in ('"principal":"front"', '"on_behalf_of":"eve"', '"hops":["e1"]'):
+            assert words in entries[0]
 
 
 class Reloaded:

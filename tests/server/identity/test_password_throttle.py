@@ -28,6 +28,7 @@ def test_one_guesses_so_often_then_evenly() -> None:
     assert guess(throttle, 1, agent="yard") == 0.0, "it is counted for each agent"
     assert guess(throttle, 1, by="other") == 0.0
     assert guess(throttle, 1, address="10.0.0.2") == 0.0
+    assert guess(throttle, 1, behalf="ann") == 0.0, "and for each behind a relay"
 
 
 def test_one_guesses_so_often_whoever_it_is_about() -> None:
@@ -58,6 +59,14 @@ def test_a_right_password_does_not_count() -> None:
         assert guess(throttle, 1) == 0.0
         throttle.was_right("house", "wall", "10.0.0.1")
     assert guess(throttle, OF_ONE_PER_MINUTE) == 0.0
+
+
+def test_what_one_behind_a_relay_has_right_the_relay_has() -> None:
+    throttle = PasswordThrottle()
+    throttle.was_right("house", "front", "10.0.0.1", "ann")
+    assert throttle.is_welcome("house", "front", "10.0.0.1", "ann")
+    assert throttle.is_welcome("house", "front", "10.0.0.1")
+    assert not throttle.is_welcome("house", "front", "10.0.0.1", "eve")
 
 
 def test_what_is_refused_counts_for_nothing() -> None:

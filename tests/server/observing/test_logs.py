@@ -240,3 +240,16 @@ def test_of_what_a_relay_asks_it_is_told_for_whom(caplog: pytest.LogCaptureFixtu
     Logs().asked(record)
     assert lines(caplog) == ["set_light for office on behalf of kitchen: a person is asked"]
     assert extras(caplog, "is asked")["on_behalf_of"] == "kitchen"
+
+
+def test_a_wrong_password_names_who_gave_it_and_behind_a_relay_whom_that_names(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    logs = Logs()
+    logs.agent_login_failed("house", "wall", "", "10.0.0.1")
+    logs.agent_login_failed("", "front", "ann\nroot", "10.0.0.1")
+    assert lines(caplog) == [
+        "wrong password of the agent house by wall from 10.0.0.1",
+        r"wrong password of an agent that is none by front on behalf of 'ann\nroot' from 10.0.0.1",
+    ]
+    assert extras(caplog, "front")["on_behalf_of"] == "ann\nroot"
