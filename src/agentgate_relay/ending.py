@@ -8,7 +8,7 @@ not taken, or was withdrawn in time, has not run.
 from __future__ import annotations
 
 from agentgate_proto.client.calls import NOT_SETTLED
-from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.errors import ASK_AGAIN, AgentGateError, ErrorCode
 from agentgate_proto.records.outcome import Outcome, Status, failed, unknown
 from agentgate_proto.records.request import Effects, Record
 
@@ -36,6 +36,8 @@ def outcome_of(error: AgentGateError, record: Record, upstream: str) -> Outcome:
         case ErrorCode.CANCELLED if error.message.endswith(NOT_SETTLED):
             return unclear(message, record)
         case ErrorCode.CONNECTION_LOST if isinstance(error.data, dict) and error.data.get("sent"):
+            return unclear(message, record)
+        case _ if error.message.endswith(ASK_AGAIN):  # not now; it may have been before the cut
             return unclear(message, record)
         case _:
             text = f"it was not started: {message}"

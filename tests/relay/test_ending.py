@@ -8,7 +8,7 @@ import pytest
 from tests.proto.ledger_records import record
 
 from agentgate_proto.client.calls import NOT_SETTLED, WITHDRAWN
-from agentgate_proto.errors import ErrorCode, exception_for
+from agentgate_proto.errors import ASK_AGAIN, ErrorCode, exception_for
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects
 from agentgate_relay.ending import outcome_of
@@ -56,6 +56,8 @@ def test_who_said_yes_here_did_not_say_no() -> None:
         (ErrorCode.OUTCOME_UNKNOWN, "Outcome unknown: it died", None),
         (ErrorCode.CANCELLED, f"no answer in 5 s: {NOT_SETTLED}", None),
         (ErrorCode.CONNECTION_LOST, "the client was closed", {"sent": True}),
+        (ErrorCode.LIMIT_EXCEEDED, f"too much to do; {ASK_AGAIN}", {"retry_after_s": 1.0}),
+        (ErrorCode.INTERNAL_ERROR, f"the store can't be read; {ASK_AGAIN}", None),
     ],
 )
 def test_what_may_have_run_is_unknown_if_it_writes(
