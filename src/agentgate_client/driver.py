@@ -225,6 +225,7 @@ class Driver:
             attempt=self.backoff.failures,
             retry_in_s=max(0.0, self._retry_at - now) if retrying else None,
             last_error=machine.last_error,
+            refused=machine.refusals,
             calls_waiting=len(self._done),
             principal=machine.auth.principal if machine.auth is not None else "",
             role=machine.auth.role if machine.auth is not None else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentgate_proto.client.events import ClientState
+from agentgate_proto.client.events import ClientState, Refusal
 from agentgate_proto.errors import AgentGateError
 from agentgate_proto.principal import Role
 
@@ -21,6 +21,8 @@ class Health:
         attempt: failed attempts to connect in a row; 0 while connected.
         retry_in_s: seconds until the next attempt, while one is scheduled.
         last_error: why the last attempt or connection ended; None while connected.
+        refused: what holds on each connection, and what the gateway did not take again on the
+            last: an offer of tools (``tools.provide``), a login (``login_agent``).
         calls_waiting: calls that are not answered yet.
         principal: whom the gateway takes us for; "" before it said so.
         role: what this principal may do; None before the gateway said so.
@@ -32,6 +34,7 @@ class Health:
     attempt: int
     retry_in_s: float | None
     last_error: AgentGateError | None
+    refused: tuple[Refusal, ...]
     calls_waiting: int
     principal: str
     role: Role | None

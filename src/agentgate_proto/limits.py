@@ -163,6 +163,10 @@ offline, so they must fit the output queue (``CLIENT_LIMITS``)."""
 STANDING_CALLS_MAX = 256
 """Calls that an SDK client makes on every connection before all others: each costs a round trip."""
 
+STANDING_WAIT_S = 30.0
+"""How long an SDK client that has connected again lets all other calls wait for one of these to be
+answered. A password takes a gateway a tenth of a second, and it may have many to check."""
+
 STANDING_BYTES_MAX = 4_194_304
 """Parameters of all these calls together: what providers of tools say of theirs, at the most."""
 

@@ -231,6 +231,26 @@ async def test_pings_that_are_missed_are_counted_until_there_is_life_again() -> 
             again.over.set()
 
 
+async def test_tools_that_the_gateway_does_not_take_are_seen_in_the_health() -> None:
+    def refused(edge: EdgeClient) -> bool:
+        return [each.method for each in edge.health.refused] == ["tools.provide"]
+
+    async with scripted() as gate, EdgeClient(gate.url, "t", backoff=Impatient()) as edge:
+        edge.provide(Tool(name="one", run=lambda: 1))
+        peer = await gate.accept_authenticated()
+        await peer.fail(await peer.receive(), ErrorCode.FORBIDDEN, "not for you")
+        await until(lambda: refused(edge), "what was refused at first")
+        edge.provide(Tool(name="two", run=lambda: 1))
+        asked = await peer.receive()
+        await peer.answer(asked, {"names": ["robot.two"]})
+        await until(lambda: not edge.health.refused, "what was taken")
+        peer.cut()
+        peer = await gate.accept_authenticated()
+        await peer.reconcile([])
+        await peer.fail(await peer.receive(), ErrorCode.FORBIDDEN, "not any more")
+        await until(lambda: refused(edge), "what was refused again")
+
+
 async def test_a_prompt_is_withdrawn(tmp_path: Path) -> None:
     with anyio.fail_after(10):
         async with EdgeClient("ws://127.0.0.1:9", AGENT) as edge:

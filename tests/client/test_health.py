@@ -35,6 +35,7 @@ async def test_health_before_during_and_after_a_connection() -> None:
                 attempt=0,
                 retry_in_s=None,
                 last_error=None,
+                refused=(),
                 calls_waiting=0,
                 principal="",
                 role=None,

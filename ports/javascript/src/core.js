@@ -50,6 +50,7 @@ export class Core {
     const put = (this.put = (output) => this.out.push(output));
     this.standing = new Standing(put, {
       ask: (call) => this.connection.ask("standing", call.method, call.params, call),
+      now: () => this.now,
       ready: () => this.state === "collecting" && this.#ready(),
     });
     this.providing = new Providing(put);
@@ -68,7 +69,7 @@ export class Core {
   /** When `timer` wants to be called, in seconds, or null. Changes nothing. */
   nextDeadline() {
     const ofConnection = this.connection?.nextDeadline() ?? Infinity;
-    const at = Math.min(this.retryAt, ofConnection, this.calls.nextDeadline());
+    const at = Math.min(this.retryAt, ofConnection, this.standing.until, this.calls.nextDeadline());
     return at === Infinity ? null : at;
   }
 
@@ -188,6 +189,7 @@ export class Core {
       this.retryAt = Infinity;
       this.#dial();
     }
+    if (this.standing.until <= this.now) this.standing.overdue();
     this.#patience();
     const trouble = this.connection?.timer(this.now);
     if (trouble === "no auth") {

@@ -7,15 +7,19 @@ import { AgentGateError, CONNECTION_LOST, INVALID_PARAMS, METHOD_NOT_FOUND, OUTC
 
 const ANSWERS_MAX = 256;
 const PAST_MAX = 10_000;
+/** How long all other calls wait for the answer to a standing one after a reconnect. */
+const STANDING_WAIT_S = 30;
 
 /** Calls that hold for one connection: made on each, one at a time, before all others. */
 export class Standing {
   /**
    * @param {(output: object) => void} put takes what must be done, as of the core's outputs
-   * @param {{ask: (call: object) => void, ready: () => void}} core sends one; lets all others go out
+   * @param {{ask: (call: object) => void, ready: () => void, now: () => number}} core sends one; lets
+   *   all others go out; says what time it is
    */
-  constructor(put, { ask, ready }) {
+  constructor(put, { ask, ready, now }) {
     this.put = put;
+    this.now = now;
     this.ask = ask;
     this.ready = ready;
     this.calls = new Map();
@@ -23,6 +27,15 @@ export class Standing {
     this.asked = null;
     /** There is a connection on which they can be made. */
     this.isOpen = false;
+    /** Until when all others wait for the answer to the one that was asked, in seconds. */
+    this.until = Infinity;
+    this.isReady = false;
+  }
+
+  /** The answer did not come: nothing waits for it any more, and it counts when it comes. */
+  overdue() {
+    this.asked = null;
+    this.#goOn();
   }
 
   add(name, method, params) {
@@ -35,18 +48,20 @@ export class Standing {
   /** What was under way before is settled: make them, then let all others go out. */
   connected() {
     this.isOpen = true;
+    this.isReady = false;
     this.due = [...this.calls.values()];
     this.#goOn();
   }
 
   disconnected() {
-    this.isOpen = false;
+    this.isOpen = this.isReady = false;
     this.due = [];
     this.asked = null;
+    this.until = Infinity;
   }
 
   answered(call, { result, error }) {
-    this.asked = null;
+    if (this.asked === call) this.asked = null;
     if (this.calls.get(call.name) === call) {
       const told = error ? { call: call.name, error: errorFor(error) } : { call: call.name, data: result };
       this.put(call.settled ? { stood: told } : { settle: told });
@@ -65,8 +80,10 @@ export class Standing {
     if (!this.isOpen || this.asked) return;
     this.due = this.due.filter((call) => this.calls.get(call.name) === call);
     this.asked = this.due.shift() ?? null;
-    if (this.asked) this.ask(this.asked);
-    else this.ready();
+    this.until = this.asked && !this.isReady ? this.now() + STANDING_WAIT_S : Infinity;
+    if (this.asked) return this.ask(this.asked);
+    this.isReady = true;
+    this.ready();
   }
 }
 

@@ -22,7 +22,7 @@ from agentgate_client.edge.health import Answered, AnswerEvent, EdgeHealth
 from agentgate_client.edge.keeping import Keeper
 from agentgate_client.providing import Tool, as_tools
 from agentgate_client.tls import FilePath
-from agentgate_proto.client.events import ClientState, StateChanged
+from agentgate_proto.client.events import ClientState, Refusal, StateChanged
 from agentgate_proto.client.prompts import (
     PROMPTS_BYTES_MAX,
     PROMPTS_MAX,
@@ -109,6 +109,7 @@ class EdgeClient:
         self._connected = anyio.Event()
         self._missed_pings = 0
         self._refusal: AgentGateError | None = None
+        self._not_provided: tuple[Refusal, ...] = ()  # what was refused at first
 
     # What the device says
 
@@ -222,6 +223,7 @@ class EdgeClient:
             attempt=line.attempt,
             retry_in_s=line.retry_in_s,
             last_error=line.last_error or self._refusal,
+            refused=line.refused or self._not_provided,
             prompts_waiting=book.waiting,
             answers_waiting=len(book) - book.waiting,
         )
@@ -332,9 +334,11 @@ class EdgeClient:
         snapshot = [self._channels.tool()] if self._channels.names else []
         try:
             await self._made.provide(*snapshot, *self._provided)
+            self._not_provided = ()
         except AgentGateConnectionError:
             return  # the client was closed: there is another time
         except AgentGateError as error:
+            self._not_provided = (Refusal("tools.provide", error),)
             log.error("the gateway does not take what this device provides: %s", error.message)
             await self._handlers.tell("error", HandlerFailed("provide", error))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentgate_proto.client.events import ClientState
+from agentgate_proto.client.events import ClientState, Refusal
 from agentgate_proto.client.prompts import Answer
 from agentgate_proto.client.session_feed import Event
 from agentgate_proto.errors import AgentGateError
@@ -22,6 +22,7 @@ class EdgeHealth:
         attempt: failed attempts to connect in a row; 0 while connected.
         retry_in_s: seconds until the next attempt, while one is scheduled.
         last_error: why the last attempt or connection ended; None while connected.
+        refused: what the gateway does not take of what this device offers: its tools, its data.
         prompts_waiting: without an answer.
         answers_waiting: that nobody has acted on yet.
     """
@@ -33,6 +34,7 @@ class EdgeHealth:
     attempt: int
     retry_in_s: float | None
     last_error: AgentGateError | None
+    refused: tuple[Refusal, ...]
     prompts_waiting: int
     answers_waiting: int
 

@@ -39,6 +39,7 @@ from agentgate_proto.limits import (
     CALLS_IN_FLIGHT_MAX,
     CALLS_MAX,
     CANCEL_GRACE_S,
+    STANDING_WAIT_S,
     TOLD_IDS_MAX,
     UNCLAIMED_ROWS_MAX,
 )
@@ -80,6 +81,7 @@ class CallBook:
         self._epoch = ""
         self._retention_s = 0.0
         self._now = 0.0
+        self._ready_by: float | None = None  # while the answer to a standing call is waited for
 
     # The user's side
 
@@ -114,10 +116,16 @@ class CallBook:
 
     def next_deadline(self) -> float | None:
         """Return when the next call runs out of time, or None."""
-        return self._deadlines[0][0] if self._deadlines else None
+        at = self._deadlines[0][0] if self._deadlines else None
+        return self._ready_by if at is None or (self._ready_by or at) < at else at
 
     def handle_timer(self, now: float) -> None:
-        """Withdraw the calls whose time is over; give up on those that were withdrawn before."""
+        """Withdraw the calls whose time is over; give up on those that were withdrawn before. Let
+        no others wait any longer for a standing call."""
+        self._now = max(self._now, now)
+        if self._ready_by is not None and self._ready_by <= now:
+            self.standing.overdue()
+            self.go_on()
         while self._deadlines and self._deadlines[0][0] <= now:
             call = self._calls.get(heappop(self._deadlines)[1])
             if call is None or call.abandoned:
@@ -160,7 +168,7 @@ class CallBook:
 
     def disconnected(self) -> None:
         """The connection is gone; what runs no tool is asked again on the next."""
-        self._connection = None
+        self._connection = self._ready_by = None
         self.ready = False
         self.standing.disconnected()
         again = [call for call in self._by_id.values() if not call.is_tool_request]
@@ -191,9 +199,11 @@ class CallBook:
         """Make the next standing call; once all are answered, all others."""
         call = self.standing.next_call(self._last_id + 1)
         if call is not None:
+            if not self.ready and self._connection is not None:
+                self._ready_by = max(self._now, self._connection.now) + STANDING_WAIT_S
             self._send(self._next_id(), call.method, msgspec.Raw(call.params))
         elif self.standing.are_made:
-            self.ready = True
+            self.ready, self._ready_by = True, None
             self._flush()
 
     # Sending

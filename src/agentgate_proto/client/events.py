@@ -88,4 +88,12 @@ class Pushed(msgspec.Struct, frozen=True):
     params: msgspec.Struct
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """A standing call that does not hold at this moment: its method, and what the gateway said; or
+    that it did not answer (-32008)."""
+
+    method: str
+    error: AgentGateError
+
+
 ClientEvent = Dial | HangUp | StateChanged | Settled | Stood | CallAsked | CallStopped | Pushed

@@ -24,6 +24,7 @@ from agentgate_proto.client.events import (
     Dial,
     HangUp,
     Pushed,
+    Refusal,
     StateChanged,
 )
 from agentgate_proto.client.providing import Providing
@@ -80,6 +81,11 @@ class ClientMachine:
         self._retry_at: float | None = None
         self._flushing: ClientConnection | None = None
 
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Standing calls that the gateway did not take when it was asked last."""
+        return self._book.standing.refusals
+
     # Output
 
     def next_event(self) -> ClientEvent | None:
@@ -128,7 +134,8 @@ class ClientMachine:
         ``later`` takes the place of ``params`` once there was an answer.
 
         The first answer is ``Settled`` with the handle that is returned, later ones are ``Stood``.
-        The client is ``CONNECTED`` when all such calls have been answered, if only with an error.
+        The client is ``CONNECTED`` when all such calls have been answered, if only with an error,
+        or an answer has not come for STANDING_WAIT_S.
         When it is closed they are forgotten. Raises as ``call``.
         """
         self._check_open()
@@ -202,6 +209,7 @@ class ClientMachine:
             self._retry_at = None
             self._dial()
         self._book.handle_timer(now)
+        self._note_ready()
         if self.connection is not None:
             self.connection.handle_timer(now)
             self._drain()

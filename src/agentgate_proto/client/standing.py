@@ -3,7 +3,8 @@
 That it provides tools, or that it is logged in to an agent. They are made when what was under way
 before is settled, and before any other call goes out: what comes after them can count on them. One
 at a time, in the order in which they were given: a gateway takes some of them only one by one. An
-answer that is an error does not hold up the others; whoever gave the call is told.
+answer that is an error does not hold up the others, nor does one that does not come; whoever gave
+the call is told of what comes, and ``refusals`` says which do not hold at this moment.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from collections import deque
 import msgspec
 
 from agentgate_proto.client.calls import encode_params, error_of, result_of
-from agentgate_proto.client.events import ClientEvent, Settled, Stood
+from agentgate_proto.client.events import ClientEvent, Refusal, Settled, Stood
 from agentgate_proto.connection.events import Answered
 from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
-from agentgate_proto.limits import STANDING_BYTES_MAX, STANDING_CALLS_MAX
+from agentgate_proto.limits import STANDING_BYTES_MAX, STANDING_CALLS_MAX, STANDING_WAIT_S
 
 
 class StandingCall:
@@ -27,9 +28,10 @@ class StandingCall:
         method: what is called.
         first, later: its parameters until the first answer was told, and after it.
         is_settled: it was.
+        error: why it does not hold, or None.
     """
 
-    __slots__ = ("first", "handle", "is_settled", "later", "method")
+    __slots__ = ("error", "first", "handle", "is_settled", "later", "method")
 
     def __init__(self, handle: int, method: str, first: bytes, later: bytes) -> None:
         self.handle = handle
@@ -37,6 +39,7 @@ class StandingCall:
         self.first = first
         self.later = later
         self.is_settled = False
+        self.error: AgentGateError | None = None
 
     @property
     def params(self) -> bytes:
@@ -62,10 +65,18 @@ class StandingCalls:
         self._last_handle = 0
         self._due: deque[StandingCall] = deque()
         self._asked: tuple[int, StandingCall] | None = None
+        self._late: dict[int, StandingCall] = {}  # by the ids of their requests
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Those that the gateway did not take when it was asked last."""
+        calls = tuple(self._calls.values())  # may be asked for from any thread
+        errors = [(each.method, each.error) for each in calls]
+        return tuple(Refusal(method, error) for method, error in errors if error is not None)
 
     @property
     def are_made(self) -> bool:
-        """All have been answered on this connection."""
+        """None is to be waited for on this connection."""
         return self.is_open and not self._due and self._asked is None
 
     def add(self, method: str, params: msgspec.Struct, later: msgspec.Struct | None = None) -> int:
@@ -111,6 +122,7 @@ class StandingCalls:
         """What was not answered is made on the next connection, as all are."""
         self.is_open = False
         self._due.clear()
+        self._late.clear()
         self._asked = None
 
     def next_call(self, request_id: int) -> StandingCall | None:
@@ -124,17 +136,28 @@ class StandingCalls:
                 return call
         return None
 
+    def overdue(self) -> None:
+        """The one that was asked is waited for no more. Its answer counts when it comes."""
+        assert self._asked is not None, "one is asked, or nobody would wait"
+        request_id, call = self._asked
+        self._late[request_id], self._asked = call, None
+        text = f"the gateway has not answered for {STANDING_WAIT_S:g} s"
+        call.error = exception_for(ErrorCode.CANCELLED, text)
+
     def answered(self, event: Answered) -> bool:
         """Take an answer; False: it is to none of these calls."""
-        if self._asked is None or self._asked[0] != event.id:
+        if self._asked is not None and self._asked[0] == event.id:
+            call, self._asked = self._asked[1], None
+        elif event.id in self._late:
+            call = self._late.pop(event.id)
+        else:
             return False
-        call, self._asked = self._asked[1], None
         if call.handle in self._calls:
             answer = result_of(event, object)
             error = answer if isinstance(answer, AgentGateError) else None
             result = None if error else answer
             kind = Stood if call.is_settled else Settled
-            call.is_settled = True
+            call.is_settled, call.error = True, error
             self._events.append(kind(call.handle, result, error))
         return True
 

@@ -15,7 +15,7 @@ from agentgate_proto.client.calls import NOT_SENT, WITHDRAWN
 from agentgate_proto.client.events import ClientState, Settled, Stood
 from agentgate_proto.client.standing import StandingCalls
 from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.limits import CANCEL_GRACE_S
+from agentgate_proto.limits import CANCEL_GRACE_S, STANDING_WAIT_S
 from agentgate_proto.rpc.messages import CancelRequest, ListTools
 
 
@@ -50,6 +50,47 @@ def test_a_standing_call_is_made_at_once_and_again_on_every_connection() -> None
         assert world.methods() == ["auth", "get_pending_results", "list_tools"]
         assert stood(world, handle) == [Stood(handle, {"tools": []}, None)] * times
     assert world.leftovers() == {}
+
+
+def test_what_is_not_taken_again_is_told_until_it_is() -> None:
+    world = connected()
+    first, second = stand(world), stand(world)
+    world.gateway.errors["list_tools"] = ErrorCode.FORBIDDEN
+    assert world.machine.refusals == ()
+    world.drop()
+    refusals = world.machine.refusals
+    assert [(each.method, each.error.code) for each in refusals] == [
+        ("list_tools", ErrorCode.FORBIDDEN)
+    ] * 2
+    world.machine.unstand(second)
+    assert len(world.machine.refusals) == 1
+    del world.gateway.errors["list_tools"]
+    world.drop()
+    assert world.machine.refusals == ()
+    assert [event.error is None for event in stood(world, first)] == [False, True]
+
+
+def test_one_that_is_not_answered_holds_nothing_up_for_longer_than_it_may() -> None:
+    world = connected()
+    handle, other = stand(world), stand(world)
+    world.gateway.silent.add("list_tools")
+    world.drop()
+    world.ask()
+    world.wait(STANDING_WAIT_S - 0.1)
+    assert world.methods() == ["auth", "get_pending_results", "list_tools"]
+    late = world.heard[-1]["id"]
+    world.wait(0.2)
+    assert world.methods()[2:] == ["list_tools", "list_tools"], "the next one has its time, too"
+    assert world.state is ClientState.CONNECTING
+    world.wait(STANDING_WAIT_S)
+    assert world.state is ClientState.CONNECTED
+    assert world.methods()[4:] == ["tool_request"]
+    assert [each.error.code for each in world.machine.refusals] == [ErrorCode.CANCELLED] * 2
+    world.gateway.say(f'{{"jsonrpc":"2.0","id":{late},"result":1}}')
+    world.pump()
+    assert stood(world, handle) == [Stood(handle, 1, None)]
+    assert len(world.machine.refusals) == 1
+    assert stood(world, other) == []
 
 
 def test_what_is_said_may_be_another_once_there_was_an_answer() -> None:
