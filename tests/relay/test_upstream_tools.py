@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from agentgate_proto.records.request import Effects
 from agentgate_relay.gateway_link import GatewayLink
 from agentgate_relay.upstream_tools import TOOLS_MAX, UpstreamTools
 from agentgate_server.config import config_from_dict
+from agentgate_server.gateway import Gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +68,12 @@ async def test_nothing_is_offered_without_being_named(tmp_path: Path) -> None:
             await both.agent.call("house.temperature", {"room": "hall"})
 
 
+def keys_of(gateway: Gateway) -> dict[str, str]:
+    """The idempotency keys of all requests that a gateway keeps, by tool."""
+    with closing(sqlite3.connect(gateway.config.storage.path)) as database:
+        return dict(database.execute("SELECT tool, idempotency_key FROM requests"))
+
+
 async def test_a_tool_runs_there_and_both_audits_name_who_asked(tmp_path: Path) -> None:
     doings = House()
     async with street(tmp_path, doings) as both:
@@ -78,6 +87,8 @@ async def test_a_tool_runs_there_and_both_audits_name_who_asked(tmp_path: Path) 
         (entry,) = last
         assert (entry["agent"], entry["on_behalf_of"]) == ("office", "garden")
         assert entry["hops"] == [both.front.gate.authenticator.epoch]
+        (written,) = first
+        assert keys_of(both.behind) == {"temperature": "", "note": written["rid"]}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.from_thread
 import pytest
+from msgspec.structs import replace
 from tests.server.embedded import serving
 from tests.server.gate.test_agent_calls import CHEAP, HOUSE, PEOPLE
 
@@ -16,6 +18,7 @@ from agentgate_proto.rpc.agent_methods import AgentLogin, LoginAgent
 from agentgate_server.gateway import Gateway
 from agentgate_server.identity.password_throttle import OF_ONE_PER_MINUTE
 from agentgate_server.identity.passwords import hash_password
+from agentgate_server.sessions.agents import WRONG
 
 pytestmark = pytest.mark.anyio
 
@@ -105,7 +108,7 @@ async def test_an_agent_that_is_none_is_refused_as_a_wrong_password_is(tmp_path:
             assert (wrong.refusal[2] is None) is (none.refusal[2] is None)
 
 
-async def test_a_password_that_changes_while_it_is_checked_lets_nobody_in(tmp_path: Path) -> None:
+async def test_an_agent_that_is_gone_before_it_is_looked_for_lets_nobody_in(tmp_path: Path) -> None:
     async with serving(tmp_path, agents={"house": HOUSE}, principals=PEOPLE) as gateway:
         desk = gateway.gate.agents
         assert desk is not None
@@ -118,3 +121,27 @@ async def test_a_password_that_changes_while_it_is_checked_lets_nobody_in(tmp_pa
         assert reply.login is None
         assert ended == [frozenset({"house"})]
         assert desk.ids == frozenset()
+
+
+async def test_a_password_that_changes_while_it_is_checked_lets_nobody_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents = {"house": {"password_hash": hash_password("open sesame", CHEAP)}}
+    async with serving(tmp_path, agents=agents, principals=PEOPLE) as gateway:
+        desk = gateway.gate.agents
+        assert desk is not None
+        (name, former) = next(iter(gateway.config.agents.items()))
+        other = replace(former, password_hash=hash_password("another", CHEAP))
+        passwords = desk._passwords
+        check = passwords.check
+
+        def changed_meanwhile(agent: str, password: str) -> bool:
+            is_right = check(agent, password)
+            anyio.from_thread.run_sync(desk.reconfigure, {name: other})
+            return is_right
+
+        monkeypatch.setattr(passwords, "check", changed_meanwhile)
+        reply = await login(gateway, "open sesame")
+        assert reply.login is None
+        assert reply.refusal == (ErrorCode.LOGIN_FAILED, WRONG, None)
+        assert (await login(gateway, "another")).login is not None
