@@ -13,6 +13,7 @@ from tests.sim.timeline import Alarm, Clock
 
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import (
+    ClientEvent,
     ClientState,
     Dial,
     HangUp,
@@ -129,6 +130,8 @@ class Process:
                     self.changed(event)
                 case Pushed():
                     self.pushed(event.params)
+                case _:
+                    self.happened(event)
         if self.alive:
             self._flush()
             deadline = machine.next_deadline()
@@ -189,6 +192,9 @@ class Process:
 
     def pushed(self, params: msgspec.Struct) -> None:
         """The gateway has said something by itself."""
+
+    def happened(self, event: ClientEvent) -> None:
+        """Something else."""
 
 
 class SdkProcess(Process):

@@ -44,7 +44,9 @@ def control_of(chosen: Sequence[Mutation]) -> Mutation:
     """No bug at all, for whoever is to notice these: nothing may be found in the same worlds and
     by the same tests, otherwise no trial proves anything."""
     tests = dict.fromkeys(test for bug in chosen for test in bug.tests)
-    return replace(NONE, seeds=max((bug.seeds for bug in chosen), default=0), tests=tuple(tests))
+    seeds = max((bug.seeds for bug in chosen), default=0)
+    relays = max((bug.relays for bug in chosen), default=0)
+    return replace(NONE, seeds=seeds, relays=relays, tests=tuple(tests))
 
 
 if __name__ == "__main__":

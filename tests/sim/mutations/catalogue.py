@@ -10,11 +10,20 @@ from tests.sim.mutations.mutation import LIFECYCLE, Mutation
 from tests.sim.mutations.of_edge import OF_EDGE
 from tests.sim.mutations.of_promises import OF_PROMISES
 from tests.sim.mutations.of_providing import OF_PROVIDING
+from tests.sim.mutations.of_relays import OF_RELAYS
 from tests.sim.mutations.of_requests import OF_REQUESTS
 from tests.sim.mutations.of_sessions import OF_SESSIONS
 from tests.sim.mutations.of_surroundings import OF_SURROUNDINGS
 
-NONE = Mutation("no bug at all", LIFECYCLE, "import", "import", seeds=600)
+NONE = Mutation("no bug at all", LIFECYCLE, "import", "import", seeds=600, relays=60)
 """The sources as they are, in which nothing may be found; otherwise no trial proves anything."""
 
-MUTATIONS = (*OF_REQUESTS, *OF_SURROUNDINGS, *OF_PROMISES, *OF_SESSIONS, *OF_PROVIDING, *OF_EDGE)
+MUTATIONS = (
+    *OF_REQUESTS,
+    *OF_SURROUNDINGS,
+    *OF_PROMISES,
+    *OF_SESSIONS,
+    *OF_PROVIDING,
+    *OF_EDGE,
+    *OF_RELAYS,
+)

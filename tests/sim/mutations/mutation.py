@@ -22,7 +22,8 @@ class Mutation:
         file: below ``src``.
         old, new: exact texts; ``old`` stands in the file once.
         seeds: within how many worlds the simulator must find it; 0: it cannot.
-        tests: the tests that must find it where the simulator cannot.
+        relays: within how many worlds of two gateways it must be found; 0: it cannot.
+        tests: the tests that must find it where no world can.
     """
 
     name: str
@@ -30,4 +31,5 @@ class Mutation:
     old: str
     new: str
     seeds: int = 150
+    relays: int = 0
     tests: tuple[str, ...] = ()

@@ -67,9 +67,11 @@ def run_trial(mutation: Mutation) -> Verdict:
 
 def notice(mutation: Mutation, source: Path) -> tuple[str, str]:
     """Run the simulator, then the tests that are named, until something fails."""
-    if mutation.seeds:
-        command = ["-m", "tests.sim", "--brief", "--base", str(BASE)]
-        code, text = run([*command, "--seeds", str(mutation.seeds)], source)
+    for module, seeds in (("tests.sim", mutation.seeds), ("tests.sim.relays", mutation.relays)):
+        if not seeds:
+            continue
+        command = ["-m", module, "--brief", "--base", str(BASE)]
+        code, text = run([*command, "--seeds", str(seeds)], source)
         if code and code != NO_END:
             return "simulator", (text.strip().splitlines() or ["without a word"])[-1][:160]
     for test in mutation.tests:

@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import ModuleType, TracebackType
 from typing import Any, ClassVar
 
 import anyio
+from anyio.lowlevel import checkpoint as real_checkpoint
 from tests.sim.gateway import Life
 from tests.sim.session_desk import Moment
 
 import agentgate_client.driver
+import agentgate_client.edge.asking
+import agentgate_client.session_streams
 import agentgate_relay.gateway_link
 import agentgate_relay.links
 import agentgate_relay.upstream_tools
-import agentgate_server.faces.controller
 import agentgate_server.tools.provided.desk
-from agentgate_server.faces.link_desk import SharedLogins
 
 MODULES: tuple[ModuleType, ...] = (
     agentgate_client.driver,
+    agentgate_client.edge.asking,
+    agentgate_client.session_streams,
     agentgate_relay.gateway_link,
     agentgate_relay.links,
     agentgate_relay.upstream_tools,
@@ -58,6 +61,8 @@ class Errand:
     """
 
     at_work: ClassVar[Errand]
+    begun: ClassVar[list[Errand]] = []
+    """All of a world: those that a death has left are ended with it, and not at any time."""
 
     def __init__(
         self, life: Life, make: Callable[[], Coroutine[Any, Any, Any]], done: Callable[[Any], None]
@@ -72,7 +77,15 @@ class Errand:
     def begin(self) -> None:
         """Do the first part of it."""
         self._coroutine = self._make()
+        Errand.begun.append(self)
         self._proceed()
+
+    def forsake(self) -> None:
+        """The world is over. What it still does on its way out is nobody's."""
+        if not self.is_over:
+            self.is_over = True
+            with suppress(Exception):
+                self._coroutine.close()
 
     def throw(self, error: Exception) -> None:
         """Raise an error where it waits."""
@@ -153,11 +166,32 @@ class Scope:
             errand.throw(TimeUpError(self))
 
 
+class Lock:
+    """As ``anyio.Lock``, where nobody else wants it."""
+
+    async def __aenter__(self) -> None:
+        """See the class."""
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """See the class."""
+
+
+async def sleep(seconds: float) -> None:
+    """As ``anyio.sleep``."""
+    await Moment(partial(Errand.at_work.after, seconds))
+
+
+async def checkpoint() -> None:
+    """As that of anyio: nobody is cancelled here."""
+
+
 class VirtualAnyio:
     """Stands in a module in place of anyio."""
 
     Event = Event
+    Lock = Lock
     move_on_after = Scope
+    sleep = staticmethod(sleep)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(anyio, name)
@@ -170,16 +204,18 @@ def virtual() -> Iterator[None]:
     client_log = logging.getLogger("agentgate_client")
     was_disabled, client_log.disabled = client_log.disabled, True  # cuts are no news here
     anyio.current_time = now_at_work
-    shared = partial(SharedLogins, monotonic=now_at_work)
-    agentgate_server.faces.controller.SharedLogins = shared  # type: ignore[attr-defined]
+    agentgate_client.session_streams.checkpoint = checkpoint  # type: ignore[attr-defined]
     for module in MODULES:
         module.anyio = stand_in  # type: ignore[attr-defined]
     try:
         yield
     finally:
+        for errand in Errand.begun:
+            errand.forsake()
+        Errand.begun.clear()
         anyio.current_time = clock
-        agentgate_server.faces.controller.SharedLogins = SharedLogins  # type: ignore[attr-defined]
         client_log.disabled = was_disabled
+        agentgate_client.session_streams.checkpoint = real_checkpoint  # type: ignore[attr-defined]
         for module in MODULES:
             module.anyio = anyio  # type: ignore[attr-defined]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.sim.plan import Ask
-from tests.sim.relays.plan import OWN_CONTENTS, Chat
+from tests.sim.relays.plan import DEVICE, FRONT_ASKS, OWN_CONTENTS, READS, Chat
 
 from agentgate_proto.records.session import EventKind, RunStatus
 
@@ -38,8 +38,9 @@ class RelayOracle:
         self.world = world
         self.histories: dict[str, History] = defaultdict(lambda: History([]))
         self.acknowledged: set[int] = set()
-        self.never: set[int] = set()
+        self.never: dict[int, Ask] = {}
         self.asked: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
+        self.device: Counter[int] = Counter()
 
     # Consoles
 
@@ -81,20 +82,40 @@ class RelayOracle:
 
     def never_runs(self, ask: Ask) -> None:
         """An agent is told of a write of an upstream that it has not run, and will not."""
-        self.never.add(ask.content)
+        self.never[ask.content] = ask
         self.look_at_starts()
 
     def has_run(self, ask: Ask) -> None:
         """An agent is told that it has run."""
         self.world.counts["tools run behind"] += 1
-        if not self.world.back.oracle.starts[ask.content]:
+        if not self.starts(ask):
             self.world.fail(f"I3: {ask.tool}({ask.content}) is said to be executed, and was not")
+        sites = self.world.sites.values()
+        grants = any(site.disk.grants or site.disk.grants_gone for site in sites)
+        is_asked = "ask_" in ask.tool or ask.tool == FRONT_ASKS
+        writes = ask.tool.rpartition("ask_")[2] not in READS
+        if is_asked and writes and not grants and not self.asked[ask.content]:
+            self.world.fail(f"I4: {ask.tool}({ask.content}) has run, and nobody was asked")
 
     def look_at_starts(self) -> None:
         """I2: what was said never to run does not."""
-        for content in self.never:
-            if self.world.back.oracle.starts[content]:
-                self.world.fail(f"I2: {content} was said not to have run, and has")
+        for ask in self.never.values():
+            if self.starts(ask):
+                self.world.fail(f"I2: {ask.tool}({ask.content}) was said not to have run, and has")
+
+    def starts(self, ask: Ask) -> int:
+        """How often the tool of a request has started, where it runs at last."""
+        if DEVICE in ask.tool:
+            return self.device[ask.content]
+        return self.world.back.oracle.starts[ask.content]
+
+    def device_starts(self, content: int, tool: str) -> None:
+        """A device starts a tool, as its own journal says."""
+        self.device[content] += 1
+        self.world.counts["device starts"] += 1
+        if self.device[content] > 1 and tool != "see":
+            self.world.fail(f"I2: the device does {tool}({content}) twice")
+        self.look_at_starts()
 
     def person_is_asked(self, content: int, site: str, rid: str) -> None:
         """A person is asked about a write: once, at one of the two gateways."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from msgspec import Struct
@@ -21,9 +22,24 @@ PEOPLE = ("anna", "bert")
 OWN_CONTENTS = 1_000_000
 """What agents of the controller ask for lies below; above is what the named agents' models want."""
 
+RATES = (1.0, 0.9, 1.1)
 REQUESTS = 24
 MESSAGES = 24
 TOOLS = ("look", "fetch", "set", "set", "move", "ask_look", "ask_set", "ask_move", "forbidden")
+READS = ("look", "fetch", "see")
+FRONT_ASKS = f"{UPSTREAM}.set"
+"""What the controller's policy wants asked, and the manager's does not."""
+
+DEVICE = "kitchen"
+"""A device at the manager."""
+
+HALL = "hall"
+"""Another one, at which people ask."""
+
+DEVICE_TOOLS = (f"{DEVICE}.see", f"{DEVICE}.act", f"{DEVICE}.act", f"{DEVICE}.ask_act")
+
+RELAY_PLACE = AgentPlan("the link", RELAY, "relay", 1.0)
+"""The place of the link among those who are at the manager."""
 
 SITE_FAULTS = (
     *("kill", "kill", "kill_before_commit", "kill_after_commit", "restart"),
@@ -72,6 +88,13 @@ class Chat(Struct, frozen=True):
     keyed: bool
 
 
+class Prompt(Struct, frozen=True):
+    """Something that is asked at a device: its name and text, and when."""
+
+    name: str
+    at: float
+
+
 class Strike(Struct, frozen=True):
     """A fault, and the site that it strikes, or a leg of which it strikes."""
 
@@ -97,6 +120,7 @@ class RelayPlan(Struct, frozen=True):
     consoles: tuple[ConsolePlan, ...]
     chats: tuple[Chat, ...]
     asks: tuple[Ask, ...]
+    prompts: tuple[Prompt, ...]
     strikes: tuple[Strike, ...]
 
 
@@ -104,31 +128,70 @@ def draw_relay(seed: int) -> RelayPlan:
     """Draw the plan of a world."""
     rng = Random(f"{seed} relays")
     until = rng.choice((20.0, 60.0, 180.0))
-    consoles = tuple(draw_console(rng, place) for place in range(rng.choice((1, 2, 3, 4))))
-    chats = [
-        Chat(number, rng.random() * until * 0.9, place, rng.choice(consoles[place].agents), keyed)
-        for number in range(1, rng.choice((3, MESSAGES, MESSAGES)) + 1)
-        for place in [rng.randrange(len(consoles))]
-        for keyed in [rng.random() < 0.6]
-    ]
-    asks = [
-        Ask(number, 0, rng.random() * until * 0.9, f"{UPSTREAM}.{rng.choice(TOOLS)}", number)
-        for number in range(1, rng.choice((0, 6, REQUESTS)) + 1)
-    ]
+    consoles = draw_consoles(Random(f"{seed} consoles"))
     in_front = [each for each in consoles if each.site == "front"]
     behind = [each for each in consoles if each.site == "back"]
-    asker = AgentPlan("asker", "p0", "named", rng.choice((1.0, 0.9, 1.1)))
+    asker = AgentPlan("asker", "p0", "named", rng.choice(RATES))
+    neighbours = (RELAY_PLACE, *draw_neighbours(Random(f"{seed} neighbours")))
+    at_back = (*neighbours, *map(place_of, behind), *agents())
+    strikes = Random(f"{seed} strikes")
     return RelayPlan(
         seed=seed,
         until=until,
         approvals=rng.choice(("there", "here")),
         front=draw_site(seed, "front", (asker, *map(place_of, in_front))),
-        back=draw_site(seed, "back", (relay_place(), *map(place_of, behind), *agents())),
+        back=draw_site(seed, "back", at_back),
         consoles=consoles,
-        chats=tuple(sorted(chats, key=lambda chat: chat.at)),
-        asks=tuple(sorted(asks, key=lambda ask: ask.at)),
-        strikes=draw_strikes(Random(f"{seed} strikes"), until, 1 + len(in_front), 1 + len(behind)),
+        chats=draw_chats(Random(f"{seed} chats"), consoles, until),
+        asks=draw_asks(Random(f"{seed} asks"), until),
+        prompts=draw_prompts(Random(f"{seed} prompts"), until),
+        strikes=draw_strikes(strikes, until, 1 + len(in_front), len(neighbours) + len(behind)),
     )
+
+
+def draw_consoles(rng: Random) -> tuple[ConsolePlan, ...]:
+    """Draw people's programs."""
+    return tuple(draw_console(rng, place) for place in range(rng.choice((1, 2, 3, 4))))
+
+
+def draw_chats(rng: Random, consoles: Sequence[ConsolePlan], until: float) -> tuple[Chat, ...]:
+    """Draw what people say."""
+    chats: list[Chat] = []
+    for number in range(1, rng.choice((3, MESSAGES, MESSAGES)) + 1):
+        place = rng.randrange(len(consoles))
+        agent = rng.choice(consoles[place].agents)
+        at, keyed = rng.random() * until * 0.9, rng.random() < 0.6
+        chats.append(Chat(number, at, place, agent, keyed))
+    return tuple(sorted(chats, key=lambda chat: chat.at))
+
+
+def draw_asks(rng: Random, until: float) -> tuple[Ask, ...]:
+    """Draw requests for tools of the manager, by an agent of the controller's (0) or of its own."""
+    asks: list[Ask] = []
+    for number in range(1, rng.choice((0, 6, REQUESTS)) + 1):
+        agent = rng.choice((0, 0, 1))
+        tool = rng.choice(DEVICE_TOOLS) if agent or rng.random() < 0.4 else rng.choice(TOOLS)
+        name = tool if agent else f"{UPSTREAM}.{tool}"
+        asks.append(Ask(number, agent, rng.random() * until * 0.9, name, number))
+    return tuple(sorted(asks, key=lambda ask: ask.at))
+
+
+def draw_neighbours(rng: Random) -> tuple[AgentPlan, ...]:
+    """The places of the device, of an agent that asks for its tools, and of one that prompts."""
+    device = AgentPlan("device", DEVICE, "device", rng.choice(RATES))
+    neighbour = AgentPlan("neighbour", "p1", "named", rng.choice(RATES))
+    return device, neighbour, AgentPlan("hall", HALL, "edge", rng.choice(RATES))
+
+
+def draw_prompts(rng: Random, until: float) -> tuple[Prompt, ...]:
+    """Draw what is asked at a device; some of it twice."""
+    prompts: list[Prompt] = []
+    for number in range(1, rng.choice((0, 4, 12)) + 1):
+        at = rng.random() * until * 0.9
+        prompts.append(Prompt(f"q{number}", at))
+        if rng.random() < 0.2:
+            prompts.append(Prompt(f"q{number}", at + rng.choice((0.0, 0.01, 5.0))))
+    return tuple(sorted(prompts, key=lambda prompt: prompt.at))
 
 
 def draw_console(rng: Random, place: int) -> ConsolePlan:
@@ -194,11 +257,6 @@ def draw_site(seed: int, name: str, places: tuple[AgentPlan, ...]) -> Plan:
 def place_of(console: ConsolePlan) -> AgentPlan:
     """The place of a program among those who are at a site."""
     return AgentPlan(console.name, console.person, "console", 1.0)
-
-
-def relay_place() -> AgentPlan:
-    """The place of the link."""
-    return AgentPlan("the link", RELAY, "relay", 1.0)
 
 
 def agents() -> tuple[AgentPlan, ...]:

@@ -15,7 +15,16 @@ from tests.sim.people import PEOPLE, Terminal
 from tests.sim.plan import AgentPlan, Ask, Plan
 from tests.sim.relays.face import controller_face, manager_face
 from tests.sim.relays.link import SimLinks, SiteTools
-from tests.sim.relays.plan import AGENTS, OWN_CONTENTS, PASSWORD, RELAY, UPSTREAM
+from tests.sim.relays.plan import (
+    AGENTS,
+    DEVICE,
+    HALL,
+    OWN_CONTENTS,
+    PASSWORD,
+    READS,
+    RELAY,
+    UPSTREAM,
+)
 from tests.sim.session_desk import conversations
 from tests.sim.tools import CATALOGUE, RULES
 from tests.sim.watched_gate import Inside, WatchedGate
@@ -43,7 +52,13 @@ rules:
   - {tool: "m.*", action: allow}
 """
 )
-BACK_POLICY = Policy.parse(RULES)
+BACK_POLICY = Policy.parse(
+    RULES
+    + """
+  - {tool: kitchen.ask_act, action: ask, description: "somebody has to look"}
+  - {tool: "kitchen.*", action: allow}
+"""
+)
 
 
 class SiteOracle(Oracle):
@@ -64,11 +79,11 @@ class SiteOracle(Oracle):
         self.world.whole.oracle.look_at_starts()
 
     def says_never(self, ask: Ask, error: AgentGateError) -> bool:
-        """See :class:`Oracle`: here a tool of an upstream has started all the same."""
+        """See :class:`Oracle`: a tool that runs elsewhere has started here all the same."""
         if "." not in ask.tool:
             return super().says_never(ask, error)
-        there = error.code in DENIALS or "it was not started" in error.message
-        if there and not ask.tool.endswith(("look", "fetch")):
+        never = error.code in DENIALS or "it was not started" in error.message
+        if never and not ask.tool.endswith(READS):
             self.world.whole.oracle.never_runs(ask)
         return False
 
@@ -77,7 +92,7 @@ class SiteOracle(Oracle):
     ) -> None:
         """See :class:`Oracle`."""
         super().settled(agent, ask, result, error)
-        if error is None:
+        if error is None and "." in ask.tool:
             self.world.whole.oracle.has_run(ask)
 
 
@@ -160,7 +175,8 @@ class Site(World):
         if self.behind is not None:
             return Keyring([*people, *consoles, identity("p0", Role.AGENT)])
         relay = Principal(name=RELAY, role=Role.RELAY, approves=True)
-        return Keyring([*people, *consoles, Identity(relay, hash_token(f"token of {RELAY}"))])
+        own = [identity(name, Role.AGENT) for name in (DEVICE, "p1", HALL)]
+        return Keyring([*people, *consoles, *own, Identity(relay, hash_token(f"token of {RELAY}"))])
 
     def _place_of(self, client: Any) -> int:
         places = [place for place, each in enumerate(self.places) if each.process is client]

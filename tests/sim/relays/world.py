@@ -10,12 +10,15 @@ from collections import Counter
 from random import Random
 from typing import Any, NoReturn
 
+import msgspec
 from tests.sim.agents import SdkAgent
 from tests.sim.faults import Violation
 from tests.sim.links import Link
 from tests.sim.oracle import Oracle
 from tests.sim.plan import AgentPlan, Ask
+from tests.sim.relays.askers import AskingDevice
 from tests.sim.relays.consoles import Console
+from tests.sim.relays.devices import Device
 from tests.sim.relays.errands import virtual
 from tests.sim.relays.oracle import RelayOracle
 from tests.sim.relays.plan import RelayPlan
@@ -80,7 +83,11 @@ class RelayWorld:
         asker = plan.front.agents[0]
         self.asker = SdkAgent(self.front, asker)
         self.front.agents = self.front.places = [self.asker, *self._at("front")]
-        self.back.agents = self.back.places = [LinkPlace(self.front), *self._at("back")]
+        self.device = Device(self.back, plan.back.agents[1])
+        self.neighbour = SdkAgent(self.back, plan.back.agents[2])
+        self.hall = AskingDevice(self.back, plan.back.agents[3])
+        at_back = (LinkPlace(self.front), self.device, self.neighbour, self.hall)
+        self.back.agents = self.back.places = [*at_back, *self._at("back")]
 
     def _at(self, site: str) -> list[Console]:
         return [each for each in self.consoles if each.plan.site == site]
@@ -108,6 +115,8 @@ class RelayWorld:
                 watch.end()
             for site in self.sites.values():
                 self.counts += site.counts
+                for how, times in site.oracle.outcomes.items():
+                    self.counts[f"{site.name} told {how}"] += times
         return None
 
     def _play(self) -> None:
@@ -115,11 +124,14 @@ class RelayWorld:
         for site in (self.back, self.front):
             site.boot()
             timeline.at(0.01, site.people.terminal.open)
-        timeline.at(0.01, self.asker.start)
+        for each in (self.asker, self.device, self.neighbour, self.hall):
+            timeline.at(0.01, each.start)
         for place, console in enumerate(self.consoles):
             timeline.at(0.02 * place, console.start)
         for ask in plan.asks:
             timeline.at(1.0 + ask.at, self._ask, ask)
+        for prompt in plan.prompts:
+            timeline.at(0.5 + prompt.at, self.hall.ask, prompt.name)
         for chat in plan.chats:
             timeline.at(0.5 + chat.at, self.consoles[chat.console].say, chat)
         for strike in plan.strikes:
@@ -127,8 +139,10 @@ class RelayWorld:
         self._run_until(plan.until)
 
     def _ask(self, ask: Ask) -> None:
-        """An agent of the controller asks for a tool of the manager."""
-        if self.asker.process is not None:
+        """An agent of the controller asks for a tool of the manager, or one of the manager's."""
+        if ask.agent:
+            self.neighbour.ask(msgspec.structs.replace(ask, agent=2))
+        elif self.asker.process is not None:
             there = Ask(ask.number, 0, ask.at, ask.tool.partition(".")[2], ask.content)
             Oracle.asks(self.back.oracle, self.back.plan.agents[0], there)
             self.asker.ask(ask)
@@ -151,6 +165,7 @@ class RelayWorld:
     def _rest(self) -> None:
         """Nothing goes on in a settled world but keep-alives."""
         self.asker.collect()
+        self.neighbour.collect()
         self._run_until(self.timeline.now + 10.0)
         wakes = self.front.wakes + self.back.wakes
         self._run_until(self.timeline.now + IDLE_S)
@@ -161,6 +176,7 @@ class RelayWorld:
         if why := self.why_unsettled():
             self.fail(f"I10: it begins again: {why}")
         self.oracle.rest()
+        self.hall.look()
 
     def why_unsettled(self) -> str:
         """What is under way, or nothing."""
@@ -176,10 +192,13 @@ class RelayWorld:
                 return f"{site.name} has changes that are not written"
             if why := site._why_sessions_are_not():
                 return f"{site.name}: {why}"
-        if not self.asker.idle:
-            return f"the agent waits for {list(self.asker.missing())}"
+        for agent in (self.asker, self.neighbour):
+            if not agent.idle:
+                return f"{agent.name} waits for {list(agent.missing())}"
         if self.asker.process is not None and not self.front.links[-1].all[0].state.is_up:
             return f"the link is {self.front.links[-1].all[0].state}"
+        if why := self.hall.why_unsettled():
+            return why
         for console in self.consoles:
             if why := console.why_unsettled():
                 return f"{console.name} {why}"
