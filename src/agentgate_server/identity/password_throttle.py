@@ -22,6 +22,10 @@ nobody mistypes more."""
 OF_ALL_PER_MINUTE = 60
 """Wrong passwords by one principal at one address, whoever's they are to be."""
 
+OF_RELAY_PER_MINUTE = 240
+"""Wrong passwords that one relay brings, for whomever it says: as many as four who guess all the
+time. Its word for whom it asks is no reason to work, and to write into the audit, without end."""
+
 BY_STRANGERS_PER_MINUTE = 60
 """Wrong passwords of one agent, by all who have never given its right one: a million guesses take
 twelve days."""
@@ -36,6 +40,7 @@ class PasswordThrottle:
     def __init__(self) -> None:
         self._of_one = AddressThrottle(OF_ONE_PER_MINUTE)
         self._of_all = AddressThrottle(OF_ALL_PER_MINUTE)
+        self._of_relay = AddressThrottle(OF_RELAY_PER_MINUTE)
         self._by_strangers = AddressThrottle(BY_STRANGERS_PER_MINUTE)
         self._welcome: OrderedDict[str, None] = OrderedDict()
 
@@ -51,6 +56,8 @@ class PasswordThrottle:
         """
         who, pair = keys_of(agent, by, address, behalf)
         throttles = [(self._of_all, who), (self._of_one, pair)]
+        if behalf:
+            throttles.append((self._of_relay, key_of(by, owner_of(address))))
         if pair not in self._welcome:
             throttles.append((self._by_strangers, key_of(agent)))
         taken: list[tuple[AddressThrottle, str]] = []
@@ -68,6 +75,8 @@ class PasswordThrottle:
         who, pair = keys_of(agent, by, address, behalf)
         self._of_all.give_back(who)
         self._of_one.give_back(pair)
+        if behalf:
+            self._of_relay.give_back(key_of(by, owner_of(address)))
         if pair not in self._welcome:
             self._by_strangers.give_back(key_of(agent))
         for key in (pair, keys_of(agent, by, address, "")[1]):

@@ -9,6 +9,7 @@ from agentgate_server.identity.password_throttle import (
     BY_STRANGERS_PER_MINUTE,
     OF_ALL_PER_MINUTE,
     OF_ONE_PER_MINUTE,
+    OF_RELAY_PER_MINUTE,
     PasswordThrottle,
 )
 
@@ -67,6 +68,19 @@ def test_what_one_behind_a_relay_has_right_the_relay_has() -> None:
     assert throttle.is_welcome("house", "front", "10.0.0.1", "ann")
     assert throttle.is_welcome("house", "front", "10.0.0.1")
     assert not throttle.is_welcome("house", "front", "10.0.0.1", "eve")
+
+
+def test_a_relay_gets_no_further_by_making_up_names_of_those_it_asks_for() -> None:
+    throttle = PasswordThrottle()
+    for _ in range(2 * OF_RELAY_PER_MINUTE):
+        assert guess(throttle, 1, behalf="anna") == 0.0
+        throttle.was_right("house", "wall", "10.0.0.1", "anna")
+    for number in range(OF_RELAY_PER_MINUTE):
+        new = {"agent": f"a{number}", "behalf": f"b{number}"}
+        assert guess(throttle, 1, **new) == 0.0
+    assert guess(throttle, 1, agent="new", behalf="new") > 0.0
+    assert guess(throttle, 1, agent="new") == 0.0, "what it asks for itself"
+    assert guess(throttle, 1, agent="new", behalf="new", by="other") == 0.0
 
 
 def test_what_is_refused_counts_for_nothing() -> None:
