@@ -18,6 +18,8 @@ from agentgate_server.config import (
     principals_of,
     who_is_missing,
 )
+from agentgate_server.config.faces import OPEN_CONSOLE, open_consoles
+from agentgate_server.config.upstreams import nobodies
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
 from agentgate_server.errors import ToolError
@@ -74,6 +76,7 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     if known is not None:
         findings += check_budgets(config, known)
     if keyring is not None:
+        findings += check_consoles(config, keyring.principals)
         findings += (warning(text, config.name) for text in keyring.warnings())
     return findings
 
@@ -134,6 +137,14 @@ def check_sessions(config: Config) -> list[Finding]:
         if model.script is not None:
             attempt(partial(read_script, model.script), findings)
     return [*findings, *check_prices(config, PriceBook())]
+
+
+def check_consoles(config: Config, principals: Sequence[Principal]) -> Iterator[Finding]:
+    """Name those of whom ``upstreams`` says that they are consoles, and who are not."""
+    consoles = {each.name for each in principals if each.role is Role.CONSOLE}
+    if any(open_consoles(config.faces)):
+        consoles.add(OPEN_CONSOLE.name)
+    return (warning(text, config.name) for text in nobodies(config.upstreams, consoles))
 
 
 def check_start(

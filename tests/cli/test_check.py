@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from tests.cli.support import CONFIG, run, write_files
 
@@ -175,6 +176,21 @@ def test_what_is_wrong_with_sessions_is_said_with_the_rest(tmp_path: Path) -> No
     ]
     for line, place in zip(lines, places, strict=False):
         assert line.startswith(f"config.yaml: {place}: ")
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_console_that_is_none_is_named(tmp_path: Path, is_open: bool) -> None:
+    house = {"url": "wss://house.example", "token": "t" * 20, "consoles": ["anna", "console"]}
+    anna = {"name": "anna", "role": "console", "token": "c" * 20}
+    write_files(
+        tmp_path,
+        upstreams={"house": house},
+        principals=[anna],
+        faces={"socketio": {"role": "controller", "open": is_open}},
+    )
+    _, lines = check(tmp_path)
+    text = 'upstreams.house.consoles: "console" is no console: see principals and tokens'
+    assert (f"config.yaml: warning: {text}" in lines) is not is_open
 
 
 def test_a_script_that_cannot_be_played_is_an_error_with_its_line(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -16,7 +16,7 @@ from agentgate_proto.limits import PASSWORD_CHARS_MAX, STANDING_CALLS_MAX
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import Path as Place
-from agentgate_server.documents.errors import raise_first
+from agentgate_server.documents.errors import did_you_mean, raise_first
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.secrets.secret import Secret
 
@@ -28,9 +28,10 @@ PORT = re.compile(r":([0-9]+)(?:/|$)")
 PATTERN = re.compile(r"[A-Za-z0-9_.:/*?\[\]!-]{1,128}")
 PORT_MAX = 65_535
 
+ANY = "*"
+
 UPSTREAMS_MAX = 64
 """Gateways behind one: each takes a connection that is never idle for long."""
-
 
 AGENTS_MAX = STANDING_CALLS_MAX // 2
 """Agents with stored passwords: the other half of the logins is left to those who give one."""
@@ -111,7 +112,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True):
     agents: Annotated[dict[PrincipalName, UpstreamAgentConfig], Meta(max_length=AGENTS_MAX)] = {}
     """Named agents there, by id, to which consoles are logged in by us."""
 
-    consoles: tuple[PrincipalName, ...] = (PrincipalName("*"),)
+    consoles: tuple[PrincipalName, ...] = (PrincipalName(ANY),)
     """Which principals with role ``console`` may use it; ``"*"``: all."""
 
     tools: tuple[NamePattern, ...] = ()
@@ -132,7 +133,7 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     def admits(self, console: str) -> bool:
         """Whether a principal may use it."""
-        return "*" in self.consoles or console in self.consoles
+        return ANY in self.consoles or console in self.consoles
 
 
 Upstreams = Annotated[dict[UpstreamName, UpstreamConfig], Meta(max_length=UPSTREAMS_MAX)]
@@ -174,6 +175,22 @@ def check_upstreams(
                 errors.append(document.error((*place, "agents", agent, "password"), text))
     raise_first(errors)
     return tuple(warnings)
+
+
+def nobodies(
+    upstreams: Mapping[UpstreamName, UpstreamConfig], consoles: Collection[str]
+) -> Iterator[str]:
+    """Name whom ``consoles`` lets in and is no console: somebody else is missing there.
+
+    Args:
+        upstreams: what the configuration says.
+        consoles: the principals with that role.
+    """
+    for name, upstream in upstreams.items():
+        for console in upstream.consoles:
+            if console != ANY and console not in consoles:
+                hint = did_you_mean(console, consoles) or ": see principals and tokens"
+                yield f'upstreams.{name}.consoles: "{console}" is no console{hint}'
 
 
 def secret_places(upstreams: Mapping[UpstreamName, UpstreamConfig]) -> Iterator[Place]:

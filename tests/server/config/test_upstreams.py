@@ -10,7 +10,7 @@ import pytest
 
 from agentgate_proto.ledger.relaying import Approvals
 from agentgate_server.config import Config, load_config
-from agentgate_server.config.upstreams import WebSocketUrl
+from agentgate_server.config.upstreams import WebSocketUrl, nobodies
 from agentgate_server.documents import DocumentError
 from agentgate_server.gate.reloading import changed_keys
 
@@ -136,3 +136,11 @@ def test_a_reload_says_that_another_upstream_takes_a_restart(tmp_path: Path) -> 
     after = load(tmp_path, upstream(url="wss://other.example"))
     assert list(changed_keys(before, after)) == ["upstreams"]
     assert list(changed_keys(before, load(tmp_path, upstream()))) == []
+
+
+def test_whom_it_lets_in_who_is_no_console_is_named(tmp_path: Path) -> None:
+    upstreams = load(tmp_path, upstream(consoles=["*", "anna", "ana", "zoe"])).upstreams
+    assert list(nobodies(upstreams, {"anna", "bert"})) == [
+        "upstreams.house.consoles: \"ana\" is no console; did you mean 'anna'?",
+        'upstreams.house.consoles: "zoe" is no console: see principals and tokens',
+    ]
