@@ -48,7 +48,7 @@ def sessions() -> None:
     """See and end conversations with models.
 
     They are those of the agent whose token is in $AGENT_GATE_TOKEN; an operator sees everybody's,
-    and changes none.
+    and deletes those of named agents that are in the configuration no more.
     """
 
 

@@ -30,7 +30,14 @@ def entries_of_session(change: PutSession | DropSession) -> list[AuditEntry]:
     if isinstance(change, DropSession):
         if change.is_old:
             return []
-        return [AuditEntry(event="session.deleted", session=change.id, agent=change.principal)]
+        return [
+            AuditEntry(
+                event="session.deleted",
+                session=change.id,
+                agent=change.principal,
+                principal=change.by,
+            )
+        ]
     session = change.session
     entries: list[AuditEntry] = []
     if change.is_new:

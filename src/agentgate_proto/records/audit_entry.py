@@ -53,7 +53,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         result_bytes: how long the result was.
         duration_s: seconds from the ask to the end.
         principal, role: whom a token belongs to; of a run: who has said something to an agent that
-            is somebody else.
+            is somebody else; of a session: who has deleted it, if that is an operator.
         address: where a login came from.
         count: how many times it happened.
         name, sha256: a file, and what its bytes were.

@@ -276,11 +276,13 @@ class DropSession(msgspec.Struct, frozen=True):
         id, principal: which, and whose.
         is_old: nobody deletes it, it was kept for long enough. Like all that goes for its age it is
             not in the audit: a disk that is full has room for no more entries.
+        by: who deletes it, if that is not its principal.
     """
 
     id: str
     principal: str
     is_old: bool = False
+    by: str = ""
 
 
 class FindSession(msgspec.Struct, frozen=True):

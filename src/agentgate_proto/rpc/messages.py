@@ -354,7 +354,7 @@ METHODS: dict[str, Method] = {
         Method("create_session", CreateSession, SessionView, AGENTS),
         Method("list_sessions", ListSessions, SessionList, LOOKERS, alone=True),
         Method("get_session", GetSession, SessionView, LOOKERS | TALKERS),
-        Method("delete_session", DeleteSession, SessionDeleted, AGENTS),
+        Method("delete_session", DeleteSession, SessionDeleted, LOOKERS),
         Method("send_message", SendMessage, MessageTaken, AGENTS | TALKERS),
         Method("attach_session", AttachSession, Attached, LOOKERS | TALKERS),
         Method("detach_session", DetachSession, Detached, LOOKERS | TALKERS),

@@ -96,7 +96,8 @@ class MetadataSet(msgspec.Struct, frozen=True, kw_only=True):
 class DeleteSession(msgspec.Struct, frozen=True, kw_only=True):
     """Delete a session and its log. A run that is under way is cancelled first.
 
-    What it has cost is kept. Its workspace stays, if it is not the gateway's own.
+    What it has cost is kept. Its workspace stays, if it is not the gateway's own. An operator
+    deletes only that of a named agent which there is no more (-32010 otherwise).
     """
 
     session: Id

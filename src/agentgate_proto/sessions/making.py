@@ -48,6 +48,9 @@ from agentgate_proto.sessions.settings import Settings
 DELETED = "the session was deleted"
 
 
+NOT_LEFT_OVER = "an operator deletes sessions only of named agents that are configured no more"
+
+
 class Creation(msgspec.Struct, frozen=True, kw_only=True):
     """Token of a session that is being made.
 
@@ -200,14 +203,21 @@ class Making:
         session.then.append(Done(ticket, MetadataSet()))
         self._book.save(session, now)
 
-    def delete(self, session: Session, ticket: Any, now: float) -> None:
-        """Delete a session; a run of it is ended first."""
-        session.is_going, session.going = True, ticket
+    def delete(self, session: Session, ticket: Any, now: float, by: str = "") -> None:
+        """Delete a session; a run of it is ended first. ``by`` is who does it, if not its own."""
+        session.is_going, session.going, session.going_by = True, ticket, by
         self._queue.clear(session, DELETED, now)
         if session.run is not None:
             self._endings.end(session, RunStatus.CANCELLED, DELETED, now)
         self._book.save(session, now)
         self._drop_if_written(session)
+
+    def clear_away(self, ticket: Any, now: float, by: str, session: Session) -> None:
+        """Delete a session for an operator, if there is nobody any more who might."""
+        if self._settings.is_left_over(session.record):
+            self.delete(session, ticket, now, by)
+        else:
+            self._effects.append(Refused(ticket, ErrorCode.FORBIDDEN, NOT_LEFT_OVER))
 
     def _drop_if_written(self, session: Session) -> None:
         """What it has cost is written before it goes, and its run has ended."""
@@ -231,7 +241,8 @@ class Making:
             self._endings.catch_up(session, now)
             self._book.rest(session)
 
-        drop = DropSession(record.id, record.principal, is_old=session.going is None)
+        is_old = session.going is None
+        drop = DropSession(record.id, record.principal, is_old, session.going_by)
         self._book.submit(drop, stored, failed)
 
     def not_going(self, session: Session, reason: str) -> None:

@@ -56,6 +56,7 @@ class Session:
         is_going: it is to be deleted.
         is_dropped: that is being written; nothing else of it is.
         going: the ticket of who deletes it; None: nobody, it was kept for long enough.
+        going_by: who that is, if not its principal.
         deferred: outcomes of closed calls that came while nothing could be appended.
         last_body: the last request that its model was sent; b"": none is remembered.
         last_tokens: of that, as estimated, and as counted; 0: nobody has.
@@ -77,6 +78,7 @@ class Session:
         self.is_going = False
         self.is_dropped = False
         self.going: Any = None
+        self.going_by = ""
         self.deferred: list[tuple[str, Outcome]] = []
         self.last_body = b""
         self.last_tokens = (0, 0)

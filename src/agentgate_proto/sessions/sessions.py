@@ -215,6 +215,8 @@ class Sessions:
                 self._effects.append(Done(ticket, looking.models_of(models, default)))
             case ReportUsage():
                 looking.report_usage(self._effects, ticket, whose, params)
+            case DeleteSession(session=name) if whose is None:
+                self._with(name, ticket, None, partial(self._making.clear_away, ticket, now, by))
             case (
                 GetSession(session=name)
                 | DeleteSession(session=name)

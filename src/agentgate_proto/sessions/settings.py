@@ -79,6 +79,10 @@ class Settings:
         names = ", ".join(sorted(self.models)) or "none"
         return f"there is no model {model!r}; there are: {names}"
 
+    def is_left_over(self, record: SessionRecord) -> bool:
+        """Whether a session is that of a named agent which there is no more."""
+        return is_lasting(record.id) and record.principal not in self.agents
+
     def info_of(self, model: str) -> ModelInfo:
         """Return what is known of a model, which may be configured no more."""
         return self.models.get(model) or ModelInfo(

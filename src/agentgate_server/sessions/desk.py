@@ -166,8 +166,9 @@ class SessionDesk:
             if admitted is None:
                 return
             reply = admitted
-        now, ids = self._utc(), self.fresh_ids()
-        self.sessions.call(Call(reply), whose(principal), params, now, ids, by)
+        now, ids, of = self._utc(), self.fresh_ids(), whose(principal)
+        by = principal.name if of is None else by
+        self.sessions.call(Call(reply), of, params, now, ids, by)
         self.drain()
 
     def open_agent(self, agent: str, reply: Reply) -> None:

@@ -101,6 +101,8 @@ def test_nothing_of_what_was_said_is_told() -> None:
 def test_a_session_that_is_deleted_is_told() -> None:
     assert told(DropSession("s1", "garden")) == [{"event": "session.deleted", **WHOSE}]
     assert told(DropSession("s1", "garden", is_old=True)) == []
+    (entry,) = told(DropSession("s1", "garden", by="root"))
+    assert entry == {"event": "session.deleted", **WHOSE, "principal": "root"}
 
 
 def test_an_end_that_says_nothing_of_use_is_told_all_the_same() -> None:

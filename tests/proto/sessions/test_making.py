@@ -24,11 +24,14 @@ from agentgate_proto.records.outcome import executed
 from agentgate_proto.records.session import DropSession
 from agentgate_proto.rpc.session_methods import (
     CreateSession,
+    DeleteSession,
     GetSession,
     MetadataSet,
+    SessionDeleted,
     SetMetadata,
 )
 from agentgate_proto.sessions.effects import Write
+from agentgate_proto.sessions.settings import NamedAgent
 
 Phase = Callable[[World], None]
 
@@ -114,6 +117,21 @@ def test_a_session_of_a_model_that_is_not_configured_is_refused() -> None:
 
 
 # The session of a named agent
+
+
+def test_an_operator_deletes_an_agent_s_session_when_that_is_no_more() -> None:
+    world = World()
+    world.sessions.configure_agents({"house": NamedAgent()})
+    names = [world.open("house"), world.create(named="s")]
+    for name in names:
+        ticket = world.request(DeleteSession(session=name), whose=None)
+        assert world.refusal(ticket)[0] == ErrorCode.FORBIDDEN
+    world.send(names[0])
+    world.sessions.configure_agents({})
+    ticket = world.request(DeleteSession(session=names[0]), whose=None)
+    world.settle()
+    assert world.result(ticket) == SessionDeleted()
+    assert list(world.store.sessions) == ["s"]
 
 
 def test_an_agent_s_session_is_made_when_it_is_wanted_first() -> None:

@@ -46,6 +46,11 @@ def test_any_other_session_is_as_it_was_made(other: SessionRecord) -> None:
     assert made.iterations_of(other, 4) == 4
 
 
+def test_a_session_is_left_over_when_its_agent_is_gone() -> None:
+    sessions = [LASTING, record(), record(id="agent:gone", principal="gone")]
+    assert [settings().is_left_over(each) for each in sessions] == [False, False, True]
+
+
 def test_what_an_agent_leaves_out_is_as_for_all() -> None:
     made = settings()
     assert (made.model_of(LASTING), made.prompt_of(LASTING)) == ("m", "be good")

@@ -22,6 +22,7 @@ from agentgate_server.policy import Policy
 pytestmark = pytest.mark.anyio
 
 CONSOLE, RELAY = "console-token-0123456789", "relay-token-0123456789"
+OPERATOR = "operator-token-0123456789"
 CHEAP = (2, 1, 1)
 HOUSE = {"name": "The house", "password": "open sesame"}
 GARDEN = {"password": "let it grow", "system_prompt": "You are a garden."}
@@ -169,6 +170,31 @@ async def test_who_guesses_behind_a_relay_keeps_nobody_else_behind_it_out(tmp_pa
         assert len(entries) == OF_ONE_PER_MINUTE, "those that were looked at"
         for words in ('"principal":"front"', '"on_behalf_of":"eve"', '"hops":["e1"]'):
             assert words in entries[0]
+
+
+async def test_an_operator_deletes_what_an_agent_left_that_is_no_more(tmp_path: Path) -> None:
+    people = [*PEOPLE, {"name": "root", "role": "operator", "token": OPERATOR}]
+    message = {"session": "agent:house", "text": "hi", "message_id": "m"}
+    async with (
+        serving(tmp_path, **{**changes(), "principals": people}) as gateway,
+        talking(gateway) as (call, _),
+        talking(gateway, OPERATOR) as (operate, _),
+    ):
+        await call("login_agent", agent="house", password="open sesame")
+        await call("send_message", **message)
+        assert await operate("delete_session", session="agent:house") == -32010
+        assert await operate("delete_session", session="agent:none") == -32013
+    async with serving(tmp_path, agents={"garden": GARDEN}, principals=people) as gateway:
+        async with talking(gateway, OPERATOR) as (operate, _):
+            assert await operate("delete_session", session="agent:house") == {"deleted": True}
+            assert await operate("delete_session", session="agent:house") == -32013
+        await gateway.gate.writer.flush()
+        (entry,) = audited(tmp_path, "session.deleted")
+        for words in ('"agent":"house"', '"session":"agent:house"', '"principal":"root"'):
+            assert words in entry
+    async with serving(tmp_path, **changes()) as gateway, talking(gateway) as (call, _):
+        login = await call("login_agent", agent="house", password="open sesame")
+        assert (login["oldest"], login["next"]) == (0, 0), "it begins anew"
 
 
 class Reloaded:
