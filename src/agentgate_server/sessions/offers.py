@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -11,6 +12,7 @@ from agentgate_proto.records.session_views import SectionName
 from agentgate_proto.rpc.session_methods import LeftOut
 from agentgate_proto.sessions.material import Material, model_names
 from agentgate_server.sessions.sources import Found
+from agentgate_server.tools.provided.tool import BACKEND
 from agentgate_server.tools.tool import Tool
 
 TOOLS_MAX = 128
@@ -54,9 +56,7 @@ def tool_specs(
     def leave_out(name: str, size: int, why: str) -> None:
         left_out.append(LeftOut(section=SectionName.TOOLS, what=name, bytes=size, why=why))
 
-    for model_name, name in sorted(told.items()):
-        if name not in offered:
-            continue
+    for model_name, name in in_turn(told, offered):
         spec = spec_of(model_name, offered[name])
         size = len(encode(spec))
         if len(specs) == TOOLS_MAX:
@@ -70,7 +70,28 @@ def tool_specs(
             room -= size
     for name in sorted(set(offered) - set(told.values())):
         leave_out(name, 0, "another tool has the name that it would have to be told by")
+    specs.sort(key=lambda spec: spec.name)
     return tuple(specs), {spec.name: told[spec.name] for spec in specs}, left_out
+
+
+def in_turn(told: Mapping[str, str], offered: Mapping[str, Tool]) -> list[tuple[str, str]]:
+    """Say for which tools to look for room first, by their two names: our own, then the first of
+    each who offers some here, then the second of each. So nobody's many leave none for others."""
+    turns: Counter[str] = Counter()
+    order: list[tuple[int, str, str]] = []
+    for model_name, name in sorted(told.items()):
+        if name in offered:
+            owner = owner_of(offered[name])
+            turns[owner] += bool(owner)
+            order.append((turns[owner], model_name, name))
+    return [(model_name, name) for _, model_name, name in sorted(order)]
+
+
+def owner_of(tool: Tool) -> str:
+    """Return who offers a tool here: a gateway behind this one, a principal; "": it is our own."""
+    if tool.behind is not None:
+        return tool.behind.gateway
+    return tool.name.rpartition(".")[0] if tool.backend == BACKEND else ""
 
 
 def spec_of(model_name: str, tool: Tool) -> ToolSpec:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from agentgate_proto.ledger.relaying import Approvals, Behind
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.session_views import SectionName
 from agentgate_proto.rpc.session_methods import LeftOut
@@ -17,6 +18,7 @@ from agentgate_server.sessions import offers
 from agentgate_server.sessions.offers import material_of, tool_specs
 from agentgate_server.sessions.sources import Found
 from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.provided.tool import BACKEND
 from agentgate_server.tools.tool import Tool
 
 
@@ -93,6 +95,19 @@ def test_there_are_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [spec.name for spec in specs] == list(names) == ["ask_time", "launch"]
     assert (row.what, row.why) == ("open_door", "there are more than 2 tools")
     assert row.bytes > 0
+
+
+def test_those_who_offer_many_leave_room_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    behind = Behind(gateway="attic", approvals=Approvals.THERE, expects=None)
+    many = [renamed(f"attic.{number}", behind=behind) for number in range(9)]
+    many += [renamed(f"a.pi.{number}", backend=BACKEND) for number in range(9)]
+    few = [renamed("zoo.lion", backend=BACKEND), renamed("zoo.monkey", backend=BACKEND)]
+    monkeypatch.setattr(offers, "TOOLS_MAX", 3 + 5)
+    _, names, left_out = tool_specs([*many, *few, *CATALOGUE], depends, "agent")
+    theirs = ["a.pi.0", "a.pi.1", "attic.0", "attic.1", "zoo.lion"]
+    assert sorted(names.values()) == sorted([*theirs, "ask_time", "launch", "open_door"])
+    assert list(names) == sorted(names)
+    assert len(left_out) == len(many) + len(few) - len(theirs)
 
 
 def test_all_together_have_a_cap(monkeypatch: pytest.MonkeyPatch) -> None:
