@@ -12,8 +12,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim mutations \
-	worlds relays bench fuzz autobahn vendor-streams socketio-suites real-model image clean
+.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
+	mutations worlds relays bench fuzz autobahn vendor-streams socketio-suites real-model image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -64,6 +64,10 @@ outside: $(VENV)/.installed-test
 sim: $(VENV)/.installed-test
 	$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(MINUTES),--minutes $(MINUTES))
+
+# Worlds of two gateways, with consoles and devices: SEEDS=500 of them, or SEED=7 once more.
+sim-relays: $(VENV)/.installed-test
+	$(BIN)/python -m tests.sim.relays $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
 # Small bugs, made one by one, each of which must be found: all, or BUGS="ticket head" by their names.
 mutations: $(VENV)/.installed-test
