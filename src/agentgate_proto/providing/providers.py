@@ -131,6 +131,16 @@ class Providers:
         """Return what is offered under a name now, or None."""
         return self._offers.get(name)
 
+    @property
+    def connections(self) -> int:
+        """How many connections provide tools."""
+        return len(self._providers)
+
+    @property
+    def offered(self) -> int:
+        """How many tools are offered."""
+        return len(self._offers)
+
     def __iter__(self) -> Iterator[Offer]:
         return iter(self._offers.values())
 

@@ -76,6 +76,7 @@ class EdgeFace:
         self._links: dict[int, Link] = {}  # by number of the connection
         self._newest: dict[str, Link] = {}  # by principal
         self._unsent: dict[str, list[Prompt]] = {}  # of those that are gone, by principal
+        around.clients[self.name] = lambda: len(self._links)
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:
         """See :class:`~agentgate_server.faces.face.Face`."""

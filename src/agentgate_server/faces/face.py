@@ -56,6 +56,7 @@ class Surroundings:
         providers: takes tools that are provided by the face's connections.
         upstreams: the gateways behind this one; None: there are none.
         closing: called when the gateway begins to shut down, while all connections are there.
+        clients: return how many clients a face has at this moment, by its name; for the metrics.
     """
 
     entrance: Entrance
@@ -65,6 +66,7 @@ class Surroundings:
     providers: ProviderDesk | None = None
     upstreams: Upstreams | None = None
     closing: list[Callable[[], None]] = field(default_factory=list)
+    clients: dict[str, Callable[[], int]] = field(default_factory=dict)
 
 
 FaceFactory = Callable[[Surroundings], Face]

@@ -134,6 +134,7 @@ class SocketIoFace:
         self._armed_at = math.inf
         around.entrance.on_change(self._look_at_tokens)
         around.closing.append(self.close)
+        around.clients[name] = lambda: self.engine.count
 
     # Input
 

@@ -188,15 +188,14 @@ class Gate:
             self.authenticator.named_agents = self.agents.ids
             self.calls.serve_sessions(self.sessions, self.agents, self._spawn)
             self.authenticator.banished = self.sessions.banish
-        entrance = Entrance(self.authenticator, monotonic)
-        reach = self.desk.reach
+        entrance, reach = Entrance(self.authenticator, monotonic), self.desk.reach
         self.web = Web(
             self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
         around = Surroundings(
             entrance, self._spawn, self.sessions, self.agents, self.providing.desk, upstreams
         )
-        self.closing = around.closing
+        self.closing, self._clients = around.closing, around.clients
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
         self._alarm = anyio.Event()
@@ -275,6 +274,9 @@ class Gate:
             channels={channel.name: bool(channel.problem) for channel in self.desk.channels},
             backends=self.judge.catalogue.backends(),
             upstreams=are_up(self.upstreams),
+            clients={name: count() for name, count in self._clients.items()},
+            providers=self.providing.desk.providers.connections,
+            provided=self.providing.desk.providers.offered,
         )
 
     # The ledger's surroundings

@@ -26,6 +26,9 @@ class Gauges:
         channels: by name, whether it reaches nobody.
         backends: by name, whether it is left alone.
         upstreams: the gateways behind this one, by name, whether it is connected.
+        clients: of faces that count them, by the face's name.
+        providers: connections that provide tools.
+        provided: tools that are provided.
         certificate_ends_at: when that of the listener ends, UTC seconds; None: there is none.
     """
 
@@ -42,4 +45,7 @@ class Gauges:
     channels: Mapping[str, bool]
     backends: Mapping[str, bool]
     upstreams: Mapping[str, bool] = field(default_factory=dict)
+    clients: Mapping[str, int] = field(default_factory=dict)
+    providers: int = 0
+    provided: int = 0
     certificate_ends_at: float | None = None

@@ -258,6 +258,14 @@ class GaugeCollector(Collector):
         for name, is_up in gauges.upstreams.items():
             upstreams.add_metric([name], int(is_up))
         yield upstreams
+        clients = GaugeMetricFamily(
+            "agentgate_face_clients",
+            "Devices of the face edge, sessions of Socket.IO",
+            labels=["face"],
+        )
+        for name, count in gauges.clients.items():
+            clients.add_metric([name], count)
+        yield clients
         if gauges.certificate_ends_at is not None:
             yield GaugeMetricFamily(
                 "agentgate_certificate_expiry_timestamp_seconds",
@@ -276,6 +284,8 @@ class GaugeCollector(Collector):
             ("tools_running", "Tools that run in a task or thread", gauges.running),
             ("runs_active", "Runs of sessions under way", gauges.runs),
             ("sessions_loaded", "Sessions in memory", gauges.loaded),
+            ("providers", "Connections that provide tools", gauges.providers),
+            ("provided_tools", "Tools that connections provide", gauges.provided),
             ("store_queue", "Changes that are not written yet", gauges.queued),
             ("store_failing", "1 while the store takes no writes", int(gauges.is_failing)),
         ):

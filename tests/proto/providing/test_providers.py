@@ -107,6 +107,15 @@ def code_of(refusal: Refusal | None) -> ErrorCode | None:
 # Offers
 
 
+def test_how_many_provide_how_much_is_known() -> None:
+    kitchen = Kitchen()
+    kitchen.offer(tool(), tool("light"))
+    kitchen.offer(tool("door"), link=2, principal="hall")
+    assert (kitchen.machine.connections, kitchen.machine.offered) == (2, 3)
+    kitchen.machine.leave(2, kitchen.now)
+    assert (kitchen.machine.connections, kitchen.machine.offered) == (1, 2)
+
+
 def test_tools_are_offered_under_their_principal_s_name_until_the_connection_leaves() -> None:
     kitchen = Kitchen()
     assert kitchen.offer(tool("temp"), tool("light", WRITE)) is None

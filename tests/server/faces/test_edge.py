@@ -165,12 +165,16 @@ async def test_the_data_of_a_device_are_a_tool_while_it_is_there(tmp_path: Path)
             assert await client.tool_request("agent.data_snapshot") == DATA
             found = await client.tool_request("agent.data_snapshot", channels=["weather", "x"])
             assert found == {"weather": DATA["weather"]}
+            levels = around.gateway.gate.gauges()
+            assert (levels.clients, levels.providers, levels.provided) == ({"edge": 1}, 1, 1)
             second = around.device()
             second.snapshots = {"moved": 1}
             await run_sync(second.connect)
             assert await client.tool_request("agent.data_snapshot") == {"moved": 1}
             await run_sync(second.close)
             await until(lambda: "agent.data_snapshot" not in around.catalogue, "its end")
+            levels = around.gateway.gate.gauges()
+            assert (levels.providers, levels.provided) == (0, 0)
             third = around.device()
             third.snapshots = {"back": 2}
             await run_sync(third.connect)

@@ -153,6 +153,7 @@ async def test_a_token_comes_in_the_header_of_the_request(tmp_path: Path) -> Non
         line = f"Authorization: Bearer {AGENT}\r\n"
         assert await client.ask("POST", "40", line) == (200, "ok")
         await until(lambda: application.there, "the socket")
+        await until(lambda: gateway.gate.gauges().clients == {"socketio": 1}, "the one session")
         assert list(application.there.values()) == ["agent"]
 
 

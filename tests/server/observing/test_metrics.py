@@ -158,6 +158,7 @@ async def test_levels_are_as_they_are_when_somebody_looks(tmp_path: Path) -> Non
         assert found['agentgate_connections{role="agent"}'] == 1
         assert found['agentgate_connections{role="operator"}'] == 0
         assert found['agentgate_channel_failing{channel="terminal"}'] == 0
+        assert found["agentgate_providers"] == found["agentgate_provided_tools"] == 0
         assert found["agentgate_grants"] == 0
         await client.request(3, "cancel_request", CancelRequest(request_id=1))
         await answered(client, 1)
