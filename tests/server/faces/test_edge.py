@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from anyio.to_thread import run_sync
 from tests.e2e.device import Device
-from tests.server.embedded import AGENT, OWNER, serving, until
+from tests.proto.support import CLOSE, TEXT, from_client
+from tests.server.embedded import AGENT, OWNER, all_bytes, serving, until
 from websockets.exceptions import InvalidStatus
 
 from agentgate_client import AgentGateClient
@@ -32,6 +35,12 @@ scenes:
   - {when: "*", say: "It rains"}
 """
 
+
+UPGRADE = (
+    b"GET /edge?token=%s HTTP/1.1\r\nHost: localhost\r\n"
+    b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 POLICY = "rules:\n- {tool: agent.data_snapshot, action: allow}\n"
 
@@ -116,6 +125,22 @@ async def test_an_answer_that_came_while_the_device_was_away_is_delivered_once(
         await run_sync(device.wait, lambda: "pong" in device.types)
         assert device.responses == {"warm": 1, "a": 1}
         await run_sync(device.close)
+
+
+async def test_a_prompt_of_a_connection_that_had_no_session_yet_is_for_the_next(
+    tmp_path: Path,
+) -> None:
+    prompt = {"type": "agent_request", "payload": {"requestId": "a", "prompt": "Is it raining?"}}
+    async with devices(tmp_path) as around:
+        async with await anyio.connect_tcp("127.0.0.1", around.gateway.port) as stream:
+            head = UPGRADE % AGENT.encode()
+            closing = from_client(CLOSE, b"\x03\xe8")
+            await stream.send(head + from_client(TEXT, json.dumps(prompt).encode()) + closing)
+            await all_bytes(stream)  # at once: the session is still to be stored
+        device = await run_sync(around.device().connect)
+        await run_sync(device.wait, lambda: device.responses)
+        await run_sync(device.close)
+        assert device.responses == {"a": 1}
 
 
 async def test_the_newest_socket_of_a_device_wins(tmp_path: Path) -> None:
