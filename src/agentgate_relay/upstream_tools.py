@@ -70,6 +70,7 @@ class UpstreamTool(AsyncTool):
         fits: what its arguments must be like; None: only the upstream can say.
         call: the rid of the one request that it is made for; "": of any, and it can't run.
         progress: of that request.
+        has_turned: it was let through as one that reads, and writes by now.
     """
 
     there: str
@@ -79,6 +80,7 @@ class UpstreamTool(AsyncTool):
     fits: ArgumentSchema | None = None
     call: str = ""
     progress: Progress = field(default_factory=Progress)
+    has_turned: bool = False
 
     @property
     def may_have_run(self) -> bool:
@@ -92,6 +94,8 @@ class UpstreamTool(AsyncTool):
 
     async def run(self, args: dict[str, Any]) -> Any:
         """Have it run there, once, for whoever asked here."""
+        if self.has_turned:
+            raise NotStarted(f"{self.name} is not what was asked for: now it says that it writes")
         record = self.record(self.call)
         assert record is not None, "a tool runs for a request"
         relayed = passed_on(record, self.epoch())
@@ -160,11 +164,12 @@ class UpstreamTools:
         if not name.startswith(self._prefix):
             return None
         found, there = self._tools.get(name), name.removeprefix(self._prefix)
+        has_turned = found is not None and (effects, found.effects) == (Effects.READ, Effects.WRITE)
         if found is None or found.effects is not effects:
             if not self._offers(there):
                 return None
             found = self._tool(unlisted(there, effects), None)
-        return replace(found, call=call, progress=Progress())
+        return replace(found, call=call, progress=Progress(), has_turned=has_turned)
 
     def __iter__(self) -> Iterator[UpstreamTool]:
         return iter(list(self._tools.values()))

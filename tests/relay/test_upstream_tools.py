@@ -35,6 +35,7 @@ from agentgate_proto.records.request import Effects
 from agentgate_relay.gateway_link import GatewayLink
 from agentgate_relay.upstream_tools import TOOLS_MAX, UpstreamTools
 from agentgate_server.config import config_from_dict
+from agentgate_server.errors import NotStarted
 from agentgate_server.gateway import Gateway
 
 pytestmark = pytest.mark.anyio
@@ -344,3 +345,18 @@ def test_what_was_let_through_runs_as_what_it_was_when_it_was_decided() -> None:
     assert tools.to_run("house.not.yet.listed", Effects.READ, "r3") is not None
     assert tools.to_run("house.a(b)", Effects.READ, "r4") is None
     assert tools.to_run("barn.good", Effects.READ, "r5") is None
+
+
+async def test_what_was_let_through_as_a_read_does_not_run_once_it_writes() -> None:
+    tools = listing(row("good"))
+    before = tools.to_run("house.good", Effects.READ, "r1")
+    assert before is not None
+    assert not before.has_turned
+    tools.listed({"tools": [row("good", effects="write")]})
+    turned = tools.to_run("house.good", Effects.READ, "r2")
+    assert turned is not None
+    with pytest.raises(
+        NotStarted, match="house.good is not what was asked for: now it says that it"
+    ):
+        await turned.run({})
+    assert not turned.may_have_run
