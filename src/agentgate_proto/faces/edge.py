@@ -216,8 +216,9 @@ class Device(Conversation):
         """See :class:`Conversation`: what was asked in it is answered, and another begins."""
         self._unwatch()
         if self._owing is not None:
-            for owed in self._owing.owed.values():
-                self._say(owed.request_id, DELETED, rfc3339(now))
+            for run, owed in self._owing.owed.items():
+                if not self._owing.is_sent(run):
+                    self._say(owed.request_id, DELETED, rfc3339(now))
         self._look()
 
     # The session

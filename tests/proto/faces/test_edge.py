@@ -321,6 +321,16 @@ def test_a_session_that_was_deleted_is_replaced_and_what_it_owed_is_refused() ->
     assert one.work().answers() == [("b", "answer to hi")]
 
 
+def test_what_was_answered_in_a_session_that_was_deleted_is_not_answered_again() -> None:
+    house = House()
+    one = connected(house).ask("a")
+    house.finish()
+    one.work().ask("b")
+    del house.kept[0]
+    one.work()
+    assert one.answers() == [("a", "answer to hi"), ("b", DELETED)]
+
+
 def test_a_prompt_for_a_session_that_is_gone_goes_to_the_next() -> None:
     house = House()
     one = connected(house)
