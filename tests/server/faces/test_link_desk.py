@@ -85,6 +85,20 @@ def test_the_same_login_is_made_once_for_all_who_want_it_meanwhile() -> None:
     assert link.logged_in == []
 
 
+def test_nobody_is_logged_out_of_what_another_is_about_to_log_in_to() -> None:
+    link = MemoryLink()
+    logins, ends = SharedLogins(link), Ends()
+    one, two = LinkDesk(link, logins, ANNA), LinkDesk(link, logins, ANNA)
+    one.log_in("a1", None, ends)
+    link.is_held = True
+    two.log_in("a1", "s1", ends)
+    one.log_out("a1")
+    assert link.logged_in == ["a1"]  # else the logout might come there after the login
+    link.release()
+    two.log_out("a1")
+    assert link.logged_in == []
+
+
 def test_who_tries_many_agents_takes_no_login_from_others() -> None:
     link = MemoryLink()
     link.is_held = True

@@ -43,7 +43,6 @@ OF_RELAYS = (
         "Cursor(self._cursor.epoch, event.offset + event.count)\n",
         "Cursor(self._cursor.epoch, event.offset)\n",
         seeds=0,
-        relays=60,
         tests=("tests/server/faces/test_console_seat.py",),
     ),
     Mutation(
@@ -52,7 +51,6 @@ OF_RELAYS = (
         "        if self._pending:\n            return\n",
         "",
         seeds=0,
-        relays=60,
         tests=("tests/server/faces/test_link_desk.py",),
     ),
     Mutation(
