@@ -78,10 +78,10 @@ OF_RELAYS = (
         relays=60,
     ),
     Mutation(
-        "bring a prompt under another id on the next connection",
+        "bring a prompt under another id in the next process",
         "agentgate_client/edge/asking.py",
         "            message_id=MESSAGE_PREFIX + prompt.id,\n",
-        "            message_id=f'{MESSAGE_PREFIX}{prompt.id}-{sessions.driver.connections}',\n",
+        "            message_id=f'{MESSAGE_PREFIX}{prompt.id}-{id(self)}',\n",
         seeds=0,
         relays=60,
     ),
