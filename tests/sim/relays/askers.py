@@ -35,6 +35,8 @@ SYNC_S = 0.02
 """What a write takes, about."""
 
 ACT_S = 0.5
+DIES = 0.1
+"""How often it dies while, or soon after, it acts on an answer."""
 
 
 class Keeper:
@@ -248,6 +250,8 @@ class AskingDevice:
         if words and words[0] != f"{answer.status} {answer.text}":
             self.world.fail(f"I3: {answer.id} is answered {words[0]}, then {answer.text}")
         words.append(f"{answer.status} {answer.text}")
+        if self.rng.random() < DIES and not self.world.mishaps.over:
+            self.world.timeline.after(self.rng.random() * ACT_S, self.kill, 0.5)
 
     def look(self) -> None:
         """Each prompt has been said once at most, in whichever session."""
