@@ -27,6 +27,8 @@ TOOLS = [
     OfferedTool(name="ask_act", effects=Effects.WRITE, timeout_s=20.0),
 ]
 SECONDS = (0.0, 0.01, 0.5, 3.0, 30.0)
+DIES, DIES_S, AWAY_S = 0.15, 3.0, (0.1, 2.0, 15.0)
+"""How often it dies over a call, how soon, and for how long it is away then."""
 
 
 class DeviceProcess(Process):
@@ -78,8 +80,14 @@ class DeviceProcess(Process):
         self.world.tell(self.name, "starts", call.tool, call.args["n"])
         self.device.world.whole.oracle.device_starts(call.args["n"], call.tool)
         rng = self.device.rng
+        if rng.random() < DIES and not self.world.mishaps.over:
+            self.world.timeline.after(rng.random() * DIES_S, self._dies, rng.choice(AWAY_S))
         error = ErrorCode.TOOL_FAILED if rng.random() < 0.2 else None
         self.world.timeline.after(rng.choice(SECONDS), self._end, call.call, error)
+
+    def _dies(self, seconds: float) -> None:
+        if self.alive:
+            self.device.kill(seconds)
 
     def _end(self, name: str, error: ErrorCode | None) -> None:
         call = self.running.pop(name, None)
