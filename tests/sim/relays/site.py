@@ -182,6 +182,10 @@ class Site(World):
         places = [place for place, each in enumerate(self.places) if each.process is client]
         return places[0] if places else 99
 
+    def is_doubled(self, ask: Ask) -> bool:
+        """See :class:`World`: nobody shares a name here."""
+        return False
+
     def look_for_receipt(self, row: Record) -> None:
         """See :class:`World`: only those who ask for tools get outcomes."""
         everybody, self.agents = self.agents, [a for a in self.agents if isinstance(a, SdkAgent)]
