@@ -14,9 +14,9 @@ top:
   their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its
   ``packets`` and ``events``, ``credentials``, and the door to an ``application``. ``client``: a
   client over all its connections: ``machine`` and what it tells, ``events``; ``call_book``,
-  ``calls``, ``standing``, ``providing``, ``backoff``; for sessions ``session_watch`` with its
-  ``session_feed``, and ``session_answer``; for devices ``prompts``, ``prompt_troubles`` and
-  ``spool``
+  ``calls``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for sessions
+  ``session_watch`` with its ``session_feed``, and ``session_answer``; for devices ``prompts``,
+  ``prompt_troubles`` and ``spool``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,

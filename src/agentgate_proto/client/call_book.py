@@ -30,6 +30,7 @@ from agentgate_proto.client.calls import (
 )
 from agentgate_proto.client.events import ClientEvent, Settled
 from agentgate_proto.client.standing import StandingCalls
+from agentgate_proto.client.unclaimed import Unclaimed
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.events import Answered
 from agentgate_proto.connection.state import State
@@ -39,9 +40,6 @@ from agentgate_proto.limits import (
     CALLS_IN_FLIGHT_MAX,
     CALLS_MAX,
     CANCEL_GRACE_S,
-    STANDING_WAIT_S,
-    TOLD_IDS_MAX,
-    UNCLAIMED_ROWS_MAX,
 )
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.rpc.jsonrpc import ErrorObject
@@ -73,15 +71,12 @@ class CallBook:
         self._by_id: dict[int | str, Call] = {}
         self._internal: dict[int, Call | None] = {}
         self._deadlines: list[tuple[float, int]] = []
-        self._unclaimed: dict[int | str, LooseRow] = {}
-        self._overfull = False
-        self._told: dict[int | str, None] = {}
+        self._unclaimed = Unclaimed()
         self._last_handle = 0
         self._last_id = 0
         self._epoch = ""
         self._retention_s = 0.0
         self._now = 0.0
-        self._ready_by: float | None = None  # while the answer to a standing call is waited for
 
     # The user's side
 
@@ -116,15 +111,15 @@ class CallBook:
 
     def next_deadline(self) -> float | None:
         """Return when the next call runs out of time, or None."""
-        at = self._deadlines[0][0] if self._deadlines else None
-        return self._ready_by if at is None or (self._ready_by or at) < at else at
+        due_at = self.standing.due_at
+        at = self._deadlines[0][0] if self._deadlines else due_at
+        return due_at if due_at is not None and at is not None and due_at < at else at
 
     def handle_timer(self, now: float) -> None:
         """Withdraw the calls whose time is over; give up on those that were withdrawn before. Let
         no others wait any longer for a standing call."""
         self._now = max(self._now, now)
-        if self._ready_by is not None and self._ready_by <= now:
-            self.standing.overdue()
+        if self.standing.handle_timer(now):
             self.go_on()
         while self._deadlines and self._deadlines[0][0] <= now:
             call = self._calls.get(heappop(self._deadlines)[1])
@@ -153,7 +148,7 @@ class CallBook:
     def connected(self, connection: ClientConnection, auth: AuthResult, *, again: bool) -> None:
         """A connection is authenticated; ``again``: not the first one."""
         self._connection = connection
-        self._overfull = False
+        self._unclaimed.is_overfull = False
         self._last_id = max(self._last_id, auth.highest_id)
         self._retention_s = auth.retention_s
         if self._epoch and self._epoch != auth.epoch:
@@ -168,7 +163,7 @@ class CallBook:
 
     def disconnected(self) -> None:
         """The connection is gone; what runs no tool is asked again on the next."""
-        self._connection = self._ready_by = None
+        self._connection = None
         self.ready = False
         self.standing.disconnected()
         again = [call for call in self._by_id.values() if not call.is_tool_request]
@@ -197,13 +192,12 @@ class CallBook:
 
     def go_on(self) -> None:
         """Make the next standing call; once all are answered, all others."""
-        call = self.standing.next_call(self._last_id + 1)
+        now = self._now if self._connection is None else max(self._now, self._connection.now)
+        call = self.standing.next_call(self._last_id + 1, None if self.ready else now)
         if call is not None:
-            if not self.ready and self._connection is not None:
-                self._ready_by = max(self._now, self._connection.now) + STANDING_WAIT_S
             self._send(self._next_id(), call.method, msgspec.Raw(call.params))
         elif self.standing.are_made:
-            self.ready, self._ready_by = True, None
+            self.ready = True
             self._flush()
 
     # Sending
@@ -272,7 +266,7 @@ class CallBook:
         self._saw(reply.seq)
         if call is not None and call.stage is Stage.SETTLED:
             return
-        if reply.more and reply.results and not self._overfull:
+        if reply.more and reply.results and not self._unclaimed.is_overfull:
             self._collect(call)
         elif call is None:
             self._reconcile(reply.pending)
@@ -281,11 +275,8 @@ class CallBook:
 
     def _hand_over(self, call: Call) -> None:
         """Give a caller all that it asked for."""
-        rows = [*call.rows, *self._unclaimed.values()]
-        self._tell(*self._unclaimed)
-        self._unclaimed.clear()
-        self._settle(call, rows, None)
-        if self._overfull:
+        self._settle(call, [*call.rows, *self._unclaimed.hand_over()], None)
+        if self._unclaimed.is_overfull:
             self._abort("there is room again for outcomes that were not acknowledged")
 
     def _reconcile(self, pending: list[int | str] | None) -> None:
@@ -332,29 +323,14 @@ class CallBook:
             if collector is not None and not call.abandoned:
                 collector.rows.append(row)
             if not call.abandoned or (cancelled and not call.promised):
-                self._tell(row.request_id)
+                self._unclaimed.tell(row.request_id)
             self._settle(call, row.data, error)
-        self._keep(row)
-
-    def _keep(self, row: LooseRow) -> None:
-        """Keep an outcome for the next ``get_pending_results``, unless it was told already."""
-        if row.request_id in self._told:
-            return
-        if row.request_id in self._unclaimed or len(self._unclaimed) < UNCLAIMED_ROWS_MAX:
-            self._unclaimed[row.request_id] = row
-        else:
-            self._overfull = True
-
-    def _tell(self, *request_ids: int | str) -> None:
-        """Note whose outcomes are told, so that they are not told again."""
-        self._told.update(dict.fromkeys(request_ids))
-        while len(self._told) > TOLD_IDS_MAX:
-            del self._told[next(iter(self._told))]
+        self._unclaimed.keep(row)
 
     def _saw(self, seq: int) -> None:
         """Acknowledge what came, unless something before it was not kept."""
         assert self._connection is not None
-        if not self._overfull:
+        if not self._unclaimed.is_overfull:
             self._connection.saw(seq)
 
     def _abort(self, reason: str) -> None:
@@ -386,7 +362,7 @@ class CallBook:
             unknown = error.code == ErrorCode.OUTCOME_UNKNOWN
             status = Status.UNKNOWN if unknown else Status.CANCELLED
             why = ErrorObject(error.code, error.message)
-            self._keep(LooseRow(call.request_id, call.tool, status, error=why))
+            self._unclaimed.keep(LooseRow(call.request_id, call.tool, status, error=why))
         self._settle(call, None, error)
 
     def _settle(self, call: Call, result: Any, error: AgentGateError | None) -> None:

@@ -55,10 +55,12 @@ class StandingCalls:
 
     Attributes:
         is_open: there is a connection on which they can be made.
+        due_at: until when others wait for the one that is asked; None: they do not.
     """
 
     def __init__(self, events: deque[ClientEvent]) -> None:
         self.is_open = False
+        self.due_at: float | None = None
         self._events = events
         self._calls: dict[int, StandingCall] = {}
         self._bytes = 0
@@ -123,31 +125,43 @@ class StandingCalls:
         self.is_open = False
         self._due.clear()
         self._late.clear()
-        self._asked = None
+        self._asked = self.due_at = None
 
-    def next_call(self, request_id: int) -> StandingCall | None:
-        """Return what to send now under this id, or None."""
+    def next_call(self, request_id: int, waits_since: float | None) -> StandingCall | None:
+        """Return what to send now, or None.
+
+        Args:
+            request_id: under which id.
+            waits_since: now, if others wait for its answer; None: nobody does.
+        """
         if self._asked is not None:
             return None
         while self._due:
             call = self._due.popleft()
             if call.handle in self._calls:
                 self._asked = request_id, call
+                self.due_at = None if waits_since is None else waits_since + STANDING_WAIT_S
                 return call
         return None
 
-    def overdue(self) -> None:
-        """The one that was asked is waited for no more. Its answer counts when it comes."""
+    def handle_timer(self, now: float) -> bool:
+        """Let others wait no longer for the one that is asked; say whether its time is over. Its
+        answer counts when it comes."""
+        if self.due_at is None or self.due_at > now:
+            return False
         assert self._asked is not None, "one is asked, or nobody would wait"
         request_id, call = self._asked
-        self._late[request_id], self._asked = call, None
+        self._late[request_id] = call
+        self._asked = self.due_at = None
         text = f"the gateway has not answered for {STANDING_WAIT_S:g} s"
         call.error = exception_for(ErrorCode.CANCELLED, text)
+        return True
 
     def answered(self, event: Answered) -> bool:
         """Take an answer; False: it is to none of these calls."""
         if self._asked is not None and self._asked[0] == event.id:
-            call, self._asked = self._asked[1], None
+            call = self._asked[1]
+            self._asked = self.due_at = None
         elif event.id in self._late:
             call = self._late.pop(event.id)
         else:

@@ -7,7 +7,7 @@ import pytest
 from tests.proto.client_gateway import Gateway, done
 from tests.proto.client_world import connected
 
-from agentgate_proto.client import call_book
+from agentgate_proto.client import call_book, unclaimed
 from agentgate_proto.client.calls import NOT_SETTLED, WITHDRAWN, LooseRow
 from agentgate_proto.client.events import ClientState
 from agentgate_proto.errors import (
@@ -22,7 +22,7 @@ GRACE = CANCEL_GRACE_S
 
 
 def cap(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
-    monkeypatch.setattr(call_book, name, value)
+    monkeypatch.setattr(call_book if hasattr(call_book, name) else unclaimed, name, value)
 
 
 # Sending
@@ -215,15 +215,6 @@ def test_outcomes_beyond_the_cap_are_left_with_the_gateway(
     assert [row.request_id for row in world.rows(world.collect())] == ids[2:]
     world.wait(1.0)
     assert all(asked.delivered for asked in world.gateway.requests.values())
-
-
-def test_ids_that_were_told_are_remembered_up_to_a_cap(monkeypatch: pytest.MonkeyPatch) -> None:
-    cap(monkeypatch, "TOLD_IDS_MAX", 2)
-    world = connected()
-    world.gateway.answers = lambda params: done(1)
-    for _ in range(5):
-        world.ask()
-    assert list(world.machine._book._told) == [4, 5]
 
 
 def test_a_connection_that_ends_amid_withdrawals_is_survived() -> None:

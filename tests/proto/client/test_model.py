@@ -7,6 +7,7 @@ agree. At the end all faults stop, and everything must come home.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -17,7 +18,7 @@ from tests.chance import examples
 from tests.proto.client_gateway import GONE, NONSENSE, Gateway, done
 from tests.proto.client_world import World
 
-from agentgate_proto.client import call_book
+from agentgate_proto.client import call_book, unclaimed
 from agentgate_proto.client.calls import NOT_SENT, NOT_SETTLED, WITHDRAWN, LooseRow, Stage
 from agentgate_proto.client.events import ClientState
 from agentgate_proto.errors import AgentGateConnectionError, ErrorCode, OutcomeUnknown
@@ -50,7 +51,7 @@ class Reference(RuleBasedStateMachine):
         super().__init__()
         self.former_caps = {name: cap_of(name) for name in self.caps}
         for name, cap in self.caps.items():
-            setattr(call_book, name, cap)
+            setattr(home_of(name), name, cap)
         self.world = World(Gateway())
         self.gateway = self.world.gateway
         self.asks: list[Ask] = []
@@ -322,7 +323,7 @@ class Reference(RuleBasedStateMachine):
             self.come_home()
         finally:
             for name, cap in self.former_caps.items():
-                setattr(call_book, name, cap)
+                setattr(home_of(name), name, cap)
 
     def come_home(self) -> None:
         world, gateway = self.world, self.gateway
@@ -382,8 +383,13 @@ class Reference(RuleBasedStateMachine):
 
 def cap_of(name: str) -> int:
     """A cap as the call book sees it now."""
-    cap: int = getattr(call_book, name)
+    cap: int = getattr(home_of(name), name)
     return cap
+
+
+def home_of(name: str) -> ModuleType:
+    """The module that looks at a cap."""
+    return call_book if hasattr(call_book, name) else unclaimed
 
 
 def no_answer(asked: Any) -> None: ...

@@ -268,11 +268,14 @@ def test_nothing_is_due_without_a_connection() -> None:
     events: deque[Any] = deque()
     calls = StandingCalls(events)
     handle = calls.add("list_tools", ListTools())
-    assert calls.next_call(1) is None
+    assert calls.next_call(1, 0.0) is None
+    assert calls.due_at is None
     assert not calls.are_made
     calls.connected()
-    call = calls.next_call(1)
+    call = calls.next_call(1, 0.0)
     assert call is not None
+    assert calls.due_at == STANDING_WAIT_S
+    assert not calls.handle_timer(STANDING_WAIT_S - 1)
     assert call.handle == handle
     calls.disconnected()
     calls.end(AgentGateError(ErrorCode.CONNECTION_LOST, "gone"))

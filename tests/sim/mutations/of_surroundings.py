@@ -51,7 +51,7 @@ OF_SURROUNDINGS = (
     Mutation(
         "take the first page for all",
         BOOK,
-        "        if reply.more and reply.results and not self._overfull:\n",
+        "        if reply.more and reply.results and not self._unclaimed.is_overfull:\n",
         "        if False:\n",
         seeds=0,
         tests=("tests/proto/client/test_reconciliation.py", "tests/proto/client/test_model.py"),
