@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from agentgate_server.config import Config
     from agentgate_server.documents import DocumentError
     from agentgate_server.gateway import Gateway
+    from agentgate_server.relay.link import LinkNeeds, OpenUpstreams
 
 DEFAULT_CONFIG = Path("config.yaml")
 
@@ -108,12 +109,11 @@ def serve(
 
     import anyio
 
-    from agentgate_relay import Links
     from agentgate_server.gateway import Gateway
 
     form = log_format or config.log.format
     output = set_up_logs(log_level or config.log.level, form)
-    gateway = Gateway(config, load=load, strict=strict, upstreams=Links)
+    gateway = Gateway(config, load=load, strict=strict, upstreams=links)
     mask_logs(gateway.masker)
     faster = {"use_uvloop": find_spec("uvloop") is not None}  # the extra "speed"
     try:
@@ -123,6 +123,13 @@ def serve(
     finally:
         output.flush()
     return 0
+
+
+def links(needs: LinkNeeds) -> OpenUpstreams:
+    """Make the links to the gateways behind this one. Only who has some loads the client."""
+    from agentgate_relay import Links
+
+    return Links(needs)
 
 
 async def run_gateway(gateway: Gateway, output: BackgroundHandler, as_json: bool) -> None:
