@@ -215,6 +215,7 @@ def test_ctrl_c_cancels_the_run_the_talk_goes_on_and_two_of_them_leave(stage: Se
         person.see("cancelling; Ctrl-C again leaves")
         person.see("cancelled ▕")
         assert "s399" not in person.text
+        person.see("$0.00 >")  # what is typed before the prompt is there is shown before it, too
         person.type("What is 2 + 3?\n")
         person.see("2 + 3 = 5.")
         person.see("$0.00 >", times=2)

@@ -37,7 +37,7 @@ def judge_sessions(world: RealWorld, engine: SqliteEngine) -> None:
         rows: Any = engine.answer_session(ReadLog(record.id, 0, ROWS_MAX, BYTES_MAX))
         try:
             check_order(rows)
-            check_runs(rows, "", record.oldest)
+            check_runs(rows, "", [], record.oldest)
             check_texts(rows, record.oldest)
         except AssertionError as error:
             world.fail(f"I12: the log of {record.id}: {error or 'is not in order'}")
