@@ -13,7 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
-	mutations worlds relays bench fuzz autobahn vendor-streams socketio-suites real-model image clean
+	mutations worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -81,7 +81,14 @@ worlds: $(VENV)/.installed-test
 # Consoles, a controller and its managers, of which something breaks in each of so many rounds.
 ROUNDS ?= 100
 relays: $(VENV)/.installed-test
-	RELAY_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -x -q tests/e2e/test_relay_consoles.py
+	RELAY_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -x -q tests/e2e/test_relay_consoles.py \
+		tests/relay/test_rows_and_cuts.py
+
+# Devices and their gateway, either of which is killed so often.
+KILLS ?= 50
+devices: $(VENV)/.installed-test
+	DEVICE_KILLS=$(KILLS) $(BIN)/python -m pytest -x -q tests/e2e/test_edge_kills.py \
+		tests/e2e/test_edge_face_kills.py
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m bench

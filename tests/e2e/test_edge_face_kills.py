@@ -7,6 +7,7 @@ under its old ``requestId``, as a person would who taps again.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.e2e.process import AGENT_TOKEN
 from tests.e2e.test_edge_kills import gateway_of, log_of
 from websockets.exceptions import ConnectionClosed
 
-KILLS = 25
+KILLS = int(os.environ.get("DEVICE_KILLS", "8"))
 INTERRUPTED = "the run is interrupted"
 WAITING = 8
 """Prompts without an answer; a gateway refuses what is too much, and says so."""

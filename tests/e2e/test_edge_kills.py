@@ -8,6 +8,7 @@ so. A gateway that dies ends the run that was under way, and that is an answer t
 from __future__ import annotations
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 from random import Random
@@ -21,7 +22,7 @@ from tests.e2e.process import AGENT_TOKEN, GatewayProcess, until
 
 from agentgate_client import AgentGateClient, Cursor, Event
 
-KILLS = 50
+KILLS = int(os.environ.get("DEVICE_KILLS", "12"))
 SCRIPT = """
 scenes:
   - {when: "say {word} slowly", say: "It says {word}", pause_ms: 15}

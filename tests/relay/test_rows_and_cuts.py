@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from contextlib import AsyncExitStack
 from functools import partial
@@ -36,7 +37,7 @@ from agentgate_server.policy import Policy
 pytestmark = pytest.mark.anyio
 
 BOUND_S = 60.0
-ROUNDS = 50
+ROUNDS = int(os.environ.get("RELAY_ROUNDS", "12"))
 CALLS = 6
 HALL = "hall-token-0123456789"
 
