@@ -23,6 +23,7 @@ from tests.e2e.cutting import CuttingProxy, cutting_proxy
 from tests.e2e.process import GatewayProcess, until
 from tests.e2e.relay_world import (
     PASSWORD,
+    SETTLED_S,
     ConsoleProcess,
     View,
     controller_config,
@@ -172,22 +173,34 @@ def check(it: World, views: dict[tuple[str, str], list[View]]) -> None:
                 assert text.removeprefix("heard ") in "\n".join(people)
 
 
+def agreed(consoles: list[ConsoleProcess], agent: str) -> list[View]:
+    """Wait until all show the same: a run that was broken off after its answer has a line more than
+    ``settled`` waits for, and not all are told it at the same moment."""
+
+    def look() -> list[View] | None:
+        shown = [console.view(agent) for console in consoles]
+        return shown if all(view == shown[0] for view in shown) else None
+
+    return until(look, f"all consoles to show the same of {agent}", SETTLED_S)
+
+
 def look(it: World) -> dict[tuple[str, str], list[View]]:
     """Wait until all consoles show everything, and one that comes new as well."""
+    there: dict[tuple[str, str], list[ConsoleProcess]] = {}
     views: dict[tuple[str, str], list[View]] = {}
     counts: dict[tuple[str, str], int] = {}
     for _, upstream, agent, _ in it.said.values():
         counts[upstream, agent] = counts.get((upstream, agent), 0) + 1
     for console, upstream, agents in it.consoles.values():
         for agent in agents:
-            key = upstream, agent
-            views.setdefault(key, []).append(settled(console, agent, counts[key]))
+            settled(console, agent, counts[upstream, agent])
+            there.setdefault((upstream, agent), []).append(console)
     for upstream, agents_there in AGENTS.items():
         mine = [agent for agent in agents_there if (upstream, agent) in counts]
         with it.console("python", upstream, None, mine) as fresh:
             for agent in mine:
-                view = settled(fresh, agent, counts[upstream, agent])
-                views[upstream, agent].append(view)
+                settled(fresh, agent, counts[upstream, agent])
+                views[upstream, agent] = agreed([*there[upstream, agent], fresh], agent)
     return views
 
 
