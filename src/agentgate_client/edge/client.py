@@ -32,7 +32,7 @@ from agentgate_proto.client.prompts import (
     WhenFull,
 )
 from agentgate_proto.client.session_feed import Event
-from agentgate_proto.connection.base import TAKEN_OVER
+from agentgate_proto.connection.base import NO_LIFE, TAKEN_OVER
 from agentgate_proto.errors import (
     AgentGateConnectionError,
     AgentGateError,
@@ -45,9 +45,6 @@ log = logging.getLogger("agentgate_client")
 RETRY_S = 60.0
 """From one attempt to the next where the gateway has refused us: a wrong token may be set right at
 the other end, and nobody stands beside the device to start it again."""
-
-NO_LIFE = "no sign of life"
-"""How the machine says that a ping was not answered."""
 
 
 class EdgeClient:

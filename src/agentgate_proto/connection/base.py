@@ -52,6 +52,7 @@ AUTH_FAILED = 4401
 TAKEN_OVER = 4409
 
 KEEPALIVE_PREFIX = b"alive:"
+NO_LIFE = "no sign of life from the peer"  # why a connection ended, if a ping was not answered
 
 PROGRESSED = Progressed()
 
@@ -344,7 +345,7 @@ class Connection(ABC, Generic[SomeWire]):
                 if self.heard_at >= self._probed_at:
                     self.timers.set(Timer.SILENCE, self.heard_at + self.limits.silence_s)
                 else:
-                    self._cut(ABNORMAL_CLOSURE, "no sign of life from the peer", by_peer=True)
+                    self._cut(ABNORMAL_CLOSURE, NO_LIFE, by_peer=True)
             case Timer.CLOSING:
                 self._cut(ABNORMAL_CLOSURE, "the peer did not answer the close", by_peer=False)
             case _:
