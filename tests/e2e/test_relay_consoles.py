@@ -169,8 +169,8 @@ def check(it: World, views: dict[tuple[str, str], list[View]]) -> None:
             assert own == [text for text in wanted if f"/{name}-{agent}-" in text]
         for who, text in shown[0]:
             assert who in ("user", "text", "error"), text
-            if who == "text":
-                assert text.removeprefix("heard ") in "\n".join(people)
+            if who == "text":  # of a run whose gateway was killed only the beginning may be there
+                assert any(f"heard {said}".startswith(text) for said in people), text
 
 
 def agreed(consoles: list[ConsoleProcess], agent: str) -> list[View]:
