@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from tests.spec import asyncapi, schema, tables
@@ -10,8 +11,16 @@ from tests.spec import asyncapi, schema, tables
 SPEC = Path(__file__).parent.parent.parent / "spec"
 PROTOCOL = SPEC / "PROTOCOL.md"
 
+
+def page(path: Path) -> str:
+    """A page with its tables made anew."""
+    return tables.rendered(path.read_text("utf-8"))
+
+
+PAGES = sorted(path for path in SPEC.glob("*.md") if tables.places(path.read_text("utf-8")))
+
 FILES: dict[Path, Callable[[], str]] = {
-    PROTOCOL: lambda: tables.rendered(PROTOCOL.read_text("utf-8")),
+    **{path: partial(page, path) for path in PAGES},
     SPEC / "agentgate.schema.json": schema.text,
     SPEC / "asyncapi.yaml": asyncapi.text,
 }

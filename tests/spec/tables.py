@@ -1,4 +1,4 @@
-"""The tables and the diagram of ``spec/PROTOCOL.md``, made from the core's own tables."""
+"""The tables and the diagram of the pages of ``spec/``, made from the core's own tables."""
 
 from __future__ import annotations
 
@@ -183,11 +183,15 @@ def placed(made: str, place: re.Match[str]) -> str:
     return f"{place[1]}{place[2]}{indent(made, place[1])}\n{place[3]}"
 
 
+def places(text: str) -> list[str]:
+    """The names of what is made in a page, in their order."""
+    return re.findall(r"<!-- (\w+): made by", text)
+
+
 def rendered(text: str) -> str:
-    """The document with everything that is made put in anew."""
-    for name, make in MADE.items():
+    """The page with everything that is made put in anew."""
+    for name in places(text):
         pattern = rf"( *)(<!-- {name}: [^\n]*-->\n).*?( *<!-- end -->)"
-        made = make()
-        text, count = re.subn(pattern, partial(placed, made), text, flags=re.DOTALL)
-        assert count == 1, f"the specification has no place for {name}"
+        text, count = re.subn(pattern, partial(placed, MADE[name]()), text, flags=re.DOTALL)
+        assert count == 1, f"the page has no place for {name}, or several"
     return text

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from tests.spec.files import FILES, PROTOCOL, SPEC
-from tests.spec.tables import LIMITS
+from tests.spec.files import FILES, PAGES, PROTOCOL, SPEC
+from tests.spec.tables import LIMITS, MADE, places
 
 from agentgate_cli.conformance.vectors import INPUTS, OUTPUTS, kind_of, load
 from agentgate_proto.connection.base import (
@@ -33,6 +33,10 @@ TEXT = PROTOCOL.read_text("utf-8")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_what_is_made_is_up_to_date(path: Path) -> None:
     assert path.read_text("utf-8") == FILES[path](), "run: python -m tests.spec.files"
+
+
+def test_everything_that_is_made_has_its_place() -> None:
+    assert {name for page in PAGES for name in places(page.read_text("utf-8"))} == set(MADE)
 
 
 def test_every_method_code_and_status_is_explained() -> None:
