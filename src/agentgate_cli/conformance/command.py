@@ -27,7 +27,12 @@ PROFILE_PORT = 8_443
     help="The principals.json that --profile wrote; more can be tested with it.",
 )
 @click.option("--slow", is_flag=True, help="Play also what takes long: time-outs and silence.")
-@click.option("--only", default="", metavar="TEXT", help="Play those whose name contains this.")
+@click.option(
+    "--only", multiple=True, metavar="TEXT", help="Play those whose name contains this; repeatable."
+)
+@click.option(
+    "--level", "levels", multiple=True, metavar="NAME", help="Play this level and those below it."
+)
 @click.option("--listen", is_flag=True, help="Be a gateway that tests the client that connects.")
 @click.option(
     "--port",
@@ -41,13 +46,16 @@ PROFILE_PORT = 8_443
     metavar="DIR",
     help="Write configuration, policy, tools and tokens of a gateway under test.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print a JSON object a line, as it goes; last the sums."
+)
 def conformance(
     url: str | None,
     token: str | None,
     tokens_file: Path | None,
     slow: bool,
-    only: str,
+    only: tuple[str, ...],
+    levels: tuple[str, ...],
     listen: bool,
     port: int | None,
     profile: Path | None,
@@ -69,9 +77,10 @@ def conformance(
     if profile is not None:
         return make_profile(profile, PROFILE_PORT if port is None else port)
     if listen:
-        from agentgate_cli.conformance.listening import test_client
+        from agentgate_cli.conformance.listen.command import test_client
 
-        return test_client(PORT if port is None else port, as_json=as_json)
+        chosen = PORT if port is None else port
+        return test_client(chosen, levels, only, slow=slow, as_json=as_json)
     assert url is not None, "one of the three is given"
     return test_gateway(url, read(token, tokens_file), slow=slow, only=only, as_json=as_json)
 
@@ -111,7 +120,9 @@ def read(token: str | None, tokens_file: Path | None) -> dict[str, str]:
         raise Failure(f"{tokens_file} is no file of tokens: {error}") from None
 
 
-def test_gateway(url: str, tokens: dict[str, str], *, slow: bool, only: str, as_json: bool) -> int:
+def test_gateway(
+    url: str, tokens: dict[str, str], *, slow: bool, only: tuple[str, ...], as_json: bool
+) -> int:
     """Play the server's vectors."""
     from agentgate_cli.conformance.frames import HandshakeError
     from agentgate_cli.conformance.live import play
@@ -120,12 +131,11 @@ def test_gateway(url: str, tokens: dict[str, str], *, slow: bool, only: str, as_
 
     rows = []
     for vector in load("server"):
-        if only.lower() in vector.name.lower():
+        if not only or any(text.lower() in vector.name.lower() for text in only):
             try:
                 row = play(url, tokens, vector, slow=slow)
             except (OSError, HandshakeError) as error:
                 raise Failure(f"no gateway at {url}: {error}", Exit.UNREACHABLE) from None
             rows.append(row)
-            if not as_json:
-                tell(row)
+            tell(row, as_json=as_json)
     return conclude(rows, as_json=as_json)

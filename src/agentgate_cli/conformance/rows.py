@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from agentgate_cli.exits import Exit
-from agentgate_cli.style import bad, dim, good, note, say, say_json
+from agentgate_cli.style import bad, dim, good, note, say
 from agentgate_cli.text import printable
 
 Verdict = Literal["passed", "failed", "skipped"]
@@ -17,25 +17,39 @@ STYLES = {"passed": good, "failed": bad, "skipped": dim}
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One test: what came of it, and why if it did not pass."""
+    """One test: what came of it, and why if it did not pass.
+
+    Attributes:
+        name, verdict: of the test.
+        rule: what must be, in a sentence.
+        why: what was instead.
+        level: the level of the protocol that it belongs to.
+        rules: those of ``spec/`` that it tests; of one that failed, those that were broken.
+    """
 
     name: str
     verdict: Verdict
     rule: str
     why: str = ""
+    level: str = ""
+    rules: tuple[str, ...] = ()
 
 
-def tell(row: Row) -> None:
+def tell(row: Row, *, as_json: bool) -> None:
     """Print a row as soon as it is known."""
-    why = f"  {printable(row.why)}" if row.why else ""
-    say(f"{STYLES[row.verdict](row.verdict):<7} {row.name}{why}")
+    if as_json:
+        say(msgspec.json.encode(row).decode())
+    else:
+        why = f"  {printable(row.why)}" if row.why else ""
+        say(f"{STYLES[row.verdict](row.verdict):<7} {row.name}{why}")
 
 
 def conclude(rows: list[Row], *, as_json: bool) -> int:
     """Print the sum; return the exit code."""
     counts: Counter[str] = Counter(row.verdict for row in rows)
     if as_json:
-        say_json({"ok": not counts["failed"], "rows": rows})
+        sums = {name: counts[name] for name in STYLES}
+        say(msgspec.json.encode({"ok": not counts["failed"], **sums}).decode())
     else:
         parts = [f"{counts[name]} {name}" for name in STYLES if counts[name]]
         note(", ".join(parts) or "nothing was played")

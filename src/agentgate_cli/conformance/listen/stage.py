@@ -32,7 +32,16 @@ Message = dict[str, Any]
 
 
 class Broken(Exception):
-    """The client broke a rule, or did not do what it must; the text says what."""
+    """The client broke a rule, or did not do what it must.
+
+    Args:
+        problem: what was missing, in a sentence.
+        rules: those of ``spec/`` that say so.
+    """
+
+    def __init__(self, problem: str, *rules: str) -> None:
+        super().__init__(f"{problem} ({', '.join(rules)})" if problem and rules else problem)
+        self.rules = rules
 
 
 class Stage:

@@ -1,0 +1,1 @@
+"""A gateway that tests the client that connects: ``agent-gate conformance --listen``."""

@@ -1,0 +1,24 @@
+"""All cases, level by level."""
+
+from agentgate_cli.conformance.listen.case import Case
+from agentgate_cli.conformance.listen.cases import (
+    back_off,
+    keep_alive,
+    kept_rows,
+    minimal,
+    providing,
+    reconnect,
+    sessions,
+    withdrawing,
+)
+
+ALL: tuple[Case, ...] = (
+    *minimal.CASES,
+    *reconnect.CASES,
+    *back_off.CASES,
+    *withdrawing.CASES,
+    *keep_alive.CASES,
+    *kept_rows.CASES,
+    *sessions.CASES,
+    *providing.CASES,
+)

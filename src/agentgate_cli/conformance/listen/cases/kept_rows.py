@@ -1,0 +1,7 @@
+"""Level kept-rows: outcomes for which no call waits."""
+
+from __future__ import annotations
+
+from agentgate_cli.conformance.listen.case import Case
+
+CASES: tuple[Case, ...] = ()

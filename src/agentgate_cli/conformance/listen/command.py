@@ -1,0 +1,82 @@
+"""``agent-gate conformance --listen``: which cases are played, to which client."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+import click
+
+from agentgate_cli.conformance.listen.case import Case
+from agentgate_cli.conformance.listen.cases import ALL
+from agentgate_cli.conformance.listen.examination import Examination
+from agentgate_cli.conformance.listen.levels import LEVELS, including
+from agentgate_cli.conformance.listen.stage import EXPECTED, Stage
+from agentgate_cli.conformance.rows import conclude, tell
+from agentgate_cli.exits import Failure
+from agentgate_cli.style import note
+
+START = """\
+waiting for a client at {url}, token {token}
+what it shall do, again and again (spec/testing.md):
+  ask for the tool "next", without arguments; it returns a task
+  make all of task.calls at the same time: each has a tool and args
+  ask for the tool "report" with {{"task": task.task, "results": […]}}: for each call, in order,
+  {{"data": …}} or {{"error": {{"code": …}}}}
+at the end the connection is closed with 4409, and the client must stay away\
+"""
+
+
+def test_client(
+    port: int, levels: Sequence[str], only: Sequence[str], *, slow: bool, as_json: bool
+) -> int:
+    """Wait for a client, play the cases, print the table as it goes; return the exit code.
+
+    Args:
+        port: to listen on, on this machine; 0: any.
+        levels: which, with what they build on; none: all.
+        only: texts, of which a case's name must contain one; none: all.
+        slow: play also what takes long.
+        as_json: print a JSON object for each case, in a line of its own.
+
+    Raises:
+        Failure: the port can't be listened on.
+        UsageError: there is no such level, or no case is left.
+    """
+    cases = chosen(levels, only)
+    try:
+        listener = socket.create_server(("127.0.0.1", port))
+    except OSError as error:
+        raise Failure(f"cannot listen on port {port}: {error.strerror}; try --port 0") from None
+    with listener:
+        url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        note(START.format(url=url, token=EXPECTED))
+        rows = []
+        for row in Examination(Stage(listener), cases, slow=slow).rows():
+            rows.append(row)
+            tell(row, as_json=as_json)
+    return conclude(rows, as_json=as_json)
+
+
+def chosen(levels: Sequence[str], only: Sequence[str]) -> list[Case]:
+    """The cases of these levels and names.
+
+    Raises:
+        UsageError: there is no such level, or no case is left.
+    """
+    try:
+        wanted = including(levels or LEVELS)
+    except KeyError as error:
+        raise click.UsageError(
+            f"there is no level {error.args[0]!r}: name one of {', '.join(LEVELS)}"
+        ) from None
+    cases = [
+        case
+        for case in ALL
+        if case.level in wanted
+        and (not case.alone or wanted == including([case.level]))
+        and (not only or any(text.lower() in case.name.lower() for text in only))
+    ]
+    if not cases:
+        raise click.UsageError("no case has such a name at these levels")
+    return cases
