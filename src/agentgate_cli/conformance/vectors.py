@@ -54,6 +54,8 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         watch: kinds of output that count, besides the usual ones ("ping", "pong").
         needs: what not everything that can be tested has, such as "restart" or "codes".
         client: for a client's vectors: what the client is made with.
+        rules: the rules of the text that it tests, such as "R6"; by default those of its sheet.
+        level: the level of the rules, which is the name of a page; by default that of its sheet.
     """
 
     name: str
@@ -63,14 +65,31 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     watch: list[str] = []
     needs: list[str] = []
     client: dict[str, Any] = {}
+    rules: list[str] = []
+    level: str = ""
 
 
 class Sheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file: vectors on one subject."""
+    """One file: vectors on one subject. Its ``rules`` and ``level`` are those of a vector that names
+    none itself."""
 
     role: Literal["server", "client"]
     subject: str
     vectors: list[Vector]
+    rules: list[str] = []
+    level: str = ""
+
+    def whole(self) -> list[Vector]:
+        """The vectors, each with all that it has from its sheet."""
+        return [
+            msgspec.structs.replace(
+                vector,
+                role=self.role,
+                rules=vector.rules or self.rules,
+                level=vector.level or self.level,
+            )
+            for vector in self.vectors
+        ]
 
 
 def load(role: str) -> list[Vector]:
@@ -81,7 +100,7 @@ def load(role: str) -> list[Vector]:
         if file.name.endswith(".json"):
             sheet = msgspec.json.decode(file.read_bytes(), type=Sheet)
             if sheet.role == role:
-                found += [msgspec.structs.replace(a, role=role) for a in sheet.vectors]
+                found += sheet.whole()
     return found
 
 
