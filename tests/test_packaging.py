@@ -16,6 +16,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,6 +25,8 @@ from typing import Any
 
 import pytest
 import yaml
+
+from agentgate_cli.conformance.vectors import load
 
 ROOT = Path(__file__).parent.parent
 BOUND_S = 30.0
@@ -96,6 +100,10 @@ def test_everything_that_pip_needs_is_copied() -> None:
     text = (ROOT / "pyproject.toml").read_text("utf-8")
     assert {'readme = "README.md"', 'where = ["src"]'} <= set(text.splitlines())
     assert {"pyproject.toml", "README.md", "src"} <= {source for source, _ in copied()}
+    for path in (ROOT / "src").rglob("*"):
+        if path.is_symlink():
+            there = path.resolve().relative_to(ROOT).as_posix()
+            assert there in {source for source, _ in copied()}, f"{path} leads to nothing"
 
 
 @pytest.mark.seed001("FR8-AC2")
@@ -127,6 +135,7 @@ def test_it_does_not_run_as_root_and_its_user_owns_the_data() -> None:
         *("tests", "tests/conftest.py", "docs/cli.md", ".git", ".git/HEAD", ".env", ".env.local"),
         *("src/agentgate_cli/__pycache__/x.cpython-312.pyc", "src/agent_gate/old.pyc"),
         *(".venv/bin/python", "data/agent-gate.db", "data/agent-gate.db-wal", "certs/key.pem"),
+        *("spec/README.md", "spec/agentgate.schema.json"),
         *(".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", "CHANGELOG.md"),
         *("src/agent_gate.egg-info/PKG-INFO", "config.yaml", "permissions.yaml", "key.pem"),
     ],
@@ -135,7 +144,9 @@ def test_what_is_no_part_of_the_program_stays_out(path: str) -> None:
     assert is_ignored(path)
 
 
-@pytest.mark.parametrize("path", ["src", "src/agentgate_server/store/sqlite.py", "README.md"])
+@pytest.mark.parametrize(
+    "path", ["src", "src/agentgate_server/store/sqlite.py", "README.md", "spec/vectors/README.md"]
+)
 def test_the_program_stays_in(path: str) -> None:
     assert not is_ignored(path)
 
@@ -230,7 +241,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         there = root / target.lstrip("/")
         there.parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, there, ignore=left_out)
+            shutil.copytree(ROOT / source, there, symlinks=True, ignore=left_out)
         else:
             shutil.copy(ROOT / source, there)
     subprocess.run([sys.executable, "-m", "venv", root / "venv"], check=True, timeout=BOUND_S)
@@ -336,6 +347,12 @@ def test_the_extras_of_the_image_are_installed(image: Image) -> None:
 
 
 @pytest.mark.slow
+def test_the_image_has_the_vectors(image: Image) -> None:
+    done = image.run(["python", "-c", COUNT])
+    assert (done.stdout, done.stderr) == (counted(), "")
+
+
+@pytest.mark.slow
 def test_the_extra_speed_is_used(image: Image, tmp_path: Path) -> None:
     (tmp_path / "probe.py").write_text(
         "import asyncio\nfrom agentgate_server import tool\n\n"
@@ -371,6 +388,54 @@ def test_the_extra_speed_is_used(image: Image, tmp_path: Path) -> None:
         process.terminate()
         process.communicate(timeout=BOUND_S)
     assert done.stdout == '"uvloop"\n', done.stderr
+
+
+# Wheel and source distribution
+
+COUNT = "from agentgate_cli.conformance.vectors import load; print(len(load('server')))"
+
+
+def counted() -> str:
+    """What ``COUNT`` prints where nothing is missing."""
+    return f"{len(load('server'))}\n"
+
+
+@pytest.mark.slow
+def test_the_source_distribution_and_the_wheel_that_is_built_from_it_have_every_vector(
+    tmp_path: Path,
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, tree)
+    for name in ("src", "spec"):
+        shutil.copytree(ROOT / name, tree / name, symlinks=True, ignore=left_aside)
+    subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", tmp_path / "dist", tree],
+        check=True,
+        capture_output=True,
+        timeout=INSTALL_BOUND_S,
+    )
+    wanted = {path.name for path in (ROOT / "spec" / "vectors").iterdir()}
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        assert vectors_of(archive.namelist()) == wanted
+    (source,) = (tmp_path / "dist").glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        files = [member.name for member in archive.getmembers() if member.isreg()]
+        assert vectors_of(files) == wanted
+
+
+def left_aside(folder: str, names: list[str]) -> set[str]:
+    """What a fresh clone has not."""
+    return {name for name in names if name == "__pycache__" or name.endswith(".egg-info")}
+
+
+def vectors_of(paths: list[str]) -> set[str]:
+    """The names of the files in the package's folder of vectors."""
+    folders = {path: PurePosixPath(path).parent.parts[-3:] for path in paths}
+    place = ("agentgate_cli", "conformance", "vectors")
+    return {PurePosixPath(path).name for path, parts in folders.items() if parts == place}
 
 
 # systemd
