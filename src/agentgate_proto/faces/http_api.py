@@ -208,9 +208,10 @@ def error_reply(code: int, message: str, data: Any) -> Reply:
     if code == ErrorCode.AUTHENTICATION:
         return unauthorized(message)
     headers = {}
+    body: dict[str, Any] = {"error": message or ERRORS[code].message, "code": code}
     if isinstance(data, dict) and "retry_after_s" in data:
         headers["retry-after"] = str(int(data["retry_after_s"]) + 1)
-    body: dict[str, Any] = {"error": message or ERRORS[code].message, "code": code}
+        body["retry_after_s"] = data["retry_after_s"]
     if code == ErrorCode.ALREADY_SETTLED:
         body["approval"] = data
     return Reply(STATUSES.get(code, 500), msgspec.json.encode(body), headers)
@@ -219,7 +220,8 @@ def error_reply(code: int, message: str, data: Any) -> Reply:
 def too_many(pause_s: float) -> Reply:
     """429, and the end of the connection: whoever floods has to come again."""
     headers = {"retry-after": str(int(pause_s) + 1), "connection": "close"}
-    return problem(429, "too many requests without a token from this address", headers)
+    words = "too many requests without a token from this address"
+    return Reply(429, msgspec.json.encode({"error": words, "retry_after_s": pause_s}), headers)
 
 
 def unauthorized(message: str) -> Reply:

@@ -211,13 +211,17 @@ def test_a_settled_approval_comes_with_what_happened() -> None:
     ("data", "headers"), [({"retry_after_s": 2.5}, {"retry-after": "3"}), (None, {})]
 )
 def test_a_limit_says_when_to_come_back(data: Any, headers: dict[str, str]) -> None:
-    assert error_reply(ErrorCode.LIMIT_EXCEEDED, "slow down", data).headers == headers
+    reply = error_reply(ErrorCode.LIMIT_EXCEEDED, "slow down", data)
+    assert reply.headers == headers
+    more = data or {}
+    assert json.loads(reply.body) == {"error": "slow down", "code": -32006, **more}
 
 
 def test_who_floods_without_a_token_has_to_come_again() -> None:
     reply = too_many(2.5)
     assert reply.status == 429
     assert reply.headers == {"retry-after": "3", "connection": "close"}
+    assert json.loads(reply.body)["retry_after_s"] == 2.5
 
 
 @pytest.mark.parametrize(
