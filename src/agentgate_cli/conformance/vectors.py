@@ -70,8 +70,8 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file: vectors on one subject. Its ``rules`` and ``level`` are those of a vector that names
-    none itself."""
+    """One file: vectors on one subject. What ``rules`` and ``level`` a vector does not name are
+    those of its sheet."""
 
     role: Literal["server", "client"]
     subject: str
