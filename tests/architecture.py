@@ -115,6 +115,10 @@ OTHERS: Floor = {
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
     "agentgate_cli/chat/": "what `agent-gate chat` shows and asks",
     "agentgate_cli/conformance/": "plays the protocol's vectors against gateways and clients",
+    "agentgate_cli/conformance/listen/": (
+        "the gateway that tests clients: a stage, and who plays the cases on it"
+    ),
+    "agentgate_cli/conformance/listen/cases/": "the cases, level by level",
     "agentgate_cli/conformance/gateway/": "what a gateway is given that is tested so",
     "agentgate_cli/conformance/vectors/": "the vectors: what is sent, and what must be answered",
     "agentgate_cli/demo/": "what `agent-gate demo` shows",
