@@ -56,6 +56,7 @@ class Stage:
         requests: parameters of every tool request, by id, under this epoch.
         acked: the highest number that was acknowledged on this connection.
         pongs: payloads of pongs that came on this connection.
+        by_itself: the results of what is answered whatever the case, by method.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -65,6 +66,9 @@ class Stage:
         self.requests: dict[int, Any] = {}
         self.acked = 0
         self.pongs: list[bytes] = []
+        self.by_itself: dict[str, Any] = {
+            "list_requests": {"requests": []}  # how a browser asks for a sign of life
+        }
         self.wire: Wire | None = None
         self._number = 0
         self._inbox: list[Message] = []
@@ -193,12 +197,7 @@ class Stage:
             message = self._read(max(until - time.monotonic(), 0.0))
             if message is None:
                 raise Broken(problem)
-            if message.get("method") == "ack":
-                self._ack(message)
-            elif message.get("method") == "list_requests":  # how a browser asks for a sign of life
-                rows: Message = {"requests": []}
-                self.say({"jsonrpc": "2.0", "result": rows, "id": message.get("id")})
-            else:
+            if not self._is_taken(message):
                 return message
 
     def request(self, method: str, within_s: float = BOUND_S) -> Message:
@@ -246,9 +245,7 @@ class Stage:
             message = self._read(max(end - time.monotonic(), 0.0))
             if message is None:
                 raise Broken(problem)
-            if message.get("method") == "ack":
-                self._ack(message)
-            else:
+            if not self._is_taken(message):
                 raise Broken(f"the client sent {shown(message)}, which nobody asked for")
 
     def _read(self, within_s: float) -> Message | None:
@@ -278,6 +275,17 @@ class Stage:
         if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
             raise Broken(f'a message without "jsonrpc": "2.0": {shown(message)}')
         return message
+
+    def _is_taken(self, message: Message) -> bool:
+        """Do what a message asks for, if that says nothing about the client."""
+        method = message.get("method")
+        if method == "ack":
+            self._ack(message)
+        elif method in self.by_itself:
+            self.say({"jsonrpc": "2.0", "result": self.by_itself[method], "id": message.get("id")})
+        else:
+            return False
+        return True
 
     def _ack(self, message: Message) -> None:
         seq = (message.get("params") or {}).get("seq")
