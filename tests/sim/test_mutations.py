@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from tests.chance import fresh_base, is_fixed
+from tests.change import why_stale
 from tests.sim.mutations.catalogue import MUTATIONS, NONE
 from tests.sim.mutations.mutation import Mutation
-from tests.sim.mutations.trial import is_stale, run_trial
+from tests.sim.mutations.trial import run_trial
 
 MUTATIONS_MIN = 25
 
@@ -23,7 +24,7 @@ def test_the_list_of_bugs_is_long_enough_and_has_no_name_twice() -> None:
 
 @pytest.mark.parametrize("bug", MUTATIONS, ids=lambda bug: bug.name)
 def test_every_bug_can_still_be_made(bug: Mutation) -> None:
-    assert not is_stale(bug)
+    assert not why_stale(bug)
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from tests.change import why_stale
 from tests.sim.mutations.catalogue import MUTATIONS, NONE
 from tests.sim.mutations.mutation import Mutation
-from tests.sim.mutations.trial import is_stale, run_trial
+from tests.sim.mutations.trial import run_trial
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
     chosen = [
         bug for bug in MUTATIONS if not options.words or any(a in bug.name for a in options.words)
     ]
-    stale = [(bug, why) for bug in chosen if (why := is_stale(bug))]
+    stale = [(bug, why) for bug in chosen if (why := why_stale(bug))]
     for bug, why in stale:
         print(f"STALE     {bug.name}: {why}")
     control = run_trial(control_of(chosen))
@@ -31,7 +32,7 @@ def main() -> int:
         return 1
     survivors = 0
     with ThreadPoolExecutor(options.jobs) as pool:
-        for verdict in pool.map(run_trial, [bug for bug in chosen if not is_stale(bug)]):
+        for verdict in pool.map(run_trial, [bug for bug in chosen if not why_stale(bug)]):
             survivors += not verdict.found_by
             by = verdict.found_by or "SURVIVES"
             print(f"{by:<12} {verdict.seconds:6.1f} s  {verdict.mutation.name}", flush=True)

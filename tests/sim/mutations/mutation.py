@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.change import Change
+
 PROTO, SERVER = "agentgate_proto", "agentgate_server"
 LIFECYCLE = f"{PROTO}/ledger/lifecycle.py"
 DECIDING = f"{PROTO}/ledger/deciding.py"
@@ -14,22 +16,15 @@ BOOK = f"{PROTO}/client/call_book.py"
 
 
 @dataclass(frozen=True)
-class Mutation:
+class Mutation(Change):
     """One bug.
 
     Attributes:
-        name: what it does.
-        file: below ``src``.
-        old, new: exact texts; ``old`` stands in the file once.
         seeds: within how many worlds the simulator must find it; 0: it cannot.
         relays: within how many worlds of two gateways it must be found; 0: it cannot.
         tests: the tests that must find it where no world can.
     """
 
-    name: str
-    file: str
-    old: str
-    new: str
     seeds: int = 150
     relays: int = 0
     tests: tuple[str, ...] = ()

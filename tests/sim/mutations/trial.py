@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import subprocess
@@ -40,19 +39,6 @@ class Verdict:
     seconds: float
 
 
-def is_stale(mutation: Mutation) -> str:
-    """Say why a mutation cannot be made, or not any more; "": it can."""
-    text = (ROOT / "src" / mutation.file).read_text()
-    found = text.count(mutation.old)
-    if found != 1:
-        return f"{mutation.file} has its text {found} times: {mutation.old!r}"
-    try:  # what is no program is noticed by whoever reads it, and proves nothing
-        ast.parse(text.replace(mutation.old, mutation.new))
-    except SyntaxError as error:
-        return f"{mutation.file} with it is no program: {error}"
-    return ""
-
-
 def run_trial(mutation: Mutation) -> Verdict:
     """Make the bug in a copy of the sources, and see who notices."""
     began = time.monotonic()
@@ -60,7 +46,7 @@ def run_trial(mutation: Mutation) -> Verdict:
         source = Path(folder) / "src"
         shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
         file = source / mutation.file
-        file.write_text(file.read_text().replace(mutation.old, mutation.new))
+        file.write_text(mutation.made_in(file.read_text()))
         found_by, words = notice(mutation, source)
     return Verdict(mutation, found_by, words, time.monotonic() - began)
 
