@@ -1,0 +1,11 @@
+"""Wrong clients: mistakes that somebody might make who has only the specification.
+
+Each is made in our own client and must be found by the cases that it names
+(``agent-gate conformance --listen``).
+"""
+
+from __future__ import annotations
+
+from tests.conformance.wrong.mutation import Mutation
+
+WRONG_CLIENTS: tuple[Mutation, ...] = ()
