@@ -20,12 +20,13 @@ class Wanted(NamedTuple):
     Attributes:
         results: of each call, in order: ``{"data": …}``, or ``{"error": code}``, with ``"sent":
             True`` where the client must say that it may still run.
-        rows: what the user's own ``get_pending_results`` must bring, by id; None: was not asked.
+        rows: what the user's own ``get_pending_results`` must bring, in any order, as results
+            with their ``request_id``; None: was not asked.
         check: looks at the report's other members; raises :class:`Broken`.
     """
 
     results: Sequence[Any]
-    rows: Sequence[Any] | None = None
+    rows: Sequence[Message] | None = None
     check: Callable[[Message], None] | None = None
 
 
@@ -35,6 +36,7 @@ class Case(NamedTuple):
     Attributes:
         name, rule: what it is called, and what the client must do, in a sentence.
         level: the level that it belongs to (``levels.LEVELS``).
+        also: a further level that a client must have for it, or "".
         rules: the rules of ``spec/`` that it tests.
         calls: what the client is to call, at the same time (``work``).
         play: what the gateway does with them; returns what must be reported.
@@ -53,6 +55,7 @@ class Case(NamedTuple):
     members: Mapping[str, Any] = MappingProxyType({})
     is_slow: bool = False
     alone: bool = False
+    also: str = ""
 
 
 def work(count: int, **options: Any) -> tuple[Message, ...]:
@@ -95,16 +98,33 @@ def check_report(wanted: Wanted, report: Message) -> None:
     if not isinstance(results, list) or len(results) != len(wanted.results):
         raise Broken(f"the report has not one row for each call: {brief(results)} (testing.md)")
     for n, (want, got) in enumerate(zip(wanted.results, results, strict=True)):
-        check_result(n, want, got)
+        check_result(f"call {n}", want, got)
     if wanted.rows is not None:
-        rows = report.get("rows")
-        if rows != list(wanted.rows):
-            raise Broken(f"the rows are {brief(rows)} instead of {brief(list(wanted.rows))}")
+        check_rows(wanted.rows, report.get("rows"))
     if wanted.check is not None:
         wanted.check(report)
 
 
-def check_result(n: int, want: Any, got: Any) -> None:
+def check_rows(wanted: Sequence[Message], rows: Any) -> None:
+    """Compare what the user's own ``get_pending_results`` has brought with what it must.
+
+    Raises:
+        Broken: there is one too many, one too few, or another one.
+    """
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Broken(f"the report has no rows of get_pending_results: {brief(rows)} (testing.md)")
+    due = list(wanted)
+    for row in rows:
+        want = next((want for want in due if want["request_id"] == row.get("request_id")), None)
+        if want is None:
+            raise Broken(f"get_pending_results brought {brief(row)}, which was told before")
+        check_result(f"the row of id {want['request_id']}", want, row)
+        due.remove(want)
+    if due:
+        raise Broken(f"get_pending_results did not bring {brief(due[0])}: it was lost")
+
+
+def check_result(what: str, want: Any, got: Any) -> None:
     """Compare how a call ended with how it must have.
 
     Raises:
@@ -114,8 +134,8 @@ def check_result(n: int, want: Any, got: Any) -> None:
         error = got.get("error") if isinstance(got, dict) else None
         code = error.get("code") if isinstance(error, dict) else None
         if code != want["error"]:
-            raise Broken(f"call {n} ended as {brief(got)} instead of error {want['error']}")
+            raise Broken(f"{what} ended as {brief(got)} instead of error {want['error']}")
         if want.get("sent") and not (isinstance(error, dict) and error.get("sent") is True):
-            raise Broken(f"call {n} was sent and may still run, which was not said: {brief(got)}")
+            raise Broken(f"{what} was sent and may still run, which was not said: {brief(got)}")
     elif not isinstance(got, dict) or got.get("data") != want["data"]:
-        raise Broken(f"call {n} ended as {brief(got)} instead of {brief(want)}")
+        raise Broken(f"{what} ended as {brief(got)} instead of {brief(want)}")

@@ -74,6 +74,7 @@ def chosen(levels: Sequence[str], only: Sequence[str]) -> list[Case]:
         case
         for case in ALL
         if case.level in wanted
+        and (not case.also or case.also in wanted)
         and (not case.alone or wanted == including([case.level]))
         and (not only or any(text.lower() in case.name.lower() for text in only))
     ]
