@@ -18,10 +18,12 @@ import anyio
 from tests.proto.byhand import UPGRADE, parse_frames
 from tests.proto.support import MASK, TEXT, frame
 
+from agentgate_cli.conformance.plain import Response, cut_response, request_bytes
 from agentgate_cli.conformance.profile import GIVEN, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.limits import SERVER_LIMITS
 from agentgate_proto.models.events import Failed, ModelEvent
 from agentgate_proto.providing.effects import Over
 from agentgate_proto.records.outcome import Outcome, executed
@@ -36,6 +38,7 @@ from agentgate_server.gate.running import Running
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.models.rehearsal import RehearsalModel
+from agentgate_server.opening import doors_of
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.store.sqlite import SqliteEngine
@@ -55,9 +58,19 @@ NOON = 1_800_000_000.0
 
 WRITE = Effects.WRITE
 
+SWITCHED = 101
+
+HOST = "127.0.0.1:8443"
+"""What clients call the gateway."""
+
 
 class Peer:
     """One connection, with what the gateway said on it.
+
+    Args:
+        gateway: whose it is.
+        number: of the connection.
+        upgrade: it is to be a WebSocket from the start, with no output that counts.
 
     Attributes:
         said: outputs as the vectors name them, that no step has taken yet.
@@ -65,16 +78,22 @@ class Peer:
 
     address = "127.0.0.1"
 
-    def __init__(self, gateway: VirtualGateway, number: int) -> None:
+    def __init__(self, gateway: VirtualGateway, number: int, *, upgrade: bool) -> None:
         self.gateway = gateway
         self.number = number
         self.token_hash = ""
-        self.connection = ServerConnection(gateway.now)
+        self.connection = ServerConnection(gateway.now, SERVER_LIMITS, gateway.doors, self.address)
         self.said: list[Step] = []
         self.over = False
         self._rest = b""
-        self._upgraded = False
-        self.receive(UPGRADE)
+        self.is_plain = True
+        if upgrade:
+            self.connection.receive_data(
+                UPGRADE.replace(b"gate.example", HOST.encode()), gateway.now
+            )
+            self.process()
+            assert not self.is_plain, self.said
+            self.said.clear()
 
     @property
     def name(self) -> str:
@@ -101,13 +120,18 @@ class Peer:
 
     def _read(self) -> None:
         self._rest += self.connection.data_to_send()
-        if not self._upgraded and b"\r\n\r\n" in self._rest:
-            head, _, self._rest = self._rest.partition(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 101 "), head
-            self._upgraded = True
-        if self._upgraded:
+        while self.is_plain and (response := self._response()) is not None:
+            self.said.append({"response": response.as_step()})
+            self.is_plain = response.status != SWITCHED
+        if not self.is_plain:
             frames, self._rest = parse_frames(self._rest)
             self.said += [step_of(opcode, payload) for opcode, payload in frames]
+
+    def _response(self) -> Response | None:
+        rest = bytearray(self._rest)
+        response = cut_response(rest)
+        self._rest = bytes(rest)
+        return response
 
 
 def step_of(opcode: int, payload: bytes) -> Step:
@@ -240,6 +264,7 @@ class VirtualGateway:
         assert gate.agents is not None
         gate.agents._spawn = self.spawn
         self.gate = gate
+        self.doors = doors_of(self.config.gateway, gate.faces.routes)
         gate.take_up(self.engine.restore())
         self.settle()
 
@@ -284,8 +309,11 @@ class VirtualGateway:
         value = step[kind]
         match kind:
             case "connect":
-                self.peers[value] = peer = Peer(self, next(self.numbers))
-                peer.receive(b"")
+                self.peers[value] = Peer(self, next(self.numbers), upgrade=True)
+            case "request":
+                if on not in self.peers:
+                    self.peers[on] = Peer(self, next(self.numbers), upgrade=False)
+                self.peers[on].receive(request_bytes(filled(value, bound, self.utc())))
             case "receive":
                 self._frame(on, TEXT, json.dumps(filled(value, bound, self.utc())).encode())
             case "receive_text":

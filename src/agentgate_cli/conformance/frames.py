@@ -140,12 +140,12 @@ class Wire:
         self.sock.close()
 
 
-def connect(url: str) -> Wire:
-    """Open a WebSocket as a client.
+def dial(url: str) -> socket.socket:
+    """Connect to where a gateway listens; with ``wss://`` TLS is there, too.
 
     Raises:
         OSError: nobody listens, or no TLS came about.
-        HandshakeError: whoever listens declined.
+        HandshakeError: the URL is none of a gateway.
     """
     parts = urlsplit(url)
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
@@ -156,8 +156,29 @@ def connect(url: str) -> Wire:
     if secure:
         sock = ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+def host_of(url: str) -> str:
+    """The value of ``Host`` for a URL."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
+def origin_of(url: str) -> str:
+    """The value of ``Origin`` of a page that came from there."""
+    return f"{'https' if url.startswith('wss:') else 'http'}://{host_of(url)}"
+
+
+def connect(url: str) -> Wire:
+    """Open a WebSocket as a client.
+
+    Raises:
+        OSError: nobody listens, or no TLS came about.
+        HandshakeError: whoever listens declined.
+    """
+    sock = dial(url)
     key = base64.b64encode(os.urandom(16))
-    head = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc.rpartition('@')[2]}\r\n"
+    head = f"GET {urlsplit(url).path or '/'} HTTP/1.1\r\nHost: {host_of(url)}\r\n"
     head += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     sock.sendall(head.encode() + b"Sec-WebSocket-Key: " + key + b"\r\n\r\n")
     answer, rest = read_head(sock)

@@ -7,7 +7,7 @@ word to us. So a vector whose good code is refused is played again with the next
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -16,7 +16,8 @@ import msgspec
 from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import Frame, Wire
 from agentgate_cli.conformance.onetime import STEP_S
-from agentgate_cli.conformance.profile import GIVEN, LOGIN, MODEL
+from agentgate_cli.conformance.plain import BadResponse, Plain, request_bytes
+from agentgate_cli.conformance.profile import GIVEN, HTTP, LOGIN, MODEL
 from agentgate_cli.conformance.rows import Row
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
@@ -54,6 +55,9 @@ CODE_TRIES = 3
 LAPSED_S = 6.0
 """After so long nothing waits any more of a vector that was broken off, to be joined or seen."""
 
+SWITCHED = 101
+"""The status with which a connection becomes a WebSocket."""
+
 FRESH = ("client", "other_client", "key")
 
 FEATURES = {
@@ -62,8 +66,12 @@ FEATURES = {
     "sessions": MODEL,
     "relays": "relay_token",
     "agents": LOGIN,
+    "http": HTTP,
 }
 """What a vector may need, and what is given to us where the gateway has it."""
+
+
+Restart = Callable[[], None]
 
 
 class CodeRefused(Mismatch):
@@ -77,15 +85,22 @@ class LivePlayer:
         url: of the gateway.
         tokens: what the vector's tokens stand for.
         vector: what to play.
+        restart: kills the gateway and starts it again; None: nobody can.
     """
 
-    def __init__(self, url: str, tokens: dict[str, str], vector: Vector) -> None:
+    def __init__(
+        self, url: str, tokens: dict[str, str], vector: Vector, restart: Restart | None
+    ) -> None:
         self.url = url
+        self.restart = restart
         self.vector = vector
         self.wires: dict[str, Wire] = {}
+        self.plain: dict[str, Plain] = {}
         self.used_code = False
         self.bound: dict[str, Any] = {
             "wrong_token": "a token that nobody has",
+            "host": frames.host_of(url),
+            "origin": frames.origin_of(url),
             **tokens,
             **{name: f"{name}-{uuid4()}" for name in FRESH},
         }
@@ -110,8 +125,15 @@ class LivePlayer:
                     self._do(kind, step)
             self._nothing_left()
         finally:
-            for wire in self.wires.values():
-                wire.drop()
+            self._drop_all()
+
+    def _drop_all(self) -> None:
+        for wire in self.wires.values():
+            wire.drop()
+        for plain in self.plain.values():
+            plain.drop()
+        self.wires.clear()
+        self.plain.clear()
 
     def _do(self, kind: str, step: Step) -> None:
         value = filled(step[kind], self.bound, time.time())
@@ -125,10 +147,22 @@ class LivePlayer:
                 self.wires[step["on"]].send(frames.TEXT, value.encode())
             case "receive_frame":
                 self._send_odd(self.wires[step["on"]], value)
+            case "request":
+                self._request(step["on"], value)
+            case "restart":
+                assert self.restart is not None, "else it is not played"
+                self._drop_all()
+                self.restart()
             case "lose":
-                self.wires.pop(value).drop()
+                (self.wires.pop(value, None) or self.plain.pop(value)).drop()
             case _:
                 time.sleep(value if value > MOMENT_S else SHORT_S)
+
+    def _request(self, name: str, request: dict[str, Any]) -> None:
+        """Send a request on the connection of this name, or on a new one."""
+        if name not in self.plain:
+            self.plain[name] = Plain(frames.dial(self.url))
+        self.plain[name].send(request_bytes(request))
 
     def _send_odd(self, wire: Wire, odd: dict[str, Any]) -> None:
         payload = bytes.fromhex(odd["hex"]) if "hex" in odd else odd["payload"].encode()
@@ -160,7 +194,8 @@ class LivePlayer:
     def _taken(self, kind: str, wanted: Step) -> Step:
         """Return the next output of the connection, which must be of this kind."""
         name = wanted["on"]
-        got = self._next(self.wires[name], BOUND_S)
+        plain = self.plain.get(name)
+        got = self._next(self.wires[name], BOUND_S) if plain is None else self._respond(name, plain)
         if got is None:
             raise Mismatch(f"nothing came on {name}, instead of {brief(wanted)}")
         if kind not in got:
@@ -168,10 +203,24 @@ class LivePlayer:
         return got
 
     def _nothing_left(self) -> None:
+        for name, plain in self.plain.items():
+            response = plain.receive(QUIET_S)
+            if response is not None:
+                raise Mismatch(f"on {name} came besides: {brief(response.as_step())}")
         for name, wire in self.wires.items():
             got = None if wire.ended else self._next(wire, QUIET_S)
             if got is not None:
                 raise Mismatch(f"on {name} came besides: {brief(got)}")
+
+    def _respond(self, name: str, plain: Plain) -> Step | None:
+        """What came next on a connection that is no WebSocket; with 101 it becomes one."""
+        response = plain.receive(BOUND_S)
+        if response is None:
+            return {"close": frames.ABNORMAL} if plain.ended else None
+        if response.status == SWITCHED:
+            self.wires[name] = Wire(plain.sock, bytes(plain.rest), masking=True)
+            del self.plain[name]
+        return {"response": response.as_step()}
 
     def _next(self, wire: Wire, within_s: float) -> Step | None:
         """The next output that counts."""
@@ -198,29 +247,38 @@ class LivePlayer:
         return None
 
 
-def play(url: str, tokens: dict[str, str], vector: Vector, *, slow: bool) -> Row:
+def play(
+    url: str,
+    tokens: dict[str, str],
+    vector: Vector,
+    *,
+    slow: bool,
+    restart: Restart | None = None,
+) -> Row:
     """Play a vector, or say why not.
 
-    Raises as ``LivePlayer.play``, but for Mismatch.
+    Raises as ``LivePlayer.play``, but for Mismatch, and as ``restart``.
     """
-    reason = why_not(vector, tokens, slow=slow)
+    reason = why_not(vector, tokens, slow=slow, restarts=restart is not None)
     if reason:
         return Row(vector.name, "skipped", vector.rule, reason)
     try:
-        play_with_codes(url, tokens, vector)
-    except (Mismatch, msgspec.DecodeError) as error:
+        play_with_codes(url, tokens, vector, restart)
+    except (Mismatch, BadResponse, msgspec.DecodeError) as error:
         return Row(vector.name, "failed", vector.rule, str(error))
     return Row(vector.name, "passed", vector.rule)
 
 
-def play_with_codes(url: str, tokens: dict[str, str], vector: Vector) -> None:
+def play_with_codes(
+    url: str, tokens: dict[str, str], vector: Vector, restart: Restart | None
+) -> None:
     """Play a vector; again with the next code while it may be only the code that fails.
 
     Raises as ``LivePlayer.play``.
     """
     for tried in range(1, CODE_TRIES + 1):
         try:
-            LivePlayer(url, tokens, vector).play()
+            LivePlayer(url, tokens, vector, restart).play()
             return
         except CodeRefused:
             if tried == CODE_TRIES:
@@ -236,10 +294,10 @@ def refuses_code(message: Any) -> bool:
     return isinstance(error, dict) and error.get("code") == ErrorCode.CODE_NEEDED
 
 
-def why_not(vector: Vector, tokens: dict[str, str], *, slow: bool) -> str:
+def why_not(vector: Vector, tokens: dict[str, str], *, slow: bool, restarts: bool = False) -> str:
     """Why a vector can't be played, or ""."""
-    if "restart" in vector.needs:
-        return "needs a restart of the gateway"
+    if "restart" in vector.needs and not restarts:
+        return "needs a restart of the gateway: --serve COMMAND plays it"
     features = [need for need in vector.needs if need in FEATURES]
     wanted = {*refs(vector.steps), *(FEATURES[need] for need in features)} & GIVEN
     missing = sorted(wanted - tokens.keys())

@@ -44,11 +44,14 @@ MODEL = "model"
 LOGIN = "agent_password"
 """What the vectors call the password of the named agent ``house``."""
 
+HTTP = "http"
+"""What is given, as "yes", of a gateway that has the HTTP face."""
+
 SECRETS = frozenset({LOGIN, *PRINCIPALS, *(party.totp for party in PRINCIPALS.values())} - {""})
 """All tokens, passwords and secrets of codes, as the vectors call them."""
 
-GIVEN = SECRETS | {MODEL}
-"""All that a gateway under test has names of its own for."""
+GIVEN = SECRETS | {MODEL, HTTP}
+"""All that is given of a gateway under test."""
 
 CODE_SECRET_BYTES = 20
 """Of one-time codes: as long as the digest (RFC 4226 section 4)."""
@@ -58,7 +61,7 @@ FILES = ("permissions.yaml", "scenes.yaml", "tools.py")
 CONFIG = """\
 # A gateway under test: 'agent-gate serve --config {folder}/config.yaml', then
 # 'agent-gate conformance ws://127.0.0.1:{port} --tokens {folder}/principals.json'.
-gateway: {{port: {port}, shutdown_s: 1}}
+gateway: {{port: {port}, shutdown_s: 1, allowed_origins: [{page}]}}
 principals:
 {principals}
 permissions: permissions.yaml
@@ -69,6 +72,9 @@ agents: {{house: {{name: The house, password: {password}}}}}
 approval_timeout: {approval_s}
 rate_limit: {{max_pending_approvals: {waiting_max}, max_requests_per_minute: 100000}}
 """
+
+PAGE = "https://console.example"
+"""Whose pages may connect: one origin that is not the gateway's own."""
 
 APPROVAL_S = 5
 """How long an approval waits: the vectors wait for it to lapse."""
@@ -96,7 +102,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
         if party.totp
     }
     tokens[LOGIN] = secrets.token_urlsafe(24)
-    given = {**tokens, MODEL: "actor"}
+    given = {**tokens, MODEL: "actor", HTTP: "yes"}
     principals = "\n".join(
         f"  - {{name: {party.name}, role: {party.role}, token: {tokens[token]}"
         + (f", totp: {tokens[party.totp]}" if party.totp else "")
@@ -106,6 +112,7 @@ def write_profile(folder: Path, port: int) -> dict[str, str]:
     text = CONFIG.format(
         folder=folder,
         port=port,
+        page=PAGE,
         principals=principals,
         password=tokens[LOGIN],
         approval_s=APPROVAL_S,

@@ -20,6 +20,7 @@ INPUTS = {
     "server": frozenset(
         {
             *("connect", "receive", "receive_text", "receive_frame", "lose", "advance", "restart"),
+            "request",
         }
     ),
     "client": frozenset(
@@ -31,7 +32,7 @@ INPUTS = {
     ),
 }
 OUTPUTS = {
-    "server": frozenset({"send", "events", "ping", "pong", "close"}),
+    "server": frozenset({"send", "events", "ping", "pong", "close", "response"}),
     "client": frozenset({"dial", "send", "ping", "close", "settle", "hears", "runs", "stops"}),
 }
 
@@ -138,7 +139,7 @@ def special(value: Any) -> str:
 
 
 def filled(value: Any, bound: dict[str, Any], utc: float = 0.0) -> Any:
-    """Put in what an input leaves open: bound values, long texts, one-time codes.
+    """Put in what an input leaves open: bound values, long and joined texts, one-time codes.
 
     Args:
         value: of the input.
@@ -151,6 +152,8 @@ def filled(value: Any, bound: dict[str, Any], utc: float = 0.0) -> Any:
         case "$repeat":
             text, times = value["$repeat"]
             return text * times
+        case "$join":
+            return "".join(filled(part, bound) for part in value["$join"])
         case "$totp":
             secret, name = value["$totp"]
             bound[name] = code_of(bound[secret], utc)
