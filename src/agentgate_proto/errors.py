@@ -170,7 +170,7 @@ ERRORS: dict[int, ErrorRow] = {
         ErrorRow(
             ErrorCode.CONNECTION_LOST,
             "Connection lost",
-            "Raised by the SDK, never sent: the gateway cannot be reached.",
+            "Raised by a client, never sent: the gateway cannot be reached.",
             AgentGateConnectionError,
         ),
         ErrorRow(

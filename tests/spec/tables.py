@@ -12,7 +12,7 @@ from textwrap import dedent, indent
 
 from agentgate_proto.client.backoff import CAP_S, FIRST_S
 from agentgate_proto.connection.state import TRANSITIONS, State
-from agentgate_proto.errors import ERRORS
+from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.limits import (
     ACK_COUNT_MAX,
     ACK_DELAY_S,
@@ -85,6 +85,68 @@ CLIENT = {
     "bytes of a session's events that wait for their reader, about": FEED_BYTES_MAX,
 }
 
+TELL = "tells it"
+NEVER = "never as it is"
+CODES: dict[ErrorCode, tuple[str, str]] = {
+    ErrorCode.PARSE_ERROR: (f"{TELL}; it is a bug of the client", NEVER),
+    ErrorCode.INVALID_REQUEST: (f"{TELL}; it is a bug of the client", NEVER),
+    ErrorCode.METHOD_NOT_FOUND: (TELL, "never at this gateway"),
+    ErrorCode.INVALID_PARAMS: (TELL, NEVER),
+    ErrorCode.INTERNAL_ERROR: (TELL, "later, if the caller will"),
+    ErrorCode.CONNECTION_LOST: (
+        "ends all calls with it when it is over; says which were sent, and may still run",
+        "by a new client, if the call was not sent; else when the world has been looked at",
+    ),
+    ErrorCode.DENIED_BY_PERSON: (TELL, "never without a reason: a person is asked again"),
+    ErrorCode.APPROVAL_EXPIRED: (TELL, "if the caller will: a person is asked again"),
+    ErrorCode.DENIED_BY_POLICY: (TELL, NEVER),
+    ErrorCode.TOOL_FAILED: (TELL, "if the caller will"),
+    ErrorCode.AUTHENTICATION: ("ends all calls with it, and stays away", "never with this token"),
+    ErrorCode.LIMIT_EXCEEDED: (TELL, "after `retry_after_s`, if that is there; else smaller"),
+    ErrorCode.OUTCOME_UNKNOWN: (
+        TELL,
+        "when the world has been looked at; under a new id a person is asked",
+    ),
+    ErrorCode.CANCELLED: (TELL, "if the caller will"),
+    ErrorCode.ALREADY_SETTLED: (f"{TELL}, or takes it for its own answer (D10)", "never"),
+    ErrorCode.FORBIDDEN: (TELL, "never with this token"),
+    ErrorCode.NOT_FOUND: (TELL, NEVER),
+    ErrorCode.CODE_NEEDED: (TELL, "with another code, after `retry_after_s` if that is there"),
+    ErrorCode.SESSION_NOT_FOUND: (TELL, NEVER),
+    ErrorCode.RUN_IN_PROGRESS: (TELL, "when that run is over, or with `queue`"),
+    ErrorCode.OVER_BUDGET: (TELL, "when there is money"),
+    ErrorCode.MODEL_FAILED: (TELL, "if the caller will"),
+    ErrorCode.LOGIN_FAILED: (TELL, "with another password, after `retry_after_s` if it is there"),
+    ErrorCode.RELAY_LOOP: (TELL, "never by this way"),
+}
+"""What a client does about a code, and when the same may be asked again."""
+
+AGAIN = "comes back (B11)"
+CLOSING: dict[str, tuple[str, str, str]] = {
+    "1000": ("client", "it is done", f"a gateway's: {AGAIN}"),
+    "1001, 1005, 1006": ("both", "gone; no code; no close frame at all", AGAIN),
+    "1002, 1003, 1007, 1009": (
+        "both",
+        "the other broke T8, T11, T12, T9: a bug of one side",
+        f"logs it (X8), {AGAIN}",
+    ),
+    "1011": ("gateway", "it failed; its log says how", AGAIN),
+    "1012": ("gateway", "it shuts down or restarts", AGAIN),
+    "1013": ("gateway", "the client did not read, or can't be served now", f"{AGAIN}, see B5"),
+    "4401": (
+        "gateway",
+        "not authenticated, or the token was revoked",
+        f"on an open connection: {AGAIN}, and is then refused, which is final (B6)",
+    ),
+    "4409": (
+        "gateway",
+        "a newer connection with this `client_id` took over",
+        "ends all calls (X5) and stays away (B10)",
+    ),
+    "any other": ("", "", AGAIN),
+}
+"""Close codes: who sends them, what they mean, what a client of the level reconnect does."""
+
 
 def tidy(doc: str | None) -> str:
     """The first sentence of a docstring, without what only we know."""
@@ -138,10 +200,14 @@ def members_of(kind: type[Enum]) -> Iterator[tuple[str, str]]:
 
 def errors() -> str:
     rows = [
-        [str(int(row.code)), row.message, row.meaning, f"`{row.exception.__name__}`"]
-        for row in ERRORS.values()
+        [str(int(row.code)), row.message, row.meaning, *CODES[row.code]] for row in ERRORS.values()
     ]
-    return table(["code", "text", "meaning", "our SDK raises"], rows)
+    return table(["code", "text", "meaning", "a client", "again"], rows)
+
+
+def closing() -> str:
+    rows = [[codes, *cells] for codes, cells in CLOSING.items()]
+    return table(["code", "sent by", "meaning", "what a client does"], rows)
 
 
 def number(value: float) -> str:
@@ -172,6 +238,7 @@ MADE: dict[str, Callable[[], str]] = {
     "events": events,
     "endings": endings,
     "errors": errors,
+    "closing": closing,
     "limits": limits,
     "client": client,
     "states": states,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
-from tests.spec.files import FILES, PAGES, PROTOCOL, SPEC
+from tests.spec.files import FILES, PAGES, SPEC
 from tests.spec.tables import LIMITS, MADE, places
 
 from agentgate_cli.conformance.vectors import INPUTS, OUTPUTS, kind_of, load
@@ -27,7 +27,7 @@ from agentgate_proto.records.outcome import Status
 from agentgate_proto.rpc.messages import METHODS
 from agentgate_proto.rpc.results import CancelStatus
 
-TEXT = PROTOCOL.read_text("utf-8")
+TEXT = "".join(page.read_text("utf-8") for page in sorted(SPEC.glob("*.md")))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -50,14 +50,24 @@ def test_every_limit_of_a_connection_is_in_the_table() -> None:
     assert set(LIMITS) == set(Limits.__slots__)
 
 
-def test_links_inside_the_specification_lead_somewhere() -> None:
-    headings = [line.lstrip("# ") for line in TEXT.splitlines() if line.startswith("#")]
-    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    links = re.findall(r"\]\(([^)]+)\)", TEXT)
-    assert links
-    for link in links:
-        path, _, anchor = link.partition("#")
-        assert (SPEC / path).exists() if path else anchor in anchors, link
+@pytest.mark.parametrize("page", sorted(SPEC.glob("*.md")), ids=lambda page: page.name)
+def test_every_link_leads_somewhere_inside_the_folder(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = link.partition("#")
+        there = (SPEC / name if name else page).resolve()
+        assert there.is_relative_to(SPEC), link
+        assert there.exists(), link
+        assert not anchor or anchor in anchors_of(there), link
+
+
+def anchors_of(page: Path) -> set[str]:
+    """What can be jumped to in a page: its headings, as GitHub names them."""
+    headings = [
+        line.lstrip("#").strip().lower()
+        for line in page.read_text("utf-8").splitlines()
+        if line.startswith("#")
+    ]
+    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
 
 
 def test_the_schema_is_a_schema_and_nothing_in_it_hangs_in_the_air() -> None:

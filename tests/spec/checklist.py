@@ -1,0 +1,106 @@
+"""``spec/CHECKLIST.md``: every rule with MUST, and what tests it.
+
+``python -m tests.spec.checklist`` prints what nothing tests yet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from tests.spec.rules import SPEC, Rule, rules
+
+from agentgate_cli.conformance.listen.cases import ALL
+from agentgate_cli.conformance.vectors import load
+
+ROOT = SPEC.parent
+
+ORDER = (
+    *("minimal", "reconnect", "withdrawing", "keep-alive", "kept-rows", "sessions", "providing"),
+    *("approvals", "agents", "relays", "old-clients", "http", "security", "limits"),
+)
+"""The pages, as they are read."""
+
+ROLES = {"client": "client", "server": "gateway"}
+"""Whose rules the vectors of a role test."""
+
+ORDINARY: dict[str, tuple[str, ...]] = {}
+"""Rules of which neither a vector nor a case can see anything: the tests that do, each as a file
+and a function. Keep it short: another implementation can't be tested by them."""
+
+NOT_YET = frozenset(Path(__file__).with_name("not_yet.txt").read_text("utf-8").splitlines())
+"""What binds without a test, such as "R6 client". It may only shrink."""
+
+HEAD = """<!-- Made by python -m tests.spec.files: do not edit. -->
+# Checklist
+
+Every rule with MUST, by page, and what tests it: vectors (their names), cases of
+`agent-gate conformance --listen` (*their names*), or, where neither can see it, a test of our own
+implementation (`its name`). A client takes the pages of its levels; a gateway what is marked
+*gateway* or *both*.
+"""
+
+
+def checklist() -> str:
+    """The page."""
+    tests = what_tests()
+    parts = [HEAD]
+    for level in ORDER:
+        bound = [rule for rule in rules() if rule.level == level and rule.is_must]
+        if bound:
+            rows = [row(rule, tests) for rule in bound]
+            head = ["| rule | whose | what | tested by |", "| --- | --- | --- | --- |"]
+            parts.append("\n".join([f"## [{level}]({level}.md)", "", *head, *rows, ""]))
+    return "\n".join(parts)
+
+
+def row(rule: Rule, tests: dict[tuple[str, str], list[str]]) -> str:
+    """The line of one rule."""
+    found = [name for side in rule.sides for name in tests[rule.id, side]]
+    cells = [rule.id, rule.mark, rule.duty, "; ".join(found)]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def what_tests() -> dict[tuple[str, str], list[str]]:
+    """What tests each rule, by the rule and whom it binds."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for role, side in ROLES.items():
+        for vector in load(role):
+            for rule in vector.rules:
+                found[rule, side].append(vector.name)
+    for case in ALL:
+        for rule in case.rules:
+            found[rule, "client"].append(f"*{case.name}*")
+    for rule, names in ORDINARY.items():
+        for name in names:
+            for side in ("client", "gateway"):
+                found[rule, side].append(f"`{name.partition('::')[2]}`")
+    return found
+
+
+def untested() -> list[str]:
+    """What binds without a test, such as "R6 client"."""
+    tests = what_tests()
+    return [
+        f"{rule.id} {side}"
+        for rule in rules()
+        if rule.is_must
+        for side in rule.sides
+        if not tests[rule.id, side]
+    ]
+
+
+def exists(name: str, root: Path = ROOT) -> bool:
+    """Whether there is a test of this name: ``folder/file.py::function``."""
+    file, _, function = name.partition("::")
+    path = root / file
+    return path.is_file() and bool(
+        re.search(
+            rf"^(?:async )?def {re.escape(function)}\(", path.read_text("utf-8"), re.MULTILINE
+        )
+    )
+
+
+if __name__ == "__main__":
+    print(*untested(), sep="\n")
