@@ -7,13 +7,14 @@
 # make vendor-streams [STREAMS=FOLDER]: recorded streams of models, beside the vendors' own SDKs.
 # make socketio-suites SUITES=FOLDER: the public suites of Engine.IO and Socket.IO against the face.
 # make real-model: sessions with a small real model on this machine; 127 MB, once.
+# make spec: the protocol by itself, as one file to hand on: dist/agentgate-spec-VERSION.tar.gz.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
-	mutations worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model image clean
+	mutations worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -113,6 +114,9 @@ socketio-suites: $(VENV)/.installed-test
 
 real-model: $(VENV)/.installed-test
 	$(BIN)/python -m tests.real_model.run
+
+spec: $(VENV)/.installed-test
+	@$(BIN)/python -m tests.spec.release
 
 image:
 	docker build -t agent-gate .

@@ -29,8 +29,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "agentgate, the native protocol",
             "version": "1.0.0",
-            "description": "JSON-RPC 2.0 in WebSocket text frames. PROTOCOL.md is normative; this "
-            "document lists the messages.",
+            "description": "JSON-RPC 2.0 in WebSocket text frames. README.md and the pages "
+            "beside it are normative; this document lists the messages.",
             "license": {"name": "MIT"},
         },
         "defaultContentType": "application/json",

@@ -9,7 +9,6 @@ from pathlib import Path
 from tests.spec import asyncapi, exchanges, schema, tables
 
 SPEC = Path(__file__).parent.parent.parent / "spec"
-PROTOCOL = SPEC / "PROTOCOL.md"
 
 
 def page(path: Path) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 SPEC = Path(__file__).parent.parent.parent / "spec"
 
-NO_RULES = ("README.md", "CHECKLIST.md", "PROTOCOL.md", "testing.md")
+NO_RULES = ("README.md", "CHECKLIST.md", "exchanges.md", "testing.md")
 """Pages that speak of rules and have none of their own."""
 
 HEAD = re.compile(r"- \*\*([A-Z]\d+)\*\* \((client|gateway|both)\) (.*)")

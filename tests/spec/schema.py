@@ -65,7 +65,7 @@ def schema() -> dict[str, Any]:
         "$id": "urn:agentgate:native-protocol",
         "title": "The native protocol of agentgate",
         "description": "One text frame holds one of these. Made from the core's types; see "
-        "PROTOCOL.md for what they mean. Unknown members are ignored by both sides.",
+        "README.md for what they mean. Unknown members are ignored by both sides.",
         "anyOf": [ref(name) for name in definitions if is_message(name)] + [ref("batch")],
         "$defs": definitions,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -48,26 +47,6 @@ def test_every_method_code_and_status_is_explained() -> None:
 
 def test_every_limit_of_a_connection_is_in_the_table() -> None:
     assert set(LIMITS) == set(Limits.__slots__)
-
-
-@pytest.mark.parametrize("page", sorted(SPEC.glob("*.md")), ids=lambda page: page.name)
-def test_every_link_leads_somewhere_inside_the_folder(page: Path) -> None:
-    for link in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
-        name, _, anchor = link.partition("#")
-        there = (SPEC / name if name else page).resolve()
-        assert there.is_relative_to(SPEC), link
-        assert there.exists(), link
-        assert not anchor or anchor in anchors_of(there), link
-
-
-def anchors_of(page: Path) -> set[str]:
-    """What can be jumped to in a page: its headings, as GitHub names them."""
-    headings = [
-        line.lstrip("#").strip().lower()
-        for line in page.read_text("utf-8").splitlines()
-        if line.startswith("#")
-    ]
-    return {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
 
 
 def test_the_schema_is_a_schema_and_nothing_in_it_hangs_in_the_air() -> None:

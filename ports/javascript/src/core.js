@@ -1,5 +1,5 @@
 /**
- * The client's core: no sockets, no clock, no timers. Written from spec/PROTOCOL.md.
+ * The client's core: no sockets, no clock, no timers. Written from spec/.
  *
  * This file says when to connect, what to make of the gateway's answers, and what goes out next.
  * What belongs to one connection only is in connection.js, what is waited for in calls.js.

@@ -1,4 +1,4 @@
-/** Errors: one class, whose `code` says what happened (spec/PROTOCOL.md, "Error codes"). */
+/** Errors: one class, whose `code` says what happened (spec/tables.md, "Error codes"). */
 
 export const CONNECTION_LOST = -32000;
 export const TOOL_FAILED = -32004;

@@ -1,6 +1,6 @@
 /**
  * Tools that this client provides, and calls that are made on every connection. No I/O.
- * Written from section 17 of spec/PROTOCOL.md.
+ * Written from spec/providing.md.
  */
 
 import { AgentGateError, CONNECTION_LOST, INVALID_PARAMS, METHOD_NOT_FOUND, OUTCOME_UNKNOWN } from "./errors.js";
