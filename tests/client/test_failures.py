@@ -9,6 +9,7 @@ import anyio
 import pytest
 from anyio.abc import ByteStream
 from tests.client.gateway import (
+    Peer,
     RawScript,
     gateway,
     hang_up,
@@ -178,3 +179,32 @@ async def test_a_gateway_that_comes_up_late_is_connected_and_each_try_is_logged(
         "is the gateway running?; trying again in 0.001 s"
     )
     assert ClientState.CLOSED not in changes.states[:-1]
+
+
+async def test_the_token_is_in_no_url_and_in_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    heads = []
+    tokens = []
+
+    async def look(stream: ByteStream) -> None:
+        heads.append(await stream.receive())
+        await stream.send(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    async def refuse(peer: Peer) -> None:
+        request = await peer.receive()
+        tokens.append(request["params"]["token"])
+        await peer.fail(request, -32005, "nobody's token")
+
+    with anyio.fail_after(BOUND_S), caplog.at_level(logging.DEBUG):
+        for script, raw in ((None, look), (refuse, None)):
+            async with gateway(script, raw=raw) as gate:
+                client = AgentGateClient(
+                    gate.url, "t0ken-of-ours", backoff=Impatient(attempts_max=1)
+                )
+                with pytest.raises(AgentGateConnectionError) as caught:
+                    await client.connect()
+                assert "t0ken-of-ours" not in str(caught.value)
+    assert tokens == ["t0ken-of-ours"]
+    assert b"GET / HTTP/1.1" in heads[0]
+    assert b"t0ken-of-ours" not in b"".join(heads)
+    assert caplog.records
+    assert "t0ken-of-ours" not in caplog.text

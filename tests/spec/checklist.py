@@ -25,7 +25,37 @@ ORDER = (
 ROLES = {"client": "client", "server": "gateway"}
 """Whose rules the vectors of a role test."""
 
-ORDINARY: dict[str, tuple[str, ...]] = {}
+ORDINARY: dict[str, tuple[str, ...]] = {
+    "T3": (
+        "tests/client/test_tls.py::test_a_certificate_that_is_not_accepted_ends_the_first_attempt",
+    ),
+    "A23": ("tests/server/store/test_sqlite.py::test_two_stores_have_two_epochs",),
+    "C23": (
+        (
+            "tests/proto/ledger/test_urgency.py::"
+            "test_a_tool_waits_for_its_intention_and_a_client_for_its_outcome"
+        ),
+    ),
+    "X22": (
+        (
+            "tests/server/sockets/test_hostile_peers.py::"
+            "test_a_peer_that_does_not_read_is_closed_and_holds_nobody_up"
+        ),
+    ),
+    "Y4": ("tests/proto/rpc/test_behalf.py::test_what_was_at_too_many_gateways_is_not_passed_on",),
+    "Y11": ("tests/relay/test_ending.py::test_what_may_have_run_is_unknown_if_it_writes",),
+    "Z1": ("tests/client/test_failures.py::test_the_token_is_in_no_url_and_in_no_log",),
+    "Z20": (
+        "tests/server/identity/test_tokens.py::test_every_principal_is_compared_whoever_matches",
+        "tests/cli/test_token.py::test_only_the_hash_is_kept_and_only_for_the_owner",
+    ),
+    "Z21": (
+        (
+            "tests/server/sockets/test_hostile_peers.py::"
+            "test_guessing_tokens_is_stopped_and_the_right_token_is_let_in_all_the_same"
+        ),
+    ),
+}
 """Rules of which neither a vector nor a case can see anything: the tests that do, each as a file
 and a function. Keep it short: another implementation can't be tested by them."""
 
