@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.support import AGENT_GATE, AGENT_TOKEN, Served, ended, environment, run, started
+from tests.cli.support import AGENT_TOKEN, Served, ended, environment, run, started
 from tests.e2e.foreign import ForeignClient
 from tests.ports.node import PORT, node
 from websockets.exceptions import ConnectionClosed
 
 from agentgate_cli.conformance.listen.cases import ALL
 from agentgate_cli.conformance.profile import GIVEN, read_tokens
-from agentgate_cli.conformance.vectors import load
 
 ALL_S = 120.0
 DRIVER = Path(__file__).with_name("conformance_driver.py")
@@ -29,33 +28,6 @@ def under_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run("conformance", "--profile", str(folder), "--port", "0")
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def serve(folder: Path) -> str:
-    """Start the gateway under test; return its URL."""
-    said = Served(folder).start("--log-level", "error")  # nobody reads what it logs
-    return str(said["url"])
-
-
-@pytest.mark.slow
-def test_our_gateway_passes_every_vector_that_can_be_played(under_test: Path) -> None:
-    url = serve(under_test)
-    done = subprocess.run(
-        [AGENT_GATE, "conformance", url, "--json", "--tokens", str(under_test / "principals.json")],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=ALL_S,
-        check=False,
-    )
-    *rows, told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row for row in rows if row["verdict"] == "failed"] == []
-    assert done.returncode == 0
-    assert told["ok"]
-    assert len(rows) == len(load("server"))
-    skipped = [row["why"] for row in rows if row["verdict"] == "skipped"]
-    assert all("restart" in why or "--slow" in why for why in skipped), skipped
-    assert len(skipped) * 10 < len(rows)
 
 
 def test_a_gateway_that_does_something_else_is_found_out(gateway: Served) -> None:
@@ -76,13 +48,34 @@ def test_one_vector_can_be_chosen(gateway: Served) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "passed a wrong token")
 
 
+def test_one_level_can_be_chosen_with_what_it_builds_on(gateway: Served) -> None:
+    known = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--level", "http")
+    told = [line.split(maxsplit=1)[1] for line in known.stdout.splitlines()]
+    assert any(line.startswith("a path that is none") for line in told)
+    assert any(line.startswith("an opening handshake") for line in told)
+    assert not any(line.startswith("a session after a restart") for line in told)
+    unknown = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--level", "minimum")
+    assert unknown.returncode == 4
+    assert "there is no level 'minimum': name one of minimal, reconnect, " in unknown.stderr
+    nothing = run("conformance", gateway.url, "--token", AGENT_TOKEN, "--only", "no such vector")
+    assert nothing.returncode == 4
+
+
 def test_no_gateway_is_one_line() -> None:
     done = run("conformance", "ws://127.0.0.1:1", "--token", "x")
     assert done.returncode == 3
-    assert done.stderr.startswith("Error: no gateway at ws://127.0.0.1:1: ")
+    assert done.stderr.splitlines()[-1].startswith("Error: no gateway at ws://127.0.0.1:1: ")
 
 
-@pytest.mark.parametrize("args", [(), ("ws://127.0.0.1:1", "--listen"), ("ws://127.0.0.1:1",)])
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("ws://127.0.0.1:1", "--listen"),
+        ("ws://127.0.0.1:1",),
+        ("--listen", "--serve", "a gateway"),
+    ],
+)
 def test_a_command_line_that_makes_no_sense_says_what_to_give(args: tuple[str, ...]) -> None:
     done = run("conformance", *args)
     assert done.returncode == 4

@@ -1,19 +1,23 @@
-"""``agent-gate conformance`` starts the gateway under test itself, and kills it."""
+"""``agent-gate conformance`` starts the gateway under test itself, and kills it; ours passes."""
 
 from __future__ import annotations
 
+import json
 import shlex
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.support import AGENT_GATE, run
+from tests.cli.support import AGENT_GATE, environment, run
 from tests.held_ports import port_for
 
 from agentgate_cli.conformance.live import play
 from agentgate_cli.conformance.profile import read_tokens
 from agentgate_cli.conformance.serving import ServeError, Serving, answers, serving
 from agentgate_cli.conformance.vectors import Vector, load
+
+ALL_S = 240.0
 
 
 class Ours:
@@ -25,6 +29,7 @@ class Ours:
         done = run("conformance", "--profile", str(folder), "--port", str(self.port))
         assert done.returncode == 0, done.stderr
         self.tokens = read_tokens(folder / "principals.json")
+        self.tokens_file = folder / "principals.json"
         words = (AGENT_GATE, "serve", "--config", str(folder / "config.yaml"))
         self.command = shlex.join(words)
 
@@ -36,6 +41,46 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> Ours:
 
 def vector_of(name: str) -> Vector:
     return next(vector for vector in load("server") if vector.name == name)
+
+
+@pytest.mark.slow
+def test_our_gateway_passes_every_vector_that_does_not_take_long(ours: Ours) -> None:
+    done = subprocess.run(
+        [
+            *(AGENT_GATE, "conformance", ours.url, "--json"),
+            *("--tokens", str(ours.tokens_file)),
+            *("--serve", ours.command),
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=ALL_S,
+        check=False,
+    )
+    *rows, told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row for row in rows if row["verdict"] == "failed"] == []
+    assert done.returncode == 0
+    assert told["ok"]
+    assert len(rows) == len(load("server"))
+    skipped = [row["why"] for row in rows if row["verdict"] == "skipped"]
+    assert all("--slow" in why for why in skipped), skipped
+    assert len(skipped) * 10 < len(rows)
+
+
+def test_what_failed_names_the_rules_and_what_was_done_last(ours: Ours) -> None:
+    vector = Vector(
+        "one",
+        "There is an answer.",
+        [{"connect": "a"}, {"receive_text": "x", "on": "a"}, {"send": {"id": 1}, "on": "a"}],
+        rules=["M1", "C2"],
+        level="minimal",
+    )
+    with serving(ours.command, ours.url):
+        row = play(ours.url, ours.tokens, vector, slow=False)
+    assert (row.verdict, row.level, row.rules) == ("failed", "minimal", ("M1", "C2"))
+    assert row.why == (
+        'There is an answer (M1, C2): $.id: null instead of 1; after {"receive_text":"x","on":"a"}'
+    )
 
 
 def test_a_vector_with_a_restart_is_played_live(ours: Ours) -> None:

@@ -33,6 +33,12 @@ PROFILE_PORT = 8_443
 @click.option(
     "--level", "levels", multiple=True, metavar="NAME", help="Play this level and those below it."
 )
+@click.option(
+    "--serve",
+    default="",
+    metavar="COMMAND",
+    help="Start the gateway at URL by this; it is killed and started again to see what it keeps.",
+)
 @click.option("--listen", is_flag=True, help="Be a gateway that tests the client that connects.")
 @click.option(
     "--port",
@@ -56,6 +62,7 @@ def conformance(
     slow: bool,
     only: tuple[str, ...],
     levels: tuple[str, ...],
+    serve: str,
     listen: bool,
     port: int | None,
     profile: Path | None,
@@ -63,17 +70,20 @@ def conformance(
 ) -> int:
     """Test a gateway (URL), or a client (--listen), by the vectors of the protocol.
 
-    The gateway must offer certain tools: --profile writes all that it needs.
+    The gateway must offer certain tools: --profile writes all that it needs. What must outlive its
+    process is tested if --serve says how it is started.
 
     \b
     Examples:
       agent-gate conformance --profile under-test
-      agent-gate serve --config under-test/config.yaml
-      agent-gate conformance ws://127.0.0.1:8443 --tokens under-test/principals.json
+      agent-gate conformance ws://127.0.0.1:8443 --tokens under-test/principals.json \\
+        --serve "agent-gate serve --config under-test/config.yaml"
       agent-gate conformance --listen --port 8444
     """
     if [bool(url), listen, profile is not None].count(True) != 1:
         raise click.UsageError("give the URL of a gateway, or --listen, or --profile DIR")
+    if serve and not url:
+        raise click.UsageError("--serve needs the URL where the gateway answers then: give it, too")
     if profile is not None:
         return make_profile(profile, PROFILE_PORT if port is None else port)
     if listen:
@@ -81,8 +91,11 @@ def conformance(
 
         chosen = PORT if port is None else port
         return test_client(chosen, levels, only, slow=slow, as_json=as_json)
+    from agentgate_cli.conformance.against import test_gateway
+
     assert url is not None, "one of the three is given"
-    return test_gateway(url, read(token, tokens_file), slow=slow, only=only, as_json=as_json)
+    tokens = read(token, tokens_file)
+    return test_gateway(url, tokens, levels, only, serve=serve, slow=slow, as_json=as_json)
 
 
 def make_profile(folder: Path, port: int) -> int:
@@ -118,24 +131,3 @@ def read(token: str | None, tokens_file: Path | None) -> dict[str, str]:
         raise Failure(f"{tokens_file} can't be read: {error.strerror}") from None
     except msgspec.DecodeError as error:
         raise Failure(f"{tokens_file} is no file of tokens: {error}") from None
-
-
-def test_gateway(
-    url: str, tokens: dict[str, str], *, slow: bool, only: tuple[str, ...], as_json: bool
-) -> int:
-    """Play the server's vectors."""
-    from agentgate_cli.conformance.frames import HandshakeError
-    from agentgate_cli.conformance.live import play
-    from agentgate_cli.conformance.rows import conclude, tell
-    from agentgate_cli.conformance.vectors import load
-
-    rows = []
-    for vector in load("server"):
-        if not only or any(text.lower() in vector.name.lower() for text in only):
-            try:
-                row = play(url, tokens, vector, slow=slow)
-            except (OSError, HandshakeError) as error:
-                raise Failure(f"no gateway at {url}: {error}", Exit.UNREACHABLE) from None
-            rows.append(row)
-            tell(row, as_json=as_json)
-    return conclude(rows, as_json=as_json)

@@ -14,11 +14,11 @@ from uuid import uuid4
 import msgspec
 
 from agentgate_cli.conformance import frames
-from agentgate_cli.conformance.frames import Frame, Wire
+from agentgate_cli.conformance.frames import Frame, HandshakeError, Wire
 from agentgate_cli.conformance.onetime import STEP_S
 from agentgate_cli.conformance.plain import BadResponse, Plain, request_bytes
 from agentgate_cli.conformance.profile import GIVEN, HTTP, LOGIN, MODEL
-from agentgate_cli.conformance.rows import Row
+from agentgate_cli.conformance.rows import Row, Verdict
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
     Gathered,
@@ -114,6 +114,7 @@ class LivePlayer:
             OSError: it can't be reached.
             HandshakeError: it is no gateway.
         """
+        done: Step = {}
         try:
             for step in self.vector.steps:
                 kind, is_output = kind_of(step, "server")
@@ -123,7 +124,10 @@ class LivePlayer:
                     if kind in SETTLED_BEFORE:
                         self._nothing_left()
                     self._do(kind, step)
+                    done = step
             self._nothing_left()
+        except Mismatch as error:
+            raise type(error)(f"{error}; after {brief(done)}") from None
         finally:
             self._drop_all()
 
@@ -197,7 +201,9 @@ class LivePlayer:
         plain = self.plain.get(name)
         got = self._next(self.wires[name], BOUND_S) if plain is None else self._respond(name, plain)
         if got is None:
-            raise Mismatch(f"nothing came on {name}, instead of {brief(wanted)}")
+            raise Mismatch(
+                f"nothing came on {name} within {BOUND_S:g} s, instead of {brief(wanted)}"
+            )
         if kind not in got:
             raise Mismatch(f"{brief(got)} came on {name}, instead of {brief(wanted)}")
         return got
@@ -261,12 +267,18 @@ def play(
     """
     reason = why_not(vector, tokens, slow=slow, restarts=restart is not None)
     if reason:
-        return Row(vector.name, "skipped", vector.rule, reason)
+        return row_of(vector, "skipped", reason)
     try:
         play_with_codes(url, tokens, vector, restart)
-    except (Mismatch, BadResponse, msgspec.DecodeError) as error:
-        return Row(vector.name, "failed", vector.rule, str(error))
-    return Row(vector.name, "passed", vector.rule)
+    except (Mismatch, BadResponse, HandshakeError, msgspec.DecodeError) as error:
+        named = f" ({', '.join(vector.rules)})" if vector.rules else ""
+        return row_of(vector, "failed", f"{vector.rule.rstrip('.')}{named}: {error}")
+    return row_of(vector, "passed")
+
+
+def row_of(vector: Vector, verdict: Verdict, why: str = "") -> Row:
+    """What a vector came to."""
+    return Row(vector.name, verdict, vector.rule, why, vector.level, tuple(vector.rules))
 
 
 def play_with_codes(
