@@ -202,7 +202,7 @@ def errors() -> str:
     rows = [
         [str(int(row.code)), row.message, row.meaning, *CODES[row.code]] for row in ERRORS.values()
     ]
-    return table(["code", "text", "meaning", "a client", "again"], rows)
+    return table(["code", "text", "meaning", "what a client does", "again"], rows)
 
 
 def closing() -> str:
