@@ -36,6 +36,13 @@ ORDINARY: dict[str, tuple[str, ...]] = {
             "test_a_tool_waits_for_its_intention_and_a_client_for_its_outcome"
         ),
     ),
+    "X20": ("tests/server/test_gateway.py::test_clients_are_sent_back_with_1012_at_shutdown",),
+    "X21": (
+        (
+            "tests/server/identity/test_revoking.py::"
+            "test_a_revoked_token_is_refused_and_its_connections_are_closed"
+        ),
+    ),
     "X22": (
         (
             "tests/server/sockets/test_hostile_peers.py::"
