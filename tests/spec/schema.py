@@ -128,6 +128,7 @@ def described(component: dict[str, Any], kind: type[msgspec.Struct] | None) -> d
 def taken_apart(doc: str) -> tuple[str, dict[str, str]]:
     """The text of a docstring, and what it says of each attribute."""
     doc = re.sub(r" \((seed 001[^)]*|I\d+)\)", "", doc).replace("``", "`")
+    doc = re.sub(r":class:`[^`]*\.EventKind`", "sessions.md", doc)
     text, _, rest = doc.partition("\n\nAttributes:\n")
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=    \w)", "\n" + rest.partition("\n\n")[0]):

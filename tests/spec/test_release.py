@@ -80,6 +80,12 @@ def test_nothing_names_a_file_that_only_this_repository_has(unpacked: Path) -> N
     assert found == []
 
 
+def test_what_is_made_of_docstrings_says_nothing_of_our_own_modules(unpacked: Path) -> None:
+    for path in (*unpacked.glob("*.json"), *unpacked.glob("*.yaml"), *unpacked.glob("*.md")):
+        text = re.sub(r"<!--.*?-->", "", path.read_text("utf-8"), flags=re.DOTALL)
+        assert not re.search(r":(?:class|meth|func|attr|mod):|agentgate_[a-z]+\.", text), path.name
+
+
 def test_the_schema_is_found_from_the_list_of_messages(unpacked: Path) -> None:
     text = (unpacked / "asyncapi.yaml").read_text("utf-8")
     yaml.safe_load(text)
