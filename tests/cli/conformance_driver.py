@@ -6,12 +6,13 @@ What a task asks for is in ``spec/testing.md``.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
 import anyio
 
-from agentgate_client import AgentGateClient, AgentGateError
+from agentgate_client import AgentGateClient, AgentGateError, Cursor, EventStream, Run, Tool
 
 TOKEN = "conformance-token"
 
@@ -24,7 +25,13 @@ async def main(url: str) -> None:
         while True:
             task = await client.call("next", {})
             report: dict[str, Any] = {"task": task["task"]}
+            if "provide" in task:
+                report["provide"] = await offered(client, task["provide"])
             report["results"] = await made(client, task["calls"], task.get("close_after"))
+            if "provide" in task:
+                await offered(client, [])
+            if "session" in task:
+                report["session"] = [await read(client, reader) for reader in task["session"]]
             if "close_after" in task:
                 client = AgentGateClient(url, TOKEN, client_id=client_id)
                 await client.connect()
@@ -58,6 +65,72 @@ async def made(
         for number, call in enumerate(calls):
             tasks.start_soon(make, number, call)
     return results
+
+
+RUNS: Counter[str] = Counter()
+"""How often a provided tool was run, by its argument ``key``."""
+
+
+async def count(key: str) -> dict[str, Any]:
+    """Say how often it was run for the key."""
+    RUNS[key] += 1
+    return {"key": key, "runs": RUNS[key]}
+
+
+async def wait(key: str, seconds: float) -> dict[str, Any]:
+    """Take so long, then do the same."""
+    RUNS[key] += 1
+    await anyio.sleep(seconds)
+    return {"key": key, "runs": RUNS[key]}
+
+
+def fail(text: str) -> None:
+    """Fail with the text."""
+    raise RuntimeError(text)
+
+
+TOOLS = {tool.name: tool for tool in map(Tool.of, (count, wait, fail))}
+
+
+async def offered(client: AgentGateClient, names: list[str]) -> dict[str, Any]:
+    """Provide these tools, in place of those before; say what came of it."""
+    try:
+        return {"names": await client.provide(*(TOOLS[name] for name in names))}
+    except AgentGateError as error:
+        return {"error": {"code": error.code}}
+
+
+async def read(client: AgentGateClient, reader: dict[str, Any]) -> dict[str, Any]:
+    """Say something and read the run to its end, or watch; say what was heard."""
+    events: list[dict[str, Any]] = []
+    told: dict[str, Any] = {"events": events}
+    try:
+        session = await client.sessions.get(reader["session"])
+        if "say" in reader:
+            run = session.send(reader["say"]["text"], message_id=reader["say"]["message_id"])
+            try:
+                await hear(run, events)
+                told["text"] = await run.text()
+            except AgentGateError as error:
+                if not run.id:
+                    raise
+                told["text"] = error.data["text"]  # as much as there is
+        else:
+            cursor = Cursor(**reader["watch"]) if reader["watch"] else None
+            async with session.attach(cursor) as stream:
+                await hear(stream, events)
+    except AgentGateError as error:
+        told["error"] = {"code": error.code}
+    return told
+
+
+async def hear(stream: Run | EventStream, events: list[dict[str, Any]]) -> None:
+    """Note the events as they come, up to the last one."""
+    async for event in stream:
+        place = {"offset": event.offset, "count": event.count}
+        events.append({"kind": event.kind, **place, "data": event.data})
+        if event.data.get("last"):
+            return
 
 
 if __name__ == "__main__":
