@@ -26,6 +26,16 @@ ROLES = {"client": "client", "server": "gateway"}
 """Whose rules the vectors of a role test."""
 
 ORDINARY: dict[str, tuple[str, ...]] = {
+    "F6": (
+        "tests/proto/faces/test_http_api.py::test_a_limit_says_when_to_come_back",
+        "tests/proto/faces/test_http_api.py::test_who_floods_without_a_token_has_to_come_again",
+    ),
+    "S47": (
+        (
+            "tests/proto/sessions/test_spending.py::"
+            "test_a_cost_that_nobody_knows_is_none_and_so_is_that_of_its_run"
+        ),
+    ),
     "T3": (
         "tests/client/test_tls.py::test_a_certificate_that_is_not_accepted_ends_the_first_attempt",
     ),

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.proto.support import PONG
 from tests.spec.schema import schema
-from tests.vectors.virtual_gateway import HOST, VirtualGateway
+from tests.vectors.virtual_gateway import CUT, HOST, VirtualGateway
 
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
@@ -102,8 +102,6 @@ def validators() -> dict[str, Draft202012Validator]:
 EVENTS_S = 5.0
 """How long the next events of a session may take."""
 
-CUT = {"close": 1006}
-
 ANY = "any message"
 """What is asked by an odd frame, or was on an earlier connection, has no method here."""
 
@@ -120,6 +118,8 @@ def answer_pings(gateway: VirtualGateway, vector: Vector) -> None:
                 gateway._frame(name, PONG, ping["ping"].encode())
         if "pong" not in vector.watch:
             peer.said[:] = [step for step in peer.said if "pong" not in step]
+        if "close" not in vector.watch and peer.told_close and CUT in peer.said:
+            peer.said.remove(CUT)
 
 
 def wait_for_events(gateway: VirtualGateway, on: str, vector: Vector) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 from tests.proto.byhand import UPGRADE, parse_frames
-from tests.proto.support import MASK, TEXT, frame
+from tests.proto.support import CLOSE, MASK, TEXT, frame
 
 from agentgate_cli.conformance.plain import Response, cut_response, request_bytes
 from agentgate_cli.conformance.profile import GIVEN, write_profile
@@ -60,6 +60,9 @@ WRITE = Effects.WRITE
 
 SWITCHED = 101
 
+CUT = {"close": 1006}
+"""The end of the socket, whatever was said before."""
+
 HOST = "127.0.0.1:8443"
 """What clients call the gateway."""
 
@@ -74,6 +77,7 @@ class Peer:
 
     Attributes:
         said: outputs as the vectors name them, that no step has taken yet.
+        told_close: the gateway has sent a close frame.
     """
 
     address = "127.0.0.1"
@@ -87,6 +91,7 @@ class Peer:
         self.over = False
         self._rest = b""
         self.is_plain = True
+        self.told_close = False
         if upgrade:
             self.connection.receive_data(
                 UPGRADE.replace(b"gate.example", HOST.encode()), gateway.now
@@ -114,8 +119,7 @@ class Peer:
             if isinstance(event, Closed):
                 self.over = True
                 self._read()
-                if not any("close" in step for step in self.said):
-                    self.said.append({"close": 1006})
+                self.said.append(CUT)
         self._read()
 
     def _read(self) -> None:
@@ -126,6 +130,7 @@ class Peer:
         if not self.is_plain:
             frames, self._rest = parse_frames(self._rest)
             self.said += [step_of(opcode, payload) for opcode, payload in frames]
+            self.told_close |= any(opcode == CLOSE for opcode, _ in frames)
 
     def _response(self) -> Response | None:
         rest = bytearray(self._rest)

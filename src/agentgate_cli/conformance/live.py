@@ -240,6 +240,8 @@ class LivePlayer:
         match frame.opcode:
             case frames.TEXT:
                 return {"send": msgspec.json.decode(frame.payload)}
+            case frames.CLOSE if "close" in self.vector.watch:
+                return {"close": frame.close_code}
             case frames.CLOSE:
                 wire.send(frames.CLOSE, frame.payload[:2])
                 wire.ended = True

@@ -180,6 +180,11 @@ def compare(wanted: Any, got: Any, bound: dict[str, Any], at: str = "$") -> None
             boolean = isinstance(got, bool) and wanted["$type"] != "boolean"
             if boolean or not isinstance(got, TYPES[wanted["$type"]]):
                 raise Mismatch(f"{at}: {brief(got)} is no {wanted['$type']}")
+        case "$above":
+            name = wanted["$above"]
+            if isinstance(got, bool) or not isinstance(got, int) or got <= bound[name]:
+                raise Mismatch(f"{at}: {brief(got)} is no integer above {bound[name]}")
+            bound[name] = got
         case "$contains":
             if not isinstance(got, str) or wanted["$contains"] not in got:
                 raise Mismatch(f"{at}: {brief(got)} does not contain {brief(wanted['$contains'])}")

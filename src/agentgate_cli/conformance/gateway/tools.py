@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from agentgate_server import tool
 
-TALLIES: Counter[str] = Counter()
+TALLIES = Path(__file__).with_name("tallies")
+"""A line for each run: what a tool did outlives the gateway, so what it does twice shows."""
 
 
 @tool(effects="read", inline=True)
@@ -41,8 +43,10 @@ async def slow_write(seconds: float) -> str:
 @tool(effects="write", inline=True)
 def tally(key: str) -> int:
     """Count how often this was really run for the key, this time included."""
-    TALLIES[key] += 1
-    return TALLIES[key]
+    line = json.dumps(key)
+    with TALLIES.open("a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    return TALLIES.read_text("utf-8").splitlines().count(line)
 
 
 @tool(effects="write", inline=True)
