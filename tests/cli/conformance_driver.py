@@ -1,6 +1,7 @@
-"""Lets ``agent-gate conformance --listen`` test our own client: ``python … URL``.
+"""Lets ``agent-gate conformance --listen`` test our own client: ``python … URL [--minimal]``.
 
-What a task asks for is in ``spec/testing.md``.
+``spec/testing.md`` says what is wanted of it. With ``--minimal`` it is a client that does not come
+back by itself.
 """
 
 from __future__ import annotations
@@ -16,55 +17,118 @@ from agentgate_client import AgentGateClient, AgentGateError, Cursor, EventStrea
 
 TOKEN = "conformance-token"
 
+TRIES = 10
+"""How many clients in a row may fail to open before there is no gateway any more."""
 
-async def main(url: str) -> None:
-    client_id = f"conformance-{uuid4()}"  # of all clients of this driver, as a stable name is
-    client = AgentGateClient(url, TOKEN, client_id=client_id)
-    try:
-        await client.connect()
+
+class Driver:
+    """Does what the tasks say.
+
+    Args:
+        url: of the examination.
+        minimal: never come back, each client has a name of its own.
+    """
+
+    def __init__(self, url: str, *, minimal: bool) -> None:
+        self.url = url
+        self.options: dict[str, Any] = {"client_id": f"conformance-{uuid4()}"}
+        if minimal:
+            self.options = {"max_retries": 0}
+        self.failed: list[Any] = []
+        self.report: dict[str, Any] | None = None
+        self.collects = False
+        self.is_last = False
+
+    async def run(self) -> None:
+        """Go on, by one client after the other, until the last task is done."""
+        while (gateway := await self.opened()) is not None:
+            try:
+                await self.work(gateway)
+            except AgentGateError:
+                pass  # it is over: another one goes on
+            finally:
+                await gateway.close()
+            if self.is_last:
+                return
+
+    async def opened(self) -> AgentGateClient | None:
+        """Open a client, and note those that fail to open."""
+        for _ in range(TRIES):
+            gateway = AgentGateClient(self.url, TOKEN, **self.options)
+            try:
+                await gateway.connect()
+            except AgentGateError as error:
+                self.failed.append({"code": error.code, "message": error.message})
+                await anyio.sleep(0.01)
+            else:
+                return gateway
+        return None
+
+    async def work(self, gateway: AgentGateClient) -> None:
+        """Take tasks and report on them, by this client."""
         while True:
-            task = await client.call("next", {})
-            report: dict[str, Any] = {"task": task["task"]}
-            if "provide" in task:
-                report["provide"] = await offered(client, task["provide"])
-            report["results"] = await made(client, task["calls"], task.get("close_after"))
-            if "provide" in task:
-                await offered(client, [])
-            if "session" in task:
-                report["session"] = [await read(client, reader) for reader in task["session"]]
+            if self.report is not None:
+                if self.collects:
+                    self.report["rows"] = await gateway.get_pending_results()
+                    self.collects = False
+                report, self.failed = {**self.report, "failed": self.failed}, []
+                try:
+                    await gateway.call("report", report)
+                except AgentGateError as error:
+                    if not was_sent(error) and error.code == -32000:
+                        raise  # by the next client, then
+                self.report = None
+            if self.is_last:
+                return
+            task = await gateway.call("next", {})
+            self.is_last = task.get("last", False)
+            self.report = await done(gateway, task)
             if "close_after" in task:
-                client = AgentGateClient(url, TOKEN, client_id=client_id)
-                await client.connect()
-            if task.get("collect"):
-                report["rows"] = await client.get_pending_results()
-            await client.call("report", report)
-    finally:
-        await client.close()
+                self.collects = task.get("collect", False)
+                return
+
+
+async def done(gateway: AgentGateClient, task: dict[str, Any]) -> dict[str, Any]:
+    """Do a task; return what to report of it."""
+    report: dict[str, Any] = {"task": task["task"]}
+    if "provide" in task:
+        report["provide"] = await offered(gateway, task["provide"])
+    report["results"] = await made(gateway, task["calls"], task.get("close_after"))
+    if "provide" in task:
+        await offered(gateway, [])
+    if "session" in task:
+        report["session"] = [await read(gateway, reader) for reader in task["session"]]
+    if task.get("collect") and "close_after" not in task:
+        report["rows"] = await gateway.get_pending_results()
+    return report
 
 
 async def made(
-    client: AgentGateClient, calls: list[dict[str, Any]], close_after: int | None
+    gateway: AgentGateClient, calls: list[dict[str, Any]], close_after: int | None
 ) -> list[Any]:
     """Make all calls at the same time; say how each ended."""
     results: list[Any] = [None] * len(calls)
 
     async def make(number: int, call: dict[str, Any]) -> None:
-        await anyio.sleep(call.get("wait_s", 0))
+        await anyio.sleep(call.get("wait_s", 0.0))
         try:
-            data = await client.call(call["tool"], call["args"], timeout_s=call.get("timeout_s"))
+            data = await gateway.call(call["tool"], call["args"], timeout_s=call.get("timeout_s"))
             results[number] = {"data": data}
         except AgentGateError as error:
-            told: dict[str, Any] = {"code": error.code, "message": error.message}
-            if isinstance(error.data, dict) and error.data.get("sent"):
-                told["sent"] = True
+            told = {"code": error.code, "message": error.message, "sent": was_sent(error)}
             results[number] = {"error": told}
         if number == close_after:
-            await client.close()
+            await gateway.close()
 
     async with anyio.create_task_group() as tasks:
         for number, call in enumerate(calls):
             tasks.start_soon(make, number, call)
     return results
+
+
+def was_sent(error: AgentGateError) -> bool:
+    """Whether the client says that the call was sent and may still run."""
+    return isinstance(error.data, dict) and error.data.get("sent") is True
 
 
 RUNS: Counter[str] = Counter()
@@ -114,7 +178,7 @@ async def read(client: AgentGateClient, reader: dict[str, Any]) -> dict[str, Any
             except AgentGateError as error:
                 if not run.id:
                     raise
-                told["text"] = error.data["text"]  # as much as there is
+                told["text"] = (error.data or {}).get("text")  # as much as there is
         else:
             cursor = Cursor(**reader["watch"]) if reader["watch"] else None
             async with session.attach(cursor) as stream:
@@ -133,8 +197,10 @@ async def hear(stream: Run | EventStream, events: list[dict[str, Any]]) -> None:
             return
 
 
+async def main(url: str, *options: str) -> None:
+    """Let the client be tested."""
+    await Driver(url, minimal="--minimal" in options).run()
+
+
 if __name__ == "__main__":
-    try:
-        anyio.run(main, sys.argv[1])
-    except AgentGateError:
-        sys.exit(0)  # the last case closes with 4409
+    anyio.run(main, *sys.argv[1:])

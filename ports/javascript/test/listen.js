@@ -1,25 +1,88 @@
 /**
- * Lets `agent-gate conformance --listen` test this client: `node test/listen.js URL [TOKEN]`.
- * What a task asks for is in spec/testing.md.
+ * Lets `agent-gate conformance --listen` test this client: `node test/listen.js URL [--minimal]`.
+ *
+ * spec/testing.md says what is wanted of it. With --minimal it is a client that does not come back
+ * by itself.
  */
 
 import { AgentGateClient } from "../src/index.js";
 
-const [url, token = "conformance-token"] = process.argv.slice(2);
-const clientId = `conformance-${crypto.randomUUID()}`; // of all clients here, as a stable name is
-const opened = () => new AgentGateClient(url, { token, clientId }).connect();
-const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const TRIES = 10; // as many clients in a row may fail to open before there is no gateway any more
+const CONNECTION_LOST = -32000;
 
-const ended = (call) =>
-  call.then(
-    (data) => ({ data }),
-    ({ code, message, data }) => ({ error: { code, message, ...(data?.sent ? { sent: true } : {}) } }),
-  );
+const [url, ...options] = process.argv.slice(2);
+const minimal = options.includes("--minimal");
+const named = minimal ? { maxRetries: 0 } : { clientId: `conformance-${crypto.randomUUID()}` };
+
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+const wasSent = (error) => error.data?.sent === true;
+
+let failed = [];
+let report = null;
+let collects = false;
+let isLast = false;
+
+/** A client that is open, or null: there is no gateway any more. */
+async function opened() {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const client = new AgentGateClient(url, { token: "conformance-token", ...named });
+    try {
+      return await client.connect();
+    } catch ({ code, message }) {
+      failed.push({ code, message });
+      await pause(0.01);
+    }
+  }
+  return null;
+}
+
+/** Take tasks and report on them, by this client. */
+async function work(client) {
+  for (;;) {
+    if (report !== null) {
+      if (collects) report.rows = await client.getPendingResults();
+      collects = false;
+      const whole = { ...report, failed };
+      failed = [];
+      try {
+        await client.call("report", whole);
+      } catch (error) {
+        if (!wasSent(error) && error.code === CONNECTION_LOST) throw error; // by the next client, then
+      }
+      report = null;
+    }
+    if (isLast) return;
+    const task = await client.call("next");
+    isLast = task.last ?? false;
+    report = await done(client, task);
+    collects = "close_after" in task && task.collect;
+    if ("close_after" in task) return;
+  }
+}
+
+/** Do a task; what to report of it. */
+async function done(client, { task, calls, close_after: closeAfter, collect, provide, session }) {
+  const report = { task };
+  if (provide) report.provide = await offered(client, provide);
+  const ends = calls.map((call) => made(client, call));
+  ends[closeAfter]?.then(() => client.close());
+  report.results = await Promise.all(ends);
+  if (provide) await offered(client, []);
+  if (session) report.session = [];
+  for (const reader of session ?? []) report.session.push(await read(client, reader));
+  if (collect && closeAfter === undefined) report.rows = await client.getPendingResults();
+  return report;
+}
 
 /** Make a call of a task; say how it ended. */
-async function made({ tool, args, wait_s: waitS = 0, timeout_s: timeoutS = null }) {
+async function made(client, { tool, args, wait_s: waitS = 0, timeout_s: timeoutS = null }) {
   if (waitS) await pause(waitS);
-  return ended(client.call(tool, args, { timeoutS }));
+  try {
+    return { data: await client.call(tool, args, { timeoutS }) };
+  } catch (error) {
+    const { code, message } = error;
+    return { error: { code, message, sent: wasSent(error) } };
+  }
 }
 
 /** How often a provided tool was run, by its argument `key`. */
@@ -45,13 +108,13 @@ const TOOLS = {
 };
 
 /** Provide these tools, in place of those before; say what came of it. */
-function offered(names) {
+function offered(client, names) {
   const offer = client.provide(names.map((name) => ({ name, run: TOOLS[name] })));
   return offer.then((names) => ({ names }), ({ code }) => ({ error: { code } }));
 }
 
 /** Say something and read the run to its end, or watch; say what was heard. */
-async function read({ session: id, say, watch }) {
+async function read(client, { session: id, say, watch }) {
   const events = [];
   const told = { events };
   try {
@@ -63,7 +126,7 @@ async function read({ session: id, say, watch }) {
         for await (const { kind, offset, count, data } of run) events.push({ kind, offset, count, data });
         told.text = await run.text();
       } catch (error) {
-        told.text = error.data.text; // as much as there is
+        told.text = error.data?.text; // as much as there is
       }
     } else {
       const cursor = watch.epoch === undefined ? null : watch;
@@ -78,22 +141,12 @@ async function read({ session: id, say, watch }) {
   return told;
 }
 
-let client = await opened();
-try {
-  for (;;) {
-    const { task, calls, close_after: closeAfter, collect, provide, session } = await client.call("next");
-    const report = { task };
-    if (provide) report.provide = await offered(provide);
-    const ends = calls.map(made);
-    ends[closeAfter]?.then(() => client.close());
-    report.results = await Promise.all(ends);
-    if (provide) await offered([]);
-    if (session) report.session = [];
-    for (const reader of session ?? []) report.session.push(await read(reader));
-    if (closeAfter !== undefined) client = await opened();
-    if (collect) report.rows = await client.getPendingResults();
-    await ended(client.call("report", report));
+for (let client = await opened(); client !== null; client = isLast ? null : await opened()) {
+  try {
+    await work(client);
+  } catch {
+    // it is over: another one goes on
+  } finally {
+    await client.close();
   }
-} catch {
-  await client.close(); // the last case closes with 4409
 }

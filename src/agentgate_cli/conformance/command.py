@@ -68,10 +68,18 @@ def conformance(
     profile: Path | None,
     as_json: bool,
 ) -> int:
-    """Test a gateway (URL), or a client (--listen), by the vectors of the protocol.
+    """Test a gateway (URL), or a client (--listen), by the rules of the protocol.
 
     The gateway must offer certain tools: --profile writes all that it needs. What must outlive its
     process is tested if --serve says how it is started.
+
+    \b
+    The client is driven by a program of yours. With token conformance-token
+    it asks for the tool "next", does what the task says that it returns
+    (makes all of its calls at once), asks for the tool "report" with how
+    they ended, and begins again. If its client is over, it opens another
+    one. After a task that is the last it ends. What tasks and reports look
+    like is in spec/testing.md, and --listen says it when it starts.
 
     \b
     Examples:

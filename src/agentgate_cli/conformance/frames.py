@@ -34,11 +34,19 @@ class HandshakeError(Exception):
 
 
 class Frame(msgspec.Struct, frozen=True):
-    """One frame that came. ``opcode`` CLOSE with ``code`` 1006: the socket ended without one."""
+    """One frame that came. ``opcode`` CLOSE with ``code`` 1006: the socket ended without one.
+
+    Attributes:
+        opcode, payload, fin: as RFC 6455 has them, without the mask.
+        reserved: the three reserved bits.
+        mask: the masking key; empty: it was not masked.
+    """
 
     opcode: int
     payload: bytes = b""
     fin: bool = True
+    reserved: int = 0
+    mask: bytes = b""
 
     @property
     def close_code(self) -> int:
@@ -56,10 +64,12 @@ class Wire:
         sock: connected, the opening handshake done.
         rest: what came after the handshake.
         masking: it is the client's end.
+        head: the opening request that it took, at the gateway's end.
     """
 
-    def __init__(self, sock: socket.socket, rest: bytes, *, masking: bool) -> None:
+    def __init__(self, sock: socket.socket, rest: bytes, *, masking: bool, head: str = "") -> None:
         self.sock = sock
+        self.head = head
         self.masking = masking
         self.ended = False
         self._buffer = bytearray(rest)
@@ -131,7 +141,9 @@ class Wire:
             payload = (int.from_bytes(payload, "big") ^ int.from_bytes(key, "big")).to_bytes(
                 length, "big"
             )
-        frame = Frame(data[0] & 0x0F, payload, bool(data[0] & 0x80))
+        mask = bytes(data[mask_at:at])
+        first = data[0]
+        frame = Frame(first & 0x0F, payload, bool(first & 0x80), first >> 4 & 7, mask)
         del data[: at + length]
         return frame
 
@@ -190,12 +202,16 @@ def connect(url: str) -> Wire:
     return Wire(sock, rest, masking=True)
 
 
-def accept(sock: socket.socket) -> Wire:
+def accept(sock: socket.socket, refusal: bytes = b"") -> Wire:
     """Take a client's opening handshake.
+
+    Args:
+        sock: just accepted.
+        refusal: what to answer instead, and then to hang up.
 
     Raises:
         OSError: the client went away.
-        HandshakeError: it did not ask for a WebSocket.
+        HandshakeError: it did not ask for a WebSocket, or it was refused.
     """
     sock.settimeout(HANDSHAKE_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -204,11 +220,15 @@ def accept(sock: socket.socket) -> Wire:
     if not key:
         sock.sendall(b"HTTP/1.1 426 Upgrade Required\r\nContent-Length: 0\r\n\r\n")
         raise HandshakeError(f"no WebSocket was asked for: {head.splitlines()[0][:200]}")
+    if refusal:
+        sock.sendall(refusal)
+        sock.close()
+        raise HandshakeError("refused")
     sock.sendall(
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         b"Sec-WebSocket-Accept: " + accept_key(key).encode() + b"\r\n\r\n"
     )
-    return Wire(sock, rest, masking=False)
+    return Wire(sock, rest, masking=False, head=head)
 
 
 def read_head(sock: socket.socket) -> tuple[str, bytes]:

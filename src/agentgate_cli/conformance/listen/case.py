@@ -10,16 +10,25 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from agentgate_cli.conformance.listen.stage import Broken, Message, Stage
+from agentgate_cli.conformance.listen.broken import Broken
+from agentgate_cli.conformance.listen.line import Message
+from agentgate_cli.conformance.listen.stage import Stage
 from agentgate_cli.conformance.vectors import brief
+
+CUT_OFF = {"error": None, "sent": True}
+"""What is reported of a call that was sent, and whose client has come to its end."""
+
+UNKNOWN = -32007
+"""The code of an outcome that nobody can tell."""
 
 
 class Wanted(NamedTuple):
     """What the client must report.
 
     Attributes:
-        results: of each call, in order: ``{"data": …}``, or ``{"error": code}``, with ``"sent":
-            True`` where the client must say that it may still run.
+        results: of each call, in order: ``{"data": …}``, or ``{"error": code}`` (None: any code),
+            with ``"sent"`` where the client must, or must not, say that it may still run.
+        failed: how many clients could not be opened since the report before; None: any number.
         rows: what the user's own ``get_pending_results`` must bring, in any order, as results
             with their ``request_id``; None: was not asked.
         check: looks at the report's other members; raises :class:`Broken`.
@@ -27,6 +36,7 @@ class Wanted(NamedTuple):
 
     results: Sequence[Any]
     rows: Sequence[Message] | None = None
+    failed: int | None = None
     check: Callable[[Message], None] | None = None
 
 
@@ -79,13 +89,19 @@ def asked(stage: Stage, count: int) -> list[Message]:
         try:
             found.append(stage.tool("work"))
         except Broken as error:
-            raise Broken(
-                f"{count} calls are to be made at once, {len(found)} came: {error}"
-            ) from None
-    found.sort(key=lambda message: int(message["params"]["args"]["n"]))
-    if [message["params"]["args"]["n"] for message in found] != list(range(count)):
+            text = f"{count} calls are to be made at once, {len(found)} came: {error}"
+            raise Broken(text, *(error.rules or ("testing.md",))) from None
+    by_number = {argument(message): message for message in found}
+    if set(by_number) != set(range(count)):
         raise Broken("the calls did not come with the arguments that they were given", "C1")
-    return found
+    return [by_number[n] for n in range(count)]
+
+
+def argument(message: Message) -> Any:
+    """The argument ``n`` of a call of ``work``; None: it has none."""
+    args = message["params"].get("args", {})
+    n = args.get("n")
+    return n if len(args) == 1 and type(n) is int else None
 
 
 def check_report(wanted: Wanted, report: Message) -> None:
@@ -96,9 +112,12 @@ def check_report(wanted: Wanted, report: Message) -> None:
     """
     results = report.get("results")
     if not isinstance(results, list) or len(results) != len(wanted.results):
-        raise Broken(f"the report has not one row for each call: {brief(results)} (testing.md)")
+        raise Broken(f"the report has not one row for each call: {brief(results)}", "testing.md")
     for n, (want, got) in enumerate(zip(wanted.results, results, strict=True)):
         check_result(f"call {n}", want, got)
+    if wanted.failed is not None and len(report.get("failed") or ()) != wanted.failed:
+        text = f"{wanted.failed} clients had to fail to open, for good, and as failed was reported"
+        raise Broken(f"{text} {brief(report.get('failed') or [])}")
     if wanted.rows is not None:
         check_rows(wanted.rows, report.get("rows"))
     if wanted.check is not None:
@@ -112,7 +131,7 @@ def check_rows(wanted: Sequence[Message], rows: Any) -> None:
         Broken: there is one too many, one too few, or another one.
     """
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise Broken(f"the report has no rows of get_pending_results: {brief(rows)} (testing.md)")
+        raise Broken(f"the report has no rows of get_pending_results: {brief(rows)}", "testing.md")
     due = list(wanted)
     for row in rows:
         want = next((want for want in due if want["request_id"] == row.get("request_id")), None)
@@ -132,10 +151,14 @@ def check_result(what: str, want: Any, got: Any) -> None:
     """
     if "error" in want:
         error = got.get("error") if isinstance(got, dict) else None
-        code = error.get("code") if isinstance(error, dict) else None
-        if code != want["error"]:
-            raise Broken(f"{what} ended as {brief(got)} instead of error {want['error']}")
-        if want.get("sent") and not (isinstance(error, dict) and error.get("sent") is True):
-            raise Broken(f"{what} was sent and may still run, which was not said: {brief(got)}")
-    elif not isinstance(got, dict) or got.get("data") != want["data"]:
+        if not isinstance(error, dict):
+            raise Broken(f"{what} ended as {brief(got)} instead of with an error")
+        if want["error"] not in (None, error.get("code")):
+            raise Broken(f"{what} ended as {brief(got)} instead of with error {want['error']}")
+        sent = error.get("sent") is True
+        if want.get("sent") is True and not sent:
+            raise Broken(f"{what} was sent and may still run, which was not said", "X6")
+        if want.get("sent") is False and sent:
+            raise Broken(f"{what} was not sent, and it was said that it may still run", "X6")
+    elif not isinstance(got, dict) or "data" not in got or got["data"] != want["data"]:
         raise Broken(f"{what} ended as {brief(got)} instead of {brief(want)}")

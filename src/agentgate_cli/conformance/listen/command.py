@@ -9,7 +9,11 @@ import click
 
 from agentgate_cli.conformance.listen.case import Case
 from agentgate_cli.conformance.listen.cases import ALL
-from agentgate_cli.conformance.listen.examination import Examination
+from agentgate_cli.conformance.listen.examination import (
+    CONNECTING,
+    TAKEN_OVER,
+    Examination,
+)
 from agentgate_cli.conformance.listen.levels import LEVELS, including
 from agentgate_cli.conformance.listen.stage import EXPECTED, Stage
 from agentgate_cli.conformance.rows import conclude, tell
@@ -17,13 +21,15 @@ from agentgate_cli.exits import Failure
 from agentgate_cli.style import note
 
 START = """\
-waiting for a client at {url}, token {token}
-what it shall do, again and again (spec/testing.md):
+waiting for a client at {url}, token {token}; levels: {levels}
+what its program shall do, again and again (all of it: spec/testing.md):
   ask for the tool "next", without arguments; it returns a task
-  make all of task.calls at the same time: each has a tool and args
+  make all of task.calls at the same time: each has "tool" and "args"
   ask for the tool "report" with {{"task": task.task, "results": […]}}: for each call, in order,
-  {{"data": …}} or {{"error": {{"code": …}}}}
-at the end the connection is closed with 4409, and the client must stay away\
+  {{"data": …}} or {{"error": {{"code": …, "sent": true where it may still run}}}}
+  task.close_after: when the call of this number has ended, close the client
+  where its client is over for good: open another one, and go on with the report
+  task.last: the connection is then closed with 4409; end, and stay away\
 """
 
 
@@ -50,9 +56,11 @@ def test_client(
         raise Failure(f"cannot listen on port {port}: {error.strerror}; try --port 0") from None
     with listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
-        note(START.format(url=url, token=EXPECTED))
+        played = including(levels or LEVELS)
+        named = ", ".join(level for level in LEVELS if level in played)
+        note(START.format(url=url, token=EXPECTED, levels=named))
         rows = []
-        for row in Examination(Stage(listener), cases, slow=slow).rows():
+        for row in Examination(Stage(listener, played), cases, slow=slow).rows():
             rows.append(row)
             tell(row, as_json=as_json)
     return conclude(rows, as_json=as_json)
@@ -76,8 +84,13 @@ def chosen(levels: Sequence[str], only: Sequence[str]) -> list[Case]:
         if case.level in wanted
         and (not case.also or case.also in wanted)
         and (not case.alone or wanted == including([case.level]))
-        and (not only or any(text.lower() in case.name.lower() for text in only))
+        and (not only or is_named(case, only))
     ]
-    if not cases:
+    if not cases and not any(is_named(case, only) for case in (CONNECTING, TAKEN_OVER)):
         raise click.UsageError("no case has such a name at these levels")
     return cases
+
+
+def is_named(case: Case, only: Sequence[str]) -> bool:
+    """Whether the name of a case contains one of these texts."""
+    return any(text.lower() in case.name.lower() for text in only)

@@ -1,110 +1,101 @@
 """A scripted gateway: one connection at a time, in the hands of the cases.
 
-It does by itself what says nothing about the client: it answers pings, notes acknowledgements, and
-remembers every tool request by its id, to see that none comes again that must not.
+It does by itself what says nothing about the client (``line``), and sees that whoever connects is
+who it must be, at the right time.
 """
 
 from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Collection
 from typing import Any
-
-import msgspec
 
 from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import HandshakeError, Wire
+from agentgate_cli.conformance.listen.broken import Broken, shown
+from agentgate_cli.conformance.listen.levels import LEVELS
+from agentgate_cli.conformance.listen.line import BOUND_S, SILENCE_S, Line, Message, decoded
+from agentgate_cli.conformance.listen.link import Closed, Link
+from agentgate_cli.conformance.listen.memory import Memory
+from agentgate_cli.conformance.listen.pauses import Pauses
+
+__all__ = [  # with what else the cases need
+    "BOUND_S",
+    "EXPECTED",
+    "HIGHEST_ID",
+    "SILENCE_S",
+    "Broken",
+    "Message",
+    "Stage",
+    "shown",
+]
 
 EXPECTED = "conformance-token"
 """The token that a client must give. It guards nothing."""
 
 HIGHEST_ID = 1_000
 
-BOUND_S = 10.0
-"""How long a client may take for anything, waiting before an attempt included."""
-
-SILENCE_S = 3.0
-"""How long to listen for what must not come."""
-
-Message = dict[str, Any]
+CLOSING_S = 5.0
+"""How long a client may take for its close frame (X3)."""
 
 
-class Broken(Exception):
-    """The client broke a rule, or did not do what it must.
-
-    Args:
-        problem: what was missing, in a sentence.
-        rules: those of ``spec/`` that say so.
-    """
-
-    def __init__(self, problem: str, *rules: str) -> None:
-        super().__init__(f"{problem} ({', '.join(rules)})" if problem and rules else problem)
-        self.rules = rules
-
-
-class Stage:
+class Stage(Line):
     """See the module.
 
     Args:
         listener: where clients connect.
+        levels: what is played; without "reconnect" each connection is a new client's.
 
     Attributes:
         epoch: of the gateway's memory.
         client_id: what the client calls itself, once it has.
-        requests: parameters of every tool request, by id, under this epoch.
-        acked: the highest number that was acknowledged on this connection.
-        pongs: payloads of pongs that came on this connection.
-        by_itself: the results of what is answered whatever the case, by method.
+        pauses: how long it waited before its attempts.
+        pause_s: before the connection that stands, since the end of the one before it.
+        connections: how many came.
+        is_reconciled: the connection that stands was used; so its end is a first failure (B4).
+        is_over: the instance of the client is at its end: the next connection is another one's.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, levels: Collection[str] = tuple(LEVELS)) -> None:
+        super().__init__()
         self.listener = listener
+        self.levels = frozenset(levels)
         self.epoch = "e1"
         self.client_id = ""
-        self.requests: dict[int, Any] = {}
-        self.acked = 0
-        self.pongs: list[bytes] = []
-        self.by_itself: dict[str, Any] = {
-            "list_requests": {"requests": []}  # how a browser asks for a sign of life
-        }
-        self.wire: Wire | None = None
-        self._number = 0
-        self._inbox: list[Message] = []
+        self.pauses = Pauses()
+        self.pause_s = 0.0
+        self.connections = 0
+        self.is_over = False
+        self.is_reconciled = False
+        self._ended_at = time.monotonic()
 
-    # Connections
+    @property
+    def reconnects(self) -> bool:
+        """Whether the client is of a level that comes back by itself."""
+        return "reconnect" in self.levels
 
-    def accept(self, within_s: float = BOUND_S, *, highest: int | None = None) -> None:
+    def accept(
+        self,
+        within_s: float = BOUND_S,
+        *,
+        highest: int | None = None,
+        without: Collection[str] = (),
+        **changes: Any,
+    ) -> None:
         """Take a connection and its ``auth``; answer it.
+
+        Args:
+            within_s: how long to wait for it.
+            highest: another ``highest_id`` than the one of the requests that came.
+            without: members of the answer to leave out.
+            changes: other values of members, such as ``retention_s=0.0``.
 
         Raises:
             Broken: none came, or it began with anything else.
         """
         self.accept_silently(within_s)
-        auth = self.next_message(f"nothing was sent within {BOUND_S:g} s: auth comes first")
-        params = auth.get("params")
-        if auth.get("method") != "auth" or not isinstance(params, dict):
-            raise Broken(f"the first message is not auth: {shown(auth)}")
-        if params.get("token") != EXPECTED:
-            raise Broken(f"the token is not {EXPECTED!r}")
-        client_id = params.get("client_id")
-        if not isinstance(client_id, str) or not client_id:
-            raise Broken("auth has no client_id: this is an old client, which is not tested here")
-        if self.client_id and client_id != self.client_id:
-            raise Broken("client_id is another one than before")
-        self.client_id = client_id
-        known = max([HIGHEST_ID, *self.requests]) if highest is None else highest
-        result = {
-            "status": "authenticated",
-            "principal": "agent",
-            "role": "agent",
-            "highest_id": known,
-            "epoch": self.epoch,
-            "retention_s": 3600.0,
-            "an unknown member": [1, {"a": None}],
-        }
-        self.say({"jsonrpc": "2.0", "result": result, "id": auth.get("id")})
+        self.authenticated(self.auth(), highest=highest, without=without, **changes)
 
     def accept_silently(self, within_s: float = BOUND_S) -> None:
         """Take a connection, and say nothing yet.
@@ -113,202 +104,174 @@ class Stage:
             Broken: none came.
         """
         self.drop()
-        until = time.monotonic() + within_s
-        while self.wire is None:
-            self.listener.settimeout(max(until - time.monotonic(), 0.001))
-            try:
-                sock, _ = self.listener.accept()
-            except TimeoutError:
-                raise Broken(f"no connection came within {within_s:g} s") from None
-            with suppress(OSError, HandshakeError):
-                self.wire = frames.accept(sock)
-        self._number = self.acked = 0
-        self._inbox.clear()
-        self.pongs.clear()
+        wire = self._taken(within_s, b"")
+        assert wire is not None, "it was not refused"
+        path = wire.head.split("\r\n")[0]
+        if EXPECTED in path:
+            self.faults.tell("url", "the token is in the URL", "Z1")
+        if self.is_reconciled and self.reconnects and not self.is_over:
+            self.pauses.note_first(self.pause_s)
+        self.is_reconciled = False
+        self.begin(Link(wire, self.faults))
+        self.connections += 1
 
-    def stays_away(self) -> None:
-        """See that no connection comes.
+    def refuse_upgrade(self, head: bytes, within_s: float = BOUND_S) -> None:
+        """Take a connection, and answer its upgrade with this HTTP head.
+
+        Raises:
+            Broken: none came.
+        """
+        self.drop()
+        self._taken(within_s, head)
+        self._ended_at = time.monotonic()
+
+    def auth(self) -> Any:
+        """Take ``auth``, the first message; return its id.
+
+        Raises:
+            Broken: it is something else, or has not what it must.
+        """
+        auth = self.next_message(f"nothing was sent within {BOUND_S:g} s: auth comes first", "A1")
+        params = auth.get("params")
+        if auth.get("method") != "auth" or not isinstance(params, dict):
+            raise Broken(f"the first message is not auth: {shown(auth)}", "A1")
+        if params.get("token") != EXPECTED:
+            raise Broken(f"the token is not {EXPECTED!r}", "A1")
+        client_id = params.get("client_id")
+        if not isinstance(client_id, str) or not client_id:
+            problem = "auth has no client_id: this is an old client, which is not tested here"
+            raise Broken(problem, "A1", "A2")
+        self._named(client_id)
+        return auth.get("id")
+
+    def authenticated(
+        self,
+        auth_id: Any,
+        *,
+        highest: int | None = None,
+        without: Collection[str] = (),
+        **changes: Any,
+    ) -> None:
+        """Answer ``auth``; the arguments are those of ``accept``."""
+        members: dict[str, Any] = {
+            "status": "authenticated",
+            "principal": "agent",
+            "role": "agent",
+            "highest_id": max(HIGHEST_ID, self.memory.highest) if highest is None else highest,
+            "epoch": self.epoch,
+            "retention_s": 3600.0,
+            "an unknown member": [1, {"a": None}],
+        }
+        result = {name: value for name, value in members.items() if name not in without} | changes
+        floor = int(result.get("highest_id", 0))
+        self.memory.floor = max(self.memory.floor, floor) if self.memory.requests else floor
+        self.say({"jsonrpc": "2.0", "result": result, "id": auth_id})
+
+    def stays_away(self, after: str, *rules: str, within_s: float = SILENCE_S) -> None:
+        """See that no connection comes; ``after`` what, for the message.
 
         Raises:
             Broken: one came.
         """
         try:
-            self.accept_silently(SILENCE_S)
+            self.accept_silently(within_s)
         except Broken:
             return
-        raise Broken("the client came back")
+        raise Broken(f"the client came back after {after}", *rules)
 
     def drop(self) -> None:
-        """Break the connection."""
-        if self.wire is not None:
-            self.wire.drop()
-            self.wire = None
+        """Break the connection, if there is one."""
+        if self.link is not None:
+            self.link.wire.drop()
+            self._gone()
 
     def close(self, code: int) -> None:
-        """Close the connection in order."""
-        assert self.wire is not None, "there is a connection"
-        self.wire.send(frames.CLOSE, code.to_bytes(2, "big"))
-        frame = self.wire.receive(BOUND_S)
-        while frame is not None and frame.opcode != frames.CLOSE:
-            frame = self.wire.receive(BOUND_S)
-        self.drop()
-
-    # Messages
-
-    def say(self, message: Any) -> None:
-        """Send a message."""
-        assert self.wire is not None, "there is a connection"
-        self.wire.send_json(message)
-
-    def answer(self, request_id: Any, data: Any, *, numbered: bool = False) -> None:
-        """Answer a tool request that went well."""
-        result = {"status": "executed", "data": data}
-        if numbered:
-            result["seq"] = self.next_number()
-        self.say({"jsonrpc": "2.0", "result": result, "id": request_id})
-
-    def refuse(self, request_id: Any, code: int) -> None:
-        """Answer with an error."""
-        self.say({"jsonrpc": "2.0", "error": {"code": code, "message": "no"}, "id": request_id})
-
-    def all_acknowledged(self) -> bool:
-        """Whether everything with a number was acknowledged."""
-        return self.acked >= self._number
-
-    def next_number(self) -> int:
-        """The number of the next outcome."""
-        self._number += 1
-        return self._number
-
-    def put_back(self, message: Message) -> None:
-        """Let a message be the next one again."""
-        self._inbox.append(message)
-
-    def next_message(self, problem: str, within_s: float = BOUND_S) -> Message:
-        """Return the next message of the client that is not about delivery.
+        """Close the connection in order: the client must answer with a close frame.
 
         Raises:
-            Broken: none came, or it was no message.
+            Broken: it did not.
         """
-        if self._inbox:
-            return self._inbox.pop()
+        self.wire.send(frames.CLOSE, code.to_bytes(2, "big"))
+        closed = self._closed_within(CLOSING_S)
+        self.drop()
+        if closed is None or closed.code == frames.ABNORMAL:
+            what = f"the close frame ({code}) was not answered with one"
+            self.faults.tell("closing", what, "X1")
+        elif closed.code != code:
+            what = f"the close frame ({code}) was answered with {closed.code}"
+            self.faults.tell("closing", what, "X1")
+
+    def closed_by_client(
+        self, problem: str, *rules: str, codes: Collection[int] = (), within_s: float = BOUND_S
+    ) -> int:
+        """Wait until the client ends the connection; answer its close frame; return the code.
+
+        Args:
+            problem: what to say if it does not.
+            rules: those that ask for it.
+            codes: those that are right; none: any, and a cut without a close frame, too.
+            within_s: how long to wait.
+
+        Raises:
+            Broken: it did not, or with another code.
+        """
+        closed = self._closed_within(within_s)
+        if closed is None:
+            raise Broken(problem, *rules)
+        if closed.code != frames.ABNORMAL:
+            self.wire.send(frames.CLOSE, closed.code.to_bytes(2, "big"))
+        self.drop()
+        if codes and closed.code not in codes:
+            wanted = " or ".join(map(str, codes))
+            raise Broken(f"the client closed with {closed.code} instead of {wanted}", *rules)
+        return closed.code
+
+    def _taken(self, within_s: float, refusal: bytes) -> Wire | None:
         until = time.monotonic() + within_s
         while True:
-            message = self._read(max(until - time.monotonic(), 0.0))
-            if message is None:
-                raise Broken(problem)
-            if not self._is_taken(message):
-                return message
+            self.listener.settimeout(max(until - time.monotonic(), 0.001))
+            try:
+                sock, _ = self.listener.accept()
+            except TimeoutError:
+                rules = ("B1",) if self.reconnects else ()
+                raise Broken(f"no connection came within {within_s:g} s", *rules) from None
+            self.pause_s = time.monotonic() - self._ended_at
+            try:
+                return frames.accept(sock, refusal)
+            except (OSError, HandshakeError):
+                sock.close()
+                if refusal:
+                    return None
 
-    def request(self, method: str, within_s: float = BOUND_S) -> Message:
-        """Return the next message, which must be this request.
-
-        Raises:
-            Broken: it is something else, or nothing.
-        """
-        message = self.next_message(f"no {method} came within {within_s:g} s", within_s)
-        if message.get("method") != method or "id" not in message:
-            raise Broken(f"instead of {method} came {shown(message)}")
-        if method == "tool_request":
-            self._note(message)
-        return message
-
-    def tool(self, name: str) -> Message:
-        """Return the next message, which must ask for this tool."""
-        message = self.request("tool_request")
-        if message["params"].get("tool") != name:
-            raise Broken(f"instead of {name} the client asked for {shown(message['params'])}")
-        return message
-
-    def quiet(self, within_s: float = SILENCE_S) -> None:
-        """See that the client asks for nothing.
-
-        Raises:
-            Broken: it does.
-        """
-        try:
-            message = self.next_message("", within_s)
-        except Broken as error:
-            if str(error):
-                raise
+    def _named(self, client_id: str) -> None:
+        """Take the name of whoever connects: the same instance, or another one."""
+        if self.client_id and not self.is_over and self.reconnects:
+            if client_id != self.client_id:
+                self.client_id, self.memory = client_id, Memory(self.faults)
+                text = "the client came back with another client_id than before"
+                self.faults.tell("client_id", text, "A2")
             return
-        raise Broken(f"the client sent {shown(message)}, which it must not")
+        self.is_reconciled = True  # there is nothing to reconcile
+        if client_id != self.client_id:
+            self.memory = Memory(self.faults)
+        elif "kept-rows" not in self.levels:
+            text = "the new client has the client_id of the one before it"
+            self.faults.tell("client_id", text, "A2" if self.reconnects else "X7")
+        self.is_over = False
+        self.client_id = client_id
 
-    def until(self, is_so: Callable[[], bool], problem: str) -> None:
-        """Listen until something has come about.
+    def _gone(self) -> None:
+        self.link = None
+        self._ended_at = time.monotonic()
 
-        Raises:
-            Broken: it has not.
-        """
-        end = time.monotonic() + BOUND_S
-        while not is_so():
-            message = self._read(max(end - time.monotonic(), 0.0))
-            if message is None:
-                raise Broken(problem)
-            if not self._is_taken(message):
-                raise Broken(f"the client sent {shown(message)}, which nobody asked for")
-
-    def _read(self, within_s: float) -> Message | None:
-        assert self.wire is not None, "there is a connection"
+    def _closed_within(self, within_s: float) -> Closed | None:
+        """Read until the client's close frame or the end; what comes before it still counts."""
+        until = time.monotonic() + within_s
         while True:
-            frame = self.wire.receive(within_s)
-            if frame is None:
+            got = self._linked().read(max(until - time.monotonic(), 0.0))
+            if isinstance(got, Closed):
+                return got
+            if got is None:
                 return None
-            match frame.opcode:
-                case frames.PING:
-                    self.wire.send(frames.PONG, frame.payload)
-                case frames.PONG:
-                    self.pongs.append(frame.payload)
-                    return {"method": "ack", "params": {"seq": 0}}  # so that ``until`` looks again
-                case frames.CLOSE:
-                    raise Broken(f"the client closed the connection ({frame.close_code})")
-                case frames.TEXT:
-                    return self._decoded(frame.payload)
-                case _:
-                    raise Broken(f"a frame with opcode {frame.opcode}, which is not spoken here")
-
-    def _decoded(self, payload: bytes) -> Message:
-        try:
-            message = msgspec.json.decode(payload)
-        except msgspec.DecodeError as error:
-            raise Broken(f"what the client sent is no JSON: {error}") from None
-        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0":
-            raise Broken(f'a message without "jsonrpc": "2.0": {shown(message)}')
-        return message
-
-    def _is_taken(self, message: Message) -> bool:
-        """Do what a message asks for, if that says nothing about the client."""
-        method = message.get("method")
-        if method == "ack":
-            self._ack(message)
-        elif method in self.by_itself:
-            self.say({"jsonrpc": "2.0", "result": self.by_itself[method], "id": message.get("id")})
-        else:
-            return False
-        return True
-
-    def _ack(self, message: Message) -> None:
-        seq = (message.get("params") or {}).get("seq")
-        if "id" in message or type(seq) is not int:
-            raise Broken(f"no such ack: {shown(message)}")
-        if seq > self._number:
-            raise Broken(f"the client acknowledged {seq}, which was not sent yet")
-        self.acked = max(self.acked, seq)
-
-    def _note(self, message: Message) -> None:
-        """See that an id is new and above all before it, or that it is the same request again."""
-        request_id, params = message["id"], message.get("params")
-        if type(request_id) is not int:
-            raise Broken(f"the id {request_id!r} is no integer")
-        if request_id in self.requests:
-            if self.requests[request_id] != params:
-                raise Broken(f"id {request_id} came back with other content")
-            return
-        if request_id <= max([HIGHEST_ID, *self.requests]):
-            raise Broken(f"id {request_id} is not above highest_id and all ids before it")
-        self.requests[request_id] = params
-
-
-def shown(message: Any) -> str:
-    """A message in one line that is not too long."""
-    return msgspec.json.encode(message).decode()[:200]
+            if isinstance(got, str) and (message := decoded(got)).get("method") == "ack":
+                self._ack(message)

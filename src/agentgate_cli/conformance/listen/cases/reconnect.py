@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from agentgate_cli.conformance.listen.broken import Broken
 from agentgate_cli.conformance.listen.case import Case, Wanted, asked, work
 from agentgate_cli.conformance.listen.pending import collected, reply, row
-from agentgate_cli.conformance.listen.stage import Broken, Stage
+from agentgate_cli.conformance.listen.stage import Stage
 
 UNKNOWN = -32007
 
