@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from agentgate_cli.conformance import frames
+from agentgate_cli.conformance.listen.broken import Broken, shown
 from agentgate_cli.conformance.listen.case import Wanted
+from agentgate_cli.conformance.listen.line import Message
 from agentgate_cli.conformance.listen.pending import collected, reply
-from agentgate_cli.conformance.listen.stage import Broken, Message, Stage, shown
+from agentgate_cli.conformance.listen.stage import Stage
 from agentgate_cli.conformance.vectors import brief
 
 AT = "2026-11-29T18:00:00.000Z"
@@ -198,9 +200,8 @@ def reached(stage: Stage) -> None:
         Broken: it did not answer a ping, or asked for something.
     """
     mark = f"reached {len(stage.pongs)}".encode()
-    assert stage.wire is not None, "there is a connection"
     stage.wire.send(frames.PING, mark)
-    stage.until(lambda: mark in stage.pongs, "a ping was not answered")
+    stage.until(lambda: mark in stage.pongs, "a ping was not answered", "T7")
 
 
 # Events

@@ -164,6 +164,8 @@ class Examination:
                 result: dict[str, Any] = {"results": [], "pending": []}
                 stage.say({"jsonrpc": "2.0", "result": result, "id": message.get("id")})
                 stage.is_reconciled = True
+            elif message.get("method") == "tools.provide":  # a refusal would be told on and on
+                stage.say({"jsonrpc": "2.0", "result": {"names": []}, "id": message.get("id")})
             elif (message.get("params") or {}).get("tool") == "next":
                 stage.put_back(message)
                 return

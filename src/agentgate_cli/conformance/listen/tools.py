@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentgate_cli.conformance.listen.broken import Broken, shown
 from agentgate_cli.conformance.listen.case import Wanted
-from agentgate_cli.conformance.listen.stage import BOUND_S, Broken, Message, Stage, shown
+from agentgate_cli.conformance.listen.line import BOUND_S, Message
+from agentgate_cli.conformance.listen.stage import Stage
 from agentgate_cli.conformance.vectors import brief
 
 NAMES = ("count", "wait", "fail")
@@ -23,7 +25,7 @@ def offered(stage: Stage, why: str = "as the task says") -> Any:
     Raises:
         Broken: something else came first, or not all are in it.
     """
-    message = stage.next_message(f"no tools.provide came within {BOUND_S:g} s")
+    message = stage.next_message(f"no tools.provide came within {BOUND_S:g} s, {why}", "P7")
     if message.get("method") != "tools.provide":
         raise Broken(f"the tools were not offered first, {why}, but came {shown(message)}", "P7")
     tools = message["params"].get("tools")
@@ -64,7 +66,10 @@ def answer(stage: Stage, request_id: Any, what: str, *rules: str) -> Message:
     Raises:
         Broken: it is something else, or nothing.
     """
-    message = stage.next_message(f"{what} was not answered within {BOUND_S:g} s{named(rules)}")
+    try:
+        message = stage.next_message(f"none came within {BOUND_S:g} s")
+    except Broken as error:
+        raise Broken(f"{what} was not answered: {error}", *(error.rules or rules)) from None
     if "method" in message or not ({"result", "error"} & set(message)):
         raise Broken(f"{what} was not answered, but came {shown(message)}", *rules)
     found = message.get("id")
@@ -135,8 +140,3 @@ def told(results: list[Any], *, code: int | None = None) -> Wanted:
             raise Broken(f"the user was told {brief(found)} of the offer instead of {wanted}", "P8")
 
     return Wanted(results, check=check)
-
-
-def named(rules: tuple[str, ...]) -> str:
-    """The rules, as a message names them."""
-    return f" ({', '.join(rules)})" if rules else ""

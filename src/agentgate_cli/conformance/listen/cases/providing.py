@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any
 
+from agentgate_cli.conformance.listen.broken import Broken
 from agentgate_cli.conformance.listen.case import Case, Wanted, asked, work
 from agentgate_cli.conformance.listen.pending import collected, reply
 from agentgate_cli.conformance.listen.stage import Stage
@@ -45,9 +46,22 @@ def first(stage: Stage) -> Any:
 
 def back(stage: Stage, *pending: Any) -> None:
     """Let the client come back, and offer its tools before all else."""
-    stage.accept()
-    reply(stage, collected(stage), [], list(pending))
+    reconciled(stage, *pending)
     taken(stage, offered(stage, "on a new connection, after reconciliation"))
+
+
+def reconciled(stage: Stage, *pending: Any) -> None:
+    """Let the client come back, and learn first what became of its calls.
+
+    Raises:
+        Broken: it did not, or offered its tools before that.
+    """
+    stage.accept()
+    message = stage.next_message("nothing came after auth", "R4")
+    if message.get("method") == "tools.provide":
+        raise Broken("the tools were offered before reconciliation", "P7")
+    stage.put_back(message)
+    reply(stage, collected(stage), [], list(pending))
 
 
 def done(stage: Stage, *ids: Any, data: Any = None) -> Wanted:
@@ -61,7 +75,7 @@ def done(stage: Stage, *ids: Any, data: Any = None) -> Wanted:
 def provided(stage: Stage) -> Wanted:
     """Ask for the tools: under ids of every kind, one of them the client's own."""
     request_id = first(stage)
-    key = "a, ü\u2028\U0001f44d"
+    key = "a, ü\U0001f44d"
     for n, own in enumerate((request_id, "tools-1", str(request_id), 0)):
         call(stage, own, f"provided-{n}", "count", key=key)
         returned(stage, own, "tools.call", {"key": key, "runs": n + 1}, "P14")
@@ -76,7 +90,9 @@ def errors(stage: Stage) -> Wanted:
     """Let a tool fail; ask for one that was not offered, and by parameters that do not fit."""
     request_id = first(stage)
     call(stage, "t1", "errors-1", "fail", text="the lamp is broken")
-    failed(stage, "t1", "the tool that fails", (TOOL_FAILED,), "P15", text="the lamp is broken")
+    failed(
+        stage, "t1", "the tool that fails", (TOOL_FAILED,), "P15", "P14", text="the lamp is broken"
+    )
     call(stage, "t2", "errors-2", "no_such")
     failed(stage, "t2", "the tool that was not offered", NOT_RUN, "P15")
     odd: tuple[Any, ...] = ({"tool": "count"}, {"call": "errors-3", "tool": 5}, [])
@@ -115,8 +131,7 @@ def refused_later(stage: Stage) -> Wanted:
     taken(stage, offered(stage))
     request_id = stage.tool("work")["id"]
     stage.drop()
-    stage.accept()
-    reply(stage, collected(stage), [], [request_id])
+    reconciled(stage, request_id)
     error = {"code": LIMIT_EXCEEDED, "message": "too many"}
     why = "on a new connection, after reconciliation"
     stage.say({"jsonrpc": "2.0", "error": error, "id": offered(stage, why)})
@@ -142,7 +157,7 @@ def runs_once(stage: Stage) -> Wanted:
     call(stage, "t2", "once", "count", key="once")
     returned(stage, "t2", what, {"key": "once", "runs": 1}, "P17", "P18")
     call(stage, "t3", "failed once", "fail", text="first")
-    failed(stage, "t3", "the tool that fails", (TOOL_FAILED,), "P15", text="first")
+    failed(stage, "t3", "the tool that fails", (TOOL_FAILED,), "P15", "P14", text="first")
     stage.drop()
     back(stage, request_id)
     call(stage, 1, "once", "count", key="once")

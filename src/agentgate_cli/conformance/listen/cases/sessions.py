@@ -20,7 +20,8 @@ from agentgate_cli.conformance.listen.conversation import (
     heard,
     note,
 )
-from agentgate_cli.conformance.listen.stage import Message, Stage
+from agentgate_cli.conformance.listen.line import Message
+from agentgate_cli.conformance.listen.stage import Stage
 
 LEVEL = "sessions"
 TEXT = "Is the lamp on?"
@@ -69,9 +70,9 @@ def whole_run(stage: Stage) -> Wanted:
     whole = "Yes, ä\U0001f4a1 it is."
     end = (event(14, "reply", iteration=1, text=whole, stop="end"), ended(15))
     talk.tell(answer[1], *end, event(16, "message", message_id="m9", text="not for it"))
-    talk.over(f"{NOT_OVER}: its run_ended was told", "S41")
+    talk.over(f"{NOT_OVER}: its run_ended was told", "S41", "S11")
     events = ({**first, "offset": 4}, ended(5, run="r0"), *others, *answer, *end)
-    return heard(Heard(events, text=whole), by=("S41", "S11"))
+    return heard(Heard(events, text=whole), by=("S41", "S11", "S7"))
 
 
 def cut_thrice(stage: Stage) -> Wanted:

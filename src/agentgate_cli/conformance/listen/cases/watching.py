@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentgate_cli.conformance.listen.broken import Broken
 from agentgate_cli.conformance.listen.case import Case, Wanted
 from agentgate_cli.conformance.listen.conversation import (
     ANY,
@@ -17,7 +18,7 @@ from agentgate_cli.conformance.listen.conversation import (
     last,
     note,
 )
-from agentgate_cli.conformance.listen.stage import Broken, Stage
+from agentgate_cli.conformance.listen.stage import Stage
 
 LEVEL = "sessions"
 NOT_LEFT = "the reader did not leave after the event with last: true"
