@@ -88,7 +88,10 @@ class Conversation:
         Raises:
             Broken: it did not come, or says something else.
         """
-        message = self.stage.request("send_message")
+        try:
+            message = self.stage.request("send_message")
+        except Broken as error:
+            raise Broken(f"the message {message_id!r} was not sent: {error}", "S24") from None
         params = message["params"]
         wanted = {"session": self.session, "text": text, "message_id": message_id}
         if any(params.get(name) != value for name, value in wanted.items()):

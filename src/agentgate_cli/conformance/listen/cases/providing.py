@@ -33,6 +33,9 @@ LIMIT_EXCEEDED = -32006
 UNKNOWN = -32007
 ALREADY_SETTLED = -32009
 NOT_RUN = (METHOD_NOT_FOUND, INVALID_PARAMS, LIMIT_EXCEEDED)
+HELD_UP_S = 35.0
+"""For how long an offer that is not answered may hold up other calls, and some seconds more."""
+
 MANY = 300
 """More answers than a client must keep."""
 
@@ -136,6 +139,23 @@ def refused_later(stage: Stage) -> Wanted:
     why = "on a new connection, after reconciliation"
     stage.say({"jsonrpc": "2.0", "error": error, "id": offered(stage, why)})
     return ended(stage, request_id, stage.tool("work")["id"])
+
+
+def unanswered_later(stage: Stage) -> Wanted:
+    """Take the offer, and do not answer the one on the next connection."""
+    taken(stage, offered(stage))
+    request_id = stage.tool("work")["id"]
+    stage.drop()
+    stage.accept()
+    reply(stage, collected(stage), [], [request_id])
+    late = offered(stage, "on a new connection, after reconciliation")
+    try:
+        made_meanwhile = stage.request("tool_request", HELD_UP_S)["id"]
+    except Broken as error:
+        text = f"an offer that is not answered held up the other calls: {error}"
+        raise Broken(text, "P8") from None
+    taken(stage, late)
+    return ended(stage, request_id, made_meanwhile)
 
 
 def ended(stage: Stage, *ids: Any, code: int | None = None) -> Wanted:
@@ -271,6 +291,16 @@ CASES: tuple[Case, ...] = (
         (*work(1), {"tool": "work", "args": {"n": 1}, "wait_s": AFTER_S}),
         refused_later,
         PROVIDE,
+    ),
+    Case(
+        "an offer that is not answered",
+        LEVEL,
+        ("P8",),
+        "It holds up nothing for more than 30 s.",
+        (*work(1), {"tool": "work", "args": {"n": 1}, "wait_s": AFTER_S}),
+        unanswered_later,
+        PROVIDE,
+        is_slow=True,
     ),
     Case(
         "a call that is over and comes again",
