@@ -23,6 +23,7 @@ from agentgate_cli.conformance.listen.tools import (
 
 LEVEL = "providing"
 PROVIDE = MappingProxyType({"provide": list(NAMES)})
+ANEW = "on a new connection, after reconciliation"
 AFTER_S = 0.4
 """When a call is made while the client is cut off: every client stays away for longer."""
 
@@ -50,7 +51,7 @@ def first(stage: Stage) -> Any:
 def back(stage: Stage, *pending: Any) -> None:
     """Let the client come back, and offer its tools before all else."""
     reconciled(stage, *pending)
-    taken(stage, offered(stage, "on a new connection, after reconciliation"))
+    taken(stage, offered(stage, ANEW))
 
 
 def reconciled(stage: Stage, *pending: Any) -> None:
@@ -114,7 +115,10 @@ def on_every_connection(stage: Stage) -> Wanted:
     taken(stage, offered(stage))
     request_id = stage.tool("work")["id"]
     stage.drop()
-    back(stage, request_id)
+    reconciled(stage, request_id)
+    offer = offered(stage, ANEW)
+    stage.quiet(AFTER_S, "other calls wait for the answer to the offer", "P7")
+    taken(stage, offer)
     made_meanwhile = stage.tool("work")["id"]
     stage.close(1012)
     back(stage, request_id, made_meanwhile)
@@ -136,8 +140,7 @@ def refused_later(stage: Stage) -> Wanted:
     stage.drop()
     reconciled(stage, request_id)
     error = {"code": LIMIT_EXCEEDED, "message": "too many"}
-    why = "on a new connection, after reconciliation"
-    stage.say({"jsonrpc": "2.0", "error": error, "id": offered(stage, why)})
+    stage.say({"jsonrpc": "2.0", "error": error, "id": offered(stage, ANEW)})
     return ended(stage, request_id, stage.tool("work")["id"])
 
 
@@ -146,9 +149,8 @@ def unanswered_later(stage: Stage) -> Wanted:
     taken(stage, offered(stage))
     request_id = stage.tool("work")["id"]
     stage.drop()
-    stage.accept()
-    reply(stage, collected(stage), [], [request_id])
-    late = offered(stage, "on a new connection, after reconciliation")
+    reconciled(stage, request_id)
+    late = offered(stage, ANEW)
     try:
         made_meanwhile = stage.request("tool_request", HELD_UP_S)["id"]
     except Broken as error:
@@ -269,7 +271,7 @@ CASES: tuple[Case, ...] = (
         "tools on every connection",
         LEVEL,
         ("P7",),
-        "They are offered after reconciliation, before any other call.",
+        "They are offered after reconciliation; other calls wait for the answer.",
         (*work(1), {"tool": "work", "args": {"n": 1}, "wait_s": AFTER_S}),
         on_every_connection,
         PROVIDE,
