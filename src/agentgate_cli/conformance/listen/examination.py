@@ -104,6 +104,7 @@ class Examination:
     def _play(self, case: Case, number: int) -> None:
         """Hand out the task, do to the calls what the case does, hear how they ended."""
         stage = self.stage
+        stage.memory.begin_case()
         following = stage.tool("next")
         task = {"task": number, "name": case.name, "calls": list(case.calls), **case.members}
         stage.answer(following["id"], task)

@@ -48,8 +48,15 @@ class Link:
         self.heard_at = time.monotonic()
         self.closed: Closed | None = None
         self._faults = faults
+        self._ahead: Frame | None = None
         self._parts: list[bytes] | None = None
         self._masks: list[bytes] = []
+
+    def ends(self) -> bool:
+        """Whether the client has sent a close frame, or is gone; ``read`` will tell so."""
+        if self._ahead is None:
+            self._ahead = self.wire.receive(0.0)
+        return self._ahead is not None and self._ahead.opcode == frames.CLOSE
 
     def read(self, within_s: float) -> str | Ponged | Closed | None:
         """Return the text of the next message, or what came else; None: nothing in time.
@@ -59,7 +66,8 @@ class Link:
         """
         until = time.monotonic() + within_s
         while True:
-            frame = self.wire.receive(max(until - time.monotonic(), 0.0))
+            frame = self._ahead or self.wire.receive(max(until - time.monotonic(), 0.0))
+            self._ahead = None
             if frame is None:
                 return None
             if frame is not frames.GONE:
@@ -73,7 +81,7 @@ class Link:
                     self.pongs.append(frame.payload)
                     return Ponged()
                 case frames.CLOSE:
-                    self.closed = self.closed or Closed(frame.close_code)
+                    self.closed = Closed(frame.close_code)
                     return self.closed
                 case _:
                     if (text := self._joined(frame)) is not None:

@@ -27,6 +27,7 @@ class Memory:
         self.floor = 0
         self._faults = faults
         self._banned: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._banned_params: list[Any] = []
         self._others: dict[int | str, dict[str, Any]] = {}
 
     @property
@@ -34,9 +35,22 @@ class Memory:
         """The highest id that counts as used."""
         return max([self.floor, *self.requests])
 
+    def begin_above(self, told: Any) -> None:
+        """Ids that were not used yet must be above what ``auth`` has told now, too."""
+        if type(told) is int:
+            self.floor = max(self.floor, told)
+
     def ban(self, request_ids: Iterable[int], why: str, *rules: str) -> None:
         """From now on these must not come again; ``why`` follows "although"."""
         self._banned.update((request_id, (why, rules)) for request_id in request_ids)
+
+    def begin_case(self) -> None:
+        """What was banned for one case is so no more."""
+        self._banned_params.clear()
+
+    def ban_params(self, message: dict[str, Any]) -> None:
+        """The call of this request must not be made again, under whatever id (C7)."""
+        self._banned_params.append(message["params"])
 
     def note(self, message: dict[str, Any]) -> None:
         """Look at a tool request: its id is new and above all before it, or it is the same again.
@@ -51,6 +65,10 @@ class Memory:
             if isinstance(request_id, str) and self.highest >= EXACT_MAX - 1:
                 return
             raise Broken(f"the id {request_id!r} is no number of the counter", "C2")
+        if not params.get("idempotency_key", "a key"):
+            raise Broken("an idempotency_key is sent though the caller gave none", "C10")
+        if params in self._banned_params and request_id not in self.requests:
+            raise Broken(f"a call that was unknown was made again, as {request_id}", "C7")
         if request_id in self._others:
             raise Broken(f"id {request_id} was that of another call before", "C2")
         if request_id in self._banned:

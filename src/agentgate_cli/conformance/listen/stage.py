@@ -69,6 +69,7 @@ class Stage(Line):
         self.is_over = False
         self.is_reconciled = False
         self._ended_at = time.monotonic()
+        self._used: dict[str, int] = {}
 
     @property
     def reconnects(self) -> bool:
@@ -157,14 +158,13 @@ class Stage(Line):
             "status": "authenticated",
             "principal": "agent",
             "role": "agent",
-            "highest_id": max(HIGHEST_ID, self.memory.highest) if highest is None else highest,
+            "highest_id": self._highest() if highest is None else highest,
             "epoch": self.epoch,
             "retention_s": 3600.0,
             "an unknown member": [1, {"a": None}],
         }
         result = {name: value for name, value in members.items() if name not in without} | changes
-        floor = int(result.get("highest_id", 0))
-        self.memory.floor = max(self.memory.floor, floor) if self.memory.requests else floor
+        self.memory.begin_above(result.get("highest_id", 0))
         self.say({"jsonrpc": "2.0", "result": result, "id": auth_id})
 
     def stays_away(self, after: str, *rules: str, within_s: float = SILENCE_S) -> None:
@@ -215,9 +215,7 @@ class Stage(Line):
         Raises:
             Broken: it did not, or with another code.
         """
-        closed = self._closed_within(within_s)
-        if closed is None:
-            raise Broken(problem, *rules)
+        closed = self.close_frame(problem, *rules, within_s=within_s)
         if closed.code != frames.ABNORMAL:
             self.wire.send(frames.CLOSE, closed.code.to_bytes(2, "big"))
         self.drop()
@@ -225,6 +223,37 @@ class Stage(Line):
             wanted = " or ".join(map(str, codes))
             raise Broken(f"the client closed with {closed.code} instead of {wanted}", *rules)
         return closed.code
+
+    def close_frame(self, problem: str, *rules: str, within_s: float = BOUND_S) -> Closed:
+        """Wait for the client's close frame, or its end without one; do not answer it.
+
+        Raises:
+            Broken: neither came.
+        """
+        closed = self._closed_within(within_s)
+        if closed is None:
+            raise Broken(problem, *rules)
+        return closed
+
+    def silent_after_closing(self, within_s: float) -> None:
+        """See that the client says nothing after its close frame.
+
+        Raises:
+            Broken: it does.
+        """
+        got = self._linked().read(within_s)
+        if got is not None and got != Closed(frames.ABNORMAL):
+            raise Broken("the client went on after its close frame", "X4")
+
+    def ended_within(self, within_s: float, problem: str, *rules: str) -> None:
+        """Wait for the end of the socket.
+
+        Raises:
+            Broken: it did not come.
+        """
+        if self._closed_within(within_s) != Closed(frames.ABNORMAL):
+            raise Broken(problem, *rules)
+        self.drop()
 
     def _taken(self, within_s: float, refusal: bytes) -> Wire | None:
         until = time.monotonic() + within_s
@@ -252,13 +281,17 @@ class Stage(Line):
                 self.faults.tell("client_id", text, "A2")
             return
         self.is_reconciled = True  # there is nothing to reconcile
-        if client_id != self.client_id:
-            self.memory = Memory(self.faults)
-        elif "kept-rows" not in self.levels:
+        self._used[self.client_id] = self.memory.highest
+        self.memory = Memory(self.faults)
+        if client_id == self.client_id and "kept-rows" not in self.levels:
             text = "the new client has the client_id of the one before it"
             self.faults.tell("client_id", text, "A2" if self.reconnects else "X7")
         self.is_over = False
         self.client_id = client_id
+
+    def _highest(self) -> int:
+        """The highest id that this name has used."""
+        return max(HIGHEST_ID, self._used.get(self.client_id, 0), self.memory.highest)
 
     def _gone(self) -> None:
         self.link = None

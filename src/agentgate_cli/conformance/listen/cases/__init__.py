@@ -3,9 +3,12 @@
 from agentgate_cli.conformance.listen.case import Case
 from agentgate_cli.conformance.listen.cases import (
     back_off,
+    closing,
+    frames,
     keep_alive,
     kept_rows,
     minimal,
+    opening,
     providing,
     reconnect,
     sessions,
@@ -14,6 +17,9 @@ from agentgate_cli.conformance.listen.cases import (
 
 ALL: tuple[Case, ...] = (
     *minimal.CASES,
+    *frames.CASES,
+    *closing.CASES,
+    *opening.CASES,
     *reconnect.CASES,
     *back_off.CASES,
     *withdrawing.CASES,
