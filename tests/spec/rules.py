@@ -49,10 +49,10 @@ class Rule:
 
     @property
     def duty(self) -> str:
-        """The sentences that bind; of a rule without any its first one."""
-        sentences = re.split(r"(?<=[.)\]:])\s+(?=[A-Z`])", self.text)
-        found = [sentence for sentence in sentences if WORDS.search(sentence)]
-        return " ".join(found or sentences[:1])
+        """What it says up to the last sentence that binds; of one that does not, its first one."""
+        sentences = re.split(r"(?<=\.)\s+(?=[A-Z`])", self.text)
+        binding = [n for n, sentence in enumerate(sentences) if "MUST" in sentence]
+        return " ".join(sentences[: max(binding, default=0) + 1])
 
 
 def rules() -> list[Rule]:

@@ -30,6 +30,6 @@ def test_a_test_that_is_not_there_is_missed(tmp_path: Path) -> None:
 
 
 def test_a_row_says_what_binds_and_what_tests_it() -> None:
-    rule = Rule("Q1", "both", "quiet", "Some say a|b. Both MUST do it.")
+    rule = Rule("Q1", "both", "quiet", "Some do a|b. Both MUST. So it is.")
     tests = what_tests() | {("Q1", "client"): ["one", "*two*"], ("Q1", "gateway"): ["three"]}
-    assert row(rule, tests) == "| Q1 | both | Both MUST do it. | one; *two*; three |"
+    assert row(rule, tests) == "| Q1 | both | Some do a\\|b. Both MUST. | one; *two*; three |"
