@@ -100,7 +100,7 @@ class Conversation:
 
     def take(self, request_id: Any, offset: int, **more: Any) -> None:
         """Answer ``send_message``: it is in the log there."""
-        self._result(request_id, {"run": self.run, "epoch": self.epoch, "offset": offset, **more})
+        self.result(request_id, {"run": self.run, "epoch": self.epoch, "offset": offset, **more})
 
     def attach(self, offset: int | None, why: str, *rules: str, epoch: str = EPOCH) -> Any:
         """Take the ``attach_session`` with this cursor; return its id.
@@ -134,7 +134,7 @@ class Conversation:
         place = {"epoch": self.epoch, "offset": offset, "next": max(self.next, offset)}
         run = {"run": self.run} if self.run else {}
         waiting = {"waiting": self.waiting} if self.waiting else {}
-        self._result(request_id, place | run | waiting | more)
+        self.result(request_id, place | run | waiting | more)
 
     def back(self) -> None:
         """Take the next connection, up to the end of reconciliation."""
@@ -192,7 +192,8 @@ class Conversation:
             self.attached(message["id"], offset)
             self.say(each for each in self.log if each["offset"] >= offset)
 
-    def _result(self, request_id: Any, result: Message) -> None:
+    def result(self, request_id: Any, result: Message) -> None:
+        """Answer a request of the client."""
         self.stage.say({"jsonrpc": "2.0", "result": result, "id": request_id})
 
 

@@ -134,14 +134,17 @@ def not_held_up(stage: Stage) -> Wanted:
 
 
 def refused_later(stage: Stage) -> Wanted:
-    """Take the offer, and refuse it on the next connection."""
+    """Take the offer, refuse it on the next connection, and take it on the one after that."""
     taken(stage, offered(stage))
     request_id = stage.tool("work")["id"]
     stage.drop()
     reconciled(stage, request_id)
     error = {"code": LIMIT_EXCEEDED, "message": "too many"}
     stage.say({"jsonrpc": "2.0", "error": error, "id": offered(stage, ANEW)})
-    return ended(stage, request_id, stage.tool("work")["id"])
+    made_meanwhile = stage.tool("work")["id"]
+    stage.close(1012)
+    back(stage, request_id, made_meanwhile)
+    return done(stage, request_id, made_meanwhile)
 
 
 def unanswered_later(stage: Stage) -> Wanted:
@@ -289,7 +292,7 @@ CASES: tuple[Case, ...] = (
         "an offer that is refused later",
         LEVEL,
         ("P8", "P7"),
-        "It holds up nothing.",
+        "It holds up nothing, and is made again on the next connection.",
         (*work(1), {"tool": "work", "args": {"n": 1}, "wait_s": AFTER_S}),
         refused_later,
         PROVIDE,

@@ -58,7 +58,7 @@ def whole_run(stage: Stage) -> Wanted:
     talk.run, talk.waiting = "r0", [RUN]
     request_id = talk.said(TEXT, "m1")
     placed = {"run": RUN, "epoch": talk.epoch, "offset": 4, "waits": True}
-    stage.say({"jsonrpc": "2.0", "result": placed, "id": request_id})
+    talk.result(request_id, placed)
     talk.attached(talk.attach(4, "where the message stands", "S39"), 4)
     first, *others = opening(5)
     talk.tell({**first, "offset": 4}, ended(5, run="r0"), *others)
@@ -133,7 +133,7 @@ def said_again(stage: Stage) -> Wanted:
     talk.run = ""
     request_id = talk.said(TEXT, "m1")
     placed = {"run": RUN, "epoch": talk.epoch, "offset": 0, "joined": True, "ended": True}
-    stage.say({"jsonrpc": "2.0", "result": placed, "id": request_id})
+    talk.result(request_id, placed)
     talk.attached(talk.attach(0, "where the message stands", "S39"), 0)
     talk.say(talk.log)
     talk.over(f"{NOT_OVER}: its run_ended was told", "S41")
@@ -182,7 +182,7 @@ def gap_in_a_run(stage: Stage) -> Wanted:
     talk.run, talk.waiting = "r0", [RUN]
     request_id = talk.said(TEXT, "m1")
     placed = {"run": RUN, "epoch": talk.epoch, "offset": 0, "waits": True}
-    stage.say({"jsonrpc": "2.0", "result": placed, "id": request_id})
+    talk.result(request_id, placed)
     talk.attach(0, "where the message stands", "S39")
     talk.cut()
     talk.back()

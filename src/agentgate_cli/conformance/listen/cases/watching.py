@@ -24,6 +24,8 @@ LEVEL = "sessions"
 NOT_LEFT = "the reader did not leave after the event with last: true"
 TAKEN = "after the last event that was taken"
 NO_SUCH_SESSION = -32013
+WAITS_S = 0.7
+"""A client that has sent nothing for so long waits for an answer."""
 
 
 def watch(session: str, *cursors: tuple[str, int] | None) -> dict[str, Any]:
@@ -152,22 +154,43 @@ def before_the_answer(stage: Stage) -> Wanted:
     talk = Conversation(stage, "s-before")
     talk.attached(talk.attach(0, "as the task says", "S7"), 0)
     talk.tell(note(0), note(1), last(2))
-    del stage.by_itself["detach_session"]
-    message = stage.next_message("the next reader did not attach")
-    if message.get("method") == "detach_session":
-        talk.tell(note(3), last(4))
-        stage.say({"jsonrpc": "2.0", "result": {"was_attached": True}, "id": message["id"]})
-    else:
-        stage.put_back(message)
+    answer = stage.by_itself.pop("detach_session")
+    detach = detached(stage)
+    late = (note(3), last(4))
+    if detach is not None and not came(stage):
+        talk.tell(*late)
+        talk.result(detach, answer)
     request_id = talk.attach(1, "as the task says", "S7")
     if talk.next == 3:
-        talk.tell(note(3), last(4))
-    stage.by_itself["detach_session"] = {"was_attached": True}
+        talk.tell(*late)
+        if detach is not None:
+            talk.result(detach, answer)
+    stage.by_itself["detach_session"] = answer
     talk.attached(request_id, 1)
-    talk.say([note(1), note(2), note(3), last(4)])
+    talk.say([note(1), note(2), *late])
     talk.over(NOT_LEFT)
-    second = Heard((note(1), note(2), note(3), last(4)))
+    second = Heard((note(1), note(2), *late))
     return heard(Heard((note(0), note(1), last(2))), second, by=("S34",))
+
+
+def detached(stage: Stage) -> Any:
+    """Take a ``detach_session`` if one comes first; return its id, or None."""
+    message = stage.next_message("the next reader did not attach", "S34")
+    if message.get("method") == "detach_session":
+        return message["id"]
+    stage.put_back(message)
+    return None
+
+
+def came(stage: Stage) -> bool:
+    """Whether the client goes on although its last request was not answered."""
+    try:
+        stage.put_back(stage.next_message("", within_s=WAITS_S))
+    except Broken as error:
+        if str(error):
+            raise
+        return False
+    return True
 
 
 CASES: tuple[Case, ...] = (
