@@ -54,13 +54,15 @@ def from_where(stage: Stage) -> Wanted:
 def told_again(stage: Stage) -> Wanted:
     """Begin below the cursor, in the midst of a text; tell an event twice."""
     talk = Conversation(stage, "s-below")
+    # what is cut off is three code points, two letters, four units of UTF-16 and seven bytes
+    row = deltas(1, "e\u0301\U0001f600", "ä€", "\U0001f4a1b", "", "c")
     talk.attached(talk.attach(2, "as the task says", "S7"), 0)
-    talk.tell(note(0), deltas(1, "\U0001f600", "ä€", "\U0001f4a1b", "", "c"), note(6))
+    talk.tell(note(0), row, note(6))
     talk.tell(note(6), note(7))
     talk.cut()
     talk.back()
     talk.attached(talk.attach(8, TAKEN, "S39"), 0)
-    talk.tell(note(0), deltas(1, "\U0001f600", "ä€", "\U0001f4a1b", "", "c"), note(6), note(7))
+    talk.tell(note(0), row, note(6), note(7))
     talk.tell(last(8))
     talk.over(NOT_LEFT)
     rest = deltas(2, "ä€", "\U0001f4a1b", "", "c")
