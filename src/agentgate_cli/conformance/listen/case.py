@@ -27,15 +27,18 @@ class Wanted(NamedTuple):
 
     Attributes:
         results: of each call, in order: ``{"data": …}``, or ``{"error": code}`` (None: any code),
-            with ``"sent"`` where the client must, or must not, say that it may still run.
+            with ``"sent"`` where the client must, or must not, say that it may still run, and
+            ``"rules"`` where they are not those of the case.
         failed: how many clients could not be opened since the report before; None: any number.
         rows: what the user's own ``get_pending_results`` must bring, in any order, as results
-            with their ``request_id``; None: was not asked.
+            with their ``request_id``; None: was not asked. What other cases left does no harm.
+        spent: ids of which no row may come.
         check: looks at the report's other members; raises :class:`Broken`.
     """
 
     results: Sequence[Any]
     rows: Sequence[Message] | None = None
+    spent: Sequence[int | str] = ()
     failed: int | None = None
     check: Callable[[Message], None] | None = None
 
@@ -89,7 +92,7 @@ def asked(stage: Stage, count: int) -> list[Message]:
         try:
             found.append(stage.tool("work"))
         except Broken as error:
-            text = f"{count} calls are to be made at once, {len(found)} came: {error}"
+            text = f"{count} calls are to be made at once, {len(found)} came: {error.problem}"
             raise Broken(text, *(error.rules or ("testing.md",))) from None
     by_number = {argument(message): message for message in found}
     if set(by_number) != set(range(count)):
@@ -119,28 +122,31 @@ def check_report(wanted: Wanted, report: Message) -> None:
         text = f"{wanted.failed} clients had to fail to open, for good, and as failed was reported"
         raise Broken(f"{text} {brief(report.get('failed') or [])}")
     if wanted.rows is not None:
-        check_rows(wanted.rows, report.get("rows"))
+        check_rows(wanted.rows, wanted.spent, report.get("rows"))
     if wanted.check is not None:
         wanted.check(report)
 
 
-def check_rows(wanted: Sequence[Message], rows: Any) -> None:
+def check_rows(wanted: Sequence[Message], spent: Sequence[int | str], rows: Any) -> None:
     """Compare what the user's own ``get_pending_results`` has brought with what it must.
 
     Raises:
-        Broken: there is one too many, one too few, or another one.
+        Broken: one is missing, another one than it must be, or was told before.
     """
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Broken(f"the report has no rows of get_pending_results: {brief(rows)}", "testing.md")
-    due = list(wanted)
+    due = {want["request_id"]: want for want in wanted}
+    told = list(spent)
     for row in rows:
-        want = next((want for want in due if want["request_id"] == row.get("request_id")), None)
-        if want is None:
-            raise Broken(f"get_pending_results brought {brief(row)}, which was told before")
-        check_result(f"the row of id {want['request_id']}", want, row)
-        due.remove(want)
-    if due:
-        raise Broken(f"get_pending_results did not bring {brief(due[0])}: it was lost")
+        request_id = row.get("request_id")
+        if request_id in told:
+            raise Broken(f"the row {brief(row)} was told before", "H3", "H5")
+        if type(request_id) in (int, str) and request_id in due:
+            check_result(f"the row of id {request_id}", due.pop(request_id), row)
+            told.append(request_id)
+    for request_id, want in due.items():
+        text = f"the user's get_pending_results did not return the outcome of id {request_id}"
+        raise Broken(text, *want.get("rules", ("H2", "H3")))
 
 
 def check_result(what: str, want: Any, got: Any) -> None:
@@ -149,16 +155,20 @@ def check_result(what: str, want: Any, got: Any) -> None:
     Raises:
         Broken: it ended otherwise.
     """
+    rules = want.get("rules", ())
     if "error" in want:
         error = got.get("error") if isinstance(got, dict) else None
         if not isinstance(error, dict):
-            raise Broken(f"{what} ended as {brief(got)} instead of with an error")
-        if want["error"] not in (None, error.get("code")):
-            raise Broken(f"{what} ended as {brief(got)} instead of with error {want['error']}")
+            raise Broken(f"{what} ended as {brief(got)} instead of with an error", *rules)
+        code = want["error"]
+        if code not in (None, error.get("code")):
+            raise Broken(f"{what} ended as {brief(got)} instead of with error {code}", *rules)
         sent = error.get("sent") is True
         if want.get("sent") is True and not sent:
             raise Broken(f"{what} was sent and may still run, which was not said", "X6")
         if want.get("sent") is False and sent:
             raise Broken(f"{what} was not sent, and it was said that it may still run", "X6")
-    elif not isinstance(got, dict) or "data" not in got or got["data"] != want["data"]:
-        raise Broken(f"{what} ended as {brief(got)} instead of {brief(want)}")
+        return
+    data = want["data"]
+    if not isinstance(got, dict) or "data" not in got or got["data"] != data:
+        raise Broken(f"{what} ended as {brief(got)} instead of {brief(data)}", *rules)

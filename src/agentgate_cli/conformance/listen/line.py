@@ -195,7 +195,7 @@ class Line:
         try:
             message = self.request("tool_request")
         except Broken as error:
-            text = f"id {request_id} was not sent again although {why}: {error}"
+            text = f"id {request_id} was not sent again although {why}: {error.problem}"
             raise Broken(text, *(error.rules or rules)) from None
         if message["id"] != request_id:
             text = f"id {message['id']} came where {request_id} had to come again: {why}"

@@ -39,6 +39,7 @@ class Link:
         pings: when the client pinged, in monotonic seconds.
         heard_at: when the last frame came.
         closed: how the client closed it, once it has.
+        is_mute: pings are not answered.
     """
 
     def __init__(self, wire: Wire, faults: Faults) -> None:
@@ -47,6 +48,7 @@ class Link:
         self.pings: list[float] = []
         self.heard_at = time.monotonic()
         self.closed: Closed | None = None
+        self.is_mute = False
         self._faults = faults
         self._ahead: Frame | None = None
         self._parts: list[bytes] | None = None
@@ -76,7 +78,8 @@ class Link:
             match frame.opcode:
                 case frames.PING:
                     self.pings.append(self.heard_at)
-                    self.wire.send(frames.PONG, frame.payload)
+                    if not self.is_mute:
+                        self.wire.send(frames.PONG, frame.payload)
                 case frames.PONG:
                     self.pongs.append(frame.payload)
                     return Ponged()
