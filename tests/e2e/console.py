@@ -33,6 +33,7 @@ class Console:
         self.connects = 0
         self.lock = threading.Lock()
         self.client = socketio.Client(reconnection_delay=0.02, reconnection_delay_max=0.2)
+        take_in_order(self.client)
         self.client.on("connect", self.connected, namespace=self.namespace)
         self.client.on("*", self.heard, namespace=self.namespace)
 
@@ -120,6 +121,26 @@ class Console:
                 self.emit(*command["emit"])
             else:
                 self.show()
+
+
+def take_in_order(client: socketio.Client) -> None:
+    """Let one thread handle all messages: the synchronous client would start one for each, which
+    forgets in what order they came."""
+    messages = SimpleQueue[tuple[Any, ...]]()
+    start = client.eio.start_background_task
+
+    def start_or_queue(target: Any, *args: Any, **named: Any) -> Any:
+        if target == client.eio.handlers["message"]:
+            messages.put(args)
+            return None
+        return start(target, *args, **named)
+
+    def handle() -> None:
+        while True:
+            client.eio.handlers["message"](*messages.get())
+
+    client.eio.start_background_task = start_or_queue
+    threading.Thread(target=handle, daemon=True).start()
 
 
 if __name__ == "__main__":

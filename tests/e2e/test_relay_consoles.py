@@ -170,7 +170,8 @@ def check(it: World, views: dict[tuple[str, str], list[View]]) -> None:
         for who, text in shown[0]:
             assert who in ("user", "text", "error"), text
             if who == "text":  # of a run whose gateway was killed only the beginning may be there
-                assert any(f"heard {said}".startswith(text) for said in people), text
+                wholes = [f"heard {said.removeprefix('say ')}" for said in people]
+                assert any(whole.startswith(text) for whole in wholes), text
 
 
 def agreed(consoles: list[ConsoleProcess], agent: str) -> list[View]:
