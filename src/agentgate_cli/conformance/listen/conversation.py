@@ -72,12 +72,9 @@ class Conversation:
         self.log: list[Message] = []
         view = {"id": session, "key": f"agent:agent:{session}", "principal": "agent", "model": "m"}
         view |= {"workspace": "", "created_at": AT, "updated_at": AT}
-        stage.by_itself["get_session"] = view | {
-            "messages": 0,
-            "epoch": EPOCH,
-            "oldest": 0,
-            "next": 0,
-        }
+        log = {"messages": 0, "epoch": EPOCH, "oldest": 0, "next": 0}
+        stage.by_itself["get_session"] = view | log
+        stage.by_itself["list_sessions"] = {"sessions": [view | log]}
         stage.by_itself["detach_session"] = {"was_attached": True}
 
     # What the client asks

@@ -25,7 +25,8 @@ LEVEL = "providing"
 PROVIDE = MappingProxyType({"provide": list(NAMES)})
 ANEW = "on a new connection, after reconciliation"
 AFTER_S = 0.4
-"""When a call is made while the client is cut off: every client stays away for longer."""
+"""When a call is made while the client is cut off. One that draws its pauses at random may be back
+by then, which does no harm."""
 
 INVALID_PARAMS = -32602
 METHOD_NOT_FOUND = -32601
