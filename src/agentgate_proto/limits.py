@@ -95,6 +95,13 @@ TOKEN_CHARS_MAX = 4_096
 NAME_CHARS_MAX = 256
 """Names that a client chooses: client ids, tool names, idempotency keys, string request ids."""
 
+ID_COUNTED_MAX = 2**52
+"""The highest integer id that a gateway counts in ``highest_id``. A client goes on above it, and
+must have room there below 2**53, where some languages cease to know a number from the next."""
+
+ID_INTEGER_MAX = 2**53 - 1
+"""The highest integer that a client takes for an id of its own; then it goes on with texts."""
+
 CODE_CHARS_MAX = 16
 """A one-time code: six to eight digits, with the blanks that people put between them."""
 

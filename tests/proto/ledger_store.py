@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from agentgate_proto.ledger.effects import Question, Token, Write
+from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
@@ -137,7 +138,8 @@ class Store:
                 return self.rows.get(rid)
             case HighestId(principal, client_id):
                 ids = [row.request_id for row in self._of(principal, client_id)]
-                return max((a for a in ids if isinstance(a, int)), default=0)
+                counted = (a for a in ids if isinstance(a, int) and a <= ID_COUNTED_MAX)
+                return max(counted, default=0)
             case Undelivered(principal, client_id, limit, newest_first, besides, bytes_max):
                 mine = (a for a in self._of(principal, client_id) if a.rid not in besides)
                 rows = [a for a in mine if a.phase is Phase.DONE and not a.delivered]

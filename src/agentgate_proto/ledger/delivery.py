@@ -23,7 +23,7 @@ from agentgate_proto.ledger.effects import (
 )
 from agentgate_proto.ledger.links import Link, Links
 from agentgate_proto.ledger.live import Caller, Live
-from agentgate_proto.limits import UNACKED_MAX
+from agentgate_proto.limits import ID_COUNTED_MAX, UNACKED_MAX
 from agentgate_proto.records.storage import FindRid, HighestId
 
 
@@ -205,10 +205,11 @@ class Delivery:
         return self.links.requests_at(link).get(request_id, "")
 
     def is_past(self, link: Link, request_id: int | str) -> bool:
-        """Whether this client has used the id for a request that is over."""
+        """Whether this client has used the id for a request that is over, or may have."""
         if link.is_old or not isinstance(request_id, int):
             return False
-        return request_id <= self.links.scope(link.scope).highest_id
+        is_counted = request_id <= ID_COUNTED_MAX
+        return not is_counted or request_id <= self.links.scope(link.scope).highest_id
 
     # Outcomes go out
 

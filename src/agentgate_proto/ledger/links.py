@@ -15,7 +15,7 @@ from __future__ import annotations
 from math import inf
 
 from agentgate_proto.ledger.effects import Effect
-from agentgate_proto.limits import OWN_IDS_MAX
+from agentgate_proto.limits import ID_COUNTED_MAX, OWN_IDS_MAX
 
 ScopeKey = tuple[str, str]
 
@@ -93,12 +93,14 @@ class Scope:
 
     def is_new(self, request_id: int | str) -> bool:
         """Whether an id was certainly not used before: clients count upward."""
-        return self.known and isinstance(request_id, int) and request_id > self.highest_id
+        if not self.known or not isinstance(request_id, int):
+            return False
+        return self.highest_id < request_id <= ID_COUNTED_MAX
 
     def take(self, request_id: int | str) -> bool:
         """Take note of an id; return whether it is certainly new."""
         is_new = self.is_new(request_id)
-        if isinstance(request_id, int):
+        if isinstance(request_id, int) and request_id <= ID_COUNTED_MAX:
             self.highest_id = max(self.highest_id, request_id)
         return is_new
 

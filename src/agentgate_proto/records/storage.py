@@ -129,7 +129,7 @@ class FindRid(msgspec.Struct, frozen=True):
 
 
 class HighestId(msgspec.Struct, frozen=True):
-    """The highest integer request id of this client, or 0. Answer: ``int``."""
+    """The highest integer request id of this client up to ID_COUNTED_MAX, or 0. Answer: ``int``."""
 
     principal: str
     client_id: str

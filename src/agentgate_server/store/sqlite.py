@@ -17,6 +17,7 @@ from typing import TypeVar, assert_never
 import msgspec
 
 from agentgate_proto.audit.chain import Head
+from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import (
     NO_BOUND,
@@ -146,7 +147,8 @@ class SqliteEngine:
             case FindRid(rid):
                 return self.first(statements.FIND_RID, (rid,))
             case HighestId(principal, client_id):
-                return self.number(statements.HIGHEST_ID, (principal, client_id))
+                key = (principal, client_id, ID_COUNTED_MAX)
+                return self.number(statements.HIGHEST_ID, key)
             case Undelivered():
                 return self.records(*lists.undelivered(query), query.bytes_max)
             case ListRequests():

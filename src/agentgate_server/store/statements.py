@@ -65,7 +65,8 @@ FIND_RID = f"{SELECT} WHERE rid = ?"
 
 HIGHEST_ID = """
     SELECT request_id FROM requests INDEXED BY requests_id
-    WHERE principal = ? AND client_id = ? AND request_id < '' AND typeof(request_id) = 'integer'
+    WHERE principal = ? AND client_id = ? AND request_id <= ?
+    AND typeof(request_id) = 'integer'
     ORDER BY request_id DESC LIMIT 1
 """
 BESIDES = "rid NOT IN (SELECT value FROM json_each(?))"

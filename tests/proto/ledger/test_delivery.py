@@ -356,7 +356,13 @@ def test_a_collection_that_fails_for_who_is_gone_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("request_id", "status"),
-    [(1, "stopping"), (2, "unknown_request"), ("a", "unknown_request"), (0, "too_late")],
+    [
+        (1, "stopping"),
+        (2, "unknown_request"),
+        ("a", "unknown_request"),
+        (0, "too_late"),
+        (2**53, "too_late"),
+    ],
 )
 def test_a_request_is_found_by_its_id_and_a_past_one_is_known_by_its_number(
     request_id: int | str, status: str

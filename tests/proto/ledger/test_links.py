@@ -1,6 +1,7 @@
 """Links: who is connected, who took over from whom, and who continues an old client's process."""
 
 from agentgate_proto.ledger.links import Link, Links, Scope
+from agentgate_proto.limits import ID_COUNTED_MAX
 
 
 def link(number: int, principal: str = "agent", client_id: str = "") -> Link:
@@ -35,6 +36,17 @@ def test_an_id_that_is_no_number_is_never_certainly_new() -> None:
     scope.known = True
     assert not scope.take("a")
     assert scope.highest_id == 0
+
+
+def test_ids_beyond_those_that_are_counted_are_never_certainly_new() -> None:
+    scope = Scope()
+    scope.known = True
+    assert scope.take(ID_COUNTED_MAX - 1)
+    assert not scope.take(ID_COUNTED_MAX + 1)
+    assert not scope.take(2**63 - 1)
+    assert scope.highest_id == ID_COUNTED_MAX - 1
+    assert scope.take(ID_COUNTED_MAX)
+    assert scope.highest_id == ID_COUNTED_MAX
 
 
 def test_the_newer_connection_of_a_client_takes_over() -> None:

@@ -16,6 +16,7 @@ import msgspec
 from tests.proto.session_store import SessionStore
 
 from agentgate_proto.audit.chain import Head
+from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
@@ -137,6 +138,7 @@ class MemoryEngine:
             case HighestId(principal, client_id):
                 mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))
                 ids = [r.request_id for r in mine if isinstance(r.request_id, int)]
+                ids = [each for each in ids if each <= ID_COUNTED_MAX]
                 return max(ids, default=0)
             case Undelivered(principal, client_id, limit, newest_first, besides, bytes_max):
                 mine = self.all(lambda r: (r.principal, r.client_id) == (principal, client_id))

@@ -13,6 +13,7 @@ import pytest
 from tests.server.store.samples import EXECUTED, FAILED, UNKNOWN, done, put
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.outcome import Status, ended
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.storage import (
@@ -130,8 +131,9 @@ def test_the_highest_id_is_the_highest_integer_of_that_client(engine: SqliteEngi
     engine.commit([put("r4", request_id=50, client_id="other")])
     assert engine.answer(HighestId("agent", "client")) == 10
 
-    engine.commit([put("r5", request_id=2**63 - 1)])
-    assert engine.answer(HighestId("agent", "client")) == 2**63 - 1
+    engine.commit([put("r5", request_id=ID_COUNTED_MAX)])
+    engine.commit([put("r6", request_id=ID_COUNTED_MAX + 1), put("r7", request_id=2**63 - 1)])
+    assert engine.answer(HighestId("agent", "client")) == ID_COUNTED_MAX
 
 
 def test_an_id_beyond_64_bits_is_refused_and_nothing_is_half_done(engine: SqliteEngine) -> None:
