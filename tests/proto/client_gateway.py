@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from msgspec import UnsetType
 
 from agentgate_proto.connection.events import AuthAsked, Called, Closed, Received
 from agentgate_proto.connection.server import ServerConnection
@@ -98,7 +99,7 @@ class Gateway:
         self.collections = 0
         self.auth = "accept"
         self.epoch = "e1"
-        self.retention_s = 3_600.0
+        self.retention_s: float | UnsetType = 3_600.0
         self.highest_id = 0
         self.answers: Callable[[ToolRequest], Outcome | None] = lambda params: None
         self.silent: set[str] = set()
@@ -168,6 +169,7 @@ class Gateway:
             case "accept" if auth.token == TOKEN:
                 integers = [key for key in self.requests if isinstance(key, int)]
                 result = AuthResult(
+                    status="authenticated",
                     principal="hub",
                     role=Role.AGENT,
                     highest_id=max([self.highest_id, *integers]),

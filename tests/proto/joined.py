@@ -236,7 +236,9 @@ TOKEN = "a token of the hub"
 def welcome(role: Role = Role.AGENT) -> tuple[Principal, AuthResult]:
     """What a gateway says to a good token: the arguments of ``accept_auth``."""
     principal = Principal(name=AGENT.name, role=role)
-    return principal, AuthResult(principal=principal.name, role=role, epoch="e1", retention_s=60.0)
+    return principal, AuthResult(
+        status="authenticated", principal=principal.name, role=role, epoch="e1", retention_s=60.0
+    )
 
 
 def unopened_pair(

@@ -373,7 +373,9 @@ class World:
             match event:
                 case AuthAsked(auth=auth):
                     principal = Principal(name=auth.token, role=Role.AGENT)
-                    result = AuthResult(principal=auth.token, role=Role.AGENT, epoch="e")
+                    result = AuthResult(
+                        status="authenticated", principal=auth.token, role=Role.AGENT, epoch="e"
+                    )
                     link.server.accept_auth(principal, result)
                 case Called(id=request_id, params=ProvideTools(tools=tools)):
                     self.provide(link, request_id, tools)

@@ -10,18 +10,22 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.rpc.messages import METHODS, Kind, Method
+from agentgate_proto.rpc.messages import METHODS, Kind, Method, ToolRequest
 from agentgate_proto.rpc.wire_results import RowError
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-ID = {
-    "title": "RequestId",
-    "description": 'An id. 7 and "7" are different; null only where the id could not be read.',
+KNOWN_ID = {
+    "title": "KnownId",
+    "description": 'An id by which a request is known for ever. 7 and "7" are different.',
     "anyOf": [
         {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1},
         {"type": "string", "maxLength": 256},
-        {"type": "null"},
     ],
+}
+ID = {
+    "title": "RequestId",
+    "description": "An id. Null is what an answer has to a message whose id could not be read.",
+    "anyOf": [{"$ref": "#/$defs/KnownId"}, {"type": "null"}],
 }
 ERROR = {
     "title": "Error",
@@ -47,7 +51,7 @@ def schema() -> dict[str, Any]:
         [*types, RowError], ref_template="#/$defs/{name}"
     )
     named = {kind.__name__: kind for kind in every_type(types)}
-    definitions: dict[str, Any] = {"RequestId": ID, "Error": ERROR}
+    definitions: dict[str, Any] = {"RequestId": ID, "KnownId": KNOWN_ID, "Error": ERROR}
     for name, component in sorted(components.items()):
         definitions[name] = described(component, named.get(name))
     for method in METHODS.values():
@@ -105,7 +109,8 @@ def frames(method: Method) -> dict[str, Any]:
         quiet = frame(params)
         return {f"{method.name}.notification": {**quiet, "not": {"required": ["id"]}}}
     assert method.result is not None, "a request has a result"
-    request = frame({**params, "id": ref("RequestId")})
+    is_kept = method.params is ToolRequest  # under its id, for who asks again
+    request = frame({**params, "id": ref("KnownId" if is_kept else "RequestId")})
     component = msgspec.json.schema(method.params)["$defs"][method.params.__name__]
     if not component.get("required"):
         request["required"].remove("params")

@@ -15,6 +15,7 @@ from heapq import heapify, heappop, heappush
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from agentgate_proto.client.calls import (
     NOT_SETTLED,
@@ -75,7 +76,7 @@ class CallBook:
         self._last_handle = 0
         self._last_id = 0
         self._epoch = ""
-        self._retention_s = 0.0
+        self._retention_s: float | UnsetType = UNSET
         self._now = 0.0
 
     # The user's side
@@ -151,7 +152,7 @@ class CallBook:
         self._unclaimed.is_overfull = False
         self._last_id = max(self._last_id, auth.highest_id)
         self._retention_s = auth.retention_s
-        if self._epoch and self._epoch != auth.epoch:
+        if self._epoch != auth.epoch:
             for call in list(self._by_id.values()):
                 self._conclude(call, unknown_outcome("the gateway has lost its memory"))
         self._epoch = auth.epoch
@@ -282,7 +283,8 @@ class CallBook:
     def _reconcile(self, pending: list[int | str] | None) -> None:
         """Send again what the gateway does not know; one that does not say is left to finish."""
         assert self._connection is not None
-        forgotten = self._connection.now - self._retention_s if self._retention_s > 0 else None
+        kept_s = self._retention_s
+        forgotten = None if kept_s is UNSET else self._connection.now - kept_s
         known = frozenset(pending or ())
         lost = []
         for request_id, call in list(self._by_id.items()):

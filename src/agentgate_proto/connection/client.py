@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -19,7 +19,6 @@ from agentgate_proto.limits import (
     NAME_CHARS_MAX,
     Limits,
 )
-from agentgate_proto.principal import Role
 from agentgate_proto.rpc.jsonrpc import (
     Failure,
     Invalid,
@@ -54,20 +53,6 @@ TOKEN_REFUSED = frozenset(
     }
 )
 """Errors that the same ``auth`` will meet again."""
-
-HIGHEST_ID_MAX = 2**62
-"""Of what a gateway says that our ids must follow: they must fit 64 bits with a sign."""
-
-
-class LooseAuthResult(msgspec.Struct, frozen=True):
-    """What is read of an auth result: a gateway that speaks only seed 001 sends only ``status``."""
-
-    status: Literal["authenticated"]
-    principal: str = ""
-    role: Role = Role.AGENT
-    highest_id: Annotated[int, msgspec.Meta(ge=0, le=HIGHEST_ID_MAX)] = 0
-    epoch: str = ""
-    retention_s: float = 0.0
 
 
 class ClientConnection(Connection[ClientWire]):
@@ -201,24 +186,14 @@ class ClientConnection(Connection[ClientWire]):
         match message:
             case Success(id=reply_id, result=raw) if reply_id == AUTH_ID:
                 try:
-                    loose = msgspec.json.decode(raw, type=LooseAuthResult)
+                    result = msgspec.json.decode(raw, type=AuthResult)
                 except (msgspec.DecodeError, RecursionError) as error:
                     self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {error}", final=True)
                     return
                 self._step(Step.AUTHENTICATED)
                 self._start_keepalive()
                 self.ping(self.now)
-                self._events.append(
-                    Authenticated(
-                        result=AuthResult(
-                            principal=loose.principal,
-                            role=loose.role,
-                            highest_id=loose.highest_id,
-                            epoch=loose.epoch,
-                            retention_s=loose.retention_s,
-                        )
-                    )
-                )
+                self._events.append(Authenticated(result=result))
             case Failure(id=reply_id, error=error):
                 refused = error.code in TOKEN_REFUSED
                 code = ErrorCode.AUTHENTICATION if refused else ErrorCode.CONNECTION_LOST

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from agentgate_proto.limits import (
     CODE_CHARS_MAX,
@@ -80,7 +81,7 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The token is good.
+    """The token is good. A gateway of this version says all of it; a reader takes it with less.
 
     Attributes:
         status: always "authenticated" (seed 001).
@@ -89,15 +90,16 @@ class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
             count on from there.
         epoch: id of the gateway's memory. Another epoch than before: requests sent under the old
             one are not known any more, and may have run.
-        retention_s: seconds for which the gateway keeps outcomes that nobody collected.
+        retention_s: seconds for which the gateway keeps outcomes that nobody collected; absent: as
+            long as the epoch lasts.
     """
 
-    status: Literal["authenticated"] = "authenticated"
-    principal: str
-    role: Role
-    highest_id: int = 0
+    status: Literal["authenticated"]
+    principal: str = ""
+    role: Role = Role.AGENT
+    highest_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     epoch: str = ""
-    retention_s: float = 0.0
+    retention_s: float | UnsetType = UNSET
 
 
 class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

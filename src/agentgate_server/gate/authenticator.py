@@ -154,6 +154,7 @@ class Authenticator:
         principal = peer.connection.principal
         assert principal is not None, "it was identified"
         result = AuthResult(
+            status="authenticated",
             principal=principal.name,
             role=principal.role,
             highest_id=highest_id,

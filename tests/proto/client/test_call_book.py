@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec import UNSET, UnsetType
 from tests.proto.client_gateway import Gateway, done
 from tests.proto.client_world import connected
 
@@ -305,9 +306,11 @@ def test_a_gateway_that_lost_its_memory_makes_outcomes_unknown() -> None:
     assert world.gateway.arrivals.count(1) == 1
 
 
-@pytest.mark.parametrize(("retention_s", "is_lost"), [(60.0, True), (1_000.0, False), (0.0, False)])
+@pytest.mark.parametrize(
+    ("retention_s", "is_lost"), [(60.0, True), (1_000.0, False), (0.0, True), (UNSET, False)]
+)
 def test_a_call_that_is_older_than_what_the_gateway_keeps_is_not_sent_again(
-    retention_s: float, is_lost: bool
+    retention_s: float | UnsetType, is_lost: bool
 ) -> None:
     world = connected()
     world.gateway.retention_s = retention_s

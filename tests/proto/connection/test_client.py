@@ -142,7 +142,7 @@ def test_the_first_message_says_what_else_the_gateway_should_know() -> None:
 def test_a_gateway_that_says_only_what_seed_001_says_is_good_enough() -> None:
     doorman = Doorman().upgrade()
     doorman.say(AUTH_RESULT)
-    result = AuthResult(principal="", role=Role.AGENT)
+    result = AuthResult(status="authenticated")
     assert doorman.happened() == [Authenticated(result=result)]
     assert doorman.client.state is State.OPEN
 
@@ -161,7 +161,12 @@ def test_all_that_the_gateway_says_of_itself_is_reported() -> None:
     doorman.say(json.dumps({"jsonrpc": "2.0", "result": result, "id": "auth-1"}))
     [event] = doorman.happened()
     assert event.result == AuthResult(
-        principal="hub", role=Role.OPERATOR, highest_id=7, epoch="e", retention_s=60.5
+        status="authenticated",
+        principal="hub",
+        role=Role.OPERATOR,
+        highest_id=7,
+        epoch="e",
+        retention_s=60.5,
     )
 
 

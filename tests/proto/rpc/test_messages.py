@@ -317,15 +317,25 @@ def test_a_client_that_names_nothing_but_its_token_sends_nothing_else() -> None:
 
 @pytest.mark.seed001("FR1-AC1")
 def test_the_auth_result_says_that_the_caller_is_authenticated() -> None:
-    result = AuthResult(principal="bot", role=Role.AGENT)
+    result = AuthResult(
+        status="authenticated", principal="bot", role=Role.AGENT, epoch="e", retention_s=60.0
+    )
     assert json.loads(msgspec.json.encode(result)) == {
         "status": "authenticated",
         "principal": "bot",
         "role": "agent",
         "highest_id": 0,
-        "epoch": "",
-        "retention_s": 0.0,
+        "epoch": "e",
+        "retention_s": 60.0,
     }
+
+
+def test_a_reader_takes_an_auth_result_that_says_nothing_but_its_status() -> None:
+    result = msgspec.json.decode(b'{"status":"authenticated"}', type=AuthResult)
+    assert result == AuthResult(status="authenticated")
+    assert result.retention_s is msgspec.UNSET
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(b"{}", type=AuthResult)
 
 
 def test_an_approval_view_leaves_out_what_says_nothing() -> None:
