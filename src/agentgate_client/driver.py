@@ -16,6 +16,7 @@ import math
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
+from uuid import uuid4
 
 import anyio
 import msgspec
@@ -104,7 +105,7 @@ class Driver:
     def __init__(self, endpoint: Endpoint, backoff: Backoff, listener: Listener) -> None:
         self.endpoint = endpoint
         self.backoff = backoff
-        self.machine = ClientMachine(endpoint.connection, backoff)
+        self.machine = ClientMachine(endpoint.connection, backoff, instance=str(uuid4()))
         self.provided = ToolRunner(self.machine, self.turn)
         self.connections = 0
         self._listener = listener

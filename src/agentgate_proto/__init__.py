@@ -14,7 +14,8 @@ top:
   their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its
   ``packets`` and ``events``, ``credentials``, and the door to an ``application``. ``client``: a
   client over all its connections: ``machine`` and what it tells, ``events``; ``call_book``,
-  ``calls``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for sessions
+  ``calls`` with their ``request_ids`` and their callers' ``patience``, ``reconciliation``,
+  ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for sessions
   ``session_watch`` with its ``session_feed``, and ``session_answer``; for devices ``prompts``,
   ``prompt_troubles`` and ``spool``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of

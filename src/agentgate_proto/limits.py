@@ -201,6 +201,13 @@ TOLD_IDS_MAX = 10_000
 """Ids of requests whose callers have had the outcome: if the connection breaks before the gateway
 has the acknowledgement it sends them again, and nobody wants to hear of them twice."""
 
+COLLECT_S = 30.0
+"""How long an SDK client that has connected again waits for each reply that says what is pending.
+All other calls wait for it; a gateway that lives and does not reply must not hold them for ever."""
+
+RETRY_AFTER_MAX_S = 3_600.0
+"""The longest pause that a gateway, or what stands before it, can make a client wait."""
+
 CANCEL_GRACE_S = 2.0
 """How long a call that timed out waits for the gateway to say whether it could be withdrawn."""
 

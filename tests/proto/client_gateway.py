@@ -21,6 +21,7 @@ from agentgate_proto.rpc.messages import (
     Auth,
     AuthResult,
     CancelRequest,
+    DecideApproval,
     GetPendingResults,
     ListTools,
     ToolRequest,
@@ -83,7 +84,9 @@ class Gateway:
         auth: "accept", "refuse", "turn away", "ignore" or an answer of any kind as JSON.
         answers: gives the outcome of a request at once, or None: it waits.
         silent: methods that it does not answer.
+        role: the client's.
         errors: methods that it answers with an error.
+        facts: the data of such an error.
         lies: raw results for methods, instead of the truth.
         offers_pending: False: it is a gateway of seed 001's time.
         page_rows: rows in one reply.
@@ -103,7 +106,9 @@ class Gateway:
         self.highest_id = 0
         self.answers: Callable[[ToolRequest], Outcome | None] = lambda params: None
         self.silent: set[str] = set()
+        self.role = Role.AGENT
         self.errors: dict[str, ErrorCode] = {}
+        self.facts: dict[str, Any] | None = None
         self.lies: dict[str, Any] = {}
         self.offers_pending = True
         self.page_rows = 256
@@ -145,7 +150,8 @@ class Gateway:
                 if isinstance(params, ToolRequest):
                     self._note(call_id, params)
                 if method in self.errors:
-                    link.send_error(call_id, self.errors[method], "refused by the script")
+                    why = "refused by the script"
+                    link.send_error(call_id, self.errors[method], why, self.facts)
                 elif method in self.lies:
                     link.send_result(call_id, self.lies[method])
                 elif method not in self.silent:
@@ -171,12 +177,12 @@ class Gateway:
                 result = AuthResult(
                     status="authenticated",
                     principal="hub",
-                    role=Role.AGENT,
+                    role=self.role,
                     highest_id=max([self.highest_id, *integers]),
                     epoch=self.epoch,
                     retention_s=self.retention_s,
                 )
-                link.accept_auth(Principal(name="hub", role=Role.AGENT), result)
+                link.accept_auth(Principal(name="hub", role=self.role), result)
             case "accept" | "refuse":
                 link.refuse_auth("Invalid token")
             case "turn away":
@@ -192,6 +198,7 @@ class Gateway:
             GetPendingResults: "get_pending_results",
             CancelRequest: "cancel_request",
             ListTools: "list_tools",
+            DecideApproval: "decide_approval",
         }
         return names[type(params)]
 

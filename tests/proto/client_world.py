@@ -27,7 +27,7 @@ from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.state import State
 from agentgate_proto.errors import AgentGateError
-from agentgate_proto.limits import CANCEL_GRACE_S, CLIENT_LIMITS, Limits
+from agentgate_proto.limits import CANCEL_GRACE_S, CLIENT_LIMITS, UNCLAIMED_ROWS_MAX, Limits
 from agentgate_proto.rpc.messages import (
     Auth,
     GetPendingResults,
@@ -67,6 +67,7 @@ class World:
         backoff: the client's schedule.
         limits: the client's.
         token: the client's.
+        kept_max: outcomes for which no call waits, at most.
 
     Attributes:
         now: monotonic seconds.
@@ -87,12 +88,15 @@ class World:
         backoff: Backoff | None = None,
         limits: Limits = CLIENT_LIMITS,
         token: str = TOKEN,
+        kept_max: int = UNCLAIMED_ROWS_MAX,
     ) -> None:
         self.now = 100.0
         self.gateway = gateway or Gateway()
         self.limits = limits
         self.auth = Auth(token=token, client_id="sdk-1")
-        self.machine = ClientMachine(self._connect, backoff or Backoff())
+        self.machine = ClientMachine(
+            self._connect, backoff or Backoff(), instance="p1", kept_max=kept_max
+        )
         self.reachable: bool | None = True
         self.final = False
         self.dialing = False

@@ -11,11 +11,9 @@ An outcome is told once: to its caller, or, if that has given up, to the next
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from agentgate_proto.client.calls import (
     NOT_SETTLED,
@@ -27,9 +25,14 @@ from agentgate_proto.client.calls import (
     error_of,
     result_of,
     row_of,
+    status_of,
     unknown_outcome,
 )
 from agentgate_proto.client.events import ClientEvent, Settled
+from agentgate_proto.client.own_decision import was_taken
+from agentgate_proto.client.patience import Patience
+from agentgate_proto.client.reconciliation import Reconciliation, Verdict
+from agentgate_proto.client.request_ids import RequestIds
 from agentgate_proto.client.standing import StandingCalls
 from agentgate_proto.client.unclaimed import Unclaimed
 from agentgate_proto.connection.client import ClientConnection
@@ -42,9 +45,8 @@ from agentgate_proto.limits import (
     CALLS_MAX,
     CANCEL_GRACE_S,
 )
-from agentgate_proto.records.outcome import Status
-from agentgate_proto.rpc.jsonrpc import ErrorObject
 from agentgate_proto.rpc.messages import AuthResult, CancelRequest, GetPendingResults
+from agentgate_proto.rpc.results import CancelStatus
 
 NOT_OFFERED = (ErrorCode.METHOD_NOT_FOUND, ErrorCode.FORBIDDEN)
 """Answers to ``get_pending_results`` that say: there is nothing to collect here, ever."""
@@ -55,13 +57,14 @@ class CallBook:
 
     Args:
         events: the client machine's output queue.
+        instance, kept_max: see :class:`.machine.ClientMachine`.
 
     Attributes:
         standing: the calls that are made first.
         ready: reconciliation is over, the standing calls are made, calls go out.
     """
 
-    def __init__(self, events: deque[ClientEvent]) -> None:
+    def __init__(self, events: deque[ClientEvent], instance: str, kept_max: int) -> None:
         self.ready = False
         self._events = events
         self.standing = StandingCalls(events)
@@ -70,13 +73,14 @@ class CallBook:
         self._bytes = 0
         self._queue: OrderedDict[int, Call] = OrderedDict()
         self._by_id: dict[int | str, Call] = {}
-        self._internal: dict[int, Call | None] = {}
-        self._deadlines: list[tuple[float, int]] = []
-        self._unclaimed = Unclaimed()
+        self._internal: dict[int | str, Call | None] = {}
+        self._deadlines = Patience()
+        self._unclaimed = Unclaimed(kept_max)
         self._last_handle = 0
-        self._last_id = 0
+        self._ids = RequestIds(instance)
+        self._known = Reconciliation()
+        self._principal = ""
         self._epoch = ""
-        self._retention_s: float | UnsetType = UNSET
         self._now = 0.0
 
     # The user's side
@@ -98,7 +102,7 @@ class CallBook:
         self._calls[call.handle] = self._queue[call.handle] = call
         self._bytes += len(call.params)
         if timeout_s is not None:
-            heappush(self._deadlines, (now + timeout_s, call.handle))
+            self._deadlines.add(now + timeout_s, call.handle)
         self._flush()
         return call.handle
 
@@ -112,25 +116,25 @@ class CallBook:
 
     def next_deadline(self) -> float | None:
         """Return when the next call runs out of time, or None."""
-        due_at = self.standing.due_at
-        at = self._deadlines[0][0] if self._deadlines else due_at
-        return due_at if due_at is not None and at is not None and due_at < at else at
+        own = (self._deadlines.next_deadline(), self.standing.due_at, self._known.due_at)
+        return min((at for at in own if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Withdraw the calls whose time is over; give up on those that were withdrawn before. Let
-        no others wait any longer for a standing call."""
+        no others wait any longer for a standing call, nor for what the gateway has pending."""
         self._now = max(self._now, now)
+        if self._known.is_overdue(now):
+            self._abort("the gateway did not say in time what is pending")
         if self.standing.handle_timer(now):
             self.go_on()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            call = self._calls.get(heappop(self._deadlines)[1])
+        while (handle := self._deadlines.take(now)) is not None:
+            call = self._calls.get(handle)
             if call is None or call.abandoned:
                 continue
             if call.withdrawn:
-                self._report(call, None, call.given_up(NOT_SETTLED))
-                call.abandoned = call.promised = True
+                self._give_up(call)
             else:
-                heappush(self._deadlines, (now + CANCEL_GRACE_S, call.handle))
+                self._deadlines.add(now + CANCEL_GRACE_S, handle)
                 self._withdraw(call)
 
     def fail_all(self, error: AgentGateError) -> None:
@@ -138,7 +142,7 @@ class CallBook:
         self.disconnected()
         self.standing.end(error)
         for call in list(self._calls.values()):
-            if call.stage is Stage.SENT:
+            if call.stage is Stage.SENT or call.is_repeat:
                 text = f"{error.message}; the request was sent and may have run"
                 self._settle(call, None, exception_for(error.code, text, {"sent": True}))
             else:
@@ -150,8 +154,9 @@ class CallBook:
         """A connection is authenticated; ``again``: not the first one."""
         self._connection = connection
         self._unclaimed.is_overfull = False
-        self._last_id = max(self._last_id, auth.highest_id)
-        self._retention_s = auth.retention_s
+        self._ids.follow(auth.highest_id)
+        self._principal = auth.principal
+        self._known.begin(auth.retention_s)
         if self._epoch != auth.epoch:
             for call in list(self._by_id.values()):
                 self._conclude(call, unknown_outcome("the gateway has lost its memory"))
@@ -165,6 +170,7 @@ class CallBook:
     def disconnected(self) -> None:
         """The connection is gone; what runs no tool is asked again on the next."""
         self._connection = None
+        self._known.refused()
         self.ready = False
         self.standing.disconnected()
         again = [call for call in self._by_id.values() if not call.is_tool_request]
@@ -175,7 +181,7 @@ class CallBook:
     def answered(self, event: Answered) -> None:
         """The gateway answered one of our requests."""
         request_id = event.id
-        assert isinstance(request_id, int), "our ids are integers"
+        assert request_id is not None, "our ids are integers and texts"
         if self.standing.answered(event):
             self.go_on()
         elif request_id in self._internal:
@@ -189,14 +195,15 @@ class CallBook:
         elif (call := self._by_id.get(request_id)) is not None:
             answer = result_of(event, object)
             error = answer if isinstance(answer, AgentGateError) else None
+            if error is not None and was_taken(call, error, self._principal):
+                answer, error = error.data, None
             self._settle(call, answer, error)
 
     def go_on(self) -> None:
         """Make the next standing call; once all are answered, all others."""
-        now = self._now if self._connection is None else max(self._now, self._connection.now)
-        call = self.standing.next_call(self._last_id + 1, None if self.ready else now)
+        call = self.standing.next_call(self._ids.upcoming, None if self.ready else self._clock())
         if call is not None:
-            self._send(self._next_id(), call.method, msgspec.Raw(call.params))
+            self._send(self._ids.take(), call.method, msgspec.Raw(call.params))
         elif self.standing.are_made:
             self.ready = True
             self._flush()
@@ -219,8 +226,8 @@ class CallBook:
                 self._collect(call)
                 continue
             if not call.request_id:
-                call.request_id = self._next_id()
-                call.sent_at = max(self._now, connection.now)  # it knows no time of commands
+                call.request_id = self._ids.take()
+                call.sent_at = self._clock()
             self._by_id[call.request_id] = call
             self._send(call.request_id, call.method, msgspec.Raw(call.params))
 
@@ -228,15 +235,17 @@ class CallBook:
         """Send these again, before all others, in this order."""
         for call in reversed(calls):
             self._by_id.pop(call.request_id, None)
+            if not call.is_tool_request:
+                call.request_id, call.is_repeat = 0, True
             call.stage = Stage.QUEUED
             self._queue[call.handle] = call
             self._queue.move_to_end(call.handle, last=False)
 
-    def _next_id(self) -> int:
-        self._last_id += 1
-        return self._last_id
+    def _clock(self) -> float:
+        """The time: a connection is told of what comes, and commands tell none."""
+        return self._now if self._connection is None else max(self._now, self._connection.now)
 
-    def _send(self, request_id: int, method: str, params: Any) -> None:
+    def _send(self, request_id: int | str, method: str, params: Any) -> None:
         """Send on a connection that may have come to its end meanwhile; then the next one tells."""
         assert self._connection is not None
         if self._connection.state is State.OPEN:
@@ -246,10 +255,12 @@ class CallBook:
 
     def _collect(self, call: Call | None) -> None:
         """Ask for pending results: for a caller, or after a reconnect for ourselves."""
-        request_id = self._next_id()
+        request_id = self._ids.take()
         self._internal[request_id] = call
         if call is not None:
             call.request_id = request_id
+        else:
+            self._known.asked(self._clock())
         self._send(request_id, "get_pending_results", GetPendingResults())
 
     def _collected(self, call: Call | None, event: Answered) -> None:
@@ -258,19 +269,22 @@ class CallBook:
             if call is not None:
                 self._settle(call, None, reply)
             elif reply.code in NOT_OFFERED:
-                self._reconcile(None)
+                self._known.refused()
+                self._reconcile()
             else:
                 self._abort(reply.message)
             return
         for row in reply.rows():
             self._take(row, call)
         self._saw(reply.seq)
-        if call is not None and call.stage is Stage.SETTLED:
+        if call is None:
+            self._known.answered(reply.pending)
+        elif call.stage is Stage.SETTLED:
             return
         if reply.more and reply.results and not self._unclaimed.is_overfull:
             self._collect(call)
         elif call is None:
-            self._reconcile(reply.pending)
+            self._reconcile()
         else:
             self._hand_over(call)
 
@@ -280,26 +294,16 @@ class CallBook:
         if self._unclaimed.is_overfull:
             self._abort("there is room again for outcomes that were not acknowledged")
 
-    def _reconcile(self, pending: list[int | str] | None) -> None:
-        """Send again what the gateway does not know; one that does not say is left to finish."""
-        assert self._connection is not None
-        kept_s = self._retention_s
-        forgotten = None if kept_s is UNSET else self._connection.now - kept_s
-        known = frozenset(pending or ())
+    def _reconcile(self) -> None:
+        """Send again what the gateway does not know; end what it will never tell of."""
         lost = []
-        for request_id, call in list(self._by_id.items()):
-            if pending is None:
-                if call.abandoned:
-                    self._conclude(call, unknown_outcome("the gateway does not say what it has"))
-            elif request_id in known:
-                if call.withdrawn:
-                    self._cancel(call)
-            elif forgotten is not None and call.sent_at <= forgotten:
-                why = "the gateway does not keep requests so long"
-                self._conclude(call, unknown_outcome(why))
-            elif call.withdrawn:
-                self._conclude(call, call.given_up(WITHDRAWN))
-            else:
+        for call in list(self._by_id.values()):
+            verdict = self._known.verdict(call, self._clock())
+            if isinstance(verdict, AgentGateError):
+                self._conclude(call, verdict)
+            elif verdict is Verdict.WITHDRAW:
+                self._cancel(call)
+            elif verdict is Verdict.SEND:
                 lost.append(call)
         self._requeue(lost)
         self.standing.connected()
@@ -307,17 +311,17 @@ class CallBook:
 
     # Outcomes
 
-    def _tool_answered(self, request_id: int, event: Answered) -> None:
+    def _tool_answered(self, request_id: int | str, event: Answered) -> None:
         call = self._by_id.get(request_id)
         row, seq = row_of(request_id, call.tool if call is not None else "", event)
-        if call is not None or (seq and row.status):
+        if call is not None or seq:
             self._take(row, None)
         self._saw(seq)
 
     def _take(self, row: LooseRow, collector: Call | None) -> None:
         """Tell an outcome to its caller, or keep it for one who asks."""
         call = self._by_id.get(row.request_id)
-        error = error_of(row.error) if row.error is not None else None
+        error = row.fault
         if call is not None and call.is_tool_request:
             cancelled = error is not None and error.code == ErrorCode.CANCELLED
             if cancelled and call.withdrawn:
@@ -349,22 +353,32 @@ class CallBook:
             self._cancel(call)
 
     def _cancel(self, call: Call) -> None:
-        request_id = self._next_id()
+        request_id = self._ids.take()
         self._internal[request_id] = call
         self._send(request_id, "cancel_request", CancelRequest(request_id=call.request_id))
 
     def _cancel_answered(self, call: Call | None, event: Answered) -> None:
-        """Only "unknown_request" is news: in every other case the outcome itself tells."""
-        if call is not None and event.error is None and b'"unknown_request"' in bytes(event.result):
+        """Tell what needs no waiting for. In every other case the outcome itself tells."""
+        if call is None or call.stage is Stage.SETTLED:
+            return
+        status = status_of(event)
+        if status == CancelStatus.UNKNOWN_REQUEST:
             self._conclude(call, call.given_up(WITHDRAWN))
+        elif status == CancelStatus.CANCELLED and not call.promised:
+            self._unclaimed.tell(call.request_id)
+            self._settle(call, None, call.given_up(WITHDRAWN))
+        elif event.error is not None and not call.abandoned:
+            self._give_up(call)
+
+    def _give_up(self, call: Call) -> None:
+        """Let a caller wait no more; the outcome is for its next ``get_pending_results``."""
+        self._report(call, None, call.given_up(NOT_SETTLED))
+        call.abandoned = call.promised = True
 
     def _conclude(self, call: Call, error: AgentGateError) -> None:
         """End a call of which the gateway will not say anything any more."""
-        if call.promised and call.stage is not Stage.SETTLED:
-            unknown = error.code == ErrorCode.OUTCOME_UNKNOWN
-            status = Status.UNKNOWN if unknown else Status.CANCELLED
-            why = ErrorObject(error.code, error.message)
-            self._unclaimed.keep(LooseRow(call.request_id, call.tool, status, error=why))
+        if call.promised:
+            self._unclaimed.keep(call.row(error))
         self._settle(call, None, error)
 
     def _settle(self, call: Call, result: Any, error: AgentGateError | None) -> None:
@@ -378,9 +392,7 @@ class CallBook:
         self._by_id.pop(call.request_id, None)
         if not call.abandoned:
             self._report(call, result, error)
-        if len(self._deadlines) > 2 * len(self._calls):
-            self._deadlines = [due for due in self._deadlines if due[1] in self._calls]
-            heapify(self._deadlines)
+        self._deadlines.prune(self._calls, len(self._calls))
         self._flush()
 
     def _report(self, call: Call, result: Any, error: AgentGateError | None) -> None:

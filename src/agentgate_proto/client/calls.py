@@ -14,6 +14,7 @@ import msgspec
 from agentgate_proto.connection.events import Answered
 from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.limits import REQUEST_BYTES_MAX
+from agentgate_proto.records.outcome import Status
 from agentgate_proto.rpc.jsonrpc import UNREADABLE, ErrorObject, encode
 
 OWN_MEMBERS = ("seq", "status")
@@ -22,6 +23,7 @@ NOT_SENT = "it was not sent"
 WITHDRAWN = "it was withdrawn and did not run"
 NOT_SETTLED = "it is not settled yet; get_pending_results() tells when it is"
 NOT_ANSWERED = "it was sent and not answered"
+NOT_SAID = "the gateway does not say how it ended"
 
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 Result = TypeVar("Result")
@@ -47,7 +49,8 @@ class Call:
 
     Attributes:
         tool: the tool that is asked for, if it is a tool request.
-        request_id: 0 until it is sent for the first time; kept when it is sent again.
+        request_id: 0 until it is sent for the first time; a tool request keeps it.
+        is_repeat: it was sent before, under another id, and runs no tool.
         sent_at: monotonic seconds of the first sending.
         rows: the rows that a ``get_pending_results`` has settled other calls with.
         withdrawn: the caller does not want it any more: it is not sent (again), or cancelled.
@@ -62,6 +65,7 @@ class Call:
     __slots__ = (
         "abandoned",
         "handle",
+        "is_repeat",
         "method",
         "params",
         "promised",
@@ -81,7 +85,8 @@ class Call:
         self.method = method
         self.params = encode_params(params)
         self.tool = str(getattr(params, "tool", ""))
-        self.request_id = 0
+        self.request_id: int | str = 0
+        self.is_repeat = False
         self.sent_at = 0.0
         self.timeout_s = timeout_s
         self.stage = Stage.QUEUED
@@ -103,7 +108,7 @@ class Call:
     @property
     def fate(self) -> str:
         """What is known of a call that is not answered."""
-        if not self.request_id:
+        if not self.request_id and not self.is_repeat:
             return NOT_SENT
         if not self.is_tool_request:
             return NOT_ANSWERED
@@ -113,6 +118,13 @@ class Call:
         """The error for a caller whose patience is over; ``fate`` says what became of the call."""
         after = "withdrawn" if self.timeout_s is None else f"no answer in {self.timeout_s:g} s"
         return exception_for(ErrorCode.CANCELLED, f"{after}: {fate}")
+
+    def row(self, error: AgentGateError) -> LooseRow:
+        """How it ended, for a caller who was told that ``get_pending_results`` tells."""
+        unknown = error.code == ErrorCode.OUTCOME_UNKNOWN
+        status = Status.UNKNOWN if unknown else Status.CANCELLED
+        why = ErrorObject(error.code, error.message)
+        return LooseRow(self.request_id, self.tool, status, error=why)
 
 
 def encode_params(params: msgspec.Struct) -> bytes:
@@ -140,6 +152,12 @@ class ToolResult(msgspec.Struct, frozen=True):
     seq: Seq = 0
 
 
+class Withdrawal(msgspec.Struct, frozen=True):
+    """What is read of the answer to ``cancel_request``."""
+
+    status: str = ""
+
+
 class LooseRow(msgspec.Struct, frozen=True):
     """What is read of a row of ``get_pending_results``."""
 
@@ -149,6 +167,13 @@ class LooseRow(msgspec.Struct, frozen=True):
     resolved_at: str = ""
     data: Any = None
     error: ErrorObject | None = None
+
+    @property
+    def fault(self) -> AgentGateError | None:
+        """Why there is no data, or None: it was executed."""
+        if self.status == Status.EXECUTED:
+            return None
+        return error_of(self.error) if self.error is not None else unknown_outcome(NOT_SAID)
 
 
 class LooseReply(msgspec.Struct, frozen=True):
@@ -182,23 +207,32 @@ def row_of(request_id: int | str, tool: str, answer: Answered) -> tuple[LooseRow
     """Make a row of the answer to a tool request; return it with its sequence number, or 0."""
     if answer.error is None:
         result = decode(answer.result, ToolResult)
-        if not isinstance(result, AgentGateError):
+        if isinstance(result, AgentGateError):
+            unknown, seq = unknown_outcome(result.message), 0
+        elif result.status == Status.EXECUTED:
             return LooseRow(request_id, tool, result.status, data=result.data), result.seq
-        unknown = unknown_outcome(result.message)
-        error = ErrorObject(unknown.code, unknown.message)
-        return LooseRow(request_id, tool, "unknown", error=error), 0
+        else:
+            unknown, seq = unknown_outcome(NOT_SAID), result.seq
+        why = ErrorObject(unknown.code, unknown.message)
+        return LooseRow(request_id, tool, Status.UNKNOWN, error=why), seq
     data = answer.error.data
     own = {}
     if isinstance(data, dict):  # our own numbering is none of the caller's business
         own = {name: data[name] for name in OWN_MEMBERS if name in data}
         data = {name: value for name, value in data.items() if name not in own} or None
-    seq, status = own.get("seq"), own.get("status")
+    told, status = own.get("seq"), own.get("status")
     return LooseRow(
         request_id,
         tool,
         status if isinstance(status, str) else "failed",
         error=ErrorObject(answer.error.code, answer.error.message, data),
-    ), seq if type(seq) is int and 0 < seq < 2**63 else 0
+    ), told if type(told) is int and 0 < told < 2**63 else 0
+
+
+def status_of(answer: Answered) -> str:
+    """Return what an answer to ``cancel_request`` says, or "": nothing that can be read."""
+    withdrawal = result_of(answer, Withdrawal)
+    return withdrawal.status if isinstance(withdrawal, Withdrawal) else ""
 
 
 def unknown_outcome(why: str) -> AgentGateError:

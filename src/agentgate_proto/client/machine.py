@@ -46,6 +46,7 @@ from agentgate_proto.errors import (
     ErrorCode,
     exception_for,
 )
+from agentgate_proto.limits import UNCLAIMED_ROWS_MAX
 from agentgate_proto.rpc.messages import AuthResult
 from agentgate_proto.rpc.tool_methods import StopTool
 
@@ -60,6 +61,8 @@ class ClientMachine:
     Args:
         connect: makes the connection machine for each attempt.
         backoff: the schedule of attempts.
+        instance: names this process among all that use its ``client_id``, ever: a fresh UUID.
+        kept_max: outcomes for which no call waits, at most; see :class:`.unclaimed.Unclaimed`.
 
     Attributes:
         state: see :class:`ClientState`.
@@ -68,7 +71,14 @@ class ClientMachine:
         connection: the connection, from ``dialed`` until ``HangUp``.
     """
 
-    def __init__(self, connect: Connect, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        backoff: Backoff,
+        *,
+        instance: str = "",
+        kept_max: int = UNCLAIMED_ROWS_MAX,
+    ) -> None:
         self.state = ClientState.IDLE
         self.last_error: AgentGateError | None = None
         self.auth: AuthResult | None = None
@@ -76,7 +86,7 @@ class ClientMachine:
         self._connect = connect
         self._backoff = backoff
         self._events: deque[ClientEvent] = deque()
-        self._book = CallBook(self._events)
+        self._book = CallBook(self._events, instance, kept_max)
         self._providing = Providing(self._events)
         self._retry_at: float | None = None
         self._flushing: ClientConnection | None = None
@@ -240,12 +250,13 @@ class ClientMachine:
                 self._providing.stop(call)
             case Notified(params=params):
                 self._events.append(Pushed(params))
-            case Refused(code=code, message=message, final=final):
+            case Refused(code=code, message=message, final=final, retry_after_s=at_least_s):
                 # At first whoever waits for connect() is told (seed 001, FR1-AC2); later only the
                 # token itself is a reason to give up: a proxy says 404 while its gateway restarts
                 is_auth = code == ErrorCode.AUTHENTICATION
                 final = (final or is_auth) if self.auth is None else (final and is_auth)
-                self._attempt_failed(exception_for(code, message), connection.now, final=final)
+                error = exception_for(code, message)
+                self._attempt_failed(error, connection.now, final=final, at_least_s=at_least_s)
             case Progressed():
                 pass
             case _:
@@ -265,10 +276,12 @@ class ClientMachine:
         self._change(ClientState.CONNECTING)
         self._events.append(Dial())
 
-    def _attempt_failed(self, error: AgentGateError, now: float, *, final: bool) -> None:
+    def _attempt_failed(
+        self, error: AgentGateError, now: float, *, final: bool, at_least_s: float = 0.0
+    ) -> None:
         self._hang_up()
         self.last_error = error
-        self._retry_at = None if final else self._backoff.failed(now)
+        self._retry_at = None if final else self._backoff.failed(now, at_least_s)
         if self._retry_at is not None:
             self._book.disconnected()
             self._change(ClientState.RECONNECTING, error, self._retry_at - now)

@@ -66,8 +66,8 @@ class StandingCalls:
         self._bytes = 0
         self._last_handle = 0
         self._due: deque[StandingCall] = deque()
-        self._asked: tuple[int, StandingCall] | None = None
-        self._late: dict[int, StandingCall] = {}  # by the ids of their requests
+        self._asked: tuple[int | str, StandingCall] | None = None
+        self._late: dict[int | str, StandingCall] = {}  # by the ids of their requests
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:
@@ -127,7 +127,7 @@ class StandingCalls:
         self._late.clear()
         self._asked = self.due_at = None
 
-    def next_call(self, request_id: int, waits_since: float | None) -> StandingCall | None:
+    def next_call(self, request_id: int | str, waits_since: float | None) -> StandingCall | None:
         """Return what to send now, or None.
 
         Args:
@@ -162,7 +162,7 @@ class StandingCalls:
         if self._asked is not None and self._asked[0] == event.id:
             call = self._asked[1]
             self._asked = self.due_at = None
-        elif event.id in self._late:
+        elif event.id is not None and event.id in self._late:
             call = self._late.pop(event.id)
         else:
             return False

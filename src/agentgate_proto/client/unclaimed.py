@@ -13,13 +13,17 @@ from agentgate_proto.limits import TOLD_IDS_MAX, UNCLAIMED_ROWS_MAX
 class Unclaimed:
     """See the module.
 
+    Args:
+        kept_max: how many are kept.
+
     Attributes:
         is_overfull: one found no room. Nothing may be acknowledged from then on: the gateway has it
             still, and sends it again on the next connection.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kept_max: int = UNCLAIMED_ROWS_MAX) -> None:
         self.is_overfull = False
+        self._kept_max = kept_max
         self._rows: dict[int | str, LooseRow] = {}
         self._told: dict[int | str, None] = {}
 
@@ -33,7 +37,7 @@ class Unclaimed:
         """Keep an outcome for whoever asks next, unless it was told already."""
         if row.request_id in self._told:
             return
-        if row.request_id in self._rows or len(self._rows) < UNCLAIMED_ROWS_MAX:
+        if row.request_id in self._rows or len(self._rows) < self._kept_max:
             self._rows[row.request_id] = row
         else:
             self.is_overfull = True

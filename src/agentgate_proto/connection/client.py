@@ -17,6 +17,7 @@ from agentgate_proto.limits import (
     ACK_DELAY_S,
     CLIENT_LIMITS,
     NAME_CHARS_MAX,
+    RETRY_AFTER_MAX_S,
     Limits,
 )
 from agentgate_proto.rpc.jsonrpc import (
@@ -120,10 +121,11 @@ class ClientConnection(Connection[ClientWire]):
 
     def _on_opening(self, event: WireEvent) -> None:
         match event:
-            case Rejected(status, reason):
+            case Rejected(status, reason, pause_s):
                 http = f"HTTP {status}: " if status else ""
                 text = f"{http}{reason}; check the URL, and any proxy on the way"
-                self._refused(ErrorCode.CONNECTION_LOST, text, final=status in FINAL_STATUSES)
+                final = status in FINAL_STATUSES
+                self._refused(ErrorCode.CONNECTION_LOST, text, final=final, retry_after_s=pause_s)
             case _:
                 assert isinstance(event, Upgraded), "a client's wire has no other event here"
                 self._step(Step.UPGRADED)
@@ -188,7 +190,7 @@ class ClientConnection(Connection[ClientWire]):
                 try:
                     result = msgspec.json.decode(raw, type=AuthResult)
                 except (msgspec.DecodeError, RecursionError) as error:
-                    self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {error}", final=True)
+                    self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {error}", final=False)
                     return
                 self._step(Step.AUTHENTICATED)
                 self._start_keepalive()
@@ -197,7 +199,9 @@ class ClientConnection(Connection[ClientWire]):
             case Failure(id=reply_id, error=error):
                 refused = error.code in TOKEN_REFUSED
                 code = ErrorCode.AUTHENTICATION if refused else ErrorCode.CONNECTION_LOST
-                self._refused(code, error.message, final=refused and reply_id == AUTH_ID)
+                final = refused and reply_id == AUTH_ID
+                pause_s = pause_of(error.data)
+                self._refused(code, error.message, final=final, retry_after_s=pause_s)
             case Invalid(detail=detail):
                 self._refused(ErrorCode.AUTHENTICATION, f"odd auth reply: {detail}", final=False)
             case _:
@@ -207,7 +211,7 @@ class ClientConnection(Connection[ClientWire]):
 
     def _unasked(self, answer_id: RequestId) -> str | None:
         """The gateway answers here the tool requests that earlier connections made."""
-        return "tool_request" if isinstance(answer_id, int) else None
+        return "tool_request" if answer_id not in (None, AUTH_ID) else None
 
     def _on_notification(self, notification: Notification) -> None:
         method = METHODS.get(notification.method)
@@ -219,8 +223,18 @@ class ClientConnection(Connection[ClientWire]):
             return
         self._events.append(Notified(params=params))
 
-    def _refused(self, code: int, message: str, *, final: bool) -> None:
-        self._events.append(Refused(code=code, message=message, final=final))
+    def _refused(self, code: int, message: str, *, final: bool, retry_after_s: float = 0.0) -> None:
+        self._events.append(
+            Refused(code=code, message=message, final=final, retry_after_s=retry_after_s)
+        )
         if self.state is State.AUTHENTICATING:
             self.wire.send_close(NORMAL_CLOSURE, "")
         self._cut(ABNORMAL_CLOSURE, message, by_peer=False)
+
+
+def pause_of(data: Any) -> float:
+    """Return ``retry_after_s`` of an error's data; 0.0: there is none."""
+    pause = data.get("retry_after_s") if isinstance(data, dict) else None
+    if isinstance(pause, bool) or not isinstance(pause, int | float) or pause < 0:
+        return 0.0
+    return min(float(pause), RETRY_AFTER_MAX_S)

@@ -113,11 +113,13 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         code: -32005 where ``auth`` is the reason, else -32000.
         final: trying again with the same ``auth`` is pointless.
+        retry_after_s: how long the gateway wants to be left alone; 0.0: it does not say.
     """
 
     code: int
     message: str
     final: bool
+    retry_after_s: float = 0.0
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.utilities import RemoteProtocolError as WsRemoteError
 
 from agentgate_proto.errors import LocalProtocolError
-from agentgate_proto.limits import Limits
+from agentgate_proto.limits import RETRY_AFTER_MAX_S, Limits
 from agentgate_proto.wire.events import Alive, Rejected, Upgraded, WireEvent
 from agentgate_proto.wire.frames import MASKED, frame_head, masked
 from agentgate_proto.wire.heads import REASON_HEADER
@@ -22,6 +22,9 @@ from agentgate_proto.wire.websocket import Wire
 FINAL_STATUS_MIN = 200
 
 NO_REASON = "the server answered without an upgrade"
+
+PAUSE_DIGITS_MAX = 9
+"""Of a pause in seconds: the first of them are more than a client waits."""
 
 REASON_CHARS_MAX = 300
 """Of what a gateway says of its refusal; whoever sent it need not be one."""
@@ -106,11 +109,20 @@ class ClientWire(Wire):
                 return Upgraded()
             case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
                 self._over = True
-                return Rejected(status, reason_in(event.headers))
+                return Rejected(status, reason_in(event.headers), pause_in(event.headers))
             case ws.RejectConnection():
                 return Alive()  # 1xx: the answer is still to come (RFC 9110 section 15.2)
             case _:
                 return super()._translate(event)
+
+
+def pause_in(headers: Iterable[tuple[bytes, bytes]]) -> float:
+    """Return the seconds of ``Retry-After`` (RFC 9110 section 10.2.3); 0.0: none. A date says
+    nothing to who has no clock."""
+    for name, value in headers:
+        if name.lower() == b"retry-after" and value.isdigit():
+            return min(float(value[:PAUSE_DIGITS_MAX]), RETRY_AFTER_MAX_S)
+    return 0.0
 
 
 def reason_in(headers: Iterable[tuple[bytes, bytes]]) -> str:

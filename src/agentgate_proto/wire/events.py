@@ -27,10 +27,17 @@ class UpgradeRequest(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """The opening handshake failed; ``status`` is the HTTP status, 0 if the answer was no HTTP."""
+    """The opening handshake failed.
+
+    Attributes:
+        status: the HTTP status; 0: the answer was no HTTP.
+        reason: for people and logs.
+        retry_after_s: how long to wait, if that was said in seconds; else 0.0.
+    """
 
     status: int
     reason: str
+    retry_after_s: float = 0.0
 
 
 class HttpRequest(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from msgspec import UNSET, UnsetType
 from tests.proto.client_gateway import Gateway, done
 from tests.proto.client_world import connected
 
-from agentgate_proto.client import call_book, unclaimed
+from agentgate_proto.client import call_book
 from agentgate_proto.client.calls import NOT_SETTLED, WITHDRAWN, LooseRow
 from agentgate_proto.client.events import ClientState
 from agentgate_proto.errors import (
@@ -23,7 +23,7 @@ GRACE = CANCEL_GRACE_S
 
 
 def cap(monkeypatch: pytest.MonkeyPatch, name: str, value: int) -> None:
-    monkeypatch.setattr(call_book if hasattr(call_book, name) else unclaimed, name, value)
+    monkeypatch.setattr(call_book, name, value)
 
 
 # Sending
@@ -201,11 +201,8 @@ def test_rows_that_come_after_the_caller_has_gone_are_kept_for_the_next() -> Non
     assert handle not in world.settled
 
 
-def test_outcomes_beyond_the_cap_are_left_with_the_gateway(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    cap(monkeypatch, "UNCLAIMED_ROWS_MAX", 2)
-    world = connected()
+def test_outcomes_beyond_the_cap_are_left_with_the_gateway() -> None:
+    world = connected(kept_max=2)
     ids = [world.late() for _ in range(4)]
     world.wait(1.0)
     assert [world.gateway.requests[key].delivered for key in ids] == [True, True, False, False]
@@ -376,8 +373,8 @@ def test_when_it_is_over_calls_that_were_sent_may_have_run_and_others_did_not() 
     world.close()
     assert world.error(sent).data == {"sent": True}
     assert "may have run" in world.error(sent).message
-    for handle in (tools, queued):
-        assert world.error(handle).message == "the client was closed"
+    assert world.error(tools).data == {"sent": True}
+    assert world.error(queued).message == "the client was closed"
     assert world.leftovers() == {}
 
 

@@ -15,9 +15,10 @@ from agentgate_proto.errors import (
     ErrorCode,
 )
 from agentgate_proto.limits import CANCEL_GRACE_S
+from agentgate_proto.principal import Role
 from agentgate_proto.records.outcome import Outcome, Status, failed
 from agentgate_proto.rpc.jsonrpc import ErrorObject
-from agentgate_proto.rpc.messages import ListTools
+from agentgate_proto.rpc.messages import DecideApproval, ListTools
 
 GRACE = CANCEL_GRACE_S
 
@@ -153,3 +154,119 @@ def test_a_reply_that_makes_no_sense_does_not_keep_the_caller_waiting(lie: Any) 
     world = connected()
     world.gateway.lies["get_pending_results"] = lie
     assert world.rows(world.collect()) == []
+
+
+@pytest.mark.parametrize("code", [ErrorCode.METHOD_NOT_FOUND, ErrorCode.FORBIDDEN])
+def test_a_gateway_that_withdraws_nothing_is_not_waited_for(code: ErrorCode) -> None:
+    world = connected()
+    world.gateway.errors["cancel_request"] = code
+    handle = world.ask(timeout_s=1.0)
+    world.wait(1.0)
+    assert NOT_SETTLED in world.error(handle).message
+    world.gateway.resolve(1, done("late"))
+    world.pump()
+    assert [row.data for row in world.rows(world.collect())] == ["late"]
+    assert world.leftovers() == {}
+
+
+def test_an_error_about_a_withdrawal_is_told_to_nobody_who_has_left() -> None:
+    world = connected()
+    world.gateway.errors["cancel_request"] = ErrorCode.FORBIDDEN
+    handle = world.ask()
+    world.abandon(handle)
+    assert world.settled == {}
+
+
+def test_a_withdrawal_that_worked_is_told_at_once_and_its_outcome_to_nobody() -> None:
+    world = connected()
+    world.gateway.lies["cancel_request"] = {"status": "cancelled"}
+    handle = world.ask(timeout_s=1.0)
+    world.wait(1.0)
+    assert WITHDRAWN in world.error(handle).message
+    world.gateway.resolve(1, GONE)
+    world.wait(1.0)
+    assert world.gateway.requests[1].delivered
+    assert world.rows(world.collect()) == []
+    assert world.leftovers() == {}
+
+
+def test_a_withdrawal_that_worked_late_is_told_by_its_outcome_as_was_promised() -> None:
+    world = connected()
+    world.gateway.silent.add("cancel_request")
+    handle = world.ask(timeout_s=1.0)
+    world.wait(1.0 + GRACE)
+    assert NOT_SETTLED in world.error(handle).message
+    world.gateway.say('{"jsonrpc":"2.0","result":{"status":"cancelled"},"id":2}')
+    world.pump()
+    world.gateway.resolve(1, GONE)
+    world.pump()
+    assert [row.status for row in world.rows(world.collect())] == ["cancelled"]
+
+
+# Made again
+
+
+def test_what_runs_no_tool_is_made_again_under_a_new_id_before_what_waits() -> None:
+    world = connected()
+    world.gateway.silent.add("list_tools")
+    handle = world.call("list_tools", ListTools())
+    world.drop(reachable=False)
+    world.ask()
+    world.gateway.silent.clear()
+    world.reachable = True
+    world.wait(2.0)
+    assert [(each["method"], each["id"]) for each in world.heard[1:]] == [
+        ("get_pending_results", 2),
+        ("list_tools", 3),
+        ("tool_request", 4),
+    ]
+    assert world.result(handle) == {"tools": []}
+
+
+def test_what_is_made_again_was_sent_if_nobody_waits_for_it_any_more() -> None:
+    world = connected()
+    world.gateway.silent.add("list_tools")
+    handle = world.call("list_tools", ListTools(), timeout_s=1.5)
+    world.drop(reachable=False)
+    world.wait(2.0)
+    assert NOT_ANSWERED in world.error(handle).message
+
+
+APPROVAL = {"status": "approved", "decided_by": "hub"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "taken"), [(APPROVAL, True), ({**APPROVAL, "decided_by": "ann"}, False)]
+)
+def test_a_decision_that_was_made_again_and_had_been_taken_is_a_success(
+    facts: dict[str, Any], taken: bool
+) -> None:
+    world = World()
+    world.gateway.role = Role.APPROVER
+    world.gateway.silent.add("decide_approval")
+    world.open()
+    handle = world.call("decide_approval", DecideApproval(id="a1", decision="approve"))
+    world.gateway.errors["decide_approval"] = ErrorCode.ALREADY_SETTLED
+    world.gateway.facts = facts
+    world.drop()
+    if taken:
+        assert world.result(handle) == facts
+    else:
+        assert (world.error(handle).code, world.error(handle).data) == (-32009, facts)
+
+
+def test_ids_are_texts_where_integers_end_and_their_answers_are_found_after_a_reconnect() -> None:
+    world = World()
+    world.gateway.highest_id = 2**53 - 2
+    world.open()
+    handles = [world.ask(n=n) for n in range(3)]
+    assert world.gateway.arrivals == [2**53 - 1, f"p1-{2**53}", f"p1-{2**53 + 1}"]
+    world.drop(reachable=None)
+    world.wait(1.0)
+    world.dialed()
+    world.gateway.say(
+        '{"jsonrpc":"2.0","result":{"status":"executed","data":1},"id":"p1-9007199254740992"}'
+    )
+    world.pump()
+    assert world.result(handles[1]) == 1
+    assert set(world.settled) == {handles[1]}

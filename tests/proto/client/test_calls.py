@@ -21,6 +21,7 @@ from agentgate_proto.client.calls import (
     error_of,
     result_of,
     row_of,
+    status_of,
     unknown_outcome,
 )
 from agentgate_proto.connection.events import Answered
@@ -191,6 +192,34 @@ def test_an_unreadable_result_is_an_unknown_outcome_because_the_tool_did_run() -
     assert row.error is not None
     assert isinstance(error_of(row.error), OutcomeUnknown)
     assert "odd" in row.error.message
+
+
+@pytest.mark.parametrize(
+    ("text", "seq"), [('{"status":"done","data":1,"seq":4}', 4), ('{"data":1}', 0), ("{}", 0)]
+)
+def test_a_result_that_does_not_say_executed_is_an_unknown_outcome(text: str, seq: int) -> None:
+    row, number = row_of(7, "light", answered(text))
+    assert (row.status, row.data, number) == ("unknown", None, seq)
+    assert isinstance(row.fault, OutcomeUnknown)
+
+
+def test_a_row_has_data_if_it_was_executed_and_else_its_error() -> None:
+    denied = ErrorObject(-32003, "no")
+    assert LooseRow(7, status="executed", error=denied).fault is None
+    fault = LooseRow(7, status="denied", data=1, error=denied).fault
+    assert fault is not None
+    assert (fault.code, fault.message) == (-32003, "no")
+    assert isinstance(LooseRow(7, status="denied").fault, OutcomeUnknown)
+    assert isinstance(LooseRow(7).fault, OutcomeUnknown)
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [('{"status":"cancelled"}', "cancelled"), ('{"status":1}', ""), ("7", ""), ("{}", "")],
+)
+def test_the_answer_to_a_withdrawal_has_a_status(text: str, status: str) -> None:
+    assert status_of(answered(text)) == status
+    assert status_of(answered(error=ErrorObject(-32601, "no such method"))) == ""
 
 
 @pytest.mark.parametrize(

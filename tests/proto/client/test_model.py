@@ -7,7 +7,6 @@ agree. At the end all faults stop, and everything must come home.
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import Any, ClassVar
 
 import pytest
@@ -18,15 +17,16 @@ from tests.chance import examples
 from tests.proto.client_gateway import GONE, NONSENSE, Gateway, done
 from tests.proto.client_world import World
 
-from agentgate_proto.client import call_book, unclaimed
+from agentgate_proto.client import call_book
 from agentgate_proto.client.calls import NOT_SENT, NOT_SETTLED, WITHDRAWN, LooseRow, Stage
 from agentgate_proto.client.events import ClientState
 from agentgate_proto.errors import AgentGateConnectionError, ErrorCode, OutcomeUnknown
+from agentgate_proto.limits import CALLS_IN_FLIGHT_MAX, UNCLAIMED_ROWS_MAX
 from agentgate_proto.records.outcome import failed
 from agentgate_proto.rpc.messages import ListTools
 
-CAPS = {"UNCLAIMED_ROWS_MAX": 3, "CALLS_IN_FLIGHT_MAX": 4}
-"""Small ones, so that the way beyond them is gone, too."""
+TIGHT_IN_FLIGHT, TIGHT_KEPT = 4, 3
+"""Caps so small that the way beyond them is gone, too."""
 
 patience = st.sampled_from([None, None, 0.0, 0.5, 3.0, 60.0])
 pick = st.integers(0, 1_000)
@@ -45,21 +45,20 @@ class Ask:
 class Reference(RuleBasedStateMachine):
     """The user, the network, the gateway, and what must hold between them."""
 
-    caps: ClassVar[dict[str, int]] = {}
+    in_flight_max: ClassVar[int] = CALLS_IN_FLIGHT_MAX
+    kept_max: ClassVar[int] = UNCLAIMED_ROWS_MAX
 
     def __init__(self) -> None:
         super().__init__()
-        self.former_caps = {name: cap_of(name) for name in self.caps}
-        for name, cap in self.caps.items():
-            setattr(home_of(name), name, cap)
-        self.world = World(Gateway())
+        vars(call_book)["CALLS_IN_FLIGHT_MAX"] = self.in_flight_max
+        self.world = World(Gateway(), kept_max=self.kept_max)
         self.gateway = self.world.gateway
         self.asks: list[Ask] = []
         self.others: list[int] = []
         self.collects: list[int] = []
         self.epochs = 1
         self.garbled: set[int] = set()
-        self.excused = bool(self.caps)
+        self.excused = self.kept_max < UNCLAIMED_ROWS_MAX
 
     # The user
 
@@ -276,8 +275,8 @@ class Reference(RuleBasedStateMachine):
         assert set(book._queue) <= set(book._calls)
         assert {call.handle for call in book._by_id.values()} <= set(book._calls)
         assert len(book._deadlines) <= 2 * len(book._calls)
-        assert len(book._by_id) <= cap_of("CALLS_IN_FLIGHT_MAX")
-        assert len(book._unclaimed) <= cap_of("UNCLAIMED_ROWS_MAX")
+        assert len(book._by_id) <= self.in_flight_max
+        assert len(book._unclaimed) <= self.kept_max
         assert book._bytes == sum(len(call.params) for call in book._calls.values())
         open_handles = {ask.handle for ask in self.asks if not ask.abandoned}
         open_handles |= {*self.others, *self.collects}
@@ -322,8 +321,7 @@ class Reference(RuleBasedStateMachine):
         try:
             self.come_home()
         finally:
-            for name, cap in self.former_caps.items():
-                setattr(home_of(name), name, cap)
+            vars(call_book)["CALLS_IN_FLIGHT_MAX"] = CALLS_IN_FLIGHT_MAX
 
     def come_home(self) -> None:
         world, gateway = self.world, self.gateway
@@ -381,24 +379,14 @@ class Reference(RuleBasedStateMachine):
         self.what_was_acknowledged_is_told_or_kept()
 
 
-def cap_of(name: str) -> int:
-    """A cap as the call book sees it now."""
-    cap: int = getattr(home_of(name), name)
-    return cap
-
-
-def home_of(name: str) -> ModuleType:
-    """The module that looks at a cap."""
-    return call_book if hasattr(call_book, name) else unclaimed
-
-
 def no_answer(asked: Any) -> None: ...
 
 
 class TightReference(Reference):
     """The same, with caps that are reached."""
 
-    caps: ClassVar[dict[str, int]] = CAPS
+    in_flight_max: ClassVar[int] = TIGHT_IN_FLIGHT
+    kept_max: ClassVar[int] = TIGHT_KEPT
 
 
 TestCalls = Reference.TestCase

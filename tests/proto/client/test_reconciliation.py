@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET, UnsetType
 from tests.proto.client_gateway import Gateway, done
 from tests.proto.client_world import connected
 
-from agentgate_proto.client.calls import NOT_SENT, NOT_SETTLED, WITHDRAWN
+from agentgate_proto.client.calls import NOT_SENT, NOT_SETTLED, WITHDRAWN, Call
 from agentgate_proto.client.events import ClientState
-from agentgate_proto.limits import ACK_DELAY_S, CANCEL_GRACE_S
-from agentgate_proto.rpc.messages import ListTools
+from agentgate_proto.client.reconciliation import Reconciliation, Verdict
+from agentgate_proto.errors import AgentGateError, ErrorCode, OutcomeUnknown
+from agentgate_proto.limits import ACK_DELAY_S, CANCEL_GRACE_S, COLLECT_S
+from agentgate_proto.rpc.messages import ListTools, ToolRequest
 
 # What waits, what came, what is sent again
 
@@ -274,6 +277,30 @@ def test_an_outcome_that_is_told_twice_is_told_once() -> None:
     assert world.rows(world.collect()) == []
 
 
+def test_a_gateway_that_does_not_say_in_time_what_is_pending_is_left_and_asked_again() -> None:
+    world = connected()
+    handle = world.ask()
+    world.gateway.silent.add("get_pending_results")
+    world.drop()
+    late = world.ask()
+    world.wait(COLLECT_S - 0.1)
+    assert world.state is ClientState.CONNECTING
+    world.wait(0.1)
+    assert world.state is ClientState.RECONNECTING
+    assert "in time what is pending" in world.states[-1].error.message
+    assert world.states[-1].retry_in_s == 2.0, "what is not reconciled does not end the count"
+    world.gateway.silent.clear()
+    world.wait(2.0)
+    assert world.gateway.arrivals[0] == 1
+    assert len(world.gateway.arrivals) == 2
+    for request_id in world.gateway.arrivals:
+        world.gateway.resolve(request_id, done(request_id))
+    world.pump()
+    assert set(world.settled) == {handle, late}
+    world.wait(COLLECT_S)
+    assert world.state is ClientState.CONNECTED
+
+
 def test_a_collection_that_was_interrupted_returns_each_row_once() -> None:
     world = connected()
     world.gateway.page_rows = 1
@@ -286,3 +313,81 @@ def test_a_collection_that_was_interrupted_returns_each_row_once() -> None:
     assert world.state is ClientState.RECONNECTING
     world.wait(1.0)
     assert [row.request_id for row in world.rows(collecting)] == [1, 3, 5]
+
+
+# What is known, and what follows
+
+
+def sent(request_id: int | str, *, at: float = 100.0, withdrawn: bool = False) -> Call:
+    call = Call(1, "tool_request", ToolRequest(tool="light"), None)
+    call.request_id, call.sent_at, call.withdrawn = request_id, at, withdrawn
+    return call
+
+
+def knowing(
+    *pages: list[int | str] | None, retention_s: float | UnsetType = 60.0
+) -> Reconciliation:
+    known = Reconciliation()
+    known.begin(retention_s)
+    for pending in pages:
+        known.asked(100.0)
+        known.answered(pending)
+    return known
+
+
+def test_what_is_pending_on_any_page_is_known() -> None:
+    known = knowing([1, "a"], [], None, [2])
+    for request_id in (1, "a", 2):
+        assert known.verdict(sent(request_id), 120.0) is Verdict.WAIT
+        assert known.verdict(sent(request_id, withdrawn=True), 120.0) is Verdict.WITHDRAW
+    assert known.verdict(sent("1"), 120.0) is Verdict.SEND
+
+
+def test_what_is_on_no_page_never_arrived_and_is_not_sent_again_for_nobody() -> None:
+    verdict = knowing([]).verdict(sent(1, withdrawn=True), 120.0)
+    assert isinstance(verdict, AgentGateError)
+    assert verdict.code == ErrorCode.CANCELLED
+
+
+@pytest.mark.parametrize(
+    ("retention_s", "forgotten"), [(60.0, True), (60.1, False), (0.0, True), (UNSET, False)]
+)
+def test_what_the_gateway_may_have_forgotten_is_unknown(
+    retention_s: float | UnsetType, forgotten: bool
+) -> None:
+    verdict = knowing([], retention_s=retention_s).verdict(sent(1), 160.0)
+    assert isinstance(verdict, OutcomeUnknown) is forgotten
+    assert (verdict is Verdict.SEND) is not forgotten
+
+
+@pytest.mark.parametrize("known", [knowing(None), knowing()])
+def test_nothing_is_sent_again_to_a_gateway_that_does_not_say_what_it_has(
+    known: Reconciliation,
+) -> None:
+    assert known.verdict(sent(1), 120.0) is Verdict.WAIT
+    assert known.verdict(sent(1, withdrawn=True), 120.0) is Verdict.WAIT
+    call = sent(1, withdrawn=True)
+    call.abandoned = True
+    assert isinstance(known.verdict(call, 120.0), OutcomeUnknown)
+
+
+def test_what_another_connection_said_counts_no_more() -> None:
+    known = knowing([1])
+    known.begin(60.0)
+    assert known.verdict(sent(2), 120.0) is Verdict.WAIT
+    known.answered([1])
+    known.refused()
+    assert known.verdict(sent(2), 120.0) is Verdict.WAIT
+
+
+def test_a_reply_is_overdue_once_and_only_while_it_is_waited_for() -> None:
+    known = Reconciliation()
+    assert not known.is_overdue(1e9)
+    known.asked(100.0)
+    assert known.due_at == 100.0 + COLLECT_S
+    assert not known.is_overdue(129.9)
+    assert known.is_overdue(130.0)
+    assert not known.is_overdue(130.0)
+    known.asked(100.0)
+    known.answered(None)
+    assert not known.is_overdue(130.0)

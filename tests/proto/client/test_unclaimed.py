@@ -38,9 +38,8 @@ def test_what_was_told_is_not_kept_again() -> None:
     assert kept.hand_over() == []
 
 
-def test_without_room_it_says_so_and_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unclaimed, "UNCLAIMED_ROWS_MAX", 2)
-    kept = Unclaimed()
+def test_without_room_it_says_so_and_keeps_what_it_has() -> None:
+    kept = Unclaimed(2)
     for request_id in (1, 2):
         kept.keep(row(request_id))
     kept.keep(row(1))

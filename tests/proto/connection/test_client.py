@@ -24,7 +24,7 @@ from agentgate_proto.connection.events import (
 )
 from agentgate_proto.connection.state import State
 from agentgate_proto.errors import ErrorCode, LocalProtocolError
-from agentgate_proto.limits import ACK_COUNT_MAX, ACK_DELAY_S, Limits
+from agentgate_proto.limits import ACK_COUNT_MAX, ACK_DELAY_S, RETRY_AFTER_MAX_S, Limits
 from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.outcome import executed
@@ -200,29 +200,49 @@ def test_an_error_is_a_refusal_and_final_if_the_same_auth_will_meet_it_again(
     assert doorman.heard() == ["close 1000"]
 
 
-@pytest.mark.seed001("FR1-AC2")
 @pytest.mark.parametrize(
-    ("text", "final"),
+    ("data", "pause_s"),
     [
-        ('{"jsonrpc":"2.0","result":{},"id":"auth-1"}', True),
-        ('{"jsonrpc":"2.0","result":{"status":"no"},"id":"auth-1"}', True),
-        ('{"jsonrpc":"2.0","result":"authenticated","id":"auth-1"}', True),
-        (AUTH_RESULT.replace("}", ',"highest_id":-1}', 1), True),
-        (AUTH_RESULT.replace("}", ',"role":"king"}', 1), True),
-        (AUTH_RESULT.replace("auth-1", "auth-2"), False),
-        (AUTH_RESULT.replace('"auth-1"', "1"), False),
-        (f"[{AUTH_RESULT.replace('auth-1', 'auth-2')},{AUTH_RESULT}]", False),
-        (notification("request_waiting", {"request_id": 1, "expires_at": ""}), False),
-        ('{"type":"welcome"}', False),
-        ("hello", False),
+        ({"retry_after_s": 7}, 7.0),
+        ({"retry_after_s": 0.5}, 0.5),
+        ({"retry_after_s": 1e300}, RETRY_AFTER_MAX_S),
+        ({"retry_after_s": -1}, 0.0),
+        ({"retry_after_s": True}, 0.0),
+        ({"retry_after_s": "7"}, 0.0),
+        ({}, 0.0),
+        (7, 0.0),
     ],
 )
-def test_any_other_first_message_is_a_refusal(text: str, final: bool) -> None:
+def test_a_gateway_that_turns_us_away_says_for_how_long(data: object, pause_s: float) -> None:
+    doorman = Doorman().upgrade()
+    body = {"code": -32006, "message": "later", "data": data}
+    doorman.say(json.dumps({"jsonrpc": "2.0", "error": body, "id": "auth-1"}))
+    assert refusal(doorman).retry_after_s == pause_s
+
+
+@pytest.mark.seed001("FR1-AC2")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"jsonrpc":"2.0","result":{},"id":"auth-1"}',
+        '{"jsonrpc":"2.0","result":{"status":"no"},"id":"auth-1"}',
+        '{"jsonrpc":"2.0","result":"authenticated","id":"auth-1"}',
+        AUTH_RESULT.replace("}", ',"highest_id":-1}', 1),
+        AUTH_RESULT.replace("}", ',"role":"king"}', 1),
+        AUTH_RESULT.replace("auth-1", "auth-2"),
+        AUTH_RESULT.replace('"auth-1"', "1"),
+        f"[{AUTH_RESULT.replace('auth-1', 'auth-2')},{AUTH_RESULT}]",
+        notification("request_waiting", {"request_id": 1, "expires_at": ""}),
+        '{"type":"welcome"}',
+        "hello",
+    ],
+)
+def test_any_other_first_message_is_a_refusal_that_a_proxy_may_be_the_reason_of(text: str) -> None:
     doorman = Doorman().upgrade()
     doorman.heard()
     doorman.say(text)
     refused = refusal(doorman)
-    assert (refused.code, refused.final) == (ErrorCode.AUTHENTICATION, final)
+    assert (refused.code, refused.final) == (ErrorCode.AUTHENTICATION, False)
     assert doorman.client.state is State.CLOSED
 
 
@@ -270,7 +290,10 @@ def test_answers_are_matched_to_requests_once() -> None:
     good = '{"jsonrpc":"2.0","result":{"x":[1]},"id":"b"}'
     bad = '{"jsonrpc":"2.0","error":{"code":-32010,"message":"no","data":2},"id":"a"}'
     doorman.say(good, bad, good, bad)
-    first, second = doorman.happened()
+    first, second, *again = doorman.happened()
+    assert {answer.method for answer in again} == {"tool_request"}, (
+        "for what a former connection asked"
+    )
     assert (first.id, first.method, first.error) == ("b", "get_pending_results", None)
     assert bytes(first.result) == b'{"x":[1]}'
     assert (second.id, second.method, second.error.data) == ("a", "list_tools", 2)

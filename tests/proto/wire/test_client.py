@@ -10,6 +10,7 @@ from tests.proto.wires import LIMITS, client, open_client, server
 from tests.vectors.websocket import BAD_ANSWERS, answered, upgrade
 
 from agentgate_proto.errors import LocalProtocolError
+from agentgate_proto.limits import RETRY_AFTER_MAX_S
 from agentgate_proto.wire.client import ClientWire
 from agentgate_proto.wire.events import Rejected, Text, Upgraded
 
@@ -129,6 +130,23 @@ def test_a_gateway_says_why_it_refuses(line: bytes, reason: str) -> None:
     seen, _ = client()
     seen.receive(answered(b"403 Forbidden", line, body=b"{}"))
     assert seen.events == [Rejected(403, reason)]
+
+
+@pytest.mark.parametrize(
+    ("line", "pause_s"),
+    [
+        (b"Retry-After: 7", 7.0),
+        (b"RETRY-AFTER: 0", 0.0),
+        (b"Retry-After: " + b"9" * 300, RETRY_AFTER_MAX_S),
+        (b"Retry-After: -7", 0.0),
+        (b"Retry-After: Mon, 30 Nov 2026 08:00:00 GMT", 0.0),
+        (b"Other: 7", 0.0),
+    ],
+)
+def test_it_says_when_to_try_again(line: bytes, pause_s: float) -> None:
+    seen, _ = client()
+    seen.receive(answered(b"503 Service Unavailable", line))
+    assert [event.retry_after_s for event in seen.events] == [pause_s]
 
 
 def test_a_refusal_is_told_to_the_client_of_the_same_make() -> None:

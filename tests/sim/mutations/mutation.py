@@ -13,6 +13,7 @@ DELIVERY = f"{PROTO}/ledger/delivery.py"
 COLLECTING = f"{PROTO}/ledger/collecting.py"
 ADMISSION = f"{PROTO}/ledger/admission.py"
 BOOK = f"{PROTO}/client/call_book.py"
+RECONCILIATION = f"{PROTO}/client/reconciliation.py"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from tests.sim.mutations.mutation import (
     DELIVERY,
     LIFECYCLE,
     PROTO,
+    RECONCILIATION,
     SERVER,
     Mutation,
 )
@@ -16,18 +17,17 @@ OF_SURROUNDINGS = (
     # Our client
     Mutation(
         "send again what is pending",
-        BOOK,
-        "            elif request_id in known:\n                if call.withdrawn:\n"
-        "                    self._cancel(call)\n",
-        "            elif request_id in known:\n                lost.append(call)\n",
+        RECONCILIATION,
+        "            return Verdict.WITHDRAW if call.withdrawn else Verdict.WAIT\n",
+        "            return Verdict.SEND\n",
         seeds=0,
         tests=("tests/proto/client/test_reconciliation.py",),
     ),
     Mutation(
         "do not send again what the gateway does not know",
-        BOOK,
-        "            else:\n                lost.append(call)\n",
-        "            else:\n                pass\n",
+        RECONCILIATION,
+        "if call.withdrawn else Verdict.SEND\n",
+        "if call.withdrawn else Verdict.WAIT\n",
     ),
     Mutation(
         "send a lost call under a new id",
@@ -39,7 +39,7 @@ OF_SURROUNDINGS = (
     Mutation(
         "begin to count at 1 in each process",
         BOOK,
-        "        self._last_id = max(self._last_id, auth.highest_id)\n",
+        "        self._ids.follow(auth.highest_id)\n",
         "",
     ),
     Mutation(

@@ -1,0 +1,78 @@
+"""What a gateway knows of what was sent before, and what that means for each call.
+
+After a reconnect it is asked for its rows and for the ids that it works on, page by page; then each
+call that was sent and is not settled is judged. A gateway that does not say what is pending leaves
+all of them to finish: nothing may be sent again that may be under way.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+
+from msgspec import UNSET, UnsetType
+
+from agentgate_proto.client.calls import WITHDRAWN, Call, unknown_outcome
+from agentgate_proto.errors import AgentGateError
+from agentgate_proto.limits import COLLECT_S
+
+
+class Verdict(Enum):
+    """What is to be done about a call that is not to be ended."""
+
+    WAIT = auto()
+    """Its answer comes, or may come."""
+    WITHDRAW = auto()
+    """The gateway has it, and nobody wants it any more."""
+    SEND = auto()
+    """It never arrived: again, under its id."""
+
+
+class Reconciliation:
+    """See the module. Times are monotonic seconds.
+
+    Attributes:
+        due_at: until when the gateway may take to reply; None: it was not asked.
+    """
+
+    def __init__(self) -> None:
+        self.due_at: float | None = None
+        self._retention_s: float | UnsetType = UNSET
+        self._pending: frozenset[int | str] | None = None
+
+    def begin(self, retention_s: float | UnsetType) -> None:
+        """A connection is authenticated, whose gateway keeps outcomes so long; UNSET: for ever."""
+        self._retention_s = retention_s
+        self._pending = None
+
+    def asked(self, now: float) -> None:
+        """The gateway was asked for a page."""
+        self.due_at = now + COLLECT_S
+
+    def answered(self, pending: list[int | str] | None) -> None:
+        """A page came; what is on any of them is known. None: it does not say."""
+        self.due_at = None
+        if pending is not None:
+            self._pending = (self._pending or frozenset()).union(pending)
+
+    def refused(self) -> None:
+        """The gateway offers no such thing: nothing is known of what it knows."""
+        self.due_at = self._pending = None
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether the reply has not come in time; says so once."""
+        overdue = self.due_at is not None and self.due_at <= now
+        if overdue:
+            self.due_at = None
+        return overdue
+
+    def verdict(self, call: Call, now: float) -> Verdict | AgentGateError:
+        """Judge a call that was sent: what to do, or how it has ended."""
+        if self._pending is None:
+            # nobody waits for it, and nobody will ever say: get_pending_results can't keep silent
+            silent = unknown_outcome("the gateway does not say what it has")
+            return silent if call.abandoned else Verdict.WAIT
+        if call.request_id in self._pending:
+            return Verdict.WITHDRAW if call.withdrawn else Verdict.WAIT
+        if self._retention_s is not UNSET and call.sent_at <= now - self._retention_s:
+            return unknown_outcome("the gateway does not keep requests so long")
+        return call.given_up(WITHDRAWN) if call.withdrawn else Verdict.SEND
