@@ -179,7 +179,7 @@ class LooseRow(msgspec.Struct, frozen=True):
 class LooseReply(msgspec.Struct, frozen=True):
     """What is read of a ``get_pending_results`` reply; an older gateway sends no ``pending``."""
 
-    results: list[msgspec.Raw] = []
+    results: list[msgspec.Raw]
     pending: list[int | str] | None = None
     seq: Seq = 0
     more: bool = False

@@ -37,22 +37,24 @@ class Reconciliation:
     def __init__(self) -> None:
         self.due_at: float | None = None
         self._retention_s: float | UnsetType = UNSET
-        self._pending: frozenset[int | str] | None = None
+        self._pending: frozenset[int | str] | None = frozenset()
 
     def begin(self, retention_s: float | UnsetType) -> None:
         """A connection is authenticated, whose gateway keeps outcomes so long; UNSET: for ever."""
         self._retention_s = retention_s
-        self._pending = None
+        self._pending = frozenset()
 
     def asked(self, now: float) -> None:
         """The gateway was asked for a page."""
         self.due_at = now + COLLECT_S
 
     def answered(self, pending: list[int | str] | None) -> None:
-        """A page came; what is on any of them is known. None: it does not say."""
+        """A page came; what is on any of them is known. None: one does not say."""
         self.due_at = None
-        if pending is not None:
-            self._pending = (self._pending or frozenset()).union(pending)
+        if pending is None or self._pending is None:
+            self._pending = None
+        else:
+            self._pending |= frozenset(pending)
 
     def refused(self) -> None:
         """The gateway offers no such thing: nothing is known of what it knows."""
@@ -70,7 +72,7 @@ class Reconciliation:
         if self._pending is None:
             # nobody waits for it, and nobody will ever say: get_pending_results can't keep silent
             silent = unknown_outcome("the gateway does not say what it has")
-            return silent if call.abandoned else Verdict.WAIT
+            return silent if call.withdrawn else Verdict.WAIT
         if call.request_id in self._pending:
             return Verdict.WITHDRAW if call.withdrawn else Verdict.WAIT
         if self._retention_s is not UNSET and call.sent_at <= now - self._retention_s:

@@ -197,9 +197,9 @@ class ClientConnection(Connection[ClientWire]):
                 self.ping(self.now)
                 self._events.append(Authenticated(result=result))
             case Failure(id=reply_id, error=error):
-                refused = error.code in TOKEN_REFUSED
-                code = ErrorCode.AUTHENTICATION if refused else ErrorCode.CONNECTION_LOST
-                final = refused and reply_id == AUTH_ID
+                later = error.code == ErrorCode.LIMIT_EXCEEDED
+                code = ErrorCode.CONNECTION_LOST if later else ErrorCode.AUTHENTICATION
+                final = error.code in TOKEN_REFUSED and reply_id == AUTH_ID
                 pause_s = pause_of(error.data)
                 self._refused(code, error.message, final=final, retry_after_s=pause_s)
             case Invalid(detail=detail):

@@ -185,8 +185,8 @@ def error(code: int, request_id: str | None = "auth-1") -> str:
         (error(-32600), -32005, True),
         (error(-32005, None), -32005, False),  # the gateway did not get our auth in time
         (error(-32006), -32000, False),
-        (error(-32603), -32000, False),
-        (error(1), -32000, False),
+        (error(-32603), -32005, False),
+        (error(1), -32005, False),
     ],
 )
 def test_an_error_is_a_refusal_and_final_if_the_same_auth_will_meet_it_again(
