@@ -40,7 +40,6 @@ WATCHED_MAX = 10_000
 watch forgets them all and asks for a fresh list when it is looked at again."""
 
 Decision = Literal["approve", "deny"]
-DECIDED_AS = {"approve": "approved", "deny": "denied"}
 
 Approvals = list[ApprovalView]
 Upstreams = list[UpstreamRow]
@@ -180,16 +179,8 @@ class ApprovalsClient(Client):
         """
         if decision not in get_args(Decision):
             raise ValueError('decision is "approve" or "deny"')
-        connections = self._driver.connections
         params = DecideApproval(id=approval_id, decision=decision, code=code, grant=grant)
-        try:
-            return view_of(await self._driver.call("decide_approval", params, None))
-        except AgentGateError as error:
-            if error.code == ErrorCode.ALREADY_SETTLED and connections != self._driver.connections:
-                view = view_of(error.data)
-                if self._is_own(view, decision):
-                    return view
-            raise
+        return view_of(await self._driver.call("decide_approval", params, None))
 
     async def grants(self) -> Grants:
         """List the grants, newest first: those in force, and for some days those that are over.
@@ -240,14 +231,6 @@ class ApprovalsClient(Client):
         if isinstance(params, ApprovalView):
             for watch in list(self._watches):
                 watch.take(params)
-
-    def _is_own(self, view: ApprovalView, decision: Decision) -> bool:
-        auth = self._driver.machine.auth
-        if auth is None:
-            return False
-        if decision == "approve" and auth.principal in view.approved_by:
-            return view.status in ("waiting", "approved")
-        return view.status == DECIDED_AS[decision] and view.decided_by == auth.principal
 
 
 class ApprovalWatch:

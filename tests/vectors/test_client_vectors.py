@@ -42,8 +42,9 @@ from agentgate_proto.client.session_feed import Cursor, SessionFeed
 from agentgate_proto.client.session_watch import SessionWatch
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.limits import UNCLAIMED_ROWS_MAX
 from agentgate_proto.rpc.agent_methods import LoginAgent
-from agentgate_proto.rpc.messages import Auth, GetPendingResults
+from agentgate_proto.rpc.messages import METHODS, Auth
 from agentgate_proto.rpc.session_methods import (
     Attached,
     AttachSession,
@@ -62,6 +63,7 @@ class VirtualClient:
 
     Attributes:
         did: outputs that no step has taken yet, by kind.
+        bound: what the vector remembers.
     """
 
     def __init__(self, vector: Vector) -> None:
@@ -70,8 +72,11 @@ class VirtualClient:
         self.machine = ClientMachine(
             lambda now: ClientConnection("gate.example", "/", auth, now, masks=Random(0)),
             Backoff(attempts_max=vector.client.get("max_retries")),
+            instance="p1",
+            kept_max=vector.client.get("kept_max", UNCLAIMED_ROWS_MAX),
         )
         self.now = 100.0
+        self.bound: dict[str, Any] = {}
         self.did: dict[str, deque[Any]] = defaultdict(deque)
         self.handles: dict[int, str] = {}
         self.buffer = b""
@@ -101,8 +106,10 @@ class VirtualClient:
                 )
             case "dial_failed":
                 machine.dial_failed(value, self.now, final=False)
+            case "rejected":
+                self.reject(**value)
             case "receive":
-                self.hear(TEXT, json.dumps(value).encode())
+                self.hear(TEXT, json.dumps(filled(value, self.bound)).encode())
             case "receive_text":
                 self.hear(TEXT, value.encode())
             case "closed":
@@ -110,14 +117,8 @@ class VirtualClient:
                 self.hear(CLOSE, value["code"].to_bytes(2, "big") + value["reason"].encode())
             case "lost":
                 machine.receive_eof(self.now)
-            case "call":
-                self.call(filled(value, {}))
-            case "cancel":
-                machine.abandon(next(a for a, name in self.handles.items() if name == value))
-            case "collect":
-                self.handles[
-                    machine.call("get_pending_results", GetPendingResults(), None, self.now)
-                ] = value
+            case "call" | "ask" | "cancel" | "collect":
+                self.user(kind, value)
             case "end":
                 machine.close()
             case "provide" | "returns" | "fails" | "login":
@@ -127,6 +128,18 @@ class VirtualClient:
             case _:
                 self.advance(self.now + value)
         self.settle()
+
+    def user(self, kind: str, value: Any) -> None:
+        """Do what a user of the client does with calls."""
+        match kind:
+            case "call":
+                self.call(filled(value, {}))
+            case "ask":
+                self.ask(**value)
+            case "cancel":
+                self.machine.abandon(next(a for a, b in self.handles.items() if b == value))
+            case _:
+                self.ask(value, "get_pending_results", {})
 
     def call(self, value: Any) -> None:
         params = OutgoingRequest(
@@ -142,6 +155,21 @@ class VirtualClient:
             self.did["settle"].append({"call": value["name"], "error": refused})
         else:
             self.handles[handle] = value["name"]
+
+    def ask(
+        self, name: str, method: str, params: dict[str, Any], timeout_s: float | None = None
+    ) -> None:
+        """Make a call that runs no tool."""
+        typed = msgspec.convert(params, METHODS[method].params)
+        self.handles[self.machine.call(method, typed, timeout_s, self.now)] = name
+
+    def reject(self, status: int, retry_after: str = "") -> None:
+        """Let the upgrade be refused by HTTP."""
+        self.machine.dialed(self.now)
+        self.settle()
+        pause = f"Retry-After: {retry_after}\r\n" if retry_after else ""
+        head = f"HTTP/1.1 {status} No\r\n{pause}Content-Length: 0\r\n\r\n"
+        self.machine.receive_data(head.encode(), self.now)
 
     def provide(self, kind: str, value: Any) -> None:
         """Log in, offer tools, or say what became of a call of one."""
@@ -197,6 +225,10 @@ class VirtualClient:
                     pass
             self.readers.turn()
         self.flush()
+
+    def left(self) -> dict[str, list[Any]]:
+        """What no step has taken."""
+        return {kind: list(did) for kind, did in self.did.items() if did}
 
     def flush(self) -> None:
         self.buffer += self.machine.data_to_send()
@@ -322,11 +354,10 @@ def plain(result: Any) -> Any:
 
 def replay(vector: Vector) -> None:
     client = VirtualClient(vector)
-    bound: dict[str, Any] = {}
     for step in vector.steps:
         kind, is_output = kind_of(step, "client")
         if is_output:
-            take(client, kind, step, bound)
+            take(client, kind, step)
         else:
             if kind in SETTLED_BEFORE:
                 nothing_left(client)
@@ -334,11 +365,11 @@ def replay(vector: Vector) -> None:
     nothing_left(client)
 
 
-def take(client: VirtualClient, kind: str, wanted: Step, bound: dict[str, Any]) -> None:
+def take(client: VirtualClient, kind: str, wanted: Step) -> None:
     """Take the next output of the kind; of what is settled, that of the call."""
     did = client.did[kind]
     if not did:
-        raise Mismatch(f"the client did not: {brief(wanted)}; it did {brief(client.did)}")
+        raise Mismatch(f"the client did not: {brief(wanted)}; it did {brief(client.left())}")
     if kind in NAMED:
         named = wanted[kind][NAMED[kind]]
         got = next((row for row in did if row[NAMED[kind]] == named), None)
@@ -347,11 +378,11 @@ def take(client: VirtualClient, kind: str, wanted: Step, bound: dict[str, Any]) 
         did.remove(got)
     else:
         got = did.popleft()
-    compare(wanted[kind], got, bound)
+    compare(wanted[kind], got, client.bound)
 
 
 def nothing_left(client: VirtualClient) -> None:
-    left = {kind: list(did) for kind, did in client.did.items() if did}
+    left = client.left()
     if left:
         raise Mismatch(f"the client did besides: {brief(left)}")
 

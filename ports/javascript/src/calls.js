@@ -1,7 +1,7 @@
 /** Calls: what was asked for and is not settled yet, across connections. No I/O. */
 
 import * as codes from "./errors.js";
-import { errorOf, rowOf } from "./messages.js";
+import { errorOf, faultOf, rowOf } from "./messages.js";
 
 export const CANCEL_GRACE_S = 2;
 export const CALLS_MAX = 10_000;
@@ -21,14 +21,18 @@ const UNCLAIMED_MAX = 10_000;
  * @property {boolean} sent it was written to a connection: it may have run
  * @property {boolean} withdrawn nobody wants it to run any more
  * @property {boolean} abandoned nobody waits for its outcome any more
+ * @property {boolean} repeated it was sent before, under another id, and runs no tool
  * @property {boolean} promised its caller was told that get_pending_results would tell
  * @property {object[]} rows of a get_pending_results: what others were settled with
  */
 
 /** Every call of a client, the queue of those to be sent, and outcomes that nobody waits for. */
 export class Calls {
-  /** @param {(settled: object) => void} report takes `{call, data}` or `{call, error}` */
-  constructor(report) {
+  /**
+   * @param {(settled: object) => void} report takes `{call, data}` or `{call, error}`
+   * @param {number} [keptMax] outcomes for which no call waits, at most
+   */
+  constructor(report, keptMax = UNCLAIMED_MAX) {
     /** @type {Map<string | number, Call>} */
     this.byName = new Map();
     /** @type {Map<number, Call>} */
@@ -36,6 +40,7 @@ export class Calls {
     /** @type {Call[]} */
     this.queue = [];
     this.unclaimed = new Map();
+    this.keptMax = keptMax;
     this.overfull = false;
     this.told = new Set();
     this.report = report;
@@ -43,25 +48,47 @@ export class Calls {
 
   /**
    * Take the answer to one of the user's calls.
+   * @param {Answer} answer
+   * @param {string} principal who this client is
    * @returns {number} its sequence number, or 0
    */
-  answered({ id, result, error }) {
+  answered({ id, result, error }, principal) {
     const call = this.byId.get(id);
     if (call && call.method !== "tool_request") {
-      this.settle(call, result ?? null, error ? errorOf(error) : null);
+      if (error && wasTaken(call, error, principal)) this.settle(call, error.data, null);
+      else this.settle(call, result ?? null, error ? errorOf(error) : null);
       return 0;
     }
-    if (!Number.isInteger(id)) return 0;
+    if (id === null) return 0;
     const { row, seq } = rowOf(id, call?.params.tool ?? "", { id, result, error });
-    if (call || (seq && row.status)) this.take(row, null);
+    if (call || seq) this.take(row, null);
     return seq;
+  }
+
+  /** The gateway has answered a withdrawal: tell what needs no waiting for. */
+  cancelAnswered(call, { result, error }) {
+    if (this.byName.get(call.name) !== call) return;
+    const status = error ? "" : result?.status;
+    if (status === "unknown_request") this.conclude(call, codes.CANCELLED, "withdrawn; it did not run");
+    else if (status === "cancelled" && !call.promised) {
+      this.tell(call.id);
+      this.settle(call, null, new codes.AgentGateError(codes.CANCELLED, "withdrawn; it did not run"));
+    } else if (error && !call.abandoned) this.giveUp(call);
+  }
+
+  /** Let a caller wait no more: the outcome is for its next get_pending_results. */
+  giveUp(call) {
+    call.abandoned = call.promised = true;
+    const text = "no answer in time; get_pending_results tells when it is settled";
+    this.report({ call: call.name, error: new codes.AgentGateError(codes.CANCELLED, text) });
   }
 
   /** Settle every call with an error; one that was sent may have run, and says so. */
   failAll(error) {
     for (const call of [...this.byName.values()]) {
-      const text = call.sent ? `${error.message}; the request was sent and may have run` : error.message;
-      const data = call.sent ? { sent: true } : error.data;
+      const sent = call.sent || call.repeated;
+      const text = sent ? `${error.message}; the request was sent and may have run` : error.message;
+      const data = sent ? { sent: true } : error.data;
       this.settle(call, null, new codes.AgentGateError(error.code, text, data));
     }
   }
@@ -76,18 +103,19 @@ export class Calls {
       const text = `the arguments take ${bytes} bytes; at most ${PARAMS_BYTES_MAX} can be sent`;
       throw new codes.AgentGateError(codes.LIMIT_EXCEEDED, text);
     }
-    const flags = { sent: false, withdrawn: false, abandoned: false, promised: false };
+    const flags = { sent: false, repeated: false, withdrawn: false, abandoned: false, promised: false };
     const call = { name, method, params, id: 0, sentAt: 0, dueAt, rows: [], ...flags };
     this.byName.set(name, call);
     this.queue.push(call);
     return call;
   }
 
-  /** Put calls in front of the queue, in this order, to be sent (again). */
+  /** Put calls in front of the queue, in this order, to be sent again: tool requests as they were. */
   requeue(calls) {
     for (const call of calls) {
       this.byId.delete(call.id);
       call.sent = false;
+      if (call.method !== "tool_request") Object.assign(call, { id: 0, repeated: true });
     }
     this.queue.unshift(...calls);
   }
@@ -105,10 +133,11 @@ export class Calls {
   take(row, collector) {
     const call = this.byId.get(row.request_id);
     if (call?.method === "tool_request") {
-      const cancelled = row.error?.code === codes.CANCELLED;
+      const error = faultOf(row);
+      const cancelled = error?.code === codes.CANCELLED;
       if (collector && !call.abandoned) collector.rows.push(row);
       if (!call.abandoned || (cancelled && !call.promised)) this.tell(row.request_id);
-      this.settle(call, row.data ?? null, row.error ? errorOf(row.error) : null);
+      this.settle(call, row.data ?? null, error);
     }
     this.keep(row);
   }
@@ -116,7 +145,7 @@ export class Calls {
   /** Keep an outcome for the next get_pending_results, unless it was told already. */
   keep(row) {
     if (this.told.has(row.request_id)) return;
-    if (this.unclaimed.has(row.request_id) || this.unclaimed.size < UNCLAIMED_MAX) {
+    if (this.unclaimed.has(row.request_id) || this.unclaimed.size < this.keptMax) {
       this.unclaimed.set(row.request_id, row);
     } else {
       this.overfull = true; // not acknowledged, so the gateway keeps it
@@ -150,19 +179,18 @@ export class Calls {
   /**
    * Go through what was sent before the connection broke: queue again what the gateway does not
    * know, and end what it will never tell of. The rest goes on waiting.
-   * @param {RequestId[] | null} pending what the gateway works on; null: it does not say
+   * @param {Set<RequestId> | null} pending what the gateway works on; null: it does not say
    * @param {number} forgotten the gateway may have forgotten what was first sent until then
    * @param {(call: Call) => void} cancel takes calls that the gateway knows and nobody wants
    */
   reconcile(pending, forgotten, cancel) {
-    const known = new Set(pending ?? []);
     const again = [];
     for (const [id, call] of [...this.byId]) {
       if (pending === null) {
         // Nobody waits for it, and nobody will ever say: get_pending_results must not keep silent
         const text = "Outcome unknown: the gateway does not say what it has";
         if (call.abandoned) this.conclude(call, codes.OUTCOME_UNKNOWN, text);
-      } else if (known.has(id)) {
+      } else if (pending.has(id)) {
         if (call.withdrawn) cancel(call);
       } else if (call.sentAt <= forgotten) {
         const text = "Outcome unknown: the gateway does not keep requests so long";
@@ -184,4 +212,16 @@ export class Calls {
     }
     return at;
   }
+}
+
+/**
+ * Whether an error says that a call is a decision that this client has made before: the first one
+ * was durable, and its answer was lost.
+ */
+function wasTaken({ method, params, repeated }, { code, data }, principal) {
+  if (method !== "decide_approval" || !repeated || code !== codes.ALREADY_SETTLED || !principal) return false;
+  const { status, decided_by: by, approved_by: names } = data ?? {};
+  const approves = params.decision === "approve";
+  if (approves && Array.isArray(names) && names.includes(principal)) return ["waiting", "approved"].includes(status);
+  return status === (approves ? "approved" : "denied") && by === principal;
 }

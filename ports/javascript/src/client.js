@@ -166,7 +166,8 @@ export class AgentGateClient {
   #makeCore() {
     const { token, clientId = crypto.randomUUID(), maxRetries = null, onWaiting } = this.#options;
     const { canPing } = this.#openWebSocket;
-    return new Core({ token, clientId, maxRetries, progress: Boolean(onWaiting), canPing });
+    const instance = crypto.randomUUID();
+    return new Core({ token, clientId, instance, maxRetries, progress: Boolean(onWaiting), canPing });
   }
 
   #submit(method, params, timeoutS, signal) {
@@ -258,12 +259,12 @@ export class AgentGateClient {
       input(seconds());
       this.#turn();
     };
-    const over = (code, reason) => {
+    const over = (code, reason, { status = 0, retryAfter = "" } = {}) => {
       clearTimeout(timer);
       turn((now) => {
         this.#socket = null;
         if (opened) this.#core.lost(code, reason, now);
-        else this.#core.dialFailed(reason || "no WebSocket could be opened", now);
+        else this.#core.rejected({ message: reason || "no WebSocket could be opened", status, retryAfter }, now);
       });
     };
     const socket = this.#openWebSocket(this.#url, {

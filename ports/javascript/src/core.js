@@ -14,11 +14,17 @@ import * as codes from "./errors.js";
 import { Calls, CANCEL_GRACE_S } from "./calls.js";
 import { Connection } from "./connection.js";
 import { notConnected, Providing, Standing } from "./providing.js";
-import { decode, errorOf, pendingReply, request } from "./messages.js";
+import { authResult, decode, errorOf, pauseOf, pendingReply, request, RequestIds } from "./messages.js";
 
 const AUTH_ID = "auth-1";
 const IN_FLIGHT_MAX = 768;
 const BACKOFF_CAP_S = 30;
+/** How long all other calls wait for each reply that says what is pending. */
+const COLLECT_S = 30;
+/** The longest pause that a gateway, or what stands before it, can ask for. */
+const RETRY_AFTER_MAX_S = 3_600;
+/** HTTP statuses instead of an upgrade that say: this is no gateway, or it does not want us. */
+const FINAL_STATUSES = new Set([400, 401, 403, 404, 405, 426]);
 const TAKEN_OVER = 4409;
 const FINAL = new Set([codes.AUTHENTICATION, codes.INVALID_REQUEST, codes.METHOD_NOT_FOUND, codes.INVALID_PARAMS]);
 const NOT_OFFERED = new Set([codes.METHOD_NOT_FOUND, codes.FORBIDDEN]);
@@ -30,10 +36,12 @@ export class Core {
    * @param {string} options.clientId a fresh UUID, or a stable name
    * @param {boolean} [options.progress] hear of `request_waiting`
    * @param {number | null} [options.maxRetries] attempts in a row; null: without end
+   * @param {string} [options.instance] names this client among all with its `clientId`, ever
+   * @param {number} [options.keptMax] outcomes for which no call waits, at most
    * @param {boolean} [options.canPing] false where the platform has no WebSocket pings (browsers):
    *   then a small call that changes nothing is made instead
    */
-  constructor({ token, clientId, progress = false, maxRetries = null, canPing = true }) {
+  constructor({ token, clientId, instance = "", keptMax, progress = false, maxRetries = null, canPing = true }) {
     this.authParams = { token, client_id: clientId, ...(progress ? { progress } : {}) };
     this.maxRetries = maxRetries;
     this.canPing = canPing;
@@ -43,10 +51,13 @@ export class Core {
     this.lastError = null;
     this.auth = null;
     this.epoch = "";
-    this.retention = 0;
-    this.lastId = 0;
+    this.retention = null;
+    this.ids = new RequestIds(instance);
     this.out = [];
-    this.calls = new Calls((settled) => this.out.push({ settle: settled }));
+    this.calls = new Calls((settled) => this.out.push({ settle: settled }), keptMax);
+    /** What the gateway has pending, of all pages; null: one did not say. */
+    this.pending = new Set();
+    this.collectDueAt = Infinity;
     const put = (this.put = (output) => this.out.push(output));
     this.standing = new Standing(put, {
       ask: (call) => this.connection.ask("standing", call.method, call.params, call),
@@ -69,7 +80,8 @@ export class Core {
   /** When `timer` wants to be called, in seconds, or null. Changes nothing. */
   nextDeadline() {
     const ofConnection = this.connection?.nextDeadline() ?? Infinity;
-    const at = Math.min(this.retryAt, ofConnection, this.standing.until, this.calls.nextDeadline());
+    const own = [this.retryAt, this.collectDueAt, this.standing.until, this.calls.nextDeadline()];
+    const at = Math.min(ofConnection, ...own);
     return at === Infinity ? null : at;
   }
 
@@ -142,17 +154,27 @@ export class Core {
     this.#clock(now);
     if (this.state !== "connecting") return;
     this.state = "authenticating";
-    const nextId = () => this.#nextId();
+    const nextId = () => this.ids.take();
     this.connection = new Connection({ put: this.put, nextId, canPing: this.canPing }, this.now);
     this.out.push({ send: request(AUTH_ID, "auth", this.authParams) });
   }
 
   /** The WebSocket could not be opened. */
   dialFailed(message, now) {
+    this.rejected({ message, status: 0, retryAfter: "" }, now);
+  }
+
+  /**
+   * The upgrade was refused by HTTP.
+   * @param {{message: string, status: number, retryAfter: string}} refusal 0: no status;
+   *   `retryAfter` is the header, "" if there is none: a date in it says nothing here
+   */
+  rejected({ message, status, retryAfter }, now) {
     this.#clock(now);
-    if (this.state === "connecting") {
-      this.#failed(new codes.AgentGateError(codes.CONNECTION_LOST, message), false);
-    }
+    if (this.state !== "connecting") return;
+    const pause = /^\d+$/.test(retryAfter) ? Number(retryAfter) : 0;
+    const final = this.auth === null && FINAL_STATUSES.has(status);
+    this.#failed(new codes.AgentGateError(codes.CONNECTION_LOST, message), final, pause);
   }
 
   /** A text message came. */
@@ -190,6 +212,7 @@ export class Core {
       this.#dial();
     }
     if (this.standing.until <= this.now) this.standing.overdue();
+    if (this.collectDueAt <= this.now) this.#drop("the gateway did not say in time what is pending");
     this.#patience();
     const trouble = this.connection?.timer(this.now);
     if (trouble === "no auth") {
@@ -227,9 +250,10 @@ export class Core {
     this.lost(1006, why, this.now);
   }
 
-  #failed(error, final) {
+  #failed(error, final, atLeast = 0) {
     this.lastError = error;
-    const pause = Math.min(2 ** Math.min(this.failures, 16), BACKOFF_CAP_S);
+    const own = Math.min(2 ** Math.min(this.failures, 16), BACKOFF_CAP_S);
+    const pause = Math.max(own, Math.min(atLeast, RETRY_AFTER_MAX_S));
     this.failures += 1;
     if (final) return this.#end(error);
     if (this.maxRetries !== null && this.failures > this.maxRetries) {
@@ -245,7 +269,7 @@ export class Core {
   #disconnected() {
     const own = this.connection?.own.values() ?? [];
     this.connection = null;
-    this.retryAt = Infinity;
+    this.retryAt = this.collectDueAt = Infinity;
     this.standing.disconnected();
     const again = [...this.calls.byId.values()].filter((call) => call.method !== "tool_request");
     for (const { kind, call } of own) if (kind === "collect" && call) again.push(call);
@@ -263,25 +287,26 @@ export class Core {
 
   #authAnswered(answer) {
     const { id, result, error } = answer ?? {};
-    if (id === AUTH_ID && result?.status === "authenticated") return this.#authenticated(result);
+    const auth = id === AUTH_ID && !error ? authResult(result) : null;
+    if (auth) return this.#authenticated(auth);
     const refused = error !== undefined && FINAL.has(error.code);
     const text = error?.message ?? "the first message was no auth reply";
-    const isAuth = refused || error === undefined;
+    const isAuth = error?.code !== codes.LIMIT_EXCEEDED;
     const code = isAuth ? codes.AUTHENTICATION : codes.CONNECTION_LOST;
     this.out.push({ close: 1000 });
     const final = this.auth === null ? isAuth : refused && id === AUTH_ID;
-    this.#failed(new codes.AgentGateError(code, text), final);
+    this.#failed(new codes.AgentGateError(code, text), final, pauseOf(error?.data));
   }
 
   #authenticated(result) {
     const again = this.auth !== null;
-    const { highest_id: highest = 0, epoch = "", retention_s: retention = 0 } = result;
+    const { highest, epoch, retention } = result;
     this.auth = result;
     this.calls.overfull = false;
     this.connection.authenticated(this.now);
-    if (Number.isSafeInteger(highest)) this.lastId = Math.max(this.lastId, highest);
+    this.ids.follow(highest);
     this.retention = retention;
-    if (this.epoch && this.epoch !== epoch) {
+    if (this.epoch !== epoch) {
       for (const call of [...this.calls.byId.values()]) {
         const text = "Outcome unknown: the gateway has lost its memory";
         this.calls.conclude(call, codes.OUTCOME_UNKNOWN, text);
@@ -289,6 +314,7 @@ export class Core {
     }
     this.epoch = epoch;
     this.state = "collecting";
+    this.pending = new Set();
     if (again) this.#collect(null);
     else this.standing.connected();
   }
@@ -302,11 +328,6 @@ export class Core {
 
   // Sending
 
-  #nextId() {
-    this.lastId += 1;
-    return this.lastId;
-  }
-
   #flush() {
     while (this.state === "connected" && this.calls.queue.length && this.calls.byId.size < IN_FLIGHT_MAX) {
       const call = this.calls.queue.shift();
@@ -316,7 +337,7 @@ export class Core {
         continue;
       }
       if (!call.id) {
-        call.id = this.#nextId();
+        call.id = this.ids.take();
         call.sentAt = this.now;
       }
       this.calls.byId.set(call.id, call);
@@ -325,42 +346,50 @@ export class Core {
   }
 
   #collect(call) {
+    if (!call) this.collectDueAt = this.now + COLLECT_S;
     this.connection.ask("collect", "get_pending_results", {}, call);
   }
 
   // Answers
 
   #answered(answer) {
+    if (answer.id === AUTH_ID) return; // once is enough
     const own = this.connection.answerTo(answer.id);
     if (own) {
       if (own.kind === "collect") this.#collected(own.call, answer);
       else if (own.kind === "standing") this.standing.answered(own.call, answer);
-      else if (own.kind === "cancel" && answer.result?.status === "unknown_request") {
-        this.calls.conclude(own.call, codes.CANCELLED, "withdrawn; it did not run");
-      }
+      else if (own.kind === "cancel") this.calls.cancelAnswered(own.call, answer);
     } else {
-      this.#saw(this.calls.answered(answer));
+      this.#saw(this.calls.answered(answer, this.auth.principal));
     }
     this.#flush();
   }
 
   #collected(call, answer) {
-    if (answer.error) {
-      if (call) this.calls.settle(call, null, errorOf(answer.error));
-      else if (NOT_OFFERED.has(answer.error.code)) this.#reconcile(null);
-      else this.#drop(answer.error.message);
+    if (!call) this.collectDueAt = Infinity;
+    const reply = answer.error ? null : pendingReply(answer.result);
+    if (!reply) {
+      const error = errorOf(answer.error ?? { code: codes.INTERNAL_ERROR, message: "the gateway's answer is odd" });
+      if (call) this.calls.settle(call, null, error);
+      else if (NOT_OFFERED.has(error.code)) this.#reconcile(null);
+      else this.#drop(error.message);
       return;
     }
-    const reply = pendingReply(answer.result);
     for (const row of reply.rows) this.calls.take(row, call);
     this.#saw(reply.seq);
+    if (!call) this.pending = reply.pending && this.pending && new Set([...this.pending, ...reply.pending]);
     if (reply.more && reply.rows.length && !this.calls.overfull) this.#collect(call);
-    else if (call) this.calls.handOver(call);
-    else this.#reconcile(reply.pending);
+    else if (call) this.#handOver(call);
+    else this.#reconcile(this.pending);
+  }
+
+  #handOver(call) {
+    this.calls.handOver(call);
+    if (this.calls.overfull) this.#drop("there is room again for outcomes that were not acknowledged");
   }
 
   #reconcile(pending) {
-    const forgotten = this.retention > 0 ? this.now - this.retention : -Infinity;
+    const forgotten = this.retention === null ? -Infinity : this.now - this.retention;
     this.calls.reconcile(pending, forgotten, (call) => this.#cancel(call));
     this.standing.connected();
   }
@@ -376,9 +405,7 @@ export class Core {
     for (const call of [...this.calls.byName.values()]) {
       if (call.dueAt === null || call.dueAt > this.now || call.abandoned) continue;
       if (call.withdrawn) {
-        call.abandoned = call.promised = true;
-        const text = "no answer in time; get_pending_results tells when it is settled";
-        this.out.push({ settle: { call: call.name, error: new codes.AgentGateError(codes.CANCELLED, text) } });
+        this.calls.giveUp(call);
       } else {
         call.dueAt = this.now + CANCEL_GRACE_S;
         this.#withdraw(call);
@@ -389,7 +416,7 @@ export class Core {
   #withdraw(call) {
     call.withdrawn = true;
     if (!call.sent || call.method !== "tool_request") {
-      const text = call.id ? "withdrawn" : "withdrawn; it was not sent";
+      const text = call.id || call.repeated ? "withdrawn" : "withdrawn; it was not sent";
       this.calls.settle(call, null, new codes.AgentGateError(codes.CANCELLED, text));
     } else if (this.standing.isOpen) {
       this.#cancel(call);

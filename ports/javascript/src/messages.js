@@ -1,6 +1,6 @@
 /** JSON-RPC 2.0: text to messages, and what is read of them. Nothing here throws on peer input. */
 
-import { AgentGateError } from "./errors.js";
+import { AgentGateError, OUTCOME_UNKNOWN } from "./errors.js";
 
 /**
  * @typedef {number | string} RequestId
@@ -28,17 +28,18 @@ export function decode(text) {
     return null;
   }
   if (!isObject(message) || message.jsonrpc !== "2.0") return null;
-  if (typeof message.method === "string") {
-    const { id, method, params } = message;
+  if ("method" in message) {
+    const { id, method, params = {} } = message;
+    if (typeof method !== "string" || "result" in message || "error" in message) return null;
+    if (typeof params !== "object" || params === null) return null;
     if (!("id" in message)) return { notification: { method, params } };
     return isId(id) ? { asked: { id, method, params } } : null;
   }
   if (!("id" in message) || !isId(message.id)) return null;
   const { id, result, error } = message;
-  if (isObject(error) && Number.isInteger(error.code) && typeof error.message === "string") {
-    return { answer: { id, error } };
-  }
-  return "result" in message ? { answer: { id, result } } : null;
+  if (error === undefined || error === null) return "result" in message ? { answer: { id, result } } : null;
+  if (!isObject(error) || "result" in message) return null;
+  return Number.isInteger(error.code) && typeof error.message === "string" ? { answer: { id, error } } : null;
 }
 
 /** Encode a request. */
@@ -49,6 +50,55 @@ export function request(id, method, params) {
 /** Encode a notification. */
 export function notification(method, params) {
   return { jsonrpc: "2.0", method, params };
+}
+
+const EXECUTED = "executed";
+const NOT_SAID = { code: OUTCOME_UNKNOWN, message: "Outcome unknown: the gateway does not say how it ended" };
+
+/** Why a row has no data, or null: it was executed. */
+export function faultOf({ status, error }) {
+  return status === EXECUTED ? null : errorOf(error ?? NOT_SAID);
+}
+
+/** The ids of a client's own requests: each comes once, over all its connections. */
+export class RequestIds {
+  /** @param {string} instance names this client among all with its `clientId`, ever */
+  constructor(instance) {
+    this.instance = instance;
+    this.last = 0;
+    this.texts = 0;
+  }
+
+  /** Go on above the highest that the gateway knows. */
+  follow(highest) {
+    this.last = Math.max(this.last, highest);
+  }
+
+  /** The next one: a text where numbers can't be told from the next any more. */
+  take() {
+    if (this.last < Number.MAX_SAFE_INTEGER) return ++this.last;
+    return `${this.instance}-${++this.texts}`;
+  }
+}
+
+/**
+ * Read the answer to `auth`.
+ * @param {unknown} result
+ * @returns {{principal: string, highest: number, epoch: string, retention: number | null} | null}
+ *   null: it is none
+ */
+export function authResult(result) {
+  if (!isObject(result) || result.status !== "authenticated") return null;
+  const { principal = "", role = "agent", highest_id: highest = 0, epoch = "", retention_s: retention } = result;
+  const fits = [principal, role, epoch].every((text) => typeof text === "string") && Number.isInteger(highest);
+  if (!fits || highest < 0 || (retention !== undefined && typeof retention !== "number")) return null;
+  return { principal, highest, epoch, retention: retention ?? null };
+}
+
+/** How long the gateway wants to be left alone, in seconds, by the data of its error. */
+export function pauseOf(data) {
+  const { retry_after_s: pause = 0 } = isObject(data) ? data : {};
+  return typeof pause === "number" && pause > 0 ? pause : 0;
 }
 
 /** Whether a value can be the number of an outcome. */
@@ -64,12 +114,10 @@ const isSeq = (value) => Number.isSafeInteger(value) && value > 0;
 export function rowOf(id, tool, { result, error }) {
   const base = { request_id: id, tool, resolved_at: "" };
   if (error === undefined) {
-    if (!isObject(result)) {
-      const odd = { code: -32007, message: "Outcome unknown: the gateway's answer is odd" };
-      return { row: { ...base, status: "unknown", error: odd }, seq: 0 };
-    }
-    const row = { ...base, status: String(result.status ?? ""), data: result.data ?? null };
-    return { row, seq: isSeq(result.seq) ? result.seq : 0 };
+    const { status, data = null, seq } = isObject(result) ? result : {};
+    const number = isSeq(seq) ? seq : 0;
+    if (status !== EXECUTED) return { row: { ...base, status: "unknown", error: NOT_SAID }, seq: number };
+    return { row: { ...base, status, data }, seq: number };
   }
   const { seq, status, ...rest } = isObject(error.data) ? error.data : {};
   const data = isObject(error.data) ? (Object.keys(rest).length ? rest : null) : error.data;
@@ -79,14 +127,14 @@ export function rowOf(id, tool, { result, error }) {
 
 /**
  * Read a reply to get_pending_results. What is no row is left out, so that it spoils no other.
- * @param {unknown} result
- * @returns {{rows: Row[], pending: RequestId[] | null, seq: number, more: boolean}}
+ * @param {unknown} reply
+ * @returns {{rows: Row[], pending: RequestId[] | null, seq: number, more: boolean} | null} null: it
+ *   is none
  */
-export function pendingReply(result) {
-  const reply = isObject(result) ? result : {};
-  const rows = Array.isArray(reply.results) ? reply.results.filter(isRow) : [];
+export function pendingReply(reply) {
+  if (!isObject(reply) || !Array.isArray(reply.results)) return null;
   return {
-    rows,
+    rows: reply.results.filter(isRow),
     pending: Array.isArray(reply.pending) ? reply.pending : null,
     seq: isSeq(reply.seq) ? reply.seq : 0,
     more: reply.more === true,

@@ -17,8 +17,9 @@ const PROTOCOL_ERROR = 1002, UNSUPPORTED = 1003, BAD_UTF8 = 1007, TOO_BIG = 1009
 /**
  * @param {string} url
  * @param {{onOpen(): void, onText(text: string): void, onAlive(): void,
- *   onClose(code: number, reason: string): void}} events `onClose` comes once, and last; 1006
- *   where the gateway sent no close frame
+ *   onClose(code: number, reason: string, refusal?: object): void}} events `onClose` comes once, and
+ *   last; 1006 where the gateway sent no close frame; `refusal`: an HTTP `status` instead of an
+ *   upgrade, with `retryAfter`, the header
  * @returns {{send(text: string): void, ping(): void, close(code: number): void, drop(): void,
  *   closed: Promise<void>}}
  */
@@ -94,9 +95,14 @@ class NodeWebSocket {
     }
     const [status, ...lines] = this.buffer.subarray(0, at).toString("latin1").split("\r\n");
     const accept = createHash("sha1").update(this.key + GUID).digest("base64");
-    const header = lines.find((line) => /^sec-websocket-accept:/i.test(line)) ?? "";
-    if (!/^HTTP\/1\.1 101 /.test(status)) this.#refuse(`the answer to the upgrade: ${status}`);
-    else if (header.slice(header.indexOf(":") + 1).trim() !== accept) this.#refuse("no WebSocket handshake");
+    const header = (name) => {
+      const line = lines.find((each) => each.toLowerCase().startsWith(`${name}:`)) ?? "";
+      return line.slice(line.indexOf(":") + 1).trim();
+    };
+    if (!/^HTTP\/1\.1 101 /.test(status)) {
+      const refusal = { status: Number(status.split(" ")[1]) || 0, retryAfter: header("retry-after") };
+      this.#refuse(`the answer to the upgrade: ${status}`, refusal);
+    } else if (header("sec-websocket-accept") !== accept) this.#refuse("no WebSocket handshake");
     else {
       this.buffer = this.buffer.subarray(at + 4);
       this.open = true;
@@ -106,9 +112,9 @@ class NodeWebSocket {
     return false;
   }
 
-  #refuse(reason) {
+  #refuse(reason, refusal) {
     this.socket.destroy();
-    this.#finish(1006, reason);
+    this.#finish(1006, reason, refusal);
   }
 
   // Reading
@@ -207,10 +213,10 @@ class NodeWebSocket {
     this.socket.write(frame);
   }
 
-  #finish(code, reason) {
+  #finish(code, reason, refusal) {
     if (this.over) return;
     this.over = true;
     this.end();
-    this.events.onClose(code, reason);
+    this.events.onClose(code, reason, refusal);
   }
 }

@@ -16,12 +16,13 @@ function operator(value) {
   return keys.length === 1 && keys[0].startsWith("$") ? keys[0] : "";
 }
 
-/** Put long texts in place of `$repeat`. */
-export function filled(value) {
+/** Put long texts in place of `$repeat`, and what is remembered in place of `$ref`. */
+export function filled(value, bound = {}) {
   if (operator(value) === "$repeat") return value.$repeat[0].repeat(value.$repeat[1]);
-  if (Array.isArray(value)) return value.map(filled);
+  if (operator(value) === "$ref") return bound[value.$ref];
+  if (Array.isArray(value)) return value.map((item) => filled(item, bound));
   if (!TYPES.object(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, filled(item)]));
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, filled(item, bound)]));
 }
 
 /** Throw unless `got` fits; what `$bind` names is put into `bound`. */
@@ -39,6 +40,10 @@ export function compare(wanted, got, bound, at = "$") {
     case "$type":
       if (!TYPES[wanted.$type](got)) misfit();
       return;
+    case "$unordered":
+      if (!Array.isArray(got) || got.length !== wanted.$unordered.length) misfit();
+      compareUnordered(wanted.$unordered, [...got], bound, at);
+      return;
     case "$contains":
       if (typeof got !== "string" || !got.includes(wanted.$contains)) misfit();
       return;
@@ -54,5 +59,24 @@ export function compare(wanted, got, bound, at = "$") {
     }
   } else if (wanted !== got) {
     misfit();
+  }
+}
+
+/** Each of `wanted` must fit another one of `rest`. */
+function compareUnordered(wanted, rest, bound, at) {
+  for (const item of wanted) {
+    const fits = (other) => {
+      const attempt = { ...bound };
+      try {
+        compare(item, other, attempt, at);
+      } catch {
+        return false;
+      }
+      Object.assign(bound, attempt);
+      return true;
+    };
+    const index = rest.findIndex(fits);
+    if (index < 0) throw new Error(`${at}: nothing like ${show(item)} in ${show(rest)}`);
+    rest.splice(index, 1);
   }
 }

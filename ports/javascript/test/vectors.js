@@ -31,10 +31,11 @@ function load() {
 /** A core on virtual time. */
 class Player {
   constructor(vector) {
-    const { max_retries: maxRetries = null } = vector.client ?? {};
-    this.core = new Core({ token: "secret", clientId: "robot-1", maxRetries });
+    const { max_retries: maxRetries = null, kept_max: keptMax } = vector.client ?? {};
+    this.core = new Core({ token: "secret", clientId: "robot-1", instance: "p1", maxRetries, keptMax });
     this.watched = new Set([...OUTPUTS.filter((kind) => kind !== "ping"), ...(vector.watch ?? [])]);
     this.now = 100;
+    this.bound = {};
     this.did = Object.fromEntries(OUTPUTS.map((kind) => [kind, []]));
     const call = (name, method, params) => this.core.call(name, method, params, null, this.now);
     this.readers = new Readers(call, (heard) => this.did.hears.push(heard));
@@ -46,11 +47,16 @@ class Player {
       open: () => core.open(now),
       connected: () => core.connected(now),
       dial_failed: () => core.dialFailed(value, now),
-      receive: () => core.receive(JSON.stringify(value), now),
+      rejected: () => {
+        const { status, retry_after: retryAfter = "" } = value;
+        core.rejected({ message: `HTTP ${status}`, status, retryAfter }, now);
+      },
+      receive: () => core.receive(JSON.stringify(filled(value, this.bound)), now),
       receive_text: () => core.receive(value, now),
       closed: () => core.lost(value.code, value.reason, now),
       lost: () => core.lost(1006, "", now),
       call: () => this.call(value),
+      ask: () => core.call(value.name, value.method, value.params, value.timeout_s ?? null, now),
       cancel: () => core.cancel(value, now),
       collect: () => core.call(value, "get_pending_results", {}, null, now),
       end: () => core.close(now),
@@ -112,7 +118,7 @@ class Player {
     const by = NAMED[kind];
     const at = by ? did.findIndex((row) => row[by] === wanted[by]) : 0;
     if (at < 0 || at >= did.length) throw new Error(`missing: ${kind} ${show(wanted)}; did ${show(this.did)}`);
-    compare(wanted, did.splice(at, 1)[0], {});
+    compare(wanted, did.splice(at, 1)[0], this.bound);
   }
 
   nothingLeft() {

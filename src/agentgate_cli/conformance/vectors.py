@@ -27,7 +27,7 @@ INPUTS = {
         {
             *("open", "connected", "dial_failed", "receive", "receive_text", "closed", "lost"),
             *("call", "cancel", "collect", "end", "advance", "say", "watch", "leave"),
-            *("provide", "returns", "fails", "login"),
+            *("provide", "returns", "fails", "login", "ask", "rejected"),
         }
     ),
 }

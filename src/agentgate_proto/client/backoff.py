@@ -30,12 +30,11 @@ class Backoff:
         self.failures = 0
         self._rng = rng if jitter else None
 
-    def failed(self, now: float, at_least_s: float = 0.0) -> float | None:
+    def failed(self, now: float) -> float | None:
         """Count a failed attempt.
 
         Args:
             now: monotonic seconds.
-            at_least_s: the gateway wants this pause, or a longer one.
 
         Returns:
             When to try again, or None: the attempts are used up.
@@ -44,7 +43,7 @@ class Backoff:
         self.failures += 1
         if self.attempts_max is not None and self.failures > self.attempts_max:
             return None
-        return now + max(self._rng.uniform(0.0, pause) if self._rng else pause, at_least_s)
+        return now + (self._rng.uniform(0.0, pause) if self._rng else pause)
 
     def succeeded(self) -> None:
         """Start over: a connection stands and is authenticated."""

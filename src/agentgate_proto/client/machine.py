@@ -281,8 +281,9 @@ class ClientMachine:
     ) -> None:
         self._hang_up()
         self.last_error = error
-        self._retry_at = None if final else self._backoff.failed(now, at_least_s)
+        self._retry_at = None if final else self._backoff.failed(now)
         if self._retry_at is not None:
+            self._retry_at = max(self._retry_at, now + at_least_s)
             self._book.disconnected()
             self._change(ClientState.RECONNECTING, error, self._retry_at - now)
         else:

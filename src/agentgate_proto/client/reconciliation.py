@@ -72,7 +72,7 @@ class Reconciliation:
         if self._pending is None:
             # nobody waits for it, and nobody will ever say: get_pending_results can't keep silent
             silent = unknown_outcome("the gateway does not say what it has")
-            return silent if call.withdrawn else Verdict.WAIT
+            return silent if call.abandoned else Verdict.WAIT
         if call.request_id in self._pending:
             return Verdict.WITHDRAW if call.withdrawn else Verdict.WAIT
         if self._retention_s is not UNSET and call.sent_at <= now - self._retention_s:

@@ -86,10 +86,3 @@ def test_without_jitter_a_source_of_chance_is_not_used() -> None:
 def test_jitter_without_a_source_of_chance_is_refused() -> None:
     with pytest.raises(ValueError, match="pass rng"):
         Backoff(jitter=True)
-
-
-def test_a_pause_that_the_gateway_wants_counts_if_it_is_the_longer_one() -> None:
-    backoff = Backoff()
-    assert backoff.failed(10.0, 7.5) == 17.5
-    assert backoff.failed(20.0, 1.5) == 22.0
-    assert Backoff(jitter=True, rng=Random(1)).failed(10.0, 7.5) == 17.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -183,6 +184,22 @@ def test_what_a_server_says_that_is_no_gateway_ends_the_first_attempt() -> None:
     reply = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
     world.machine.receive_data(reply, world.now)
     assert world.machine.state is CLOSED
+
+
+@pytest.mark.parametrize(("pause_s", "after_s"), [(7.5, 7.5), (0.5, 1.0)])
+def test_a_pause_that_the_gateway_wants_counts_if_it_is_longer_than_our_own(
+    pause_s: float, after_s: float
+) -> None:
+    gateway = Gateway()
+    error = {"code": -32006, "message": "later", "data": {"retry_after_s": pause_s}}
+    gateway.auth = json.dumps({"jsonrpc": "2.0", "error": error, "id": "auth-1"})
+    world = World(gateway).open()
+    assert world.state is RECONNECTING
+    assert world.states[-1].retry_in_s == after_s
+    world.wait(after_s - 0.1)
+    assert len(world.dials) == 1
+    world.wait(0.1)
+    assert len(world.dials) == 2
 
 
 def test_a_gateway_that_has_no_room_is_asked_again_later() -> None:

@@ -88,7 +88,7 @@ OF_SURROUNDINGS = (
     Mutation(
         "never come back after a failed dial",
         f"{PROTO}/client/machine.py",
-        "        self._retry_at = None if final else self._backoff.failed(now, at_least_s)\n",
+        "        self._retry_at = None if final else self._backoff.failed(now)\n",
         "        self._retry_at = None if final else (self._backoff.failed(now) or 0.0) + 1e5\n",
     ),
     # Caps, tables, retention
