@@ -122,6 +122,7 @@ JOINED = ("text", "thinking")
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
+    "text": (str,),
     "integer": (int,),
     "number": (int, float),
     "boolean": (bool,),
@@ -178,13 +179,18 @@ def compare(wanted: Any, got: Any, bound: dict[str, Any], at: str = "$") -> None
             bound[wanted["$bind"]] = got
         case "$type":
             boolean = isinstance(got, bool) and wanted["$type"] != "boolean"
-            if boolean or not isinstance(got, TYPES[wanted["$type"]]):
+            empty = wanted["$type"] == "text" and not got
+            if boolean or empty or not isinstance(got, TYPES[wanted["$type"]]):
                 raise Mismatch(f"{at}: {brief(got)} is no {wanted['$type']}")
         case "$above":
             name = wanted["$above"]
             if isinstance(got, bool) or not isinstance(got, int) or got <= bound[name]:
                 raise Mismatch(f"{at}: {brief(got)} is no integer above {bound[name]}")
             bound[name] = got
+        case "$without":
+            for name in wanted["$without"]:
+                if isinstance(got, dict) and name in got:
+                    raise Mismatch(f"{at}.{name} is there: {brief(got[name])}")
         case "$contains":
             if not isinstance(got, str) or wanted["$contains"] not in got:
                 raise Mismatch(f"{at}: {brief(got)} does not contain {brief(wanted['$contains'])}")
@@ -203,6 +209,8 @@ def compare_plain(wanted: Any, got: Any, bound: dict[str, Any], at: str) -> None
             if special(item) == "$absent":
                 if name in got:
                     raise Mismatch(f"{at}.{name} is there: {brief(got[name])}")
+            elif special(item) == "$without" and name not in got:
+                continue
             elif name not in got:
                 raise Mismatch(f"{at}.{name} is missing in {brief(got)}")
             else:
