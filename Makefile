@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
-	mutations worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
+	mutations wrong-gateways worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -73,6 +73,11 @@ sim-relays: $(VENV)/.installed-test
 # Small bugs, made one by one, each of which must be found: all, or BUGS="ticket head" by their names.
 mutations: $(VENV)/.installed-test
 	$(BIN)/python -m tests.sim.mutations $(BUGS)
+
+# Mistakes in our own gateway, each of which the vectors must find, over real sockets: all, or
+# MISTAKES="epoch pong" by their names. A table of what found what: ARGS=--table.
+wrong-gateways: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conformance.wrong --kind gateways $(ARGS) $(MISTAKES)
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
 worlds: $(VENV)/.installed-test

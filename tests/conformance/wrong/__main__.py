@@ -10,11 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.change import why_stale
 from tests.conformance.wrong.client_trial import try_client
 from tests.conformance.wrong.clients import WRONG_CLIENTS
+from tests.conformance.wrong.gateway_trial import try_gateway
+from tests.conformance.wrong.gateways import WRONG_GATEWAYS
 from tests.conformance.wrong.mutation import Mutation, with_words
 from tests.conformance.wrong.trial import Trial
 
 KINDS: dict[str, tuple[Sequence[Mutation], Callable[[Mutation], Trial]]] = {
     "clients": (WRONG_CLIENTS, try_client),
+    "gateways": (WRONG_GATEWAYS, try_gateway),
 }
 """What can be wrong: how, and what tries it."""
 

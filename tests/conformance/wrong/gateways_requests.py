@@ -1,0 +1,295 @@
+"""Mistakes of a gateway with requests: what runs, what is the same, what is withdrawn."""
+
+from __future__ import annotations
+
+from tests.conformance.wrong.mutation import Mutation
+
+ADMISSION = "agentgate_proto/ledger/admission.py"
+LIFECYCLE = "agentgate_proto/ledger/lifecycle.py"
+LINKS = "agentgate_proto/ledger/links.py"
+LEDGER = "agentgate_proto/ledger/ledger.py"
+CALLS = "agentgate_server/gate/calls.py"
+SERVER = "agentgate_proto/connection/server.py"
+RECEIPTS = "agentgate_proto/connection/receipts.py"
+OLD_CLIENTS = "agentgate_proto/connection/old_clients.py"
+COLLECTING = "agentgate_proto/ledger/collecting.py"
+STATEMENTS = "agentgate_server/store/statements.py"
+
+OF_REQUESTS = (
+    # What runs
+    Mutation(
+        "run what the policy denies",
+        LIFECYCLE,
+        "        if decision.action is Action.DENY:\n",
+        "        if decision.action is Action.DENY and repeats_unknown:\n",
+        found_by=("denied by policy",),
+        rule="C22",
+    ),
+    Mutation(
+        "run before a person has said yes",
+        LIFECYCLE,
+        '            self._ask(live, decision, "", now)\n\n    def _ask',
+        "            self._start(live)\n\n    def _ask",
+        found_by=("a person says no",),
+        rule="C22",
+    ),
+    Mutation(
+        "run a write that had begun once more after a restart",
+        LIFECYCLE,
+        "            elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:\n",
+        "            elif record.phase is Phase.RUNNING and not record.effects:\n",
+        found_by=("an unknown outcome",),
+        rule="C29",
+    ),
+    Mutation(
+        "say failed of a write that had begun when the gateway died",
+        LIFECYCLE,
+        '            self.finish(live, unknown("the gateway died while the tool ran"), now)\n',
+        '            self.finish(live, ended(Status.FAILED, ErrorCode.TOOL_FAILED, "died"), now)\n',
+        found_by=("an unknown outcome",),
+        rule="C29",
+    ),
+    Mutation(
+        "forget what may have run once it was told",
+        LIFECYCLE,
+        "        repeats_unknown = (record.principal, record.digest) in self._unknown\n",
+        "        repeats_unknown = False\n",
+        found_by=("asking again after an unknown outcome",),
+        rule="C30",
+    ),
+    Mutation(
+        "forget at a restart what waits for a person",
+        LIFECYCLE,
+        "                self.deciding.restore(live)\n",
+        "                self.deciding.restore(live)\n"
+        "                self.deciding.withdraw(live)\n",
+        found_by=("a request that waits outlives the gateway",),
+        rule="C24",
+    ),
+    # What is refused
+    Mutation(
+        "number a refusal",
+        SERVER,
+        "        text = encode_failure(request_id, code, message, data)\n"
+        "        self._answer(request_id, lambda: text, from_earlier=True)\n",
+        '        data = data or {"seq": self._receipts.sent(["refused"])}\n'
+        "        text = encode_failure(request_id, code, message, data)\n"
+        "        self._answer(request_id, lambda: text, from_earlier=True)\n",
+        found_by=("an unknown tool",),
+        rule="C25",
+    ),
+    Mutation(
+        "run what has arguments that do not fit",
+        CALLS,
+        "            tool.check(params.args)\n",
+        "            tool.check\n",
+        found_by=("arguments that do not fit",),
+        rule="C25",
+    ),
+    Mutation(
+        "say no word of when a limit is over",
+        "agentgate_server/gate/responses.py",
+        '                data = None if retry_after_s is None else {"retry_after_s": '
+        "retry_after_s}\n",
+        "                data = None\n",
+        found_by=("too many waiting approvals",),
+        rule="L3",
+    ),
+    Mutation(
+        "make room for a waiting approval by ending the oldest",
+        "agentgate_proto/ledger/deciding.py",
+        "        return self._waiting[principal] < self.limits.waiting_max\n",
+        "        return True\n",
+        found_by=("too many waiting approvals",),
+        rule="L2",
+    ),
+    # What is the same
+    Mutation(
+        "run a request again that comes again",
+        STATEMENTS,
+        "    WHERE principal = ? AND client_id = ? AND request_id = ? ORDER BY seq DESC LIMIT 1\n",
+        "    WHERE principal = ? AND client_id = ? AND request_id = ? AND phase <> 'done'"
+        " ORDER BY seq DESC LIMIT 1\n",
+        found_by=("the same request again", "what was told outlives the gateway"),
+        rule="C26",
+    ),
+    Mutation(
+        "run a request again that comes while it is under way",
+        ADMISSION,
+        "        known = requests.get(record.request_id)\n",
+        "        known = None\n",
+        found_by=("the same request while it is under way",),
+        rule="C26",
+    ),
+    Mutation(
+        "take an id with other content for the same request",
+        ADMISSION,
+        "        elif found.digest != live.record.digest:\n",
+        "        elif found.tool != live.record.tool and False:\n",
+        found_by=("the same id with other content",),
+        rule="C27",
+    ),
+    Mutation(
+        "take one id of two clients for one request",
+        STATEMENTS,
+        "    WHERE principal = ? AND client_id = ? AND request_id = ? ORDER BY",
+        "    WHERE principal = ? AND client_id <> ? AND request_id = ? ORDER BY",
+        found_by=("the same request again",),
+        rule="C26",
+    ),
+    Mutation(
+        "look for an idempotency key among what is under way alone",
+        ADMISSION,
+        "        if found is None:\n            if by_id:",
+        "        if found is None or not by_id:\n            if by_id:",
+        found_by=("an idempotency key", "an idempotency key outlives the gateway"),
+        rule="C28",
+    ),
+    Mutation(
+        "take an idempotency key with other content for the same act",
+        ADMISSION,
+        "        elif found.digest != live.record.digest:\n",
+        "        elif by_id and found.digest != live.record.digest:\n",
+        found_by=("an idempotency key",),
+        rule="C28",
+    ),
+    # Progress, lists, what others see
+    Mutation(
+        "tell everybody that a person is asked",
+        LINKS,
+        "        self.progress = progress\n",
+        "        self.progress = True\n",
+        found_by=("a person says no",),
+        rule="C22",
+    ),
+    Mutation(
+        "tell nobody that a person is asked",
+        LINKS,
+        "        self.progress = progress\n",
+        "        self.progress = False\n",
+        found_by=("progress",),
+        rule="C31",
+    ),
+    Mutation(
+        "list tools that are denied in any case",
+        CALLS,
+        '            if expected == "deny" or tool.name == EXCEED_BUDGET:\n',
+        "            if tool.name == EXCEED_BUDGET:\n",
+        found_by=("the tools",),
+        rule="C33",
+    ),
+    Mutation(
+        "give a client the outcomes of all principals under its client_id",
+        STATEMENTS,
+        "    WHERE principal = ? AND client_id = ? AND phase = 'done' AND delivered = 0\n",
+        "    WHERE principal <> ? || 'x' AND client_id = ? AND phase = 'done' AND delivered = 0\n",
+        found_by=("another agent sees nothing",),
+        rule="Z22",
+    ),
+    Mutation(
+        "tell words of its own for those of a tool that failed",
+        "agentgate_server/tools/runner.py",
+        "            return unknown(text)\n        return failed(text)\n",
+        '            return unknown(text)\n        return failed("Internal error")\n',
+        found_by=("the tool fails",),
+        rule="C32",
+    ),
+    # Withdrawing
+    Mutation(
+        "say cancelled whatever came of it",
+        "agentgate_server/gate/responses.py",
+        "                connection.send_result(call_id, CancelResult(CancelStatus(status)))\n",
+        "                connection.send_result(call_id, CancelResult(CancelStatus.CANCELLED))\n",
+        found_by=("cancel what is over", "cancel what never was", "cancel what runs"),
+        rule="W30",
+    ),
+    Mutation(
+        "answer a withdrawal and never the request",
+        LIFECYCLE,
+        "        live.public = True\n        self.delivery.answer(live, live.record.rid)\n",
+        "        live.public = True\n"
+        "        if live.record.outcome != CANCELLED:\n"
+        "            self.delivery.answer(live, live.record.rid)\n",
+        found_by=("cancel what waits",),
+        rule="W31",
+    ),
+    Mutation(
+        "let a yes count that comes after the withdrawal",
+        LEDGER,
+        "            token = Token(Purpose.DECIDE, rid=rid, ticket=verdict.ticket)\n"
+        "            self._effects.append(Question(FindRid(rid), token))\n",
+        "            token = Token(Purpose.DECIDE, rid=rid, ticket=verdict.ticket)\n"
+        "            self._effects.append(Decided(verdict.ticket, False, None))\n",
+        found_by=("withdrawn before a yes",),
+        rule="W32",
+    ),
+    Mutation(
+        "say unknown_request of what is over",
+        LEDGER,
+        '            status = "too_late" if self._delivery.is_past(link, request_id) else '
+        '"unknown_request"\n',
+        '            status = "unknown_request"\n',
+        found_by=("a yes before it is withdrawn",),
+        rule="W32",
+    ),
+    # Old clients
+    Mutation(
+        "number the outcomes of old clients",
+        SERVER,
+        "        numbered = 0 if self.is_old_client else seq\n"
+        "        if outcome.status is Status.EXECUTED:\n",
+        "        numbered = seq\n        if outcome.status is Status.EXECUTED:\n",
+        found_by=("no numbers",),
+        rule="O1",
+    ),
+    Mutation(
+        "never ask an old client for a pong",
+        RECEIPTS,
+        "        if self._ping_out or self._pinged == self.last_seq or not self._unacked:\n",
+        "        if True or self._ping_out or self._pinged == self.last_seq:\n",
+        found_by=("the receipt is a pong",),
+        rule="O4",
+    ),
+    Mutation(
+        "take any pong for a receipt",
+        RECEIPTS,
+        '        if payload != PING_PREFIX + b"%d" % self._pinged or not self._ping_out:\n'
+        "            return ()\n",
+        "",
+        found_by=("an invented pong",),
+        rule="O5",
+    ),
+    Mutation(
+        "tell an old client rows and never answer its calls",
+        COLLECTING,
+        "        if link.is_old:\n            for record in self._awaited(",
+        "        if link.is_old and link.has_more:\n            for record in self._awaited(",
+        found_by=("rows answer the calls that wait",),
+        rule="O6",
+    ),
+    Mutation(
+        "answer a new process's calls with what a former one asked",
+        LINKS,
+        "            and request_id < self.collected_upto\n",
+        "",
+        found_by=("no late answer to another process",),
+        rule="O7",
+    ),
+    Mutation(
+        "scope an old client's ids to its principal",
+        LINKS,
+        "        self.is_old = not client_id\n",
+        '        client_id = self.client_id = client_id or "old"\n'
+        "        self.scope = principal, client_id\n        self.is_old = not client_id\n",
+        found_by=("an id again on a new connection",),
+        rule="O2",
+    ),
+    Mutation(
+        "send an old client outcomes of any size",
+        OLD_CLIENTS,
+        "    if size <= LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES:\n",
+        "    if size <= 100 * LEGACY_MESSAGE_BYTES_MAX:\n",
+        found_by=("an outcome that is too large",),
+        rule="O12",
+    ),
+)
