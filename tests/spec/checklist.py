@@ -1,6 +1,6 @@
 """``spec/CHECKLIST.md``: every rule with MUST, and what tests it.
 
-``python -m tests.spec.checklist`` prints what nothing tests yet.
+``python -m tests.spec.checklist`` prints what nothing tests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.spec.rules import SPEC, Rule, rules
 
 from agentgate_cli.conformance.listen.cases import ALL
+from agentgate_cli.conformance.listen.examination import CONNECTING, TAKEN_OVER
 from agentgate_cli.conformance.vectors import load
 
 ROOT = SPEC.parent
@@ -76,8 +77,8 @@ ORDINARY: dict[str, tuple[str, ...]] = {
 """Rules of which neither a vector nor a case can see anything: the tests that do, each as a file
 and a function. Keep it short: another implementation can't be tested by them."""
 
-NOT_YET = frozenset(Path(__file__).with_name("not_yet.txt").read_text("utf-8").splitlines())
-"""What binds without a test, such as "R6 client". It may only shrink."""
+CASES = (CONNECTING, *ALL, TAKEN_OVER)
+"""All cases, in the order in which they are played."""
 
 HEAD = """<!-- Made by python -m tests.spec.files: do not edit. -->
 # Checklist
@@ -89,7 +90,7 @@ implementation (`its name`). A client takes the pages of its levels; a gateway w
 """
 
 
-def checklist() -> str:
+def text() -> str:
     """The page."""
     tests = what_tests()
     parts = [HEAD]
@@ -116,7 +117,7 @@ def what_tests() -> dict[tuple[str, str], list[str]]:
         for vector in load(role):
             for rule in vector.rules:
                 found[rule, side].append(vector.name)
-    for case in ALL:
+    for case in CASES:
         for rule in case.rules:
             found[rule, "client"].append(f"*{case.name}*")
     for rule, names in ORDINARY.items():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from tests.spec import asyncapi, exchanges, schema, tables
+from tests.spec import asyncapi, checklist, exchanges, schema, tables
 
 SPEC = Path(__file__).parent.parent.parent / "spec"
 
@@ -21,6 +21,7 @@ PAGES = sorted(path for path in SPEC.glob("*.md") if tables.places(path.read_tex
 FILES: dict[Path, Callable[[], str]] = {
     **{path: partial(page, path) for path in PAGES},
     SPEC / "exchanges.md": exchanges.text,
+    SPEC / "CHECKLIST.md": checklist.text,
     SPEC / "agentgate.schema.json": schema.text,
     SPEC / "asyncapi.yaml": asyncapi.text,
 }

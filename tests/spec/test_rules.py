@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.spec.checklist import CASES
 from tests.spec.rules import NAMED, WORDS, Rule, pages, rules, taken_apart
 
-from agentgate_cli.conformance.listen.cases import ALL
 from agentgate_cli.conformance.vectors import load
 
 RULES = rules()
@@ -78,5 +78,5 @@ def test_every_tag_of_a_vector_names_a_rule_and_a_page(role: str) -> None:
 
 
 def test_every_tag_of_a_case_names_a_rule() -> None:
-    for case in ALL:
+    for case in CASES:
         assert set(case.rules) <= NAMES, case.name
