@@ -80,7 +80,8 @@ export class Calls {
   giveUp(call) {
     call.abandoned = call.promised = true;
     const text = "no answer in time; get_pending_results tells when it is settled";
-    this.report({ call: call.name, error: new codes.AgentGateError(codes.CANCELLED, text) });
+    const error = new codes.AgentGateError(codes.CANCELLED, text, { sent: true });
+    this.report({ call: call.name, error });
   }
 
   /** Settle every call with an error; one that was sent may have run, and says so. */

@@ -117,7 +117,8 @@ class Call:
     def given_up(self, fate: str) -> AgentGateError:
         """The error for a caller whose patience is over; ``fate`` says what became of the call."""
         after = "withdrawn" if self.timeout_s is None else f"no answer in {self.timeout_s:g} s"
-        return exception_for(ErrorCode.CANCELLED, f"{after}: {fate}")
+        may_run = {"sent": True} if fate == NOT_SETTLED else None
+        return exception_for(ErrorCode.CANCELLED, f"{after}: {fate}", may_run)
 
     def row(self, error: AgentGateError) -> LooseRow:
         """How it ended, for a caller who was told that ``get_pending_results`` tells."""
