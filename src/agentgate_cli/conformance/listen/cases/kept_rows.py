@@ -45,10 +45,15 @@ def taken_over(stage: Stage) -> Wanted:
     (message,) = asked(stage, 1)
     stage.answer(21, "late")
     stage.fail(22, DENIED)
+    stage.answer("twenty-three", "of a string")
     stage.answer(message["id"], "its own")
     reply(stage, by_the_user(stage), [row(21, "late")], [])
     rules = ("H2", "H8")
-    rows = [told(21, "late", *rules), refused(22, *rules)]
+    rows = [
+        told(21, "late", *rules),
+        refused(22, *rules),
+        told("twenty-three", "of a string", "H2"),
+    ]
     return Wanted([{"data": "its own"}], rows=rows)
 
 

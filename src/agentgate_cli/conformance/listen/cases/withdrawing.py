@@ -49,6 +49,15 @@ def in_time(stage: Stage) -> Wanted:
     return Wanted([ENDED, {"data": "goes on"}])
 
 
+def at_once(stage: Stage) -> Wanted:
+    """Say that it will not run, and no more."""
+    (message,) = asked(stage, 1)
+    (cancel,) = withdrawals(stage, [message], "W1")
+    status(stage, cancel, "cancelled")
+    all_told(stage, AT_ONCE_S, NOT_AT_ONCE, "W4")
+    return Wanted([ENDED])
+
+
 def answered_before(stage: Stage) -> Wanted:
     """Answer the request that is withdrawn before the withdrawal."""
     (message,) = asked(stage, 1)
@@ -66,6 +75,19 @@ def nothing_there(stage: Stage) -> Wanted:
     status(stage, cancel, "unknown_request")
     all_told(stage, AT_ONCE_S, NOT_AT_ONCE, "W5")
     return Wanted([ENDED])
+
+
+def not_offered(stage: Stage) -> Wanted:
+    """Know nothing of withdrawals; the outcomes come when nobody waits for them any more."""
+    messages = asked(stage, 3)
+    cancels = withdrawals(stage, messages[:2], "W1")
+    stage.refuse(cancels[0], -32601)
+    stage.refuse(cancels[1], -32010)
+    stage.answer(messages[2]["id"], "goes on")
+    all_told(stage, AT_ONCE_S, NOT_AT_ONCE, "W8")
+    for message in messages[:2]:
+        stage.answer(message["id"], "for nobody")
+    return Wanted([ENDED, ENDED, {"data": "goes on"}])
 
 
 def outcome_comes(stage: Stage) -> Wanted:
@@ -213,6 +235,14 @@ CASES: tuple[Case, ...] = (
         in_time,
     ),
     Case(
+        "withdrawn, and told at once",
+        "withdrawing",
+        ("W1", "W4"),
+        "cancelled: the caller is told -32008 at once.",
+        patient(1, 1),
+        at_once,
+    ),
+    Case(
         "withdrawn, and told before",
         "withdrawing",
         ("W3",),
@@ -227,6 +257,14 @@ CASES: tuple[Case, ...] = (
         "unknown_request: the caller is told -32008 at once.",
         patient(1, 1),
         nothing_there,
+    ),
+    Case(
+        "a gateway without withdrawing",
+        "withdrawing",
+        ("W1", "W8"),
+        "An error as the answer to the withdrawal: the caller is told -32008 at once.",
+        patient(3, 2),
+        not_offered,
     ),
     Case(
         "withdrawn too late",
