@@ -14,9 +14,12 @@ from tests.vectors.test_client_vectors import VirtualClient
 from agentgate_cli.conformance.vectors import Step, Vector
 
 CLOSE_CODES = (1000, 1012, 1013, 4401)
-PAUSES_S = (0.03, 0.05, 0.5, 1, 2, 2.5, 5, 11, 25)
+PAUSES_S = (0.03, 0.05, 0.5, 1, 2, 2.5, 5, 11, 31)
+STATUSES = (404, 429, 502, 503)
 ERRORS = (-32001, -32003, -32007, -32008)
-CANCELS = ("cancelled", "too_late", "stopping", "unknown_request")
+CANCELS = ("cancelled", "too_late", "stopping", "unknown_request", "perhaps")
+HIGHEST = 2**53 - 12
+"""So that few integers are left."""
 
 
 def transcript(seed: int) -> dict[str, Any]:
@@ -30,9 +33,9 @@ class Recorder:
     def __init__(self, seed: int) -> None:
         self.rng = Random(seed)
         retries = self.rng.choice([None, None, 3])
-        self.vector = Vector(
-            name=f"seed {seed}", rule="", steps=[], role="client", client={"max_retries": retries}
-        )
+        options = {"max_retries": retries} | self.rng.choice([{}, {"kept_max": 2}])
+        self.vector = Vector(name=f"seed {seed}", rule="", steps=[], role="client", client=options)
+        self.highest = self.rng.choice([0, 0, 0, HIGHEST])
         self.client = VirtualClient(self.vector)
         self.steps: list[Step] = []
         self.sent: list[dict[str, Any]] = []
@@ -77,9 +80,9 @@ class Recorder:
         self.steps.append({output: did})
 
     def step(self) -> None:
-        kinds = ["call"] * 4 + ["advance"] * 3 + ["cancel", "collect"]
+        kinds = ["call"] * 4 + ["advance"] * 3 + ["cancel", "collect", "ask"]
         if self.dialing:
-            kinds += ["connected"] * 6 + ["dial_failed"]
+            kinds += ["connected"] * 6 + ["dial_failed", "rejected"]
         if self.up:
             kinds += ["receive"] * 12 + ["lost", "closed"]
         match self.rng.choice(kinds):
@@ -91,12 +94,12 @@ class Recorder:
                 self.do("cancel", self.rng.choice(self.names))
             case "collect":
                 self.do("collect", f"rows {len(self.steps)}")
-            case "connected":
-                self.dialing, self.up = False, True
-                self.do("connected", True)
-            case "dial_failed":
-                self.dialing = False
-                self.do("dial_failed", "refused")
+            case "ask":
+                name = f"tools {len(self.steps)}"
+                self.names.append(name)
+                self.do("ask", {"name": name, "method": "list_tools", "params": {}})
+            case "connected" | "rejected" | "dial_failed" as kind:
+                self.end_the_dial(kind)
             case "lost":
                 self.do("lost", True)
             case "closed":
@@ -105,6 +108,12 @@ class Recorder:
                 self.answer_auth()
             case "receive" if self.sent:
                 self.answer(self.rng.choice(self.sent[-8:]))
+
+    def end_the_dial(self, kind: str) -> None:
+        self.dialing, self.up = False, kind == "connected"
+        pause = self.rng.choice([{}, {"retry_after": "7"}, {"retry_after": "soon"}])
+        refusal = {"status": self.rng.choice(STATUSES), **pause}
+        self.do(kind, {"connected": True, "rejected": refusal, "dial_failed": "refused"}[kind])
 
     def call(self) -> None:
         name = f"call {len(self.steps)}"
@@ -116,7 +125,11 @@ class Recorder:
     def answer_auth(self) -> None:
         chance = self.rng.random()
         if chance > 0.85:
-            error = {"code": -32006 if chance < 0.97 else -32005, "message": "no"}
+            error: dict[str, Any] = {"code": -32006 if chance < 0.97 else -32005, "message": "no"}
+            if chance < 0.9:
+                error = {"code": -32603, "message": "no"}
+            elif chance < 0.94:
+                error["data"] = {"retry_after_s": self.rng.choice([0.5, 4, 40, -1, "7"])}
             self.do("receive", {"jsonrpc": "2.0", "error": error, "id": "auth-1"})
             return
         if self.rng.random() < 0.1:
@@ -124,10 +137,16 @@ class Recorder:
         ids = [message["id"] for message in self.sent if isinstance(message["id"], int)]
         result = {
             "status": "authenticated",
-            "highest_id": max([0, *ids]) if self.rng.random() < 0.7 else 0,
+            "highest_id": max([self.highest, *ids]) if self.rng.random() < 0.7 else self.highest,
             "epoch": self.epoch,
             "retention_s": self.rng.choice([3600.0, 5.0, 0.0]),
         }
+        if self.rng.random() < 0.1:
+            del result[self.rng.choice(["epoch", "retention_s"])]
+        if self.rng.random() < 0.05:
+            result[self.rng.choice(["epoch", "retention_s", "status"])] = [7]
+            self.do("receive", {"jsonrpc": "2.0", "result": result, "id": "auth-1"})
+            return
         self.authenticated = True
         self.do("receive", {"jsonrpc": "2.0", "result": result, "id": "auth-1"})
 
@@ -138,8 +157,16 @@ class Recorder:
         match message["method"]:
             case "get_pending_results":
                 body = self.pending()
+            case "cancel_request" if self.rng.random() < 0.1:
+                body = {"error": {"code": -32601, "message": "no"}}
             case "cancel_request":
                 body = {"result": {"status": self.rng.choice(CANCELS)}}
+            case "list_tools":
+                body = self.rng.choice(
+                    [{"result": {"tools": []}}, {"error": {"code": -32010, "message": "no"}}]
+                )
+            case "tool_request" if self.rng.random() < 0.05:
+                body = {"result": self.rng.choice([{"status": "done", **seq}, {**seq}, [1], None])}
             case _ if self.rng.random() < 0.7:
                 body = {"result": {"status": "executed", "data": message["id"], **seq}}
             case _:
@@ -154,10 +181,14 @@ class Recorder:
             return {"error": {"code": self.rng.choice([-32603, -32601]), "message": "no"}}
         ids = [each["id"] for each in self.sent if each["method"] == "tool_request"]
         done = self.rng.sample(ids, min(len(ids), self.rng.randint(0, 2)))
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"request_id": a, "tool": "echo", "status": "executed", "data": a, "resolved_at": ""}
             for a in done
         ]
+        for row in rows:
+            if self.rng.random() < 0.2:
+                row["status"] = "denied"
+                row.update(self.rng.choice([{}, {"error": {"code": -32001, "message": "no"}}]))
         result: dict[str, Any] = {"results": rows}
         if chance < 0.8:
             result["pending"] = self.rng.sample(ids, min(len(ids), self.rng.randint(0, 3)))

@@ -20,17 +20,22 @@ class RequestIds:
     def __init__(self, instance: str) -> None:
         self._instance = instance
         self._last = 0
+        self._texts = 0
 
     @property
     def upcoming(self) -> int | str:
         """The id that ``take`` returns next."""
-        number = self._last + 1
-        return number if number <= ID_INTEGER_MAX else f"{self._instance}-{number}"
+        if self._last < ID_INTEGER_MAX:
+            return self._last + 1
+        return f"{self._instance}-{self._texts + 1}"
 
     def take(self) -> int | str:
         """Return the next id; it is used from now on."""
         request_id = self.upcoming
-        self._last += 1
+        if isinstance(request_id, int):
+            self._last = request_id
+        else:
+            self._texts += 1
         return request_id
 
     def follow(self, highest: int) -> None:

@@ -260,13 +260,11 @@ def test_ids_are_texts_where_integers_end_and_their_answers_are_found_after_a_re
     world.gateway.highest_id = 2**53 - 2
     world.open()
     handles = [world.ask(n=n) for n in range(3)]
-    assert world.gateway.arrivals == [2**53 - 1, f"p1-{2**53}", f"p1-{2**53 + 1}"]
+    assert world.gateway.arrivals == [2**53 - 1, "p1-1", "p1-2"]
     world.drop(reachable=None)
     world.wait(1.0)
     world.dialed()
-    world.gateway.say(
-        '{"jsonrpc":"2.0","result":{"status":"executed","data":1},"id":"p1-9007199254740992"}'
-    )
+    world.gateway.say('{"jsonrpc":"2.0","result":{"status":"executed","data":1},"id":"p1-1"}')
     world.pump()
     assert world.result(handles[1]) == 1
     assert set(world.settled) == {handles[1]}
