@@ -14,6 +14,7 @@ from uuid import uuid4
 import anyio
 
 from agentgate_client import AgentGateClient, AgentGateError, Cursor, EventStream, Run, Tool
+from agentgate_proto.errors import ErrorCode
 
 TOKEN = "conformance-token"
 
@@ -75,12 +76,17 @@ class Driver:
                 try:
                     await gateway.call("report", report)
                 except AgentGateError as error:
-                    if not was_sent(error) and error.code == -32000:
+                    if is_over(error) and not was_sent(error):
                         raise  # by the next client, then
                 self.report = None
             if self.is_last:
                 return
-            task = await gateway.call("next", {})
+            try:
+                task = await gateway.call("next", {})
+            except AgentGateError as error:
+                if is_over(error):
+                    raise
+                continue
             self.is_last = task.get("last", False)
             self.report = await done(gateway, task)
             if "close_after" in task:
@@ -124,6 +130,11 @@ async def made(
         for number, call in enumerate(calls):
             tasks.start_soon(make, number, call)
     return results
+
+
+def is_over(error: AgentGateError) -> bool:
+    """Whether it says that the client is at its end."""
+    return error.code in (ErrorCode.CONNECTION_LOST, ErrorCode.AUTHENTICATION)
 
 
 def was_sent(error: AgentGateError) -> bool:

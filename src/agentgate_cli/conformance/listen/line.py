@@ -45,7 +45,6 @@ class Line:
         by_itself: the results of what is answered whatever the case, by method.
         link: the connection that stands, or None.
         number: of the last outcome on this connection.
-        is_lenient: odd acknowledgements are let pass.
     """
 
     def __init__(self) -> None:
@@ -59,7 +58,6 @@ class Line:
         }
         self.link: Link | None = None
         self.number = 0
-        self.is_lenient = False
         self._highest_ever = 0
         self._inbox: list[Message] = []
 
@@ -278,7 +276,7 @@ class Line:
 
     def _ack(self, message: Message) -> None:
         seq = (message.get("params") or {}).get("seq")
-        if self.is_lenient:
+        if self.faults.are_let_pass:
             return
         if "id" in message or type(seq) is not int:
             raise Broken(f"no such ack: {shown(message)}", "N2")

@@ -201,6 +201,24 @@ class Stage(Line):
             what = f"the close frame ({code}) was answered with {closed.code}"
             self.faults.tell("closing", what, "X1")
 
+    def close_politely(self, code: int) -> None:
+        """Close the connection of a client that may have ended it already."""
+        if self.link is not None:
+            self.wire.send(frames.CLOSE, code.to_bytes(2, "big"))
+            self._closed_within(CLOSING_S)
+            self.drop()
+
+    def comes_anew(self, after: str, *rules: str) -> None:
+        """See that the connection that stands is that of another client.
+
+        Raises:
+            Broken: it is one that came back ``after`` what is final.
+        """
+        message = self.next_message("the client asked for nothing")
+        if message.get("method") == "get_pending_results":
+            raise Broken(f"the client came back after {after}, which is final", *rules)
+        self.put_back(message)
+
     def closed_by_client(
         self, problem: str, *rules: str, codes: Collection[int] = (), within_s: float = BOUND_S
     ) -> int:

@@ -11,6 +11,7 @@ from agentgate_cli.conformance.listen.cases import (
     opening,
     providing,
     reconnect,
+    retention,
     sessions,
     withdrawing,
 )
@@ -21,6 +22,7 @@ ALL: tuple[Case, ...] = (
     *closing.CASES,
     *opening.CASES,
     *reconnect.CASES,
+    *retention.CASES,
     *back_off.CASES,
     *withdrawing.CASES,
     *keep_alive.CASES,

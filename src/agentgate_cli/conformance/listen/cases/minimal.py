@@ -20,8 +20,8 @@ NO_SUCH = -32099
 METHOD_NOT_FOUND = -32601
 LIMIT_EXCEEDED = -32006
 
-LONG_CHARACTERS = 600_000
-"""By two bytes each they are above a gateway's message limit of 1,048,576 bytes; counted, below."""
+TOO_LONG = "ü" * 600_000
+"""By two bytes each it is above a gateway's message limit of 1,048,576 bytes; counted, below."""
 
 SOON_S = 0.4
 """How long to listen for what would come at once."""
@@ -75,6 +75,16 @@ def unheard_of(stage: Stage) -> Wanted:
     (message,) = asked(stage, 1)
     stage.fail(message["id"], NO_SUCH)
     return Wanted([{"error": NO_SUCH}])
+
+
+def odd(stage: Stage) -> Wanted:
+    """Answer with results that are none."""
+    results: list[Any] = ["text", None, 5, [], {}, {"data": 1}]
+    results += [{"status": "denied", "data": 1}, {"status": 1, "data": 1}]
+    for message, result in zip(asked(stage, len(results)), results, strict=True):
+        stage.memory.ban_params(message)
+        stage.say({"jsonrpc": "2.0", "result": result, "id": message["id"]})
+    return Wanted([{"error": UNKNOWN}] * len(results))
 
 
 def null(stage: Stage) -> Wanted:
@@ -195,6 +205,7 @@ CASES = (
         work(len(REFUSALS) + 1),
         refused,
     ),
+    case("odd results", ("C4", "C7"), "What is no success is unknown.", work(8), odd),
     case(
         "no data, and unknown members",
         ("C4", "M2"),
@@ -222,7 +233,7 @@ CASES = (
         ("C8", "X6"),
         "It is not sent, and its caller told so.",
         (
-            {"tool": "work", "args": {"text": "ü" * LONG_CHARACTERS}},
+            {"tool": "work", "args": {"text": TOO_LONG}},
             {"tool": "work", "args": {}},
         ),
         too_large,

@@ -15,6 +15,10 @@ LATER_S = 13.0
 
 CLOSE_AFTER = {"close_after": 0}
 
+INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32600, -32601, -32602
+INTERNAL_ERROR = -32603
+AUTHENTICATION = -32005
+
 
 def others(stage: Stage) -> None:
     """Answer the one call, after which the client closes: others follow."""
@@ -51,6 +55,24 @@ def no_answers(stage: Stage) -> Wanted:
         turned_away(stage, what, "A6")
     stage.accept()
     return Wanted([{"data": None}], failed=len(odd))
+
+
+def refused(stage: Stage) -> Wanted:
+    """Refuse auth with each code after which it makes no sense to try again."""
+    others(stage)
+    codes = (AUTHENTICATION, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, INTERNAL_ERROR)
+    for code in codes:
+        stage.accept_silently()
+        stage.refuse(stage.auth(), code)
+        turned_away(stage, f"{code} as the answer to auth", "A6")
+    stage.accept()
+
+    def told(report: dict[str, Any]) -> None:
+        failed = [error.get("code") for error in report.get("failed", [])]
+        if AUTHENTICATION not in failed:
+            raise Broken(f"that the token was refused was told as {failed}", "A6")
+
+    return Wanted([{"data": None}], failed=len(codes), check=told)
 
 
 def never(stage: Stage) -> Wanted:
@@ -91,6 +113,12 @@ CASES = (
         ("A6", "B7"),
         "The first time it is final: the connection ends, the user is told.",
         no_answers,
+    ),
+    case(
+        "auth is refused",
+        ("A6", "B6", "B7"),
+        "The first time it is final: the connection ends, the user is told.",
+        refused,
     ),
     case(
         "auth is not answered",
