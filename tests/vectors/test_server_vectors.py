@@ -11,6 +11,7 @@ from tests.proto.support import PONG
 from tests.spec.schema import schema
 from tests.vectors.virtual_gateway import CUT, HOST, VirtualGateway
 
+from agentgate_cli.conformance.order import Sends
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
     Gathered,
@@ -40,7 +41,14 @@ def replay(vector: Vector, gateway: VirtualGateway) -> None:
         "origin": f"http://{HOST}",
         **{name: f"{name}-1" for name in ("client", "other_client", "key")},
     }
-    for step in vector.steps:
+    sends = Sends(vector, bound)
+
+    def receive(step: Step) -> Any:
+        got = next_output(gateway, "send", step)
+        grammar.check(step["on"], got)
+        return got["send"]
+
+    for at, step in enumerate(vector.steps):
         kind, is_output = kind_of(step, "server")
         if kind == "events":
             gathered = Gathered(step["events"], bound)
@@ -50,8 +58,10 @@ def replay(vector: Vector, gateway: VirtualGateway) -> None:
                 grammar.check(step["on"], got)
                 gathered.add(got["send"])
             gathered.compare()
+        elif kind == "send":
+            sends.take(at, receive)
         elif is_output:
-            grammar.check(step["on"], take(gateway, kind, step, bound))
+            compare(step[kind], next_output(gateway, kind, step)[kind], bound)
         else:
             if kind in SETTLED_BEFORE:
                 nothing_left(gateway)
@@ -128,13 +138,6 @@ def wait_for_events(gateway: VirtualGateway, on: str, vector: Vector) -> None:
     while not gateway.peers[on].said and gateway.now < until:
         gateway.do("advance", {"advance": EVENTS_S / 50}, {})
         answer_pings(gateway, vector)
-
-
-def take(gateway: VirtualGateway, kind: str, wanted: Step, bound: dict[str, Any]) -> Step:
-    """Take the next output of the connection, which must be this one."""
-    got = next_output(gateway, kind, wanted)
-    compare(wanted[kind], got[kind], bound)
-    return got
 
 
 def next_output(gateway: VirtualGateway, kind: str, wanted: Step) -> Step:

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-CONTINUATION, TEXT, CLOSE, PING, PONG = 0, 1, 8, 9, 10
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 ABNORMAL = 1006
 NO_STATUS = 1005
 

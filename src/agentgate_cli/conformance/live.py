@@ -16,6 +16,7 @@ import msgspec
 from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import Frame, HandshakeError, Wire
 from agentgate_cli.conformance.onetime import STEP_S
+from agentgate_cli.conformance.order import Sends
 from agentgate_cli.conformance.plain import BadResponse, Plain, request_bytes
 from agentgate_cli.conformance.profile import GIVEN, HTTP, LOGIN, MODEL
 from agentgate_cli.conformance.rows import Row, Verdict
@@ -96,6 +97,7 @@ class LivePlayer:
         self.vector = vector
         self.wires: dict[str, Wire] = {}
         self.plain: dict[str, Plain] = {}
+        self.parts: dict[int, bytes] = {}
         self.used_code = False
         self.bound: dict[str, Any] = {
             "wrong_token": "a token that nobody has",
@@ -104,6 +106,7 @@ class LivePlayer:
             **tokens,
             **{name: f"{name}-{uuid4()}" for name in FRESH},
         }
+        self.sends = Sends(vector, self.bound)
 
     def play(self) -> None:
         """Play it to the end.
@@ -116,10 +119,10 @@ class LivePlayer:
         """
         done: Step = {}
         try:
-            for step in self.vector.steps:
+            for at, step in enumerate(self.vector.steps):
                 kind, is_output = kind_of(step, "server")
                 if is_output:
-                    self._take(kind, step)
+                    self._take(kind, at)
                 else:
                     if kind in SETTLED_BEFORE:
                         self._nothing_left()
@@ -175,16 +178,31 @@ class LivePlayer:
         }
         wire.send(odd["opcode"], payload, **options)
 
-    def _take(self, kind: str, wanted: Step) -> None:
-        """Take the next output of the connection, which must be this one."""
-        if kind == "events":
-            self._take_events(wanted)
-            return
-        got = self._taken(kind, wanted)
+    def _take(self, kind: str, at: int) -> None:
+        """Take the next output of the connection, which must be that of the step at this place."""
+        wanted = self.vector.steps[at]
+        match kind:
+            case "events":
+                self._take_events(wanted)
+            case "send":
+                self._take_send(at)
+            case _:
+                compare(wanted[kind], self._taken(kind, wanted)[kind], self.bound)
+
+    def _take_send(self, at: int) -> None:
+        """Take messages until the one is there that is wanted."""
+        message: Any = None
+
+        def receive(wanted: Step) -> Any:
+            nonlocal message
+            message = self._taken("send", wanted)["send"]
+            return message
+
         try:
-            compare(wanted[kind], got[kind], self.bound)
+            self.sends.take(at, receive)
         except Mismatch as error:
-            if self.used_code and "result" in wanted[kind] and refuses_code(got[kind]):
+            wants_result = "result" in self.vector.steps[at]["send"]
+            if self.used_code and wants_result and refuses_code(message):
                 raise CodeRefused(str(error)) from None
             raise
 
@@ -238,8 +256,11 @@ class LivePlayer:
 
     def _output_of(self, wire: Wire, frame: Frame) -> Step | None:
         match frame.opcode:
-            case frames.TEXT:
-                return {"send": msgspec.json.decode(frame.payload)}
+            case frames.TEXT | frames.CONTINUATION:
+                whole = self._joined(wire, frame)
+                return None if whole is None else {"send": msgspec.json.decode(whole)}
+            case frames.BINARY:
+                return {"binary": frame.payload.hex()}
             case frames.CLOSE if "close" in self.vector.watch:
                 return {"close": frame.close_code}
             case frames.CLOSE:
@@ -252,6 +273,14 @@ class LivePlayer:
                 return {"ping": frame.payload.decode(errors="replace")}
             case frames.PONG if "pong" in self.vector.watch:
                 return {"pong": frame.payload.decode(errors="replace")}
+        return None
+
+    def _joined(self, wire: Wire, frame: Frame) -> bytes | None:
+        """The message that a frame completes; None: there is more to come of it."""
+        before = self.parts.pop(id(wire), b"") if frame.opcode == frames.CONTINUATION else b""
+        if frame.fin:
+            return before + frame.payload
+        self.parts[id(wire)] = before + frame.payload
         return None
 
 

@@ -57,6 +57,7 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         client: for a client's vectors: what the client is made with.
         rules: the rules of the text that it tests, such as "R6"; by default those of its sheet.
         level: the level of the rules, which is the name of a page; by default that of its sheet.
+        ordered: answers come in the order in which they stand here.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Vector(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     client: dict[str, Any] = {}
     rules: list[str] = []
     level: str = ""
+    ordered: bool = False
 
 
 class Sheet(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
