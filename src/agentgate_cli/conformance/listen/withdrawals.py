@@ -25,14 +25,20 @@ AT_ONCE_S = 1.2
 
 WITHDRAWN = -32008
 
+IMPATIENT = "id {} was not withdrawn, though its caller's patience is over"
+PENDING = "id {} is pending, unwanted, and was not withdrawn"
 
-def withdrawals(stage: Stage, requests: Sequence[Message], *rules: str) -> list[Any]:
+
+def withdrawals(
+    stage: Stage, requests: Sequence[Message], *rules: str, problem: str = IMPATIENT
+) -> list[Any]:
     """Take the ``cancel_request`` of each of these requests; return their ids, in this order.
 
     Args:
         stage: where they come.
         requests: those whose callers' patience ends, and no others.
         rules: those that ask for it.
+        problem: what to say if one does not come; ``{}`` is the id.
 
     Raises:
         Broken: one did not come, or withdraws something else.
@@ -41,10 +47,10 @@ def withdrawals(stage: Stage, requests: Sequence[Message], *rules: str) -> list[
     ids = [request["id"] for request in requests]
     while len(found) < len(ids):
         missing = next(request_id for request_id in ids if request_id not in found)
-        problem = f"id {missing} was not withdrawn, though its caller's patience is over"
-        message = stage.next_message(problem, *rules, within_s=PATIENCE_S + SLACK_S)
+        what = problem.format(missing)
+        message = stage.next_message(what, *rules, within_s=PATIENCE_S + SLACK_S)
         if message.get("method") != "cancel_request" or "id" not in message:
-            raise Broken(f"{problem}: instead came {shown(message)}", *rules)
+            raise Broken(f"{what}: instead came {shown(message)}", *rules)
         of = (message.get("params") or {}).get("request_id")
         if type(of) is not int or of not in ids or of in found:
             raise Broken(f"{shown(message)} withdraws what is not to be withdrawn now", *rules)

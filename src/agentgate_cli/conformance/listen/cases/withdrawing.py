@@ -16,6 +16,7 @@ from agentgate_cli.conformance.listen.withdrawals import (
     AT_ONCE_S,
     GRACE_S,
     PATIENCE_S,
+    PENDING,
     SLACK_S,
     WITHDRAWN,
     all_told,
@@ -27,6 +28,9 @@ from agentgate_cli.conformance.listen.withdrawals import (
 UNKNOWN = -32007
 RECONNECTING_S = 2.0
 """The patience of a caller that gives up when the client has come back."""
+
+REPORT_S = 0.7
+"""How long a report may take that waits for nothing but its turn."""
 
 ENDED = {"error": WITHDRAWN}
 NOT_AT_ONCE = "the caller was not told -32008 at once"
@@ -159,7 +163,7 @@ def pending(stage: Stage) -> Wanted:
     (message,) = cut_off(stage, 1, PATIENCE_S + SLACK_S / 3)
     stage.ban([message["id"]], "it is pending", "R8")
     reply(stage, collected(stage), [], [message["id"]])
-    (cancel,) = withdrawals(stage, [message], "W11")
+    (cancel,) = withdrawals(stage, [message], "W11", problem=PENDING)
     status(stage, cancel, "cancelled")
     stage.fail(message["id"], WITHDRAWN)
     all_told(stage, AT_ONCE_S, NOT_AT_ONCE, "W4")
@@ -175,34 +179,29 @@ def given_up_while_reconciling(stage: Stage) -> Wanted:
     problem = "nothing is to be withdrawn before it is known what is pending"
     stage.quiet(RECONNECTING_S + SLACK_S / 3, problem, "W11", "R4")
     reply(stage, call_id, [], [message["id"]])
-    (cancel,) = withdrawals(stage, [message], "W11")
+    (cancel,) = withdrawals(stage, [message], "W11", problem=PENDING)
     status(stage, cancel, "cancelled")
     all_told(stage, AT_ONCE_S, NOT_AT_ONCE, "W4")
     return Wanted([ENDED])
 
 
 def told_while_cut_off(stage: Stage) -> Wanted:
-    """Cut the client off until its caller was told; the call is pending, and unwanted as before."""
-    (message,) = cut_off(stage, 1, PATIENCE_S + GRACE_S + SLACK_S / 3)
+    """Cut the client off until its caller was told; the call is pending, and unwanted as before.
+
+    That the caller was told shows by the report, which then goes out with the withdrawal.
+    """
+    (message,) = cut_off(stage, 1, PATIENCE_S + GRACE_S + SLACK_S / 10)
     reply(stage, collected(stage), [], [message["id"]])
-    cancel: Message = {}
-    report: Message = {}
-    while not (cancel and report):
-        problem, rule = (
-            (f"id {message['id']} is pending, unwanted, and was not withdrawn", "W11")
-            if report
-            else (TOO_LATE, "W2")
-        )
-        came = stage.next_message(problem, rule, within_s=SLACK_S / 2)
-        if came.get("method") == "cancel_request" and "id" in came and not cancel:
-            cancel = came
-        else:
-            report = came
-    stage.put_back(cancel)
-    (cancel_id,) = withdrawals(stage, [message], "W11")
-    status(stage, cancel_id, "cancelled")
+    first = stage.next_message(TOO_LATE, "W2", within_s=REPORT_S)
+    if first.get("method") == "cancel_request":
+        stage.put_back(first)
+        (cancel,) = withdrawals(stage, [message], "W11", problem=PENDING)
+        all_told(stage, REPORT_S, TOO_LATE, "W2")
+    else:
+        (cancel,) = withdrawals(stage, [message], "W11", problem=PENDING)
+        stage.put_back(first)
+    status(stage, cancel, "cancelled")
     stage.fail(message["id"], WITHDRAWN)
-    stage.put_back(report)
     return Wanted([ENDED])
 
 
@@ -215,7 +214,7 @@ def withdrawn_again(stage: Stage) -> Wanted:
     stage.ban([messages[0]["id"]], "it is pending", "R8")
     stage.ban([messages[1]["id"]], "its caller has given up", "W12")
     reply(stage, collected(stage), [], [messages[0]["id"]])
-    (cancel,) = withdrawals(stage, messages[:1], "W11")
+    (cancel,) = withdrawals(stage, messages[:1], "W11", problem=PENDING)
     status(stage, cancel, "cancelled")
     stage.fail(messages[0]["id"], WITHDRAWN)
     all_told(stage, AT_ONCE_S, NOT_AT_ONCE, "W4", "W12")
