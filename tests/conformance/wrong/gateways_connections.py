@@ -278,4 +278,21 @@ OF_CONNECTIONS = (
         found_by=("a body in chunks",),
         rule="F8",
     ),
+    # What is sent
+    Mutation(
+        "send binary messages",
+        f"{WIRE}/websocket.py",
+        "        self._send_frame(TEXT_FRAME, text)\n",
+        "        self._send_frame(BINARY_FRAME, text)\n",
+        found_by=("allowed",),
+        rule="T5",
+    ),
+    Mutation(
+        "close with 1011 at a malformed frame",
+        f"{WIRE}/websocket.py",
+        "            raise RemoteProtocolError(reason, int(event.code))\n",
+        "            raise RemoteProtocolError(reason, 1011)\n",
+        found_by=("a reserved bit", "an unknown opcode"),
+        rule="T8",
+    ),
 )

@@ -387,4 +387,37 @@ OF_MESSAGES = (
         found_by=("what was under way goes on after a takeover",),
         rule="R34",
     ),
+    # Answers
+    Mutation(
+        "answer an integer id as a text",
+        JSONRPC,
+        "    return encode(SuccessFrame(VERSION, result, request_id))\n",
+        "    return encode(SuccessFrame(VERSION, result, str(request_id)))\n",
+        found_by=("integers and strings are different ids",),
+        rule="M7",
+    ),
+    Mutation(
+        "refuse a call without parameters",
+        "agentgate_proto/rpc/messages.py",
+        '    raw = bytes(params) or b"{}"\n',
+        '    raw = bytes(params) or b"null"\n',
+        found_by=("parameters that do not fit",),
+        rule="M11",
+    ),
+    Mutation(
+        "answer each call by an array",
+        SERVER,
+        "        self._send_text(text)\n        for frame in self._late",
+        '        self._send_text(b"[" + text + b"]")\n        for frame in self._late',
+        found_by=("an identical ask joins",),
+        rule="M26",
+    ),
+    Mutation(
+        "act on what comes before auth is answered",
+        "agentgate_proto/connection/base.py",
+        "        self._paused = True\n",
+        "        self._paused = False\n",
+        found_by=("messages sent before the answer",),
+        rule="A20",
+    ),
 )

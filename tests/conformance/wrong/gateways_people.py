@@ -244,4 +244,12 @@ OF_PEOPLE = (
         found_by=("on behalf of two",),
         rule="Y9",
     ),
+    Mutation(
+        "tell a yes that was not stored",
+        DECIDING,
+        "                self._write(live, After.ENDORSED, None)\n",
+        "                self.endorsed(live)\n",
+        found_by=("one yes outlives the gateway",),
+        rule="D4",
+    ),
 )

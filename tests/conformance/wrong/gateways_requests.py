@@ -292,4 +292,74 @@ OF_REQUESTS = (
         found_by=("an outcome that is too large",),
         rule="O12",
     ),
+    # How it ends
+    Mutation(
+        "say executed of a tool that failed",
+        "agentgate_server/tools/runner.py",
+        "            return unknown(text)\n        return failed(text)\n",
+        '            return unknown(text)\n        return executed(b"null")\n',
+        found_by=("the tool fails",),
+        rule="C20",
+    ),
+    Mutation(
+        "start a tool twice",
+        LIFECYCLE,
+        "    def _run(self, record: Record) -> None:\n",
+        "    def _run(self, record: Record) -> None:\n"
+        "        self._effects.append(\n"
+        "            Run(record.rid, record.tool, bytes(record.args), record.effects)\n        )\n",
+        found_by=("the same request again",),
+        rule="C21",
+    ),
+    Mutation(
+        "end what waits with the connection that asked",
+        "agentgate_server/gate/gate.py",
+        "                self.calls.closed(peer)\n",
+        "                self.calls.closed(peer)\n"
+        "                links = self.ledger._delivery.links\n"
+        "                link = links.get(peer.number)\n"
+        "                for request_id in list(links.requests_at(link)) if link else ():\n"
+        "                    self.ledger.cancel(peer.number, None, request_id, self.utc())\n",
+        found_by=("decided while away",),
+        rule="X23",
+    ),
+    Mutation(
+        "end all that waits when one more is too much",
+        LIFECYCLE,
+        '            text = f"{self.limits.waiting_max} approvals wait for a person already"\n',
+        '            text = f"{self.limits.waiting_max} approvals wait for a person already"\n'
+        "            for other in list(self.live.values()):\n"
+        "                if other.record.phase is Phase.WAITING:\n"
+        "                    self.deciding._end(other, CANCELLED, now)\n",
+        found_by=("too many waiting approvals",),
+        rule="L4",
+    ),
+    Mutation(
+        "tell nobody what came of a tool that was stopped",
+        LIFECYCLE,
+        "                self._effects.append(Stop(live.record.rid))\n",
+        "                self._effects.append(Stop(live.record.rid))\n"
+        "                live.callers[0].told = True\n",
+        found_by=("cancel what runs",),
+        rule="W33",
+    ),
+    Mutation(
+        "answer a new request of an old client with what its id meant before",
+        LINKS,
+        "            and request_id not in self.own\n            and request_id < self._own_from\n",
+        "",
+        found_by=("rows answer no new request",),
+        rule="O9",
+    ),
+    Mutation(
+        "let an old client have one connection",
+        LINKS,
+        "            self._old.setdefault(link.principal, {})[link.number] = link\n"
+        "            return None\n",
+        "            siblings = self._old.setdefault(link.principal, {})\n"
+        "            former = next(iter(siblings.values()), None)\n"
+        "            siblings[link.number] = link\n            return former\n",
+        found_by=("two connections of one agent",),
+        rule="O11",
+    ),
 )

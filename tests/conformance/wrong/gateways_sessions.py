@@ -297,4 +297,30 @@ OF_SESSIONS = (
         found_by=("a provided tool is asked for and answered",),
         rule="P13",
     ),
+    # Logs
+    Mutation(
+        "give the middle of a text the offset of its beginning",
+        f"{SESSIONS}/log.py",
+        "        return text_event(self.kind, self.at, self.run, start, pieces)\n",
+        "        return text_event(self.kind, self.at, self.run, self.first, pieces)\n",
+        found_by=("attaching after the run",),
+        rule="S6",
+    ),
+    Mutation(
+        "leave out what a crash took along without a word",
+        f"{SESSIONS}/log.py",
+        "        events.append(gap_event(end, start, at))\n",
+        "        pass\n",
+        found_by=("a session after a restart",),
+        rule="S12",
+    ),
+    Mutation(
+        "begin with the message that came last",
+        f"{SESSIONS}/queueing.py",
+        "        message = record.queue[0]\n",
+        "        message = record.queue[-1]\n"
+        "        record = replace(record, queue=(message, *record.queue[:-1]))\n",
+        found_by=("messages wait in their order",),
+        rule="S19",
+    ),
 )
