@@ -3,7 +3,7 @@
 import * as codes from "./errors.js";
 import { errorOf, faultOf, rowOf } from "./messages.js";
 
-export const CANCEL_GRACE_S = 2;
+const CANCEL_GRACE_S = 2;
 export const CALLS_MAX = 10_000;
 /** With what goes around them they fit a gateway's message limit, which would close with 1009. */
 const PARAMS_BYTES_MAX = 1_047_552;
@@ -63,6 +63,30 @@ export class Calls {
     const { row, seq } = rowOf(id, call?.params.tool ?? "", { id, result, error });
     if (call || seq) this.take(row, null);
     return seq;
+  }
+
+  /**
+   * Withdraw the calls whose time is over; give up on those that were withdrawn before.
+   * @param {number} now
+   * @param {(call: Call) => void} cancel takes calls that the gateway has, or may have
+   */
+  patience(now, cancel) {
+    for (const call of [...this.byName.values()]) {
+      if (call.dueAt === null || call.dueAt > now || call.abandoned) continue;
+      if (call.withdrawn) this.giveUp(call);
+      else {
+        call.dueAt = now + CANCEL_GRACE_S;
+        this.withdraw(call, cancel);
+      }
+    }
+  }
+
+  /** Nobody wants it any more. `cancel` as for `patience`. */
+  withdraw(call, cancel) {
+    call.withdrawn = true;
+    if (call.sent && call.method === "tool_request") return cancel(call);
+    const text = call.id || call.repeated ? "withdrawn" : "withdrawn; it was not sent";
+    this.settle(call, null, new codes.AgentGateError(codes.CANCELLED, text));
   }
 
   /** The gateway has answered a withdrawal: tell what needs no waiting for. */
@@ -182,17 +206,18 @@ export class Calls {
    * know, and end what it will never tell of. The rest goes on waiting.
    * @param {Set<RequestId> | null} pending what the gateway works on; null: it does not say
    * @param {number} forgotten the gateway may have forgotten what was first sent until then
-   * @param {(call: Call) => void} cancel takes calls that the gateway knows and nobody wants
+   * @returns {Call[]} those that the gateway knows and nobody wants
    */
-  reconcile(pending, forgotten, cancel) {
+  reconcile(pending, forgotten) {
     const again = [];
+    const unwanted = [];
     for (const [id, call] of [...this.byId]) {
       if (pending === null) {
         // Nobody waits for it, and nobody will ever say: get_pending_results must not keep silent
         const text = "Outcome unknown: the gateway does not say what it has";
         if (call.abandoned) this.conclude(call, codes.OUTCOME_UNKNOWN, text);
       } else if (pending.has(id)) {
-        if (call.withdrawn) cancel(call);
+        if (call.withdrawn) unwanted.push(call);
       } else if (call.sentAt <= forgotten) {
         const text = "Outcome unknown: the gateway does not keep requests so long";
         this.conclude(call, codes.OUTCOME_UNKNOWN, text);
@@ -203,6 +228,7 @@ export class Calls {
       }
     }
     this.requeue(again);
+    return unwanted;
   }
 
   /** When the next caller's patience ends, or Infinity. */

@@ -11,20 +11,16 @@
  */
 
 import * as codes from "./errors.js";
-import { Calls, CANCEL_GRACE_S } from "./calls.js";
+import { Calls } from "./calls.js";
 import { Connection } from "./connection.js";
 import { notConnected, Providing, Standing } from "./providing.js";
+import { refusedBy, Schedule } from "./schedule.js";
 import { authResult, decode, errorOf, pauseOf, pendingReply, request, RequestIds } from "./messages.js";
 
 const AUTH_ID = "auth-1";
 const IN_FLIGHT_MAX = 768;
-const BACKOFF_CAP_S = 30;
 /** How long all other calls wait for each reply that says what is pending. */
 const COLLECT_S = 30;
-/** The longest pause that a gateway, or what stands before it, can ask for. */
-const RETRY_AFTER_MAX_S = 3_600;
-/** HTTP statuses instead of an upgrade that say: this is no gateway, or it does not want us. */
-const FINAL_STATUSES = new Set([400, 401, 403, 404, 405, 426]);
 const TAKEN_OVER = 4409;
 const FINAL = new Set([codes.AUTHENTICATION, codes.INVALID_REQUEST, codes.METHOD_NOT_FOUND, codes.INVALID_PARAMS]);
 const NOT_OFFERED = new Set([codes.METHOD_NOT_FOUND, codes.FORBIDDEN]);
@@ -43,11 +39,10 @@ export class Core {
    */
   constructor({ token, clientId, instance = "", keptMax, progress = false, maxRetries = null, canPing = true }) {
     this.authParams = { token, client_id: clientId, ...(progress ? { progress } : {}) };
-    this.maxRetries = maxRetries;
+    this.schedule = new Schedule(maxRetries);
     this.canPing = canPing;
     this.now = 0;
     this.state = "idle"; // idle, connecting, authenticating, collecting, connected, waiting, closed
-    this.failures = 0;
     this.lastError = null;
     this.auth = null;
     this.epoch = "";
@@ -91,7 +86,7 @@ export class Core {
   open(now) {
     this.#clock(now);
     if (this.state !== "idle" && this.state !== "closed") return;
-    this.failures = 0;
+    this.schedule.succeeded();
     this.lastError = this.auth = null;
     this.#dial();
   }
@@ -133,7 +128,7 @@ export class Core {
     const call = this.calls.byName.get(name);
     if (!call || call.abandoned) return;
     call.abandoned = true;
-    if (!call.withdrawn) this.#withdraw(call);
+    if (!call.withdrawn) this.calls.withdraw(call, this.#cancelNow);
     this.#flush();
   }
 
@@ -166,15 +161,13 @@ export class Core {
 
   /**
    * The upgrade was refused by HTTP.
-   * @param {{message: string, status: number, retryAfter: string}} refusal 0: no status;
-   *   `retryAfter` is the header, "" if there is none: a date in it says nothing here
+   * @param {{message: string, status: number, retryAfter: string}} refusal see `refusedBy`
    */
-  rejected({ message, status, retryAfter }, now) {
+  rejected(refusal, now) {
     this.#clock(now);
     if (this.state !== "connecting") return;
-    const pause = /^\d+$/.test(retryAfter) ? Number(retryAfter) : 0;
-    const final = this.auth === null && FINAL_STATUSES.has(status);
-    this.#failed(new codes.AgentGateError(codes.CONNECTION_LOST, message), final, pause);
+    const { error, isFinal, atLeast } = refusedBy(refusal);
+    this.#failed(error, isFinal && this.auth === null, atLeast);
   }
 
   /** A text message came. */
@@ -213,7 +206,7 @@ export class Core {
     }
     if (this.standing.until <= this.now) this.standing.overdue();
     if (this.collectDueAt <= this.now) this.#drop("the gateway did not say in time what is pending");
-    this.#patience();
+    this.calls.patience(this.now, this.#cancelNow);
     const trouble = this.connection?.timer(this.now);
     if (trouble === "no auth") {
       this.out.push({ close: 1000 });
@@ -252,11 +245,9 @@ export class Core {
 
   #failed(error, final, atLeast = 0) {
     this.lastError = error;
-    const own = Math.min(2 ** Math.min(this.failures, 16), BACKOFF_CAP_S);
-    const pause = Math.max(own, Math.min(atLeast, RETRY_AFTER_MAX_S));
-    this.failures += 1;
     if (final) return this.#end(error);
-    if (this.maxRetries !== null && this.failures > this.maxRetries) {
+    const pause = this.schedule.failed(atLeast);
+    if (pause === null) {
       const text = `Connection lost: ${error.message}`;
       return this.#end(new codes.AgentGateError(codes.CONNECTION_LOST, text));
     }
@@ -320,7 +311,7 @@ export class Core {
   }
 
   #ready() {
-    this.failures = 0;
+    this.schedule.succeeded();
     this.lastError = null;
     this.#change("connected");
     this.#flush();
@@ -390,7 +381,7 @@ export class Core {
 
   #reconcile(pending) {
     const forgotten = this.retention === null ? -Infinity : this.now - this.retention;
-    this.calls.reconcile(pending, forgotten, (call) => this.#cancel(call));
+    for (const unwanted of this.calls.reconcile(pending, forgotten)) this.#cancel(unwanted);
     this.standing.connected();
   }
 
@@ -399,29 +390,8 @@ export class Core {
     if (!this.calls.overfull) this.connection.saw(seq, this.now);
   }
 
-  // Withdrawing
-
-  #patience() {
-    for (const call of [...this.calls.byName.values()]) {
-      if (call.dueAt === null || call.dueAt > this.now || call.abandoned) continue;
-      if (call.withdrawn) {
-        this.calls.giveUp(call);
-      } else {
-        call.dueAt = this.now + CANCEL_GRACE_S;
-        this.#withdraw(call);
-      }
-    }
-  }
-
-  #withdraw(call) {
-    call.withdrawn = true;
-    if (!call.sent || call.method !== "tool_request") {
-      const text = call.id || call.repeated ? "withdrawn" : "withdrawn; it was not sent";
-      this.calls.settle(call, null, new codes.AgentGateError(codes.CANCELLED, text));
-    } else if (this.standing.isOpen) {
-      this.#cancel(call);
-    }
-  }
+  /** Before reconciliation is over, that sees to it. */
+  #cancelNow = (call) => this.standing.isOpen && this.#cancel(call);
 
   #cancel(call) {
     this.connection.ask("cancel", "cancel_request", { request_id: call.id }, call);
