@@ -127,7 +127,7 @@ async def made(
             await gateway.close()
 
     async with anyio.create_task_group() as tasks:
-        for number, call in enumerate(calls):
+        for number, call in reversed([*enumerate(calls)]):  # as threads may: no case counts on it
             tasks.start_soon(make, number, call)
     return results
 

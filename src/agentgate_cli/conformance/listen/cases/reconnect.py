@@ -120,7 +120,7 @@ def in_order(stage: Stage) -> Wanted:
     call_id = collected(stage)
     stage.quiet(SOON_S, "the reply to get_pending_results was not there yet", "R4", "B12")
     reply(stage, call_id, [], [])
-    for request_id in ids:
+    for request_id in sorted(ids):  # as they were sent, which is not as they were handed out
         stage.again(request_id, f"{NEITHER}, and before new calls, in the old order", "R6", "R7")
     for n in (3, 4, 5):
         message = stage.tool("work", BOUND_S, "B12")
