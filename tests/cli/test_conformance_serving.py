@@ -86,7 +86,7 @@ def test_what_failed_names_the_rules_and_what_was_done_last(ours: Ours) -> None:
 def test_a_vector_with_a_restart_is_played_live(ours: Ours) -> None:
     vector = vector_of("a request that waits outlives the gateway")
     with serving(ours.command, ours.url) as gateway:
-        row = play(ours.url, ours.tokens, vector, slow=False, restart=gateway.restart)
+        row = play(ours.url, ours.tokens, vector, slow=False, process=gateway)
     assert (row.verdict, row.why) == ("passed", "")
     assert not answers(ours.url)
 

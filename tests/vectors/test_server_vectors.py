@@ -11,6 +11,7 @@ from tests.proto.support import PONG
 from tests.spec.schema import schema
 from tests.vectors.virtual_gateway import CUT, HOST, VirtualGateway
 
+from agentgate_cli.conformance.levels import PARTS
 from agentgate_cli.conformance.order import Sends
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
@@ -166,3 +167,7 @@ async def test_the_gateway_follows_the_vector(vector: Vector, tmp_path: Path) ->
         replay(vector, gateway)
     finally:
         gateway.close()
+
+
+def test_every_vector_belongs_to_a_part_and_names_its_rules() -> None:
+    assert [a.name for a in load("server") if a.level not in PARTS or not a.rules] == []

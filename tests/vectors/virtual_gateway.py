@@ -21,6 +21,7 @@ from tests.proto.support import CLOSE, MASK, TEXT, frame
 from agentgate_cli.conformance.plain import Response, cut_response, request_bytes
 from agentgate_cli.conformance.profile import GIVEN, write_profile
 from agentgate_cli.conformance.vectors import Step, filled
+from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.limits import SERVER_LIMITS
@@ -331,6 +332,9 @@ class VirtualGateway:
                 peer.process()
             case "advance":
                 self._advance(self.now + value)
+            case "shut_down":  # as :meth:`agentgate_server.gateway.Gateway` does
+                for peer in self.peers.values():
+                    peer.connection.close(SERVICE_RESTART)
             case _:
                 assert kind == "restart"
                 self.peers.clear()

@@ -9,7 +9,7 @@ import click
 
 from agentgate_cli.conformance.frames import HandshakeError
 from agentgate_cli.conformance.levels import PARTS, including
-from agentgate_cli.conformance.live import Restart, play
+from agentgate_cli.conformance.live import play
 from agentgate_cli.conformance.rows import conclude, tell
 from agentgate_cli.conformance.serving import ServeError, serving
 from agentgate_cli.conformance.vectors import Vector, load
@@ -52,13 +52,11 @@ def test_gateway(
     rows = []
     try:
         with ExitStack() as stack:
-            restart: Restart | None = None
-            if serve:
-                restart = stack.enter_context(serving(serve, url)).restart
+            process = stack.enter_context(serving(serve, url)) if serve else None
             restarts = "which is killed and started again" if serve else "which runs already"
             note(START.format(url=url, restarts=restarts))
             for vector in vectors:
-                row = play(url, tokens, vector, slow=slow, restart=restart)
+                row = play(url, tokens, vector, slow=slow, process=process)
                 rows.append(row)
                 tell(row, as_json=as_json)
     except ServeError as error:

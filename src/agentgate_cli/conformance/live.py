@@ -7,7 +7,7 @@ word to us. So a vector whose good code is refused is played again with the next
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -20,6 +20,7 @@ from agentgate_cli.conformance.order import Sends
 from agentgate_cli.conformance.plain import BadResponse, Plain, request_bytes
 from agentgate_cli.conformance.profile import GIVEN, HTTP, LOGIN, MODEL
 from agentgate_cli.conformance.rows import Row, Verdict
+from agentgate_cli.conformance.serving import Serving
 from agentgate_cli.conformance.vectors import (
     SETTLED_BEFORE,
     Gathered,
@@ -72,9 +73,6 @@ FEATURES = {
 """What a vector may need, and what is given to us where the gateway has it."""
 
 
-Restart = Callable[[], None]
-
-
 class CodeRefused(Mismatch):
     """A code that should count did not: it may have been used before."""
 
@@ -86,14 +84,14 @@ class LivePlayer:
         url: of the gateway.
         tokens: what the vector's tokens stand for.
         vector: what to play.
-        restart: kills the gateway and starts it again; None: nobody can.
+        process: of the gateway; None: it is not ours to end.
     """
 
     def __init__(
-        self, url: str, tokens: dict[str, str], vector: Vector, restart: Restart | None
+        self, url: str, tokens: dict[str, str], vector: Vector, process: Serving | None
     ) -> None:
         self.url = url
-        self.restart = restart
+        self.process = process
         self.vector = vector
         self.wires: dict[str, Wire] = {}
         self.plain: dict[str, Plain] = {}
@@ -156,10 +154,13 @@ class LivePlayer:
                 self._send_odd(self.wires[step["on"]], value)
             case "request":
                 self._request(step["on"], value)
-            case "restart":
-                assert self.restart is not None, "else it is not played"
-                self._drop_all()
-                self.restart()
+            case "shut_down" | "restart":
+                assert self.process is not None, "else it is not played"
+                if kind == "shut_down":
+                    self.process.shut_down()
+                else:
+                    self._drop_all()
+                    self.process.restart()
             case "lose":
                 (self.wires.pop(value, None) or self.plain.pop(value)).drop()
             case _:
@@ -290,17 +291,17 @@ def play(
     vector: Vector,
     *,
     slow: bool,
-    restart: Restart | None = None,
+    process: Serving | None = None,
 ) -> Row:
     """Play a vector, or say why not.
 
-    Raises as ``LivePlayer.play``, but for Mismatch, and as ``restart``.
+    Raises as ``LivePlayer.play``, but for Mismatch, and as ``Serving.restart``.
     """
-    reason = why_not(vector, tokens, slow=slow, restarts=restart is not None)
+    reason = why_not(vector, tokens, slow=slow, restarts=process is not None)
     if reason:
         return row_of(vector, "skipped", reason)
     try:
-        play_with_codes(url, tokens, vector, restart)
+        play_with_codes(url, tokens, vector, process)
     except (Mismatch, BadResponse, HandshakeError, msgspec.DecodeError) as error:
         named = f" ({', '.join(vector.rules)})" if vector.rules else ""
         return row_of(vector, "failed", f"{vector.rule.rstrip('.')}{named}: {error}")
@@ -313,7 +314,7 @@ def row_of(vector: Vector, verdict: Verdict, why: str = "") -> Row:
 
 
 def play_with_codes(
-    url: str, tokens: dict[str, str], vector: Vector, restart: Restart | None
+    url: str, tokens: dict[str, str], vector: Vector, process: Serving | None
 ) -> None:
     """Play a vector; again with the next code while it may be only the code that fails.
 
@@ -321,7 +322,7 @@ def play_with_codes(
     """
     for tried in range(1, CODE_TRIES + 1):
         try:
-            LivePlayer(url, tokens, vector, restart).play()
+            LivePlayer(url, tokens, vector, process).play()
             return
         except CodeRefused:
             if tried == CODE_TRIES:

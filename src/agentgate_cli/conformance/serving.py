@@ -76,8 +76,14 @@ class Serving:
                 raise ServeError(f"no gateway at {self.url} within {START_S:g} s")
             time.sleep(LOOK_S)
 
+    def shut_down(self) -> None:
+        """Tell it to end, in order, and do not wait for that; ``restart`` starts it again."""
+        assert self._process is not None, "it was started"
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGTERM)
+
     def restart(self) -> None:
-        """Kill it without a warning, and start it again. Raises as ``start``."""
+        """Kill it without a warning if it still runs, and start it again. Raises as ``start``."""
         self._signal(signal.SIGKILL)
         self.start()
 

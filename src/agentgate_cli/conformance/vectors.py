@@ -20,7 +20,7 @@ INPUTS = {
     "server": frozenset(
         {
             *("connect", "receive", "receive_text", "receive_frame", "lose", "advance", "restart"),
-            "request",
+            *("request", "shut_down"),
         }
     ),
     "client": frozenset(
@@ -36,7 +36,7 @@ OUTPUTS = {
     "client": frozenset({"dial", "send", "ping", "close", "settle", "hears", "runs", "stops"}),
 }
 
-SETTLED_BEFORE = frozenset({"advance", "lose", "restart"})
+SETTLED_BEFORE = frozenset({"advance", "lose", "restart", "shut_down"})
 """Inputs before which, as at the end, every output must have been taken by a step."""
 
 

@@ -35,18 +35,23 @@ def try_gateway(mutation: Mutation) -> Trial:
     return Trial(mutation, findings, time.monotonic() - began)
 
 
-def played(mutation: Mutation) -> dict[str, Finding]:
-    """Return what is said of each vector by its name; under "" what the tool said last."""
+def played(mutation: Mutation, *, changed: bool = True) -> dict[str, Finding]:
+    """Return what is said of each vector by its name; under "" what the tool said last.
+
+    Args:
+        mutation: what is tried.
+        changed: with the mistake; without it nothing may be found.
+    """
     port, holder = hold_port()
     with tempfile.TemporaryDirectory() as folder:
         profile = Path(folder) / "gateway"
         write_profile(profile, port)
-        serve = (sys.executable, "-m", MUTATED, mutation.name, "serve")
-        config = ("--config", str(profile / "config.yaml"), "--log-level", "error")
+        gateway = (sys.executable, "-m", MUTATED, mutation.name) if changed else (str(AGENT_GATE),)
+        config = ("serve", "--config", str(profile / "config.yaml"), "--log-level", "error")
         command = [
             *(str(AGENT_GATE), "conformance", f"ws://127.0.0.1:{port}", "--json"),
             *("--tokens", str(profile / "principals.json")),
-            *("--serve", shlex.join((*serve, *config))),
+            *("--serve", shlex.join((*gateway, *config))),
             *(word for name in mutation.found_by for word in ("--only", name)),
             *(["--slow"] if mutation.is_slow else []),
         ]

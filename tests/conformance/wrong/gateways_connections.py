@@ -295,4 +295,12 @@ OF_CONNECTIONS = (
         found_by=("a reserved bit", "an unknown opcode"),
         rule="T8",
     ),
+    Mutation(
+        "shut down with 1000",
+        "agentgate_server/gateway.py",
+        "            peer.connection.close(SERVICE_RESTART, ",
+        "            peer.connection.close(1000 or SERVICE_RESTART, ",
+        found_by=("a shutdown",),
+        rule="X20",
+    ),
 )

@@ -1,14 +1,13 @@
-"""The proof that ``conformance URL`` finds wrong gateways: some at each run, all by hand.
-
-That our own gateway passes all that finds them is in ``tests/cli/test_conformance_serving.py``.
-"""
+"""The proof that ``conformance URL`` finds wrong gateways: some at each run, all by hand."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from tests.chance import fresh_base, is_fixed
 from tests.change import why_stale
-from tests.conformance.wrong.gateway_trial import try_gateway
+from tests.conformance.wrong.gateway_trial import played, try_gateway
 from tests.conformance.wrong.gateways import WRONG_GATEWAYS
 from tests.conformance.wrong.mutation import Mutation
 
@@ -32,6 +31,13 @@ def test_every_mistake_can_still_be_made(mutation: Mutation) -> None:
 
 def test_no_name_is_there_twice() -> None:
     assert len({each.name for each in WRONG_GATEWAYS}) == len(WRONG_GATEWAYS)
+
+
+@pytest.mark.slow
+def test_where_there_is_no_mistake_none_is_found() -> None:
+    names = tuple(dict.fromkeys(name for each in PART for name in each.found_by))
+    told = played(replace(PART[0], found_by=names), changed=False)
+    assert {name: told[name].why for name in names if told[name].verdict != "passed"} == {}
 
 
 @pytest.mark.slow
