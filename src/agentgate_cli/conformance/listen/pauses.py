@@ -16,8 +16,8 @@ LATE_S = 2.0
 VARIES_S = 0.25
 """First pauses that differ by more than this are drawn at random."""
 
-TOGETHER_S = 3.0
-"""Five random pauses are shorter together in one of 500 runs."""
+TOGETHER_S = 1.5
+"""Four random pauses of 1, 2, 4 and 8 s are shorter together in one of 300 runs."""
 
 
 class Pauses:
@@ -61,11 +61,11 @@ class Pauses:
             raise Broken(f"{what}, which is too late: {most_s:g} s", *rules)
 
     def check_together(self, pauses_s: float) -> None:
-        """Judge five pauses after each other, which have 31 s, or are drawn at random below that.
+        """Judge four pauses after each other, which have 15 s, or are drawn at random below that.
 
         Raises:
             Broken: they are too short even for a client that draws them.
         """
         if pauses_s < TOGETHER_S:
-            text = f"five pauses took {pauses_s:.1f} s together"
-            raise Broken(f"{text}, which no chance makes of 1, 2, 4, 8 and 16 s", "B2", "B3")
+            text = f"four pauses took {pauses_s:.1f} s together"
+            raise Broken(f"{text}, which is less than chance makes of 1, 2, 4 and 8 s", "B2", "B3")
