@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from websockets.exceptions import ConnectionClosed
 from agentgate_cli.conformance.listen.cases import ALL
 from agentgate_cli.conformance.profile import GIVEN, read_tokens
 
-ALL_S = 120.0
+ALL_S = 240.0
+ENDED_S = 10.0
 DRIVER = Path(__file__).with_name("conformance_driver.py")
 
 
@@ -94,21 +96,28 @@ def test_a_profile_is_private_and_is_not_written_over(under_test: Path) -> None:
     assert read_tokens(folder / "principals.json") == tokens
 
 
-def listening() -> tuple[subprocess.Popen[str], str]:
+def listening(*options: str) -> tuple[subprocess.Popen[str], str]:
     """Start the scripted gateway; return it and its URL."""
-    process = started("conformance", "--listen", "--port", "0", "--json")
+    process = started("conformance", "--listen", "--port", "0", "--json", *options)
     assert process.stderr is not None
     line = process.stderr.readline()
     url = next(word for word in line.split() if word.startswith("ws://")).rstrip(",")
     return process, url
 
 
-def examine(*driver: str) -> dict[str, dict[str, Any]]:
-    """Let a client be tested; return the rows by name."""
-    process, url = listening()
-    client = subprocess.Popen([*driver, url], env=environment())
+def examine(language: str, *options: str, driver: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Let one of our clients be tested; return the rows by name.
+
+    Args:
+        language: which.
+        options: of ``conformance --listen``.
+        driver: those of the program that drives it, which must have ended by itself in the end.
+    """
+    process, url = listening(*options)
+    client = subprocess.Popen([*drivers()[language], url, *driver], env=environment())
     try:
         code, out, _ = ended_within(process, ALL_S)
+        assert client.wait(ENDED_S) == 0
     finally:
         client.kill()
         client.wait()
@@ -122,16 +131,37 @@ def ended_within(process: subprocess.Popen[str], seconds: float) -> tuple[int, s
     return ended(process)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("language", ["python", "javascript"])
-def test_our_clients_pass_every_case(language: str) -> None:
-    drivers = {
+def drivers() -> dict[str, tuple[str, ...]]:
+    """The commands that drive our clients."""
+    return {
         "python": (sys.executable, str(DRIVER)),
         "javascript": (node(), str(PORT / "test" / "listen.js")),
     }
-    rows = examine(*drivers[language])
-    assert {name: row["why"] for name, row in rows.items() if row["verdict"] != "passed"} == {}
+
+
+def troubles(rows: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Why those did not pass that did not, save what takes long."""
+    return {
+        name: row["why"]
+        for name, row in rows.items()
+        if row["verdict"] != "passed" and "--slow" not in row["why"]
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_our_clients_pass_every_case(language: str) -> None:
+    rows = examine(language)
+    assert troubles(rows) == {}
     assert set(rows) == {"connecting", "taken over", *(case.name for case in ALL if not case.alone)}
+
+
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_our_clients_pass_as_ones_that_do_not_come_back(language: str) -> None:
+    rows = examine(language, "--level", "minimal", driver=["--minimal"])
+    assert troubles(rows) == {}
+    alone = {case.name for case in ALL if case.alone}
+    assert alone <= set(rows)
 
 
 def test_an_old_client_is_told_apart() -> None:
@@ -156,8 +186,7 @@ def test_a_client_that_acknowledges_nothing_and_does_not_come_back_fails() -> No
         ids = [client.receive()["id"] for _ in task["calls"]]
         assert ids == [2003, 2002, 2001]
         client.ask("report", task=0, results=[])
-        with pytest.raises(ConnectionClosed):
-            client.receive()
+        client.receive()
     process.wait(ALL_S)
     _, out, _ = ended(process)
     rows = {row["name"]: row for row in map(json.loads, out.splitlines()[:-1])}
@@ -165,4 +194,4 @@ def test_a_client_that_acknowledges_nothing_and_does_not_come_back_fails() -> No
     assert "was not acknowledged in time, only 0 (N2)" in rows["answers in any order"]["why"]
     assert rows["answers in any order"]["rules"] == ["N2"]
     assert rows["errors"]["verdict"] == "skipped"
-    assert "the client was gone after 'answers in any order'" in rows["errors"]["why"]
+    assert "the client was gone after 'arguments'" in rows["errors"]["why"]

@@ -20,6 +20,7 @@ class Broken(Exception):
     def __init__(self, problem: str, *rules: str) -> None:
         super().__init__(f"{problem} ({', '.join(rules)})" if problem and rules else problem)
         self.problem = problem
+        self.says_where = bool(rules)
         self.rules = tuple(rule for rule in rules if not rule.endswith(".md"))
 
 

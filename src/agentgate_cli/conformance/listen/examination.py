@@ -81,7 +81,7 @@ class Examination:
             play()
         except Broken as error:
             rules = error.rules or case.rules
-            named = f" ({', '.join(rules)})" if rules and not error.rules else ""
+            named = f" ({', '.join(rules)})" if rules and not error.says_where else ""
             if case is not TAKEN_OVER and self.is_lost:
                 self._recover(case)
             return row_of(case, "failed", f"{error}{named}", rules)

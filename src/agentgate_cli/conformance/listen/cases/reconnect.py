@@ -15,6 +15,7 @@ SOON_S = 0.4
 
 METHOD_NOT_FOUND = -32601
 NEITHER = "it was in neither list"
+MISSING = "it was sent under another epoch: a missing epoch is another one"
 
 
 def reconciled(stage: Stage) -> Wanted:
@@ -95,12 +96,12 @@ def forgotten(stage: Stage) -> Wanted:
     """Lose the memory twice: tell no epoch, then one again; calls are made meanwhile."""
     first = stage.tool("work")
     stage.drop()
-    stage.ban([first["id"]], "it was sent under an epoch, and now none is told", "R1", "R3")
+    stage.ban([first["id"]], MISSING, "R1", "R3")
     stage.accept(without=("epoch",))
     reply(stage, collected(stage), [], [])
     second = stage.tool("work", BOUND_S, "R2")
     stage.drop()
-    stage.ban([second["id"]], "it was sent when no epoch was told, and now one is", "R1", "R3")
+    stage.ban([second["id"]], "it was sent under another epoch: none", "R1", "R3")
     stage.accept()
     reply(stage, collected(stage), [], [])
     third = stage.tool("work", BOUND_S, "R2")

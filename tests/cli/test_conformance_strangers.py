@@ -1,0 +1,140 @@
+"""What ``conformance --listen`` says of clients that go wrong, and that one mistake fails one case.
+
+The stranger is a client of the minimal level that shares no code with ours, and its driver.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.cli.test_conformance import ALL_S, ended_within, listening
+from tests.e2e.foreign import ForeignClient
+from websockets.exceptions import ConnectionClosed, InvalidMessage
+
+ROUNDS = 20
+"""More clients than one examination takes."""
+
+Answer = dict[str, Any]
+
+
+class Stranger:
+    """Opens one client after the other, and does what the tasks say.
+
+    Args:
+        url: of the examination.
+        first_id: where its counters begin.
+        takes: whether an answer is taken at all.
+        tells: what is reported of the results.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        first_id: int = 2_000,
+        takes: Callable[[Answer], bool] = lambda answer: True,
+        tells: Callable[[list[Any]], list[Any]] = lambda results: results,
+    ) -> None:
+        self.url = url
+        self.first_id = first_id
+        self.takes = takes
+        self.tells = tells
+        self.clients = 0
+        self.is_last = False
+
+    def run(self) -> None:
+        """Go on until there is no gateway any more, or the last task is done."""
+        with suppress(OSError, InvalidMessage):
+            for _ in range(ROUNDS):
+                if self.is_last:
+                    return
+                self.clients += 1
+                with suppress(ConnectionClosed):
+                    token, name = "conformance-token", str(uuid4())
+                    with ForeignClient(self.url, token, name, self.first_id) as client:
+                        while not self.is_last:
+                            self.do_next(client)
+
+    def do_next(self, client: ForeignClient) -> None:
+        """Take a task, do it, report on it."""
+        task = self.ended(client, [client.ask("next")])[0]["data"]
+        self.is_last = task.get("last", False)
+        ids = [client.ask(each["tool"], **each["args"]) for each in task["calls"]]
+        results = self.tells(self.ended(client, ids))
+        self.ended(client, [client.ask("report", task=task["task"], results=results)])
+
+    def ended(self, client: ForeignClient, ids: list[Any]) -> list[Any]:
+        """Wait for the ends of calls; acknowledge them."""
+        ends: dict[Any, Any] = {}
+        while set(ends) != set(ids):
+            answer = client.receive()
+            error, result = answer.get("error"), answer.get("result", {})
+            seq = (error.get("data", {}) if error else result).get("seq")
+            if seq is not None:
+                client.send({"jsonrpc": "2.0", "method": "ack", "params": {"seq": seq}})
+            if self.takes(answer):
+                ends[answer["id"]] = {"error": error} if error else {"data": result.get("data")}
+        return [ends[each] for each in ids]
+
+
+def examined(*only: str, **mistakes: Any) -> tuple[dict[str, Any], int]:
+    """Play these cases with such a client; return the rows, and how many clients it took."""
+    options = [part for name in only for part in ("--only", name)]
+    process, url = listening("--level", "minimal", *options)
+    stranger = Stranger(url, **mistakes)
+    client = threading.Thread(target=stranger.run, daemon=True)
+    client.start()
+    _, out, _ = ended_within(process, ALL_S)
+    client.join(ALL_S)
+    rows = [json.loads(line) for line in out.splitlines()[:-1]]
+    return {row["name"]: row for row in rows}, stranger.clients
+
+
+def failures(rows: dict[str, Any]) -> dict[str, str]:
+    return {name: row["why"] for name, row in rows.items() if row["verdict"] != "passed"}
+
+
+def test_a_stranger_that_does_right_passes() -> None:
+    rows, clients = examined("errors", "refusals")
+    assert failures(rows) == {}
+    assert list(rows) == ["connecting", "errors", "refusals", "taken over"]
+    assert clients == 1
+
+
+def test_ids_that_begin_too_low_fail_one_case_and_not_those_after_it() -> None:
+    rows, clients = examined("errors", "refusals", first_id=5)
+    assert list(failures(rows)) == ["connecting"]
+    assert (
+        "id 5 is not above 1000, which is highest_id or was used before (C2)"
+        in (rows["connecting"]["why"])
+    )
+    assert rows["connecting"]["rules"] == ["C2"]
+    assert clients == 2, "its connection was broken once, so that it began anew"
+
+
+@pytest.mark.slow
+def test_a_call_that_does_not_end_is_told_with_how_it_had_to() -> None:
+    def takes(answer: Answer) -> bool:
+        return bool(answer.get("error", {}).get("code") != -32099)
+
+    rows, _ = examined("an unknown error code", "refusals", takes=takes)
+    assert list(failures(rows)) == ["an unknown error code"]
+    why = rows["an unknown error code"]["why"]
+    assert why == (
+        "no report came within 10 s: a call did not end; they had to end like this: "
+        '0: {"error":-32099} (C5)'
+    )
+
+
+def test_a_report_that_is_wrong_costs_no_connection() -> None:
+    rows, clients = examined("errors", "refusals", tells=lambda results: results[:-1] * 2)
+    assert list(failures(rows)) == ["errors", "refusals"]
+    assert "the report has not one row for each call" in rows["errors"]["why"]
+    assert rows["errors"]["why"].endswith("(testing.md)")
+    assert clients == 1
