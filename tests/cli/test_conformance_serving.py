@@ -6,16 +6,17 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from tests.cli.support import AGENT_GATE, environment, run
+from tests.cli.support import AGENT_GATE, BOUND_S, environment, run
 from tests.held_ports import port_for
 
 from agentgate_cli.conformance.live import play
 from agentgate_cli.conformance.profile import read_tokens
 from agentgate_cli.conformance.serving import ServeError, Serving, answers, serving
-from agentgate_cli.conformance.vectors import Vector, load
+from agentgate_cli.conformance.vectors import Step, Vector, load
 
 ALL_S = 240.0
 
@@ -89,6 +90,22 @@ def test_a_vector_with_a_restart_is_played_live(ours: Ours) -> None:
         row = play(ours.url, ours.tokens, vector, slow=False, process=gateway)
     assert (row.verdict, row.why) == ("passed", "")
     assert not answers(ours.url)
+
+
+def test_a_gateway_that_has_died_is_started_again(ours: Ours) -> None:
+    steps: list[Step] = [{"connect": "a"}]
+    vector = Vector("one", "It takes WebSockets.", steps, rules=["T20"])
+    with serving(ours.command, ours.url) as gateway:
+        gateway.shut_down()
+        until = time.monotonic() + BOUND_S
+        while answers(ours.url):
+            assert time.monotonic() < until, "it does not end"
+        with pytest.raises(OSError, match="refused"):
+            play(ours.url, ours.tokens, vector, slow=False)
+        row = play(ours.url, ours.tokens, vector, slow=False, process=gateway)
+        assert row.verdict == "failed"
+        assert row.why.startswith("It takes WebSockets (T20): the gateway does not answer any more")
+        assert play(ours.url, ours.tokens, vector, slow=False).verdict == "passed"
 
 
 def test_who_can_not_restart_it_skips_such_a_vector(ours: Ours) -> None:

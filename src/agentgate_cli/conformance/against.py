@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import click
 
+from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import HandshakeError
 from agentgate_cli.conformance.levels import PARTS, including
 from agentgate_cli.conformance.live import play
@@ -53,6 +54,7 @@ def test_gateway(
     try:
         with ExitStack() as stack:
             process = stack.enter_context(serving(serve, url)) if serve else None
+            frames.connect(url).drop()
             restarts = "which is killed and started again" if serve else "which runs already"
             note(START.format(url=url, restarts=restarts))
             for vector in vectors:

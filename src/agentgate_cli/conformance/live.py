@@ -293,9 +293,11 @@ def play(
     slow: bool,
     process: Serving | None = None,
 ) -> Row:
-    """Play a vector, or say why not.
+    """Play a vector, or say why not. A gateway of ours that has died by it is started again.
 
-    Raises as ``LivePlayer.play``, but for Mismatch, and as ``Serving.restart``.
+    Raises:
+        OSError: it can't be reached, and is not ours to start.
+        ServeError: it can't be started again.
     """
     reason = why_not(vector, tokens, slow=slow, restarts=process is not None)
     if reason:
@@ -303,9 +305,19 @@ def play(
     try:
         play_with_codes(url, tokens, vector, process)
     except (Mismatch, BadResponse, HandshakeError, msgspec.DecodeError) as error:
-        named = f" ({', '.join(vector.rules)})" if vector.rules else ""
-        return row_of(vector, "failed", f"{vector.rule.rstrip('.')}{named}: {error}")
+        return failed(vector, str(error))
+    except OSError as error:
+        if process is None:
+            raise
+        process.restart()
+        return failed(vector, f"the gateway does not answer any more: {error}")
     return row_of(vector, "passed")
+
+
+def failed(vector: Vector, why: str) -> Row:
+    """What must be, by which rules, and what was instead."""
+    named = f" ({', '.join(vector.rules)})" if vector.rules else ""
+    return row_of(vector, "failed", f"{vector.rule.rstrip('.')}{named}: {why}")
 
 
 def row_of(vector: Vector, verdict: Verdict, why: str = "") -> Row:
