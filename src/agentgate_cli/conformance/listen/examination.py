@@ -90,6 +90,11 @@ class Examination:
     def _connect(self) -> None:
         self.stage.accept_silently(FIRST_S)
         self.stage.authenticated(self.stage.auth(), highest=HIGHEST_ID)
+        message = self.stage.next_message(f"nothing was asked for within {BOUND_S:g} s", "R20")
+        if message.get("method") == "get_pending_results":
+            text = "get_pending_results came on the first connection: there is nothing to reconcile"
+            raise Broken(text, "R20")
+        self.stage.put_back(message)
         self.stage.put_back(self.stage.tool("next"))
 
     def _take_over(self) -> None:

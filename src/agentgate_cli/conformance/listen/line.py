@@ -285,6 +285,8 @@ class Line:
                 text = f"{seq} was acknowledged, which was a number of another connection"
                 raise Broken(f"{text}: they begin anew on each", "N1")
             raise Broken(f"the client acknowledged {seq}, which was not sent yet", "N5", "N6")
+        if seq < 1:
+            raise Broken(f"{seq} was acknowledged, which no outcome has", "N6")
         self.acked = max(self.acked, seq)
         self.acks.append(seq)
 

@@ -51,7 +51,7 @@ class Pauses:
             Broken: it is too short or too long.
         """
         full_s = min(FIRST_S * 2.0 ** (failures - 1), CAP_S)
-        rules = ("B2", "B5") if at_least_s else ("B2", "B4")
+        rules = ("B2", "B5", "B9") if at_least_s else ("B2", "B4")
         least_s = max(at_least_s, 0.0 if self.are_random else full_s)
         most_s = max(at_least_s, full_s)
         what = f"after {failures} failures in a row the client tried again after {pause_s:.1f} s"

@@ -40,7 +40,11 @@ def in_the_midst(stage: Stage) -> Wanted:
     stage.wire.send(frames.CLOSE, NORMAL.to_bytes(2, "big"))
     stage.drop()
     stage.is_over = True
-    stage.accept()
+    try:
+        stage.accept()
+    except Broken as error:
+        text = "the calls did not all end when the client was closed, or nobody opened another one"
+        raise Broken(f"{text}: {error}", "X5") from None
     return Wanted([{"data": "answered"}, CUT_OFF, CUT_OFF])
 
 

@@ -74,13 +74,13 @@ def told_again(stage: Stage) -> Wanted:
 
 
 def silent_about(stage: Stage) -> Wanted:
-    """Do not say what is pending, in two ways."""
+    """Do not say what is pending, in two ways, nor that the call has arrived."""
     (message,) = asked(stage, 1)
     why = "the gateway did not say what is pending"
     stage.ban([message["id"]], why, "R14")
     for code in (METHOD_NOT_FOUND, None):
         stage.drop()
-        stage.accept()
+        stage.accept(highest=message["id"] - 1)
         call_id = collected(stage)
         if code is None:
             stage.say({"jsonrpc": "2.0", "result": {"results": []}, "id": call_id})
@@ -173,8 +173,8 @@ CASES = (
     ),
     case(
         "no word of what is pending",
-        ("R14",),
-        "What was sent is not sent again.",
+        ("R14", "C2"),
+        "What was sent is not sent again, and its id is used.",
         work(1),
         silent_about,
     ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agentgate_cli.conformance.listen.broken import Broken
 from agentgate_cli.conformance.listen.case import Case, Wanted
 from agentgate_cli.conformance.listen.cases import watching
 from agentgate_cli.conformance.listen.conversation import (
@@ -124,10 +125,13 @@ def taken_back(stage: Stage) -> Wanted:
 def said_again(stage: Stage) -> Wanted:
     """Break the connection before the message is answered; later say that its run is over."""
     talk = Conversation(stage, "s-again")
-    talk.said(TEXT, "m1")
+    lost = talk.said(TEXT, "m1")
     talk.cut()
     talk.back()
-    talk.take(talk.said(TEXT, "m1"), 0, joined=True)
+    again = talk.said(TEXT, "m1")
+    if again == lost:
+        raise Broken(f"a message was said again under its old id {lost}", "R18")
+    talk.take(again, 0, joined=True)
     talk.attached(talk.attach(0, "where the message stands", "S39"), 0)
     talk.tell(*opening(0), deltas(3, "Yes."), ended(4))
     talk.run = ""
@@ -229,7 +233,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "a message whose answer was lost",
         LEVEL,
-        ("S24",),
+        ("S24", "R18"),
         "It is sent again with the same message_id.",
         (),
         said_again,
