@@ -16,6 +16,9 @@ LATE_S = 2.0
 VARIES_S = 0.25
 """First pauses that differ by more than this are drawn at random."""
 
+SAMPLES = 6
+"""So many random pauses are as good as never all alike."""
+
 TOGETHER_S = 1.5
 """Four random pauses of 1, 2, 4 and 8 s are shorter together in one of 300 runs."""
 
@@ -34,6 +37,12 @@ class Pauses:
     def are_random(self) -> bool:
         """Whether the client draws its pauses at random (B3)."""
         return len(self.firsts) > 1 and max(self.firsts) - min(self.firsts) > VARIES_S
+
+    @property
+    def are_in_question(self) -> bool:
+        """Whether the last first pause was too short, and more of them would tell why."""
+        too_short = bool(self.firsts) and self.firsts[-1] < FIRST_S - EARLY_S
+        return too_short and not self.are_random and len(self.firsts) < SAMPLES
 
     def note_first(self, pause_s: float) -> None:
         """Note the first pause after a connection that was used; we may have looked late."""

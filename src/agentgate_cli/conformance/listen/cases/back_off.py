@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from agentgate_cli.conformance import frames
@@ -18,6 +19,9 @@ LIMIT_EXCEEDED = -32006
 PATIENCE_S = 45.0
 """How long to wait for an attempt after a pause of at most 30 s."""
 
+AWAY_S = 0.8
+"""After this the driver has closed the client: see ``FAILS_AT_ONCE``."""
+
 REPLY_S = 30.0
 SLACK_S = 3.0
 
@@ -33,13 +37,28 @@ def comes_after(stage: Stage, failures: int, at_least_s: float = 0.0) -> None:
     stage.pauses.check(stage.pause_s, failures, at_least_s)
 
 
+def cut(stage: Stage, request_id: int) -> None:
+    """Break the connection; take the next one, and judge the pause.
+
+    A client that comes back early may draw its pauses at random: it is cut again until that is
+    clear.
+    """
+    stage.drop()
+    stage.accept_silently()
+    while stage.pauses.are_in_question:
+        stage.authenticated(stage.auth())
+        reply(stage, collected(stage), [], [request_id])
+        stage.drop()
+        stage.accept_silently()
+    comes_after(stage, 1)
+
+
 def pauses(stage: Stage) -> Wanted:
     """Cut the connection; let reconciliation fail; then let it be, and cut once more."""
     (message,) = asked(stage, 1)
     stage.ban([message["id"]], "the gateway had failed to say what is pending", "R15")
-    stage.drop()
-    stage.accept()
-    comes_after(stage, 1)
+    cut(stage, message["id"])
+    stage.authenticated(stage.auth())
     stage.refuse(collected(stage), INTERNAL_ERROR)
     cut_by_itself(stage, f"{INTERNAL_ERROR} instead of the reply to get_pending_results")
     stage.accept()
@@ -56,6 +75,9 @@ def pauses(stage: Stage) -> Wanted:
 def asked_to_wait(stage: Stage) -> Wanted:
     """Ask for longer pauses: by HTTP, and by an answer to auth."""
     (message,) = asked(stage, 1)
+    cut(stage, message["id"])
+    stage.authenticated(stage.auth())
+    reply(stage, collected(stage), [], [message["id"]])
     stage.drop()
     head = b"HTTP/1.1 404 Not Found\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n"
     stage.refuse_upgrade(head)
@@ -75,11 +97,12 @@ def doubling(stage: Stage) -> Wanted:
     """Let four attempts fail, each in another way."""
     (message,) = asked(stage, 1)
     stage.ban([message["id"]], "the gateway had failed to say what is pending", "R15")
-    stage.drop()
+    cut(stage, message["id"])
     together_s = 0.0
     for failures in range(1, 5):
-        stage.accept_silently(PATIENCE_S)
-        comes_after(stage, failures)
+        if failures > 1:
+            stage.accept_silently(PATIENCE_S)
+            comes_after(stage, failures)
         together_s += stage.pause_s
         if failures == 1:
             stage.authenticated(stage.auth())
@@ -140,6 +163,7 @@ def closed_meanwhile(stage: Stage) -> Wanted:
     """Break the connection; the client is closed before it comes back."""
     asked(stage, 1)
     stage.drop()
+    time.sleep(AWAY_S)  # whoever comes back before it is closed is not let in
     stage.is_over = True
     stage.accept()
     stage.comes_anew("it was closed", "X5")
