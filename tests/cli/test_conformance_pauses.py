@@ -70,11 +70,11 @@ def test_what_the_gateway_asks_for_counts_for_random_pauses_too() -> None:
     pauses.check(3.0, 1, at_least_s=3.0)
     with pytest.raises(Broken, match="too early: 3 s") as caught:
         pauses.check(1.0, 1, at_least_s=3.0)
-    assert caught.value.rules == ("B2", "B5")
+    assert caught.value.rules == ("B2", "B5", "B9")
 
 
 def test_random_pauses_must_not_all_be_short() -> None:
     pauses = of(0.2, 0.8)
     pauses.check_together(6.0)
-    with pytest.raises(Broken, match="four pauses took .* together"):
+    with pytest.raises(Broken, match="four pauses took"):
         pauses.check_together(0.4)
