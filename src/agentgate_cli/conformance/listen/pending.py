@@ -10,9 +10,15 @@ from agentgate_cli.conformance.listen.line import BOUND_S
 from agentgate_cli.conformance.listen.stage import Stage
 
 
-def collected(stage: Stage) -> Any:
-    """Take the ``get_pending_results`` that must follow auth; return its id."""
-    return stage.request("get_pending_results", BOUND_S, "R4")["id"]
+def collected(stage: Stage, *rules: str) -> Any:
+    """Take the ``get_pending_results`` that must follow auth; return its id.
+
+    Args:
+        stage: the scripted gateway.
+        rules: that ask for it; of a first page, that a client reconciles, and that it was no new
+            one that came.
+    """
+    return stage.request("get_pending_results", BOUND_S, *(rules or ("R4", "B1")))["id"]
 
 
 def comes_back(stage: Stage, ids: Sequence[int], data: Any = "after the cut") -> list[Any]:

@@ -34,9 +34,10 @@ ARGUMENTS: tuple[Message, ...] = (
 
 
 def executed(stage: Stage) -> Wanted:
-    """Answer in the reverse order."""
+    """Answer in the reverse order of the ids."""
     values = [{"n": n, "text": "ü\u2028\U0001f44d", "null": None} for n in range(3)]
-    for message, value in reversed(list(zip(asked(stage, 3), values, strict=True))):
+    pairs = zip(asked(stage, 3), values, strict=True)
+    for message, value in sorted(pairs, key=lambda pair: -int(pair[0]["id"])):
         stage.answer(message["id"], value)
     return Wanted([{"data": value} for value in values])
 
@@ -153,11 +154,23 @@ def unknown_requests(stage: Stage) -> Wanted:
 def too_large(stage: Stage) -> Wanted:
     """See that what a gateway would not take is not sent."""
     first = stage.tool("work")
-    length = len(first["params"]["args"].get("text", ""))
+    is_small(first)
+    stage.answer(first["id"], "small enough")
+    report = stage.request("tool_request")
+    is_small(report)
+    stage.put_back(report)
+    return Wanted([{"error": LIMIT_EXCEEDED, "sent": False}, {"data": "small enough"}])
+
+
+def is_small(message: Message) -> None:
+    """See that a request is none of the large ones.
+
+    Raises:
+        Broken: it is.
+    """
+    length = len(str(message["params"].get("args", {}).get("text", "")))
     if length:
         raise Broken(f"a request with {length} characters of text was sent", "C8")
-    stage.answer(first["id"], "small enough")
-    return Wanted([{"error": LIMIT_EXCEEDED, "sent": False}, {"data": "small enough"}])
 
 
 def acknowledged(stage: Stage) -> Wanted:

@@ -44,8 +44,8 @@ def paged(stage: Stage) -> Wanted:
     stage.ban(ids[1:2], "it was in pending on the first page", "R10")
     odd = [row(987_654, "of nobody"), row(ids[0], "first") | {"unknown": [1]}]
     reply(stage, collected(stage), odd, [ids[1]], more=True)
-    reply(stage, collected(stage), [row(ids[2], "third")], [], more=True)
-    reply(stage, collected(stage), [], [], more=True)
+    reply(stage, collected(stage, "R10"), [row(ids[2], "third")], [], more=True)
+    reply(stage, collected(stage, "R10"), [], [], more=True)
     stage.again(ids[3], "it was on none of the pages", "R6", "R10")
     stage.answer(ids[3], "sent again")
     stage.answer(ids[1], "pending")
