@@ -113,8 +113,9 @@ def doubling(stage: Stage) -> Wanted:
             stage.refuse(stage.auth(), INTERNAL_ERROR)
             after = f"{INTERNAL_ERROR} as the answer to auth"
             stage.closed_by_client(f"the client did not end the connection after {after}", "A6")
-        elif failures < 4:
-            stage.drop()
+        elif failures == 3:
+            stage.refuse(stage.auth(), LIMIT_EXCEEDED, retry_after_s=0.5)
+            stage.close_politely(1013)
     stage.pauses.check_together(together_s)
     stage.authenticated(stage.auth())
     reply(stage, collected(stage), [], [message["id"]])
