@@ -130,7 +130,10 @@ def not_held_up(stage: Stage) -> Wanted:
     """Refuse the offer, at first and on the next connection."""
     error = {"code": ALREADY_SETTLED, "message": "another client offers one of them"}
     stage.say({"jsonrpc": "2.0", "error": error, "id": offered(stage)})
-    (message,) = asked(stage, 1)
+    try:
+        (message,) = asked(stage, 1)
+    except Broken as error:
+        raise Broken(f"an offer that is refused held up the other calls: {error}", "P8") from None
     return ended(stage, message["id"], code=ALREADY_SETTLED)
 
 
