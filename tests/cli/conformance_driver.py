@@ -1,7 +1,7 @@
-"""Lets ``agent-gate conformance --listen`` test our own client: ``python … URL [--minimal]``.
+"""Lets ``agent-gate conformance --listen`` test our own client: ``python … URL [--minimal | --fresh]``.
 
 ``spec/testing.md`` says what is wanted of it. With ``--minimal`` it is a client that does not come
-back by itself.
+back by itself, with ``--fresh`` one that does, and keeps no rows for the next.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ class Driver:
     Args:
         url: of the examination.
         minimal: never come back, each client has a name of its own.
+        fresh: each client has a name of its own.
     """
 
-    def __init__(self, url: str, *, minimal: bool) -> None:
+    def __init__(self, url: str, *, minimal: bool, fresh: bool) -> None:
         self.url = url
-        self.options: dict[str, Any] = {"client_id": f"conformance-{uuid4()}"}
-        if minimal:
-            self.options = {"max_retries": 0}
+        self.options: dict[str, Any] = {"max_retries": 0} if minimal else {}
+        if not minimal and not fresh:
+            self.options["client_id"] = f"conformance-{uuid4()}"
         self.failed: list[Any] = []
         self.report: dict[str, Any] | None = None
         self.collects = False
@@ -210,7 +211,8 @@ async def hear(stream: Run | EventStream, events: list[dict[str, Any]]) -> None:
 
 async def main(url: str, *options: str) -> None:
     """Let the client be tested."""
-    await Driver(url, minimal="--minimal" in options).run()
+    driver = Driver(url, minimal="--minimal" in options, fresh="--fresh" in options)
+    await driver.run()
 
 
 if __name__ == "__main__":

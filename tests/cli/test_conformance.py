@@ -164,6 +164,21 @@ def test_our_clients_pass_as_ones_that_do_not_come_back(language: str) -> None:
     assert alone <= set(rows)
 
 
+@pytest.mark.parametrize("language", ["python", "javascript"])
+def test_our_clients_pass_below_the_level_of_kept_rows(language: str) -> None:
+    chosen = [
+        "--only",
+        "reconciliation",
+        "--only",
+        "closed in the midst",
+        "--only",
+        "refused later",
+    ]
+    rows = examine(language, "--level", "reconnect", *chosen, driver=["--fresh"])
+    assert troubles(rows) == {}
+    assert len(rows) == 5
+
+
 def test_an_old_client_is_told_apart() -> None:
     process, url = listening()
     with pytest.raises(ConnectionClosed):

@@ -1,8 +1,9 @@
 /**
- * Lets `agent-gate conformance --listen` test this client: `node test/listen.js URL [--minimal]`.
+ * Lets `agent-gate conformance --listen` test this client:
+ * `node test/listen.js URL [--minimal | --fresh]`.
  *
  * spec/testing.md says what is wanted of it. With --minimal it is a client that does not come back
- * by itself.
+ * by itself, with --fresh one that does, and keeps no rows for the next.
  */
 
 import { AgentGateClient } from "../src/index.js";
@@ -12,7 +13,8 @@ const OVER = [-32000, -32005]; // what the calls of a client end with that is at
 
 const [url, ...options] = process.argv.slice(2);
 const minimal = options.includes("--minimal");
-const named = minimal ? { maxRetries: 0 } : { clientId: `conformance-${crypto.randomUUID()}` };
+const named = { maxRetries: minimal ? 0 : null };
+if (!minimal && !options.includes("--fresh")) named.clientId = `conformance-${crypto.randomUUID()}`;
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 const isOver = ({ code }) => OVER.includes(code);

@@ -23,7 +23,7 @@ LIMIT_EXCEEDED = -32006
 TOO_LONG = "ü" * 600_000
 """By two bytes each it is above a gateway's message limit of 1,048,576 bytes; counted, below."""
 
-SOON_S = 0.4
+SOON_S = 0.25
 """How long to listen for what would come at once."""
 
 ARGUMENTS: tuple[Message, ...] = (

@@ -10,7 +10,7 @@ from agentgate_cli.conformance.listen.line import BOUND_S
 from agentgate_cli.conformance.listen.pending import collected, reply, row
 from agentgate_cli.conformance.listen.stage import Stage
 
-SOON_S = 0.4
+SOON_S = 0.25
 """How long to listen for what would come at once."""
 
 METHOD_NOT_FOUND = -32601

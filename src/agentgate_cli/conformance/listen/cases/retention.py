@@ -8,11 +8,11 @@ from agentgate_cli.conformance.listen.case import UNKNOWN, Case, Wanted, work
 from agentgate_cli.conformance.listen.pending import collected, reply
 from agentgate_cli.conformance.listen.stage import Stage
 
-OLD_S, YOUNG_S = 0.0, 2.0
+OLD_S, YOUNG_S = 0.0, 1.6
 """When the two calls are made, from the start of the task on."""
 
-RETENTION_S = 2.2
-JUDGED_S = 2.9
+RETENTION_S = 2.0
+JUDGED_S = 2.6
 """From then on the older call is too old by far, and the younger one, by far, is not."""
 
 
