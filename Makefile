@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
-	mutations wrong-gateways worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
+	mutations wrong-clients wrong-gateways worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -78,6 +78,10 @@ mutations: $(VENV)/.installed-test
 # MISTAKES="epoch pong" by their names. A table of what found what: ARGS=--table.
 wrong-gateways: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conformance.wrong --kind gateways $(ARGS) $(MISTAKES)
+
+# The same for clients: mistakes in our own, which conformance --listen must find.
+wrong-clients: $(VENV)/.installed-test
+	$(BIN)/python -m tests.conformance.wrong --kind clients $(ARGS) $(MISTAKES)
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
 worlds: $(VENV)/.installed-test

@@ -41,6 +41,8 @@ class Change:
 
 def why_stale(change: Change) -> str:
     """Say why a change cannot be made, or not any more; "": it can."""
+    if not change.path.is_file():
+        return f"there is no {change.file}"
     text = change.path.read_text("utf-8")
     found = text.count(change.old)
     if found != 1:

@@ -57,8 +57,9 @@ def main() -> int:
 
 def tell(trial: Trial) -> None:
     """Print a line for a trial that is over."""
-    verdict = "MISSED" if trial.lacks else "found"
-    words = trial.lacks or "; ".join(each.why for each in trial.findings)
+    right = "passed" if trial.mutation.is_allowed else "found"
+    verdict = "MISSED" if trial.lacks else right
+    words = trial.lacks or "; ".join(each.why or each.case for each in trial.findings)
     print(
         f"{verdict:<7} {trial.seconds:5.1f} s  {trial.mutation.name}\n{'':17}{words}",
         file=sys.stderr,

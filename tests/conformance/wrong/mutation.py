@@ -17,6 +17,33 @@ from types import CodeType, ModuleType
 
 from tests.change import Change
 
+PROTO, CLIENT = "agentgate_proto", "agentgate_client"
+BASE = f"{PROTO}/connection/base.py"
+CONNECTION = f"{PROTO}/connection/client.py"
+WIRE = f"{PROTO}/wire/client.py"
+WEBSOCKET = f"{PROTO}/wire/websocket.py"
+JSONRPC = f"{PROTO}/rpc/jsonrpc.py"
+MESSAGES = f"{PROTO}/rpc/messages.py"
+LIMITS = f"{PROTO}/limits.py"
+BACKOFF = f"{PROTO}/client/backoff.py"
+BOOK = f"{PROTO}/client/call_book.py"
+CALLS = f"{PROTO}/client/calls.py"
+IDS = f"{PROTO}/client/request_ids.py"
+KNOWN = f"{PROTO}/client/reconciliation.py"
+MACHINE = f"{PROTO}/client/machine.py"
+PROVIDING = f"{PROTO}/client/providing.py"
+STANDING = f"{PROTO}/client/standing.py"
+UNCLAIMED = f"{PROTO}/client/unclaimed.py"
+ANSWER = f"{PROTO}/client/session_answer.py"
+FEED = f"{PROTO}/client/session_feed.py"
+WATCH = f"{PROTO}/client/session_watch.py"
+LIFE = f"{CLIENT}/lifecycle.py"
+ENDPOINT = f"{CLIENT}/endpoint.py"
+RUNNER = f"{CLIENT}/providing.py"
+STREAMS = f"{CLIENT}/session_streams.py"
+SDK = f"{CLIENT}/client.py"
+DRIVER = "../tests/cli/conformance_driver.py"
+
 
 @dataclass(frozen=True)
 class Mutation(Change):
@@ -24,15 +51,17 @@ class Mutation(Change):
 
     Attributes:
         found_by: cases (of a client) or vectors (of a gateway), each of which must fail by itself.
-        rule: the rule of ``spec/`` that its message must name.
+        rule: the rule of ``spec/`` that its message must name, or that allows it.
         says: what the message must say of it, in these words.
         is_slow: it is found only by what takes long.
+        is_allowed: it is no mistake at all, only unlike us: each of those must pass.
     """
 
     found_by: tuple[str, ...] = ()
     rule: str = ""
     says: str = ""
     is_slow: bool = False
+    is_allowed: bool = False
 
 
 class ChangedLoader(SourceFileLoader):
