@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tests.conformance.wrong.gateways_connections import OF_CONNECTIONS
 from tests.conformance.wrong.gateways_messages import OF_MESSAGES
+from tests.conformance.wrong.gateways_outcomes import OF_OUTCOMES
 from tests.conformance.wrong.gateways_people import OF_PEOPLE
 from tests.conformance.wrong.gateways_requests import OF_REQUESTS
 from tests.conformance.wrong.gateways_sessions import OF_SESSIONS
@@ -16,6 +17,7 @@ from tests.conformance.wrong.mutation import Mutation
 WRONG_GATEWAYS: tuple[Mutation, ...] = (
     *OF_CONNECTIONS,
     *OF_MESSAGES,
+    *OF_OUTCOMES,
     *OF_REQUESTS,
     *OF_PEOPLE,
     *OF_SESSIONS,
