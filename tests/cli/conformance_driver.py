@@ -1,4 +1,6 @@
-"""Lets ``agent-gate conformance --listen`` test our own client: ``python … URL [--minimal | --fresh]``.
+"""Lets ``agent-gate conformance --listen`` test our own client.
+
+``python … URL [--minimal | --fresh]``
 
 ``spec/testing.md`` says what is wanted of it. With ``--minimal`` it is a client that does not come
 back by itself, with ``--fresh`` one that does, and keeps no rows for the next.
