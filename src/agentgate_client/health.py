@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from agentgate_proto.client.events import ClientState, Refusal
 from agentgate_proto.errors import AgentGateError
-from agentgate_proto.principal import Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +24,8 @@ class Health:
             last: an offer of tools (``tools.provide``), a login (``login_agent``).
         calls_waiting: calls that are not answered yet.
         principal: whom the gateway takes us for; "" before it said so.
-        role: what this principal may do; None before the gateway said so.
+        role: what this principal may do; None before the gateway said so. One of ``Role``, unless
+            the gateway is newer.
     """
 
     state: ClientState
@@ -37,4 +37,4 @@ class Health:
     refused: tuple[Refusal, ...]
     calls_waiting: int
     principal: str
-    role: Role | None
+    role: str | None

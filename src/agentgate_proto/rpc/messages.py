@@ -85,7 +85,8 @@ class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: always "authenticated" (seed 001).
-        principal, role: whom the gateway takes the caller for.
+        principal: whom the gateway takes the caller for.
+        role: what it may do: one that is known, or a newer gateway's own.
         highest_id: the highest integer request id that the gateway knows for this ``client_id``;
             count on from there.
         epoch: id of the gateway's memory. Another epoch than before: requests sent under the old
@@ -96,7 +97,7 @@ class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["authenticated"]
     principal: str = ""
-    role: Role = Role.AGENT
+    role: str = Role.AGENT
     highest_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     epoch: str = ""
     retention_s: float | UnsetType = UNSET
