@@ -228,7 +228,7 @@ def test_a_gateway_that_turns_us_away_says_for_how_long(data: object, pause_s: f
         '{"jsonrpc":"2.0","result":{"status":"no"},"id":"auth-1"}',
         '{"jsonrpc":"2.0","result":"authenticated","id":"auth-1"}',
         AUTH_RESULT.replace("}", ',"highest_id":-1}', 1),
-        AUTH_RESULT.replace("}", ',"role":"king"}', 1),
+        AUTH_RESULT.replace("}", ',"role":7}', 1),
         AUTH_RESULT.replace("auth-1", "auth-2"),
         AUTH_RESULT.replace('"auth-1"', "1"),
         f"[{AUTH_RESULT.replace('auth-1', 'auth-2')},{AUTH_RESULT}]",
