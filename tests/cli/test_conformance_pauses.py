@@ -52,6 +52,13 @@ def test_pauses_that_are_always_as_short_are_not_drawn_at_random() -> None:
         pauses.check(0.1, 1)
 
 
+def test_a_long_pause_alone_does_not_tell_that_none_is_drawn_at_random() -> None:
+    assert of(1.0).are_in_question
+    assert of(1.0, 1.0).are_in_question
+    assert not of(1.0, 1.0, 1.0).are_in_question
+    assert not of(1.0, 0.6).are_in_question
+
+
 def test_pauses_that_vary_may_be_short_but_not_too_long() -> None:
     pauses = of(0.3, 0.9)
     assert not pauses.are_in_question

@@ -190,7 +190,7 @@ OF_SESSIONS = (
         "            member.feed.wanted = Cursor(member.feed.wanted.epoch, 0)\n\n    def closed",
         found_by=("cuts in the midst of a run",),
         rule="S39",
-        says="after the last event that was taken",
+        says="attach",
     ),
     Mutation(
         "take events again that were taken before",

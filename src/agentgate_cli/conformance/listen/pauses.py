@@ -19,6 +19,9 @@ VARIES_S = 0.25
 SAMPLES = 6
 """So many random pauses are as good as never all alike."""
 
+SAMPLES_MIN = 3
+"""So few random pauses are all as long as they may be in one of 300 runs; one often is."""
+
 TOGETHER_S = 1.5
 """Four random pauses of 1, 2, 4 and 8 s are shorter together in one of 300 runs."""
 
@@ -40,9 +43,11 @@ class Pauses:
 
     @property
     def are_in_question(self) -> bool:
-        """Whether the last first pause was too short, and more of them would tell why."""
-        too_short = bool(self.firsts) and self.firsts[-1] < FIRST_S - EARLY_S
-        return too_short and not self.are_random and len(self.firsts) < SAMPLES
+        """Whether more first pauses would tell if they are drawn at random: there are few, or the
+        last one was too short."""
+        count = len(self.firsts)
+        too_short = count > 0 and self.firsts[-1] < FIRST_S - EARLY_S
+        return not self.are_random and (count < SAMPLES_MIN or (too_short and count < SAMPLES))
 
     def note_first(self, pause_s: float) -> None:
         """Note the first pause after a connection that was used; we may have looked late."""
