@@ -135,6 +135,15 @@ export class Calls {
     return call;
   }
 
+  /** What was to go out again and did not is judged anew: its id may mean something else by then. */
+  takeBack() {
+    for (const call of this.queue.filter(({ id }) => id)) {
+      call.sent = true;
+      this.byId.set(call.id, call);
+    }
+    this.queue = this.queue.filter(({ id }) => !id);
+  }
+
   /** Put calls in front of the queue, in this order, to be sent again: tool requests as they were. */
   requeue(calls) {
     for (const call of calls) {
@@ -211,7 +220,9 @@ export class Calls {
   reconcile(pending, forgotten) {
     const again = [];
     const unwanted = [];
-    for (const [id, call] of [...this.byId]) {
+    const inOrder = [...this.byName.values()].filter((call) => this.byId.get(call.id) === call);
+    for (const call of inOrder) {
+      const { id } = call;
       if (pending === null) {
         // Nobody waits for it, and nobody will ever say: get_pending_results must not keep silent
         const text = "Outcome unknown: the gateway does not say what it has";

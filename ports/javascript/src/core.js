@@ -262,6 +262,7 @@ export class Core {
     this.connection = null;
     this.retryAt = this.collectDueAt = Infinity;
     this.standing.disconnected();
+    this.calls.takeBack();
     const again = [...this.calls.byId.values()].filter((call) => call.method !== "tool_request");
     for (const { kind, call } of own) if (kind === "collect" && call) again.push(call);
     this.calls.requeue(again);

@@ -31,7 +31,7 @@ from agentgate_proto.client.calls import (
 from agentgate_proto.client.events import ClientEvent, Settled
 from agentgate_proto.client.own_decision import was_taken
 from agentgate_proto.client.patience import Patience
-from agentgate_proto.client.reconciliation import Reconciliation, Verdict
+from agentgate_proto.client.reconciliation import NOT_OFFERED, Reconciliation, Verdict
 from agentgate_proto.client.request_ids import RequestIds
 from agentgate_proto.client.standing import StandingCalls
 from agentgate_proto.client.unclaimed import Unclaimed
@@ -39,17 +39,9 @@ from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.events import Answered
 from agentgate_proto.connection.state import State
 from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
-from agentgate_proto.limits import (
-    CALLS_BYTES_MAX,
-    CALLS_IN_FLIGHT_MAX,
-    CALLS_MAX,
-    CANCEL_GRACE_S,
-)
+from agentgate_proto.limits import CALLS_BYTES_MAX, CALLS_IN_FLIGHT_MAX, CALLS_MAX, CANCEL_GRACE_S
 from agentgate_proto.rpc.messages import AuthResult, CancelRequest, GetPendingResults
 from agentgate_proto.rpc.results import CancelStatus
-
-NOT_OFFERED = (ErrorCode.METHOD_NOT_FOUND, ErrorCode.FORBIDDEN)
-"""Answers to ``get_pending_results`` that say: there is nothing to collect here, ever."""
 
 
 class CallBook:
@@ -123,7 +115,8 @@ class CallBook:
         """Withdraw the calls whose time is over; give up on those that were withdrawn before. Let
         no others wait any longer for a standing call, nor for what the gateway has pending."""
         self._now = max(self._now, now)
-        if self._known.is_overdue(now):
+        partial = self._connection.wire.partial_bytes if self._connection is not None else 0
+        if self._known.is_overdue(now, partial):
             self._abort("the gateway did not say in time what is pending")
         if self.standing.handle_timer(now):
             self.go_on()
@@ -173,6 +166,9 @@ class CallBook:
         self._known.refused()
         self.ready = False
         self.standing.disconnected()
+        for call in [call for call in self._queue.values() if call.request_id]:
+            del self._queue[call.handle]  # it was to go out again, and is judged anew
+            self._by_id[call.request_id], call.stage = call, Stage.SENT
         again = [call for call in self._by_id.values() if not call.is_tool_request]
         again += [a for a in self._internal.values() if a is not None and a.is_collecting]
         self._internal.clear()
@@ -297,7 +293,7 @@ class CallBook:
     def _reconcile(self) -> None:
         """Send again what the gateway does not know; end what it will never tell of."""
         lost = []
-        for call in list(self._by_id.values()):
+        for call in sorted(self._by_id.values(), key=lambda call: call.handle):  # as first sent
             verdict = self._known.verdict(call, self._clock())
             if isinstance(verdict, AgentGateError):
                 self._conclude(call, verdict)

@@ -42,8 +42,8 @@ def was_taken(call: Call, error: AgentGateError, principal: str) -> bool:
     is_settled = error.code == ErrorCode.ALREADY_SETTLED
     if call.method != "decide_approval" or not call.is_repeat or not is_settled:
         return False
-    decision = msgspec.json.decode(call.params, type=Decided).decision
     try:
+        decision = msgspec.json.decode(call.params, type=Decided).decision
         facts = msgspec.convert(error.data, Facts)
     except msgspec.ValidationError:
         return False

@@ -12,8 +12,11 @@ from enum import Enum, auto
 from msgspec import UNSET, UnsetType
 
 from agentgate_proto.client.calls import WITHDRAWN, Call, unknown_outcome
-from agentgate_proto.errors import AgentGateError
+from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.limits import COLLECT_S
+
+NOT_OFFERED = (ErrorCode.METHOD_NOT_FOUND, ErrorCode.FORBIDDEN)
+"""Answers to ``get_pending_results`` that say: there is nothing to collect here, ever."""
 
 
 class Verdict(Enum):
@@ -36,6 +39,7 @@ class Reconciliation:
 
     def __init__(self) -> None:
         self.due_at: float | None = None
+        self._partial_bytes = 0
         self._retention_s: float | UnsetType = UNSET
         self._pending: frozenset[int | str] | None = frozenset()
 
@@ -47,6 +51,7 @@ class Reconciliation:
     def asked(self, now: float) -> None:
         """The gateway was asked for a page."""
         self.due_at = now + COLLECT_S
+        self._partial_bytes = 0
 
     def answered(self, pending: list[int | str] | None) -> None:
         """A page came; what is on any of them is known. None: one does not say."""
@@ -60,12 +65,21 @@ class Reconciliation:
         """The gateway offers no such thing: nothing is known of what it knows."""
         self.due_at = self._pending = None
 
-    def is_overdue(self, now: float) -> bool:
-        """Whether the reply has not come in time; says so once."""
-        overdue = self.due_at is not None and self.due_at <= now
-        if overdue:
-            self.due_at = None
-        return overdue
+    def is_overdue(self, now: float, partial_bytes: int = 0) -> bool:
+        """Whether the reply has not come in time; says so once.
+
+        Args:
+            now: when that is asked.
+            partial_bytes: of a message that is not whole yet, how much has come. While it grows
+                it is waited for: a large reply takes its time on a slow line, and would take no
+                less on the next connection.
+        """
+        if self.due_at is None or self.due_at > now:
+            return False
+        grows = partial_bytes not in (0, self._partial_bytes)
+        self._partial_bytes = partial_bytes
+        self.due_at = now + COLLECT_S if grows else None
+        return not grows
 
     def verdict(self, call: Call, now: float) -> Verdict | AgentGateError:
         """Judge a call that was sent: what to do, or how it has ended."""

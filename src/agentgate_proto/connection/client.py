@@ -237,4 +237,4 @@ def pause_of(data: Any) -> float:
     pause = data.get("retry_after_s") if isinstance(data, dict) else None
     if isinstance(pause, bool) or not isinstance(pause, int | float) or pause < 0:
         return 0.0
-    return min(float(pause), RETRY_AFTER_MAX_S)
+    return float(min(pause, RETRY_AFTER_MAX_S))  # an integer may be too large for a float

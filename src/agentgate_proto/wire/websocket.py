@@ -86,6 +86,11 @@ class Wire:
         self._fragments = 0
         self._over = False
 
+    @property
+    def partial_bytes(self) -> int:
+        """How much has come of a message that is not whole yet."""
+        return len(self._message)
+
     def data_to_send(self) -> bytes:
         """Take the queued output. The caller must send it all, in this order."""
         if not self.out:

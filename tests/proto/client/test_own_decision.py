@@ -56,6 +56,10 @@ def test_one_that_was_made_once_came_too_late() -> None:
     assert not taken(APPROVED, is_repeat=False)
 
 
+def test_a_decision_that_is_none_was_never_taken() -> None:
+    assert not taken(APPROVED, decision="maybe")
+
+
 def test_another_error_is_one() -> None:
     assert not taken(APPROVED, code=ErrorCode.NOT_FOUND)
 

@@ -206,6 +206,8 @@ def test_an_error_is_a_refusal_and_final_if_the_same_auth_will_meet_it_again(
         ({"retry_after_s": 7}, 7.0),
         ({"retry_after_s": 0.5}, 0.5),
         ({"retry_after_s": 1e300}, RETRY_AFTER_MAX_S),
+        ({"retry_after_s": 10**400}, RETRY_AFTER_MAX_S),
+        ({"retry_after_s": -(10**400)}, 0.0),
         ({"retry_after_s": -1}, 0.0),
         ({"retry_after_s": True}, 0.0),
         ({"retry_after_s": "7"}, 0.0),

@@ -282,3 +282,19 @@ def test_nothing_can_be_sent_before_the_handshake() -> None:
             wire.send_text(b"early")
         with pytest.raises(ConnectionClosedError, match="the WebSocket is connecting"):
             wire.send_close(1000, "early")
+
+
+@ENDS
+def test_what_has_come_of_a_message_can_be_seen_until_it_is_whole(end: str) -> None:
+    seen, mask = open_end(end)
+    assert seen.wire.partial_bytes == 0
+    data = frame(TEXT, b"so far, so good", mask=mask)
+    seen.receive(data[:-10])
+    assert seen.wire.partial_bytes == 5
+    seen.receive(data[-10:])
+    assert seen.wire.partial_bytes == 0
+    seen.receive(frame(TEXT, b"one, ", fin=False, mask=mask), frame(PING, b"!", mask=mask))
+    assert seen.wire.partial_bytes == 5
+    seen.receive(frame(CONTINUATION, b"two", mask=mask))
+    assert seen.wire.partial_bytes == 0
+    assert seen.events == [Text("so far, so good"), Text("one, two")]
