@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
-	mutations wrong-clients wrong-gateways worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
+	mutations wrong-clients wrong-gateways examinations worlds relays devices bench fuzz autobahn vendor-streams socketio-suites real-model spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -82,6 +82,10 @@ wrong-gateways: $(VENV)/.installed-test
 # The same for clients: mistakes in our own, which conformance --listen must find.
 wrong-clients: $(VENV)/.installed-test
 	$(BIN)/python -m tests.conformance.wrong --kind clients $(ARGS) $(MISTAKES)
+
+# The whole examination of each of our clients by conformance --listen, with what takes long: 5 minutes.
+examinations: $(VENV)/.installed-test
+	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/test_conformance.py -k every_case
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
 worlds: $(VENV)/.installed-test
