@@ -163,7 +163,10 @@ def dial(url: str) -> socket.socket:
     if parts.scheme not in ("ws", "wss") or not parts.hostname:
         raise HandshakeError(f"not a ws:// or wss:// URL: {url}")
     secure = parts.scheme == "wss"
-    port = parts.port or (443 if secure else 80)
+    try:
+        port = parts.port or (443 if secure else 80)
+    except ValueError as error:
+        raise HandshakeError(f"not a ws:// or wss:// URL: {url}: {error}") from None
     sock = socket.create_connection((parts.hostname, port), HANDSHAKE_S)
     if secure:
         sock = ssl.create_default_context().wrap_socket(sock, server_hostname=parts.hostname)
@@ -189,6 +192,15 @@ def connect(url: str) -> Wire:
         HandshakeError: whoever listens declined.
     """
     sock = dial(url)
+    try:
+        return upgraded(sock, url)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def upgraded(sock: socket.socket, url: str) -> Wire:
+    """Ask for a WebSocket on a socket that is connected. Raises as ``connect``."""
     key = base64.b64encode(os.urandom(16))
     head = f"GET {urlsplit(url).path or '/'} HTTP/1.1\r\nHost: {host_of(url)}\r\n"
     head += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
