@@ -15,7 +15,7 @@ from tests.held_ports import port_for
 
 from agentgate_cli.conformance.live import play
 from agentgate_cli.conformance.profile import read_tokens
-from agentgate_cli.conformance.serving import ServeError, Serving, answers, serving
+from agentgate_cli.conformance.serving import SHELL, ServeError, Serving, answers, serving
 from agentgate_cli.conformance.vectors import Step, Vector, load
 
 ALL_S = 240.0
@@ -128,7 +128,15 @@ def test_two_gateways_at_one_address_are_refused(ours: Ours) -> None:
 @pytest.mark.parametrize(
     ("command", "why"),
     [
-        ("/no/such/gateway --now", "/no/such/gateway can't be run: No such file or directory"),
+        (
+            "/no/such/gateway --now",
+            f"/no/such/gateway can't be run: No such file or directory; {SHELL}",
+        ),
+        (
+            "agent-gate 'serve",
+            """--serve "agent-gate 'serve" can't be read: No closing quotation""",
+        ),
+        (" ", "--serve names no command"),
         (
             shlex.join((sys.executable, "-c", "import sys; sys.exit('no port for me')")),
             "the gateway ended with 1: no port for me",
@@ -140,3 +148,28 @@ def test_a_gateway_that_does_not_start_says_why(command: str, why: str) -> None:
     with pytest.raises(ServeError) as caught, serving(command, "ws://127.0.0.1:1"):
         pass
     assert str(caught.value) == why
+
+
+def test_what_the_command_has_started_ends_with_it(ours: Ours) -> None:
+    command = shlex.join(("sh", "-c", f"{ours.command}; exit 1"))
+    with serving(command, ours.url):
+        assert answers(ours.url)
+    assert not answers(ours.url)
+
+
+@pytest.mark.slow
+def test_what_does_not_want_to_end_is_killed(tmp_path: Path) -> None:
+    pid_file = shlex.quote(str(tmp_path / "pid"))
+    stubborn = shlex.quote(f"trap '' TERM; echo $$ > {pid_file}; while :; do sleep 1; done")
+    script = f"sh -c {stubborn} & until test -s {pid_file}; do sleep 0.05; done; exit 3"
+    command = shlex.join(("sh", "-c", script))
+    with pytest.raises(ServeError, match="ended with 3"), serving(command, "ws://127.0.0.1:1"):
+        pass
+    pid = (tmp_path / "pid").read_text().strip()
+    assert run_state(pid) in ("", "Z"), "it still runs"
+
+
+def run_state(pid: str) -> str:
+    """The state of a process; "": there is none."""
+    words = ("ps", "-o", "stat=", "-p", pid)
+    return subprocess.run(words, capture_output=True, text=True, check=False).stdout[:1]

@@ -27,6 +27,11 @@ LOOK_S = 0.05
 STOP_S = 10.0
 """How long it may take to shut down when the tests are over, before it is killed."""
 
+SHELL = "what only a shell knows is run by sh -c '…'"
+
+OTHERS_S = 3.0
+"""How long the rest of its process group may take when the first of them has ended."""
+
 LAST_BYTES = 2_000
 """Of what it said: enough for the reason why it did not start."""
 
@@ -45,7 +50,7 @@ class Serving:
 
     def __init__(self, command: str, url: str) -> None:
         self.url = url
-        self._words = shlex.split(command)
+        self._words = words(command)
         self._process: subprocess.Popen[bytes] | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this does
 
@@ -66,7 +71,7 @@ class Serving:
                 start_new_session=True,
             )
         except OSError as error:
-            raise ServeError(f"{self._words[0]} can't be run: {error.strerror}") from None
+            raise ServeError(f"{self._words[0]} can't be run: {error.strerror}; {SHELL}") from None
         until = time.monotonic() + START_S
         while not answers(self.url):
             code = self._process.poll()
@@ -101,6 +106,17 @@ class Serving:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
             self._process.wait(STOP_S)
+            self._end_others()
+
+    def _end_others(self) -> None:
+        """A shell ends before the gateway that it has started: wait for that, then kill it."""
+        assert self._process is not None, "it was started"
+        until = time.monotonic() + OTHERS_S
+        with suppress(ProcessLookupError):
+            while time.monotonic() < until:
+                os.killpg(self._process.pid, 0)
+                time.sleep(LOOK_S)
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _last_words(self) -> str:
         end = self._said.seek(0, os.SEEK_END)
@@ -117,6 +133,21 @@ def serving(command: str, url: str) -> Iterator[Serving]:
         yield gateway
     finally:
         gateway.stop()
+
+
+def words(command: str) -> list[str]:
+    """Its words, as a shell has them.
+
+    Raises:
+        ServeError: there are none, or a quotation has no end.
+    """
+    try:
+        found = shlex.split(command)
+    except ValueError as error:
+        raise ServeError(f"--serve {command!r} can't be read: {error}") from None
+    if not found:
+        raise ServeError("--serve names no command")
+    return found
 
 
 def answers(url: str) -> bool:
