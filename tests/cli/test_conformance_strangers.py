@@ -29,6 +29,7 @@ class Stranger:
     Args:
         url: of the examination.
         first_id: where its counters begin.
+        id_of: what stands as id for a number of the counter.
         takes: whether an answer is taken at all.
         tells: what is reported of the results.
     """
@@ -38,11 +39,13 @@ class Stranger:
         url: str,
         *,
         first_id: int = 2_000,
+        id_of: Callable[[int], Any] = int,
         takes: Callable[[Answer], bool] = lambda answer: True,
         tells: Callable[[list[Any]], list[Any]] = lambda results: results,
     ) -> None:
         self.url = url
         self.first_id = first_id
+        self.id_of = id_of
         self.takes = takes
         self.tells = tells
         self.clients = 0
@@ -58,6 +61,7 @@ class Stranger:
                 with suppress(ConnectionClosed):
                     token, name = "conformance-token", str(uuid4())
                     with ForeignClient(self.url, token, name, self.first_id) as client:
+                        client.ids = map(self.id_of, client.ids)
                         while not self.is_last:
                             self.do_next(client)
 
@@ -135,6 +139,24 @@ def test_a_call_that_does_not_end_is_told_with_how_it_had_to() -> None:
 def test_a_report_that_is_wrong_costs_no_connection() -> None:
     rows, clients = examined("errors", "refusals", tells=lambda results: results[:-1] * 2)
     assert list(failures(rows)) == ["errors", "refusals"]
-    assert "the report has not one row for each call" in rows["errors"]["why"]
+    assert "the report has not one of results for each of 5 calls" in rows["errors"]["why"]
     assert rows["errors"]["why"].endswith("(testing.md)")
     assert clients == 1
+
+
+def test_ids_that_are_no_numbers_fail_one_case_and_not_those_after_it() -> None:
+    rows, clients = examined("errors", "refusals", id_of=str)
+    assert failures(rows) == {"connecting": "the id '2000' is no number of the counter (C2)"}
+    assert clients == 2, "its connection was broken once, so that it began anew"
+
+
+def test_a_program_that_asks_for_another_tool_is_sent_to_the_page() -> None:
+    process, url = listening("--level", "minimal")
+    with ForeignClient(url, "conformance-token", str(uuid4()), 2_000) as client:
+        client.ask("get_temperature")
+        with suppress(ConnectionClosed):
+            client.receive()
+    _, out, _ = ended_within(process, ALL_S)
+    row = json.loads(out.splitlines()[0])
+    assert row["why"].startswith("the client should ask for the tool next, and asked for")
+    assert row["why"].endswith("(testing.md)")

@@ -11,7 +11,7 @@ from agentgate_cli.conformance import frames
 from agentgate_cli.conformance.frames import HandshakeError
 from agentgate_cli.conformance.levels import PARTS, including
 from agentgate_cli.conformance.live import play
-from agentgate_cli.conformance.rows import conclude, tell
+from agentgate_cli.conformance.rows import conclude, either, tell
 from agentgate_cli.conformance.serving import ServeError, serving
 from agentgate_cli.conformance.vectors import Vector, load
 from agentgate_cli.exits import Exit, Failure
@@ -64,7 +64,8 @@ def test_gateway(
     except ServeError as error:
         raise Failure(str(error), Exit.UNREACHABLE) from None
     except (OSError, HandshakeError) as error:
-        raise Failure(f"no gateway at {url}: {error}", Exit.UNREACHABLE) from None
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise Failure(f"no gateway at {url}: {why}", Exit.UNREACHABLE) from None
     return conclude(rows, as_json=as_json)
 
 
@@ -87,5 +88,5 @@ def chosen(levels: Sequence[str], only: Sequence[str]) -> list[Vector]:
         and (not only or any(text.lower() in vector.name.lower() for text in only))
     ]
     if not vectors:
-        raise click.UsageError("no vector has such a name at these levels")
+        raise click.UsageError(f"no vector of these levels has {either(only)} in its name")
     return vectors

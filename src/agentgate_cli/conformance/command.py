@@ -120,6 +120,7 @@ def make_profile(folder: Path, port: int) -> int:
     note(
         f"test it:   agent-gate conformance ws://127.0.0.1:{port} --tokens {folder}/principals.json"
     )
+    note(f'or both:   the same with  --serve "agent-gate serve --config {folder}/config.yaml"')
     return Exit.OK
 
 

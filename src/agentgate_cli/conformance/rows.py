@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -42,6 +43,11 @@ def tell(row: Row, *, as_json: bool) -> None:
     else:
         why = f"  {printable(row.why)}" if row.why else ""
         say(f"{STYLES[row.verdict](row.verdict):<7} {row.name}{why}")
+
+
+def either(texts: Sequence[str]) -> str:
+    """Texts of which none was found, for a message."""
+    return " or ".join(map(repr, texts))
 
 
 def conclude(rows: list[Row], *, as_json: bool) -> int:

@@ -115,7 +115,8 @@ def check_report(wanted: Wanted, report: Message) -> None:
     """
     results = report.get("results")
     if not isinstance(results, list) or len(results) != len(wanted.results):
-        raise Broken(f"the report has not one row for each call: {brief(results)}", "testing.md")
+        text = f"the report has not one of results for each of {len(wanted.results)} calls"
+        raise Broken(f"{text}: {brief(report)}", "testing.md")
     for n, (want, got) in enumerate(zip(wanted.results, results, strict=True)):
         check_result(f"call {n}", want, got)
     if wanted.failed is not None and len(report.get("failed") or ()) != wanted.failed:

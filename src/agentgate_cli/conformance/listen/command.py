@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 
 import click
+import msgspec
 
 from agentgate_cli.conformance.listen.case import Case
 from agentgate_cli.conformance.listen.cases import ALL
@@ -16,7 +18,7 @@ from agentgate_cli.conformance.listen.examination import (
 )
 from agentgate_cli.conformance.listen.levels import LEVELS, including
 from agentgate_cli.conformance.listen.stage import EXPECTED, Stage
-from agentgate_cli.conformance.rows import conclude, tell
+from agentgate_cli.conformance.rows import Row, conclude, either, tell
 from agentgate_cli.exits import Failure
 from agentgate_cli.style import note
 
@@ -53,16 +55,22 @@ def test_client(
     try:
         listener = socket.create_server(("127.0.0.1", port))
     except OSError as error:
-        raise Failure(f"cannot listen on port {port}: {error.strerror}; try --port 0") from None
+        why = os.strerror(error.errno or 0)  # that of the error has the address, too
+        raise Failure(f"cannot listen on port {port}: {why}; try --port 0") from None
     with listener:
         url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
         played = including(levels or LEVELS)
         named = ", ".join(level for level in LEVELS if level in played)
         note(START.format(url=url, token=EXPECTED, levels=named))
-        rows = []
-        for row in Examination(Stage(listener, played), cases, slow=slow).rows():
+        rows: list[Row] = []
+        examination = Examination(Stage(listener, played), cases, slow=slow)
+        for row in examination.rows():
+            if as_json or not examination.is_gone(row):
+                tell(row, as_json=as_json)
+            elif not examination.is_gone(rows[-1]):
+                following = f"{row.name}, and all that follow"
+                tell(msgspec.structs.replace(row, name=following), as_json=as_json)
             rows.append(row)
-            tell(row, as_json=as_json)
     return conclude(rows, as_json=as_json)
 
 
@@ -87,7 +95,7 @@ def chosen(levels: Sequence[str], only: Sequence[str]) -> list[Case]:
         and (not only or is_named(case, only))
     ]
     if not cases and not any(is_named(case, only) for case in (CONNECTING, TAKEN_OVER)):
-        raise click.UsageError("no case has such a name at these levels")
+        raise click.UsageError(f"no case of these levels has {either(only)} in its name")
     return cases
 
 

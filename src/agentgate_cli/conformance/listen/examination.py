@@ -73,6 +73,10 @@ class Examination:
         finally:
             self.stage.drop()
 
+    def is_gone(self, row: Row) -> bool:
+        """Whether this row was not played because the client does not go on."""
+        return bool(self.hangs) and row.verdict == "skipped" and row.why == self.hangs
+
     def _row(self, case: Case, play: Callable[[], None]) -> Row:
         if self.hangs:
             return row_of(case, "skipped", self.hangs)
@@ -90,12 +94,13 @@ class Examination:
     def _connect(self) -> None:
         self.stage.accept_silently(FIRST_S)
         self.stage.authenticated(self.stage.auth(), highest=HIGHEST_ID)
-        message = self.stage.next_message(f"nothing was asked for within {BOUND_S:g} s", "R20")
+        text = f"nothing was asked for within {BOUND_S:g} s: the program begins with the tool next"
+        message = self.stage.next_message(text, "testing.md")
         if message.get("method") == "get_pending_results":
             text = "get_pending_results came on the first connection: there is nothing to reconcile"
             raise Broken(text, "R20")
         self.stage.put_back(message)
-        self.stage.put_back(self.stage.tool("next"))
+        self.stage.put_back(self.stage.tool("next", BOUND_S, "testing.md"))
 
     def _take_over(self) -> None:
         stage = self.stage

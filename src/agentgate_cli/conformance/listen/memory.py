@@ -64,7 +64,9 @@ class Memory:
         if type(request_id) is not int:
             if isinstance(request_id, str) and self.highest >= EXACT_MAX - 1:
                 return
-            raise Broken(f"the id {request_id!r} is no number of the counter", "C2")
+            text = f"the id {request_id!r} is no number of the counter"
+            self._faults.tell("no number", text, "C2")
+            return
         if not params.get("idempotency_key", "a key"):
             raise Broken("an idempotency_key is sent though the caller gave none", "C10")
         if params in self._banned_params and request_id not in self.requests:

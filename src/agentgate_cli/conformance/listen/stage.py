@@ -137,6 +137,7 @@ class Stage(Line):
         if auth.get("method") != "auth" or not isinstance(params, dict):
             raise Broken(f"the first message is not auth: {shown(auth)}", "A1")
         if params.get("token") != EXPECTED:
+            self.refuse(auth.get("id"), -32005)
             raise Broken(f"the token is not {EXPECTED!r}", "A1")
         client_id = params.get("client_id")
         if not isinstance(client_id, str) or not client_id:
@@ -280,8 +281,13 @@ class Stage(Line):
             try:
                 sock, _ = self.listener.accept()
             except TimeoutError:
-                rules = ("B1",) if self.reconnects else ()
-                raise Broken(f"no connection came within {within_s:g} s", *rules) from None
+                text = f"no connection came within {within_s:g} s"
+                if self.reconnects:
+                    raise Broken(text, "B1") from None
+                if not self.connections:
+                    raise Broken(text) from None
+                text += ": a call did not end with its client, or the program opened no other one"
+                raise Broken(text, "X5", "testing.md") from None
             self.pause_s = time.monotonic() - self._ended_at
             try:
                 return frames.accept(sock, refusal)
