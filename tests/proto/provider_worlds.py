@@ -5,8 +5,8 @@ answers, byte to byte. Simulated are links that break in several ways, time, wha
 gateway that is started again, which asks again for what only reads.
 
 The oracle: a tool that writes is started at most once for a call, one that reads once in each
-process; each call ends once, in time, with what its own run came to; and what is said not to have
-been started never is.
+process; each call ends once, in time, with what its own run came to, and at once where that has a
+way; and what is said not to have been started never is.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ from agentgate_proto.rpc.tool_methods import (
 
 UNTIL_S = 120.0
 TIMEOUT_S = 6.0
-SLACK_S = 0.001
+ON_ITS_WAY_S = 2.0
+"""Longer than any answer takes on a link that holds."""
+
 TOOLS = [
     OfferedTool(name="see", effects=Effects.READ, timeout_s=TIMEOUT_S),
     OfferedTool(name="act", effects=Effects.WRITE, timeout_s=TIMEOUT_S),
@@ -112,6 +114,12 @@ class Link:
                 self.world.time.after(late, self.end_client)
             case _:
                 pass  # only keep-alives find out
+
+    @property
+    def holds(self) -> bool:
+        """Whether both ends have it, and all that is sent arrives."""
+        is_open = self.client_open and self.server_open and not self.is_swallowing
+        return is_open and self.process.alive and self.process.link is self
 
     def end_client(self) -> None:
         if self.client_open:
@@ -223,7 +231,7 @@ class Process:
         if not self.alive or call.call not in self.running:
             return
         self.running.remove(call.call)
-        self.world.ended(call.call, fails=fails)
+        self.world.ended(self, call.call, fails=fails)
         if fails:
             self.machine.failed(call.call, ErrorCode.TOOL_FAILED, "it is broken")
         else:
@@ -279,6 +287,9 @@ class Asked:
         self.at = at
         self.starts: Counter[int] = Counter()
         self.ends: list[bool] = []
+        self.ended_at: dict[int, float] = {}
+        self.link: Link | None = None  # where it was asked last
+        self.asked_at = 0.0
         self.over: Over | None = None
         self.is_dropped = False
         self.has_started = False  # in this life of the gateway
@@ -410,6 +421,8 @@ class World:
             match effect:
                 case Ask(link=number, request=request, params=params):
                     link = self.link_of(number)
+                    call = self.calls[params.call]
+                    call.link, call.asked_at = link, self.time.now
                     try:
                         link.server.send_request(request, "tools.call", params)
                     except ConnectionClosedError:
@@ -446,8 +459,9 @@ class World:
         is_write = asked.effects is Effects.WRITE
         self.hold(not is_write or asked.starts.total() == 1, call.call, "writes twice")
 
-    def ended(self, call: str, *, fails: bool) -> None:
+    def ended(self, process: Process, call: str, *, fails: bool) -> None:
         self.calls[call].ends.append(fails)
+        self.calls[call].ended_at[process.number] = self.time.now
 
     def over(self, over: Over) -> None:
         call = self.calls[over.call]
@@ -461,6 +475,10 @@ class World:
         self.hold(is_write or over.end is not End.UNKNOWN, over.call, "reads, and is unknown")
         if call.provider == self.lying:
             return
+        if call.link is not None and call.link.holds:
+            since = max(call.asked_at, call.ended_at.get(call.link.process.number, self.time.now))
+            slow = self.time.now - since
+            self.hold(slow < ON_ITS_WAY_S, over.call, f"was over {slow} s ago, and had a way")
         if over.end is End.DONE:
             self.hold(over.data == {"n": call.number}, over.call, "gets what is another's")
             self.hold(False in call.ends, over.call, "is done, and no run returned")
