@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -36,6 +37,16 @@ class Address:
     def secure(self) -> bool:
         """Whether TLS is spoken."""
         return self.scheme == "wss"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there stays on this machine, as far as the URL says."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False  # a name, which may begin with 127. and be anybody's
 
     @property
     def authority(self) -> str:

@@ -56,6 +56,7 @@ def test_a_file_names_all_that_a_device_has(tmp_path: Path) -> None:
     ("keys", "words"),
     [
         ({"gateway": {**GATEWAY, "url": "ws://gate.example"}}, "clear text: use wss://"),
+        ({"gateway": {**GATEWAY, "url": "ws://127.0.0.1.gate.example"}}, "clear text: use wss://"),
         ({"gateway": {**GATEWAY, "url": "ftp://gate.example"}}, "gateway.url"),
         ({"gateway": {**GATEWAY, "ca": "none.pem"}}, "there is no file none.pem"),
         ({"gateway": {**GATEWAY, "tokn": "x"}}, "tokn"),

@@ -81,3 +81,22 @@ def test_messages_leave_out_the_query_where_people_put_secrets() -> None:
 )
 def test_the_address_of_the_pages_is_that_of_the_gateway(given: str, url: str) -> None:
     assert websocket_url(given) == url
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("[::1]", True),
+        ("LOCALHOST", True),
+        ("127.example", False),
+        ("127.0.0.1.example", False),
+        ("localhost.example", False),
+        ("0.0.0.0", False),
+        ("192.0.2.1", False),
+        ("[::2]", False),
+    ],
+)
+def test_only_loopback_is_this_machine(host: str, is_loopback: bool) -> None:
+    assert parse_url(f"ws://{host}:8765").is_loopback is is_loopback

@@ -236,8 +236,7 @@ def check(document: Document, form: EdgeFile, folder: Path) -> None:
         address = parse_url(websocket_url(form.gateway.url))
     except ValueError as error:
         raise document.error(("gateway", "url"), str(error)) from None
-    local = address.host in ("localhost", "::1") or address.host.startswith("127.")
-    if not (address.secure or local or form.gateway.insecure):
+    if not (address.secure or address.is_loopback or form.gateway.insecure):
         text = "the token would travel in clear text: use wss://, or set gateway.insecure"
         raise document.error(("gateway", "url"), text)
     if form.gateway.ca and not (folder / form.gateway.ca).is_file():
