@@ -50,8 +50,14 @@ class JavaScriptClient:
     def __init__(self, url: str, token: str, client_id: str, *, browser: bool = False) -> None:
         flags = ["--experimental-websocket", "--no-warnings"] if browser else []
         platform = ["browser"] if browser else []
+        self.direct(
+            [node(), *flags, str(PORT / "test" / "flows.js"), url, token, client_id, *platform]
+        )
+
+    def direct(self, command: list[str]) -> None:
+        """Start the program that is directed."""
         self.process = subprocess.Popen(
-            [node(), *flags, str(PORT / "test" / "flows.js"), url, token, client_id, *platform],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,227 @@
+"""The port in Java: all client vectors, all cases of ``--listen``, flows with a real gateway."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.cli.support import ended, started
+from tests.e2e.process import AGENT_TOKEN, OWNER_TOKEN, GatewayProcess, until
+from tests.ports.java import PORT, JavaClient, command, compiled, java
+
+from agentgate_cli.conformance.vectors import load
+
+VECTORS = Path(__file__).parent.parent.parent / "spec" / "vectors"
+VECTORS_S = 60.0
+LISTEN_S = 600.0
+STORM = 200
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled(tmp_path_factory.mktemp("classes"))
+
+
+@pytest.fixture
+def gateway(classes: Path, tmp_path: Path) -> Iterator[GatewayProcess]:
+    with GatewayProcess(tmp_path) as process:
+        yield process
+
+
+@pytest.fixture
+def client(classes: Path, gateway: GatewayProcess) -> Iterator[JavaClient]:
+    with JavaClient(classes, gateway.url, AGENT_TOKEN, "java") as client:
+        client.connect()
+        yield client
+
+
+def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AGENTGATE_WITHOUT_JAVA", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(AssertionError, match="openjdk-17-jdk-headless"):
+        java("javac")
+    monkeypatch.setenv("AGENTGATE_WITHOUT_JAVA", "1")
+    with pytest.raises(pytest.skip.Exception, match="WARNING: ports/java is not tested"):
+        java("javac")
+
+
+def test_it_follows_every_vector_of_a_client(classes: Path) -> None:
+    run = subprocess.run(
+        command(classes, "VectorPlayer", str(VECTORS)),
+        capture_output=True,
+        text=True,
+        timeout=VECTORS_S,
+        check=False,
+    )
+    files = len(list(VECTORS.glob("client-*.json")))
+    count = len(load("client"))
+    assert run.stdout == f"{count} vectors of {files} files, 0 failed\n", run.stderr
+    assert run.returncode == 0
+
+
+def test_it_has_no_dependencies() -> None:
+    for path in PORT.rglob("*.java"):
+        assert len(path.read_text("utf-8").splitlines()) <= 400, path
+        for line in path.read_text("utf-8").splitlines():
+            assert not line.startswith("import ") or line.startswith("import java"), line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", ["minimal", "all"])
+def test_it_passes_every_case_of_a_client(classes: Path, level: str) -> None:
+    chosen = [] if level == "all" else ["--level", level]
+    listening = started("conformance", "--listen", "--port", "0", "--json", *chosen)
+    assert listening.stderr is not None
+    line = listening.stderr.readline()
+    url = next(word for word in line.split() if word.startswith("ws://")).rstrip(",")
+    driver = subprocess.Popen(command(classes, "Driver", url, level))
+    try:
+        listening.wait(LISTEN_S)
+        code, out, _ = ended(listening)
+        assert driver.wait(VECTORS_S) == 0
+    finally:
+        driver.kill()
+        driver.wait()
+    *rows, told = [json.loads(line) for line in out.splitlines()]
+    assert [row for row in rows if row["verdict"] == "failed"] == []
+    assert all("--slow" in row["why"] for row in rows if row["verdict"] == "skipped")
+    assert code == 0
+    assert told["passed"] > 30
+
+
+def test_allowed_and_denied(client: JavaClient) -> None:
+    client.call("a", "get_state", entity_id="sensor.temp")
+    client.call("b", "forbidden", key="x")
+    client.call("c", "broken_write", key="x")
+    assert client.wait("a") == {"data": {"entity_id": "sensor.temp", "state": "21.3"}}
+    assert client.wait("b")["error"]["code"] == -32003
+    error = client.wait("c")["error"]
+    assert error["code"] == -32004
+    assert "the motor of x is stuck" in error["message"]
+
+
+def test_a_person_says_yes_and_no(
+    classes: Path, gateway: GatewayProcess, client: JavaClient
+) -> None:
+    with JavaClient(classes, gateway.url, OWNER_TOKEN, "person") as person:
+        person.connect()
+        person.begin("watch", "watch")
+        assert person.wait("watch") == {"data": True}
+        assert person.wait_for_key("all") == []
+        for name, approve in (("yes", True), ("no", False)):
+            client.call(name, "asked_write", key=name)
+            opened = {"status": "closed"}
+            while opened["status"] != "waiting":
+                opened = person.wait_for_key("changed")
+            person.begin("decide", "decide", id=opened["id"], approve=approve)
+            assert person.wait("decide")["data"]["decided_by"] == "owner"
+            ends = client.wait(name)
+            assert ends == {"data": "wrote yes"} if approve else ends["error"]["code"] == -32001
+        gateway.restart()
+        assert person.wait_for_key("all") == [], "it watches again"
+    assert gateway.starts() == {("asked_write", "yes"): 1}
+
+
+def test_patience_ends_and_a_call_is_given_up(gateway: GatewayProcess, client: JavaClient) -> None:
+    client.begin("a", "call", tool="asked_write", args={"key": "k"}, timeout_s=0.1)
+    assert client.wait("a")["error"]["code"] == -32008
+    assert gateway.approvals() == []
+    client.begin("b", "withdrawn", tool="asked_write", args={"key": "k"})
+    assert "error" in client.wait("b")
+    until(lambda: gateway.approvals() == [] or None, "the approval to be withdrawn")
+
+
+def test_a_gateway_is_killed_while_one_call_waits_and_one_runs(
+    gateway: GatewayProcess, client: JavaClient
+) -> None:
+    client.call("waits", "asked_write", key="k1")
+    (row,) = gateway.wait_for_approvals()
+    client.begin("runs", "call", tool="slow_write", args={"key": "k2", "seconds": 30})
+    until(lambda: gateway.starts()[("slow_write", "k2")] or None, "the tool to start")
+    gateway.restart()
+    assert client.wait("runs")["error"]["code"] == -32007
+    assert [again["id"] for again in gateway.wait_for_approvals()] == [row["id"]]
+    gateway.decide(row["id"], "approve")
+    assert client.wait("waits") == {"data": "wrote k1"}
+    assert gateway.starts() == {("asked_write", "k1"): 1, ("slow_write", "k2"): 1}
+
+
+def test_a_storm_of_writes_over_three_kills(gateway: GatewayProcess, client: JavaClient) -> None:
+    keys = [f"k{n}" for n in range(STORM)]
+    for n, key in enumerate(keys):
+        client.begin(key, "call", tool="slow_write", args={"key": key, "seconds": 0.01})
+        if n % 60 == 59:
+            time.sleep(0.05)
+            gateway.restart()
+    ends = {key: client.wait(key) for key in keys}
+    client.begin("rows", "collect")
+    assert client.wait("rows") == {"data": []}, "nothing is told twice"
+    starts = gateway.starts()
+    assert set(starts.values()) <= {1}, "nothing runs twice"
+    for key, end in ends.items():
+        if "data" in end:
+            assert starts[("slow_write", key)] == 1
+        else:
+            assert end["error"]["code"] == -32007, end
+    assert any("data" in end for end in ends.values())
+    assert not client.ended
+
+
+def test_an_outcome_of_a_former_process_is_collected_by_the_next(
+    classes: Path, gateway: GatewayProcess
+) -> None:
+    with JavaClient(classes, gateway.url, AGENT_TOKEN, "stable") as first:
+        first.connect()
+        first.call("a", "asked_write", key="k")
+        row = gateway.wait_for_approvals()[0]
+    gateway.decide(row["id"], "approve")
+    with JavaClient(classes, gateway.url, AGENT_TOKEN, "stable") as second:
+        second.connect()
+        second.begin("rows", "collect")
+        (found,) = second.wait("rows")["data"]
+        assert (found["request_id"], found["status"], found["data"]) == (1, "executed", "wrote k")
+        second.begin("rows", "collect")
+        assert second.wait("rows") == {"data": []}
+
+
+def test_what_it_provides_is_run_and_its_errors_told(classes: Path, tmp_path: Path) -> None:
+    rules = {"rules": [{"tool": "agent.*", "action": "allow"}]}
+    with (
+        GatewayProcess(tmp_path, permissions=rules) as gateway,
+        JavaClient(classes, gateway.url, AGENT_TOKEN, "provider") as provider,
+        JavaClient(classes, gateway.url, AGENT_TOKEN, "java") as client,
+    ):
+        provider.connect()
+        client.connect()
+        provider.begin("p", "provide")
+        names = [f"agent.{name}" for name in ("double", "broken", "slow")]
+        assert provider.wait("p") == {"data": {"names": names}}
+        client.call("a", "agent.double", n=21)
+        assert client.wait("a") == {"data": 42}
+        client.call("b", "agent.broken")
+        assert "no motor" in client.wait("b")["error"]["message"]
+        client.begin("c", "withdrawn", tool="agent.slow", args={})
+        assert "error" in client.wait("c")
+        assert provider.wait_for_key("stopped") is True
+
+
+def test_a_wrong_token_is_final(classes: Path, gateway: GatewayProcess) -> None:
+    with JavaClient(classes, gateway.url, "a wrong token", "x") as client:
+        client.begin("connect", "connect")
+        assert client.wait("connect")["error"]["code"] == -32005
+
+
+def test_closing_ends_the_process_in_order(gateway: GatewayProcess, client: JavaClient) -> None:
+    client.call("a", "asked_write", key="k")
+    gateway.wait_for_approvals()
+    client.begin("close", "close")
+    error = client.wait("a")["error"]
+    assert (error["code"], error["sent"]) == (-32000, True)
+    assert client.wait("close")["data"] is True
+    assert client.process.stdin is not None
+    client.process.stdin.close()
+    assert client.process.wait(VECTORS_S) == 0
