@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,11 @@ def command(classes: Path, program: str, *arguments: str) -> list[str]:
 class JavaClient(JavaScriptClient):
     """A client of the port in a process of its own, directed by the test."""
 
-    def __init__(self, classes: Path, url: str, token: str, client_id: str) -> None:
-        self.direct(command(classes, "Flows", url, token, client_id))
+    def __init__(
+        self, classes: Path, url: str, token: str, client_id: str, options: Sequence[str] = ()
+    ) -> None:
+        program, *arguments = command(classes, "Flows", url, token, client_id)
+        self.direct([program, *options, *arguments])
 
     def wait_for_key(self, key: str) -> Any:
         """Wait until it has told something under this key; return and forget it."""

@@ -215,6 +215,41 @@ def test_a_wrong_token_is_final(classes: Path, gateway: GatewayProcess) -> None:
         assert client.wait("connect")["error"]["code"] == -32005
 
 
+def test_over_tls_it_looks_at_the_certificate_and_the_name(classes: Path, tmp_path: Path) -> None:
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", "key.pem", "-out", "cert.pem"]
+    subprocess.run([*made, *subject, *files], cwd=tmp_path, capture_output=True, check=True)
+    store = tmp_path / "trusted.p12"
+    told = ["-noprompt", "-file", "cert.pem", "-keystore", str(store), "-storepass", "changeit"]
+    subprocess.run(
+        [java("keytool"), "-importcert", *told], cwd=tmp_path, capture_output=True, check=True
+    )
+    tls = {"cert": str(tmp_path / "cert.pem"), "key": str(tmp_path / "key.pem")}
+    trusting = [
+        f"-Djavax.net.ssl.trustStore={store}",
+        "-Djavax.net.ssl.trustStorePassword=changeit",
+    ]
+    with GatewayProcess(tmp_path, {"gateway": {"shutdown_s": 2, "tls": tls}}) as gateway:
+        for host, options, good in (
+            ("localhost", trusting, True),
+            ("127.0.0.1", trusting, False),
+            ("localhost", [], False),
+        ):
+            url = f"wss://{host}:{gateway.port}"
+            with JavaClient(classes, url, AGENT_TOKEN, "x", [*options, "-Dretries=0"]) as client:
+                client.begin("connect", "connect")
+                end = client.wait("connect")
+                wanted = {"data": True} if good else -32000
+                assert end.get("error", {}).get("code", end) == wanted
+
+
+def test_a_token_does_not_travel_in_the_clear(classes: Path) -> None:
+    with JavaClient(classes, "ws://192.0.2.1:1", AGENT_TOKEN, "x") as client:
+        client.begin("connect", "connect")
+        assert client.process.wait(VECTORS_S) != 0
+
+
 def test_closing_ends_the_process_in_order(gateway: GatewayProcess, client: JavaClient) -> None:
     client.call("a", "asked_write", key="k")
     gateway.wait_for_approvals()

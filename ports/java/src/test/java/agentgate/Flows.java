@@ -13,7 +13,7 @@ import java.util.stream.Collectors;
 
 /**
  * A client that a test directs: one JSON command a line on standard input, one JSON event a line on standard
- * output. Its arguments are the URL, the token and the client_id.
+ * output. Its arguments are the URL, the token and the client_id; {@code -Dretries=N} bounds its attempts.
  */
 public final class Flows {
     private Client client;
@@ -33,6 +33,7 @@ public final class Flows {
         switch ((String) more.get("command")) {
             case "connect":
                 return Client.to(args[0], args[1]).clientId(args[2])
+                        .maxRetries(Integer.getInteger("retries", -1))
                         .onNotification((method, params) -> say(Json.of(method, params)))
                         .open().thenApply(opened -> {
                             client = opened;
