@@ -90,6 +90,6 @@ final class Kept {
     private boolean mine(RequestId id) {
         return id instanceof RequestId.Number
                 ? ((RequestId.Number) id).value() > foreign
-                : ((RequestId.Text) id).value().startsWith(prefix);
+                : ((RequestId.Text) id).value().startsWith(prefix) || Machine.AUTH.equals(id);
     }
 }

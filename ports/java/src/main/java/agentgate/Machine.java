@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 final class Machine {
     private enum Phase { IDLE, DIALING, AUTHENTICATING, RECONCILING, PREPARING, OPEN, PAUSING, OVER }
 
+    static final RequestId AUTH = new RequestId.Text("auth-1");
     private static final Set<Integer> FINAL = Set.of(-32005, -32600, -32601, -32602);
     private static final Set<Integer> NO_GATEWAY = Set.of(400, 401, 403, 404, 405, 426);
 
@@ -102,7 +103,7 @@ final class Machine {
         if (settings.progress) {
             params.put("progress", true);
         }
-        out(new Effect.Send(Json.write(Json.of("jsonrpc", "2.0", "method", "auth", "params", params, "id", "auth-1"))));
+        out(new Effect.Send(Json.write(Json.of("jsonrpc", "2.0", "method", "auth", "params", params, "id", AUTH))));
         deadline = timers.in(10 * Timers.SECOND, () -> refused(
                 AgentGateException.of(AgentGateException.NOT_AUTHENTICATED, "no answer to auth within 10 s"), false));
     }
@@ -208,7 +209,7 @@ final class Machine {
 
     private void authenticated(Message message) {
         boolean answer = message != null && message.kind == Message.Kind.ANSWER
-                && new RequestId.Text("auth-1").equals(message.id);
+                && AUTH.equals(message.id);
         if (!answer) {
             refused(odd(), false);
         } else if (message.error != null) {

@@ -25,8 +25,8 @@ public final class VectorPlayer {
         settings.clientId = "robot-1";
         settings.idPrefix = "text-";
         Map<String, Object> client = Json.object(vector.getOrDefault("client", Json.of()));
-        settings.maxRetries = ((Long) client.getOrDefault("max_retries", -1L)).intValue();
-        settings.keptMax = ((Long) client.getOrDefault("kept_max", 1000L)).intValue();
+        settings.maxRetries = client.get("max_retries") instanceof Long max ? max.intValue() : -1;
+        settings.keptMax = client.get("kept_max") instanceof Long max ? max.intValue() : 1000;
         pings = vector.containsKey("watch") && Json.array(vector.get("watch")).contains("ping");
         machine = new Machine(settings, this::took);
     }
