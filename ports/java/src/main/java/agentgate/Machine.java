@@ -26,8 +26,6 @@ final class Machine {
     private final Reconciliation reconciliation;
     private Phase phase = Phase.IDLE;
     private AgentGateException over;
-    private int attempts;
-    private int upgrades;
     private int failures;
     private boolean stood;
     private String epoch;
@@ -91,12 +89,10 @@ final class Machine {
 
     private void dial() {
         phase = Phase.DIALING;
-        attempts++;
         out(new Effect.Dial());
     }
 
     void connected() {
-        upgrades++;
         phase = Phase.AUTHENTICATING;
         keepAlive.begin();
         Map<String, Object> params = Json.of("token", settings.token, "client_id", settings.clientId);
@@ -113,7 +109,7 @@ final class Machine {
     }
 
     void rejected(int status, String retryAfter) {
-        if (attempts == 1 && NO_GATEWAY.contains(status)) {
+        if (!stood && NO_GATEWAY.contains(status)) {
             finish(AgentGateException.of(AgentGateException.CONNECTION_LOST,
                     "the gateway refused the connection with HTTP status " + status));
             return;
@@ -234,7 +230,7 @@ final class Machine {
         out(new Effect.Close(1000));
         boolean later = answered && error.code() == AgentGateException.LIMIT_EXCEEDED;
         boolean forGood = answered && FINAL.contains(error.code());
-        if (!settings.reconnect || forGood || (!later && upgrades == 1)) {
+        if (!settings.reconnect || forGood || (!later && !stood)) {
             finish(error);
             return;
         }

@@ -45,7 +45,8 @@ final class Provider {
     private final Deque<Offer> unanswered = new ArrayDeque<>();
     private final Map<String, Login> logins = new LinkedHashMap<>();
     private final Deque<Runnable> steps = new ArrayDeque<>();
-    private Offer accepted;
+    /** What is offered on every connection, whatever the answer was before. */
+    private Offer last;
     private boolean provided;
     private Runnable done;
     private Timers.Timer deadline;
@@ -97,11 +98,11 @@ final class Provider {
     /** Says all of it, one after the other; then goes on (P7, E5). */
     void prepare(Runnable then) {
         done = then;
-        Offer last = unanswered.peekLast();
-        if (last != null) {
+        Offer waits = unanswered.peekLast();
+        if (waits != null) {
+            steps.add(() -> offer(waits, this::next));
+        } else if (last != null && !last.tools.isEmpty()) {
             steps.add(() -> offer(last, this::next));
-        } else if (accepted != null && !accepted.tools.isEmpty()) {
-            steps.add(() -> offer(accepted, this::next));
         }
         for (Login login : logins.values()) {
             steps.add(() -> login(login, this::next));
@@ -152,9 +153,8 @@ final class Provider {
             machine.out(new Effect.Settle(each.handle, data, error));
             told = true;
         }
-        if (error == null) {
-            accepted = offer;
-        } else if (!told) {
+        last = offer;
+        if (error != null && !told) {
             machine.out(new Effect.Noted("the gateway refused the tools: " + error.getMessage(), error));
         }
     }
@@ -215,8 +215,8 @@ final class Provider {
 
     private List<Offer> offers() {
         List<Offer> all = new ArrayList<>(unanswered);
-        if (accepted != null) {
-            all.add(accepted);
+        if (last != null) {
+            all.add(last);
         }
         return all;
     }
@@ -301,7 +301,7 @@ final class Provider {
             String text = Json.write(message);
             if (Book.tooLarge(text)) {
                 // Sent, it would end the connection, and the next one.
-                machine.error(id, -32004, "what the tool returned is larger than a message may be");
+                machine.error(id, -32007, "the tool has run, and what it returned is larger than a message may be");
             } else {
                 machine.out(new Effect.Send(text));
             }

@@ -233,8 +233,7 @@ final class Runner {
     private void run(Effect.Runs runs) {
         try {
             Object data = tools.get(runs.tool()).body().run(runs.args());
-            Json.write(data);
-            over(runs.call(), each -> each.provider.returns(runs.call(), data));
+            returned(runs.call(), data);
         } catch (AgentGateException error) {
             over(runs.call(), each -> each.provider.fails(runs.call(), error.code(), error.getMessage()));
         } catch (InterruptedException stopped) {
@@ -243,6 +242,16 @@ final class Runner {
         } catch (Exception | Error wrong) {
             String message = wrong.getMessage() == null ? wrong.toString() : wrong.getMessage();
             over(runs.call(), each -> each.provider.fails(runs.call(), -32004, message));
+        }
+    }
+
+    private void returned(String call, Object data) {
+        try {
+            Json.write(data);
+            over(call, each -> each.provider.returns(call, data));
+        } catch (IllegalArgumentException none) {
+            over(call, each -> each.provider.fails(call, AgentGateException.OUTCOME_UNKNOWN,
+                    "the tool has run, and what it returned is no JSON: " + none.getMessage()));
         }
     }
 
