@@ -93,7 +93,9 @@ class Recorder:
             case "cancel" if self.names:
                 self.do("cancel", self.rng.choice(self.names))
             case "collect":
-                self.do("collect", f"rows {len(self.steps)}")
+                name = f"rows {len(self.steps)}"
+                self.names.append(name)
+                self.do("collect", name)
             case "ask":
                 name = f"tools {len(self.steps)}"
                 self.names.append(name)

@@ -91,7 +91,7 @@ export class Calls {
 
   /** The gateway has answered a withdrawal: tell what needs no waiting for. */
   cancelAnswered(call, { result, error }) {
-    if (this.byName.get(call.name) !== call) return;
+    if (!this.waits(call)) return;
     const status = error ? "" : result?.status;
     if (status === "unknown_request") this.conclude(call, codes.CANCELLED, "withdrawn; it did not run");
     else if (status === "cancelled" && !call.promised) {
@@ -154,9 +154,14 @@ export class Calls {
     this.queue.unshift(...calls);
   }
 
+  /** Whether a call is not settled yet. */
+  waits(call) {
+    return this.byName.get(call.name) === call;
+  }
+
   /** End a call, once. */
   settle(call, data, error) {
-    if (this.byName.get(call.name) !== call) return;
+    if (!this.waits(call)) return;
     this.byName.delete(call.name);
     if (this.byId.get(call.id) === call) this.byId.delete(call.id);
     if (!call.sent) this.queue = this.queue.filter((other) => other !== call);

@@ -264,7 +264,7 @@ export class Core {
     this.standing.disconnected();
     this.calls.takeBack();
     const again = [...this.calls.byId.values()].filter((call) => call.method !== "tool_request");
-    for (const { kind, call } of own) if (kind === "collect" && call) again.push(call);
+    for (const { kind, call } of own) if (kind === "collect" && call && this.calls.waits(call)) again.push(call);
     this.calls.requeue(again);
   }
 
@@ -369,6 +369,7 @@ export class Core {
     }
     for (const row of reply.rows) this.calls.take(row, call);
     this.#saw(reply.seq);
+    if (call && !this.calls.waits(call)) return; // what came is for who asks next
     if (!call) this.pending = reply.pending && this.pending && new Set([...this.pending, ...reply.pending]);
     if (reply.more && reply.rows.length && !this.calls.overfull) this.#collect(call);
     else if (call) this.#handOver(call);
