@@ -6,6 +6,7 @@ The stranger is a client of the minimal level that shares no code with ours, and
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.cli.support import AGENT_GATE, environment
 from tests.cli.test_conformance import ALL_S, ended_within, listening
 from tests.e2e.foreign import ForeignClient
 from websockets.exceptions import ConnectionClosed, InvalidMessage
@@ -160,3 +162,23 @@ def test_a_program_that_asks_for_another_tool_is_sent_to_the_page() -> None:
     row = json.loads(out.splitlines()[0])
     assert row["why"].startswith("the client should ask for the tool next, and asked for")
     assert row["why"].endswith("(testing.md)")
+
+
+def test_a_client_that_is_gone_is_told_in_one_line() -> None:
+    listens = (AGENT_GATE, "conformance", "--listen", "--port", "0", "--level", "minimal")
+    process = subprocess.Popen(
+        listens,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    url = next(word for word in process.stderr.readline().split() if word.startswith("ws://"))
+    with ForeignClient(url.rstrip(","), "conformance-token", str(uuid4()), 2_000):
+        pass
+    _, out, _ = ended_within(process, ALL_S)
+    failed, *others = out.splitlines()
+    assert failed.startswith("failed connecting  the client closed the connection (1000)")
+    (gone,) = [row for row in others if "takes long" not in row]
+    assert gone.startswith("skipped answers in any order, and all that follow  the client was gone")

@@ -65,7 +65,8 @@ def test_gateway(
         raise Failure(str(error), Exit.UNREACHABLE) from None
     except (OSError, HandshakeError) as error:
         why = (isinstance(error, OSError) and error.strerror) or error
-        raise Failure(f"no gateway at {url}: {why}", Exit.UNREACHABLE) from None
+        gone = "the gateway is gone: there is none" if rows else "no gateway"
+        raise Failure(f"{gone} at {url}: {why}", Exit.UNREACHABLE) from None
     return conclude(rows, as_json=as_json)
 
 

@@ -118,10 +118,11 @@ class Examination:
         stage = self.stage
         stage.memory.begin_case()
         following = stage.tool("next")
+        connections = stage.connections
         task = {"task": number, "name": case.name, "calls": list(case.calls), **case.members}
         stage.answer(following["id"], task)
         wanted = case.play(stage)
-        report = self._report(wanted)
+        report = self._report(wanted, came_anew=stage.connections > connections)
         in_time = stage.acknowledged_within(ACK_S)
         number, acked = stage.number, stage.acked
         stage.answer(report["id"], None)
@@ -131,7 +132,7 @@ class Examination:
             stage.faults.tell("ack", text, "N2")
         check_report(wanted, report["params"]["args"])
 
-    def _report(self, wanted: Wanted) -> Message:
+    def _report(self, wanted: Wanted, *, came_anew: bool) -> Message:
         try:
             return self.stage.tool("report")
         except Broken as error:
@@ -139,6 +140,8 @@ class Examination:
                 raise
             ends = ", ".join(f"{n}: {brief(end)}" for n, end in enumerate(wanted.results))
             text = f"no report came within {BOUND_S:g} s: a call did not end"
+            if came_anew and not self.stage.reconnects:
+                text += ", or a client came back by itself (X7)"
             raise Broken(f"{text}; they had to end like this: {ends}") from None
 
     def _recover(self, case: Case) -> None:
@@ -160,7 +163,7 @@ class Examination:
                     stage.is_over = True
                 self._settle()
             except Broken as error:
-                self.hangs = f"the client was gone after {case.name!r}: {error}"
+                self.hangs = f"the client was gone after {case.name!r}: {error.problem}"
                 if stage.link is None:
                     return  # nobody came
             else:

@@ -282,11 +282,11 @@ class Stage(Line):
                 sock, _ = self.listener.accept()
             except TimeoutError:
                 text = f"no connection came within {within_s:g} s"
-                if self.reconnects:
+                if self.reconnects and not self.is_over:
                     raise Broken(text, "B1") from None
                 if not self.connections:
                     raise Broken(text) from None
-                text += ": a call did not end with its client, or the program opened no other one"
+                text += ": its calls did not all end, or the program opened no other client"
                 raise Broken(text, "X5", "testing.md") from None
             self.pause_s = time.monotonic() - self._ended_at
             try:
