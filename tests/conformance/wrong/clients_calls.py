@@ -35,7 +35,7 @@ OF_CALLS = (
         'gateway.call("next", {})',
         'gateway.call("task", {})',
         found_by=("connecting",),
-        rule="A1",
+        rule="testing.md",
         says="should ask for the tool next",
     ),
     Mutation(
