@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from agentgate_cli.conformance.levels import PARTS
+from agentgate_cli.conformance.listen.levels import LEVELS
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.style import note
 
@@ -31,7 +33,12 @@ PROFILE_PORT = 8_443
     "--only", multiple=True, metavar="TEXT", help="Play those whose name contains this; repeatable."
 )
 @click.option(
-    "--level", "levels", multiple=True, metavar="NAME", help="Play this level and those below it."
+    "--level",
+    "levels",
+    multiple=True,
+    metavar="NAME",
+    help=f"Play this level and what it builds on; repeatable: {', '.join(LEVELS)}; of a gateway also "
+    f"{', '.join(part for part in PARTS if part not in LEVELS)}.",
 )
 @click.option(
     "--serve",

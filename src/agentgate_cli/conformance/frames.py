@@ -110,16 +110,9 @@ class Wire:
         while (frame := self._cut()) is None:
             if self.ended:
                 return GONE
-            pause = until - time.monotonic()
-            if pause < 0:
+            data = read_until(self.sock, until)
+            if data is None:
                 return None
-            try:
-                self.sock.settimeout(max(pause, 0.001))
-                data = self.sock.recv(READ_BYTES)
-            except TimeoutError:
-                return None
-            except OSError:
-                data = b""
             self.ended = not data
             self._buffer += data
         return frame
@@ -150,6 +143,20 @@ class Wire:
     def drop(self) -> None:
         """Close the socket without a word."""
         self.sock.close()
+
+
+def read_until(sock: socket.socket, until: float) -> bytes | None:
+    """What comes next on a socket; b"": its end; None: nothing until then, in monotonic seconds."""
+    pause = until - time.monotonic()
+    if pause < 0:
+        return None
+    try:
+        sock.settimeout(max(pause, 0.001))
+        return sock.recv(READ_BYTES)
+    except TimeoutError:
+        return None
+    except OSError:
+        return b""
 
 
 def dial(url: str) -> socket.socket:

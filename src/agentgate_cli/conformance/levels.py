@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from agentgate_cli.conformance.listen import levels
 from agentgate_cli.conformance.listen.levels import LEVELS
 
 PARTS: dict[str, str] = {
@@ -26,10 +27,4 @@ def including(names: Iterable[str]) -> frozenset[str]:
     Raises:
         KeyError: there is no such part.
     """
-    found: set[str] = set()
-    for name in names:
-        part = name
-        while part:
-            found.add(part)
-            part = PARTS[part]
-    return frozenset(found or PARTS)
+    return levels.including(names, PARTS) or frozenset(PARTS)

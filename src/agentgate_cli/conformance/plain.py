@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_cli.conformance.frames import HANDSHAKE_S, READ_BYTES
+from agentgate_cli.conformance.frames import HANDSHAKE_S, read_until
 
 HEAD_BYTES_MAX = 65_536
 """A head that is longer is none."""
@@ -179,16 +179,9 @@ class Plain:
         """
         until = time.monotonic() + within_s
         while (response := cut_response(self.rest)) is None and not self.ended:
-            pause = until - time.monotonic()
-            if pause < 0:
+            data = read_until(self.sock, until)
+            if data is None:
                 return None
-            try:
-                self.sock.settimeout(max(pause, 0.001))
-                data = self.sock.recv(READ_BYTES)
-            except TimeoutError:
-                return None
-            except OSError:
-                data = b""
             self.ended = not data
             self.rest += data
         return response

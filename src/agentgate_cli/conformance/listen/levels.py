@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 LEVELS: dict[str, str] = {
     "minimal": "",
@@ -16,8 +16,8 @@ LEVELS: dict[str, str] = {
 """Each with what it builds on, "" for nothing."""
 
 
-def including(names: Iterable[str]) -> frozenset[str]:
-    """The levels of these names, with those that they build on.
+def including(names: Iterable[str], levels: Mapping[str, str] = LEVELS) -> frozenset[str]:
+    """Those of these names, with those that they build on, among ``levels``.
 
     Raises:
         KeyError: there is no such level.
@@ -27,5 +27,5 @@ def including(names: Iterable[str]) -> frozenset[str]:
         level = name
         while level:
             found.add(level)
-            level = LEVELS[level]
+            level = levels[level]
     return frozenset(found)
