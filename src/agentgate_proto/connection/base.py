@@ -22,11 +22,7 @@ from agentgate_proto.connection.events import Answered, Closed, Event, Progresse
 from agentgate_proto.connection.requests import BatchAnswer, InFlight, Outstanding
 from agentgate_proto.connection.state import FRAMED, State, Step, advance
 from agentgate_proto.connection.timers import Deadline, Timers
-from agentgate_proto.errors import (
-    ConnectionClosedError,
-    LocalProtocolError,
-    RemoteProtocolError,
-)
+from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.rpc.jsonrpc import (
     NULL,
@@ -336,6 +332,8 @@ class Connection(ABC, Generic[SomeWire]):
         match timer:
             case Timer.SILENCE:
                 if self.heard_at + self.limits.silence_s > self.now:
+                    if self.wire.partial_bytes:
+                        self._ping()  # a pong to the peer would wait behind its long message
                     self.timers.set(Timer.SILENCE, self.heard_at + self.limits.silence_s)
                 else:
                     self._ping()

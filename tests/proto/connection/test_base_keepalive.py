@@ -46,6 +46,19 @@ def test_any_byte_is_a_sign_of_life(opened: Opened) -> None:
 
 
 @both_ends
+def test_who_sends_a_long_message_hears_a_sign_of_life_meanwhile(opened: Opened) -> None:
+    peer = opened()
+    long = peer.frame(TEXT, b" " * 100)
+    for sent in range(20, 38):
+        peer.send(long[:sent] if sent == 20 else long[sent - 1 : sent])
+        peer.tick(5.0)
+    pings = peer.heard()
+    assert set(pings) == {"ping"}
+    assert 90.0 / 25.0 <= len(pings) <= 90.0 / 15.0, "one in each 20 s, from the last byte on"
+    assert peer.machine.state is State.OPEN
+
+
+@both_ends
 def test_a_pong_that_comes_at_once_is_a_sign_of_life_as_well(opened: Opened) -> None:
     peer = opened()
     peer.tick(20.0)
