@@ -37,8 +37,8 @@ PROFILE_PORT = 8_443
     "levels",
     multiple=True,
     metavar="NAME",
-    help=f"Play this level and what it builds on; repeatable: {', '.join(LEVELS)}; of a gateway also "
-    f"{', '.join(part for part in PARTS if part not in LEVELS)}.",
+    help=f"Play this level and what it builds on; repeatable: {', '.join(LEVELS)}; of a gateway "
+    f"also {', '.join(part for part in PARTS if part not in LEVELS)}.",
 )
 @click.option(
     "--serve",
