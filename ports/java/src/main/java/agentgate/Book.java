@@ -93,7 +93,9 @@ final class Book {
             return outcome(Row.of(answer));
         }
         sent.remove(answer.id);
-        if (answer.error != null && Decisions.isOwn(call, answer.error, machine.principal())) {
+        if (call.told && call.late != null) {
+            call.late.end(answer.result, answer.error);
+        } else if (answer.error != null && Decisions.isOwn(call, answer.error, machine.principal())) {
             end(call, answer.error.data(), null);
         } else {
             end(call, answer.result, answer.error);
@@ -145,11 +147,17 @@ final class Book {
     }
 
     private void giveUp(Call call) {
-        if (queue.remove(call) || call.givenUp()) {
+        if (call.givenUp()) {
+            return;
+        }
+        if (queue.remove(call)) {
+            call.gaveUp();
             return;
         }
         if (!call.tool()) {
-            sent.remove(call.id);
+            if (call.late == null) {
+                sent.remove(call.id);
+            }
         } else if (machine.isOpen()) {
             withdraw(call);
         }
@@ -174,7 +182,7 @@ final class Book {
 
     /** The connection is gone, and with it what was of it alone. */
     void lost() {
-        sent.values().removeIf(call -> call.fleeting);
+        sent.values().removeIf(call -> !call.tool() && !call.isRemade());
     }
 
     /** Another epoch: what was sent may have run (R1). */
@@ -229,7 +237,7 @@ final class Book {
             }
         }
         for (Call call : new ArrayList<>(sent.values())) {
-            if (!call.tool() && !call.fleeting) {
+            if (call.isRemade()) {
                 sent.remove(call.id);
                 call.again = true;
                 send(call);

@@ -34,6 +34,10 @@ final class Call {
         this.ending = ending;
     }
 
+    /** What is done with an answer that comes when nobody waits any more; null: nothing. */
+    Ending late;
+    /** What is done when its caller gives it up. */
+    Runnable abandoned = () -> { };
     private boolean givenUp;
 
     /** Nobody waits for it any more, or only to hear how its withdrawal went. */
@@ -43,6 +47,12 @@ final class Call {
 
     void gaveUp() {
         givenUp = true;
+        abandoned.run();
+    }
+
+    /** Whether it is made again on the next connection, having had no answer (R18). */
+    boolean isRemade() {
+        return !tool() && !fleeting && !givenUp;
     }
 
     boolean tool() {

@@ -30,7 +30,11 @@ final class Collection {
 
     private void ask() {
         // The same call again after a cut is made anew (R18); what was collected by then stays.
-        book.make(new Call(handle, "get_pending_results", Json.of(), false, this::took), null);
+        Call call = new Call(handle, "get_pending_results", Json.of(), false, this::took);
+        // Whoever gives it up was told nothing: what it has got so far, and gets yet, is kept (H2).
+        call.late = (result, error) -> keep(error == null ? Page.of(result) : null);
+        call.abandoned = this::keepCollected;
+        book.make(call, null);
     }
 
     private void took(Object result, AgentGateException error) {
@@ -57,9 +61,24 @@ final class Collection {
     }
 
     private void giveUp(AgentGateException error) {
-        for (Row row : collected.values()) {
-            kept.keep(row);
-        }
+        keepCollected();
         failed.accept(error);
+    }
+
+    private void keepCollected() {
+        collected.values().forEach(kept::put);
+        collected.clear();
+    }
+
+    private void keep(Page page) {
+        if (page == null) {
+            return;
+        }
+        for (Row row : page.rows()) {
+            if (!(book.has(row.id()) ? book.outcome(row) : kept.stray(row))) {
+                acks.block();
+            }
+        }
+        acks.rows(page.seq());
     }
 }

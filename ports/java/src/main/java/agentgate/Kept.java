@@ -55,6 +55,20 @@ final class Kept {
         return true;
     }
 
+    /** Keeps what may be acknowledged by now, whether there is room or not. */
+    void put(Row row) {
+        rows.putIfAbsent(row.id(), row);
+    }
+
+    /** Rows that were taken, and whose taker went away at that moment: they were not told. */
+    void untold(List<?> taken) {
+        for (Object each : taken) {
+            Row row = (Row) each;
+            told.remove(row.id());
+            put(row);
+        }
+    }
+
     /** A row that the user collects just now: into their list, if it was not told. */
     void collected(Row row, Map<RequestId, Row> into) {
         if (!mine(row.id()) && !told.contains(row.id()) && !rows.containsKey(row.id())) {

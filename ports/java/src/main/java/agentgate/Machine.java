@@ -353,6 +353,11 @@ final class Machine {
         book.cancel(handle);
     }
 
+    /** Rows reached nobody after all. */
+    void untold(List<?> rows) {
+        kept.untold(rows);
+    }
+
     void collect(Object handle) {
         new Collection(book, kept, acks, rows -> {
             out(new Effect.Settle(handle, rows, null));

@@ -223,11 +223,20 @@ final class Runner {
         CompletableFuture<Object> future = (CompletableFuture<Object>) settle.call();
         users.execute(() -> {
             if (settle.error() == null) {
-                future.complete(settle.data());
+                if (!future.complete(settle.data()) && settle.data() instanceof List<?> rows) {
+                    untold(rows);
+                }
             } else {
                 future.completeExceptionally(settle.error());
             }
         });
+    }
+
+    /** Who asked for rows went away as they came: they are kept for whoever asks next. */
+    private void untold(List<?> rows) {
+        if (rows.stream().allMatch(row -> row instanceof Row)) {
+            post(each -> each.untold(rows));
+        }
     }
 
     private void run(Effect.Runs runs) {
