@@ -2,7 +2,6 @@ package agentgate;
 
 import java.net.URI;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -217,13 +216,7 @@ public final class Client implements AutoCloseable {
      * @return each of them, once
      */
     public CompletableFuture<List<Row>> getPendingResults() {
-        return runner.settled((machine, handle) -> machine.collect(handle)).thenApply(rows -> {
-            List<Row> all = new ArrayList<>();
-            for (Object row : (List<?>) rows) {
-                all.add((Row) row);
-            }
-            return all;
-        });
+        return runner.collect();
     }
 
     /**

@@ -108,6 +108,31 @@ final class Runner {
         return future;
     }
 
+    /** A future of its own kind, which is cancelled like others: its rows are then told to nobody. */
+    CompletableFuture<List<Row>> collect() {
+        CompletableFuture<Object> found = settled(Machine::collect);
+        CompletableFuture<List<Row>> rows = new CompletableFuture<>();
+        found.whenComplete((data, error) -> {
+            if (error != null) {
+                rows.completeExceptionally(error);
+                return;
+            }
+            List<Row> all = new ArrayList<>();
+            for (Object row : (List<?>) data) {
+                all.add((Row) row);
+            }
+            if (!rows.complete(all)) {
+                untold(all);
+            }
+        });
+        rows.whenComplete((data, error) -> {
+            if (rows.isCancelled()) {
+                found.cancel(false);
+            }
+        });
+        return rows;
+    }
+
     Reading reading(BiConsumer<Machine, Object> begin) {
         Reading[] reading = new Reading[1];
         reading[0] = new Reading(paused -> post(each -> each.sessions.pause(reading[0], paused)),
