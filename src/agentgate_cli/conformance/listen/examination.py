@@ -104,10 +104,10 @@ class Examination:
 
     def _take_over(self) -> None:
         stage = self.stage
-        following = stage.tool("next")
+        following = stage.tool("next", BOUND_S, "testing.md")
         task = {"task": len(self.cases), "name": TAKEN_OVER.name, "calls": [], "last": True}
         stage.answer(following["id"], task)
-        stage.tool("report")
+        stage.tool("report", BOUND_S, "testing.md")
         stage.close(4409)
         stage.is_over = True
         why = "4409, or the program did not end though the task was the last"
