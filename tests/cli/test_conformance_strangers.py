@@ -14,8 +14,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.cli.examining import ALL_S, ended_within, listening
 from tests.cli.support import AGENT_GATE, environment
-from tests.cli.test_conformance import ALL_S, ended_within, listening
 from tests.e2e.foreign import ForeignClient
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 
