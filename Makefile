@@ -23,6 +23,7 @@ demo-relay: $(VENV)/.installed
 	@$(BIN)/python examples/relay/run.py
 
 test: lint types unit
+	@command -v javac >/dev/null || echo "WARNING: ports/java IS NOT TESTED: there is no JDK here" >&2
 
 quick: $(VENV)/.installed-test
 	$(MAKE) --jobs=2 --output-sync=target lint types core flows
@@ -85,7 +86,8 @@ wrong-clients: $(VENV)/.installed-test
 
 # The whole examination of each of our clients by conformance --listen, with what takes long: 5 minutes.
 examinations: $(VENV)/.installed-test
-	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/test_conformance.py -k every_case
+	CONFORMANCE_SLOW=1 $(BIN)/python -m pytest -q tests/cli/test_conformance.py tests/ports/test_java.py \
+		-k every_case
 
 # Worlds of real processes, sockets and files: SEEDS=20 of them, or SEED=7 again, TIMES=10.
 worlds: $(VENV)/.installed-test

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.support import ended, started
+from tests.cli.examining import examine, examine_whole, troubles
 from tests.e2e.process import AGENT_TOKEN, OWNER_TOKEN, GatewayProcess, until
 from tests.ports.java import PORT, JavaClient, command, compiled, java
 
+from agentgate_cli.conformance.listen.cases import ALL
 from agentgate_cli.conformance.vectors import load
 
 VECTORS = Path(__file__).parent.parent.parent / "spec" / "vectors"
 VECTORS_S = 60.0
-LISTEN_S = 600.0
 STORM = 200
 
 
@@ -40,12 +39,8 @@ def client(classes: Path, gateway: GatewayProcess) -> Iterator[JavaClient]:
 
 
 def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AGENTGATE_WITHOUT_JAVA", raising=False)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(AssertionError, match="openjdk-17-jdk-headless"):
-        java("javac")
-    monkeypatch.setenv("AGENTGATE_WITHOUT_JAVA", "1")
-    with pytest.raises(pytest.skip.Exception, match="WARNING: ports/java is not tested"):
+    with pytest.raises(pytest.skip.Exception, match="NOT TESTED.*openjdk-17-jdk-headless"):
         java("javac")
 
 
@@ -76,27 +71,17 @@ def test_it_has_no_dependencies() -> None:
             assert not line.startswith("import ") or line.startswith("import java"), line
 
 
+def test_it_passes_every_case_as_a_client_that_does_not_come_back(classes: Path) -> None:
+    rows = examine(command(classes, "Driver"), "--level", "minimal", driver=["minimal"])
+    assert troubles(rows) == {}
+    assert {case.name for case in ALL if case.alone} <= set(rows)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("level", ["minimal", "all"])
-def test_it_passes_every_case_of_a_client(classes: Path, level: str) -> None:
-    chosen = [] if level == "all" else ["--level", level]
-    listening = started("conformance", "--listen", "--port", "0", "--json", *chosen)
-    assert listening.stderr is not None
-    line = listening.stderr.readline()
-    url = next(word for word in line.split() if word.startswith("ws://")).rstrip(",")
-    driver = subprocess.Popen(command(classes, "Driver", url, level))
-    try:
-        listening.wait(LISTEN_S)
-        code, out, _ = ended(listening)
-        assert driver.wait(VECTORS_S) == 0
-    finally:
-        driver.kill()
-        driver.wait()
-    *rows, told = [json.loads(line) for line in out.splitlines()]
-    assert [row for row in rows if row["verdict"] == "failed"] == []
-    assert all("--slow" in row["why"] for row in rows if row["verdict"] == "skipped")
-    assert code == 0
-    assert told["passed"] > 30
+def test_it_passes_every_case_of_a_client(classes: Path) -> None:
+    rows = examine_whole(command(classes, "Driver"), slow=False, driver=["all"])
+    assert troubles(rows) == {}
+    assert {case.name for case in ALL if not case.alone and not case.is_slow} <= set(rows)
 
 
 def test_allowed_and_denied(client: JavaClient) -> None:
