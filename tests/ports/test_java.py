@@ -40,7 +40,7 @@ def client(classes: Path, gateway: GatewayProcess) -> Iterator[JavaClient]:
 
 def test_without_java_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(pytest.skip.Exception, match="NOT TESTED.*openjdk-17-jdk-headless"):
+    with pytest.raises(pytest.skip.Exception, match=r"NOT TESTED.*openjdk-17-jdk-headless"):
         java("javac")
 
 
