@@ -57,6 +57,9 @@ from agentgate_proto.rpc.tool_methods import ProvideTools
 NAMED = {"settle": "call", "hears": "name"}
 """Outputs that are taken by a name."""
 
+BEGINS_AT = 100.0
+"""A ping at that moment does not count: whether there is one is the client's to say."""
+
 
 class VirtualClient:
     """The client's machine, before a gateway made by hand.
@@ -75,7 +78,7 @@ class VirtualClient:
             instance="p1",
             kept_max=vector.client.get("kept_max", UNCLAIMED_ROWS_MAX),
         )
-        self.now = 100.0
+        self.now = BEGINS_AT
         self.bound: dict[str, Any] = {}
         self.did: dict[str, deque[Any]] = defaultdict(deque)
         self.handles: dict[int, str] = {}
@@ -240,7 +243,7 @@ class VirtualClient:
                 self.did["send"].append(json.loads(payload))
             elif opcode == CLOSE and not self.peer_closed:
                 self.did["close"].append(int.from_bytes(payload[:2], "big"))
-            elif opcode == PING and "ping" in self.watch:
+            elif opcode == PING and "ping" in self.watch and self.now > BEGINS_AT:
                 self.did["ping"].append(True)
             elif opcode == PING:
                 self.hear(PONG, payload)

@@ -191,10 +191,11 @@ export class Calls {
     }
   }
 
-  /** Remember that an outcome was told: it may come again if its ack is lost. */
+  /** Remember that an outcome was told, or that none is to come: it may come again all the same. */
   tell(id) {
     this.told.add(id);
     if (this.told.size > TOLD_MAX) this.told.delete(this.told.values().next().value);
+    return id;
   }
 
   /** Give a collector all that there is. */

@@ -149,7 +149,7 @@ export class Core {
     this.#clock(now);
     if (this.state !== "connecting") return;
     this.state = "authenticating";
-    const nextId = () => this.ids.take();
+    const nextId = () => this.#noOutcomeId();
     this.connection = new Connection({ put: this.put, nextId, canPing: this.canPing }, this.now);
     this.out.push({ send: request(AUTH_ID, "auth", this.authParams) });
   }
@@ -263,9 +263,9 @@ export class Core {
     this.retryAt = this.collectDueAt = Infinity;
     this.standing.disconnected();
     this.calls.takeBack();
-    const again = [...this.calls.byId.values()].filter((call) => call.method !== "tool_request");
-    for (const { kind, call } of own) if (kind === "collect" && call && this.calls.waits(call)) again.push(call);
-    this.calls.requeue(again);
+    const again = new Set([...this.calls.byId.values()].filter((call) => call.method !== "tool_request"));
+    for (const { kind, call } of own) if (kind === "collect" && call) again.add(call);
+    this.calls.requeue([...this.calls.byName.values()].filter((call) => again.has(call))); // as they were made
   }
 
   #end(error) {
@@ -329,12 +329,17 @@ export class Core {
         continue;
       }
       if (!call.id) {
-        call.id = this.ids.take();
+        call.id = call.method === "tool_request" ? this.ids.take() : this.#noOutcomeId();
         call.sentAt = this.now;
       }
       this.calls.byId.set(call.id, call);
       this.out.push({ send: request(call.id, call.method, call.params) });
     }
+  }
+
+  /** An id for what runs no tool: a second answer to it is no outcome. */
+  #noOutcomeId() {
+    return this.calls.tell(this.ids.take());
   }
 
   #collect(call) {

@@ -172,7 +172,8 @@ class CallBook:
         again = [call for call in self._by_id.values() if not call.is_tool_request]
         again += [a for a in self._internal.values() if a is not None and a.is_collecting]
         self._internal.clear()
-        self._requeue([call for call in again if call.stage is Stage.SENT])
+        again = [call for call in again if call.stage is Stage.SENT]
+        self._requeue(sorted(again, key=lambda call: call.handle))  # as they were made
 
     def answered(self, event: Answered) -> None:
         """The gateway answered one of our requests."""
@@ -244,6 +245,8 @@ class CallBook:
     def _send(self, request_id: int | str, method: str, params: Any) -> None:
         """Send on a connection that may have come to its end meanwhile; then the next one tells."""
         assert self._connection is not None
+        if method != "tool_request":
+            self._unclaimed.tell(request_id)  # a second answer to it is no outcome
         if self._connection.state is State.OPEN:
             self._connection.send_request(request_id, method, params)
 

@@ -74,6 +74,13 @@ def test_an_answer_that_nobody_waits_for_is_let_pass() -> None:
     assert world.leftovers() == {}
 
 
+def test_a_second_answer_to_what_runs_no_tool_is_kept_for_nobody() -> None:
+    world = connected()
+    assert world.rows(world.collect()) == []
+    world.gateway.say('{"jsonrpc":"2.0","id":1,"result":{"status":"executed","seq":1}}')
+    assert world.rows(world.collect()) == []
+
+
 def test_calls_beyond_what_a_gateway_takes_at_once_wait_their_turn(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -22,11 +22,6 @@ final class KeepAlive {
         timer = timers.in(SILENCE, this::look);
     }
 
-    /** The vectors want one ping when a connection is authenticated; no rule says what for, and none is awaited. */
-    void greet() {
-        machine.out(new Effect.Ping());
-    }
-
     void end() {
         Timers.cancel(timer);
         timer = null;

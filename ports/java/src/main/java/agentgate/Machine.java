@@ -246,7 +246,6 @@ final class Machine {
         book.countFrom(welcome.highestId());
         kept.begins(welcome.highestId());
         acks.begin();
-        keepAlive.greet();
         boolean first = !stood;
         boolean same = welcome.epoch().equals(epoch);
         epoch = welcome.epoch();

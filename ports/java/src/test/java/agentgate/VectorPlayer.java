@@ -44,7 +44,7 @@ public final class VectorPlayer {
             } else if (effect instanceof Effect.Close close) {
                 out("close", (long) close.code());
             } else if (effect instanceof Effect.Ping) {
-                if (pings) {
+                if (pings && time > 0) {
                     out("ping", true);
                 } else {
                     machine.heard();
