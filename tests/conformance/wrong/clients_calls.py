@@ -241,7 +241,7 @@ OF_CALLS = (
         'self.send_request(f"ack-{self._seen_seq}", "ack", Ack(seq=self._seen_seq))\n',
         found_by=("acknowledgement",),
         rule="N2",
-        says="no such ack",
+        says="an ack is a notification",
     ),
     Mutation(
         "go on with the numbers of the connection before",
