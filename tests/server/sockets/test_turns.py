@@ -131,7 +131,7 @@ async def test_a_stranger_far_behind_is_refused_after_a_while(
     assert answer.count(b"HTTP/1.1 200 ") == 1
     assert answer.count(b"HTTP/1.1 429 ") == 1
     assert b"retry-after: " in answer
-    assert answer.endswith(b'"too many requests without a token from this address"}')
+    assert b'"too many requests without a token from this address","retry_after_s":' in answer
 
 
 async def test_pings_and_options_give_way_too(tmp_path: Path) -> None:

@@ -34,8 +34,8 @@ async def slow(seconds: float) -> str:
 
 
 @tool(effects="write")
-async def slow_write(seconds: float) -> str:
-    """Take so long to change something."""
+async def slow_write(seconds: float, key: str = "") -> str:
+    """Take so long to change something; the key tells one such act from another."""
     await anyio.sleep(seconds)
     return "slept"
 
