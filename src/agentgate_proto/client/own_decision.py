@@ -7,20 +7,13 @@ the answer to the second is the answer to the first.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from agentgate_proto.client.calls import Call
 from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.rpc.messages import DecideApproval
 
 WAITING, APPROVED, DENIED = "waiting", "approved", "denied"
-
-
-class Decided(msgspec.Struct, frozen=True):
-    """What is read of the parameters of ``decide_approval``."""
-
-    decision: Literal["approve", "deny"]
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -43,7 +36,7 @@ def was_taken(call: Call, error: AgentGateError, principal: str) -> bool:
     if call.method != "decide_approval" or not call.is_repeat or not is_settled:
         return False
     try:
-        decision = msgspec.json.decode(call.params, type=Decided).decision
+        decision = msgspec.json.decode(call.params, type=DecideApproval).decision
         facts = msgspec.convert(error.data, Facts)
     except msgspec.ValidationError:
         return False

@@ -11,7 +11,6 @@ from enum import Enum
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from agentgate_proto.limits import (
     CODE_CHARS_MAX,
@@ -100,7 +99,7 @@ class AuthResult(msgspec.Struct, frozen=True, kw_only=True):
     role: str = Role.AGENT
     highest_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
     epoch: str = ""
-    retention_s: float | UnsetType = UNSET
+    retention_s: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
