@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.process import AGENT_TOKEN, GatewayProcess, until
+from tests.ports import flows
 from tests.ports.node import BOUND_S, PORT, JavaScriptClient, node
 from tests.ports.transcripts import transcript
 
@@ -74,14 +75,7 @@ def test_only_one_file_needs_node() -> None:
 
 
 def test_allowed_and_denied(client: JavaScriptClient) -> None:
-    client.call("a", "get_state", entity_id="sensor.temp")
-    client.call("b", "forbidden", key="x")
-    client.call("c", "broken_write", key="x")
-    assert client.wait("a") == {"data": {"entity_id": "sensor.temp", "state": "21.3"}}
-    assert client.wait("b")["error"]["code"] == -32003
-    error = client.wait("c")["error"]
-    assert error["code"] == -32004
-    assert "the motor of x is stuck" in error["message"]
+    flows.allowed_and_denied(client)
 
 
 def test_a_person_says_yes_and_no(gateway: GatewayProcess, client: JavaScriptClient) -> None:
