@@ -94,6 +94,7 @@ INNER: dict[str, Floor] = {
     "agentgate_proto": {
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
         "faces/engineio/": "Engine.IO 4: sessions over long polling and WebSockets",
+        "faces/mcp/": "the Model Context Protocol: what both sides say, and the gate as a server",
         "faces/socketio/": "Socket.IO 5 on top of it: namespaces, events, acknowledgements",
     },
     "agentgate_server": {

@@ -12,7 +12,8 @@ top:
   ``talk``; their ``messages``, their ``effects``, what of a log is ``chat``, what may be
   ``waiting``. ``engineio``, sessions over polls and WebSockets: ``engine`` with each ``session``,
   their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its
-  ``packets`` and ``events``, ``credentials``, and the door to an ``application``. ``client``: a
+  ``packets`` and ``events``, ``credentials``, and the door to an ``application``. ``mcp``, the
+  Model Context Protocol: ``eras`` and ``messages``. ``client``: a
   client over all its connections: ``machine`` and what it tells, ``events``; ``call_book``,
   ``calls`` with their ``request_ids`` and their callers' ``patience``, ``reconciliation``,
   ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for sessions
