@@ -45,7 +45,15 @@ class ToolFailed(Exception):
     """For a tool to raise when it failed in a way that was foreseen.
 
     The agent gets the text as it is; the log gets no traceback, since there is no defect to find.
+
+    Attributes:
+        data: JSON in which the tool says it in a form of its own (``Tool.form``), for faces whose
+            clients can read that.
     """
+
+    def __init__(self, text: str, data: bytes = b"null") -> None:
+        super().__init__(text)
+        self.data = data
 
 
 class EndedElsewhere(Exception):

@@ -305,6 +305,14 @@ def row(name: str, **more: Any) -> dict[str, Any]:
     return plain | more
 
 
+def test_what_a_tool_there_says_of_its_results_is_said_here() -> None:
+    returns = {"type": "object", "properties": {"celsius": {"type": "number"}}}
+    more = row("read", title="Read it", returns=returns, form="mcp")
+    plain, other = listing(row("good"), more)
+    assert (plain.title, plain.returns, plain.form) == ("", {}, "")
+    assert (other.title, other.returns, other.form) == ("Read it", returns, "mcp")
+
+
 def test_names_that_a_policy_could_misread_are_not_offered() -> None:
     tools = listing(row("good"), row("lights.on"), row("a(b)"), row("é"), row("x" * 129))
     assert tools.names == ["house.good", "house.lights.on"]

@@ -12,7 +12,7 @@ ENVELOPE_BYTES = 4_096
 
 def fitting(outcome: Outcome) -> Outcome:
     """What an old client can take of an outcome; too much would make it drop the connection."""
-    size = len(bytes(outcome.data))
+    size = 0 if outcome.code else len(bytes(outcome.data))  # of an error only the words go out
     if size <= LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
         return outcome
     return failed(

@@ -27,7 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         status: see :class:`Status`.
-        data: the tool's result as JSON, for ``executed`` only.
+        data: the tool's result as JSON, for ``executed``; for ``failed`` what the tool has said
+            besides its words, if anything: no native client is told that.
         code: the JSON-RPC error code, for everything else.
         message: the error's text, for everything else; a failed tool's own words.
     """
@@ -49,10 +50,16 @@ def ended(status: Status, code: ErrorCode, detail: str = "") -> Outcome:
     return Outcome(status=status, code=code, message=f"{message}: {detail}" if detail else message)
 
 
-def failed(message: str) -> Outcome:
-    """The tool ran and failed; ``message`` is its own text, passed on unchanged."""
+def failed(message: str, data: bytes = b"null") -> Outcome:
+    """The tool ran and failed.
+
+    Args:
+        message: its own text, passed on unchanged.
+        data: JSON that says more than that, for faces whose clients can read it.
+    """
     return Outcome(
         status=Status.FAILED,
+        data=msgspec.Raw(data),
         code=ErrorCode.TOOL_FAILED,
         message=message or ERRORS[ErrorCode.TOOL_FAILED].message,
     )

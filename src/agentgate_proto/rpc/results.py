@@ -7,7 +7,7 @@ The answers to ``auth`` and ``reload`` are beside their methods, those that carr
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -45,7 +45,11 @@ class CancelResult(msgspec.Struct, frozen=True):
     status: CancelStatus
 
 
-class ToolRow(msgspec.Struct, frozen=True, kw_only=True):
+ToolForm = Literal["", "mcp"]
+"""What the results of a tool are: any JSON, or a CallToolResult of MCP."""
+
+
+class ToolRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One tool.
 
     Attributes:
@@ -54,6 +58,9 @@ class ToolRow(msgspec.Struct, frozen=True, kw_only=True):
         effects: "read" (safe to run again) or "write".
         args: JSON Schema of its arguments.
         decision: what to expect of the policy.
+        title: its name for people, if it has one.
+        returns: JSON Schema of its result, if that is known.
+        form: "mcp": its result is a CallToolResult of MCP.
     """
 
     name: str
@@ -61,6 +68,9 @@ class ToolRow(msgspec.Struct, frozen=True, kw_only=True):
     effects: Effects
     args: dict[str, Any]
     decision: Expectation
+    title: str = ""
+    returns: dict[str, Any] = {}
+    form: ToolForm = ""
 
 
 class ToolList(msgspec.Struct, frozen=True):

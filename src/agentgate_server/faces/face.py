@@ -13,6 +13,7 @@ from agentgate_proto.connection.events import (
     UpgradeAsked,
 )
 from agentgate_proto.wire.routes import Route
+from agentgate_server.faces.call_desk import CallDesk
 from agentgate_server.faces.entrance import Entrance
 from agentgate_server.relay.link import Upstreams
 from agentgate_server.sessions.agents import AgentDesk
@@ -55,6 +56,7 @@ class Surroundings:
         agents: the named agents, whose sessions are among these; None as well.
         providers: takes tools that are provided by the face's connections.
         upstreams: the gateways behind this one; None: there are none.
+        calls: takes calls of tools; None: nobody does.
         closing: called when the gateway begins to shut down, while all connections are there.
         clients: return how many clients a face has at this moment, by its name; for the metrics.
     """
@@ -65,6 +67,7 @@ class Surroundings:
     agents: AgentDesk | None = None
     providers: ProviderDesk | None = None
     upstreams: Upstreams | None = None
+    calls: CallDesk | None = None
     closing: list[Callable[[], None]] = field(default_factory=list)
     clients: dict[str, Callable[[], int]] = field(default_factory=dict)
 

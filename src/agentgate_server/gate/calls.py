@@ -177,7 +177,7 @@ class Calls:
                     reply=reply,
                 )
             case ListTools():
-                reply.result(ToolList(self._list_tools(principal)))
+                reply.result(ToolList(self.list_tools(principal)))
             case ListRequests():
                 self._list_requests(principal, params, reply)
             case Reload():
@@ -187,6 +187,27 @@ class Calls:
                 reply.result(UpstreamList(rows))
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
+
+    def list_tools(self, principal: Principal) -> list[ToolRow]:
+        """What a principal may ask for, with the decision to expect; what is denied is left out."""
+        rows = []
+        for tool in self.catalogue:
+            expected = self.judge.expect(principal.name, tool)
+            if expected == "deny" or tool.name == EXCEED_BUDGET:
+                continue
+            rows.append(
+                ToolRow(
+                    name=tool.name,
+                    description=tool.description,
+                    effects=tool.effects,
+                    args=tool.schema,
+                    decision=Expectation(expected or "depends"),
+                    title=tool.title,
+                    returns=tool.returns,
+                    form=tool.form,
+                )
+            )
+        return rows
 
     def ask_for_session(self, link: int, call: str, tool: str, args: dict[str, Any]) -> None:
         """A session asks for a tool; what can't be taken is told to it at once."""
@@ -268,24 +289,6 @@ class Calls:
     def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
         now = self.utc()
         answer_with(reply, lambda: GrantWords(self.desk.preview(params.id, params.grant, now)))
-
-    def _list_tools(self, principal: Principal) -> list[ToolRow]:
-        """What a principal may ask for, with the decision to expect; what is denied is left out."""
-        rows = []
-        for tool in self.catalogue:
-            expected = self.judge.expect(principal.name, tool)
-            if expected == "deny" or tool.name == EXCEED_BUDGET:
-                continue
-            rows.append(
-                ToolRow(
-                    name=tool.name,
-                    description=tool.description,
-                    effects=tool.effects,
-                    args=tool.schema,
-                    decision=Expectation(expected or "depends"),
-                )
-            )
-        return rows
 
 
 def never(*_: Any) -> None:

@@ -160,11 +160,16 @@ class Runner:
         if isinstance(error, ArgumentError | NotStarted):
             return failed(f"it was not started: {text}")
         if isinstance(error, ToolFailed):
-            return failed(text)
+            return failed(text, self.said(error.data))
         log.warning("tool %s raised %s", tool.name, type(error).__name__, exc_info=error)
         if isinstance(error, EffectUnknown) and tool.effects is Effects.WRITE:
             return unknown(text)
         return failed(text)
+
+    def said(self, data: bytes) -> bytes:
+        """Return what a tool has said of its failure besides the words; nothing, if it is too
+        much: the words are there."""
+        return self.masker.result(data) if len(data) <= self.output_bytes_max else b"null"
 
     def words(self, error: BaseException) -> str:
         """Say an exception in words that can be sent, without secrets."""

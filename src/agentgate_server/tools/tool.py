@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ import msgspec
 
 from agentgate_proto.ledger.relaying import Behind
 from agentgate_proto.records.request import Effects
+from agentgate_proto.rpc.results import ToolForm
 from agentgate_server.policy.meanings import Meant, filled_in
 
 if TYPE_CHECKING:
@@ -44,6 +45,11 @@ class Tool(ABC):
             then say the same of it; "": it shares with none. See ``bulkheads``.
         queue_max: how many calls may wait for their turn; None: ``bulkheads.QUEUE_MAX``.
         behind: the gateway behind this one whose tool it is; None: it is our own.
+        title: for people, or "".
+        returns: JSON Schema (2020-12) of the result; {}: nothing is said of it.
+        form: what its results are: "": any JSON; "mcp": a CallToolResult of MCP.
+        definition: hash of what was accepted by whoever looked at it; "": nobody has to.
+        listed: whether MCP's ``tools/list`` has it; what has a method of its own there is left out.
     """
 
     name: str
@@ -57,6 +63,11 @@ class Tool(ABC):
     bulkhead: str = ""
     queue_max: int | None = None
     behind: Behind | None = None
+    title: str = ""
+    returns: dict[str, Any] = field(default_factory=dict)
+    form: ToolForm = ""
+    definition: str = ""
+    listed: bool = True
 
     @property
     def inline(self) -> bool:

@@ -13,7 +13,7 @@ from agentgate_proto.connection.events import Called, Closed, Received
 from agentgate_proto.connection.old_clients import ENVELOPE_BYTES, fitting
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import LEGACY_MESSAGE_BYTES_MAX, Limits
-from agentgate_proto.records.outcome import Status, executed
+from agentgate_proto.records.outcome import Status, executed, failed
 
 COLLECT = request(5, "get_pending_results")
 TOOL = request(6, "tool_request", {"tool": "x"})
@@ -40,6 +40,11 @@ def test_a_result_that_just_fits_is_left_as_it_is() -> None:
     outcome = executed(b" " * (LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES))
     assert fitting(outcome) is outcome
     assert fitting(executed(BIG)).status is Status.FAILED
+
+
+def test_what_a_tool_says_of_its_failure_besides_the_words_does_not_go_out() -> None:
+    outcome = failed("no bulb", BIG)
+    assert fitting(outcome) is outcome
 
 
 def test_the_ping_that_is_the_receipt_follows_the_reply_and_the_answers() -> None:

@@ -45,6 +45,11 @@ def test_a_tool_that_failed_without_a_word_is_given_one() -> None:
     assert failed("").message == "Tool failed"
 
 
+def test_a_failed_tool_may_say_more_than_words() -> None:
+    outcome = failed("no bulb", b'{"isError":true}')
+    assert (outcome.message, bytes(outcome.data)) == ("no bulb", b'{"isError":true}')
+
+
 def test_an_unknown_outcome_tells_what_happened() -> None:
     outcome = unknown("the gateway stopped while the tool ran")
     assert (outcome.status, outcome.code) == (Status.UNKNOWN, ErrorCode.OUTCOME_UNKNOWN)

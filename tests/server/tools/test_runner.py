@@ -12,7 +12,10 @@ from tests.server.tools.helpers import outcome_of
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.outcome import Status
-from agentgate_server.errors import EffectUnknown
+from agentgate_server.errors import EffectUnknown, ToolFailed
+from agentgate_server.secrets.hiding import MASK
+from agentgate_server.secrets.masking import Masker
+from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.python import python_tool
 from agentgate_server.tools.runner import ERROR_CHARS_MAX, ERRORS_SHOWN_MAX, Runner, describe
 from agentgate_server.tools.tool import Tool
@@ -98,6 +101,17 @@ async def test_a_tools_own_error_reaches_the_agent_and_its_traceback_the_log(
         assert record.levelno == logging.WARNING
         assert record.exc_info is not None
         assert "in body" in caplog.text
+
+
+async def test_what_a_tool_says_besides_words_is_kept_without_secrets_and_within_the_cap() -> None:
+    runner = Runner(masker=Masker([Secret("hunter22")]), output_bytes_max=40)
+    short, long = b'{"isError":true,"by":"hunter22"}', b'"%s"' % (b"x" * 40)
+    for said, kept in ((short, {"isError": True, "by": MASK}), (long, None)):
+        for tool in three_ways("write", raising(ToolFailed("no bulb", said))):
+            outcome = await outcome_of(runner, tool)
+            assert (outcome.status, outcome.message) == (Status.FAILED, "no bulb")
+            assert msgspec.json.decode(outcome.data) == kept
+    runner.close()
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), BaseException("odd")])
