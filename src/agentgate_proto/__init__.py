@@ -37,7 +37,8 @@ top:
   gateway's requests over all connections and
   restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is taken), ``deciding``
   (what people say), ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what
-  was missed); ``coalescing`` for requests that are one, ``grants``, ``links`` for connections,
+  was missed), ``abandoning`` (what nobody may run any more);
+  ``coalescing`` for requests that are one, ``grants``, ``links`` for connections,
   ``live`` for what is under way, ``journal`` for what is being written, ``rates`` for caps in time,
   ``relaying`` for other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;

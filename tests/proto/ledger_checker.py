@@ -17,6 +17,7 @@ from tests.proto.ledger_tables import check_tables
 from agentgate_proto import limits
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.abandoning import CHANGED, GONE
 from agentgate_proto.ledger.admission import OTHER_CONTENT, Asked
 from agentgate_proto.ledger.effects import (
     Answer,
@@ -289,7 +290,8 @@ class Checker:
         else:
             decision, _ = self.judgements.get(rid, (None, False))
             asked = decision is not None and decision.action is Action.ASK
-            withdrawn = outcome.status is Status.CANCELLED  # it had joined, and nothing knew of it
+            withdrawn = outcome.status is Status.CANCELLED or outcome in (CHANGED, GONE)
+            # it had joined, and nothing knew of it
             assert not asked or withdrawn or rid in self.failed, "told before it was durable"
             write = self.requests[rid].asked.effects is Effects.WRITE
             assert not (write and outcome.status is Status.EXECUTED) or rid in self.failed

@@ -281,6 +281,7 @@ class World:
         tool: str = "write",
         key: str = "",
         relayed: Relayed = NOT_RELAYED,
+        definition: str = "",
         **args: Any,
     ) -> str:
         """Have a tool request arrive; return the rid that it gets if it is a new one."""
@@ -295,6 +296,7 @@ class World:
             signature=f"{tool}({args})",
             idempotency_key=key,
             relayed=relayed,
+            definition=definition,
         )
         self.checker.asked(connection, asked)
         self.ledger.receive(asked, self.now)

@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.errors import ASK_AGAIN, ErrorCode
-from agentgate_proto.ledger.deciding import CANCELLED
 from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Token
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
@@ -44,6 +43,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         rid: a fresh unguessable id from a secure source.
         request_id, tool, args, idempotency_key: as the client sent them.
         effects, signature: what the gateway knows of the tool and the request.
+        definition: of the tool, see ``Record.definition``.
         relayed: what the gateway in front says of it, as far as that is trusted.
     """
 
@@ -54,6 +54,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     args: dict[str, Any]
     effects: Effects
     signature: str
+    definition: str = ""
     idempotency_key: str = ""
     relayed: Relayed = NOT_RELAYED
 
@@ -202,7 +203,7 @@ class Admission:
             text = f"the idempotency key {OTHER_CONTENT}"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, text)
         elif live.withdrawn_at:
-            self._answer_as(live, CANCELLED, "")
+            self._answer_as(live, live.withdrawn_as, "")
         else:
             self.lifecycle.join(live, first)
 
@@ -216,7 +217,7 @@ class Admission:
         """Decide about what is new; a store that takes no writes is tried again now and then."""
         problem = self.lifecycle.journal.problem
         if live.withdrawn_at:
-            self.lifecycle.finish(live, CANCELLED, now)
+            self.lifecycle.finish(live, live.withdrawn_as, now)
         elif problem and 0.0 <= now - self._tried_at < self.limits.write_retry_s:
             text = f"cannot store requests: {problem}; nothing was run"
             pause = self.limits.write_retry_s
@@ -241,6 +242,7 @@ def new_record(asked: Asked, link: Link, now: float) -> Record:
         signature=asked.signature,
         digest=digest_of(asked.tool, args),
         effects=asked.effects,
+        definition=asked.definition,
         idempotency_key=asked.idempotency_key,
         relayed=asked.relayed,
         phase=Phase.RECEIVED,

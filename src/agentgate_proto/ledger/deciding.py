@@ -25,7 +25,6 @@ from agentgate_proto.records.grant import Grant, grant_of
 from agentgate_proto.records.outcome import Outcome, Status, ended
 from agentgate_proto.records.request import Endorsement, Phase, Record
 
-CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
 EXPIRED = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
 DENIED = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON)
 
@@ -142,6 +141,7 @@ class Deciding:
             asked = other.record
             same = (asked.approvers_needed, asked.needs_code, asked.warning) == demand
             same = same and asked.relayed.principal == record.relayed.principal
+            same = same and asked.definition == record.definition
             keys = {live.key, other.key} - {""}
             if asked.phase is Phase.WAITING and same and len(keys) <= 1:
                 return other
@@ -275,7 +275,7 @@ class Deciding:
 
     def withdraw(self, live: Live) -> None:
         """Its caller does not want it any more."""
-        self._end(live, CANCELLED, live.withdrawn_at)
+        self._end(live, live.withdrawn_as, live.withdrawn_at)
 
     def expire_due(self, now: float) -> None:
         """End what nobody has answered in time."""

@@ -82,12 +82,14 @@ class Run(msgspec.Struct, frozen=True):
 
     Attributes:
         effects: that the decision was made for.
+        definition: of the tool that was asked for, see ``Record.definition``.
     """
 
     rid: str
     tool: str
     args: bytes
     effects: Effects = Effects.WRITE
+    definition: str = ""
 
 
 class Stop(msgspec.Struct, frozen=True):

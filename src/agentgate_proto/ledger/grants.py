@@ -97,7 +97,7 @@ class Grants:
             grant = self._grants[grant_id]
             if grant.ended(now):
                 self._end(grant)
-            elif grant.covers(args, record.relayed.principal):
+            elif grant.covers(args, record.relayed.principal, record.definition):
                 grant = self._grants[grant_id] = replace(grant, uses=grant.uses + 1)
                 if grant.uses >= grant.uses_max:
                     self._end(grant)

@@ -27,7 +27,7 @@ or late, and nothing else.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from agentgate_proto.ledger.admission import Admission, Asked, Judge
 from agentgate_proto.ledger.collecting import Collecting
@@ -237,7 +237,20 @@ class Ledger:
             known: names of those who still are.
             now: UTC seconds.
         """
-        self._lifecycle.banish(known, now)
+        self._lifecycle.abandoning.banish(known, now)
+
+    def void(self, current: Mapping[str, str], now: float) -> None:
+        """End what was asked of tools that are not those any more, and has not started.
+
+        Approvals close on every channel; who asked is told that the tool changed, or is gone, and
+        that nothing was run.
+
+        Args:
+            current: definitions of tools by their names (``Record.definition``); "": there is no
+                such tool any more.
+            now: UTC seconds.
+        """
+        self._lifecycle.abandoning.void(current, now)
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool that ``Run`` started is over."""

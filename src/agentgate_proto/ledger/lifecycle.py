@@ -13,20 +13,21 @@ yes of several, at once. What people do is in ``deciding``, what twins do in ``c
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
-from agentgate_proto.ledger.deciding import CANCELLED, Deciding, done
+from agentgate_proto.ledger.deciding import Deciding, done
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.effects import AnswerCancel, Effect, Refusal, Run, Stop
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
 from agentgate_proto.ledger.links import Link
-from agentgate_proto.ledger.live import Caller, Live
+from agentgate_proto.ledger.live import CANCELLED, Caller, Live
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.grant import Grant
@@ -35,6 +36,9 @@ from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.storage import MarkDelivered, Put, Restored
 
 MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
+RAN = (Status.EXECUTED, Status.FAILED)
+"""How a request ends that ran, and of which it is known how."""
+
 RETRY_PAUSE_MAX_S = 30.0
 
 
@@ -52,7 +56,6 @@ class Lifecycle:
     def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
-        self._banished: dict[str, float] = {}
         self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
@@ -60,6 +63,7 @@ class Lifecycle:
         self.deciding = Deciding(
             limits, self.live, self.delivery, self.grants, effects, self._write
         )
+        self.abandoning = Abandoning(self.live, self.deciding.withdraw)
         self._effects = effects
         self._unknown: dict[tuple[str, str], None] = {}
         self._retries: dict[str, After] = {}
@@ -160,7 +164,7 @@ class Lifecycle:
     def _start(self, live: Live, grant: Grant | None = None) -> None:
         """Run the tool; a ``write`` only when the intention is durable (I2)."""
         if live.withdrawn_at:
-            self.finish(live, CANCELLED, live.withdrawn_at)
+            self.finish(live, live.withdrawn_as, live.withdrawn_at)
             return
         live.record = replace(live.record, phase=Phase.RUNNING)
         if live.needs_intention:
@@ -169,7 +173,9 @@ class Lifecycle:
             self._run(live.record)
 
     def _run(self, record: Record) -> None:
-        self._effects.append(Run(record.rid, record.tool, bytes(record.args), record.effects))
+        args = bytes(record.args)
+        run = Run(record.rid, record.tool, args, record.effects, record.definition)
+        self._effects.append(run)
 
     # The request ends
 
@@ -180,7 +186,7 @@ class Lifecycle:
             return
         if outcome.status is Status.UNKNOWN:
             self._mark_unknown(live.record)
-        elif live.record.warning:  # it was run again by somebody who knew
+        elif live.record.warning and outcome.status in RAN:  # again, by somebody who knew
             self._unknown.pop((live.record.principal, live.record.digest), None)
         self.finish(live, outcome, now)
 
@@ -256,29 +262,6 @@ class Lifecycle:
             self._note_cancel(own, link, call_id)
             self.finish(own, CANCELLED, now)
 
-    def banish(self, known: Collection[str], now: float) -> None:
-        """Withdraw, for all who wait for it, what these are not the principals of any more.
-
-        What has started goes on, and an end that is being written stands if it can be written.
-        """
-        self._banished = {
-            record.principal: now
-            for record in (live.record for live in self.live.values())
-            if record.principal not in known
-        }
-        for live in list(self.live.values()):
-            self._abandon_if_banished(live)
-
-    def _abandon_if_banished(self, live: Live) -> bool:
-        banished_at = self._banished.get(live.record.principal)
-        if banished_at is None or live.started or live.record.phase is Phase.DONE:
-            return False
-        live.withdrawn_at = banished_at
-        live.abandoned = True
-        if live.record.phase is Phase.WAITING:
-            self.deciding.withdraw(live)
-        return True
-
     def _note_cancel(self, live: Live, link: Link, call_id: int | str | None) -> None:
         """Remember a call of ``cancel_request`` until it is certain what came of it."""
         live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]
@@ -331,7 +314,7 @@ class Lifecycle:
                 self._answer_cancels(live)
                 self._start(live)
             case After.RUN if live.withdrawn_at:
-                self.finish(live, CANCELLED, live.withdrawn_at)
+                self.finish(live, live.withdrawn_as, live.withdrawn_at)
             case After.RUN:
                 self._run(live.record)
             case _:
@@ -342,8 +325,8 @@ class Lifecycle:
         if settled:
             self.deciding.close(live)
             heirs = self.joining.heirs(live)
-            if heirs is not None and self._abandon_if_banished(heirs):
-                self.finish(heirs, CANCELLED, heirs.withdrawn_at)
+            if heirs is not None and self.abandoning.catches(heirs):
+                self.finish(heirs, heirs.withdrawn_as, heirs.withdrawn_at)
             elif heirs is not None:
                 self.deciding.ask_again(heirs, live.record)
         else:
@@ -370,7 +353,7 @@ class Lifecycle:
             self.deciding.answer_tickets(live, text)
             if live.stored is not None and live.record.decided_at:
                 self.deciding.reopen(live, live.stored)
-                self._abandon_if_banished(live)
+                self.abandoning.catches(live)
                 return
         elif live.record.phase is Phase.DONE:
             self._publish(live)

@@ -6,8 +6,12 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.outcome import Outcome, Status, ended
 from agentgate_proto.records.request import Effects, Phase, Record
+
+CANCELLED = ended(Status.CANCELLED, ErrorCode.CANCELLED)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +75,7 @@ class Live:
         held: what other people have answered meanwhile.
         cancels: calls of ``cancel_request``, as (link, call id), that wait for a write.
         withdrawn_at: when its caller withdrew it before its tool started; 0: that did not happen.
+        withdrawn_as: how it ends then.
         abandoned: it was withdrawn for all who wait for it.
     """
 
@@ -85,6 +90,7 @@ class Live:
         "record",
         "stored",
         "tickets",
+        "withdrawn_as",
         "withdrawn_at",
     )
 
@@ -99,6 +105,7 @@ class Live:
         self.held: list[Verdict] = []
         self.cancels: list[tuple[int, int | str | None]] = []
         self.withdrawn_at = 0.0
+        self.withdrawn_as: Outcome = CANCELLED
         self.abandoned = False
 
     @property

@@ -79,6 +79,7 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         approver, channel: who gave it, where.
         rid: the request it was given with.
         revoked_at, revoked_by: when and by whom it was ended; 0 and "" if it was not.
+        definition: of the tool, as the request it was given with has it: it covers no other.
     """
 
     id: str
@@ -96,10 +97,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     revoked_at: float = 0.0
     revoked_by: str = ""
     on_behalf_of: str = ""
+    definition: str = ""
 
-    def covers(self, args: Mapping[str, Any], on_behalf_of: str = "") -> bool:
+    def covers(self, args: Mapping[str, Any], on_behalf_of: str = "", definition: str = "") -> bool:
         """Whether a request with these arguments is one of those that the person had in mind."""
-        if on_behalf_of != self.on_behalf_of:
+        if (on_behalf_of, definition) != (self.on_behalf_of, self.definition):
             return False
         fixed = {name: value for name, value in args.items() if name not in self.any_args}
         return canonical_args(fixed) == bytes(self.args)
@@ -139,6 +141,7 @@ def grant_of(record: Record, terms: GrantTerms, approver: str, channel: str, now
         channel=channel,
         rid=record.rid,
         on_behalf_of=record.relayed.principal,
+        definition=record.definition,
     )
 
 

@@ -270,6 +270,7 @@ class Calls:
             args=params.args,
             effects=tool.effects,
             signature=signature_of(tool.name, params.args),
+            definition=tool.definition,
             idempotency_key=params.idempotency_key,
             relayed=relayed,
         )

@@ -11,6 +11,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.ledger.effects import Run
 from agentgate_proto.records.outcome import Outcome, failed
 from agentgate_server.observing.context import current_rid
@@ -55,6 +56,10 @@ class Running:
         tool = self.catalogue.to_run(run.tool, run.effects, run.rid)
         if tool is None:
             self.finished(run.rid, failed(f"Unknown tool: {run.tool}; it did not run"))
+            return
+        tool = tool.as_asked(run.definition)
+        if tool is None:
+            self.finished(run.rid, CHANGED)
             return
         if self.closed:
             self.finished(run.rid, failed("it was not started: the gateway is shutting down"))

@@ -242,6 +242,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE grants ADD COLUMN on_behalf_of TEXT NOT NULL DEFAULT ''",
     ),
     ("ALTER TABLE sessions ADD COLUMN queue TEXT NOT NULL DEFAULT ''",),
+    (
+        # '' for tools that are part of the gateway.
+        "ALTER TABLE requests ADD COLUMN definition TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE grants ADD COLUMN definition TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -47,6 +47,7 @@ COLUMNS = (
     "code",
     "message",
     "relayed",
+    "definition",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
@@ -96,6 +97,7 @@ def row_of(record: Record) -> Row:
         code,
         message,
         said(record.relayed),
+        record.definition,
         int(record.delivered),
     )
 

@@ -37,8 +37,8 @@ Thing = tuple[str, str]
 """(principal, digest): who asked for what."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Rows per statement: at most as many places again are unused as are used, for each costs its 29
-values. Larger ones prepare slowly and are hardly faster; 256 rows bind 7,680 values, well under
+"""Rows per statement: at most as many places again are unused as are used, for each costs its 31
+values. Larger ones prepare slowly and are hardly faster; 256 rows bind 7,936 values, well under
 SQLite's 32,766."""
 
 ROWS_MAX = SIZES[-1]

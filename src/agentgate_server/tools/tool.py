@@ -92,6 +92,14 @@ class Tool(ABC):
         given = ((name, entry.get("default")) for name, entry in entries)
         return {name: default for name, default in given if default is not None}
 
+    def as_asked(self, definition: str) -> Tool | None:
+        """Return what runs a request that was made for a tool of this definition.
+
+        None: this is another tool by now, and nothing of it may run. A tool that can't tell before
+        it has begun says so then, by ``EndedElsewhere(CHANGED)``.
+        """
+        return self if definition == self.definition else None
+
     def meant(self, args: Mapping[str, Any]) -> Meant | None:
         """Say what the tool gets for arguments that fit; see ``policy.meanings``.
 

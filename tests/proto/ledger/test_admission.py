@@ -7,7 +7,7 @@ from tests.proto.ledger_world import World
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.admission import OTHER_CONTENT
 from agentgate_proto.ledger.effects import Answer, Purpose, Question, Token
-from agentgate_proto.ledger.lifecycle import CANCELLED
+from agentgate_proto.ledger.live import CANCELLED
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.request import Phase
 from agentgate_proto.records.storage import FindRequest, Put

@@ -6,8 +6,8 @@ import pytest
 from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.ledger.deciding import CANCELLED
 from agentgate_proto.ledger.effects import Answer, Waiting
+from agentgate_proto.ledger.live import CANCELLED
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Relayed

@@ -4,7 +4,7 @@ import pytest
 from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.ledger.effects import Answer
-from agentgate_proto.ledger.lifecycle import CANCELLED
+from agentgate_proto.ledger.live import CANCELLED
 from agentgate_proto.records.outcome import Status
 
 

@@ -1,7 +1,8 @@
-"""Tools that run: none starts once the gateway has begun to stop."""
+"""Tools that run: none starts once the gateway has begun to stop, nor one that nobody asked for."""
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import anyio
@@ -9,8 +10,10 @@ import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
+from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.ledger.effects import Run
 from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.request import Effects
 from agentgate_server.gate.running import Running
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.python import python_tool
@@ -37,6 +40,41 @@ def test_what_comes_after_the_end_is_not_started_and_says_so() -> None:
     assert ended["early"].status is Status.EXECUTED
     assert ended["late"].status is Status.FAILED
     assert ended["late"].message == "it was not started: the gateway is shutting down"
+
+
+@pytest.mark.parametrize(("asked", "now"), [("old", "new"), ("old", ""), ("", "new")])
+def test_what_was_asked_of_a_tool_does_not_run_another_one_of_its_name(
+    asked: str, now: str
+) -> None:
+    started: list[int] = []
+    ended: dict[str, Outcome] = {}
+
+    def act(n: int) -> None:
+        started.append(n)
+
+    tool = python_tool(act, effects="write", inline=True)
+    running = Running(
+        Catalogue([dataclasses.replace(tool, definition=now)]), Runner(), ended.__setitem__
+    )
+    running.start(Run("r1", "act", b'{"n":1}', Effects.WRITE, asked))
+    assert ended == {"r1": CHANGED}
+    assert started == []
+
+
+def test_what_was_asked_of_a_tool_runs_it_while_it_is_the_same() -> None:
+    started: list[int] = []
+    ended: dict[str, Outcome] = {}
+
+    def act(n: int) -> None:
+        started.append(n)
+
+    tool = python_tool(act, effects="write", inline=True)
+    running = Running(
+        Catalogue([dataclasses.replace(tool, definition="old")]), Runner(), ended.__setitem__
+    )
+    running.start(Run("r1", "act", b'{"n":1}', Effects.WRITE, "old"))
+    assert ended["r1"].status is Status.EXECUTED
+    assert started == [1]
 
 
 @pytest.mark.anyio

@@ -34,6 +34,7 @@ RECORDS = st.builds(
     signature=TEXT,
     digest=TEXT,
     effects=st.sampled_from(Effects),
+    definition=TEXT,
     idempotency_key=TEXT,
     phase=st.sampled_from(Phase),
     rule=TEXT,
