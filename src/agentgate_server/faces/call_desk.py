@@ -18,7 +18,7 @@ from typing import NamedTuple, Protocol
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.request import Record
+from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_proto.rpc.results import CancelStatus, ToolRow
 from agentgate_server.tools.dialogue import Asker
@@ -91,6 +91,11 @@ class FaceCall(Protocol):
     def rid(self) -> str:
         """That of the request under way that it waits for, be it its own or one that it has
         joined; "": there is none."""
+        ...
+
+    @property
+    def phase(self) -> Phase | None:
+        """How far the request under way is that it waits for; None: there is none."""
         ...
 
     def withdraw(self) -> None:
