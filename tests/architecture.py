@@ -101,6 +101,7 @@ INNER: dict[str, Floor] = {
         "approvals/telegram/": "approvals in a Telegram chat, answered by buttons",
         "tools/home_assistant/": "the tools for Home Assistant; what its house tells the policy",
         "tools/http/": "HTTP tools, declared in YAML",
+        "tools/mcp/": "servers of MCP: their processes and connections, their tools",
         "tools/provided/": "tools that connected clients provide",
         "tools/patterns/": "regular expressions of users: which of them can't hold up the gateway",
     },

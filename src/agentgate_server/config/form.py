@@ -22,6 +22,7 @@ from agentgate_server.config.upstreams import Upstreams
 from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
+from agentgate_server.tools.mcp.form import McpServersConfig
 
 DAY_S = 86_400.0
 APPROVAL_TIMEOUT_S_MAX = 30 * DAY_S
@@ -180,6 +181,9 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     http: tuple[Path, ...] = ()
     """Files that declare HTTP tools (``weather.yaml``)."""
+
+    mcp: McpServersConfig = {}
+    """Servers of the Model Context Protocol behind the gate, by a name of yours."""
 
     timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     """Seconds that a tool may run unless it names its own limit."""

@@ -37,6 +37,9 @@ from agentgate_server.config.identities import (
     holds_literal_token,
     identities_of,
 )
+from agentgate_server.config.mcp_servers import check_mcp_servers, mcp_servers_of
+from agentgate_server.config.mcp_servers import secret_places as places_of_mcp_servers
+from agentgate_server.config.mcp_servers import secrets_of as secrets_of_mcp_servers
 from agentgate_server.config.messenger import MessengerConfig, check_messenger
 from agentgate_server.config.models import secret_places, secrets_of, sessions_of
 from agentgate_server.config.sessions import SessionsConfig
@@ -146,6 +149,7 @@ def load_config(path: Path, *, environment: Mapping[str, str]) -> Config:
     others = [
         *secret_places(config.sessions),
         *places_of_upstreams(config.upstreams),
+        *places_of_mcp_servers(config.tools.mcp),
         *password_places(config.agents),
     ]
     literal = [path] if holds_literal_token(document, others) else []
@@ -249,6 +253,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
     warnings += check_faces(document, form.faces, form.agents, form.upstreams)
     warnings += check_upstreams(document, form.upstreams, agents)
+    warnings += check_mcp_servers(document, form.tools.mcp, agents, form.upstreams)
     with_tokens = {each.principal.name for each in identities}
     named, more = agents_of(document, form.agents, sessions, with_tokens)
     http = http_of([at(shown, entry) for entry in form.tools.http], variables)
@@ -265,7 +270,11 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         audit=audit,
         approval_timeout_s=form.approval_timeout,
         rate_limit=form.rate_limit,
-        tools=msgspec.structs.replace(form.tools, python=python),
+        tools=msgspec.structs.replace(
+            form.tools,
+            python=python,
+            mcp=mcp_servers_of(form.tools.mcp, folder, partial(at, folder)),
+        ),
         log=form.log,
         metrics=form.metrics,
         tracing=form.tracing,
@@ -282,9 +291,11 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
 
 
 def secrets_in(form: ConfigFile, http: HttpDeclarations | None) -> tuple[Secret, ...]:
-    """Return all that is to be masked. Of the variables of models not all are secrets."""
-    others = msgspec.structs.replace(form, sessions=SessionsConfig())
-    found = (*secrets_in_form(others), *secrets_of(form.sessions))
+    """Return all that is to be masked. Of the variables of programs not all are secrets."""
+    tools = msgspec.structs.replace(form.tools, mcp={})
+    others = msgspec.structs.replace(form, sessions=SessionsConfig(), tools=tools)
+    programs = (*secrets_of(form.sessions), *secrets_of_mcp_servers(form.tools.mcp))
+    found = (*secrets_in_form(others), *programs)
     return (*found, *(http.secrets if http else ()))
 
 

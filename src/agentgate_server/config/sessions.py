@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.records.usage import MICROS
-from agentgate_server.config.texts import BaseUrl, ModelName, VariableName
+from agentgate_server.config.texts import BaseUrl, ModelName
+from agentgate_server.documents.environment import VariableName
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.secrets.secret import Secret
 

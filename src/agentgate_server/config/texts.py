@@ -14,7 +14,6 @@ BASE_URL = re.compile(
     r"https?://(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
 )
 MODEL_NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FACE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
@@ -130,18 +129,6 @@ class ModelName(str):
                 "must be 1 to 64 letters, digits, dots, colons, dashes and underscores; "
                 "what its vendor calls it goes into 'model'"
             )
-        return super().__new__(cls, text)
-
-
-class VariableName(str):
-    """The name of an environment variable."""
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> VariableName:
-        """Check the text."""
-        if not VARIABLE_NAME.fullmatch(text):
-            raise ValueError("must be letters, digits and underscores, not beginning with a digit")
         return super().__new__(cls, text)
 
 

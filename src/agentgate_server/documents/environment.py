@@ -18,11 +18,24 @@ DOTENV_BYTES_MAX = 262_144
 
 TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
 INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
+VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>\S.*|)")
 DOUBLE_QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"\s*(?:#.*)?')
 SINGLE_QUOTED = re.compile(r"'(?P<text>[^']*)'\s*(?:#.*)?")
 COMMENT = re.compile(r"(?:^|\s)#.*$")
 ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+class VariableName(str):
+    """The name of an environment variable."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> VariableName:
+        """Check the text."""
+        if not VARIABLE_NAME.fullmatch(text):
+            raise ValueError("must be letters, digits and underscores, not beginning with a digit")
+        return super().__new__(cls, text)
 
 
 class Variables(Mapping[str, str]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
-from typing import Final
+from typing import Final, Self
 
 from agentgate_server.backends.addresses import Network
 from agentgate_server.backends.urls import split_url
@@ -100,7 +100,7 @@ class HeaderName(str):
 
     __slots__ = ()
 
-    def __new__(cls, text: str) -> HeaderName:
+    def __new__(cls, text: str) -> Self:
         """Check the text."""
         if not HEADER_NAME.fullmatch(text):
             raise ValueError("is no name for a header")
