@@ -1,0 +1,1 @@
+"""The gate between foreign MCP clients and foreign MCP servers."""

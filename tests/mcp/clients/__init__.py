@@ -1,0 +1,1 @@
+"""Large MCP clients, unmodified, each with a stand-in for its model: ``make mcp-clients``."""
