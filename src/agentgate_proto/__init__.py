@@ -51,6 +51,7 @@ top:
   ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``. ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``; ``session`` with ``session_views``, ``usage``
+  ``retention``; ``tool_pin`` and ``pin_words`` for tools of others;
+  ``session`` with ``session_views``, ``usage``
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

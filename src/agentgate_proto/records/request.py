@@ -85,8 +85,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         signature: the request in a form for people and for seed 001's patterns.
         digest: SHA-256 of tool and arguments, hex. What an approval is bound to (I4).
         effects: read or write.
-        definition: hash of the tool's definition as it was when this was asked; "": it is part of
-            the gateway. What was asked of one tool never runs another.
+        definition: hash of the tool's definition as it was when this was asked, see
+            :mod:`agentgate_proto.records.tool_pin`; "": it is part of the gateway. What was asked
+            of one tool never runs another.
         idempotency_key: the caller's own key for "this is the same thing", or "".
         phase: see :class:`Phase`.
         rule, description: which rule decided, and its words.
