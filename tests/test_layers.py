@@ -26,6 +26,7 @@ PACKAGES = (*sorted(OVER), "agentgate_client", *FLOORS)
 
 PURE = {
     *("__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses"),
+    "difflib",
     *(
         "datetime",
         "enum",
