@@ -30,7 +30,8 @@ from agentgate_proto.records.session import (
     SessionRecord,
 )
 from agentgate_proto.records.usage import Usage
-from agentgate_proto.sessions.recording import CUT, NOT_RUN
+from agentgate_proto.sessions.history import NOT_RUN
+from agentgate_proto.sessions.recording import CUT
 
 if TYPE_CHECKING:
     from tests.sim.world import World

@@ -100,6 +100,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     result: msgspec.Raw = NOTHING
     error: msgspec.Raw = NOTHING
     late: bool = False
+    client: bool = False
     iterations: int = 0
     still_running: list[StillRunning] = []
     usage: Usage = Usage()

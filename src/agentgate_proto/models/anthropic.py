@@ -63,6 +63,8 @@ def encode(request: ModelRequest) -> Encoded:
         params["stop_sequences"] = [stop] if isinstance(stop, str) else stop
     taken = PARAMS if request.tools else PARAMS - {"tool_choice"}
     kept, dropped = sift(params, taken)
+    if "tool_choice" in kept:
+        kept["tool_choice"] = choice_of(kept["tool_choice"])
     body = Body()
     head = {"model": request.model_id, "max_tokens": request.max_tokens, "stream": True, **CACHED}
     body.envelope(msgspec.json.encode(head)[:-1])
@@ -79,6 +81,19 @@ def encode(request: ModelRequest) -> Encoded:
     body.section(SectionName.HISTORY, b",".join(messages(request.turns)))
     body.envelope(b"]}")
     return body.encoded(dropped)
+
+
+def choice_of(choice: Any) -> Any:
+    """Put a ``tool_choice`` of OpenAI's form into the vendor's; one in this form stays as it is."""
+    match choice:
+        case "required":
+            return {"type": "any"}
+        case str():
+            return {"type": choice}
+        case {"type": "function", "function": {"name": name}}:
+            return {"type": "tool", "name": name}
+        case _:
+            return choice
 
 
 def counting(body: bytes) -> bytes:

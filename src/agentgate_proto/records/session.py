@@ -48,8 +48,13 @@ class EventKind(StrEnum):
     ``reason``."""
     REPLY = "reply"
     """The model has finished: ``run``, ``iteration``, ``text`` (whole), ``stop``, ``backend``."""
+    HISTORY = "history"
+    """A client that keeps the conversation itself tells it otherwise: ``run``, ``drop`` (so many of
+    the newest messages before this one count no more, with what they led to), ``turns`` (what takes
+    their place)."""
     TOOL_CALL = "tool_call"
-    """The model wants a tool: ``run``, ``call``, ``tool``, ``args``."""
+    """The model wants a tool: ``run``, ``call``, ``tool``, ``args``; ``client``: it is one of the
+    client's own, which the client runs: the result comes with its next message."""
     APPROVAL = "approval"
     """A person is asked about a tool call: ``run``, ``call``, ``approval`` (its id), ``rule``,
     ``signature``, ``expires_at``."""

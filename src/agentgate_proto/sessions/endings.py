@@ -30,7 +30,8 @@ from agentgate_proto.sessions.effects import (
     OpenTools,
     StopModel,
 )
-from agentgate_proto.sessions.recording import CUT, NOT_RUN, log_closed, log_outcome, log_reply
+from agentgate_proto.sessions.history import NOT_RUN
+from agentgate_proto.sessions.recording import CUT, log_closed, log_outcome, log_reply
 from agentgate_proto.sessions.run import OpenTool, Phase, Run
 from agentgate_proto.sessions.runs import EXCEED_BUDGET, Runs
 from agentgate_proto.sessions.session import Session

@@ -24,6 +24,9 @@ from agentgate_proto.records.session import EventKind, LogRow
 LOOK_FIRST = "it may have taken effect: do not repeat it without looking first"
 """What a model is told of a call that nobody knows the end of."""
 
+NOT_RUN = "not_run"
+"""How a call ended that was never asked for."""
+
 TURN_BYTES = 200
 """What a turn takes in memory besides its texts, about."""
 
@@ -121,6 +124,8 @@ class History:
                 self.messages[said.message_id] = said.run, row.first
             case EventKind.RUN_STARTED:
                 self._begin(msgspec.json.decode(row.data, type=OfRun).run)
+            case EventKind.HISTORY:
+                self._retell(row, msgspec.json.decode(row.data, type=Retold))
             case EventKind.RUN_ENDED:
                 self._said.pop(msgspec.json.decode(row.data, type=OfRun).run, None)
             case EventKind.REPLY:
@@ -168,10 +173,33 @@ class History:
         said = self._said.pop(run, None)
         if said is None:
             return  # its message went with the oldest of the log
+        if not said.text and self.groups:
+            return  # it brought what the newest group waits for
         group = Group(said.first, said.at, self.worded(said.text))
         self._late.clear()
         self.groups.append(group)
         self._memory += group.memory
+        self._shrink()
+
+    def _retell(self, row: LogRow, data: Retold) -> None:
+        """A client tells the end of the conversation otherwise."""
+        if data.drop:
+            self.open.clear()  # calls without a result are the newest group's
+            self._returns.clear()
+        for _ in range(min(data.drop, len(self.groups))):
+            self._memory -= self.groups.pop().memory
+        for turn in data.turns:
+            if isinstance(turn, UserTurn):
+                group = Group(row.first, row.at, turn.text)
+                self.groups.append(group)
+                self._memory += group.memory
+            elif isinstance(turn, AssistantTurn):
+                for use in turn.calls:
+                    self.call_ids.setdefault(use.id, row.first)
+                args = sum(len(bytes(use.args)) for use in turn.calls)
+                self._put(turn, bytes_of(turn.text) + args)
+            else:
+                self._put(turn, sum(bytes_of(back.text) for back in turn.returns))
         self._shrink()
 
     def _call(self, offset: int, data: CallData) -> None:
@@ -260,6 +288,20 @@ class SaidData(msgspec.Struct, frozen=True):
     text: str
 
 
+class Retold(msgspec.Struct, frozen=True, kw_only=True):
+    """The data of a ``history``.
+
+    Attributes:
+        run: whose message came with it.
+        drop: how many of the newest groups count no more.
+        turns: what takes their place; the first is a user's.
+    """
+
+    run: str
+    drop: int
+    turns: list[Turn]
+
+
 class CallData(msgspec.Struct, frozen=True):
     """The data of a ``tool_call``."""
 
@@ -274,7 +316,7 @@ class ResultData(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         run, call, tool: of which call.
-        status: how it ended, as an outcome's; or "not_run": it was never asked for.
+        status: how it ended, as an outcome's; or ``NOT_RUN``.
         result: what the tool returned, if it was executed.
         error: why there is no result.
         late: the call was closed before.

@@ -21,6 +21,7 @@ from agentgate_proto.records.session import EventKind, OpenRun, QueuedMessage, R
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.rpc.session_methods import MessageTaken, RunCancelled
 from agentgate_proto.sessions.book import Book
+from agentgate_proto.sessions.client_turns import events_before
 from agentgate_proto.sessions.effects import Done, Effect
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.history import bytes_of
@@ -110,13 +111,15 @@ class Queue:
         if not record.queue:
             return
         message = record.queue[0]
-        stored = open_run(message, session.log.next, now)
         model = self._settings.info_of(message.model)
+        session.history.say(message.run, message.first, message.at, message.text)
+        for kind, data in events_before(session.history, message.run, None):
+            log_and_feed(session, kind, data, now)
+        stored = open_run(message, session.log.next, now)
         run = Run(stored, model, max_tokens=message.max_tokens, params=message.params)
         run.phase = Phase.STARTING
         session.run = run
         session.record = replace(record, run=stored, queue=record.queue[1:])
-        session.history.say(message.run, message.first, message.at, message.text)
         log_and_feed(session, EventKind.RUN_STARTED, started(message), now)
         if objection := self._settings.objection_to(message.model):
             self._endings.end(session, RunStatus.FAILED, objection, now)

@@ -13,9 +13,6 @@ from agentgate_proto.records.session import EventKind
 from agentgate_proto.sessions.run import Run
 from agentgate_proto.sessions.session import Session
 
-NOT_RUN = "not_run"
-"""How a call ended that was never asked for."""
-
 CUT = "cut"
 """The ``stop`` of a reply of which there is no end."""
 
@@ -41,10 +38,19 @@ def log_reply(
 
 
 def log_call(
-    session: Session, run: Run, call: str, told: str, args: msgspec.Raw, now: float
+    session: Session,
+    run: Run,
+    call: str,
+    told: str,
+    args: msgspec.Raw,
+    now: float,
+    *,
+    is_client: bool = False,
 ) -> None:
-    """The model wants a tool."""
-    data = {"run": run.id, "call": call, "tool": told, "args": args}
+    """The model wants a tool; one that the client runs, or the gateway."""
+    data: dict[str, Any] = {"run": run.id, "call": call, "tool": told, "args": args}
+    if is_client:
+        data["client"] = True
     log_and_feed(session, EventKind.TOOL_CALL, data, now)
 
 

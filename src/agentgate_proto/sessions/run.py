@@ -12,6 +12,7 @@ from agentgate_proto.models.events import CallMade
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.records.session import LogRow, OpenRun, RunSoFar, RunStatus
 from agentgate_proto.records.usage import Usage, UsageRow
+from agentgate_proto.sessions.client_turns import ClientTurn
 
 
 class Phase(Enum):
@@ -124,10 +125,19 @@ class Run:
         waiting: tickets of those who sent its message, while that is being written.
         cancels: tickets of those who want it to end.
         still: tools of closed calls that may still run, by the calls' ids.
+        turn: what its client has brought with its message, if it is one that brings such.
+        client: names of the tools that the client runs.
+        awaits_client: there are calls for the client: it ends when its other tools have answered.
     """
 
     def __init__(
-        self, stored: OpenRun, model: ModelInfo, *, max_tokens: int = 0, params: Any = None
+        self,
+        stored: OpenRun,
+        model: ModelInfo,
+        *,
+        max_tokens: int = 0,
+        params: Any = None,
+        turn: ClientTurn | None = None,
     ) -> None:
         self.stored = stored
         self.model = model
@@ -153,6 +163,11 @@ class Run:
         self.waiting: list[Any] = []
         self.cancels: list[Any] = []
         self.still: dict[str, str] = {}
+        self.turn = turn
+        self.client = (
+            frozenset(tool.name for tool in turn.tools) if turn is not None else frozenset()
+        )
+        self.awaits_client = False
 
     @property
     def id(self) -> str:

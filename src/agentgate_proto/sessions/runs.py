@@ -11,7 +11,7 @@ restart does about one, is in ``endings``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
 import msgspec
@@ -35,6 +35,8 @@ from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.sessions.book import Book
 from agentgate_proto.sessions.budgets import Budgets, Objection, dollars
+from agentgate_proto.sessions.call_ids import unused_id
+from agentgate_proto.sessions.client_turns import joined_prompts, unforced, with_client
 from agentgate_proto.sessions.context import assemble
 from agentgate_proto.sessions.effects import (
     AckTool,
@@ -45,9 +47,9 @@ from agentgate_proto.sessions.effects import (
     OpenTools,
     Prepare,
 )
+from agentgate_proto.sessions.history import NOT_RUN
 from agentgate_proto.sessions.material import Material, fits, spelled_anew
 from agentgate_proto.sessions.recording import (
-    NOT_RUN,
     log_call,
     log_closed,
     log_outcome,
@@ -61,9 +63,6 @@ from agentgate_proto.sessions.spending import reserve, settle
 
 EXCEED_BUDGET = "exceed_budget"
 """The tool that stands for spending more than a budget has: people are asked as for any other."""
-
-CALL_ID_CHARS_MAX = 200
-"""Of an id that a model's vendor gave: the ledger takes 256, and what makes it unique is added."""
 
 ENDINGS = {
     Stop.END: RunStatus.COMPLETED,
@@ -132,14 +131,18 @@ class Runs:
     ) -> None:
         """Make the context and reserve the money; the model is asked when that is durable, and so
         many seconds have passed."""
+        prompt, params = self._settings.prompt_of(session.record), run.params
+        if run.turn is not None:
+            material, prompt = with_client(material, run.turn), joined_prompts(prompt, run.turn)
+            params = params if run.iteration == 1 else unforced(params)
         run.names = dict(material.names)
         context = assemble(
             session.history,
             material,
             run.model,
-            system_prompt=self._settings.prompt_of(session.record),
+            system_prompt=prompt,
             max_tokens=run.max_tokens,
-            params=run.params,
+            params=params,
         )
         run.tries += 1
         row = reserve(self.budgets, session, run, context, now)
@@ -306,7 +309,7 @@ class Runs:
         blocks = ended.blocks
         calls: dict[str, CallMade] = {}
         for made in attempt.calls:
-            name = self._unused_id(session, made.id, calls)
+            name = unused_id(session, made.id, calls, EXCEED_BUDGET)
             told = made.name if fits(made.name) else spelled_anew(made.name)
             if (name, told) != (made.id, made.name):
                 blocks = b""  # the vendor's own form has what can't be said again
@@ -315,11 +318,15 @@ class Runs:
         log_reply(session, run, text, ended.stop.value, now, blocks=blocks)
         may_run = ended.stop in (Stop.END, Stop.TOOLS)
         for name, made in calls.items():  # of one answer, all before the first result
-            log_call(session, run, name, made.name, made.args, now)
+            log_call(
+                session, run, name, made.name, made.args, now, is_client=made.name in run.client
+            )
         for place, (name, made) in enumerate(calls.items()):
             why = self._objection(run, place, made, may_run)
             if why:
                 log_closed(session, run, name, made.name, NOT_RUN, why, now)
+            elif made.name in run.client:
+                run.awaits_client = True
             else:
                 tool = run.names[made.name]
                 self.call_tool(session, run, name, tool, made.args, told=made.name)
@@ -327,7 +334,7 @@ class Runs:
             self.end(session, ENDINGS[ended.stop], "", now)
             return
         run.phase = Phase.TOOLS
-        self._go_on(session, run)
+        self._go_on(session, run, now)
         self._book.save(session, now)
 
     def _objection(self, run: Run, place: int, made: CallMade, may_run: bool) -> str:
@@ -338,20 +345,8 @@ class Runs:
             return "it was not run: the answer was cut off"
         if place >= self._limits.calls_max:
             return f"it was not run: more than {self._limits.calls_max} calls at once"
-        return "" if made.name in run.names else f"there is no tool {made.name}"
-
-    def _unused_id(self, session: Session, wanted: str, taken: Collection[str]) -> str:
-        """Return an id for a call that no other of the session has, or had: the gate knows it for
-        longer than the log may. It is read by people, too, and none that we ask for ourselves."""
-        is_fit = wanted.isascii() and wanted.isprintable() and not wanted.startswith(EXCEED_BUDGET)
-        name = wanted[:CALL_ID_CHARS_MAX] if is_fit else ""
-        number = session.log.next  # no offset comes twice: mostly the first is free
-        is_new = name and not session.log.oldest
-        unused = name if is_new else f"{name or 'call'}_{number}"
-        while unused in session.history.call_ids or unused in taken:
-            number += 1
-            unused = f"{name or 'call'}_{number}"
-        return unused
+        is_known = made.name in run.names or made.name in run.client
+        return "" if is_known else f"there is no tool {made.name}"
 
     # Tools
 
@@ -373,7 +368,7 @@ class Runs:
             self._budget_answered(session, run, outcome, now)
             return
         log_outcome(session, run, call, tool.told, outcome, now)
-        self._go_on(session, run)
+        self._go_on(session, run, now)
         self._book.save(session, now)
 
     def _budget_answered(self, session: Session, run: Run, outcome: Outcome, now: float) -> None:
@@ -384,9 +379,14 @@ class Runs:
         else:
             self.end(session, RunStatus.BUDGET, outcome.message, now)
 
-    def _go_on(self, session: Session, run: Run) -> None:
-        """Ask the model again when all its tools have answered, durably."""
-        if run.phase is Phase.TOOLS and not run.tools:
+    def _go_on(self, session: Session, run: Run, now: float) -> None:
+        """Ask the model again when all its tools have answered, durably; if there are calls for the
+        client, the run ends instead, and they stay open."""
+        if run.phase is not Phase.TOOLS or run.tools:
+            return
+        if run.awaits_client:
+            self.end(session, RunStatus.COMPLETED, "", now)
+        else:
             run.phase = Phase.PREPARING
             session.then.append(prepare_effect(session, run.model.name, run.id))
 

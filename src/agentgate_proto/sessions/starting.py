@@ -23,6 +23,7 @@ from agentgate_proto.rpc.session_methods import (
     SendMessage,
 )
 from agentgate_proto.sessions.book import Book
+from agentgate_proto.sessions.client_turns import ClientTurn, events_before
 from agentgate_proto.sessions.effects import (
     Done,
     Effect,
@@ -109,7 +110,8 @@ class Starting:
             if run is not None:
                 self._queue.put(session, ticket, message, now)
             else:
-                self._claim(session, ticket, message, now)
+                turn = params if isinstance(params, ClientTurn) else None
+                self._claim(session, ticket, message, turn, now)
 
     def _joins(self, session: Session, ticket: Any, message_id: str, now: float) -> bool:
         """Tell of a message that has come before what has become of it, if it has."""
@@ -135,17 +137,31 @@ class Starting:
             self._book.save(session, now)
         return True
 
-    def _claim(self, session: Session, ticket: Any, message: QueuedMessage, now: float) -> None:
+    def _claim(
+        self,
+        session: Session,
+        ticket: Any,
+        message: QueuedMessage,
+        turn: ClientTurn | None,
+        now: float,
+    ) -> None:
         record, model = session.record, self._settings.models[message.model]
-        stored = open_run(message, session.log.next + 1, now)
-        run = Run(stored, model, max_tokens=message.max_tokens, params=message.params)
+        before = events_before(session.history, message.run, turn)
+        stored = open_run(message, session.log.next + 1 + len(before), now)
+        options: dict[str, Any] = {"max_tokens": message.max_tokens, "params": message.params}
+        run = Run(stored, model, **options, turn=turn)
         run.waiting.append(ticket)
         session.run = run
         session.record = replace(record, run=stored, messages=record.messages + 1)
-        session.log.append(EventKind.MESSAGE, said(message), now)
-        row = session.log.newest()
-        session.log.append(EventKind.RUN_STARTED, started(message), now)
-        run.claim = row, session.log.newest()
+        rows = []
+        for kind, data in (
+            (EventKind.MESSAGE, said(message)),
+            *before,
+            (EventKind.RUN_STARTED, started(message)),
+        ):
+            session.log.append(kind, data, now)
+            rows.append(session.log.newest())
+        run.claim = tuple(rows)
         self._book.save(session, now)
 
     def _claimed(self, session: Session, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from tests.proto.models.requests import asked, said, sections, use
@@ -107,6 +109,21 @@ def test_of_both_names_its_own_counts() -> None:
     encoded = encode(asked(UserTurn("x"), params={"stop": "a", "stop_sequences": ["b"]}))
     assert said(encoded)["stop_sequences"] == ["b"]
     assert encoded.dropped == ("stop",)
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        ("auto", {"type": "auto"}),
+        ("required", {"type": "any"}),
+        ({"type": "function", "function": {"name": "t"}}, {"type": "tool", "name": "t"}),
+        ({"type": "tool", "name": "t"}, {"type": "tool", "name": "t"}),
+    ],
+)
+def test_a_choice_of_tools_may_be_said_in_the_form_of_others(choice: Any, sent: Any) -> None:
+    tool = ToolSpec(name="t", description="", schema={})
+    request = asked(UserTurn("x"), tools=(tool,), params={"tool_choice": choice})
+    assert said(encode(request))["tool_choice"] == sent
 
 
 def test_a_choice_of_tools_goes_only_with_tools() -> None:
