@@ -11,6 +11,7 @@ from agentgate_proto.connection.events import HttpRequested, UpgradeAsked
 from agentgate_proto.faces.bearer import CHALLENGE, bearer_token, token_in
 from agentgate_proto.faces.tickets import Ticket, TicketMade, Tickets, ticket_in
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_server.config.faces import OPEN
 from agentgate_server.identity.tokens import hash_token
 from agentgate_server.sockets.peer import Peer
@@ -63,6 +64,14 @@ class Refused:
 def may_converse(who: Principal | Refused) -> Principal | Refused:
     """Let in who talks to models: agents. People answer approvals, and look on by other ways."""
     if isinstance(who, Refused) or who.role is Role.AGENT:
+        return who
+    return Refused(403, f"sessions are not for the role {who.role.value}")
+
+
+def may_converse_as_person(who: Principal | Refused) -> Principal | Refused:
+    """Let in who talks to models at a face that people use themselves: agents, approvers and
+    operators; see ``sessions.door.as_owner``."""
+    if isinstance(who, Refused) or who.role is Role.AGENT or who.role in PEOPLE:
         return who
     return Refused(403, f"sessions are not for the role {who.role.value}")
 

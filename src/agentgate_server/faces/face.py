@@ -12,6 +12,8 @@ from agentgate_proto.connection.events import (
     MessageReceived,
     UpgradeAsked,
 )
+from agentgate_proto.principal import Principal
+from agentgate_proto.rpc.messages import DecideApproval
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.call_desk import CallDesk
 from agentgate_server.faces.entrance import Entrance
@@ -19,6 +21,7 @@ from agentgate_server.relay.link import Upstreams
 from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
+from agentgate_server.sockets.replies import Reply
 from agentgate_server.tools.provided.desk import ProviderDesk
 
 FaceEvent = HttpRequested | UpgradeAsked | MessageReceived | Closed
@@ -52,6 +55,8 @@ class Surroundings:
         entrance: finds out who asks.
         spawn: starts an async function with its arguments, in a task that lasts at most as long as
             the gateway serves.
+        decide: takes a person's answer to an approval: who, what, by which channel; the reply gets
+            ``ApprovalView`` when it is durable, or an error, ``FORBIDDEN`` for roles that may not.
         sessions: conversations with models; None: the gateway has none.
         agents: the named agents, whose sessions are among these; None as well.
         providers: takes tools that are provided by the face's connections.
@@ -63,6 +68,7 @@ class Surroundings:
 
     entrance: Entrance
     spawn: Callable[..., None]
+    decide: Callable[[Principal, DecideApproval, str, Reply], None]
     sessions: SessionDoor | None = None
     agents: AgentDesk | None = None
     providers: ProviderDesk | None = None

@@ -11,7 +11,7 @@ from agentgate_proto.connection.base import AUTH_FAILED
 from agentgate_proto.faces.tickets import Ticket
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
-from agentgate_proto.rpc.messages import AuthResult
+from agentgate_proto.rpc.messages import PEOPLE, AuthResult
 from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, AddressThrottle
 from agentgate_server.identity.keyring import Keyring
@@ -44,6 +44,7 @@ class Authenticator:
         epoch: of the store, once it is known; clients are told.
         open_principals: who may come without a token, where a face is open.
         named_agents: who acts without ever coming here: others talk to them.
+        people_converse: there is a face on which people have sessions of their own.
         banished: hears who may ask, when that has changed.
     """
 
@@ -72,9 +73,11 @@ class Authenticator:
         self.epoch = ""
         self.open_principals: frozenset[str] = frozenset()
         self.named_agents: frozenset[str] = frozenset()
+        self.people_converse = False
         self.banished: Callable[[set[str]], None] = lambda known: None
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
         self._looks: list[Callable[[], None]] = []
+        self._roles: dict[str, Role] = {}  # when they were last looked at
 
     def identify(self, peer: Peer, token: str) -> Principal | float:
         """Return whose token it is, or for how many seconds not to ask (0: it is wrong).
@@ -206,8 +209,16 @@ class Authenticator:
     def banish(self) -> None:
         """Let the ledger withdraw what principals have asked who may ask no more: they are none,
         or have another role by now, in which they might even answer it."""
-        askers = (Role.AGENT, Role.RELAY)
-        known = {each.name for each in self.tokens.principals if each.role in askers}
+        known = {each.name for each in self.tokens.principals if self._asks(each)}
+        self._roles = {each.name: each.role for each in self.tokens.principals}
         known |= self.open_principals | self.named_agents
         self.ledger.banish(known, self.utc())
         self.banished(known)
+
+    def _asks(self, principal: Principal) -> bool:
+        """Whether what somebody has asked may go on: a person's, too, where people converse, but
+        not what they asked when they were none."""
+        if principal.role in PEOPLE:
+            before = self._roles.get(principal.name, principal.role)
+            return self.people_converse and before in PEOPLE
+        return principal.role in (Role.AGENT, Role.RELAY)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
@@ -208,6 +209,16 @@ class Calls:
                 )
             )
         return rows
+
+    def decide(
+        self, principal: Principal, params: DecideApproval, channel: str, reply: Reply
+    ) -> None:
+        """Take a person's answer that came by a face; other roles give none."""
+        if http_api.may_call(principal, params):
+            self.answer(principal, params, channel, reply)
+        else:
+            text = f"approvals are not for the role {principal.role.value}"
+            reply.error(ErrorCode.FORBIDDEN, text, None)
 
     def ask_for_session(self, link: int, call: str, tool: str, args: dict[str, Any]) -> None:
         """A session asks for a tool; what can't be taken is told to it at once."""

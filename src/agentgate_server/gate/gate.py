@@ -192,9 +192,8 @@ class Gate:
         self.web = Web(
             self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
-        around = Surroundings(
-            entrance, self._spawn, self.sessions, self.agents, self.providing.desk, upstreams
-        )
+        parts = self.sessions, self.agents, self.providing.desk, upstreams
+        around = Surroundings(entrance, self._spawn, self.calls.decide, *parts)
         self.closing, self._clients = around.closing, around.clients
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader

@@ -82,3 +82,9 @@ class SessionDoor(Protocol):
 def whose(principal: Principal) -> str | None:
     """Whose sessions somebody may see: their own; an operator everybody's."""
     return None if principal.role is Role.OPERATOR else principal.name
+
+
+def as_owner(principal: Principal) -> Principal:
+    """Return as whom somebody is to be taken who converses themselves: the same, who has only
+    their own sessions and may change these, whatever their role lets them see elsewhere."""
+    return Principal(name=principal.name, role=Role.AGENT)
