@@ -6,19 +6,21 @@ top:
 - ``faces``: each foreign wire format, to native calls and back: ``agentspace`` with its
   ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, ``edge`` with
   its ``edge_messages`` and ``edge_answers``, all on top of ``conversing``; what they share:
-  ``bearer`` and ``tickets`` say who asks, ``queries`` what for,
-  ``sse`` and ``static`` what is answered. ``consoles``, what people's programs say over Socket.IO:
-  a ``console`` is one of a ``manager`` or of a ``controller``, with its ``talks`` to agents, each a
-  ``talk``; their ``messages``, their ``effects``, what of a log is ``chat``, what may be
-  ``waiting``. ``engineio``, sessions over polls and WebSockets: ``engine`` with each ``session``,
-  their ``settings``, ``packets`` and ``events``; on top of it ``socketio``: ``server``, its
-  ``packets`` and ``events``, ``credentials``, and the door to an ``application``. ``mcp``, the
-  Model Context Protocol: ``eras`` and ``messages``. ``client``: a
-  client over all its connections: ``machine`` and what it tells, ``events``; ``call_book``,
-  ``calls`` with their ``request_ids`` and their callers' ``patience``, ``reconciliation``,
-  ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for sessions
-  ``session_watch`` with its ``session_feed``, and ``session_answer``; for devices ``prompts``,
-  ``prompt_troubles`` and ``spool``
+  ``bearer`` and ``tickets`` say who asks, ``queries`` what for, ``sse`` and ``static`` what is
+  answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
+  ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
+  ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``engineio``,
+  sessions over polls and WebSockets: ``engine`` with each ``session``, their ``settings``,
+  ``packets`` and ``events``; on top of it ``socketio``: ``server``, its ``packets`` and ``events``,
+  ``credentials``, and the door to an ``application``. ``mcp``, the Model Context Protocol: ``eras``
+  and ``messages``; what comes by ``http`` (with ``parameters`` in its head) or in ``lines`` goes to
+  ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
+  ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process.
+  ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;
+  ``call_book``, ``calls`` with their ``request_ids`` and their callers' ``patience``,
+  ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for
+  sessions ``session_watch`` with its ``session_feed``, and ``session_answer``; for devices
+  ``prompts``, ``prompt_troubles`` and ``spool``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,

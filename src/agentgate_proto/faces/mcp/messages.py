@@ -148,6 +148,27 @@ class PromptParams(AnyParams, frozen=True, kw_only=True, rename="camel"):
     request_state: str = ""
 
 
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What an argument belongs to: a prompt by its ``name``, or a template by its ``uri``."""
+
+    uri: Annotated[str, msgspec.Meta(max_length=8_192)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)] = ""
+
+
+class CompleteParams(AnyParams, frozen=True, kw_only=True):
+    """``completion/complete``."""
+
+    ref: Reference
+    argument: msgspec.Raw
+    context: msgspec.Raw = msgspec.Raw(b"")
+
+
+class LevelParams(AnyParams, frozen=True, kw_only=True):
+    """``logging/setLevel`` (legacy)."""
+
+    level: str
+
+
 class TaskParams(AnyParams, frozen=True, kw_only=True, rename="camel"):
     """``tasks/get``, ``tasks/update`` and ``tasks/cancel`` (modern)."""
 

@@ -1,0 +1,94 @@
+"""MCP over stdio: one JSON-RPC message a line, read from whatever pieces the bytes come in.
+
+What is no message is skipped and counted: programs print greetings and warnings where they should
+not, and one of these must not end the conversation. Nothing that was skipped is kept or shown.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.faces.mcp.replies import one_line
+from agentgate_proto.rpc.jsonrpc import Batch, Invalid, Message, decode
+
+LINE_BYTES_MAX: Final = 16_777_216
+"""Of one line. Results of tools hold whole files and pictures, which is what this must hold."""
+
+BATCH_MESSAGES_MAX: Final = 100
+"""Messages in one array (2025-03-26)."""
+
+
+def line(message: bytes) -> bytes:
+    """Return a message as it is written."""
+    return one_line(message) + b"\n"
+
+
+class LineReader:
+    """Reads messages. ``receive_data`` takes bytes; nothing else happens here.
+
+    Args:
+        line_bytes_max: a longer line is skipped.
+
+    Attributes:
+        skipped: lines so far that were no message: no JSON, no UTF-8, or too long.
+    """
+
+    def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
+        self.skipped = 0
+        self._line_bytes_max = line_bytes_max
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._too_long = False
+
+    def receive_data(self, data: bytes) -> list[Message | Batch]:
+        """Take bytes, and return the messages that they complete, in order.
+
+        JSON that is no message of JSON-RPC comes as :class:`Invalid`: a server answers it.
+        """
+        *whole, rest = data.split(b"\n")
+        messages: list[Message | Batch] = []
+        for piece in whole:
+            self._add(piece)
+            message = self._take()
+            if message is not None:
+                messages.append(message)
+        self._add(rest)
+        return messages
+
+    def receive_eof(self) -> list[Message | Batch]:
+        """The other side has ended: return what its last line was, if that had no end."""
+        message = self._take()
+        return [] if message is None else [message]
+
+    def _add(self, piece: bytes) -> None:
+        self._size += len(piece)
+        if self._size > self._line_bytes_max:
+            self._too_long = True
+            self._pieces.clear()
+        elif piece:
+            self._pieces.append(piece)
+
+    def _take(self) -> Message | Batch | None:
+        """The line that is complete now."""
+        data, too_long = b"".join(self._pieces).strip(), self._too_long
+        self._pieces.clear()
+        self._size, self._too_long = 0, False
+        if not data and not too_long:
+            return None
+        message = None if too_long else read(data)
+        if message is None:
+            self.skipped += 1
+        return message
+
+
+def read(data: bytes) -> Message | Batch | None:
+    """Read one message; None: it is no JSON."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return None
+    message = decode(text, batch_items_max=BATCH_MESSAGES_MAX)
+    if isinstance(message, Invalid) and message.code is ErrorCode.PARSE_ERROR:
+        return None
+    return message

@@ -1,0 +1,73 @@
+"""The names under which tools are published to MCP clients: ``[a-z0-9_]``, at most 48 characters.
+
+Clients spell names their own way: some turn ``/`` and ``:`` both into ``_`` and keep one of two
+tools that meet so, some cut long names in the middle. A published name is safe from all of that,
+and depends on nothing but the tool's own name: not on what else there is, nor on the order of
+starts. Two tools that meet all the same are both hidden: whichever was called, somebody may have
+meant the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final
+
+from agentgate_proto.rpc.results import ToolRow
+
+NAME_CHARS: Final = 48
+"""Clients put their own name of the server before it (``mcp__gate__``), and vendors of models take
+64 characters in all."""
+
+KEPT_CHARS: Final = 39
+"""... of a longer name that are kept; an underscore and 8 characters of a hash come after them."""
+
+HASH_CHARS: Final = 8
+
+GATE_RESULT: Final = "gate_result"
+"""The tool that fetches the outcome of a request that was pending."""
+
+PERMIT: Final = "permit"
+"""The tool by which a client asks for the use of its own built-in tools."""
+
+RESERVED: Final = frozenset({GATE_RESULT, PERMIT})
+"""No tool of the catalogue can be published under these."""
+
+FOREIGN = re.compile("[^a-z0-9_]")
+
+
+def published(name: str) -> str:
+    """Return how a tool, or a prompt, of this name is published."""
+    plain = FOREIGN.sub("_", name.lower())
+    if len(plain) <= NAME_CHARS:
+        return plain
+    return f"{plain[:KEPT_CHARS]}_{sha256(name.encode()).hexdigest()[:HASH_CHARS]}"
+
+
+class Published:
+    """The tools of a catalogue under their published names.
+
+    Args:
+        rows: the tools, in any order.
+
+    Attributes:
+        tools: by published name, sorted by it.
+        clashes: published names that several tools have, or that are reserved, each with the names
+            of these tools, which are not in ``tools``; sorted.
+    """
+
+    __slots__ = ("clashes", "tools")
+
+    def __init__(self, rows: Iterable[ToolRow]) -> None:
+        found: dict[str, list[ToolRow]] = {}
+        for row in rows:
+            found.setdefault(published(row.name), []).append(row)
+        self.tools: dict[str, ToolRow] = {}
+        self.clashes: list[tuple[str, list[str]]] = []
+        for name in sorted(found):
+            meeting = found[name]
+            if len(meeting) > 1 or name in RESERVED:
+                self.clashes.append((name, sorted(row.name for row in meeting)))
+            else:
+                self.tools[name] = meeting[0]

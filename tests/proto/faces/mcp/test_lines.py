@@ -1,0 +1,70 @@
+"""Messages over stdio."""
+
+import json
+
+import pytest
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.faces.mcp.lines import LineReader, line
+from agentgate_proto.rpc.jsonrpc import Batch, Invalid, Notification, Request, Success
+
+PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+DONE = b'{"jsonrpc":"2.0","id":"a","result":{"text":"\xc3\xa9"}}\r\n'
+TOLD = b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+
+
+def test_a_message_is_one_line() -> None:
+    assert line(b'{"a":1}') == b'{"a":1}\n'
+    assert line(b'{\n"a":\r\n"b\\n"}') == b'{ "a":  "b\\n"}\n'
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1_000])
+def test_messages_are_whole_in_whatever_pieces_they_come(size: int) -> None:
+    reader = LineReader()
+    stream = PING + DONE + b"\n" + TOLD
+    found = []
+    for start in range(0, len(stream), size):
+        found += reader.receive_data(stream[start : start + size])
+    assert [type(each) for each in found] == [Request, Success, Notification]
+    assert isinstance(found[1], Success)
+    assert json.loads(bytes(found[1].result)) == {"text": "é"}
+    assert reader.skipped == 0
+    assert reader.receive_eof() == []
+
+
+def test_the_last_line_need_not_end() -> None:
+    reader = LineReader()
+    assert reader.receive_data(PING.strip()) == []
+    assert [type(each) for each in reader.receive_eof()] == [Request]
+
+
+def test_what_is_no_message_is_skipped_and_counted() -> None:
+    reader = LineReader()
+    junk = b"Server listening on stdio\n\xff\xfe\n{not json}\n  \n"
+    assert [type(each) for each in reader.receive_data(junk + PING)] == [Request]
+    assert reader.skipped == 3
+
+
+def test_json_that_is_no_message_is_shown() -> None:
+    reader = LineReader()
+    (found,) = reader.receive_data(b'{"jsonrpc":"1.0","id":1,"method":"ping"}\n')
+    assert isinstance(found, Invalid)
+    assert found.code is ErrorCode.INVALID_REQUEST
+    assert reader.skipped == 0
+
+
+def test_a_batch_is_read_as_one() -> None:
+    (found,) = LineReader().receive_data(b"[" + PING.strip() + b"," + TOLD.strip() + b"]\n")
+    assert isinstance(found, Batch)
+    assert len(found.messages) == 2
+
+
+def test_a_line_that_is_too_long_is_skipped_and_takes_no_room() -> None:
+    reader = LineReader(line_bytes_max=len(PING))
+    for _ in range(100):
+        assert reader.receive_data(b"x" * 30) == []
+    assert [type(each) for each in reader.receive_data(b"\n" + PING)] == [Request]
+    assert reader.skipped == 1
+    reader.receive_data(b"x" * 200)
+    assert reader.receive_eof() == []
+    assert reader.skipped == 2
