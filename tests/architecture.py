@@ -125,6 +125,7 @@ OTHERS: Floor = {
     "agentgate_cli/conformance/vectors/": "the vectors: what is sent, and what must be answered",
     "agentgate_cli/demo/": "what `agent-gate demo` shows",
     "agentgate_cli/edge/": "what `agent-gate edge` reads, runs and says",
+    "agentgate_cli/mcp/": "what `agent-gate mcp` serves on a pipe, and writes for MCP clients",
     "agentgate_cli/standins/": "small servers that speak others' protocols, for demo and tests",
     "agentgate_cli/starter/": "what `agent-gate init` writes",
 }

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import errno
 import sys
-from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
 import click
 
 from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.lazy import LazyGroup
 from agentgate_cli.style import drop_output, note
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
@@ -47,6 +47,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "tools": ("agentgate_cli.tools:tools", "List what may be asked for."),
         "pending": ("agentgate_cli.pending:pending", "List requests that are not over yet."),
         "edge": ("agentgate_cli.edge.command:edge", "Connect a small device to its agent."),
+        "mcp": ("agentgate_cli.mcp.command:mcp", "Be an MCP server in front of a gateway."),
     },
 }
 """Where each command is, and its line in the help. Importing a command's module costs time, and
@@ -61,26 +62,8 @@ NOT_SERVE = frozenset({"--help", "-h", "--version"})
 """Options of ``agent-gate`` itself; any other makes it ``agent-gate serve``."""
 
 
-class Program(click.Group):
+class Program(LazyGroup):
     """The group of all commands."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands, in the order of the help."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Load a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, name = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without loading any."""
-        for title, rows in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl([(name, line) for name, (_, line) in rows.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; without a command it is ``serve``'s."""
@@ -100,6 +83,7 @@ def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 
 @click.group(
     cls=Program,
+    sections=SECTIONS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 denied or failed, 2 expired, 3 no gateway, 4 usage, 5 tool "
     "failed. 'agent-gate COMMAND --help' says more.",

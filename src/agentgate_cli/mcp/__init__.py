@@ -1,0 +1,1 @@
+"""What `agent-gate mcp` serves on a pipe, and writes for MCP clients."""

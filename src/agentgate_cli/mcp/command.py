@@ -1,0 +1,19 @@
+"""``agent-gate mcp``: what connects MCP to the gate on a command line."""
+
+from __future__ import annotations
+
+import click
+
+from agentgate_cli.lazy import LazyGroup
+
+SECTIONS = {
+    "Commands": {
+        "setup": ("agentgate_cli.mcp.setup:setup", "Write an MCP client's settings."),
+    }
+}
+"""Where each command is, and its line in the help."""
+
+
+@click.group(cls=LazyGroup, sections=SECTIONS)
+def mcp() -> None:
+    """Connect MCP clients to the gate."""
