@@ -15,7 +15,9 @@ top:
   ``credentials``, and the door to an ``application``. ``mcp``, the Model Context Protocol: ``eras``
   and ``messages``; what comes by ``http`` (with ``parameters`` in its head) or in ``lines`` goes to
   ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
-  ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process.
+  ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process. A
+  ``call`` with its ``call_effects``: its ``answering``, ``holds`` and ``progress``, ``questions``
+  to its client, and ``tasks``.
   ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;
   ``call_book``, ``calls`` with their ``request_ids`` and their callers' ``patience``,
   ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for
