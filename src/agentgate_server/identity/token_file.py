@@ -10,21 +10,15 @@ writer at a time in.
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import os
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.identity.tokens import Identity
-from agentgate_server.store.files import FILE_MODE, make_folder
+from agentgate_server.store.private_file import PrivateFile, PrivateFileError
 
 TOKENS_MAX = 1_000
 """Tokens in one file. Each login is compared with all of them."""
@@ -32,13 +26,8 @@ TOKENS_MAX = 1_000
 FILE_BYTES_MAX = 1_000_000
 """The file; a thousand of the longest names fit."""
 
-MOUNTED_ALONE = "; if it is mounted by itself, mount the folder that it is in"
 
-Stamp = tuple[int, int, int] | None
-"""Inode, size and time of change: what tells one state of the file from another; None: no file."""
-
-
-class TokenFileError(Exception):
+class TokenFileError(PrivateFileError):
     """The token file cannot be used. The text says why and what to do, without any secret."""
 
 
@@ -92,29 +81,16 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return msgspec.json.format(msgspec.json.encode(fields)) + b"\n"
 
 
-class TokenFile:
+class TokenFile(PrivateFile):
     """The file at a path; it need not exist.
 
     Args:
         path: see ``Config.tokens``.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def stamp(self) -> Stamp:
-        """Tell this state of the file from others, without reading it.
-
-        Raises:
-            TokenFileError: it cannot be told.
-        """
-        try:
-            found = self.path.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise self.error(f"cannot be looked at: {error.strerror}") from error
-        return found.st_ino, found.st_size, found.st_mtime_ns
+    error_type: ClassVar[type[PrivateFileError]] = TokenFileError
+    bytes_max: ClassVar[int] = FILE_BYTES_MAX
+    danger: ClassVar[str] = "others can write it and let themselves in"
 
     def read(self) -> tuple[StoredToken, ...]:
         """Return all tokens that count; see :meth:`contents`."""
@@ -126,18 +102,9 @@ class TokenFile:
         Raises:
             TokenFileError: it cannot be read, others can write it, or it says something wrong.
         """
-        try:
-            with self.path.open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                raw = file.read(FILE_BYTES_MAX + 1)
-        except (FileNotFoundError, NotADirectoryError):
+        raw = self.read_bytes()
+        if raw is None:
             return Contents()
-        except OSError as error:
-            raise self.error(f"cannot be read: {error.strerror}") from error
-        if mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise self.error(f"others can write it and let themselves in: chmod 600 {self.path}")
-        if len(raw) > FILE_BYTES_MAX:
-            raise self.error(f"is larger than {FILE_BYTES_MAX} bytes: is it another file?")
         try:
             found = msgspec.json.decode(raw, type=Contents)
         except (msgspec.DecodeError, UnicodeError) as error:
@@ -203,50 +170,10 @@ class TokenFile:
 
     def change(self, how: Callable[[Contents], Contents]) -> None:
         """Replace what is in the file, alone."""
-        try:
-            make_folder(self.path.parent)
-            with self.locked():
-                contents = how(self.contents())
-                self.check(contents)
-                self.replace(contents.encoded())
-        except OSError as error:
-            hint = MOUNTED_ALONE if error.errno == errno.EBUSY else ""
-            raise self.error(f"cannot be written: {error.strerror}{hint}") from error
-
-    def replace(self, data: bytes) -> None:
-        """Put a whole new file in the place of the old one."""
-        fresh = self.path.with_name(f"{self.path.name}-new")
-        fresh.unlink(missing_ok=True)
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            self.hand_over(descriptor)
-            os.fsync(descriptor)
-        fresh.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other writers out."""
-        beside = self.path.with_name(f"{self.path.name}-lock")
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        try:
-            self.hand_over(descriptor)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-    def hand_over(self, descriptor: int) -> None:
-        """Let what root writes belong to whom the folder belongs: the gateway must read it."""
-        if os.geteuid() == 0:
-            owner = self.path.parent.stat()
-            os.fchown(descriptor, owner.st_uid, owner.st_gid)
+        with self.writing():
+            contents = how(self.contents())
+            self.check(contents)
+            self.replace(contents.encoded())
 
     def check(self, contents: Contents) -> None:
         """Refuse names and hashes that cannot be, or are there twice.
@@ -270,7 +197,3 @@ class TokenFile:
                 raise self.error(f"the name {token.name!r}, or its token, is there twice")
             names.add(token.name)
             hashes.add(token.token_hash)
-
-    def error(self, message: str) -> TokenFileError:
-        """Make an error about this file."""
-        return TokenFileError(f"{self.path}: {message}")
