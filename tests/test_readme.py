@@ -22,7 +22,8 @@ import yaml
 from tests.server.policy.helpers import unknown_tools
 
 from agentgate_proto.errors import ERRORS
-from agentgate_proto.rpc.messages import METHODS, decode_params
+from agentgate_proto.rpc.decoding import decode_params
+from agentgate_proto.rpc.messages import METHODS
 from agentgate_server.config import ConfigFile, config_from_dict
 from agentgate_server.policy import Policy
 from agentgate_server.policy.form import RuleForm

@@ -36,16 +36,16 @@ top:
   for which models there are, ``budgets`` and ``spending`` for money, ``looking`` for who looks on.
   ``providing``: tools that clients provide: ``providers``, and what they tell, ``effects``
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
-  methods carry, ``session_methods`` for those about sessions, ``usage_methods`` for what these
-  cost, ``agent_methods`` for named agents, ``tool_methods`` for tools that a client provides,
-  ``behalf`` for what relays say, ``upstream_methods`` for gateways behind one. ``ledger``: a
-  gateway's requests over all connections and
-  restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is taken), ``deciding``
-  (what people say), ``lifecycle`` (what runs), ``delivery`` (who is told), ``collecting`` (what
-  was missed), ``abandoning`` (what nobody may run any more);
-  ``coalescing`` for requests that are one, ``grants``, ``links`` for connections,
-  ``live`` for what is under way, ``journal`` for what is being written, ``rates`` for caps in time,
-  ``relaying`` for other gateways
+  methods carry, ``decoding`` for reading that, ``session_methods`` for those about sessions,
+  ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``tool_methods`` for
+  tools that a client provides, ``behalf`` for what relays say, ``upstream_methods`` for gateways
+  behind one. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and
+  what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
+  ``lifecycle`` (what runs), ``withdrawing`` (what is not wanted any more), ``delivery`` (who is
+  told), ``collecting`` (what was missed), ``abandoning`` (what nobody may run any more);
+  ``coalescing`` for requests that are one, ``grants``, ``links`` for connections, ``live`` for what
+  is under way, ``journal`` for what is being written, ``rates`` for caps in time, ``relaying`` for
+  other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;

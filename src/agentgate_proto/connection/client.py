@@ -20,6 +20,7 @@ from agentgate_proto.limits import (
     RETRY_AFTER_MAX_S,
     Limits,
 )
+from agentgate_proto.rpc.decoding import decode_params
 from agentgate_proto.rpc.jsonrpc import (
     Failure,
     Invalid,
@@ -32,7 +33,7 @@ from agentgate_proto.rpc.jsonrpc import (
     encode_request,
     encode_success,
 )
-from agentgate_proto.rpc.messages import METHODS, Ack, Auth, AuthResult, Kind, decode_params
+from agentgate_proto.rpc.messages import METHODS, Ack, Auth, AuthResult, Kind
 from agentgate_proto.rpc.tool_methods import CallTool
 from agentgate_proto.wire.client import ClientWire
 from agentgate_proto.wire.events import Rejected, Upgraded, WireEvent

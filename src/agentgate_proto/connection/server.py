@@ -28,6 +28,7 @@ from agentgate_proto.limits import ANSWER_BYTES_MAX, NAME_CHARS_MAX, SERVER_LIMI
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Record
+from agentgate_proto.rpc.decoding import decode_params
 from agentgate_proto.rpc.jsonrpc import (
     Failure,
     Invalid,
@@ -47,7 +48,6 @@ from agentgate_proto.rpc.messages import (
     Kind,
     Method,
     ToolRequest,
-    decode_params,
 )
 from agentgate_proto.rpc.wire_results import executed_result, failure_data, pending_reply
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors

@@ -22,7 +22,7 @@ from agentgate_proto.faces.http_api import Reply
 from agentgate_proto.faces.queries import query_fields, unescaped
 from agentgate_proto.limits import NAME_CHARS_MAX, PATH_CHARS_MAX
 from agentgate_proto.records.session_views import SessionView
-from agentgate_proto.rpc.messages import check_nesting
+from agentgate_proto.rpc.decoding import check_nesting
 from agentgate_proto.rpc.session_methods import (
     CreateSession,
     DeleteSession,

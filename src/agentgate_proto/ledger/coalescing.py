@@ -28,13 +28,14 @@ class Joining:
         delivery: knows where callers are.
 
     Attributes:
+        delivery: the same.
         idempotent: the idempotency keys under way, by (principal, key), to the rid.
     """
 
     def __init__(self, live: dict[str, Live], delivery: Delivery) -> None:
         self.idempotent: dict[tuple[str, str], str] = {}
         self._live = live
-        self._delivery = delivery
+        self.delivery = delivery
 
     def join(self, live: Live, first: Live) -> None:
         """Let the callers of a request wait for the outcome of the first; forget the request."""
@@ -53,7 +54,7 @@ class Joining:
         caller.record = None
         live.callers.remove(caller)
         self._live[own.record.rid] = own
-        del self._delivery.joined[own.record.rid]
+        del self.delivery.joined[own.record.rid]
         self._move(live, [caller], own)
         principal, key = own.record.principal, own.record.idempotency_key
         if key and live.key != key:
@@ -110,5 +111,5 @@ class Joining:
 
     def _move(self, live: Live, callers: list[Caller], to: Live) -> None:
         for caller in callers:
-            self._delivery.transfer(live, caller, to)
+            self.delivery.transfer(live, caller, to)
         to.callers += callers

@@ -226,9 +226,9 @@ class Ledger:
             return
         caller = self._delivery.caller_of(live, link, request_id)
         if caller is live.callers[0]:
-            self._lifecycle.cancel(live, link, call_id, now)
+            self._lifecycle.withdrawing.cancel(live, link, call_id, now)
         else:
-            self._lifecycle.leave(live, caller, link, call_id, now)
+            self._lifecycle.withdrawing.leave(live, caller, link, call_id, now)
 
     def banish(self, known: Collection[str], now: float) -> None:
         """Withdraw what principals who are none any more have asked for and has not started.

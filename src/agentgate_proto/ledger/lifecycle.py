@@ -7,7 +7,8 @@ received → (ask, but a grant covers it) → running → done
 Each method makes one step: it changes the record in memory, queues the write, and leaves what
 depends on that write to ``durable``. See ``ledger`` for the three rules behind the order. Of one
 request at most one write is under way, but for an end of the waiting that follows the ask, or one
-yes of several, at once. What people do is in ``deciding``, what twins do in ``coalescing``.
+yes of several, at once. What people do is in ``deciding``, what twins do in ``coalescing``, how
+callers withdraw in ``withdrawing``.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
 from agentgate_proto.ledger.deciding import Deciding, done
 from agentgate_proto.ledger.delivery import Delivery
-from agentgate_proto.ledger.effects import AnswerCancel, Effect, Refusal, Run, Stop
+from agentgate_proto.ledger.effects import Effect, Refusal, Run
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
-from agentgate_proto.ledger.links import Link
-from agentgate_proto.ledger.live import CANCELLED, Caller, Live
+from agentgate_proto.ledger.live import Live
+from agentgate_proto.ledger.withdrawing import Withdrawing
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.grant import Grant
@@ -64,6 +65,7 @@ class Lifecycle:
             limits, self.live, self.delivery, self.grants, effects, self._write
         )
         self.abandoning = Abandoning(self.live, self.deciding.withdraw)
+        self.withdrawing = Withdrawing(self.joining, self.deciding, effects, self.finish)
         self._effects = effects
         self._unknown: dict[tuple[str, str], None] = {}
         self._retries: dict[str, After] = {}
@@ -210,62 +212,11 @@ class Lifecycle:
 
     def remove(self, live: Live) -> None:
         """Forget a request: it is over."""
-        self._answer_cancels(live)
+        self.withdrawing.answer_cancels(live)
         self.joining.forget(live)
         for caller in live.callers:
             self.delivery.release(live, caller)
         del self.live[live.record.rid]
-
-    # A caller withdraws
-
-    def cancel(self, live: Live, link: Link, call_id: int | str | None, now: float) -> None:
-        """Withdraw a request for its first caller, if that is still possible.
-
-        Those that joined it go on: with another approval if it waits for a person, with this very
-        request if not, or if it is the same act by its key.
-        """
-        phase = live.record.phase
-        wanted = len(live.callers) > 1 and not live.withdrawn_at
-        if phase is Phase.WAITING and not (wanted and self.joining.is_shared(live)):
-            live.withdrawn_at = now
-            self._note_cancel(live, link, call_id)
-            self.deciding.withdraw(live)
-            return
-        if wanted or (phase is Phase.DONE and not live.settling):
-            status = "too_late"
-        elif phase is Phase.RUNNING:
-            status = "stopping"
-            if live.started:
-                self._effects.append(Stop(live.record.rid))
-            else:
-                live.withdrawn_at = now
-        else:
-            live.withdrawn_at = now
-            self._note_cancel(live, link, call_id)
-            return
-        self.delivery.emit(link, AnswerCancel(link.number, call_id, status))
-
-    def leave(
-        self, live: Live, caller: Caller, link: Link, call_id: int | str | None, now: float
-    ) -> None:
-        """Withdraw a request that had joined another one; that one goes on."""
-        withdrawn = live.record.outcome == CANCELLED
-        past = live.record.phase in (Phase.RUNNING, Phase.DONE)
-        if withdrawn and live.abandoned and live.settling:  # so is this one, in the same write
-            self._note_cancel(live, link, call_id)
-        elif caller.record is None or (past and (live.abandoned or not withdrawn)):
-            self.delivery.emit(link, AnswerCancel(link.number, call_id, "too_late"))
-        else:
-            own = self.joining.part(live, caller)
-            if own.key == live.key:  # the act goes on under this key
-                own.record = replace(own.record, idempotency_key="")
-            self._note_cancel(own, link, call_id)
-            self.finish(own, CANCELLED, now)
-
-    def _note_cancel(self, live: Live, link: Link, call_id: int | str | None) -> None:
-        """Remember a call of ``cancel_request`` until it is certain what came of it."""
-        live.cancels = [a for a in live.cancels if self.delivery.links.get(a[0]) is not None]
-        live.cancels.append((link.number, call_id))
 
     # The store has spoken
 
@@ -311,7 +262,7 @@ class Lifecycle:
                 self.deciding.endorsed(live)
             case After.APPROVED:
                 self.deciding.close(live)
-                self._answer_cancels(live)
+                self.withdrawing.answer_cancels(live)
                 self._start(live)
             case After.RUN if live.withdrawn_at:
                 self.finish(live, live.withdrawn_as, live.withdrawn_at)
@@ -359,22 +310,10 @@ class Lifecycle:
             self._publish(live)
         self._retries[live.record.rid] = after
 
-    def _answer_cancels(self, live: Live) -> None:
-        outcome, status = live.record.outcome, "too_late"
-        if live.record.phase is Phase.APPROVED:
-            status = "stopping"
-        elif outcome is None or outcome.status is Status.CANCELLED:
-            status = "cancelled"
-        for number, call_id in live.cancels:
-            link = self.delivery.links.get(number)
-            if link is not None:
-                self.delivery.emit(link, AnswerCancel(number, call_id, status))
-        live.cancels.clear()
-
     def _publish(self, live: Live) -> None:
         live.public = True
         self.delivery.answer(live, live.record.rid)
-        self._answer_cancels(live)
+        self.withdrawing.answer_cancels(live)
 
     def _mark_unknown(self, record: Record) -> None:
         """Remember that this may have run; beyond the cap the oldest is forgotten."""

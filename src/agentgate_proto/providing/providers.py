@@ -30,8 +30,8 @@ from agentgate_proto.limits import (
 )
 from agentgate_proto.providing.effects import Ask, Check, Drop, Effect, End, Offer, Over, Refusal
 from agentgate_proto.records.request import Effects
+from agentgate_proto.rpc.decoding import check_nesting
 from agentgate_proto.rpc.jsonrpc import UNREADABLE, ErrorObject, encode
-from agentgate_proto.rpc.messages import check_nesting
 from agentgate_proto.rpc.tool_methods import CallTool, OfferedTool, ToolCalled
 
 NOTHING_DONE = frozenset(

@@ -16,7 +16,6 @@ from agentgate_proto.limits import (
     CODE_CHARS_MAX,
     LIST_ROWS_MAX,
     NAME_CHARS_MAX,
-    NESTING_MAX,
     TOKEN_CHARS_MAX,
 )
 from agentgate_proto.principal import Role
@@ -55,7 +54,6 @@ from agentgate_proto.rpc.tool_methods import (
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.rpc.usage_methods import ListModels, ModelList, ReportUsage, UsageReport
 from agentgate_proto.rpc.wire_results import ExecutedResult, PendingReply
-from agentgate_proto.wire.nesting import TOO_DEEP, is_value_too_deep
 
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
@@ -372,29 +370,3 @@ METHODS: dict[str, Method] = {
         Method("approval_changed", ApprovalView, kind=Kind.NOTIFICATION),
     )
 }
-
-DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
-    name: msgspec.json.Decoder(method.params) for name, method in METHODS.items()
-}
-
-
-def decode_params(method: Method, params: msgspec.Raw) -> msgspec.Struct:
-    """Decode the parameters of a method.
-
-    Raises:
-        msgspec.DecodeError: they do not fit; the text says where and why.
-    """
-    raw = bytes(params) or b"{}"
-    try:
-        if raw.count(b"{") + raw.count(b"[") > NESTING_MAX:
-            check_nesting(msgspec.json.decode(raw))
-        decoded: msgspec.Struct = DECODERS[method.name].decode(raw)
-    except RecursionError:
-        raise msgspec.ValidationError("nested far too deeply") from None
-    return decoded
-
-
-def check_nesting(value: Any) -> None:
-    """Raise msgspec.ValidationError if objects and arrays are nested deeper than NESTING_MAX."""
-    if is_value_too_deep(value):
-        raise msgspec.ValidationError(TOO_DEEP)

@@ -74,7 +74,7 @@ OF_MESSAGES = (
     ),
     Mutation(
         "take parameters however deep they are",
-        "agentgate_proto/rpc/messages.py",
+        "agentgate_proto/rpc/decoding.py",
         "            check_nesting(msgspec.json.decode(raw))\n",
         "            msgspec.json.decode(raw)\n",
         found_by=("nested too deeply",),
@@ -82,7 +82,7 @@ OF_MESSAGES = (
     ),
     Mutation(
         "take an array for parameters as if there were none",
-        "agentgate_proto/rpc/messages.py",
+        "agentgate_proto/rpc/decoding.py",
         '    raw = bytes(params) or b"{}"\n',
         '    raw = bytes(params) or b"{}"\n    raw = b"{}" if raw[:1] == b"[" else raw\n',
         found_by=("parameters that do not fit",),
@@ -291,7 +291,7 @@ OF_MESSAGES = (
     ),
     Mutation(
         "refuse a call without parameters",
-        "agentgate_proto/rpc/messages.py",
+        "agentgate_proto/rpc/decoding.py",
         '    raw = bytes(params) or b"{}"\n',
         '    raw = bytes(params) or b"null"\n',
         found_by=("parameters that do not fit",),

@@ -336,7 +336,7 @@ OF_REQUESTS = (
     ),
     Mutation(
         "tell nobody what came of a tool that was stopped",
-        LIFECYCLE,
+        "agentgate_proto/ledger/withdrawing.py",
         "                self._effects.append(Stop(live.record.rid))\n",
         "                self._effects.append(Stop(live.record.rid))\n"
         "                live.callers[0].told = True\n",

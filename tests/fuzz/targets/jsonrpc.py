@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.rpc.decoding import decode_params
 from agentgate_proto.rpc.jsonrpc import (
     Batch,
     Invalid,
@@ -16,7 +17,7 @@ from agentgate_proto.rpc.jsonrpc import (
     decode,
     encode_request,
 )
-from agentgate_proto.rpc.messages import METHODS, decode_params
+from agentgate_proto.rpc.messages import METHODS
 
 BATCH_MAX = 8
 

@@ -10,7 +10,8 @@ import msgspec
 from agentgate_proto.client.session_feed import Cursor, Event, SessionFeed
 from agentgate_proto.client.session_watch import SessionWatch
 from agentgate_proto.limits import FEED_BYTES_MAX
-from agentgate_proto.rpc.messages import METHODS, decode_params
+from agentgate_proto.rpc.decoding import decode_params
+from agentgate_proto.rpc.messages import METHODS
 from agentgate_proto.rpc.session_methods import Attached, AttachSession, SessionEvents
 
 LINES_MAX = 200

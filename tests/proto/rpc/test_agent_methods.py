@@ -7,7 +7,8 @@ import pytest
 
 from agentgate_proto.limits import NAME_CHARS_MAX, PASSWORD_CHARS_MAX
 from agentgate_proto.rpc.agent_methods import LoginAgent
-from agentgate_proto.rpc.messages import METHODS, decode_params
+from agentgate_proto.rpc.decoding import decode_params
+from agentgate_proto.rpc.messages import METHODS
 
 
 def taken(**params: str) -> msgspec.Struct:

@@ -289,7 +289,7 @@ OF_SESSIONS = (
     ),
     Mutation(
         "session: end a joined request twice that is banished and withdrawn",
-        f"{PROTO}/ledger/lifecycle.py",
+        f"{PROTO}/ledger/withdrawing.py",
         "        if withdrawn and live.abandoned and live.settling:",
         "        if False and live.settling:",
         seeds=0,
