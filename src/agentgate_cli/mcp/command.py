@@ -9,7 +9,11 @@ from agentgate_cli.lazy import LazyGroup
 SECTIONS = {
     "Commands": {
         "setup": ("agentgate_cli.mcp.setup:setup", "Write an MCP client's settings."),
-    }
+    },
+    "Servers behind the gate": {
+        "status": ("agentgate_cli.mcp.status:status", "Show what is known of them."),
+        "review": ("agentgate_cli.mcp.review:review", "Look at their tools, and accept them."),
+    },
 }
 """Where each command is, and its line in the help."""
 

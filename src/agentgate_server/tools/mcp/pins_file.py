@@ -8,7 +8,8 @@ person accepts is what they were shown, or nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import ClassVar, Literal
+from pathlib import Path
+from typing import ClassVar, Literal, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -130,6 +131,11 @@ class PinsFile(PrivateFile):
     error_type: ClassVar[type[PrivateFileError]] = PinsFileError
     bytes_max: ClassVar[int] = FILE_BYTES_MAX
     danger: ClassVar[str] = "others can write it and accept tools"
+
+    @classmethod
+    def beside(cls, database: Path) -> Self:
+        """The file that belongs to the gateway with this database."""
+        return cls(database.with_name(PINS_NAME))
 
     def contents(self) -> Contents:
         """Return what is in the file; nothing if there is no file.
