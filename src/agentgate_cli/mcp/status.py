@@ -51,7 +51,7 @@ def row_of(alias: str, server: McpServerConfig, pins: ServerPins) -> dict[str, A
     """Make one row of the list."""
     found = pins.differences()
     return {
-        "server": alias,
+        "server": str(alias),
         "where": where(server),
         "pins": server.pins,
         "accepted": sorted(pins.accepted),
