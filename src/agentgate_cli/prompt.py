@@ -123,7 +123,8 @@ def settled(view: ApprovalView) -> str:
         case "denied":
             return bad("denied") + f"{by}{at}"
         case "expired":
-            return warn("expired") + ": nobody answered in time"
+            why = printable(view.reason) if view.reason else "nobody answered in time"
+            return warn("expired") + f": {why}"
         case "cancelled":
             return warn("withdrawn") + " by the agent"
         case _:

@@ -86,6 +86,7 @@ def test_too_many_arguments_are_counted() -> None:
         ({"status": "approved", "decided_by": "ann", "channel": "http"}, "approved by ann (http)"),
         ({"status": "denied", "decided_by": "a\x1bb", "channel": "http"}, "denied by a\\u001bb"),
         ({"status": "expired"}, "expired: nobody answered in time"),
+        ({"status": "expired", "reason": "The tool changed"}, "expired: The tool changed"),
         ({"status": "cancelled"}, "withdrawn by the agent"),
         ({"status": "settled"}, "settled while the gateway could not be reached"),
     ],

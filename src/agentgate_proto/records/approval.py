@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from agentgate_proto.errors import ErrorCode
+from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record, rfc3339
@@ -31,6 +31,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         grant: id of the grant that the approval made.
         shortened: which of ``args`` and ``signature`` are not whole, in a list. Of ``args`` there
             is a text with the beginning of their JSON then.
+        reason: why it is over though nobody answered and its time had not come, in a sentence.
     """
 
     id: str
@@ -55,6 +56,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     grant: str = ""
     on_behalf_of: str = ""
     shortened: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def asker(self) -> str:
@@ -130,7 +132,15 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
         repeats=repeats,
         grant=record.grant,
         on_behalf_of=record.relayed.principal,
+        reason=reason_of(record, status),
     )
+
+
+def reason_of(record: Record, status: str) -> str:
+    """Say why an approval is over, if neither a person, its agent nor time has ended it."""
+    message = record.outcome.message if record.outcome is not None else ""
+    timed_out = ERRORS[ErrorCode.APPROVAL_EXPIRED].message
+    return message if status == "expired" and message != timed_out else ""
 
 
 def grant_view(grant: Grant, status: str, words: str = "") -> GrantView:

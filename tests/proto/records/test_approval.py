@@ -6,6 +6,7 @@ import pytest
 from tests.proto.ledger_records import record
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.records.approval import approval_status, approval_view, grant_view
 from agentgate_proto.records.grant import GrantTerms, grant_of
 from agentgate_proto.records.outcome import Outcome, Status, ended, executed, failed, unknown
@@ -60,6 +61,14 @@ def test_a_view_says_who_decided_where_and_when() -> None:
 def test_a_view_of_what_nobody_decided_says_so() -> None:
     view = approval_view(approval(Phase.WAITING))
     assert (view.decided_by, view.channel, view.decided_at) == ("", "", "")
+
+
+@pytest.mark.parametrize(("decided", "reason"), [(False, CHANGED.message), (True, "")])
+def test_a_view_says_why_it_is_over_if_that_is_not_plain(decided: bool, reason: str) -> None:
+    view = approval_view(approval(Phase.DONE, CHANGED, decided=decided))
+    assert view.reason == reason
+    assert approval_view(approval(Phase.DONE, EXPIRED)).reason == ""
+    assert approval_view(approval(Phase.WAITING)).reason == ""
 
 
 def test_a_view_says_what_a_yes_takes_and_who_said_it() -> None:

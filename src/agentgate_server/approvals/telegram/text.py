@@ -53,6 +53,7 @@ OUTCOMES = {
     "failed": "The tool <b>failed</b>.",
     "unknown": "⚠️ <b>Nobody knows</b> whether the tool took effect.",
     "cancelled": "The agent withdrew it: the tool did not run.",
+    "expired": "The tool changed meanwhile: it did not run.",
 }
 
 ANNOUNCED = (
@@ -80,6 +81,8 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
         at = f", {clock(view.decided_at, view.created_at, zone)}"
         by = f" by {quoted(view.decided_by, NAME_CHARS_MAX)}{where}{at}"
     headline = HEADLINES[view.status].format(agent=name_of(view), by=by)
+    if view.reason:
+        headline = f"⌛ <b>Over</b>: {quoted(view.reason, WORDS_CHARS_MAX)}"
     end = ""
     if words:
         what = "This would be allowed" if view.status == "waiting" else "Allowed with it"

@@ -79,6 +79,7 @@ SETTLED = {"decided_by": "owner", "decided_at": "2026-11-20T10:01:00.000Z"}
         ({**SETTLED, "status": "denied"}, ["❌ Denied by owner"]),
         ({"status": "denied"}, ["❌ Denied\n"]),
         ({"status": "expired"}, ["Expired", "nothing was run"]),
+        ({"status": "expired", "reason": "A <b> changed"}, ["Over: A <b> changed"]),
         ({"status": "cancelled"}, ["Withdrawn by the agent"]),
         ({"warning": "it may already have run"}, ["Warning: it may already have run"]),
         ({"repeats": 3}, ["Asked 3 times more meanwhile"]),
