@@ -95,6 +95,7 @@ INNER: dict[str, Floor] = {
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
         "faces/engineio/": "Engine.IO 4: sessions over long polling and WebSockets",
         "faces/mcp/": "the Model Context Protocol: what both sides say, and the gate as a server",
+        "faces/mcp_backend/": "the same protocol from its other end: the gate as a client",
         "faces/socketio/": "Socket.IO 5 on top of it: namespaces, events, acknowledgements",
     },
     "agentgate_server": {

@@ -17,7 +17,9 @@ top:
   ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
   ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process. A
   ``call`` with its ``call_effects``: its ``answering``, ``holds`` and ``progress``, ``questions``
-  to its client, and ``tasks``.
+  to its client, and ``tasks``. ``mcp_backend``, the gate as its client: the ``talk`` with one
+  server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``), ``calls`` with what is
+  ``pending``; ``saying``, ``reading``, and server-sent ``streams``.
   ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;
   ``call_book``, ``calls`` with their ``request_ids`` and their callers' ``patience``,
   ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for
