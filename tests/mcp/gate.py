@@ -17,10 +17,14 @@ from tests.mcp.proxy import TokenProxy
 ALLOW_ALL = {"defaults": [{"pattern": "*", "action": "allow"}], "rules": []}
 
 
+class Holder:
+    """Keeps a port as long as it is there."""
+
+
 @contextmanager
 def fixture_server() -> Iterator[str]:
     """Start the fixture server; yield its URL."""
-    holder = object()
+    holder = Holder()
     port = port_for(holder)
     command = [sys.executable, "-m", "tests.mcp.fixtures", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -7,12 +7,14 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.mcp.node22 import NODE, node22
 from tests.npm import installed, program
 
 PACKAGE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 BOUND_S = 240.0
 
-PASSED = re.compile(r"^\W*(?P<name>[a-z][a-z0-9-]+): (?P<passed>\d+) passed, (?P<failed>\d+) failed", re.M)
+ROW = re.compile(r"^\W*([a-z][a-z0-9-]+): (\d+) passed, (\d+) failed", re.MULTILINE)
+TOTAL = re.compile(r"^Passed: (\d+)/\d+, (\d+) failed", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,16 @@ def examine(folder: Path, url: str, *options: str) -> Verdict:
     Raises:
         AssertionError: it said nothing that can be counted.
     """
-    where = installed(PACKAGE)
-    command = [*program(where, "@modelcontextprotocol/conformance"), "server", "--url", url, *options]
+    where = installed(NODE, PACKAGE)
+    _, script = program(where, "@modelcontextprotocol/conformance")
+    command = [node22(where), script, "server", "--url", url, *options]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, timeout=BOUND_S, check=False
     )
     text = done.stdout + done.stderr
-    found = {each["name"]: (int(each["passed"]), int(each["failed"])) for each in PASSED.finditer(text)}
+    found = {name: (int(passed), int(failed)) for name, passed, failed in ROW.findall(text)}
     if not found:  # one scenario alone has no summary of all
-        total = re.search(r"Passed: (\d+)/(\d+), (\d+) failed", text)
+        total = TOTAL.search(text)
         assert total is not None, text[-4_000:]
-        found = {options[-1]: (int(total[1]), int(total[3]))}
+        found = {options[-1]: (int(total[1]), int(total[2]))}
     return Verdict(found, text)

@@ -10,8 +10,9 @@ import traceback
 from pathlib import Path
 
 from tests.mcp.clients.models import Models
-from tests.mcp.clients.programs import NODE, PROGRAMS, Program
+from tests.mcp.clients.programs import PROGRAMS, Program
 from tests.mcp.clients.scenes import SCENES, Scene, World
+from tests.mcp.node22 import NODE
 from tests.npm import installed
 
 

