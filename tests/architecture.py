@@ -92,6 +92,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
 
 INNER: dict[str, Floor] = {
     "agentgate_proto": {
+        "faces/completions/": "OpenAI's chat completions: the client keeps the conversation",
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
         "faces/engineio/": "Engine.IO 4: sessions over long polling and WebSockets",
         "faces/mcp/": "the Model Context Protocol: what both sides say, and the gate as a server",

@@ -19,7 +19,10 @@ top:
   ``call`` with its ``call_effects``: its ``answering``, ``holds`` and ``progress``, ``questions``
   to its client, and ``tasks``. ``mcp_backend``, the gate as its client: the ``talk`` with one
   server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``), ``calls`` with what is
-  ``pending``; ``saying``, ``reading``, and server-sent ``streams``.
+  ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For clients that keep the
+  conversation themselves
+  ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its ``routes``, each
+  ``request`` to a ``completion``, its ``replies``, and ``side_requests``.
   ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;
   ``call_book``, ``calls`` with their ``request_ids`` and their callers' ``patience``,
   ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for

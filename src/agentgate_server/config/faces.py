@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from agentgate_proto.faces import http_api, universal_agent
+from agentgate_proto.faces.completions import routes as completions
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
@@ -82,6 +83,20 @@ class SocketIoConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``gateway.host`` is loopback."""
 
 
+class CompletionsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """OpenAI's chat completions, for chat programs and SDKs: ``/v1/models`` and
+    ``/v1/chat/completions``. ``completions: {}`` switches it on; see
+    [chat-completions.md](chat-completions.md)."""
+
+    open: bool = False
+    """Let programs of this machine in without a token, as the principal ``default``; only where
+    ``gateway.host`` is loopback."""
+
+    reasoning: bool = False
+    """Tell what the model thinks, and which tools of the gateway it uses, as ``reasoning_content``.
+    Otherwise clients hear of neither."""
+
+
 class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Wire formats of others; those that are not named are off."""
 
@@ -96,6 +111,9 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     socketio: SocketIoConfig | None = None
     """Consoles."""
+
+    completions: CompletionsConfig | None = None
+    """Chat completions."""
 
 
 def check_faces(
@@ -118,6 +136,8 @@ def check_faces(
     taken = [*http_api.ROUTES]
     if faces.universal_agent is not None:
         taken += universal_agent.ROUTES
+    if faces.completions is not None:
+        taken += completions.ROUTES
     for name in ("agentspace", "edge", "socketio"):
         face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | None = getattr(faces, name)
         if face is None:
@@ -146,6 +166,8 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.universal_agent.open"
     if faces.edge is not None and faces.edge.open:
         yield "faces.edge.open"
+    if faces.completions is not None and faces.completions.open:
+        yield "faces.completions.open"
 
 
 def open_consoles(faces: FacesConfig) -> Iterator[str]:

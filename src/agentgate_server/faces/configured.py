@@ -7,6 +7,7 @@ from functools import partial
 from agentgate_server.config import Config
 from agentgate_server.config.faces import OPEN_CONSOLE, SocketIoConfig, SocketIoRole
 from agentgate_server.faces.agentspace import AgentSpaceFace
+from agentgate_server.faces.completions import CompletionsFace
 from agentgate_server.faces.controller import ControllerConsoles, NoUpstreams
 from agentgate_server.faces.edge import EdgeFace
 from agentgate_server.faces.face import Face, FaceFactory, Surroundings
@@ -33,6 +34,9 @@ def faces_of(config: Config) -> list[FaceFactory]:
                 url_tokens=device.url_tokens,
             )
         )
+    if config.faces.completions is not None:
+        chat = config.faces.completions
+        made.append(partial(CompletionsFace, is_open=chat.open, tells_tools=chat.reasoning))
     if config.faces.socketio is not None:
         made.append(partial(consoles_face, wanted=config.faces.socketio))
     return made

@@ -35,6 +35,14 @@ def test_edge_devices_have_a_path_and_send_their_token_in_a_header() -> None:
     assert (edge.path, edge.url_tokens, edge.open) == ("/edge", False, False)
 
 
+def test_chat_completions_have_paths_that_are_theirs() -> None:
+    chat = load(completions={}).faces.completions
+    assert chat is not None
+    assert (chat.open, chat.reasoning) == (False, False)
+    with pytest.raises(DocumentError, match=r"agentspace\.path: another part of the gateway has"):
+        load(agentspace={"path": "/v1/models/x"}, completions={})
+
+
 def test_two_faces_do_not_share_a_path() -> None:
     with pytest.raises(DocumentError, match=r"edge\.path: another part of the gateway has"):
         load(agentspace={"path": "/x"}, edge={"path": "/x"})
@@ -110,6 +118,7 @@ BOTH: dict[str, Any] = {
     "agentspace": {"open": True},
     "universal_agent": {"open": True},
     "edge": {"open": True},
+    "completions": {"open": True},
 }
 
 
@@ -124,7 +133,7 @@ def test_others_must_not_reach_an_open_door(more: dict[str, Any]) -> None:
     with pytest.raises(DocumentError, match=r"faces\.agentspace\.open: .* reachable") as caught:
         check_exposure(load(gateway=gateway, **BOTH))
     others = [other.path for other in caught.value.others]
-    assert others == ["faces.universal_agent.open", "faces.edge.open"]
+    assert others == [f"faces.{name}.open" for name in ("universal_agent", "edge", "completions")]
     closed = load(gateway={**gateway, "insecure": True}, agentspace={})
     assert all("faces" not in warning for warning in check_exposure(closed))
 

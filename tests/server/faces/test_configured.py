@@ -12,6 +12,7 @@ from tests.server.embedded import POLICY, config
 from agentgate_server.config.faces import SocketIoConfig, SocketIoRole
 from agentgate_server.config.texts import FacePath
 from agentgate_server.faces.agentspace import AgentSpaceFace
+from agentgate_server.faces.completions import CompletionsFace
 from agentgate_server.faces.configured import consoles_face, faces_of
 from agentgate_server.faces.edge import EdgeFace
 from agentgate_server.faces.universal_agent import UniversalAgentFace
@@ -36,6 +37,10 @@ CONTROLLER = SocketIoConfig(role=SocketIoRole.CONTROLLER, path=FacePath("/io"), 
         (
             {"edge": {"path": "/pi", "url_tokens": True}},
             [(EdgeFace, {"path": "/pi", "is_open": False, "url_tokens": True})],
+        ),
+        (
+            {"completions": {"reasoning": True}},
+            [(CompletionsFace, {"is_open": False, "tells_tools": True})],
         ),
         (
             {"socketio": {"role": "controller", "path": "/io", "open": True}},

@@ -1,0 +1,1 @@
+"""OpenAI's chat completions: a format in which the client keeps the conversation."""
