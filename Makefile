@@ -6,6 +6,7 @@
 # make autobahn [PYTHON27=python2.7] [CASES="1.* 7.*"]: WebSocket conformance of both ends.
 # make vendor-streams [STREAMS=FOLDER]: recorded streams of models, beside the vendors' own SDKs.
 # make socketio-suites SUITES=FOLDER: the public suites of Engine.IO and Socket.IO against the face.
+# make mcp-acceptance [PART=conformance]: the conformance suite of MCP, Inspector and foreign servers.
 # make mcp-clients [CLIENT=codex] [LONG=1]: large MCP clients, with stand-ins for their models, through
 # the gate; 2 GB from npm.
 # make real-model: sessions with a small real model on this machine; 127 MB, once.
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
 	mutations wrong-clients wrong-gateways examinations worlds relays devices bench fuzz autobahn vendor-streams \
-	socketio-suites mcp-clients real-model spec image clean
+	socketio-suites mcp-acceptance mcp-clients real-model spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -108,6 +109,10 @@ KILLS ?= 50
 devices: $(VENV)/.installed-test
 	DEVICE_KILLS=$(KILLS) $(BIN)/python -m pytest -x -q tests/e2e/test_edge_kills.py \
 		tests/e2e/test_edge_face_kills.py
+
+# Small foreign programs of MCP, pinned, through the gate: 100 MB from npm and PyPI.
+mcp-acceptance: $(VENV)/.installed-test
+	$(BIN)/python -m tests.mcp.acceptance $(if $(PART),--part $(PART))
 
 # Claude Code, Codex, Gemini CLI and opencode, pinned and unmodified. LONG=1: with what takes minutes.
 mcp-clients: $(VENV)/.installed-test

@@ -1,0 +1,1 @@
+"""Foreign programs against the gate: the conformance suite, Inspector, servers, bridges."""
