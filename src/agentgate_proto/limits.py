@@ -105,6 +105,9 @@ ID_INTEGER_MAX = 2**53 - 1
 CODE_CHARS_MAX = 16
 """A one-time code: six to eight digits, with the blanks that people put between them."""
 
+JOIN_S_MAX = 3_600.0
+"""Of ``join_s``: for how long back an ask may be a repeat. Who comes back later means it anew."""
+
 NESTING_MAX = 64
 """Objects and arrays inside each other in parameters. Whatever walks through them later (policy,
 digest, tools) may use the interpreter's stack, which holds about a thousand."""

@@ -21,6 +21,7 @@ from agentgate_proto.records.storage import (
     FindIdempotencyKey,
     FindRequest,
     FindRid,
+    FindTwin,
     HighestId,
     ListNotes,
     ListRequests,
@@ -40,6 +41,7 @@ LATER = NOW + 40 * 86_400.0
 QUERIES: list[Query] = [
     FindRequest("agent", "client", 1),
     FindIdempotencyKey("agent", "k"),
+    FindTwin("agent", "d", 0.0),
     FindRid("r0"),
     HighestId("agent", "client"),
     Undelivered("agent", "client", 10, newest_first=True),

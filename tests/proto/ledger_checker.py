@@ -35,9 +35,13 @@ from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.storage import FindTwin
 
 if TYPE_CHECKING:
     from tests.proto.ledger_world import Connection, Frame, RequestId, World
+
+FOR_EVER_S = 1e9
+"""Further back than any clock is set here."""
 
 Key = tuple[str, str, "RequestId"]
 """Principal, client id, request id; of clients that name themselves."""
@@ -82,6 +86,8 @@ class Checker:
         self.collected_upto: Counter[int] = Counter()
         self.cancels: dict[tuple[int, RequestId], str] = {}
         self.grants = GrantChecker(world)
+        self.repeats: set[str] = set()
+        self.taken_over: set[str] = set()
         self.yes: defaultdict[str, set[str]] = defaultdict(set)
 
     # What the test does
@@ -92,6 +98,29 @@ class Checker:
             self.contents[sent.key].add(sent.digest)
         elif connection.open:
             self.under_way[connection.number].setdefault(asked.request_id, asked.rid)
+        if self._is_certain_repeat(sent):
+            self.repeats.add(asked.rid)
+
+    def _is_certain_repeat(self, sent: Sent) -> bool:
+        """Whether a write need not run whatever comes, because one like it runs or has run (I2).
+
+        With a window without end; of what comes back within one, see the tests.
+        """
+        asked = sent.asked
+        if asked.join_s < FOR_EVER_S or asked.idempotency_key or not sent.client_id:
+            return False
+        if asked.effects is Effects.READ:
+            return False
+        thing = (sent.principal, sent.digest)
+        alike = [
+            record
+            for record in (live.record for live in self.world.ledger._lifecycle.live.values())
+            if (record.principal, record.digest) == thing
+        ]
+        newest = self.world.store.answer(FindTwin(*thing, -FOR_EVER_S))
+        has_run = isinstance(newest, Record) and newest.outcome is not None
+        has_run = has_run and newest.outcome.status is Status.EXECUTED
+        return has_run and not alike
 
     def judged(self, record: Record, args: Any, decision: Decision) -> None:
         sent = self.requests[record.rid]
@@ -166,6 +195,7 @@ class Checker:
         assert run.rid not in self.world.running, "it runs already"
         assert run.rid not in self.withdrawn, "its caller was told that it will not run"
         assert disk is None or disk.outcome is None, "it is over"
+        assert run.rid not in self.repeats, "what it repeats has run"
         if sent.asked.effects is Effects.WRITE:  # I2
             assert disk is not None, "the intention is not durable"
             assert disk.phase is Phase.RUNNING, "the intention is not durable"
@@ -278,6 +308,19 @@ class Checker:
             )  # I8
             assert sent.asked.request_id == request_id
             self._outcome_told(answer.rid, answer.outcome)
+            if answer.joined_at:
+                self._told_of_the_past(answer)
+
+    def _told_of_the_past(self, answer: Answer) -> None:
+        """Nothing was run: it is the outcome of what had ended before this was asked."""
+        row = self.world.store.rows.get(answer.rid)
+        assert row is not None or answer.rid in self.failed, "it has no row of its own"
+        if row is None:
+            return
+        first = self.world.store.rows[row.joined]
+        assert (first.principal, first.digest) == (row.principal, row.digest)
+        assert (first.outcome, first.resolved_at) == (answer.outcome, answer.joined_at)
+        assert not self.starts[answer.rid], "it has run"
 
     def _outcome_told(self, rid: str, outcome: Outcome) -> None:
         """I3, and that what must be durable first was."""
@@ -342,6 +385,15 @@ class Checker:
             assert not self.starts[rid], "it has run"
             self.withdrawn.add(rid)
 
+    def _taken_over_by(self, row: Record) -> set[str]:
+        """What a repeat's client need not be told any more under the ids that it used before."""
+        return {
+            rid
+            for rid, other in self.world.store.rows.items()
+            if (other.principal, other.client_id) == (row.principal, row.client_id)
+            if rid == row.joined or other.joined == row.joined
+        }
+
     def _assert_durable(self, record: Record) -> None:
         states = self.world.store.history.get(record.rid, [])
         plain = replace(record, delivered=False)
@@ -356,6 +408,9 @@ class Checker:
 
     def check(self) -> None:
         """What holds between any two calls."""
+        for row in self.world.store.rows.values():
+            if row.joined:
+                self.taken_over |= self._taken_over_by(row)
         for rid, row in self.world.store.rows.items():
             if row.outcome is None:
                 continue
@@ -363,6 +418,7 @@ class Checker:
             if row.client_id:
                 key = (row.principal, row.client_id, row.request_id)
                 assert self.outcome_by_key.setdefault(key, row.outcome) == row.outcome
-            assert not row.delivered or rid in self.received, "nobody has it"  # I6
+            had = rid in self.received or rid in self.taken_over
+            assert not row.delivered or had, "nobody has it"  # I6
         check_tables(self.world)
         self.grants.check()

@@ -28,12 +28,14 @@ class Call:
 
     Attributes:
         rids: what each sending of it would be called, were it new.
+        join_s: how far back it may be a repeat.
         settled: the first answer.
     """
 
     tool: str
     args: dict[str, Any]
     key: str
+    join_s: float = 0.0
     rids: list[str] = field(default_factory=list)
     settled: Outcome | Refusal | None = None
 
@@ -76,10 +78,10 @@ class Client:
         self.collects.clear()
         self._read = 0
 
-    def request(self, tool: str, args: dict[str, Any], key: str = "") -> int:
+    def request(self, tool: str, args: dict[str, Any], key: str = "", join_s: float = 0.0) -> int:
         """Make a call, which needs a connection."""
         request_id = self.next_id()
-        self.calls[request_id] = Call(tool, args, key)
+        self.calls[request_id] = Call(tool, args, key, join_s)
         self.send(request_id)
         return request_id
 
@@ -87,7 +89,8 @@ class Client:
         """Send a call, perhaps not for the first time."""
         call = self.calls[request_id]
         assert self.connection is not None
-        rid = self.world.receive(self.connection, request_id, call.tool, call.key, **call.args)
+        more = {"join_s": call.join_s, **call.args}
+        rid = self.world.receive(self.connection, request_id, call.tool, call.key, **more)
         call.rids.append(rid)
 
     def collect(self) -> None:

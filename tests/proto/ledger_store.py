@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from agentgate_proto.records.storage import (
     FindIdempotencyKey,
     FindRequest,
     FindRid,
+    FindTwin,
     HighestId,
     MarkDelivered,
     Put,
@@ -27,6 +29,7 @@ from agentgate_proto.records.storage import (
     Restored,
     Undelivered,
     as_many_as,
+    may_be_repeated,
 )
 
 RAN = (Status.EXECUTED, Status.FAILED)
@@ -134,6 +137,14 @@ class Store:
             case FindIdempotencyKey(principal, key):
                 rows = (row for row in self.rows.values() if row.principal == principal)
                 return last(row for row in rows if row.idempotency_key == key)
+            case FindTwin(principal, digest, since):
+                alike = [
+                    row
+                    for row in self.rows.values()
+                    if (row.principal, row.digest, row.phase) == (principal, digest, Phase.DONE)
+                    if may_be_repeated(row) and row.resolved_at >= since
+                ]
+                return max(reversed(alike), key=attrgetter("resolved_at"), default=None)
             case FindRid(rid):
                 return self.rows.get(rid)
             case HighestId(principal, client_id):

@@ -282,6 +282,7 @@ class World:
         key: str = "",
         relayed: Relayed = NOT_RELAYED,
         definition: str = "",
+        join_s: float = 0.0,
         **args: Any,
     ) -> str:
         """Have a tool request arrive; return the rid that it gets if it is a new one."""
@@ -297,6 +298,7 @@ class World:
             idempotency_key=key,
             relayed=relayed,
             definition=definition,
+            join_s=join_s,
         )
         self.checker.asked(connection, asked)
         self.ledger.receive(asked, self.now)

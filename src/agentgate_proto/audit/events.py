@@ -77,6 +77,8 @@ def ended(record: Record) -> AuditEntry:
     outcome = record.outcome
     assert outcome is not None, "a request that is done has an outcome"
     size = 0 if outcome.code else len(bytes(outcome.data))
+    if record.joined:
+        return repeated(record, outcome, size, record.joined)
     asked = record.expires_at > 0.0
     if asked and outcome.code == ErrorCode.DENIED_BY_PERSON:
         return answered(record, "request.ended", outcome)
@@ -196,8 +198,13 @@ def ended_with(record: Record, first: Record) -> AuditEntry:
     """A request that had joined another one is over with it. It has no other entry."""
     outcome = record.outcome or OPEN
     size = 0 if outcome.code else len(bytes(outcome.data))
+    return repeated(record, outcome, size, first.rid)
+
+
+def repeated(record: Record, outcome: Outcome, size: int, joined: str) -> AuditEntry:
+    """A request has ended as another one did, which it was a repeat of."""
     entry = described(record, "request.ended", outcome, size)
-    return msgspec.structs.replace(entry, joined=first.rid)
+    return msgspec.structs.replace(entry, joined=joined)
 
 
 def put_to_use(grant: Grant, record: Record) -> AuditEntry:
@@ -244,5 +251,6 @@ def changed(grant: Grant) -> AuditEntry:
 
 
 def duration_of(record: Record) -> float:
-    """Seconds from the ask to the end, to the millisecond; 0 before."""
-    return round(record.resolved_at - record.created_at, 3) if record.resolved_at else 0
+    """Seconds from the ask to the end, to the millisecond; 0 before, and if that came first."""
+    is_timed = record.resolved_at and not record.joined
+    return round(record.resolved_at - record.created_at, 3) if is_timed else 0

@@ -154,8 +154,10 @@ class ServerConnection(FaceConnection):
         text = encode_failure(request_id, code, message, data)
         self._answer(request_id, lambda: text, from_earlier=True)
 
-    def send_outcome(self, request_id: RequestId, outcome: Outcome, rid: str) -> None:
-        """Answer a tool request, as ``send_error`` does.
+    def send_outcome(
+        self, request_id: RequestId, outcome: Outcome, rid: str, joined_at: float = 0.0
+    ) -> None:
+        """Answer a tool request, as ``send_error`` does; see ``Answer`` of the ledger.
 
         ``Received`` will name the rid when the client has it. Where the id is that of another call
         which this very connection waits for, nothing is sent: it would be taken for its answer.
@@ -163,7 +165,7 @@ class ServerConnection(FaceConnection):
         if request_id in self._in_flight and request_id not in self._tool_ids:
             return
         outcome = self._fitting(outcome)
-        frame = partial(self._outcome_frame, request_id, outcome, rid)
+        frame = partial(self._outcome_frame, request_id, outcome, rid, joined_at)
         if not self._late.wait or request_id in self._in_flight:
             self._answer(request_id, frame, from_earlier=True)
         elif not self._ending and not self._late.hold(frame, outcome):
@@ -362,12 +364,13 @@ class ServerConnection(FaceConnection):
     def _fitting(self, outcome: Outcome) -> Outcome:
         return fitting(outcome) if self.is_old_client else outcome
 
-    def _outcome_frame(self, request_id: RequestId, outcome: Outcome, rid: str) -> bytes:
+    def _outcome_frame(
+        self, request_id: RequestId, outcome: Outcome, rid: str, joined_at: float
+    ) -> bytes:
         # To an old client a row that came before is no answer: this is what it has to have
         seq = self._receipts.sent([rid], anew=self.is_old_client) if rid else 0
         numbered = 0 if self.is_old_client else seq
         if outcome.status is Status.EXECUTED:
-            return encode_success(request_id, executed_result(outcome, numbered))
-        return encode_failure(
-            request_id, outcome.code, outcome.message, failure_data(outcome, numbered)
-        )
+            return encode_success(request_id, executed_result(outcome, numbered, joined_at))
+        data = failure_data(outcome, numbered, joined_at)
+        return encode_failure(request_id, outcome.code, outcome.message, data)

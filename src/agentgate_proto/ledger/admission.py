@@ -42,6 +42,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         link: number of the connection.
         rid: a fresh unguessable id from a secure source.
         request_id, tool, args, idempotency_key: as the client sent them.
+        join_s: for how long back an identical request is this one, seconds; 0: none is.
         effects, signature: what the gateway knows of the tool and the request.
         definition: of the tool, see ``Record.definition``.
         relayed: what the gateway in front says of it, as far as that is trusted.
@@ -57,6 +58,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     definition: str = ""
     idempotency_key: str = ""
     relayed: Relayed = NOT_RELAYED
+    join_s: float = 0.0
 
 
 class Admission:
@@ -98,6 +100,7 @@ class Admission:
             self.lifecycle.delivery.emit(link, refusal)
             return
         live = Live(record, args=asked.args, link=link.number if link.is_old else 0)
+        live.join_s = asked.join_s
         self.lifecycle.live[record.rid] = live
         requests[record.request_id] = record.rid
         if link.is_old or links.scope(link.scope).take(record.request_id):
@@ -105,6 +108,41 @@ class Admission:
         else:
             query = FindRequest(record.principal, record.client_id, record.request_id)
             self._effects.append(Question(query, Token(Purpose.REQUEST, rid=record.rid)))
+
+    def hear(self, number: int, rid: str, fresh: tuple[int | str, str], now: float) -> bool:
+        """Let a link hear what comes of a request under way that another client has made.
+
+        It does so as if it had asked for the same; nothing is judged, or run, for that.
+
+        Args:
+            number: of the link, of a client that names itself.
+            rid: of the request, or of one that has joined it.
+            fresh: the id under which the client is told, not used before, and a new rid.
+            now: UTC seconds.
+
+        Returns:
+            whether it will be told: there is such a request of its principal, or a refusal follows.
+        """
+        delivery = self.lifecycle.delivery
+        link, first = delivery.links.get(number), delivery.live_of(rid)
+        if link is None or first is None or first.record.principal != link.principal:
+            return False
+        request_id, own_rid = fresh
+        asked = replace(
+            first.record,
+            rid=own_rid,
+            client_id=link.client_id,
+            request_id=request_id,
+            idempotency_key="",
+            phase=Phase.RECEIVED,
+            created_at=now,
+        )
+        live = self.lifecycle.live[own_rid] = Live(asked)
+        scope = delivery.links.scope(link.scope)
+        scope.take(request_id)
+        scope.requests[request_id] = own_rid
+        self.lifecycle.join(live, first)
+        return True
 
     def looked_up(self, token: Token, found: Record | None, now: float) -> None:
         """The store has said whether it knows the request, or its idempotency key."""
@@ -124,7 +162,17 @@ class Admission:
             text = "this request is being finished; ask again"
             self.lifecycle.refuse(live, ErrorCode.INTERNAL_ERROR, text, 1.0)
         else:
+            if found.joined:
+                live.record = replace(
+                    live.record, joined=found.joined, resolved_at=found.resolved_at
+                )
             self._answer_as(live, found.outcome, found.rid if by_id else "")
+
+    def looked_back(self, token: Token, found: Record | None, now: float) -> None:
+        """The store has said what a request may be a repeat of."""
+        live = self.lifecycle.live.get(token.rid)
+        if live is not None:
+            self.lifecycle.looked_back(live, found, now)
 
     def look_up_failed(self, token: Token, text: str) -> None:
         """Nobody can say whether the request is a repeat, so it is not taken."""

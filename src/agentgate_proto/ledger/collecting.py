@@ -137,7 +137,7 @@ class Collecting:
 
     def _send_row(self, link: Link, row: Record) -> None:
         assert row.outcome is not None, "what is undelivered is done"
-        answer = Answer(link.number, row.request_id, row.outcome, row.rid)
+        answer = Answer(link.number, row.request_id, row.outcome, row.rid, row.joined_at)
         self._delivery.send(link, answer, row.created_at)
 
     def _awaited(self, link: Link, rows: Sequence[Record], among: Sequence[Record]) -> list[Record]:

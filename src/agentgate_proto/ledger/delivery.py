@@ -24,6 +24,7 @@ from agentgate_proto.ledger.effects import (
 from agentgate_proto.ledger.links import Link, Links
 from agentgate_proto.ledger.live import Caller, Live
 from agentgate_proto.limits import ID_COUNTED_MAX, UNACKED_MAX
+from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import FindRid, HighestId
 
 
@@ -234,7 +235,9 @@ class Delivery:
                 if caller is live.callers[0]:
                     own = rid
                 asked_at = (caller.record or live.record).created_at
-                self.send(link, Answer(link.number, caller.request_id, outcome, own), asked_at)
+                joined_at = live.record.joined_at
+                answer = Answer(link.number, caller.request_id, outcome, own, joined_at)
+                self.send(link, answer, asked_at)
                 if link.is_old:  # an id that was answered may name a new request
                     link.requests.pop(caller.request_id, None)
 
@@ -255,6 +258,22 @@ class Delivery:
         holder = self.sent.pop(rid, None)
         if holder is not None:
             del holder.sent[rid]
+
+    def told(self, number: int, row: Record) -> None:
+        """A link has the outcome of a request from the store; a receipt follows, or ``untold``."""
+        link = self.links.get(number)
+        if link is not None:
+            self.note_sent(link, row.rid, row.request_id, row.created_at)
+
+    def untold(self, number: int, rid: str) -> None:
+        """An outcome was sent on this link, and nobody was there to take it: it is kept."""
+        link, live = self.links.get(number), self.live_of(rid)
+        if link is None or rid not in link.sent:
+            return
+        request_id, _ = link.sent[rid]
+        self._forget_sent(rid)
+        if live is not None:
+            self.caller_of(live, link, request_id).told = False
 
     def received(self, number: int, rids: Sequence[str]) -> tuple[str, ...]:
         """The client of this link has these outcomes; return those that were on their way to it."""

@@ -31,6 +31,7 @@ class Purpose(Enum):
     ATTACH = "attach"
     REQUEST = "request"
     IDEMPOTENCY = "idempotency"
+    TWIN = "twin"
     COLLECT = "collect"
     LATE = "late"
     DECIDE = "decide"
@@ -99,12 +100,19 @@ class Stop(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Send the outcome on the connection. ``rid`` "": no receipt is wanted."""
+    """Send the outcome on the connection.
+
+    Attributes:
+        rid: of the row that a receipt is for; "": none is wanted.
+        joined_at: when the request had ended that this one was a repeat of, UTC seconds: nothing
+            was run again; 0: it is none.
+    """
 
     link: int
     request_id: int | str
     outcome: Outcome
     rid: str
+    joined_at: float = 0.0
 
 
 class Refusal(msgspec.Struct, frozen=True):

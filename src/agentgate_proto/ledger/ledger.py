@@ -156,6 +156,8 @@ class Ledger:
                 self._effects.append(Decided(token.ticket, False, answer))
             case Purpose.DECIDE, _:
                 self._effects.append(Decided(token.ticket, False, None))
+            case Purpose.TWIN, Record() | None:
+                self._admission.looked_back(token, answer, now)
             case Purpose.REQUEST | Purpose.IDEMPOTENCY, Record() | None:
                 self._admission.looked_up(token, answer, now)
 
@@ -211,6 +213,44 @@ class Ledger:
         """
         pause = self._admission.count(principal, now)
         return (self._admission.too_many, pause) if pause else None
+
+    def newest(self, principal: str, digest: str) -> str:
+        """The rid of a principal's newest request under way with this digest, or ""."""
+        live = self._lifecycle.rejoining.newest(principal, digest)
+        return live.record.rid if live is not None else ""
+
+    def waits_as(self, rid: str, client_id: str) -> list[int | str]:
+        """The ids under which a client waits for a request under way, or for one that joined it."""
+        live = self._delivery.live_of(rid)
+        callers = live.callers if live is not None else []
+        return [caller.request_id for caller in callers if caller.client_id == client_id]
+
+    def waits_for(self, link: int, request_id: int | str) -> Record | None:
+        """The request under way that an id of this link waits for, as it stands."""
+        found = self._delivery.links.get(link)
+        rid = self._delivery.rid_of(found, request_id) if found is not None else ""
+        return self.record(rid) if rid else None
+
+    def hear(self, link: int, rid: str, fresh: tuple[int | str, str], now: float) -> bool:
+        """Let a link hear of a request of another client; see :meth:`Admission.hear`."""
+        return self._admission.hear(link, rid, fresh, now)
+
+    def tell_again(self, link: int, request_id: int | str) -> None:
+        """Tell an outcome that can be told and was not; ``untold`` it was, and not durable yet."""
+        found = self._delivery.links.get(link)
+        record = self.waits_for(link, request_id)
+        if found is not None and record is not None:
+            live = self._lifecycle.live[record.rid]
+            if live.public:
+                self._delivery.answer(live, record.rid)
+
+    def told(self, link: int, row: Record) -> None:
+        """A link has an outcome from the store; see :meth:`Delivery.told`."""
+        self._delivery.told(link, row)
+
+    def untold(self, link: int, rid: str) -> None:
+        """An outcome was sent on a link, and nobody was there; see :meth:`Delivery.untold`."""
+        self._delivery.untold(link, rid)
 
     def cancel(
         self, number: int, call_id: int | str | None, request_id: int | str, now: float

@@ -7,8 +7,8 @@ received → (ask, but a grant covers it) → running → done
 Each method makes one step: it changes the record in memory, queues the write, and leaves what
 depends on that write to ``durable``. See ``ledger`` for the three rules behind the order. Of one
 request at most one write is under way, but for an end of the waiting that follows the ask, or one
-yes of several, at once. What people do is in ``deciding``, what twins do in ``coalescing``, how
-callers withdraw in ``withdrawing``.
+yes of several, at once. What people do is in ``deciding``, what twins do in ``coalescing``,
+which these are in ``rejoining``, how callers withdraw in ``withdrawing``.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
 from agentgate_proto.ledger.deciding import Deciding, done
 from agentgate_proto.ledger.delivery import Delivery
-from agentgate_proto.ledger.effects import Effect, Refusal, Run
+from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Run, Token
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
 from agentgate_proto.ledger.live import Live
+from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
 from agentgate_proto.ledger.withdrawing import Withdrawing
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status, ended, unknown
 from agentgate_proto.records.request import Effects, Phase, Record
-from agentgate_proto.records.storage import MarkDelivered, Put, Restored
+from agentgate_proto.records.storage import FindTwin, MarkDelivered, Put, Restored
 
 MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
 RAN = (Status.EXECUTED, Status.FAILED)
@@ -60,6 +61,7 @@ class Lifecycle:
         self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
+        self.rejoining = Rejoining()
         self.grants = Grants(limits, self.journal, effects)
         self.deciding = Deciding(
             limits, self.live, self.delivery, self.grants, effects, self._write
@@ -80,6 +82,7 @@ class Lifecycle:
         for record in restored.active:
             live = self.live[record.rid] = Live(record)
             live.stored = record
+            self.rejoining.add(live)
             self.delivery.adopt_restored(live)
             if record.idempotency_key:
                 self.joining.idempotent[record.principal, record.idempotency_key] = record.rid
@@ -114,18 +117,72 @@ class Lifecycle:
 
     def judged(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
         """Go the way that the policy says."""
-        live.args = None
         record = replace(live.record, rule=decision.rule, description=decision.description)
         if decision.asks_there:
             record = replace(record, relayed=replace(record.relayed, asks_there=True))
         live.record = record
-        repeats_unknown = (record.principal, record.digest) in self._unknown
+        live.args = None
+        twin = None
         if decision.action is Action.DENY:
             code = ErrorCode.DENIED_BY_POLICY
             self.finish(live, ended(Status.DENIED, code, decision.description), now)
-        elif repeats_unknown and (
-            decision.action is Action.ASK or decision.ask_again_after_unknown
-        ):
+            return
+        if may_join(live):
+            twin = self.rejoining.twin(live, decision)
+        if twin is not None:
+            self._repeat(live, twin)
+            return
+        self.rejoining.add(live)
+        if may_join(live) and looks_back(live, decision):
+            live.args, live.decision = dict(args), decision
+            query = FindTwin(record.principal, record.digest, now - live.join_s)
+            self._effects.append(Question(query, Token(Purpose.TWIN, rid=record.rid)))
+        else:
+            self._let(live, decision, args, now)
+
+    def looked_back(self, live: Live, found: Record | None, now: float) -> None:
+        """The store has said what a request may be a repeat of; policy has spoken already."""
+        args, decision = live.args or {}, live.decision
+        live.args = live.decision = None
+        assert decision is not None, "the store is asked when policy has spoken"
+        if live.withdrawn_at:
+            self.finish(live, live.withdrawn_as, now)
+        elif found is not None and answers(found, live.record, decision):
+            self._end_as(live, found)
+        else:
+            self._let(live, decision, args, now)
+
+    def _repeat(self, live: Live, twin: Live) -> None:
+        """A request is the one that is under way; if that has its outcome, it ends so, too.
+
+        An end of the waiting that is being written may fail to be: then both go on waiting.
+        """
+        if twin.record.phase is Phase.DONE and not twin.settling:
+            self._end_as(live, twin.record)
+        else:
+            self.join(live, twin)
+
+    def _end_as(self, live: Live, found: Record) -> None:
+        """End a repeat as the request that it repeats; it has a row of its own, for its id (I3).
+
+        That one need not be kept for a client that has its outcome by this one.
+        """
+        live.record = replace(
+            live.record,
+            phase=Phase.DONE,
+            outcome=found.outcome,
+            resolved_at=found.resolved_at,
+            joined=found.joined or found.rid,
+        )
+        self._write(live, After.ANSWER)
+        if not found.delivered and found.client_id == live.record.client_id:
+            self.mark_delivered((found.rid,))
+
+    def _let(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
+        """Run what is new, or ask about it."""
+        record = live.record
+        repeats_unknown = (record.principal, record.digest) in self._unknown
+        if repeats_unknown and (decision.action is Action.ASK or decision.ask_again_after_unknown):
             self._ask(live, decision, MAY_HAVE_RUN, now)
         elif decision.action is Action.ALLOW:
             self._start(live)
@@ -156,6 +213,7 @@ class Lifecycle:
             self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 1.0)
             return
         callers = list(live.callers)
+        self.rejoining.forget(live)
         self.joining.forget(live)
         self.joining.join(live, first)
         if first.public:
@@ -213,6 +271,7 @@ class Lifecycle:
     def remove(self, live: Live) -> None:
         """Forget a request: it is over."""
         self.withdrawing.answer_cancels(live)
+        self.rejoining.forget(live)
         self.joining.forget(live)
         for caller in live.callers:
             self.delivery.release(live, caller)
@@ -279,6 +338,7 @@ class Lifecycle:
             if heirs is not None and self.abandoning.catches(heirs):
                 self.finish(heirs, heirs.withdrawn_as, heirs.withdrawn_at)
             elif heirs is not None:
+                self.rejoining.add(heirs)
                 self.deciding.ask_again(heirs, live.record)
         else:
             self.deciding.show(live)

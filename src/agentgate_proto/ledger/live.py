@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, Status, ended
 from agentgate_proto.records.request import Effects, Phase, Record
@@ -65,7 +66,9 @@ class Live:
     Attributes:
         record: its state, which may be ahead of the disk.
         stored: its state on disk; None: the store has no row of it.
-        args: the decoded arguments, until policy has seen them.
+        args: the decoded arguments, until it is certain which way the request goes.
+        join_s: for how long back an identical request is this one, seconds; 0: none is.
+        decision: what policy has said, while the store is asked for such a request.
         callers: who gets the outcome. The first made the request and owns its row; the others
             joined it.
         public: the outcome may be told, though it is not durable yet.
@@ -84,8 +87,10 @@ class Live:
         "args",
         "callers",
         "cancels",
+        "decision",
         "endorsing",
         "held",
+        "join_s",
         "public",
         "record",
         "stored",
@@ -98,6 +103,8 @@ class Live:
         self.record = record
         self.stored: Record | None = None
         self.args = args
+        self.join_s = 0.0
+        self.decision: Decision | None = None
         self.callers = [Caller(record.client_id, link, record.request_id)]
         self.public = False
         self.tickets: list[str] = []

@@ -48,7 +48,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
         grant: id of the grant that was made, used or revoked.
         any_args: arguments that the grant lets differ; ``args`` are those that it fixes.
         uses, uses_max: how often the grant was used, and may be.
-        joined: the request that this one had joined, and with which it ended.
+        joined: the request that this one had joined, and with which it ended; or which had ended
+            before, and of which it was a repeat: then nobody was asked, and nothing was run.
         status, code, message: how the request ended, with the error's code and text.
         result_bytes: how long the result was.
         duration_s: seconds from the ask to the end.

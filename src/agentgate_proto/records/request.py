@@ -99,6 +99,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         approver, channel, decided_at: who answered, where and when; "" and 0 if nobody did.
         grant: id of the grant that the approval made, or under which the request ran; "": none.
         relayed: what other gateways have to do with it.
+        joined: rid of the request that had ended before and that this one was a repeat of: it ran
+            nothing, and ended then and so; "": it is none.
         outcome, resolved_at: how and when it ended; None and 0 before.
         delivered: the client has the outcome for certain (I6).
     """
@@ -128,9 +130,15 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     decided_at: float = 0.0
     grant: str = ""
     relayed: Relayed = NOT_RELAYED
+    joined: str = ""
     outcome: Outcome | None = None
     resolved_at: float = 0.0
     delivered: bool = False
+
+    @property
+    def joined_at(self) -> float:
+        """When the request had ended that this one was a repeat of, UTC seconds; 0: it is none."""
+        return self.resolved_at if self.joined else 0.0
 
 
 @lru_cache(maxsize=1_024)

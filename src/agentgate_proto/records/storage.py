@@ -13,7 +13,7 @@ import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.grant import Grant
-from agentgate_proto.records.request import Record
+from agentgate_proto.records.request import NOT_RELAYED, Effects, Record
 from agentgate_proto.records.session import (
     DropSession,
     FindSession,
@@ -95,6 +95,12 @@ def record_bytes(record: Record) -> int:
     return size
 
 
+def may_be_repeated(record: Record) -> bool:
+    """Whether ``FindTwin`` finds such a record, once it is done. An allowed read runs again."""
+    asked = record.expires_at > 0.0 or record.relayed != NOT_RELAYED
+    return asked or record.effects is Effects.WRITE
+
+
 def as_many_as(rows: Iterable[Record], bytes_max: int) -> list[Record]:
     """The first rows, up to the one with which they have more than ``bytes_max`` bytes."""
     found: list[Record] = []
@@ -120,6 +126,20 @@ class FindIdempotencyKey(msgspec.Struct, frozen=True):
 
     principal: str
     key: str
+
+
+class FindTwin(msgspec.Struct, frozen=True):
+    """The principal's request with this digest that ended last. Answer: ``Record | None``.
+
+    Of those that ended at once, the newest. Reads that nobody was asked about are left out.
+
+    Attributes:
+        since: it ended then or later, UTC seconds.
+    """
+
+    principal: str
+    digest: str
+    since: float
 
 
 class FindRid(msgspec.Struct, frozen=True):
@@ -182,7 +202,14 @@ class ListNotes(msgspec.Struct, frozen=True):
 
 
 Query = (
-    FindRequest | FindIdempotencyKey | FindRid | HighestId | Undelivered | ListRequests | ListNotes
+    FindRequest
+    | FindIdempotencyKey
+    | FindTwin
+    | FindRid
+    | HighestId
+    | Undelivered
+    | ListRequests
+    | ListNotes
 )
 Answer = Record | None | int | list[Record] | dict[str, str]
 
@@ -203,6 +230,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         old_at: the latest ``created_at`` of an old client's request that is not done, or not
             delivered, UTC seconds; 0: there is none.
         sessions: what sessions need.
+        seal: secret bytes, made with the store: the key of what faces seal. Not for logs.
     """
 
     epoch: str
@@ -212,3 +240,4 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     coded_at: float = 0.0
     old_at: float = 0.0
     sessions: RestoredSessions = RestoredSessions()
+    seal: bytes = b""

@@ -14,6 +14,7 @@ import msgspec
 
 from agentgate_proto.limits import (
     CODE_CHARS_MAX,
+    JOIN_S_MAX,
     LIST_ROWS_MAX,
     NAME_CHARS_MAX,
     TOKEN_CHARS_MAX,
@@ -108,6 +109,9 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         args: its arguments.
         idempotency_key: the caller's own name for this very act. A second request of the same
             principal with the same key and content gets the first one's outcome and runs nothing.
+        join_s: an identical request of the same principal that is under way, or ended at most so
+            many seconds ago, is this one: a write that was executed is not run again, and nobody is
+            asked again for what was denied or is not delivered yet. It says nothing beside a key.
         on_behalf_of: of a relay: whose request it passes on (-32018: it was here before).
         approved: of a relay: a person has said yes there.
         must_ask: of a relay: ask a person here, even where the policy allows it.
@@ -116,6 +120,7 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     tool: NameOfTool
     args: dict[str, Any] = {}
     idempotency_key: Name = ""
+    join_s: Annotated[float, msgspec.Meta(ge=0, le=JOIN_S_MAX)] = 0.0
     on_behalf_of: OnBehalf | None = None
     approved: RelayedApproval | None = None
     must_ask: bool = False

@@ -22,11 +22,15 @@ class ExecutedResult(msgspec.Struct, frozen=True, omit_defaults=True):
         status: always "executed".
         data: what the tool returned.
         seq: number to acknowledge (I6); absent for an old client.
+        joined: nothing was run: this is what came of an identical request that had ended before.
+        resolved_at: if so, when that ended, RFC 3339.
     """
 
     status: Literal["executed"]
     data: msgspec.Raw
     seq: int = 0
+    joined: bool = False
+    resolved_at: str = ""
 
 
 class RowError(msgspec.Struct, frozen=True):
@@ -37,7 +41,11 @@ class RowError(msgspec.Struct, frozen=True):
 
 
 class ResultRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One collected outcome. ``data`` is there if ``status`` is "executed", else ``error``."""
+    """One collected outcome. ``data`` is there if ``status`` is "executed", else ``error``.
+
+    Attributes:
+        joined: nothing was run: it is that of an identical request, which ended at ``resolved_at``.
+    """
 
     request_id: int | str
     tool: str
@@ -45,6 +53,7 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     resolved_at: str
     data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: RowError | msgspec.UnsetType = msgspec.UNSET
+    joined: bool = False
 
 
 class PendingReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,14 +72,23 @@ class PendingReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     more: bool = False
 
 
-def executed_result(outcome: Outcome, seq: int) -> ExecutedResult:
-    """The ``result`` member for an executed request."""
+def executed_result(outcome: Outcome, seq: int, joined_at: float = 0.0) -> ExecutedResult:
+    """The ``result`` member for an executed request.
+
+    Args:
+        outcome: of the request.
+        seq: number to acknowledge; 0: there is none.
+        joined_at: when that had ended which it was a repeat of, UTC seconds; 0: it is none.
+    """
+    if joined_at:
+        return ExecutedResult("executed", outcome.data, seq, True, rfc3339(joined_at))
     return ExecutedResult("executed", outcome.data, seq)
 
 
-def failure_data(outcome: Outcome, seq: int) -> dict[str, Any] | None:
+def failure_data(outcome: Outcome, seq: int, joined_at: float = 0.0) -> dict[str, Any] | None:
     """The ``error.data`` member for any other outcome; None for an old client."""
-    return {"status": outcome.status, "seq": seq} if seq else None
+    joined = {"joined": True, "resolved_at": rfc3339(joined_at)} if joined_at else {}
+    return {"status": outcome.status, "seq": seq, **joined} if seq else None
 
 
 def result_row(record: Record) -> ResultRow:
@@ -82,6 +100,7 @@ def result_row(record: Record) -> ResultRow:
         tool=record.tool,
         status=outcome.status,
         resolved_at=rfc3339(record.resolved_at),
+        joined=bool(record.joined),
     )
     if outcome.status is Status.EXECUTED:
         return msgspec.structs.replace(row, data=outcome.data)

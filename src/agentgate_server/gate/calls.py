@@ -284,6 +284,7 @@ class Calls:
             definition=tool.definition,
             idempotency_key=params.idempotency_key,
             relayed=relayed,
+            join_s=params.join_s,
         )
         self.ledger.receive(asked, now)
         return None

@@ -43,8 +43,8 @@ class Responder:
         """Tell a connection what an effect is about."""
         connection = peer.connection
         match effect:
-            case Answer(_, request_id, outcome, rid):
-                connection.send_outcome(request_id, outcome, rid)
+            case Answer(_, request_id, outcome, rid, joined_at):
+                connection.send_outcome(request_id, outcome, rid, joined_at)
                 self.observers.sent(rid)
             case Refusal(_, request_id, code, message, retry_after_s):
                 self.observers.refused(peer.name, "", code)

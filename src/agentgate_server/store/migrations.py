@@ -247,6 +247,14 @@ MIGRATIONS: tuple[Migration, ...] = (
         "ALTER TABLE requests ADD COLUMN definition TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE grants ADD COLUMN definition TEXT NOT NULL DEFAULT ''",
     ),
+    (
+        "ALTER TABLE requests ADD COLUMN joined TEXT NOT NULL DEFAULT ''",
+        # As agentgate_proto.records.storage.may_be_repeated has it.
+        """
+        CREATE INDEX requests_twins ON requests (principal, digest, resolved_at)
+        WHERE phase = 'done' AND (effects = 'write' OR expires_at > 0 OR relayed <> '')
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

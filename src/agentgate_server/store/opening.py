@@ -8,6 +8,7 @@ from pathlib import Path
 from agentgate_server.store import statements
 from agentgate_server.store.audit_rows import make_key, seal_of
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.face_seal import make_seal
 from agentgate_server.store.faults import BUSY_S, explain
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION, migrate, restore_triggers
 from agentgate_server.store.rows import COLUMNS
@@ -68,6 +69,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> list[str]:
     # A file that cannot be written opens all the same, for reading: find out now, not later.
     connection.execute("BEGIN IMMEDIATE")
     make_key(connection)
+    make_seal(connection)
     connection.execute("COMMIT")
     seal_of(connection)
     return repaired

@@ -48,6 +48,7 @@ COLUMNS = (
     "message",
     "relayed",
     "definition",
+    "joined",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
@@ -98,6 +99,7 @@ def row_of(record: Record) -> Row:
         message,
         said(record.relayed),
         record.definition,
+        record.joined,
         int(record.delivered),
     )
 

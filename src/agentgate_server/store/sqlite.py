@@ -26,6 +26,7 @@ from agentgate_proto.records.storage import (
     FindIdempotencyKey,
     FindRequest,
     FindRid,
+    FindTwin,
     HighestId,
     ListNotes,
     ListRequests,
@@ -39,6 +40,7 @@ from agentgate_proto.records.storage import (
 from agentgate_server.store import lists, session_queries, session_statements, statements
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.face_seal import read_seal
 from agentgate_server.store.faults import FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.opening import connect, prepare
@@ -144,6 +146,8 @@ class SqliteEngine:
                 return self.first(statements.FIND_REQUEST, key)
             case FindIdempotencyKey(principal, key):
                 return self.first(statements.FIND_IDEMPOTENCY_KEY, (principal, key))
+            case FindTwin(principal, digest, since):
+                return self.first(statements.FIND_TWIN, (principal, digest, since))
             case FindRid(rid):
                 return self.first(statements.FIND_RID, (rid,))
             case HighestId(principal, client_id):
@@ -174,6 +178,7 @@ class SqliteEngine:
         with self.explained():
             row = self.execute(statements.EPOCH).fetchone()
             (old_at,) = self.execute(statements.OLD_AT).fetchone()
+            seal = read_seal(self.connection, self.path)
         if row is None or not isinstance(row[0], str):
             raise StoreError(f"damaged: {self.path} names no epoch; restore a backup")
         newest = {(r.principal, r.digest): r for r in self.records(statements.UNKNOWN)}
@@ -185,6 +190,7 @@ class SqliteEngine:
             grants=self.rows(statements.GRANTS, (), grant_of_row),
             coded_at=max(self.coded_at(), coded_at(active)),
             old_at=old_at or 0.0,
+            seal=seal,
             sessions=session_queries.restored(self, self.utc()),
         )
 

@@ -37,8 +37,8 @@ Thing = tuple[str, str]
 """(principal, digest): who asked for what."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Rows per statement: at most as many places again are unused as are used, for each costs its 31
-values. Larger ones prepare slowly and are hardly faster; 256 rows bind 7,936 values, well under
+"""Rows per statement: at most as many places again are unused as are used, for each costs its 32
+values. Larger ones prepare slowly and are hardly faster; 256 rows bind 8,192 values, well under
 SQLite's 32,766."""
 
 ROWS_MAX = SIZES[-1]
@@ -60,6 +60,12 @@ FIND_IDEMPOTENCY_KEY = f"""
     {SELECT} INDEXED BY requests_idempotency
     WHERE principal = ? AND idempotency_key = ? AND idempotency_key <> ''
     ORDER BY seq DESC LIMIT 1
+"""
+FIND_TWIN = f"""
+    {SELECT} INDEXED BY requests_twins
+    WHERE principal = ? AND digest = ? AND phase = 'done'
+    AND (effects = 'write' OR expires_at > 0 OR relayed <> '') AND resolved_at >= ?
+    ORDER BY resolved_at DESC, seq DESC LIMIT 1
 """
 FIND_RID = f"{SELECT} WHERE rid = ?"
 

@@ -322,6 +322,23 @@ def test_a_request_that_had_joined_another_is_described_when_it_ends(
     }
 
 
+@pytest.mark.parametrize("effects", list(Effects))
+def test_a_repeat_of_what_had_ended_has_one_entry_that_names_that(effects: Effects) -> None:
+    over = {**OVER, "resolved_at": RECEIVED.created_at - 60.0, "joined": "r0"}
+    record = msgspec.structs.replace(RECEIVED, effects=effects, outcome=executed(b"1"), **over)
+    assert rows_of(Put(record)) == [
+        {
+            **DESCRIPTION,
+            "event": "request.ended",
+            "effects": effects.value,
+            "joined": "r0",
+            "decision": "allow",
+            "status": "executed",
+            "result_bytes": 1,
+        }
+    ]
+
+
 def test_other_changes_tell_what_they_are_given_or_nothing() -> None:
     entry = AuditEntry(event="gateway.started")
     assert entries_of(PutAudit(entry)) == [entry]

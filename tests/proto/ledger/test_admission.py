@@ -1,12 +1,13 @@
 """Admission: what is new, what is the same again, and what is refused."""
 
 import pytest
+from msgspec.structs import replace
 from tests.proto.ledger_records import record
-from tests.proto.ledger_world import World
+from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.admission import OTHER_CONTENT
-from agentgate_proto.ledger.effects import Answer, Purpose, Question, Token
+from agentgate_proto.ledger.effects import Answer, Purpose, Question, Token, Waiting
 from agentgate_proto.ledger.live import CANCELLED
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.request import Phase
@@ -294,3 +295,54 @@ def test_what_was_withdrawn_while_it_was_looked_up_does_not_join() -> None:
     assert client.outcomes == {"a": CANCELLED}
     assert second not in world.store.rows
     assert world.waiting == [first]
+
+
+def test_a_link_hears_of_a_request_that_another_client_has_made() -> None:
+    world = World()
+    first = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    other = world.client(client_id="c2", progress=True)
+    digest = world.store.rows[first].digest
+    assert world.ledger.newest("agent", digest) == first
+    assert world.ledger.waits_as(first, "c2") == []
+    assert hears(world, other, first, 7)
+    assert world.ledger.waits_as(first, "c2") == [7]
+    waits_for = world.ledger.waits_for(other.number, 7)
+    assert waits_for is not None
+    assert waits_for.rid == first
+    assert [notice.record.request_id for notice in other.of(Waiting)] == [7]
+    world.approve(first)
+    world.sync()
+    outcome = world.finish(first)
+    world.sync()
+    assert other.outcomes == {7: outcome}
+    assert world.ledger.waits_for(other.number, 7) is None
+    assert world.ledger.waits_for(99, 7) is None
+    assert world.ledger.waits_as(first, "c2") == []
+    assert world.ledger.newest("agent", digest) == ""
+    world.receive(other, 8, n=2)
+    assert not asked_the_store(world), "8 is above 7, so it is certainly new"
+
+
+def test_what_is_over_or_another_s_is_not_heard_of() -> None:
+    world = World()
+    first = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    stranger = world.client("bob")
+    assert not hears(world, stranger, first, 7)
+    other = world.client(client_id="c2")
+    assert not hears(world, other, "no such request", 7)
+    world.lose(other)
+    assert not hears(world, other, first, 7)
+
+
+def hears(world: World, client: Connection, rid: str, request_id: int) -> bool:
+    """Let a client hear of a request under an id of its own."""
+    fresh = f"fresh-{client.number}-{request_id}"
+    known = world.checker.requests.get(rid)
+    if known is not None:
+        asked = replace(known.asked, link=client.number, rid=fresh, request_id=request_id)
+        world.checker.asked(client, asked)
+    heard = world.ledger.hear(client.number, rid, (request_id, fresh), world.now)
+    world.drain()
+    return heard

@@ -389,3 +389,68 @@ def test_a_request_that_is_refused_while_its_client_collects_is_not_said_to_be_u
     assert reply.pending == [1]
     assert "nothing was run" in back.refusals[1].message
     assert back.frames.index(reply) < back.frames.index(back.refusals[1])
+
+
+def test_an_outcome_that_nobody_was_there_to_take_is_kept_and_counts_no_more() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "write", n=1)
+    world.sync()
+    world.finish(rid)
+    world.sync()
+    link = world.ledger._delivery.links.get(client.number)
+    assert link is not None
+    assert list(link.sent) == [rid]
+    world.ledger.untold(client.number, rid)
+    world.ledger.untold(client.number, rid)
+    world.ledger.untold(99, rid)
+    assert not link.sent
+    client.in_flight.clear()
+    client.unreceipted.clear()
+    world.collect(client, 2)
+    world.sync()
+    assert [row.rid for row in client.collected] == [rid]
+
+
+def test_an_outcome_that_was_not_taken_can_be_told_again_before_it_is_durable() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "read", n=1)
+    outcome = world.finish(rid)
+    assert client.outcomes == {1: outcome}
+    world.ledger.untold(client.number, rid)
+    world.ledger.tell_again(client.number, 1)
+    world.ledger.tell_again(99, 1)
+    world.drain()
+    assert client.of(Answer) == [Answer(client.number, 1, outcome, rid)] * 2
+    world.sync()
+    world.ledger.tell_again(client.number, 1)
+    world.drain()
+    assert len(client.of(Answer)) == 2, "it is over; the store has it"
+
+
+def test_what_is_not_over_is_not_told_again() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    world.ledger.tell_again(client.number, 1)
+    world.drain()
+    assert not client.outcomes
+
+
+def test_who_has_an_outcome_from_the_store_acknowledges_it_like_any_other() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "write", n=1)
+    world.sync()
+    world.lose(client)
+    world.finish(rid)
+    world.sync()
+    back = world.client()
+    world.ledger.told(back.number, world.store.rows[rid])
+    world.ledger.told(99, world.store.rows[rid])
+    back.unreceipted.append(rid)
+    world.ack(back)
+    world.sync()
+    assert world.store.rows[rid].delivered

@@ -13,6 +13,7 @@ from hypothesis.stateful import (
     rule,
 )
 from tests.chance import examples
+from tests.proto.ledger_checker import FOR_EVER_S
 from tests.proto.ledger_clients import Client, OldClient, SdkClient
 from tests.proto.ledger_world import World
 
@@ -37,6 +38,7 @@ TOOLS = [
 
 tools = st.sampled_from(TOOLS)
 asking = st.sampled_from(["ask_write", "ask_write", "ask_read", "grave_write"])
+windows = st.sampled_from([0.0, 0.0, 60.0, FOR_EVER_S])
 places = st.integers(0, 1_000)
 clients = st.integers(0, 4)
 few = st.integers(1, 4)
@@ -73,14 +75,28 @@ class LedgerMachine(RuleBasedStateMachine):
     def connect(self, which: int) -> None:
         self.clients[which].connect()
 
-    @rule(which=clients, tool=tools, content=st.integers(1, 2), key=st.sampled_from(["", "", "k"]))
-    def request(self, which: int, tool: str, content: int, key: str) -> None:
+    @rule(
+        which=clients,
+        tool=tools,
+        content=st.integers(1, 2),
+        key=st.sampled_from(["", "", "k"]),
+        join_s=windows,
+    )
+    def request(self, which: int, tool: str, content: int, key: str, join_s: float) -> None:
         client = self.clients[which]
         if client.online is not None:
-            client.request(tool, {"n": content}, key and f"{key}-{tool}")
+            client.request(tool, {"n": content}, key and f"{key}-{tool}", join_s)
 
-    @rule(which=clients, tool=asking, content=st.integers(1, 2), at_rest=st.booleans())
-    def somebody_asks(self, which: int, tool: str, content: int, at_rest: bool) -> None:
+    @rule(
+        which=clients,
+        tool=asking,
+        content=st.integers(1, 2),
+        at_rest=st.booleans(),
+        join_s=windows,
+    )
+    def somebody_asks(
+        self, which: int, tool: str, content: int, at_rest: bool, join_s: float
+    ) -> None:
         """What is usual, in one step, so that what comes after it is reached often enough."""
         client = self.clients[which]
         if client.online is None:
@@ -88,7 +104,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.sync()
             client.read()
         if client.online is not None:
-            client.request(tool, {"n": content})
+            client.request(tool, {"n": content}, join_s=join_s)
         if at_rest:
             self.world.sync()
 

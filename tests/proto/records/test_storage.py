@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import inspect
 import typing
+from typing import Any
 
 import msgspec
 import pytest
 
 from agentgate_proto.records import storage
 from agentgate_proto.records.outcome import executed, failed
-from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.request import Effects, Phase, Record, Relayed
 from agentgate_proto.records.storage import (
     Answer,
     DropNote,
     FindIdempotencyKey,
     FindRequest,
     FindRid,
+    FindTwin,
     HighestId,
     ListNotes,
     ListRequests,
@@ -27,6 +29,7 @@ from agentgate_proto.records.storage import (
     Restored,
     Undelivered,
     as_many_as,
+    may_be_repeated,
     record_bytes,
 )
 
@@ -47,6 +50,7 @@ RECORD = Record(
 QUESTIONS = [
     FindRequest("bot", "", 1),
     FindIdempotencyKey("bot", "key"),
+    FindTwin("bot", "d", 0.0),
     FindRid("r1"),
     HighestId("bot", ""),
     Undelivered("bot", "", 10),
@@ -73,6 +77,19 @@ def test_the_same_question_is_the_same_key(query: Query) -> None:
     assert {query: 1}[msgspec.structs.replace(query)] == 1
     with pytest.raises(AttributeError):
         query.limit = 5
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({}, False),
+        ({"effects": Effects.WRITE}, True),
+        ({"expires_at": 2.0}, True),
+        ({"relayed": Relayed(asks_there=True)}, True),
+    ],
+)
+def test_a_read_that_nobody_was_asked_about_is_no_twin(more: dict[str, Any], found: bool) -> None:
+    assert may_be_repeated(msgspec.structs.replace(RECORD, **more)) is found
 
 
 def test_a_number_and_its_spelling_are_different_requests() -> None:

@@ -62,6 +62,16 @@ def test_another_outcome_says_its_status_beside_the_number_and_nothing_to_an_old
     assert failure_data(DENIED, 0) is None
 
 
+def test_what_was_not_run_again_says_when_it_had_ended() -> None:
+    joined = {"joined": True, "resolved_at": "2026-11-20T10:00:00.000Z"}
+    result = on_the_wire(executed_result(executed(b"1"), 7, 1_795_168_800.0))
+    assert result == {"status": "executed", "data": 1, "seq": 7, **joined}
+    denied = on_the_wire(failure_data(DENIED, 7, 1_795_168_800.0))
+    assert denied == {"status": "denied", "seq": 7, **joined}
+    row = on_the_wire(result_row(msgspec.structs.replace(done(executed(b"1")), joined="r9")))
+    assert row["joined"] is True
+
+
 def test_a_row_of_an_executed_request_has_data_and_no_error() -> None:
     assert on_the_wire(result_row(done(executed(b'{"a":1}')))) == {
         "request_id": 1,

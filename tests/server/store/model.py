@@ -30,6 +30,7 @@ from agentgate_proto.records.storage import (
     FindIdempotencyKey,
     FindRequest,
     FindRid,
+    FindTwin,
     HighestId,
     ListNotes,
     ListRequests,
@@ -43,6 +44,7 @@ from agentgate_proto.records.storage import (
     SessionAnswer,
     SessionQuery,
     Undelivered,
+    may_be_repeated,
     record_bytes,
 )
 
@@ -133,6 +135,11 @@ class MemoryEngine:
                 return None
             case FindIdempotencyKey(principal, key):
                 return self.newest(lambda r: (r.principal, r.idempotency_key) == (principal, key))
+            case FindTwin(principal, digest, since):
+                alike = self.all(lambda r: (r.principal, r.digest) == (principal, digest))
+                alike = [r for r in alike if r.phase is Phase.DONE and r.resolved_at >= since]
+                alike = [r for r in alike if may_be_repeated(r)]
+                return max(reversed(alike), key=lambda r: r.resolved_at, default=None)
             case FindRid(rid):
                 return self.kept.get(rid)
             case HighestId(principal, client_id):

@@ -17,7 +17,14 @@ from tests.server.store.samples import WAITING
 
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status
-from agentgate_proto.records.request import Effects, Endorsement, Phase, Record
+from agentgate_proto.records.request import (
+    NOT_RELAYED,
+    Effects,
+    Endorsement,
+    Phase,
+    Record,
+    Relayed,
+)
 from agentgate_proto.records.storage import (
     NO_BOUND,
     Change,
@@ -25,6 +32,7 @@ from agentgate_proto.records.storage import (
     FindIdempotencyKey,
     FindRequest,
     FindRid,
+    FindTwin,
     HighestId,
     ListNotes,
     ListRequests,
@@ -104,6 +112,9 @@ def records(draw: st.DrawFn) -> Record:
         effects=draw(st.sampled_from([*Effects, Effects.WRITE])),
         approvers_needed=draw(st.sampled_from([1, 2])),
         needs_code=draw(st.booleans()),
+        expires_at=draw(st.sampled_from([0.0, 5.5])),
+        relayed=draw(st.sampled_from([NOT_RELAYED, Relayed(asks_there=True)])),
+        joined=draw(st.sampled_from(["", "r1"])),
         endorsements=draw(ENDORSEMENTS),
         decided_at=draw(DAYS) * DAY_S,
         grant=draw(st.sampled_from(["", "g0"])),
@@ -152,13 +163,29 @@ class StoreMachine(RuleBasedStateMachine):
         self.engine.commit(changes)
         self.model.commit(changes)
 
-    @rule(principal=PRINCIPALS, client_id=CLIENTS, request_id=IDS, key=KEYS, rid=RIDS)
+    @rule(
+        principal=PRINCIPALS,
+        client_id=CLIENTS,
+        request_id=IDS,
+        key=KEYS,
+        rid=RIDS,
+        digest=st.sampled_from(["d0", "d1"]),
+        days=DAYS,
+    )
     def ask_for_one(
-        self, principal: str, client_id: str, request_id: int | str, key: str, rid: str
+        self,
+        principal: str,
+        client_id: str,
+        request_id: int | str,
+        key: str,
+        rid: str,
+        digest: str,
+        days: int,
     ) -> None:
         for query in (
             FindRequest(principal, client_id, request_id),
             FindIdempotencyKey(principal, key),
+            FindTwin(principal, digest, days * DAY_S),
             FindRid(rid),
             ListNotes("mail", 10, rid),
             HighestId(principal, client_id),

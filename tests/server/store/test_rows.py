@@ -45,6 +45,7 @@ RECORDS = st.builds(
     approver=TEXT,
     channel=TEXT,
     decided_at=SECONDS,
+    joined=TEXT,
     outcome=st.none() | OUTCOMES,
     resolved_at=SECONDS,
     delivered=st.booleans(),
