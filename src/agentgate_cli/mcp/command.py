@@ -13,6 +13,7 @@ SECTIONS = {
     "Servers behind the gate": {
         "status": ("agentgate_cli.mcp.status:status", "Show what is known of them."),
         "review": ("agentgate_cli.mcp.review:review", "Look at their tools, and accept them."),
+        "login": ("agentgate_cli.mcp.login:login", "Log in where a server wants OAuth."),
     },
 }
 """Where each command is, and its line in the help."""
