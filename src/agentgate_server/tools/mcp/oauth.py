@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import quote_plus, urlencode
 
@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 
 EARLY_S: Final = 30.0
 """How long before its end a token is renewed: a request on its way must not meet the end."""
+
+SETTLE_S: Final = 10.0
+"""How long after a renewal requests with the token before may still be refused."""
 
 ANSWER_BYTES_MAX: Final = 65_536
 """Of the answer to a renewal: a few tokens."""
@@ -88,7 +91,8 @@ class OAuthLogin:
         self._lock = anyio.Lock()
         self._stamp: Stamp = None
         self._login: Login | None = None
-        self._refused = ""
+        self._sent = self._refused = ""
+        self._renewed_at: float | None = None
 
     async def token(self) -> str:
         """Return the access token to send now, renewed if it is about to end.
@@ -105,9 +109,25 @@ class OAuthLogin:
             self.problem = ""
             return login.access_token
 
-    def refused(self, token: str) -> None:
-        """The server does not take this token any more (401): the next one is another."""
-        self._refused = token
+    async def headers(self) -> Mapping[str, str]:
+        """Return the headers for the next request; raises as :meth:`token`."""
+        self._sent = await self.token()
+        return {"Authorization": f"Bearer {self._sent}"}
+
+    async def refused(self) -> bool:
+        """The server did not take the token that was sent last (401).
+
+        Returns:
+            Whether there is another one now. (One that was renewed a moment ago is left as it is:
+            it was an earlier one that was refused.)
+        """
+        if self._renewed_at is None or self._utc() - self._renewed_at > SETTLE_S:
+            self._refused = self._sent
+        try:
+            return await self.token() != self._sent
+        except NotStarted as error:
+            log.warning("MCP server %s: %s", self.alias, error)
+            return False
 
     async def _current(self) -> Login:
         """Return the login as it is on disk, where another program may have put it."""
@@ -156,6 +176,7 @@ class OAuthLogin:
             refresh_token=granted.refresh_token or login.refresh_token,
             expires_at=self._utc() + granted.expires_in if granted.expires_in else 0.0,
         )
+        self._renewed_at = self._utc()
         self._learn([Secret(each) for each in secrets_of(fresh)])
         await self._keep(login, fresh)
         return fresh

@@ -95,14 +95,28 @@ async def test_a_token_is_renewed_shortly_before_its_end_and_kept(stage: Stage) 
 
 async def test_a_token_that_was_refused_is_renewed(stage: Stage) -> None:
     stage.server.expires_in = None
-    token = await stage.login.token()
-    stage.login.refused(token)
-    assert await stage.login.token() == "access-1"
+    assert await stage.login.headers() == {"Authorization": "Bearer access-0"}
+    assert await stage.login.refused()
+    assert await stage.login.headers() == {"Authorization": "Bearer access-1"}
     kept = stage.file.get("tracker")
     assert kept is not None
     assert kept.expires_at == 0.0
-    stage.login.refused(token)  # of a request that was under way meanwhile
+    assert not await stage.login.refused()  # a request that was under way meanwhile
     assert await stage.login.token() == "access-1"
+    stage.now += 60.0
+    assert await stage.login.refused()
+    assert await stage.login.token() == "access-2"
+
+
+async def test_a_refusal_that_only_a_person_can_mend_is_said(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.server.refuses_renewal = 400
+    await stage.login.headers()
+    with caplog.at_level(logging.WARNING):
+        assert not await stage.login.refused()
+    assert "agent-gate mcp login tracker" in caplog.text
+    assert stage.login.problem == "needs login: agent-gate mcp login tracker"
 
 
 async def test_many_who_need_it_at_once_renew_it_once(stage: Stage) -> None:
@@ -203,12 +217,11 @@ async def test_a_renewed_login_that_cannot_be_kept_is_used_all_the_same(
 
 
 async def test_a_login_of_somebody_meanwhile_wins_over_a_renewal(stage: Stage) -> None:
-    token = await stage.login.token()
+    await stage.login.headers()
     stage.log_in(access_token="access-8")
-    stage.server.valid.add("access-8")
+    assert await stage.login.refused()
     assert await stage.login.token() == "access-8"
-    stage.login.refused(token)
-    assert await stage.login.token() == "access-8"
+    assert stage.server.seen == []
 
 
 async def test_a_file_that_cannot_be_trusted_is_said(stage: Stage) -> None:
