@@ -7,10 +7,13 @@ import sys
 import time
 import traceback
 
-from tests.mcp.acceptance import conformance
+from tests.mcp.acceptance import bridges, conformance, inspector, servers
 
 PARTS = {
     "conformance": conformance.run,
+    "inspector": inspector.run,
+    "servers": servers.run,
+    "bridges": bridges.run,
 }
 
 

