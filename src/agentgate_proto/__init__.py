@@ -16,11 +16,11 @@ top:
   and ``messages``; what comes by ``http`` (with ``parameters`` in its head) or in ``lines`` goes to
   ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
   ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process. A
-  ``call`` with its ``call_effects``: its ``answering``, ``holds`` and ``progress``, ``questions``
-  to its client, and ``tasks``. ``mcp_backend``, the gate as its client: the ``talk`` with one
-  server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``), ``calls`` with what is
-  ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For clients that keep the
-  conversation themselves
+  ``call`` with its ``call_effects``: its ``answering``, ``holds``, ``progress`` and ``levels``,
+  ``questions`` to its client, and ``tasks``. ``mcp_backend``, the gate as its client: the
+  ``talk`` with one server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``),
+  ``calls`` with what is ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For
+  clients that keep the conversation themselves
   ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its ``routes``, each
   ``request`` to a ``completion``, its ``replies``, and ``side_requests``.
   ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;

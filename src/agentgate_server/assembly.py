@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
+from agentgate_proto.faces.mcp.names import clashes_of
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
+from agentgate_server.errors import ToolError
 from agentgate_server.policy import Policy
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.secrets.masking import Masker
@@ -49,14 +51,32 @@ def catalogue_of(
         home: its Home Assistant, if it runs already.
 
     Raises:
-        ToolError: a tool can't be loaded, or two have one name.
+        ToolError: a tool can't be loaded, or two have one name, here or for MCP clients.
     """
     named = Catalogue.load(config.tools.python, config.folder) if config.tools.python else ()
     home = home or home_assistant_of(config)
     ready_made = home.tools if home else ()
     asks = any(budget.over == "ask" for budget in config.sessions.budgets)
     others = Catalogue.of(*tools, *([exceed_budget] if asks else []))
-    return Catalogue([*named, *http_tools_of(config), *ready_made, *others])
+    catalogue = Catalogue([*named, *http_tools_of(config), *ready_made, *others])
+    if config.faces.mcp is not None:
+        refuse_clashes(catalogue.names)
+    return catalogue
+
+
+def refuse_clashes(names: Iterable[str]) -> None:
+    """Refuse tools that MCP clients could not tell apart.
+
+    Raises:
+        ToolError: there are such.
+    """
+    for name, tools in clashes_of(names):
+        if len(tools) == 1:
+            raise ToolError(
+                f"{tools[0]}: MCP clients have another tool {name} (faces.mcp): rename it"
+            )
+        text = f"MCP clients would see {' and '.join(tools)} as one tool {name} (faces.mcp)"
+        raise ToolError(f"{text}: rename all but one")
 
 
 def sources_of(config: Config) -> Sources | None:

@@ -11,7 +11,10 @@ from agentgate_proto.limits import TOKEN_CHARS_MAX
 from agentgate_proto.wire.headers import Headers
 
 CHALLENGE = ("www-authenticate", "Bearer")
-"""What goes with 401 (RFC 6750 section 3)."""
+"""What goes with 401 to who has sent no token (RFC 6750 section 3)."""
+
+INVALID_TOKEN = ("www-authenticate", 'Bearer error="invalid_token"')
+"""The same to who has sent one that is none, or counts no more (section 3.1)."""
 
 
 FIELD = "token="

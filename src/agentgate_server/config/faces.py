@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
 from agentgate_proto.faces import http_api, universal_agent
 from agentgate_proto.faces.completions import routes as completions
+from agentgate_proto.faces.mcp.holds import HOLD_MAX_S, HOLD_S
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
@@ -97,6 +99,34 @@ class CompletionsConfig(msgspec.Struct, frozen=True, kw_only=True):
     Otherwise clients hear of neither."""
 
 
+class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The Model Context Protocol, for agents and editors that speak it: Streamable HTTP, in both of
+    its eras. ``mcp: {}`` switches it on; see [mcp.md](mcp.md)."""
+
+    path: FacePath = FacePath("/mcp")
+    """Where it is."""
+
+    open: bool = False
+    """Let programs of this machine in without a token, as the principal ``default``; only where
+    ``gateway.host`` is loopback."""
+
+    hold_s: Annotated[float, msgspec.Meta(ge=1, le=HOLD_MAX_S)] = HOLD_S
+    """How long a call may wait for a person before its client is told that it waits; in seconds.
+    Clients that want to hear of progress wait for ten minutes, if this is not more. Who was seen to
+    hang up earlier is told earlier."""
+
+    holds: dict[str, Annotated[float, msgspec.Meta(ge=1, le=HOLD_MAX_S)]] = {}
+    """The same for single principals, by their names, whether they hear of progress or not."""
+
+    join_window_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 600.0
+    """How long after its end a call is still the same one if it is made again with the same
+    arguments: its client gets the outcome, and nothing is run twice."""
+
+    permit: bool = False
+    """Offer the tool ``permit``, by which Claude Code asks whether its own tools may be used
+    (``--permission-prompt-tool``)."""
+
+
 class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Wire formats of others; those that are not named are off."""
 
@@ -114,6 +144,9 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     completions: CompletionsConfig | None = None
     """Chat completions."""
+
+    mcp: McpConfig | None = None
+    """MCP."""
 
 
 def check_faces(
@@ -138,8 +171,9 @@ def check_faces(
         taken += universal_agent.ROUTES
     if faces.completions is not None:
         taken += completions.ROUTES
-    for name in ("agentspace", "edge", "socketio"):
-        face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | None = getattr(faces, name)
+    for name in ("agentspace", "edge", "socketio", "mcp"):
+        face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | McpConfig | None
+        face = getattr(faces, name)
         if face is None:
             continue
         taken.append(Route(face=name, path=str(face.path), websocket=True))
@@ -168,6 +202,8 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.edge.open"
     if faces.completions is not None and faces.completions.open:
         yield "faces.completions.open"
+    if faces.mcp is not None and faces.mcp.open:
+        yield "faces.mcp.open"
 
 
 def open_consoles(faces: FacesConfig) -> Iterator[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from functools import partial
 
+from agentgate_proto.faces.mcp.holds import Holds
 from agentgate_server.config import Config
-from agentgate_server.config.faces import OPEN_CONSOLE, SocketIoConfig, SocketIoRole
+from agentgate_server.config.faces import OPEN_CONSOLE, McpConfig, SocketIoConfig, SocketIoRole
 from agentgate_server.faces.agentspace import AgentSpaceFace
 from agentgate_server.faces.completions import CompletionsFace
 from agentgate_server.faces.controller import ControllerConsoles, NoUpstreams
 from agentgate_server.faces.edge import EdgeFace
 from agentgate_server.faces.face import Face, FaceFactory, Surroundings
 from agentgate_server.faces.manager import ManagerConsoles
+from agentgate_server.faces.mcp import McpFace
 from agentgate_server.faces.socketio import ApplicationFactory, SocketIoFace
 from agentgate_server.faces.universal_agent import UniversalAgentFace
 
@@ -39,7 +41,21 @@ def faces_of(config: Config) -> list[FaceFactory]:
         made.append(partial(CompletionsFace, is_open=chat.open, tells_tools=chat.reasoning))
     if config.faces.socketio is not None:
         made.append(partial(consoles_face, wanted=config.faces.socketio))
+    if config.faces.mcp is not None:
+        made.append(partial(mcp_face, wanted=config.faces.mcp))
     return made
+
+
+def mcp_face(around: Surroundings, *, wanted: McpConfig) -> Face:
+    """Make the face of MCP clients."""
+    return McpFace(
+        around,
+        path=str(wanted.path),
+        is_open=wanted.open,
+        holds=Holds(wanted.hold_s, wanted.holds),
+        join_window_s=wanted.join_window_s,
+        permit=wanted.permit,
+    )
 
 
 def consoles_face(around: Surroundings, *, wanted: SocketIoConfig) -> Face:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from agentgate_proto.connection.events import HttpRequested, UpgradeAsked
-from agentgate_proto.faces.bearer import CHALLENGE, bearer_token, token_in
+from agentgate_proto.faces.bearer import CHALLENGE, INVALID_TOKEN, bearer_token, token_in
 from agentgate_proto.faces.tickets import Ticket, TicketMade, Tickets, ticket_in
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE
@@ -160,7 +160,7 @@ class Entrance:
         if principal:
             wait = [("retry-after", str(int(principal) + 1))]
             return Refused(429, "too many wrong tokens from this address", wait)
-        return Refused(401, "Invalid token", [CHALLENGE])
+        return Refused(401, "Invalid token", [INVALID_TOKEN])
 
     def _of_ticket(self, secret: str) -> tuple[Principal, str] | Refused:
         ticket = self._tickets.take(secret, self._monotonic())

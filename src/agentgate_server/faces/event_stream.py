@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agentgate_proto.faces.sse import ALIVE, CONTENT_TYPE, encode_event
+from agentgate_proto.faces.sse import ALIVE, CONTENT_TYPE, encode_event, encode_retry
 from agentgate_server.sockets.peer import Peer
 
 QUEUED_BYTES = 65_536
@@ -37,6 +37,32 @@ class EventStream:
         self._peer.connection.send_http_body(encode_event(data, event=event, event_id=event_id))
         self._peer.poke()
         await self._peer.wait_for_room(QUEUED_BYTES)
+
+    def put(self, data: str, *, event_id: str = "", retry_ms: int = 0) -> None:
+        """Send an event without waiting. For who says little: a client that takes nothing of it is
+        cut by the connection.
+
+        Args:
+            data: of the event.
+            event_id: where the client goes on from after a break; "": it does not.
+            retry_ms: after how many milliseconds it does so; 0: as it likes.
+
+        Raises:
+            ConnectionClosedError: the client is gone.
+            ValueError: as ``encode_event``.
+        """
+        encoded = encode_event(data, event_id=event_id, retry_ms=retry_ms)
+        self._peer.connection.send_http_body(encoded)
+        self._peer.poke()
+
+    def come_back_after(self, retry_ms: int) -> None:
+        """Say how long to wait before coming back after a break, in milliseconds.
+
+        Raises:
+            ConnectionClosedError: the client is gone.
+        """
+        self._peer.connection.send_http_body(encode_retry(retry_ms))
+        self._peer.poke()
 
     def end(self) -> None:
         """End the answer; the connection may ask again."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.faces.sse import ALIVE, encode_event
+from agentgate_proto.faces.sse import ALIVE, encode_event, encode_retry
 
 
 def heard(stream: bytes) -> list[tuple[str, str, str]]:
@@ -37,6 +37,7 @@ def heard(stream: bytes) -> list[tuple[str, str, str]]:
     [
         (encode_event("a"), b"data: a\n\n"),
         (encode_event(""), b"data: \n\n"),
+        (encode_event("", event_id="7", retry_ms=3_000), b"id: 7\nretry: 3000\ndata: \n\n"),
         (encode_event("a\nb\r\nc\rd"), b"data: a\ndata: b\ndata: c\ndata: d\n\n"),
         (encode_event("ä", event="x", event_id="7"), "id: 7\nevent: x\ndata: ä\n\n".encode()),
     ],
@@ -73,3 +74,8 @@ def test_what_is_encoded_is_heard(events: list[tuple[str, str, str]]) -> None:
         last_id = name or last_id
         expected.append((last_id, kind, re.sub("\r\n|\r", "\n", data)))
     assert heard(stream) == expected
+
+
+def test_when_to_come_back_is_no_event() -> None:
+    assert encode_retry(3_000) == b"retry: 3000\n\n"
+    assert heard(encode_retry(3_000) + encode_event("a")) == [("", "", "a")]

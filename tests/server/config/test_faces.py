@@ -43,6 +43,43 @@ def test_chat_completions_have_paths_that_are_theirs() -> None:
         load(agentspace={"path": "/v1/models/x"}, completions={})
 
 
+def test_mcp_has_a_path_and_holds_calls_for_a_while() -> None:
+    mcp = load(mcp={}).faces.mcp
+    assert mcp is not None
+    assert (mcp.path, mcp.open, mcp.permit) == ("/mcp", False, False)
+    assert (mcp.hold_s, mcp.holds, mcp.join_window_s) == (50.0, {}, 600.0)
+    mcp = load(mcp={"path": "/m", "hold_s": 20, "holds": {"ann": 3600}}).faces.mcp
+    assert mcp is not None
+    assert (mcp.path, mcp.hold_s, mcp.holds) == ("/m", 20.0, {"ann": 3600.0})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "where"),
+    [
+        ({"hold_s": 0}, r"mcp\.hold_s"),
+        ({"holds": {"ann": 100_000}}, r"mcp\.holds\.ann"),
+        ({"join_window_s": 3_601}, r"mcp\.join_window_s"),
+        ({"path": "mcp"}, r"mcp\.path"),
+        ({"hold": 5}, r"mcp"),
+    ],
+)
+def test_what_mcp_is_not_is_refused(wanted: dict[str, Any], where: str) -> None:
+    with pytest.raises(DocumentError, match=where):
+        load(mcp=wanted)
+
+
+def test_mcp_shares_its_path_with_no_other_face() -> None:
+    with pytest.raises(DocumentError, match=r"mcp\.path: another part of the gateway has"):
+        load(edge={"path": "/mcp"}, mcp={})
+
+
+def test_mcp_without_tokens_is_for_this_machine() -> None:
+    assert check_exposure(load(mcp={"open": True})) == ()
+    gateway = {"host": "0.0.0.0", "allowed_hosts": ["gate.example"], "insecure": True}
+    with pytest.raises(DocumentError, match=r"faces\.mcp\.open: .* reachable"):
+        check_exposure(load(gateway=gateway, mcp={"open": True}))
+
+
 def test_two_faces_do_not_share_a_path() -> None:
     with pytest.raises(DocumentError, match=r"edge\.path: another part of the gateway has"):
         load(agentspace={"path": "/x"}, edge={"path": "/x"})

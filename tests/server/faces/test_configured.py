@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from tests.server.embedded import POLICY, config
 
-from agentgate_server.config.faces import SocketIoConfig, SocketIoRole
+from agentgate_server.config.faces import McpConfig, SocketIoConfig, SocketIoRole
 from agentgate_server.config.texts import FacePath
 from agentgate_server.faces.agentspace import AgentSpaceFace
 from agentgate_server.faces.completions import CompletionsFace
-from agentgate_server.faces.configured import consoles_face, faces_of
+from agentgate_server.faces.configured import consoles_face, faces_of, mcp_face
 from agentgate_server.faces.edge import EdgeFace
 from agentgate_server.faces.universal_agent import UniversalAgentFace
 from agentgate_server.gateway import Gateway
@@ -46,6 +46,7 @@ CONTROLLER = SocketIoConfig(role=SocketIoRole.CONTROLLER, path=FacePath("/io"), 
             {"socketio": {"role": "controller", "path": "/io", "open": True}},
             [(consoles_face, {"wanted": CONTROLLER})],
         ),
+        ({"mcp": {"hold_s": 20}}, [(mcp_face, {"wanted": McpConfig(hold_s=20.0)})]),
     ],
 )
 def test_faces_are_those_that_are_named(tmp_path: Path, faces: Any, made: Any) -> None:

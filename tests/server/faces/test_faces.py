@@ -134,11 +134,16 @@ async def test_a_path_of_plain_http_has_no_websocket_and_other_paths_are_native(
 
 async def test_without_a_good_token_nobody_is_let_in(tmp_path: Path) -> None:
     async with parrot(tmp_path) as (gateway, _):
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic x"}):
+        invalid = 'Bearer error="invalid_token"'
+        for headers, challenge in (
+            ({}, "Bearer"),
+            ({"Authorization": "Bearer wrong"}, invalid),
+            ({"Authorization": "Basic x"}, "Bearer"),
+        ):
             with pytest.raises(InvalidStatus) as refused:
                 await talk(gateway, "/parrot/any/talk", say_back("x"), headers=headers)
             assert refused.value.response.status_code == 401
-            assert refused.value.response.headers["www-authenticate"] == "Bearer"
+            assert refused.value.response.headers["www-authenticate"] == challenge
         status, headers, _ = await http(gateway, "POST", "/parrot/say")
     assert (status, headers["www-authenticate"]) == (401, "bearer")
 

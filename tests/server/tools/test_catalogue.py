@@ -278,6 +278,22 @@ def test_modules_of_an_embedded_gateway_are_beside_its_folder_of_configuration(
     assert catalogue_of(config).names == ("embedded_by_name", "by_file")
 
 
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("lamp.on", "Lamp/on"), "MCP clients would see Lamp/on and lamp.on as one tool lamp_on"),
+        (("gate.result",), "gate.result: MCP clients have another tool gate_result"),
+    ],
+)
+def test_tools_that_mcp_clients_could_not_tell_apart_are_refused(
+    names: tuple[str, ...], message: str
+) -> None:
+    tools = [tool(name=name)(lambda: None) for name in names]
+    assert catalogue_of(config_from_dict({}), tools).names == names
+    with pytest.raises(ToolError, match=message):
+        catalogue_of(config_from_dict({"faces": {"mcp": {}}}), tools)
+
+
 # Tools that come and go
 
 

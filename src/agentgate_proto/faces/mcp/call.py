@@ -46,6 +46,7 @@ from agentgate_proto.faces.mcp.call_effects import (
 )
 from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp.holds import is_timeout
+from agentgate_proto.faces.mcp.levels import reaches
 from agentgate_proto.faces.mcp.progress import Pace, Progress
 from agentgate_proto.faces.mcp.questions import QUESTIONS_OPEN_MAX, Question, need
 from agentgate_proto.faces.mcp.replies import notification, question
@@ -205,7 +206,7 @@ class McpCall:
         message: bytes | None = None
         if method == PROGRESS and self._progress is not None and self._pace.takes(now):
             message = self._progress.of_tool(params)
-        elif method == MESSAGE and self.terms.hears and self._pace.takes(now):
+        elif method == MESSAGE and reaches(params, self.terms.hears) and self._pace.takes(now):
             message = notification(method, bytes(params))
         if message is not None:
             self._begin(now)
@@ -264,6 +265,12 @@ class McpCall:
             return
         self._answer(self._answers.withdrawn(CancelStatus.TOO_LATE))
         self._leave()
+
+    def let_go(self, now: float, standing: Standing) -> None:
+        """The gateway is about to end: answer who can't come back to their stream."""
+        if self.state is State.OPEN and self.terms.era is Era.MODERN:
+            self._give_up_all()
+            self._let_go(now, standing)
 
     def asked_again(self) -> None:
         """The same principal has asked for the same: whoever hung up wants it after all."""

@@ -22,7 +22,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         tasks: it may be answered by a task.
         can: what the client may be asked, see ``ClientCapabilities.can``.
         hold_s: how long it may be held.
-        hears: messages for its log are wanted.
+        hears: from which level on messages for its log are wanted; "": none are.
         resumed: the client comes back to the stream of a call that it made before.
         owns: the call is its own, to be withdrawn by it; else it only looks at one.
         stops: the tool can be stopped while it runs without harm.
@@ -34,7 +34,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     tasks: bool = False
     can: frozenset[str] = frozenset()
     hold_s: float
-    hears: bool = False
+    hears: str = ""
     resumed: bool = False
     owns: bool = True
     stops: bool = False

@@ -45,6 +45,19 @@ def published(name: str) -> str:
     return f"{plain[:KEPT_CHARS]}_{sha256(name.encode()).hexdigest()[:HASH_CHARS]}"
 
 
+def clashes_of(names: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Return the published names that several of these would have, or that are reserved, each with
+    those that would have it; sorted."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(published(name), []).append(name)
+    return [
+        (name, sorted(found[name]))
+        for name in sorted(found)
+        if len(found[name]) > 1 or name in RESERVED
+    ]
+
+
 class Published:
     """The tools of a catalogue under their published names.
 

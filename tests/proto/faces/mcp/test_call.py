@@ -264,13 +264,14 @@ def test_what_nobody_wants_to_hear_begins_nothing() -> None:
     machine.told(MESSAGE, msgspec.Raw(b'{"level":"info","data":1}'), NOW)
     machine.told("notifications/other", msgspec.Raw(b"{}"), NOW)
     assert drained(machine) == []
-    machine = call(token=1, hears=True)
+    machine = call(token=1, hears="info")
     machine.told(PROGRESS, msgspec.Raw(b'{"progress":"much"}'), NOW)
     assert drained(machine) == []
 
 
 def test_messages_for_the_log_go_out_as_they_are() -> None:
-    machine = call(hears=True)
+    machine = call(hears="info")
+    machine.told(MESSAGE, msgspec.Raw(b'{"level":"debug","data":1}'), NOW)
     machine.told(MESSAGE, msgspec.Raw(b'{"level":"info","data":{"a":1}}'), NOW)
     _, sent = drained(machine)
     assert told(sent) == {
@@ -281,7 +282,7 @@ def test_messages_for_the_log_go_out_as_they_are() -> None:
 
 
 def test_who_says_too_much_is_not_heard_out() -> None:
-    machine = call(hears=True, token=1)
+    machine = call(hears="info", token=1)
     for number in range(500):
         machine.told(PROGRESS, msgspec.Raw(b'{"progress":%d}' % number), NOW)
         machine.told(MESSAGE, msgspec.Raw(b'{"level":"info","data":1}'), NOW)
@@ -513,6 +514,30 @@ def test_who_is_gone_can_cancel_as_well() -> None:
     assert machine.over
 
 
+# The end of the gateway
+
+
+def test_a_modern_client_is_told_what_becomes_of_its_call_when_the_gateway_ends() -> None:
+    machine = call(can=EVERYTHING)
+    machine.waiting(waiting_record(), NOW)
+    machine.asks(ask(), NOW)
+    drained(machine)
+    machine.let_go(NOW + 5, WAITS)
+    give_up, answer, leave = drained(machine)
+    assert give_up == GiveUp("q1", "the client is gone")
+    assert text(answer).startswith("Not run yet")
+    assert leave == Leave()
+    machine.let_go(NOW + 5, WAITS)
+    assert drained(machine) == []
+
+
+def test_a_legacy_client_comes_back_by_itself_when_the_gateway_ends() -> None:
+    machine = legacy()
+    machine.let_go(NOW, WAITS)
+    assert drained(machine) == []
+    assert not machine.over
+
+
 # Everything in every state
 
 INPUTS: dict[str, Callable[[McpCall], None]] = {
@@ -523,13 +548,14 @@ INPUTS: dict[str, Callable[[McpCall], None]] = {
     "withdrawn": lambda each: each.withdrawn(CancelStatus.CANCELLED),
     "too late": lambda each: each.withdrawn(CancelStatus.TOO_LATE),
     "progress": lambda each: each.told(PROGRESS, msgspec.Raw(b'{"progress":1}'), NOW),
-    "message": lambda each: each.told(MESSAGE, msgspec.Raw(b"{}"), NOW),
+    "message": lambda each: each.told(MESSAGE, msgspec.Raw(b'{"level":"info"}'), NOW),
     "question": lambda each: each.asks(ask(), NOW),
     "answered": lambda each: each.answered("q1"),
     "gone": lambda each: each.peer_gone(NOW),
     "cancel": lambda each: each.cancelled("timeout", NOW, WAITS),
     "cancel running": lambda each: each.cancelled("", NOW, RUNS),
     "asked again": lambda each: each.asked_again(),
+    "let go": lambda each: each.let_go(NOW, WAITS),
     "timer": lambda each: each.handle_timer(each.next_deadline() or NOW, WAITS),
     "timer running": lambda each: each.handle_timer(each.next_deadline() or NOW, RUNS),
 }
@@ -543,7 +569,7 @@ terms = st.builds(
     tasks=st.booleans(),
     can=st.sampled_from([frozenset(), EVERYTHING]),
     hold_s=st.sampled_from([0.5, 20.0, 600.0]),
-    hears=st.booleans(),
+    hears=st.sampled_from(["", "info"]),
     resumed=st.booleans(),
     owns=st.booleans(),
     stops=st.booleans(),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentgate_proto.faces.mcp.names import RESERVED, Published, published
+from agentgate_proto.faces.mcp.names import RESERVED, Published, clashes_of, published
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.results import Expectation, ToolRow
 
@@ -69,3 +69,12 @@ def test_no_tool_takes_the_place_of_our_own() -> None:
     found = Published(map(row, ["gate.result", "permit", "permit.Bash"]))
     assert list(found.tools) == ["permit_bash"]
     assert {name for name, _ in found.clashes} == RESERVED
+
+
+def test_names_that_meet_or_are_reserved_are_found() -> None:
+    names = ["a/b", "x", "A:b", "gate.result", "a_b"]
+    assert clashes_of(names) == [
+        ("a_b", ["A:b", "a/b", "a_b"]),
+        ("gate_result", ["gate.result"]),
+    ]
+    assert clashes_of(["a", "b"]) == []

@@ -1,0 +1,222 @@
+"""The streams on which MCP clients hear that lists have changed: of a legacy session by ``GET``, or
+opened by a modern client's ``subscriptions/listen``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import anyio
+import msgspec
+
+from agentgate_proto.errors import ConnectionClosedError
+from agentgate_proto.faces.mcp.messages import Wanted
+from agentgate_proto.faces.mcp.replies import notification, subscribed, subscription_over
+from agentgate_proto.principal import Principal
+from agentgate_proto.rpc.jsonrpc import RequestId
+from agentgate_server.faces.event_stream import EventStream
+from agentgate_server.faces.mcp_carriers import RETRY_MS
+from agentgate_server.faces.mcp_catalogue import Catalogues
+from agentgate_server.faces.mcp_clock import Clock
+from agentgate_server.sockets.peer import Peer
+
+STREAMS_MAX: Final = 16
+"""Of one principal at once; the next is refused, and not the oldest ended, which would come back at
+once. A client has one for each session."""
+
+URIS_MAX: Final = 256
+"""Resources whose changes one stream tells of."""
+
+SETTLE_S: Final = 0.1
+"""How long changes are gathered: servers are known that say five times that their tools changed."""
+
+TOOLS: Final = "notifications/tools/list_changed"
+PROMPTS: Final = "notifications/prompts/list_changed"
+RESOURCES: Final = "notifications/resources/list_changed"
+UPDATED: Final = "notifications/resources/updated"
+ACKNOWLEDGED: Final = "notifications/subscriptions/acknowledged"
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One of them.
+
+    Attributes:
+        peer: its connection.
+        who, token_hash: who opened it, and by what they were let in.
+        wanted: what it tells of.
+        key: of the legacy session; "": it is a modern one.
+        request_id: which opened it; None: it is a legacy one.
+        events: what goes out on it.
+        fingerprint: of the tools that its client knows of.
+        uris: the resources whose changes it tells of.
+    """
+
+    peer: Peer
+    who: Principal
+    token_hash: str
+    wanted: Wanted
+    key: str
+    request_id: RequestId
+    events: EventStream
+    fingerprint: bytes
+    uris: set[str] = field(default_factory=set)
+
+
+class Notices:
+    """All of them. See the module.
+
+    Args:
+        catalogues: the tools of each principal.
+        clock: looks after deadlines.
+    """
+
+    def __init__(self, catalogues: Catalogues, clock: Clock) -> None:
+        self.armed_at = math.inf
+        self._catalogues = catalogues
+        self._clock = clock
+        self._streams: dict[int, Stream] = {}  # by number of the connection
+        self._look_at: float | None = None
+
+    @property
+    def count(self) -> int:
+        """How many are open."""
+        return len(self._streams)
+
+    def open(
+        self,
+        peer: Peer,
+        who: Principal,
+        token_hash: str,
+        wanted: Wanted,
+        *,
+        key: str = "",
+        request_id: RequestId = None,
+    ) -> bool:
+        """Open one as the answer to the request that came last; return whether there is room.
+
+        Args:
+            peer: the connection.
+            who, token_hash: who asked, and by what they were let in.
+            wanted: what to tell of, as far as there is such a thing here.
+            key: of the legacy session, whose former stream ends; "": there is none.
+            request_id: of ``subscriptions/listen``.
+        """
+        own = [each for each in self._streams.values() if each.who == who]
+        for each in own:
+            if key and each.key == key:
+                self._end(each)
+                own.remove(each)
+                break
+        if len(own) >= STREAMS_MAX:
+            return False
+        fingerprint = self._catalogues.of(who).fingerprint
+        events = EventStream(peer)
+        stream = Stream(peer, who, token_hash, wanted, key, request_id, events, fingerprint)
+        stream.uris.update(wanted.resource_subscriptions[:URIS_MAX])
+        self._streams[peer.number] = stream
+        if key:
+            with suppress(ConnectionClosedError):
+                events.come_back_after(RETRY_MS)
+        else:
+            self._tell(stream, ACKNOWLEDGED, {"notifications": acknowledged(wanted)})
+        return True
+
+    def closed(self, connection: int) -> None:
+        """A connection is over."""
+        self._streams.pop(connection, None)
+
+    def connections_of(self, counts: Callable[[Principal, str], bool]) -> list[int]:
+        """Return the connections of those whose token counts no more."""
+        return [
+            number
+            for number, each in self._streams.items()
+            if not counts(each.who, each.token_hash)
+        ]
+
+    def end_all(self) -> None:
+        """The gateway is about to end."""
+        for stream in list(self._streams.values()):
+            self._end(stream)
+
+    # What has changed
+
+    def tools_changed(self) -> None:
+        """The tools may be others than before."""
+        if self._streams and self._look_at is None:
+            self._look_at = anyio.current_time() + SETTLE_S
+            self._clock.rearm(self)
+
+    def prompts_changed(self) -> None:
+        """The prompts are others than before."""
+        for stream in list(self._streams.values()):
+            if stream.wanted.prompts_list_changed:
+                self._tell(stream, PROMPTS)
+
+    def resources_changed(self) -> None:
+        """The resources are others than before."""
+        for stream in list(self._streams.values()):
+            if stream.wanted.resources_list_changed:
+                self._tell(stream, RESOURCES)
+
+    def resource_updated(self, uri: str) -> None:
+        """What a resource says is something else than before."""
+        for stream in list(self._streams.values()):
+            if uri in stream.uris:
+                self._tell(stream, UPDATED, {"uri": uri})
+
+    def subscribe(self, key: str, uri: str, *, on: bool) -> None:
+        """Tell of changes of a resource on the stream of a legacy session, or no more."""
+        for stream in self._streams.values():
+            if stream.key == key and on and len(stream.uris) < URIS_MAX:
+                stream.uris.add(uri)
+            elif stream.key == key:
+                stream.uris.discard(uri)
+
+    # The clock
+
+    def next_deadline(self) -> float | None:
+        """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
+        return self._look_at
+
+    def handle_timer(self, now: float) -> None:
+        """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
+        self._look_at = None
+        for stream in list(self._streams.values()):
+            fingerprint = self._catalogues.of(stream.who).fingerprint
+            if fingerprint != stream.fingerprint:
+                stream.fingerprint = fingerprint
+                if stream.wanted.tools_list_changed:
+                    self._tell(stream, TOOLS)
+
+    def _tell(self, stream: Stream, method: str, params: dict[str, Any] | None = None) -> None:
+        if stream.key:
+            message = notification(method, msgspec.json.encode(params or {}))
+        else:
+            message = subscribed(stream.request_id, method, params)
+        with suppress(ConnectionClosedError):  # its end is under way
+            stream.events.put(message.decode())
+
+    def _end(self, stream: Stream) -> None:
+        self._streams.pop(stream.peer.number, None)
+        if not stream.key:
+            with suppress(ConnectionClosedError):
+                stream.events.put(subscription_over(stream.request_id).decode())
+        stream.events.end()
+
+
+def acknowledged(wanted: Wanted) -> dict[str, Any]:
+    """What a client is told that it will hear of: what it wants and is here."""
+    agreed: dict[str, Any] = {}
+    if wanted.tools_list_changed:
+        agreed["toolsListChanged"] = True
+    if wanted.prompts_list_changed:
+        agreed["promptsListChanged"] = True
+    if wanted.resources_list_changed:
+        agreed["resourcesListChanged"] = True
+    if wanted.resource_subscriptions:
+        agreed["resourceSubscriptions"] = wanted.resource_subscriptions[:URIS_MAX]
+    return agreed

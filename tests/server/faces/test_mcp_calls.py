@@ -1,0 +1,218 @@
+"""Calls of MCP clients that take time: who waits, hangs up, comes back, is asked something."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import anyio
+import pytest
+from tests.server.embedded import until
+from tests.server.faces.mcp_client import LEGACY, Events, text_of, whole
+from tests.server.faces.mcp_stage import BOTH, OTHER, client_of, offering
+
+from agentgate_proto.records.outcome import executed, failed
+
+pytestmark = pytest.mark.anyio
+
+
+# Waiting for a person
+
+
+@BOTH
+async def test_a_call_is_held_until_a_person_has_answered(tmp_path: Path, version: str) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, version) as client:
+        async with client.streaming(client.calling("ask_it", progressToken="t")) as response:
+            assert response.headers["content-type"] == "text/event-stream"
+            events = Events(response)
+            progress = await events.next()
+            assert progress["method"] == "notifications/progress"
+            assert progress["params"]["progressToken"] == "t"
+            assert bool(events.last_id) is (version == LEGACY)
+            desk.settle(desk.requests[0], executed(b'{"done":true}'))
+            answer = await events.next()
+            assert answer["result"]["structuredContent"] == {"done": True}
+            assert await events.next() is None
+        assert (await client.call("echo_it"))["isError"] is False
+
+
+@BOTH
+async def test_a_hold_ends_with_words_and_the_outcome_can_be_asked_for(
+    tmp_path: Path, version: str
+) -> None:
+    async with (
+        offering(tmp_path, hold_s=0.05) as (gateway, desk),
+        client_of(gateway, version) as client,
+    ):
+        result = await client.call("ask_it", {"a": 1})
+        assert result["isError"] is True
+        assert "structuredContent" not in result
+        assert result["_meta"]["agentgate/status"] == "pending"
+        rid = result["_meta"]["agentgate/request_id"]
+        again = await client.call("gate_result", {"request_id": rid})
+        assert again["_meta"]["agentgate/request_id"] == rid
+        desk.settle(desk.requests[0], executed(b'{"done":true}'))
+        done = await client.call("gate_result", {"request_id": rid})
+        assert done["structuredContent"] == {"done": True}
+        assert len(desk.requests) == 1
+        assert desk.calls[0].left
+
+
+async def test_who_knows_no_request_of_that_id_is_told(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, _), client_of(gateway) as client:
+        result = await client.call("gate_result", {"request_id": "rid-9"})
+        assert result["isError"] is True
+        assert "Nothing was run" in text_of(result)
+
+
+async def test_a_failed_tool_is_said_to_have_failed(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        async with client.streaming(client.calling("hang_it")) as response:
+            await until(lambda: desk.requests, "the request")
+            desk.settle(desk.requests[0], failed("it broke"))
+            answer = await whole(response)
+        assert answer["result"]["isError"] is True
+        assert text_of(answer["result"]) == "it broke"
+
+
+# Who hangs up, and who comes back
+
+
+async def test_a_legacy_client_comes_back_to_the_stream_of_its_call(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, LEGACY) as client:
+        message = client.calling("ask_it", progressToken=3)
+        async with client.streaming(message) as response:
+            events = Events(response)
+            await events.next()
+            assert events.retry == "3000"
+        await until(lambda: desk.calls[0].left, "the hang-up")
+        async with client.listening(events.last_id) as response:
+            again = Events(response)
+            await again.next()
+            assert again.last_id
+            desk.settle(desk.requests[0], executed(b"1"))
+            answer = await again.answer()
+        assert answer["id"] == message["id"]
+        assert text_of(answer["result"]) == "1"
+        assert len(desk.requests) == 1
+
+
+async def test_an_event_of_somebody_else_is_none(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, LEGACY) as client,
+        client_of(gateway, LEGACY, OTHER) as other,
+    ):
+        async with client.streaming(client.calling("ask_it", progressToken=3)) as response:
+            events = Events(response)
+            await events.next()
+        for event_id in (events.last_id, events.last_id[:-1] + "!", "x"):
+            async with other.listening(event_id) as response:
+                assert response.status == 404
+        assert desk.calls[1:] == []
+
+
+async def test_a_cancelled_call_is_withdrawn(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, LEGACY) as client:
+        message = client.calling("ask_it", progressToken=3)
+        async with client.streaming(message) as response:
+            events = Events(response)
+            await events.next()
+            params = {"requestId": message["id"], "reason": "Escape"}
+            done = await client.send(
+                {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+            )
+            assert done.status == 202
+            answer = await events.answer()
+        assert "withdrawn" in text_of(answer["result"])
+        assert desk.requests[0].outcome is not None
+        again = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+        assert (await client.send(again)).status == 202
+
+
+async def test_who_hung_up_and_asks_again_is_not_withdrawn(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        async with client.streaming(client.calling("ask_it", progressToken=3)) as response:
+            await Events(response).next()
+        async with client.streaming(client.calling("ask_it", progressToken=3)) as response:
+            events = Events(response)
+            await events.next()
+            await until(lambda: desk.calls[0].left, "that it is left, and not withdrawn")
+            desk.settle(desk.requests[0], executed(b"1"))
+            assert text_of((await events.answer())["result"]) == "1"
+        assert len(desk.requests) == 1
+
+
+# Questions
+
+
+async def test_a_legacy_client_is_asked_on_the_stream_of_its_call(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, LEGACY, elicitation={}) as client,
+    ):
+        message = client.calling("hang_it")
+        async with client.streaming(message) as response:
+            await until(lambda: desk.requests, "the request")
+            asker = desk.requests[0].views[0].asker
+            assert asker is not None
+            answers: list[bytes] = []
+
+            async def ask() -> None:
+                params = b'{"message":"who?"}'
+                answers.append(bytes(await asker.ask("elicitation/create", params, 5.0)))
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(ask)
+                events = Events(response)
+                asked = await events.next()
+                assert asked["method"] == "elicitation/create"
+                reply = {"jsonrpc": "2.0", "id": asked["id"], "result": {"action": "accept"}}
+                assert (await client.send(reply)).status == 202
+            assert json.loads(answers[0]) == {"action": "accept"}
+            desk.settle(desk.requests[0], executed(b"1"))
+            assert text_of((await events.answer())["result"]) == "1"
+
+
+async def test_a_modern_client_is_asked_by_the_answer_and_calls_again(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, elicitation={"form": {}}) as client,
+        client_of(gateway, token=OTHER, elicitation={"form": {}}) as other,
+    ):
+        answers: list[bytes] = []
+
+        async def ask() -> None:
+            await until(lambda: desk.requests, "the request")
+            asker = desk.requests[0].views[0].asker
+            assert asker is not None
+            params = b'{"message":"who?"}'
+            answers.append(bytes(await asker.ask("elicitation/create", params, 5.0)))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            asked = await client.call("hang_it", {"a": 1})
+            assert asked["resultType"] == "input_required"
+            (name,) = asked["inputRequests"]
+            again = {
+                "name": "hang_it",
+                "arguments": {"a": 1},
+                "inputResponses": {name: {"action": "accept"}},
+                "requestState": asked["requestState"],
+            }
+            for wrong in (
+                again | {"arguments": {"a": 2}},
+                again | {"requestState": asked["requestState"][:-2] + "AA"},
+            ):
+                response = await client.send(client.request("tools/call", wrong))
+                assert response.json()["error"]["code"] == -32602
+            response = await other.send(other.request("tools/call", again))
+            assert response.json()["error"]["code"] == -32602
+            async with client.streaming(client.request("tools/call", again)) as response:
+                await until(lambda: answers, "the answer")
+                desk.settle(desk.requests[0], executed(b"1"))
+                assert text_of((await whole(response))["result"]) == "1"
+        assert json.loads(answers[0]) == {"action": "accept"}
+        response = await client.send(client.request("tools/call", again))
+        assert response.json()["error"]["code"] == -32602
+        assert len(desk.requests) == 1

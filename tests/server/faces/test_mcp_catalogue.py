@@ -1,0 +1,85 @@
+"""The tools as MCP clients see them: made once, made anew when they may have changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.server.faces.memory_desk import MemoryDesk, tool_row
+
+from agentgate_proto.principal import Principal, Role
+from agentgate_server.faces import mcp_catalogue
+from agentgate_server.faces.mcp_catalogue import Catalogues
+
+ANN = Principal(name="ann", role=Role.AGENT)
+BOB = Principal(name="bob", role=Role.AGENT)
+VERSION = "2026-07-28"
+
+
+class CountingDesk(MemoryDesk):
+    """Counts how often it is asked."""
+
+    asked = 0
+
+    def tools(self, principal: Principal) -> list[Any]:
+        self.asked += 1
+        return super().tools(principal)
+
+
+def made(*names: str, permit: bool = False) -> tuple[CountingDesk, Catalogues]:
+    desk = CountingDesk(lambda *args: None, [tool_row(name) for name in names])
+    return desk, Catalogues(desk, 600.0, permit=permit)
+
+
+def test_the_list_is_made_once_for_each_principal_until_it_may_have_changed() -> None:
+    desk, catalogues = made("a.b")
+    first = catalogues.of(ANN)
+    assert catalogues.of(ANN) is first
+    assert first.definitions(VERSION) is first.definitions(VERSION)
+    catalogues.of(BOB)
+    assert desk.asked == 2
+    desk.change_tools(desk.rows)
+    second = catalogues.of(ANN)
+    assert second is not first
+    assert second.fingerprint == first.fingerprint
+    desk.change_tools([*desk.rows, tool_row("c")])
+    assert catalogues.of(ANN).fingerprint != first.fingerprint
+
+
+def test_tools_are_found_under_their_published_names() -> None:
+    desk, catalogues = made("a.b", "gone/away", "gone.away")
+    row = catalogues.row(ANN, "a_b")
+    assert row is desk.rows[0]
+    assert catalogues.row(ANN, "a.b") is None
+    catalogue = catalogues.of(ANN)
+    assert catalogue.named("a.b") == ("a_b", row)
+    assert catalogue.named("a/b") == ("a_b", None)
+    assert catalogue.named("gone.away") == ("gone_away", None)
+
+
+def test_tools_that_clash_are_hidden_and_that_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _, catalogues = made("a.b", "a/b", "c")
+    names = [json.loads(each)["name"] for each in catalogues.of(ANN).definitions(VERSION)]
+    assert names == ["c", "gate_result"]
+    catalogues.of(BOB)
+    assert caplog.text.count("a.b, a/b are hidden") == 1
+
+
+def test_permit_is_there_where_it_is_wanted() -> None:
+    _, catalogues = made(permit=True)
+    names = [json.loads(each)["name"] for each in catalogues.of(ANN).definitions(VERSION)]
+    assert names == ["gate_result", "permit"]
+
+
+def test_very_many_principals_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcp_catalogue, "PRINCIPALS_MAX", 2)
+    desk, catalogues = made("a")
+    for number in range(3):
+        catalogues.of(Principal(name=str(number), role=Role.AGENT))
+    catalogues.of(Principal(name="2", role=Role.AGENT))
+    assert desk.asked == 3
+    catalogues.of(Principal(name="0", role=Role.AGENT))
+    assert desk.asked == 4
