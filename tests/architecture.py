@@ -92,6 +92,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
 
 INNER: dict[str, Floor] = {
     "agentgate_proto": {
+        "faces/agui/": "AG-UI: runs as events for pages, with interrupts that people answer",
         "faces/completions/": "OpenAI's chat completions: the client keeps the conversation",
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
         "faces/engineio/": "Engine.IO 4: sessions over long polling and WebSockets",

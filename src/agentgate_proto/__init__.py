@@ -22,7 +22,9 @@ top:
   ``calls`` with what is ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For
   clients that keep the conversation themselves
   ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its ``routes``, each
-  ``request`` to a ``completion``, its ``replies``, and ``side_requests``.
+  ``request`` to a ``completion``, its ``replies``, and ``side_requests``; ``agui``: a
+  ``run_input`` begins a ``thread_run``, of which a ``transcript`` tells ``events``, and which
+  ``interrupts`` end.
   ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;
   ``call_book``, ``calls`` with their ``request_ids`` and their callers' ``patience``,
   ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for

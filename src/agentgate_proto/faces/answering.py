@@ -20,9 +20,12 @@ from agentgate_proto.faces.http_api import Reply
 from agentgate_proto.records.session_views import SessionEvent, SessionView
 from agentgate_proto.rpc.session_methods import (
     Attached,
+    AttachSession,
+    CancelRun,
     CreateSession,
     GetSession,
     ListSessions,
+    MessageTaken,
     SessionList,
 )
 
@@ -70,6 +73,9 @@ class Answering(Conversation):
         self._has_left = False
         self._has_begun = False
         self._past_until = 0  # events below this offset had happened before we began to watch
+        self._awaited = ""  # the run that is to be watched
+        self._joined = False  # somebody else has begun it
+        self._has_used_tools = False
 
     @property
     def name(self) -> str:
@@ -146,6 +152,17 @@ class Answering(Conversation):
     def _watch_from(self, run: str, attached: Attached) -> bool:
         self._past_until = attached.next
         return self._watch_run(run, attached)
+
+    def _watch_message(self, session: str, taken: MessageTaken) -> None:
+        """Watch the run that a message has begun, or joined."""
+        self._awaited, self._joined = taken.run, taken.joined
+        self._watch("run", AttachSession(session=session, epoch=taken.epoch, offset=taken.offset))
+
+    def _cancel(self) -> None:
+        """Nobody waits for the run any more: it ends, unless it has begun to do something."""
+        assert self._session is not None, "it is there"
+        if not (self._has_used_tools or self._joined):
+            self._call("cancel", CancelRun(session=self._session.id, run=self._awaited))
 
     def _begin(self, headers: dict[str, str]) -> None:
         self._has_begun = True

@@ -94,6 +94,7 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     tool: str = ""
     args: msgspec.Raw = msgspec.Raw(b"{}")
     approval: str = ""
+    rule: str = ""
     signature: str = ""
     expires_at: Any = None
     status: str = ""

@@ -105,7 +105,7 @@ def compare(history: History, turn: ClientTurn) -> Compared:
         begins_anew = bool(groups) and not was_cut and says_same(groups[0], UserTurn(turn.text))
         return Compared(len(groups) if begins_anew else 0, (), {})
     results = {back.id: back for back in last_returns(told)}
-    is_next = bool(turn.text) or (bool(results) and results.keys() <= history.open.keys())
+    is_next = bool(turn.text) or not results.keys().isdisjoint(history.open)
     same = common(groups, told)
     if is_next and same == len(told) and (turn.text or same == len(groups)):
         return Compared(len(groups) - same, (), results)

@@ -85,6 +85,18 @@ class SocketIoConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``gateway.host`` is loopback."""
 
 
+class AgUiConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """AG-UI: runs as events for pages, whose interrupts are approvals. ``agui: {}`` switches it on;
+    see [ag-ui.md](ag-ui.md)."""
+
+    path: FacePath = FacePath("/agui")
+    """Where runs are asked for."""
+
+    open: bool = False
+    """Let programs of this machine in without a token, as the principal ``default``; only where
+    ``gateway.host`` is loopback."""
+
+
 class CompletionsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """OpenAI's chat completions, for chat programs and SDKs: ``/v1/models`` and
     ``/v1/chat/completions``. ``completions: {}`` switches it on; see
@@ -145,6 +157,9 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     completions: CompletionsConfig | None = None
     """Chat completions."""
 
+    agui: AgUiConfig | None = None
+    """AG-UI."""
+
     mcp: McpConfig | None = None
     """MCP."""
 
@@ -171,8 +186,8 @@ def check_faces(
         taken += universal_agent.ROUTES
     if faces.completions is not None:
         taken += completions.ROUTES
-    for name in ("agentspace", "edge", "socketio", "mcp"):
-        face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | McpConfig | None
+    for name in ("agentspace", "edge", "socketio", "mcp", "agui"):
+        face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | McpConfig | AgUiConfig | None
         face = getattr(faces, name)
         if face is None:
             continue
@@ -202,6 +217,8 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.edge.open"
     if faces.completions is not None and faces.completions.open:
         yield "faces.completions.open"
+    if faces.agui is not None and faces.agui.open:
+        yield "faces.agui.open"
     if faces.mcp is not None and faces.mcp.open:
         yield "faces.mcp.open"
 

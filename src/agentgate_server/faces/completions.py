@@ -80,7 +80,7 @@ class CompletionsFace:
             return
         assert not isinstance(found, Refused), "they were let in"
         conversation = Completion(wanted, tells_tools=self._tells_tools)
-        self._talkers.answer(peer, who, found[1], conversation)
+        self._talkers.answer(peer, who, found, conversation)
 
 
 class ModelsReply(HttpReply):

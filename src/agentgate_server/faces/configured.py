@@ -8,6 +8,7 @@ from agentgate_proto.faces.mcp.holds import Holds
 from agentgate_server.config import Config
 from agentgate_server.config.faces import OPEN_CONSOLE, McpConfig, SocketIoConfig, SocketIoRole
 from agentgate_server.faces.agentspace import AgentSpaceFace
+from agentgate_server.faces.agui import AgUiFace
 from agentgate_server.faces.completions import CompletionsFace
 from agentgate_server.faces.controller import ControllerConsoles, NoUpstreams
 from agentgate_server.faces.edge import EdgeFace
@@ -39,6 +40,9 @@ def faces_of(config: Config) -> list[FaceFactory]:
     if config.faces.completions is not None:
         chat = config.faces.completions
         made.append(partial(CompletionsFace, is_open=chat.open, tells_tools=chat.reasoning))
+    if config.faces.agui is not None:
+        page = config.faces.agui
+        made.append(partial(AgUiFace, path=str(page.path), is_open=page.open))
     if config.faces.socketio is not None:
         made.append(partial(consoles_face, wanted=config.faces.socketio))
     if config.faces.mcp is not None:

@@ -12,14 +12,21 @@ from typing import Any
 
 from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.faces.answering import Answering, Begin, Found, Whole
-from agentgate_proto.faces.conversing import Close, Effect, Send, Tell
-from agentgate_proto.faces.http_api import Reply
+from agentgate_proto.faces.conversing import Call, Close, Effect, Send, Tell
+from agentgate_proto.faces.http_api import Reply as Response
 from agentgate_proto.faces.sse import ALIVE, CONTENT_TYPE, encode_event
 from agentgate_proto.principal import Principal
+from agentgate_proto.rpc.messages import DecideApproval
 from agentgate_server.faces.event_stream import HEADERS
-from agentgate_server.faces.talker import Talker
+from agentgate_server.faces.talker import CallReply, Talker
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
+from agentgate_server.sockets.replies import Reply
+
+Asker = tuple[Principal, str]
+"""Who asks, and the hash of their token."""
+
+Decide = Callable[[Principal, DecideApproval, Reply], None]
 
 
 class HttpTalker(Talker):
@@ -27,12 +34,13 @@ class HttpTalker(Talker):
 
     Args:
         peer: the connection, whose request waits for its answer.
-        principal: who asks.
-        token_hash: by which token; "": by none.
+        principal: whose sessions are meant.
+        who: who asks, by which token; "": by none.
         conversation: knows what the request means.
         sessions: whom it is about.
         spawn: starts an async function with its arguments, in a task.
         found: called when it is known which session is meant.
+        decide: takes a person's answer to an approval; None: the face takes none.
         utc: the clock, UTC seconds.
 
     Attributes:
@@ -43,18 +51,19 @@ class HttpTalker(Talker):
         self,
         peer: Peer,
         principal: Principal,
-        token_hash: str,
+        who: Asker,
         conversation: Answering,
         sessions: SessionDoor,
         spawn: Callable[..., None],
         found: Callable[[], None],
+        decide: Decide | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(peer, principal, conversation, sessions, spawn, utc)
-        self.token_hash = token_hash
-        self.principal = principal
+        self.who = who
         self._answering = conversation
         self._found = found
+        self._decide = decide
         self._has_started = False
         self._has_begun = False
         self._is_answered = False
@@ -86,7 +95,7 @@ class HttpTalker(Talker):
             self._answering.leave(self._utc())
             self._drain()
 
-    def turn_away(self, reply: Reply) -> None:
+    def turn_away(self, reply: Response) -> None:
         """The client may not ask any more: it gets this, or an answer that breaks off."""
         if not self._is_answered:
             self._whole(reply)
@@ -103,6 +112,9 @@ class HttpTalker(Talker):
                     self._whole(reply)
             case Tell(Found()):
                 self._found()
+            case Call(params=DecideApproval() as params):
+                assert self._decide is not None, "this face takes answers"
+                self._decide(self.who[0], params, CallReply(self, effect))
             case Close():
                 self._end()
                 self.close()
@@ -123,7 +135,7 @@ class HttpTalker(Talker):
             lines = [*HEADERS, *headers.items()]
             self._peer.connection.start_http(200, CONTENT_TYPE, lines, alive=ALIVE)
 
-    def _whole(self, reply: Reply) -> None:
+    def _whole(self, reply: Response) -> None:
         if self._has_begun:
             self._end()
         else:
@@ -172,6 +184,7 @@ class HttpTalkers:
         sessions: whom they are about.
         spawn: starts an async function with its arguments, in a task.
         counts: whether what let somebody in still does.
+        decide: takes a person's answer to an approval; None: the face takes none.
     """
 
     def __init__(
@@ -179,7 +192,9 @@ class HttpTalkers:
         sessions: SessionDoor,
         spawn: Callable[..., None],
         counts: Callable[[Principal, str], bool],
+        decide: Decide | None = None,
     ) -> None:
+        self._decide = decide
         self._sessions = sessions
         self._spawn = spawn
         self._counts = counts
@@ -187,17 +202,15 @@ class HttpTalkers:
         self._turns = Turns()
         self._is_closing = False
 
-    def answer(
-        self, peer: Peer, principal: Principal, token_hash: str, conversation: Answering
-    ) -> None:
-        """Answer a request."""
+    def answer(self, peer: Peer, principal: Principal, who: Asker, conversation: Answering) -> None:
+        """Answer a request, in the sessions of a principal."""
         thing: Any = (principal.name, conversation.name or peer.number)
 
         def found() -> None:
             self._turns.leave(thing)
 
         talker = HttpTalker(
-            peer, principal, token_hash, conversation, self._sessions, self._spawn, found
+            peer, principal, who, conversation, self._sessions, self._spawn, found, self._decide
         )
         self._talkers[peer.number] = talker
         self._turns.take(thing, talker.start)
@@ -213,8 +226,8 @@ class HttpTalkers:
         """The gateway begins to shut down."""
         self._is_closing = True
 
-    def look(self, reply: Reply) -> None:
+    def look(self, reply: Response) -> None:
         """Turn away all whose tokens count no more."""
         for talker in list(self._talkers.values()):
-            if not talker.is_over and not self._counts(talker.principal, talker.token_hash):
+            if not talker.is_over and not self._counts(*talker.who):
                 talker.turn_away(reply)

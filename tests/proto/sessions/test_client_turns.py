@@ -203,6 +203,19 @@ def test_a_run_that_wants_a_tool_of_the_client_ends_and_the_results_come_with_th
     assert world.last_end(name)["status"] == "completed"
 
 
+def test_a_client_that_sees_all_results_tells_those_of_our_tools_as_well() -> None:
+    world = World()
+    name = world.create()
+    turn(world, name, "one", tools=(LOOK,))
+    world.say(*wanted(call("own", "read"), call("c1", "look")))
+    world.settle()
+    calls = AssistantTurn(text="", calls=(use("own", "read"), use("c1")))
+    returns = ToolTurn((ToolReturn(id="own", text="?"), ToolReturn(id="c1", text="seen")))
+    turn(world, name, "", UserTurn("one"), calls, returns)
+    assert texts(world) == ["one", "own", "fine", "seen"]
+    assert "history" not in kinds(world, name)
+
+
 def test_results_of_calls_that_do_not_wait_come_as_the_client_tells_them() -> None:
     world = World()
     name = world.create()

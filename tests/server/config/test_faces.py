@@ -80,6 +80,14 @@ def test_mcp_without_tokens_is_for_this_machine() -> None:
         check_exposure(load(gateway=gateway, mcp={"open": True}))
 
 
+def test_ag_ui_has_a_path_that_nobody_else_has() -> None:
+    page = load(agui={}).faces.agui
+    assert page is not None
+    assert (page.path, page.open) == ("/agui", False)
+    with pytest.raises(DocumentError, match=r"agui\.path: another part of the gateway has"):
+        load(agui={"path": "/v1/models"}, completions={})
+
+
 def test_two_faces_do_not_share_a_path() -> None:
     with pytest.raises(DocumentError, match=r"edge\.path: another part of the gateway has"):
         load(agentspace={"path": "/x"}, edge={"path": "/x"})
@@ -156,6 +164,7 @@ BOTH: dict[str, Any] = {
     "universal_agent": {"open": True},
     "edge": {"open": True},
     "completions": {"open": True},
+    "agui": {"open": True},
 }
 
 
@@ -170,7 +179,9 @@ def test_others_must_not_reach_an_open_door(more: dict[str, Any]) -> None:
     with pytest.raises(DocumentError, match=r"faces\.agentspace\.open: .* reachable") as caught:
         check_exposure(load(gateway=gateway, **BOTH))
     others = [other.path for other in caught.value.others]
-    assert others == [f"faces.{name}.open" for name in ("universal_agent", "edge", "completions")]
+    assert others == [
+        f"faces.{name}.open" for name in ("universal_agent", "edge", "completions", "agui")
+    ]
     closed = load(gateway={**gateway, "insecure": True}, agentspace={})
     assert all("faces" not in warning for warning in check_exposure(closed))
 

@@ -12,6 +12,7 @@ from tests.server.embedded import POLICY, config
 from agentgate_server.config.faces import McpConfig, SocketIoConfig, SocketIoRole
 from agentgate_server.config.texts import FacePath
 from agentgate_server.faces.agentspace import AgentSpaceFace
+from agentgate_server.faces.agui import AgUiFace
 from agentgate_server.faces.completions import CompletionsFace
 from agentgate_server.faces.configured import consoles_face, faces_of, mcp_face
 from agentgate_server.faces.edge import EdgeFace
@@ -41,6 +42,10 @@ CONTROLLER = SocketIoConfig(role=SocketIoRole.CONTROLLER, path=FacePath("/io"), 
         (
             {"completions": {"reasoning": True}},
             [(CompletionsFace, {"is_open": False, "tells_tools": True})],
+        ),
+        (
+            {"agui": {"path": "/page", "open": True}},
+            [(AgUiFace, {"path": "/page", "is_open": True})],
         ),
         (
             {"socketio": {"role": "controller", "path": "/io", "open": True}},

@@ -37,8 +37,6 @@ from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.records.session_views import GAP, SessionEvent, SessionView
 from agentgate_proto.rpc.session_methods import (
     Attached,
-    AttachSession,
-    CancelRun,
     DeleteSession,
     MessageTaken,
 )
@@ -70,8 +68,6 @@ class Completion(Answering):
         self._sent = 0  # characters of text
         self._kept = 0  # of the text, what no failed attempt takes along
         self._is_new_step = False
-        self._has_used_tools = False
-        self._joined = False
 
     def leave(self, now: float) -> None:
         """See :class:`Answering`."""
@@ -148,16 +144,14 @@ class Completion(Answering):
 
     def _on_taken(self, taken: MessageTaken) -> None:
         assert self._session is not None, "it is there"
-        self._joined = taken.joined
         self._form = msgspec.structs.replace(self._form, run=taken.run)
-        name, epoch, offset = self._session.id, taken.epoch, taken.offset
-        self._watch("run", AttachSession(session=name, epoch=epoch, offset=offset))
+        self._watch_message(self._session.id, taken)
 
     def _on_attached(self, attached: Attached) -> None:
         if self._has_left:
             self._cancel()
             self._over()
-        elif not self._watch_from(self._form.run, attached):
+        elif not self._watch_from(self._awaited, attached):
             self._refuse(409, SERVER_ERROR, "not_kept", NOT_KEPT)
         elif self._wanted.is_stream:
             self._begin(self._headers)
@@ -258,12 +252,6 @@ class Completion(Answering):
         self._effects.append(Send(DONE))
 
     # Endings
-
-    def _cancel(self) -> None:
-        """Nobody waits for the run: it ends, unless it has begun to do something."""
-        assert self._session is not None, "it is there"
-        if not (self._has_used_tools or self._joined):
-            self._call("cancel", CancelRun(session=self._session.id, run=self._form.run))
 
     @property
     def _headers(self) -> dict[str, str]:
