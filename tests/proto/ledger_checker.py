@@ -70,6 +70,7 @@ class Checker:
         self.requests: dict[str, Sent] = {}
         self.contents: dict[Key, set[str]] = defaultdict(set)
         self.judgements: dict[str, tuple[Decision, bool]] = {}
+        self.left_over: set[str] = set()
         self.starts: Counter[str] = Counter()
         self.write_starts_by_key: Counter[Key] = Counter()
         self.write_starts_by_act: Counter[tuple[str, str]] = Counter()
@@ -179,6 +180,7 @@ class Checker:
         self.collects.clear()
         self.grants.killed()
         rows = self.world.store.restore()
+        self.left_over = {row.rid for row in rows.active}
         self.unknown = {(row.principal, row.digest) for row in rows.unknown}
         self.unknown |= {
             (row.principal, row.digest)

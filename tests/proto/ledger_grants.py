@@ -55,7 +55,8 @@ class GrantChecker:
         assert any(row.grant == grant.id and row.approver == grant.approver for row in first)
         assert decision.action is Action.ASK
         assert (decision.approvers, decision.code, was_unknown) == (1, False, False)
-        assert (grant.agent, grant.tool) == (disk.principal, disk.tool)
+        same = (grant.agent, grant.tool, grant.definition)
+        assert same == (disk.principal, disk.tool, disk.definition)
         args, fixed = json.loads(bytes(disk.args)), json.loads(bytes(grant.args))
         assert {name: value for name, value in args.items() if name not in grant.any_args} == fixed
         revoked, at = self.judged[disk.rid]

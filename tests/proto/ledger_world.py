@@ -18,6 +18,7 @@ from tests.proto.ledger_checker import Checker
 from tests.proto.ledger_policy import effects_of, usual_policy
 from tests.proto.ledger_store import Store
 
+from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.effects import (
     Answer,
@@ -116,6 +117,7 @@ class World:
         stopped: rids of tools that the ledger wanted stopped.
         approvals: what channels show: each approval as it was announced last.
         decided, revoked: what each ticket was told.
+        definitions: of the tools that have one.
     """
 
     def __init__(self, limits: LedgerLimits | None = None) -> None:
@@ -123,6 +125,7 @@ class World:
         self.store = Store()
         self.now = NOON
         self.policy = usual_policy()
+        self.definitions: dict[str, str] = {}
         self.connections: dict[int, Connection] = {}
         self.checker = Checker(self)
         self._numbers = count(1)
@@ -152,8 +155,7 @@ class World:
                 case Write() | Question():
                     self.store.queue.append(effect)
                 case Run():
-                    self.checker.started(effect)
-                    self.running[effect.rid] = effect
+                    self._start(effect)
                 case Stop(rid):
                     assert rid in self.running, "only a tool that runs can be stopped"
                     self.stopped.append(rid)
@@ -169,6 +171,21 @@ class World:
                 case _:
                     self._send(self.connections[effect.link], effect)
         self.checker.check()
+
+    def _start(self, run: Run) -> None:
+        """Run a tool, if it is the one that was asked for; see ``gate.running``."""
+        if run.definition == self.definitions.get(run.tool, run.definition):
+            self.checker.started(run)
+            self.running[run.rid] = run
+        else:
+            assert run.rid in self.checker.left_over, "it was void before it started"
+            self.ledger.finished(run.rid, CHANGED, self.now)
+
+    def change(self, tool: str) -> None:
+        """Let a tool be another one from now on."""
+        self.definitions[tool] = f"d{next(self._numbers)}"
+        self.ledger.void({tool: self.definitions[tool]}, self.now)
+        self.drain()
 
     def _send(self, connection: Connection, frame: Frame) -> None:
         self.checker.sent(connection, frame)
@@ -281,7 +298,7 @@ class World:
         tool: str = "write",
         key: str = "",
         relayed: Relayed = NOT_RELAYED,
-        definition: str = "",
+        definition: str | None = None,
         join_s: float = 0.0,
         **args: Any,
     ) -> str:
@@ -297,7 +314,7 @@ class World:
             signature=f"{tool}({args})",
             idempotency_key=key,
             relayed=relayed,
-            definition=definition,
+            definition=self.definitions.get(tool, "") if definition is None else definition,
             join_s=join_s,
         )
         self.checker.asked(connection, asked)
