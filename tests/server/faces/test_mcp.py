@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.server.embedded import OWNER
-from tests.server.faces.mcp_client import LEGACY, McpClient, text_of
+from h11 import RemoteProtocolError
+from tests.server.embedded import AGENT, OWNER
+from tests.server.faces.mcp_client import LEGACY, MODERN, Events, McpClient, text_of
 from tests.server.faces.mcp_stage import OTHER, client_of, offering
+
+from agentgate_server.faces.mcp import BODY_BYTES_MAX
 
 pytestmark = pytest.mark.anyio
 
@@ -90,3 +95,144 @@ async def test_later_revisions_have_no_batches(tmp_path: Path) -> None:
     async with offering(tmp_path) as (gateway, _), client_of(gateway, "2025-06-18") as client:
         response = await client.send([client.request("ping")])
         assert response.status == 400
+
+
+# What does not fit (the rules of Streamable HTTP)
+
+
+@pytest.mark.parametrize(
+    ("headers", "change", "status", "code"),
+    [
+        ({"mcp_name": "ask_it"}, {}, 400, -32020),
+        ({"mcp_method": "tools/list"}, {}, 400, -32020),
+        ({"mcp_protocol_version": "2025-11-25"}, {}, 400, -32020),
+        ({"mcp_protocol_version": "1900-01-01"}, {}, 400, -32020),
+        ({}, {"params": {"name": "echo_it", "_meta": {}}}, 400, -32602),
+        ({"mcp_method": "tools/nothing"}, {"method": "tools/nothing"}, 404, -32601),
+        ({"mcp_method": "initialize"}, {"method": "initialize"}, 404, -32601),
+        ({"mcp_method": "ping"}, {"method": "ping"}, 404, -32601),
+        ({"content_type": "text/plain"}, {}, 415, -32600),
+        ({"accept": "application/json"}, {}, 406, -32600),
+    ],
+)
+async def test_a_modern_request_must_say_the_same_everywhere(
+    tmp_path: Path, headers: dict[str, str], change: dict[str, Any], status: int, code: int
+) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        message = client.calling("echo_it") | change
+        answer = await client.send(message, **headers)
+        assert (answer.status, answer.json()["error"]["code"]) == (status, code)
+        assert desk.requests == []
+
+
+async def test_a_revision_that_nobody_speaks_is_refused_with_those_that_are(
+    tmp_path: Path,
+) -> None:
+    async with offering(tmp_path) as (gateway, _), client_of(gateway) as client:
+        client.version = "1900-01-01"
+        answer = await client.send(client.request("tools/list"), mcp_protocol_version="1900-01-01")
+        assert (answer.status, answer.json()["error"]["code"]) == (400, -32022)
+        assert MODERN in answer.json()["error"]["data"]["supported"]
+
+
+async def test_pages_and_names_that_are_not_the_gateways_are_refused_before_the_token(
+    tmp_path: Path,
+) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        message = client.calling("echo_it")
+        for token in (AGENT, "wrong"):
+            client.token = token
+            assert (await client.send(message, origin="http://evil.example")).status == 403
+        assert desk.requests == []
+
+
+async def test_a_client_that_names_no_revision_is_served_by_its_session(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, _), client_of(gateway, LEGACY) as client:
+        headers = client.headers()
+        del headers["mcp-protocol-version"]
+        body = json.dumps(client.calling("echo_it", {"a": 1})).encode()
+        async with client.http.stream("POST", client.path, headers, body) as response:
+            answer = await response.json()
+        assert answer["result"]["structuredContent"] == {"a": 1}
+
+
+async def test_a_client_may_mix_the_eras(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, _), client_of(gateway, LEGACY) as client:
+        session, client.version = client.session, MODERN
+        answer = await client.send(client.calling("echo_it"), mcp_session_id=session)
+        assert answer.json()["result"]["resultType"] == "complete"
+        client.version = LEGACY
+        answer = await client.send(client.calling("echo_it"))
+        assert "resultType" not in answer.json()["result"]
+
+
+async def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        message = client.calling("echo_it", {"a": "x" * BODY_BYTES_MAX})
+        assert (await client.send(message)).status == 413
+        assert desk.requests == []
+
+
+async def test_what_begins_a_login_elsewhere_is_nowhere(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, _), client_of(gateway) as client:
+        for path in (
+            "/.well-known/oauth-protected-resource/mcp",
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-authorization-server",
+            "/.well-known/openid-configuration",
+            "/register",
+        ):
+            client.path = path
+            assert (await client.send(None, "GET")).status == 404
+            assert (await client.send({}, "POST")).status == 404
+
+
+# The end of a token, and of the gateway
+
+
+async def test_a_revoked_token_ends_what_it_opened(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, LEGACY) as client:
+        authenticator = gateway.gate.authenticator
+        async with (
+            client.streaming(client.calling("ask_it", progressToken=1)) as call,
+            client.listening() as notices,
+        ):
+            events = Events(call)
+            await events.next()
+            authenticator.reconfigure(())
+            authenticator.close_revoked()
+            with pytest.raises(RemoteProtocolError):
+                await events.next()
+            with pytest.raises(RemoteProtocolError):
+                await Events(notices).next()
+        assert (await client.send(client.request("ping"))).status == 401
+        assert desk.calls[0].left
+
+
+async def test_when_the_gateway_ends_who_can_not_come_back_is_told_how_to_go_on(
+    tmp_path: Path,
+) -> None:
+    async with AsyncExitStack() as clients:
+        async with offering(tmp_path) as (gateway, _):
+            client = await clients.enter_async_context(client_of(gateway))
+            call = client.calling("ask_it", progressToken=1)
+            wanted = {"notifications": {"toolsListChanged": True}}
+            listen = client.request("subscriptions/listen", wanted)
+            held = Events(await clients.enter_async_context(client.streaming(call)))
+            notices = Events(await clients.enter_async_context(client.streaming(listen)))
+            await held.next()
+            await notices.next()
+        answer = await held.answer()
+        assert answer["result"]["_meta"]["agentgate/status"] == "pending"
+        assert (await notices.answer())["result"]["resultType"] == "complete"
+
+
+async def test_nothing_of_a_session_or_a_token_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with offering(tmp_path) as (gateway, _), client_of(gateway, LEGACY) as client:
+        await client.call("echo_it")
+        assert (await client.send(client.request("nothing"))).status == 200
+        assert client.session not in caplog.text
+        assert AGENT not in caplog.text

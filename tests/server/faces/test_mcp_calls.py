@@ -12,6 +12,7 @@ from tests.server.faces.mcp_client import LEGACY, Events, text_of, whole
 from tests.server.faces.mcp_stage import BOTH, OTHER, client_of, offering
 
 from agentgate_proto.records.outcome import executed, failed
+from agentgate_server.faces import mcp_calls
 
 pytestmark = pytest.mark.anyio
 
@@ -216,3 +217,58 @@ async def test_a_modern_client_is_asked_by_the_answer_and_calls_again(tmp_path: 
         response = await client.send(client.request("tools/call", again))
         assert response.json()["error"]["code"] == -32602
         assert len(desk.requests) == 1
+
+
+# Caps
+
+
+@BOTH
+async def test_a_principal_has_so_many_calls_at_once_and_no_more(
+    tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_calls, "CALLS_MAX", 1)
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, version) as client,
+        client_of(gateway, version, OTHER) as other,
+    ):
+        async with client.streaming(client.calling("ask_it", progressToken=1)) as response:
+            events = Events(response)
+            await events.next()
+            refused = await client.call("echo_it")
+            assert refused["isError"] is True
+            assert "at once" in text_of(refused)
+            assert (await other.call("echo_it"))["isError"] is False
+            desk.settle(desk.requests[0], executed(b"1"))
+            await events.answer()
+        assert (await client.call("echo_it"))["isError"] is False
+
+
+# The same twice
+
+
+async def test_the_key_of_the_model_alone_says_what_is_the_same(tmp_path: Path) -> None:
+    async with offering(tmp_path, hold_s=0.01) as (gateway, desk), client_of(gateway) as client:
+        await client.call("ask_it", {"a": 1, "idempotency_key": "k"})
+        (request,) = (each.request for each in desk.requests)
+        assert (request.args, request.idempotency_key, request.join_s) == ({"a": 1}, "k", 0.0)
+
+
+@pytest.mark.parametrize("name", ["claudecode/toolUseId", "callId"])
+async def test_a_clients_own_id_of_a_call_is_a_key_for_the_same_content(
+    tmp_path: Path, name: str
+) -> None:
+    async with offering(tmp_path, hold_s=0.01) as (gateway, desk), client_of(gateway) as client:
+        for arguments in ({"a": 1}, {"a": 2}):
+            await client.call("ask_it", arguments, meta={name: "toolu_01"})
+        one, two = (each.request for each in desk.requests)
+        assert one.idempotency_key.startswith("call:")
+        assert one.idempotency_key != two.idempotency_key
+        assert one.join_s == 600.0
+
+
+async def test_without_any_id_the_content_says_what_is_the_same(tmp_path: Path) -> None:
+    async with offering(tmp_path, hold_s=0.01) as (gateway, desk), client_of(gateway) as client:
+        await client.call("ask_it", {"a": 1})
+        (request,) = (each.request for each in desk.requests)
+        assert (request.idempotency_key, request.join_s) == ("", 600.0)
