@@ -71,9 +71,7 @@ class CallBook:
         self._last_handle = 0
         self._ids = RequestIds(instance)
         self._known = Reconciliation()
-        self._principal = ""
-        self._epoch = ""
-        self._now = 0.0
+        self._principal, self._epoch, self._now = "", "", 0.0
 
     # The user's side
 
@@ -105,6 +103,10 @@ class CallBook:
             call.abandoned = True
             if not call.withdrawn:
                 self._withdraw(call)
+
+    def handle_of(self, request_id: int | str) -> int | None:
+        """Return the handle of a call that was sent under this id and is not settled, or None."""
+        return call.handle if (call := self._by_id.get(request_id)) is not None else None
 
     def next_deadline(self) -> float | None:
         """Return when the next call runs out of time, or None."""
@@ -172,8 +174,8 @@ class CallBook:
         again = [call for call in self._by_id.values() if not call.is_tool_request]
         again += [a for a in self._internal.values() if a is not None and a.is_collecting]
         self._internal.clear()
-        again = [call for call in again if call.stage is Stage.SENT]
-        self._requeue(sorted(again, key=lambda call: call.handle))  # as they were made
+        sent = (call for call in again if call.stage is Stage.SENT)
+        self._requeue(sorted(sent, key=lambda call: call.handle))  # as they were made
 
     def answered(self, event: Answered) -> None:
         """The gateway answered one of our requests."""
@@ -295,9 +297,9 @@ class CallBook:
 
     def _reconcile(self) -> None:
         """Send again what the gateway does not know; end what it will never tell of."""
-        lost = []
+        lost, now = [], self._clock()
         for call in sorted(self._by_id.values(), key=lambda call: call.handle):  # as first sent
-            verdict = self._known.verdict(call, self._clock())
+            verdict = self._known.verdict(call, now)
             if isinstance(verdict, AgentGateError):
                 self._conclude(call, verdict)
             elif verdict is Verdict.WITHDRAW:

@@ -96,6 +96,10 @@ class ClientMachine:
         """Standing calls that the gateway did not take when it was asked last."""
         return self._book.standing.refusals
 
+    def handle_of(self, request_id: int | str) -> int | None:
+        """Return the handle of a call that was sent under this id and is not settled, or None."""
+        return self._book.handle_of(request_id)
+
     # Output
 
     def next_event(self) -> ClientEvent | None:

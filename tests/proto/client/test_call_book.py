@@ -63,6 +63,16 @@ def test_other_methods_get_their_result_as_it_is() -> None:
     assert world.leftovers() == {}
 
 
+def test_a_call_is_known_by_the_id_that_it_was_sent_under_until_it_is_settled() -> None:
+    world = connected()
+    world.gateway.silent.add("list_tools")
+    handle = world.call("list_tools", ListTools())
+    assert world.machine.handle_of(1) == handle
+    world.gateway.say('{"jsonrpc":"2.0","id":1,"result":{"tools":[]}}')
+    world.pump()
+    assert world.machine.handle_of(1) is None
+
+
 def test_an_answer_that_nobody_waits_for_is_let_pass() -> None:
     world = connected()
     for text in ('"result":{"status":"executed","data":1}', '"error":{"code":-1,"message":""}'):
