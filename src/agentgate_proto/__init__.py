@@ -17,7 +17,8 @@ top:
   ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
   ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process. A
   ``call`` with its ``call_effects``: its ``answering``, ``holds``, ``progress`` and ``levels``,
-  ``questions`` to its client, and ``tasks``. ``mcp_backend``, the gate as its client: the
+  ``questions`` to its client, and ``tasks``. ``permit`` for a client's own tools.
+  ``mcp_backend``, the gate as its client: the
   ``talk`` with one server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``),
   ``calls`` with what is ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For
   clients that keep the conversation themselves
