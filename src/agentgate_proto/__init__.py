@@ -17,7 +17,10 @@ top:
   ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
   ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process. A
   ``call`` with its ``call_effects``: its ``answering``, ``holds``, ``progress`` and ``levels``,
-  ``questions`` to its client, and ``tasks``. ``permit`` for a client's own tools.
+  ``questions`` to its client, and ``tasks``. ``permit`` for a client's own tools. A
+  ``bridge`` from a pipe: its ``bridge_calls``, what they are ``bridge_asking`` for, the
+  ``bridge_list`` of tools, the ``bridge_link`` to a gateway, ``bridge_events`` and
+  ``bridge_endings``.
   ``mcp_backend``, the gate as its client: the
   ``talk`` with one server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``),
   ``calls`` with what is ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For

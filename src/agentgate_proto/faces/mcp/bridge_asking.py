@@ -1,0 +1,89 @@
+"""What a client's call asks the gateway for, and how it is told of it meanwhile."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from agentgate_proto.digest import canonical_args, digest_of
+from agentgate_proto.faces.mcp.bridge_calls import ClientCall, Want
+from agentgate_proto.faces.mcp.bridge_link import Link
+from agentgate_proto.faces.mcp.bridge_list import ToolShelf
+from agentgate_proto.faces.mcp.messages import Meta
+from agentgate_proto.faces.mcp.names import GATE_RESULT, PERMIT
+from agentgate_proto.faces.mcp.permit import question_of
+from agentgate_proto.faces.mcp.tools import take_key
+from agentgate_proto.faces.mcp.wishes import Call
+from agentgate_proto.records.request import rfc3339
+from agentgate_proto.rpc.jsonrpc import UNREADABLE, describe
+
+DIGEST_CHARS: Final = 16
+"""Of the digest in a key that a client's own id of an act makes: the id is trusted for the same
+content alone."""
+
+ACT_CHARS_MAX: Final = 200
+"""Of such an id, so that the key is no longer than one may be."""
+
+
+class Lookup(msgspec.Struct, frozen=True):
+    """The arguments of ``gate_result``."""
+
+    request_id: str
+
+
+def wanted(wish: Call, shelf: ToolShelf, join_s: float) -> Want | None:
+    """Return what a call asks for; None: there is no such tool in the list.
+
+    Raises:
+        ValueError: it can't be asked for so; the text says why.
+    """
+    assert shelf.published is not None, "it has been listed"
+    if wish.name == PERMIT and shelf.permits:
+        question = question_of(wish.arguments)
+        args = msgspec.json.encode(question.args)
+        again_s = join_s if question.joins else 0.0
+        return Want(question.tool, msgspec.Raw(args), args, "", again_s, None)
+    row = shelf.published.tools.get(wish.name)
+    if row is None:
+        return None
+    raw, key = take_key(row, wish.arguments, join_s)
+    try:
+        canonical = canonical_args(msgspec.json.decode(raw))
+    except UNREADABLE as error:
+        raise ValueError(describe(error)) from None
+    return Want(
+        row.name, raw, canonical, key or key_of(wish.meta, row.name, canonical), join_s, row
+    )
+
+
+def key_of(meta: Meta, tool: str, args: bytes) -> str:
+    """Return the key of the act that a client's model wants, by the client's own id of it; "": it
+    has none. The same act is the same request even if it is asked for late."""
+    act = meta.claude_call or meta.codex_call
+    if not 0 < len(act) <= ACT_CHARS_MAX:
+        return ""
+    return f"call:{act}:{digest_of(tool, args)[:DIGEST_CHARS]}"
+
+
+def looked_for(wish: Call) -> str:
+    """Return the id of the request that ``gate_result`` is about.
+
+    Raises:
+        ValueError: it says none.
+    """
+    try:
+        return msgspec.json.decode(wish.arguments, type=Lookup).request_id
+    except UNREADABLE as error:
+        raise ValueError(f"{GATE_RESULT}: {error}") from None
+
+
+def standing(call: ClientCall, link: Link) -> str:
+    """Say for a client's user how far a call is."""
+    ask = call.ask
+    if not link.is_up:
+        return "the gateway is away; waiting for it"
+    if ask is not None and ask.expires_at:
+        until = rfc3339(ask.expires_at)
+        return f"waiting for a person to approve it, until {until} (rule: {ask.rule})"
+    return "waiting for the result"
