@@ -1,10 +1,14 @@
-"""``agent-gate mcp``: what connects MCP to the gate on a command line."""
+"""``agent-gate mcp``: an MCP server on standard input and output, and what goes with it."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import click
 
 from agentgate_cli.lazy import LazyGroup
+from agentgate_cli.remote import DEFAULT_URL
 
 SECTIONS = {
     "Commands": {
@@ -19,6 +23,53 @@ SECTIONS = {
 """Where each command is, and its line in the help."""
 
 
-@click.group(cls=LazyGroup, sections=SECTIONS)
-def mcp() -> None:
-    """Connect MCP clients to the gate."""
+@click.group(cls=LazyGroup, sections=SECTIONS, invoke_without_command=True)
+@click.option(
+    "--url",
+    envvar="AGENT_GATE_URL",
+    default=DEFAULT_URL,
+    help=f"The gateway.  [default: $AGENT_GATE_URL or {DEFAULT_URL}]",
+)
+@click.option(
+    "--token",
+    envvar="AGENT_GATE_TOKEN",
+    help="The agent's token. Better in $AGENT_GATE_TOKEN, or in a file.",
+)
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path),
+    envvar="AGENT_GATE_TOKEN_FILE",
+    help="A file that holds the token and nothing else.",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="PEM file of the authority that signed the gateway's certificate.",
+)
+@click.option(
+    "--hold",
+    "hold_s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    help="Answer a call after so many seconds even if nobody has decided: with the id of the "
+    "request, to be asked for later.  [default: wait as long as it takes]",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    help="What to log on standard error.  [default: warning]",
+)
+@click.pass_context
+def mcp(ctx: click.Context, /, **options: Any) -> int:
+    """Be an MCP server in front of a gateway, on standard input and output.
+
+    An MCP client starts it: 'agent-gate mcp setup CLIENT' writes the client's settings. While the
+    gateway restarts, calls wait, and none is lost or run twice.
+    """
+    if ctx.invoked_subcommand is not None:
+        return 0
+    from agentgate_cli.mcp.stdio import serve
+    from agentgate_cli.mcp.told import Told
+
+    return serve(Told(**options))
