@@ -28,6 +28,7 @@ from agentgate_proto.rpc.results import Expectation, ToolList, ToolRow
 from agentgate_relay.ending import outcome_of
 from agentgate_relay.gateway_link import GatewayLink
 from agentgate_server.errors import ArgumentError, EndedElsewhere, NotStarted
+from agentgate_server.tools.catalogue import nobody_asks
 from agentgate_server.tools.provided.schema import ArgumentSchema, SchemaError
 from agentgate_server.tools.python import NAME
 from agentgate_server.tools.tool import AsyncTool
@@ -136,6 +137,9 @@ class UpstreamTools:
         link: to the upstream.
         record: returns a request that is under way, by its rid.
         epoch: returns that of this gateway.
+
+    Attributes:
+        changed: see :class:`agentgate_server.tools.catalogue.Changing`.
     """
 
     def __init__(
@@ -148,7 +152,9 @@ class UpstreamTools:
         self._record = record
         self._epoch = epoch
         self._prefix = f"{link.name}."
+        self.changed: Callable[[], None] = nobody_asks
         self._tools: dict[str, UpstreamTool] = {}
+        self._rows: list[ToolRow] = []
 
     @property
     def names(self) -> list[str]:
@@ -189,12 +195,15 @@ class UpstreamTools:
         self._replace(kept)
 
     def _replace(self, rows: Iterable[ToolRow]) -> None:
-        before = self._tools
-        self._tools = {tool.name: tool for tool in map(self._tool_of, rows)}
+        before, rows_before = self._tools, self._rows
+        self._rows = list(rows)
+        self._tools = {tool.name: tool for tool in map(self._tool_of, self._rows)}
         if before.keys() != self._tools.keys():
             count = len(self._tools)
             what = "tool" if count == 1 else "tools"
             log.info("gateway %s offers %d %s here", self.link.name, count, what)
+        if rows_before != self._rows:
+            self.changed()
 
     def _offers(self, there: str) -> bool:
         """Whether a name there is one that we offer."""

@@ -214,6 +214,11 @@ class Ledger:
         pause = self._admission.count(principal, now)
         return (self._admission.too_many, pause) if pause else None
 
+    def under_way(self, rid: str) -> Record | None:
+        """The request under way with this rid, or the one that it has joined, as that stands."""
+        live = self._delivery.live_of(rid)
+        return live.record if live is not None else None
+
     def newest(self, principal: str, digest: str) -> str:
         """The rid of a principal's newest request under way with this digest, or ""."""
         live = self._lifecycle.rejoining.newest(principal, digest)

@@ -31,7 +31,8 @@ class Told(NamedTuple):
     """Which request an outcome is that of.
 
     Attributes:
-        rid: its id in the gateway's memory; it is found again by that.
+        rid: its id in the gateway's memory; it is found again by that. "": an idempotency key
+            has led to it.
         joined_at: 0.0: the outcome came of this call, or of one that was under way when it came;
             else when the request had ended that this one was a repeat of, UTC seconds: then nothing
             was run again.

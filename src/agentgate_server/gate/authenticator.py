@@ -13,14 +13,18 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE, AuthResult
 from agentgate_server.audit.recorder import AuditRecorder
+from agentgate_server.faces import call_desk
 from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, AddressThrottle
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.tokens import Identity, hash_token
 from agentgate_server.observing import Observers
-from agentgate_server.sessions.tool_desk import CLIENT
+from agentgate_server.sessions import tool_desk
 from agentgate_server.sockets.peer import Peer
 
 log = logging.getLogger(__name__)
+
+OURS = (tool_desk.CLIENT, call_desk.CLIENT)
+"""With what the client ids of the gateway's own clients begin."""
 
 REFRESH_EVERY_S = 1.0
 """How often the token file is looked at. A look is one system call."""
@@ -140,8 +144,9 @@ class Authenticator:
             else:
                 peer.connection.refuse_auth("Invalid token")
             return
-        if auth.client_id.startswith(CLIENT):
-            peer.connection.refuse_auth(f"client ids that begin with {CLIENT} are the gateway's")
+        ours = next((each for each in OURS if auth.client_id.startswith(each)), "")
+        if ours:
+            peer.connection.refuse_auth(f"client ids that begin with {ours} are the gateway's")
             return
         self.peers[peer.number] = peer
         peer.token_hash = hash_token(token)

@@ -189,12 +189,19 @@ class Calls:
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 
-    def list_tools(self, principal: Principal) -> list[ToolRow]:
-        """What a principal may ask for, with the decision to expect; what is denied is left out."""
+    def list_tools(self, principal: Principal, *, listed_only: bool = False) -> list[ToolRow]:
+        """What a principal may ask for, with the decision to expect; what is denied is left out.
+
+        Args:
+            principal: who asks.
+            listed_only: leave out what has a method of its own in MCP.
+        """
         rows = []
         for tool in self.catalogue:
             expected = self.judge.expect(principal.name, tool)
             if expected == "deny" or tool.name == EXCEED_BUDGET:
+                continue
+            if listed_only and not tool.listed:
                 continue
             rows.append(
                 ToolRow(
@@ -228,6 +235,14 @@ class Calls:
         refusal = self._ask_for_tool(link, name, call, params)
         if refusal is not None:
             self.sessions.tools.refused(link, call, *refusal)
+
+    def ask_for_face(
+        self, link: int, who: str, number: int, params: ToolRequest
+    ) -> tuple[ErrorCode, str] | None:
+        """A face asks for a tool; see ``_ask_for_tool``."""
+        if params.tool == EXCEED_BUDGET:  # it is for sessions only
+            params = ToolRequest(tool="")
+        return self._ask_for_tool(link, who, number, params)
 
     def _request_tool(self, peer: Peer, request_id: int | str, params: ToolRequest) -> None:
         if params.tool == EXCEED_BUDGET:  # it is for sessions only

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -34,7 +33,6 @@ from agentgate_proto.ledger.effects import (
     Revoked,
     Run,
     Stop,
-    Token,
     Write,
 )
 from agentgate_proto.ledger.ledger import Ledger
@@ -49,33 +47,33 @@ from agentgate_server.faces.entrance import Entrance
 from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
+from agentgate_server.gate.face_calls import FaceCalls
+from agentgate_server.gate.gauging import Gauging
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.reloading import Reloader
 from agentgate_server.gate.request_ids import new_rid
 from agentgate_server.gate.responses import Responder
 from agentgate_server.gate.running import Running
+from agentgate_server.gate.store_reports import LEDGER, StoreReports
 from agentgate_server.gate.web import Web
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.observing import Observers
-from agentgate_server.observing.gauges import Gauges
 from agentgate_server.policy import Policy
-from agentgate_server.relay.link import OpenUpstreams, are_up
+from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.agents import AgentDesk
-from agentgate_server.sessions.desk import SESSIONS, Conversations, SessionDesk
+from agentgate_server.sessions.desk import Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
-from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.catalogue import Catalogue, Changing
+from agentgate_server.tools.dialogue import Dialogues
 from agentgate_server.tools.runner import Runner
 
 log = logging.getLogger(__name__)
-
-LEDGER = "ledger"
-"""Whose its writes are, among those of the gate."""
 
 
 class Gate:
@@ -94,6 +92,7 @@ class Gate:
         conversations: what sessions are set up with; None: there are none.
         upstreams: the gateways behind this one; None: there are none.
         faces: make the faces besides the HTTP one.
+        dialogues: are told who can be asked while a tool runs; None: no tool asks.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
         rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
@@ -119,6 +118,7 @@ class Gate:
         conversations: Conversations | None = None,
         upstreams: OpenUpstreams | None = None,
         faces: Iterable[FaceFactory] = (),
+        dialogues: Dialogues | None = None,
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] = new_rid,
@@ -132,7 +132,16 @@ class Gate:
         self.judge = Judge(policy, catalogue, self.observers)
         self.numbering = Numbering()
         self.ledger = Ledger(self.judge.decide, limits)
-        self.writer = StoreWriter(engine, self, committed=self.observers.committed)
+        self.sessions: SessionDesk | None = None
+        hears = self.ledger, self.numbering, self.observers
+        reports = StoreReports(
+            *hears,
+            sessions=lambda: self.sessions,
+            failed=self.ledger_failed,
+            utc=utc,
+            drain=self.drain,
+        )
+        self.writer = StoreWriter(engine, reports, committed=self.observers.committed)
         self.audit = AuditRecorder(self.writer)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
@@ -166,7 +175,6 @@ class Gate:
             epoch=lambda: self.authenticator.epoch,
             upstreams=upstreams,
         )
-        self.sessions: SessionDesk | None = None
         self.agents: AgentDesk | None = None
         if conversations is not None:
             self.sessions = self.desk_type(
@@ -192,14 +200,35 @@ class Gate:
         self.web = Web(
             self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
-        parts = self.sessions, self.agents, self.providing.desk, upstreams
+        sides = self.ledger, self.writer, self.calls, self.observers
+        self.face_calls = FaceCalls(*sides, utc=utc, rids=rids, wake=self._drain_soon)
+        if dialogues is not None:
+            dialogues.find = self.face_calls.askers
+        self.judge.replaced = self.face_calls.tools_changed
+        for source in catalogue.live:
+            if isinstance(source, Changing):
+                source.changed = self.face_calls.tools_changed
+        parts = self.sessions, self.agents, self.providing.desk, upstreams, self.face_calls
         around = Surroundings(entrance, self._spawn, self.calls.decide, *parts)
-        self.closing, self._clients = around.closing, around.clients
+        self.closing = around.closing
+        self.gauges = Gauging(
+            peers=self.peers,
+            ledger=self.ledger,
+            writer=self.writer,
+            desk=self.desk,
+            catalogue=catalogue,
+            sessions=self.sessions,
+            providers=self.providing.desk,
+            upstreams=upstreams,
+            running=lambda: self.running.count,
+            clients=around.clients,
+            utc=utc,
+        )
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
         self._alarm = anyio.Event()
         self._armed: float | None = None
-        self._draining = self._repeating = False
+        self._draining = self._repeating = self._handling = self._will_drain = False
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
         """Restore what a former process left, then work until cancelled."""
@@ -216,6 +245,7 @@ class Gate:
     def take_up(self, restored: Restored) -> None:
         """Go on from what a former process left. Call once, before anything else."""
         self.authenticator.epoch = restored.epoch
+        self.face_calls.take_up(restored.seal)
         self.desk.codes.used_before(restored.coded_at)
         self.ledger.restore(restored, self.utc())
         if self.sessions is not None:
@@ -227,6 +257,14 @@ class Gate:
 
     def handle(self, peer: Peer, event: Event) -> None:
         """Act on what a connection says; see :class:`agentgate_server.sockets.peer.Handler`."""
+        self._handling = True
+        try:
+            self._take(peer, event)
+        finally:
+            self._handling = False
+        self.drain()
+
+    def _take(self, peer: Peer, event: Event) -> None:
         match event:
             case Called(id=request_id, params=params):
                 self.calls.take(peer, request_id, params)
@@ -247,7 +285,6 @@ class Gate:
                     self.observers.disconnected(principal, code)
                 self.calls.closed(peer)
                 self.ledger.detach(peer.number)
-        self.drain()
 
     def reload(self, reply: Reply) -> None:
         """Read policy and principals anew; the reply gets the report."""
@@ -256,74 +293,15 @@ class Gate:
     def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         self.running.spawn(function, *args)
 
-    def gauges(self) -> Gauges:
-        """Say how much there is of everything at this moment."""
-        principals = (peer.connection.principal for peer in self.peers.values())
-        return Gauges(
-            connections=Counter(each.role for each in principals if each is not None),
-            waiting=len(self.ledger.waiting),
-            active=self.ledger.active,
-            running=self.running.count,
-            runs=self.sessions.active if self.sessions is not None else 0,
-            loaded=self.sessions.loaded if self.sessions is not None else 0,
-            queued=self.writer.queue_length,
-            is_failing=bool(self.ledger.problem),
-            forgotten=self.writer.engine.forgotten,
-            grants=sum(not end for _, end in self.ledger.grants(self.utc())),
-            channels={channel.name: bool(channel.problem) for channel in self.desk.channels},
-            backends=self.judge.catalogue.backends(),
-            upstreams=are_up(self.upstreams),
-            clients={name: count() for name, count in self._clients.items()},
-            providers=self.providing.desk.providers.connections,
-            provided=self.providing.desk.providers.offered,
-        )
-
     # The ledger's surroundings
 
     def _finished(self, rid: str, outcome: Outcome) -> None:
         self.ledger.finished(rid, outcome, self.utc())
         self.drain()
 
-    def on_durable(self, upto: int) -> None:
-        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        numbers = self.numbering.take(upto)
-        if LEDGER in numbers:
-            self.ledger.durable(numbers[LEDGER])
-        if self.sessions is not None and SESSIONS in numbers:
-            self.sessions.on_durable(numbers[SESSIONS])
-        self.drain()
-        self.observers.tidy(self.ledger.is_active)
-
-    def on_write_failed(self, first: int, last: int, reason: str) -> None:
-        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        log.error("the store took no writes (%d to %d): %s", first, last, reason)
-        numbers = self.numbering.take(last)
-        if LEDGER in numbers:
-            self.ledger_failed(numbers[LEDGER], reason)
-        if self.sessions is not None and SESSIONS in numbers:
-            self.sessions.on_write_failed(numbers[SESSIONS], reason)
-        self.drain()
-
     def ledger_failed(self, upto: int, reason: str) -> None:
         """Those of the ledger's writes up to this number that are not durable were not made."""
         self.ledger.write_failed(upto, reason, self.utc())
-
-    def on_answer(self, token: Any, answer: Any) -> None:
-        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        if isinstance(token, Token):
-            self.ledger.answered(token, answer, self.utc())
-        else:
-            token(answer, "")
-        self.drain()
-
-    def on_answer_failed(self, token: Any, reason: str) -> None:
-        """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        log.error("the store could not answer: %s", reason)
-        if isinstance(token, Token):
-            self.ledger.answer_failed(token, reason)
-        else:
-            token(None, reason)
-        self.drain()
 
     async def _keep_time(self) -> None:
         """Wake the ledger when a deadline is due; its clock may jump, so look again at times."""
@@ -353,12 +331,26 @@ class Gate:
             while True:
                 while (effect := self.ledger.next_effect()) is not None:
                     self._do(effect)
-                if self.sessions is None or not self.sessions.drain_once():
+                told = self.face_calls.drain_once()
+                if self.sessions is not None:
+                    told |= self.sessions.drain_once()
+                if not told:
                     break
         finally:
             self._draining = False
         if self.ledger.next_deadline() != self._armed:
             self.rearm()
+
+    def _drain_soon(self) -> None:
+        """Drain when whoever calls has returned; after an event that is done anyway."""
+        if self._handling or self._draining or self._will_drain:
+            return
+        self._will_drain = True
+        self._spawn(self._drain_now)
+
+    async def _drain_now(self) -> None:
+        self._will_drain = False
+        self.drain()
 
     def rearm(self) -> None:
         """The ledger wants to be woken at another time than it did."""
@@ -386,6 +378,9 @@ class Gate:
             case Revoked():
                 self.desk.revoked(effect)
             case _:
+                if self.face_calls.owns(effect.link):
+                    self.face_calls.told(effect)
+                    return
                 if effect.link < 0 and self.sessions is not None:
                     self.sessions.tools.told(effect)
                     return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ from agentgate_proto.records.request import Record
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.observing import Observers
 from agentgate_server.policy import Policy
-from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.catalogue import Catalogue, nobody_asks
 from agentgate_server.tools.tool import Tool
 
 log = logging.getLogger(__name__)
@@ -27,12 +27,26 @@ class Judge:
         policy: the policy; a reload puts another here.
         catalogue: the tools; it knows what they get for arguments.
         observers: hears each decision.
+
+    Attributes:
+        replaced: is called when another policy is in force.
     """
 
     def __init__(self, policy: Policy, catalogue: Catalogue, observers: Observers) -> None:
-        self.policy = policy
+        self._policy = policy
+        self.replaced: Callable[[], None] = nobody_asks
         self.catalogue = catalogue
         self.observers = observers
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._policy
+
+    @policy.setter
+    def policy(self, policy: Policy) -> None:
+        self._policy = policy
+        self.replaced()
 
     def decide(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
         """Decide a new request; a policy that fails denies.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.circuit_breaker import State
@@ -47,6 +47,21 @@ class LiveTools(Protocol):
     def __iter__(self) -> Iterator[Tool]:
         """Go through the tools that can be asked for now."""
         ...
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """A source that says when its tools come, go or are other ones.
+
+    Attributes:
+        changed: is called then, without waiting; whoever wants to know puts it there.
+    """
+
+    changed: Callable[[], None]
+
+
+def nobody_asks() -> None:
+    """Nobody wants to know."""
 
 
 class Catalogue:

@@ -20,6 +20,7 @@ from agentgate_proto.providing.providers import Providers
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.jsonrpc import ErrorObject
 from agentgate_proto.rpc.tool_methods import CallTool, OfferedTool
+from agentgate_server.tools.catalogue import nobody_asks
 from agentgate_server.tools.provided.schema import ArgumentSchema, SchemaError
 from agentgate_server.tools.provided.tool import ProvidedTool
 from agentgate_server.tools.python import NAME
@@ -82,6 +83,9 @@ class ProviderDesk:
         may_provide: whether this is the name of a principal that may provide tools: requests for
             its tools wait for it a while.
         is_taken: whether a name is that of a tool that is not provided.
+
+    Attributes:
+        changed: see :class:`agentgate_server.tools.catalogue.Changing`.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class ProviderDesk:
     ) -> None:
         self.providers = Providers()
         self.is_taken = is_taken
+        self.changed: Callable[[], None] = nobody_asks
         self._monotonic = monotonic
         self._may_provide = may_provide
         self._links: dict[int, ProviderLink] = {}
@@ -139,12 +144,14 @@ class ProviderDesk:
         if refusal is not None:
             return refusal
         self._links[number] = link
+        self.changed()
         return names
 
     def leave(self, number: int) -> None:
         """A connection is over; without effect if it has offered nothing."""
         if self._links.pop(number, None) is not None:
             self.providers.leave(number, self._monotonic())
+            self.changed()
             self.drain()
 
     def answered(

@@ -1,0 +1,158 @@
+"""Finding calls that were made before, by this process or a former one.
+
+What is under way is heard of from the ledger, under the number that the principal's client of it
+has; what is over is in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.ledger.ledger import Ledger
+from agentgate_proto.limits import JOIN_S_MAX
+from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import Answer, FindRequest, FindRid, FindTwin, Query
+from agentgate_server.faces.call_desk import CLIENT, Told
+from agentgate_server.gate.face_links import Entry, View
+from agentgate_server.store.writer import StoreWriter
+
+NO_CALL = "There is no such call: it was not made here, or is too long over"
+
+
+class Finder:
+    """See the module. A view's link must be ready.
+
+    Args:
+        ledger: what is under way.
+        writer: asks the store.
+        later: does something after the verb of the face has returned.
+        end: a view is over.
+        utc: the clock of the ledger.
+        rids: makes the id of a request that comes now.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        writer: StoreWriter,
+        *,
+        later: Callable[[Callable[[], None]], None],
+        end: Callable[[View], None],
+        utc: Callable[[], float],
+        rids: Callable[[float], str],
+    ) -> None:
+        self._ledger = ledger
+        self._writer = writer
+        self._later = later
+        self._end = end
+        self._utc = utc
+        self._rids = rids
+
+    def find(self, number: int, view: View) -> None:
+        """Find the call of a number, or what has the digest of its view."""
+        link = view.link
+        record = self._ledger.waits_for(link.number, number)
+        if record is not None and record.digest == view.digest:
+            self._look_at(view, number, record)
+        elif self._may_look(view):
+            query = FindRequest(link.principal, CLIENT, number)
+            self._ask_store(view, query, self._found)
+
+    def _found(self, view: View, row: Record | None) -> None:
+        link = view.link
+        if row is not None and row.digest == view.digest and row.outcome is not None:
+            self._settle_as(view, row)
+            return
+        rid = self._ledger.newest(link.principal, view.digest)
+        if rid:
+            self._hear(view, rid)
+        else:
+            query = FindTwin(link.principal, view.digest, self._utc() - JOIN_S_MAX)
+            self._ask_store(view, query, self._settle_as)
+
+    def find_rid(self, rid: str, view: View) -> None:
+        """Find a request by its rid."""
+        if self._ledger.under_way(rid) is not None:
+            self._hear(view, rid)
+        elif self._may_look(view):
+            self._ask_store(view, FindRid(rid), self._settle_as)
+
+    def _hear(self, view: View, rid: str) -> None:
+        """Let a view hear of a request under way, whichever of the principal's clients made it."""
+        link, record = view.link, self._ledger.under_way(rid)
+        if record is None or record.principal != link.principal:
+            self._not_found(view)
+            return
+        number = next(iter(self._ledger.waits_as(rid, CLIENT)), None)
+        if isinstance(number, int):
+            self._look_at(view, number, record)
+            return
+        entry = link.new_entry(record.tool)
+        view.look_at(entry, record.digest)
+        now = self._utc()
+        self._ledger.hear(link.number, rid, (entry.number, self._rids(now)), now)
+
+    def _look_at(self, view: View, number: int, record: Record) -> None:
+        """Let a view see a number that the ledger answers, as far as that is."""
+        entry = view.link.entry_of(number, record.tool)
+        view.look_at(entry, record.digest)
+        if entry.end is not None:
+            self._later(partial(view.settled, *entry.end))
+            return
+        if record.phase is Phase.WAITING and self._ledger.approval(record.rid) is not None:
+            self._later(partial(view.waiting, record))
+        self._ledger.tell_again(view.link.number, number)
+
+    def _settle_as(self, view: View, row: Record | None) -> None:
+        """End a view as the store has it; of what is another client's, nothing is acknowledged."""
+        link = view.link
+        if row is None or row.principal != link.principal or row.outcome is None:
+            self._not_found(view)
+            return
+        is_ours = row.client_id == CLIENT and isinstance(row.request_id, int)
+        entry = Entry(0, row.tool)
+        if is_ours:
+            assert isinstance(row.request_id, int), "it was looked at"
+            entry = link.entry_of(row.request_id, row.tool)
+            if not row.delivered:
+                entry.rid = row.rid
+                self._ledger.told(link.number, row)
+        view.look_at(entry, row.digest)
+        entry.end = row.outcome, Told(row.rid, row.joined_at, row.tool)
+        self._later(partial(view.settled, *entry.end))
+
+    def _may_look(self, view: View) -> bool:
+        """Whether the store may be asked: that counts against the rate, as listings do."""
+        objection = self._ledger.objection_to_listing(view.link.principal, self._utc())
+        if objection is not None:
+            text, pause = objection
+            self._refuse(view, ErrorCode.LIMIT_EXCEEDED, text, pause)
+        return objection is None
+
+    def _not_found(self, view: View) -> None:
+        self._refuse(view, ErrorCode.NOT_FOUND, NO_CALL)
+
+    def _refuse(
+        self, view: View, code: ErrorCode, text: str, retry_after_s: float | None = None
+    ) -> None:
+        def tell() -> None:
+            view.refused(code, text, retry_after_s)
+            self._end(view)
+
+        self._later(tell)
+
+    def _ask_store(
+        self, view: View, query: Query, then: Callable[[View, Record | None], None]
+    ) -> None:
+        def answered(answer: Answer, problem: str) -> None:
+            if not view.is_open:
+                return
+            if problem:
+                text = f"the gateway cannot read its store: {problem}"
+                self._refuse(view, ErrorCode.INTERNAL_ERROR, text, 1.0)
+            else:
+                then(view, answer if isinstance(answer, Record) else None)
+
+        self._writer.ask(query, answered)
