@@ -22,7 +22,7 @@ from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.calls import LooseRow
 from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.limits import CLIENT_LIMITS, NAME_CHARS_MAX, Limits
+from agentgate_proto.limits import CLIENT_LIMITS, JOIN_S_MAX, NAME_CHARS_MAX, Limits
 from agentgate_proto.rpc.messages import (
     GetPendingResults,
     ListRequests,
@@ -52,6 +52,7 @@ class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     tool: str
     args: dict[str, Any]
     idempotency_key: str = ""
+    join_s: float = 0.0
 
 
 class AgentGateClient(Client):
@@ -162,6 +163,7 @@ class AgentGateClient(Client):
         *,
         timeout_s: TimeoutS = DEFAULT,
         idempotency_key: str = "",
+        join_s: float = 0.0,
     ) -> Any:
         """Ask for a tool and return its result.
 
@@ -177,6 +179,10 @@ class AgentGateClient(Client):
                 withdrawn, and the error says what became of it.
             idempotency_key: your own name for this very act: a second call with the same key and
                 content gets the first one's outcome, and runs nothing.
+            join_s: this may be a repeat: an identical call of this agent, by whatever client, that
+                is under way or ended at most so many seconds ago is this one. What was executed and
+                writes is not run again then, and nobody is asked again for what they have denied.
+                0 to 3,600; it says nothing beside a key.
 
         Returns:
             The tool's result, as decoded JSON.
@@ -194,6 +200,7 @@ class AgentGateClient(Client):
             tool=check_name("tool", tool),
             args={} if args is None else dict(args),
             idempotency_key=check_name("idempotency_key", idempotency_key, optional=True),
+            join_s=check_join_s(join_s),
         )
         return await self._driver.call("tool_request", request, self._patience(timeout_s))
 
@@ -330,6 +337,15 @@ def check_name(what: str, name: str, *, optional: bool = False) -> str:
     if len(name) > NAME_CHARS_MAX or not (name or optional):
         raise ValueError(f"{what} must have 1 to {NAME_CHARS_MAX} characters")
     return name
+
+
+def check_join_s(join_s: float) -> float:
+    """Refuse a time that the gateway would not take."""
+    if isinstance(join_s, bool) or not isinstance(join_s, int | float):
+        raise TypeError(f"join_s must be a number, not {type(join_s).__name__}")
+    if not 0.0 <= join_s <= JOIN_S_MAX:
+        raise ValueError(f"join_s must be between 0 and {JOIN_S_MAX:,.0f}, in seconds")
+    return float(join_s)
 
 
 def row_of(row: LooseRow) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import anyio
@@ -55,6 +56,25 @@ async def test_every_keyword_of_a_tool_request_is_an_argument_of_the_tool() -> N
     with anyio.fail_after(BOUND_S):
         async with gateway(obliging) as gate, AgentGateClient(gate.url, "t") as client:
             assert await client.tool_request("x", **args) == {"tool": "x", "args": args}
+
+
+async def test_for_how_long_back_it_may_be_a_repeat_is_sent_when_it_is_given() -> None:
+    with anyio.fail_after(BOUND_S):
+        async with gateway(obliging) as gate, AgentGateClient(gate.url, "t") as client:
+            asked = await client.call("x", join_s=600)
+            assert asked == {"tool": "x", "args": {}, "join_s": 600.0}
+
+
+@pytest.mark.parametrize("wrong", ["600", True, None])
+async def test_a_time_that_is_none_is_refused(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="join_s must be a number"):
+        await AgentGateClient("ws://localhost", "t").call("x", join_s=wrong)
+
+
+@pytest.mark.parametrize("wrong", [-1, 3_600.5, math.nan, math.inf])
+async def test_a_time_that_the_gateway_would_not_take_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="join_s must be between 0 and 3,600"):
+        await AgentGateClient("ws://localhost", "t").call("x", join_s=wrong)
 
 
 async def test_an_idempotency_key_is_sent_when_it_is_given() -> None:
