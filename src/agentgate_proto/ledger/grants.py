@@ -21,6 +21,9 @@ from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import PutGrant
 
+TOOL_CHANGED = "the gateway: the tool changed"
+"""Who has ended a grant that nobody has revoked."""
+
 
 class Grants:
     """All grants that are remembered.
@@ -128,6 +131,16 @@ class Grants:
         if not grant.revoked_at:  # what is over too: neither a clock nor a use may bring it back
             self._grants[grant_id] = replace(grant, revoked_at=now, revoked_by=by)
         self._write(grant_id, ticket, end)
+
+    def void(self, current: Mapping[str, str], now: float) -> None:
+        """End the grants for tools that are others now; see ``abandoning``. They cover none as it
+        is, and who looks at them should see so."""
+        in_force = [grant_id for ids in self._in_force.values() for grant_id in ids]
+        for grant in map(self._grants.__getitem__, in_force):
+            if grant.definition and current.get(grant.tool, grant.definition) != grant.definition:
+                self._end(grant)
+                self._grants[grant.id] = replace(grant, revoked_at=now, revoked_by=TOOL_CHANGED)
+                self._write(grant.id)
 
     def _write(self, grant_id: str, ticket: str = "", end: str = "") -> None:
         write = self._journal.write(PutGrant(self._grants[grant_id]))

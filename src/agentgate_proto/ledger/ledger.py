@@ -288,7 +288,7 @@ class Ledger:
         """End what was asked of tools that are not those any more, and has not started.
 
         Approvals close on every channel; who asked is told that the tool changed, or is gone, and
-        that nothing was run.
+        that nothing was run. Grants for it end.
 
         Args:
             current: definitions of tools by their names (``Record.definition``); "": there is no
@@ -296,6 +296,7 @@ class Ledger:
             now: UTC seconds.
         """
         self._lifecycle.abandoning.void(current, now)
+        self._lifecycle.grants.void(current, now)
 
     def finished(self, rid: str, outcome: Outcome, now: float) -> None:
         """The tool that ``Run`` started is over."""

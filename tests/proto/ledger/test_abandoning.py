@@ -12,6 +12,7 @@ from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.abandoning import CHANGED, GONE
+from agentgate_proto.ledger.grants import TOOL_CHANGED
 from agentgate_proto.records.approval import approval_status
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, Status, failed, unknown
@@ -269,6 +270,30 @@ def test_a_grant_covers_the_tool_as_it_was_alone() -> None:
     world.sync()
     assert covered in world.running
     assert world.waiting == [other]
+
+
+def test_a_grant_for_the_tool_as_it_was_ends_and_says_why() -> None:
+    world = World()
+    client = world.client()
+    for number, name in ((1, "ask_write"), (2, "ask_read")):
+        rid = asked(world, client, number, name)
+        world.sync()
+        world.approve(rid, grant=GrantTerms(minutes=10))
+        world.sync()
+    own = world.receive(client, 3, "grave_write", n=1)
+    world.ledger.void({"ask_write": "old", "ask_read": "old", "grave_write": "x"}, world.now)
+    world.sync()
+    assert [end for _, end in world.ledger.grants(world.now)] == ["", ""]
+    void(world)
+    world.sync()
+    ends = {grant.tool: (end, grant.revoked_by) for grant, end in world.ledger.grants(world.now)}
+    assert ends == {"ask_write": ("revoked", TOOL_CHANGED), "ask_read": ("", "")}
+    assert [g.revoked_by for g in world.store.grants.values()] == [TOOL_CHANGED, ""]
+    assert own in world.waiting
+    world.kill()
+    third = asked(world, world.client(), 4)
+    world.sync()
+    assert third in world.waiting
 
 
 def test_tools_of_which_nothing_waits_are_not_remembered() -> None:
