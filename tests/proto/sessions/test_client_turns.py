@@ -229,6 +229,30 @@ def test_results_of_calls_that_do_not_wait_come_as_the_client_tells_them() -> No
     assert [each["drop"] for each in world.data(name, "history")] == [1]
 
 
+def test_results_that_were_answered_are_answered_anew() -> None:
+    world = World()
+    name = world.create()
+    turn(world, name, "one", tools=(LOOK,))
+    world.say(*wanted(call("c1", "look"), text="hm"))
+    world.settle()
+    past = (UserTurn("one"), asked("c1", "hm"), back("c1"))
+    talk(world, name, "", *past, says=said("done"))
+    turn(world, name, "", *past)
+    assert texts(world) == ["one", "hm", "seen"]
+
+
+def test_a_call_that_the_client_has_taken_back_waits_no_more() -> None:
+    world = World()
+    name = world.create()
+    turn(world, name, "one", tools=(LOOK,))
+    world.say(*wanted(call("c1", "look")))
+    world.settle()
+    talk(world, name, "other", *told("two", "2"), says=said("yes"))
+    turn(world, name, "more", *told("two", "2", "other", "yes"))
+    assert texts(world) == ["two", "2", "other", "yes", "more"]
+    assert world.data(name, "tool_result") == []
+
+
 def test_a_message_that_brings_no_results_closes_the_calls() -> None:
     world = World()
     name = world.create()

@@ -43,11 +43,20 @@ async def offering(
     """A gateway whose model answers so."""
     async with ModelServer() as server:
         server.replies.extend(replies)
-        model = {"backend": "openai", "model": "gpt-test", "base_url": server.openai_url}
-        sessions = {"models": {"m": {**model, "price": {"input": 1, "output": 1}}}}
-        face = partial(AgUiFace, path="/agui", is_open=is_open)
-        async with serving(folder, faces=[face], sessions=sessions) as gateway:
+        async with beside(server, folder, is_open=is_open) as gateway:
             yield gateway, server
+
+
+@asynccontextmanager
+async def beside(
+    server: ModelServer, folder: Path, *, is_open: bool = False
+) -> AsyncIterator[Gateway]:
+    """A gateway on the data in this folder."""
+    model = {"backend": "openai", "model": "gpt-test", "base_url": server.openai_url}
+    sessions = {"models": {"m": {**model, "price": {"input": 1, "output": 1}}}}
+    face = partial(AgUiFace, path="/agui", is_open=is_open)
+    async with serving(folder, faces=[face], sessions=sessions) as gateway:
+        yield gateway
 
 
 class Page:
@@ -188,6 +197,22 @@ async def test_an_interrupt_that_is_answered_elsewhere_goes_on_all_the_same(
         no = {"interruptId": interrupt["id"], "status": "cancelled"}
         events = await ask(gateway, OWNER, runId="r2", resume=[no])
         assert text_of(events) == "Done."
+
+
+async def test_a_gateway_that_was_stopped_says_what_became_of_an_interrupt(tmp_path: Path) -> None:
+    async with ModelServer() as server:
+        server.replies.extend([Reply(Use("asked", {"text": "a"}, id="c1")), Reply(Say("Yes."))])
+        async with beside(server, tmp_path) as gateway:
+            events = await ask(gateway, OWNER)
+            (interrupt,) = events[-1]["outcome"]["interrupts"]
+        yes = {"interruptId": interrupt["id"], "status": "resolved", "payload": {"approved": True}}
+        async with beside(server, tmp_path) as gateway:
+            events = await ask(gateway, OWNER, runId="r2", resume=[yes])
+            assert kinds(events) == ["RUN_STARTED", "CUSTOM", "TOOL_CALL_RESULT", "RUN_ERROR"]
+            assert events[1]["name"] == "agentgate.gap"
+            assert events[-1]["code"] == "interrupted"
+            events = await ask(gateway, OWNER, runId="r3", messages=[HI, {**HI, "id": "u2"}])
+            assert text_of(events) == "Yes.", "the thread goes on"
 
 
 async def test_who_may_not_answer_sees_that_a_call_waits(tmp_path: Path) -> None:

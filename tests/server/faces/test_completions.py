@@ -45,21 +45,35 @@ async def offering(
     """A gateway whose model answers so."""
     async with ModelServer() as server:
         server.replies.extend(replies)
-        model = {
-            "backend": "openai",
-            "model": "gpt-test",
-            "base_url": server.openai_url,
-            "price": {"input": 1, "output": 1},
-        }
-        sessions = {
-            "models": {"m": model, "other": {**model, "model": "gpt-other"}},
-            "default_model": "m",
-            "system_prompt": "Be good.",
-            "budgets": changes.pop("budgets", []),
-        }
-        face = partial(CompletionsFace, is_open=is_open, tells_tools=tells)
-        async with serving(folder, faces=[face], sessions=sessions, **changes) as gateway:
+        async with beside(server, folder, is_open=is_open, tells=tells, **changes) as gateway:
             yield gateway, server
+
+
+@asynccontextmanager
+async def beside(
+    server: ModelServer,
+    folder: Path,
+    *,
+    is_open: bool = False,
+    tells: bool = False,
+    budgets: Any = (),
+) -> AsyncIterator[Gateway]:
+    """A gateway on the data in this folder."""
+    model = {
+        "backend": "openai",
+        "model": "gpt-test",
+        "base_url": server.openai_url,
+        "price": {"input": 1, "output": 1},
+    }
+    sessions = {
+        "models": {"m": model, "other": {**model, "model": "gpt-other"}},
+        "default_model": "m",
+        "system_prompt": "Be good.",
+        "budgets": list(budgets),
+    }
+    face = partial(CompletionsFace, is_open=is_open, tells_tools=tells)
+    async with serving(folder, faces=[face], sessions=sessions) as gateway:
+        yield gateway
 
 
 def sdk(gateway: Gateway, token: str = AGENT, **more: Any) -> AsyncOpenAI:
@@ -224,6 +238,24 @@ async def test_a_named_session_keeps_what_the_client_does_not_see(tmp_path: Path
         )
         assert told(server) == told_now, "the answer is wanted anew"
         assert await listed(gateway) == ["completions:chat-1"]
+
+
+async def test_a_named_session_outlives_the_gateway(tmp_path: Path) -> None:
+    header = {"X-Session-Id": "chat-1"}
+    history: Any = [{"role": "user", "content": "one?"}]
+    async with ModelServer() as server:
+        server.replies.append(Reply(Use("echo", {"text": "page"}, id="own")))
+        server.replies.append(Reply(Say("It is 1.")))
+        async with beside(server, tmp_path) as gateway, sdk(gateway) as client:
+            ask = client.chat.completions.create
+            first = await ask(model="m", messages=history, extra_headers=header)
+        history += [first.choices[0].message.model_dump(), {"role": "user", "content": "two?"}]
+        async with beside(server, tmp_path) as gateway, sdk(gateway) as client:
+            ask = client.chat.completions.create
+            await ask(model="m", messages=history, extra_headers=header)
+        assert [role for role, _ in told(server)] == [
+            *("user", "assistant", "tool", "assistant", "user")
+        ]
 
 
 async def test_two_first_messages_at_once_are_of_one_session(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from tests.sim.mutations.mutation import PROTO, SERVER, Mutation
 
 ROOM = f"{PROTO}/sessions"
 DESKS = f"{SERVER}/sessions"
+CLIENT_TURNS = "tests/proto/sessions/test_client_turns.py"
 WATCHING = "tests/server/sessions/test_watching.py"
 
 OF_SESSIONS = (
@@ -133,11 +134,44 @@ OF_SESSIONS = (
     ),
     Mutation(
         "session: give a call the id of another that the log has forgotten",
-        f"{ROOM}/runs.py",
-        "        is_new = name and not session.log.oldest\n",
-        "        is_new = name\n",
+        f"{ROOM}/call_ids.py",
+        "    is_new = name and not session.log.oldest\n",
+        "    is_new = name\n",
         seeds=300,
         tests=("tests/proto/sessions/test_runs.py",),
+    ),
+    # Clients that keep the conversation themselves
+    Mutation(
+        "session: leave the model without the result of a tool of its client",
+        f"{ROOM}/queueing.py",
+        "        for kind, data in events_before(session.history, message.run, None):\n",
+        "        for kind, data in ():\n",
+        seeds=0,
+        tests=(CLIENT_TURNS,),
+    ),
+    Mutation(
+        "session: keep calls of an answer that its client has taken back",
+        f"{ROOM}/history.py",
+        "            self.open.clear()  # calls without a result are the newest group's\n",
+        "            pass\n",
+        seeds=0,
+        tests=(CLIENT_TURNS,),
+    ),
+    Mutation(
+        "session: go on without waiting for the tools of the client",
+        f"{ROOM}/runs.py",
+        "        if run.awaits_client:\n",
+        "        if run.awaits_client and not run.names:\n",
+        seeds=0,
+        tests=(CLIENT_TURNS,),
+    ),
+    Mutation(
+        "session: let a client's result count for a call that does not wait",
+        f"{ROOM}/client_turns.py",
+        "    is_next = bool(turn.text) or not results.keys().isdisjoint(history.open)\n",
+        "    is_next = bool(turn.text) or bool(results)\n",
+        seeds=0,
+        tests=(CLIENT_TURNS,),
     ),
     Mutation(
         "session: hear a model whose attempt is over",
