@@ -11,6 +11,7 @@ from tests.cli.support import at_terminal, run, write_files
 from tests.server.tools.mcp.definitions import tool
 
 from agentgate_proto.records.tool_pin import Definition
+from agentgate_server.tools.mcp.login_file import Login, LoginFile
 from agentgate_server.tools.mcp.pins_file import PinsFile
 
 AT = "2026-11-20T10:00:00.000Z"
@@ -28,7 +29,11 @@ class Folder:
                 "effects": {"get_*": "read"},
                 "tools": ["[!x]*"],
             },
-            "garden": {"url": "https://mcp.example/mcp?key=1", "pins": "first-use"},
+            "garden": {
+                "url": "https://mcp.example/mcp?key=1",
+                "pins": "first-use",
+                "oauth": True,
+            },
         }
         write_files(path, tools={"mcp": servers})
 
@@ -162,11 +167,24 @@ def test_status_tells_what_is_accepted_and_what_waits(folder: Folder) -> None:
     done = run("mcp", "status", cwd=folder.path)
     assert done.returncode == 0
     (garden, house) = (line.split("\t") for line in done.stdout.splitlines())
-    assert (house[:4], house[5]) == (
+    assert (house[:4], house[5:]) == (
         ["house", "1", "1", "review"],
-        "house-server --room all",
+        ["-", "house-server --room all"],
     )
-    assert garden == ["garden", "0", "0", "first-use", "never reached", "https://mcp.example"]
-    (_, row) = json.loads(run("mcp", "status", "--json", cwd=folder.path).stdout)["servers"]
+    assert garden == [
+        *("garden", "0", "0", "first-use", "never reached", "needs login"),
+        "https://mcp.example",
+    ]
+    LoginFile.beside(folder.path / "gate.db").put(
+        "garden",
+        Login(
+            url="https://mcp.example/mcp?key=1",
+            token_endpoint="https://login.example/token",
+            client_id="c",
+            access_token="a",
+        ),
+    )
+    (other, row) = json.loads(run("mcp", "status", "--json", cwd=folder.path).stdout)["servers"]
+    assert (other["login"], row["login"]) == ("logged in", None)
     assert row["accepted"] == ["set_light"]
     assert row["to_review"] == [{"tool": "open", "change": "new", "other": ""}]

@@ -16,7 +16,9 @@ from agentgate_cli.tables import Column, print_table
 from agentgate_cli.text import duration, parse_time, printable
 
 if TYPE_CHECKING:
+    from agentgate_server.config import Config
     from agentgate_server.tools.mcp.form import McpServerConfig
+    from agentgate_server.tools.mcp.login_file import Login
     from agentgate_server.tools.mcp.pins_file import ServerPins
 
 COLUMNS = (
@@ -25,6 +27,7 @@ COLUMNS = (
     Column("to review"),
     Column("pins"),
     Column("last change"),
+    Column("login"),
     Column("where", wide=True),
 )
 
@@ -39,7 +42,11 @@ def status(as_json: bool, config_file: Path) -> int:
     """
     config = load_or_fail(config_file)
     contents = try_to(file_of(config).contents)
-    rows = [row_of(alias, server, contents.of(alias)) for alias, server in config.tools.mcp.items()]
+    logins = logins_of(config) if any(each.oauth for each in config.tools.mcp.values()) else {}
+    rows = [
+        row_of(alias, server, contents.of(alias), logins)
+        for alias, server in config.tools.mcp.items()
+    ]
     if as_json:
         say_json({"servers": rows})
     else:
@@ -47,7 +54,26 @@ def status(as_json: bool, config_file: Path) -> int:
     return Exit.OK
 
 
-def row_of(alias: str, server: McpServerConfig, pins: ServerPins) -> dict[str, Any]:
+def logins_of(config: Config) -> dict[str, Login]:
+    """Read who is logged in where."""
+    from agentgate_cli.mcp.login import try_to as try_logins
+    from agentgate_server.tools.mcp.login_file import LoginFile
+
+    file = LoginFile.beside(config.storage.path)
+    return try_logins(lambda: file.contents().logins)
+
+
+def login_of(alias: str, server: McpServerConfig, logins: dict[str, Login]) -> str | None:
+    """Say how it stands with the login at a server; None: it wants none."""
+    if not server.oauth:
+        return None
+    known = alias in logins and logins[alias].url == str(server.url)
+    return "logged in" if known else "needs login"
+
+
+def row_of(
+    alias: str, server: McpServerConfig, pins: ServerPins, logins: dict[str, Login]
+) -> dict[str, Any]:
     """Make one row of the list."""
     found = pins.differences()
     return {
@@ -60,6 +86,7 @@ def row_of(alias: str, server: McpServerConfig, pins: ServerPins) -> dict[str, A
             for each in found
             if server.offers(each.name)
         ],
+        "login": login_of(alias, server, logins),
         "seen_at": pins.seen.at if pins.seen is not None else None,
     }
 
@@ -74,5 +101,6 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
         str(len(row["to_review"])),
         row["pins"],
         ago,
+        row["login"] or "-",
         row["where"],
     )
