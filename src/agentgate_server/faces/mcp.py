@@ -6,7 +6,6 @@ Here is who asks, and what belongs to a connection or a session.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -93,8 +92,8 @@ class McpFace:
             tasks,
             self._notices,
             self._sessions,
-            join_window_s,
-            time.time,
+            join_window_s=join_window_s,
+            permit=permit,
         )
         desk.on_tools_changed(self._notices.tools_changed)
         around.entrance.on_change(self._look_at_tokens)

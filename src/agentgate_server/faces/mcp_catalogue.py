@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from agentgate_proto.faces.mcp.names import Published, published
+from agentgate_proto.faces.mcp.names import RESERVED, Published, published
 from agentgate_proto.faces.mcp.tools import tool_definitions
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.results import ToolRow
@@ -40,6 +40,12 @@ class Catalogue:
     def row(self, name: str) -> ToolRow | None:
         """Return a tool under its published name."""
         return self.names.tools.get(name)
+
+    def may_be_denied(self, name: str) -> bool:
+        """Whether a tool may be there under a published name that this principal was not told of:
+        what is denied is not listed. A name that several have means none of them."""
+        clashes = {clash for clash, _ in self.names.clashes}
+        return name == published(name) and name not in RESERVED | clashes
 
     def named(self, tool: str) -> tuple[str, ToolRow | None]:
         """Return the published name of a tool, and what is known of it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
@@ -10,14 +11,21 @@ import msgspec
 
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.faces.mcp import lists
-from agentgate_proto.faces.mcp.answering import Answers, LookAnswers, ToolAnswers
+from agentgate_proto.faces.mcp.answering import (
+    Answers,
+    LookAnswers,
+    PermitAnswers,
+    ToolAnswers,
+    UnlistedAnswers,
+)
 from agentgate_proto.faces.mcp.call_effects import Terms
 from agentgate_proto.faces.mcp.dispatch import Gate
 from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp.http import SESSION_HEADER
 from agentgate_proto.faces.mcp.messages import NO_META, Meta
-from agentgate_proto.faces.mcp.names import GATE_RESULT
+from agentgate_proto.faces.mcp.names import GATE_RESULT, PERMIT, RESERVED
 from agentgate_proto.faces.mcp.parameters import mismatch
+from agentgate_proto.faces.mcp.permit import question_of
 from agentgate_proto.faces.mcp.questions import answers_in, describe_refusal, is_answer
 from agentgate_proto.faces.mcp.replies import Code, failure, success
 from agentgate_proto.faces.mcp.seals import EventSeal, StateSeal, unseal
@@ -41,7 +49,6 @@ from agentgate_proto.faces.mcp.wishes import (
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.jsonrpc import UNREADABLE, RequestId
 from agentgate_proto.rpc.messages import ToolRequest
-from agentgate_proto.rpc.results import ToolRow
 from agentgate_server.faces.mcp_asked import Asked
 from agentgate_server.faces.mcp_calls import McpCalls
 from agentgate_server.faces.mcp_catalogue import Catalogues
@@ -49,10 +56,6 @@ from agentgate_server.faces.mcp_notices import Notices
 from agentgate_server.faces.mcp_sessions import Sessions
 from agentgate_server.faces.mcp_tasks import Tasks
 from agentgate_server.faces.mcp_visits import Visit, token_in
-
-CALL_ID_CHARS: Final = 32
-DIGEST_CHARS: Final = 16
-"""Of the hashes in the key that is made of a client's id of a call."""
 
 NO_STATE: Final = "requestState is none of this call, or was used: call again without it"
 
@@ -69,6 +72,7 @@ class Wishes:
     Args:
         catalogues, calls, tasks, notices, sessions: the parts of the face.
         join_window_s: how long a call can be joined by the same after its end.
+        permit: whether clients may ask here for the use of their own tools.
         utc: the time, in UTC seconds.
     """
 
@@ -79,8 +83,10 @@ class Wishes:
         tasks: Tasks,
         notices: Notices,
         sessions: Sessions,
+        *,
         join_window_s: float,
-        utc: Any,
+        permit: bool,
+        utc: Callable[[], float] = time.time,
     ) -> None:
         self._catalogues = catalogues
         self._calls = calls
@@ -88,6 +94,7 @@ class Wishes:
         self._notices = notices
         self._sessions = sessions
         self._join_window_s = join_window_s
+        self._permit = permit
         self._utc = utc
 
     def do(self, wish: Wish, visit: Visit, gate: Gate) -> None:
@@ -174,53 +181,66 @@ class Wishes:
         if wish.name == GATE_RESULT:
             self._look(wish, visit, gate)
             return
-        row = self._catalogues.of(visit.who).row(wish.name)
-        if row is None:
+        if wish.name == PERMIT and self._permit:
+            self._ask_permit(wish, visit, gate)
+            return
+        catalogue = self._catalogues.of(visit.who)
+        row = catalogue.row(wish.name)
+        if row is None and not catalogue.may_be_denied(wish.name):
             self._refuse(wish.id, f"Unknown tool: {wish.name}", visit)
             return
-        if visit.era is Era.MODERN:
+        if row is not None and visit.era is Era.MODERN:
             wrong = mismatch(row.args, bytes(wish.arguments), visit.headers)
             if wrong is not None:
                 visit.carrier.answer(failure(wish.id, Code.HEADER_MISMATCH, wrong), status=400)
                 return
         try:
-            raw, key = take_key(row, wish.arguments, self._join_window_s)
+            raw, key = wish.arguments, ""
+            if row is not None:
+                raw, key = take_key(row, raw, self._join_window_s)
             args = msgspec.json.decode(raw, type=dict[str, Any])
         except UNREADABLE as error:
             self._refuse(wish.id, f"Invalid params: {error}", visit)
             return
-        asked = self._asked(
-            visit, gate, request_id=wish.id, tool=wish.name, meta=wish.meta, row=row
-        )
+        tool = wish.name if row is None else row.name
+        asked = self._asked(visit, gate, request_id=wish.id, tool=wish.name, meta=wish.meta)
         if wish.request_state:
-            self._go_on(wish, row, args, asked, visit)
+            self._go_on(wish, tool, args, asked, visit)
         else:
-            self._calls.ask(asked, self._request(row, args, key, wish.meta))
+            self._calls.ask(asked, self._request(tool, args, key))
 
-    def _request(self, row: ToolRow, args: dict[str, Any], key: str, meta: Meta) -> ToolRequest:
+    def _request(self, tool: str, args: dict[str, Any], key: str) -> ToolRequest:
         """The request, and when it is the same as another one: by the key of the client's model,
-        which then alone counts; by the client's own id of the call; by its content."""
+        which then alone counts, else by its content. A client's own id of the call says nothing: a
+        model that asks again gets another one from its client."""
         if key:
-            return ToolRequest(tool=row.name, args=args, idempotency_key=key)
-        call_id = meta.claude_call or meta.codex_call
-        if call_id:
-            digest = digest_of(row.name, canonical_args(args))[:DIGEST_CHARS]
-            key = f"call:{sha256(call_id.encode()).hexdigest()[:CALL_ID_CHARS]}:{digest}"
-        return ToolRequest(
-            tool=row.name, args=args, idempotency_key=key, join_s=self._join_window_s
-        )
+            return ToolRequest(tool=tool, args=args, idempotency_key=key)
+        return ToolRequest(tool=tool, args=args, join_s=self._join_window_s)
 
     def _go_on(
-        self, wish: Call, row: ToolRow, args: dict[str, Any], asked: Asked, visit: Visit
+        self, wish: Call, tool: str, args: dict[str, Any], asked: Asked, visit: Visit
     ) -> None:
         """The client was asked something and calls again."""
         key, name = self._calls.desk.seal, visit.who.name
         state = unseal(key, name, wish.request_state, StateSeal, self._utc())
-        digest = digest_of(row.name, canonical_args(args))
+        digest = digest_of(tool, canonical_args(args))
         if state is None or state.digest != digest or not self._calls.questions.use(state.nonce):
             self._refuse(wish.id, NO_STATE, visit)
         else:
             self._calls.go_on(asked, state, answers_in(wish.input_responses))
+
+    def _ask_permit(self, wish: Call, visit: Visit, gate: Gate) -> None:
+        """A client asks whether it may use a tool of its own. The same use is the same question;
+        what is alike is not, for it would be done again."""
+        try:
+            question = question_of(wish.arguments)
+        except ValueError as error:
+            self._refuse(wish.id, f"Invalid params: {error}", visit)
+            return
+        asked = self._asked(visit, gate, request_id=wish.id, tool=PERMIT, meta=wish.meta)
+        join_s = self._join_window_s if question.joins else 0.0
+        request = ToolRequest(tool=question.tool, args=question.args, join_s=join_s)
+        self._calls.ask(asked, request)
 
     def _look(self, wish: Call, visit: Visit, gate: Gate) -> None:
         try:
@@ -246,15 +266,18 @@ class Wishes:
         request_id: RequestId,
         tool: str,
         meta: Meta,
-        row: ToolRow | None = None,
         resumed: bool = False,
     ) -> Asked:
         catalogue = self._catalogues.of(visit.who)
         owns = tool != GATE_RESULT
-        row = row or catalogue.row(tool)
+        row = catalogue.row(tool)
         answers: Answers
-        if owns:
+        if tool == PERMIT:
+            answers = PermitAnswers(request_id, visit.version)
+        elif row is not None:
             answers = ToolAnswers(request_id, visit.version, tool, row)
+        elif owns:
+            answers = UnlistedAnswers(request_id, visit.version, tool, None)
         else:
             answers = LookAnswers(request_id, visit.version, tool, catalogue.named)
         token = token_in(meta)
@@ -262,7 +285,7 @@ class Wishes:
             era=visit.era,
             token=token,
             streams=visit.carrier.streams,
-            tasks=owns and visit.knows_tasks(meta),
+            tasks=tool not in RESERVED and visit.knows_tasks(meta),
             can=visit.can(meta),
             hold_s=self._calls.holds.hold_s(
                 visit.who.name, progress=token is not None, now=anyio.current_time()

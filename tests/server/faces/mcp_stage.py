@@ -32,7 +32,12 @@ BOTH = pytest.mark.parametrize("version", [MODERN, LEGACY])
 
 @asynccontextmanager
 async def offering(
-    folder: Path, *, is_open: bool = False, hold_s: float = 50.0, **changes: Any
+    folder: Path,
+    *,
+    is_open: bool = False,
+    hold_s: float = 50.0,
+    permit: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[tuple[Gateway, MemoryDesk]]:
     desks: list[MemoryDesk] = []
 
@@ -44,6 +49,7 @@ async def offering(
             is_open=is_open,
             holds=Holds(hold_s, {"default": hold_s}),
             join_window_s=600.0,
+            permit=permit,
         )
 
     async with serving(folder, faces=[make], principals=OTHERS, **changes) as gateway:

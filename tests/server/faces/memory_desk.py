@@ -117,7 +117,8 @@ class MemoryCall:
 class MemoryDesk:
     """See ``CallDesk``. Tools that begin with ``echo`` are allowed and return their arguments,
     those that begin with ``ask`` wait for a person, those with ``hang`` run until the test says
-    what they come to, and those with ``never`` are refused.
+    what they come to, those with ``never`` are refused, and
+    there is none that begins with ``nothing``.
 
     Args:
         spawn: starts an async function.
@@ -145,6 +146,9 @@ class MemoryDesk:
         asker: Asker | None = None,
     ) -> MemoryCall:
         digest = digest_of(request.tool, canonical_args(request.args))
+        if request.tool.startswith("nothing"):
+            self.soon(lambda: listener.refused(ErrorCode.TOOL_FAILED, "Unknown tool", None))
+            return self._made(None, listener, asker)
         for known in self.requests:
             if (known.who, known.digest, known.outcome) == (principal, digest, None):
                 return self._view(known, listener, asker)

@@ -8,7 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 from tests.server.embedded import until
-from tests.server.faces.mcp_client import LEGACY, Events, text_of, whole
+from tests.server.faces.mcp_client import LEGACY, TASKS, Events, text_of, whole
 from tests.server.faces.mcp_stage import BOTH, OTHER, client_of, offering
 
 from agentgate_proto.records.outcome import executed, failed
@@ -254,21 +254,38 @@ async def test_the_key_of_the_model_alone_says_what_is_the_same(tmp_path: Path) 
         assert (request.args, request.idempotency_key, request.join_s) == ({"a": 1}, "k", 0.0)
 
 
-@pytest.mark.parametrize("name", ["claudecode/toolUseId", "callId"])
-async def test_a_clients_own_id_of_a_call_is_a_key_for_the_same_content(
-    tmp_path: Path, name: str
+async def test_else_the_content_says_what_is_the_same_whatever_the_client_calls_it(
+    tmp_path: Path,
 ) -> None:
     async with offering(tmp_path, hold_s=0.01) as (gateway, desk), client_of(gateway) as client:
-        for arguments in ({"a": 1}, {"a": 2}):
-            await client.call("ask_it", arguments, meta={name: "toolu_01"})
-        one, two = (each.request for each in desk.requests)
-        assert one.idempotency_key.startswith("call:")
-        assert one.idempotency_key != two.idempotency_key
-        assert one.join_s == 600.0
-
-
-async def test_without_any_id_the_content_says_what_is_the_same(tmp_path: Path) -> None:
-    async with offering(tmp_path, hold_s=0.01) as (gateway, desk), client_of(gateway) as client:
-        await client.call("ask_it", {"a": 1})
+        for name in ("1", "2"):
+            await client.call("ask_it", {"a": 1}, meta={"claudecode/toolUseId": name})
         (request,) = (each.request for each in desk.requests)
         assert (request.idempotency_key, request.join_s) == ("", 600.0)
+
+
+# Permission prompts
+
+
+async def test_a_client_asks_for_the_use_of_its_own_tools(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path, hold_s=0.01, permit=True) as (gateway, desk),
+        client_of(gateway, **TASKS) as client,
+    ):
+        arguments = {"tool_name": "Bash", "input": {"command": "ls"}, "tool_use_id": "toolu_1"}
+        answer = json.loads(text_of(await client.call("permit", arguments)))
+        assert answer["behavior"] == "deny"
+        (request,) = desk.requests
+        assert request.request.tool == "permit.Bash"
+        assert request.request.join_s == 600.0
+        desk.settle(request, executed(b'{"behavior":"allow","updatedInput":{"command":"ls"}}'))
+        wrong = await client.send(client.calling("permit", {"tool_name": "Bash"}))
+        assert wrong.json()["error"]["code"] == -32602
+        await client.call("permit", arguments | {"tool_use_id": ""})
+        assert desk.requests[-1].request.join_s == 0.0
+
+
+async def test_without_permit_there_is_no_such_tool(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, _), client_of(gateway) as client:
+        answer = await client.send(client.calling("permit", {}))
+        assert answer.json()["error"]["message"] == "Unknown tool: permit"

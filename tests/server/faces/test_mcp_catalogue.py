@@ -58,6 +58,15 @@ def test_tools_are_found_under_their_published_names() -> None:
     assert catalogue.named("gone.away") == ("gone_away", None)
 
 
+def test_what_is_not_listed_may_be_denied_if_its_name_is_nobody_elses() -> None:
+    _, catalogues = made("a.b", "a/b")
+    catalogue = catalogues.of(ANN)
+    assert catalogue.may_be_denied("c")
+    assert not catalogue.may_be_denied("a_b")
+    assert not catalogue.may_be_denied("a.b")
+    assert not catalogue.may_be_denied("permit")
+
+
 def test_tools_that_clash_are_hidden_and_that_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -46,7 +46,6 @@ async def test_unknown_tools_and_arguments_that_are_none_are_errors(
     async with offering(tmp_path) as (gateway, _), client_of(gateway, version) as client:
         status = 400 if version == MODERN else 200
         for params in (
-            {"name": "nothing"},
             {"name": "echo.it"},
             {"name": "ask_it", "arguments": {"idempotency_key": 7}},
             {"name": "gate_result", "arguments": {"id": 7}},
@@ -54,3 +53,5 @@ async def test_unknown_tools_and_arguments_that_are_none_are_errors(
             response = await client.send(client.request("tools/call", params))
             assert response.status == status
             assert response.json()["error"]["code"] == -32602
+        response = await client.send(client.calling("nothing"))
+        assert response.json()["error"] == {"code": -32602, "message": "Unknown tool: nothing"}

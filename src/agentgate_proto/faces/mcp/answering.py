@@ -14,6 +14,7 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.eras import MODERN
+from agentgate_proto.faces.mcp.permit import denied, permit_result, waiting_answer
 from agentgate_proto.faces.mcp.replies import Code, failure, success
 from agentgate_proto.faces.mcp.results import (
     error_result,
@@ -142,6 +143,17 @@ class ToolAnswers:
         return success(self._id, error_result(WITHDRAWN[status], self._version))
 
 
+class UnlistedAnswers(ToolAnswers):
+    """Answers a call of a tool that its client was not told of: the gateway has one that is denied,
+    which is said as of any other, or it has none."""
+
+    def refused(self, code: ErrorCode, message: str, retry_after_s: float | None) -> bytes:
+        """See :class:`Answers`."""
+        if code is ErrorCode.TOOL_FAILED:
+            return failure(self._id, Code.INVALID_PARAMS, f"Unknown tool: {self._tool}")
+        return super().refused(code, message, retry_after_s)
+
+
 class LookAnswers(ToolAnswers):
     """Answers ``gate_result``: which tool it is about is known by what comes of it.
 
@@ -163,6 +175,38 @@ class LookAnswers(ToolAnswers):
     def named(self, tool: str) -> tuple[str, ToolRow | None]:
         """See :class:`ToolAnswers`."""
         return self._find(tool)
+
+
+class PermitAnswers:
+    """Answers ``permit``: whether the client may use a tool of its own.
+
+    Args:
+        request_id, version: as for :class:`ToolAnswers`.
+    """
+
+    def __init__(self, request_id: RequestId, version: str) -> None:
+        self._id = request_id
+        self._version = version
+
+    def outcome(self, outcome: Outcome, ending: Ending) -> bytes:
+        """See :class:`Answers`."""
+        return success(self._id, permit_result(outcome, self._version))
+
+    def pending(self, record: Record, held_s: float) -> bytes:
+        """See :class:`Answers`."""
+        return success(self._id, waiting_answer(self._version))
+
+    def running(self, rid: str, held_s: float) -> bytes:
+        """See :class:`Answers`: nothing runs, so it is about to be answered."""
+        return success(self._id, waiting_answer(self._version))
+
+    def refused(self, code: ErrorCode, message: str, retry_after_s: float | None) -> bytes:
+        """See :class:`Answers`."""
+        return success(self._id, denied(message, self._version))
+
+    def withdrawn(self, status: CancelStatus) -> bytes:
+        """See :class:`Answers`."""
+        return success(self._id, denied(WITHDRAWN[status], self._version))
 
 
 class MethodAnswers:

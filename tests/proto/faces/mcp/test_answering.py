@@ -24,7 +24,9 @@ from agentgate_proto.faces.mcp.answering import (
     Ending,
     LookAnswers,
     MethodAnswers,
+    PermitAnswers,
     ToolAnswers,
+    UnlistedAnswers,
 )
 from agentgate_proto.records.outcome import executed
 from agentgate_proto.records.request import rfc3339
@@ -90,6 +92,31 @@ def test_a_look_at_a_request_is_answered_in_the_name_of_its_tool() -> None:
     assert result_of(answers.outcome(DONE, ENDING))["structuredContent"] == {"on": True}
     assert "lamp_set again" in text_of(result_of(answers.pending(waiting_record(), 50.0)))
     assert seen == [TOOL, TOOL]
+
+
+def test_a_tool_that_nobody_was_told_of_is_denied_or_unknown() -> None:
+    answers: Answers = UnlistedAnswers(1, MODERN, "nothing", None)
+    unknown = answers.refused(ErrorCode.TOOL_FAILED, "Unknown tool: nothing; look", None)
+    assert error_of(unknown) == {"code": -32602, "message": "Unknown tool: nothing"}
+    busy = result_of(answers.refused(ErrorCode.LIMIT_EXCEEDED, "Too many", 3.0))
+    assert busy["isError"] is True
+    denied = result_of(answers.outcome(failed("no"), ENDING))
+    assert denied["isError"] is True
+
+
+def test_a_permission_is_given_by_the_outcome_alone() -> None:
+    answers: Answers = PermitAnswers(1, MODERN)
+    yes = executed(b'{"behavior":"allow","updatedInput":{}}')
+    given = result_of(answers.outcome(yes, ENDING))
+    assert json.loads(text_of(given)) == {"behavior": "allow", "updatedInput": {}}
+    for message in (
+        answers.outcome(failed("broken"), ENDING),
+        answers.pending(waiting_record(), 50.0),
+        answers.running(RID, 50.0),
+        answers.refused(ErrorCode.LIMIT_EXCEEDED, "Too many", 3.0),
+        answers.withdrawn(CancelStatus.CANCELLED),
+    ):
+        assert json.loads(text_of(result_of(message)))["behavior"] == "deny"
 
 
 def test_a_legacy_methods_result_goes_out_byte_by_byte() -> None:
