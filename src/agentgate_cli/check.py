@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,8 @@ def check(config_file: Path, permissions: Path | None, strict: bool, as_json: bo
 
     Whatever would stop the start is an error, and so is a rule about no tool of the gateway.
     Warnings are about what may not be meant: a rule that never decides, an allow without any
-    bound on a tool that writes, an agent that nobody is, and what serve would warn of.
+    bound on a tool that writes, an agent that nobody is, and what serve would warn of. Notes say
+    which commands serve would start.
 
     \b
     Examples:
@@ -39,7 +41,8 @@ def check(config_file: Path, permissions: Path | None, strict: bool, as_json: bo
     from agentgate_server.policy.linting import Level
 
     findings = checking.check(lambda: load(config_file, permissions))
-    failing = [each for each in findings if strict or each.level is Level.ERROR]
+    bad_levels = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
+    failing = [each for each in findings if each.level in bad_levels]
     if as_json:
         say_json({"ok": not failing, "findings": [row_of(each) for each in findings]})
     else:
@@ -57,14 +60,18 @@ def row_of(finding: Finding) -> dict[str, object]:
     }
 
 
+STYLES: dict[str, Callable[[str], str]] = {"error": bad, "warning": warn, "note": str}
+
+
 def show(findings: list[Finding]) -> None:
     """Print a line for each finding, in the form of a compiler, and the sum."""
     for finding in findings:
-        style = bad if finding.level == "error" else warn
+        style = STYLES[finding.level]
         place, level, message = finding.place, finding.level.value, printable(finding.message)
         say(": ".join(part for part in (place, style(level), message) if part))
-    errors = sum(finding.level == "error" for finding in findings)
-    if findings:
-        say(f"{plural(errors, 'error')}, {plural(len(findings) - errors, 'warning')}")
+    levels = [finding.level.value for finding in findings]
+    errors, warnings = levels.count("error"), levels.count("warning")
+    if errors or warnings:
+        say(f"{plural(errors, 'error')}, {plural(warnings, 'warning')}")
     else:
         say(good("nothing to object to"))

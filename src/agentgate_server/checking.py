@@ -11,6 +11,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
+from agentgate_server.backing import commands_of, dangers_of, problems_of
 from agentgate_server.config import (
     Config,
     check_exposure,
@@ -19,6 +20,7 @@ from agentgate_server.config import (
     who_is_missing,
 )
 from agentgate_server.config.faces import OPEN_CONSOLE, open_consoles
+from agentgate_server.config.mcp_servers import prefix_of
 from agentgate_server.config.upstreams import nobodies
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
@@ -42,6 +44,7 @@ from agentgate_server.sockets.listener import ListenError, check_address
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.looking import look_at_store
 from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.mcp.form import McpServerConfig
 
 T = TypeVar("T")
 
@@ -62,7 +65,7 @@ def check(load: Callable[[], Config]) -> list[Finding]:
         findings += check_certificate(config)
     for part in (check_host, check_store, check_extras):
         attempt(partial(part, config), findings)
-    findings += check_head_file(config)
+    findings += [*check_head_file(config), *check_mcp_servers(config)]
     catalogue = attempt(lambda: catalogue_of(config), findings)
     policy = attempt(lambda: policy_of(config), findings)
     keyring = attempt(lambda: Keyring(config.identities, TokenFile(config.tokens)), findings)
@@ -128,6 +131,14 @@ def check_head_file(config: Config) -> Iterator[Finding]:
     path = config.audit.head_file
     if path is not None and not path.parent.is_dir():
         yield warning(f"audit.head_file: there is no folder {path.parent}", config.name)
+
+
+def check_mcp_servers(config: Config) -> Iterator[Finding]:
+    """Say what would be started, and what must not be or can't be."""
+    for text in (*dangers_of(config), *problems_of(config)):
+        yield Finding(level=Level.ERROR, message=text, file=config.name)
+    for text in commands_of(config):
+        yield Finding(level=Level.NOTE, message=text, file=config.name)
 
 
 def check_sessions(config: Config) -> list[Finding]:
@@ -209,13 +220,15 @@ def check_policy(
         )
         findings += map(warning, missing or ())
     file = file_of(config, policy)
+    servers = config.tools.mcp.items()
+    prefixes = [each for alias, server in servers for each in prefixes_of(alias, server)]
     found = [
         *lint(
             policy,
             file=file,
             tools=tools,
             agents=agents,
-            sources=[*agents, *config.upstreams],  # which offer theirs when they are connected
+            sources=[*agents, *config.upstreams, *prefixes],  # which offer theirs when they run
             errors_only=errors_only,
         ),
         *(each for rule in policy.rules for each in look_at_demands(config, file, rule, people)),
@@ -223,6 +236,13 @@ def check_policy(
     if not errors_only:
         found += (each for rule in policy.rules for each in look_at_rate(config, file, rule))
     return [*findings, *sorted(found, key=lambda finding: (finding.line, finding.level))]
+
+
+def prefixes_of(alias: str, server: McpServerConfig) -> list[str]:
+    """Return what names of an MCP server's tools begin with; "": with anything."""
+    prefix = prefix_of(alias, server)
+    others = server.resources or server.prompts  # whose tools are named otherwise
+    return [prefix, ""] if others else [prefix]
 
 
 def file_of(config: Config, policy: Policy) -> str:

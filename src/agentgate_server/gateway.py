@@ -28,7 +28,6 @@ from anyio.abc import TaskGroup
 from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.records.audit_entry import AuditEntry
-from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
@@ -41,6 +40,7 @@ from agentgate_server.assembly import (
     upstreams_of,
 )
 from agentgate_server.audit.heads import Findings, look_back
+from agentgate_server.backing import McpBacking, backing_of
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure
 from agentgate_server.config.faces import OPEN, open_faces
@@ -93,24 +93,23 @@ class Gateway:
         tools: tools given in code, besides those that the configuration names.
         policy: the policy; None: load ``config.permissions``.
         limits: caps and times of each connection.
-        load: reads the configuration anew for a reload; None: a reload leaves it as it is.
+        load: reads the configuration anew; None: a reload leaves it as it is.
         strict: refuse to start with, and to reload, what ``agent-gate check`` calls an error;
             else it is a warning.
         faces: make further faces, each with what it is given; see ``faces.face``.
-        upstreams: makes the links to the gateways behind this one, if there are any:
-            ``agentgate_relay.Links``.
+        upstreams: makes links to gateways behind this one: ``agentgate_relay.Links``.
 
     Attributes:
         gate: the inside, for channels of one's own: ``gateway.gate.desk``.
         masker: hides the configuration's secrets; for logs, and for channels of one's own.
+        backing: the MCP servers behind the gate, or None.
         gate_type: what the inside is made of; a test may put a mortal one here.
         clock: what channels wait on; a test may put a fast one here.
         port: the port it listens on.
         warnings: what the operator should know, each one line.
 
     Raises (on entering):
-        DocumentError: the policy can't be used, or the configuration is unsafe; or it is strict,
-            and ``agent-gate check`` has an error.
+        DocumentError: the policy can't be used, or the configuration is unsafe, or strict fails.
         TokenFileError: the token file can't be used.
         ToolError: a tool can't be loaded.
         StoreError: the store can't be opened.
@@ -131,6 +130,7 @@ class Gateway:
     ) -> None:
         self.config = config
         self.masker = Masker(config.secrets)
+        self.backing: McpBacking | None = None
         self.port = 0
         self.warnings: list[str] = []
         self._tools = tuple(tools)
@@ -204,6 +204,8 @@ class Gateway:
             conversations=conversations,
             upstreams=self._upstreams,
             faces=[*faces_of(config), *self._faces],
+            dialogues=None if self.backing is None else self.backing.dialogues,
+            offers=None if self.backing is None else self.backing.servers.offers,
         )
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
@@ -241,17 +243,17 @@ class Gateway:
         return home, policy, catalogue
 
     def _add_upstreams(self, catalogue: Catalogue) -> Catalogue:
-        """Join the tools of the gateways behind this one to the others; none is reached yet."""
+        """Join the tools of servers and gateways behind this one; none is reached yet."""
+        self.backing = backing_of(self.config, self.masker)
+        if self.backing is not None:
+            catalogue = self.backing.join(catalogue)
         needs = LinkNeeds(
             upstreams=self.config.upstreams,
             epoch=lambda: self.gate.authenticator.epoch,
-            record=self._record,
+            record=lambda rid: self.gate.ledger.record(rid),  # noqa: PLW0108 - there is none yet
         )
         self._upstreams = upstreams_of(self.config, self._make_upstreams, needs)
         return catalogue if self._upstreams is None else catalogue.with_live(self._upstreams.tools)
-
-    def _record(self, rid: str) -> Record | None:
-        return self.gate.ledger.record(rid)
 
     def _open_observing(self, stack: AsyncExitStack, catalogue: Catalogue) -> Setup:
         """Let logs, metrics and traces be kept."""
@@ -311,8 +313,8 @@ class Gateway:
             reports[messenger.name] = lambda: messenger.problem or "ok"
         if found.problem:
             reports["audit"] = lambda: found.problem
-        if home is not None:
-            reports["home_assistant"] = home.health
+        parts = {"home_assistant": home, "mcp_servers": self.backing}
+        reports |= {name: part.health for name, part in parts.items() if part is not None}
         if self._renewal.certificate is not None:
             reports["certificate"] = lambda: self._renewal.doubt() or "ok"
         return reports
@@ -335,6 +337,8 @@ class Gateway:
         tasks.start_soon(self.gate.authenticator.watch)
         tasks.start_soon(self.gate.audit.run)
         tasks.start_soon(self._renewal.watch)
+        if self.backing is not None:
+            tasks.start_soon(self.backing.run, self.gate)
         if home is not None:
             await tasks.start(home.watch)
         tasks.start_soon(self._listener.serve)

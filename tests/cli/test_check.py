@@ -234,3 +234,22 @@ def test_tools_that_come_with_a_principal_or_an_upstream_are_not_unknown(tmp_pat
     unknown = [line for line in lines if "no known tool" in line]
     assert unknown == ['permissions.yaml:6: error: "attic.lamp" is about no known tool']
     assert code == 1
+
+
+def test_the_commands_of_mcp_servers_are_notes(tmp_path: Path) -> None:
+    servers = {"s": {"command": ["sh", "-c", "x"], "resources": True}}
+    names = ("s.anything", "s_read_resource")
+    policy = rules(*({"tool": name, "action": "ask"} for name in names))
+    write_files(tmp_path, policy, tools={**CONFIG["tools"], "mcp": servers})
+    code, lines = check(tmp_path, "--strict")
+    assert (code, lines[1:]) == (0, ["nothing to object to"])
+    line = lines[0]
+    assert "note: tools.mcp.s starts ['sh', '-c', 'x'] in " in line
+
+
+def test_a_program_of_an_mcp_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    servers = {"s": {"command": ["no-such-program"]}}
+    write_files(tmp_path, tools={**CONFIG["tools"], "mcp": servers})
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert "there is no program no-such-program that can be run" in lines[0]

@@ -2,5 +2,5 @@
 
 ``circuit_breaker`` decides whether a backend is asked at all, ``addresses`` where it may lie,
 ``dialling`` connects there and nowhere else, ``http_client`` sends a request and says what is known
-of it.
+of it. ``child_output`` notes what child processes say.
 """

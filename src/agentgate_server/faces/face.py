@@ -22,6 +22,7 @@ from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.door import SessionDoor
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
+from agentgate_server.tools.mcp.offers import Offers
 from agentgate_server.tools.provided.desk import ProviderDesk
 
 FaceEvent = HttpRequested | UpgradeAsked | MessageReceived | Closed
@@ -62,6 +63,7 @@ class Surroundings:
         providers: takes tools that are provided by the face's connections.
         upstreams: the gateways behind this one; None: there are none.
         calls: takes calls of tools; None: nobody does.
+        offers: what MCP servers offer besides tools; None: there are none.
         closing: called when the gateway begins to shut down, while all connections are there.
         clients: return how many clients a face has at this moment, by its name; for the metrics.
     """
@@ -74,6 +76,7 @@ class Surroundings:
     providers: ProviderDesk | None = None
     upstreams: Upstreams | None = None
     calls: CallDesk | None = None
+    offers: Offers | None = None
     closing: list[Callable[[], None]] = field(default_factory=list)
     clients: dict[str, Callable[[], int]] = field(default_factory=dict)
 

@@ -71,6 +71,7 @@ from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
 from agentgate_server.tools.catalogue import Catalogue, Changing
 from agentgate_server.tools.dialogue import Dialogues
+from agentgate_server.tools.mcp.offers import Offers
 from agentgate_server.tools.runner import Runner
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Gate:
         upstreams: the gateways behind this one; None: there are none.
         faces: make the faces besides the HTTP one.
         dialogues: are told who can be asked while a tool runs; None: no tool asks.
+        offers: what MCP servers offer besides tools; None: there are none.
         utc: the clock of the ledger, UTC seconds.
         monotonic: the clock of the connections, in seconds.
         rids: makes the id of a request that comes now; unguessable, unless a test wants to guess.
@@ -119,6 +121,7 @@ class Gate:
         upstreams: OpenUpstreams | None = None,
         faces: Iterable[FaceFactory] = (),
         dialogues: Dialogues | None = None,
+        offers: Offers | None = None,
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
         rids: Callable[[float], str] = new_rid,
@@ -208,7 +211,7 @@ class Gate:
         for source in catalogue.live:
             if isinstance(source, Changing):
                 source.changed = self.face_calls.tools_changed
-        parts = self.sessions, self.agents, self.providing.desk, upstreams, self.face_calls
+        parts = self.sessions, self.agents, self.providing.desk, upstreams, self.face_calls, offers
         around = Surroundings(entrance, self._spawn, self.calls.decide, *parts)
         self.closing = around.closing
         self.gauges = Gauging(

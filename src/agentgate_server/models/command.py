@@ -29,6 +29,7 @@ from anyio.abc import Process
 
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.process import Noise, ProcessTalk, Said
+from agentgate_server.backends.child_output import Notes, ending_of, log_lines
 from agentgate_server.models.pace import Pace
 from agentgate_server.secrets.masking import Masker
 
@@ -44,47 +45,10 @@ EXIT_S: Final = 0.5
 GRACE_S: Final = 3.0
 """From SIGTERM to SIGKILL: for what it wants to write down."""
 
-LOG_LINE_BYTES_MAX: Final = 2_000
-"""Of a line on standard error."""
-
-LOG_LINES_MAX: Final = 10_000
-"""Lines of one run that are noted, of each output; the rest is thrown away, or a loop would fill
-the disk."""
-
-LOG_LINES_PER_S: Final = 200
-"""Of these in a second: a long traceback. Whoever writes more would keep all others from the log,
-and the event loop notes something with each request."""
-
 CAN_LIMIT_MEMORY: Final = hasattr(resource, "prlimit")
 """Linux has it, and others do not."""
 
 log = logging.getLogger(__name__)
-
-
-class Notes:
-    """How much of what a command writes for people is noted.
-
-    Attributes:
-        are_over: the line that was taken just now is the last.
-    """
-
-    def __init__(self) -> None:
-        self.are_over = False
-        self._taken = 0
-        self._second = float("-inf")
-        self._in_second = 0
-
-    def takes(self, now: float) -> bool:
-        """Whether one more line is noted, at this moment of a monotonic clock."""
-        self.are_over = False
-        if now >= self._second + 1:
-            self._second, self._in_second = now, 0
-        if self._taken >= LOG_LINES_MAX or self._in_second >= LOG_LINES_PER_S:
-            return False
-        self._taken += 1
-        self._in_second += 1
-        self.are_over = self._taken == LOG_LINES_MAX
-        return True
 
 
 class Call:
@@ -256,14 +220,6 @@ class Command:
                 return
 
 
-def ending_of(process: Process) -> str:
-    """Say how a process ended, in words."""
-    code = process.returncode
-    if code is None:
-        return "it closed its output"
-    return f"it exited with code {code}" if code >= 0 else f"signal {-code} ended it"
-
-
 async def start(
     command: Sequence[str],
     *,
@@ -307,7 +263,10 @@ async def start(
     if memory_mb is not None:
         limit_memory(process.pid, memory_mb)
     thread = threading.Thread(
-        target=log_lines, args=(reading, name, masker), name=f"stderr of {name}", daemon=True
+        target=log_lines,
+        args=(reading, f"model {name}", masker),
+        name=f"stderr of {name}",
+        daemon=True,
     )
     thread.start()
     return Command(process, name, masker)
@@ -323,17 +282,3 @@ def limit_memory(pid: int, memory_mb: int) -> None:
         room = memory_mb * 1_048_576
         with contextlib.suppress(ProcessLookupError):  # it is over already, which is seen elsewhere
             resource.prlimit(pid, resource.RLIMIT_AS, (room, room))
-
-
-def log_lines(reading: int, name: str, masker: Masker) -> None:
-    """Put into the log what a command writes to its standard error, until it ends."""
-    notes = Notes()
-    with os.fdopen(reading, "rb") as errors:
-        while line := errors.readline(LOG_LINE_BYTES_MAX):
-            if not notes.takes(time.monotonic()):
-                continue
-            text = " ".join(line.decode("utf-8", "replace").split())
-            if text:
-                log.info("model %s: %s", name, masker.text(text))
-            if notes.are_over:
-                log.warning("model %s: no more of its standard error is noted", name)

@@ -38,6 +38,8 @@ class Level(StrEnum):
     """It cannot be meant so."""
     WARNING = "warning"
     """It may be meant so: look again."""
+    NOTE = "note"
+    """Nothing is wrong: it is good to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,8 @@ def lint(
         file: what findings call its file.
         tools: all tools of the gateway.
         agents: the names of all agents.
-        sources: who may offer further tools while the gateway runs, as ``<source>.<tool>``.
+        sources: who may offer further tools while the gateway runs, as ``<source>.<tool>``; "":
+            somebody may, under any name.
         errors_only: leave out warnings; to find those takes longer, with the square of the rules.
 
     Returns:
@@ -195,7 +198,11 @@ class Linter:
         for text in meant:
             example = WILD.sub(an_example, text)
             shorts += [example.partition(".")[2], example.rpartition(".")[2]]
-        return [f"{source}.{short}" for source in self.sources for short in shorts if short]
+        named = [f"{each}.{short}" for each in self.sources if each for short in shorts if short]
+        return [
+            *named,
+            *([WILD.sub(an_example, text) for text in meant] if "" in self.sources else []),
+        ]
 
     def look_at_condition(self, rule: Rule, condition: Condition) -> None:
         """A list of values none of which passes the condition's own other tests."""

@@ -20,6 +20,7 @@ from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent, St
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.prices import ModelPrices
 from agentgate_proto.models.request import Encoded, ModelRequest, UserTurn
+from agentgate_server.backends import child_output
 from agentgate_server.models import command, process
 from agentgate_server.models.process import ProcessModel
 from agentgate_server.secrets.hiding import MASK
@@ -351,7 +352,7 @@ async def test_what_it_says_of_itself_is_noted_without_secrets(
 async def test_of_its_standard_error_not_all_is_noted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(command, "LOG_LINES_MAX", 2)
+    monkeypatch.setattr(child_output, "LOG_LINES_MAX", 2)
     with caplog.at_level(logging.INFO):
         async with model() as some:
             for word in ("one", "two", "three", "four"):
@@ -362,26 +363,6 @@ async def test_of_its_standard_error_not_all_is_noted(
     assert "wrote no message: two" in caplog.text
     assert "wrote no message: three" not in caplog.text
     assert caplog.text.count("no more of what is no message is noted") == 1
-
-
-def test_of_a_second_not_all_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "LOG_LINES_MAX", 5)
-    monkeypatch.setattr(command, "LOG_LINES_PER_S", 2)
-    notes = command.Notes()
-    moments = (7.0, 7.1, 7.9, 8.0, 8.5, 8.9, 9.0, 10.0)
-    assert [notes.takes(moment) for moment in moments] == [
-        *(True, True, False),
-        *(True, True, False),
-        *(True, False),  # these were all
-    ]
-
-
-def test_that_no_more_is_noted_is_said_with_the_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "LOG_LINES_MAX", 2)
-    notes = command.Notes()
-    assert [(notes.takes(1.0), notes.are_over) for _ in range(3)] == [
-        *((True, False), (True, True), (False, False))
-    ]
 
 
 async def test_the_example_answers_whoever_comes_and_goes() -> None:

@@ -106,7 +106,9 @@ class Channel:
             case Abort():
                 return found
             case Plain(method, body):
-                return Send(body=body, headers=self._headers(method, {}))
+                is_first = method == "notifications/initialized"
+                headers = self._headers(method, {})
+                return Send(body=body, headers=headers, goes_first=is_first)
         found.session = self.session
         if found.call is not None:
             found.call.was_sent = True
@@ -128,6 +130,10 @@ class Channel:
         kept = {each.id: each for each in self.pending.values() if each.call is not None}
         self.pending = kept
         return [each for each in waiting if each.call is not None]
+
+    def stream_headers(self) -> Mapping[str, str]:
+        """Headers of a stream that brings what is about no request (HTTP, legacy)."""
+        return self._headers("", {})
 
     def clear(self) -> None:
         """Forget all that waits, or has no answer."""

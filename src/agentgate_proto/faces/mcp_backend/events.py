@@ -47,12 +47,14 @@ class Send:
         request: its id, if it wants an answer; else None.
         headers: what HTTP says besides; empty elsewhere.
         stays: its answer takes as long as the talk: it only brings notifications.
+        goes_first: what comes after it waits until the server has it.
     """
 
     body: bytes
     request: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     stays: bool = False
+    goes_first: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

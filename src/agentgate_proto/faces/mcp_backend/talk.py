@@ -88,6 +88,14 @@ class ServerTalk:
         """When ``handle_timer`` is due, or None."""
         return self._lists.deadline() if self.is_ready else self._opening.deadline
 
+    def awaits(self, request: int) -> bool:
+        """Whether a request is under way: sent or not, it has no answer."""
+        return request in self._channel.pending
+
+    def stream_headers(self) -> Mapping[str, str]:
+        """Headers of a stream that brings what is about no request (HTTP, legacy)."""
+        return self._channel.stream_headers()
+
     def handle_timer(self, now: float) -> None:
         """Time has passed."""
         part = self._lists if self.is_ready else self._opening
@@ -124,9 +132,10 @@ class ServerTalk:
         self._channel.events.append(Over(reason=reason))
 
     def joined(self, session: str) -> None:
-        """The server has named our session (HTTP, legacy); say so before the answer that it came
-        with."""
-        self._channel.session = session
+        """A server has named a session (HTTP); say so before the answer that it came with. It means
+        something for the answer to the greeting alone."""
+        if self._opening.phase is Phase.GREETING:
+            self._channel.session = session
 
     # Calls
 

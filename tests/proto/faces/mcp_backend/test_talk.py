@@ -110,6 +110,26 @@ def test_there_are_none_elsewhere() -> None:
     assert [dict(each.headers) for each in server.sent] == [{}] * 3
 
 
+def test_what_comes_first_and_what_is_under_way_is_said() -> None:
+    server, _ = legacy(is_http=True, session="s1")
+    assert [each.goes_first for each in server.sent] == [False, False, True, False]
+    call, request = called(server)
+    assert server.talk.awaits(request["id"])
+    server.answers(request, {})
+    assert not server.talk.awaits(request["id"])
+    assert server.talk.stream_headers() == {
+        "MCP-Protocol-Version": "2025-11-25",
+        "Mcp-Session-Id": "s1",
+    }
+    del call
+
+
+def test_a_session_is_of_the_greeting_alone() -> None:
+    server, _ = modern(is_http=True)
+    server.talk.joined("s1")
+    assert "Mcp-Session-Id" not in server.talk.stream_headers()
+
+
 # Statuses
 
 
