@@ -25,8 +25,9 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             ``request.started``, ``request.ended``, ``grant.made``, ``grant.used``,
             ``grant.revoked``, ``login.failed``, ``agent.login_failed``, ``gateway.started``,
             ``gateway.stopped``, ``policy.loaded``, ``token.added``, ``token.revoked``,
-            ``audit.dropped``, ``audit.broken``, ``session.created``, ``session.run_started``,
-            ``session.run_ended``, ``session.deleted`` …
+            ``tool.accepted``, ``tool.dropped``, ``audit.dropped``, ``audit.broken``,
+            ``session.created``, ``session.run_started``, ``session.run_ended``,
+            ``session.deleted`` …
         rid: the request. Its arguments stand in its first entry.
         agent, client_id, request_id: who asked, and its own id of the request.
         on_behalf_of, hops: who asked at the first gateway, and the epochs of the gateways that have
@@ -57,7 +58,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             is somebody else; of a session: who has deleted it, if that is an operator.
         address: where a login came from.
         count: how many times it happened.
-        name, sha256: a file, and what its bytes were.
+        name, sha256: a file, and what its bytes were; of ``tool.accepted`` an MCP server, and the
+            pin of its tool.
         version, detail: more words about it.
         upto, upto_hash: the last entry that retention dropped, and its hash; of ``audit.broken``
             the head that was kept, if there was one.

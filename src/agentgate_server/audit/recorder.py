@@ -89,6 +89,22 @@ class AuditRecorder:
         """A reload failed; what was in force stays."""
         self.tell(AuditEntry(event="policy.refused", detail="; ".join(errors)[:DETAIL_CHARS_MAX]))
 
+    def tool_accepted(self, server: str, tool: str, sha256: str, by: str, at: str) -> None:
+        """A tool of an MCP server may be used as it is from now on: somebody has looked at it."""
+        entry = AuditEntry(
+            event="tool.accepted",
+            name=server,
+            tool=tool,
+            sha256=sha256,
+            approver=by,
+            decided_at=at,
+        )
+        self.tell(entry)
+
+    def tool_dropped(self, server: str, tool: str) -> None:
+        """A tool of an MCP server that is gone is accepted no more: somebody has looked at it."""
+        self.tell(AuditEntry(event="tool.dropped", name=server, tool=tool))
+
     def principals_changed(self, before: Sequence[Principal], after: Sequence[Principal]) -> None:
         """Other people's tokens count from now on."""
         for event, some, others in (

@@ -19,7 +19,13 @@ from agentgate_proto.records.pin_words import visible
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.records.tool_pin import Change, Definition
 from agentgate_server.store.private_file import Stamp
-from agentgate_server.tools.mcp.pins_file import FIRST_USE, Contents, PinsFile, PinsFileError
+from agentgate_server.tools.mcp.pins_file import (
+    FIRST_USE,
+    Accepted,
+    Contents,
+    PinsFile,
+    PinsFileError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +48,8 @@ class Pins:
         problem: why the file can't be used at present, for ``/health``, or "".
         changed: is told the names of servers of which something else is accepted now, on the event
             loop.
+        told: is told, before that, each tool that was accepted (server, tool, how), or with None
+            each whose pin was dropped.
     """
 
     def __init__(
@@ -51,6 +59,7 @@ class Pins:
         self.rules = rules
         self.problem = ""
         self.changed: Callable[[str], None] = lambda alias: None
+        self.told: Callable[[str, str, Accepted | None], None] = lambda alias, tool, accepted: None
         self._utc = utc
         self._contents = Contents()
         self._pins: dict[str, dict[str, str]] = {}
@@ -138,8 +147,12 @@ class Pins:
         for alias in self.rules:
             pins = self._contents.of(alias)
             fresh = pins.pins()
-            if fresh != self._pins.get(alias, {}):
+            before = self._pins.get(alias, {})
+            if fresh != before:
                 self._pins[alias] = fresh
+                for name in sorted(fresh.keys() | before.keys()):
+                    if fresh.get(name) != before.get(name):
+                        self.told(alias, name, pins.accepted.get(name))
                 taken = sum(each.by == FIRST_USE for each in pins.accepted.values())
                 log.info(
                     "MCP server %s: %d tools are accepted (%d by first use)",

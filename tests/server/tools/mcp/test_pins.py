@@ -143,6 +143,33 @@ async def test_the_log_says_what_to_look_at_and_shows_no_hidden_letter(
     ]
 
 
+async def test_who_accepted_what_is_told_once(file: PinsFile) -> None:
+    pins = pins_of(file)
+    told: list[tuple[str, str, str, str]] = []
+    pins.told = lambda alias, name, now: told.append(
+        (alias, name, now.hash if now else "", now.by if now else "")
+    )
+    pins.visible("house", [tool(), tool("lock")])
+    await pins.look()
+    accept(file)
+    await pins.look()
+    await pins.look()
+    assert told == [
+        ("house", "lock", tool("lock").hash, "ann"),
+        ("house", "set_light", tool().hash, "ann"),
+    ]
+    told.clear()
+    pins.visible("house", [tool(description="Another.")])
+    await pins.look()
+    assert told == []
+    accept(file)
+    await pins.look()
+    assert told == [
+        ("house", "lock", "", ""),
+        ("house", "set_light", tool(description="Another.").hash, "ann"),
+    ]
+
+
 async def test_a_look_without_news_reads_nothing(file: PinsFile) -> None:
     pins = pins_of(file)
     pins.visible("garden", [tool()])
