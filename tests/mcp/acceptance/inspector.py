@@ -9,18 +9,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.process import AGENT_TOKEN, GatewayProcess
+from tests.e2e.process import AGENT_TOKEN, PERMISSIONS, GatewayProcess
 from tests.mcp.acceptance.programs import INSPECTOR, npm_program
+from tests.mcp.acceptance.world import Person
 
+Ending = tuple[list[str], int, str]
 ERAS: Final = ("legacy", "auto", "modern")
-ENDINGS: Final = {
+ENDINGS: Final[dict[str, Ending]] = {
     "get_state": (["entity_id=sensor.temp"], 0, "21.3"),
-    "forbidden": (["key=a"], 5, "never that"),
-    "asked_write": (["key=a"], 5, "gate_result"),
-    "broken_write": (["key=a"], 5, "broken"),
+    "allowed_write": (["key=no"], 5, "never that"),
+    "broken_write": (["key=a"], 5, "stuck"),
 }
 """By tool: its arguments, the exit code, and what the text must say: allowed, denied by a rule,
-pending, failed."""
+failed."""
+
+POLICY: Final = PERMISSIONS | {
+    "rules": [
+        *PERMISSIONS["rules"],
+        {"pattern": "allowed_write(no)", "action": "deny", "description": "never that"},
+    ]
+}
+
+ASKED: Final = "asked_write"
+"""A person is asked. Who knows tasks follows one until they have answered; who does not is told
+that the call is pending."""
 
 MEMBERS: Final = {"content", "isError", "structuredContent", "_meta", "resultType"}
 """What a result of a call may have."""
@@ -43,22 +55,32 @@ class Said:
 def run() -> list[str]:
     """Run it, and return what went wrong."""
     problems = []
-    with tempfile.TemporaryDirectory() as name:
-        config = {"faces": {"mcp": {"hold_s": 1}}}
-        with GatewayProcess(Path(name), config) as gate:
-            for era in ERAS:
-                problems += calls(gate, era)
-                problems += lists(gate, era)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        GatewayProcess(Path(name), {"faces": {"mcp": {"hold_s": 1}}}, POLICY) as gate,
+    ):
+        for era in ERAS:
+            problems += calls(gate, era)
+            problems += lists(gate, era)
     return problems
 
 
 def calls(gate: GatewayProcess, era: str) -> list[str]:
     """Call each tool once."""
+    problems = called(gate, era, ENDINGS)
+    if era == "legacy":
+        return problems + called(gate, era, {ASKED: (["key=a"], 5, "gate_result")})
+    with Person(gate):
+        return problems + called(gate, era, {ASKED: ([f"key={era}"], 0, f"wrote {era}")})
+
+
+def called(gate: GatewayProcess, era: str, endings: dict[str, Ending]) -> list[str]:
+    """Call these, and compare."""
     problems = []
-    for tool, (arguments, code, words) in ENDINGS.items():
+    for tool, (arguments, code, words) in endings.items():
         chosen = [part for pair in arguments for part in ("--tool-arg", pair)]
         said = inspect(gate, era, "tools/call", "--tool-name", tool, *chosen)
-        result = first_json(said.out)
+        result = result_in(said.out)
         print(f"  {era:7} {tool:14} exit code {said.code}", flush=True)
         if said.code != code:
             problems.append(f"{era} {tool}: exit code {said.code}: {said.out} {said.err}")
@@ -76,7 +98,7 @@ def lists(gate: GatewayProcess, era: str) -> list[str]:
         said = inspect(gate, era, "tools/list", "--strict")
         if said.code:
             return [f"{era} tools/list: exit code {said.code}: {said.out} {said.err}"]
-        listed = first_json(said.out) or {}
+        listed = result_in(said.out) or {}
         found.append([tool["name"] for tool in listed.get("tools", [])])
     names = found[0]
     problems = []
@@ -108,8 +130,8 @@ def inspect(gate: GatewayProcess, era: str, method: str, *more: str) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
-def first_json(text: str) -> dict[str, Any] | None:
-    """The first object in a text."""
+def result_in(text: str) -> dict[str, Any] | None:
+    """The result that was printed, as the Inspector wraps it."""
     start = text.find("{")
     if start < 0:
         return None
@@ -117,4 +139,5 @@ def first_json(text: str) -> dict[str, Any] | None:
         found = json.JSONDecoder().raw_decode(text[start:])[0]
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    result = found.get("result") if isinstance(found, dict) else None
+    return result if isinstance(result, dict) else None
