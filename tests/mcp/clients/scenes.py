@@ -24,6 +24,15 @@ from tests.mcp.clients.programs import Place, Program
 BOUND_S = 60.0
 """How long a client may take for what needs no person."""
 
+POLICY = {
+    "defaults": [{"pattern": "*", "action": "ask"}],
+    "rules": [
+        {"pattern": "allowed_write(secret*)", "action": "deny", "description": "never that"},
+        {"pattern": "allowed_write*", "action": "allow"},
+        {"pattern": "broken_write*", "action": "allow"},
+    ],
+}
+
 REQUEST_ID = re.compile(r'request_id"?[:= ]+"?([A-Za-z0-9_-]{16,64})')
 """How the pending text names its request."""
 
@@ -37,7 +46,7 @@ class World:
         modules: the folder of the npm packages.
         models: the stand-in for its model.
         wishes: what the model wants.
-        hold_s: how long the gate holds a call; None: its default.
+        hold_s: how long the gate holds this client's calls; None: its default.
         stdio: the client starts ``agent-gate mcp``.
         limit_s: how long the client lets a call take.
         arguments: further ones of the client.
@@ -61,8 +70,8 @@ class World:
         gate, home = folder / "gate", folder / "home"
         gate.mkdir(parents=True)
         home.mkdir()
-        mcp = {**({} if hold_s is None else {"hold_s": hold_s}), **(face or {})}
-        self.gateway = GatewayProcess(gate, {"faces": {"mcp": mcp}})
+        mcp = {**({} if hold_s is None else {"holds": {"agent": hold_s}}), **(face or {})}
+        self.gateway = GatewayProcess(gate, {"faces": {"mcp": mcp}}, POLICY)
         self.models = models
         self.script = models.script = Script(wishes)
         self.program = program
@@ -159,11 +168,11 @@ def allowed(world: World) -> None:
     assert world.starts("allowed_write", "k") == 1
 
 
-@scene("denied", EVERY, wish("forbidden", key="k"))
+@scene("denied", EVERY, wish("allowed_write", key="secret"))
 def denied(world: World) -> None:
     (told,) = world.finish()
     assert "never that" in told, told
-    assert world.starts("forbidden", "k") == 0
+    assert world.starts("allowed_write", "secret") == 0
 
 
 @scene("failed", EVERY, wish("broken_write", key="k"))
@@ -271,11 +280,21 @@ def killed(world: World) -> None:
     assert world.starts("asked_write", "k") == 1
 
 
+def thinking(seconds: float) -> Callable[[list[str]], dict[str, Any]]:
+    """The arguments of a call that the model makes after some time."""
+
+    def args(_: list[str]) -> dict[str, Any]:
+        time.sleep(seconds)
+        return {"key": "k"}
+
+    return args
+
+
 @scene(
     "the gateway is killed, the model asks again",
     "claude",
     wish("asked_write", key="k"),
-    wish("asked_write", key="k"),
+    Wish("asked_write", thinking(15)),
     hold_s=280,
 )
 def killed_and_asked_again(world: World) -> None:
@@ -284,6 +303,7 @@ def killed_and_asked_again(world: World) -> None:
     time.sleep(2)
     world.gateway.start()
     until(lambda: world.script.results, "the end of the first call", 3 * BOUND_S)
+    time.sleep(20)
     world.approve()
     results = world.finish(2 * BOUND_S)
     assert "wrote k" in results[-1], results

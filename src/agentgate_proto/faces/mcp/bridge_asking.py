@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
-from agentgate_proto.digest import canonical_args, digest_of
+from agentgate_proto.digest import canonical_args
 from agentgate_proto.faces.mcp.bridge_calls import ClientCall, Want
 from agentgate_proto.faces.mcp.bridge_link import Link
 from agentgate_proto.faces.mcp.bridge_list import ToolShelf
-from agentgate_proto.faces.mcp.messages import Meta
 from agentgate_proto.faces.mcp.names import GATE_RESULT, PERMIT
 from agentgate_proto.faces.mcp.permit import question_of
 from agentgate_proto.faces.mcp.tools import take_key
 from agentgate_proto.faces.mcp.wishes import Call
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.rpc.jsonrpc import UNREADABLE, describe
-
-DIGEST_CHARS: Final = 16
-"""Of the digest in a key that a client's own id of an act makes: the id is trusted for the same
-content alone."""
-
-ACT_CHARS_MAX: Final = 200
-"""Of such an id, so that the key is no longer than one may be."""
 
 
 class Lookup(msgspec.Struct, frozen=True):
@@ -52,18 +42,7 @@ def wanted(wish: Call, shelf: ToolShelf, join_s: float) -> Want | None:
         canonical = canonical_args(msgspec.json.decode(raw))
     except UNREADABLE as error:
         raise ValueError(describe(error)) from None
-    return Want(
-        row.name, raw, canonical, key or key_of(wish.meta, row.name, canonical), join_s, row
-    )
-
-
-def key_of(meta: Meta, tool: str, args: bytes) -> str:
-    """Return the key of the act that a client's model wants, by the client's own id of it; "": it
-    has none. The same act is the same request even if it is asked for late."""
-    act = meta.claude_call or meta.codex_call
-    if not 0 < len(act) <= ACT_CHARS_MAX:
-        return ""
-    return f"call:{act}:{digest_of(tool, args)[:DIGEST_CHARS]}"
+    return Want(row.name, raw, canonical, key, join_s, row)
 
 
 def looked_for(wish: Call) -> str:

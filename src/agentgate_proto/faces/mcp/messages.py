@@ -72,8 +72,6 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         version, client, capabilities, log_level: of the modern era.
         progress_token: progress is wanted under it.
-        claude_call, codex_call: what clients call the act that their model wants, the same when
-            they ask again. Trusted within one principal alone, and with the same content.
     """
 
     version: str | msgspec.UnsetType = msgspec.field(name=VERSION_KEY, default=msgspec.UNSET)
@@ -87,8 +85,6 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     progress_token: Token | msgspec.UnsetType = msgspec.field(
         name="progressToken", default=msgspec.UNSET
     )
-    claude_call: str = msgspec.field(name="claudecode/toolUseId", default="")
-    codex_call: str = msgspec.field(name="callId", default="")
 
 
 NO_META = Meta()

@@ -6,11 +6,9 @@ import msgspec
 import pytest
 from tests.proto.faces.mcp.bridged import TOOLS
 
-from agentgate_proto.faces.mcp.bridge_asking import ACT_CHARS_MAX, key_of, looked_for, wanted
+from agentgate_proto.faces.mcp.bridge_asking import looked_for, wanted
 from agentgate_proto.faces.mcp.bridge_list import ToolShelf
-from agentgate_proto.faces.mcp.messages import Meta
 from agentgate_proto.faces.mcp.wishes import Call
-from agentgate_proto.limits import NAME_CHARS_MAX
 
 
 def shelf() -> ToolShelf:
@@ -31,14 +29,6 @@ def test_arguments_that_can_not_be_read_are_refused() -> None:
     deep = b'{"on":' + b"[" * 5_000 + b"]" * 5_000 + b"}"
     with pytest.raises(ValueError, match="deep"):
         wanted(Call(id=1, name="light_set", arguments=msgspec.Raw(deep)), shelf(), 600.0)
-
-
-def test_ids_of_acts_are_used_as_far_as_they_can_be_keys() -> None:
-    assert key_of(Meta(), "t", b"{}") == ""
-    assert key_of(Meta(codex_call="c1"), "t", b"{}").startswith("call:c1:")
-    longest = key_of(Meta(claude_call="x" * ACT_CHARS_MAX), "t", b"{}")
-    assert 0 < len(longest) <= NAME_CHARS_MAX
-    assert key_of(Meta(claude_call="x" * (ACT_CHARS_MAX + 1)), "t", b"{}") == ""
 
 
 def test_a_look_names_a_request() -> None:

@@ -26,7 +26,6 @@ def test_a_modern_call_says_who_asks() -> None:
     assert isinstance(call.meta.capabilities, ClientCapabilities)
     assert "io.modelcontextprotocol/tasks" in call.meta.capabilities.extensions
     assert call.meta.progress_token == 7
-    assert call.meta.claude_call == "toolu_01"
 
 
 def test_a_legacy_call_may_say_nothing() -> None:
