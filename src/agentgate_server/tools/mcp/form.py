@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.records.request import Effects
-from agentgate_server.backends.addresses import Reach
+from agentgate_server.backends.addresses import Reach, literal
 from agentgate_server.backends.urls import split_url
 from agentgate_server.documents.environment import VariableName
 from agentgate_server.secrets.secret import Secret
@@ -26,6 +27,8 @@ SERVERS_MAX: Final = 64
 
 ARGUMENTS_MAX: Final = 256
 """The program and its arguments."""
+
+LOOPBACK: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 
 OURS: Final = frozenset(
     {
@@ -137,7 +140,7 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
     """With ``url``: it may be on this machine or in a private network (``192.168.x.x``,
     ``10.x.x.x`` ...). Without it only public addresses are connected to, whatever the host's name
-    resolves to."""
+    resolves to. An address that stands in ``url`` itself, or ``localhost``, is meant so."""
 
     allow: tuple[NetworkText, ...] = ()
     """With ``url``: further networks that its address may be in, as in ``[192.168.1.0/24]``."""
@@ -204,8 +207,13 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reach(self) -> Reach:
-        """Which addresses it may have."""
-        return Reach(private=self.private, allow=tuple(each.network for each in self.allow))
+        """Which addresses it may have. One that stands in the URL nobody else can have chosen, and
+        redirects are not followed."""
+        host = "" if self.url is None else split_url(self.url)[0].host
+        address = literal(host)
+        own = LOOPBACK if host == "localhost" else () if address is None else (ip_network(address),)
+        allow = (*(each.network for each in self.allow), *own)
+        return Reach(private=self.private, allow=allow)
 
     def offers(self, there: str) -> bool:
         """Whether a tool of this name there is offered here."""

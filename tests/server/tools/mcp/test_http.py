@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx2
@@ -153,16 +155,26 @@ class serving_stub:  # noqa: N801 - a context manager
         await self.process.aclose()
 
 
-async def test_an_address_that_it_may_not_have_is_not_connected_to(tmp_path: Path) -> None:
+async def test_an_address_that_it_may_not_have_is_not_connected_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = socket.getaddrinfo
+
+    def inside(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        return real("127.0.0.1" if host == "inside.example" else host, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", inside)
     log = tmp_path / "log"
-    async with (
-        stub_over_http(f"log={log}", private=False) as config,
-        serving(s=config) as servers,
-    ):
-        server = servers.servers["s"]
-        await until(lambda: server.problem)
-        assert "which it may not reach" in server.problem
-    assert [each for each in lines(log) if "http" in each] == []
+    async with stub_over_http(f"log={log}") as config:
+        named = McpUrl(str(config.url).replace("127.0.0.1", "inside.example"))
+        async with serving(s=McpServerConfig(url=named)) as servers:
+            server = servers.servers["s"]
+            await until(lambda: server.problem)
+            assert "which it may not reach" in server.problem
+        assert [each for each in lines(log) if "http" in each] == []
+        for good in (McpServerConfig(url=named, private=True), McpServerConfig(url=config.url)):
+            async with serving(s=good) as servers:
+                await up(servers)
 
 
 class Doorman:
