@@ -81,9 +81,6 @@ def events_before(
     """
     found = compare(history, turn) if turn is not None else Compared(0, (), {})
     events: list[tuple[EventKind, Any]] = []
-    if found.drop or found.turns:
-        retold = Retold(run=run, drop=found.drop, turns=list(found.turns))
-        events.append((EventKind.HISTORY, retold))
     for call in history.open.values() if not found.drop else ():
         back = found.results.get(call.call)
         data: dict[str, Any] = {"run": run, "call": call.call, "tool": call.tool}
@@ -92,6 +89,9 @@ def events_before(
         else:
             data |= {"status": Status.EXECUTED.value, "result": back.text}
         events.append((EventKind.TOOL_RESULT, data))
+    if found.drop or found.turns:  # behind the results: calls that stay are the newest group's
+        retold = Retold(run=run, drop=found.drop, turns=list(found.turns))
+        events.append((EventKind.HISTORY, retold))
     return events
 
 
@@ -104,8 +104,9 @@ def compare(history: History, turn: ClientTurn) -> Compared:
     if not told:
         begins_anew = bool(groups) and not was_cut and says_same(groups[0], UserTurn(turn.text))
         return Compared(len(groups) if begins_anew else 0, (), {})
-    results = {back.id: back for back in last_returns(told)}
-    is_next = bool(turn.text) or not results.keys().isdisjoint(history.open)
+    turns = [each for each in turn.past if isinstance(each, ToolTurn)]
+    results = {back.id: back for each in turns for back in each.returns}
+    is_next = bool(turn.text) or any(back.id in history.open for back in last_returns(told))
     same = common(groups, told)
     if is_next and same == len(told) and (turn.text or same == len(groups)):
         return Compared(len(groups) - same, (), results)
@@ -114,7 +115,7 @@ def compare(history: History, turn: ClientTurn) -> Compared:
     if is_rest and common(groups[-shorter:], told[-shorter:]) == shorter:
         return Compared(0, (), results)  # one of the two has forgotten how it began
     same = min(same, len(told) - (not turn.text))  # the group that is to go on, as the client says
-    return Compared(len(groups) - same, whole(told[same:]), {})
+    return Compared(len(groups) - same, whole(told[same:]), results)
 
 
 def common(groups: Sequence[Group], told: Sequence[Sequence[Turn]]) -> int:

@@ -60,6 +60,7 @@ class AgUiFace:
 
         self._talkers = HttpTalkers(around.sessions, around.spawn, around.entrance.counts, decide)
         around.closing.append(self._talkers.close)
+        around.clients[self.name] = lambda: self._talkers.count
         around.entrance.on_change(lambda: self._talkers.look(REVOKED))
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:

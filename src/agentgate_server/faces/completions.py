@@ -49,6 +49,7 @@ class CompletionsFace:
         self._talkers = HttpTalkers(around.sessions, around.spawn, around.entrance.counts)
         self._began_at = int(time.time())
         around.closing.append(self._talkers.close)
+        around.clients[self.name] = lambda: self._talkers.count
         around.entrance.on_change(lambda: self._talkers.look(REVOKED))
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:

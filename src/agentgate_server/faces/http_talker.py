@@ -202,6 +202,11 @@ class HttpTalkers:
         self._turns = Turns()
         self._is_closing = False
 
+    @property
+    def count(self) -> int:
+        """How many requests are being answered."""
+        return sum(not talker.is_over for talker in self._talkers.values())
+
     def answer(self, peer: Peer, principal: Principal, who: Asker, conversation: Answering) -> None:
         """Answer a request, in the sessions of a principal."""
         thing: Any = (principal.name, conversation.name or peer.number)

@@ -241,6 +241,23 @@ def test_results_that_were_answered_are_answered_anew() -> None:
     assert texts(world) == ["one", "hm", "seen"]
 
 
+def test_what_follows_a_call_without_a_result_stands_behind_it() -> None:
+    world = World()
+    name = world.create()
+    turn(world, name, "one", tools=(LOOK,))
+    world.say(*wanted(call("c1", "look")))
+    world.settle()
+    turn(world, name, "three", UserTurn("one"), asked("c1"), UserTurn("two"))
+    assert texts(world) == ["one", "c1", "the client gave no result", "two", "three"]
+    world = World()
+    name = world.create()
+    turn(world, name, "one", tools=(LOOK,))
+    world.say(*wanted(call("c1", "look")))
+    world.settle()
+    turn(world, name, "three", UserTurn("one"), asked("c1"), back("c1"), UserTurn("two"))
+    assert texts(world) == ["one", "c1", "seen", "two", "three"]
+
+
 def test_a_call_that_the_client_has_taken_back_waits_no_more() -> None:
     world = World()
     name = world.create()

@@ -454,6 +454,7 @@ async def test_a_token_that_counts_no_more_ends_what_it_let_in(tmp_path: Path) -
             tasks.start_soon(ask, True)
             tasks.start_soon(ask, False)
             await server.until(lambda: server.streaming == 2)
+            assert gateway.gate.gauges.clients["completions"]() == 2
             authenticator.reconfigure(())
             authenticator.close_revoked()
         assert answers[True].startswith(b"HTTP/1.1 200 ")

@@ -168,8 +168,8 @@ OF_SESSIONS = (
     Mutation(
         "session: let a client's result count for a call that does not wait",
         f"{ROOM}/client_turns.py",
-        "    is_next = bool(turn.text) or not results.keys().isdisjoint(history.open)\n",
-        "    is_next = bool(turn.text) or bool(results)\n",
+        "or any(back.id in history.open for back in last_returns(told))\n",
+        "or bool(results)\n",
         seeds=0,
         tests=(CLIENT_TURNS,),
     ),
