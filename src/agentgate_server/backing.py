@@ -20,7 +20,7 @@ from agentgate_server.tools.dialogue import Dialogues
 from agentgate_server.tools.mcp.login_file import LoginFile
 from agentgate_server.tools.mcp.oauth import OAuthLogin
 from agentgate_server.tools.mcp.pins import Pins
-from agentgate_server.tools.mcp.pins_file import PinsFile, PinsFileError
+from agentgate_server.tools.mcp.pins_file import Accepted, PinsFile, PinsFileError
 from agentgate_server.tools.mcp.servers import McpServers
 
 REMEDY = "chmod o-w"
@@ -77,14 +77,22 @@ class McpBacking:
         """Keep the servers running, and what is accepted of them in force, until cancelled.
 
         Args:
-            gate: what was asked of a tool ends there when that is another one.
+            gate: what was asked of a tool ends there when that is another one, and its audit says
+                who accepted which.
         """
+
+        def told(alias: str, tool: str, now: Accepted | None) -> None:
+            if now is not None:
+                gate.audit.tool_accepted(alias, tool, now.hash, now.by, now.at)
+            else:
+                gate.audit.tool_dropped(alias, tool)
 
         def void() -> None:
             gate.ledger.void(self.servers.current(), gate.utc())
             gate.drain()
 
         self.servers.looks.append(void)
+        self.pins.told = told
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.pins.run)
             tasks.start_soon(self.servers.run)

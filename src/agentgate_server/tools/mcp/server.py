@@ -69,6 +69,10 @@ class Pinned(Protocol):
         """Return the names of those that may."""
         ...
 
+    def accepted(self, alias: str) -> Mapping[str, str]:
+        """Return what is accepted of a server, offered or not: hashes by the tool's name."""
+        ...
+
 
 class McpServer:
     """See the module.
@@ -86,6 +90,7 @@ class McpServer:
         problem: what went wrong last, for people and agents, or "".
         definitions: its tools, by its own names, in its own order; with what their pins are over.
         offered: what it lists besides tools, by kind.
+        has_listed: it has listed its tools since it was started last.
     """
 
     def __init__(
@@ -114,13 +119,13 @@ class McpServer:
         self._watched: set[str] = set()
         self._tasks: TaskGroup | None = None
         self._ready_at: float | None = None
-        self._has_listed = False
+        self.has_listed = False
         self._moved = anyio.Event()
 
     @property
     def is_up(self) -> bool:
         """Whether calls go out, and what it offers is known."""
-        return self.status is Status.READY and self._has_listed
+        return self.status is Status.READY and self.has_listed
 
     async def run(self) -> None:
         """Keep it running, until cancelled."""
@@ -219,7 +224,7 @@ class McpServer:
     async def _run_once(self) -> None:
         """Start it, and carry what is said until it ends."""
         self.starts += 1
-        self._has_listed = False
+        self.has_listed = False
         self._move(Status.STARTING)
         is_http = self.config.url is not None
         talk = ServerTalk(NAME, VERSION, is_http=is_http, wanted=self.wanted)
@@ -277,7 +282,7 @@ class McpServer:
             self.offered[listed.kind] = listed.items
         else:
             self.definitions = self._read(listed.items)
-            self._has_listed = True
+            self.has_listed = True
             self._wake()
         self._changed(self)
 

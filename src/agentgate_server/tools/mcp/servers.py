@@ -115,10 +115,21 @@ class McpServers:
             self._listed(server)
 
     def current(self) -> dict[str, str]:
-        """Return the definitions of all tools that were offered since the start, by name; "": it
-        is not offered now."""
-        none = dict.fromkeys(self._known, "")
-        return none | {name: tool.definition for name, tool in self._tools.items()}
+        """Return the definitions of tools as they are now, by name; "": there is none any more.
+
+        Those that wait for somebody to look at them are among them: what was asked, of a former
+        process too, was asked of others. While a server is away its tools are what they were.
+        """
+        found = dict.fromkeys(self._known, "")
+        found |= {name: tool.definition for name, tool in self._tools.items()}
+        for alias, server in self.servers.items():
+            prefix = self._prefixes[alias]
+            if server.has_listed:
+                gone = self._pins.accepted(alias).keys() - server.definitions.keys()
+                found |= {name_here(prefix, there): "" for there in gone}
+            for there, (_, pin) in server.definitions.items():
+                found[name_here(prefix, there)] = pin.hash
+        return found
 
     def health(self) -> dict[str, int]:
         """How many there are of what, for ``/health``: without names."""

@@ -31,6 +31,9 @@ class All:
     def visible(self, alias: str, definitions: Sequence[Definition]) -> frozenset[str]:
         return frozenset(each.name for each in definitions)
 
+    def accepted(self, alias: str) -> dict[str, str]:
+        return {}
+
 
 def stub(*words: str, **config: Any) -> McpServerConfig:
     """The stub over stdio."""

@@ -29,6 +29,9 @@ class Some:
     def visible(self, alias: str, definitions: Sequence[Definition]) -> frozenset[str]:
         return frozenset(each.name for each in definitions if each.name in self.names)
 
+    def accepted(self, alias: str) -> dict[str, str]:
+        return dict.fromkeys(self.names, "as it was")
+
 
 async def test_a_tool_is_what_the_configuration_says_and_hints_only_tighten() -> None:
     effects = {McpPattern("e*"): Effects.READ, McpPattern("odd"): Effects.READ}
@@ -50,9 +53,13 @@ async def test_a_tool_is_what_the_configuration_says_and_hints_only_tighten() ->
 
 
 async def test_what_is_not_accepted_is_not_there() -> None:
-    pins = Some("echo")
+    pins = Some("echo", "gone")
     async with serving(pins=pins, s=stub()) as servers:
+        assert servers.current() == {}
         await up(servers)
+        current = servers.current()
+        assert (current["s.gone"], len(current["s.boom"])) == ("", 64)
+        assert current["s.echo"] == next(iter(servers)).definition
         looks: list[int] = []
         servers.looks.append(lambda: looks.append(1))
         assert [tool.name for tool in servers] == ["s.echo"]
