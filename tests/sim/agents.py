@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tests.sim.links import Link
 from tests.sim.plan import AgentPlan, Ask
 from tests.sim.readers import Memory
+from tests.sim.repeats import join_s_of
 from tests.sim.talkers import Talker
 from tests.sim.talks import Talk
 from tests.sim.timeline import Alarm, Clock
@@ -219,7 +220,12 @@ class SdkProcess(Process):
 
     def ask(self, ask: Ask) -> None:
         """Make a request, if the client takes one."""
-        params = ToolRequest(tool=ask.tool, args={"n": ask.content}, idempotency_key=ask.key)
+        params = ToolRequest(
+            tool=ask.tool,
+            args={"n": ask.content},
+            idempotency_key=ask.key,
+            join_s=join_s_of(ask),
+        )
         oracle = self.world.oracle
         oracle.asks(self.agent.plan, ask)
         try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.sim.consent import Consent
 from tests.sim.plan import AgentPlan, Ask
+from tests.sim.repeats import Repeats
 from tests.sim.session_oracle import SessionOracle
 from tests.sim.timeline import NOON
 from tests.sim.tools import WRITES
@@ -70,6 +71,7 @@ class Oracle:
             stood, as far as the gateway knew: it cannot know which process comes back.
         consent: what was allowed by whom.
         sessions: what holds of sessions besides.
+        repeats: what need not run again.
     """
 
     def __init__(self, world: World) -> None:
@@ -78,6 +80,7 @@ class Oracle:
         self.fail = world.fail
         self.consent = Consent(world)
         self.sessions = SessionOracle(world)
+        self.repeats = Repeats(world)
         self.disk.committed = self.sessions.committed
         self.outcomes: Counter[str] = Counter()
         self.ended: dict[int, str] = {}
@@ -240,6 +243,7 @@ class Oracle:
             self.started_as[key] = rid
             if self.starts_of[rid] > 1:
                 self.fail(f"I2: {run.tool} {content} starts again for the same request")
+        self.repeats.started(record)
         self.consent.may_run(record, row)
 
     def finished(self, gate: WatchedGate, rid: str, outcome: Outcome) -> None:
@@ -287,6 +291,9 @@ class Oracle:
     def _told_early(self, record: Record, outcome: Outcome) -> None:
         """An outcome is told of which nothing is on disk: only where nothing depends on it."""
         decision, _ = self.consent.judgements.get(record.rid, (None, False))
+        first = self.disk.known(record.joined) if record.joined else None
+        if first is not None and first.outcome == outcome:
+            return  # it is on disk, as that of what this one is a repeat of
         if outcome.status is Status.CANCELLED and not self.starts_of[record.rid]:
             return  # withdrawn before anything was kept of it
         if decision is not None and decision.action is Action.ASK:

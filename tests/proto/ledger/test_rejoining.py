@@ -153,6 +153,17 @@ def test_what_is_being_withdrawn_is_not_joined() -> None:
     assert first not in world.waiting
 
 
+def test_what_was_withdrawn_before_it_started_is_not_joined() -> None:
+    world = World()
+    client = world.client()
+    world.receive(client, 1, "write", n=1)
+    world.cancel(client, 2, 1)
+    world.receive(client, 3, "write", n=1, join_s=WINDOW_S)
+    world.sync()
+    assert client.outcomes[1].status is Status.CANCELLED
+    assert len(world.running) == 1, "the repeat is still wanted"
+
+
 def test_a_repeat_that_is_withdrawn_while_it_is_looked_up_ends_so() -> None:
     world = World()
     client = world.client()

@@ -146,6 +146,28 @@ OF_REQUESTS = (
         "",
     ),
     Mutation(
+        "repeats: run again what has run",
+        f"{PROTO}/ledger/rejoining.py",
+        "        return found.effects is Effects.WRITE or (",
+        "        return (",
+    ),
+    Mutation(
+        "repeats: run beside what runs already",
+        LIFECYCLE,
+        "            twin = self.rejoining.twin(live, decision)\n",
+        "            pass\n",
+        seeds=0,
+        tests=("tests/proto/ledger/test_rejoining.py",),
+    ),
+    Mutation(
+        "repeats: wait for the end of what is withdrawn",
+        f"{PROTO}/ledger/rejoining.py",
+        "    if other.withdrawn_at or other.abandoned:\n        return False\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/ledger/test_rejoining.py",),
+    ),
+    Mutation(
         "take a withdrawal, and run all the same",
         LIFECYCLE,
         "            case After.RUN if live.withdrawn_at:\n",
