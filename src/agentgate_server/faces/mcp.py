@@ -23,11 +23,14 @@ from agentgate_proto.rpc.jsonrpc import Request
 from agentgate_proto.wire.headers import Headers
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.face import FaceEvent, Surroundings
+from agentgate_server.faces.mcp_asking import Asking
 from agentgate_server.faces.mcp_calls import McpCalls
 from agentgate_server.faces.mcp_carriers import BatchCarrier, Carrier, HttpCarrier, Receipts
 from agentgate_server.faces.mcp_catalogue import Catalogues
 from agentgate_server.faces.mcp_clock import Clock
 from agentgate_server.faces.mcp_notices import Notices
+from agentgate_server.faces.mcp_offering import Nothing as NoOffers
+from agentgate_server.faces.mcp_offering import Offering, Offers
 from agentgate_server.faces.mcp_sessions import Sessions
 from agentgate_server.faces.mcp_tasks import Tasks
 from agentgate_server.faces.mcp_visits import Visit, admitted
@@ -56,6 +59,7 @@ class McpFace:
         holds: how long clients may be held.
         join_window_s: how long after its end a call can be joined by the same, in seconds.
         permit: whether clients may ask here for the use of their own tools.
+        offers: what MCP servers offer besides tools; None: there are none.
     """
 
     name = "mcp"
@@ -69,6 +73,7 @@ class McpFace:
         holds: Holds,
         join_window_s: float,
         permit: bool = False,
+        offers: Offers | None = None,
     ) -> None:
         assert around.calls is not None, "this face is made where there is a call desk"
         desk = around.calls
@@ -83,19 +88,29 @@ class McpFace:
         self._receipts = Receipts()
         self._sessions = Sessions(lambda: desk.seal)
         self._catalogues = Catalogues(desk, join_window_s, permit=permit)
-        self._notices = Notices(self._catalogues, clock)
         self._calls = McpCalls(desk, clock, holds)
         self._calls.tasks = tasks = Tasks(desk, clock, self._calls.questions, self._catalogues.row)
+        self._asking = Asking(self._catalogues, self._calls, join_window_s)
+        offering = Offering(offers or NoOffers(), self._asking)
+        self._notices = Notices(self._catalogues, clock, offers or NoOffers(), offering)
         self._wishes = Wishes(
             self._catalogues,
-            self._calls,
+            self._asking,
+            offering,
             tasks,
             self._notices,
             self._sessions,
-            join_window_s=join_window_s,
             permit=permit,
         )
-        desk.on_tools_changed(self._notices.tools_changed)
+        has_servers = offers is not None
+        self._gate = Gate(
+            version=VERSION,
+            resources=has_servers,
+            prompts=has_servers,
+            completions=has_servers,
+            logging=has_servers,
+        )
+        desk.on_tools_changed(self._notices.lists_changed)
         around.entrance.on_change(self._look_at_tokens)
         around.closing.append(self.close)
         around.clients[self.name] = lambda: self._calls.count + self._notices.count
@@ -119,11 +134,6 @@ class McpFace:
         """The gateway shuts down: tell those who can't come back to where they are."""
         self._calls.end_all()
         self._notices.end_all()
-
-    @property
-    def gate(self) -> Gate:
-        """What there is behind the face."""
-        return Gate(version=VERSION)
 
     # Requests
 
@@ -164,7 +174,7 @@ class McpFace:
         visit = self._made(
             peer, who, settled.version, settled.era, session, settled.headers, carrier
         )
-        gate = self.gate
+        gate = self._gate
         for message in settled.messages:
             self._wishes.do(dispatch(message, settled.version, gate), visit, gate)
         if not wanted:
@@ -185,7 +195,7 @@ class McpFace:
         elif last_event_id:
             carrier = HttpCarrier(peer, self._receipts)
             visit = self._made(peer, who, session.version, Era.LEGACY, session, headers, carrier)
-            if not self._wishes.resume(last_event_id, visit, self.gate):
+            if not self._asking.resume(last_event_id, visit, self._gate):
                 text = "no such event: it is not one of yours"
                 refuse(peer, Problem(404, failure(NAMELESS, Code.INVALID_REQUEST, text)))
         elif not self._notices.open(peer, *who, EVERYTHING, key=session.nonce):

@@ -4,9 +4,11 @@ opened by a modern client's ``subscriptions/listen``."""
 from __future__ import annotations
 
 import math
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import anyio
@@ -21,6 +23,7 @@ from agentgate_server.faces.event_stream import EventStream
 from agentgate_server.faces.mcp_carriers import RETRY_MS
 from agentgate_server.faces.mcp_catalogue import Catalogues
 from agentgate_server.faces.mcp_clock import Clock
+from agentgate_server.faces.mcp_offering import Offering, Offers
 from agentgate_server.sockets.peer import Peer
 
 STREAMS_MAX: Final = 16
@@ -29,6 +32,9 @@ once. A client has one for each session."""
 
 URIS_MAX: Final = 256
 """Resources whose changes one stream tells of."""
+
+SESSIONS_MAX: Final = 256
+"""Sessions of one principal that want to hear of resources; beyond it the oldest hear no more."""
 
 SETTLE_S: Final = 0.1
 """How long changes are gathered: servers are known that say five times that their tools changed."""
@@ -72,13 +78,22 @@ class Notices:
     Args:
         catalogues: the tools of each principal.
         clock: looks after deadlines.
+        offers: tell when a resource changes.
+        lists: know whether other lists are others than before.
     """
 
-    def __init__(self, catalogues: Catalogues, clock: Clock) -> None:
+    def __init__(
+        self, catalogues: Catalogues, clock: Clock, offers: Offers, lists: Offering
+    ) -> None:
         self.armed_at = math.inf
         self._catalogues = catalogues
         self._clock = clock
+        self._offers = offers
+        self._lists = lists
+        self._seen = lists.fingerprints()
         self._streams: dict[int, Stream] = {}  # by number of the connection
+        self._wanted: defaultdict[Principal, OrderedDict[str, set[str]]] = defaultdict(OrderedDict)
+        self._stops: dict[str, Callable[[], None]] = {}  # what ends our interest in a resource
         self._look_at: float | None = None
 
     @property
@@ -116,8 +131,12 @@ class Notices:
         fingerprint = self._catalogues.of(who).fingerprint
         events = EventStream(peer)
         stream = Stream(peer, who, token_hash, wanted, key, request_id, events, fingerprint)
+        if key:
+            stream.uris = self._uris_of(who, key)
         stream.uris.update(wanted.resource_subscriptions[:URIS_MAX])
         self._streams[peer.number] = stream
+        for uri in stream.uris:
+            self._watch(uri)
         if key:
             with suppress(ConnectionClosedError):
                 events.come_back_after(RETRY_MS)
@@ -127,7 +146,8 @@ class Notices:
 
     def closed(self, connection: int) -> None:
         """A connection is over."""
-        self._streams.pop(connection, None)
+        if self._streams.pop(connection, None) is not None:
+            self._unwatch()
 
     def connections_of(self, counts: Callable[[Principal, str], bool]) -> list[int]:
         """Return the connections of those whose token counts no more."""
@@ -144,37 +164,56 @@ class Notices:
 
     # What has changed
 
-    def tools_changed(self) -> None:
-        """The tools may be others than before."""
+    def lists_changed(self) -> None:
+        """The tools may be others than before, and other lists as well."""
         if self._streams and self._look_at is None:
             self._look_at = anyio.current_time() + SETTLE_S
             self._clock.rearm(self)
 
-    def prompts_changed(self) -> None:
-        """The prompts are others than before."""
-        for stream in list(self._streams.values()):
-            if stream.wanted.prompts_list_changed:
-                self._tell(stream, PROMPTS)
+    def subscribe(self, who: Principal, key: str, uri: str, *, on: bool) -> bool:
+        """Tell of changes of a resource on the stream of a legacy session, or no more. A session
+        may say so before it has a stream.
 
-    def resources_changed(self) -> None:
-        """The resources are others than before."""
-        for stream in list(self._streams.values()):
-            if stream.wanted.resources_list_changed:
-                self._tell(stream, RESOURCES)
+        Returns:
+            Whether there is room.
+        """
+        uris = self._uris_of(who, key)
+        if not on:
+            uris.discard(uri)
+            self._unwatch()
+        elif len(uris) >= URIS_MAX:
+            return False
+        else:
+            uris.add(uri)
+            if any(stream.uris is uris for stream in self._streams.values()):
+                self._watch(uri)
+        return True
 
-    def resource_updated(self, uri: str) -> None:
-        """What a resource says is something else than before."""
+    def _uris_of(self, who: Principal, key: str) -> set[str]:
+        wanted = self._wanted[who]
+        uris = wanted.setdefault(key, set())
+        wanted.move_to_end(key)
+        if len(wanted) > SESSIONS_MAX:
+            wanted.popitem(last=False)
+        return uris
+
+    def _watch(self, uri: str) -> None:
+        if uri not in self._stops:
+            stop = self._offers.subscribe(uri, partial(self._updated, uri))
+            if stop is not None:
+                self._stops[uri] = stop
+
+    def _unwatch(self) -> None:
+        """Let go of resources that no stream tells of any more."""
+        if self._stops:
+            wanted = set().union(*(stream.uris for stream in self._streams.values()))
+            for uri in [each for each in self._stops if each not in wanted]:
+                self._stops.pop(uri)()
+
+    def _updated(self, uri: str) -> None:
         for stream in list(self._streams.values()):
             if uri in stream.uris:
                 self._tell(stream, UPDATED, {"uri": uri})
-
-    def subscribe(self, key: str, uri: str, *, on: bool) -> None:
-        """Tell of changes of a resource on the stream of a legacy session, or no more."""
-        for stream in self._streams.values():
-            if stream.key == key and on and len(stream.uris) < URIS_MAX:
-                stream.uris.add(uri)
-            elif stream.key == key:
-                stream.uris.discard(uri)
 
     # The clock
 
@@ -185,12 +224,17 @@ class Notices:
     def handle_timer(self, now: float) -> None:
         """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
         self._look_at = None
+        before, self._seen = self._seen, self._lists.fingerprints()
         for stream in list(self._streams.values()):
             fingerprint = self._catalogues.of(stream.who).fingerprint
             if fingerprint != stream.fingerprint:
                 stream.fingerprint = fingerprint
                 if stream.wanted.tools_list_changed:
                     self._tell(stream, TOOLS)
+            if self._seen[0] != before[0] and stream.wanted.resources_list_changed:
+                self._tell(stream, RESOURCES)
+            if self._seen[1] != before[1] and stream.wanted.prompts_list_changed:
+                self._tell(stream, PROMPTS)
 
     def _tell(self, stream: Stream, method: str, params: dict[str, Any] | None = None) -> None:
         if stream.key:
@@ -202,6 +246,7 @@ class Notices:
 
     def _end(self, stream: Stream) -> None:
         self._streams.pop(stream.peer.number, None)
+        self._unwatch()
         if not stream.key:
             with suppress(ConnectionClosedError):
                 stream.events.put(subscription_over(stream.request_id).decode())

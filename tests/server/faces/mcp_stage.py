@@ -37,6 +37,7 @@ async def offering(
     is_open: bool = False,
     hold_s: float = 50.0,
     permit: bool = False,
+    offers: Any = None,
     **changes: Any,
 ) -> AsyncIterator[tuple[Gateway, MemoryDesk]]:
     desks: list[MemoryDesk] = []
@@ -50,6 +51,7 @@ async def offering(
             holds=Holds(hold_s, {"default": hold_s}),
             join_window_s=600.0,
             permit=permit,
+            offers=offers,
         )
 
     async with serving(folder, faces=[make], principals=OTHERS, **changes) as gateway:

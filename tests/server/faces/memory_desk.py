@@ -12,7 +12,7 @@ import msgspec
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.principal import Principal
-from agentgate_proto.records.outcome import Outcome, Status, ended, executed
+from agentgate_proto.records.outcome import Outcome, Status, ended, executed, failed
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_proto.rpc.results import CancelStatus, ToolRow
@@ -117,8 +117,8 @@ class MemoryCall:
 class MemoryDesk:
     """See ``CallDesk``. Tools that begin with ``echo`` are allowed and return their arguments,
     those that begin with ``ask`` wait for a person, those with ``hang`` run until the test says
-    what they come to, those with ``never`` are refused, and
-    there is none that begins with ``nothing``.
+    what they come to, those with ``fail`` fail, those with
+    ``never`` are refused, and there is none that begins with ``nothing``.
 
     Args:
         spawn: starts an async function.
@@ -163,6 +163,8 @@ class MemoryDesk:
         call = self._view(made, listener, asker)
         if request.tool.startswith("echo"):
             self.soon(lambda: self.settle(made, executed(msgspec.json.encode(request.args))))
+        if request.tool.startswith("fail"):
+            self.soon(lambda: self.settle(made, failed("it broke")))
         return call
 
     def find(
