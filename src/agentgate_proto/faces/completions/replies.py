@@ -54,7 +54,7 @@ ENDS: dict[str, tuple[int, str, str]] = {
 }
 """The same for runs that have no answer."""
 
-NO_USE = ("cancelled", "insufficient_quota", "run_in_progress")
+NO_USE = ("cancelled", "insufficient_quota", "waits_for_person")
 """What asking again at once does not mend. OpenAI's SDKs would, twice, unless they are told."""
 
 PAUSE_S = 2.0
@@ -184,7 +184,7 @@ def error_reply(
         headers = dict([CHALLENGE])
     elif code in NO_USE:
         headers["x-should-retry"] = "false"
-    elif status in (429, 503):
+    elif status in (429, 503) or code == "run_in_progress":
         headers["retry-after"] = str(int(PAUSE_S if retry_after_s is None else retry_after_s) + 1)
     body = msgspec.json.encode(error_of(kind, code, message, param))
     return Reply(status, body, headers)
@@ -205,7 +205,7 @@ def refusal_reply(code: int, message: str, data: Any) -> Reply:
     words = message or (known.message if known is not None else "Internal error")
     if code == ErrorCode.RUN_IN_PROGRESS and isinstance(data, dict) and data.get("approvals"):
         waits = ", ".join(map(str, data["approvals"]))
-        words = f"{words}; it waits for a person: {waits}"
+        name, words = "waits_for_person", f"{words}; it waits for a person: {waits}"
     return error_reply(status, kind, name, words, retry_after_s=pause)
 
 

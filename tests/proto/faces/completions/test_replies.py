@@ -100,7 +100,8 @@ def test_models_are_listed_and_found() -> None:
         (ErrorCode.LIMIT_EXCEEDED, {"retry_after_s": 7.5}, 429, {"retry-after": "8"}),
         (ErrorCode.LIMIT_EXCEEDED, None, 429, {"retry-after": "3"}),
         (ErrorCode.INTERNAL_ERROR, None, 503, {"retry-after": "3"}),
-        (ErrorCode.RUN_IN_PROGRESS, {}, 409, {"x-should-retry": "false"}),
+        (ErrorCode.RUN_IN_PROGRESS, {}, 409, {"retry-after": "3"}),
+        (ErrorCode.RUN_IN_PROGRESS, {"approvals": ["a"]}, 409, {"x-should-retry": "false"}),
         (ErrorCode.SESSION_NOT_FOUND, None, 404, {}),
         (ErrorCode.NOT_FOUND, None, 500, {}),
     ],
@@ -117,6 +118,7 @@ def test_a_call_that_was_refused(
 def test_what_a_busy_session_waits_for_is_said() -> None:
     reply = refusal_reply(ErrorCode.RUN_IN_PROGRESS, "busy", {"run": "r", "approvals": ["a", "b"]})
     assert error(reply)["message"] == "busy; it waits for a person: a, b"
+    assert error(reply)["code"] == "waits_for_person"
 
 
 def test_a_misfit_names_its_part() -> None:
