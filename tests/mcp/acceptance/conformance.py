@@ -16,11 +16,18 @@ from tests.mcp.acceptance.suite import Verdicts, examined, totals
 from tests.mcp.acceptance.world import Person, fixture_server, gate, wait_for_tools
 
 REVISIONS: Final = ("2025-11-25", "2026-07-28")
-TASKS: Final = ("slow_compute", "confirm_delete", "multi_input", "failing_job")
+TASKS: Final = (
+    "slow_compute",
+    "confirm_delete",
+    "multi_input",
+    "failing_job",
+    "protocol_error_job",
+)
 """Of these calls a person is asked, so that they become tasks."""
 
 OF_THE_SERVER: Final = {
     "tasks-required-task-error": "no tool here needs tasks: who does not know them is held",
+    "tasks-mrtr-composition": "a person is asked before a tool runs, not after it has asked",
 }
 """Scenarios of the tasks extension that ask for something else than this gate does, and why."""
 
@@ -34,6 +41,7 @@ def run() -> list[str]:
         alone = {revision: examined(url, "--requirements", revision) for revision in REVISIONS}
         server = {
             "url": url,
+            "private": True,
             "prefix": "",
             "effects": {"*": "read"},
             "pins": "first-use",

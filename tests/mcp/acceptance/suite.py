@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from tests.mcp.acceptance.programs import CONFORMANCE, npm_program
 
 BOUND_S = 600.0
+STAMP = re.compile(r"-\d{4}-\d\d-\d\dT.*")
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ def examined(url: str, *arguments: str) -> Verdicts:
 
 def scenario_of(folder: str) -> str:
     """``server-ping-2026-11-30T04-27-30-610Z``: the scenario ``ping``."""
-    return folder.removeprefix("server-").rpartition("-20")[0]
+    return STAMP.sub("", folder.removeprefix("server-"))
 
 
 def verdict_of(path: Path) -> Verdict:

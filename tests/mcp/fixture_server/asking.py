@@ -20,6 +20,7 @@ from mcp.server.subscriptions import (
     ToolsListChanged,
 )
 from mcp.shared.exceptions import MCPError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS as MODERN
 from tests.mcp.fixture_server.plain import NOTHING, text
 
 Context = ServerRequestContext[Any, Any]
@@ -31,6 +32,7 @@ KEY: Final = b"a fixture has nothing to hide"
 PAUSE_S: Final = 0.05
 MISSING_CAPABILITY: Final = -32021
 INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
 
 TOOLS: Final[dict[str, Tool]] = {}
 SCHEMAS: Final[dict[str, dict[str, Any]]] = {}
@@ -122,31 +124,45 @@ async def test_trigger_prompt_change(context: Context, params: Params) -> Result
     return said("The prompts have changed.")
 
 
-# Questions of the legacy era
+# Questions in both eras: in the midst of a call, or as its answer
 
 
 @tool({"prompt": {"type": "string"}})
 async def test_sampling(context: Context, params: Params) -> Result:
-    message = types.SamplingMessage.model_validate(
-        {"role": "user", "content": text((params.arguments or {})["prompt"])}
-    )
+    prompt = (params.arguments or {})["prompt"]
+    if context.protocol_version in MODERN:
+        answers = told(params, "model")
+        if answers is None:
+            return needs({"model": ask_model(prompt)})
+        return said(f"LLM response: {answers['model'].get('content')}")
+    message = types.SamplingMessage.model_validate({"role": "user", "content": text(prompt)})
     answer = await context.session.create_message(
         [message], max_tokens=100, related_request_id=context.request_id
     )
     return said(f"LLM response: {answer.content}")
 
 
-async def form(context: Context, message: str, properties: dict[str, Any]) -> Result:
+async def form(
+    context: Context, params: Params, message: str, properties: dict[str, Any]
+) -> Result:
     """Have the client's user fill in a form."""
     schema = {"type": "object", "properties": properties, "required": sorted(properties)}
-    answer = await context.session.elicit_form(message, schema, context.request_id)
-    return said(f"User response: action={answer.action}, content={json.dumps(answer.content)}")
+    if context.protocol_version in MODERN:
+        answers = told(params, "form")
+        if answers is None:
+            wanted = {"mode": "form", "message": message, "requestedSchema": schema}
+            return needs({"form": {"method": "elicitation/create", "params": wanted}})
+        action, content = answers["form"]["action"], answers["form"].get("content")
+    else:
+        answer = await context.session.elicit_form(message, schema, context.request_id)
+        action, content = answer.action, answer.content
+    return said(f"User response: action={action}, content={json.dumps(content)}")
 
 
 @tool({"message": {"type": "string"}})
 async def test_elicitation(context: Context, params: Params) -> Result:
     properties = {"response": {"type": "string", "description": "User's response"}}
-    return await form(context, (params.arguments or {})["message"], properties)
+    return await form(context, params, (params.arguments or {})["message"], properties)
 
 
 @tool()
@@ -159,7 +175,7 @@ async def test_elicitation_sep1034_defaults(context: Context, params: Params) ->
         "status": {"type": "string", "enum": status, "default": status[0]},
         "verified": {"type": "boolean", "default": True},
     }
-    return await form(context, "Who are you?", properties)
+    return await form(context, params, "Who are you?", properties)
 
 
 @tool()
@@ -181,7 +197,7 @@ async def test_elicitation_sep1330_enums(context: Context, params: Params) -> Re
         "untitledMulti": {"type": "array", "items": {"type": "string", "enum": plain}},
         "titledMulti": {"type": "array", "items": {"anyOf": titled}},
     }
-    return await form(context, "Which ones?", properties)
+    return await form(context, params, "Which ones?", properties)
 
 
 # Questions of the modern era
@@ -345,6 +361,11 @@ SCHEMAS["slow_compute"] = SCHEMAS["slow_compute"] | {"required": ["seconds"]}
 @tool()
 async def failing_job(context: Context, params: Params) -> Result:
     return said("The job has failed.") | {"isError": True}
+
+
+@tool()
+async def protocol_error_job(context: Context, params: Params) -> Result:
+    raise MCPError(INTERNAL_ERROR, "The job was never begun")
 
 
 @tool({"filename": {"type": "string"}})
