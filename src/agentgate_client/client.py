@@ -212,7 +212,8 @@ class AgentGateClient(Client):
 
         Returns:
             Rows ``{"request_id", "tool", "status", "resolved_at"}`` with ``"data"`` if the status
-            is "executed", else with ``"error": {"code", "message"}``.
+            is "executed", else with ``"error": {"code", "message"}``; and ``"joined": True`` where
+            nothing was run, because an identical request had ended so at that time (``join_s``).
         """
         rows = await self._driver.call("get_pending_results", GetPendingResults(), self._timeout_s)
         return [row_of(row) for row in rows]
@@ -360,6 +361,8 @@ def row_of(row: LooseRow) -> dict[str, Any]:
         shown["data"] = row.data
     else:
         shown["error"] = {"code": row.error.code, "message": row.error.message}
+    if row.joined:
+        shown["joined"] = True
     return shown
 
 

@@ -195,6 +195,14 @@ async def test_get_pending_results_returns_what_reached_no_waiting_call() -> Non
             "resolved_at": "2026-02-09T10:00:01Z",
             "error": {"code": -32001, "message": "Denied by user"},
         },
+        {
+            "request_id": 6,
+            "tool": "light",
+            "status": "executed",
+            "resolved_at": "2026-02-09T09:58:00Z",
+            "data": {"on": True},
+            "joined": True,
+        },
     ]
     outcome = Outcome()
     with anyio.fail_after(BOUND_S):

@@ -168,6 +168,7 @@ class LooseRow(msgspec.Struct, frozen=True):
     resolved_at: str = ""
     data: Any = None
     error: ErrorObject | None = None
+    joined: bool = False
 
     @property
     def fault(self) -> AgentGateError | None:

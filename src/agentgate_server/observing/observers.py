@@ -128,13 +128,14 @@ class Observers:
         self._open: set[str] = set()
 
     def written(self, change: Change) -> None:
-        """See a change on its way to the store: a request without an approval ends by it.
+        """See a change on its way to the store: a request without an approval ends by it. What
+        joined one that had ended counts as that one.
 
         Do not call it for a change that is written again.
         """
         if isinstance(change, Put):
             record = change.record
-            if record.phase is Phase.DONE and not record.expires_at:
+            if record.phase is Phase.DONE and not (record.expires_at or record.joined):
                 self.ended(record)
 
     def approval_changed(self, record: Record) -> None:

@@ -242,6 +242,18 @@ async def test_an_outcome_that_is_written_again_after_a_full_disk_counts_once(
     assert found["agentgate_store_failing"] == 0
 
 
+async def test_a_repeat_of_what_has_ended_counts_as_that(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path, **ON) as gateway,
+        AgentGateClient(gateway.url, AGENT) as client,
+    ):
+        for _ in range(3):
+            assert await client.call("note", {"text": "x"}, join_s=60.0) == "x"
+        found = await scrape(gateway)
+        assert len(await client.list_requests()) == 3
+    assert found['agentgate_requests_total{outcome="executed",tool="note"}'] == 1
+
+
 async def test_two_gateways_in_a_process_count_each_for_itself(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
