@@ -23,8 +23,8 @@ top:
   ``bridge_endings``.
   ``mcp_backend``, the gate as its client: the
   ``talk`` with one server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``),
-  ``calls`` with what is ``pending``; ``saying``, ``reading``, and server-sent ``streams``. For
-  clients that keep the conversation themselves
+  ``calls`` with what is ``pending``; ``saying``, ``reading``, ``statuses`` and server-sent
+  ``streams``. For clients that keep the conversation themselves
   ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its ``routes``, each
   ``request`` to a ``completion``, its ``replies``, and ``side_requests``; ``agui``: a
   ``run_input`` begins a ``thread_run``, of which a ``transcript`` tells ``events``, and which

@@ -70,12 +70,18 @@ class Calls:
 
     # Verbs of whoever calls
 
-    def begin(self, method: str, params: Mapping[str, Any], can: frozenset[str]) -> int | None:
+    def begin(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        can: frozenset[str],
+        headers: Mapping[str, str],
+    ) -> int | None:
         """Begin a call; see ``ServerTalk.call``."""
         if len(self.calls) >= CALLS_MAX or self._channel.is_full:
             return None
         self._numbers += 1
-        call = Call(number=self._numbers, method=method, params=params, can=can)
+        call = Call(number=self._numbers, method=method, params=params, can=can, headers=headers)
         self.calls[call.number] = call
         self._request(call, {})
         return call.number

@@ -112,10 +112,13 @@ class Channel:
         found.session = self.session
         if found.call is not None:
             found.call.was_sent = True
+        headers = self._headers(found.method, found.params)
+        if found.call is not None and self.is_http and self.era is Era.MODERN:
+            headers = {**headers, **found.call.headers}
         return Send(
             body=jsonrpc.encode_request(found.id, found.method, found.params),
             request=found.id,
-            headers=self._headers(found.method, found.params),
+            headers=headers,
             stays=found.purpose is Purpose.LISTEN,
         )
 

@@ -32,6 +32,7 @@ class Call:
         number: by which it is known outside.
         method, params: what is asked, without ``_meta``.
         can: what those who asked can be asked for.
+        headers: what HTTP says of it besides (modern).
         request: the id of the request that is under way for it; None: the next waits for answers.
         was_sent: some request for it may have reached the server.
         repeats: how often it was sent again because it was certainly not read.
@@ -45,6 +46,7 @@ class Call:
     method: str
     params: Mapping[str, Any]
     can: frozenset[str]
+    headers: Mapping[str, str] = field(default_factory=dict)
     request: int | None = None
     was_sent: bool = False
     repeats: int = 0

@@ -30,6 +30,8 @@ PLAIN: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 """What a header can say as it is; the rest goes as ``=?base64?…?=`` (2026-07-28, "Value
 Encoding")."""
 
+HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+
 ENCODED: Final = re.compile(r"=\?base64\?.*\?=")
 
 ALL: Final = frozenset(
@@ -98,3 +100,33 @@ def header_value(text: str) -> str:
     if PLAIN.fullmatch(text) and not ENCODED.fullmatch(text):
         return text
     return f"=?base64?{b64encode(text.encode()).decode()}?="
+
+
+def header_names(schema: Mapping[str, Any]) -> dict[str, str]:
+    """Return which arguments of a tool go into headers as well, each with the name of its header.
+
+    So a server lets what is in front of it see them without reading the body (2026-07-28,
+    ``x-mcp-header``). What names no header, or the same one twice, is left out.
+    """
+    properties = schema.get("properties")
+    found: dict[str, str] = {}
+    for name, entry in properties.items() if isinstance(properties, dict) else ():
+        said = entry.get("x-mcp-header") if isinstance(entry, dict) else None
+        if isinstance(said, str) and HEADER_NAME.fullmatch(said):
+            header = f"Mcp-Param-{said}"
+            if header.lower() not in map(str.lower, found.values()):
+                found[name] = header
+    return found
+
+
+def headers_of(names: Mapping[str, str], args: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of a call with these arguments; null and what is no plain value has
+    none."""
+    found = {}
+    for name, header in names.items():
+        value = args.get(name)
+        if isinstance(value, bool):
+            found[header] = "true" if value else "false"
+        elif isinstance(value, str | int | float):
+            found[header] = header_value(str(value))
+    return found

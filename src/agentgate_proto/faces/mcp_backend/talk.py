@@ -18,6 +18,7 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp.lines import read
 from agentgate_proto.faces.mcp.messages import CancelledParams
+from agentgate_proto.faces.mcp_backend import statuses
 from agentgate_proto.faces.mcp_backend.calls import ASKABLE, UNANSWERED, Calls
 from agentgate_proto.faces.mcp_backend.channel import Channel
 from agentgate_proto.faces.mcp_backend.events import End, Event, Kind, Noise, Outgoing, Over
@@ -31,14 +32,7 @@ from agentgate_proto.rpc.jsonrpc import Batch, Failure, Message, Notification, R
 NOISE_MAX: Final = 10_000
 """Things in one talk that are no messages; a server that prints more is broken."""
 
-REFUSED: Final = {401: "it wants credentials", 403: "it does not let us in", 429: "it is busy"}
-UNRELATED: Final = frozenset({*REFUSED, 502, 503, 504})
-"""Statuses of HTTP that say nothing of what a server speaks."""
-
-GONE: Final = 404
-SERVER_ERROR: Final = 500
-LOST_STATUSES: Final = frozenset({502, 504})
-"""Statuses by which a proxy says that it lost the server: what was asked may have been done."""
+NO_HEADERS: Final[Mapping[str, str]] = {}
 
 uri_decoder = msgspec.json.Decoder(Uri)
 cancelled_decoder = msgspec.json.Decoder(CancelledParams)
@@ -140,7 +134,11 @@ class ServerTalk:
     # Calls
 
     def call(
-        self, method: str, params: Mapping[str, Any], can: frozenset[str] = frozenset()
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        can: frozenset[str] = frozenset(),
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> int | None:
         """Ask the server for something; ``Ended`` follows.
 
@@ -148,11 +146,12 @@ class ServerTalk:
             method: ``tools/call``, ``resources/read``, ``prompts/get`` or ``completion/complete``.
             params: its parameters, without ``_meta``; values are anything that encodes to JSON.
             can: what those who want it can be asked for.
+            headers: see ``saying.headers_of``.
 
         Returns:
             Its number; None: too much is under way, or the server is not ready.
         """
-        return self._calls.begin(method, params, can) if self.is_ready else None
+        return self._calls.begin(method, params, can, headers) if self.is_ready else None
 
     def cancel(self, call: int, reason: str) -> bool:
         """Nobody waits for a call any more; nothing is said of it from now on.
@@ -240,7 +239,7 @@ class ServerTalk:
         pending = self._channel.pending.get(request)
         if pending is None:
             return
-        if status == GONE and pending.session:
+        if status == statuses.GONE and pending.session:
             self._session_lost(pending, now)
             return
         message = read(body)
@@ -309,17 +308,14 @@ class ServerTalk:
 
     def _refused(self, pending: Pending, status: int, now: float) -> None:
         """A status is all there is."""
-        why = f"status {status}"
-        if pending.purpose is Purpose.DISCOVER and status not in UNRELATED:
+        end, why = statuses.end_of(status), statuses.words(status)
+        if pending.purpose is Purpose.DISCOVER and status not in statuses.UNRELATED:
             del self._channel.pending[pending.id]
             self._opening.undiscovered(now)
-        elif status in LOST_STATUSES:
-            self._without_answer(pending.id, End.LOST, why, now)
-        elif status < SERVER_ERROR or pending.call is None:
-            why = f"{why}: {REFUSED[status]}" if status in REFUSED else why
-            self._without_answer(pending.id, End.NOT_SENT, why, now)
-        else:
+        elif end is End.ERROR and pending.call is not None:
             self._failed(pending.id, jsonrpc.ErrorObject(ErrorCode.INTERNAL_ERROR, why), now)
+        else:
+            self._without_answer(pending.id, end, why, now)
 
     def _look(self, problem: str) -> None:
         """See whether the talk can go on."""

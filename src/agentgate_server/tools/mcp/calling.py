@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 
 import anyio
@@ -19,6 +20,8 @@ from agentgate_server.tools.dialogue import (
     NotAnswered,
 )
 from agentgate_server.tools.mcp.driver import Driver
+
+log = logging.getLogger(__name__)
 
 NOBODY: Final = "whoever called can't be asked for it"
 
@@ -111,6 +114,9 @@ class Running:
                 self._driver.talk.unanswered(asked.question, text)
             except NotAnswered as error:
                 self._driver.talk.unanswered(asked.question, str(error))
+            except Exception:  # a defect of a face must not cost the server
+                log.exception("nobody could be asked for %s", asked.method)
+                self._driver.talk.unanswered(asked.question, NOBODY)
             finally:
                 self._go_on(asked.question)
         self._driver.act()

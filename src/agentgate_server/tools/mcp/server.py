@@ -28,7 +28,7 @@ from agentgate_proto.faces.mcp_backend.events import (
     Updated,
 )
 from agentgate_proto.faces.mcp_backend.reading import ToolDefinition, read_tool, shown
-from agentgate_proto.faces.mcp_backend.talk import ServerTalk
+from agentgate_proto.faces.mcp_backend.talk import NO_HEADERS, ServerTalk
 from agentgate_proto.records.tool_pin import Definition, definition_of
 from agentgate_server.errors import NotStarted
 from agentgate_server.tools.dialogue import Dialogues
@@ -144,12 +144,17 @@ class McpServer:
             self._move(Status.CLOSED)
 
     async def begin(
-        self, method: str, params: Mapping[str, Any], rid: str, wait_s: float
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        rid: str,
+        wait_s: float,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Running:
         """Ask it for something; wait for it first if it is away.
 
         Args:
-            method, params: see ``ServerTalk.call``.
+            method, params, headers: see ``ServerTalk.call``.
             rid: the request that it is made for, or "".
             wait_s: how long to wait.
 
@@ -159,7 +164,7 @@ class McpServer:
         await self.wait_up(wait_s)
         driver = self._driver
         assert driver is not None, "it is up"
-        number = driver.talk.call(method, params, self._dialogues.abilities(rid))
+        number = driver.talk.call(method, params, self._dialogues.abilities(rid), headers)
         if number is None:
             raise NotStarted(f"the MCP server {self.alias} has too much to do: ask again later")
         running = self._running[number] = Running(driver, number, rid, self._dialogues)
@@ -233,6 +238,9 @@ class McpServer:
             await self._make_link().run(driver)
         except (OSError, ValueError) as error:
             driver.close(f"it can't be started: {error}")
+        except Exception:  # a defect of ours must not cost the gateway, nor other servers
+            log.exception("MCP server %s: the link to it failed", self.alias)
+            driver.close("the link to it failed; the gateway's log says how")
         finally:
             driver.close("the gateway stops")
             self._driver = None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from agentgate_proto.faces.mcp_backend.reading import ToolDefinition, shown
+from agentgate_proto.faces.mcp_backend.saying import header_names
 from agentgate_proto.records.pin_words import TITLE_CHARS_MAX, publishable, publishable_schema
 from agentgate_proto.records.request import Effects
 from agentgate_proto.records.tool_pin import Definition, effects_of
@@ -250,6 +251,7 @@ class McpServers:
             look=self._tools_get,
             output_bytes_max=self._bytes_max(server),
             fits=schema_of(tool.input_schema, f"arguments of {name}"),
+            headers=header_names(tool.input_schema),
             says=schema_of(tool.output_schema, f"the result of {name}"),
         )
 

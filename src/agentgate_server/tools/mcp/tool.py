@@ -13,6 +13,7 @@ import msgspec
 
 from agentgate_proto.faces.mcp_backend.events import End, Ended
 from agentgate_proto.faces.mcp_backend.reading import UNREADABLE, shown
+from agentgate_proto.faces.mcp_backend.saying import headers_of
 from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.records.request import Effects
 from agentgate_server.errors import (
@@ -83,6 +84,7 @@ class McpTool(AsyncTool):
         output_bytes_max: of a result.
         fits: what arguments must be like; None: only the server can say.
         says: what ``structuredContent`` must be like; None: nobody says.
+        headers: which arguments go into headers as well; see ``saying.header_names``.
         call: the rid of the one request that it is made for; "": of any, and it can't run.
         progress: of that request.
         is_known: whether this is what the server offers; else the server is asked first.
@@ -95,6 +97,7 @@ class McpTool(AsyncTool):
     output_bytes_max: int
     fits: ArgumentSchema | None = None
     says: ArgumentSchema | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     call: str = ""
     progress: Progress = field(default_factory=Progress)
     is_known: bool = True
@@ -132,7 +135,8 @@ class McpTool(AsyncTool):
         server, limit_s = self.server, self.server.config.timeout_s
         await server.wait_up(server.config.wait_s)
         self._compare()
-        running = await server.begin(self.method, self.params(args), self.call, 0.0)
+        headers = headers_of(self.headers, args)
+        running = await server.begin(self.method, self.params(args), self.call, 0.0, headers)
         running.scope.deadline = anyio.current_time() + limit_s
         try:
             with running.scope:

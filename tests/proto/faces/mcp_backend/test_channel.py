@@ -32,7 +32,7 @@ def test_a_server_that_reads_nothing_takes_no_more_calls() -> None:
         assert not channel.is_full
         channel.abort(number)
     assert channel.is_full
-    assert Calls(channel).begin("tools/call", {}, frozenset()) is None
+    assert Calls(channel).begin("tools/call", {}, frozenset(), {}) is None
     assert channel.next_message() == Abort(request=0)
 
 

@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp.http import decoded
-from agentgate_proto.faces.mcp_backend.saying import ALL, capabilities, header_value, headers
+from agentgate_proto.faces.mcp_backend.saying import (
+    ALL,
+    capabilities,
+    header_names,
+    header_value,
+    headers,
+    headers_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,32 @@ def test_any_name_is_read_as_it_was_written(name: str) -> None:
     assert value.isascii()
     assert value.isprintable()
     assert decoded(value) == name
+
+
+def test_arguments_that_a_schema_names_go_into_headers() -> None:
+    schema = {
+        "properties": {
+            "region": {"x-mcp-header": "Region"},
+            "dry": {"x-mcp-header": "Dry-Run"},
+            "count": {"x-mcp-header": "Count"},
+            "again": {"x-mcp-header": "REGION"},
+            "bad": {"x-mcp-header": "a b"},
+            "odd": {"x-mcp-header": 7},
+            "any": True,
+        }
+    }
+    names = header_names(schema)
+    assert names == {
+        "region": "Mcp-Param-Region",
+        "dry": "Mcp-Param-Dry-Run",
+        "count": "Mcp-Param-Count",
+    }
+    assert headers_of(names, {"region": "größe", "dry": True, "count": 3, "other": 1}) == {
+        "Mcp-Param-Region": "=?base64?Z3LDtsOfZQ==?=",
+        "Mcp-Param-Dry-Run": "true",
+        "Mcp-Param-Count": "3",
+    }
+    assert headers_of(names, {"region": None, "dry": False, "count": [1]}) == {
+        "Mcp-Param-Dry-Run": "false"
+    }
+    assert header_names({"properties": []}) == {}

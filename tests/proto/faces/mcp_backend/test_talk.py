@@ -105,6 +105,15 @@ def test_messages_of_the_old_era_say_their_session() -> None:
     assert dict(server.sent[-1].headers) == initialized_
 
 
+def test_a_call_has_headers_of_its_own_in_the_modern_era_alone() -> None:
+    for make, said in ((modern, {"Mcp-Param-A": "1"}), (legacy, {})):
+        server, _ = make(is_http=True)
+        server.talk.call("tools/call", {"name": "a"}, frozenset(), {"Mcp-Param-A": "1"})
+        server.messages()
+        sent = server.sent[-1].headers
+        assert {name: sent[name] for name in sent if name.startswith("Mcp-Param")} == said
+
+
 def test_there_are_none_elsewhere() -> None:
     server, _ = modern()
     assert [dict(each.headers) for each in server.sent] == [{}] * 3
