@@ -59,20 +59,28 @@ class Phase(Enum):
 class Opening:
     """See the module. Its verbs return what is wrong with the server, or "".
 
+    Args:
+        channel: to the server.
+        only: the era to speak; None: whichever the server does.
+
     Attributes:
         phase: how far the talk is.
         deadline: when ``handle_timer`` is due; None: not at all.
         capabilities: what the server can do, as soon as it is ready.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, only: Era | None = None) -> None:
         self.phase = Phase.NEW
+        self._only = only
         self.deadline: float | None = None
         self.capabilities = ServerCapabilities()
         self._channel = channel
 
     def probe(self, now: float) -> None:
-        """Ask what it speaks."""
+        """Ask what it speaks, unless only the old way will do."""
+        if self._only is Era.LEGACY:
+            self.greet(now)
+            return
         self.phase = Phase.PROBING
         self.deadline = now + PROBE_S
         meta = saying.modern_meta(saying.PROBED, self._channel.client, saying.ALL)
@@ -97,27 +105,29 @@ class Opening:
             return ""
         if self.phase is not Phase.PROBING:
             return f"it was not ready within {OPEN_S:g} s"
-        self.greet(now)
-        return ""
+        return self.undiscovered(now)
 
-    def discovered(self, result: msgspec.Raw, now: float) -> None:
+    def discovered(self, result: msgspec.Raw, now: float) -> str:
         """It has said what it speaks, perhaps late."""
         if self.phase is Phase.READY:
-            return
+            return ""
         try:
             said = discovered_decoder.decode(result)
         except UNREADABLE:
             said = Discovered()
         versions = [version for version in MODERN if version in said.supported_versions]
-        if versions:
-            self._ready(Era.MODERN, versions[0], said.capabilities, said.meta.server)
-        elif self.phase is Phase.PROBING:
-            self.greet(now)
+        if not versions:
+            return self.undiscovered(now)
+        self._ready(Era.MODERN, versions[0], said.capabilities, said.meta.server)
+        return ""
 
-    def undiscovered(self, now: float) -> None:
-        """It does not know the question."""
+    def undiscovered(self, now: float) -> str:
+        """It does not know the question, or is silent."""
         if self.phase is Phase.PROBING:
+            if self._only is Era.MODERN:
+                return "it does not speak as it is to (era: modern)"
             self.greet(now)
+        return ""
 
     def greeted(self, result: msgspec.Raw) -> str:
         """It has answered the greeting."""

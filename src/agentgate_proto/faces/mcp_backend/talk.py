@@ -45,6 +45,7 @@ class ServerTalk:
         name, version: ours.
         is_http: each request has a stream of its own, on which it is answered.
         wanted: which lists somebody has a use for.
+        only: the era to speak; None: whichever the server does.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class ServerTalk:
         *,
         is_http: bool = False,
         wanted: frozenset[Kind] = frozenset({Kind.TOOLS}),
+        only: Era | None = None,
     ) -> None:
         self._channel = Channel({"name": name, "version": version}, is_http=is_http)
-        self._opening = Opening(self._channel)
+        self._opening = Opening(self._channel, only)
         self._calls = Calls(self._channel)
         self._lists = Lists(self._channel, wanted)
         self._repeats: list[Pending] = []
@@ -87,7 +89,7 @@ class ServerTalk:
         return request in self._channel.pending
 
     def stream_headers(self) -> Mapping[str, str]:
-        """Headers of a stream that brings what is about no request (HTTP, legacy)."""
+        """See ``Channel.stream_headers``."""
         return self._channel.stream_headers()
 
     def handle_timer(self, now: float) -> None:
@@ -126,8 +128,8 @@ class ServerTalk:
         self._channel.events.append(Over(reason=reason))
 
     def joined(self, session: str) -> None:
-        """A server has named a session (HTTP); say so before the answer that it came with. It means
-        something for the answer to the greeting alone."""
+        """The server names a session (HTTP), which means something with the answer to the greeting;
+        say so before that."""
         if self._opening.phase is Phase.GREETING:
             self._channel.session = session
 
@@ -175,11 +177,7 @@ class ServerTalk:
         self._calls.unanswered(question, why)
 
     def watch(self, uri: str) -> bool:
-        """Subscribe to a resource: ``Updated`` says that it has changed.
-
-        Returns:
-            Whether the server tells of its changes.
-        """
+        """Subscribe to a resource; return whether the server tells of its changes."""
         return self.is_ready and self._lists.watch(uri)
 
     def unwatch(self, uri: str) -> None:
@@ -257,7 +255,7 @@ class ServerTalk:
         was_ready = self.is_ready
         match pending.purpose:
             case Purpose.DISCOVER:
-                self._opening.discovered(result, now)
+                self._look(self._opening.discovered(result, now))
             case Purpose.INITIALIZE:
                 self._look(self._opening.greeted(result))
             case Purpose.LIST:
@@ -277,7 +275,7 @@ class ServerTalk:
             return
         match pending.purpose:
             case Purpose.DISCOVER:
-                self._opening.undiscovered(now)
+                self._look(self._opening.undiscovered(now))
             case Purpose.INITIALIZE:
                 self._look(self._opening.not_greeted(error))
             case Purpose.LIST:
@@ -311,7 +309,7 @@ class ServerTalk:
         end, why = statuses.end_of(status), statuses.words(status)
         if pending.purpose is Purpose.DISCOVER and status not in statuses.UNRELATED:
             del self._channel.pending[pending.id]
-            self._opening.undiscovered(now)
+            self._look(self._opening.undiscovered(now))
         elif end is End.ERROR and pending.call is not None:
             self._failed(pending.id, jsonrpc.ErrorObject(ErrorCode.INTERNAL_ERROR, why), now)
         else:

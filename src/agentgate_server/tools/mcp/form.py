@@ -173,6 +173,10 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     when it changes. ``first-use``: what it offers the first time is taken as it is, and only what
     changes or is added later has to be accepted."""
 
+    era: Literal["auto", "legacy", "modern"] = "auto"
+    """Which revisions of the protocol to speak with it: ``modern`` (2026-07-28), ``legacy``
+    (2025-11-25 and before), or ``auto``: the newest that it speaks."""
+
     resources: bool = False
     """Offer its resources too, by the tool ``PREFIX_read_resource``, which only reads."""
 

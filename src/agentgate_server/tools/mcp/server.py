@@ -17,6 +17,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp_backend.events import (
     Ended,
     Event,
@@ -232,7 +233,8 @@ class McpServer:
         self.has_listed = False
         self._move(Status.STARTING)
         is_http = self.config.url is not None
-        talk = ServerTalk(NAME, VERSION, is_http=is_http, wanted=self.wanted)
+        only = None if self.config.era == "auto" else Era(self.config.era)
+        talk = ServerTalk(NAME, VERSION, is_http=is_http, wanted=self.wanted, only=only)
         driver = self._driver = Driver(talk, self._heard)
         try:
             await self._make_link().run(driver)

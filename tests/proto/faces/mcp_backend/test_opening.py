@@ -11,6 +11,7 @@ from tests.proto.faces.mcp_backend.talks import Server, discovered, initialized
 from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp_backend.events import Listed, Over, Ready
 from agentgate_proto.faces.mcp_backend.opening import OPEN_S, PROBE_S, Opening, Phase
+from agentgate_proto.faces.mcp_backend.talk import ServerTalk
 
 
 def methods(server: Server) -> list[str]:
@@ -177,3 +178,20 @@ def test_a_deadline_that_is_not_there_is_never_reached() -> None:
     opening = Opening(server.talk._channel)
     assert (opening.phase, opening.handle_timer(1e9)) == (Phase.NEW, "")
     assert opening.greeted(msgspec.Raw(b"{}")) == ""
+
+
+def test_one_era_alone_may_be_wanted() -> None:
+    server = Server()
+    server.talk = ServerTalk("gate", "1", only=Era.LEGACY)
+    assert server.open()["method"] == "initialize"
+    for how in ("fails", "silent", "other"):
+        server.talk = ServerTalk("gate", "1", only=Era.MODERN)
+        probe = server.open()
+        if how == "fails":
+            server.fails(probe)
+        elif how == "other":
+            server.answers(probe, discovered(versions=["2025-11-25"]))
+        else:
+            server.passes(PROBE_S)
+        assert server.event() == Over(reason="it does not speak as it is to (era: modern)")
+        assert server.messages() == []

@@ -180,7 +180,8 @@ def call(
     return said(f"there is no {name}", isError=True)
 
 
-QUESTION = "elicitation/create", {"mode": "form", "message": "sure?", "requestedSchema": {}}
+FORM = {"type": "object", "properties": {}}
+QUESTION = "elicitation/create", {"mode": "form", "message": "sure?", "requestedSchema": FORM}
 
 
 def modern_ask(params: dict[str, Any]) -> Any:

@@ -140,3 +140,12 @@ sys.stdin.read()
     assert "tool a is listed twice" in caplog.text
     assert "tool b can't be read" in caplog.text
     assert "a tool without a name" in caplog.text
+
+
+async def test_one_era_alone_may_be_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        async with serving(a=stub(era="legacy"), b=stub(era="modern"), c=stub()) as servers:
+            await up(servers)
+    assert "MCP server a is stub 1 and speaks 2025-11-25" in caplog.text
+    assert "MCP server b is stub 1 and speaks 2026-07-28" in caplog.text
+    assert "MCP server c is stub 1 and speaks 2026-07-28" in caplog.text
