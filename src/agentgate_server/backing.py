@@ -71,6 +71,7 @@ class McpBacking:
     def join(self, catalogue: Catalogue) -> Catalogue:
         """Return the catalogue with the tools of the servers."""
         self.servers.is_taken = catalogue.is_taken
+        self.servers.remember({alias: self.pins.known(alias) for alias in self.servers.servers})
         return catalogue.with_live(self.servers)
 
     async def run(self, gate: Gate) -> None:

@@ -76,6 +76,20 @@ def kept(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.glob("gate.db*"))
 
 
+async def test_what_was_accepted_can_be_asked_for_before_its_server_is_up(tmp_path: Path) -> None:
+    policy = Policy.parse(POLICY)
+    async with serving(tmp_path, policy=policy, **servers()) as gateway:
+        await up(gateway)
+    async with serving(tmp_path, policy=policy, **servers()) as gateway:
+        backing = gateway.backing
+        assert backing is not None
+        assert not backing.servers.servers["s"].is_up
+        assert backing.servers.get("s.echo") is not None
+        async with AgentGateClient(gateway.url, AGENT) as client:
+            result = await client.call("s.echo", {"text": "hi"})
+            assert result["structuredContent"] == {"text": "hi"}
+
+
 async def test_what_nobody_has_accepted_is_hidden_and_told_of(tmp_path: Path) -> None:
     async with serving(tmp_path, **servers(pins="review")) as gateway:
         backing = gateway.backing

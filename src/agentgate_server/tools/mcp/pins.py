@@ -102,6 +102,10 @@ class Pins:
         """Return what is accepted of a server, reached or not: hashes by the tool's name there."""
         return self._pins.get(alias, {})
 
+    def known(self, alias: str) -> list[Definition]:
+        """Return the definitions that are accepted of a server, as its tools were then."""
+        return self._contents.of(alias).definitions()
+
     def waiting(self, alias: str) -> int:
         """How many tools of a server wait for somebody to look at them."""
         pins = self._pins.get(alias, {})

@@ -91,6 +91,7 @@ class McpServer:
         problem: what went wrong last, for people and agents, or "".
         definitions: its tools, by its own names, in its own order; with what their pins are over.
         offered: what it lists besides tools, by kind.
+        was_listed: whether ``definitions`` are its own word, and not only remembered.
         has_listed: it has listed its tools since it was started last.
     """
 
@@ -109,6 +110,7 @@ class McpServer:
         self.problem = ""
         self.starts = 0
         self.definitions: dict[str, tuple[ToolDefinition, Definition]] = {}
+        self.was_listed = False
         self.offered: dict[Kind, tuple[msgspec.Raw, ...]] = {}
         self.updated: Callable[[str], None] = lambda uri: None
         self._make_link = make_link

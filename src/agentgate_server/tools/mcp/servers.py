@@ -7,12 +7,12 @@ the name that it has here, and is known until the server offers something else, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from agentgate_proto.faces.mcp_backend.reading import ToolDefinition, shown
+from agentgate_proto.faces.mcp_backend.reading import ToolDefinition, read_tool, shown
 from agentgate_proto.faces.mcp_backend.saying import header_names
 from agentgate_proto.records.pin_words import TITLE_CHARS_MAX, publishable, publishable_schema
 from agentgate_proto.records.request import Effects
@@ -110,9 +110,29 @@ class McpServers:
         finally:
             await self._guardian.aclose()
 
+    def remember(self, known: Mapping[str, Sequence[Definition]]) -> None:
+        """Offer these as long as their servers have said nothing: who asks for one in the first
+        moments of a gateway waits for the server, and is not told that there is no such tool.
+
+        Args:
+            known: definitions that are accepted, by alias.
+        """
+        for alias, definitions in known.items():
+            server = self.servers[alias]
+            tools = ((read_tool(each.text), each) for each in definitions)
+            server.definitions = {
+                tool.name: (tool, each)
+                for tool, each in tools
+                if tool is not None and server.config.offers(tool.name)
+            }
+            made = (self._tool(server, *each) for each in server.definitions.values())
+            self._of_server[alias] = {tool.name: tool for tool in made}
+        self._join()
+
     def look_again(self, alias: str) -> None:
         """Something else of a server is accepted now."""
-        if (server := self.servers.get(alias)) is not None:
+        server = self.servers.get(alias)
+        if server is not None and server.was_listed:
             self._listed(server)
 
     def current(self) -> dict[str, str]:

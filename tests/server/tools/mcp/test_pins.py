@@ -58,6 +58,7 @@ async def test_what_is_new_is_hidden_until_another_program_has_accepted_it(file:
         assert pins.visible("house", [tool()]) == {"set_light"}
         assert pins.waiting("house") == 0
         assert pins.accepted("house") == {"set_light": tool().hash}
+        assert pins.known("house") == [tool()]
         tasks.cancel_scope.cancel()
 
 

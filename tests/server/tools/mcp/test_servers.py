@@ -14,7 +14,8 @@ from agentgate_proto.records.request import Effects
 from agentgate_proto.records.tool_pin import Definition
 from agentgate_server.errors import EndedElsewhere
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.mcp.form import McpPattern, McpPrefix
+from agentgate_server.tools.mcp.form import McpAlias, McpPattern, McpPrefix
+from agentgate_server.tools.mcp.servers import McpServers
 from agentgate_server.tools.tool import AsyncTool
 
 pytestmark = pytest.mark.anyio
@@ -182,3 +183,15 @@ async def test_resources_and_prompts_are_read_by_tools_that_read(
             args["argument"] = {"name": "who", "value": "o"}
             words = await called(servers, "s_complete", {**args, "context": {}})
             assert read(words)["completion"]["values"] == ["one"]
+
+
+async def test_what_is_remembered_is_not_taken_for_the_servers_word() -> None:
+    async with serving(s=stub()) as servers:
+        await up(servers)
+        known = [pin for _, pin in servers.servers["s"].definitions.values()]
+    nobody = Some()
+    later = McpServers({McpAlias("s"): stub(tools=(McpPattern("e*"),))}, pins=nobody)
+    later.remember({"s": known})
+    assert sorted(tool.name for tool in later) == ["s.echo", "s.env"]
+    later.look_again("s")  # the server has said nothing yet
+    assert later.get("s.echo") is not None
