@@ -21,6 +21,13 @@ from agentgate_proto.models.request import (
 from agentgate_proto.rpc.decoding import check_nesting
 from agentgate_proto.sessions.material import fits
 
+BODY_BYTES_MAX = 2_097_152
+"""Of a request, which brings the whole conversation: about half a million tokens."""
+
+REFUSED_BYTES_MAX = 4_194_304
+"""Of one that is read to be refused in words that its client knows. Conversations grow by small
+steps, so they come to these words first; whoever sends still more is cut off while it sends."""
+
 MESSAGES_MAX = 10_000
 """Messages of one request: each is looked at."""
 
@@ -46,6 +53,17 @@ class Misfit(Exception):
         super().__init__(text)
         self.param = param
         self.is_large = is_large
+
+
+def check_size(body: bytes) -> None:
+    """Refuse a body that is too large.
+
+    Raises:
+        Misfit: it is.
+    """
+    if len(body) > BODY_BYTES_MAX:
+        text = f"a request has at most {BODY_BYTES_MAX} bytes: begin a new conversation"
+        raise Misfit(text, is_large=True)
 
 
 class CalledFunction(msgspec.Struct):

@@ -11,7 +11,7 @@ from agentgate_proto.connection.events import Closed, HttpRequested
 from agentgate_proto.faces.agui.run_input import read_input
 from agentgate_proto.faces.agui.thread_run import FACE, ThreadRun
 from agentgate_proto.faces.bearer import bearer_token
-from agentgate_proto.faces.client_messages import Misfit
+from agentgate_proto.faces.client_messages import REFUSED_BYTES_MAX, Misfit
 from agentgate_proto.faces.http_api import Reply as Response
 from agentgate_proto.faces.http_api import problem
 from agentgate_proto.principal import Principal
@@ -23,9 +23,6 @@ from agentgate_server.faces.http_talker import HttpTalkers
 from agentgate_server.sessions.door import as_owner
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import HttpReply, Reply
-
-BODY_BYTES_MAX = 2_097_152
-"""Of a request, which brings the whole conversation: about half a million tokens."""
 
 REVOKED = problem(401, "this token counts no more")
 
@@ -48,7 +45,7 @@ class AgUiFace:
                 face=FACE,
                 path=path,
                 methods=frozenset({"POST"}),
-                body_bytes_max=BODY_BYTES_MAX,
+                body_bytes_max=REFUSED_BYTES_MAX,
                 cors=True,
             ),
         )

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from agentgate_proto.faces.client_messages import (
+    BODY_BYTES_MAX,
     NO_OBJECT,
     TOOLS_MAX,
     CalledFunction,
@@ -17,6 +18,7 @@ from agentgate_proto.faces.client_messages import (
     Spoken,
     answer_of,
     arguments_of,
+    check_size,
     checked_tools,
     results_of,
     spoken,
@@ -68,6 +70,13 @@ def test_what_can_not_be_answered_is_refused(messages: list[Any], words: str) ->
     with pytest.raises(Misfit, match=words) as caught:
         spoken(messages)
     assert caught.value.is_large == (words == "at most")
+
+
+def test_a_conversation_has_an_end() -> None:
+    check_size(b" " * BODY_BYTES_MAX)
+    with pytest.raises(Misfit, match="begin a new conversation") as caught:
+        check_size(b" " * (BODY_BYTES_MAX + 1))
+    assert caught.value.is_large
 
 
 def test_content_is_a_text_or_parts_of_text() -> None:

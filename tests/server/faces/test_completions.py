@@ -366,6 +366,10 @@ async def test_errors_are_in_the_form_of_the_sdk(tmp_path: Path) -> None:
             with pytest.raises(openai.APIStatusError) as large:
                 await ask(model="m", messages=text)
             assert large.value.status_code == 413
+            long: Any = [{"role": "user", "content": "x" * 400_000}] * 6
+            with pytest.raises(openai.APIStatusError, match="begin a new conversation") as large:
+                await ask(model="m", messages=long)
+            assert large.value.code == "string_above_max_length"
             with pytest.raises(openai.RateLimitError) as poor:
                 await ask(model="other", messages=HI, max_tokens=1_000_000)
             assert poor.value.code == "insufficient_quota"

@@ -22,6 +22,7 @@ from agentgate_proto.faces.client_messages import (
     Misfit,
     Spoken,
     answer_of,
+    check_size,
     checked_tools,
     results_of,
     spoken,
@@ -122,6 +123,7 @@ def read_input(body: bytes) -> Wanted:
     Raises:
         Misfit: it can't be answered as it is.
     """
+    check_size(body)
     try:
         found = decode(body)
         check_nesting(found.forwarded_props)

@@ -22,6 +22,7 @@ from agentgate_proto.faces.client_messages import (
     Misfit,
     Spoken,
     answer_of,
+    check_size,
     checked_tools,
     results_of,
     spoken,
@@ -157,6 +158,7 @@ def read_request(body: bytes, headers: Headers) -> Wanted:
     Raises:
         Misfit: it can't be answered as it is.
     """
+    check_size(body)
     try:
         found, members = decode(body), decode_members(body)
     except msgspec.ValidationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agentgate_proto.faces.client_messages import REFUSED_BYTES_MAX
 from agentgate_proto.faces.completions.request import IDEMPOTENCY, SESSION_HEADERS
 from agentgate_proto.faces.completions.side_requests import TASK_HEADERS
 from agentgate_proto.wire.routes import Route
@@ -10,9 +11,6 @@ FACE = "completions"
 COMPLETIONS = "/v1/chat/completions"
 MODELS = "/v1/models"
 MODEL = "/v1/models/{name*}"
-
-BODY_BYTES_MAX = 2_097_152
-"""Of a request, which brings the whole conversation: about half a million tokens."""
 
 SDK_HEADERS = (
     *("openai-organization", "openai-project", "x-stainless-arch", "x-stainless-async"),
@@ -30,7 +28,7 @@ ROUTES = (
         face=FACE,
         path=COMPLETIONS,
         methods=frozenset({"POST"}),
-        body_bytes_max=BODY_BYTES_MAX,
+        body_bytes_max=REFUSED_BYTES_MAX,
         cors=True,
         request_headers=CORS_HEADERS,
     ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentgate_proto.faces.completions.routes import BODY_BYTES_MAX, ROUTES
+from agentgate_proto.faces.client_messages import BODY_BYTES_MAX, REFUSED_BYTES_MAX
+from agentgate_proto.faces.completions.routes import ROUTES
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.routes import Routes
 
@@ -15,4 +16,5 @@ def test_each_path_is_found(target: str) -> None:
 
 
 def test_a_conversation_may_be_longer_than_other_bodies() -> None:
-    assert ROUTES[0].body_bytes_max == BODY_BYTES_MAX > Limits().http_body_bytes_max
+    assert ROUTES[0].body_bytes_max == REFUSED_BYTES_MAX > BODY_BYTES_MAX
+    assert Limits().http_body_bytes_max < BODY_BYTES_MAX
