@@ -294,7 +294,7 @@ class McpServer:
             self.offered[listed.kind] = listed.items
         else:
             self.definitions = self._read(listed.items)
-            self.has_listed = True
+            self.was_listed = self.has_listed = True
             self._wake()
         self._changed(self)
 
