@@ -72,7 +72,7 @@ class Caller(asyncio.Protocol):
         self.buffer += data
         if not is_whole(self.buffer):
             return
-        if b'"isError":true' in self.buffer or b" 200 OK" not in self.buffer[:40]:
+        if b'"isError":true' in self.buffer or b" 200 " not in self.buffer[:40]:
             print(bytes(self.buffer[-600:]).decode("latin-1"), file=sys.stderr, flush=True)
             raise SystemExit(1)
         self.latencies.append(time.perf_counter() - self.began)

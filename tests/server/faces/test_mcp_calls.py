@@ -6,13 +6,16 @@ import json
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from tests.server.embedded import until
 from tests.server.faces.mcp_client import LEGACY, TASKS, Events, text_of, whole
 from tests.server.faces.mcp_stage import BOTH, OTHER, client_of, offering
 
+from agentgate_proto.faces.mcp import call, holds
 from agentgate_proto.records.outcome import executed, failed
 from agentgate_server.faces import mcp_calls
+from agentgate_server.tools.dialogue import NotAnswered
 
 pytestmark = pytest.mark.anyio
 
@@ -217,6 +220,94 @@ async def test_a_modern_client_is_asked_by_the_answer_and_calls_again(tmp_path: 
         response = await client.send(client.request("tools/call", again))
         assert response.json()["error"]["code"] == -32602
         assert len(desk.requests) == 1
+
+
+async def test_what_nobody_asks_for_again_is_withdrawn_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "GRACE_S", 0.01)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        async with client.streaming(client.calling("ask_it", progressToken=3)) as response:
+            await Events(response).next()
+        await until(lambda: desk.requests[0].outcome, "the withdrawal")
+        assert desk.calls[0].was_received
+
+
+async def test_what_a_person_has_said_yes_to_goes_on_without_its_client(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "GRACE_S", 0.01)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        async with client.streaming(client.calling("ask_it", progressToken=3)) as response:
+            await Events(response).next()
+            desk.approve(desk.requests[0])
+        await until(lambda: desk.calls[0].left, "that it is left")
+        assert desk.requests[0].outcome is None
+
+
+async def test_a_client_that_hung_up_is_answered_earlier_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holds, "HOLD_MIN_S", 0.0)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, LEGACY) as client:
+        message = client.calling("ask_it", {"a": 1}, progressToken=3)
+        async with client.streaming(message) as response:
+            events = Events(response)
+            await events.next()
+            params = {"requestId": message["id"], "reason": "Request timed out"}
+            await client.send(
+                {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}
+            )
+            await events.answer()
+        with anyio.fail_after(5):
+            result = await client.call("ask_it", {"a": 2}, meta={"progressToken": 3})
+        assert result["_meta"]["agentgate/status"] == "pending"
+        assert desk.requests[1].outcome is None
+
+
+async def test_a_question_that_nobody_answers_is_over_some_time(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, LEGACY, elicitation={}) as client,
+    ):
+        message = client.calling("ask_it", progressToken=1)
+        async with client.streaming(message) as response:
+            events = Events(response)
+            await events.next()
+            asker = desk.requests[0].views[0].asker
+            assert asker is not None
+            with pytest.raises(NotAnswered):
+                await asker.ask("elicitation/create", msgspec.Raw(b'{"message":"?"}'), 0.01)
+            asked = await events.next()
+            refusal = {"code": -1, "message": "no"}
+            reply = {"jsonrpc": "2.0", "id": asked["id"], "error": refusal}
+            assert (await client.send(reply)).status == 202  # too late, and no harm
+            assert asker.can == {"elicitation.form"}
+            asker.tell("notifications/progress", msgspec.Raw(b'{"progress":7}'))
+            assert (await events.next())["params"] == {"progressToken": 1, "progress": 7.0}
+
+
+async def test_a_client_may_refuse_to_answer(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, LEGACY, elicitation={}) as client,
+    ):
+        message = client.calling("ask_it", progressToken=1)
+        async with client.streaming(message) as response:
+            events = Events(response)
+            await events.next()
+            asker = desk.requests[0].views[0].asker
+            assert asker is not None
+
+            async def refuse() -> None:
+                asked = await events.next()
+                refusal = {"code": -1, "message": "nobody is here"}
+                await client.send({"jsonrpc": "2.0", "id": asked["id"], "error": refusal})
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(refuse)
+                with pytest.raises(NotAnswered, match="nobody is here"):
+                    await asker.ask("elicitation/create", msgspec.Raw(b'{"message":"?"}'), 5.0)
 
 
 # Caps

@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from tests.server.embedded import until
 from tests.server.faces.mcp_client import TASKS
 from tests.server.faces.mcp_stage import OTHER, client_of, offering
 
 from agentgate_proto.records.outcome import executed
+from agentgate_server.faces import mcp_tasks
+from agentgate_server.tools.dialogue import NotAnswered
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +84,68 @@ async def test_a_task_asks_its_client_by_its_status(tmp_path: Path) -> None:
             }
         assert json.loads(answers[0]) == {"action": "accept"}
         assert (await client.ask("tasks/get", task))["result"]["status"] == "working"
+
+
+async def test_a_task_that_nobody_asks_about_is_left_and_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tasks, "IDLE_S", 0.01)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        task = {"taskId": (await client.call("ask_it"))["taskId"]}
+        await until(lambda: not desk.requests[0].views, "that nobody listens")
+        seen = (await client.ask("tasks/get", task))["result"]
+        assert seen["status"] == "working"
+
+
+async def test_of_many_tasks_the_one_longest_not_asked_about_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tasks, "TASKS_MAX", 2)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        one, two, _ = [(await client.call("ask_it", {"a": each}))["taskId"] for each in range(3)]
+        assert [len(request.views) for request in desk.requests] == [0, 1, 1]
+        assert (await client.ask("tasks/get", {"taskId": two}))["result"]["status"] == "working"
+        assert (await client.ask("tasks/get", {"taskId": one}))["result"]["status"] == "working"
+        assert [len(request.views) for request in desk.requests] == [1, 1, 0]
+
+
+async def test_a_task_whose_request_is_forgotten_is_none(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        task = {"taskId": (await client.call("ask_it"))["taskId"]}
+        desk.settle(desk.requests[0], executed(b"1"))
+        await client.ask("tasks/get", task)
+        desk.requests.clear()
+        for method in ("tasks/get", "tasks/get"):
+            answer = await client.send(client.request(method, task))
+            assert (answer.status, answer.json()["error"]["code"]) == (404, -32602)
+
+
+async def test_a_task_that_runs_is_not_stopped(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        task = {"taskId": (await client.call("ask_it"))["taskId"]}
+        desk.approve(desk.requests[0])
+        assert "result" in await client.ask("tasks/cancel", task)
+        assert (await client.ask("tasks/get", task))["result"]["statusMessage"] == "running"
+        assert desk.requests[0].outcome is None
+
+
+async def test_a_task_can_be_withdrawn_that_nobody_has_listened_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        task = {"taskId": (await client.call("ask_it"))["taskId"]}
+        monkeypatch.setattr(mcp_tasks, "TASKS_MAX", 1)
+        await client.call("ask_it", {"a": 2})
+        assert not desk.requests[0].views
+        assert "result" in await client.ask("tasks/cancel", task)
+        await until(lambda: desk.requests[0].outcome, "the withdrawal")
+
+
+async def test_a_task_asks_nobody_what_they_can_not_answer(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        await client.call("ask_it")
+        asker = desk.requests[0].views[-1].asker
+        assert asker is not None
+        asker.tell("notifications/progress", msgspec.Raw(b'{"progress":1}'))
+        with pytest.raises(NotAnswered):
+            await asker.ask("elicitation/create", msgspec.Raw(b'{"message":"?"}'), 5.0)
