@@ -258,6 +258,26 @@ async def test_a_named_session_outlives_the_gateway(tmp_path: Path) -> None:
         ]
 
 
+async def test_a_gateway_that_stops_cancels_no_run_for_its_clients_that_go(tmp_path: Path) -> None:
+    again = {"X-Session-Id": "c", "X-Stainless-Retry-Count": "1"}
+    async with ModelServer() as server:
+        server.replies.append(Reply(Say("well"), Stall()))
+        async with beside(server, tmp_path) as gateway:
+            body = json.dumps({"model": "m", "messages": HI, "stream": True}).encode()
+            head = "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nX-Session-Id: c\r\n"
+            head += f"Authorization: Bearer {AGENT}\r\nContent-Length: {len(body)}\r\n\r\n"
+            stream = await anyio.connect_tcp("127.0.0.1", gateway.port)
+            await stream.send(head.encode() + body)
+            while b"well" not in await stream.receive():
+                pass
+        assert b"[DONE]" not in await all_bytes(stream)
+        await stream.aclose()
+        async with beside(server, tmp_path) as gateway, sdk(gateway) as client:
+            with pytest.raises(openai.InternalServerError) as stopped:
+                await client.chat.completions.create(model="m", messages=HI, extra_headers=again)
+            assert stopped.value.code == "interrupted"
+
+
 async def test_two_first_messages_at_once_are_of_one_session(tmp_path: Path) -> None:
     async with offering(tmp_path, is_open=True) as (gateway, _):
         async with anyio.create_task_group() as tasks:
