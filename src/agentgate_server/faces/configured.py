@@ -59,6 +59,7 @@ def mcp_face(around: Surroundings, *, wanted: McpConfig) -> Face:
         holds=Holds(wanted.hold_s, wanted.holds),
         join_window_s=wanted.join_window_s,
         permit=wanted.permit,
+        offers=around.offers,
     )
 
 

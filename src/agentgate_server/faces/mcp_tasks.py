@@ -206,13 +206,15 @@ class Tasks:
         request_id: RequestId,
         task_id: str,
         version: str,
+        can: frozenset[str],
         carrier: Carrier,
     ) -> None:
-        """Say how a task is."""
+        """Say how a task is; ``can``: what its client may be asked from now on."""
         view = self._find(who, task_id, version)
         if view is None:
             refuse(request_id, carrier)
             return
+        view.can = can
 
         def answer() -> None:
             if view.task.missing:

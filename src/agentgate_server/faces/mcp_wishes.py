@@ -143,8 +143,8 @@ class Wishes:
     def _task(self, wish: GetTask | UpdateTask | CancelTask, visit: Visit) -> None:
         look = visit.who, wish.id, wish.task_id
         match wish:
-            case GetTask():
-                self._tasks.get(*look, visit.version, visit.carrier)
+            case GetTask(meta=meta):
+                self._tasks.get(*look, visit.version, visit.can(meta), visit.carrier)
             case UpdateTask(input_responses=responses):
                 self._tasks.update(*look, responses, visit.carrier)
             case CancelTask():

@@ -141,6 +141,20 @@ async def test_a_task_can_be_withdrawn_that_nobody_has_listened_to(
         await until(lambda: desk.requests[0].outcome, "the withdrawal")
 
 
+async def test_a_task_that_was_found_again_asks_its_client_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capabilities = TASKS | {"roots": {}}
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **capabilities) as client:
+        task = {"taskId": (await client.call("ask_it"))["taskId"]}
+        monkeypatch.setattr(mcp_tasks, "TASKS_MAX", 1)
+        await client.call("ask_it", {"a": 2})
+        await client.ask("tasks/get", task)
+        asker = desk.requests[0].views[-1].asker
+        assert asker is not None
+        assert asker.can == {"roots"}
+
+
 async def test_a_task_asks_nobody_what_they_can_not_answer(tmp_path: Path) -> None:
     async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
         await client.call("ask_it")

@@ -197,7 +197,7 @@ def of_modern(
                 return lacking_tasks(request)
             task = read(request, TaskParams)
             if request.method == "tasks/get":
-                return GetTask(request.id, task.task_id)
+                return GetTask(request.id, task.task_id, task.meta)
             if request.method == "tasks/cancel":
                 return CancelTask(request.id, task.task_id)
             return UpdateTask(request.id, task.task_id, task.input_responses)

@@ -150,10 +150,11 @@ class ListenFor(msgspec.Struct, frozen=True):
 
 
 class GetTask(msgspec.Struct, frozen=True):
-    """Say how a task is (modern)."""
+    """Say how a task is (modern). ``meta``: what its client can be asked is shown to who asks."""
 
     id: RequestId
     task_id: str
+    meta: Meta = NO_META
 
 
 class UpdateTask(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from agentgate_proto.faces.mcp.dispatch import Gate, dispatch, version_of
-from agentgate_proto.faces.mcp.messages import Wanted
+from agentgate_proto.faces.mcp.messages import ClientCapabilities, Wanted
 from agentgate_proto.faces.mcp.wishes import (
     Answered,
     Begin,
@@ -287,7 +287,10 @@ def test_a_modern_client_listens() -> None:
 
 
 def test_tasks_are_for_clients_that_know_them() -> None:
-    assert modern("tasks/get", {"taskId": "t"}, meta=WITH_TASKS) == GetTask(7, "t")
+    look = modern("tasks/get", {"taskId": "t"}, meta=WITH_TASKS)
+    assert isinstance(look, GetTask)
+    assert (look.id, look.task_id) == (7, "t")
+    assert isinstance(look.meta.capabilities, ClientCapabilities)
     assert modern("tasks/cancel", {"taskId": "t"}, meta=WITH_TASKS) == CancelTask(7, "t")
     update = modern("tasks/update", {"taskId": "t", "inputResponses": {"k": 1}}, meta=WITH_TASKS)
     assert update == UpdateTask(7, "t", {"k": msgspec.Raw(b"1")})
