@@ -258,7 +258,7 @@ class Gateway:
             self._numbers.pop(handle, None)
         if settled.error is None:
             end = executed(msgspec.json.encode(settled.result))
-            self._bridge.settled(number, end, monotonic())
+            self._bridge.settled(number, end, monotonic(), seconds_of(settled.joined_at))
         else:
             self._bridge.settled(number, end_of(settled.error), monotonic())
         self._turn()

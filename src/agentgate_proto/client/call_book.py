@@ -331,7 +331,7 @@ class CallBook:
                 collector.rows.append(row)
             if not call.abandoned or (cancelled and not call.promised):
                 self._unclaimed.tell(row.request_id)
-            self._settle(call, row.data, error)
+            self._settle(call.heard(row), row.data, error)
         self._unclaimed.keep(row)
 
     def _saw(self, seq: int) -> None:
@@ -397,4 +397,4 @@ class CallBook:
         self._flush()
 
     def _report(self, call: Call, result: Any, error: AgentGateError | None) -> None:
-        self._events.append(Settled(call.handle, None if error else result, error))
+        self._events.append(Settled(call.handle, None if error else result, error, call.joined_at))

@@ -51,6 +51,8 @@ class Call:
         tool: the tool that is asked for, if it is a tool request.
         request_id: 0 until it is sent for the first time; a tool request keeps it.
         is_repeat: it was sent before, under another id, and runs no tool.
+        joined_at: when the request had ended that it is a repeat of, as the gateway says it; "": it
+            is none.
         sent_at: monotonic seconds of the first sending.
         rows: the rows that a ``get_pending_results`` has settled other calls with.
         withdrawn: the caller does not want it any more: it is not sent (again), or cancelled.
@@ -66,6 +68,7 @@ class Call:
         "abandoned",
         "handle",
         "is_repeat",
+        "joined_at",
         "method",
         "params",
         "promised",
@@ -87,6 +90,7 @@ class Call:
         self.tool = str(getattr(params, "tool", ""))
         self.request_id: int | str = 0
         self.is_repeat = False
+        self.joined_at = ""
         self.sent_at = 0.0
         self.timeout_s = timeout_s
         self.stage = Stage.QUEUED
@@ -94,6 +98,11 @@ class Call:
         self.abandoned = False
         self.promised = False
         self.rows: list[LooseRow] = []
+
+    def heard(self, row: LooseRow) -> Call:
+        """Take when the request had ended that it is a repeat of, if its outcome says that."""
+        self.joined_at = row.resolved_at if row.joined else ""
+        return self
 
     @property
     def is_collecting(self) -> bool:
@@ -151,6 +160,8 @@ class ToolResult(msgspec.Struct, frozen=True):
     status: str = ""
     data: Any = None
     seq: Seq = 0
+    joined: bool = False
+    resolved_at: str = ""
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
@@ -212,7 +223,9 @@ def row_of(request_id: int | str, tool: str, answer: Answered) -> tuple[LooseRow
         if isinstance(result, AgentGateError):
             unknown, seq = unknown_outcome(result.message), 0
         elif result.status == Status.EXECUTED:
-            return LooseRow(request_id, tool, result.status, data=result.data), result.seq
+            at, joined = result.resolved_at, result.joined
+            row = LooseRow(request_id, tool, result.status, at, result.data, joined=joined)
+            return row, result.seq
         else:
             unknown, seq = unknown_outcome(NOT_SAID), result.seq
         why = ErrorObject(unknown.code, unknown.message)

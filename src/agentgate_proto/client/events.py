@@ -53,11 +53,17 @@ class StateChanged(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """A call has its result, or its error; never both, and once."""
+    """A call has its result, or its error; never both, and once.
+
+    Attributes:
+        joined_at: when the request had ended that it was a repeat of, RFC 3339: nothing was run for
+            it; "": that is not so.
+    """
 
     handle: int
     result: Any
     error: AgentGateError | None
+    joined_at: str = ""
 
 
 class Stood(msgspec.Struct, frozen=True):

@@ -41,6 +41,26 @@ def test_ids_go_on_after_the_highest_that_the_gateway_knows() -> None:
     assert gateway.arrivals == [42, 44]
 
 
+@pytest.mark.parametrize(
+    ("more", "joined_at"),
+    [
+        ("", ""),
+        (',"resolved_at":"2026-11-20T10:00:00.000Z"', ""),
+        (',"joined":true,"resolved_at":"2026-11-20T10:00:00.000Z"', "2026-11-20T10:00:00.000Z"),
+    ],
+)
+def test_a_call_that_was_a_repeat_says_when_what_it_repeats_had_ended(
+    more: str, joined_at: str
+) -> None:
+    world = connected()
+    call = world.ask()
+    world.pump()
+    result = f'{{"status":"executed","data":1{more}}}'
+    world.gateway.say(f'{{"jsonrpc":"2.0","id":1,"result":{result}}}')
+    world.pump()
+    assert (world.result(call), world.settled[call].joined_at) == (1, joined_at)
+
+
 def test_other_methods_get_their_result_as_it_is() -> None:
     world = connected()
     tools = world.call("list_tools", ListTools())

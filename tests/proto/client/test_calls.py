@@ -182,6 +182,13 @@ def test_a_result_becomes_a_row_with_its_number() -> None:
     assert seq == 4
 
 
+def test_a_result_of_the_past_says_when_that_had_ended() -> None:
+    at = "2026-11-20T10:00:00.000Z"
+    text = f'{{"status":"executed","data":1,"seq":4,"joined":true,"resolved_at":"{at}"}}'
+    row, _ = row_of(7, "light", answered(text))
+    assert (row.joined, row.resolved_at) == (True, at)
+
+
 def test_a_result_of_seed_001_has_no_number() -> None:
     assert row_of(7, "", answered('{"status":"executed","data":1}'))[1] == 0
 
