@@ -18,6 +18,7 @@ from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFacto
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sessions.exceeding import exceed_budget
 from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.permit import Permits
 from agentgate_server.tools.sources import Sources
 from agentgate_server.tools.tool import Tool
 
@@ -61,6 +62,8 @@ def catalogue_of(
     catalogue = Catalogue([*named, *http_tools_of(config), *ready_made, *others])
     if config.faces.mcp is not None:
         refuse_clashes(catalogue.names)
+        if config.faces.mcp.permit:
+            return catalogue.with_live(Permits())
     return catalogue
 
 
