@@ -7,7 +7,8 @@ import subprocess
 import threading
 from collections.abc import Callable
 from itertools import count
-from queue import Queue
+from queue import Empty, Queue
+from time import monotonic
 from typing import Any
 
 from tests.cli.support import AGENT_GATE, AGENT_TOKEN, BOUND_S, environment
@@ -86,8 +87,12 @@ class Piped:
             if fits(message):
                 self._kept.remove(message)
                 return message
+        end = monotonic() + BOUND_S
         while True:
-            line = self._lines.get(timeout=BOUND_S)
+            try:
+                line = self._lines.get(timeout=max(0.0, end - monotonic()))
+            except Empty:
+                raise AssertionError(f"it was not said; only {self._kept}") from None
             assert line, "the server has closed its output"
             message = json.loads(line)
             assert message["jsonrpc"] == "2.0"

@@ -15,12 +15,14 @@ from tests.cli.support import AGENT_TOKEN, BOUND_S, Served, run, write_files
 RULES: dict[str, Any] = {
     "rules": [
         {"pattern": "permit.Bash(*rm -rf*)", "action": "deny", "description": "No rm -rf"},
-        {"tool": "permit.Bash", "args": {"command": "git status"}, "action": "allow"},
-        {"tool": ["permit.Read", "permit.Glob"], "action": "allow"},
-        {"tool": "permit.Write", "args": {"file": "/tmp/out/*"}, "action": "allow"},
+        {"tool": "permit.Bash", "args": {"command": "git status"}, "other_args": True},
+        {"tool": "permit.Read", "args": {"file": "/home/*"}, "other_args": True},
+        {"tool": "permit.Write", "args": {"file": "/tmp/out/*"}, "other_args": True},
     ],
     "defaults": [{"pattern": "*", "action": "ask"}],
 }
+for rule in RULES["rules"]:
+    rule.setdefault("action", "allow")
 
 
 def write_gateway(folder: Path) -> None:
@@ -28,11 +30,11 @@ def write_gateway(folder: Path) -> None:
     write_files(folder, permissions=RULES, faces={"mcp": {"permit": True}})
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("permits")
-    write_gateway(folder)
-    gateway = Served(folder)
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    """A gateway that offers ``permit``."""
+    write_gateway(tmp_path)
+    gateway = Served(tmp_path)
     gateway.start()
     yield gateway
     gateway.kill()
@@ -60,7 +62,7 @@ def test_rules_decide_about_a_clients_own_tools(served: Served) -> None:
     with Piped("--url", served.url) as pipe:
         assert "permit" in pipe.tools()
         assert not [name for name in pipe.tools() if name.startswith("permit_")]
-        for asked in (bash("git status"), write("/tmp/out/a"), write("/tmp/x/../out/a")):
+        for asked in (bash("git status", "u0"), write("/tmp/out/a"), write("/tmp/x/../out/a")):
             answer = answer_in(pipe.answer(pipe.call("permit", **asked)))
             assert answer == {"behavior": "allow", "updatedInput": asked["input"]}
         denied = answer_in(pipe.answer(pipe.call("permit", **bash("sudo rm -rf /"))))
@@ -84,7 +86,7 @@ def test_what_no_rule_speaks_of_is_asked_and_a_person_decides(
         call = pipe.call("permit", {"progressToken": 1}, **asked)
         pipe.told("person")
         (rid,) = served.waiting_ids()
-        served.decide(rid, "deny", reason="not that")
+        served.decide(rid, "deny")
         answer = answer_in(pipe.answer(call))
         assert answer["behavior"] == "deny"
         call = pipe.call("permit", {"progressToken": 2}, **asked)
@@ -111,7 +113,7 @@ def test_one_use_is_asked_about_once_and_another_again(served: Served) -> None:
 
 
 def test_it_is_the_same_over_http(served: Served) -> None:
-    def ask(method: str, name: str, **params: Any) -> Any:
+    def ask(method: str, tool: str, **params: Any) -> Any:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {**params, "_meta": META}}
         request = urllib.request.Request(
             f"http://127.0.0.1:{served.port}/mcp",
@@ -122,7 +124,7 @@ def test_it_is_the_same_over_http(served: Served) -> None:
                 "Accept": "application/json, text/event-stream",
                 "MCP-Protocol-Version": "2026-07-28",
                 "Mcp-Method": method,
-                **({"Mcp-Name": name} if name else {}),
+                **({"Mcp-Name": tool} if tool else {}),
             },
         )
         with urllib.request.urlopen(request, timeout=BOUND_S) as response:
@@ -148,4 +150,4 @@ def test_rules_about_them_are_checked_and_explained(tmp_path: Path) -> None:
     assert "No rm -rf" in said.stdout, said.stdout + said.stderr
     wrong = {"rules": [{"tool": "permit.Bahs", "action": "deny"}]}
     write_files(tmp_path, permissions=wrong, faces={"mcp": {"permit": True}})
-    assert run("check", cwd=tmp_path).returncode == 0, "a client may have a tool of any name"
+    assert "did you mean permit.Bash?" in run("check", cwd=tmp_path).stdout
