@@ -95,6 +95,7 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         model_id: what its vendor calls it.
         backend: who is asked: "anthropic", "openai", "process" or "rehearsal".
         is_default: it is the one for sessions that name none.
+        context_tokens: how many tokens it is given to read at the most.
         input_micros, output_micros: what a million tokens cost; None: nobody knows.
     """
 
@@ -102,6 +103,7 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model_id: str
     backend: str
     is_default: bool = False
+    context_tokens: int = 0
     input_micros: int | None = None
     output_micros: int | None = None
 

@@ -305,6 +305,7 @@ def models_of(models: dict[str, ModelInfo] | Any, default: str) -> ModelList:
                 model_id=info.model_id,
                 backend=info.backend,
                 is_default=name == default,
+                context_tokens=info.context_tokens,
                 input_micros=per_million(info, Usage(input=QUOTED_TOKENS)),
                 output_micros=per_million(info, Usage(output=QUOTED_TOKENS)),
             )
