@@ -9,7 +9,10 @@ top:
   ``bearer`` and ``tickets`` say who asks, ``queries`` what for, ``sse`` and ``static`` what is
   answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
   ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
-  ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``engineio``,
+  ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``acp``,
+  the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, after
+  their ``opening``; what is ``telling`` of a log, what asks for ``permissions``; their ``messages``
+  with the ``contents`` of prompts, their ``effects``; the ``bridge`` to a pipe. ``engineio``,
   sessions over polls and WebSockets: ``engine`` with each ``session``, their ``settings``,
   ``packets`` and ``events``; on top of it ``socketio``: ``server``, its ``packets`` and ``events``,
   ``credentials``, and the door to an ``application``. ``mcp``, the Model Context Protocol: ``eras``

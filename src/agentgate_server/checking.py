@@ -19,7 +19,7 @@ from agentgate_server.config import (
     principals_of,
     who_is_missing,
 )
-from agentgate_server.config.faces import OPEN_CONSOLE, open_consoles
+from agentgate_server.config.faces import OPEN_CONSOLE, askers_of, open_consoles
 from agentgate_server.config.mcp_servers import prefix_of
 from agentgate_server.config.upstreams import nobodies
 from agentgate_server.documents import DocumentError
@@ -203,7 +203,8 @@ def check_policy(
         config, policy, catalogue, principals: what the gateway has.
         errors_only: leave out what may be meant so, save that nobody can answer.
     """
-    agents = [each.name for each in principals if each.role in (Role.AGENT, Role.RELAY)]
+    agents = [*askers_of(config.faces, principals)]
+    agents += (each.name for each in principals if each.role is Role.RELAY)
     people = people_of(config, principals)
     tools = tuple(catalogue)
     findings: list[Finding] = []

@@ -43,7 +43,7 @@ from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.backing import McpBacking, backing_of
 from agentgate_server.checking import check_start
 from agentgate_server.config import Config, check_exposure
-from agentgate_server.config.faces import OPEN, open_faces
+from agentgate_server.config.faces import OPEN, open_faces, people_converse
 from agentgate_server.conversing import conversations_of, load_prices, tidy
 from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
@@ -209,6 +209,7 @@ class Gateway:
         )
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
+        self.gate.authenticator.people_converse = people_converse(config.faces)
         self._add_reloader(home, look)
         messenger = self._open_messenger()
         fill_web(self.gate, config, setup, self._reports(found, home, messenger))

@@ -1,6 +1,8 @@
-"""The watchers: connections of approvers that want to hear of every change."""
+"""The watchers: connections of approvers that want to hear of every change, and faces that do."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.records.approval import ApprovalView
@@ -14,6 +16,9 @@ class Watchers:
 
     Args:
         reach: is told what somebody was shown.
+
+    Attributes:
+        looks: of faces, which show what concerns their clients, and reach nobody by that.
     """
 
     name = "terminal"
@@ -21,6 +26,7 @@ class Watchers:
 
     def __init__(self, reach: Reach) -> None:
         self.reach = reach
+        self.looks: list[Callable[[ApprovalView], None]] = []
         self._peers: dict[int, Peer] = {}
 
     def add(self, peer: Peer) -> None:
@@ -41,3 +47,5 @@ class Watchers:
                 continue  # its Closed event is on the way and will remove it
             peer.poke()
             self.reach.reached(view.id)
+        for look in self.looks:
+            look(view)

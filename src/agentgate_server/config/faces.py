@@ -12,6 +12,7 @@ from agentgate_proto.faces import http_api, universal_agent
 from agentgate_proto.faces.completions import routes as completions
 from agentgate_proto.faces.mcp.holds import HOLD_MAX_S, HOLD_S
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document, DocumentError
@@ -62,6 +63,19 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     url_tokens: bool = False
     """Take the token from the URL as well (``/edge?token=...``), for devices that can send no
     headers. The gateway logs no URLs; a proxy in front of it may."""
+
+    open: bool = False
+    """Let programs of this machine in without a token, as the principal ``default``; only where
+    ``gateway.host`` is loopback."""
+
+
+class AcpConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """ACP, the Agent Client Protocol: editors talk to the gateway's models on a WebSocket, or by
+    ``agent-gate acp``. ``acp: {}`` switches it on; see [acp.md](acp.md). People may talk there as
+    well, with the token that they answer approvals with."""
+
+    path: FacePath = FacePath("/acp")
+    """Where its WebSocket is."""
 
     open: bool = False
     """Let programs of this machine in without a token, as the principal ``default``; only where
@@ -151,6 +165,9 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
     edge: EdgeConfig | None = None
     """Edge devices."""
 
+    acp: AcpConfig | None = None
+    """Editors."""
+
     socketio: SocketIoConfig | None = None
     """Consoles."""
 
@@ -162,6 +179,10 @@ class FacesConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     mcp: McpConfig | None = None
     """MCP."""
+
+
+FaceConfig = AgentSpaceConfig | EdgeConfig | AcpConfig | SocketIoConfig | McpConfig | AgUiConfig
+"""Of the faces that have a path of their own."""
 
 
 def check_faces(
@@ -186,9 +207,8 @@ def check_faces(
         taken += universal_agent.ROUTES
     if faces.completions is not None:
         taken += completions.ROUTES
-    for name in ("agentspace", "edge", "socketio", "mcp", "agui"):
-        face: AgentSpaceConfig | EdgeConfig | SocketIoConfig | McpConfig | AgUiConfig | None
-        face = getattr(faces, name)
+    for name in ("agentspace", "edge", "acp", "socketio", "mcp", "agui"):
+        face: FaceConfig | None = getattr(faces, name)
         if face is None:
             continue
         taken.append(Route(face=name, path=str(face.path), websocket=True))
@@ -221,6 +241,19 @@ def open_faces(faces: FacesConfig) -> Iterator[str]:
         yield "faces.agui.open"
     if faces.mcp is not None and faces.mcp.open:
         yield "faces.mcp.open"
+    if faces.acp is not None and faces.acp.open:
+        yield "faces.acp.open"
+
+
+def people_converse(faces: FacesConfig) -> bool:
+    """Whether there is a face on which people have sessions of their own."""
+    return faces.acp is not None or faces.agui is not None
+
+
+def askers_of(faces: FacesConfig, principals: Iterable[Principal]) -> list[str]:
+    """Return the names of those who may ask for tools and spend money on models, by their roles."""
+    roles = {Role.AGENT, *(PEOPLE if people_converse(faces) else ())}
+    return [each.name for each in principals if each.role in roles]
 
 
 def open_consoles(faces: FacesConfig) -> Iterator[str]:

@@ -7,6 +7,7 @@ from functools import partial
 from agentgate_proto.faces.mcp.holds import Holds
 from agentgate_server.config import Config
 from agentgate_server.config.faces import OPEN_CONSOLE, McpConfig, SocketIoConfig, SocketIoRole
+from agentgate_server.faces.acp import AcpFace
 from agentgate_server.faces.agentspace import AgentSpaceFace
 from agentgate_server.faces.agui import AgUiFace
 from agentgate_server.faces.completions import CompletionsFace
@@ -43,6 +44,9 @@ def faces_of(config: Config) -> list[FaceFactory]:
     if config.faces.agui is not None:
         page = config.faces.agui
         made.append(partial(AgUiFace, path=str(page.path), is_open=page.open))
+    if config.faces.acp is not None:
+        editors = config.faces.acp
+        made.append(partial(AcpFace, path=str(editors.path), is_open=editors.open))
     if config.faces.socketio is not None:
         made.append(partial(consoles_face, wanted=config.faces.socketio))
     if config.faces.mcp is not None:

@@ -13,6 +13,7 @@ from agentgate_proto.connection.events import (
     UpgradeAsked,
 )
 from agentgate_proto.principal import Principal
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.rpc.messages import DecideApproval
 from agentgate_proto.wire.routes import Route
 from agentgate_server.faces.call_desk import CallDesk
@@ -64,6 +65,7 @@ class Surroundings:
         upstreams: the gateways behind this one; None: there are none.
         calls: takes calls of tools; None: nobody does.
         offers: what MCP servers offer besides tools; None: there are none.
+        approval_changed: called with each approval that is asked, answered, or over.
         closing: called when the gateway begins to shut down, while all connections are there.
         clients: return how many clients a face has at this moment, by its name; for the metrics.
     """
@@ -77,6 +79,7 @@ class Surroundings:
     upstreams: Upstreams | None = None
     calls: CallDesk | None = None
     offers: Offers | None = None
+    approval_changed: list[Callable[[ApprovalView], None]] = field(default_factory=list)
     closing: list[Callable[[], None]] = field(default_factory=list)
     clients: dict[str, Callable[[], int]] = field(default_factory=dict)
 

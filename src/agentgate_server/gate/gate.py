@@ -213,7 +213,7 @@ class Gate:
                 source.changed = self.face_calls.tools_changed
         parts = self.sessions, self.agents, self.providing.desk, upstreams, self.face_calls, offers
         around = Surroundings(entrance, self._spawn, self.calls.decide, *parts)
-        self.closing = around.closing
+        self.closing, self.watchers.looks = around.closing, around.approval_changed
         self.gauges = Gauging(
             peers=self.peers,
             ledger=self.ledger,

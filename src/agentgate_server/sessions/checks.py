@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 
-from agentgate_proto.principal import Principal, Role
+from agentgate_proto.principal import Principal
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.sessions.budgets import EACH
 from agentgate_server.config import Config, SessionsConfig
+from agentgate_server.config.faces import askers_of
 from agentgate_server.documents.errors import did_you_mean
 from agentgate_server.models.command import CAN_LIMIT_MEMORY
 from agentgate_server.models.prices import PriceBook
@@ -46,7 +47,7 @@ def check_budgets(config: Config, principals: Sequence[Principal]) -> Iterator[F
         config: the configuration.
         principals: everybody who may ask for something, see ``faces.everybody``.
     """
-    agents = [each.name for each in principals if each.role is Role.AGENT]
+    agents = askers_of(config.faces, principals)
     for budget in config.sessions.budgets:
         if budget.principal != EACH and budget.principal not in agents:
             hint = did_you_mean(budget.principal, agents) or ": see principals and tokens"

@@ -10,6 +10,7 @@ from tests.server.embedded import echo
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config import Config, check_exposure, config_from_dict, everybody
+from agentgate_server.config.faces import askers_of, people_converse
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
@@ -86,6 +87,31 @@ def test_ag_ui_has_a_path_that_nobody_else_has() -> None:
     assert (page.path, page.open) == ("/agui", False)
     with pytest.raises(DocumentError, match=r"agui\.path: another part of the gateway has"):
         load(agui={"path": "/v1/models"}, completions={})
+
+
+def test_editors_are_let_in_where_they_are_named() -> None:
+    acp = load(acp={}).faces.acp
+    assert acp is not None
+    assert (acp.path, acp.open) == ("/acp", False)
+    with pytest.raises(DocumentError, match=r"faces\.acp\.path: another part"):
+        load(acp={"path": "/edge"}, edge={})
+    gateway = {"host": "0.0.0.0", "allowed_hosts": ["gate.example"], "insecure": True}
+    with pytest.raises(DocumentError, match=r"faces\.acp\.open: .* reachable"):
+        check_exposure(load(gateway=gateway, acp={"open": True}))
+
+
+def test_people_may_ask_where_they_converse() -> None:
+    people = [
+        Principal(name="bot", role=Role.AGENT),
+        Principal(name="ann", role=Role.APPROVER),
+        Principal(name="ops", role=Role.OPERATOR),
+        Principal(name="wall", role=Role.CONSOLE),
+    ]
+    assert askers_of(load().faces, people) == ["bot"]
+    for faces in (load(acp={}).faces, load(agui={}).faces):
+        assert people_converse(faces)
+        assert askers_of(faces, people) == ["bot", "ann", "ops"]
+    assert not people_converse(load(agentspace={}).faces)
 
 
 def test_two_faces_do_not_share_a_path() -> None:
