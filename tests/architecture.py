@@ -95,6 +95,7 @@ INNER: dict[str, Floor] = {
     "agentgate_proto": {
         "faces/agui/": "AG-UI: runs as events for pages, with interrupts that people answer",
         "faces/completions/": "OpenAI's chat completions: the client keeps the conversation",
+        "faces/acp/": "the Agent Client Protocol: what editors say, and the bridge to their pipes",
         "faces/consoles/": "people's programs that talk to named agents, directly or through here",
         "faces/engineio/": "Engine.IO 4: sessions over long polling and WebSockets",
         "faces/mcp/": "the Model Context Protocol: what both sides say, and the gate as a server",
@@ -119,6 +120,7 @@ OTHERS: Floor = {
     "agentgate_relay/": "links to other gateways: a gateway that is another one's client",
     "agentgate_local/": "a gateway in the program's own process, with a client to it",
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
+    "agentgate_cli/acp/": "what `agent-gate acp` does between an editor and a gateway",
     "agentgate_cli/chat/": "what `agent-gate chat` shows and asks",
     "agentgate_cli/conformance/": "plays the protocol's vectors against gateways and clients",
     "agentgate_cli/conformance/listen/": (

@@ -39,6 +39,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "With a model": {
         "chat": ("agentgate_cli.chat.command:chat", "Talk to a model; its tools go through."),
         "sessions": ("agentgate_cli.sessions:sessions", "See and end conversations."),
+        "acp": ("agentgate_cli.acp.command:acp", "Be an agent for an editor (ACP)."),
         "inspect": ("agentgate_cli.inspect:inspect", "Show what a model would be sent."),
         "usage": ("agentgate_cli.usage:usage", "Show what models took, and what is left."),
     },

@@ -46,6 +46,9 @@ class ClientWire(Wire):
         masks: where the masks of frames come from, which nobody may foresee (RFC 6455 section
             10.3): in earnest a ``random.SystemRandom``.
 
+    Attributes:
+        answer_headers: of the answer to the upgrade request, names in lower case; none before it.
+
     Raises:
         LocalProtocolError: host, target or headers cannot be sent as they are.
     """
@@ -59,6 +62,7 @@ class ClientWire(Wire):
         masks: Random,
     ) -> None:
         super().__init__(WSConnection(ConnectionType.CLIENT), limits, masked=False)
+        self.answer_headers: list[tuple[bytes, bytes]] = []
         self._masks = masks
         self._rejected: Rejected | None = None
         self._head_end = b""  # what the answer ends with so far
@@ -105,7 +109,8 @@ class ClientWire(Wire):
 
     def _translate(self, event: ws.Event) -> WireEvent:
         match event:
-            case ws.AcceptConnection():
+            case ws.AcceptConnection(extra_headers=headers):
+                self.answer_headers = [(name.lower(), value) for name, value in headers]
                 return Upgraded()
             case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
                 self._over = True

@@ -67,6 +67,13 @@ def cuts_of(data: bytes) -> list[list[bytes]]:
     return list(cuts(data))
 
 
+def test_what_a_good_answer_says_besides_is_there_to_be_looked_at() -> None:
+    seen, answer = client()
+    head, end = answer[:-2], answer[-2:]
+    seen.receive(head + b"X-Name: value\r\n" + end)
+    assert (b"x-name", b"value") in seen.wire.answer_headers
+
+
 @pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])
 def test_an_interim_answer_is_waited_out(interim: bytes) -> None:
     seen, answer = client()

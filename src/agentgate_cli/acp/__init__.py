@@ -1,0 +1,1 @@
+"""What `agent-gate acp` does between an editor and a gateway."""
