@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
 from agentgate_server.gate.gate import Gate
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.store.private_file import PrivateFileError
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.dialogue import Dialogues
 from agentgate_server.tools.mcp.login_file import LoginFile
@@ -130,6 +132,29 @@ def problems_of(config: Config) -> Iterator[str]:
             yield f"{place}.command: there is no program {server.command[0]} that can be run"
         if server.cwd is not None and not server.cwd.is_dir():
             yield f"{place}.cwd: there is no folder {server.cwd}"
+    for file in (PinsFile.beside(config.storage.path), LoginFile.beside(config.storage.path)):
+        try:
+            if config.tools.mcp:
+                file.contents()
+        except PrivateFileError as error:
+            yield str(error)
+
+
+def todo_of(config: Config) -> Iterator[str]:
+    """Say what a person has to do before all that servers offer can be used; nothing of files that
+    can't be used."""
+    with suppress(PrivateFileError):
+        contents = PinsFile.beside(config.storage.path).contents()
+        for alias, server in config.tools.mcp.items():
+            found = contents.of(alias).differences()
+            if waiting := sum(server.offers(each.name) for each in found):
+                text = f"'agent-gate mcp review {alias}' shows what waits to be accepted"
+                yield f"tools.mcp.{alias}: {text}: {waiting}"
+    with suppress(PrivateFileError):
+        file = LoginFile.beside(config.storage.path)
+        for alias, server in config.tools.mcp.items():
+            if server.oauth and file.get(alias) is None:
+                yield f"tools.mcp.{alias} needs login: 'agent-gate mcp login {alias}'"
 
 
 def dangers_of(config: Config) -> Iterator[str]:

@@ -11,7 +11,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
-from agentgate_server.backing import commands_of, dangers_of, problems_of
+from agentgate_server.backing import commands_of, dangers_of, problems_of, todo_of
 from agentgate_server.config import (
     Config,
     check_exposure,
@@ -137,7 +137,7 @@ def check_mcp_servers(config: Config) -> Iterator[Finding]:
     """Say what would be started, and what must not be or can't be."""
     for text in (*dangers_of(config), *problems_of(config)):
         yield Finding(level=Level.ERROR, message=text, file=config.name)
-    for text in commands_of(config):
+    for text in (*commands_of(config), *todo_of(config)):
         yield Finding(level=Level.NOTE, message=text, file=config.name)
 
 

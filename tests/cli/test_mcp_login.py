@@ -147,12 +147,16 @@ def test_nothing_of_a_login_goes_elsewhere_without_tls(server: OAuthServer, tmp_
     assert "http://login.example is without TLS" in fails(tmp_path)
 
 
-def test_a_private_server_is_not_reached_unless_it_is_configured_so(
+def test_a_server_on_this_machine_leads_to_no_other_name_for_it(
     server: OAuthServer, tmp_path: Path
 ) -> None:
+    url = server.url = server.url.replace("127.0.0.1", "localhost")
     configure(tmp_path, server, private=False)
-    assert "which it may not reach" in fails(tmp_path)
-    assert server.seen == []
+    path = "/.well-known/oauth-protected-resource/mcp"
+    there = server.issuer.replace("http:", "https:")
+    server.metadata[path] = {"resource": url, "authorization_servers": [there]}
+    assert "(loopback), which it may not reach" in fails(tmp_path)
+    assert "/register" not in server.paths()
 
 
 def test_a_redirect_to_another_place_is_not_followed(server: OAuthServer, tmp_path: Path) -> None:

@@ -12,17 +12,21 @@ from tests.server.embedded import AGENT, config, serving
 from tests.server.tools.mcp.behind import STUB, lines, starts, until
 
 from agentgate_client import AgentGateClient, AgentGateDenied, AgentGateError, OutcomeUnknown
+from agentgate_proto.records.tool_pin import definition_of
 from agentgate_server.backing import (
     McpBacking,
     backing_of,
     commands_of,
     dangers_of,
     problems_of,
+    todo_of,
 )
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.tools.mcp.login_file import Login, LoginFile
+from agentgate_server.tools.mcp.pins_file import PinsFile
 
 pytestmark = pytest.mark.anyio
 
@@ -165,6 +169,34 @@ def test_what_would_be_started_is_said_word_for_word(tmp_path: Path) -> None:
     program, folder = problems_of(made)
     assert "there is no program git-server" in program
     assert "there is no folder" in folder
+
+
+def test_what_a_person_has_to_do_is_said(tmp_path: Path) -> None:
+    some = {
+        "git": {"command": ["sh"], "tools": ["git_*"]},
+        "web": {"url": "https://mcp.example/mcp", "oauth": True},
+    }
+    made = config(tmp_path, tools={"mcp": some})
+    assert list(todo_of(made)) == ["tools.mcp.web needs login: 'agent-gate mcp login web'"]
+    pins = PinsFile.beside(tmp_path / "gate.db")
+    seen = [definition_of(b'{"name":"%b"}' % name) for name in (b"git_log", b"other")]
+    pins.saw({"git": seen}, (), "2026-11-20T10:00:00.000Z")
+    logins = LoginFile.beside(tmp_path / "gate.db")
+    login = Login(
+        url="https://mcp.example/mcp", token_endpoint="t", client_id="c", access_token="a"
+    )
+    logins.put("web", login)
+    text = "'agent-gate mcp review git' shows what waits to be accepted: 1"
+    assert list(todo_of(made)) == [f"tools.mcp.git: {text}"]
+    assert list(problems_of(made)) == []
+    pins.path.write_text("{")
+    logins.path.chmod(0o644)
+    assert list(todo_of(made)) == []
+    broken, readable = problems_of(made)
+    assert "mcp-pins.json: is not as agent-gate writes it" in broken
+    assert "others can read the tokens in it" in readable
+    assert list(todo_of(config(tmp_path))) == []
+    assert list(problems_of(config(tmp_path))) == []
 
 
 def test_a_folder_that_anybody_can_change_is_as_bad(tmp_path: Path) -> None:

@@ -210,8 +210,9 @@ class OAuthLogin:
 
 
 def elsewhere(server: McpServerConfig) -> Reach:
-    """Which addresses others may have that a server names: public ones, and those of ``allow``."""
-    return Reach(allow=server.reach.allow)
+    """Which addresses others may have that a server names: public ones, and those of ``allow``;
+    not the one that stands in the server's own URL."""
+    return Reach(allow=tuple(each.network for each in server.allow))
 
 
 def secrets_of(login: Login | None) -> list[str]:

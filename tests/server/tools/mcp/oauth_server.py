@@ -20,6 +20,7 @@ class OAuthServer:
 
     Attributes:
         seen: what came, as (port's name, method, path, form or query).
+        headers: of all that came, in one text.
         scopes: that clients may have.
         expires_in: seconds that tokens say they last; None: they do not say.
         rotates: a renewal brings another token to renew with, and the old one counts no more.
@@ -32,6 +33,7 @@ class OAuthServer:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, str, dict[str, str]]] = []
+        self.headers = ""
         self.scopes = ["tools"]
         self.expires_in: int | None = 3_600
         self.rotates = True
@@ -88,16 +90,37 @@ class Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         shared.seen.append((self.server.name, method, parts.path, form or query))
+        shared.headers += str(self.headers)
         if parts.path in shared.moved:
             self.say(307, b"", Location=shared.moved[parts.path])
         elif parts.path in shared.metadata:
             self.say_json(200, shared.metadata[parts.path])
         elif self.server.name == "mcp":
-            self.as_mcp(parts.path)
+            self.as_mcp(parts.path, form)
         else:
             self.as_oauth(method, parts.path, form, query)
 
-    def as_mcp(self, path: str) -> None:
+    def as_tools(self, token: str, message: dict[str, Any]) -> None:
+        """A legacy server with one tool, which says by which token it was called."""
+        results: dict[str, Any] = {
+            "initialize": {
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "locked", "version": "1"},
+            },
+            "tools/list": {"tools": [{"name": "look", "inputSchema": {"type": "object"}}]},
+            "tools/call": {"content": [{"type": "text", "text": f"seen by {token[::-1]}"}]},
+        }
+        method, number = message.get("method", ""), message.get("id")
+        if number is None:
+            self.say(202, b"")
+        elif method in results:
+            self.say_json(200, {"jsonrpc": "2.0", "id": number, "result": results[method]})
+        else:
+            error = {"code": -32601, "message": "Method not found"}
+            self.say_json(200, {"jsonrpc": "2.0", "id": number, "error": error})
+
+    def as_mcp(self, path: str, form: dict[str, Any]) -> None:
         shared = self.server.shared
         where = f"{shared.url.removesuffix('/mcp')}/.well-known/oauth-protected-resource/mcp"
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -107,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         elif path != "/mcp":
             self.say(404, b"")
         elif token in shared.valid:
-            self.say_json(200, {"jsonrpc": "2.0", "id": 1, "result": {}})
+            self.as_tools(token, form)
         else:
             self.say(401, b"", **{"WWW-Authenticate": f'Bearer resource_metadata="{where}"'})
 
