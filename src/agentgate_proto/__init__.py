@@ -18,25 +18,22 @@ top:
   ``credentials``, and the door to an ``application``. ``mcp``, the Model Context Protocol: ``eras``
   and ``messages``; what comes by ``http`` (with ``parameters`` in its head) or in ``lines`` goes to
   ``dispatch``, which makes ``wishes``; what is answered: ``lists`` of ``tools`` under their
-  ``names``, ``results`` of calls, in ``replies``; ``seals`` for ids that outlive a process. A
-  ``call`` with its ``call_effects``: its ``answering``, ``holds``, ``progress`` and ``levels``,
-  ``questions`` to its client, and ``tasks``. ``permit`` for a client's own tools. A
-  ``bridge`` from a pipe: its ``bridge_calls``, what they are ``bridge_asking`` for, the
-  ``bridge_list`` of tools, the ``bridge_link`` to a gateway, ``bridge_events`` and
-  ``bridge_endings``.
-  ``mcp_backend``, the gate as its client: the
-  ``talk`` with one server, on a ``channel``: its ``opening``, ``lists`` (each a ``listing``),
-  ``calls`` with what is ``pending``; ``saying``, ``reading``, ``statuses`` and server-sent
-  ``streams``. For clients that keep the conversation themselves
-  ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its ``routes``, each
-  ``request`` to a ``completion``, its ``replies``, and ``side_requests``; ``agui``: a
-  ``run_input`` begins a ``thread_run``, of which a ``transcript`` tells ``events``, and which
-  ``interrupts`` end.
-  ``client``: a client over all its connections: ``machine`` and what it tells, ``events``;
-  ``call_book``, ``calls`` with their ``request_ids`` and their callers' ``patience``,
-  ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``, ``backoff``; for
-  sessions ``session_watch`` with its ``session_feed``, and ``session_answer``; for devices
-  ``prompts``, ``prompt_troubles`` and ``spool``
+  ``names``, ``results`` of calls and ``server_errors``, in ``replies``; ``seals`` for ids that
+  outlive a process. A ``call`` with its ``call_effects``: its ``answering``, ``holds``,
+  ``progress`` and ``levels``, ``questions`` to its client, and ``tasks``. ``permit`` for a client's
+  own tools. A ``bridge`` from a pipe: its ``bridge_calls``, what they are ``bridge_asking`` for,
+  the ``bridge_list`` of tools, the ``bridge_link`` to a gateway, ``bridge_events`` and
+  ``bridge_endings``. ``mcp_backend``, the gate as its client: the ``talk`` with one server, on a
+  ``channel``: its ``opening``, ``lists`` (each a ``listing``), ``calls`` with what is ``pending``;
+  ``saying``, ``reading``, ``statuses`` and server-sent ``streams``. For clients that keep the
+  conversation themselves ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its
+  ``routes``, each ``request`` to a ``completion``, its ``replies``, and ``side_requests``;
+  ``agui``: a ``run_input`` begins a ``thread_run``, of which a ``transcript`` tells ``events``, and
+  which ``interrupts`` end. ``client``: a client over all its connections: ``machine`` and what it
+  tells, ``events``; ``call_book``, ``calls`` with their ``request_ids`` and their callers'
+  ``patience``, ``reconciliation``, ``own_decision``, ``unclaimed``, ``standing``, ``providing``,
+  ``backoff``; for sessions ``session_watch`` with its ``session_feed``, and ``session_answer``; for
+  devices ``prompts``, ``prompt_troubles`` and ``spool``
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,

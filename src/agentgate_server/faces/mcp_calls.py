@@ -34,9 +34,10 @@ from agentgate_proto.faces.mcp.call_effects import (
     Standing,
     Withdraw,
 )
+from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp.holds import Holds
 from agentgate_proto.faces.mcp.questions import QUESTION_S, Question, input_required
-from agentgate_proto.faces.mcp.replies import success
+from agentgate_proto.faces.mcp.replies import status_of, success
 from agentgate_proto.faces.mcp.seals import EventSeal, StateSeal, seal
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.outcome import Outcome
@@ -114,10 +115,13 @@ class LiveCall:
         """See :class:`~agentgate_server.tools.dialogue.Asker`."""
         return self.asked.terms.can
 
-    async def ask(self, method: str, params: msgspec.Raw, timeout_s: float) -> msgspec.Raw:
+    async def ask(
+        self, method: str, params: msgspec.Raw, timeout_s: float, key: str = ""
+    ) -> msgspec.Raw:
         """See :class:`~agentgate_server.tools.dialogue.Asker`."""
         questions = self._calls.questions
-        question = questions.put(self.asked.who.name, method, params)
+        shown = key if self.asked.terms.era is Era.MODERN else ""
+        question = questions.put(self.asked.who.name, method, params, shown)
         self.asks(question)
         try:
             return await questions.wait(question.name, min(timeout_s, QUESTION_S))
@@ -159,7 +163,8 @@ class LiveCall:
             case Send(message):
                 carrier.send(message)
             case Answer(message, settles):
-                carrier.answer(message, self.call if settles else None)
+                status = status_of(message, self.asked.version)
+                carrier.answer(message, self.call if settles else None, status)
             case MakeTask(record):
                 result = self._calls.tasks.make(self.asked, self.call, record)
                 carrier.answer(success(self.asked.request_id, result))

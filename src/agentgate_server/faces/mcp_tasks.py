@@ -111,12 +111,14 @@ class TaskView:
 
     # What the tool wants of the client
 
-    async def ask(self, method: str, params: msgspec.Raw, timeout_s: float) -> msgspec.Raw:
+    async def ask(
+        self, method: str, params: msgspec.Raw, timeout_s: float, key: str = ""
+    ) -> msgspec.Raw:
         """See :class:`~agentgate_server.tools.dialogue.Asker`."""
         if need(method, params) not in self.can or len(self.task.asked) >= QUESTIONS_OPEN_MAX:
             raise NotAnswered("the client can't be asked that")
         questions = self._tasks.questions
-        question = questions.put(self.who.name, method, params)
+        question = questions.put(self.who.name, method, params, key)
         self.task.asks(question, self._tasks.utc())
         try:
             return await questions.wait(question.name, min(timeout_s, QUESTION_S))

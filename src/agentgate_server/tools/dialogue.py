@@ -38,13 +38,17 @@ class Asker(Protocol):
         """What it can be asked for: the constants above."""
         ...
 
-    async def ask(self, method: str, params: msgspec.Raw, timeout_s: float) -> msgspec.Raw:
+    async def ask(
+        self, method: str, params: msgspec.Raw, timeout_s: float, key: str = ""
+    ) -> msgspec.Raw:
         """Ask the client, and wait for what it says.
 
         Args:
             method: ``elicitation/create``, ``sampling/createMessage`` or ``roots/list``.
             params: its parameters, a JSON object, without anything that is between gate and server.
             timeout_s: how long to wait, in seconds.
+            key: what the server calls it; "": nothing. A client that sees such names gets this one,
+                if it is free.
 
         Returns:
             The result of the method, a JSON object.

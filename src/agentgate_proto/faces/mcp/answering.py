@@ -23,6 +23,7 @@ from agentgate_proto.faces.mcp.results import (
     refused_result,
     running_result,
 )
+from agentgate_proto.faces.mcp.server_errors import ACTED_ON, server_error, told
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.jsonrpc import RequestId
@@ -111,6 +112,9 @@ class ToolAnswers:
 
     def outcome(self, outcome: Outcome, ending: Ending) -> bytes:
         """See :class:`Answers`."""
+        error = server_error(outcome) if self._version in MODERN else None
+        if error is not None and error.code in ACTED_ON:
+            return failure(self._id, error.code, error.message, error.data)
         return success(self._id, self.result(outcome, ending))
 
     def pending(self, record: Record, held_s: float) -> bytes:
@@ -226,7 +230,11 @@ class MethodAnswers:
         """See :class:`Answers`."""
         if outcome.status is Status.EXECUTED:
             return success(self._id, self._completed(bytes(outcome.data)))
-        return self._error(outcome.message)
+        error = server_error(outcome)
+        if error is None:
+            return self._error(outcome.message)
+        error = told(error, self._version)
+        return failure(self._id, error.code, error.message, error.data)
 
     def pending(self, record: Record, held_s: float) -> bytes:
         """See :class:`Answers`."""

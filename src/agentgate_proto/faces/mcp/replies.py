@@ -63,6 +63,12 @@ class NamelessFrame(msgspec.Struct, frozen=True):
     error: ErrorObject
 
 
+class MaybeError(msgspec.Struct, frozen=True):
+    """A response, as far as it may be an error."""
+
+    error: ErrorObject | None = None
+
+
 NAMELESS: Final = None
 """The id of what has none."""
 
@@ -78,6 +84,14 @@ def http_status(code: int, version: str) -> int:
     """Return the HTTP status of an error response. For a legacy client anything but 200 is a broken
     server: it does not look at the error then."""
     return HTTP_STATUS.get(code, 200) if version in MODERN else 200
+
+
+def status_of(message: bytes, version: str) -> int:
+    """Return the HTTP status of a response that is the whole answer to a request."""
+    if version not in MODERN or b'"error"' not in message:
+        return 200
+    error = msgspec.json.decode(message, type=MaybeError).error
+    return 200 if error is None else http_status(error.code, version)
 
 
 def success(request_id: RequestId, result: bytes) -> bytes:

@@ -16,6 +16,7 @@ import msgspec
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.eras import MODERN
 from agentgate_proto.faces.mcp.names import GATE_RESULT
+from agentgate_proto.faces.mcp.server_errors import server_error
 from agentgate_proto.faces.mcp.tools import KEY, TITLED_SINCE, structured
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import rfc3339
@@ -111,7 +112,7 @@ def outcome_result(
         )
     data = bytes(outcome.data)
     has_run = outcome.status is Status.EXECUTED or (
-        outcome.status is Status.FAILED and data != NULL
+        outcome.status is Status.FAILED and data != NULL and server_error(outcome) is None
     )
     if has_run:
         joined = meta | ({ID_KEY: rid} if rid else {}) if meta else meta

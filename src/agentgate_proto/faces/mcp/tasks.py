@@ -16,8 +16,10 @@ import msgspec
 
 from agentgate_proto.faces.mcp.answering import Ending, ToolAnswers
 from agentgate_proto.faces.mcp.questions import Asked, Question, requests_of
+from agentgate_proto.faces.mcp.server_errors import server_error
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Phase, Record, rfc3339
+from agentgate_proto.rpc.jsonrpc import ErrorObject
 
 POLL_FIRST_S: Final = 2.0
 POLL_LATER_S: Final = 5.0
@@ -46,6 +48,7 @@ class TaskStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     poll_interval_ms: int
     input_requests: dict[str, Asked] = {}
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    error: ErrorObject | None = None
 
 
 class Task:
@@ -74,6 +77,7 @@ class Task:
         self._record: Record | None = None
         self._status = ""
         self._result: bytes = b""
+        self._error: ErrorObject | None = None
         self._open: dict[str, Question] = {}
 
     def taken(self) -> None:
@@ -91,7 +95,11 @@ class Task:
         self._updated_at = now
         self._open.clear()
         self._result = self._answers.result(outcome, ending)
-        self._status = "cancelled" if outcome.status is Status.CANCELLED else "completed"
+        self._error = server_error(outcome)
+        if self._error is not None:
+            self._status = "failed"  # what a tool says of itself is a result, even if it failed
+        else:
+            self._status = "cancelled" if outcome.status is Status.CANCELLED else "completed"
 
     def refused(self) -> None:
         """It is not to be found."""
@@ -131,7 +139,8 @@ class Task:
             result_type=result_type,
             task_id=self._task_id,
             status=self._status or ("input_required" if self._open else "working"),
-            status_message="" if self._status else self._message(phase),
+            status_message=self._message(phase),
+            error=self._error,
             created_at=rfc3339(self._created_at),
             last_updated_at=rfc3339(self._updated_at),
             ttl_ms=round(self._ttl_s(now) * 1_000),
@@ -147,6 +156,8 @@ class Task:
         return until - self._created_at + KEPT_S
 
     def _message(self, phase: Phase | None) -> str:
+        if self._status:
+            return "" if self._error is None else self._error.message
         if self._record is None or phase is not Phase.WAITING:
             return "running"
         until = rfc3339(self._record.expires_at)

@@ -150,7 +150,7 @@ class Calls:
 
     def failed(self, call: Call, error: ErrorObject) -> None:
         """A request for a call has an error."""
-        self._end(call, End.ERROR, code=error.code, message=error.message)
+        self._end(call, End.ERROR, code=error.code, message=error.message, data=error.data)
 
     def lost(self, call: Call, end: End, why: str) -> None:
         """A request for a call will have no answer."""
@@ -251,7 +251,7 @@ class Calls:
             self.unanswered(number, "it has too many questions at once")
             return
         plain = msgspec.Raw(without_meta(params))
-        asked = Asked(question=number, call=call.number, method=method, params=plain)
+        asked = Asked(question=number, call=call.number, method=method, params=plain, key=key or "")
         self._channel.events.append(asked)
 
     def _go_on(self, call: Call) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import Any
 
 import msgspec
 
@@ -114,7 +115,8 @@ class Ended:
         call: its number.
         end: how.
         result: as the server wrote it, for ``RESULT``.
-        code, message: of the error, for ``ERROR``; the message says what happened otherwise.
+        code, message, data: of the error, for ``ERROR``; code 0: the server has not answered with
+            one. Otherwise the message says what happened.
     """
 
     call: int
@@ -122,6 +124,7 @@ class Ended:
     result: msgspec.Raw = field(default_factory=lambda: NO_RESULT)
     code: int = 0
     message: str = ""
+    data: Any = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +135,14 @@ class Asked:
         question: its number.
         call: for which call.
         method, params: what it asks.
+        key: what the server calls it; "": nothing.
     """
 
     question: int
     call: int
     method: str
     params: msgspec.Raw
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

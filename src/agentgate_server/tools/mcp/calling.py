@@ -107,7 +107,7 @@ class Running:
             self._pause(asked.question, scope)
             try:
                 with anyio.fail_after(QUESTION_S):
-                    result = await asker.ask(asked.method, asked.params, QUESTION_S)
+                    result = await asker.ask(asked.method, asked.params, QUESTION_S, asked.key)
                 self._driver.talk.answer(asked.question, result)
             except TimeoutError:
                 text = f"nobody answered within {QUESTION_S:g} s"

@@ -11,6 +11,7 @@ from typing import Any, Final
 import anyio
 import msgspec
 
+from agentgate_proto.faces.mcp.server_errors import kept
 from agentgate_proto.faces.mcp_backend.events import End, Ended
 from agentgate_proto.faces.mcp_backend.reading import UNREADABLE, shown
 from agentgate_proto.faces.mcp_backend.saying import headers_of
@@ -180,7 +181,8 @@ class McpTool(AsyncTool):
             case End.LOST:
                 raise EffectUnknown(f"{said} was asked, and no answer came: {ended.message}")
             case End.ERROR:
-                raise ToolFailed(ended.message[:TEXT_CHARS_MAX] or f"{said} says that it failed")
+                text = ended.message[:TEXT_CHARS_MAX] or f"{said} says that it failed"
+                raise ToolFailed(text, as_kept(ended))
         size = len(bytes(ended.result))
         if size > self.output_bytes_max:
             return self._too_large(size)
@@ -207,6 +209,11 @@ class McpTool(AsyncTool):
             text = "tool %s: its structured result is not as its server says: %s"
             log.warning(text, self.name, shown(problem))
         return result
+
+
+def as_kept(ended: Ended) -> bytes:
+    """The error of a server, for clients whose programs can read it."""
+    return kept(ended.code, ended.message, ended.data) if ended.code else b"null"
 
 
 def text_of(result: CallResult) -> str:

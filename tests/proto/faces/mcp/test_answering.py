@@ -28,6 +28,8 @@ from agentgate_proto.faces.mcp.answering import (
     ToolAnswers,
     UnlistedAnswers,
 )
+from agentgate_proto.faces.mcp.server_errors import kept
+from agentgate_proto.records import outcome as outcomes
 from agentgate_proto.records.outcome import executed
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.rpc.results import CancelStatus, ToolRow
@@ -163,3 +165,32 @@ def test_what_else_comes_of_a_method_is_an_error() -> None:
         "message": "no uri",
     }
     assert error_of(answers.refused(ErrorCode.LIMIT_EXCEEDED, "too many", 1.0))["code"] == -32603
+
+
+NEEDED = {"requiredCapabilities": {"sampling": {}}}
+
+
+def test_an_error_that_a_clients_program_acts_on_is_that_error() -> None:
+    outcome = outcomes.failed("no model", kept(-32021, "no model", NEEDED))
+    assert error_of(tool_answers().outcome(outcome, ENDING)) == {
+        "code": -32021,
+        "message": "no model",
+        "data": NEEDED,
+    }
+    legacy = ToolAnswers(1, LEGACY, "lamp_set", row())
+    assert text_of(result_of(legacy.outcome(outcome, ENDING))) == "no model"
+    other = outcomes.failed("not today", kept(-32000, "not today"))
+    assert text_of(result_of(tool_answers().outcome(other, ENDING))) == "not today"
+
+
+def test_an_error_of_a_method_is_the_servers_own() -> None:
+    outcome = outcomes.failed(
+        "Resource not found", kept(-32002, "Resource not found", {"uri": "test://x"})
+    )
+    for version, code in ((MODERN, -32602), (LEGACY, -32002)):
+        answers = MethodAnswers(1, version, "resources/read")
+        assert error_of(answers.outcome(outcome, ENDING)) == {
+            "code": code,
+            "message": "Resource not found",
+            "data": {"uri": "test://x"},
+        }

@@ -110,3 +110,19 @@ def test_what_goes_out_on_a_subscription_names_it() -> None:
 )
 def test_a_modern_error_has_a_status(code: Code, version: str, status: int) -> None:
     assert replies.http_status(code, version) == status
+
+
+@pytest.mark.parametrize(
+    ("message", "version", "status"),
+    [
+        (replies.failure(1, -32021, "m"), "2026-07-28", 400),
+        (replies.failure(1, -32603, "m"), "2026-07-28", 200),
+        (replies.failure(1, -32021, "m"), "2025-11-25", 200),
+        (replies.success(1, b'{"error":1}'), "2026-07-28", 200),
+        (replies.success(1, b"{}"), "2026-07-28", 200),
+    ],
+)
+def test_a_whole_response_has_the_status_of_its_error(
+    message: bytes, version: str, status: int
+) -> None:
+    assert replies.status_of(message, version) == status

@@ -14,6 +14,7 @@ from agentgate_proto.faces.mcp.results import (
     running_result,
     text_result,
 )
+from agentgate_proto.faces.mcp.server_errors import kept
 from agentgate_proto.records.outcome import Outcome, Status, ended, executed, failed, unknown
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.results import Expectation, ToolForm, ToolRow
@@ -288,3 +289,9 @@ def test_a_text_can_be_a_result() -> None:
         "content": [{"type": "text", "text": "x"}],
         "isError": False,
     }
+
+
+def test_an_error_of_a_server_is_words_for_a_model() -> None:
+    outcome = failed("not today", kept(-32000, "not today"))
+    assert words(told(outcome, row("mcp"))) == "not today"
+    assert words(told(outcome, None)) == "not today"

@@ -19,7 +19,9 @@ from tests.proto.faces.mcp.requests import (
 
 from agentgate_proto.faces.mcp.answering import Ending, ToolAnswers
 from agentgate_proto.faces.mcp.questions import Question
+from agentgate_proto.faces.mcp.server_errors import kept
 from agentgate_proto.faces.mcp.tasks import KEPT_S, POLL_LATER_AFTER_S, Task
+from agentgate_proto.records import outcome as outcomes
 from agentgate_proto.records.request import Phase, rfc3339
 
 NOW = EXPIRES_AT - 60
@@ -131,3 +133,12 @@ def test_the_end_of_a_task_ends_its_questions() -> None:
     asking.settled(DONE, ENDING, NOW)
     assert asking.asked == frozenset()
     assert shown(asking)["status"] == "completed"
+
+
+def test_an_error_of_the_server_fails_its_task() -> None:
+    over = task()
+    over.settled(outcomes.failed("never begun", kept(-32603, "never begun")), ENDING, NOW)
+    seen = shown(over)
+    assert (seen["status"], seen["statusMessage"]) == ("failed", "never begun")
+    assert seen["error"] == {"code": -32603, "message": "never begun"}
+    assert "result" not in seen

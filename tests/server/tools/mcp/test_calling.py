@@ -25,7 +25,9 @@ class Slow:
     def __init__(self, takes_s: float) -> None:
         self.takes_s = takes_s
 
-    async def ask(self, method: str, params: msgspec.Raw, timeout_s: float) -> msgspec.Raw:
+    async def ask(
+        self, method: str, params: msgspec.Raw, timeout_s: float, key: str = ""
+    ) -> msgspec.Raw:
         await anyio.sleep(self.takes_s)
         return msgspec.Raw(b'{"action":"accept"}')
 

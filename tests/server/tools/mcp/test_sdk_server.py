@@ -33,7 +33,9 @@ class Listener:
     def __init__(self) -> None:
         self.told: list[Any] = []
 
-    async def ask(self, method: str, params: msgspec.Raw, timeout_s: float) -> msgspec.Raw:
+    async def ask(
+        self, method: str, params: msgspec.Raw, timeout_s: float, key: str = ""
+    ) -> msgspec.Raw:
         raise NotImplementedError
 
     def tell(self, method: str, params: msgspec.Raw) -> None:

@@ -142,7 +142,9 @@ class Client:
         self.told: list[tuple[str, Any]] = []
         self.asked: list[Any] = []
 
-    async def ask(self, method: str, params: msgspec.Raw, timeout_s: float) -> msgspec.Raw:
+    async def ask(
+        self, method: str, params: msgspec.Raw, timeout_s: float, key: str = ""
+    ) -> msgspec.Raw:
         self.asked.append((method, msgspec.json.decode(params)))
         if not self.answer:
             raise NotAnswered("nobody is there")
