@@ -220,6 +220,21 @@ async def test_what_is_answered_elsewhere_is_withdrawn_in_the_editor(tmp_path: P
     assert ended == {"stopReason": "end_turn"}
 
 
+async def test_what_a_person_has_asked_waits_when_tokens_are_looked_at(tmp_path: Path) -> None:
+    async with gateway(tmp_path) as made:
+
+        def script(it: Editor) -> Any:
+            prompt = it.prompt(it.new(), ASK)
+            question = it.question()
+            anyio.from_thread.run_sync(made.gate.authenticator.close_revoked)
+            it.answer(question, "allow")
+            it.end(prompt)
+            return it.seen
+
+        seen = await talk(made, script, OWNER)
+    assert any('"completed"' in json.dumps(each) for each in seen)
+
+
 async def test_a_question_is_asked_again_of_who_loads_the_session(tmp_path: Path) -> None:
     async with gateway(tmp_path) as made:
 

@@ -11,6 +11,7 @@ from tests.server.embedded import POLICY, config
 
 from agentgate_server.config.faces import McpConfig, SocketIoConfig, SocketIoRole
 from agentgate_server.config.texts import FacePath
+from agentgate_server.faces.acp import AcpFace
 from agentgate_server.faces.agentspace import AgentSpaceFace
 from agentgate_server.faces.agui import AgUiFace
 from agentgate_server.faces.completions import CompletionsFace
@@ -39,6 +40,7 @@ CONTROLLER = SocketIoConfig(role=SocketIoRole.CONTROLLER, path=FacePath("/io"), 
             {"edge": {"path": "/pi", "url_tokens": True}},
             [(EdgeFace, {"path": "/pi", "is_open": False, "url_tokens": True})],
         ),
+        ({"acp": {"path": "/e"}}, [(AcpFace, {"path": "/e", "is_open": False})]),
         (
             {"completions": {"reasoning": True}},
             [(CompletionsFace, {"is_open": False, "tells_tools": True})],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config import Config, config_from_dict
+from agentgate_server.config.faces import AcpConfig, FacesConfig
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.policy.linting import Finding, Level
 from agentgate_server.sessions import checks
@@ -82,6 +84,12 @@ def test_memory_must_be_a_thing_that_can_be_limited(
 @pytest.mark.parametrize("principal", ["*", "robot"])
 def test_a_budget_of_somebody_is_not_spoken_of(tmp_path: Path, principal: str) -> None:
     config = config_of(tmp_path, budgets=[{**BUDGET, "principal": principal}])
+    assert said(check_budgets(config, AGENTS)) == []
+
+
+def test_a_budget_of_a_person_is_one_where_people_converse(tmp_path: Path) -> None:
+    config = config_of(tmp_path, budgets=[{**BUDGET, "principal": "owner"}])
+    config = replace(config, faces=FacesConfig(acp=AcpConfig()))
     assert said(check_budgets(config, AGENTS)) == []
 
 
