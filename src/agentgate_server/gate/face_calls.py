@@ -14,6 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.effects import (
@@ -274,8 +276,9 @@ class FaceCalls:
         entry = link.entries.get(number) if isinstance(number, int) else None
         if entry is None:
             return
-        approval = self._ledger.waits_for(link.number, entry.number)
-        shown = approval if approval is not None else record
+        asked = self._ledger.waits_for(link.number, entry.number)
+        # What has joined has a rid of its own; people answer the first one's, and a crash leaves it.
+        shown = record if asked is None else msgspec.structs.replace(record, rid=asked.rid)
         for view in list(entry.views):
             view.waiting(shown)
 

@@ -101,8 +101,9 @@ class Finder:
         if entry.end is not None:
             self._later(partial(view.settled, *entry.end))
             return
-        if record.phase is Phase.WAITING and self._ledger.approval(record.rid) is not None:
-            self._later(partial(view.waiting, record))
+        approval = self._ledger.approval(record.rid)
+        if record.phase is Phase.WAITING and approval is not None:
+            self._later(partial(view.waiting, approval))
         self._ledger.tell_again(view.link.number, number)
 
     def _settle_as(self, view: View, row: Record | None) -> None:

@@ -20,6 +20,7 @@ from tests.server.gate.face_ears import (
     says,
     stored,
 )
+from tests.server.test_store_failures import Disk
 
 from agentgate_proto.connection.events import Answered, Authenticated, Refused
 from agentgate_proto.errors import ErrorCode
@@ -160,6 +161,52 @@ async def test_what_has_no_number_yet_is_withdrawn_at_once(tmp_path: Path) -> No
         await other.hears("settled")
         assert ear.heard == ["withdrawn"]
         assert other.call.number == 1
+
+
+async def test_while_the_store_cannot_be_read_nobody_is_let_in_and_then_all_is_well(
+    tmp_path: Path,
+) -> None:
+    async with gate(tmp_path) as (gateway, desk):
+        disk = Disk(gateway)
+        disk.unreadable = True
+        ears = [asks(desk, "echo", text="hi"), finds_rid(desk, "some-rid")]
+        for ear in ears:
+            await ear.hears("refused")
+            assert ear.heard == ["refused"]
+            assert ear.refusal is not None
+            assert ear.refusal[0] is ErrorCode.INTERNAL_ERROR
+            assert ear.refusal[2] == 1.0
+        disk.unreadable = False
+        ear = asks(desk, "echo", text="hi")
+        await ear.hears("settled")
+        disk.unreadable = True
+        ears = [finds_rid(desk, "some-rid"), asks(desk, "note", text="hi", join_s=60.0)]
+        for ear in ears:
+            await ear.hears("refused")
+            assert ear.refusal is not None
+            assert ear.refusal[0] is ErrorCode.INTERNAL_ERROR
+            assert ear.refusal[2] == 1.0
+        assert ears[1].heard == ["taken", "refused"]
+
+
+async def test_who_asks_too_often_is_refused_and_told_for_how_long(tmp_path: Path) -> None:
+    async with gate(tmp_path, rate_limit={"max_requests_per_minute": 1}) as (_, desk):
+        first, second = asks(desk, "echo", text="hi"), asks(desk, "echo", text="hi")
+        await first.hears("settled")
+        await second.hears("refused")
+        assert second.heard == ["refused"]
+        assert second.refusal is not None
+        assert second.refusal[0] is ErrorCode.LIMIT_EXCEEDED
+        assert second.refusal[2]
+
+
+async def test_what_is_left_in_time_is_not_even_asked_for(tmp_path: Path) -> None:
+    async with gate(tmp_path) as (gateway, desk):
+        ear, other = asks(desk, "note", text="hi"), asks(desk, "echo", text="hi")
+        ear.call.leave()
+        await other.hears("settled")
+        assert ear.heard == []
+        assert gateway.gate.face_calls._links["agent"].views == 1
 
 
 async def test_a_principal_looks_at_so_many_calls_at_once(tmp_path: Path) -> None:
