@@ -277,7 +277,7 @@ class FaceCalls:
         if entry is None:
             return
         asked = self._ledger.waits_for(link.number, entry.number)
-        # What has joined has a rid of its own; people answer the first one's, and a crash leaves it.
+        # What joined has a rid of its own; people answer the first one's, and a crash leaves that.
         shown = record if asked is None else msgspec.structs.replace(record, rid=asked.rid)
         for view in list(entry.views):
             view.waiting(shown)
