@@ -256,11 +256,10 @@ class Gateway:
         handle = self._handles.pop(number, None)
         if handle is not None:
             self._numbers.pop(handle, None)
-        if settled.error is None:
-            end = executed(msgspec.json.encode(settled.result))
-            self._bridge.settled(number, end, monotonic(), seconds_of(settled.joined_at))
-        else:
-            self._bridge.settled(number, end_of(settled.error), monotonic())
+        error = settled.error
+        end = executed(msgspec.json.encode(settled.result)) if error is None else end_of(error)
+        joined_at = seconds_of(settled.joined_at) if settled.joined_at else 0.0
+        self._bridge.settled(number, end, monotonic(), joined_at)
         self._turn()
 
     def _listed(self, settled: Settled) -> None:

@@ -109,6 +109,21 @@ def test_a_call_that_its_client_left_is_had_by_the_next_one(served: Served) -> N
         assert served.starts("set_light") == 1
 
 
+def test_the_same_again_is_not_run_again_unless_that_is_said(served: Served) -> None:
+    door = {"door": "garage"}
+    with Piped("--url", served.url) as pipe:
+        assert pipe.answer(pipe.call("unlock_door", **door))["isError"] is False
+    with Piped("--url", served.url) as pipe:
+        again = pipe.answer(pipe.call("unlock_door", **door))
+        assert again["_meta"]["agentgate/joined"] is True
+        assert "Nothing was run again" in again["content"][1]["text"]
+        assert served.starts("unlock_door") == 1
+        keyed = pipe.answer(pipe.call("unlock_door", **door, idempotency_key="once more"))
+        assert "_meta" not in keyed
+        assert served.starts("unlock_door") == 2
+        assert pipe.end() == (0, "")
+
+
 def test_a_cancelled_call_is_withdrawn(served: Served) -> None:
     with Piped("--url", served.url) as pipe:
         call = pipe.call("set_light", **LIGHT)
