@@ -110,17 +110,19 @@ def test_a_call_that_its_client_left_is_had_by_the_next_one(served: Served) -> N
 
 
 def test_the_same_again_is_not_run_again_unless_that_is_said(served: Served) -> None:
-    door = {"door": "garage"}
     with Piped("--url", served.url) as pipe:
-        assert pipe.answer(pipe.call("unlock_door", **door))["isError"] is False
+        call = pipe.call("set_light", **LIGHT)
+        served.decide(waiting(served), "approve")
+        assert pipe.answer(call)["isError"] is False
     with Piped("--url", served.url) as pipe:
-        again = pipe.answer(pipe.call("unlock_door", **door))
+        again = pipe.answer(pipe.call("set_light", **LIGHT))
         assert again["_meta"]["agentgate/joined"] is True
         assert "Nothing was run again" in again["content"][1]["text"]
-        assert served.starts("unlock_door") == 1
-        keyed = pipe.answer(pipe.call("unlock_door", **door, idempotency_key="once more"))
-        assert "_meta" not in keyed
-        assert served.starts("unlock_door") == 2
+        assert served.starts("set_light") == 1
+        keyed = pipe.call("set_light", **LIGHT, idempotency_key="once more")
+        served.decide(waiting(served), "approve")
+        assert "_meta" not in pipe.answer(keyed)
+        assert served.starts("set_light") == 2
         assert pipe.end() == (0, "")
 
 
