@@ -42,6 +42,9 @@ the same."""
 OPEN_S: Final = 60.0
 """How long a server may take to be ready once it was greeted."""
 
+UNSUPPORTED_VERSION: Final = -32022
+"""The code of an error that says so (2026-07-28)."""
+
 discovered_decoder = msgspec.json.Decoder(Discovered)
 initialized_decoder = msgspec.json.Decoder(Initialized)
 
@@ -72,6 +75,7 @@ class Opening:
     def __init__(self, channel: Channel, only: Era | None = None) -> None:
         self.phase = Phase.NEW
         self._only = only
+        self._has_repeated = False
         self.deadline: float | None = None
         self.capabilities = ServerCapabilities()
         self._channel = channel
@@ -121,12 +125,20 @@ class Opening:
         self._ready(Era.MODERN, versions[0], said.capabilities, said.meta.server)
         return ""
 
-    def undiscovered(self, now: float) -> str:
-        """It does not know the question, or is silent."""
-        if self.phase is Phase.PROBING:
-            if self._only is Era.MODERN:
-                return "it does not speak as it is to (era: modern)"
-            self.greet(now)
+    def undiscovered(self, now: float, error: ErrorObject | None = None) -> str:
+        """It does not know the question, or is silent; or it has said that it speaks otherwise."""
+        if self.phase is not Phase.PROBING:
+            return ""
+        versions = spoken(error)
+        if not self._has_repeated and any(version in MODERN for version in versions):
+            self._has_repeated = True
+            self.probe(now)
+            return ""
+        if versions and not any(version in TAKEN for version in versions):
+            return f"it speaks {shown(', '.join(versions))}, which is not known here"
+        if self._only is Era.MODERN:
+            return "it does not speak as it is to (era: modern)"
+        self.greet(now)
         return ""
 
     def greeted(self, result: msgspec.Raw) -> str:
@@ -163,3 +175,12 @@ class Opening:
         self.capabilities = capabilities
         self._channel.era, self._channel.version = era, version
         self._channel.events.append(Ready(era=era, version=version, name=name_of(server)))
+
+
+def spoken(error: ErrorObject | None) -> list[str]:
+    """Return which revisions a server speaks that refuses the one that it was asked in; nothing if
+    it says something else."""
+    if error is None or error.code != UNSUPPORTED_VERSION or not isinstance(error.data, dict):
+        return []
+    said = error.data.get("supported")
+    return [each for each in said if isinstance(each, str)] if isinstance(said, list) else []

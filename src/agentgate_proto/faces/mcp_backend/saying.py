@@ -32,6 +32,9 @@ Encoding")."""
 
 HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
+PLAIN_TYPES: Final = ("string", "integer", "number", "boolean")
+"""Types of arguments that a header can carry."""
+
 ENCODED: Final = re.compile(r"=\?base64\?.*\?=")
 
 ALL: Final = frozenset(
@@ -106,17 +109,26 @@ def header_names(schema: Mapping[str, Any]) -> dict[str, str]:
     """Return which arguments of a tool go into headers as well, each with the name of its header.
 
     So a server lets what is in front of it see them without reading the body (2026-07-28,
-    ``x-mcp-header``). What names no header, or the same one twice, is left out.
+    ``x-mcp-header``).
+
+    Raises:
+        ValueError: a header can't be called so, or not have such a value. Over HTTP such a tool
+            is not to be used.
     """
     properties = schema.get("properties")
     found: dict[str, str] = {}
     for name, entry in properties.items() if isinstance(properties, dict) else ():
-        said = entry.get("x-mcp-header") if isinstance(entry, dict) else None
-        if isinstance(said, str) and HEADER_NAME.fullmatch(said):
-            header = f"Mcp-Param-{said}"
-            if header.lower() not in map(str.lower, found.values()):
-                found[name] = header
-    return found
+        if not isinstance(entry, dict) or "x-mcp-header" not in entry:
+            continue
+        said = entry["x-mcp-header"]
+        if not isinstance(said, str) or not HEADER_NAME.fullmatch(said):
+            raise ValueError("an argument names a header that there can't be")
+        if entry.get("type", "string") not in PLAIN_TYPES:
+            raise ValueError("an argument that is no plain value names a header")
+        if said.lower() in (known.lower() for known in found.values()):
+            raise ValueError("two arguments name one header")
+        found[name] = said
+    return {name: f"Mcp-Param-{said}" for name, said in found.items()}
 
 
 def headers_of(names: Mapping[str, str], args: Mapping[str, Any]) -> dict[str, str]:

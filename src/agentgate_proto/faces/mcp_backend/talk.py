@@ -275,7 +275,7 @@ class ServerTalk:
             return
         match pending.purpose:
             case Purpose.DISCOVER:
-                self._look(self._opening.undiscovered(now))
+                self._look(self._opening.undiscovered(now, error))
             case Purpose.INITIALIZE:
                 self._look(self._opening.not_greeted(error))
             case Purpose.LIST:

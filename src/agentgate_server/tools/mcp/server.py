@@ -29,6 +29,7 @@ from agentgate_proto.faces.mcp_backend.events import (
     Updated,
 )
 from agentgate_proto.faces.mcp_backend.reading import ToolDefinition, read_tool, shown
+from agentgate_proto.faces.mcp_backend.saying import header_names
 from agentgate_proto.faces.mcp_backend.talk import NO_HEADERS, ServerTalk
 from agentgate_proto.records.tool_pin import Definition, definition_of
 from agentgate_server.errors import NotStarted
@@ -311,9 +312,20 @@ class McpServer:
             if tool is None or tool.name in found:
                 why = "can't be read" if tool is None else "is listed twice"
                 log.warning("MCP server %s: tool %s %s", self.alias, shown(pinned.name), why)
-            elif self.config.offers(tool.name):
+            elif self.config.offers(tool.name) and self._can_be_called(tool):
                 found[tool.name] = tool, pinned
         return found
+
+    def _can_be_called(self, tool: ToolDefinition) -> bool:
+        """Whether all that a tool wants to be told can be said; over HTTP some of it in headers."""
+        if self.config.url is None:
+            return True
+        try:
+            header_names(tool.input_schema)
+        except ValueError as error:
+            log.warning("MCP server %s: tool %s: %s", self.alias, shown(tool.name), error)
+            return False
+        return True
 
     def _move(self, status: Status) -> None:
         self.status = status

@@ -271,7 +271,7 @@ class McpServers:
             look=self._tools_get,
             output_bytes_max=self._bytes_max(server),
             fits=schema_of(tool.input_schema, f"arguments of {name}"),
-            headers=header_names(tool.input_schema),
+            headers={} if server.config.url is None else header_names(tool.input_schema),
             says=schema_of(tool.output_schema, f"the result of {name}"),
         )
 

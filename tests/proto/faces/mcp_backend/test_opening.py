@@ -195,3 +195,32 @@ def test_one_era_alone_may_be_wanted() -> None:
             server.passes(PROBE_S)
         assert server.event() == Over(reason="it does not speak as it is to (era: modern)")
         assert server.messages() == []
+
+
+def unsupported(server: Server, request: dict[str, Any], data: Any) -> None:
+    error = {"code": -32022, "message": "no", "data": data}
+    server.says({"jsonrpc": "2.0", "id": request["id"], "error": error})
+
+
+def test_one_that_says_after_all_that_it_speaks_the_new_way_is_asked_once_more() -> None:
+    server = Server()
+    probe = server.open()
+    unsupported(server, probe, {"supported": ["2026-07-28", "2025-11-25"]})
+    again = server.only()
+    assert again["method"] == "server/discover"
+    assert again["id"] != probe["id"]
+    unsupported(server, again, {"supported": ["2026-07-28"]})
+    assert isinstance(server.event(), Over)
+
+
+@pytest.mark.parametrize("data", [{"supported": ["2025-11-25"]}, {"supported": 7}, [], None])
+def test_one_that_refuses_the_new_way_alone_is_greeted(data: Any) -> None:
+    server = Server()
+    unsupported(server, server.open(), data)
+    assert server.only()["method"] == "initialize"
+
+
+def test_one_that_speaks_what_nobody_knows_is_not_greeted() -> None:
+    server = Server()
+    unsupported(server, server.open(), {"supported": ["2099-01-01", 7]})
+    assert server.event() == Over(reason="it speaks 2099-01-01, which is not known here")

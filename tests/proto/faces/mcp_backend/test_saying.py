@@ -67,9 +67,7 @@ def test_arguments_that_a_schema_names_go_into_headers() -> None:
             "region": {"x-mcp-header": "Region"},
             "dry": {"x-mcp-header": "Dry-Run"},
             "count": {"x-mcp-header": "Count"},
-            "again": {"x-mcp-header": "REGION"},
-            "bad": {"x-mcp-header": "a b"},
-            "odd": {"x-mcp-header": 7},
+            "other": {"type": "string"},
             "any": True,
         }
     }
@@ -88,3 +86,20 @@ def test_arguments_that_a_schema_names_go_into_headers() -> None:
         "Mcp-Param-Dry-Run": "false"
     }
     assert header_names({"properties": []}) == {}
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"a": {"x-mcp-header": "a b"}},
+        {"a": {"x-mcp-header": ""}},
+        {"a": {"x-mcp-header": 7}},
+        {"a": {"x-mcp-header": None}},
+        {"a": {"x-mcp-header": "A", "type": "object"}},
+        {"a": {"x-mcp-header": "A", "type": ["string"]}},
+        {"a": {"x-mcp-header": "A"}, "b": {"x-mcp-header": "a"}},
+    ],
+)
+def test_a_header_that_there_can_not_be_is_refused(properties: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="header"):
+        header_names({"properties": properties})
