@@ -26,12 +26,11 @@ from agentgate_proto.faces.mcp.names import GATE_RESULT, PERMIT, RESERVED
 from agentgate_proto.faces.mcp.questions import answers_in
 from agentgate_proto.faces.mcp.replies import Code, failure
 from agentgate_proto.faces.mcp.seals import EventSeal, StateSeal, unseal
-from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.faces.mcp_asked import Asked
 from agentgate_server.faces.mcp_calls import McpCalls
-from agentgate_server.faces.mcp_catalogue import Catalogues
+from agentgate_server.faces.mcp_catalogue import Catalogues, can_be_stopped
 from agentgate_server.faces.mcp_visits import Visit, token_in
 
 METHODS: Final = frozenset({"resources/read", "prompts/get", "completion/complete"})
@@ -147,8 +146,7 @@ class Asking:
             hears=visit.hears(meta) if gate.logging else "",
             resumed=resumed,
             owns=owns,
-            stops=tool in METHODS
-            or (row is not None and (row.effects is Effects.READ or row.form == "mcp")),
+            stops=tool in METHODS or can_be_stopped(row),
         )
         return Asked(
             who=visit.who,

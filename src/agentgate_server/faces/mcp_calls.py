@@ -11,7 +11,7 @@ import math
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import anyio
@@ -87,6 +87,7 @@ class LiveCall:
 
     def taken(self) -> None:
         """See :class:`~agentgate_server.faces.call_desk.CallListener`."""
+        self.ask_what_is_open()
 
     def waiting(self, record: Record) -> None:
         """See :class:`~agentgate_server.faces.call_desk.CallListener`."""
@@ -121,12 +122,18 @@ class LiveCall:
         """See :class:`~agentgate_server.tools.dialogue.Asker`."""
         questions = self._calls.questions
         shown = key if self.asked.terms.era is Era.MODERN else ""
-        question = questions.put(self.asked.who.name, method, params, shown)
+        question = questions.put(self.asked.who.name, method, params, shown, self.call.rid)
         self.asks(question)
         try:
             return await questions.wait(question.name, min(timeout_s, QUESTION_S))
         finally:
             self.machine.answered(question.name)
+
+    def ask_what_is_open(self) -> None:
+        """Ask the client what the request's tool wants to know already: it may have been asked by
+        another call, that it has left."""
+        for question in self._calls.questions.open_of(self.asked.who.name, self.call.rid):
+            self.asks(question)
 
     def asks(self, question: Question) -> None:
         """Ask the client, in the way that is its era's."""
@@ -231,24 +238,15 @@ class McpCalls:
         self._ask_again(live)
         live.drain()
 
-    def find(
-        self, asked: Asked, number: int, digest: str, questions: Iterable[Question] = ()
-    ) -> None:
-        """Go on with a call that was made before.
-
-        Args:
-            asked: what the client wants now.
-            number, digest: of the call.
-            questions: what it has been asked and has not answered yet: it is asked again.
-        """
+    def find(self, asked: Asked, number: int, digest: str) -> None:
+        """Go on with a call that was made before; ``number``, ``digest``: of that."""
         live = self._new(asked)
         if live is None:
             return
         live.call = self.desk.find(asked.who, number, digest, live, live)
         self._ask_again(live)
         live.drain()
-        for question in questions:
-            live.asks(question)
+        live.ask_what_is_open()
 
     def go_on(self, asked: Asked, state: StateSeal, answers: Mapping[str, msgspec.Raw]) -> None:
         """Go on with a call whose client was asked something, and brings answers."""
@@ -256,8 +254,7 @@ class McpCalls:
         for name in state.questions:
             if name in answers:
                 self.questions.answer(who, name, answers[name])
-        left = [found for name in state.questions if (found := self.questions.find(who, name))]
-        self.find(asked, state.number, state.digest, left)
+        self.find(asked, state.number, state.digest)
 
     def look(self, asked: Asked, rid: str) -> None:
         """Look at a request, by its id."""

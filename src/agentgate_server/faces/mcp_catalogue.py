@@ -12,6 +12,7 @@ import msgspec
 from agentgate_proto.faces.mcp.names import RESERVED, Published, published
 from agentgate_proto.faces.mcp.tools import tool_definitions
 from agentgate_proto.principal import Principal
+from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.results import ToolRow
 from agentgate_server.faces.call_desk import CallDesk
 
@@ -109,3 +110,9 @@ class Catalogues:
             self._said = made.names.clashes
             for name, tools in self._said:
                 log.warning("mcp: %s are hidden: each would be called %s", ", ".join(tools), name)
+
+
+def can_be_stopped(row: ToolRow | None) -> bool:
+    """Whether a tool can be stopped while it runs without harm: one that only reads, or one whose
+    server can be told and says what came of it."""
+    return row is not None and (row.effects is Effects.READ or row.form == "mcp")

@@ -34,6 +34,7 @@ class Waiting:
     Attributes:
         question: what was asked.
         principal: who was asked.
+        rid: of the request whose tool asks.
         over: it has an answer, or there will be none.
         answer: a JSON object; None: there is none.
         why: there is none.
@@ -41,6 +42,7 @@ class Waiting:
 
     question: Question
     principal: str
+    rid: str = ""
     over: anyio.Event = field(default_factory=anyio.Event)
     answer: msgspec.Raw | None = None
     why: str = NO_ANSWER
@@ -53,12 +55,21 @@ class Questions:
         self._waiting: dict[str, Waiting] = {}
         self._used: OrderedDict[str, None] = OrderedDict()
 
-    def put(self, principal: str, method: str, params: msgspec.Raw, key: str = "") -> Question:
+    def put(
+        self, principal: str, method: str, params: msgspec.Raw, key: str = "", rid: str = ""
+    ) -> Question:
         """Return a new question to a principal's client; ``wait`` must follow. Its name is what the
-        server calls it, if that can be one and nobody is asked anything under it."""
+        server calls it, if that can be one and nobody is asked anything under it.
+
+        Args:
+            principal: whose client is asked.
+            method, params: what.
+            key: what the server calls it, or "".
+            rid: of the request whose tool asks, or "".
+        """
         is_free = KEY.fullmatch(key) is not None and key not in self._waiting
         question = Question(key if is_free else secrets.token_urlsafe(NAME_BYTES), method, params)
-        self._waiting[question.name] = Waiting(question, principal)
+        self._waiting[question.name] = Waiting(question, principal, rid)
         return question
 
     async def wait(self, name: str, timeout_s: float) -> msgspec.Raw:
@@ -81,6 +92,14 @@ class Questions:
         """Return what this principal was asked under this name and has not answered."""
         waiting = self._open(name)
         return waiting.question if waiting is not None and waiting.principal == principal else None
+
+    def open_of(self, principal: str, rid: str) -> list[Question]:
+        """Return what the tool of this request has asked this principal, and is not answered."""
+        return [
+            each.question
+            for each in self._waiting.values()
+            if rid and (each.rid, each.principal) == (rid, principal) and not each.over.is_set()
+        ]
 
     def answer(self, principal: str, name: str, answer: msgspec.Raw) -> bool:
         """Take an answer; return whether it is one to an open question of theirs."""

@@ -29,6 +29,7 @@ from agentgate_proto.rpc.results import CancelStatus, ToolRow
 from agentgate_server.faces.call_desk import CallDesk, FaceCall, Told
 from agentgate_server.faces.mcp_asked import Asked
 from agentgate_server.faces.mcp_carriers import Carrier
+from agentgate_server.faces.mcp_catalogue import can_be_stopped
 from agentgate_server.faces.mcp_clock import Clock
 from agentgate_server.faces.mcp_questions import Questions
 from agentgate_server.tools.dialogue import NotAnswered
@@ -62,7 +63,9 @@ class TaskView:
         self.seen_at = anyio.current_time()
         self.can: frozenset[str] = frozenset()
         self._tasks = tasks
-        answers = ToolAnswers(0, version, content.tool, tasks.row(who, content.tool))
+        row = tasks.row(who, content.tool)
+        self.stops = can_be_stopped(row)
+        answers = ToolAnswers(0, version, content.tool, row)
         self.task = Task(task_id, content.created_at, answers, tasks.utc())
         self._waiting: list[tuple[float, Callable[[], None]]] = []
         self._withdraws = False
@@ -146,9 +149,9 @@ class TaskView:
             self._withdraws = True
 
     def _withdraw(self) -> None:
-        """What runs is not stopped: its outcome is kept."""
+        """What runs is stopped only if that does no harm; else its outcome is kept."""
         self._withdraws = False
-        if not self.task.over and self.call.phase is not Phase.RUNNING:
+        if not self.task.over and (self.stops or self.call.phase is not Phase.RUNNING):
             self.call.withdraw()
 
     def _news(self) -> None:
@@ -217,6 +220,8 @@ class Tasks:
             refuse(request_id, carrier)
             return
         view.can = can
+        if view.call.phase is not None:
+            view.task.taken()
 
         def answer() -> None:
             if view.task.missing:
@@ -256,6 +261,8 @@ class Tasks:
         if view is None:
             refuse(request_id, carrier)
             return
+        if view.call.phase is not None:
+            view.task.taken()
         view.withdraw()
         carrier.answer(success(request_id, DONE))
 

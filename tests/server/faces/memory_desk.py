@@ -99,6 +99,7 @@ class MemoryCall:
 
     def _withdraw(self) -> None:
         assert self.request is not None
+        self.desk.withdrawn.append(self.request)
         if self.request.phase is Phase.WAITING:
             self.listener.withdrawn(CancelStatus.CANCELLED)
             self.desk.settle(self.request, CANCELLED)
@@ -129,6 +130,7 @@ class MemoryDesk:
         self.rows = rows
         self.requests: list[MemoryRequest] = []
         self.calls: list[MemoryCall] = []
+        self.withdrawn: list[MemoryRequest] = []
         self._spawn = spawn
         self._looks: list[Callable[[], None]] = []
 

@@ -265,6 +265,40 @@ async def test_a_client_that_hung_up_is_answered_earlier_the_next_time(
         assert desk.requests[1].outcome is None
 
 
+async def test_who_calls_again_without_an_answer_is_asked_again(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, elicitation={"form": {}}) as client,
+    ):
+        answers: list[bytes] = []
+
+        async def ask() -> None:
+            await until(lambda: desk.requests, "the request")
+            asker = desk.requests[0].views[0].asker
+            assert asker is not None
+            params = msgspec.Raw(b'{"message":"who?"}')
+            answers.append(bytes(await asker.ask("elicitation/create", params, 5.0)))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            first = await client.call("hang_it", {"a": 1})
+            second = await client.call("hang_it", {"a": 1})
+            assert second["resultType"] == "input_required"
+            assert second["inputRequests"] == first["inputRequests"]
+            (name,) = second["inputRequests"]
+            again = {
+                "name": "hang_it",
+                "arguments": {"a": 1},
+                "inputResponses": {name: {"action": "accept"}},
+                "requestState": second["requestState"],
+            }
+            async with client.streaming(client.request("tools/call", again)) as response:
+                await until(lambda: answers, "the answer")
+                desk.settle(desk.requests[0], executed(b"1"))
+                assert text_of((await whole(response))["result"]) == "1"
+        assert len(desk.requests) == 1
+
+
 async def test_a_question_that_nobody_answers_is_over_some_time(tmp_path: Path) -> None:
     async with (
         offering(tmp_path) as (gateway, desk),

@@ -9,8 +9,9 @@ import pytest
 from tests.server.faces.memory_desk import MemoryDesk, tool_row
 
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.request import Effects
 from agentgate_server.faces import mcp_catalogue
-from agentgate_server.faces.mcp_catalogue import Catalogues
+from agentgate_server.faces.mcp_catalogue import Catalogues, can_be_stopped
 
 ANN = Principal(name="ann", role=Role.AGENT)
 BOB = Principal(name="bob", role=Role.AGENT)
@@ -92,3 +93,10 @@ def test_very_many_principals_are_not_all_kept(monkeypatch: pytest.MonkeyPatch) 
     assert desk.asked == 3
     catalogues.of(Principal(name="0", role=Role.AGENT))
     assert desk.asked == 4
+
+
+def test_what_reads_and_what_has_a_server_of_its_own_can_be_stopped() -> None:
+    assert can_be_stopped(tool_row("a", Effects.READ))
+    assert can_be_stopped(tool_row("a", form="mcp"))
+    assert not can_be_stopped(tool_row("a"))
+    assert not can_be_stopped(None)

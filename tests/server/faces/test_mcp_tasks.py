@@ -129,6 +129,17 @@ async def test_a_task_that_runs_is_not_stopped(tmp_path: Path) -> None:
         assert desk.requests[0].outcome is None
 
 
+async def test_a_task_that_can_be_stopped_is(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path, hold_s=0.01) as (gateway, desk),
+        client_of(gateway, **TASKS) as client,
+    ):
+        task = {"taskId": (await client.call("hang_it"))["taskId"]}
+        assert "result" in await client.ask("tasks/cancel", task)
+        await until(lambda: desk.withdrawn, "that it is withdrawn")
+        assert desk.withdrawn == [desk.requests[0]]
+
+
 async def test_a_task_can_be_withdrawn_that_nobody_has_listened_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -214,6 +214,8 @@ class McpCall:
 
     def asks(self, asked: Question, now: float) -> None:
         """The tool wants to know something of the client. :class:`GiveUp` may follow at once."""
+        if asked.name in self._open:
+            return
         if self.state is not State.OPEN or not self.terms.streams:
             self._give_up(asked.name, "the client is not there")
         elif need(asked.method, asked.params) not in self.terms.can:

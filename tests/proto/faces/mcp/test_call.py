@@ -327,6 +327,13 @@ def test_a_question_that_is_over_before_it_was_asked_is_not_asked() -> None:
     assert machine.next_deadline() == NOW + STREAM_AFTER_S
 
 
+def test_a_question_is_asked_once() -> None:
+    machine = legacy(can=EVERYTHING)
+    machine.asks(ask(), NOW)
+    machine.asks(ask(), NOW)
+    assert len(drained(machine)) == 2
+
+
 def test_one_of_several_questions_may_be_over_early() -> None:
     machine = call(can=EVERYTHING)
     machine.asks(ask("q1"), NOW)
