@@ -442,6 +442,16 @@ def test_a_request_of_a_former_process_is_looked_up_and_told() -> None:
     assert (talk.heard(), talk.events()) == ([], [])
 
 
+def test_a_list_that_comes_meanwhile_changes_nothing_about_a_look() -> None:
+    talk = Talk()
+    look, event = look_up(talk)
+    talk.wait(FRESH_S)
+    talk.bridge.listed(TOOLS, talk.now)
+    assert (talk.events(), talk.heard()) == ([], [])
+    talk.bridge.found(event.number, row(status="executed", data=5), talk.now)
+    assert talk.answer(look)["content"][0]["text"] == "5"
+
+
 def test_one_that_is_under_way_is_joined() -> None:
     talk = Talk()
     look, event = look_up(talk)
