@@ -32,8 +32,8 @@ Encoding")."""
 
 HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
-PLAIN_TYPES: Final = ("string", "integer", "number", "boolean")
-"""Types of arguments that a header can carry."""
+PLAIN_TYPES: Final = ("string", "integer", "boolean")
+"""Types of arguments that a header can carry; a number has several ways to be written."""
 
 ENCODED: Final = re.compile(r"=\?base64\?.*\?=")
 
@@ -139,6 +139,6 @@ def headers_of(names: Mapping[str, str], args: Mapping[str, Any]) -> dict[str, s
         value = args.get(name)
         if isinstance(value, bool):
             found[header] = "true" if value else "false"
-        elif isinstance(value, str | int | float):
+        elif isinstance(value, str | int):
             found[header] = header_value(str(value))
     return found

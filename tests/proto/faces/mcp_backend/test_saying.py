@@ -96,6 +96,7 @@ def test_arguments_that_a_schema_names_go_into_headers() -> None:
         {"a": {"x-mcp-header": 7}},
         {"a": {"x-mcp-header": None}},
         {"a": {"x-mcp-header": "A", "type": "object"}},
+        {"a": {"x-mcp-header": "A", "type": "number"}},
         {"a": {"x-mcp-header": "A", "type": ["string"]}},
         {"a": {"x-mcp-header": "A"}, "b": {"x-mcp-header": "a"}},
     ],
