@@ -7,10 +7,11 @@ import sys
 import time
 import traceback
 
-from tests.mcp.acceptance import bridges, conformance, inspector, servers
+from tests.mcp.acceptance import bridges, client, conformance, inspector, servers
 
 PARTS = {
     "conformance": conformance.run,
+    "client": client.run,
     "inspector": inspector.run,
     "servers": servers.run,
     "bridges": bridges.run,
