@@ -275,6 +275,10 @@ def is_ours(question: Any) -> bool:
     return isinstance(question, dict) and question.get("id") == INPUT_ID
 
 
+PERMIT_HINT = (
+    "its own Bash and Write can be asked about, too: faces.mcp.permit in config.yaml, and "
+    "claude -p --permission-prompt-tool mcp__NAME__permit"
+)
 CODEX_ASKS = (
     "codex exec calls no tool that it would have to ask about: "
     'default_tools_approval_mode = "approve" leaves the asking to the gate'
@@ -290,7 +294,10 @@ CLIENTS: dict[str, Client] = {
         pipe_hold_s=PATIENT_S,
         web_hold_s=PATIENT_S,
         look="claude mcp list",
-        hints=("end running sessions first: Claude Code writes this file, too",),
+        hints=(
+            "end running sessions first: Claude Code writes this file, too",
+            PERMIT_HINT,
+        ),
     ),
     "claude-desktop": Client(
         title="Claude Desktop",

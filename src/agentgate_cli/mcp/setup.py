@@ -208,7 +208,7 @@ def next_steps(place: Place, token: str | None, *, is_written: bool) -> None:
             f"put the agent's token into {wish.token_file}, for your eyes only: with --write and\n"
             f"    {VARIABLE} set this command does it ('agent-gate token new' makes one)"
         )
-    steps += client.hints
+    steps += [hint.replace("NAME", wish.name) for hint in client.hints]
     steps.append(f"see that it works: {client.look}")
     note("\nNext:\n" + "\n".join(f"  - {step}" for step in steps))
 
