@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from agentgate_proto.connection.events import (
     Closed,
@@ -68,6 +68,7 @@ class Surroundings:
         approval_changed: called with each approval that is asked, answered, or over.
         closing: called when the gateway begins to shut down, while all connections are there.
         clients: return how many clients a face has at this moment, by its name; for the metrics.
+        reports: say how a face is, by its name, in ``/health``; without names and secrets.
     """
 
     entrance: Entrance
@@ -82,6 +83,7 @@ class Surroundings:
     approval_changed: list[Callable[[ApprovalView], None]] = field(default_factory=list)
     closing: list[Callable[[], None]] = field(default_factory=list)
     clients: dict[str, Callable[[], int]] = field(default_factory=dict)
+    reports: dict[str, Callable[[], Any]] = field(default_factory=dict)
 
 
 FaceFactory = Callable[[Surroundings], Face]

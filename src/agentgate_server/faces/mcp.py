@@ -113,6 +113,7 @@ class McpFace:
         desk.on_tools_changed(self._notices.lists_changed)
         around.entrance.on_change(self._look_at_tokens)
         around.closing.append(self.close)
+        around.reports[self.name] = lambda: {"hidden_tools": self._catalogues.hidden}
         around.clients[self.name] = lambda: self._calls.count + self._notices.count
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:

@@ -100,13 +100,18 @@ class Catalogues:
         """Return a tool of a principal under its published name."""
         return self.of(principal).row(name)
 
+    @property
+    def hidden(self) -> int:
+        """How many tools nobody can call by MCP, because their names clash."""
+        return sum(len(tools) for _, tools in self._said)
+
     def forget(self) -> None:
         """The tools may be others than before."""
         self._made.clear()
 
     def _say(self, made: Catalogue) -> None:
         """Say once which tools are hidden because their names clash."""
-        if made.names.clashes and made.names.clashes != self._said:
+        if made.names.clashes != self._said:
             self._said = made.names.clashes
             for name, tools in self._said:
                 log.warning("mcp: %s are hidden: each would be called %s", ", ".join(tools), name)

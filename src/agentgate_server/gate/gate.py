@@ -212,7 +212,8 @@ class Gate:
             if isinstance(source, Changing):
                 source.changed = self.face_calls.tools_changed
         parts = self.sessions, self.agents, self.providing.desk, upstreams, self.face_calls, offers
-        around = Surroundings(entrance, self._spawn, self.calls.decide, *parts)
+        decide, health = self.calls.decide, self.web.parts
+        around = Surroundings(entrance, self._spawn, decide, *parts, reports=health)
         self.closing, self.watchers.looks = around.closing, around.approval_changed
         self.gauges = Gauging(
             peers=self.peers,

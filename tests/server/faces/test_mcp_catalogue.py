@@ -71,11 +71,15 @@ def test_what_is_not_listed_may_be_denied_if_its_name_is_nobody_elses() -> None:
 def test_tools_that_clash_are_hidden_and_that_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    _, catalogues = made("a.b", "a/b", "c")
+    desk, catalogues = made("a.b", "a/b", "c")
     names = [json.loads(each)["name"] for each in catalogues.of(ANN).definitions(VERSION)]
     assert names == ["c", "gate_result"]
     catalogues.of(BOB)
     assert caplog.text.count("a.b, a/b are hidden") == 1
+    assert catalogues.hidden == 2
+    desk.change_tools(desk.rows[1:])
+    catalogues.of(ANN)
+    assert catalogues.hidden == 0
 
 
 def test_permit_is_there_where_it_is_wanted() -> None:

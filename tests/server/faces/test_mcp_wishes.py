@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.server.embedded import OPERATOR, http
 from tests.server.faces.mcp_client import MODERN, text_of
 from tests.server.faces.mcp_stage import BOTH, client_of, offering
+from tests.server.faces.memory_desk import tool_row
 
 pytestmark = pytest.mark.anyio
 
@@ -55,3 +57,11 @@ async def test_unknown_tools_and_arguments_that_are_none_are_errors(
             assert response.json()["error"]["code"] == -32602
         response = await client.send(client.calling("nothing"))
         assert response.json()["error"] == {"code": -32602, "message": "Unknown tool: nothing"}
+
+
+async def test_health_says_how_many_tools_are_hidden(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway) as client:
+        desk.change_tools([*desk.rows, tool_row("a.b"), tool_row("a/b")])
+        await client.ask("tools/list")
+        health = (await http(gateway, "GET", "/health", token=OPERATOR))[2]
+        assert health["mcp"] == {"hidden_tools": 2}
