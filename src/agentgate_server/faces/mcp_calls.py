@@ -34,9 +34,8 @@ from agentgate_proto.faces.mcp.call_effects import (
     Standing,
     Withdraw,
 )
-from agentgate_proto.faces.mcp.eras import Era
 from agentgate_proto.faces.mcp.holds import Holds
-from agentgate_proto.faces.mcp.questions import QUESTION_S, Question, input_required
+from agentgate_proto.faces.mcp.questions import QUESTION_S, Question, input_required, named
 from agentgate_proto.faces.mcp.replies import status_of, success
 from agentgate_proto.faces.mcp.seals import EventSeal, StateSeal, seal
 from agentgate_proto.principal import Principal
@@ -121,8 +120,7 @@ class LiveCall:
     ) -> msgspec.Raw:
         """See :class:`~agentgate_server.tools.dialogue.Asker`."""
         questions = self._calls.questions
-        shown = key if self.asked.terms.era is Era.MODERN else ""
-        question = questions.put(self.asked.who.name, method, params, shown, self.call.rid)
+        question = questions.put(self.asked.who.name, method, params, key, self.call.rid)
         self.asks(question)
         try:
             return await questions.wait(question.name, min(timeout_s, QUESTION_S))
@@ -251,9 +249,9 @@ class McpCalls:
     def go_on(self, asked: Asked, state: StateSeal, answers: Mapping[str, msgspec.Raw]) -> None:
         """Go on with a call whose client was asked something, and brings answers."""
         who = asked.who.name
-        for name in state.questions:
-            if name in answers:
-                self.questions.answer(who, name, answers[name])
+        put = [found for name in state.questions if (found := self.questions.find(who, name))]
+        for name, answer in named(put, answers).items():
+            self.questions.answer(who, name, answer)
         self.find(asked, state.number, state.digest)
 
     def look(self, asked: Asked, rid: str) -> None:

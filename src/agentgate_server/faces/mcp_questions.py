@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -15,10 +14,7 @@ from agentgate_proto.faces.mcp.questions import Question
 from agentgate_server.tools.dialogue import NotAnswered
 
 NAME_BYTES: Final = 12
-"""Of chance in the name of a question that has none of its own."""
-
-KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-"""What a server may call a question."""
+"""Of chance in the name of a question: nobody has seen it who was not asked."""
 
 USED_MAX: Final = 4_096
 """States that were brought along and are remembered, so that none counts twice. A question is over
@@ -58,8 +54,7 @@ class Questions:
     def put(
         self, principal: str, method: str, params: msgspec.Raw, key: str = "", rid: str = ""
     ) -> Question:
-        """Return a new question to a principal's client; ``wait`` must follow. Its name is what the
-        server calls it, if that can be one and nobody is asked anything under it.
+        """Return a new question to a principal's client; ``wait`` must follow.
 
         Args:
             principal: whose client is asked.
@@ -67,8 +62,7 @@ class Questions:
             key: what the server calls it, or "".
             rid: of the request whose tool asks, or "".
         """
-        is_free = KEY.fullmatch(key) is not None and key not in self._waiting
-        question = Question(key if is_free else secrets.token_urlsafe(NAME_BYTES), method, params)
+        question = Question(secrets.token_urlsafe(NAME_BYTES), method, params, key)
         self._waiting[question.name] = Waiting(question, principal, rid)
         return question
 

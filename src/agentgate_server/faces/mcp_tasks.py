@@ -17,7 +17,13 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.answering import Ending, ToolAnswers
-from agentgate_proto.faces.mcp.questions import QUESTION_S, QUESTIONS_OPEN_MAX, answers_in, need
+from agentgate_proto.faces.mcp.questions import (
+    QUESTION_S,
+    QUESTIONS_OPEN_MAX,
+    answers_in,
+    named,
+    need,
+)
 from agentgate_proto.faces.mcp.replies import Code, failure, success
 from agentgate_proto.faces.mcp.seals import TaskSeal, seal, unseal
 from agentgate_proto.faces.mcp.tasks import Task
@@ -248,9 +254,8 @@ class Tasks:
             return
         view = self._views[who.name].get(task_id)
         if view is not None:
-            for name, answer in answers_in(answers).items():
-                if name in view.task.asked:
-                    self.questions.answer(who.name, name, answer)
+            for name, answer in named(view.task.asked, answers_in(answers)).items():
+                self.questions.answer(who.name, name, answer)
         carrier.answer(success(request_id, DONE))
 
     def cancel(

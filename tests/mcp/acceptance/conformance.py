@@ -31,7 +31,9 @@ OF_THE_SERVER: Final = {
 }
 """Scenarios of the tasks extension that ask for something else than this gate does, and why."""
 
-REQUIRED_PASSED: Final = {"2025-11-25": 84, "2026-07-28": 169}
+REQUIRED_PASSED: Final = {"2025-11-25": 82, "2026-07-28": 169}
+"""Checks that must pass. Of the 84 of the older revision two are none for the gate: it answers in
+one piece where it can, and its stream does not break off when a server\'s does."""
 
 
 def run() -> list[str]:

@@ -222,6 +222,39 @@ async def test_a_modern_client_is_asked_by_the_answer_and_calls_again(tmp_path: 
         assert len(desk.requests) == 1
 
 
+async def test_who_calls_the_same_again_is_asked_what_was_not_answered(tmp_path: Path) -> None:
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, elicitation={"form": {}}) as client,
+    ):
+        answers: list[bytes] = []
+
+        async def ask() -> None:
+            await until(lambda: desk.requests, "the request")
+            asker = desk.requests[0].views[0].asker
+            assert asker is not None
+            params = msgspec.Raw(b'{"message":"who?"}')
+            answers.append(bytes(await asker.ask("elicitation/create", params, 5.0, "user_name")))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            first = await client.call("hang_it")
+            again = await client.call("hang_it")
+            assert list(first["inputRequests"]) == list(again["inputRequests"]) == ["user_name"]
+            assert first["requestState"] != again["requestState"]
+            message = client.calling("hang_it")
+            message["params"] |= {
+                "inputResponses": {"user_name": {"action": "accept"}},
+                "requestState": again["requestState"],
+            }
+            async with client.streaming(message) as response:
+                await until(lambda: answers, "the answer")
+                desk.settle(desk.requests[0], executed(b"1"))
+                assert text_of((await whole(response))["result"]) == "1"
+        assert json.loads(answers[0]) == {"action": "accept"}
+        assert len(desk.requests) == 1
+
+
 async def test_what_nobody_asks_for_again_is_withdrawn_after_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

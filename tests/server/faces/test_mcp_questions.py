@@ -52,11 +52,3 @@ def test_a_state_counts_once() -> None:
     for number in range(USED_MAX):
         assert questions.use(str(number))
     assert questions.use("n")
-
-
-async def test_a_question_has_the_name_that_its_server_gave_it_if_that_is_free() -> None:
-    questions = Questions()
-    first = questions.put("ann", "roots/list", EMPTY, "user_name")
-    assert first.name == "user_name"
-    for taken in ("user_name", "", "with a blank", "x" * 65):
-        assert questions.put("bob", "roots/list", EMPTY, taken).name not in ("", taken)

@@ -10,6 +10,7 @@ A question is never the approval: the agent's own program answers it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ QUESTIONS_OPEN_MAX: Final = 8
 ANSWER_BYTES_MAX: Final = 262_144
 """Of one answer: a form is small, what a model says is not much larger."""
 
+KEY: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""What a server may call a question."""
+
 ROOTS: Final = "roots/list"
 SAMPLING: Final = "sampling/createMessage"
 ELICITATION: Final = "elicitation/create"
@@ -38,11 +42,13 @@ class Question(msgspec.Struct, frozen=True):
         name: unlike that of every other question of this gateway.
         method: of the request to the client.
         params: its parameters, as the server behind the gate wrote them.
+        key: what that server calls it; "": nothing.
     """
 
     name: str
     method: str
     params: msgspec.Raw
+    key: str = ""
 
 
 class Mode(msgspec.Struct, frozen=True):
@@ -86,8 +92,27 @@ def input_required(questions: Iterable[Question], state: str) -> bytes:
 
 
 def requests_of(questions: Iterable[Question]) -> dict[str, Asked]:
-    """Questions as a modern client gets them, by their names."""
-    return {each.name: Asked(each.method, each.params) for each in questions}
+    """Questions as a modern client gets them."""
+    found = by_key(questions)
+    return {key: Asked(each.method, each.params) for key, each in found.items()}
+
+
+def by_key(questions: Iterable[Question]) -> dict[str, Question]:
+    """Questions under what a modern client sees them called: as their server calls them, where that
+    can be shown and none of the others is called so, else by their names."""
+    found: dict[str, Question] = {}
+    for each in questions:
+        shown = KEY.fullmatch(each.key) is not None and each.key not in found
+        found[each.key if shown else each.name] = each
+    return found
+
+
+def named(
+    questions: Iterable[Question], answers: Mapping[str, msgspec.Raw]
+) -> dict[str, msgspec.Raw]:
+    """Return a modern client's answers to these questions, by the questions' names."""
+    found = by_key(questions)
+    return {each.name: answers[key] for key, each in found.items() if key in answers}
 
 
 def answers_in(responses: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:

@@ -116,9 +116,9 @@ class Task:
             self._updated_at = now
 
     @property
-    def asked(self) -> frozenset[str]:
-        """The names of the questions that are open."""
-        return frozenset(self._open)
+    def asked(self) -> tuple[Question, ...]:
+        """The questions that are open."""
+        return tuple(self._open.values())
 
     def made(self, now: float) -> bytes:
         """The result that answers the call with this task."""

@@ -9,13 +9,19 @@ import pytest
 
 from agentgate_proto.faces.mcp.questions import (
     ANSWER_BYTES_MAX,
+    ROOTS,
     Question,
     answers_in,
+    by_key,
     describe_refusal,
     input_required,
+    named,
     need,
+    requests_of,
 )
 from agentgate_proto.rpc.jsonrpc import ErrorObject
+
+EMPTY = msgspec.Raw(b"{}")
 
 
 @pytest.mark.parametrize(
@@ -69,3 +75,15 @@ def test_only_objects_of_a_bounded_size_are_answers() -> None:
 def test_a_refusal_is_told_in_the_words_of_the_client() -> None:
     assert describe_refusal(ErrorObject(-1, "no user here")) == "the client refused: no user here"
     assert describe_refusal(None) == "the client refused"
+
+
+def test_questions_are_called_what_their_servers_call_them() -> None:
+    asked = [
+        Question("n1", ROOTS, EMPTY, "user_name"),
+        Question("n2", ROOTS, EMPTY, "user_name"),
+        Question("n3", ROOTS, EMPTY, "with a blank"),
+        Question("n4", ROOTS, EMPTY),
+    ]
+    assert list(by_key(asked)) == list(requests_of(asked)) == ["user_name", "n2", "n3", "n4"]
+    answers = {"user_name": EMPTY, "n3": EMPTY, "n1": EMPTY, "other": EMPTY}
+    assert named(asked, answers) == {"n1": EMPTY, "n3": EMPTY}
