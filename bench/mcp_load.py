@@ -1,4 +1,4 @@
-"""The load of ``bench.mcp``: one MCP call after the other on keep-alive connections.
+"""The load of ``bench.mcp_face``: one MCP call after the other on keep-alive connections.
 
 Prebuilt requests over plain sockets, so that it outruns the server. Each call has an argument of
 its own, so that none is a repeat. ``python -m bench.mcp_load PORT CONNECTIONS SECONDS TOKEN TOOL``
@@ -53,6 +53,7 @@ class Caller(asyncio.Protocol):
         self.next = first
         self.buffer = bytearray()
         self.latencies: list[float] = []
+        self.answered = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -76,6 +77,8 @@ class Caller(asyncio.Protocol):
             print(bytes(self.buffer[-600:]).decode("latin-1"), file=sys.stderr, flush=True)
             raise SystemExit(1)
         self.latencies.append(time.perf_counter() - self.began)
+        if not self.answered.done():
+            self.answered.set_result(None)
         self.buffer.clear()
         self.call()
 
@@ -101,6 +104,7 @@ async def run(port: int, connections: int, seconds: float, token: str, tool: str
         make = partial(Caller, port, token, tool, number * 100_000_000)
         _, caller = await loop.create_connection(make, "127.0.0.1", port)
         callers.append(caller)
+    await asyncio.gather(*(caller.answered for caller in callers))  # what is behind has started
     await asyncio.sleep(1.0)
     for caller in callers:
         caller.latencies.clear()

@@ -1,7 +1,7 @@
 """What the MCP face costs: beside native calls, and beside FastMCP's proxy, in the same run.
 
-``python -m bench.mcp [SECONDS]``. FastMCP goes into an environment of its own, which takes a minute
-the first time. Each server has one core, the load the other. Four ways to a tool that reads:
+``python -m bench.mcp_face [SECONDS]``. FastMCP goes into an environment of its own, which takes a
+minute the first time. Each server has one core, the load the other. Four ways to a tool that reads:
 
 - native: over WebSocket, a Python tool of the gate;
 - face: the same tool, over the MCP face;
@@ -137,7 +137,7 @@ def measure(seconds: float) -> dict[str, dict[int, list[dict[str, float]]]]:
     found: dict[str, dict[int, list[dict[str, float]]]] = {}
     python = peer_python()
     proxy_port = free_port()
-    proxy = [python, str(PEER), "proxy", str(proxy_port)]
+    proxy = [python, "-P", str(PEER), "proxy", str(proxy_port)]
     with tempfile.TemporaryDirectory() as name:
         command, port = gateway(Path(name), python)
         with running(command, port), running(proxy, proxy_port):
