@@ -95,6 +95,10 @@ class World:
             os.killpg(self.client.pid, signal.SIGKILL)
             self.client.wait()
 
+    def asked(self) -> None:
+        """Wait until a person is asked: some clients take half a minute to start."""
+        until(self.gateway.approvals, "an approval", BOUND_S)
+
     def approve(self) -> None:
         """Say yes to what waits; it is one prompt."""
         (waiting,) = self.gateway.wait_for_approvals()
@@ -186,7 +190,7 @@ def approved_after(seconds: float) -> Callable[[World], None]:
     """A person takes so long."""
 
     def play(world: World) -> None:
-        world.gateway.wait_for_approvals()
+        world.asked()
         time.sleep(seconds)
         world.approve()
         (told,) = world.finish()
@@ -234,7 +238,7 @@ def collecting(results: list[str]) -> dict[str, Any]:
     hold_s=20,
 )
 def pending(world: World) -> None:
-    world.gateway.wait_for_approvals()
+    world.asked()
     until(lambda: len(world.script.results) == 1, "the pending text", BOUND_S)
     told = world.script.results[0]
     assert "gate_result" in told, told
@@ -253,7 +257,7 @@ def pending(world: World) -> None:
     hold_s=20,
 )
 def asked_again(world: World) -> None:
-    world.gateway.wait_for_approvals()
+    world.asked()
     until(lambda: len(world.script.results) == 1, "the pending text", BOUND_S)
     world.approve()
     results = world.finish()
@@ -269,7 +273,7 @@ def asked_again(world: World) -> None:
     hold_s=280,
 )
 def killed(world: World) -> None:
-    world.gateway.wait_for_approvals()
+    world.asked()
     world.gateway.kill()
     time.sleep(4)
     world.gateway.start()
@@ -298,7 +302,7 @@ def thinking(seconds: float) -> Callable[[list[str]], dict[str, Any]]:
     hold_s=280,
 )
 def killed_and_asked_again(world: World) -> None:
-    world.gateway.wait_for_approvals()
+    world.asked()
     world.gateway.kill()
     time.sleep(2)
     world.gateway.start()
@@ -318,7 +322,7 @@ def killed_and_asked_again(world: World) -> None:
     stdio=True,
 )
 def stdio_killed(world: World) -> None:
-    world.gateway.wait_for_approvals()
+    world.asked()
     world.gateway.kill()
     time.sleep(4)
     world.gateway.start()
