@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -196,12 +197,76 @@ def test_one_talks_to_a_model_as_it_says(
     assert list(loaded.sessions.models) == ["claude-sonnet-4.5"]
 
 
+def test_an_mcp_client_is_connected_as_it_says(served: tuple[Path, str, dict[str, str]]) -> None:
+    home, url, tokens = served
+    (setup,) = blocks("bash", section("Your agent in five minutes"))
+    settings = home / "of the user"
+    done = run(setup, home, AGENT_GATE_URL=url, XDG_CONFIG_HOME=str(settings))
+    assert done.returncode == 0, done.stderr
+    written = (home / ".mcp.json").read_text()
+    assert tokens["AGENT_TOKEN"] not in written
+    server = json.loads(written)["mcpServers"]["gate"]
+    asked = [
+        {"method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}}},
+        {"method": "tools/list", "params": {}},
+        {"method": "tools/call", "params": {"name": "get_time", "arguments": {}}},
+    ]
+    lines = [{"jsonrpc": "2.0", "id": number, **each} for number, each in enumerate(asked)]
+    with subprocess.Popen(
+        [server["command"], *server["args"]],
+        cwd=home,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        answers = []
+        for line in lines:
+            client.stdin.write(json.dumps(line) + "\n")
+            client.stdin.flush()
+            answers.append(json.loads(client.stdout.readline()))
+        client.stdin.close()
+        assert client.wait(BOUND_S) == 0
+    names = [tool["name"] for tool in answers[1]["result"]["tools"]]
+    assert {"get_time", "write_note", "gate_result"} <= set(names)
+    assert answers[2]["result"]["isError"] is False
+
+
+def test_a_program_of_openais_is_connected_as_it_says(
+    served: tuple[Path, str, dict[str, str]], tmp_path: Path
+) -> None:
+    home, _, tokens = served
+    text = section("Your agent in five minutes")
+    (config,), (program,) = blocks("text", text), blocks("python", text)
+    folder = tmp_path / "gateway"
+    shutil.copytree(home, folder, ignore=shutil.ignore_patterns("data", "of the user"))
+    file = folder / "config.yaml"
+    port = free_port()
+    written = re.sub(r"^  port: \d+", f"  port: {port}", file.read_text(), flags=re.MULTILINE)
+    file.write_text(f"{written}\n{config}")
+    with started("exec agent-gate serve", folder) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert f"127.0.0.1:{port}" in line, line
+        (tmp_path / "chat.py").write_text(program)
+        done = run(
+            f"{sys.executable} chat.py",
+            tmp_path,
+            GATE_URL=f"http://127.0.0.1:{port}",
+            GATE_TOKEN=tokens["AGENT_TOKEN"],
+        )
+    assert done.returncode == 0, done.stderr
+    assert "get_time answered: " in done.stdout
+
+
 def test_the_python_snippet_runs(
     served: tuple[Path, str, dict[str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     home, url, tokens = served
     names: dict[str, Any] = {}
-    exec(compile(blocks("python")[0], "README.md", "exec"), names)
+    exec(compile(blocks("python", section("From Python"))[0], "README.md", "exec"), names)
 
     async def play() -> None:
         async with anyio.create_task_group() as tasks:
@@ -233,7 +298,7 @@ def test_a_program_of_the_sdks_reference_runs(
 
 def test_the_tools_snippet_declares_tools() -> None:
     names: dict[str, Any] = {}
-    exec(compile(blocks("python")[1], "README.md", "exec"), names)
+    exec(compile(blocks("python", section("From Python"))[1], "README.md", "exec"), names)
     catalogue = Catalogue.of(names["get_temperature"], names["set_light"])
     effects = {tool.name: tool.effects.value for tool in catalogue}
     assert effects == {"get_temperature": "read", "set_light": "write"}
