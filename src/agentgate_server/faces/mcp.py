@@ -83,7 +83,6 @@ class McpFace:
         )
         self._entrance = around.entrance
         self._is_open = is_open
-        self._peers: dict[int, Peer] = {}
         clock = Clock(around.spawn)
         self._receipts = Receipts()
         self._sessions = Sessions(lambda: desk.seal)
@@ -120,11 +119,9 @@ class McpFace:
         """See :class:`~agentgate_server.faces.face.Face`."""
         match event:
             case HttpRequested():
-                self._peers[peer.number] = peer
                 self._receipts.next_request(peer)
                 self._visit(peer, event)
             case Closed():
-                self._peers.pop(peer.number, None)
                 self._notices.closed(peer.number)
                 self._calls.closed(peer.number)
                 self._receipts.closed(peer, event)
@@ -237,11 +234,9 @@ class McpFace:
     def _look_at_tokens(self) -> None:
         """End what was let in by a token that counts no more."""
         counts = self._entrance.counts
-        for number in {*self._calls.connections_of(counts), *self._notices.connections_of(counts)}:
-            peer = self._peers.get(number)
-            if peer is not None:
-                peer.connection.abort(REVOKED)
-                peer.poke()
+        for peer in [*self._calls.peers_of(counts), *self._notices.peers_of(counts)]:
+            peer.connection.abort(REVOKED)
+            peer.poke()
 
 
 def refuse(peer: Peer, problem: Problem) -> None:

@@ -12,6 +12,7 @@ from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_server.faces.call_desk import FaceCall
 from agentgate_server.faces.mcp_carriers import Carrier
+from agentgate_server.sockets.peer import Peer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Asked:
         terms: what the client can do.
         answers: makes the response.
         carrier: takes it.
-        connection: the number of the one that it came on.
+        peer: the connection that it came on.
     """
 
     who: Principal
@@ -40,7 +41,7 @@ class Asked:
     terms: Terms
     answers: Answers
     carrier: Carrier
-    connection: int
+    peer: Peer
 
 
 class TaskMaker(Protocol):

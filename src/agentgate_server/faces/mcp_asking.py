@@ -158,7 +158,7 @@ class Asking:
             terms=terms,
             answers=answers,
             carrier=visit.carrier,
-            connection=visit.peer.number,
+            peer=visit.peer,
         )
 
 

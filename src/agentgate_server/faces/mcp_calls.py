@@ -48,6 +48,7 @@ from agentgate_server.faces.call_desk import CallDesk, FaceCall, Told
 from agentgate_server.faces.mcp_asked import Asked, TaskMaker
 from agentgate_server.faces.mcp_clock import Clock
 from agentgate_server.faces.mcp_questions import Questions
+from agentgate_server.sockets.peer import Peer
 
 CALLS_MAX: Final = 256
 """Calls of one principal that are held at once; the next is refused. Each holds a connection, and
@@ -286,10 +287,10 @@ class McpCalls:
             live.machine.let_go(now, live.standing())
             live.drain()
 
-    def connections_of(self, counts: Callable[[Principal, str], bool]) -> list[int]:
+    def peers_of(self, counts: Callable[[Principal, str], bool]) -> list[Peer]:
         """Return the connections of those whose token counts no more."""
         return [
-            live.asked.connection
+            live.asked.peer
             for live in self._live
             if not counts(live.asked.who, live.asked.token_hash)
         ]
@@ -303,11 +304,11 @@ class McpCalls:
         del self._live[live]
         asked = live.asked
         self._count[asked.who.name] -= 1
-        on_connection = self._on_connection.get(asked.connection, [])
+        on_connection = self._on_connection.get(asked.peer.number, [])
         if live in on_connection:
             on_connection.remove(live)
             if not on_connection:
-                del self._on_connection[asked.connection]
+                del self._on_connection[asked.peer.number]
         key = asked.who.name, asked.session, asked.request_id
         if self._by_id.get(key) is live:
             del self._by_id[key]
@@ -360,7 +361,7 @@ class McpCalls:
         live = LiveCall(self, asked, anyio.current_time())
         self._count[name] += 1
         self._live[live] = None
-        self._on_connection[asked.connection].append(live)
+        self._on_connection[asked.peer.number].append(live)
         self._by_id[name, asked.session, asked.request_id] = live
         return live
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import anyio
 
@@ -27,6 +27,13 @@ BROKEN: Final = "the socket broke"
 """How the reason begins for which a connection is over whose peer may not have got everything."""
 
 
+class Sent(NamedTuple):
+    """What was sent on a connection: when, and the outcome of which call."""
+
+    peer: Peer
+    calls: list[tuple[float, FaceCall]]
+
+
 class Receipts:
     """Knows what clients have got for certain.
 
@@ -40,28 +47,41 @@ class Receipts:
 
     def __init__(self, now: Callable[[], float] = anyio.current_time) -> None:
         self._now = now
-        self._sent: dict[int, list[tuple[float, FaceCall]]] = {}
+        self._sent: dict[int, Sent] = {}
 
     def sent(self, peer: Peer, call: FaceCall) -> None:
         """The outcome of a call was sent on this connection."""
         if peer.over:
             call.leave()
-        else:
-            self._sent.setdefault(peer.number, []).append((self._now(), call))
+            return
+        self._drop_dead()
+        self._sent.setdefault(peer.number, Sent(peer, [])).calls.append((self._now(), call))
 
     def next_request(self, peer: Peer) -> None:
         """The client has asked for something further."""
-        for _, call in self._sent.pop(peer.number, ()):
+        sent = self._sent.pop(peer.number, None)
+        for _, call in sent.calls if sent is not None else ():
             call.received()
 
     def closed(self, peer: Peer, event: Closed) -> None:
         """The connection is over."""
-        calls = self._sent.pop(peer.number, ())
+        sent = self._sent.pop(peer.number, None)
         taken = not peer.connection.queued_bytes and not event.reason.startswith(BROKEN)
-        for sent_at, call in calls:
+        for sent_at, call in sent.calls if sent is not None else ():
             if taken and self._now() - sent_at >= TAKEN_S:
                 call.received()
             else:
+                call.leave()
+
+    def _drop_dead(self) -> None:
+        """Let go of connections that have ended elsewhere: of one that was used for another face
+        last, this one does not hear."""
+        while self._sent:
+            number, oldest = next(iter(self._sent.items()))
+            if not oldest.peer.over:
+                break
+            del self._sent[number]
+            for _, call in oldest.calls:
                 call.leave()
 
 

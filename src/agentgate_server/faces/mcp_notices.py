@@ -149,13 +149,10 @@ class Notices:
         if self._streams.pop(connection, None) is not None:
             self._unwatch()
 
-    def connections_of(self, counts: Callable[[Principal, str], bool]) -> list[int]:
+    def peers_of(self, counts: Callable[[Principal, str], bool]) -> list[Peer]:
         """Return the connections of those whose token counts no more."""
-        return [
-            number
-            for number, each in self._streams.items()
-            if not counts(each.who, each.token_hash)
-        ]
+        streams = self._streams.values()
+        return [each.peer for each in streams if not counts(each.who, each.token_hash)]
 
     def end_all(self) -> None:
         """The gateway is about to end."""

@@ -87,6 +87,17 @@ def test_what_goes_to_nobody_is_not_received() -> None:
     assert call.said == ["left"]
 
 
+def test_of_a_connection_that_another_face_had_last_nothing_is_kept() -> None:
+    line = Line()
+    receipts, call, _ = sent(line)
+    line.over = True
+    other, last = Line(), Call()
+    other.number = 2
+    receipts.sent(cast("Peer", other), cast("FaceCall", last))
+    assert call.said == ["left"]
+    assert last.said == []
+
+
 def test_a_batch_has_no_stream() -> None:
     carrier = BatchCarrier(cast("Peer", Line()), Receipts(), 1)
     assert not carrier.streams
