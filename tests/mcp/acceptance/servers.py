@@ -143,15 +143,18 @@ async def a_question_reaches_the_client(gate: GatewayProcess, mode: str, files: 
         return ElicitResult(action="decline")
 
     async with client_of(gate, mode, elicitation_callback=answer) as client:
-        said = await text_of(client, "every_trigger_elicitation_request")
-    assert len(asked) == 1, asked
+        said = await text_of(
+            client, "every_trigger_elicitation_request", idempotency_key=f"asked {mode}"
+        )
+    assert len(asked) == 1, f"{asked}: {said}"
     assert "decline" in said, said
 
 
 async def who_can_not_be_asked_is_told(gate: GatewayProcess, mode: str, files: Path) -> None:
     async with client_of(gate, mode) as client:
         with anyio.fail_after(30):
-            result = await client.call_tool("every_trigger_elicitation_request", {})
+            key = {"idempotency_key": f"not asked {mode}"}
+            result = await client.call_tool("every_trigger_elicitation_request", key)
     assert result.content, "nothing was said"
 
 
