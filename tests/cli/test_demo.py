@@ -17,7 +17,7 @@ from tests.cli.support import BOUND_S, Served, at_terminal, environment, run
 
 from agentgate_cli.demo.person import Answer
 from agentgate_cli.demo.play import wrong
-from agentgate_cli.demo.scenes import SCENES, TALKS, Scene, Twist
+from agentgate_cli.demo.scenes import PLUGS, SCENES, TALKS, Scene, Twist
 from agentgate_cli.demo.stage import Stage
 
 QUESTION = "approve? [y]es, [n]o; in "
@@ -84,11 +84,15 @@ def test_without_a_terminal_it_plays_all_scenes_and_all_end_as_they_must(tmp_pat
         "context    █",
         "cost       1,3",
         " out · $0.00",
+        f"8  {PLUGS[0].title}",
+        "plug       client ── agent-gate mcp ── gateway: 5 tools of agent-gate",
+        "progress   waiting for a person to approve it",
+        'end        result: {"result":[{"entity_id":"cover.blinds","state":"open"',
     ):
         assert text in done.stdout, text
-    assert done.stdout.count("✓") == 7
-    assert done.stdout.count("the house was told once") == 4
-    assert "all 7 ended as they must" in done.stdout
+    assert done.stdout.count("✓") == 8
+    assert done.stdout.count("the house was told once") == 5
+    assert "all 8 ended as they must" in done.stdout
     check_what_it_kept(folder_in(done.stdout))
 
 
@@ -99,7 +103,7 @@ def check_what_it_kept(folder: Path) -> None:
     tokens = dict(line.split("=", 1) for line in (folder / ".env").read_text().splitlines())
     operator = tokens["OPERATOR_TOKEN"]
     rows = run("pending", "--all", "--json", AGENT_GATE_URL=served.url, AGENT_GATE_TOKEN=operator)
-    assert len(json.loads(rows.stdout)["requests"]) == 7
+    assert len(json.loads(rows.stdout)["requests"]) == 8
     served.stop()
 
 
@@ -130,7 +134,12 @@ def test_at_a_terminal_the_person_answers_and_the_script_does_for_the_silent(
         terminal.see("denied")
         terminal.see("The light in the hall is as it was: Denied by user.")
         terminal.see("the house was not told, and the model knows how it ended")
-        terminal.see("all 7 ended as they must")
+        terminal.see(PLUGS[0].title)
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("isError")
+        terminal.see("the house was not told, and the client knows how it ended")
+        terminal.see("all 8 ended as they must")
         assert terminal.end() == 0
     assert terminal.shown.count("the script's answer") == 1
     assert list(tmp_path.iterdir()) == []
@@ -193,12 +202,14 @@ def test_an_outcome_that_is_not_as_it_must_be_is_told_and_exits_with_1(tmp_path:
         "from agentgate_cli.demo import play, scenes\n"
         "first, second = scenes.SCENES[:2]\n"
         "play.SCENES = (replace(first, states={'sensor.temp': '99'}), second)\n"
-        "play.TALKS = (replace(scenes.TALKS[0], states={'light.hall': 'on'}),)\n",
+        "play.TALKS = (replace(scenes.TALKS[0], states={'light.hall': 'on'}),)\n"
+        "play.PLUGS = (replace(scenes.PLUGS[0], state='ajar'),)\n",
     )
     assert done.returncode == 1
     assert "✗ the agent got {'sensor.temp': '21.3'}, not {'sensor.temp': '99'}" in done.stdout
     assert "✗ states {'light.hall': 'off'}, not {'light.hall': 'on'}" in done.stdout
-    assert "2 of 3 ended wrong" in done.stdout
+    assert "✗ the client was told the state False, not True" in done.stdout
+    assert "3 of 4 ended wrong" in done.stdout
 
 
 def test_without_the_telegram_extra_the_terminal_asks_and_the_demo_says_so(tmp_path: Path) -> None:
@@ -206,7 +217,7 @@ def test_without_the_telegram_extra_the_terminal_asks_and_the_demo_says_so(tmp_p
         tmp_path,
         "from agentgate_cli.demo import play, scenes, stage\n"
         "stage.find_spec = lambda name: None\n"
-        "play.SCENES = scenes.SCENES[2:3]\n",
+        "play.SCENES, play.PLUGS = scenes.SCENES[2:3], ()\n",
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "pip install 'agent-gate[telegram]'" in done.stdout

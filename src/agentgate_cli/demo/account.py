@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentgate_cli.chat.words import cost_line, text_in
-from agentgate_cli.demo.scenes import Scene, Talk, states_in
+from agentgate_cli.demo.scenes import Plug, Scene, Talk, states_in
 from agentgate_cli.demo.stage import Stage
 from agentgate_cli.figures import bar
 from agentgate_cli.inspect import LOOKS, parts_of
@@ -15,6 +15,9 @@ from agentgate_client import Inspection
 
 LABEL_CHARS = 10
 BAR_CHARS = 60
+RESULT_CHARS = 70
+"""Of what an MCP client is told: the house says more than fits a line."""
+
 EXTRA_MISSING = "pip install 'agent-gate[telegram]' to be asked there; the terminal asks instead"
 
 
@@ -108,6 +111,32 @@ def conversed(kind: str, data: dict[str, Any]) -> None:
             fact("told", f"{printable(text_in(data, 'status'))}{printable(told and f': {told}')}")
         case _:
             pass
+
+
+def plug(number: int, scene: Plug) -> None:
+    """Begin a plug."""
+    say()
+    say(f"{number}  {bold(scene.title)}")
+    fact("asked", f"{scene.tool} {compact(scene.args)}")
+
+
+def plugged(server: str, tools: int, pid: int) -> None:
+    """Say what an MCP client is connected to."""
+    there = f"{plural(tools, 'tool')} of {printable(server)}"
+    fact("plug", f"client ── agent-gate mcp ── gateway: {there}  {dim(f'pid {pid}')}")
+
+
+def progressed(words: str) -> None:
+    """Say what an MCP client hears while it waits."""
+    fact("progress", printable(words))
+
+
+def told_by_mcp(result: dict[str, Any]) -> None:
+    """Say what an MCP client hears in the end."""
+    text = " ".join(part.get("text", "") for part in result.get("content", []))
+    word = bad("isError") if result.get("isError") else good("result")
+    shown = text if len(text) <= RESULT_CHARS else f"{text[:RESULT_CHARS]} …"
+    fact("end", f"{word}: {printable(shown)}")
 
 
 def states_of(data: dict[str, Any]) -> list[tuple[str, str]]:

@@ -10,8 +10,9 @@ import anyio
 
 from agentgate_cli.demo import account
 from agentgate_cli.demo.person import Answer, Person
+from agentgate_cli.demo.plug import play_plug
 from agentgate_cli.demo.processes import DemoError
-from agentgate_cli.demo.scenes import SCENES, TALKS, Scene, Twist, states_in
+from agentgate_cli.demo.scenes import PLUGS, SCENES, TALKS, Scene, Twist, states_in
 from agentgate_cli.demo.stage import STEP_S, Stage, staged
 from agentgate_cli.demo.talk import play_talk
 from agentgate_cli.demo.tapping import by_phone
@@ -41,7 +42,13 @@ async def play_all(folder: Path, person: Person, *, keep: bool) -> bool:
             how_often = times_told(stage, talk.args)
             account.judged(problems, f"the house {how_often}, and the model knows how it ended")
             right_ones += not problems
-    count = len(SCENES) + len(TALKS)
+        for number, scene_of_mcp in enumerate(PLUGS, len(SCENES) + len(TALKS) + 1):
+            account.plug(number, scene_of_mcp)
+            problems = await play_plug(stage, person, scene_of_mcp)
+            how_often = times_told(stage, scene_of_mcp.args)
+            account.judged(problems, f"the house {how_often}, and the client knows how it ended")
+            right_ones += not problems
+    count = len(SCENES) + len(TALKS) + len(PLUGS)
     account.closing(count, right_ones, time.monotonic() - began)
     return right_ones == count
 

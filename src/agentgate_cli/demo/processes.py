@@ -53,15 +53,24 @@ class Child:
             DemoError: the process has ended.
         """
         while True:
-            try:
-                line = await self._lines.receive_until(b"\n", LINE_BYTES_MAX)
-            except (anyio.EndOfStream, anyio.IncompleteRead, anyio.ClosedResourceError):
-                words = self.log.read_text(errors="replace").strip().splitlines()
-                last = f": {words[-1]}" if words else ""
-                raise DemoError(f"the {self.name} ended unexpectedly{last}") from None
-            report: dict[str, Any] = msgspec.json.decode(line)
+            report = await self.read()
             if report["event"] in events:
                 return report
+
+    async def read(self) -> dict[str, Any]:
+        """Wait for the next line.
+
+        Raises:
+            DemoError: the process has ended.
+        """
+        try:
+            line = await self._lines.receive_until(b"\n", LINE_BYTES_MAX)
+        except (anyio.EndOfStream, anyio.IncompleteRead, anyio.ClosedResourceError):
+            words = self.log.read_text(errors="replace").strip().splitlines()
+            last = f": {words[-1]}" if words else ""
+            raise DemoError(f"the {self.name} ended unexpectedly{last}") from None
+        message: dict[str, Any] = msgspec.json.decode(line)
+        return message
 
     async def kill(self) -> None:
         """``kill -9``, and wait until it is gone."""

@@ -66,6 +66,22 @@ class Talk:
         return str(self.args["entity_id"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plug:
+    """What an MCP client asks for.
+
+    Attributes:
+        title: what it shows.
+        tool, args: what the client asks for.
+        state: what it reads in the result, if the tool runs.
+    """
+
+    title: str
+    tool: str
+    args: dict[str, Any]
+    state: str
+
+
 def service(domain: str, name: str, **data: Any) -> dict[str, Any]:
     """The arguments of ``ha_call_service``."""
     return {"domain": domain, "service": name, **data}
@@ -137,5 +153,14 @@ TALKS = (
         tool="ha_call_service",
         args=service("light", "turn_off", entity_id="light.hall"),
         states={"light.hall": "off"},
+    ),
+)
+
+PLUGS = (
+    Plug(
+        title="An MCP client, such as Claude Code, asks, and the gateway is killed meanwhile",
+        tool="ha_call_service",
+        args=service("cover", "open_cover", entity_id="cover.blinds"),
+        state="open",
     ),
 )

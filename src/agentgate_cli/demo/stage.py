@@ -37,6 +37,7 @@ class Stage:
         house: the house behind the gateway, which speaks Home Assistant's API.
         phone: the person's phone, on which Telegram runs; None: the extra is not installed.
         gateway, agent: the processes.
+        mcp: ``agent-gate mcp``, which an MCP client has started.
         listening: what the gateway said when it listened: ``url``, ``tools`` …
         person: the connection of the one who answers.
         observer: the connection of one who sees everybody's requests.
@@ -44,6 +45,7 @@ class Stage:
 
     gateway: Child
     agent: Child
+    mcp: Child
     person: ApprovalsClient
     observer: AgentGateClient
 
@@ -89,6 +91,17 @@ class Stage:
             AGENT_GATE_TOKEN=self._tokens["AGENT_TOKEN"],
         )
         await self.agent.hear("connected")
+
+    async def start_mcp(self) -> Child:
+        """Start the bridge of MCP clients."""
+        self.mcp = await self._children.start(
+            "mcp",
+            "agentgate_cli",
+            "mcp",
+            *("--url", self.url),
+            AGENT_GATE_TOKEN=self._tokens["AGENT_TOKEN"],
+        )
+        return self.mcp
 
     def connect_people(self) -> tuple[ApprovalsClient, AgentGateClient]:
         """Make the connections of the demo's own people."""
