@@ -16,9 +16,10 @@ from agentgate_server.faces.call_desk import FaceCall
 from agentgate_server.faces.event_stream import EventStream
 from agentgate_server.sockets.peer import Peer
 
-RETRY_MS: Final = 3_000
-"""When a client whose stream broke comes back: a gateway is up again by then, mostly, and of many
-clients each comes once in a while."""
+RETRY_MS: Final = 10_000
+"""When a client whose stream broke comes back. The SDKs that most clients are made with (TypeScript
+and Python) try it twice, one such time apart, and then give the call up without a word: this bounds
+for how long a gateway may be away. A shorter outage costs the outcome no more than this delay."""
 
 TAKEN_S: Final = 2.0
 """How long a connection must go on after an answer for its end to say that the answer came."""

@@ -88,7 +88,7 @@ async def test_a_legacy_client_comes_back_to_the_stream_of_its_call(tmp_path: Pa
         async with client.streaming(message) as response:
             events = Events(response)
             await events.next()
-            assert events.retry == "3000"
+            assert events.retry == "10000"
         await until(lambda: desk.calls[0].left, "the hang-up")
         async with client.listening(events.last_id) as response:
             again = Events(response)
