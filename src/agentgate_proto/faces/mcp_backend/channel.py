@@ -20,6 +20,10 @@ from agentgate_proto.rpc import jsonrpc
 WAITING_MAX: Final = 4_096
 """Messages that wait to be sent: a server that reads none fills it, and is given up then."""
 
+WAITING_BYTES_MAX: Final = 67_108_864
+"""Of those among them that want no answer. A server brings them about, by asking; an answer repeats
+its question's id, and some are long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plain:
@@ -44,6 +48,7 @@ class Channel:
         era, version, session: what is spoken; None and "" as long as nobody knows.
         pending: requests that have no answer, by id.
         events: what has happened and nobody has heard of.
+        overflowed: more was to wait than may; what came last was dropped.
     """
 
     def __init__(self, client: Mapping[str, str], *, is_http: bool) -> None:
@@ -54,7 +59,9 @@ class Channel:
         self.session = ""
         self.pending: dict[int, Pending] = {}
         self.events: deque[Event] = deque()
+        self.overflowed = False
         self._queue: deque[Pending | Plain | Abort] = deque()
+        self._bytes = 0
         self._ids = 0
 
     @property
@@ -69,25 +76,25 @@ class Channel:
         self._ids += 1
         made = Pending(id=self._ids, purpose=purpose, method=method, params=params, call=call)
         self.pending[made.id] = made
-        self._queue.append(made)
+        self._put(made)
         return made
 
     def repeat(self, pending: Pending) -> None:
         """Queue a request once more that has certainly not been read."""
         self.pending[pending.id] = pending
-        self._queue.append(pending)
+        self._put(pending)
 
     def notify(self, method: str, params: Mapping[str, Any]) -> None:
         """Queue a notification."""
-        self._queue.append(Plain(method, jsonrpc.encode_notification(method, params)))
+        self._put(Plain(method, jsonrpc.encode_notification(method, params)))
 
     def respond(self, body: bytes) -> None:
         """Queue an answer to a request of the server."""
-        self._queue.append(Plain("", body))
+        self._put(Plain("", body))
 
     def abort(self, request: int) -> None:
         """Have the stream of a request closed."""
-        self._queue.append(Abort(request=request))
+        self._put(Abort(request=request))
 
     def take_back(self, pending: Pending) -> bool:
         """Take a request back that still waits; return whether it did."""
@@ -106,6 +113,7 @@ class Channel:
             case Abort():
                 return found
             case Plain(method, body):
+                self._bytes -= len(body)
                 is_first = method == "notifications/initialized"
                 headers = self._headers(method, {})
                 return Send(body=body, headers=headers, goes_first=is_first)
@@ -129,7 +137,7 @@ class Channel:
     def set_aside(self) -> list[Pending]:
         """Forget all but the calls; return those that have not been sent."""
         waiting = [each for each in self._queue if isinstance(each, Pending)]
-        self._queue.clear()
+        self._empty()
         kept = {each.id: each for each in self.pending.values() if each.call is not None}
         self.pending = kept
         return [each for each in waiting if each.call is not None]
@@ -140,8 +148,20 @@ class Channel:
 
     def clear(self) -> None:
         """Forget all that waits, or has no answer."""
-        self._queue.clear()
+        self._empty()
         self.pending.clear()
+
+    def _put(self, what: Pending | Plain | Abort) -> None:
+        size = len(what.body) if isinstance(what, Plain) else 0
+        if self.is_full or self._bytes + size > WAITING_BYTES_MAX:
+            self.overflowed = True
+            return
+        self._bytes += size
+        self._queue.append(what)
+
+    def _empty(self) -> None:
+        self._queue.clear()
+        self._bytes = 0
 
     def _headers(self, method: str, params: Mapping[str, Any]) -> Mapping[str, str]:
         if not self.is_http:

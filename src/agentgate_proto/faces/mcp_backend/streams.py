@@ -10,6 +10,9 @@ from agentgate_proto.faces.mcp.lines import LINE_BYTES_MAX
 
 LINE_END: Final = re.compile(rb"\r\n|\r|\n")
 
+RETRY_S_MIN: Final = 0.1
+"""A server that says 0 would have us come back without a pause."""
+
 RETRY_S_MAX: Final = 30.0
 """A server may ask for a longer pause before we come back; whoever waits has a time-out."""
 
@@ -50,8 +53,7 @@ class EventReader:
         self.retry_s: float | None = None
         self._bytes_max = bytes_max
         self._buffer = bytearray()
-        self._data: list[bytes] = []
-        self._size = 0
+        self._data = bytearray()
         self._is_begun = False
 
     def receive_data(self, data: bytes) -> list[StreamEvent]:
@@ -74,28 +76,27 @@ class EventReader:
             self._take(bytes(self._buffer[start : found.start()]), events)
             start = found.end()
         del self._buffer[:start]
-        if len(self._buffer) + self._size > self._bytes_max:
+        if len(self._buffer) + len(self._data) > self._bytes_max:
             raise EventTooLong
         return events
 
     def _take(self, line: bytes, events: list[StreamEvent]) -> None:
         if not line:
-            if any(self._data):
-                events.append(StreamEvent(b"\n".join(self._data)))
-            self._data, self._size = [], 0
+            if self._data.strip(b"\n"):
+                events.append(StreamEvent(bytes(self._data[:-1])))
+            self._data.clear()
             return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         match name:
             case b"data":
-                self._data.append(value)
-                self._size += len(value)
+                self._data += value + b"\n"  # which counts: a line may be empty
             case b"id":
                 text = value.decode("utf-8", "replace")
                 if len(text) <= EVENT_ID_CHARS_MAX and text.isascii() and text.isprintable():
                     self.last_id = text
             case b"retry":
                 if value.isdigit() and len(value) <= RETRY_DIGITS_MAX:
-                    self.retry_s = min(int(value) / 1_000, RETRY_S_MAX)
+                    self.retry_s = min(max(int(value) / 1_000, RETRY_S_MIN), RETRY_S_MAX)
             case _:
                 pass

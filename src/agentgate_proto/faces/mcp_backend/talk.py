@@ -68,6 +68,8 @@ class ServerTalk:
 
     def next_event(self) -> Event | None:
         """Return what has happened next."""
+        if self._channel.overflowed:
+            self.close("it does not read what it is sent")
         events = self._channel.events
         return events.popleft() if events else None
 

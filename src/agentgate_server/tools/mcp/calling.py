@@ -23,6 +23,9 @@ from agentgate_server.tools.mcp.driver import Driver
 
 log = logging.getLogger(__name__)
 
+ASKING_S_MAX: Final = 600.0
+"""For so long in all, the questions of one call put off its time limit: ten that nobody answers."""
+
 NOBODY: Final = "whoever called can't be asked for it"
 
 
@@ -46,7 +49,8 @@ class Running:
         dialogues: finds who can be asked.
 
     Attributes:
-        scope: what its time limit cancels; while somebody is asked it does not count.
+        scope: what its time limit cancels; while somebody is asked that does not count, for
+            ``ASKING_S_MAX`` in all.
     """
 
     def __init__(self, driver: Driver, number: int, rid: str, dialogues: Dialogues) -> None:
@@ -59,6 +63,8 @@ class Running:
         self._over = anyio.Event()
         self._questions: dict[int, anyio.CancelScope] = {}
         self._left_s = 0.0
+        self._asking_s = ASKING_S_MAX
+        self._paused_at = 0.0
 
     @property
     def was_sent(self) -> bool:
@@ -123,14 +129,17 @@ class Running:
 
     def _pause(self, question: int, scope: anyio.CancelScope) -> None:
         if not self._questions:
-            self._left_s = self.scope.deadline - anyio.current_time()
-            self.scope.deadline = float("inf")
+            self._paused_at = anyio.current_time()
+            self._left_s = self.scope.deadline - self._paused_at
+            self.scope.deadline += self._asking_s
         self._questions[question] = scope
 
     def _go_on(self, question: int) -> None:
         del self._questions[question]
         if not self._questions:
-            self.scope.deadline = anyio.current_time() + self._left_s
+            now = anyio.current_time()
+            self._asking_s = max(self._asking_s - (now - self._paused_at), 0.0)
+            self.scope.deadline = now + self._left_s
 
 
 def ability_of(asked: Asked) -> str:

@@ -43,6 +43,10 @@ ERROR_BYTES_MAX: Final = 65_536
 NOTE_S: Final = 10.0
 """How long a message may take that wants no answer."""
 
+NOTES_MAX: Final = 64
+"""Of these at once; the next waits. A server that asks without end gets no more answers than it
+takes, and is given up by the talk."""
+
 RESUMES_MAX: Final = 8
 """How often a stream is taken up again that brings nothing in between."""
 
@@ -102,6 +106,7 @@ class HttpLink:
         _, self._target = split_url(options.url)
         self._scopes: dict[int, anyio.CancelScope] = {}
         self._again: set[int] = set()
+        self._notes = anyio.Semaphore(NOTES_MAX)
 
     async def run(self, driver: Driver) -> None:
         """See ``Link``."""
@@ -132,7 +137,8 @@ class HttpLink:
                 elif message.goes_first:
                     await self._note(driver, message)
                 else:
-                    start(self._note, driver, message)
+                    await self._notes.acquire()
+                    start(self._note_beside, driver, message)
 
     async def _request(self, driver: Driver, message: Send, request: int) -> None:
         """Send a request, and bring what answers it."""
@@ -289,6 +295,12 @@ class HttpLink:
     async def _until_ready(self, driver: Driver) -> None:
         while not driver.talk.is_ready:
             await driver.wait_changed()
+
+    async def _note_beside(self, driver: Driver, message: Send) -> None:
+        try:
+            await self._note(driver, message)
+        finally:
+            self._notes.release()
 
     async def _note(self, driver: Driver, message: Send) -> None:
         """Send what wants no answer. That it does not arrive is seen by what does."""

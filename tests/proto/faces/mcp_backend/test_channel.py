@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentgate_proto.faces.mcp_backend.calls import Calls
-from agentgate_proto.faces.mcp_backend.channel import WAITING_MAX, Channel
+from agentgate_proto.faces.mcp_backend.channel import WAITING_BYTES_MAX, WAITING_MAX, Channel
 from agentgate_proto.faces.mcp_backend.events import Abort, Send
 from agentgate_proto.faces.mcp_backend.pending import Call, Purpose
 
@@ -44,4 +44,25 @@ def test_what_is_no_call_is_forgotten_with_a_session() -> None:
     channel.notify("x", {})
     assert channel.set_aside() == [waiting]
     assert list(channel.pending) == [waiting.id]
+    assert channel.next_message() is None
+
+
+def test_only_so_many_bytes_of_answers_wait() -> None:
+    channel = Channel(CLIENT, is_http=False)
+    half = b"x" * (WAITING_BYTES_MAX // 2)
+    for _ in range(3):  # what was sent or forgotten does not count
+        channel.respond(half)
+        channel.respond(half)
+        assert isinstance(channel.next_message(), Send)
+        assert isinstance(channel.next_message(), Send)
+    channel.respond(half)
+    channel.respond(half)
+    channel.clear()
+    channel.respond(half)
+    channel.respond(half)
+    assert not channel.overflowed
+    channel.respond(b"x")
+    assert channel.overflowed
+    assert channel.next_message() == Send(body=half)
+    assert channel.next_message() == Send(body=half)
     assert channel.next_message() is None

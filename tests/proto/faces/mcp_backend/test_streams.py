@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from agentgate_proto.faces.mcp_backend.streams import (
     EVENT_ID_CHARS_MAX,
     RETRY_S_MAX,
+    RETRY_S_MIN,
     EventReader,
     EventTooLong,
     StreamEvent,
@@ -53,9 +54,12 @@ def test_what_can_not_be_meant_is_left_out() -> None:
     reader, _ = read(b"id: a\n" + long + b"\nretry: soon\nretry: 99999999999\n\n")
     assert (reader.last_id, reader.retry_s) == ("a", None)
     assert read(b"retry: 9999999\n")[0].retry_s == RETRY_S_MAX
+    assert read(b"retry: 0\n")[0].retry_s == RETRY_S_MIN
 
 
-@pytest.mark.parametrize("data", [b"data: " + b"x" * 40, b"data: xxxxxxxxxxxxx\n" * 3])
+@pytest.mark.parametrize(
+    "data", [b"data: " + b"x" * 40, b"data: xxxxxxxxxxxxx\n" * 3, b"data\n" * 40]
+)
 def test_an_event_without_end_is_refused(data: bytes) -> None:
     with pytest.raises(EventTooLong):
         EventReader(32).receive_data(data)

@@ -17,6 +17,7 @@ from tests.proto.faces.mcp_backend.talks import (
     modern,
 )
 
+from agentgate_proto.faces.mcp_backend.channel import WAITING_MAX
 from agentgate_proto.faces.mcp_backend.events import End, Ended, Noise, Over, Ready
 from agentgate_proto.faces.mcp_backend.talk import NOISE_MAX
 
@@ -45,6 +46,21 @@ def test_a_server_that_says_too_much_of_it_is_given_up() -> None:
     assert server.events()[-1] == Over(reason="it says too much that is no message")
     server.talk.receive(b"{}", server.now)
     assert server.events() == []
+
+
+def test_a_server_that_asks_and_does_not_read_the_answers_is_given_up() -> None:
+    server, _ = legacy()
+    call = server.talk.call("tools/call", {"name": "x"})
+    assert call is not None
+    for number in range(WAITING_MAX - 1):
+        server.asks(number, "ping")
+    assert server.events() == []
+    server.asks("one more", "ping")
+    reason = "it does not read what it is sent"
+    ended, over = server.events()
+    assert ended == Ended(call=call, end=End.NOT_SENT, message=reason)
+    assert over == Over(reason=reason)
+    assert server.messages() == []
 
 
 def test_notifications_that_can_not_be_read_are_noise() -> None:
