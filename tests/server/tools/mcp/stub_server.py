@@ -5,6 +5,7 @@
 Words: ``modern``, ``legacy`` (default: both), ``hang`` (answers nothing), ``deaf`` (and stays when
 its input ends), ``die`` (ends once it is ready), ``junk`` (prints what is no message), ``log=FILE``
 (a JSON line for each start, message, and START and END of each call), ``sessions`` (legacy, HTTP),
+``mute`` (HTTP: does not say that it has got our answers),
 ``cut`` (HTTP, legacy: breaks each stream before the answer; it can be taken up again),
 ``state=FILE`` (the tools are those that it names, in lines; looked at at each list).
 Over HTTP it prints its port.
@@ -165,6 +166,7 @@ def call(
         case "status":
             raise StatusOnly
         case "steps":
+            nag(send, int(args.get("pings", 0)))
             for step in (1, 2, 2, 3):
                 progress = {"progressToken": token, "progress": step, "message": f"step {step}"}
                 send({"method": "notifications/progress", "params": progress})
@@ -178,6 +180,12 @@ def call(
             send(changed)
             return said("changed")
     return said(f"there is no {name}", isError=True)
+
+
+def nag(send: Send, times: int) -> None:
+    """Ask whether the client is there, again and again."""
+    for number in range(times):
+        send({"id": f"p{number}", "method": "ping"})
 
 
 FORM = {"type": "object", "properties": {}}
@@ -312,6 +320,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if "method" not in body or "id" not in body:
             take(body)
+            if "mute" in WORDS and "method" not in body:
+                time.sleep(3_600)
             self.status(202)
             return
         try:

@@ -56,6 +56,20 @@ async def test_people_do_not_take_for_ever(era: str, monkeypatch: pytest.MonkeyP
     assert '"cancel"' in read(outcome)["content"][0]["text"]
 
 
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_questions_put_the_end_off_only_for_so_long(
+    era: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calling, "ASKING_S_MAX", 0.2)
+    dialogues = Dialogues()
+    dialogues.find = lambda rid: [Slow(3_600)]
+    async with serving(dialogues, s=stub(era, timeout_s=1)) as servers:
+        await up(servers)
+        outcome = await called(servers, "s.ask")
+    assert outcome.status is Status.UNKNOWN
+    assert "did not answer within 1 s" in outcome.message
+
+
 @pytest.mark.parametrize(
     ("method", "params", "ability"),
     [

@@ -155,6 +155,15 @@ class serving_stub:  # noqa: N801 - a context manager
         await self.process.aclose()
 
 
+async def test_one_that_asks_and_asks_and_takes_no_answers_is_given_up() -> None:
+    async with stub_over_http("legacy", "mute") as config, serving(s=config) as servers:
+        await up(servers)
+        outcome = await called(servers, "s.steps", {"pings": 10_000})
+        assert outcome.status is Status.UNKNOWN
+        assert "it does not read what it is sent" in outcome.message
+        await up(servers)  # and tried again
+
+
 async def test_an_address_that_it_may_not_have_is_not_connected_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
