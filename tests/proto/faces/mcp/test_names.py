@@ -1,7 +1,7 @@
 """Names under which tools are published."""
 
-import random
 import re
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -52,7 +52,7 @@ def test_tools_are_sorted_by_published_name_whatever_the_order_of_starts() -> No
     names = ["b.x", "a.y", LONG, "c"]
     lists = []
     for seed in range(5):
-        random.Random(seed).shuffle(names)
+        Random(seed).shuffle(names)
         lists.append(list(Published(map(row, names)).tools))
     assert lists[0] == sorted(lists[0])
     assert all(each == lists[0] for each in lists)
