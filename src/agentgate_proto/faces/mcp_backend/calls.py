@@ -232,7 +232,8 @@ class Calls:
         for key, each in asked.items():
             if call.number in self.calls:
                 self._ask(call, each.method, each.params, key=key)
-        self._go_on(call)
+        if not asked:  # else the last answer, which may have been given by now, goes on
+            self._go_on(call)
 
     def _ask(
         self,

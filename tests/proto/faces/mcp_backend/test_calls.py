@@ -349,6 +349,18 @@ def test_what_can_not_be_given_ends_a_call(result: dict[str, Any], end: End) -> 
     assert server.messages() == []
 
 
+def test_a_call_whose_questions_are_too_many_goes_on_once() -> None:
+    server, _ = modern()
+    _, request = called(server, FORM)
+    server.answers(request, needs(**{f"k{n}": "roots/list" for n in range(QUESTIONS_MAX)}))
+    _, other = called(server, FORM)
+    server.events()
+    server.answers(other, needs(a="elicitation/create"))
+    assert server.events() == []
+    again = server.only()
+    assert again["params"]["inputResponses"] == {"a": {"action": "cancel"}}
+
+
 def test_a_call_ends_if_what_it_needs_can_not_be_had() -> None:
     server, _ = modern()
     call, request = called(server)
