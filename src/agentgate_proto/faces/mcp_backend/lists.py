@@ -22,6 +22,9 @@ RELIST_S: Final = 1.0
 LIST_S: Final = 60.0
 """How long a server may take for a list: a slow one looks all over a disk."""
 
+FAILED_S: Final = 10.0
+"""A list that could not be had is asked for again after so long: without it no call goes out."""
+
 LISTEN_S_MAX: Final = 60.0
 """The stream of changes is opened again after 1 s, 2 s, 4 s, and at most so many."""
 
@@ -80,7 +83,8 @@ class Lists:
         ``handle_timer``."""
         for kind in CHANGES.get(method, ()):
             if kind in self._wanted and self._of(kind) is not None:
-                self._due.setdefault(kind, max(now, self._asked.get(kind, now) + RELIST_S))
+                at = max(now, self._asked.get(kind, now) + RELIST_S)
+                self._due[kind] = min(at, self._due.get(kind, at))
         return self.handle_timer(now)
 
     def watch(self, uri: str) -> bool:
@@ -108,11 +112,12 @@ class Lists:
         """A page of a list has come."""
         listing = pending.listing
         assert listing is not None, "a request for a list is part of one"
-        del self._under_way[listing.kind]
         try:
             cursor = listing.receive(result)
         except UNREADABLE:
-            return  # what was known before is still the best that is known
+            self.failed(pending, now)
+            return
+        del self._under_way[listing.kind]
         if cursor is not None:
             self._page(listing, cursor)
             return
@@ -120,10 +125,19 @@ class Lists:
         self._channel.events.append(Listed(kind=listing.kind, items=items, is_cut=listing.is_cut))
         self._ask_due(now)
 
-    def failed(self, pending: Pending) -> None:
-        """A list can't be had; what was known before is still the best that is known."""
+    def failed(self, pending: Pending, now: float, *, is_known: bool = True) -> None:
+        """A list can't be had; what was known before is still the best that is known.
+
+        Args:
+            pending: the request for it.
+            now: monotonic seconds.
+            is_known: the server knows of such lists, and may have it later.
+        """
         assert pending.listing is not None, "a request for a list is part of one"
-        self._under_way.pop(pending.listing.kind, None)
+        kind = pending.listing.kind
+        del self._under_way[kind]
+        if is_known:
+            self._due.setdefault(kind, now + FAILED_S)
 
     def listened(self, now: float, *, is_known: bool) -> None:
         """The stream of changes has ended.

@@ -103,6 +103,12 @@ class Opening:
         }
         channel.request(Purpose.INITIALIZE, "initialize", params)
 
+    def waits_for(self, purpose: Purpose) -> bool:
+        """Whether without the answer to this it can't go on. One to the question what it speaks
+        may fail long after it was greeted: proxies end what is silent."""
+        waited = {Phase.PROBING: Purpose.DISCOVER, Phase.GREETING: Purpose.INITIALIZE}
+        return waited.get(self.phase) is purpose
+
     def handle_timer(self, now: float) -> str:
         """Time has passed."""
         if self.deadline is None or now < self.deadline:

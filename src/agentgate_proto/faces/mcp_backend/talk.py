@@ -275,15 +275,15 @@ class ServerTalk:
         pending = self._channel.pending.pop(number, None)
         if pending is None:
             return
+        is_known = error.code != ErrorCode.METHOD_NOT_FOUND
         match pending.purpose:
             case Purpose.DISCOVER:
                 self._look(self._opening.undiscovered(now, error))
             case Purpose.INITIALIZE:
                 self._look(self._opening.not_greeted(error))
             case Purpose.LIST:
-                self._lists.failed(pending)
+                self._lists.failed(pending, now, is_known=is_known)
             case Purpose.LISTEN:
-                is_known = error.code != ErrorCode.METHOD_NOT_FOUND
                 self._lists.listened(now, is_known=is_known)
             case Purpose.CALL:
                 self._calls.failed(call_of(pending), error)
@@ -296,9 +296,10 @@ class ServerTalk:
             return
         match pending.purpose:
             case Purpose.DISCOVER | Purpose.INITIALIZE:
-                self.close(why)
+                if self._opening.waits_for(pending.purpose):
+                    self.close(why)
             case Purpose.LIST:
-                self._lists.failed(pending)
+                self._lists.failed(pending, now)
             case Purpose.LISTEN:
                 self._lists.listened(now, is_known=True)
             case Purpose.CALL:

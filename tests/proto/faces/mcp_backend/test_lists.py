@@ -8,7 +8,12 @@ import pytest
 from tests.proto.faces.mcp_backend.talks import ALL, CAN, EVERYTHING, Server, legacy, modern
 
 from agentgate_proto.faces.mcp_backend.events import Kind, Listed, Over, Updated
-from agentgate_proto.faces.mcp_backend.lists import LIST_S, RELIST_S, SUBSCRIPTIONS_MAX
+from agentgate_proto.faces.mcp_backend.lists import (
+    FAILED_S,
+    LIST_S,
+    RELIST_S,
+    SUBSCRIPTIONS_MAX,
+)
 
 CHANGED = "notifications/tools/list_changed"
 
@@ -78,6 +83,37 @@ def test_a_list_that_can_not_be_had_leaves_what_was_known() -> None:
     server, (_, request) = legacy(is_http=True)
     server.talk.broken(request["id"], "cut", server.now)
     assert server.events() == []
+
+
+@pytest.mark.parametrize("how", ["error", "no list", "cut"])
+def test_a_list_that_can_not_be_had_now_is_asked_for_again(how: str) -> None:
+    server, (_, request) = legacy()
+    match how:
+        case "error":
+            server.fails(request, -32603)
+        case "no list":
+            server.answers(request, {"tools": 7})
+        case _:
+            server.talk.broken(request["id"], "cut", server.now)
+    assert server.talk.next_deadline() == server.now + FAILED_S
+    server.passes(FAILED_S)
+    server.answers(server.only(), tools("a"))
+    assert listed(server) == [(Kind.TOOLS, 1)]
+    assert server.talk.next_deadline() is None
+
+
+def test_a_change_is_asked_for_sooner_than_what_failed_would_be() -> None:
+    server, (_, request) = legacy()
+    server.fails(request, -32603)
+    server.passes(RELIST_S)
+    server.notes(CHANGED)
+    assert server.only()["method"] == "tools/list"
+
+
+def test_a_list_that_a_server_knows_nothing_of_is_not_asked_for_again() -> None:
+    server, (_, request) = legacy()
+    server.fails(request, -32601)
+    assert server.talk.next_deadline() is None
 
 
 def test_a_server_that_does_not_answer_for_its_list_is_given_up() -> None:

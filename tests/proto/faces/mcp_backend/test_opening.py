@@ -72,6 +72,32 @@ def test_one_that_is_silent_is_greeted_after_a_while() -> None:
     assert server.events() == []
 
 
+def test_a_question_that_breaks_long_after_the_greeting_ends_nothing() -> None:
+    for is_greeted in (False, True):
+        server = Server(is_http=True)
+        probe = server.open()
+        server.passes(PROBE_S)
+        greeting = server.only()
+        if is_greeted:
+            server.answers(greeting, initialized())
+            server.events()
+        server.talk.broken(probe["id"], "a proxy cut it", server.now)
+        assert server.events() == []
+        assert server.talk.is_ready == is_greeted
+
+
+def test_a_greeting_that_breaks_after_all_was_said_ends_nothing() -> None:
+    server = Server(is_http=True)
+    probe = server.open()
+    server.passes(PROBE_S)
+    greeting = server.only()
+    server.answers(probe, discovered())
+    server.events()
+    server.talk.broken(greeting["id"], "cut", server.now)
+    assert server.events() == []
+    assert server.talk.is_ready
+
+
 def test_a_late_answer_to_the_question_counts() -> None:
     server = Server()
     probe = server.open()
