@@ -60,6 +60,20 @@ def test_a_request_under_way_is_shown_as_it_stands() -> None:
     assert world.ledger.record(rid) is None
 
 
+def test_what_a_request_has_joined_is_shown_for_it() -> None:
+    world = World()
+    first = world.receive(world.client(), 1, "ask_write")
+    world.sync()
+    joined = world.receive(world.client(client_id="c2"), 1, "ask_write")
+    world.sync()
+    for rid in (first, joined):
+        record = world.ledger.under_way(rid)
+        assert record is not None
+        assert (record.rid, record.phase) == (first, Phase.WAITING)
+    assert world.ledger.record(joined) is None, "it has no life of its own"
+    assert world.ledger.under_way("no such request") is None
+
+
 def test_another_policy_holds_for_requests_to_come() -> None:
     world = World()
     client = world.client()

@@ -583,6 +583,18 @@ terms = st.builds(
 )
 
 
+@pytest.mark.parametrize("era", Era)
+@pytest.mark.parametrize("name", INPUTS)
+def test_after_its_end_there_is_nothing_further_to_do(era: Era, name: str) -> None:
+    machine = call(era, token=1, hears="info", can=EVERYTHING)
+    machine.settled(DONE, ENDING)
+    drained(machine)
+    INPUTS[name](machine)
+    assert all(isinstance(each, GiveUp) for each in drained(machine))
+    assert machine.over
+    assert machine.next_deadline() is None
+
+
 @given(terms, st.lists(st.sampled_from(sorted(INPUTS)), max_size=12))
 @quick
 def test_whatever_comes_a_client_is_answered_at_most_once(terms: Terms, names: list[str]) -> None:
