@@ -96,7 +96,7 @@ class Openings:
         if isinstance(params, acp.NewSession):
             metadata = {KEPT: msgspec.to_builtins(Kept(cwd=params.cwd))}
             self._out.call(About(Step.CREATE, what=opening), CreateSession(metadata=metadata))
-        elif any(self._is_of(each, params.session_id) for each in self._begun):
+        elif self._is_being_opened(params.session_id):
             self._out.refuse(request_id, ErrorCode.INVALID_REQUEST, OPENING)
             return
         else:
@@ -132,9 +132,12 @@ class Openings:
         about = About(Step.KEEP, thread.session)
         self._out.call(about, SetMetadata(session=thread.session, metadata=raw))
 
-    def _is_of(self, opening: Opening, session: str) -> bool:
-        params = opening.params
-        return isinstance(params, acp.OpenSession) and params.session_id == session
+    def _is_being_opened(self, session: str) -> bool:
+        wanted = [each.params for each in self._begun]
+        thread = self._threads.get(session)
+        return (thread is not None and thread.is_opening) or any(
+            isinstance(each, acp.OpenSession) and each.session_id == session for each in wanted
+        )
 
     def _watch(self, opening: Opening, spent: UsageReport) -> None:
         view, models = opening.view, opening.models

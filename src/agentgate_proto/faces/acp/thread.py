@@ -15,7 +15,7 @@ from typing import Any
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.acp.effects import About, Outbox, Step
-from agentgate_proto.faces.acp.messages import CURSOR, MESSAGE_IDS_MAX
+from agentgate_proto.faces.acp.messages import CURSOR, MESSAGE_IDS_MAX, REQUEST_CANCELLED
 from agentgate_proto.faces.acp.permissions import Permissions
 from agentgate_proto.faces.acp.telling import (
     Placed,
@@ -39,6 +39,8 @@ from agentgate_proto.rpc.usage_methods import ModelRow
 
 MODEL = "model"
 """The option by which a client chooses the model."""
+
+CLOSED = "the session was closed meanwhile"
 
 
 class Thread:
@@ -72,7 +74,7 @@ class Thread:
         self._own: dict[str, str] = {}  # runs of the client's prompts, "" unknown, by message id
         self._ends: dict[str, Told] = {}  # of these runs
         self._view: View | None = None  # that is being opened
-        self._is_attaching = False
+        self._attaching = 0  # places that are asked for, and not known yet
         self._epoch = ""
         self._position = 0
         self._show_from = 0
@@ -81,14 +83,23 @@ class Thread:
 
     # Opening
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether somebody who opens it waits for the answer."""
+        return self._view is not None and self._view.answer is not None
+
     def open(self, view: View) -> None:
         """Read the session from somewhere; :meth:`attached` follows."""
+        for turn in self.turns:
+            turn.is_sought = False  # what was looked for is looked for again afterwards
         self._view = view
         self._attach(view.epoch, view.read_from)
 
     def attached(self, result: Attached) -> None:
-        """It is read from there on. Events follow."""
-        self._is_attaching = False
+        """It is read from there on. Events follow, unless another place is asked for already."""
+        self._attaching -= 1
+        if self._attaching:
+            return
         view = self._view
         assert view is not None, "it was opened, or is looked through"
         if view.read_from is None and view.epoch == result.epoch and view.base < result.offset:
@@ -112,7 +123,7 @@ class Thread:
             self._own.setdefault(name, "")
 
     def _attach(self, epoch: str, offset: int | None) -> None:
-        self._is_attaching = True
+        self._attaching += 1
         known = epoch if offset is not None else ""
         params = AttachSession(session=self.session, epoch=known, offset=offset)
         self._out.watch(About(Step.ATTACH, self.session), params)
@@ -141,10 +152,10 @@ class Thread:
         """Look for the ends of runs that were over when their messages were sent again."""
         sought = [turn for turn in self.turns if turn.offset is not None]
         if sought and self._view is None:
-            for turn in sought:
-                turn.is_sought = True
             first = min(turn.offset or 0 for turn in sought)
             self.open(View(epoch=self._epoch, read_from=first, show_from=self._position))
+            for turn in sought:
+                turn.is_sought = True
 
     # Options
 
@@ -224,6 +235,8 @@ class Thread:
         for turn in self.turns:
             self._out.answer(turn.id, CANCELLED)
         self.turns.clear()
+        if self._view is not None and self._view.answer is not None:
+            self._out.refuse(self._view.opening, REQUEST_CANCELLED, CLOSED)
         self.permissions.clear()
 
     def gone(self, code: ErrorCode, text: str) -> None:
@@ -244,7 +257,7 @@ class Thread:
     def take(self, events: Sequence[SessionEvent]) -> None:
         """Take events, in order."""
         for event in events:
-            if self._is_attaching:
+            if self._attaching:
                 return  # of a place that was left
             if event.kind == BEHIND:
                 continue

@@ -11,6 +11,7 @@ from tests.proto.faces.acp.logs import AT, Kept, approval
 from tests.proto.faces.acp.seat import Seat
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.faces.conversing import Watch
 from agentgate_proto.rpc.messages import DecideApproval
 from agentgate_proto.rpc.session_methods import SendMessage
 
@@ -565,6 +566,16 @@ def test_a_decision_about_a_session_that_was_closed_is_told_to_nobody() -> None:
 # What comes between
 
 
+def up_to_watching(it: Seat, kept: Kept, method: str = "session/load") -> int:
+    """Open a session, as far as its place in the log; where that is is not known yet."""
+    it.late = []
+    asked = it.ask(method, sessionId=kept.view.id, cwd="/p", mcpServers=[])
+    while not isinstance(it.late[0], Watch):
+        it.do(it.late.pop(0))
+        it.work()
+    return asked
+
+
 def test_events_of_a_place_that_was_left_are_nobodys() -> None:
     it, kept, _ = begun(House())
     it.prompt(kept)
@@ -612,6 +623,55 @@ def test_a_prompt_is_cancelled_once_however_often_that_is_said() -> None:
     assert len(it.late) == 1
     it.settle()
     assert it.answer(asked)["result"] == {"stopReason": "cancelled"}
+
+
+def test_who_opens_a_session_that_is_closed_meanwhile_is_told_so() -> None:
+    house = House()
+    kept = conversation(house)
+    it = house.connect()
+    asked = up_to_watching(it, kept)
+    assert it.answer(asked) is None
+    assert it.answer(it.ask("session/close", sessionId=kept.view.id))["result"] == {}
+    assert it.answer(asked)["error"] == {
+        "code": -32800,
+        "message": "the session was closed meanwhile",
+    }
+    it.settle()
+    assert it.answer(asked) is not None
+
+
+def test_a_session_that_is_being_opened_is_not_opened_twice() -> None:
+    house = House()
+    kept = conversation(house)
+    it = house.connect()
+    first = up_to_watching(it, kept)
+    second = it.ask("session/resume", sessionId=kept.view.id, cwd="/p", mcpServers=[])
+    assert "opened already" in it.answer(second)["error"]["message"]
+    it.settle()
+    assert "result" in it.answer(first)
+    assert "result" in open_it(it, kept, "session/resume"), "later it can be opened anew"
+
+
+def test_what_is_looked_for_while_a_session_is_opened_anew_is_found_afterwards() -> None:
+    it, kept, _ = begun(House())
+    it.prompt(kept, "one", _meta={"agentgate/message_id": "one"})
+    kept.finish("refusal")
+    it.work()
+    other = come_back(it, kept, last_cursor(it))
+    other.late = []
+    asked = other.prompt(kept, "one", _meta={"agentgate/message_id": "one"})
+    other.do(other.late.pop(0))  # it is over: the look back for its end begins
+    other.work()
+    (looks_back,) = other.late
+    opening = up_to_watching(other, kept, "session/resume")
+    (watch,) = other.late or ()
+    other.late = None
+    other.do(looks_back)
+    assert other.answer(opening) is other.answer(asked) is None
+    other.do(watch)
+    other.work()
+    assert "result" in other.answer(opening)
+    assert other.answer(asked)["result"] == {"stopReason": "refusal"}
 
 
 def test_a_prompt_that_is_refused_after_its_session_was_closed_has_its_answer_already() -> None:
