@@ -218,6 +218,12 @@ class McpServers:
 
     def _listed(self, server: McpServer) -> None:
         """A server offers something else, or something else of it is accepted."""
+        if server.was_listed:  # other lists may come first; that is no list without tools
+            self._take_tools(server)
+        for look in (*self.looks, self.changed):
+            look()
+
+    def _take_tools(self, server: McpServer) -> None:
         alias = server.alias
         visible = self._pins.visible(alias, [pin for _, pin in server.definitions.values()])
         tools: dict[str, McpTool] = {}
@@ -227,8 +233,6 @@ class McpServers:
                 tools.setdefault(made.name, made)
         self._of_server[alias] = tools
         self._join()
-        for look in (*self.looks, self.changed):
-            look()
 
     def _join(self) -> None:
         """Put the tools of all servers together; of two with one name there is none."""

@@ -73,6 +73,24 @@ async def test_what_is_not_accepted_is_not_there() -> None:
         assert looks == [1]
 
 
+async def test_other_lists_that_come_first_are_no_list_without_tools() -> None:
+    noted: list[list[str]] = []
+
+    class Noting(Some):
+        def visible(self, alias: str, definitions: Sequence[Definition]) -> frozenset[str]:
+            noted.append([each.name for each in definitions])
+            return super().visible(alias, definitions)
+
+    async with serving(pins=Noting("echo"), s=stub(resources=True, prompts=True)) as servers:
+        looks: list[bool] = []
+        servers.looks.append(lambda: looks.append(servers.servers["s"].was_listed))
+        await up(servers)
+        assert [tool.name for tool in servers if tool.name == "s.echo"] == ["s.echo"]
+    assert False in looks  # something else was there before the tools, which come on three pages
+    assert noted
+    assert all("echo" in each for each in noted)
+
+
 async def test_two_with_one_name_are_both_hidden(caplog: pytest.LogCaptureFixture) -> None:
     one, two = stub(prefix=McpPrefix("")), stub(prefix=McpPrefix(""))
     async with serving(a=one, b=two) as servers:
