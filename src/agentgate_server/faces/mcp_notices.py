@@ -31,7 +31,8 @@ STREAMS_MAX: Final = 16
 once. A client has one for each session."""
 
 URIS_MAX: Final = 256
-"""Resources whose changes one stream tells of."""
+"""Resources of whose changes one principal hears, on all streams and in all sessions: servers tell
+of some thousand to all together."""
 
 SESSIONS_MAX: Final = 256
 """Sessions of one principal that want to hear of resources; beyond it the oldest hear no more."""
@@ -130,10 +131,12 @@ class Notices:
             return False
         fingerprint = self._catalogues.of(who).fingerprint
         events = EventStream(peer)
+        agreed = wanted.resource_subscriptions[: self._room(who, key)]
+        wanted = msgspec.structs.replace(wanted, resource_subscriptions=agreed)
         stream = Stream(peer, who, token_hash, wanted, key, request_id, events, fingerprint)
         if key:
             stream.uris = self._uris_of(who, key)
-        stream.uris.update(wanted.resource_subscriptions[:URIS_MAX])
+        stream.uris.update(agreed)
         self._streams[peer.number] = stream
         for uri in stream.uris:
             self._watch(uri)
@@ -178,13 +181,24 @@ class Notices:
         if not on:
             uris.discard(uri)
             self._unwatch()
-        elif len(uris) >= URIS_MAX:
+        elif uri not in uris and not self._room(who, key):
             return False
         else:
             uris.add(uri)
             if any(stream.uris is uris for stream in self._streams.values()):
                 self._watch(uri)
         return True
+
+    def _room(self, who: Principal, key: str) -> int:
+        """Return of how many resources more a principal may hear; sessions but the one of this key
+        that have no stream give way to that, the oldest first."""
+        streams = [each for each in self._streams.values() if each.who == who]
+        wanted, heard = self._wanted[who], {each.key for each in streams}
+        held = sum(map(len, wanted.values())) + sum(len(s.uris) for s in streams if not s.key)
+        for other in list(wanted):
+            if held >= URIS_MAX and other != key and other not in heard:
+                held -= len(wanted.pop(other))
+        return max(URIS_MAX - held, 0)
 
     def _uris_of(self, who: Principal, key: str) -> set[str]:
         wanted = self._wanted[who]
@@ -260,5 +274,5 @@ def acknowledged(wanted: Wanted) -> dict[str, Any]:
     if wanted.resources_list_changed:
         agreed["resourcesListChanged"] = True
     if wanted.resource_subscriptions:
-        agreed["resourceSubscriptions"] = wanted.resource_subscriptions[:URIS_MAX]
+        agreed["resourceSubscriptions"] = wanted.resource_subscriptions
     return agreed

@@ -234,6 +234,35 @@ async def test_a_session_hears_of_so_many_resources_and_no_more(
         assert answer["error"]["code"] == -32602
 
 
+async def test_all_sessions_of_a_principal_share_what_they_may_hear_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_notices, "URIS_MAX", 2)
+    offers = MemoryOffers()
+    async with (
+        offering(tmp_path, offers=offers) as (gateway, _),
+        client_of(gateway, LEGACY) as left,
+        client_of(gateway, LEGACY) as one,
+        client_of(gateway, LEGACY) as two,
+        client_of(gateway) as modern,
+        one.listening(),
+    ):
+        await left.ask("resources/subscribe", {"uri": "a:left"})  # and has no stream
+        for client, uri in ((one, "a:b"), (two, "a:c")):
+            assert (await client.ask("resources/subscribe", {"uri": uri}))["result"] == {}
+        assert (await two.ask("resources/subscribe", {"uri": "a:c"}))["result"] == {}
+        answer = await two.ask("resources/subscribe", {"uri": "a:d"})
+        assert answer["error"]["code"] == -32602
+        assert set(offers.looks) == {"a:b"}
+        wanted = {"notifications": {"resourceSubscriptions": ["a:x", "a:y"]}}
+        async with modern.streaming(modern.request("subscriptions/listen", wanted)) as response:
+            told = (await Events(response).next())["params"]["notifications"]
+            assert told == {"resourceSubscriptions": ["a:x"]}  # in place of what two wanted
+            assert set(offers.looks) == {"a:b", "a:x"}
+            answer = await one.ask("resources/subscribe", {"uri": "a:d"})
+            assert answer["error"]["code"] == -32602
+
+
 async def test_a_modern_client_names_its_resources_when_it_listens(tmp_path: Path) -> None:
     offers = MemoryOffers()
     async with offering(tmp_path, offers=offers) as (gateway, _), client_of(gateway) as client:
