@@ -111,9 +111,8 @@ class TaskView:
 
     def refused(self, code: ErrorCode, message: str, retry_after_s: float | None) -> None:
         """See :class:`~agentgate_server.faces.call_desk.CallListener`."""
-        self.task.refused()
-        self._tell()
-        self._tasks.drop(self)
+        self.task.refused(code, message)
+        self._tasks.drop(self)  # who asks again looks anew
 
     def withdrawn(self, status: CancelStatus) -> None:
         """See :class:`~agentgate_server.faces.call_desk.CallListener`."""
@@ -159,6 +158,10 @@ class TaskView:
         self._withdraws = False
         if not self.task.over and (self.stops or self.call.phase is not Phase.RUNNING):
             self.call.withdraw()
+
+    def left(self) -> None:
+        """Nobody listens any more: answer who waits by what is known."""
+        self._tell()
 
     def _news(self) -> None:
         self._tell()
@@ -280,6 +283,7 @@ class Tasks:
         if self.has(view):
             self._forget(view)
             view.call.leave()
+            view.left()
 
     def _content(self, who: Principal, task_id: str) -> TaskSeal | None:
         return unseal(self._desk.seal, who.name, task_id, TaskSeal, self.utc())

@@ -131,6 +131,8 @@ class MemoryDesk:
         self.requests: list[MemoryRequest] = []
         self.calls: list[MemoryCall] = []
         self.withdrawn: list[MemoryRequest] = []
+        self.is_silent = False  # nothing can be found, and nobody says so
+        self.problem = ""  # why nothing can be found at present
         self._spawn = spawn
         self._looks: list[Callable[[], None]] = []
 
@@ -177,6 +179,11 @@ class MemoryDesk:
         listener: CallListener,
         asker: Asker | None = None,
     ) -> MemoryCall:
+        if self.is_silent:
+            return self._made(None, listener, asker)
+        if problem := self.problem:
+            self.soon(lambda: listener.refused(ErrorCode.INTERNAL_ERROR, problem, 1.0))
+            return self._made(None, listener, asker)
         for known in self.requests:
             if (known.who, known.digest) == (principal, digest):
                 return self._view(known, listener, asker)

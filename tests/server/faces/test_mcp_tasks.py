@@ -120,6 +120,50 @@ async def test_a_task_whose_request_is_forgotten_is_none(tmp_path: Path) -> None
             assert (answer.status, answer.json()["error"]["code"]) == (404, -32602)
 
 
+async def test_a_task_is_not_lost_because_it_can_not_be_looked_at_for_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tasks, "TASKS_MAX", 1)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        task = {"taskId": (await client.call("ask_it"))["taskId"]}
+        await client.call("ask_it", {"a": 2})  # nobody listens for the first any more
+        desk.problem = "the disk is gone"
+        seen = (await client.ask("tasks/get", task))["result"]
+        assert seen["status"] == "working"
+        assert "the disk is gone" in seen["statusMessage"]
+        desk.problem = ""
+        seen = (await client.ask("tasks/get", task))["result"]
+        assert "waiting for a person" in seen["statusMessage"]
+
+
+async def test_who_asks_about_a_task_that_is_left_meanwhile_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tasks, "NEWS_S", 60.0)
+    monkeypatch.setattr(mcp_tasks, "TASKS_MAX", 1)
+    async with (
+        offering(tmp_path) as (gateway, desk),
+        client_of(gateway, **TASKS) as client,
+        client_of(gateway, **TASKS) as second,
+    ):
+        one, two = [(await client.call("ask_it", {"a": each}))["taskId"] for each in range(2)]
+        desk.is_silent = True
+        seen: list[Any] = []
+
+        async def look() -> None:
+            seen.append((await client.ask("tasks/get", {"taskId": one}))["result"]["status"])
+
+        async with anyio.create_task_group() as tasks:
+            before = len(desk.calls)
+            tasks.start_soon(look)
+            await until(lambda: len(desk.calls) > before, "the look")
+            assert not seen
+            tasks.start_soon(second.ask, "tasks/get", {"taskId": two})
+            await until(lambda: seen, "an answer")
+            tasks.cancel_scope.cancel()
+        assert seen == ["working"]
+
+
 async def test_a_task_that_runs_is_not_stopped(tmp_path: Path) -> None:
     async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
         task = {"taskId": (await client.call("ask_it"))["taskId"]}

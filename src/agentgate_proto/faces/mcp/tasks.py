@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.answering import Ending, ToolAnswers
 from agentgate_proto.faces.mcp.questions import Asked, Question, requests_of
 from agentgate_proto.faces.mcp.server_errors import server_error
@@ -75,7 +76,7 @@ class Task:
         self._answers = answers
         self._updated_at = now
         self._record: Record | None = None
-        self._status = ""
+        self._status = self._problem = ""
         self._result: bytes = b""
         self._error: ErrorObject | None = None
         self._open: dict[str, Question] = {}
@@ -101,9 +102,14 @@ class Task:
         else:
             self._status = "cancelled" if outcome.status is Status.CANCELLED else "completed"
 
-    def refused(self) -> None:
-        """It is not to be found."""
-        self.known = self.over = self.missing = True
+    def refused(self, code: ErrorCode, message: str) -> None:
+        """It is not to be found; or nobody can say at present how it is (``message``), which is no
+        reason to give it up."""
+        self.known = True
+        if code is ErrorCode.NOT_FOUND:
+            self.over = self.missing = True
+        else:
+            self._problem = message
 
     def asks(self, question: Question, now: float) -> None:
         """The tool wants to know something of the client."""
@@ -122,7 +128,8 @@ class Task:
 
     def made(self, now: float) -> bytes:
         """The result that answers the call with this task."""
-        return msgspec.json.encode(self._shown("task", Phase.WAITING, now))
+        phase = None if self._record is None else Phase.WAITING
+        return msgspec.json.encode(self._shown("task", phase, now))
 
     def shown(self, phase: Phase | None, now: float) -> bytes:
         """The result of ``tasks/get``; ``phase``: how far the request is, if it is under way."""
@@ -158,7 +165,11 @@ class Task:
     def _message(self, phase: Phase | None) -> str:
         if self._status:
             return "" if self._error is None else self._error.message
-        if self._record is None or phase is not Phase.WAITING:
+        if self._problem:
+            return f"nobody can say how it is at present: {self._problem}"
+        if phase is not Phase.WAITING:
             return "running"
+        if self._record is None:
+            return "waiting for a person"
         until = rfc3339(self._record.expires_at)
         return f"waiting for a person until {until} (request {self._record.rid})"

@@ -17,6 +17,7 @@ from tests.proto.faces.mcp.requests import (
     waiting_record,
 )
 
+from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.answering import Ending, ToolAnswers
 from agentgate_proto.faces.mcp.questions import Question
 from agentgate_proto.faces.mcp.server_errors import kept
@@ -55,10 +56,20 @@ def test_a_task_is_made_with_all_that_its_client_needs() -> None:
 def test_a_task_that_nobody_has_heard_of_is_not_known() -> None:
     found = task()
     assert not found.known
-    found.refused()
+    found.refused(ErrorCode.NOT_FOUND, "none")
     assert found.known
     assert found.over
     assert found.missing
+
+
+def test_a_task_that_can_not_be_looked_at_for_a_moment_is_under_way() -> None:
+    found = task()
+    found.refused(ErrorCode.INTERNAL_ERROR, "no disk")
+    assert found.known
+    assert not found.over
+    seen = shown(found, phase=None)
+    assert seen["status"] == "working"
+    assert seen["statusMessage"] == "nobody can say how it is at present: no disk"
 
 
 def test_a_task_that_runs_says_so_and_is_asked_for_less_often_later() -> None:
@@ -71,6 +82,12 @@ def test_a_task_that_runs_says_so_and_is_asked_for_less_often_later() -> None:
     later = shown(running, NOW + POLL_LATER_AFTER_S, Phase.RUNNING)
     assert later["pollIntervalMs"] == 5_000
     assert later["ttlMs"] == round((POLL_LATER_AFTER_S + KEPT_S) * 1_000)
+
+
+def test_a_task_that_was_found_again_waits_even_if_nobody_has_said_for_how_long() -> None:
+    found = task()
+    found.taken()
+    assert shown(found, phase=Phase.WAITING)["statusMessage"] == "waiting for a person"
 
 
 def test_an_approved_task_is_said_to_run() -> None:
