@@ -9,11 +9,18 @@ import time
 import traceback
 from pathlib import Path
 
+from tests.mcp.clients.claude_scenes import CLAUDE_SCENES
+from tests.mcp.clients.crash_scenes import CRASH_SCENES
 from tests.mcp.clients.models import Models
 from tests.mcp.clients.programs import PROGRAMS, Program
-from tests.mcp.clients.scenes import SCENES, Scene, World
+from tests.mcp.clients.scenes import SCENES
+from tests.mcp.clients.screen_scenes import SCREEN_SCENES
+from tests.mcp.clients.server_scenes import SERVER_SCENES
+from tests.mcp.clients.world import Scene, World
 from tests.mcp.node22 import NODE
 from tests.npm import installed
+
+EVERYTHING = (*SCENES, *CRASH_SCENES, *SERVER_SCENES, *SCREEN_SCENES, *CLAUDE_SCENES)
 
 
 def play(scene: Scene, program: Program, modules: Path, models: Models) -> str:
@@ -40,7 +47,7 @@ def main() -> int:
         program = PROGRAMS[name]
         print(f"\n{program.package} (installing)", flush=True)
         modules = installed(NODE, program.package) / "node_modules"
-        for scene in SCENES:
+        for scene in EVERYTHING:
             if name not in scene.clients or wanted.scene not in scene.name:
                 continue
             if scene.long and not wanted.long:

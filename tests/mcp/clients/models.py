@@ -44,12 +44,14 @@ class Script:
         results: the text of each tool's result, as the client told it to the model.
         offered: the names of the tools that the client offered last.
         problems: what went otherwise than the script wanted.
+        heard: all that the model was told last, as JSON.
     """
 
     wishes: list[Wish]
     results: list[str] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    heard: str = ""
 
     def next(self, offered: list[str], results: list[str]) -> tuple[str, dict[str, Any]] | None:
         """Say which tool is called next, of those that are offered; None: the model is done.
@@ -306,6 +308,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(404, {"error": {"type": "not_found_error", "message": path}})
             return
         with self.server.lock:
+            if body.get("tools"):
+                self.server.script.heard = raw.decode()
             events = list(form(self.server.script, body))
         if is_gemini and "stream" not in path:
             self.reply(200, events[0][1])

@@ -19,6 +19,7 @@ PLATFORM = "linux-x64"
 """Whose programs are run: those that the packages' own scripts would choose here."""
 
 MODEL = "stand-in"
+CLAUDE_VERSION = "2.1.332"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +77,7 @@ class Program:
     def start(self, place: Place) -> subprocess.Popen[str]:
         """Run it; its output is in ``out.txt`` and ``err.txt``."""
         command, environment = self.configure(place)
-        base = {
-            "PATH": f"{place.node.parent}:{os.environ['PATH']}",
-            "HOME": str(place.folder),
-            "XDG_CONFIG_HOME": str(place.folder / ".config"),
-            "XDG_DATA_HOME": str(place.folder / ".local/share"),
-            "XDG_CACHE_HOME": str(place.folder / ".cache"),
-            "XDG_STATE_HOME": str(place.folder / ".local/state"),
-            "LANG": "C.UTF-8",
-            "NO_COLOR": "1",
-            "CI": "1",
-        }
+        base = {**base_environment(place), "NO_COLOR": "1", "CI": "1"}
         with (
             (place.folder / "out.txt").open("w") as out,
             (place.folder / "err.txt").open("w") as err,
@@ -103,14 +94,47 @@ class Program:
             )
 
 
+def base_environment(place: Place) -> dict[str, str]:
+    """What every client gets."""
+    return {
+        "PATH": f"{place.node.parent}:{os.environ['PATH']}",
+        "HOME": str(place.folder),
+        "XDG_CONFIG_HOME": str(place.folder / ".config"),
+        "XDG_DATA_HOME": str(place.folder / ".local/share"),
+        "XDG_CACHE_HOME": str(place.folder / ".cache"),
+        "XDG_STATE_HOME": str(place.folder / ".local/state"),
+        "LANG": "C.UTF-8",
+    }
+
+
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write a configuration."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value, indent=2))
 
 
-def claude_code(place: Place) -> tuple[list[str], dict[str, str]]:
-    """Claude Code, without its screen."""
+CLAUDE_KEY = "sk-ant-stand-in"
+
+
+def claude_program(place: Place) -> str:
+    """Where Claude Code is."""
+    return str(place.modules / "@anthropic-ai" / f"claude-code-{PLATFORM}" / "claude")
+
+
+def claude_environment(place: Place) -> dict[str, str]:
+    """What Claude Code gets."""
+    return {
+        "ANTHROPIC_BASE_URL": place.models,
+        "ANTHROPIC_API_KEY": CLAUDE_KEY,
+        "ENABLE_TOOL_SEARCH": "false",
+        "DISABLE_TELEMETRY": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    }
+
+
+def claude_options(place: Place) -> list[str]:
+    """Tell Claude Code of the gate, and of nothing else."""
     if place.gate:
         server: dict[str, Any] = {
             "type": "http",
@@ -122,20 +146,29 @@ def claude_code(place: Place) -> tuple[list[str], dict[str, str]]:
     if place.limit_s:
         server["timeout"] = place.limit_s * 1_000
     write_json(place.work / "mcp.json", {"mcpServers": {"gate": server}})
-    program = place.modules / "@anthropic-ai" / f"claude-code-{PLATFORM}" / "claude"
-    command = [
-        str(program),
-        *("-p", "go", "--strict-mcp-config", "--mcp-config", "mcp.json"),
-        *("--allowedTools", "mcp__gate__*", *place.arguments),
-    ]
-    return command, {
-        "ANTHROPIC_BASE_URL": place.models,
-        "ANTHROPIC_API_KEY": "sk-ant-stand-in",
-        "ENABLE_TOOL_SEARCH": "false",
-        "DISABLE_TELEMETRY": "1",
-        "DISABLE_AUTOUPDATER": "1",
-        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    own = ("--strict-mcp-config", "--mcp-config", "mcp.json", "--allowedTools", "mcp__gate__*")
+    return [*own, *place.arguments]
+
+
+def claude_code(place: Place) -> tuple[list[str], dict[str, str]]:
+    """Claude Code, without its screen."""
+    command = [claude_program(place), "-p", "go", *claude_options(place)]
+    return command, claude_environment(place)
+
+
+def claude_at_screen(place: Place) -> tuple[list[str], dict[str, str]]:
+    """Claude Code, of somebody who has used it here before."""
+    project = {"hasTrustDialogAccepted": True, "hasCompletedProjectOnboarding": True}
+    settings = {
+        "hasCompletedOnboarding": True,
+        "lastOnboardingVersion": CLAUDE_VERSION,
+        "theme": "dark",
+        "customApiKeyResponses": {"approved": [CLAUDE_KEY], "rejected": []},
+        "projects": {str(place.work): project},
     }
+    write_json(place.folder / ".claude.json", settings)
+    environment = {**base_environment(place), **claude_environment(place)}
+    return [claude_program(place), *claude_options(place)], environment
 
 
 def codex(place: Place) -> tuple[list[str], dict[str, str]]:
@@ -244,7 +277,7 @@ def opencode(place: Place) -> tuple[list[str], dict[str, str]]:
 PROGRAMS = {
     each.name: each
     for each in (
-        Program("claude", "@anthropic-ai/claude-code@2.1.332", claude_code),
+        Program("claude", f"@anthropic-ai/claude-code@{CLAUDE_VERSION}", claude_code),
         Program("codex", "@openai/codex@0.171.0", codex),
         Program("gemini", "@google/gemini-cli@0.61.0", gemini),
         Program("opencode", "opencode-ai@1.18.33", opencode),
