@@ -6,6 +6,7 @@ not, and one of these must not end the conversation. Nothing that was skipped is
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from agentgate_proto.errors import ErrorCode
@@ -17,6 +18,17 @@ LINE_BYTES_MAX: Final = 16_777_216
 
 BATCH_MESSAGES_MAX: Final = 100
 """Messages in one array (2025-03-26)."""
+
+SURROGATES: Final = re.compile(
+    r"\\u[dD](?:[89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[89a-fA-F][0-9a-fA-F]{2})"
+)
+"""A pair of surrogates in JSON, or half of one."""
+
+BACKSLASHES_MAX: Final = 1_000
+"""Before an escape, that say whether it is one."""
+
+SURROGATES_MAX: Final = 10_000
+"""Of one message, are looked at: a broken one must not cost more than a good one."""
 
 
 def line(message: bytes) -> bytes:
@@ -83,12 +95,31 @@ class LineReader:
 
 
 def read(data: bytes) -> Message | Batch | None:
-    """Read one message; None: it is no JSON."""
+    """Read one message; None: it is no JSON.
+
+    Half a surrogate pair, which programs write that cut a text anywhere, becomes U+FFFD: the
+    decoder takes it for broken JSON, and an answer would be lost for it.
+    """
     try:
         text = data.decode()
     except UnicodeDecodeError:
         return None
     message = decode(text, batch_items_max=BATCH_MESSAGES_MAX)
+    if isinstance(message, Invalid) and (whole := without_halves(text)) != text:
+        message = decode(whole, batch_items_max=BATCH_MESSAGES_MAX)
     if isinstance(message, Invalid) and message.code is ErrorCode.PARSE_ERROR:
         return None
     return message
+
+
+def without_halves(text: str) -> str:
+    """Return JSON in which no half of a surrogate pair stands alone."""
+    return SURROGATES.sub(without_half, text, SURROGATES_MAX)
+
+
+def without_half(found: re.Match[str]) -> str:
+    """Return what is in place of surrogates."""
+    before = found.string[max(found.start() - BACKSLASHES_MAX, 0) : found.start()]
+    backslashes = len(before) - len(before.rstrip("\\"))
+    is_half = len(found[0]) == len(r"\ud800")
+    return r"\ufffd" if is_half and backslashes % 2 == 0 else found[0]

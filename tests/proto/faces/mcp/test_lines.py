@@ -5,7 +5,7 @@ import json
 import pytest
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.faces.mcp.lines import LineReader, line
+from agentgate_proto.faces.mcp.lines import SURROGATES_MAX, LineReader, line, read
 from agentgate_proto.rpc.jsonrpc import Batch, Invalid, Notification, Request, Success
 
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
@@ -68,3 +68,24 @@ def test_a_line_that_is_too_long_is_skipped_and_takes_no_room() -> None:
     reader.receive_data(b"x" * 200)
     assert reader.receive_eof() == []
     assert reader.skipped == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [
+        (r"a\ud83d", "a\ufffd"),
+        (r"\uDE00b", "\ufffdb"),
+        (r"\ud83d\ud83d\ude00\\", "\ufffd\U0001f600\\"),
+        (r"\\ud83d \\\ud83d \u00e9\n", "\\ud83d \\\ufffd \xe9\n"),
+    ],
+)
+def test_half_a_surrogate_pair_costs_no_message(said: str, heard: str) -> None:
+    message = read(f'{{"jsonrpc":"2.0","id":1,"result":["{said}",1.0,{{"\\u0061": 2}}]}}'.encode())
+    assert isinstance(message, Success)
+    assert json.loads(bytes(message.result))[0] == heard
+    assert bytes(message.result).endswith(b',1.0,{"\\u0061": 2}]')
+
+
+def test_only_so_many_are_looked_at() -> None:
+    text = r"\ud83d" * (SURROGATES_MAX + 1)
+    assert read(f'{{"jsonrpc":"2.0","id":1,"result":"{text}"}}'.encode()) is None
