@@ -91,7 +91,12 @@ def is_same(text: str, value: Any) -> bool:
     match value:
         case bool():
             return text == ("true" if value else "false")
-        case int() | float():
+        case int():
+            whole, _, rest = text.partition(".")
+            return (
+                NUMBER.fullmatch(text) is not None and int(whole) == value and not rest.strip("0")
+            )
+        case float():
             return NUMBER.fullmatch(text) is not None and float(text) == value
         case str():
             return text == value
