@@ -21,6 +21,7 @@ from agentgate_proto.faces.mcp.eras import (
     era_of,
     negotiated,
 )
+from agentgate_proto.faces.mcp.levels import RISING
 from agentgate_proto.faces.mcp.lists import CACHE_MS
 from agentgate_proto.faces.mcp.messages import (
     AnyParams,
@@ -68,11 +69,6 @@ from agentgate_proto.rpc.jsonrpc import (
     Request,
     Success,
 )
-
-LEVELS: Final = frozenset(
-    {"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
-)
-"""Of log messages (RFC 5424)."""
 
 INSTRUCTIONS: Final = (
     "These tools go through agentgate: a policy, and often a person, decides about each call. A "
@@ -216,7 +212,7 @@ def of_legacy(request: Request, gate: Gate) -> Wish | None:
             return Subscribe(request.id, uri, request.method == "resources/subscribe")
         case "logging/setLevel" if gate.logging:
             level = read(request, LevelParams).level
-            if level not in LEVELS:
+            if level not in RISING:
                 raise msgspec.ValidationError(f"no such level: {level}")
             return SetLevel(request.id, level)
     return None
