@@ -8,19 +8,16 @@ whose writer is woken.
 
 from __future__ import annotations
 
-import os
 import secrets
-import stat
-import sys
 from random import SystemRandom
 
 import anyio
 import anyio.from_thread
-import anyio.to_thread
 from anyio.lowlevel import current_token
 
 from agentgate_cli.acp.line import Line, Refused
 from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.mcp.input import next_chunk
 from agentgate_cli.mcp.output import Output
 from agentgate_cli.remote import Remote
 from agentgate_cli.style import dim, note
@@ -33,8 +30,6 @@ from agentgate_proto.faces.acp.bridge import Bridge, ToEditor
 from agentgate_proto.faces.mcp.lines import LineReader
 from agentgate_proto.limits import CLIENT_LIMITS
 from agentgate_proto.wire.client import ClientWire
-
-CHUNK_BYTES = 65_536
 
 ID_BYTES = 12
 """Of chance in a name that the bridge makes."""
@@ -116,13 +111,7 @@ class Pump:
     async def _chunk(self) -> bytes:
         """The next bytes; b"": the editor has gone."""
         try:
-            is_file = stat.S_ISREG(os.fstat(self._source).st_mode)
-            if is_file or sys.platform == "win32":
-                return await anyio.to_thread.run_sync(
-                    os.read, self._source, CHUNK_BYTES, abandon_on_cancel=True
-                )
-            await anyio.wait_readable(self._source)
-            return os.read(self._source, CHUNK_BYTES)
+            return await next_chunk(self._source)
         except OSError as error:
             note(dim(f"can't read standard input: {error}"))
             return b""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import stat
-import sys
 from contextlib import suppress
 from time import monotonic
 
 import anyio
 import anyio.from_thread
-import anyio.to_thread
 from anyio.lowlevel import current_token
 
 from agentgate_cli.logs import set_up_logs
 from agentgate_cli.mcp.gateway import Gateway
+from agentgate_cli.mcp.input import next_chunk
 from agentgate_cli.mcp.output import Output
-from agentgate_cli.mcp.told import CHUNK_BYTES, Told
+from agentgate_cli.mcp.told import Told
 from agentgate_cli.signals import Interrupted, interruptible
 from agentgate_proto.faces.mcp.bridge import Bridge
 from agentgate_proto.faces.mcp.bridge_events import Ended
@@ -109,13 +106,7 @@ class Pump:
     async def _chunk(self) -> bytes:
         """The next bytes; b"": the client has closed its end, one way or the other."""
         try:
-            is_file = stat.S_ISREG(os.fstat(self._source).st_mode)
-            if is_file or sys.platform == "win32":
-                return await anyio.to_thread.run_sync(
-                    os.read, self._source, CHUNK_BYTES, abandon_on_cancel=True
-                )
-            await anyio.wait_readable(self._source)
-            return os.read(self._source, CHUNK_BYTES)
+            return await next_chunk(self._source)
         except OSError as error:
             logging.getLogger("agentgate").warning("can't read standard input: %s", error)
             return b""
