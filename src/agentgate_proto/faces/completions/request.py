@@ -32,6 +32,7 @@ from agentgate_proto.faces.client_messages import (
 from agentgate_proto.faces.completions.side_requests import TASK_HEADERS, is_side_request
 from agentgate_proto.faces.conversing import shown
 from agentgate_proto.limits import NAME_CHARS_MAX
+from agentgate_proto.models.openai import PARAMS
 from agentgate_proto.models.request import ToolSpec, Turn, UserTurn
 from agentgate_proto.rpc.decoding import check_nesting
 from agentgate_proto.wire.headers import Headers
@@ -43,23 +44,8 @@ IDEMPOTENCY = "idempotency-key"
 RETRIES = "x-stainless-retry-count"
 """OpenAI's SDKs say here which attempt of one request this is."""
 
-PASSED = (
-    "frequency_penalty",
-    "logit_bias",
-    "min_p",
-    "parallel_tool_calls",
-    "presence_penalty",
-    "reasoning_effort",
-    "repeat_penalty",
-    "response_format",
-    "seed",
-    "stop",
-    "temperature",
-    "tool_choice",
-    "top_k",
-    "top_p",
-    "verbosity",
-)
+PASSED = tuple(sorted(PARAMS))
+"""What a server of this very format is told, too."""
 
 REFUSED = {
     "audio": "this gateway answers in text",
