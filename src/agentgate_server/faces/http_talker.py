@@ -7,6 +7,7 @@ become of the run, and that is done.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -153,7 +154,8 @@ class Turns:
     """Lets one after the other look for the same thing, so that it is not made twice."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, list[Callable[[], None]]] = {}
+        self._waiting: dict[Hashable, deque[Callable[[], None]]] = {}
+        self._acting: dict[Hashable, bool] = {}  # who is let look just now, and: has left at once
 
     def __len__(self) -> int:
         """How many things are being looked for."""
@@ -163,18 +165,31 @@ class Turns:
         """Act now, or when it is one's turn; then ``leave``."""
         waiting = self._waiting.get(thing)
         if waiting is None:
-            self._waiting[thing] = []
-            act()
+            self._waiting[thing] = deque([act])
+            self._go_on(thing)
         else:
             waiting.append(act)
 
     def leave(self, thing: Hashable) -> None:
         """It was found: let the next one look."""
-        waiting = self._waiting[thing]
-        if waiting:
-            waiting.pop(0)()
+        if thing in self._acting:
+            self._acting[thing] = True
         else:
+            self._go_on(thing)
+
+    def _go_on(self, thing: Hashable) -> None:
+        """Let one after the other look, until one of them has to wait for what it finds. Many may
+        have gone by the time it is their turn."""
+        waiting = self._waiting[thing]
+        try:
+            while waiting:
+                self._acting[thing] = False
+                waiting.popleft()()
+                if not self._acting[thing]:
+                    return
             del self._waiting[thing]
+        finally:
+            self._acting.pop(thing, None)
 
 
 class HttpTalkers:

@@ -34,3 +34,16 @@ def test_who_finds_at_once_lets_the_next_one_look() -> None:
     turns.take("a", partial(look, 2))
     turns.leave("a")
     assert (acted, len(turns)) == ([0, 1, 2], 0)
+
+
+def test_thousands_who_have_gone_cost_no_more_than_their_turn() -> None:
+    turns = Turns()
+    turns.take("a", lambda: None)
+    for _ in range(5_000):
+        turns.take("a", partial(turns.leave, "a"))
+    acted: list[str] = []
+    turns.take("a", partial(acted.append, "last"))
+    turns.leave("a")
+    assert acted == ["last"]
+    turns.leave("a")
+    assert len(turns) == 0
