@@ -144,6 +144,8 @@ class McpTool(AsyncTool):
                 return self._result(await running.wait())
         finally:
             self.progress.was_asked = self._leave(running)
+        if running.ended is not None:  # its answer came with the very end of its time
+            return self._result(running.ended)
         why = f"the MCP server {server.alias} did not answer within {limit_s:g} s"
         if self.progress.was_asked:
             raise EffectUnknown(f"{why}; it was told to stop")

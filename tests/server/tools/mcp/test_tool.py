@@ -22,11 +22,14 @@ from tests.server.tools.mcp.behind import (
     up,
 )
 
+from agentgate_proto.faces.mcp_backend.events import Asked, Event
 from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects
 from agentgate_server.errors import ArgumentError, EndedElsewhere, NotStarted
 from agentgate_server.tools.dialogue import Dialogues, NotAnswered
+from agentgate_server.tools.mcp import server as server_module
+from agentgate_server.tools.mcp.calling import Running
 from agentgate_server.tools.mcp.servers import McpServers
 from agentgate_server.tools.runner import Runner
 from agentgate_server.tools.tool import AsyncTool
@@ -110,6 +113,21 @@ async def test_a_call_that_takes_too_long_is_cancelled_under_our_own_id(
         assert "did not answer within 0.3 s" in outcome.message
         if way != "http modern":  # there the closing of the stream says so
             await until(lambda: any(each.get("event") == "CANCELLED" for each in lines(log)))
+
+
+async def test_an_answer_that_comes_with_the_very_end_of_the_time_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class AtTheEnd(Running):
+        def heard(self, event: Event) -> Asked | None:
+            self.scope.cancel()
+            return super().heard(event)
+
+    monkeypatch.setattr(server_module, "Running", AtTheEnd)
+    async with behind("stdio legacy") as servers:
+        echo = await called(servers, "s.echo", {"text": "hi"})
+        assert echo.status is Status.EXECUTED
+        assert read(echo)["structuredContent"] == {"text": "hi"}
 
 
 async def test_a_call_that_is_stopped_may_have_taken_effect() -> None:
