@@ -185,6 +185,8 @@ class McpServer:
             while not self.is_up:
                 await self._moved.wait()
         if not self.is_up:
+            if self.status is Status.READY:
+                raise NotStarted(f"the MCP server {self.alias} does not say which tools it has")
             why = f": {self.problem}" if self.problem else ""
             raise NotStarted(f"the MCP server {self.alias} is {self.status}{why}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from pathlib import Path
 from random import Random
@@ -130,8 +131,6 @@ answer(tools=[{"name": "a", "inputSchema": {}}, {"name": "a", "inputSchema": {}}
               {"inputSchema": {}}, 7])
 sys.stdin.read()
 """
-    import sys
-
     command = (sys.executable, "-I", "-S", "-c", script)
     with caplog.at_level(logging.WARNING):
         async with serving(s=McpServerConfig(command=command)) as servers:
@@ -140,6 +139,24 @@ sys.stdin.read()
     assert "tool a is listed twice" in caplog.text
     assert "tool b can't be read" in caplog.text
     assert "a tool without a name" in caplog.text
+
+
+async def test_one_that_does_not_say_what_it_has_is_not_called() -> None:
+    script = """
+import json, sys
+def answer(**more):
+    number = json.loads(sys.stdin.readline())["id"]
+    print(json.dumps({"jsonrpc": "2.0", "id": number, **more}), flush=True)
+answer(result={"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}})
+answer(error={"code": -32603, "message": "not now"})
+sys.stdin.read()
+"""
+    command = (sys.executable, "-I", "-S", "-c", script)
+    async with serving(s=McpServerConfig(command=command)) as servers:
+        server = servers.servers["s"]
+        await until(lambda: server.status is Status.READY)
+        with pytest.raises(NotStarted, match="s does not say which tools it has"):
+            await server.wait_up(0)
 
 
 async def test_one_era_alone_may_be_wanted(caplog: pytest.LogCaptureFixture) -> None:
