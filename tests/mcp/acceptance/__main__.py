@@ -7,7 +7,7 @@ import sys
 import time
 import traceback
 
-from tests.mcp.acceptance import bridges, client, conformance, inspector, servers
+from tests.mcp.acceptance import bridges, client, conformance, inspector, sdks, servers
 
 PARTS = {
     "conformance": conformance.run,
@@ -15,6 +15,7 @@ PARTS = {
     "inspector": inspector.run,
     "servers": servers.run,
     "bridges": bridges.run,
+    "sdks": sdks.run,
 }
 
 

