@@ -9,6 +9,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,18 @@ def test_who_does_not_consent_leaves_nothing(server: OAuthServer, tmp_path: Path
     assert login_of(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("methods", "method"),
+    [
+        (["client_secret_basic", "client_secret_post"], "client_secret_post"),
+        (["client_secret_basic", "none"], "client_secret_basic"),
+        (None, "client_secret_basic"),
+    ],
+)
 def test_a_client_that_was_arranged_before_is_not_registered(
-    server: OAuthServer, tmp_path: Path
+    server: OAuthServer, tmp_path: Path, methods: list[str] | None, method: str
 ) -> None:
+    server.methods = methods
     configure(tmp_path, server)
     process, url = logging_in(tmp_path, "--client-id", "ours", "--client-secret", "hush")
     open_in_browser(url)
@@ -116,7 +126,11 @@ def test_a_client_that_was_arranged_before_is_not_registered(
     login = login_of(tmp_path)
     assert login is not None
     assert (login.client_id, login.client_secret) == ("ours", "hush")
-    assert login.auth_method == "client_secret_post"
+    assert login.auth_method == method
+    (form,) = (form for _, _, path, form in server.seen if path == "/token")
+    assert form.get("client_secret") == ("hush" if method.endswith("post") else None)
+    basic = f"Basic {b64encode(b'ours:hush').decode()}"
+    assert (basic in server.headers) == method.endswith("basic")
     assert "/register" not in server.paths()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
@@ -22,6 +22,7 @@ from mcp.shared.auth import (
     AuthorizationCodeResult,
     OAuthClientInformationFull,
     OAuthClientMetadata,
+    OAuthMetadata,
     OAuthToken,
 )
 from pydantic import AnyUrl
@@ -278,11 +279,17 @@ async def log_in(
         redirect_uris=[AnyUrl(callback.address)],
         token_endpoint_auth_method="none",  # noqa: S106 - no password
     )
+
+    async def consent(address: str) -> None:
+        if client_secret and kept.client is not None:
+            kept.client.token_endpoint_auth_method = secret_method(provider.context.oauth_metadata)
+        await callback.open(address)
+
     provider = OAuthClientProvider(
         url,
         metadata,
         kept,
-        redirect_handler=callback.open,
+        redirect_handler=consent,
         callback_handler=callback.wait,
     )
     headers = {name: secret.value for name, secret in server.headers.items()}
@@ -324,6 +331,17 @@ def known_client(
         token_endpoint_auth_method="client_secret_post" if client_secret else "none",
         redirect_uris=[AnyUrl(address)],
     )
+
+
+def secret_method(
+    metadata: OAuthMetadata | None,
+) -> Literal["client_secret_basic", "client_secret_post"]:
+    """How a secret that was arranged before is sent: in the form, unless the server takes it in the
+    header alone. (Who publishes metadata and no methods takes the header: RFC 8414 §2.)"""
+    if metadata is None:
+        return "client_secret_post"
+    methods = metadata.token_endpoint_auth_methods_supported or ["client_secret_basic"]
+    return "client_secret_post" if "client_secret_post" in methods else "client_secret_basic"
 
 
 def login_of(

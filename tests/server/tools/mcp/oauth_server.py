@@ -28,6 +28,7 @@ class OAuthServer:
         moved: paths that are answered with a redirect, and where to.
         refuses_renewal: a status for renewals, or 0.
         consents: the person consents.
+        methods: by which clients may say who they are; None: it says nothing of that.
         valid: access tokens that count.
     """
 
@@ -41,6 +42,7 @@ class OAuthServer:
         self.moved: dict[str, str] = {}
         self.refuses_renewal = 0
         self.consents = True
+        self.methods: list[str] | None = None
         self.valid: set[str] = set()
         self.renewing: set[str] = set()
         self.secrets: dict[str, str] = {}
@@ -137,16 +139,16 @@ class Handler(BaseHTTPRequestHandler):
     def as_oauth(self, method: str, path: str, form: dict[str, Any], query: dict[str, str]) -> None:
         shared = self.server.shared
         if path == "/.well-known/oauth-authorization-server":
-            self.say_json(
-                200,
-                {
-                    "issuer": shared.issuer,
-                    "authorization_endpoint": f"{shared.issuer}/authorize",
-                    "token_endpoint": f"{shared.issuer}/token",
-                    "registration_endpoint": f"{shared.issuer}/register",
-                    "code_challenge_methods_supported": ["S256"],
-                },
-            )
+            known = {
+                "issuer": shared.issuer,
+                "authorization_endpoint": f"{shared.issuer}/authorize",
+                "token_endpoint": f"{shared.issuer}/token",
+                "registration_endpoint": f"{shared.issuer}/register",
+                "code_challenge_methods_supported": ["S256"],
+            }
+            if shared.methods is not None:
+                known["token_endpoint_auth_methods_supported"] = shared.methods
+            self.say_json(200, known)
         elif path == "/register":
             client = {**form, "client_id": f"client-{next(shared.numbers)}"}
             self.say_json(201, client)
