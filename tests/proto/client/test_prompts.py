@@ -65,6 +65,21 @@ def test_prompts_are_asked_in_the_order_in_which_they_came() -> None:
     assert len(book) == 0
 
 
+def test_an_account_of_all_has_what_was_asked_and_answered() -> None:
+    book = PromptBook()
+    put(book, "a", "b", "c")
+    finish(book, "c")
+    book.apply(Sent(id="a", session="s"))
+    book.apply(answer("a"))
+    assert book.records() == [
+        Finished(id="c"),
+        Put(id="a", text="a", at=NOW),
+        Sent(id="a", session="s"),
+        answer("a"),
+        Put(id="b", text="b", at=NOW),
+    ]
+
+
 def test_nothing_more_is_asked_while_long_answers_wait_to_be_acted_on() -> None:
     book = PromptBook(bytes_max=1_000)
     put(book, "a", "b")

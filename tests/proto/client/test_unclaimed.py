@@ -17,6 +17,7 @@ def test_what_is_kept_is_handed_over_once_and_in_order() -> None:
     kept = Unclaimed()
     kept.keep(row(2))
     kept.keep(row("a"))
+    assert (2 in kept, "a" in kept, "2" in kept) == (True, True, False)
     assert kept.hand_over() == [row(2), row("a")]
     assert kept.hand_over() == []
 
