@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.faces.bearer import bearer_token
@@ -17,6 +18,9 @@ from agentgate_proto.wire.headers import Headers
 from agentgate_server.faces.entrance import Entrance, Refused
 from agentgate_server.faces.mcp_carriers import Carrier
 from agentgate_server.sockets.peer import Peer
+
+TOKEN_CHARS_MAX: Final = 256
+"""Of the token under which a client wants progress: as long as an id may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +79,10 @@ def capabilities_in(meta: Meta) -> ClientCapabilities:
 
 
 def token_in(meta: Meta) -> Token | None:
-    """Under which token progress is wanted; None: it is not."""
-    return meta.progress_token if isinstance(meta.progress_token, int | str) else None
+    """Under which token progress is wanted; None: it is not, or under one that is too long: each
+    piece of progress repeats it."""
+    token = meta.progress_token
+    return token if isinstance(token, int | str) and len(str(token)) <= TOKEN_CHARS_MAX else None
 
 
 def admitted(

@@ -11,7 +11,7 @@ from agentgate_proto.faces.mcp.messages import NO_META, Meta
 from agentgate_proto.faces.mcp.seals import SessionSeal
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.wire.headers import Headers
-from agentgate_server.faces.mcp_visits import Visit, token_in
+from agentgate_server.faces.mcp_visits import TOKEN_CHARS_MAX, Visit, token_in
 
 SESSION = SessionSeal("nonce", "2025-11-25", ("roots",), 0)
 SAID = {
@@ -65,3 +65,9 @@ def test_of_a_legacy_request_its_session_says_so() -> None:
 def test_a_token_may_be_any_number_or_text() -> None:
     assert token_in(META) == 0
     assert token_in(NO_META) is None
+    assert token_in(Meta(progress_token="t" * TOKEN_CHARS_MAX)) == "t" * TOKEN_CHARS_MAX
+
+
+def test_no_progress_repeats_a_token_without_end() -> None:
+    assert token_in(Meta(progress_token="t" * (TOKEN_CHARS_MAX + 1))) is None
+    assert token_in(Meta(progress_token=10**TOKEN_CHARS_MAX)) is None
