@@ -53,6 +53,7 @@ class EventReader:
         self.retry_s: float | None = None
         self._bytes_max = bytes_max
         self._buffer = bytearray()
+        self._searched = 0  # up to here the buffer has no line end: it is not looked at again
         self._data = bytearray()
         self._is_begun = False
 
@@ -68,14 +69,16 @@ class EventReader:
             self._is_begun = True
             if self._buffer.startswith(MARK):
                 del self._buffer[: len(MARK)]
+                self._searched = 0
         events: list[StreamEvent] = []
-        start = 0
+        start, searched = 0, self._searched
         # A carriage return at the very end may be half of a line end.
         end = len(self._buffer) - self._buffer.endswith(b"\r")
-        while (found := LINE_END.search(self._buffer, start, end)) is not None:
+        while (found := LINE_END.search(self._buffer, searched, end)) is not None:
             self._take(bytes(self._buffer[start : found.start()]), events)
-            start = found.end()
+            start = searched = found.end()
         del self._buffer[:start]
+        self._searched = end - start
         if len(self._buffer) + len(self._data) > self._bytes_max:
             raise EventTooLong
         return events

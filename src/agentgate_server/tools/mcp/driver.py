@@ -9,6 +9,7 @@ import anyio
 
 from agentgate_proto.faces.mcp_backend.events import Event, Over
 from agentgate_proto.faces.mcp_backend.talk import ServerTalk
+from agentgate_server.tools.mcp.turns import Turns
 
 
 class Driver:
@@ -22,12 +23,14 @@ class Driver:
         talk: see there.
         over: set when the talk has ended.
         reason: why it has, or "".
+        turns: what links read in.
     """
 
     def __init__(self, talk: ServerTalk, heard: Callable[[Event], None]) -> None:
         self.talk = talk
         self.over = anyio.Event()
         self.reason = ""
+        self.turns = Turns()
         self._heard = heard
         self._outgoing = anyio.Event()
         self._rearm = anyio.Event()

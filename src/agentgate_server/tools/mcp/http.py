@@ -30,6 +30,7 @@ from agentgate_server.backends.http_options import HttpOptions
 from agentgate_server.backends.urls import split_url
 from agentgate_server.errors import NotStarted
 from agentgate_server.tools.mcp.driver import Driver
+from agentgate_server.tools.mcp.turns import pieces
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +223,8 @@ class HttpLink:
             await self._events(driver, connection, reader, request)
         else:
             body = await self._body(connection, LINE_BYTES_MAX)
-            talk.receive(body, driver.now, request)
+            async with driver.turns.turn():
+                talk.receive(body, driver.now, request)
 
     async def _events(
         self, driver: Driver, connection: Connection, reader: EventReader, request: int | None
@@ -230,15 +232,11 @@ class HttpLink:
         """Read a stream of events, until it ends or the request that it answers is answered."""
         async with aclosing(connection.body()) as chunks:
             async for chunk in chunks:
-                try:
-                    events = reader.receive_data(chunk)
-                except EventTooLong:
-                    raise TooLarge from None
-                for event in events:
-                    driver.talk.receive(event.data, driver.now, request)
-                driver.act()
-                if request is not None and not driver.talk.awaits(request):
-                    return
+                for piece in pieces(chunk):
+                    async with driver.turns.turn():
+                        take_piece(driver, reader, piece, request)
+                    if request is not None and not driver.talk.awaits(request):
+                        return
 
     async def _resume(self, driver: Driver, request: int, reader: EventReader) -> None:
         """Take a stream up again that broke before the answer came (legacy)."""
@@ -361,6 +359,17 @@ class HttpLink:
                         return bytes(body[:bytes_max])
                     raise TooLarge
         return bytes(body)
+
+
+def take_piece(driver: Driver, reader: EventReader, piece: bytes, request: int | None) -> None:
+    """Take a piece of a stream of events."""
+    try:
+        events = reader.receive_data(piece)
+    except EventTooLong:
+        raise TooLarge from None
+    for event in events:
+        driver.talk.receive(event.data, driver.now, request)
+    driver.act()
 
 
 def headers_of(response: h11.Response) -> dict[str, str]:

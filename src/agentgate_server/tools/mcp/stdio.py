@@ -28,6 +28,7 @@ from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.mcp.driver import Driver
 from agentgate_server.tools.mcp.guardian import Guardian
+from agentgate_server.tools.mcp.turns import PIECE_BYTES
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ PASSED_ON: Final = (
     *("PATH", "HOME", "USER", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ"),
 )
 """What a server gets of our environment. The rest may be secrets, and ours."""
-
-READ_BYTES: Final = 65_536
 
 WRITE_S: Final = 30.0
 """For one message to be taken. A server that does not read for so long hangs."""
@@ -129,15 +128,16 @@ class StdioLink:
         skipped = 0
         while True:
             try:
-                data = await process.stdout.receive(READ_BYTES)
+                data = await process.stdout.receive(PIECE_BYTES)
             except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 break
-            for message in reader.receive_data(data):
-                driver.talk.take(message, driver.now)
-            while skipped < reader.skipped:
-                driver.talk.noted()
-                skipped += 1
-            driver.act()
+            async with driver.turns.turn():
+                for message in reader.receive_data(data):
+                    driver.talk.take(message, driver.now)
+                while skipped < reader.skipped:
+                    driver.talk.noted()
+                    skipped += 1
+                driver.act()
         with anyio.move_on_after(EXIT_S):
             await process.wait()
         driver.close(ending_of(process))
