@@ -154,7 +154,22 @@ def summary(body: dict[str, Any]) -> str:
     )
     counts = f"{plural(connections, 'connection')}, {plural(waiting, 'approval')} waiting"
     line = f"{status}: version {version}, up {duration(up)}, {counts}, store {store}"
-    return ", ".join([line, *troubles(body)])
+    return ", ".join([line, *servers(body), *troubles(body)])
+
+
+def servers(body: dict[str, Any]) -> Iterator[str]:
+    """Say how many of the MCP servers behind the gate are up, and what waits for the operator."""
+    part = body.get("mcp_servers")
+    if not isinstance(part, dict):
+        return
+    configured, ready, waiting = (
+        value if isinstance(value := part.get(key), int) else 0
+        for key in ("configured", "ready", "waiting_for_review")
+    )
+    why = "" if ready == configured else " (the gateway's log says why)"
+    yield f"{ready} of {plural(configured, 'MCP server')} up{why}"
+    if waiting:
+        yield f"{plural(waiting, 'tool')} to look at with 'agent-gate mcp review'"
 
 
 def troubles(body: dict[str, Any]) -> Iterator[str]:

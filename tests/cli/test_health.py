@@ -53,6 +53,16 @@ def test_a_gateway_that_is_not_there_is_an_exit_code_of_its_own(tmp_path: Path) 
             0,
             "store ?, policy line 3, ha failing\n",
         ),
+        (
+            b'HTTP/1.1 200 OK\r\n\r\n{"mcp_servers":{"configured":3,"waiting_for_review":1}}',
+            0,
+            "0 of 3 MCP servers up (the gateway's log says why), 1 tool to look at with ",
+        ),
+        (
+            b'HTTP/1.1 200 OK\r\n\r\n{"status":"ok","mcp_servers":{"configured":1,"ready":1}}',
+            0,
+            "store ?, 1 of 1 MCP server up\n",
+        ),
         (b"HTTP/1.1 200 OK\r\n\r\n<html>", 3, "is no gateway (HTTP 200)"),
         (b"SSH-2.0-x\r\n", 3, "no gateway answers"),
         (b'HTTP/1.1 200 OK\r\n\r\n{"status":"\\u001b[2J","uptime_s":"x"}', 0, "\\u001b[2J: "),

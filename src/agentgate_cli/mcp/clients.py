@@ -277,7 +277,7 @@ def is_ours(question: Any) -> bool:
 
 PERMIT_HINT = (
     "its own Bash and Write can be asked about, too: faces.mcp.permit in config.yaml, and "
-    "claude -p --permission-prompt-tool mcp__NAME__permit"
+    "claude -p --permission-prompt-tool mcp__NAME__permit --allowedTools 'mcp__NAME__*'"
 )
 CODEX_ASKS = (
     "codex exec calls no tool that it would have to ask about: "

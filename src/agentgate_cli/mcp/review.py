@@ -97,7 +97,7 @@ class Reviewing:
         """
         pins = try_to(self.file.contents).of(alias)
         if pins.seen is None:
-            note(f"{alias}: the gateway has not reached it yet: see 'agent-gate health'")
+            note(f"{alias}: the gateway has not reached it yet; its log says why")
             return 0
         found = list(waiting(pins, server, tools))
         if not found and not pins.unkept:

@@ -38,7 +38,8 @@ COLUMNS = (
 def status(as_json: bool, config_file: Path) -> int:
     """Show the MCP servers behind the gate: what of them is accepted, and what waits for review.
 
-    It reads files, and asks no gateway: 'agent-gate health' says which servers are up.
+    It reads files, and asks no gateway: 'agent-gate health' says how many servers are
+    up, the gateway's log which.
     """
     config = load_or_fail(config_file)
     contents = try_to(file_of(config).contents)

@@ -223,7 +223,7 @@ def test_another_file_and_another_name_may_be_said(tmp_path: Path) -> None:
     done = set_up(tmp_path, "claude-code", "--write", "--file", ".mcp.json", "--name", "home")
     assert done.returncode == 0, done.stderr
     settings = json.loads((tmp_path / ".mcp.json").read_text())
-    assert "mcp__home__permit" in done.stderr
+    assert "mcp__home__permit --allowedTools 'mcp__home__*'" in done.stderr
     assert "home.token" in " ".join(settings["mcpServers"]["home"]["args"])
     assert not (tmp_path / ".claude.json").exists()
 

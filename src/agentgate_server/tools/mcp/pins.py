@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_S: Final = 1.0
 """How often the file is looked at. A look is one system call."""
 
+NAMES_MAX: Final = 10
+"""How many tools a line of the log names: a server may have hundreds."""
+
 Rule = Literal["review", "first-use"]
 """What is done with the first list of a server, see ``McpServerConfig.pins``."""
 
@@ -167,14 +170,20 @@ class Pins:
                 self._tell(alias)
 
     def _tell(self, alias: str) -> None:
-        """Say in the log what somebody has to look at."""
+        """Say in the log what somebody has to look at: a line for each kind of change."""
+        by_change: dict[Change, list[str]] = {}
         for each in self._contents.of(alias).differences():
-            what = each.change.value
+            name = f"{visible(each.name):.100}"
             if each.change in (Change.RENAMED, Change.SWAPPED):
-                what = f"{what} ({visible(each.other)})"
-            until = "accepted" if each.change is not Change.GONE else "offered again"
+                name = f"{name} ({visible(each.other):.100})"
+            by_change.setdefault(each.change, []).append(name)
+        for change, names in by_change.items():
+            until = "accepted: see 'agent-gate mcp review'"
+            if change is Change.GONE:
+                until = "offered again, forgotten by 'agent-gate mcp review'"
+            more = f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else ""
+            count = "1 tool is" if len(names) == 1 else f"{len(names)} tools are"
             log.warning(
-                "MCP server %s: tool %.100s is %s; it is not to be had until it is %s:"
-                " see 'agent-gate mcp review'",
-                *(alias, visible(each.name), what, until),
+                "MCP server %s: %s %s: %s%s; hidden until %s",
+                *(alias, count, change.value, ", ".join(names[:NAMES_MAX]), more, until),
             )

@@ -137,12 +137,15 @@ class McpServer:
         try:
             async with anyio.create_task_group() as self._tasks:
                 while True:
-                    await self._run_once()
+                    reason = await self._run_once()
                     if self._ready_at is not None:
                         if anyio.current_time() - self._ready_at >= WELL_S:
                             pause_s = PAUSE_S
                         self._ready_at = None
-                    await anyio.sleep(pause_s * self._rng.uniform(0.5, 1.0))
+                    wait_s = pause_s * self._rng.uniform(0.5, 1.0)
+                    text = "MCP server %s is away: %s; trying again in %.0f s"
+                    log.warning(text, self.alias, reason, max(wait_s, 1.0))
+                    await anyio.sleep(wait_s)
                     pause_s = min(2 * pause_s, PAUSE_S_MAX)
         finally:
             self._move(Status.CLOSED)
@@ -232,8 +235,8 @@ class McpServer:
         for uri in list(self._watched):
             self.watch(uri)
 
-    async def _run_once(self) -> None:
-        """Start it, and carry what is said until it ends."""
+    async def _run_once(self) -> str:
+        """Start it, carry what is said until it ends, and return why it did."""
         self.starts += 1
         self.has_listed = False
         self._move(Status.STARTING)
@@ -244,7 +247,7 @@ class McpServer:
         try:
             await self._make_link().run(driver)
         except (OSError, ValueError) as error:
-            driver.close(f"it can't be started: {error}")
+            driver.close(f"it can't be started: {cause_of(error)}")
         except Exception:  # a defect of ours must not cost the gateway, nor other servers
             log.exception("MCP server %s: the link to it failed", self.alias)
             driver.close("the link to it failed; the gateway's log says how")
@@ -252,7 +255,7 @@ class McpServer:
             driver.close("the gateway stops")
             self._driver = None
             self._running.clear()
-        log.warning("MCP server %s is away: %s", self.alias, driver.reason)
+        return driver.reason
 
     def _heard(self, event: Event) -> None:
         match event:
@@ -337,3 +340,10 @@ class McpServer:
         """Wake whoever waits for something to happen."""
         moved, self._moved = self._moved, anyio.Event()
         moved.set()
+
+
+def cause_of(error: Exception) -> str:
+    """Say what failed without the number of the error, and which file it was about."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)

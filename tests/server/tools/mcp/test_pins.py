@@ -137,11 +137,24 @@ async def test_the_log_says_what_to_look_at_and_shows_no_hidden_letter(
         pins.visible("garden", [tool("a", "two"), tool("b", "one"), tool("d\u202e")])
         await pins.look()
     assert [message.split(";")[0] for message in caplog.messages] == [
-        "MCP server garden: tool a is swapped (b)",
-        "MCP server garden: tool b is swapped (a)",
-        "MCP server garden: tool d<U+202E> is new",
-        "MCP server garden: tool c is gone",
+        "MCP server garden: 2 tools are swapped: a (b), b (a)",
+        "MCP server garden: 1 tool is new: d<U+202E>",
+        "MCP server garden: 1 tool is gone: c",
     ]
+
+
+async def test_a_server_with_many_new_tools_is_one_line_of_the_log(
+    file: PinsFile, caplog: pytest.LogCaptureFixture
+) -> None:
+    pins = pins_of(file)
+    pins.rules = {"garden": "review"}
+    pins.visible("garden", [tool(f"t{number:02}") for number in range(12)])
+    with caplog.at_level(logging.WARNING):
+        await pins.look()
+    names = ", ".join(f"t{number:02}" for number in range(10))
+    (message,) = caplog.messages
+    assert message.startswith(f"MCP server garden: 12 tools are new: {names} and 2 more; hidden")
+    assert message.endswith("until accepted: see 'agent-gate mcp review'")
 
 
 async def test_who_accepted_what_is_told_once(file: PinsFile) -> None:

@@ -82,7 +82,7 @@ async def test_one_that_can_not_be_started_says_why() -> None:
     async with serving(s=config) as servers:
         server = servers.servers["s"]
         await until(lambda: server.problem)
-        assert "it can't be started" in server.problem
+        assert server.problem == "it can't be started: /nowhere/at-all: No such file or directory"
         assert server.starts == 1
 
 
