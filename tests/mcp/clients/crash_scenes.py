@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.e2e.process import until
-from tests.mcp.clients.models import wish
+from tests.mcp.clients.models import Wish, thinking, wish
 from tests.mcp.clients.world import BOUND_S, HEARD_S, Scene, World, scene
 
 EVERY = "claude codex gemini opencode"
@@ -32,7 +32,7 @@ def client_killed(world: World) -> None:
     "the gateway is killed while the tool runs, the model asks again",
     EVERY,
     wish("slow_write", key="k", seconds=RUNS_S),
-    wish("slow_write", key="k", seconds=RUNS_S),
+    Wish("slow_write", thinking(15, key="k", seconds=RUNS_S)),  # Claude Code hears of it at once
     policy={"defaults": [{"pattern": "*", "action": "allow"}], "rules": []},
 )
 def tool_cut(world: World) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +34,16 @@ class Wish:
 def wish(tool: str, **args: Any) -> Wish:
     """A call with these arguments."""
     return Wish(tool, lambda _: args)
+
+
+def thinking(for_s: float, /, **args: Any) -> Callable[[list[str]], dict[str, Any]]:
+    """The arguments of a call that the model makes after some time."""
+
+    def after_a_while(_: list[str]) -> dict[str, Any]:
+        time.sleep(for_s)
+        return args
+
+    return after_a_while
 
 
 @dataclass

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.e2e.process import until
-from tests.mcp.clients.models import Wish, wish
+from tests.mcp.clients.models import Wish, thinking, wish
 from tests.mcp.clients.world import BOUND_S, HEARD_S, Scene, World, scene
 
 REQUEST_ID = re.compile(r'request_id"?[:= ]+"?([A-Za-z0-9_-]{16,64})')
@@ -154,25 +154,16 @@ killed_longer = scene(
 )(killed_for(12))
 
 
-def thinking(seconds: float) -> Callable[[list[str]], dict[str, Any]]:
-    """The arguments of a call that the model makes after some time."""
-
-    def args(_: list[str]) -> dict[str, Any]:
-        time.sleep(seconds)
-        return {"key": "k"}
-
-    return args
-
-
 @scene(
     "the gateway is killed, the model asks again",
     "claude",
     wish("asked_write", key="k"),
-    Wish("asked_write", thinking(15)),
+    Wish("asked_write", thinking(15, key="k")),
     hold_s=280,
 )
 def killed_and_asked_again(world: World) -> None:
     world.asked()
+    time.sleep(HEARD_S)
     world.gateway.kill()
     time.sleep(2)
     world.gateway.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from tests.e2e.process import AGENT_TOKEN, until
 from tests.mcp.clients.models import Wish, wish
 from tests.mcp.clients.scenes import EVERY, REQUEST_ID, collecting
-from tests.mcp.clients.world import BOUND_S, Scene, World, scene
+from tests.mcp.clients.world import BOUND_S, HEARD_S, Scene, World, scene
 
 SERVERS = Path(__file__).resolve().parents[2] / "server/tools/mcp"
 """Programs that are such servers."""
@@ -117,6 +118,7 @@ def tools_change(world: World) -> None:
     assert not offers(world, "new_act"), "nobody has accepted it"
     review(world)
     until(lambda: offers(world, "new_act"), "what was accepted")
+    time.sleep(2 * HEARD_S)  # clients look again when they are told to
     world.approve()
     until(lambda: len(world.script.results) == 1, "the first outcome", BOUND_S)
     world.asked()
