@@ -100,7 +100,7 @@ def offers(world: World, name: str) -> bool:
 
 @scene(
     "the tools of a server change in the middle",
-    "claude gemini opencode",  # Codex looks at what there is once
+    "claude opencode",  # Codex and, without its screen, Gemini CLI look at what there is once
     wish("first_act"),
     wish("new_act"),
     servers=changing,
