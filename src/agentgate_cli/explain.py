@@ -150,6 +150,7 @@ def read_files(config_file: Path, permissions: Path | None) -> Files:
     """
     from agentgate_proto.principal import Role
     from agentgate_server.assembly import catalogue_of, policy_of
+    from agentgate_server.backing import backing_of
     from agentgate_server.documents import DocumentError
     from agentgate_server.policy import Policy
     from agentgate_server.secrets.masking import Masker
@@ -162,6 +163,9 @@ def read_files(config_file: Path, permissions: Path | None) -> Files:
     config = load_or_fail(config_file, permissions)
     try:
         policy, catalogue = policy_of(config), catalogue_of(config)
+        backing = backing_of(config, Masker(config.secrets))
+        if backing is not None:
+            catalogue = backing.join(catalogue)  # what is accepted of them: none is started
     except Exception as error:
         raise start_failure(error) from None
     principals = (identity.principal for identity in config.identities)

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from tests.cli.support import run, write_files
 
+from agentgate_proto.records.tool_pin import definition_of
+from agentgate_server.tools.mcp.pins_file import PinsFile
+
 HOUSE = """\
 defaults:
   - pattern: "ha_get_*"
@@ -103,6 +106,17 @@ def test_the_configuration_says_what_tools_do_and_which_agents_there_are(tmp_pat
     assert run("explain", "set_light", cwd=tmp_path).stdout.startswith("ask  no rule matches")
     as_read = run("explain", "set_light", "--effects", "read", cwd=tmp_path)
     assert as_read.stdout.startswith("allow ")
+
+
+def test_what_is_accepted_of_mcp_servers_is_known(tmp_path: Path) -> None:
+    reads = {"rules": [{"effects": "read", "action": "allow"}]}
+    git = {"command": ["never-started"], "effects": {"git_log": "read"}}
+    write_files(tmp_path, reads, tools={"mcp": {"git": git}})
+    seen = [definition_of(b'{"name":"%b","inputSchema":{}}' % name) for name in (b"git_log", b"rm")]
+    PinsFile.beside(tmp_path / "gate.db").saw({"git": seen}, ("git",), "2026-11-20T10:00:00.000Z")
+    log, other = (run("explain", f"git.{name}", cwd=tmp_path) for name in ("git_log", "rm"))
+    assert (log.stdout.split()[0], log.stderr) == ("allow", "")
+    assert (other.stdout.split()[0], other.stderr) == ("ask", "")
 
 
 def test_a_tool_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:

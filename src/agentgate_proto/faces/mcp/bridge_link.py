@@ -71,7 +71,10 @@ class Link:
         """Why there is nothing to be had, for whoever set this up."""
         why = self.why or "no answer yet"
         if self.is_refused:
-            advice = "mend it (see 'agent-gate mcp setup'), then start this server again"
+            advice = (
+                "mend it (a token is made by 'agent-gate token new NAME --role agent', and put in"
+                " its place by 'agent-gate mcp setup'), then start this server again"
+            )
             return f"The gateway {self._address} can't be used: {why}. To do: {advice}"
         return (
             f"The gateway {self._address} can't be reached: {why}. It is tried again all the time"

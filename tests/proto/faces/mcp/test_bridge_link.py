@@ -20,3 +20,4 @@ def test_trouble_says_where_why_and_what_to_do() -> None:
     link.state, link.why = LinkState.REFUSED, "wrong token"
     assert link.is_refused
     assert "can't be used: wrong token. To do: mend it" in link.trouble
+    assert "'agent-gate token new NAME --role agent'" in link.trouble
