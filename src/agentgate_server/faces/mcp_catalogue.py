@@ -114,7 +114,10 @@ class Catalogues:
         if made.names.clashes != self._said:
             self._said = made.names.clashes
             for name, tools in self._said:
-                log.warning("mcp: %s are hidden: each would be called %s", ", ".join(tools), name)
+                text = (
+                    "mcp: %s are hidden: each would be called %s; another prefix (tools.mcp) helps"
+                )
+                log.warning(text, ", ".join(tools), name)
 
 
 def can_be_stopped(row: ToolRow | None) -> bool:

@@ -162,7 +162,7 @@ class Pins:
                         self.told(alias, name, pins.accepted.get(name))
                 taken = sum(each.by == FIRST_USE for each in pins.accepted.values())
                 log.info(
-                    "MCP server %s: %d tools are accepted (%d by first use)",
+                    "MCP server %s: tools accepted: %d (%d by first use)",
                     *(alias, len(fresh), taken),
                 )
                 self.changed(alias)
