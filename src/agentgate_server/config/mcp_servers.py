@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from agentgate_proto.faces.mcp.names import PERMIT
 from agentgate_server.backends.urls import split_url
 from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError
@@ -36,6 +37,7 @@ def check_mcp_servers(
     """
     taken = {name.partition(".")[0]: f"the agent {name!r}" for name in sorted(agents)}
     taken |= {name: f"the gateway {name!r}" for name in upstreams}
+    taken[PERMIT] = "the permission prompt (faces.mcp.permit)"
     errors: list[DocumentError] = []
     warnings: list[str] = []
     for alias, server in servers.items():

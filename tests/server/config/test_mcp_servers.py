@@ -112,6 +112,7 @@ def test_the_first_pattern_that_fits_says_what_a_tool_does(tmp_path: Path) -> No
         (server(command="[a]", env="{1A: b}"), "letters, digits and underscores"),
         ('tools: {mcp: {"1git": {command: [a]}}}\n', "1 to 32 letters"),
         (server(command="[a]", prefix="agent"), "tools of the agent 'agent'"),
+        (server(command="[a]", prefix="permit"), "tools of the permission prompt"),
         ("tools: {mcp: {a: {command: [x]}, b: {command: [x], prefix: a}}}\n", "the server 'a'"),
     ],
 )
