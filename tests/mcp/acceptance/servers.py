@@ -24,9 +24,13 @@ from tests.mcp.acceptance.programs import (
 )
 from tests.mcp.acceptance.world import gate as gate_of
 from tests.mcp.acceptance.world import wait_for_tools
+from tests.server.faces.mcp_client import LEGACY, MODERN, Events, McpClient
 
 MODES: Final = ("legacy", "auto")
 NOTE: Final = "a note of the test"
+SILENCE_S: Final = 65.0
+"""Longer than a client may take to answer a question."""
+
 ENV_NAME: Final = "E2E_JOURNAL"
 """A variable of the gateway's own that no server may see."""
 
@@ -67,7 +71,7 @@ def run() -> list[str]:
             for mode in MODES:
                 for check in CHECKS:
                     problem = played(gate, mode, check, files)
-                    print(f"  {mode:7} {check.__name__:28} {problem or 'ok'}", flush=True)
+                    print(f"  {mode:7} {check.__name__:34} {problem or 'ok'}", flush=True)
                     if problem:
                         problems.append(f"{mode} {check.__name__}: {problem}")
     return problems
@@ -164,6 +168,29 @@ async def who_can_not_be_asked_is_told(gate: GatewayProcess, mode: str, files: P
     assert result.content, "nothing was said"
 
 
+async def who_never_answers_is_not_waited_for(gate: GatewayProcess, mode: str, files: Path) -> None:
+    version = LEGACY if mode == "legacy" else MODERN
+    client = McpClient(gate.port, AGENT_TOKEN, version, {"elicitation": {"form": {}}})
+    arguments = {"idempotency_key": f"silent {mode}"}
+    tool = "every_trigger_elicitation_request"
+    with anyio.fail_after(2 * SILENCE_S):
+        if version == LEGACY:
+            await client.begin()
+            async with client.streaming(client.calling(tool, arguments)) as response:
+                events = Events(response)
+                question = await events.next()
+                assert question["method"] == "elicitation/create", question
+                result = (await events.answer())["result"]
+        else:
+            asked = await client.call(tool, arguments)
+            assert asked["resultType"] == "input_required", asked
+            await client.close()  # nobody keeps a connection for so long
+            await anyio.sleep(SILENCE_S)
+            result = await client.call(tool, arguments)
+    await client.close()
+    assert result["content"], result
+
+
 async def results_come_through_whole(gate: GatewayProcess, mode: str, files: Path) -> None:
     async with client_of(gate, mode) as client:
         image = await client.call_tool("every_get_tiny_image", {})
@@ -181,5 +208,6 @@ CHECKS: Final[tuple[Check, ...]] = (
     progress_reaches_its_own_client,
     a_question_reaches_the_client,
     who_can_not_be_asked_is_told,
+    who_never_answers_is_not_waited_for,
     results_come_through_whole,
 )
