@@ -115,9 +115,10 @@ class Catalogues:
             self._said = made.names.clashes
             for name, tools in self._said:
                 text = (
-                    "mcp: %s are hidden: each would be called %s; another prefix (tools.mcp) helps"
+                    "mcp: hidden, because another tool is called %s, too: %s; "
+                    "another prefix (tools.mcp) helps"
                 )
-                log.warning(text, ", ".join(tools), name)
+                log.warning(text, name, ", ".join(tools))
 
 
 def can_be_stopped(row: ToolRow | None) -> bool:

@@ -75,7 +75,7 @@ def test_tools_that_clash_are_hidden_and_that_is_said_once(
     names = [json.loads(each)["name"] for each in catalogues.of(ANN).definitions(VERSION)]
     assert names == ["c", "gate_result"]
     catalogues.of(BOB)
-    hidden = "a.b, a/b are hidden: each would be called a_b; another prefix (tools.mcp) helps"
+    hidden = "another tool is called a_b, too: a.b, a/b; another prefix (tools.mcp) helps"
     assert caplog.text.count(hidden) == 1
     assert catalogues.hidden == 2
     desk.change_tools(desk.rows[1:])

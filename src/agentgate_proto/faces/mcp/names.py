@@ -4,7 +4,8 @@ Clients spell names their own way: some turn ``/`` and ``:`` both into ``_`` and
 tools that meet so, some cut long names in the middle. A published name is safe from all of that,
 and depends on nothing but the tool's own name: not on what else there is, nor on the order of
 starts. Two tools that meet all the same are both hidden: whichever was called, somebody may have
-meant the other.
+meant the other. But no server of MCP behind the gate can hide a tool that is not of one, by
+choosing its name.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ PERMIT: Final = "permit"
 
 RESERVED: Final = frozenset({GATE_RESULT, PERMIT})
 """No tool of the catalogue can be published under these."""
+
+MCP_FORM: Final = "mcp"
+"""``ToolRow.form`` of the tools of MCP servers: these choose the names of their tools."""
 
 FOREIGN = re.compile("[^a-z0-9_]")
 
@@ -67,7 +71,7 @@ class Published:
     Attributes:
         tools: by published name, sorted by it.
         clashes: published names that several tools have, or that are reserved, each with the names
-            of these tools, which are not in ``tools``; sorted.
+            of those of these tools that are not in ``tools``; sorted.
     """
 
     __slots__ = ("clashes", "tools")
@@ -80,7 +84,10 @@ class Published:
         self.clashes: list[tuple[str, list[str]]] = []
         for name in sorted(found):
             meeting = found[name]
-            if len(meeting) > 1 or name in RESERVED:
-                self.clashes.append((name, sorted(row.name for row in meeting)))
-            else:
-                self.tools[name] = meeting[0]
+            own = [row for row in meeting if row.form != MCP_FORM]
+            kept = own if len(own) == 1 else meeting
+            if len(kept) == 1 and name not in RESERVED:
+                self.tools[name] = kept[0]
+            hidden = sorted(row.name for row in meeting if self.tools.get(name) is not row)
+            if hidden:
+                self.clashes.append((name, hidden))

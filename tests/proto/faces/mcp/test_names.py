@@ -6,6 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agentgate_proto.faces.mcp.names import RESERVED, Published, clashes_of, published
 from agentgate_proto.records.request import Effects
@@ -63,6 +64,23 @@ def test_tools_that_would_meet_under_one_name_are_all_hidden() -> None:
     found = Published(map(row, ["a/b", "a:b", "a.c", "A.B"]))
     assert list(found.tools) == ["a_c"]
     assert found.clashes == [("a_b", ["A.B", "a/b", "a:b"])]
+
+
+def test_no_server_hides_a_tool_that_is_not_of_one() -> None:
+    own, foreign = row("a.b"), replace(row("a/b"), form="mcp")
+    for rows in ([own, foreign], [foreign, own]):
+        found = Published(rows)
+        assert found.tools == {"a_b": own}
+        assert found.clashes == [("a_b", ["a/b"])]
+    two = Published([own, row("a:b"), foreign])
+    assert (two.tools, two.clashes) == ({}, [("a_b", ["a.b", "a/b", "a:b"])])
+    foreigners = Published([foreign, replace(row("a:b"), form="mcp")])
+    assert (foreigners.tools, foreigners.clashes) == ({}, [("a_b", ["a/b", "a:b"])])
+    reserved = Published([row("gate.result"), replace(row("gate/result"), form="mcp")])
+    assert (reserved.tools, reserved.clashes) == (
+        {},
+        [("gate_result", ["gate.result", "gate/result"])],
+    )
 
 
 def test_no_tool_takes_the_place_of_our_own() -> None:
