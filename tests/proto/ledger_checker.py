@@ -102,6 +102,13 @@ class Checker:
         if self._is_certain_repeat(sent):
             self.repeats.add(asked.rid)
 
+    def hearing(self, connection: Connection, rid: str, request_id: RequestId) -> None:
+        """A connection wants to hear of a request: its outcome is the answer to this id, too."""
+        sent = self.requests.get(rid)
+        if sent is not None:
+            key = connection.principal, connection.client_id, request_id
+            self.contents[key].add(sent.digest)
+
     def _is_certain_repeat(self, sent: Sent) -> bool:
         """Whether a write need not run whatever comes, because one like it runs or has run (I2).
 
@@ -278,8 +285,10 @@ class Checker:
                 self._cancelled(connection, frame)
             case Waiting(_, record):
                 joined = self.world.ledger._delivery.joined.get(record.rid)
-                if joined is None:
-                    self._assert_durable(record)
+                if joined is None:  # who only hears is told under an id of its own
+                    asked = self.requests[record.rid]
+                    own = {"client_id": asked.client_id, "request_id": asked.asked.request_id}
+                    self._assert_durable(replace(record, **own))
                 else:
                     assert joined.approval is not None, "nobody is asked"
                 assert (record.principal, record.client_id) == (

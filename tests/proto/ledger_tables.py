@@ -27,6 +27,8 @@ def check_tables(world: World) -> None:
         assert len(live.tickets) + len(live.held) <= world.limits.joined_max
         assert len(live.callers) <= 1 + world.limits.joined_max  # I9
         assert live.settling or live.record.phase is Phase.RECEIVED or not live.cancels
+        assert not live.callers[0].only_hears, "it goes on for somebody who only looks"
+        assert all(caller.record is None for caller in live.callers if caller.only_hears)
         assert goes_on(world, live), "nothing will ever happen to it"
     for principal in {*reserved, *lifecycle.deciding._waiting}:
         assert lifecycle.deciding._waiting[principal] == reserved[principal]

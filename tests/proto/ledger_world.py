@@ -322,6 +322,18 @@ class World:
         self.drain()
         return asked.rid
 
+    def hear(self, connection: Connection, rid: str, request_id: RequestId) -> bool:
+        """Let a connection hear of a request under a new id; return whether it will."""
+        self.checker.hearing(connection, rid, request_id)
+        heard = self.ledger.hear(connection.number, rid, request_id)
+        self.drain()
+        return heard
+
+    def hear_no_more(self, connection: Connection, request_id: RequestId) -> None:
+        """A connection wants to hear no more under an id."""
+        self.ledger.hear_no_more(connection.number, request_id)
+        self.drain()
+
     def collect(self, connection: Connection, call_id: RequestId | None) -> None:
         """Have ``get_pending_results`` arrive."""
         self.checker.collecting(connection, call_id)

@@ -109,39 +109,24 @@ class Admission:
             query = FindRequest(record.principal, record.client_id, record.request_id)
             self._effects.append(Question(query, Token(Purpose.REQUEST, rid=record.rid)))
 
-    def hear(self, number: int, rid: str, fresh: tuple[int | str, str], now: float) -> bool:
+    def hear(self, number: int, rid: str, request_id: int | str) -> bool:
         """Let a link hear what comes of a request under way that another client has made.
 
-        It does so as if it had asked for the same; nothing is judged, or run, for that.
+        It has not asked for it: nothing is judged, asked or run for that, nor goes on for it.
 
         Args:
             number: of the link, of a client that names itself.
             rid: of the request, or of one that has joined it.
-            fresh: the id under which the client is told, not used before, and a new rid.
-            now: UTC seconds.
+            request_id: the id under which the client is told, not used before.
 
         Returns:
             whether it will be told: there is such a request of its principal, or a refusal follows.
         """
         delivery = self.lifecycle.delivery
-        link, first = delivery.links.get(number), delivery.live_of(rid)
-        if link is None or first is None or first.record.principal != link.principal:
+        link, live = delivery.links.get(number), delivery.live_of(rid)
+        if link is None or live is None or live.record.principal != link.principal:
             return False
-        request_id, own_rid = fresh
-        asked = replace(
-            first.record,
-            rid=own_rid,
-            client_id=link.client_id,
-            request_id=request_id,
-            idempotency_key="",
-            phase=Phase.RECEIVED,
-            created_at=now,
-        )
-        live = self.lifecycle.live[own_rid] = Live(asked)
-        scope = delivery.links.scope(link.scope)
-        scope.take(request_id)
-        scope.requests[request_id] = own_rid
-        self.lifecycle.join(live, first)
+        self.lifecycle.hear(live, link, request_id)
         return True
 
     def looked_up(self, token: Token, found: Record | None, now: float) -> None:

@@ -7,6 +7,10 @@ request that it joined, so that it is answered from the store afterwards like an
 
 If the first caller withdraws an approval that others have joined, these go on: the first of them
 is asked about in its place.
+
+Who only looks (``hear``) is told of the end as the others are, and that is all: it has no row, its
+being there is no reason to ask anybody or to run anything, and what it looks at is withdrawn for it
+as for who asked.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from msgspec.structs import replace
 
 from agentgate_proto.ledger.deciding import own_row
 from agentgate_proto.ledger.delivery import Delivery
+from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Caller, Live
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
@@ -45,6 +50,25 @@ class Joining:
         self._move(live, live.callers, first)
         if first.key:
             self.idempotent[first.record.principal, first.key] = first.record.rid
+
+    def hear(self, live: Live, link: Link, request_id: int | str) -> Caller:
+        """Let somebody hear of a request under an id of its own, which was not used before."""
+        caller = Caller(link.client_id, 0, request_id)
+        caller.only_hears = True
+        self.delivery.links.scope(link.scope).take(request_id)
+        self.delivery.reserve(live, caller)
+        live.callers.append(caller)
+        return caller
+
+    def hear_no_more(self, link: Link, request_id: int | str) -> None:
+        """Forget who only hears of a request; nothing happens to who asks."""
+        live = self._live.get(self.delivery.rid_of(link, request_id))
+        if live is None:
+            return
+        caller = self.delivery.caller_of(live, link, request_id)
+        if caller.only_hears:
+            live.callers.remove(caller)
+            self.delivery.release(live, caller)
 
     def part(self, live: Live, caller: Caller) -> Live:
         """Make a request of its own again of one that had joined another."""
@@ -79,8 +103,10 @@ class Joining:
     def is_shared(self, live: Live) -> bool:
         """Whether others that joined a request are the same act by its idempotency key."""
         key = live.record.idempotency_key
-        others = live.callers[1:]
-        return any(a.record is None or (key and a.record.idempotency_key == key) for a in others)
+        return any(
+            caller.record is None or (key and caller.record.idempotency_key == key)
+            for caller in live.joined
+        )
 
     def rows(self, live: Live) -> tuple[Record, ...]:
         """The records of those that joined a request which is over; if they go on: none."""

@@ -124,7 +124,11 @@ class Deciding:
         """Tell a caller that a person is asked, if that is so and the client wants to know."""
         link = self._delivery.link_of(live, caller)
         if link is not None and link.progress and live.approval is not None:
-            record = own_row(caller.record, live.approval) if caller.record else live.approval
+            record = live.approval
+            if caller.record is not None:
+                record = own_row(caller.record, record)
+            elif caller.only_hears:
+                record = replace(record, client_id=caller.client_id, request_id=caller.request_id)
             self._delivery.emit(link, Waiting(link.number, record))
 
     def twin(self, live: Live, decision: Decision, warning: str) -> Live | None:

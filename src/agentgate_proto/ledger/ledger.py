@@ -87,7 +87,7 @@ class Ledger:
     def repeats(self, rid: str) -> int:
         """How many identical requests have joined this one."""
         live = self._lifecycle.live.get(rid)
-        return len(live.callers) - 1 if live is not None else 0
+        return len(live.joined) if live is not None else 0
 
     def grants(self, now: float) -> list[tuple[Grant, str]]:
         """The grants, newest first, each with how it ended ("": it is in force)."""
@@ -236,9 +236,15 @@ class Ledger:
         rid = self._delivery.rid_of(found, request_id) if found is not None else ""
         return self.record(rid) if rid else None
 
-    def hear(self, link: int, rid: str, fresh: tuple[int | str, str], now: float) -> bool:
+    def hear(self, link: int, rid: str, request_id: int | str) -> bool:
         """Let a link hear of a request of another client; see :meth:`Admission.hear`."""
-        return self._admission.hear(link, rid, fresh, now)
+        return self._admission.hear(link, rid, request_id)
+
+    def hear_no_more(self, link: int, request_id: int | str) -> None:
+        """Nobody looks any more under this id, if it only was one to ``hear`` under."""
+        found = self._delivery.links.get(link)
+        if found is not None:
+            self._lifecycle.joining.hear_no_more(found, request_id)
 
     def tell_again(self, link: int, request_id: int | str) -> None:
         """Tell an outcome that can be told and was not; ``untold`` it was, and not durable yet."""

@@ -27,6 +27,7 @@ from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Run, Token
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
+from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
 from agentgate_proto.ledger.withdrawing import Withdrawing
@@ -209,8 +210,7 @@ class Lifecycle:
     def join(self, live: Live, first: Live) -> None:
         """Let a request wait for the outcome of one that came first."""
         if len(live.callers) + len(first.callers) > 1 + self.limits.joined_max:
-            text = f"{self.limits.joined_max} requests wait for this one already"
-            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 1.0)
+            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, self._crowded, 1.0)
             return
         callers = list(live.callers)
         self.rejoining.forget(live)
@@ -220,6 +220,21 @@ class Lifecycle:
             self.delivery.answer(first, first.record.rid)
         for caller in callers:
             self.deciding.tell_waiting(first, caller)
+
+    def hear(self, live: Live, link: Link, request_id: int | str) -> None:
+        """Let somebody hear of a request who has not asked for it."""
+        if len(live.callers) > self.limits.joined_max:
+            code = ErrorCode.LIMIT_EXCEEDED
+            self.delivery.emit(link, Refusal(link.number, request_id, code, self._crowded, 1.0))
+            return
+        caller = self.joining.hear(live, link, request_id)
+        if live.public:
+            self.delivery.answer(live, live.record.rid)
+        self.deciding.tell_waiting(live, caller)
+
+    @property
+    def _crowded(self) -> str:
+        return f"{self.limits.joined_max} requests wait for this one already"
 
     def _start(self, live: Live, grant: Grant | None = None) -> None:
         """Run the tool; a ``write`` only when the intention is durable (I2)."""

@@ -47,9 +47,10 @@ class Caller:
         record: its own request, where it has joined another one and is to have a row of its own;
             without it the outcome is found again by the idempotency key.
         delivered: its client has the outcome for certain, before that row is durable.
+        only_hears: it has asked for nothing, and nothing is done, or goes on, for its sake.
     """
 
-    __slots__ = ("client_id", "delivered", "link", "record", "request_id", "told")
+    __slots__ = ("client_id", "delivered", "link", "only_hears", "record", "request_id", "told")
 
     def __init__(self, client_id: str, link: int, request_id: int | str) -> None:
         self.client_id = client_id
@@ -58,6 +59,7 @@ class Caller:
         self.told = False
         self.record: Record | None = None
         self.delivered = False
+        self.only_hears = False
 
 
 class Live:
@@ -70,7 +72,7 @@ class Live:
         join_s: for how long back an identical request is this one, seconds; 0: none is.
         decision: what policy has said, while the store is asked for such a request.
         callers: who gets the outcome. The first made the request and owns its row; the others
-            joined it.
+            joined it, or only hear of it.
         public: the outcome may be told, though it is not durable yet.
         tickets: decisions that wait for the end of the approval to be durable; if a person made
             that end, the first is the winner.
@@ -143,6 +145,11 @@ class Live:
         """
         used = bool(self.record.grant) and not self.record.expires_at
         return self.record.effects is Effects.WRITE or (used and self.stored is None)
+
+    @property
+    def joined(self) -> list[Caller]:
+        """Who has joined it, and wants it as the first caller does."""
+        return [caller for caller in self.callers[1:] if not caller.only_hears]
 
     @property
     def key(self) -> str:

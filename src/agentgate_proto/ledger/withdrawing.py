@@ -48,7 +48,7 @@ class Withdrawing:
         request if not, or if it is the same act by its key.
         """
         phase = live.record.phase
-        wanted = len(live.callers) > 1 and not live.withdrawn_at
+        wanted = bool(live.joined) and not live.withdrawn_at
         if phase is Phase.WAITING and not (wanted and self._joining.is_shared(live)):
             live.withdrawn_at = now
             self._note_cancel(live, link, call_id)
@@ -71,7 +71,10 @@ class Withdrawing:
     def leave(
         self, live: Live, caller: Caller, link: Link, call_id: int | str | None, now: float
     ) -> None:
-        """Withdraw a request that had joined another one; that one goes on."""
+        """Withdraw a request that had joined another one; that one goes on.
+
+        Who only hears of a request has none to withdraw.
+        """
         withdrawn = live.record.outcome == CANCELLED
         past = live.record.phase in (Phase.RUNNING, Phase.DONE)
         if withdrawn and live.abandoned and live.settling:  # so is this one, in the same write

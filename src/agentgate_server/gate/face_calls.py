@@ -56,7 +56,6 @@ class FaceCalls:
         calls: takes requests for tools, and lists tools.
         observers: hears what is told and refused.
         utc: the clock of the ledger.
-        rids: makes the id of a request that comes now.
         wake: lets the gate drain soon, if it does not anyway.
     """
 
@@ -68,7 +67,6 @@ class FaceCalls:
         observers: Observers,
         *,
         utc: Callable[[], float],
-        rids: Callable[[float], str],
         wake: Callable[[], None],
     ) -> None:
         self._ledger = ledger
@@ -84,7 +82,7 @@ class FaceCalls:
         self._last_cancel = 0
         self._due: deque[Callable[[], None]] = deque()
         self._looks: list[Callable[[], None]] = []
-        finder_of = partial(Finder, later=self._later, end=self._end, utc=utc, rids=rids)
+        finder_of = partial(Finder, later=self._later, end=self._end, utc=utc)
         self._finder = finder_of(ledger, writer)
 
     # For faces
@@ -267,7 +265,8 @@ class FaceCalls:
                 self._ledger.untold(link.number, answer.rid)
             return
         entry.rid = answer.rid
-        entry.end = answer.outcome, Told(answer.rid, answer.joined_at, entry.tool)
+        told = Told(answer.rid or entry.heard_of, answer.joined_at, entry.tool)
+        entry.end = answer.outcome, told
         for view in list(entry.views):
             view.settled(*entry.end)
 
@@ -341,6 +340,8 @@ class FaceCalls:
         entry.views.remove(view)
         if not entry.views:
             view.link.entries.pop(entry.number, None)
+            if entry.heard_of:
+                self._ledger.hear_no_more(view.link.number, entry.number)
 
     def _later(self, act: Callable[[], None]) -> None:
         self._due.append(act)

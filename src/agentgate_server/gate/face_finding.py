@@ -30,7 +30,6 @@ class Finder:
         later: does something after the verb of the face has returned.
         end: a view is over.
         utc: the clock of the ledger.
-        rids: makes the id of a request that comes now.
     """
 
     def __init__(
@@ -41,14 +40,12 @@ class Finder:
         later: Callable[[Callable[[], None]], None],
         end: Callable[[View], None],
         utc: Callable[[], float],
-        rids: Callable[[float], str],
     ) -> None:
         self._ledger = ledger
         self._writer = writer
         self._later = later
         self._end = end
         self._utc = utc
-        self._rids = rids
 
     def find(self, number: int, view: View) -> None:
         """Find the call of a number, or what has the digest of its view."""
@@ -90,9 +87,9 @@ class Finder:
             self._look_at(view, number, record)
             return
         entry = link.new_entry(record.tool)
+        entry.heard_of = record.rid
         view.look_at(entry, record.digest)
-        now = self._utc()
-        self._ledger.hear(link.number, rid, (entry.number, self._rids(now)), now)
+        self._ledger.hear(link.number, rid, entry.number)
 
     def _look_at(self, view: View, number: int, record: Record) -> None:
         """Let a view see a number that the ledger answers, as far as that is."""

@@ -162,6 +162,7 @@ class Entry:
         views: who looks.
         end: how it ended, once that was told.
         rid: of the row that a receipt is for; "": none is wanted.
+        heard_of: the rid of another client's request, which was not asked for under this number.
     """
 
     def __init__(self, number: int, tool: str) -> None:
@@ -170,6 +171,7 @@ class Entry:
         self.views: list[View] = []
         self.end: tuple[Outcome, Told] | None = None
         self.rid = ""
+        self.heard_of = ""
 
 
 class FaceLink:

@@ -204,7 +204,7 @@ class Gate:
             self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
         sides = self.ledger, self.writer, self.calls, self.observers
-        self.face_calls = FaceCalls(*sides, utc=utc, rids=rids, wake=self._drain_soon)
+        self.face_calls = FaceCalls(*sides, utc=utc, wake=self._drain_soon)
         if dialogues is not None:
             dialogues.find = self.face_calls.askers
         self.judge.replaced = self.face_calls.tools_changed

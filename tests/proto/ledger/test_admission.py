@@ -1,7 +1,6 @@
 """Admission: what is new, what is the same again, and what is refused."""
 
 import pytest
-from msgspec.structs import replace
 from tests.proto.ledger_records import record
 from tests.proto.ledger_world import Connection, World
 
@@ -324,6 +323,103 @@ def test_a_link_hears_of_a_request_that_another_client_has_made() -> None:
     assert not asked_the_store(world), "8 is above 7, so it is certainly new"
 
 
+def test_who_only_hears_is_no_reason_to_ask_a_person() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    other = world.client(client_id="c2")
+    assert hears(world, other, first, 7)
+    assert world.ledger.repeats(first) == 0
+    world.cancel(client, 2, 1)
+    world.sync()
+    assert client.cancels == {2: "cancelled"}
+    assert client.outcomes == {1: CANCELLED}
+    assert other.outcomes == {7: CANCELLED}
+    assert world.waiting == []
+    assert not world.ledger.active
+    assert list(world.store.rows) == [first], "a look is no request, and has no row"
+
+
+def test_who_only_hears_is_no_reason_to_let_a_tool_run_on() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, n=1)
+    world.sync()
+    other = world.client(client_id="c2")
+    assert hears(world, other, first, 7)
+    world.cancel(client, 2, 1)
+    assert client.cancels == {2: "stopping"}
+    assert world.stopped == [first]
+    outcome = world.finish(first)
+    world.sync()
+    assert other.outcomes == {7: outcome}
+
+
+def test_who_has_joined_goes_on_and_who_only_hears_does_not() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    other, looker = world.client(client_id="c2"), world.client(client_id="c3")
+    assert hears(world, looker, first, 7)
+    second = world.receive(other, 1, "ask_write", n=1)
+    world.sync()
+    world.cancel(client, 2, 1)
+    world.sync()
+    assert looker.outcomes == {7: CANCELLED}
+    assert world.waiting == [second]
+
+
+def test_who_only_hears_has_nothing_to_withdraw_and_may_look_away() -> None:
+    world = World()
+    first = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    other = world.client(client_id="c2")
+    assert hears(world, other, first, 7)
+    world.cancel(other, 8, 7)
+    assert other.cancels == {8: "too_late"}
+    assert world.waiting == [first]
+    world.hear_no_more(other, 7)
+    assert world.ledger.waits_as(first, "c2") == []
+    world.hear_no_more(other, 7)
+    world.ledger.hear_no_more(99, 7)
+    world.deny(first)
+    world.sync()
+    assert other.outcomes == {}
+
+
+def test_who_has_asked_does_not_only_hear() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    world.hear_no_more(client, 1)
+    assert world.ledger.waits_as(first, "c1") == [1]
+
+
+def test_what_has_its_outcome_is_told_to_who_comes_to_hear() -> None:
+    world = World()
+    client = world.client()
+    first = world.receive(client, 1, "read", n=1)
+    world.sync()
+    outcome = world.finish(first)
+    other = world.client(client_id="c2") if not world.store.queue else world.connect("agent", "c2")
+    assert hears(world, other, first, 7)
+    world.sync()
+    assert other.outcomes == {7: outcome}
+
+
+def test_no_more_may_hear_than_may_join() -> None:
+    world = World(LedgerLimits(joined_max=1))
+    first = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    others = [world.client(client_id=name) for name in ("c2", "c3")]
+    assert all(hears(world, other, first, 7) for other in others)
+    assert others[0].refusals == {}
+    assert others[1].refusals[7].code is ErrorCode.LIMIT_EXCEEDED
+
+
 def test_what_is_over_or_another_s_is_not_heard_of() -> None:
     world = World()
     first = world.receive(world.client(), 1, "ask_write", n=1)
@@ -338,11 +434,4 @@ def test_what_is_over_or_another_s_is_not_heard_of() -> None:
 
 def hears(world: World, client: Connection, rid: str, request_id: int) -> bool:
     """Let a client hear of a request under an id of its own."""
-    fresh = f"fresh-{client.number}-{request_id}"
-    known = world.checker.requests.get(rid)
-    if known is not None:
-        asked = replace(known.asked, link=client.number, rid=fresh, request_id=request_id)
-        world.checker.asked(client, asked)
-    heard = world.ledger.hear(client.number, rid, (request_id, fresh), world.now)
-    world.drain()
-    return heard
+    return world.hear(client, rid, request_id)

@@ -62,6 +62,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.world = World(LIMITS)
         self.world.definitions = dict.fromkeys(TOOLS, "d0")
+        self.looks: dict[int, int] = {}
         self.clients: list[Client] = [
             SdkClient(self.world, "ann", "c1"),
             SdkClient(self.world, "ann", "c2"),
@@ -128,6 +129,25 @@ class LedgerMachine(RuleBasedStateMachine):
         if client.calls and client.online is not None and client.client_id:
             request_id = list(client.calls)[place % len(client.calls)]
             self.world.cancel(client.online, client.next_id(), request_id)
+
+    @rule(which=st.integers(0, 2), place=places)
+    def look(self, which: int, place: int) -> None:
+        """A client hears of what is under way, without asking for it; or wants to no more."""
+        client, lives = self.clients[which], list(self.world.ledger._lifecycle.live)
+        if client.online is not None and lives:
+            looked = client.next_id()
+            if self.world.hear(client.online, lives[place % len(lives)], looked) and place % 3:
+                self.looks[which] = looked
+
+    @rule(which=st.integers(0, 2), withdraws=st.booleans())
+    def look_away(self, which: int, withdraws: bool) -> None:
+        client = self.clients[which]
+        if client.online is None or which not in self.looks:
+            return
+        if withdraws:
+            self.world.cancel(client.online, client.next_id(), self.looks[which])
+        else:
+            self.world.hear_no_more(client.online, self.looks.pop(which))
 
     @rule(which=clients)
     def collect(self, which: int) -> None:

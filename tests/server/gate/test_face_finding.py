@@ -19,7 +19,9 @@ from tests.server.gate.face_ears import (
 
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_proto.records.outcome import Status
+from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
+from agentgate_server.faces.call_desk import CLIENT
 
 pytestmark = pytest.mark.anyio
 
@@ -143,6 +145,40 @@ async def test_a_native_request_is_heard_of_by_its_rid(tmp_path: Path) -> None:
         assert after.about is not None
         assert after.call.number == 0, "it is no call of this face's"
         after.call.received()
+
+
+async def test_looking_keeps_nothing_alive(tmp_path: Path) -> None:
+    async with gate(tmp_path) as (gateway, desk), raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await client.request(1, "tool_request", ToolRequest(tool="asked", args={"text": "hi"}))
+        await until(lambda: bool(gateway.gate.desk.waiting()), "a person is asked")
+        rid = gateway.gate.desk.waiting()[0].id
+        ear, away = finds_rid(desk, rid), finds_rid(desk, rid)
+        await ear.hears("waiting")
+        await away.hears("waiting")
+        away.call.leave()
+        await client.request(2, "cancel_request", CancelRequest(request_id=1))
+        await ear.hears("settled")
+        assert ear.outcome is not None
+        assert ear.outcome.status is Status.CANCELLED
+        assert ear.about is not None
+        assert ear.about.rid == rid
+        assert "settled" not in away.heard
+        assert not gateway.gate.desk.waiting()
+        assert not gateway.gate.ledger.active
+
+
+async def test_who_looks_away_waits_no_more(tmp_path: Path) -> None:
+    async with gate(tmp_path) as (gateway, desk), raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await client.request(1, "tool_request", ToolRequest(tool="asked", args={"text": "hi"}))
+        await until(lambda: bool(gateway.gate.desk.waiting()), "a person is asked")
+        rid = gateway.gate.desk.waiting()[0].id
+        ear = finds_rid(desk, rid)
+        await ear.hears("waiting")
+        assert gateway.gate.ledger.waits_as(rid, CLIENT) == [ear.call.number]
+        ear.call.leave()
+        assert gateway.gate.ledger.waits_as(rid, CLIENT) == []
 
 
 async def test_what_is_not_there_or_somebody_elses_is_not_found(tmp_path: Path) -> None:
