@@ -22,9 +22,10 @@ top:
   outlive a process. A ``call`` with its ``call_effects``: its ``answering``, ``holds``,
   ``progress`` and ``levels``, ``questions`` to its client, and ``tasks``. ``permit`` for a client's
   own tools. A ``bridge`` from a pipe: its ``bridge_calls``, what they are ``bridge_asking`` for,
-  the ``bridge_list`` of tools, the ``bridge_link`` to a gateway, ``bridge_events`` and
-  ``bridge_endings``. ``mcp_backend``, the gate as its client: the ``talk`` with one server, on a
-  ``channel``: its ``opening``, ``lists`` (each a ``listing``), ``calls`` with what is ``pending``;
+  the ``bridge_list`` of tools, the ``bridge_link`` to a gateway, ``bridge_events``,
+  ``bridge_endings``, and ``bridge_looking`` at others' requests. ``mcp_backend``, the gate as its
+  client: the ``talk`` with one server, on a ``channel``: its ``opening``, ``lists`` (each a
+  ``listing``), ``calls`` with what is ``pending``;
   ``saying``, ``reading``, ``statuses`` and server-sent ``streams``. For clients that keep the
   conversation themselves ``client_messages`` and ``answering``: ``completions``, OpenAI's, with its
   ``routes``, each ``request`` to a ``completion``, its ``replies``, and ``side_requests``;

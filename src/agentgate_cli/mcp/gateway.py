@@ -294,5 +294,7 @@ class Gateway:
             self._bridge.found(number, rows[0], monotonic())
         else:
             error = settled.error or AgentGateError(ErrorCode.NOT_FOUND, "no such request")
-            self._bridge.not_found(number, Refusal(error.code, error.message))
+            end = end_of(error)
+            why = end if isinstance(end, Refusal) else Refusal(error.code, error.message)
+            self._bridge.not_found(number, why, monotonic())
         self._turn()

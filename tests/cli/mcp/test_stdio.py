@@ -109,6 +109,20 @@ def test_a_call_that_its_client_left_is_had_by_the_next_one(served: Served) -> N
         assert served.starts("set_light") == 1
 
 
+def test_to_look_at_what_waits_asks_for_nothing(served: Served) -> None:
+    with Piped("--url", served.url) as pipe, Piped("--url", served.url) as other:
+        call = pipe.call("set_light", **LIGHT)
+        rid = waiting(served)
+        look = other.call("gate_result", request_id=rid, meta=TOKEN)
+        other.told("waiting for a person")
+        pipe.send(method="notifications/cancelled", params={"requestId": call})
+        result = other.answer(look)
+        assert result["isError"]
+        assert "withdrawn" in text_of(result)
+        assert not served.waiting_ids(), "a person is asked for who only looks"
+    assert served.starts("set_light") == 0
+
+
 def test_the_same_again_is_not_run_again_unless_that_is_said(served: Served) -> None:
     with Piped("--url", served.url) as pipe:
         call = pipe.call("set_light", **LIGHT)

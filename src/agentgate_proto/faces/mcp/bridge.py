@@ -19,19 +19,16 @@ from typing import Final
 
 import msgspec
 
-from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp import replies
-from agentgate_proto.faces.mcp.bridge_asking import looked_for, standing, wanted
-from agentgate_proto.faces.mcp.bridge_calls import CALLS_MAX, Ask, Calls, ClientCall, Refusal, Want
+from agentgate_proto.faces.mcp.bridge_asking import asks, known, looked_for, standing, takes, wanted
+from agentgate_proto.faces.mcp.bridge_calls import CALLS_MAX, Ask, Calls, ClientCall, Refusal
 from agentgate_proto.faces.mcp.bridge_endings import FoundRow
 from agentgate_proto.faces.mcp.bridge_events import (
-    AskTool,
     BridgeEvent,
     Ended,
     FindRequest,
     ListTools,
-    LookUp,
     WithdrawTool,
 )
 from agentgate_proto.faces.mcp.bridge_link import BridgeSettings, Link, LinkState
@@ -129,7 +126,10 @@ class Bridge:
         for call in list(self._calls.open.values()):
             if call.hold_at is not None and call.hold_at <= now:
                 self._let_go(call, now)
-            elif call.beat_at is not None and call.beat_at <= now:
+                continue
+            if call.look is not None and call.look.is_due(now):
+                self._events.append(self._calls.look(call))
+            if call.beat_at is not None and call.beat_at <= now:
                 self._tell(call, now)
 
     # The gateway's side
@@ -155,7 +155,7 @@ class Bridge:
         self._listing, self._poll_at = False, None
         self._send_all(self._shelf.give_up(self.link.trouble))
         for call in list(self._calls.open.values()):
-            if call.ask is None:
+            if call.ask is None or call.look is not None:
                 self._refuse(call, self._unusable())
 
     def listed(self, rows: list[ToolRow], now: float) -> None:
@@ -166,7 +166,7 @@ class Bridge:
             self._send_all(self._shelf.news(self._agreed))
         self._send_all(self._shelf.take())
         for call in list(self._calls.open.values()):
-            if call.ask is None and not call.look:
+            if call.ask is None and call.look is None:
                 self._ask(call, now)
 
     def listing_failed(self, why: str, now: float) -> None:
@@ -211,24 +211,27 @@ class Bridge:
 
     def found(self, number: int, row: FoundRow, now: float) -> None:
         """The request that ``LookUp`` was for."""
-        call = self._calls.looking(number)
-        if call is None:
+        found = self._calls.looking(number)
+        if found is None:
             return
-        shown, tool = self._shelf.tool_named(row.tool)
-        args, join_s = canonical_args(msgspec.json.decode(row.args)), self._settings.join_s
-        ask = self._calls.begin(call, Want(row.tool, row.args, args, "", join_s, tool), shown)
-        ask.rid = row.id
+        call, look = found
+        ask = call.ask or self._calls.begin(call, *known(row, self._shelf))
+        look.goes_on(now)
+        if takes(ask, row):
+            self._tell(call, now)
         if row.outcome is not None:
             self.settled(ask.number, row.outcome, now)
-        else:
-            again = AskTool(number=ask.number, tool=row.tool, args=row.args, join_s=join_s)
-            self._events.append(again)
 
-    def not_found(self, number: int, why: Refusal) -> None:
+    def not_found(self, number: int, why: Refusal, now: float) -> None:
         """There is no such request, or it can't be looked up."""
-        call = self._calls.looking(number)
-        if call is not None:
+        found = self._calls.looking(number)
+        if found is None:
+            return
+        call, look = found
+        if call.ask is None or why.code == ErrorCode.NOT_FOUND:
             self._refuse(call, why)
+        else:  # it was there
+            look.goes_on(now, why.retry_after_s)
 
     # Messages of the client
 
@@ -295,7 +298,7 @@ class Bridge:
         ask = call.ask
         self._calls.close(call)
         if ask is not None and call.wish.name == GATE_RESULT:
-            self._calls.keep(ask)  # to wait for it no more is not to want it no more
+            self._calls.keep(call, ask)  # to wait for it no more is not to want it no more
         elif ask is not None:
             self._calls.end(ask)
             self._events.append(WithdrawTool(ask.number))
@@ -328,8 +331,7 @@ class Bridge:
             self._calls.bind(call, ask)
             self._tell_end(ask)
         else:
-            call.look = self._calls.next_number()
-            self._events.append(LookUp(call.look, rid))
+            self._events.append(self._calls.look(call, rid))
 
     def _ask(self, call: ClientCall, now: float) -> None:
         """Ask for the tool of a call, now that it is known what there is."""
@@ -351,10 +353,7 @@ class Bridge:
             self._tell_end(kept)
             return
         ask = self._calls.begin(call, want)
-        asked = AskTool(
-            number=ask.number, tool=want.tool, args=want.args, key=want.key, join_s=want.join_s
-        )
-        self._events.append(asked)
+        self._events.append(asks(ask.number, want))
 
     def _unknown(self, call: ClientCall, now: float) -> None:
         """A tool that is not in the list: in a newer one it may be."""
@@ -396,4 +395,4 @@ class Bridge:
             self._calls.end(ask)  # its client was told no
             self._events.append(WithdrawTool(ask.number))
         elif ask is not None:
-            self._calls.keep(ask)
+            self._calls.keep(call, ask)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from agentgate_proto.digest import canonical_args
-from agentgate_proto.faces.mcp.bridge_calls import ClientCall, Want
+from agentgate_proto.faces.mcp.bridge_calls import Ask, ClientCall, Want
+from agentgate_proto.faces.mcp.bridge_endings import FoundRow
+from agentgate_proto.faces.mcp.bridge_events import AskTool
 from agentgate_proto.faces.mcp.bridge_link import Link
 from agentgate_proto.faces.mcp.bridge_list import ToolShelf
 from agentgate_proto.faces.mcp.names import GATE_RESULT, PERMIT
@@ -45,6 +47,11 @@ def wanted(wish: Call, shelf: ToolShelf, join_s: float) -> Want | None:
     return Want(row.name, raw, canonical, key, join_s, row)
 
 
+def asks(number: int, want: Want) -> AskTool:
+    """Return the event that asks for this; ``number``: of the ask."""
+    return AskTool(number=number, tool=want.tool, args=want.args, key=want.key, join_s=want.join_s)
+
+
 def looked_for(wish: Call) -> str:
     """Return the id of the request that ``gate_result`` is about.
 
@@ -55,6 +62,20 @@ def looked_for(wish: Call) -> str:
         return msgspec.json.decode(wish.arguments, type=Lookup).request_id
     except UNREADABLE as error:
         raise ValueError(f"{GATE_RESULT}: {error}") from None
+
+
+def known(row: FoundRow, shelf: ToolShelf) -> tuple[Want, str]:
+    """Return what a request is for that was looked up, and the published name of its tool."""
+    shown, tool = shelf.tool_named(row.tool)
+    args = canonical_args(msgspec.json.decode(row.args))
+    return Want(row.tool, row.args, args, "", 0.0, tool), shown
+
+
+def takes(ask: Ask, row: FoundRow) -> bool:
+    """Take over how a request stands; return whether its client wants to hear of that."""
+    until, ask.expires_at = ask.expires_at, row.waits_until
+    ask.rid, ask.rule = row.id, row.rule
+    return row.outcome is None and ask.expires_at != until
 
 
 def standing(call: ClientCall, link: Link) -> str:

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from agentgate_proto.faces.mcp.bridge_events import LookUp
+from agentgate_proto.faces.mcp.bridge_looking import Look
 from agentgate_proto.faces.mcp.names import PERMIT
 from agentgate_proto.faces.mcp.permit import denied, permit_result, waiting_answer
 from agentgate_proto.faces.mcp.progress import Progress
@@ -140,7 +142,7 @@ class ClientCall:
         version: the revision that it speaks.
         since: when it came.
         ask: what it waits for; None: for the list of tools, or for a request to be looked up.
-        look: the number of the question for a request; 0: there is none.
+        look: its look at a request, of which its ask here is a picture; None: it asks itself.
         beat_at: when to say something; None: the client does not want to hear of it.
         hold_at: until when it can be held; None: there is no limit.
     """
@@ -152,7 +154,7 @@ class ClientCall:
         self.version = version
         self.since = now
         self.ask: Ask | None = None
-        self.look = 0
+        self.look: Look | None = None
         token = wish.meta.progress_token
         self.progress = None if isinstance(token, msgspec.UnsetType) else Progress(token)
         self.beat_at = None if self.progress is None else now + BEAT_S
@@ -252,9 +254,19 @@ class Calls:
         """Return an ask that is under way, or None."""
         return self._asks.get(number)
 
-    def looking(self, number: int) -> ClientCall | None:
-        """Return the call that wants a request looked up."""
-        return next((call for call in self.open.values() if call.look == number), None)
+    def looking(self, number: int) -> tuple[ClientCall, Look] | None:
+        """Return the call that has asked this question, and its look."""
+        for call in self.open.values():
+            if call.look is not None and call.look.number == number:
+                return call, call.look
+        return None
+
+    def look(self, call: ClientCall, rid: str = "") -> LookUp:
+        """Let a call look at a request; without ``rid`` once more."""
+        if call.look is None:
+            call.look = Look(rid)
+        call.look.begins(self.next_number())
+        return LookUp(call.look.number, call.look.rid)
 
     def begin(self, call: ClientCall, want: Want, name: str = "") -> Ask:
         """Make the ask of a call; ``name``: the published one of the tool, if not the call's."""
@@ -265,7 +277,7 @@ class Calls:
 
     def bind(self, call: ClientCall, ask: Ask) -> None:
         """Let a call wait for an ask."""
-        call.ask, call.look, ask.call = ask, 0, call
+        call.ask, ask.call = ask, call
         self._kept.pop(ask.number, None)
 
     def kept(self, tool: str, args: bytes, key: str, since: float) -> Ask | None:
@@ -291,8 +303,11 @@ class Calls:
         self._asks.pop(ask.number, None)
         self._kept.pop(ask.number, None)
 
-    def keep(self, ask: Ask) -> None:
-        """Let an ask go on without its call."""
+    def keep(self, call: ClientCall, ask: Ask) -> None:
+        """Let an ask go on without its call; what was only looked at does so anyway."""
+        if call.look is not None:
+            self.end(ask)
+            return
         self._kept[ask.number] = ask
         while len(self._kept) > KEPT_MAX:
             oldest = self._kept.popitem(last=False)[1]
@@ -302,4 +317,5 @@ class Calls:
         """Return when the next call wants something said, or can't be held longer."""
         times = [call.beat_at for call in self.open.values()]
         times += [call.hold_at for call in self.open.values()]
+        times += [call.look.at for call in self.open.values() if call.look is not None]
         return min((at for at in times if at is not None), default=None)

@@ -10,6 +10,7 @@ import msgspec
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
 from agentgate_proto.records.outcome import Outcome, Status, failed
+from agentgate_proto.records.request import Phase
 from agentgate_proto.rpc.jsonrpc import UNREADABLE
 
 STATUSES: Final[dict[int, Status]] = {
@@ -30,10 +31,18 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
     args: msgspec.Raw
     client_id: str = ""
     request_id: int | str = 0
+    rule: str = ""
+    phase: str = ""
+    expires_at: str = ""
     status: str = ""
     resolved_at: str = ""
     data: msgspec.Raw = msgspec.Raw(b"null")
     error: FoundError | None = None
+
+    @property
+    def waits_until(self) -> float:
+        """Until when a person can answer, UTC seconds; 0.0: nobody is asked."""
+        return seconds_of(self.expires_at) if self.phase == Phase.WAITING.value else 0.0
 
     @property
     def outcome(self) -> Outcome | None:

@@ -452,24 +452,13 @@ def test_a_list_that_comes_meanwhile_changes_nothing_about_a_look() -> None:
     assert talk.answer(look)["content"][0]["text"] == "5"
 
 
-def test_one_that_is_under_way_is_joined() -> None:
-    talk = Talk()
-    look, event = look_up(talk)
-    talk.bridge.found(event.number, row(), talk.now)
-    asked = talk.asked()
-    assert (asked.tool, bytes(asked.args)) == ("light.set", b'{"on":true}')
-    assert asked.join_s > 0
-    talk.settle(asked.number)
-    assert talk.answer(look)["isError"] is False
-
-
 def test_one_that_is_not_there_is_said_to_be_so() -> None:
     talk = Talk()
     look, event = look_up(talk)
     why = Refusal(ErrorCode.NOT_FOUND, "no such request")
-    talk.bridge.not_found(event.number, why)
+    talk.bridge.not_found(event.number, why, talk.now)
     assert "no such request" in talk.text(look)
-    talk.bridge.not_found(event.number, why)
+    talk.bridge.not_found(event.number, why, talk.now)
     assert talk.heard() == []
 
 

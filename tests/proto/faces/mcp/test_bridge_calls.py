@@ -28,7 +28,7 @@ def kept(calls: Calls, number: int, args: bytes = b"{}", key: str = "") -> Ask:
     call = call_of(calls, number)
     ask = calls.begin(call, want(args, key), "")
     calls.close(call)
-    calls.keep(ask)
+    calls.keep(call, ask)
     return ask
 
 
@@ -93,6 +93,7 @@ def test_a_call_without_a_token_is_told_nothing_and_wakes_nobody() -> None:
 def test_a_request_that_is_looked_up_is_found_by_its_number() -> None:
     calls = Calls()
     call = call_of(calls, 1)
-    call.look = calls.next_number()
-    assert calls.looking(call.look) is call
+    look = calls.look(call, "r1")
+    assert look.rid == "r1"
+    assert calls.looking(look.number) == (call, call.look)
     assert calls.looking(99) is None

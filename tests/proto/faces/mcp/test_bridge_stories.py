@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.faces.mcp.bridged import TOOLS, Talk, tool
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
+from agentgate_proto.faces.mcp.bridge_endings import FoundRow
 from agentgate_proto.faces.mcp.bridge_events import (
     AskTool,
     BridgeEvent,
@@ -19,6 +21,7 @@ from agentgate_proto.faces.mcp.bridge_events import (
     LookUp,
     WithdrawTool,
 )
+from agentgate_proto.faces.mcp.bridge_looking import LOOK_MAX_S
 from agentgate_proto.records.outcome import Outcome, Status, ended, executed, unknown
 
 PERMITS = [*TOOLS, tool("permit.Bash")]
@@ -29,6 +32,7 @@ ENDS: tuple[Outcome | Refusal, ...] = (
     unknown("it died"),
     Refusal(ErrorCode.LIMIT_EXCEEDED, "full"),
 )
+UNTIL = "2033-05-18T03:33:20Z"
 MOVES = (
     "call",
     "list",
@@ -41,6 +45,7 @@ MOVES = (
     "settle",
     "named",
     "miss",
+    "found",
 )
 moves = st.lists(st.tuples(st.sampled_from(MOVES), st.integers(0, 9)), max_size=60)
 
@@ -56,6 +61,7 @@ class Story:
         self.asked: list[AskTool] = []
         self.looks: list[LookUp] = []
         self.listing = False
+        self.calls_of_tools = 0
 
     def play(self, move: str, number: int) -> None:
         """Make one move; one that can't be made now is none."""
@@ -87,9 +93,12 @@ class Story:
             case "settle" if self.asked:
                 asked = self.asked.pop(number % len(self.asked))
                 bridge.settled(asked.number, ENDS[number % len(ENDS)], talk.now)
+            case "found" if self.looks:
+                look = self.looks.pop(number % len(self.looks))
+                bridge.found(look.number, self.row(look.rid, number), talk.now)
             case "miss" if self.looks:
                 look = self.looks.pop(number % len(self.looks))
-                bridge.not_found(look.number, Refusal(ErrorCode.NOT_FOUND, "none"))
+                bridge.not_found(look.number, Refusal(ErrorCode.NOT_FOUND, "none"), talk.now)
             case _:
                 pass
         self.look()
@@ -102,7 +111,21 @@ class Story:
             arguments = {"tool_name": "Bash", "input": {"command": "ls"}}
         if name == "gate_result":
             arguments = {"request_id": f"r{number}"}
+        else:
+            self.calls_of_tools += 1
         return self.talk.call(name, meta=meta, **arguments)
+
+    def row(self, rid: str, number: int) -> FoundRow:
+        """How a request stands that is looked at."""
+        if number % 3 == 0:
+            more = {"phase": "done", "status": "executed"}
+        else:
+            more = {
+                "phase": ("running", "waiting")[number % 2],
+                "expires_at": UNTIL,
+            }
+        raw = msgspec.json.encode({"id": rid, "tool": "light.set", "args": {"on": True}, **more})
+        return msgspec.json.decode(raw, type=FoundRow)
 
     def look(self) -> None:
         """See what came of it."""
@@ -123,6 +146,7 @@ class Story:
                 assert self.talk.bridge.link.is_up
                 self.listing = True
             case AskTool():
+                assert self.calls_of_tools, "nobody has called a tool"
                 self.asked.append(event)
             case LookUp():
                 self.looks.append(event)
@@ -141,6 +165,8 @@ class Story:
                 self.play("miss", 0)
             while self.asked:
                 self.play("settle", 0)
+            self.talk.wait(LOOK_MAX_S)
+            self.look()
 
 
 @given(moves=moves, hold_s=st.sampled_from([None, 30.0]))
