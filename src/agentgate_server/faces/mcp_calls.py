@@ -35,8 +35,9 @@ from agentgate_proto.faces.mcp.call_effects import (
     Withdraw,
 )
 from agentgate_proto.faces.mcp.holds import Holds
+from agentgate_proto.faces.mcp.names import GATE_RESULT
 from agentgate_proto.faces.mcp.questions import QUESTION_S, Question, input_required, named
-from agentgate_proto.faces.mcp.replies import status_of, success
+from agentgate_proto.faces.mcp.replies import Code, failure, status_of, success
 from agentgate_proto.faces.mcp.seals import EventSeal, StateSeal, seal
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.outcome import Outcome
@@ -55,6 +56,11 @@ CALLS_MAX: Final = 256
 agents that mean it don't make so many at a time."""
 
 NONCE_BYTES: Final = 12
+
+FAILED_NAMELESS: Final = (
+    "The gateway has a fault and can't hold this call; what it asked for goes on"
+)
+FAILED: Final = FAILED_NAMELESS + f", as request {{}}: {GATE_RESULT} has the outcome"
 
 
 class LiveCall:
@@ -78,6 +84,18 @@ class LiveCall:
         """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
         self.machine.handle_timer(now, self.standing())
         self.drain()
+
+    def timer_failed(self) -> None:
+        """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
+        asked, rid = self.asked, self.call.rid
+        try:
+            if self.machine.waits:
+                text = FAILED.format(rid) if rid else FAILED_NAMELESS
+                message = failure(asked.request_id, Code.INTERNAL_ERROR, text)
+                asked.carrier.answer(message, status=500)
+        finally:
+            self.machine.give_up()
+            self.drain()
 
     def standing(self) -> Standing:
         """How the request stands."""

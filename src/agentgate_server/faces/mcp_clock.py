@@ -35,6 +35,10 @@ class Timed(Protocol):
         """Do what is due."""
         ...
 
+    def timer_failed(self) -> None:
+        """``handle_timer`` raised, which is logged: end what nobody looks after any more."""
+        ...
+
 
 class Clock:
     """See the module.
@@ -86,5 +90,13 @@ class Clock:
                     timed.handle_timer(now)
                 except Exception:  # a bug in one call must not stop the others
                     log.exception("mcp: a timer failed")
+                    self._give_up(timed)
                     continue
             self.rearm(timed)
+
+    def _give_up(self, timed: Timed) -> None:
+        """What can't do what is due would be due for ever: it ends, and is not looked after."""
+        try:
+            timed.timer_failed()
+        except Exception:
+            log.exception("mcp: what failed can't be ended")

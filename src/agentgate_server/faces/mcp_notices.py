@@ -247,6 +247,9 @@ class Notices:
             if self._seen[1] != before[1] and stream.wanted.prompts_list_changed:
                 self._tell(stream, PROMPTS)
 
+    def timer_failed(self) -> None:
+        """See :class:`~agentgate_server.faces.mcp_clock.Timed`: the next change counts."""
+
     def _tell(self, stream: Stream, method: str, params: dict[str, Any] | None = None) -> None:
         if stream.key:
             message = notification(method, msgspec.json.encode(params or {}))

@@ -10,7 +10,7 @@ import math
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import anyio
 import msgspec
@@ -56,6 +56,20 @@ Row = Callable[[Principal, str], ToolRow | None]
 """Returns what is known of a tool under its published name."""
 
 
+class WaitingAnswer(NamedTuple):
+    """Who wants to know how a task is.
+
+    Attributes:
+        until: when it is answered whatever is known, on anyio's clock.
+        answer: answers by what is known.
+        fail: answers that nobody can say.
+    """
+
+    until: float
+    answer: Callable[[], None]
+    fail: Callable[[], None]
+
+
 class TaskView:
     """One task that is listened to."""
 
@@ -73,7 +87,7 @@ class TaskView:
         self.stops = can_be_stopped(row)
         answers = ToolAnswers(0, version, content.tool, row)
         self.task = Task(task_id, content.created_at, answers, tasks.utc())
-        self._waiting: list[tuple[float, Callable[[], None]]] = []
+        self._waiting: list[WaitingAnswer] = []
         self._withdraws = False
 
     # The clock
@@ -82,7 +96,7 @@ class TaskView:
         """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
         if not self._tasks.has(self):
             return None
-        return self._waiting[0][0] if self._waiting else self.seen_at + IDLE_S
+        return self._waiting[0].until if self._waiting else self.seen_at + IDLE_S
 
     def handle_timer(self, now: float) -> None:
         """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
@@ -90,6 +104,13 @@ class TaskView:
             self._tell()
         elif self.seen_at + IDLE_S <= now:
             self._tasks.drop(self)
+
+    def timer_failed(self) -> None:
+        """See :class:`~agentgate_server.faces.mcp_clock.Timed`."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.fail()
+        self._tasks.drop(self)
 
     # What becomes of the request
 
@@ -138,12 +159,13 @@ class TaskView:
 
     # What the client wants
 
-    def when_known(self, answer: Callable[[], None]) -> None:
-        """Answer when something is known of the request, or after a moment."""
+    def when_known(self, answer: Callable[[], None], fail: Callable[[], None]) -> None:
+        """Answer when something is known of the request, or after a moment; or ``fail``."""
         if self.task.known:
             answer()
         else:
-            self._waiting.append((anyio.current_time() + NEWS_S, answer))
+            until = anyio.current_time() + NEWS_S
+            self._waiting.append(WaitingAnswer(until, answer, fail))
             self._tasks.clock.rearm(self)
 
     def withdraw(self) -> None:
@@ -169,9 +191,9 @@ class TaskView:
             self._withdraw()
 
     def _tell(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for _, answer in waiting:
-            answer()
+        while self._waiting:  # one that fails is left for the clock
+            self._waiting[0].answer()
+            del self._waiting[0]
         self._tasks.clock.rearm(self)
 
 
@@ -241,7 +263,11 @@ class Tasks:
             if view.task.over:
                 self._forget(view)
 
-        view.when_known(answer)
+        def fail() -> None:
+            text = "The gateway has a fault, and can't say how this task is; it goes on"
+            carrier.answer(failure(request_id, Code.INTERNAL_ERROR, text), status=500)
+
+        view.when_known(answer, fail)
 
     def update(
         self,

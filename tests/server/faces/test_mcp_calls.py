@@ -62,6 +62,29 @@ async def test_a_hold_ends_with_words_and_the_outcome_can_be_asked_for(
         assert desk.calls[0].left
 
 
+@BOTH
+async def test_a_call_that_can_not_be_held_ends_with_an_error_and_goes_on(
+    tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    async with (
+        offering(tmp_path, hold_s=0.05) as (gateway, desk),
+        client_of(gateway, version) as client,
+    ):
+        monkeypatch.setattr(call.McpCall, "handle_timer", broken)
+        message = client.calling("hang_it")
+        async with client.streaming(message) as response:
+            answer = await whole(response)
+        assert answer["id"] == message["id"]
+        assert answer["error"]["code"] == -32603
+        assert "gate_result has the outcome" in answer["error"]["message"]
+        await until(lambda: desk.calls[0].left, "that the call is left")
+        assert not desk.requests[0].outcome
+    assert "a timer failed" in caplog.text
+
+
 async def test_who_knows_no_request_of_that_id_is_told(tmp_path: Path) -> None:
     async with offering(tmp_path) as (gateway, _), client_of(gateway) as client:
         result = await client.call("gate_result", {"request_id": "rid-9"})

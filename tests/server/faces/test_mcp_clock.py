@@ -24,6 +24,7 @@ class Waiter:
         self.called: list[float] = []
         self.done = anyio.Event()
         self.fails = False
+        self.failed = 0
 
     def next_deadline(self) -> float | None:
         return self.deadline
@@ -34,6 +35,11 @@ class Waiter:
         self.done.set()
         if self.fails:
             raise RuntimeError("a bug")
+
+    def timer_failed(self) -> None:
+        self.failed += 1
+        if self.failed > 1:
+            raise RuntimeError("another bug")
 
 
 @asynccontextmanager
@@ -99,3 +105,15 @@ async def test_a_bug_in_one_stops_no_other(caplog: pytest.LogCaptureFixture) -> 
         clock.rearm(well)
         await well.done.wait()
     assert "a timer failed" in caplog.text
+    assert (broken.failed, well.failed) == (1, 0)
+
+
+async def test_what_can_not_even_be_ended_stops_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async with ticking() as (clock, _):
+        now = anyio.current_time()
+        broken, well = Waiter(now), Waiter(now + 0.01)
+        broken.fails, broken.failed = True, 1
+        clock.rearm(broken)
+        clock.rearm(well)
+        await well.done.wait()
+    assert "can't be ended" in caplog.text

@@ -136,6 +136,26 @@ async def test_a_task_is_not_lost_because_it_can_not_be_looked_at_for_a_moment(
         assert "waiting for a person" in seen["statusMessage"]
 
 
+async def test_who_asks_about_a_task_that_can_not_be_shown_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> bytes:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(mcp_tasks, "NEWS_S", 0.05)
+    monkeypatch.setattr(mcp_tasks, "TASKS_MAX", 1)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        one, _ = [(await client.call("ask_it", {"a": each}))["taskId"] for each in range(2)]
+        desk.is_silent = True
+        with monkeypatch.context() as patch:
+            patch.setattr(mcp_tasks.Task, "shown", broken)
+            error = (await client.ask("tasks/get", {"taskId": one}))["error"]
+        assert error["code"] == -32603
+        assert "it goes on" in error["message"]
+        seen = (await client.ask("tasks/get", {"taskId": one}))["result"]
+        assert seen["status"] == "working"
+
+
 async def test_who_asks_about_a_task_that_is_left_meanwhile_is_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

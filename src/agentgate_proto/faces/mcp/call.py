@@ -135,6 +135,11 @@ class McpCall:
         """Whether its client hung up, and may come again."""
         return self.state is State.GONE
 
+    @property
+    def waits(self) -> bool:
+        """Whether its client is there, and has no answer."""
+        return self._is_there and self.state in (State.OPEN, State.WITHDRAWN)
+
     def next_effect(self) -> Effect | None:
         """Return the next thing to do, or None."""
         return self._effects.popleft() if self._effects else None
@@ -273,6 +278,15 @@ class McpCall:
         if self.state is State.OPEN and self.terms.era is Era.MODERN:
             self._give_up_all()
             self._let_go(now, standing)
+
+    def give_up(self) -> None:
+        """The gateway can't go on with it, by a fault of its own; the request goes on.
+
+        Whoever ``waits`` then must be told by other means: what was to be done may be the fault.
+        """
+        if self.state is not State.OVER:
+            self._effects.clear()
+            self._leave()
 
     def asked_again(self) -> None:
         """The same principal has asked for the same: whoever hung up wants it after all."""

@@ -212,6 +212,17 @@ def test_who_waits_for_a_tool_that_runs_is_not_told_that_nothing_ran(is_asked: b
     assert leave == Leave()
 
 
+def test_a_call_that_can_not_be_looked_after_is_left_with_nothing_said() -> None:
+    machine = call(token=1)
+    machine.waiting(waiting_record(), NOW)
+    assert machine.waits
+    machine.give_up()
+    assert drained(machine) == [Leave()]
+    assert machine.over
+    assert not machine.waits
+    assert machine.next_deadline() is None
+
+
 def test_a_hold_does_not_end_while_the_client_answers() -> None:
     machine = legacy(can=EVERYTHING)
     machine.asks(ask(), NOW)
@@ -562,6 +573,7 @@ INPUTS: dict[str, Callable[[McpCall], None]] = {
     "cancel": lambda each: each.cancelled("timeout", NOW, WAITS),
     "cancel running": lambda each: each.cancelled("", NOW, RUNS),
     "asked again": lambda each: each.asked_again(),
+    "give up": lambda each: each.give_up(),
     "let go": lambda each: each.let_go(NOW, WAITS),
     "timer": lambda each: each.handle_timer(each.next_deadline() or NOW, WAITS),
     "timer running": lambda each: each.handle_timer(each.next_deadline() or NOW, RUNS),
@@ -626,5 +638,6 @@ def test_whatever_comes_a_client_is_answered_at_most_once(terms: Terms, names: l
     if machine.over:
         assert machine.next_deadline() is None
         assert answers or ends or not is_there or "refused" in names
+        assert not machine.waits
     else:
         assert machine.next_deadline() is not None or machine.state is State.WITHDRAWN
