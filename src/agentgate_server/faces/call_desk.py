@@ -100,7 +100,8 @@ class FaceCall(Protocol):
         ...
 
     def withdraw(self) -> None:
-        """Withdraw it, for whoever waits for it by this face; ``withdrawn`` follows."""
+        """Withdraw it, for whoever waits for it by this face; ``withdrawn`` follows. While it is
+        looked for that is remembered: it is withdrawn when it is found, unless its tool runs."""
         ...
 
     def leave(self) -> None:

@@ -118,6 +118,7 @@ class FaceCalls:
         """See ``CallDesk``."""
         link = self._link_of(principal.name)
         view = View(self, link, listener, asker, digest)
+        view.finds = True
         self._begin(view, partial(self._finder.find, number))
         return view
 
@@ -125,6 +126,7 @@ class FaceCalls:
         """See ``CallDesk``."""
         link = self._link_of(principal.name)
         view = View(self, link, listener, None)
+        view.finds = True
         self._begin(view, partial(self._finder.find_rid, rid))
         return view
 
@@ -206,6 +208,9 @@ class FaceCalls:
 
     def withdraw(self, view: View) -> None:
         """See ``face_links.Desk``."""
+        if view.finds:  # it may be under way, so it is not forgotten that nobody wants it
+            view.withdraws = True
+            return
         if view.entry is None:
             self._later(partial(view.withdrawn, CancelStatus.UNKNOWN_REQUEST))
             self._later(partial(self._end, view))

@@ -14,6 +14,7 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.limits import JOIN_S_MAX
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.storage import Answer, FindRequest, FindRid, FindTwin, Query
+from agentgate_proto.rpc.results import CancelStatus
 from agentgate_server.faces.call_desk import CLIENT, Told
 from agentgate_server.gate.face_links import Entry, View
 from agentgate_server.store.writer import StoreWriter
@@ -90,6 +91,7 @@ class Finder:
         entry.heard_of = record.rid
         view.look_at(entry, record.digest)
         self._ledger.hear(link.number, rid, entry.number)
+        self._withdraw(view)
 
     def _look_at(self, view: View, number: int, record: Record) -> None:
         """Let a view see a number that the ledger answers, as far as that is."""
@@ -97,11 +99,24 @@ class Finder:
         view.look_at(entry, record.digest)
         if entry.end is not None:
             self._later(partial(view.settled, *entry.end))
+            self._withdraw(view)
             return
         approval = self._ledger.approval(record.rid)
         if record.phase is Phase.WAITING and approval is not None:
             self._later(partial(view.waiting, approval))
         self._ledger.tell_again(view.link.number, number)
+        self._withdraw(view)
+
+    def _withdraw(self, view: View) -> None:
+        """What was to be withdrawn is found. If its tool runs it goes on: who withdrew it could not
+        know whether stopping it does harm."""
+        if not view.withdraws:
+            return
+        view.withdraws = False
+        if view.phase is Phase.RUNNING:
+            self._later(partial(view.withdrawn, CancelStatus.TOO_LATE))
+        else:
+            view.withdraw()
 
     def _settle_as(self, view: View, row: Record | None) -> None:
         """End a view as the store has it; of what is another client's, nothing is acknowledged."""
@@ -120,6 +135,8 @@ class Finder:
         view.look_at(entry, row.digest)
         entry.end = row.outcome, Told(row.rid, row.joined_at, row.tool)
         self._later(partial(view.settled, *entry.end))
+        if view.withdraws:
+            self._later(partial(view.withdrawn, CancelStatus.TOO_LATE))
 
     def _may_look(self, view: View) -> bool:
         """Whether the store may be asked: that counts against the rate, as listings do."""
@@ -136,7 +153,10 @@ class Finder:
         self, view: View, code: ErrorCode, text: str, retry_after_s: float | None = None
     ) -> None:
         def tell() -> None:
-            view.refused(code, text, retry_after_s)
+            if view.withdraws and code is ErrorCode.NOT_FOUND:
+                view.withdrawn(CancelStatus.UNKNOWN_REQUEST)
+            else:
+                view.refused(code, text, retry_after_s)
             self._end(view)
 
         self._later(tell)

@@ -60,6 +60,8 @@ class View:
         entry: the number that it looks at; None: none yet, or it is over.
         is_open: the listener is to hear more.
         counts: it counts against ``CALLS_MAX``.
+        finds: it looks for a call that was made before, and has not found it yet.
+        withdraws: that call is to be withdrawn once it is found.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class View:
         self.entry: Entry | None = None
         self.is_open = True
         self.counts = False
+        self.finds = False
+        self.withdraws = False
         self._desk = desk
         self._listener = listener
         self._number = 0
@@ -119,6 +123,7 @@ class View:
     def look_at(self, entry: Entry, digest: str = "") -> None:
         """This is the number that it is about."""
         self.entry = entry
+        self.finds = False
         self._number = entry.number
         self._digest = digest or self._digest
         entry.views.append(self)

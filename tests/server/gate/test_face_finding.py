@@ -21,6 +21,7 @@ from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
+from agentgate_proto.rpc.results import CancelStatus
 from agentgate_server.faces.call_desk import CLIENT
 
 pytestmark = pytest.mark.anyio
@@ -179,6 +180,55 @@ async def test_who_looks_away_waits_no_more(tmp_path: Path) -> None:
         assert gateway.gate.ledger.waits_as(rid, CLIENT) == [ear.call.number]
         ear.call.leave()
         assert gateway.gate.ledger.waits_as(rid, CLIENT) == []
+
+
+async def test_what_is_withdrawn_while_it_is_looked_for_does_not_go_on(tmp_path: Path) -> None:
+    async with gate(tmp_path) as (gateway, desk):
+        ear = asks(desk, "asked", text="hi")
+        await ear.hears("waiting")
+        number, digest = ear.call.number, ear.call.digest
+    async with gate(tmp_path) as (gateway, desk):  # its link has no numbers yet
+        found = finds(desk, number, digest)
+        found.call.withdraw()
+        await found.hears("settled")
+        assert found.outcome is not None
+        assert found.outcome.status is Status.CANCELLED
+        await found.hears("withdrawn")
+        assert found.statuses == [CancelStatus.CANCELLED]
+        assert not gateway.gate.desk.waiting()
+
+
+async def test_what_is_withdrawn_while_the_store_is_asked_is_said_to_be_over(
+    tmp_path: Path,
+) -> None:
+    async with gate(tmp_path) as (_, desk):
+        ear = asks(desk, "note", text="hi")
+        await ear.hears("settled")
+        number, digest = ear.call.number, ear.call.digest
+        ear.call.received()
+        found, none = finds(desk, number, digest), finds_rid(desk, "no-such-rid")
+        found.call.withdraw()
+        none.call.withdraw()
+        assert found.heard == none.heard == []
+        await found.hears("withdrawn")
+        await none.hears("withdrawn")
+        assert found.heard == ["settled", "withdrawn"]
+        assert found.statuses == [CancelStatus.TOO_LATE]
+        assert none.heard == ["withdrawn"]
+        assert none.statuses == [CancelStatus.UNKNOWN_REQUEST]
+
+
+async def test_what_runs_when_it_is_found_is_not_stopped(tmp_path: Path) -> None:
+    async with gate(tmp_path) as (gateway, desk), raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await client.request(1, "tool_request", ToolRequest(tool="hang", args={"key": "a"}))
+        await until(lambda: bool(gateway.gate.ledger.running), "it runs")
+        digest = gateway.gate.ledger.running[0].digest
+        found = finds(desk, 77, digest)
+        found.call.withdraw()
+        await found.hears("withdrawn")
+        assert found.statuses == [CancelStatus.TOO_LATE]
+        assert gateway.gate.ledger.running
 
 
 async def test_what_is_not_there_or_somebody_elses_is_not_found(tmp_path: Path) -> None:
