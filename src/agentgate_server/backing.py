@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -20,10 +20,13 @@ from agentgate_server.store.private_file import PrivateFileError
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.dialogue import Dialogues
 from agentgate_server.tools.mcp.login_file import LoginFile
-from agentgate_server.tools.mcp.oauth import OAuthLogin
 from agentgate_server.tools.mcp.pins import Pins
 from agentgate_server.tools.mcp.pins_file import Accepted, PinsFile, PinsFileError
 from agentgate_server.tools.mcp.servers import McpServers
+
+if TYPE_CHECKING:
+    from agentgate_server.tools.mcp.form import McpServerConfig
+    from agentgate_server.tools.mcp.oauth import OAuthLogin
 
 REMEDY = "chmod o-w"
 
@@ -55,7 +58,7 @@ class McpBacking:
         except PinsFileError as error:
             raise DocumentError(config.name, str(error), path="tools.mcp") from None
         self.logins = {
-            str(alias): OAuthLogin(str(alias), server, LoginFile.beside(database), masker.learn)
+            str(alias): login_at(str(alias), server, database, masker)
             for alias, server in configs.items()
             if server.oauth
         }
@@ -112,6 +115,13 @@ class McpBacking:
 def backing_of(config: Config, masker: Masker) -> McpBacking | None:
     """Make what stands behind a gateway; None: nothing does."""
     return McpBacking(config, masker) if config.tools.mcp else None
+
+
+def login_at(alias: str, server: McpServerConfig, database: Path, masker: Masker) -> OAuthLogin:
+    """Return the login at a server. Imports an HTTP client, which others may not need."""
+    from agentgate_server.tools.mcp.oauth import OAuthLogin
+
+    return OAuthLogin(alias, server, LoginFile.beside(database), masker.learn)
 
 
 def commands_of(config: Config) -> Iterator[str]:
