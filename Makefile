@@ -16,7 +16,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends outside sim sim-relays \
+.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends commands outside sim sim-relays \
 	mutations wrong-clients wrong-gateways examinations worlds relays devices bench fuzz autobahn vendor-streams \
 	socketio-suites mcp-acceptance mcp-clients real-model spec image clean
 
@@ -45,9 +45,9 @@ core: $(VENV)/.installed-test
 flows: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
-# Three at a time, the longest first: the first two mostly wait for processes of their own.
+# Four at a time, the longest first: the first three mostly wait for processes of their own.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=3 --keep-going --output-sync=target ends outside simulated adapters covered
+	$(MAKE) --jobs=4 --keep-going --output-sync=target ends commands outside simulated adapters covered
 
 covered: $(VENV)/.installed-test
 	$(BIN)/coverage run -m pytest tests/proto
@@ -62,9 +62,12 @@ simulated: $(VENV)/.installed-test
 ends: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests/e2e tests/ports
 
+commands: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/cli
+
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
-		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports
+		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports --ignore=tests/cli
 
 # Worlds with faults on virtual time: SEEDS=2000 of them, or for MINUTES=60, or SEED=7 once more.
 sim: $(VENV)/.installed-test

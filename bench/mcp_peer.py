@@ -23,7 +23,7 @@ TOOL = {
 
 
 def serve() -> None:
-    """Be the server, in the legacy era."""
+    """Be the server, in both eras."""
     for line in sys.stdin:
         message = json.loads(line)
         if "id" not in message:
@@ -40,7 +40,11 @@ def serve() -> None:
 
 def answer(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
     """Return the result of a request; None: there is no such method."""
+    modern = {"resultType": "complete"}
+    lasting = {**modern, "ttlMs": 60_000, "cacheScope": "public"}
     match method:
+        case "server/discover":
+            return {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}, **lasting}
         case "initialize":
             return {
                 "protocolVersion": "2025-06-18",
@@ -48,10 +52,10 @@ def answer(method: str, params: dict[str, Any]) -> dict[str, Any] | None:
                 "serverInfo": {"name": "behind", "version": "1"},
             }
         case "tools/list":
-            return {"tools": [TOOL]}
+            return {"tools": [TOOL], **lasting}
         case "tools/call":
             state = {**params["arguments"], "state": "21.3", "unit": "°C"}
-            return {"content": [{"type": "text", "text": json.dumps(state)}]}
+            return {"content": [{"type": "text", "text": json.dumps(state)}], **modern}
         case "ping":
             return {}
     return None

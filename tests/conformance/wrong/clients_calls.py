@@ -107,9 +107,11 @@ OF_CALLS = (
         "take any result for success",
         CALLS,
         "        elif result.status == Status.EXECUTED:\n"
-        "            return LooseRow(request_id, tool, result.status, data=result.data)",
+        "            at, joined = result.resolved_at, result.joined\n"
+        "            row = LooseRow(request_id, tool, result.status, at",
         "        elif result.status:\n"
-        "            return LooseRow(request_id, tool, Status.EXECUTED, data=result.data)",
+        "            at, joined = result.resolved_at, result.joined\n"
+        "            row = LooseRow(request_id, tool, Status.EXECUTED, at",
         found_by=("odd results",),
         rule="C4",
         says="instead of with an error",

@@ -1,1 +1,0 @@
-"""The gate between foreign MCP clients and foreign MCP servers."""

@@ -1,1 +1,0 @@
-"""Foreign programs against the gate: the conformance suite, Inspector, servers, bridges."""

@@ -1,1 +1,0 @@
-"""Large MCP clients, unmodified, each with a stand-in for its model: ``make mcp-clients``."""
