@@ -49,9 +49,8 @@ class EventKind(StrEnum):
     REPLY = "reply"
     """The model has finished: ``run``, ``iteration``, ``text`` (whole), ``stop``, ``backend``."""
     HISTORY = "history"
-    """A client that keeps the conversation itself tells it otherwise: ``run``, ``drop`` (so many of
-    the newest messages before this one count no more, with what they led to), ``turns`` (what takes
-    their place)."""
+    """A client that keeps the conversation itself tells it otherwise: ``run``, ``drop`` (how many
+    of the newest messages before this one count no more), ``turns`` (what takes their place)."""
     TOOL_CALL = "tool_call"
     """The model wants a tool: ``run``, ``call``, ``tool``, ``args``; ``client``: it is one of the
     client's own, which the client runs: the result comes with its next message."""

@@ -1,10 +1,9 @@
 """The talk with one server of MCP, from its start to its end, whatever carries the messages.
 
-It begins (``opening``), the server is asked for its lists (``lists``), and takes calls (``calls``).
-
-Drive it so: ``open``; then for each thing that happens one verb, then all of ``next_event``, then
-all of ``next_message``; ``handle_timer`` when ``next_deadline`` is reached. What ``next_message``
-has returned counts as sent. Times are monotonic seconds.
+It begins (``opening``), is asked for its lists (``lists``), takes calls (``calls``). Drive it so:
+``open``; then for each thing that happens one verb, then all of ``next_event``, then all of
+``next_message``, which counts as sent; ``handle_timer`` when ``next_deadline`` is reached. Times
+are monotonic seconds.
 """
 
 from __future__ import annotations
