@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from agentgate_proto.faces.mcp.names import RESERVED, Published, published
+from agentgate_proto.faces.mcp.names import MCP_FORM, RESERVED, Published, published
 from agentgate_proto.faces.mcp.tools import tool_definitions
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.request import Effects
@@ -124,4 +124,4 @@ class Catalogues:
 def can_be_stopped(row: ToolRow | None) -> bool:
     """Whether a tool can be stopped while it runs without harm: one that only reads, or one whose
     server can be told and says what came of it."""
-    return row is not None and (row.effects is Effects.READ or row.form == "mcp")
+    return row is not None and (row.effects is Effects.READ or row.form == MCP_FORM)

@@ -46,7 +46,6 @@ class Step(Enum):
     CANCEL = "cancel"
     KEEP = "keep"
     ATTACH = "attach"
-    REPLAY = "replay"
     DECIDE = "decide"
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.eras import MODERN
-from agentgate_proto.faces.mcp.names import GATE_RESULT
+from agentgate_proto.faces.mcp.names import GATE_RESULT, MCP_FORM
 from agentgate_proto.faces.mcp.server_errors import server_error
 from agentgate_proto.faces.mcp.tools import KEY, TITLED_SINCE, structured
 from agentgate_proto.records.outcome import Outcome, Status
@@ -116,7 +116,7 @@ def outcome_result(
     )
     if has_run:
         joined = meta | ({ID_KEY: rid} if rid else {}) if meta else meta
-        speaks_mcp = row.form == "mcp" if row is not None else is_result(data)
+        speaks_mcp = row.form == MCP_FORM if row is not None else is_result(data)
         if speaks_mcp and data[:1] == b"{":
             return passed_on(data, version, words, joined)
         if outcome.status is Status.EXECUTED:

@@ -8,7 +8,7 @@ on the connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -197,14 +197,3 @@ def output_schema(row: ToolRow, version: str) -> dict[str, Any] | None:
 def structured(row: ToolRow | None, version: str) -> bool:
     """Whether a client of this revision is told that the tool's results have a structure."""
     return row is not None and version >= TITLED_SINCE and output_schema(row, version) is not None
-
-
-def names_of(definitions: Iterable[bytes]) -> list[str]:
-    """The names in a list of definitions: to see whether it is another one than before."""
-    return [msgspec.json.decode(each, type=Named).name for each in definitions]
-
-
-class Named(msgspec.Struct, frozen=True):
-    """What has a name."""
-
-    name: str
