@@ -35,6 +35,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         },
         {
             "wire/": "bytes and what they say: HTTP/1.1 with its doors, WebSocket frames",
+            "quotas/": "what each may take: rates, turns, bytes, connections; no one another's",
             "records/": "what is kept: requests, decisions, grants, sessions, usage, the audit",
         },
         {

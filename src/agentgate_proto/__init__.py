@@ -57,7 +57,7 @@ top:
   told), ``collecting`` (what was missed), ``abandoning`` (what nobody may run any more);
   ``coalescing`` for requests that are one, ``rejoining`` for how it is told that they are,
   ``grants``, ``links`` for connections, ``live`` for what is under way, ``journal`` for what is
-  being written, ``rates`` for caps in time, ``relaying`` for other gateways
+  being written, ``relaying`` for other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;
@@ -69,6 +69,7 @@ top:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
   ``retention``; ``tool_pin`` and ``pin_words`` for tools of others;
-  ``session`` with ``session_views``, ``usage``
+  ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
+  connection may take: ``rates``
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

@@ -20,7 +20,7 @@ from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, T
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
-from agentgate_proto.ledger.rates import TokenBucket
+from agentgate_proto.quotas.rates import TokenBucket
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Phase, Record, Relayed

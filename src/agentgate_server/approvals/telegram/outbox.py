@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from agentgate_proto.client.backoff import Backoff
-from agentgate_proto.ledger.rates import TokenBucket
+from agentgate_proto.quotas.rates import TokenBucket
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.notes import Notes

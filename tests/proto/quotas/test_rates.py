@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.ledger.rates import TokenBucket
+from agentgate_proto.quotas.rates import TokenBucket
 
 NOON = 1_800_000_000.0
 
