@@ -25,8 +25,11 @@ log = logging.getLogger("agentgate.requests")
 REFUSALS_EVERY_S = 10.0
 """An agent that asks too much is logged so often for each reason, however much it asks."""
 
+CAPPED_EVERY_S = 60.0
+"""Who is held to their share is told of so often for each cap, however much they ask for."""
+
 REASONS_MAX = 1_000
-"""Pairs of agent and reason that are remembered for that."""
+"""Pairs of somebody and a reason that are remembered for that."""
 
 LEVELS = {Status.FAILED: WARNING, Status.UNKNOWN: WARNING, Status.EXECUTED: INFO}
 """Of an end that no line before has told already."""
@@ -40,8 +43,8 @@ class Logs(Observer):
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._refusals: dict[tuple[str, ErrorCode], tuple[float, int]] = {}
+        self._refusals = Seldom(REFUSALS_EVERY_S, clock)
+        self._capped = Seldom(CAPPED_EVERY_S, clock)
 
     def decided(self, record: Record, decision: Decision) -> None:
         """See :class:`Observer`."""
@@ -101,19 +104,21 @@ class Logs(Observer):
 
     def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
         """See :class:`Observer`."""
-        now = self._clock()
-        next_at, silent = self._refusals.get((agent, code), (now, 0))
-        if now < next_at:
-            self._refusals[agent, code] = (next_at, silent + 1)
+        silent = self._refusals.since(agent, code.name)
+        if silent is None:
             return
-        if len(self._refusals) >= REASONS_MAX:
-            self._refusals.clear()
-        self._refusals[agent, code] = (now + REFUSALS_EVERY_S, 0)
         reason = code.name.lower()
         fields = {"agent": agent, "tool": tool, "reason": reason, "more": silent}
         what = f"{tool} for {agent}" if tool else f"a request of {agent}"
-        more = f", and {silent} more since the last such line" if silent else ""
-        log.info("%s: not taken (%s)%s", what, reason, more, extra=fields)
+        log.info("%s: not taken (%s)%s", what, reason, told_of(silent), extra=fields)
+
+    def capped(self, owner: str, cap: str) -> None:
+        """See :class:`Observer`."""
+        silent = self._capped.since(owner, cap)
+        if silent is not None:
+            fields = {"owner": owner, "cap": cap, "more": silent}
+            text = "%s has had its share (%s)%s"
+            log.warning(text, owner or "somebody unknown", cap, told_of(silent), extra=fields)
 
     def connected(self, principal: Principal, address: str) -> None:
         """See :class:`Observer`."""
@@ -139,6 +144,41 @@ class Logs(Observer):
             fields["on_behalf_of"] = behalf
             by = f"{by} on behalf of {behalf!r}"  # a relay names whom it likes: no line may break
         log.warning("wrong password %s by %s from %s", whose, by, address, extra=fields)
+
+
+class Seldom:
+    """Says when it is time for another line about the same.
+
+    Args:
+        every_s: how often it is, for each pair of somebody and a reason.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, every_s: float, clock: Callable[[], float]) -> None:
+        self._every_s = every_s
+        self._clock = clock
+        self._next: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def __len__(self) -> int:
+        """How many pairs are remembered."""
+        return len(self._next)
+
+    def since(self, who: str, reason: str) -> int | None:
+        """Return how many times there was no line since the last one, or None: none is due."""
+        now = self._clock()
+        next_at, silent = self._next.get((who, reason), (now, 0))
+        if now < next_at:
+            self._next[who, reason] = (next_at, silent + 1)
+            return None
+        if len(self._next) >= REASONS_MAX:
+            self._next.clear()
+        self._next[who, reason] = (now + self._every_s, 0)
+        return silent
+
+
+def told_of(silent: int) -> str:
+    """What a line adds about those that there were no lines about."""
+    return f", and {silent} more since the last such line" if silent else ""
 
 
 def about(record: Record) -> dict[str, object]:

@@ -43,6 +43,9 @@ CHANNELS_MAX = 16
 MODELS_MAX = 64
 """Models that have series of their own; a configuration names a handful."""
 
+CAPS_MAX = 64
+"""Caps that have a series of their own; the program has some dozens."""
+
 FIRST_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
 """Models: from a local one that has nothing to read to one that thinks for long."""
 
@@ -63,6 +66,9 @@ class Metrics(Observer):
         counter = partial(prometheus.Counter, namespace="agentgate", registry=registry)
         histogram = partial(prometheus.Histogram, namespace="agentgate", registry=registry)
         self._refusals = counter("refusals", "Requests that were not taken, by reason", ["reason"])
+        self._capped = counter(
+            "capped", "What was refused or ended because somebody had their share, by cap", ["cap"]
+        )
         self._answers = histogram(
             "approval_answer_seconds",
             "From the ask to its end, by channel and answer",
@@ -100,6 +106,7 @@ class Metrics(Observer):
         )
         self._tallies = tallies = Tallies()
         self._tools = frozenset(tools)
+        self._caps: set[str] = set()
         self._channels: set[str] = set()
         self._models: set[str] = set()
         build = prometheus.Info("agentgate_build", "This program", registry=registry)
@@ -131,6 +138,10 @@ class Metrics(Observer):
     def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
         """See :class:`Observer`."""
         self._refusals.labels(code.name.lower()).inc()
+
+    def capped(self, owner: str, cap: str) -> None:
+        """See :class:`Observer`."""
+        self._capped.labels(one_of(self._caps, cap, CAPS_MAX)).inc()
 
     def login_failed(self, address: str) -> None:
         """See :class:`Observer`."""

@@ -58,6 +58,14 @@ class Observer:
     def refused(self, agent: str, tool: str, code: ErrorCode) -> None:
         """A tool request was not taken; ``tool`` is "" where it is not known."""
 
+    def capped(self, owner: str, cap: str) -> None:
+        """Something was refused, or ended, because somebody had their share.
+
+        Args:
+            owner: a principal's name, or a stranger's address.
+            cap: what it was too much of, one of the program's own words: no text of a client's.
+        """
+
     def connected(self, principal: Principal, address: str) -> None:
         """Somebody has given a good token on a connection."""
 
@@ -115,6 +123,7 @@ class Observers:
         self.sent = together([a.sent for a in all_of])
         self.received = together([a.received for a in all_of])
         self.refused = together([a.refused for a in all_of])
+        self.capped = together([a.capped for a in all_of])
         self.connected = together([a.connected for a in all_of])
         self.disconnected = together([a.disconnected for a in all_of])
         self.login_failed = together([a.login_failed for a in all_of])

@@ -25,7 +25,12 @@ from agentgate_proto.records.request import Effects, Phase, Record, Relayed
 from agentgate_proto.rpc.messages import Ack, ToolRequest
 from agentgate_server import tool
 from agentgate_server.gateway import Gateway
-from agentgate_server.observing.logs import REASONS_MAX, REFUSALS_EVERY_S, Logs
+from agentgate_server.observing.logs import (
+    CAPPED_EVERY_S,
+    REASONS_MAX,
+    REFUSALS_EVERY_S,
+    Logs,
+)
 from agentgate_server.policy import Policy
 
 pytestmark = pytest.mark.anyio
@@ -219,7 +224,26 @@ def test_many_agents_that_ask_too_much_fill_no_memory() -> None:
     logs = Logs(clock=lambda: 0.0)
     for number in range(3 * REASONS_MAX):
         logs.refused(f"agent-{number}", "", ErrorCode.LIMIT_EXCEEDED)
+        logs.capped(f"agent-{number}", "queued")
     assert len(logs._refusals) <= REASONS_MAX
+    assert len(logs._capped) <= REASONS_MAX
+
+
+def test_who_has_had_their_share_is_told_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    logs = Logs(clock=lambda: now[0])
+    for _ in range(1_000):
+        logs.capped("agent", "output_bytes")
+    logs.capped("", "connections")
+    logs.capped("agent", "connections")
+    now[0] = CAPPED_EVERY_S
+    logs.capped("agent", "output_bytes")
+    assert lines(caplog, logging.WARNING) == [
+        "agent has had its share (output_bytes)",
+        "somebody unknown has had its share (connections)",
+        "agent has had its share (connections)",
+        "agent has had its share (output_bytes), and 999 more since the last such line",
+    ]
 
 
 def test_of_what_a_relay_asks_it_is_told_for_whom(caplog: pytest.LogCaptureFixture) -> None:

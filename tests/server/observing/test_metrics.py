@@ -33,7 +33,7 @@ from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
 from agentgate_server.gateway import Gateway
 from agentgate_server.observing.gauges import Gauges
-from agentgate_server.observing.metrics import CHANNELS_MAX, MODELS_MAX, Metrics
+from agentgate_server.observing.metrics import CAPS_MAX, CHANNELS_MAX, MODELS_MAX, Metrics
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import AsyncTool
 
@@ -382,6 +382,16 @@ def test_every_reason_is_a_name_of_the_table_of_errors() -> None:
         metrics.refused("agent", "", code)
     found = samples(metrics.text().decode())
     assert len([k for k in found if k.startswith("agentgate_refusals_total")]) == len(ErrorCode)
+
+
+def test_caps_are_counted_by_their_names_and_those_without_end_together() -> None:
+    metrics = Metrics([], lambda: NOTHING)
+    for number in range(2 * CAPS_MAX):
+        metrics.capped("agent", f"cap-{number}")
+    metrics.capped("other", "cap-0")
+    found = samples(metrics.text().decode())
+    assert found['agentgate_capped_total{cap="cap-0"}'] == 2
+    assert found['agentgate_capped_total{cap="other"}'] == CAPS_MAX
 
 
 # Told as it is
