@@ -65,7 +65,7 @@ from agentgate_server.policy import Policy
 from agentgate_server.pruning import keep_pruning
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.renewing import Renewal
-from agentgate_server.reporting import Report, fill_web
+from agentgate_server.reporting import fill_web, reports_of
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.listener import Listener
@@ -212,7 +212,9 @@ class Gateway:
         self.gate.authenticator.people_converse = people_converse(config.faces)
         self._add_reloader(home, look)
         messenger = self._open_messenger()
-        fill_web(self.gate, config, setup, self._reports(found, home, messenger))
+        parts = {"home_assistant": home, "mcp_servers": self.backing}
+        reports = reports_of(self.gate, found, messenger, parts, self._renewal)
+        fill_web(self.gate, config, setup, reports)
         await self._listen(stack, certificate)
         tasks = await stack.enter_async_context(anyio.create_task_group())
         stack.callback(tasks.cancel_scope.cancel)
@@ -304,21 +306,6 @@ class Gateway:
             drain=gate.drain,
             shown=gate.observers.shown,
         )
-
-    def _reports(
-        self, found: Findings, home: HomeAssistant | None, messenger: TelegramChannel | None
-    ) -> dict[str, Report]:
-        """What ``/health`` says of the parts that there are."""
-        reports: dict[str, Report] = {"policy": lambda: self.gate.reloader.problem or "ok"}
-        if messenger is not None:
-            reports[messenger.name] = lambda: messenger.problem or "ok"
-        if found.problem:
-            reports["audit"] = lambda: found.problem
-        parts = {"home_assistant": home, "mcp_servers": self.backing}
-        reports |= {name: part.health for name, part in parts.items() if part is not None}
-        if self._renewal.certificate is not None:
-            reports["certificate"] = lambda: self._renewal.doubt() or "ok"
-        return reports
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""

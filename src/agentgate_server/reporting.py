@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
+from agentgate_server.approvals.channel import Channel
+from agentgate_server.audit.heads import Findings
 from agentgate_server.config import Config
 from agentgate_server.conversing import health_of
 from agentgate_server.gate.gate import Gate
 from agentgate_server.observing.setup import Setup
 from agentgate_server.relay.link import are_up
+from agentgate_server.renewing import Renewal
 
 Report = Callable[[], Any]
 """Says how a part is, for everybody to read: without names and secrets."""
+
+
+class Healthy(Protocol):
+    """A part that says how it is."""
+
+    def health(self) -> Any:
+        """Say it, for everybody to read."""
+        ...
 
 
 def fill_web(gate: Gate, config: Config, setup: Setup, reports: Mapping[str, Report]) -> None:
@@ -35,6 +46,33 @@ def fill_web(gate: Gate, config: Config, setup: Setup, reports: Mapping[str, Rep
     if gate.upstreams is not None:
         web.parts["upstreams"] = lambda: connected_of(are_up(gate.upstreams))
     web.parts.update(reports)
+
+
+def reports_of(
+    gate: Gate,
+    found: Findings,
+    messenger: Channel | None,
+    parts: Mapping[str, Healthy | None],
+    renewal: Renewal,
+) -> dict[str, Report]:
+    """Say how the parts are that the gate does not know.
+
+    Args:
+        gate: whose policy may be an old one.
+        found: what the look at the audit has found.
+        messenger: where people are asked, if they are.
+        parts: by name, those that there are.
+        renewal: knows the certificate.
+    """
+    reports: dict[str, Report] = {"policy": lambda: gate.reloader.problem or "ok"}
+    if messenger is not None:
+        reports[messenger.name] = lambda: messenger.problem or "ok"
+    if found.problem:
+        reports["audit"] = lambda: found.problem
+    reports |= {name: part.health for name, part in parts.items() if part is not None}
+    if renewal.certificate is not None:
+        reports["certificate"] = lambda: renewal.doubt() or "ok"
+    return reports
 
 
 def connected_of(upstreams: Mapping[str, bool]) -> dict[str, int]:

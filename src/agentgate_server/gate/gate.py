@@ -56,6 +56,7 @@ from agentgate_server.gate.request_ids import new_rid
 from agentgate_server.gate.responses import Responder
 from agentgate_server.gate.running import Running
 from agentgate_server.gate.store_reports import LEDGER, StoreReports
+from agentgate_server.gate.timekeeping import Timekeeper
 from agentgate_server.gate.web import Web
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.observing import Observers
@@ -230,8 +231,7 @@ class Gate:
         )
         self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
         self.reloader: Reloader
-        self._alarm = anyio.Event()
-        self._armed: float | None = None
+        self.timekeeper = Timekeeper(self.ledger.next_deadline, self.wake, utc)
         self._draining = self._repeating = self._handling = self._will_drain = False
 
     async def run(self, *, task_status: anyio.abc.TaskStatus[None]) -> None:
@@ -244,7 +244,7 @@ class Gate:
                 tasks.start_soon(self.sessions.run)
             self.take_up(restored)
             task_status.started()
-            await self._keep_time()
+            await self.timekeeper.run()
 
     def take_up(self, restored: Restored) -> None:
         """Go on from what a former process left. Call once, before anything else."""
@@ -307,16 +307,6 @@ class Gate:
         """Those of the ledger's writes up to this number that are not durable were not made."""
         self.ledger.write_failed(upto, reason, self.utc())
 
-    async def _keep_time(self) -> None:
-        """Wake the ledger when a deadline is due; its clock may jump, so look again at times."""
-        while True:
-            self._armed = deadline = self.ledger.next_deadline()
-            pause = LOOK_AGAIN_S if deadline is None else deadline - self.utc()
-            with anyio.move_on_after(min(max(pause, 0.0), LOOK_AGAIN_S)):
-                await self._alarm.wait()
-            self._alarm = anyio.Event()
-            self.wake()
-
     def wake(self) -> None:
         """Let the ledger do what is due."""
         self.ledger.handle_timer(self.utc())
@@ -342,8 +332,7 @@ class Gate:
                     break
         finally:
             self._draining = False
-        if self.ledger.next_deadline() != self._armed:
-            self.rearm()
+        self.timekeeper.look()
 
     def _drain_soon(self) -> None:
         """Drain when whoever calls has returned; after an event that is done anyway."""
@@ -355,10 +344,6 @@ class Gate:
     async def _drain_now(self) -> None:
         self._will_drain = False
         self.drain()
-
-    def rearm(self) -> None:
-        """The ledger wants to be woken at another time than it did."""
-        self._alarm.set()
 
     def _do(self, effect: Effect) -> None:
         match effect:
@@ -392,7 +377,3 @@ class Gate:
                 if peer is not None:
                     self.responder.respond(peer, effect)
                     peer.poke()
-
-
-LOOK_AGAIN_S = 60.0
-"""The longest sleep of the ledger's timer: a system clock that was set is noticed within it."""
