@@ -11,7 +11,7 @@ import click
 
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Command, Remote, connected, gateway_options, remote_of, run_remote
-from agentgate_cli.style import dim, say, say_json
+from agentgate_cli.style import dim, say, say_json, say_pages
 from agentgate_cli.tables import Column, print_table
 from agentgate_cli.text import (
     args_line,
@@ -126,6 +126,33 @@ def watch(as_json: bool, **options: Any) -> int:
 # An id may begin with a dash, so what is no option is an id; and there are no short options,
 # because click looks for them inside of words.
 ID_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+
+@approvals.command("show", context_settings=ID_SETTINGS)
+@click.argument("approval_id", metavar="ID")
+@json_option("the approval as JSON")
+@gateway_options
+def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
+    """Show one that waits, whole, a page at a time. ID may be shortened as for approve.
+
+    Lists and questions fold what is long, and leave arguments out where there are many.
+    """
+    remote = remote_of(options)
+
+    async def work() -> int:
+        from agentgate_cli.prompt import describe
+        from agentgate_cli.terminal import terminal_width
+        from agentgate_client import ApprovalsClient
+
+        async with connected(ApprovalsClient, remote) as client:
+            view = await client.get(await whole_id(client, approval_id))
+        if as_json:
+            say_json(view)
+        else:
+            say_pages("\n".join(describe(view, terminal_width(), whole=True)))
+        return Exit.OK
+
+    return run_remote(work)
 
 
 @approvals.command(context_settings=ID_SETTINGS)

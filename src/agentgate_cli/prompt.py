@@ -14,18 +14,25 @@ from agentgate_cli.text import (
     args_line,
     clock,
     compact,
+    cut,
     duration,
     fold,
     parse_time,
     plural,
     printable,
 )
+from agentgate_proto.digest import canonical_args, digest_of
+from agentgate_proto.records.naming import in_order, shown_names
 
 if TYPE_CHECKING:
     from agentgate_proto.records.approval import ApprovalView
 
 ARGS_MAX = 20
-"""Arguments shown one by one; that there are more is said in a colour that warns."""
+"""Arguments shown one by one, unless more of them say on what is acted: all of those are shown.
+That there are others is said in a colour that warns."""
+
+HEADLINE_CHARS_MAX = 160
+"""Of the signature: two lines."""
 
 NAME_CHARS_MAX = 60
 """The name of one argument; a longer one is folded, and the fold says so."""
@@ -45,13 +52,18 @@ class Row(NamedTuple):
     style: Callable[[str], str] = str
 
 
-def describe(view: ApprovalView, width: int) -> list[str]:
+def describe(view: ApprovalView, width: int, *, whole: bool = False) -> list[str]:
     """Show an approval that waits, in lines of about ``width`` characters.
 
     What an agent chose stands in the right column only, and can't begin a line, so that no
     argument looks like a rule.
+
+    Args:
+        view: the approval, all of it.
+        width: characters in a line.
+        whole: fold nothing, and leave no argument out.
     """
-    rows = [Row("ask", printable(view.tool), bold), *argument_rows(view)]
+    rows = [Row("ask", headline(view), bold), *(whole_rows if whole else argument_rows)(view)]
     rows.append(Row("agent", printable(view.asker)))
     rule = printable(view.rule)
     if view.description:
@@ -70,6 +82,12 @@ def describe(view: ApprovalView, width: int) -> list[str]:
     rows.append(Row("time", f"asked {asked} ago, expires in {left} ({clock(view.expires_at)})"))
     rows.append(Row("id", printable(view.id), dim))
     return [line for row in rows for line in laid_out(row, width)]
+
+
+def headline(view: ApprovalView) -> str:
+    """What is asked in a line or two: the signature, which begins with the tool's name."""
+    text = printable(cut(view.signature, HEADLINE_CHARS_MAX))
+    return cut(text, HEADLINE_CHARS_MAX)
 
 
 def needs_of(view: ApprovalView) -> str:
@@ -91,11 +109,25 @@ def argument_rows(view: ApprovalView) -> Iterator[Row]:
         yield Row("", "… and more than can be shown: deny it if you did not expect that", warn)
         return
     args: dict[str, Any] = decoded
-    for name in list(args)[:ARGS_MAX]:
+    shown = shown_names(args, ARGS_MAX)
+    for name in shown:
         yield Row("", f"{fold(printable(name), NAME_CHARS_MAX)} = {fold(compact(args[name]))}")
-    if len(args) > ARGS_MAX:
-        count = len(args) - ARGS_MAX
-        yield Row("", f"… and {count} more: see 'agent-gate approvals list --json'", warn)
+    if len(args) > len(shown):
+        count = len(args) - len(shown)
+        yield Row(
+            "", f"… and {count} more: see 'agent-gate approvals show {printable(view.id)}'", warn
+        )
+
+
+def whole_rows(view: ApprovalView) -> Iterator[Row]:
+    """Yield all arguments, however long, and the digest that the approval is bound to.
+
+    Where something is hidden, the digest of the request is another one, and in the audit alone.
+    """
+    args: dict[str, Any] = msgspec.json.decode(view.args)
+    for name in in_order(args):
+        yield Row("", f"{printable(name)} = {compact(args[name])}")
+    yield Row("digest", digest_of(view.tool, canonical_args(args)), dim)
 
 
 def laid_out(row: Row, width: int) -> list[str]:

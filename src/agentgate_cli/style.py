@@ -6,6 +6,7 @@ Everything goes through click, which leaves styles out where the output is no te
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from typing import Any
 
@@ -61,6 +62,14 @@ def drop_output() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+
+
+def say_pages(text: str) -> None:
+    """Print what may be long: on a terminal by the person's pager, if it does not fit."""
+    if sys.stdout.isatty() and text.count("\n") >= shutil.get_terminal_size().lines:
+        click.echo_via_pager(text + "\n")
+    else:
+        say(text)
 
 
 def say_json(value: Any) -> None:

@@ -35,6 +35,11 @@ def echo(*, on: bool) -> None:
     termios.tcsetattr(descriptor, termios.TCSANOW, modes)
 
 
+def terminal_width() -> int:
+    """Characters in a line that is read, on a terminal however wide."""
+    return min(shutil.get_terminal_size().columns, 100)
+
+
 class Terminal:
     """Standard input and output, if both are a terminal.
 
@@ -56,7 +61,7 @@ class Terminal:
     @property
     def width(self) -> int:
         """Characters in a line."""
-        return min(shutil.get_terminal_size().columns, 100)
+        return terminal_width()
 
     def discard(self) -> None:
         """Forget what was typed so far, a line that is not finished included."""

@@ -144,6 +144,10 @@ LISTED_BYTES_MAX = 4_096
 """Of arguments, a result, a signature or an error in a row of a list: of what is longer the row has
 the beginning, and says so. A call with the row's ``id`` gets the whole."""
 
+ROW_BYTES_MAX = 16_384
+"""One row of a list, as JSON. Where its parts are long together, or take many escapes, each has
+less: so a page is at least 48 rows, whoever asked for what is on it."""
+
 ANSWER_BYTES_MAX = 8_388_608
 """One answer to a call, other than a tool's outcome. A larger one is an error to that call; sent,
 it would soon count as output that the peer does not take (1013)."""

@@ -20,6 +20,7 @@ from agentgate_cli.approvals import ID_CHARS, ID_SHOWN_CHARS
 from agentgate_cli.call import Request, is_for
 from agentgate_cli.pending import cells
 from agentgate_cli.text import printable
+from agentgate_proto.digest import canonical_args, digest_of
 
 
 def test_what_waits_is_listed_as_one_json_document(gateway: Served) -> None:
@@ -70,6 +71,22 @@ def test_the_end_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None:
     )
     assert gateway.as_owner("approvals", "deny", second).returncode == 0
     assert [ended(call)[0] for call in calls] == [0, 1]
+
+
+def test_one_that_waits_is_shown_whole(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    (row,) = gateway.waiting()
+    end = row["id"][-ID_SHOWN_CHARS:]
+    lines = gateway.as_owner("approvals", "show", end).stdout.splitlines()
+    assert lines[0] == "  ask     set_light(true, bedroom)"
+    assert f"  digest  {digest_of('set_light', canonical_args(row['args']))}" in lines
+    whole = gateway.as_owner("approvals", "show", row["id"], "--json")
+    assert json.loads(whole.stdout)["args"] == row["args"]
+    gateway.as_owner("approvals", "deny", row["id"])
+    assert ended(call)[0] == 1
+    gone = gateway.as_owner("approvals", "show", row["id"])
+    assert (gone.returncode, gone.stdout) == (4, "")
+    assert "no approval with this id that waits" in gone.stderr
 
 
 def test_a_late_answer_hears_what_really_happened(gateway: Served) -> None:

@@ -12,6 +12,7 @@ import pytest
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.watch import line_of
 from agentgate_client import ApprovalView
+from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.records.request import rfc3339
 
 WIDTH = 80
@@ -45,7 +46,7 @@ def test_everything_that_matters_is_there() -> None:
     )
     lines = shown(view)
     assert lines[:6] == [
-        "  ask     send_mail",
+        "  ask     send_mail(…)",
         '          to = "bob"',
         "          copies = 2",
         "  agent   garden",
@@ -77,7 +78,40 @@ def test_long_values_are_folded_and_wrapped_in_their_column() -> None:
 
 def test_too_many_arguments_are_counted() -> None:
     lines = shown(approval({f"a{n}": n for n in range(50)}))
-    assert "          … and 30 more: see 'agent-gate approvals list --json'" in lines
+    more = "          … and 30 more: see 'agent-gate approvals show QkM3b0d2aXhZb1R5c3RlbQ'"
+    assert more in lines
+
+
+def test_what_is_acted_on_is_shown_first_however_many_arguments_there_are() -> None:
+    fillers = {f"a{n:02}": n for n in range(20)}
+    called = {"domain": "lock", "service": "unlock", "entity_id": "lock.front"}
+    lines = shown(approval({**fillers, **called}, signature="ha_call_service(lock.unlock, x)"))
+    assert lines[:4] == [
+        "  ask     ha_call_service(lock.unlock, x)",
+        '          domain = "lock"',
+        '          service = "unlock"',
+        '          entity_id = "lock.front"',
+    ]
+    assert "          … and 3 more: see" in "\n".join(lines)
+
+
+def test_the_whole_of_it_leaves_nothing_out_and_says_what_an_answer_is_bound_to() -> None:
+    args = {f"a{n:02}": n for n in range(30)} | {"domain": "lock", "text": "long " * 500 + "end"}
+    lines = [click.unstyle(line) for line in describe(approval(args), WIDTH, whole=True)]
+    assert lines[1] == '          domain = "lock"'
+    assert all(f"          a{n:02} = {n}" in lines for n in range(30))
+    assert " ".join("".join(lines).split()).count("long") == 500
+    assert f"  digest  {digest_of('send_mail', canonical_args(args))}" in lines
+
+
+def test_a_long_signature_is_cut_and_hides_nothing_in_it() -> None:
+    signature = f"note({'x' * 5_000}, \u202e\x1b[2J)"
+    lines = shown(approval({}, signature=signature))
+    assert lines[0].startswith("  ask     note(xxx")
+    assert lines[2].endswith("x…")
+    assert lines[3] == "  agent   garden"
+    tricky = shown(approval({}, signature="note(\u202e\x1b[2J)"))[0]
+    assert tricky == "  ask     note(\\u202e\\u001b[2J)"
 
 
 @pytest.mark.parametrize(

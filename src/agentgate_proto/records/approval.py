@@ -29,8 +29,9 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         needs_code: saying yes takes a one-time code.
         repeats: how many identical asks have joined this one and get the same answer.
         grant: id of the grant that the approval made.
-        shortened: which of ``args`` and ``signature`` are not whole, in a list. Of ``args`` there
-            is a text with the beginning of their JSON then.
+        shortened: which of ``args``, ``signature``, ``description``, ``warning`` and ``reason`` are
+            not whole, in a list. Of ``args`` there is a text with the beginning of their JSON then,
+            those first that say on what is acted.
         reason: why it is over though nobody answered and its time had not come, in a sentence.
     """
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from agentgate_proto.limits import LIST_BYTES_MAX, LIST_ROWS_MAX, LISTED_BYTES_MAX
+from agentgate_proto.limits import LIST_BYTES_MAX, LIST_ROWS_MAX, LISTED_BYTES_MAX, ROW_BYTES_MAX
 from agentgate_proto.records.approval import ApprovalView, GrantView, approval_status
+from agentgate_proto.records.naming import ordered
 from agentgate_proto.records.request import Record, rfc3339
 from agentgate_proto.rpc.results import RequestRow
 from agentgate_proto.rpc.wire_results import RowError
@@ -18,7 +19,11 @@ from agentgate_proto.rpc.wire_results import RowError
 CUT = "…"
 """The end of a text that is not whole."""
 
+CUT_BYTES_MIN = 64
+"""Of a part; what is longer than a row may be all the same is not the asker's."""
+
 Row = TypeVar("Row", bound=msgspec.Struct)
+Shown = TypeVar("Shown", RequestRow, ApprovalView)
 
 
 def request_row(record: Record) -> RequestRow:
@@ -51,44 +56,82 @@ def request_row(record: Record) -> RequestRow:
 
 def short_row(row: RequestRow) -> RequestRow:
     """A row with the beginnings of what is long, and ``shortened`` saying so."""
-    cut: dict[str, Any] = {"args": short_json(row.args), "signature": short_text(row.signature)}
-    if isinstance(row.data, msgspec.Raw):
-        cut["data"] = short_json(row.data)
-    if isinstance(row.error, RowError):
-        message = short_text(row.error.message)
-        cut["error"] = RowError(row.error.code, message) if message is not None else None
-    changed = {name: value for name, value in cut.items() if value is not None}
-    return replace(row, **changed, shortened=tuple(changed)) if changed else row
+    return within(row, row_cuts)
 
 
 def short_view(view: ApprovalView) -> ApprovalView:
     """An approval with the beginnings of what is long, and ``shortened`` saying so."""
-    cut: dict[str, Any] = {"args": short_json(view.args), "signature": short_text(view.signature)}
-    changed = {name: value for name, value in cut.items() if value is not None}
-    return replace(view, **changed, shortened=tuple(changed)) if changed else view
+    return within(view, view_cuts)
 
 
 def short_grant(view: GrantView) -> GrantView:
     """A grant with the beginning of its words, if they are long."""
-    words = short_text(view.words)
+    words = short_text(view.words, LISTED_BYTES_MAX)
     return view if words is None else replace(view, words=words)
 
 
-def short_json(data: msgspec.Raw) -> msgspec.Raw | None:
+def within(
+    row: Shown,
+    cuts: Callable[[Shown, int], dict[str, Any]],
+    bytes_max: int = LISTED_BYTES_MAX,
+) -> Shown:
+    """Cut a row until it is as short as a row may be.
+
+    Each of its parts may have LISTED_BYTES_MAX; where they are many, or written with many escapes,
+    they get less.
+    """
+    changed = {name: part for name, part in cuts(row, bytes_max).items() if part is not None}
+    short = replace(row, **changed, shortened=tuple(changed)) if changed else row
+    if len(msgspec.json.encode(short)) <= ROW_BYTES_MAX or bytes_max <= CUT_BYTES_MIN:
+        return short
+    return within(row, cuts, bytes_max // 4)
+
+
+def row_cuts(row: RequestRow, bytes_max: int) -> dict[str, Any]:
+    """The beginnings of what is long in a row; None: that part is short."""
+    cut: dict[str, Any] = {
+        "args": short_args(row.args, bytes_max),
+        "signature": short_text(row.signature, bytes_max),
+    }
+    if isinstance(row.data, msgspec.Raw):
+        cut["data"] = short_json(row.data, bytes_max)
+    if isinstance(row.error, RowError):
+        message = short_text(row.error.message, bytes_max)
+        cut["error"] = RowError(row.error.code, message) if message is not None else None
+    return cut
+
+
+def view_cuts(view: ApprovalView, bytes_max: int) -> dict[str, Any]:
+    """The beginnings of what is long in an approval; None: that part is short."""
+    texts = ("signature", "description", "warning", "reason")
+    cut: dict[str, Any] = {"args": short_args(view.args, bytes_max)}
+    return cut | {name: short_text(getattr(view, name), bytes_max) for name in texts}
+
+
+def short_args(args: msgspec.Raw, bytes_max: int) -> msgspec.Raw | None:
+    """As ``short_json``, with the arguments that say on what is acted first: a long one of another
+    name must not push them out."""
+    if len(bytes(args)) <= bytes_max:
+        return None
+    whole = msgspec.json.encode(ordered(msgspec.json.decode(args)))
+    return short_json(msgspec.Raw(whole), bytes_max)
+
+
+def short_json(data: msgspec.Raw, bytes_max: int) -> msgspec.Raw | None:
     """The beginning of JSON as a JSON text; None: it is short."""
     raw = bytes(data)
-    if len(raw) <= LISTED_BYTES_MAX:
+    if len(raw) <= bytes_max:
         return None
-    text = raw[:LISTED_BYTES_MAX].decode("utf-8", "ignore") + CUT
+    text = raw[:bytes_max].decode("utf-8", "ignore") + CUT
     return msgspec.Raw(msgspec.json.encode(text))
 
 
-def short_text(text: str) -> str | None:
+def short_text(text: str, bytes_max: int) -> str | None:
     """The beginning of a text; None: it is short."""
     raw = text.encode("utf-8", "replace")
-    if len(raw) <= LISTED_BYTES_MAX:
+    if len(raw) <= bytes_max:
         return None
-    return raw[:LISTED_BYTES_MAX].decode("utf-8", "ignore") + CUT
+    return raw[:bytes_max].decode("utf-8", "ignore") + CUT
 
 
 def page_of(rows: Iterable[Row], limit: int = LIST_ROWS_MAX) -> tuple[list[Row], bool]:

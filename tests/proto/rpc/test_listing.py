@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.proto.ledger_records import record
 
-from agentgate_proto.limits import LIST_BYTES_MAX, LIST_ROWS_MAX, LISTED_BYTES_MAX
+from agentgate_proto.limits import LIST_BYTES_MAX, LIST_ROWS_MAX, LISTED_BYTES_MAX, ROW_BYTES_MAX
 from agentgate_proto.records.approval import GrantView, approval_view
 from agentgate_proto.records.outcome import Outcome, executed, failed
 from agentgate_proto.records.request import Phase
@@ -86,6 +86,31 @@ def test_an_approval_is_shortened_as_a_row_is() -> None:
     short = short_view(long)
     assert short.shortened == ("args",)
     assert len(msgspec.json.encode(short)) < 2 * LISTED_BYTES_MAX
+
+
+def test_what_is_acted_on_comes_first_in_what_is_cut() -> None:
+    fillers = {f"a{number}": "x" * 1_000 for number in range(5)}
+    args = json_of({**fillers, "domain": "lock", "entity_id": "lock.front", "service": "unlock"})
+    short = msgspec.json.decode(short_row(row(args=args)).args)
+    assert short.startswith('{"domain":"lock","service":"unlock","entity_id":"lock.front","a0":')
+
+
+@pytest.mark.parametrize("char", ["\\", '"', "\n", "é", "\u200b", "\U0001f600", "a"])
+@pytest.mark.parametrize("size", [1, LISTED_BYTES_MAX // 8, LISTED_BYTES_MAX, 60_000])
+def test_no_row_is_longer_than_a_row_may_be(char: str, size: int) -> None:
+    text = char * size
+    made: dict[str, Any] = {"args": json_of({"x": text, "y": text}), "signature": text}
+    waits: dict[str, Any] = {"phase": Phase.WAITING, "expires_at": 1_800_000_900.0}
+    view = approval_view(record(**made, **waits, description=text, warning=text))
+    view = msgspec.structs.replace(view, reason=text)
+    rows = [
+        short_view(view),
+        short_row(row(executed(bytes(json_of([text]))), **made)),
+        short_row(row(failed(text), **made)),
+    ]
+    for each in rows:
+        assert len(msgspec.json.encode(each)) <= ROW_BYTES_MAX
+        assert not each.shortened or size > 1
 
 
 def test_the_words_of_a_grant_are_shortened() -> None:

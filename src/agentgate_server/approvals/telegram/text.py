@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.records.naming import shown_names
 from agentgate_server.policy import readable
 from agentgate_server.policy.signature import shorten
 
@@ -29,8 +30,12 @@ NOTICE_MAX = 200
 ROOM = TEXT_MAX - 400
 """What the parts that grow may take of it; the rest is for headlines of ours."""
 
-FOLDS = ((600, 20, 500), (200, 20, 500), (80, 20, 300), (80, 5, 100), (40, 5, 100))
-"""Characters of one value, arguments shown, characters of other words: the first row that fits."""
+FOLDS = (
+    *((600, 20, 500), (200, 20, 500), (80, 20, 300)),
+    *((80, 5, 100), (40, 5, 100), (20, 5, 60), (10, 0, 40)),
+)
+"""Characters of one value, arguments shown, characters of other words: the first row that fits. All
+arguments that say on what is acted are shown, however many."""
 
 NAME_CHARS_MAX = 60
 SIGNATURE_CHARS_MAX = 120
@@ -113,12 +118,13 @@ def request(
 ) -> list[str]:
     """What is asked: the whole in one line, and each argument."""
     lines = [f"<pre>{quoted(view.signature, 3 * value_chars_max)}</pre>"]
-    rows = [argument(name, args[name], value_chars_max) for name in sorted(args)[:args_max]]
+    names = shown_names(args, args_max)
+    rows = [argument(name, args[name], value_chars_max) for name in names]
     if rows:
         lines.append(f"<pre>{escape(chr(10).join(rows))}</pre>")
-    if len(args) > args_max:
+    if len(args) > len(names):
         lines.append(
-            f"⚠️ <b>{len(args) - args_max} more arguments are not shown here</b>: look at"
+            f"⚠️ <b>{len(args) - len(names)} more arguments are not shown here</b>: look at"
             " them in a terminal before you approve"
         )
     return lines

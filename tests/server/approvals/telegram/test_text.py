@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from agentgate_cli.standins.telegram_html import length_of, parse_html
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.records.naming import NAMING
 from agentgate_server.approvals.telegram import text
 from agentgate_server.policy import signature_of
 
@@ -156,6 +157,28 @@ def test_more_arguments_than_fit_are_counted_loudly() -> None:
     plain, styles = seen(view({f"name{number}": "v" for number in range(50)}))
     assert "30 more arguments are not shown here" in plain
     assert ("bold", "30 more arguments are not shown here") in styles
+
+
+@pytest.mark.parametrize("char", ["x", "😀", "\u202e"])
+def test_all_that_says_on_what_is_acted_is_shown_whatever_else_is_asked(char: str) -> None:
+    fillers = {f"a{number:02}": char * 5_000 for number in range(100)}
+    a_view = view(
+        fillers | dict.fromkeys(NAMING, char * 1000),
+        warning=char * 2_000,
+        description=char * 2_000,
+        signature=char * 2_000,
+    )
+    for html in (text.announcement(a_view, UTC), text.message_of(a_view, UTC, words=char * 2_000)):
+        plain, _ = parse_html(html)
+        assert length_of(plain) <= text.TEXT_MAX
+        assert all(f"\n{name}: " in f"\n{plain}" for name in NAMING)
+        assert "more arguments are not shown here" in plain
+
+
+def test_what_is_acted_on_comes_before_what_was_added() -> None:
+    args = {"a00": 1, "service": "unlock", "domain": "lock", "entity_id": "lock.front"}
+    plain, _ = seen(view(args))
+    assert 'domain: "lock"\nservice: "unlock"\nentity_id: "lock.front"\na00: 1' in plain
 
 
 ANYTHING = st.recursive(
