@@ -258,7 +258,9 @@ def show(views: list[ApprovalView]) -> None:
 
 def why_of(view: ApprovalView) -> str:
     """Say why a person is asked, and how often."""
-    why = printable("; ".join(filter(None, (view.warning, view.description or view.rule))))
+    why = printable(
+        "; ".join(filter(None, (view.warning, view.description or view.rule, view.doubt)))
+    )
     return f"{why} (asked {view.repeats + 1} times)" if view.repeats else why
 
 

@@ -182,6 +182,10 @@ def document_of(found: Explanation, file: Path) -> dict[str, Any]:
         "file": str(file) if found.line else None,
         "line": found.line or None,
         "gets": found.gets or None,
+        "doubts": list(found.decision.why),
+        "approvers": found.decision.approvers,
+        "code": found.decision.code,
+        "clock": found.clock or None,
         "reasons": [str(reason) for reason in found.reasons],
     }
 
@@ -193,6 +197,14 @@ def show(found: Explanation, file: Path) -> None:
     place = f"{file}:{found.line}" if found.line else "no rule matches"
     said = f": {printable(decision.description)}" if found.line and decision.description else ""
     say(f"{word}  {place}{said}")
+    for doubt in decision.why:
+        say(f"  because {printable(doubt)}")
+    if decision.approvers > 1 or decision.code:
+        people = f"{decision.approvers} people" if decision.approvers > 1 else "one person"
+        code = ", each with a one-time code" if decision.code else ""
+        say(f"  takes {people}{code} ({printable(decision.rule)})")
+    if found.clock:
+        say(f"  its hours were judged at {printable(found.clock)}")
     if found.gets:
         say(f"  the tool gets {printable(found.gets)}")
     for reason in found.reasons:

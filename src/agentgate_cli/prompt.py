@@ -69,6 +69,8 @@ def describe(view: ApprovalView, width: int, *, whole: bool = False) -> list[str
     if view.description:
         rule = f"{printable(view.description)} ({rule})"
     rows.append(Row("rule", rule))
+    if view.doubt:
+        rows.append(Row("because", printable(view.doubt), warn))
     if view.warning:
         rows.append(Row("warning", printable(view.warning), warn))
     if needs := needs_of(view):

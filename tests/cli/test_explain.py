@@ -12,6 +12,19 @@ from tests.cli.support import run, write_files
 from agentgate_proto.records.tool_pin import definition_of
 from agentgate_server.tools.mcp.pins_file import PinsFile
 
+KEYS = [
+    "decision",
+    "rule",
+    "file",
+    "line",
+    "gets",
+    "doubts",
+    "approvers",
+    "code",
+    "clock",
+    "reasons",
+]
+
 HOUSE = """\
 defaults:
   - pattern: "ha_get_*"
@@ -40,7 +53,7 @@ def explained(policy: Path, *args: str) -> dict[str, Any]:
     done = run("explain", *args, "--permissions", str(policy), "--json", cwd=policy.parent)
     assert (done.returncode, done.stderr) == (0, "")
     row: dict[str, Any] = json.loads(done.stdout)
-    assert list(row) == ["decision", "rule", "file", "line", "gets", "reasons"]
+    assert list(row) == KEYS
     return row
 
 
@@ -54,6 +67,10 @@ def test_the_rule_is_named_with_file_and_line(policy: Path) -> None:
         "file": str(policy),
         "line": 8,
         "gets": None,
+        "doubts": [],
+        "approvers": 1,
+        "code": False,
+        "clock": None,
         "reasons": [
             (
                 "house.yaml:5 (ask): its pattern does not match "
@@ -201,3 +218,23 @@ def test_what_a_request_has_under_a_secrets_name_is_not_shown(tmp_path: Path) ->
     assert row["gets"] == "arm(•••, house)"
     assert "its pattern does not match arm(•••)" in row["reasons"][0]
     assert "73519" not in run("explain", "arm", "code=73519", cwd=tmp_path).stdout
+
+
+def test_a_doubt_is_told_and_what_is_demanded_and_by_which_time(tmp_path: Path) -> None:
+    policy = tmp_path / "p.yaml"
+    policy.write_text(
+        "rules:\n"
+        '  - {pattern: "ha_call_service(lock.*)", action: ask, approval: {approvers: 2},\n'
+        '     hours: {between: "00:00-24:00", tz: Asia/Tokyo}}\n'
+        "  - {tool: ha_call_service, action: ask, approval: {code: true}}\n"
+    )
+    words = ("ha_call_service", "domain=script", "service=open_up")
+    row = explained(policy, *words)
+    assert row["doubts"] == ["what script.open_up reaches is not known"]
+    assert (row["approvers"], row["code"]) == (2, True)
+    assert row["clock"].endswith(" in Asia/Tokyo")
+    shown = run("explain", *words, "--permissions", str(policy), cwd=tmp_path).stdout
+    assert "  because what script.open_up reaches is not known\n" in shown
+    place = "p.yaml:2, and for the code p.yaml:4"
+    assert f"  takes 2 people, each with a one-time code ({place})\n" in shown
+    assert f"  its hours were judged at {row['clock'][:4]}" in shown

@@ -111,6 +111,7 @@ def described(
         decision=Action.ASK if asked else Action.DENY if denied else Action.ALLOW,
         rule=record.rule,
         description=record.description,
+        doubt=record.doubt,
         warning=record.warning,
         expires_at=rfc3339(record.expires_at) if asked else "",
         approvers_needed=record.approvers_needed,

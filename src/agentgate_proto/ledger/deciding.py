@@ -329,6 +329,16 @@ def answered(record: Record, verdict: Verdict) -> Record:
     )
 
 
+def ruled(record: Record, decision: Decision) -> Record:
+    """The record, with what the policy says of it."""
+    record = replace(
+        record, rule=decision.rule, description=decision.description, doubt=decision.doubt
+    )
+    if decision.asks_there:
+        record = replace(record, relayed=replace(record.relayed, asks_there=True))
+    return record
+
+
 def own_row(own: Record, first: Record) -> Record:
     """What became of the first request, as the record of one that has joined it."""
     return replace(

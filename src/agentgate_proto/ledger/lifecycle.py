@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
-from agentgate_proto.ledger.deciding import Deciding, done
+from agentgate_proto.ledger.deciding import Deciding, done, ruled
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Run, Token
 from agentgate_proto.ledger.grants import Grants
@@ -118,15 +118,12 @@ class Lifecycle:
 
     def judged(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
         """Go the way that the policy says."""
-        record = replace(live.record, rule=decision.rule, description=decision.description)
-        if decision.asks_there:
-            record = replace(record, relayed=replace(record.relayed, asks_there=True))
-        live.record = record
+        live.record = record = ruled(live.record, decision)
         live.args = None
         twin = None
         if decision.action is Action.DENY:
             code = ErrorCode.DENIED_BY_POLICY
-            self.finish(live, ended(Status.DENIED, code, decision.description), now)
+            self.finish(live, ended(Status.DENIED, code, decision.words), now)
             return
         if may_join(live):
             twin = self.rejoining.twin(live, decision)

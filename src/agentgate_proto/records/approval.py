@@ -19,6 +19,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         on_behalf_of: if that is a relay: who asked at the gateway in front.
         tool, args, signature: what is asked; the digest of exactly this is what is approved.
         rule, description: the rule that asks, and its words.
+        doubt: why it matches, where what is asked does not say it.
         warning: what to know before saying yes, if anything.
         created_at, expires_at: when it was asked, and when it lapses.
         status: "waiting", "approved", "denied", "expired" or "cancelled".
@@ -58,6 +59,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     on_behalf_of: str = ""
     shortened: tuple[str, ...] = ()
     reason: str = ""
+    doubt: str = ""
 
     @property
     def asker(self) -> str:
@@ -134,6 +136,7 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
         grant=record.grant,
         on_behalf_of=record.relayed.principal,
         reason=reason_of(record, status),
+        doubt=record.doubt,
     )
 
 

@@ -42,6 +42,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             hidden; keyed where something is, see :mod:`agentgate_proto.audit.sealing`.
         masked: keyed digests of the values that ``args`` hides, by their place (a JSON Pointer).
         decision, rule, description: what the policy said, and which rule said it.
+        doubt: why that rule matches, where what is asked does not say it.
         warning: what the person was told before answering.
         expires_at: until when the approval waits.
         approvers_needed: how many people must say yes, if more than one.
@@ -118,3 +119,4 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     relayed_approver: str = ""
     relayed_approval: str = ""
     asks_there: bool = False
+    doubt: str = ""

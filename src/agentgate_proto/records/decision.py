@@ -6,6 +6,12 @@ from enum import StrEnum
 
 import msgspec
 
+WHYS_MAX = 3
+"""Doubts that a decision tells; nobody reads more of them, and each is stored."""
+
+WHY_CHARS_MAX = 200
+"""Of one doubt."""
+
 
 class Action(StrEnum):
     """The three answers of a policy (seed 001)."""
@@ -28,6 +34,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         approvers: how many different people must say yes, where this says ask.
         code: each of them must prove it with a one-time code.
         asks_there: it is allowed here because a person is asked at the gateway behind.
+        why: why the rule matches, where what is written does not say it: each doubt in a short
+            sentence, such as "what script.open_up reaches is not known".
     """
 
     action: Action
@@ -37,3 +45,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     approvers: int = 1
     code: bool = False
     asks_there: bool = False
+    why: tuple[str, ...] = ()
+
+    @property
+    def doubt(self) -> str:
+        """The reasons in a row, or ""."""
+        return "; ".join(self.why)
+
+    @property
+    def words(self) -> str:
+        """What whoever is denied is told: the rule's own words, and the doubts."""
+        if not self.why:
+            return self.description
+        return f"{self.description} ({self.doubt})" if self.description else self.doubt

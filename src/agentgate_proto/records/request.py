@@ -91,6 +91,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         idempotency_key: the caller's own key for "this is the same thing", or "".
         phase: see :class:`Phase`.
         rule, description: which rule decided, and its words.
+        doubt: why that rule matches, where what is written does not say it; "": it says it.
         warning: what a person must know before saying yes, or "".
         created_at, expires_at: when it arrived, and when a waiting approval lapses (0: never).
         approvers_needed: how many different people must say yes.
@@ -119,6 +120,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase
     rule: str = ""
     description: str = ""
+    doubt: str = ""
     warning: str = ""
     created_at: float
     expires_at: float = 0.0

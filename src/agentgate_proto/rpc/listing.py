@@ -51,6 +51,7 @@ def request_row(record: Record) -> RequestRow:
         data=outcome.data if outcome and not failed else UNSET,
         error=RowError(outcome.code, outcome.message) if outcome and failed else UNSET,
         on_behalf_of=record.relayed.principal,
+        doubt=record.doubt,
     )
 
 

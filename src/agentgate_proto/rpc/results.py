@@ -88,6 +88,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         on_behalf_of: if the agent is a relay: who asked at the gateway in front.
         tool, args, signature: what was asked.
         rule: the rule that decided.
+        doubt: why it matches, where what was asked does not say it.
         phase: where the request is.
         created_at: when it was asked.
         delivered: whether its client has the outcome for certain.
@@ -122,6 +123,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data: msgspec.Raw | UnsetType = UNSET
     error: RowError | UnsetType = UNSET
     on_behalf_of: str = ""
+    doubt: str = ""
     shortened: tuple[str, ...] = ()
 
 

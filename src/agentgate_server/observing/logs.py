@@ -52,14 +52,22 @@ class Logs(Observer):
         if log.isEnabledFor(level):
             fields = {**about(record), "action": decision.action.value, "rule": decision.rule}
             words = {"deny": "denied", "allow": "allowed", "ask": "is to be asked about"}
-            text = "%s for %s: %s by %s"
+            rule = decision.rule
+            if decision.why:
+                fields["doubt"] = decision.doubt
+                rule = f"{rule} ({decision.doubt})"
             did = words[decision.action]
-            log.log(level, text, record.tool, asker(record), did, decision.rule, extra=fields)
+            log.log(
+                level, "%s for %s: %s by %s", record.tool, asker(record), did, rule, extra=fields
+            )
 
     def asked(self, record: Record) -> None:
         """See :class:`Observer`."""
         fields = {**about(record), "rule": record.rule}
-        log.info("%s for %s: a person is asked", record.tool, asker(record), extra=fields)
+        why = f" ({record.doubt})" if record.doubt else ""
+        if why:
+            fields["doubt"] = record.doubt
+        log.info("%s for %s: a person is asked%s", record.tool, asker(record), why, extra=fields)
 
     def answered(self, record: Record) -> None:
         """See :class:`Observer`."""

@@ -6,16 +6,20 @@ looked at: only a decision may count a request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
-from agentgate_proto.records.decision import Action
+from msgspec.structs import replace
+
+from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Effects
+from agentgate_server.policy.doubts import whys_of_match, whys_of_miss
 from agentgate_server.policy.meanings import Meaning, Meant, as_written
 from agentgate_server.policy.naming import Resolver
 from agentgate_server.policy.readings import Request
-from agentgate_server.policy.rules import ToolRule
+from agentgate_server.policy.rules import Rule, ToolRule
 
 
 class Miss(Enum):
@@ -122,6 +126,48 @@ class Case:
             return fits and ((given := self.given) is None or tool_rule.matches(given))
         return fits or ((whole := self.whole) is not None and tool_rule.matches(whole))
 
+    def completed(self, rules: Sequence[ToolRule], place: int) -> Decision:
+        """Return what a deny or ask rule decides, with what others demand besides, and with why it
+        matches where that can't be seen.
+
+        A request that is about two rules that ask needs the most people of both, and a code if
+        either demands one: an agent must not get rid of one demand by meeting the other as well.
+        Rules that ask are tried from the most people to the fewest. The defaults are for what no
+        rule is about, so they add nothing.
+
+        Args:
+            rules: those about the tool, in the order in which they are tried.
+            place: of the one that decides.
+        """
+        decider = rules[place]
+        decision = decider.rule.decision
+        why = self.whys(decider, rules[:place])
+        if decision.action is Action.ASK and not (decider.rule.is_default or decision.code):
+            coded = (each for each in rules[place + 1 :] if asks_for_code(each.rule))
+            more = next((each.rule for each in coded if self.miss(each) is None), None)
+            if more is not None:
+                rule = f"{decision.rule}, and for the code {more.decision.rule}"
+                decision = replace(decision, code=True, rule=rule)
+        return replace(decision, why=why) if why else decision
+
+    def whys(self, decider: ToolRule | None, before: Sequence[ToolRule]) -> tuple[str, ...]:
+        """Say by which doubts a rule decides: it matches by them, or one that allows does not.
+
+        Args:
+            decider: the rule; None: none matches.
+            before: the rules that were tried before it.
+        """
+        if decider is not None and not decider.is_open:
+            requests = (self.request, self.whole)
+            matched = (each for each in requests if each is not None and decider.may_match(each))
+            return next(map(partial(whys_of_match, decider), matched), ())
+        why = () if self._request is None else whys_of_miss(self._request)
+        is_near = any(
+            each.rule.decision.action is Action.ALLOW and self.miss(each) is Miss.ARGUMENTS
+            for each in (before if why else ())
+        )
+        return why if is_near else ()
+
     def miss(self, tool_rule: ToolRule) -> Miss | None:
         """Return why a rule does not match, its rate aside; None: it does."""
         rule = tool_rule.rule
@@ -132,3 +178,8 @@ class Case:
         if rule.hours is not None and not rule.hours.contain(self.now):
             return Miss.HOURS
         return None
+
+
+def asks_for_code(rule: Rule) -> bool:
+    """Whether a rule, and no default, demands a one-time code."""
+    return rule.decision.action is Action.ASK and rule.decision.code and not rule.is_default

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Effects
 from agentgate_server.documents import Document, parse_document, read_document
@@ -116,6 +118,7 @@ class Policy:
         args: Mapping[str, Any],
         now: float,
         meaning: Meaning = as_written,
+        counts: bool = True,
     ) -> Decision:
         """Decide a request. Never raises by itself for arguments that are JSON; what is not
         understood is denied or asked about, never allowed.
@@ -129,16 +132,23 @@ class Policy:
             args: the arguments, decoded JSON.
             now: UTC seconds since 1970.
             meaning: says what the tool gets for the arguments. What it raises is passed on.
+            counts: whether rates count it; False: it was decided before, or nothing comes of it.
         """
         case = Case(agent, tool, effects, args, now, self.resolver, meaning)
-        for tool_rule in self.by_tool.get(tool) or self.rules_for(tool):
+        rules = self.by_tool.get(tool) or self.rules_for(tool)
+        for tool_rule in rules:
             if case.miss(tool_rule) is not None:
                 continue
             rule = tool_rule.rule
-            if rule.rate is not None and not self.rates.take(rule.number, agent, rule.rate, now):
-                continue
-            return rule.decision
-        return BUILT_IN
+            if rule.rate is not None:
+                take = self.rates.take if counts else self.rates.has_room
+                if not take(rule.number, agent, rule.rate, now):
+                    continue
+            if rule.decision.action is Action.ALLOW:
+                return rule.decision
+            return case.completed(rules, rules.index(tool_rule))
+        why = case.whys(None, rules)
+        return replace(BUILT_IN, why=why) if why else BUILT_IN
 
     def explain(
         self,

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentgate_proto.records.decision import WHYS_MAX
 from agentgate_server.policy.leaves import UNKNOWN, Leaf, Leaves, Path
 from agentgate_server.policy.meanings import forms_of
 from agentgate_server.policy.naming import (
@@ -26,6 +27,7 @@ from agentgate_server.policy.naming import (
     Resolver,
     is_entity_key,
 )
+from agentgate_server.policy.signature import shorten
 from agentgate_server.policy.spelling import NO_TEXT, fold, squeeze
 
 ENTITY = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
@@ -43,6 +45,9 @@ SEPARATORS = re.compile(r"[,;\s]+")
 DOMAIN_KEYS = frozenset({"domain", "domains"})
 NAMES_MAX = 500
 """Names in one text; a text with more of them may name anything."""
+
+NAME_SHOWN_CHARS_MAX = 64
+"""Of a name in a sentence about a doubt."""
 
 NAME_CHARS_MAX = 255
 """Home Assistant's own limit on the length of an entity's name."""
@@ -66,6 +71,7 @@ class Found:
         hides: there is more of that kind than is known.
         doubts: why it may act on more: where the indirect names (``area_id``) stand that could not
             be resolved, ``ANYWHERE`` for all else.
+        whys, hidden: the first of these doubts, and of what ``hides``, each in a sentence.
         indirect: the kinds of indirect names that were given.
         exact: every name stands where and how Home Assistant would write it.
     """
@@ -79,8 +85,22 @@ class Found:
     domains: dict[str, None] = field(default_factory=dict)
     hides: bool = False
     doubts: set[Path] = field(default_factory=set)
+    whys: list[str] = field(default_factory=list)
+    hidden: list[str] = field(default_factory=list)
     indirect: set[str] = field(default_factory=set)
     exact: bool = True
+
+    def doubt(self, why: str, place: Path = ANYWHERE) -> None:
+        """Note that it may act on anything, or on what stands at a place."""
+        self.doubts.add(place)
+        if len(self.whys) < WHYS_MAX:
+            self.whys.append(why)
+
+    def hide(self, why: str) -> None:
+        """Note that there is more behind what it names."""
+        self.hides = True
+        if len(self.hidden) < WHYS_MAX:
+            self.hidden.append(why)
 
 
 def find_entities(
@@ -89,7 +109,7 @@ def find_entities(
     """Read what a request names."""
     reader = Reader(naming, resolver)
     if not leaves.complete:
-        reader.found.doubts.add(ANYWHERE)
+        reader.found.doubt("its arguments are too many, or too deep, to be seen whole")
     if naming.calls_service:
         reader.read_service(args)
     for leaf in leaves.items:
@@ -126,13 +146,13 @@ class Reader:
             elif WORD.fullmatch(word):
                 halves[half].append(word)
             else:
-                found.doubts.add(ANYWHERE)
+                found.doubt(f"{shown(word)} is no {half}")
         pairs = [(domain, service) for domain in halves["domain"] for service in halves["service"]]
         found.services.update(dict.fromkeys(pairs))
         domains = frozenset(domain for domain, _ in found.services)
         self.own = domains if domains and domains <= OWN_DOMAIN_ONLY else None
         if not found.services:
-            found.doubts.add(ANYWHERE)
+            found.doubt("which service it calls is not known")
             found.domains.update(dict.fromkeys(halves["domain"]))
 
     def read_leaf(self, leaf: Leaf) -> None:
@@ -140,7 +160,7 @@ class Reader:
         if leaf.is_json or (self.naming.calls_service and leaf.path in {("domain",), ("service",)}):
             return
         if leaf.known_forms is UNKNOWN:
-            self.found.doubts.add(ANYWHERE)
+            self.found.doubt(f"{shown(leaf.argument)} is too long to be looked at whole")
             return
         for depth in range(len(leaf.path) - 1, -1, -1):
             key = leaf.path[depth]
@@ -163,14 +183,14 @@ class Reader:
         found = self.found
         if not isinstance(leaf.value, str):
             if self.naming.strict:
-                found.doubts.add(ANYWHERE)
+                found.doubt(f"what {shown(leaf.argument)} names is no text")
             return
         place = EXACT_PLACES.get(leaf.path)
         if leaf.argument != place or leaf.is_key:
             found.exact = False
         parts = leaf.value.split(",", NAMES_MAX)
         if len(parts) > NAMES_MAX:
-            found.doubts.add(ANYWHERE)
+            found.doubt(f"{shown(leaf.argument)} names more than {NAMES_MAX} things")
         for part in parts:
             name = fold(part)
             if name != leaf.value:
@@ -178,7 +198,7 @@ class Reader:
             if is_entity(name):
                 found.entities[name] = None
             elif self.naming.strict or self.may_mean_entities(name):
-                found.doubts.add(ANYWHERE)
+                found.doubt(f"what {shown(name)} stands for is not known")
 
     def may_mean_entities(self, name: str) -> bool:
         """Whether Home Assistant would take a text that is no entity for one or many all the same.
@@ -201,7 +221,9 @@ class Reader:
         for part in names:
             entities = None if part is None else self.resolve(kind, fold(part))
             if entities is None or not self.note(entities, found.placed):
-                found.doubts.add(leaf.path)
+                what = f"{kind.removesuffix('_id')} {shown(fold(part or ''))}".rstrip()
+                all_of = "what" if entities is None else "all that"
+                found.doubt(f"{all_of} {what} holds is not known", leaf.path)
 
     def read_target(self, leaf: Leaf, depth: int) -> None:
         """Read a value under ``target`` that no key inside it explains."""
@@ -212,30 +234,31 @@ class Reader:
         if depth == len(leaf.path) - 1 and not leaf.is_key:
             self.read_entities(leaf)
         else:
-            self.found.doubts.add(ANYWHERE)
+            self.found.doubt(f"what {shown(leaf.argument)} names is not understood")
 
     def read_data(self, leaf: Leaf) -> None:
         """Read a value that is data: it may hold names that are passed on."""
         if not isinstance(leaf.value, str):
             if leaf.path[-1] in DOMAIN_KEYS:
-                self.found.doubts.add(ANYWHERE)
+                self.found.doubt(f"the domain in {shown(leaf.argument)} is no text")
             return
         if TEMPLATE.search(leaf.value):
-            self.found.doubts.add(ANYWHERE)
+            self.found.doubt(f"{shown(leaf.argument)} holds a template, which may name anything")
         text = fold(leaf.value)
         if text == NO_TEXT:
-            self.found.doubts.add(ANYWHERE)
+            self.found.doubt(f"{shown(leaf.argument)} can't be read as a text")
         names = SEPARATORS.split(text)
         if len(names) <= NAMES_MAX and all(map(is_entity, names)):
             self.found.names.update(dict.fromkeys(names))
         elif self.naming.calls_service and "." in text:
             mentions = [found[0] for found in MENTION.finditer(text) if found[1]]
             self.found.mentions.update(dict.fromkeys(mentions[:NAMES_MAX]))
-            self.found.hides |= len(mentions) > NAMES_MAX
+            if len(mentions) > NAMES_MAX:
+                self.found.hide(f"{shown(leaf.argument)} names more than {NAMES_MAX} things")
         if leaf.path[-1] in DOMAIN_KEYS and not leaf.is_key:
             self.found.domains.update(dict.fromkeys(filter(WORD.fullmatch, names)))
             if not all(map(WORD.fullmatch, names)):
-                self.found.doubts.add(ANYWHERE)
+                self.found.doubt(f"{shown(text)} is no domain")
 
     def read_holders(self) -> None:
         """Look behind groups, scenes, scripts, and services that run what is written elsewhere."""
@@ -246,7 +269,8 @@ class Reader:
                 queue.append(f"script.{service}")
             if domain in RUNNERS:
                 held = self.resolve("service", f"{domain}.{service}")
-                found.hides |= held is None or not self.note(held, found.members)
+                if held is None or not self.note(held, found.members):
+                    found.hide(f"what the service {shown(f'{domain}.{service}')} does is not known")
                 queue += held or ()
         self.look_behind([(name, True) for name in queue])
 
@@ -264,9 +288,11 @@ class Reader:
             # A group of locks is a lock as well; only whoever knows the house can tell.
             held = self.resolve("entity_id", name)
             if held is None:
-                found.hides |= reached and domain_of(name) in HOLDERS
+                if reached and domain_of(name) in HOLDERS:
+                    found.hide(f"what {shown(name)} reaches is not known")
                 continue
-            found.hides |= not self.note(held, found.members) and reached
+            if not self.note(held, found.members) and reached:
+                found.hide(f"all that {shown(name)} reaches is not known")
             # A group is replaced by what is in it before a service looks what is its own.
             inner = [
                 (each, reached and (self.reaches(each) or domain_of(each) == "group"))
@@ -299,6 +325,11 @@ class Reader:
     def resolve(self, kind: str, name: str) -> Collection[str] | None:
         """Ask the resolver, if there is one."""
         return self.resolver(kind, name) if self.resolver is not None else None
+
+
+def shown(name: str) -> str:
+    """A name as a sentence may hold it."""
+    return shorten(name, NAME_SHOWN_CHARS_MAX)
 
 
 def is_entity(text: str) -> bool:

@@ -6,9 +6,11 @@ Nothing is counted, so a question changes no later decision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import replace
 
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_server.policy.case import Case, Miss
@@ -53,18 +55,20 @@ class Explanation:
         reasons: why the others do not, in the order in which rules are tried.
         gets: the signature of what the tool gets, where that is not what is written: rules look at
             both; "": they are the same.
+        clock: by which time the hours of the rule that decides were judged; "": it has none.
     """
 
     decision: Decision
     line: int
     reasons: tuple[Reason, ...]
     gets: str = ""
+    clock: str = ""
 
 
 def explain(
     case: Case,
     rules: Sequence[Rule],
-    concerned: Iterable[ToolRule],
+    concerned: Sequence[ToolRule],
     rates: Rates,
     otherwise: Decision,
     display: Display = display_of,
@@ -90,9 +94,24 @@ def explain(
             continue
         text = text or "matches too, but comes after the rule that decides"
         reasons.append(Reason(rule.decision.rule, rule.line, rule.decision.action, text))
-    decision = otherwise if decider is None else decider.decision
+    decision, clock = decision_of(case, decider, concerned, otherwise), ""
+    if decider is not None and decider.hours is not None:
+        clock = decider.hours.clock(case.now)
     gets = "" if case.meant is None else display(case.tool, received(case.meant.whole))
-    return Explanation(decision, decider.line if decider else 0, tuple(reasons), gets)
+    return Explanation(decision, decider.line if decider else 0, tuple(reasons), gets, clock)
+
+
+def decision_of(
+    case: Case, decider: Rule | None, concerned: Sequence[ToolRule], otherwise: Decision
+) -> Decision:
+    """Return what a rule decides about a request, with what others demand, and with its doubts."""
+    if decider is None:
+        why = case.whys(None, concerned)
+        return replace(otherwise, why=why) if why else otherwise
+    if decider.decision.action is Action.ALLOW:
+        return decider.decision
+    numbers = [each.rule.number for each in concerned]
+    return case.completed(concerned, numbers.index(decider.number))
 
 
 def objection(
@@ -110,7 +129,8 @@ def objection(
         case Miss.ARGUMENTS:
             return arguments_text(tool_rule, case, display)
         case Miss.HOURS:
-            return "it is not the time for it (hours)"
+            assert rule.hours is not None, "it has missed them"
+            return f"it is not the time for it (hours; here it is {rule.hours.clock(case.now)})"
         case None:
             pass
     if rule.rate is not None and not rates.has_room(rule.number, case.agent, rule.rate, case.now):

@@ -7,13 +7,18 @@ to the day on which it starts. Without ``tz`` the gateway's own time zone counts
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 SPAN = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])\s*-\s*([01][0-9]|2[0-4]):([0-5][0-9])")
 MINUTES_A_DAY = 1_440
+POSIX_ZONE = re.compile(
+    r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?[0-9:]+"
+    r"(?:(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)(?:[+-]?[0-9:]+)?(?:,.*)?)?"
+)
+"""A time zone as POSIX writes it: ``CET-1CEST,M3.5.0,M10.5.0/3``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,38 @@ class Hours:
             return here.weekday() in self.days
         # After midnight it is still the night of the day before.
         return minute < self.end and (here - timedelta(days=1)).weekday() in self.days
+
+    def clock(self, now: float) -> str:
+        """Say what time it is where the rule looks: ``mon 05:30 in Europe/Berlin``.
+
+        Args:
+            now: UTC seconds since 1970.
+        """
+        here = datetime.fromtimestamp(now, UTC).astimezone(self.zone)
+        own = f"{here.tzname()}, the gateway's own"
+        where = own if self.zone is None else f"in {self.zone}"
+        return f"{DAYS[here.weekday()]} {here:%H:%M} {where}"
+
+
+def own_zone_doubt(environ: Mapping[str, str]) -> str:
+    """Say that this machine's time zone is set to none that there is, so that it counts as UTC.
+
+    Args:
+        environ: the environment; ``TZ`` in it is looked at.
+
+    Returns:
+        a sentence, or "".
+    """
+    named = environ.get("TZ", "").removeprefix(":")
+    if not named or named.startswith("/") or POSIX_ZONE.fullmatch(named):
+        return ""
+    try:
+        from zoneinfo import ZoneInfo
+
+        ZoneInfo(named)
+    except (KeyError, OSError, ValueError):
+        return f"TZ={named!r} names no time zone, so the gateway's own time is UTC"
+    return ""
 
 
 def parse_hours(between: str, days: Collection[str] = DAYS, tz: str = "") -> Hours:

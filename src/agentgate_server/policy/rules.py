@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agentgate_proto.records.decision import Action, Decision
@@ -14,7 +15,7 @@ from agentgate_server.policy.hours import Hours
 from agentgate_server.policy.naming import INDIRECT_KEYS
 from agentgate_server.policy.patterns import Pattern, ToolPattern
 from agentgate_server.policy.rates import Rate
-from agentgate_server.policy.readings import Request
+from agentgate_server.policy.readings import Reading, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +84,11 @@ class ToolRule:
         self.is_open = pattern is None and not rule.conditions
         self.matches = self.covers if allows else self.may_match
 
-    def may_match(self, request: Request) -> bool:
-        """Whether a deny or ask rule matches: any reading that may be meant will do."""
+    def may_match(self, request: Request, readings: Iterable[Reading] | None = None) -> bool:
+        """Whether a deny or ask rule matches: any reading that may be meant will do, or any of
+        these ``readings``."""
         pattern, conditions = self.pattern, self.rule.conditions
-        for reading in request.readings:
+        for reading in request.readings if readings is None else readings:
             if pattern is not None and not pattern.may_match(request, reading):
                 continue
             for condition in conditions:

@@ -190,6 +190,7 @@ class Masker:
             args=args,
             signature=signature,
             warning=warning,
+            doubt=self._words(record.doubt, secrets, known) if record.doubt else "",
             client_id=self._values(record.client_id, known),
             request_id=(
                 self._values(request_id, known) if isinstance(request_id, str) else request_id
@@ -226,12 +227,15 @@ class Masker:
         for entry in entries:
             if entry.message or entry.detail or entry.address or type(entry.request_id) is str:
                 texts |= {entry.message, entry.detail, entry.address, str(entry.request_id)}
+            if entry.doubt:
+                texts.add(entry.doubt)
         if self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
             return entries
         return [self._entry(entry, seal) for entry in entries]
 
     def _entry(self, entry: AuditEntry, seal: Seal) -> AuditEntry:
         args, digest, warning = entry.args, entry.digest, entry.warning
+        doubt = self._values(entry.doubt)
         masked: dict[str, str] = {}
         found = self._arguments(bytes(args)) if args is not None else None
         if found is not None:
@@ -240,6 +244,7 @@ class Masker:
                 place: seal.of_value(entry.rid, place, canonical_args(value))
                 for place, value in found.hidden()
             }
+            doubt = alone(doubt, found.secrets(entry.tool))
             if entry.decision == Action.ASK:
                 warning = both(warning, found.warning())
         if digest and found is not None:
@@ -252,6 +257,7 @@ class Masker:
             digest=digest,
             masked=masked,
             warning=warning,
+            doubt=doubt,
             client_id=self._values(entry.client_id),
             request_id=self._values(request_id) if isinstance(request_id, str) else request_id,
             message=self._values(entry.message),

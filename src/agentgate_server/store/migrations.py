@@ -255,6 +255,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         WHERE phase = 'done' AND (effects = 'write' OR expires_at > 0 OR relayed <> '')
         """,
     ),
+    ("ALTER TABLE requests ADD COLUMN doubt TEXT NOT NULL DEFAULT ''",),
 )
 
 VERSION = len(MIGRATIONS)

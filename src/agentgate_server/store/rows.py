@@ -49,6 +49,7 @@ COLUMNS = (
     "relayed",
     "definition",
     "joined",
+    "doubt",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
@@ -100,6 +101,7 @@ def row_of(record: Record) -> Row:
         said(record.relayed),
         record.definition,
         record.joined,
+        record.doubt,
         int(record.delivered),
     )
 

@@ -34,6 +34,7 @@ RECEIVED = Record(
     phase=Phase.RECEIVED,
     rule="permissions.yaml:3",
     description="doors are asked for",
+    doubt="what script.x reaches is not known",
     created_at=1_700_000_000.0,
 )
 DESCRIPTION = {
@@ -47,6 +48,7 @@ DESCRIPTION = {
     "digest": "d1",
     "rule": "permissions.yaml:3",
     "description": "doors are asked for",
+    "doubt": "what script.x reaches is not known",
 }
 SHORT = {"rid": "r1", "agent": "garden", "tool": "unlock"}
 ASKED = {"expires_at": 1_700_000_900.0}

@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from tests.proto.ledger_policy import allow
+from tests.proto.ledger_policy import allow, deny
 from tests.proto.ledger_world import World
 
 from agentgate_proto.errors import ErrorCode
@@ -47,6 +47,21 @@ def test_what_a_person_is_asked_elsewhere_runs_and_the_record_says_so() -> None:
     assert list(world.running) == [rid]
     world.kill()
     assert world.store.rows[rid].relayed == replace(relayed, asks_there=True)
+
+
+def test_a_denial_says_by_which_doubt_its_rule_matches_and_so_does_the_record() -> None:
+    world = World()
+    why = ("what script.open_up reaches is not known", "what area attic holds is not known")
+    world.policy["write"] = replace(deny(), why=why)
+    client = world.client()
+    rid = world.receive(client, 1, "write")
+    world.sync()
+    (answer,) = client.of(Answer)
+    assert answer.outcome.message == f"Denied by policy: not here ({why[0]}; {why[1]})"
+    assert (world.store.rows[rid].description, world.store.rows[rid].doubt) == (
+        "not here",
+        f"{why[0]}; {why[1]}",
+    )
 
 
 def test_an_allowed_write_starts_when_the_intention_is_durable() -> None:

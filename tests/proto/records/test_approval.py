@@ -111,3 +111,8 @@ def test_the_words_of_a_grant_say_for_whom_a_relay_may_call() -> None:
     )
     words = grant_view(grant, "active").words
     assert words.startswith("agent on behalf of any may call write with n=1, until")
+
+
+def test_an_approval_says_by_which_doubt_its_rule_asks() -> None:
+    doubt = "what area attic holds is not known"
+    assert approval_view(record(phase=Phase.WAITING, doubt=doubt)).doubt == doubt

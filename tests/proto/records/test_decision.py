@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from agentgate_proto.records.decision import Action, Decision
 
@@ -34,3 +35,12 @@ def test_equal_decisions_are_equal() -> None:
     one = Decision(action=Action.ASK, rule="permissions.yaml:12", description="ask first")
     assert one == msgspec.structs.replace(one)
     assert one != msgspec.structs.replace(one, action=Action.ALLOW)
+
+
+def test_what_is_told_of_a_denial_is_the_rule_s_words_and_the_doubts() -> None:
+    plain = Decision(action=Action.DENY, rule="p.yaml:1")
+    doors = replace(plain, description="Doors stay shut")
+    assert (plain.words, plain.doubt) == ("", "")
+    assert (doors.words, doors.doubt) == ("Doors stay shut", "")
+    assert replace(plain, why=("a", "b")).words == "a; b"
+    assert replace(doors, why=("a", "b")).words == "Doors stay shut (a; b)"

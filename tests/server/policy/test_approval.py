@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from tests.server.policy.helpers import decide, rules
 
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Effects
@@ -61,3 +64,42 @@ def test_what_cannot_be_meant_stops_the_start(keys: str, error: str) -> None:
     with pytest.raises(DocumentError) as caught:
         Policy.parse(f"rules:\n  - {{tool: pay, {keys}}}\n")
     assert error in str(caught.value)
+
+
+BOTH = """
+rules:
+  - {tool: pay, args: {amount: {min: 500}}, action: ask, approval: {code: true}}
+  - {tool: pay, args: {to: {not_in: [grocer]}}, action: ask, approval: {approvers: 2}}
+  - {tool: pay, action: ask, description: plain}
+defaults:
+  - {pattern: "*", action: ask, approval: {approvers: 3, code: true}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "approvers", "code", "rule"),
+    [
+        ({"to": "mallory", "amount": 600}, 2, True, "p.yaml:4, and for the code p.yaml:3"),
+        ({"to": "grocer", "amount": 600}, 1, True, "p.yaml:3"),
+        ({"to": "mallory", "amount": 6}, 2, False, "p.yaml:4"),
+        ({"to": "grocer", "amount": 6}, 1, False, "p.yaml:5"),
+    ],
+)
+def test_the_demands_of_all_rules_that_ask_add_up(
+    args: dict[str, Any], approvers: int, code: bool, rule: str
+) -> None:
+    policy = Policy.parse(BOTH, "p.yaml")
+    decision = decide(policy, "pay", args)
+    assert (decision.approvers, decision.code, decision.rule) == (approvers, code, rule)
+    told = policy.explain(agent="house", tool="pay", effects=Effects.WRITE, args=args, now=0.0)
+    assert told.decision == decision
+
+
+def test_a_rule_for_other_hours_or_agents_adds_no_demand() -> None:
+    policy = rules(
+        "tool: pay, action: ask, approval: {approvers: 2}",
+        "tool: pay, agents: bob, action: ask, approval: {code: true}",
+        'tool: pay, hours: {between: "06:00-12:00", tz: UTC}, action: ask, approval: {code: true}',
+    )
+    assert [decide(policy, "pay").code, decide(policy, "pay", agent="bob").code] == [False, True]
+    assert decide(policy, "pay", now=7 * 3_600.0).code

@@ -95,10 +95,10 @@ def test_asking_why_counts_nothing() -> None:
             "is about tools that read, and x is one to write",
         ),
         (
-            'tool: x, hours: "06:00-12:00", action: deny',
+            'tool: x, hours: {between: "06:00-12:00", tz: Europe/Berlin}, action: deny',
             "x",
             {},
-            "it is not the time for it (hours)",
+            "it is not the time for it (hours; here it is thu 01:00 in Europe/Berlin)",
         ),
         ('pattern: "x(a)", action: deny', "x", {"k": "b"}, "its pattern does not match x(b)"),
         (

@@ -313,6 +313,16 @@ def test_the_audit_keeps_a_keyed_digest_of_the_request_and_of_each_masked_value(
     assert entry.warning == shown.warning != ""
 
 
+def test_a_doubt_hides_what_the_arguments_hide() -> None:
+    doubt = f"what area {PLAIN} holds, and 4711, is not known"
+    args = {"area_id": PLAIN, "pin": "4711"}
+    assert MASKER.record(record(args, doubt=doubt)).doubt == (
+        f"what area {MASK} holds, and {MASK}, is not known"
+    )
+    assert audited(args, doubt=doubt).doubt == f"what area {MASK} holds, and {MASK}, is not known"
+    assert audited({"door": "front"}, doubt=f"about {PLAIN}").doubt == f"about {MASK}"
+
+
 def test_an_entry_that_hides_nothing_keeps_its_digest_as_it_is() -> None:
     assert audited({"door": "front"}).digest == "d1"
     assert audited({"door": "a \\ b"}, client_id=PLAIN).digest == "d1"

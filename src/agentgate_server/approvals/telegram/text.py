@@ -138,6 +138,8 @@ def circumstances(view: ApprovalView, words_max: int) -> list[str]:
         lines.append(f"Rule: {quoted(view.description, words_max)} (<code>{rule}</code>)")
     else:
         lines.append(f"Rule: <code>{rule}</code>")
+    if view.doubt:
+        lines.append(f"Because: {quoted(view.doubt, words_max)}")
     if view.repeats:
         lines.append(f"Asked {view.repeats} times more meanwhile; one answer is for all")
     if view.approvers_needed > 1:
