@@ -11,13 +11,15 @@
 # the gate; 2 GB from npm.
 # make real-model: sessions with a small real model on this machine; 127 MB, once.
 # make spec: the protocol by itself, as one file to hand on: dist/agentgate-spec-VERSION.tar.gz.
+# make pressure [ATTACK="pipelined-health hoards"] [SECONDS=10] [SHORT=1]: attacks on a real gateway,
+# beside honest users.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends commands outside sim sim-relays \
-	mutations wrong-clients wrong-gateways examinations worlds relays devices bench fuzz autobahn vendor-streams \
+	mutations wrong-clients wrong-gateways examinations worlds relays devices pressure bench fuzz autobahn vendor-streams \
 	socketio-suites mcp-acceptance mcp-clients real-model spec image clean
 
 demo: $(VENV)/.installed
@@ -112,6 +114,13 @@ KILLS ?= 50
 devices: $(VENV)/.installed-test
 	DEVICE_KILLS=$(KILLS) $(BIN)/python -m pytest -x -q tests/e2e/test_edge_kills.py \
 		tests/e2e/test_edge_face_kills.py
+
+# Attacks on a real gateway, and what the honest notice of them: all, some by their names, patterns or
+# kinds (ATTACK="unread-* blinds"), or the worst ten (SHORT=1).
+pressure: SECONDS := 10
+pressure: $(VENV)/.installed-test
+	$(BIN)/python -m tests.pressure --seconds $(SECONDS) $(if $(SHORT),--short) $(if $(JSON),--json) \
+		$(ATTACK)
 
 # Small foreign programs of MCP, pinned, through the gate: 100 MB from npm and PyPI.
 mcp-acceptance: $(VENV)/.installed-test

@@ -1,0 +1,32 @@
+"""All attacks, by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.pressure.attacks import blinds, floods, hoards, strangers
+from tests.pressure.attacks.attack import Attack, name_of
+
+KINDS = (strangers, floods, hoards, blinds)
+
+
+def attacks() -> dict[str, type[Attack]]:
+    """All of them, in the order of their files."""
+    return {name_of(each): each for kind in KINDS for each in classes_of(vars(kind))}
+
+
+def classes_of(names: dict[str, object]) -> Iterator[type[Attack]]:
+    """The attacks that a module defines itself; not those that only have others made from them."""
+    for each in names.values():
+        if (
+            isinstance(each, type)
+            and issubclass(each, Attack)
+            and each.__module__ == names["__name__"]
+            and each.run is not Attack.run
+        ):
+            yield each
+
+
+def kind_of(attack: type[Attack]) -> str:
+    """The file that it stands in."""
+    return attack.__module__.rpartition(".")[2]
