@@ -80,10 +80,11 @@ Rule = Callable[[str, Params], Fault | None]
 class ApiError(Exception):
     """The Bot API refuses a call."""
 
-    def __init__(self, status: int, description: str) -> None:
+    def __init__(self, status: int, description: str, moved_to: int = 0) -> None:
         super().__init__(description)
         self.status = status
         self.description = description
+        self.parameters = {"migrate_to_chat_id": moved_to}
 
 
 class TelegramStandIn:
@@ -177,7 +178,7 @@ class TelegramStandIn:
             else:
                 raise ApiError(404, "Not Found: method not found")
         except ApiError as error:
-            return refusal(error.status, error.description)
+            return refusal(error.status, error.description, error.parameters)
         return json_response({"ok": True, "result": result})
 
     # Updates
@@ -210,13 +211,15 @@ class TelegramStandIn:
 
     def send_message(self, params: Params) -> dict[str, Any]:
         """https://core.telegram.org/bots/api#sendmessage"""
-        chat_id = int(params["chat_id"])
-        if chat_id not in self.chats.kinds:
-            raise ApiError(400, "Bad Request: chat not found")
+        chat_id = self._chat(params)
+        thread_id = int(params.get("message_thread_id", "0"))
+        if (chat_id, thread_id) in self.chats.closed:
+            raise ApiError(400, "Bad Request: TOPIC_CLOSED")
         text, entities = read_text(params)
         reply = json.loads(params.get("reply_parameters", "{}"))
         reply_to = int(reply.get("message_id", 0))
         message = self.chats.add(chat_id, BOT_ID, text, entities, read_rows(params), reply_to)
+        message.thread_id = thread_id
         return self.chats.shown(message)
 
     def edit_message_text(self, params: Params) -> dict[str, Any]:
@@ -259,9 +262,19 @@ class TelegramStandIn:
         message.deleted = True
         return True
 
+    def _chat(self, params: Params) -> int:
+        """The chat that a call is about."""
+        chat_id = int(params["chat_id"])
+        if moved_to := self.chats.moved.get(chat_id):
+            text = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise ApiError(400, text, moved_to)
+        if chat_id not in self.chats.kinds:
+            raise ApiError(400, "Bad Request: chat not found")
+        return chat_id
+
     def _own(self, params: Params) -> Message:
         """The bot's message that a call wants to edit."""
-        key = (int(params["chat_id"]), int(params["message_id"]))
+        key = (self._chat(params), int(params["message_id"]))
         message = self.chats.messages.get(key)
         if message is None or message.deleted:
             raise ApiError(400, "Bad Request: message to edit not found")

@@ -30,6 +30,7 @@ class Message:
         text, entities: what is read.
         rows: its buttons.
         reply_to: id of the message that it answers, or 0.
+        thread_id: the topic of a group with topics; 0: General, or the group has none.
         versions: all that its text has been, oldest first.
         deleted: it is not seen any more.
     """
@@ -41,6 +42,7 @@ class Message:
     entities: list[Entity] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     reply_to: int = 0
+    thread_id: int = 0
     versions: list[str] = field(default_factory=list)
     deleted: bool = False
 
@@ -88,6 +90,10 @@ class Chats:
     Args:
         bot: the bot's own user, as the Bot API shows it.
         updated: hears every update for the bot.
+
+    Attributes:
+        closed: topics in which nobody but administrators may write, each with its group.
+        moved: groups that have become supergroups, with the new id of each.
     """
 
     def __init__(self, bot: dict[str, Any], updated: Callable[[dict[str, Any]], None]) -> None:
@@ -97,6 +103,8 @@ class Chats:
         self.people: dict[int, dict[str, Any]] = {bot["id"]: bot}
         self.messages: dict[tuple[int, int], Message] = {}
         self.taps: dict[str, Tap] = {}
+        self.closed: set[tuple[int, int]] = set()
+        self.moved: dict[int, int] = {}
         self._message_ids = count(101)
         self._tap_ids = count(7_000_000_001)
 
@@ -112,9 +120,20 @@ class Chats:
         """A group that has the bot as a member; ids of groups are negative."""
         self.kinds[chat_id] = "group"
 
-    def say(self, user_id: int, text: str, *, chat_id: int = 0, reply_to: int = 0) -> Message:
+    def upgrade(self, chat_id: int, new_id: int) -> None:
+        """A group becomes a supergroup, and the bot is told."""
+        self.add_group(new_id)
+        self.moved[chat_id] = new_id
+        row = self.shown(self.add(chat_id, self.bot["id"], "upgraded"))
+        del row["text"]
+        self.updated({"message": {**row, "migrate_to_chat_id": new_id}})
+
+    def say(
+        self, user_id: int, text: str, *, chat_id: int = 0, reply_to: int = 0, thread_id: int = 0
+    ) -> Message:
         """A person writes; in the private chat unless told otherwise."""
         message = self.add(chat_id or user_id, user_id, text, reply_to=reply_to)
+        message.thread_id = thread_id
         self.updated({"message": self.shown(message)})
         return message
 
@@ -181,6 +200,8 @@ class Chats:
         if message.text.startswith("/"):
             length = len(message.text.split()[0])
             row["entities"] = [{"type": "bot_command", "offset": 0, "length": length}]
+        if message.thread_id:
+            row |= {"message_thread_id": message.thread_id, "is_topic_message": True}
         if message.rows:
             keyboard = [
                 [{"text": button.label, "callback_data": button.data} for button in buttons]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from itertools import count
+from operator import itemgetter
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.effects import Decided, Revoked
@@ -52,9 +54,17 @@ class Desk:
         self._replies: dict[str, Reply] = {}
         self._numbers = count(1)
 
-    def waiting(self) -> list[ApprovalView]:
-        """What people may answer now, oldest first: the first thousand of it. They see it."""
-        shown = self.ledger.waiting[:LIST_ROWS_MAX]
+    @property
+    def count(self) -> int:
+        """How many approvals people may answer now."""
+        return len(self.ledger.waiting)
+
+    def waiting(self, limit: int = LIST_ROWS_MAX) -> list[ApprovalView]:
+        """What people may answer now: the first of each agent, then the second ones … They see it.
+
+        So the asks of one agent push no other's out of what fits.
+        """
+        shown = by_turns(self.ledger.waiting)[:limit]
         for record in shown:
             self.reach.reached(record.rid)
         return [self.view(record) for record in shown]
@@ -256,6 +266,16 @@ class Desk:
             except Exception:
                 text = "channel %s failed to show an approval"
                 log.exception(text, channel.name, extra={"rid": view.id})
+
+
+def by_turns(records: Sequence[Record]) -> list[Record]:
+    """Records in order, the first of each principal before the second of any."""
+    seen = Counter[str]()
+    places = []
+    for record in records:
+        places.append(seen[record.principal])
+        seen[record.principal] += 1
+    return [record for _, record in sorted(zip(places, records, strict=True), key=itemgetter(0))]
 
 
 def settled_text(view: ApprovalView) -> str:

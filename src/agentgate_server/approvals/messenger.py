@@ -44,7 +44,7 @@ def open_messenger(
     channel_type = import_telegram(config)
     try:
         channel = channel_type(
-            config.messenger.telegram, clock, desk=desk, writer=writer, drain=drain, shown=shown
+            config.messenger, clock, desk=desk, writer=writer, drain=drain, shown=shown
         )
     except RuntimeError as error:
         raise DocumentError(config.name, str(error), path="messenger") from None

@@ -39,6 +39,10 @@ class TelegramConfig(msgspec.Struct, frozen=True, kw_only=True):
     group. The bot tells it to whoever sends it ``/start`` there; until it is set, nobody is
     asked."""
 
+    message_thread_id: Annotated[int, Meta(ge=0, le=2**53)] = 0
+    """The topic of a group in which people are asked: the middle one of the three numbers in a link
+    to one of its messages (``t.me/c/1234/5/7``: 5); 0: General, or the group has no topics."""
+
     allowed_users: tuple[UserId | TelegramUser, ...] = ()
     """Who may answer, each an id or ``{id, name}``. Others in the chat see, and can do nothing."""
 
@@ -60,6 +64,11 @@ class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     telegram: TelegramConfig
     """The bot and its people."""
+
+    asks_per_minute: Annotated[int, Meta(ge=1, le=60)] = 6
+    """How many asks of one agent a phone rings for. Further ones come as there is room, others'
+    first; until then one line says how many there are. An agent that is denied, or withdraws its
+    asks, again and again is slowed down."""
 
 
 def check_messenger(

@@ -56,7 +56,15 @@ NONSENSE = (
 )
 """What the library raises where an answer is JSON, but not what the Bot API says."""
 
-NO_CHAT = ("chat not found", "not enough rights", "have no rights", "bot was kicked")
+CHAT_CLOSED = (
+    *("chat not found", "peer_id_invalid", "channel_private", "group chat was deactivated"),
+    *("not enough rights", "have no rights", "need administrator rights", "chat_admin_required"),
+    *("chat_write_forbidden", "chat_restricted", "chat_send_", "user_banned_in_channel"),
+    *("bot was kicked", "bot was blocked", "bot is not a member", "user is deactivated"),
+    *("topic_closed", "topic_deleted", "message thread not found"),
+)
+"""Refusals that are the chat's, or its topic's, and no message's: what is refused now is not when
+somebody has changed that. Others are taken for the message's own, and tried again all the same."""
 
 
 class ApiError(Exception):
@@ -100,7 +108,7 @@ class GoneError(ApiError):
 
 
 class RefusedError(ApiError):
-    """Telegram will never take this call."""
+    """Telegram does not take this call, and it seems to be a matter of what it says."""
 
 
 class Api:
@@ -140,7 +148,13 @@ class Api:
             await self._bot.set_my_commands([BotCommand(*command) for command in commands])
 
     async def send(
-        self, chat_id: int, html: str, *, reply_to: int = 0, ask_reply: bool = False
+        self,
+        chat_id: int,
+        html: str,
+        *,
+        reply_to: int = 0,
+        ask_reply: bool = False,
+        thread_id: int = 0,
     ) -> int:
         """Send a message without buttons; returns its id.
 
@@ -149,12 +163,14 @@ class Api:
             html: what.
             reply_to: the message that it answers, or 0.
             ask_reply: let the app open an answer to it.
+            thread_id: the topic of a forum; 0: none, or that of the message that it answers.
         """
         with explained():
             message = await self._bot.send_message(
                 chat_id,
                 html,
                 parse_mode=ParseMode.HTML,
+                message_thread_id=thread_id or None,
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
                 reply_parameters=(
                     ReplyParameters(reply_to, allow_sending_without_reply=True)
@@ -272,8 +288,9 @@ def explain_bad_request(message: str) -> None:
         return  # the message says so already: an earlier try arrived
     if any(sign in text for sign in GONE):
         raise GoneError(message)
-    if any(sign in text for sign in NO_CHAT):
-        raise BlockedError(f"check messenger.telegram.chat_id and the bot's rights: {message}")
+    if any(sign in text for sign in CHAT_CLOSED):
+        where = "messenger.telegram.chat_id, message_thread_id"
+        raise BlockedError(f"check {where} and the bot's rights in the chat: {message}")
     raise RefusedError(message)
 
 

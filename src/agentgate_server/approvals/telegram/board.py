@@ -2,17 +2,23 @@
 
 Take :meth:`Board.next_step`, do it, report it, and take the next; a step that failed is simply not
 reported, and comes again, brought up to date.
+
+A new ask waits until it has its turn (:mod:`agentgate_proto.quotas.notifying`). From then on its
+message is brought to the truth as often as that changes. What asks and what tells how it ended take
+turns: neither a flood of asks nor one of answers keeps the other away. Times are monotonic seconds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
+from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.telegram.rendering import Rendering
+from agentgate_server.approvals.telegram.summaries import Summaries, Tell
 
 CARDS_MAX = 10_000
 """Approvals on the board: about 40 MB. Those beyond it are asked when others have gone."""
@@ -21,17 +27,26 @@ STRAYS_MAX = 1_000
 """Messages outside the board that wait to be brought to the truth; the oldest go first."""
 
 
-class Remembered(msgspec.Struct, frozen=True):
+REFUSED_S = 60.0
+"""The first pause before a message that Telegram has refused is tried again; doubles …"""
+
+REFUSED_MAX_S = 3_600.0
+"""… up to this: it may be a matter of this message, of the chat, or of the library."""
+
+
+class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
     """The note of an approval.
 
     Attributes:
         chat_id, message_id: the message that shows it.
         shown: the digest of the last rendering that it had for certain, or "".
+        moved_from: the chat of the configuration that has become ``chat_id``; 0: it is that one.
     """
 
     chat_id: int
     message_id: int
     shown: str = ""
+    moved_from: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +59,7 @@ class Card:
         noted: what the store keeps of it.
         words: of the grant that somebody may confirm, or "".
         grant_ends: UTC seconds: when the grant of those words would end.
-        refused: Telegram will not take it.
+        refusals: how often Telegram has refused its message in a row.
     """
 
     view: ApprovalView
@@ -52,7 +67,7 @@ class Card:
     noted: Remembered | None = None
     words: str = ""
     grant_ends: float = 0.0
-    refused: bool = False
+    refusals: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,10 @@ class Visit:
     message_id: int
 
 
-Step = Send | Keep | Edit | Forget | Visit
+Step = Send | Keep | Edit | Forget | Visit | Tell
+
+Silent = Mapping[str, float]
+"""Agents whose new asks are not told of, each with the seconds for which that goes on."""
 
 
 class Board:
@@ -107,24 +125,41 @@ class Board:
         announced: the HTML that is sent first.
         render: what a message shows when its approval stands like this, with the words of a grant
             that is to be confirmed.
+        asks: says which ask is told of next.
+        summaries: say how many are not.
     """
 
     def __init__(
         self,
         announced: Callable[[ApprovalView], str],
         render: Callable[[ApprovalView, str], Rendering],
+        asks: Notifying,
+        summaries: Summaries,
     ) -> None:
         self.announced = announced
         self.render = render
+        self.asks = asks
+        self.summaries = summaries
         self.cards: dict[str, Card] = {}
         self.overflowed = False
-        self._queue: dict[str, None] = {}
+        self._asking: dict[str, None] = {}
+        self._telling: dict[str, None] = {}
+        self._tells_next = False
+        self._refused: dict[str, tuple[float, str]] = {}
         self._expected: set[str] = set()
         self._strays: dict[tuple[int, int], str] = {}
 
+    @property
+    def problem(self) -> str:
+        """What Telegram refuses at present, or ""."""
+        if not self._refused:
+            return ""
+        _, words = next(iter(self._refused.values()))
+        return f"{len(self._refused)} messages are refused and tried again: {words}"
+
     # What happened
 
-    def changed(self, view: ApprovalView) -> None:
+    def changed(self, view: ApprovalView, now: float) -> None:
         """An approval was opened, or moved on."""
         card = self.cards.get(view.id)
         if card is not None:
@@ -135,15 +170,20 @@ class Board:
             self.overflowed = True
             return
         else:
-            self.cards[view.id] = Card(view)
-        self._queue[view.id] = None
+            card = self.cards[view.id] = Card(view)
+        if view.status == "waiting":
+            self.asks.opened(view.id, view.agent, now)
+        else:
+            self.asks.over(view.id, view.status, now)
+        if not self.asks.is_held(view.id):
+            self._put(card)
 
     def expect(self, rid: str) -> None:
         """This approval is being looked up; what happens to it meanwhile counts."""
         self._expected.add(rid)
 
     def remembered(
-        self, rid: str, place: Remembered, view: ApprovalView | None, *, noted: bool
+        self, rid: str, place: Remembered, view: ApprovalView | None, now: float, *, noted: bool
     ) -> None:
         """A message shows this approval since a former life.
 
@@ -151,6 +191,7 @@ class Board:
             rid: the approval, which was expected.
             place: the message, and what it is known to show.
             view: how the approval stood when it was looked up; None: nobody knows it.
+            now: seconds.
             noted: the store knows of the message.
         """
         self._expected.discard(rid)
@@ -159,7 +200,17 @@ class Board:
             card = self.cards[rid] = Card(view)
         if card is not None:
             card.place, card.noted = place, place if noted else None
-            self._queue[rid] = None
+            if card.view.status == "waiting":
+                self.asks.known(rid, card.view.agent, now)
+            self._put(card)
+
+    def moved(self, chat_id: int) -> None:
+        """A chat is another one now: what waits is asked there, and nobody can edit the former."""
+        for card in self.cards.values():
+            if card.place is not None and card.place.chat_id == chat_id:
+                card.place = card.noted = None
+                self._put(card)
+        self.summaries.moved(chat_id)
 
     def found_stray(self, chat_id: int, message_id: int, rid: str) -> None:
         """Somebody's tap came too late: what they see of this approval may not be the truth."""
@@ -171,7 +222,7 @@ class Board:
             and (place.chat_id, place.message_id) == (chat_id, message_id)
         ):
             card.place = msgspec.structs.replace(place, shown="")
-            self._queue[rid] = None
+            self._put(card)
             return
         self._strays[chat_id, message_id] = rid
         if len(self._strays) > STRAYS_MAX:
@@ -188,7 +239,7 @@ class Board:
             card.words, card.grant_ends = words, ends
             if card.place is not None:
                 card.place = msgspec.structs.replace(card.place, shown="")
-            self._queue[rid] = None
+                self._put(card)
 
     def grant_ends(self, rid: str) -> float:
         """When the grant that its message shows would end; 0: it shows none."""
@@ -202,25 +253,59 @@ class Board:
 
     # What to do
 
-    def next_step(self) -> Step | None:
-        """Return what to do next, or None: every message shows the truth."""
-        while self._queue:
-            rid = next(iter(self._queue))
-            step = self._step(self.cards[rid])
+    def next_step(self, now: float, silent: Silent) -> Step | None:
+        """Return what to do next, or None: every message shows the truth, as far as it may."""
+        for rid in [rid for rid, (at, _) in self._refused.items() if at <= now]:
+            self._put(self.cards[rid])
+        while rid := self._first(now, silent):
+            card = self.cards[rid]
+            step = self._step(card)
             if step is not None:
                 return step
-            del self._queue[rid]
-            if is_over(self.cards[rid].view):
+            self._take_out(rid)
+            if is_over(card.view):
                 del self.cards[rid]
                 return Forget(rid)
+        tell = self.summaries.next_step(self.asks.held(now, silent), now)
+        if tell is not None:
+            return tell
         for (chat_id, message_id), rid in self._strays.items():
             return Visit(rid, chat_id, message_id)
         return None
 
+    def next_deadline(self, now: float, silent: Silent) -> float | None:
+        """Return when there is something to do though nothing happens, or None."""
+        times = [at for at, _ in self._refused.values()]
+        times += [now + left for left in silent.values()]
+        held = self.asks.held(now, silent)
+        for at in (self.asks.next_deadline(now, silent), self.summaries.next_deadline(held)):
+            if at is not None:
+                times.append(at)
+        return min(times) if times else None
+
+    def _first(self, now: float, silent: Silent) -> str:
+        """The approval whose message is to be looked at; "": none."""
+        if not self._asking and (rid := self.asks.turn(now, silent)):
+            self._asking[rid] = None
+        queues = (
+            (self._telling, self._asking) if self._tells_next else (self._asking, self._telling)
+        )
+        return next((next(iter(queue)) for queue in queues if queue), "")
+
+    def _put(self, card: Card) -> None:
+        """Look at a message again, behind the others."""
+        rid, waits = card.view.id, card.view.status == "waiting"
+        self._refused.pop(rid, None)
+        to, other = (self._asking, self._telling) if waits else (self._telling, self._asking)
+        other.pop(rid, None)
+        to[rid] = None
+
+    def _take_out(self, rid: str) -> None:
+        self._asking.pop(rid, None)
+        self._telling.pop(rid, None)
+
     def _step(self, card: Card) -> Step | None:
         view, place = card.view, card.place
-        if card.refused:
-            return None
         if place is None:
             return Send(view.id, self.announced(view)) if view.status == "waiting" else None
         over = is_over(view)
@@ -233,10 +318,10 @@ class Board:
 
     # What was done
 
-    def sent(self, step: Send, chat_id: int, message_id: int) -> None:
+    def sent(self, step: Send, place: Remembered) -> None:
         """The message is there."""
         card = self.cards[step.rid]
-        card.place = Remembered(chat_id, message_id)
+        card.place, card.refusals = place, 0
 
     def kept(self, step: Keep) -> None:
         """The note is durable."""
@@ -245,6 +330,8 @@ class Board:
     def edited(self, step: Edit) -> None:
         """The message has this rendering."""
         card = self.cards[step.rid]
+        card.refusals = 0
+        self._tells_next = card.view.status == "waiting"
         if card.place is not None:
             card.place = msgspec.structs.replace(card.place, shown=step.rendering.digest)
 
@@ -253,19 +340,24 @@ class Board:
         card = self.cards[step.rid]
         card.place = card.noted = None
 
-    def refused(self, step: Send | Edit) -> None:
-        """Telegram will never take this."""
-        self.cards[step.rid].refused = True
+    def refused(self, rid: str, problem: str, now: float) -> None:
+        """Telegram does not take this message; others go first, and it is tried again later."""
+        card = self.cards[rid]
+        pause = min(REFUSED_S * 2.0 ** min(card.refusals, 10), REFUSED_MAX_S)
+        card.refusals += 1
+        self._take_out(rid)
+        self._refused[rid] = now + pause, problem
 
     def visited(self, step: Visit) -> None:
         """The message was brought to the truth, or it can't be."""
         self._strays.pop((step.chat_id, step.message_id), None)
         self._expected.discard(step.rid)
 
-    def skip(self) -> None:
+    def skip(self, problem: str, now: float) -> None:
         """What comes first can't be done at all; go on with the next."""
-        if self._queue:
-            self.cards[next(iter(self._queue))].refused = True
+        rid = self._first(now, {})
+        if rid:
+            self.refused(rid, problem, now)
         elif self._strays:
             del self._strays[next(iter(self._strays))]
 

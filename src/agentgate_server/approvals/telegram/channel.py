@@ -22,7 +22,7 @@ from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
 from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.approvals.telegram.updates import Updates
-from agentgate_server.config import TelegramConfig
+from agentgate_server.config import MessengerConfig
 from agentgate_server.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class TelegramChannel:
     Put it among the desk's channels before the gate runs, and then :meth:`run` it as a task.
 
     Args:
-        config: the bot, the chat and its people.
+        config: the bot, the chat and its people, and how often it rings.
         clock: what to wait on.
         desk: whose approvals are asked.
         writer: asks the store for what a former life has noted.
@@ -52,7 +52,7 @@ class TelegramChannel:
 
     def __init__(
         self,
-        config: TelegramConfig,
+        config: MessengerConfig,
         clock: Clock,
         *,
         desk: Desk,
@@ -63,20 +63,21 @@ class TelegramChannel:
         self.desk = desk
         self.shown = shown
         self.clock = clock
-        self.chat_id = config.chat_id
-        self.api = Api(config)
-        self.people = People(config.names, clock)
+        self.chat_id = config.telegram.chat_id
+        self.api = Api(config.telegram)
+        self.people = People(config.telegram.names, clock)
         self.notices = Notices(clock)
         self.notes = Notes(CHANNEL, desk.ledger, writer, drain)
         self.outbox = Outbox(
             self.api,
             self.notes,
             clock,
-            config.chat_id,
+            config,
             Renderer(desk),
             find=self._find,
             waiting=self._waiting,
             asked=self._asked,
+            silent=dict,
         )
         decisions, prompts = Decisions(desk, drain), Prompts(clock)
         self.callbacks = Callbacks(
@@ -120,6 +121,9 @@ class TelegramChannel:
         if update.callback_query is not None:
             await self.callbacks.tapped(update.callback_query)
         elif update.message is not None:
+            moved_to = update.message.migrate_to_chat_id
+            if moved_to and update.message.chat.id == self.outbox.chat_id:
+                self.outbox.moved(moved_to)
             await self.commands.wrote(update.message)
 
     async def _find(self, rid: str) -> ApprovalView | None:

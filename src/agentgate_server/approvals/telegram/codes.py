@@ -1,7 +1,7 @@
 """One-time codes over Telegram: asked for below the message, taken from the answer, deleted.
 
 A code is good once and for a minute, so one that stays readable harms nobody; it is deleted all the
-same, and never logged.
+same, and never logged. A number that nobody was asked for is the person's own: it stays.
 """
 
 from __future__ import annotations
@@ -64,17 +64,21 @@ class Prompts:
         """This one is answered."""
         self._prompts.pop((prompt.chat_id, prompt.message_id), None)
 
+    def asked(self, message: Message, user_id: int) -> list[Prompt]:
+        """The codes that a person is asked for in the chat of a message of theirs."""
+        now = self.clock.now()
+        return [
+            prompt
+            for prompt in self._prompts.values()
+            if (prompt.user_id, prompt.chat_id) == (user_id, message.chat.id) and prompt.until > now
+        ]
+
     def answered_by(self, message: Message, user_id: int) -> Prompt | None:
         """The prompt that a message with a code answers; None: none of this person's.
 
         An answer to the prompt itself, or, if the person has just one open there, any message.
         """
-        now = self.clock.now()
-        mine = [
-            prompt
-            for prompt in self._prompts.values()
-            if (prompt.user_id, prompt.chat_id) == (user_id, message.chat.id) and prompt.until > now
-        ]
+        mine = self.asked(message, user_id)
         replied = message.reply_to_message
         if replied is not None:
             mine = [prompt for prompt in mine if prompt.message_id == replied.message_id]

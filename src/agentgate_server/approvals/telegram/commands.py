@@ -75,10 +75,12 @@ class Commands:
             told = self.people.turn_away(user_id, chat_id, "wrote to the bot") if meant else ""
             if told:
                 self._reply(message, told)
-        elif is_code(message.text or ""):
+        elif is_code(message.text or "") and self.prompts.asked(message, user_id):
             await self._take_code(message, user_id, approver)
+        elif is_code(message.text or "") and (meant or answers_bot(message)):
+            self._reply(message, "No code is waited for: tap Approve first.")
         elif command == "/pending":
-            self._reply(message, pending_text(self.desk.waiting()))
+            self._reply(message, pending_text(self.desk.waiting(LISTED_MAX), self.desk.count))
         elif command == "/grants":
             self._reply(message, grants_text(self.desk.grants()))
         elif command == "/revoke" or command.startswith("/revoke_"):
@@ -95,11 +97,11 @@ class Commands:
         self._reply(message, text.quoted(decision.text))
 
     async def _take_code(self, message: Message, user_id: int, approver: str) -> None:
-        """A message that is a code is deleted, whatever it is for."""
+        """A code of somebody who is asked for one is deleted, whatever comes of it."""
         self._delete(message.chat.id, message.message_id)
         prompt = self.prompts.answered_by(message, user_id)
         if prompt is None:
-            self._reply(message, "No code is waited for: tap Approve first.")
+            self._reply(message, "Answer the very message that asks for the code.")
             return
         code = "".join((message.text or "").split())
         decision = await self.decisions.decide(
@@ -118,21 +120,27 @@ class Commands:
         self.notices.add(partial(self.api.delete, chat_id, message_id), NOTICE_S)
 
     def _reply(self, message: Message, html: str) -> None:
-        call = partial(self.api.send, message.chat.id, html, reply_to=message.message_id)
+        thread_id = message.message_thread_id if message.is_topic_message else None
+        to = message.message_id
+        call = partial(self.api.send, message.chat.id, html, reply_to=to, thread_id=thread_id or 0)
         self.notices.add(call, REPLY_S)
 
 
-def pending_text(views: list[ApprovalView]) -> str:
-    """What waits, oldest first."""
+def answers_bot(message: Message) -> bool:
+    """Whether somebody answers a message of a bot."""
+    replied = message.reply_to_message
+    return replied is not None and replied.from_user is not None and replied.from_user.is_bot
+
+
+def pending_text(views: list[ApprovalView], count: int) -> str:
+    """What waits, oldest first; of so many in all."""
     if not views:
         return "Nothing waits for an answer."
-    lines = [f"<b>{len(views)} waiting</b>"]
-    for view in views[:LISTED_MAX]:
+    rows = []
+    for view in views:
         until = text.clock(view.expires_at, view.created_at, None)
-        lines.append(f"{text.name_of(view)}, until {until}:\n<pre>{text.signature_of(view)}</pre>")
-    if len(views) > LISTED_MAX:
-        lines.append(f"… and {len(views) - LISTED_MAX} more")
-    return "\n".join(lines)
+        rows.append(f"{text.name_of(view)}, until {until}:\n<pre>{text.signature_of(view)}</pre>")
+    return text.listing(f"<b>{count} waiting</b>", rows, count)
 
 
 def grants_text(grants: list[GrantView]) -> str:
@@ -140,10 +148,8 @@ def grants_text(grants: list[GrantView]) -> str:
     active = [grant for grant in grants if grant.status == "active"]
     if not active:
         return "No grant is in force: every request that needs a person is asked."
-    lines = [f"<b>{len(active)} in force</b>"]
+    rows = []
     for grant in active[:LISTED_MAX]:
         words = text.quoted(grant.words, text.SIGNATURE_CHARS_MAX)
-        lines.append(f"<pre>{words}</pre>{grant.uses_left} uses left. /revoke_{grant.id}")
-    if len(active) > LISTED_MAX:
-        lines.append(f"… and {len(active) - LISTED_MAX} more")
-    return "\n".join(lines)
+        rows.append(f"<pre>{words}</pre>{grant.uses_left} uses left. /revoke_{grant.id}")
+    return text.listing(f"<b>{len(active)} in force</b>", rows, len(active))

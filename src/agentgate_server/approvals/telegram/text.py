@@ -8,6 +8,7 @@ can look like words of ours, like a line of its own, like a link or a button.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from html import escape, unescape
 from typing import Any
@@ -98,6 +99,24 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
     if view.status == "approved":
         end += f"\n{OUTCOMES.get(view.outcome, escape(view.outcome))}"
     return body(view, headline, end, zone)
+
+
+def summary_of(agent: str, count: int) -> str:
+    """What is said of an agent's asks that are not told of one by one yet, as HTML."""
+    name = quoted(agent, NAME_CHARS_MAX)
+    if not count:
+        return f"No more asks of {name} are held back."
+    return f"⏳ <b>and {count} more of {name}</b>: they come here one by one; /pending lists them"
+
+
+def listing(headline: str, rows: Sequence[str], count: int) -> str:
+    """As many rows as one message holds, and how many more there are, as HTML."""
+    html, shown = headline, 0
+    for row in rows:
+        if length_of(unescape(TAG.sub("", f"{html}\n{row}"))) > ROOM:
+            break
+        html, shown = f"{html}\n{row}", shown + 1
+    return f"{html}\n… and {count - shown} more" if count > shown else html
 
 
 def body(view: ApprovalView, headline: str, end: str, zone: tzinfo | None) -> str:

@@ -82,12 +82,16 @@ async def gateway_on(
     policy: str = POLICY,
     clock: FastClock | None = None,
     users: Sequence[Any] = ({"id": ANN, "name": "owner"}, BOB),
+    asks_per_minute: int = 60,
+    thread_id: int = 0,
     **changes: Any,
 ) -> AsyncIterator[Gateway]:
     """A gateway that asks on this Telegram."""
     messenger = {
         "type": "telegram",
+        "asks_per_minute": asks_per_minute,
         "telegram": {
+            "message_thread_id": thread_id,
             "token": EXAMPLE_BOT,
             "chat_id": chat_id,
             "allowed_users": list(users),
@@ -155,6 +159,12 @@ def channel_of(gateway: Gateway) -> TelegramChannel:
     channel = gateway.gate.desk.channels[-1]
     assert isinstance(channel, TelegramChannel)
     return channel
+
+
+def is_quiet(gateway: Gateway) -> bool:
+    """Whether every message shows the truth, and its note is kept."""
+    outbox = channel_of(gateway).outbox
+    return outbox.board.next_step(outbox.clock.now(), {}) is None
 
 
 def waiting(gateway: Gateway) -> list[ApprovalView]:

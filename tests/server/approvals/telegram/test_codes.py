@@ -98,8 +98,35 @@ async def test_a_code_that_somebody_else_sends_counts_for_nobody(tmp_path: Path)
         said = telegram.chats.say(BOB, code, chat_id=GROUP, reply_to=prompt.id)
         assert "tap Approve first" in await replies(telegram, said)
         assert len(waiting(gateway)) == 1
+        assert not said.deleted, "Bob was not asked for one"
         telegram.chats.tap(BOB, message, "❌ Deny")
         await reads(message, f"Denied by telegram:{BOB}")
+
+
+async def test_a_number_of_somebody_who_is_asked_for_none_is_left_alone(tmp_path: Path) -> None:
+    async with phone() as telegram, gateway_on(telegram, tmp_path, chat_id=GROUP):
+        said = telegram.chats.say(ANN, "20261129", chat_id=GROUP)
+        alone = telegram.chats.say(ANN, "123456")
+        assert "No code is waited for" in await replies(telegram, alone)
+        assert not said.deleted
+        assert not alone.deleted
+        assert telegram.chats.seen(GROUP) == [said], "people talk among themselves there"
+
+
+async def test_of_two_that_are_asked_for_the_answered_one_counts(tmp_path: Path) -> None:
+    async with asked_for_a_code(tmp_path) as (telegram, gateway, client, message, prompt):
+        await ask(client, 2, text="another")
+        await until(lambda: len(list(telegram.chats.with_buttons(GROUP))) == 2, "another")
+        (other,) = [a for a in telegram.chats.with_buttons(GROUP) if a is not message]
+        telegram.chats.tap(ANN, other, YES)
+        await until(lambda: len(telegram.chats.seen(GROUP)) == 4, "another prompt")
+        said = telegram.chats.say(ANN, pyotp.TOTP(SEED).now(), chat_id=GROUP)
+        assert "the very message" in await replies(telegram, said)
+        await until(lambda: said.deleted, "it to disappear")
+        assert len(waiting(gateway)) == 2
+        telegram.chats.say(ANN, pyotp.TOTP(SEED).now(), chat_id=GROUP, reply_to=prompt.id)
+        await reads(message, "Approved by ann")
+        assert len(waiting(gateway)) == 1
 
 
 async def test_the_bots_token_is_in_no_log(

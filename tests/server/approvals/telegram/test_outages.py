@@ -206,11 +206,56 @@ async def test_a_message_that_telegram_refuses_keeps_no_other_away(
         gateway_on(telegram, tmp_path) as gateway,
         asker(gateway) as client,
     ):
-        telegram.fail_next("sendMessage", Refuse(400, "Bad Request: can't parse entities"))
+        no = Refuse(400, "Bad Request: SOME_THING_NEW")
+        telegram.rule = lambda _, params: no if "first" in params.get("text", "") else None
         await ask(client, 1, text="first")
         await until(lambda: "refuses the message" in caplog.text, "the log")
         await ask(client, 2, text="second")
-        assert "second" in (await shown(telegram)).text
+        second = await shown(telegram)
+        assert "second" in second.text
+        _, _, health = await http(gateway, "GET", "/health")
+        assert health["telegram"] == "1 messages are refused and tried again: Some_thing_new"
+        telegram.rule = None
+        await until(lambda: len(list(telegram.chats.with_buttons(ANN))) == 2, "the first as well")
+        await until(lambda: not channel_of(gateway).problem, "all to be well")
+
+
+@pytest.mark.parametrize("thread_id", [0, 5])
+async def test_a_closed_topic_is_waited_for_and_health_says_so(
+    tmp_path: Path, thread_id: int
+) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path, chat_id=GROUP, thread_id=thread_id) as gateway,
+        asker(gateway) as client,
+    ):
+        telegram.chats.closed.add((GROUP, thread_id))
+        await ask(client)
+        await until(lambda: telegram.calls.get("sendMessage", 0) > 2, "tries")
+        _, _, health = await http(gateway, "GET", "/health")
+        assert "Topic_closed" in health["telegram"]
+        assert "message_thread_id" in health["telegram"]
+        telegram.chats.closed.clear()
+        message = await shown(telegram, GROUP)
+        assert message.thread_id == thread_id
+        await until(lambda: not channel_of(gateway).problem, "all to be well")
+
+
+@pytest.mark.parametrize(
+    "words", ["CHAT_WRITE_FORBIDDEN", "message thread not found", "need administrator rights"]
+)
+async def test_what_is_the_chats_fault_is_waited_for(tmp_path: Path, words: str) -> None:
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        telegram.rule = lambda *_: Refuse(400, f"Bad Request: {words}")
+        await ask(client)
+        await until(lambda: telegram.calls.get("sendMessage", 0) > 2, "tries")
+        assert "the bot's rights" in channel_of(gateway).problem
+        telegram.rule = None
+        assert await shown(telegram)
 
 
 async def test_a_chat_that_the_bot_is_not_in_is_tried_again_until_it_is(
@@ -276,6 +321,24 @@ async def test_a_group_that_became_a_supergroup_is_followed(
         telegram.chats.tap(ANN, after, "❌ Deny")
         assert (await client.next(Answered)).error is not None
         await reads(after, "Denied by owner")
+
+
+async def test_what_waits_in_a_group_is_asked_again_where_it_has_moved(tmp_path: Path) -> None:
+    moved = -1001234
+    async with (
+        phone() as telegram,
+        gateway_on(telegram, tmp_path, chat_id=GROUP) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client, 1, text="first")
+        await ask(client, 2, text="second")
+        await until(lambda: len(list(telegram.chats.with_buttons(GROUP))) == 2, "both")
+        telegram.chats.upgrade(GROUP, moved)
+        await until(lambda: len(list(telegram.chats.with_buttons(moved))) == 2, "both again")
+        for message in list(telegram.chats.with_buttons(moved)):
+            telegram.chats.tap(ANN, message, "❌ Deny")
+        for _ in range(2):
+            assert (await client.next(Answered)).error is not None
 
 
 async def test_a_bug_in_a_part_of_the_channel_ends_neither_the_gate_nor_the_channel(

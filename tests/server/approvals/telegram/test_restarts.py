@@ -15,6 +15,7 @@ from tests.server.approvals.telegram.harness import (
     channel_of,
     decide_elsewhere,
     gateway_on,
+    is_quiet,
     phone,
     reads,
     shown,
@@ -32,7 +33,7 @@ async def test_what_waits_is_not_asked_again_and_its_buttons_work(tmp_path: Path
         async with gateway_on(telegram, tmp_path) as gateway, asker(gateway) as client:
             await ask(client)
             message = await shown(telegram)
-            await until(lambda: not channel_of(gateway).outbox.board.next_step(), "its note")
+            await until(lambda: is_quiet(gateway), "its note")
         edits = telegram.calls["editMessageText"]
         async with gateway_on(telegram, tmp_path):
             tap = telegram.chats.tap(ANN, message, "❌ Deny")
@@ -192,8 +193,31 @@ async def test_a_note_that_nobody_can_read_stops_nothing(
             await ask(client)
             await shown(telegram)
             (view,) = waiting(gateway)
-            await until(lambda: not channel_of(gateway).outbox.board.next_step(), "its note")
+            await until(lambda: is_quiet(gateway), "its note")
             await channel_of(gateway).notes.put(view.id, "nonsense")
         async with gateway_on(telegram, tmp_path):
             await until(lambda: len(list(telegram.chats.with_buttons(ANN))) == 2, "another")
     assert "is of no use" in caplog.text
+
+
+async def test_a_group_that_has_moved_is_known_after_a_restart_and_nothing_is_asked_twice(
+    tmp_path: Path,
+) -> None:
+    moved = -1001234
+    async with phone() as telegram:
+        async with (
+            gateway_on(telegram, tmp_path, chat_id=GROUP) as gateway,
+            asker(gateway) as client,
+        ):
+            await ask(client)
+            await shown(telegram, GROUP)
+            telegram.chats.upgrade(GROUP, moved)
+            await shown(telegram, moved)
+            await until(lambda: is_quiet(gateway), "its note")
+        sent = telegram.calls["sendMessage"]
+        async with gateway_on(telegram, tmp_path, chat_id=GROUP) as gateway:
+            await until(lambda: is_quiet(gateway), "the truth")
+            (message,) = telegram.chats.with_buttons(moved)
+            telegram.chats.tap(ANN, message, "❌ Deny")
+            await reads(message, "Denied by owner")
+        assert telegram.calls["sendMessage"] == sent
