@@ -55,9 +55,9 @@ top:
   what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
   ``lifecycle`` (what runs), ``withdrawing`` (what is not wanted any more), ``delivery`` (who is
   told), ``collecting`` (what was missed), ``abandoning`` (what nobody may run any more);
-  ``coalescing`` for requests that are one, ``rejoining`` for how it is told that they are,
-  ``grants``, ``links`` for connections, ``live`` for what is under way, ``journal`` for what is
-  being written, ``relaying`` for other gateways
+  ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
+  ``rejoining`` for how it is told that they are, ``grants``, ``links`` for connections, ``live``
+  for what is under way, ``journal`` for what is being written, ``relaying`` for other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;

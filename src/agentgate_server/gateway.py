@@ -293,6 +293,7 @@ class Gateway:
             codes=gate.desk.codes,
             masker=self.masker,
             audit=gate.audit,
+            judge_again=gate.judge_again,
         )
 
     def _open_messenger(self) -> TelegramChannel | None:

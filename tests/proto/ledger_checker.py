@@ -70,6 +70,7 @@ class Checker:
         self.requests: dict[str, Sent] = {}
         self.contents: dict[Key, set[str]] = defaultdict(set)
         self.judgements: dict[str, tuple[Decision, bool]] = {}
+        self.judged_last: dict[str, Decision] = {}
         self.left_over: set[str] = set()
         self.starts: Counter[str] = Counter()
         self.write_starts_by_key: Counter[Key] = Counter()
@@ -136,6 +137,11 @@ class Checker:
         assert record.rid not in self.judgements, "a request is judged once"
         self.grants.judging(record.rid)
         self.judgements[record.rid] = decision, (record.principal, record.digest) in self.unknown
+
+    def judged_again(self, record: Record, args: Any, decision: Decision) -> None:
+        assert args == self.requests[record.rid].asked.args
+        assert record.phase is Phase.WAITING, "only what waits is judged again"
+        self.judged_last[record.rid] = decision
 
     def finished(self, rid: str, outcome: Outcome) -> None:
         sent = self.requests[rid]
@@ -229,7 +235,10 @@ class Checker:
         assert disk.decided_at, "nobody said yes"
         said_yes = {disk.approver, *(said.approver for said in disk.endorsements)}
         assert said_yes <= self.yes[run.rid], "they did not, or not with a code"
-        assert len(said_yes) >= disk.approvers_needed == decision.approvers, "too few said yes"
+        last = self.judged_last[run.rid]
+        assert last.action is not Action.DENY, "the policy denied it when the yes came"
+        needed = max(last.approvers, decision.approvers)
+        assert len(said_yes) >= disk.approvers_needed >= needed, "too few said yes"
         assert disk.digest == sent.digest, "something else was approved"
         assert any(row.phase is Phase.APPROVED for row in self.world.store.history[run.rid])
 

@@ -137,13 +137,18 @@ class World:
         self.approvals: dict[str, Record] = {}
         self.decided: dict[str, Decided] = {}
         self.revoked: dict[str, Revoked] = {}
-        self.ledger = Ledger(self._judge, self.limits)
+        self.ledger = Ledger(self._judge, self.limits, self._judge_again)
         self.ledger.restore(self.store.restore(), self.now)
         self.drain()
 
     def _judge(self, record: Record, args: Any, now: float) -> Decision:
         decision = self.policy[record.tool]
         self.checker.judged(record, args, decision)
+        return decision
+
+    def _judge_again(self, record: Record, args: Any, now: float) -> Decision:
+        decision = self.policy[record.tool]
+        self.checker.judged_again(record, args, decision)
         return decision
 
     # Effects

@@ -84,6 +84,8 @@ def ended(record: Record) -> AuditEntry:
         return answered(record, "request.ended", outcome)
     if asked and outcome.status in UNASKED:
         return described(record, "request.ended", outcome)
+    if asked and outcome.code == ErrorCode.DENIED_BY_POLICY and not record.decided_at:
+        return overruled(record, outcome)
     if asked or (record.effects is Effects.WRITE and outcome.status in STARTED):
         return later(record, "request.ended", outcome, size)
     return described(record, "request.ended", outcome, size)
@@ -179,6 +181,17 @@ def answered(record: Record, event: str, outcome: Outcome = OPEN) -> AuditEntry:
         channel=record.channel,
         decided_at=rfc3339(record.decided_at),
         grant=record.grant,
+    )
+
+
+def overruled(record: Record, outcome: Outcome) -> AuditEntry:
+    """While it waited, a policy came into force that denies it."""
+    return msgspec.structs.replace(
+        later(record, "request.ended", outcome),
+        decision=Action.DENY,
+        rule=record.rule,
+        description=record.description,
+        doubt=record.doubt,
     )
 
 

@@ -19,6 +19,7 @@ from agentgate_proto.ledger.effects import ApprovalChanged, Decided, Effect, Wai
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After
 from agentgate_proto.ledger.live import Caller, Live, Verdict
+from agentgate_proto.ledger.rejudging import JudgeAgain, Rejudging
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import Grant, grant_of
@@ -45,6 +46,7 @@ class Deciding:
         grants: what an approval may bring into being.
         effects: the ledger's output queue.
         write: stores a request as it stands.
+        judge: the policy in force.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Deciding:
         grants: Grants,
         effects: deque[Effect],
         write: WriteLive,
+        judge: JudgeAgain,
     ) -> None:
         self.limits = limits
         self._live = live
@@ -62,6 +65,7 @@ class Deciding:
         self._grants = grants
         self._effects = effects
         self._write = write
+        self._rejudging = Rejudging(judge, self.withdraw, self._demand)
         self._waiting: Counter[str] = Counter()
         self._alike: dict[tuple[str, str], dict[str, Live]] = {}
         self._expiries: list[tuple[float, str]] = []
@@ -119,6 +123,7 @@ class Deciding:
         self.show(live)
         for caller in live.callers:
             self.tell_waiting(live, caller)
+        self._rejudging.go_on(live)
 
     def tell_waiting(self, live: Live, caller: Caller) -> None:
         """Tell a caller that a person is asked, if that is so and the client wants to know."""
@@ -177,8 +182,15 @@ class Deciding:
 
     def _approve(self, live: Live, verdict: Verdict) -> None:
         """Take a yes: the last that it takes, or one of several."""
+        denied = self._rejudging.look(live, verdict.at)
+        if live.record.phase is Phase.DONE:
+            live.tickets.append(verdict.ticket)
+            return
         record = live.record
         problem = self._objection(record, verdict)
+        if denied:
+            text = f"no yes counts at this moment: {denied}; it still waits"
+            problem = ErrorCode.DENIED_BY_POLICY, text
         grant = None
         if problem is None and verdict.grant is not None:
             try:
@@ -230,6 +242,7 @@ class Deciding:
         self._effects.append(Decided(live.endorsing, True, live.approval))
         live.endorsing = ""
         self.show(live)
+        self._rejudging.go_on(live)
         self._take_held(live)
 
     def not_endorsed(self, live: Live, reason: str) -> None:
@@ -240,6 +253,7 @@ class Deciding:
         if not live.settling:
             assert live.stored is not None, "people see it, so it is stored"
             live.record = live.stored
+        self._rejudging.go_on(live)
         self._take_held(live)
 
     def _take_held(self, live: Live) -> None:
@@ -274,6 +288,16 @@ class Deciding:
         """Show an approval as it stands on disk; what people were not asked about is none."""
         if live.approval is not None:
             self._effects.append(ApprovalChanged(live.approval))
+
+    # The policy has changed
+
+    def judge_again(self, now: float) -> None:
+        """Another policy is in force: what waits must meet it, too."""
+        for live in list(self._live.values()):
+            self._rejudging.look(live, now)
+
+    def _demand(self, live: Live) -> None:
+        self._write(live, After.DEMANDED, None)
 
     # The waiting ends without a person
 
@@ -327,16 +351,6 @@ def answered(record: Record, verdict: Verdict) -> Record:
     return replace(
         record, approver=verdict.approver, channel=verdict.channel, decided_at=verdict.at
     )
-
-
-def ruled(record: Record, decision: Decision) -> Record:
-    """The record, with what the policy says of it."""
-    record = replace(
-        record, rule=decision.rule, description=decision.description, doubt=decision.doubt
-    )
-    if decision.asks_there:
-        record = replace(record, relayed=replace(record.relayed, asks_there=True))
-    return record
 
 
 def own_row(own: Record, first: Record) -> Record:

@@ -20,6 +20,8 @@ class After(Enum):
     """A person may be asked."""
     ENDORSED = auto()
     """One person's yes, where it takes several, may be shown."""
+    DEMANDED = auto()
+    """What people are asked may be shown as it is now: more of them, or a code."""
     APPROVED = auto()
     """The approval may be shown as taken, and the tool be prepared."""
     RUN = auto()

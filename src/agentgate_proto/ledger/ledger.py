@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from agentgate_proto.ledger.admission import Admission, Asked, Judge
 from agentgate_proto.ledger.collecting import Collecting
@@ -35,7 +36,9 @@ from agentgate_proto.ledger.effects import AnswerCancel, Decided, Effect, Purpos
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Verdict
+from agentgate_proto.ledger.rejudging import JudgeAgain
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Phase, Record
@@ -48,11 +51,19 @@ class Ledger:
     Args:
         judge: the policy.
         limits: caps and times.
+        judge_again: the same policy, asked about what it was asked about before, so that nothing is
+            counted; None: ``judge`` counts nothing.
     """
 
-    def __init__(self, judge: Judge, limits: LedgerLimits | None = None) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        limits: LedgerLimits | None = None,
+        judge_again: JudgeAgain | None = None,
+    ) -> None:
         self._effects: deque[Effect] = deque()
-        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects)
+        self._judge_again = judge_again
+        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects, self._judged_again)
         self._delivery = self._lifecycle.delivery
         self._collecting = Collecting(self._delivery, self._effects)
         self._admission = Admission(judge, self._lifecycle, self._effects)
@@ -122,12 +133,16 @@ class Ledger:
     def judge(self, judge: Judge) -> None:
         self._admission.judge = judge
 
+    def _judged_again(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
+        return (self._judge_again or self._admission.judge)(record, args, now)
+
     # Input: time and the store
 
     def restore(self, restored: Restored, now: float) -> None:
         """Take up what a former process left. Call once, before anything else."""
         self._admission.restore(restored.old_at)
         self._lifecycle.restore(restored, now)
+        self.judge_again(now)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
@@ -316,6 +331,14 @@ class Ledger:
             self._effects.append(Question(FindRid(rid), token))
         else:
             self._lifecycle.deciding.decide(live, verdict)
+
+    def judge_again(self, now: float) -> None:
+        """Another policy is in force: judge what waits for people again.
+
+        What it denies ends, and is told on every channel; what it demands besides, people are asked
+        from now on. See :mod:`agentgate_proto.ledger.rejudging`.
+        """
+        self._lifecycle.deciding.judge_again(now)
 
     def revoke(self, ticket: str, grant_id: str, *, by: str, now: float) -> None:
         """A person ends a grant; ``Revoked`` follows."""

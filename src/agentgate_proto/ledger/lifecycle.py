@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
-from agentgate_proto.ledger.deciding import Deciding, done, ruled
+from agentgate_proto.ledger.deciding import Deciding, done
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Run, Token
 from agentgate_proto.ledger.grants import Grants
@@ -30,6 +30,7 @@ from agentgate_proto.ledger.journal import After, Journal
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
+from agentgate_proto.ledger.rejudging import JudgeAgain, ruled
 from agentgate_proto.ledger.withdrawing import Withdrawing
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Action, Decision
@@ -51,12 +52,15 @@ class Lifecycle:
     Args:
         limits: caps and times.
         effects: the ledger's output queue.
+        judge_again: the policy, for what waits.
 
     Attributes:
         live: the requests under way, by rid.
     """
 
-    def __init__(self, limits: LedgerLimits, effects: deque[Effect]) -> None:
+    def __init__(
+        self, limits: LedgerLimits, effects: deque[Effect], judge_again: JudgeAgain
+    ) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
         self.journal = Journal()
@@ -65,7 +69,7 @@ class Lifecycle:
         self.rejoining = Rejoining()
         self.grants = Grants(limits, self.journal, effects)
         self.deciding = Deciding(
-            limits, self.live, self.delivery, self.grants, effects, self._write
+            limits, self.live, self.delivery, self.grants, effects, self._write, judge_again
         )
         self.abandoning = Abandoning(self.live, self.deciding.withdraw)
         self.withdrawing = Withdrawing(self.joining, self.deciding, effects, self.finish)
@@ -331,6 +335,8 @@ class Lifecycle:
                 self.deciding.asked(live)
             case After.ENDORSED:
                 self.deciding.endorsed(live)
+            case After.DEMANDED:
+                self.deciding.show(live)
             case After.APPROVED:
                 self.deciding.close(live)
                 self.withdrawing.answer_cancels(live)
@@ -361,8 +367,8 @@ class Lifecycle:
         if after is After.ENDORSED:
             self.deciding.not_endorsed(live, reason)
             return
-        if after is After.ASK and live.settling:
-            return  # its end is being written already, and that write decides
+        if after is After.DEMANDED or (after is After.ASK and live.settling):
+            return  # each yes is judged anew; its end is being written, and that write decides
         if live.stored is None and (after is not After.ANSWER or live.settling):
             if live.record.expires_at:
                 self.deciding.release(live)

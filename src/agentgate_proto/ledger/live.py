@@ -70,7 +70,8 @@ class Live:
         stored: its state on disk; None: the store has no row of it.
         args: the decoded arguments, until it is certain which way the request goes.
         join_s: for how long back an identical request is this one, seconds; 0: none is.
-        decision: what policy has said, while the store is asked for such a request.
+        decision: what policy has said, while the store is asked for such a request, or while what
+            people are asked is being written.
         callers: who gets the outcome. The first made the request and owns its row; the others
             joined it, or only hear of it.
         public: the outcome may be told, though it is not durable yet.

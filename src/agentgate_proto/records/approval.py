@@ -144,6 +144,8 @@ def reason_of(record: Record, status: str) -> str:
     """Say why an approval is over, if neither a person, its agent nor time has ended it."""
     message = record.outcome.message if record.outcome is not None else ""
     timed_out = ERRORS[ErrorCode.APPROVAL_EXPIRED].message
+    if status == "denied" and not record.decided_at:
+        return message
     return message if status == "expired" and message != timed_out else ""
 
 

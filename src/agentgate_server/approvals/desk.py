@@ -283,4 +283,5 @@ def settled_text(view: ApprovalView) -> str:
     by = f" by {view.decided_by} ({view.channel})" if view.decided_by else ""
     at = f" at {view.decided_at}" if view.decided_at else ""
     ended = f"; the tool ended as {view.outcome}" if view.outcome else ""
-    return f"Already {view.status}{by}{at}{ended}"
+    why = f": {view.reason}" if view.reason else ""
+    return f"Already {view.status}{by}{at}{ended}{why}"

@@ -135,7 +135,7 @@ class Gate:
         self.peers: dict[int, Peer] = {}
         self.judge = Judge(policy, catalogue, self.observers)
         self.numbering = Numbering()
-        self.ledger = Ledger(self.judge.decide, limits)
+        self.ledger = Ledger(self.judge.decide, limits, self.judge.again)
         self.sessions: SessionDesk | None = None
         hears = self.ledger, self.numbering, self.observers
         reports = StoreReports(
@@ -289,6 +289,11 @@ class Gate:
                     self.observers.disconnected(principal, code)
                 self.calls.closed(peer)
                 self.ledger.detach(peer.number)
+
+    def judge_again(self) -> None:
+        """Another policy is in force: what waits for people must meet it, too."""
+        self.ledger.judge_again(self.utc())
+        self.drain()
 
     def reload(self, reply: Reply) -> None:
         """Read policy and principals anew; the reply gets the report."""

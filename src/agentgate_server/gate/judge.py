@@ -14,8 +14,16 @@ from agentgate_proto.records.request import Record
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.observing import Observers
 from agentgate_server.policy import Policy
+from agentgate_server.policy.meanings import Meaning
 from agentgate_server.tools.catalogue import Catalogue, nobody_asks
 from agentgate_server.tools.tool import Tool
+
+FAILED = Decision(
+    action=Action.DENY,
+    rule="built-in",
+    description="the policy failed on this request; the gateway's log says how",
+)
+"""What a policy that fails comes to."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +64,34 @@ class Judge:
             args: its arguments, decoded.
             now: UTC seconds.
         """
+        decision = self._decided(record, args, now, self.catalogue.meaning_of(record.tool))
+        self.observers.decided(record, decision)
+        return decision
+
+    def again(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
+        """Decide a request that waits for people, by the policy that is in force by now.
+
+        Nothing is counted or told, and a tool that takes other arguments by now is no reason. A
+        policy that fails is a doubt: no yes counts until it is mended.
+
+        Args:
+            record, args, now: as for :meth:`decide`.
+        """
+        meaning = self.catalogue.lenient_meaning_of(record.tool)
+        decision = self._decided(record, args, now, meaning, counts=False)
+        if decision is FAILED:
+            return msgspec.structs.replace(FAILED, description="", why=(FAILED.description,))
+        return decision
+
+    def _decided(
+        self,
+        record: Record,
+        args: Mapping[str, Any],
+        now: float,
+        meaning: Meaning,
+        *,
+        counts: bool = True,
+    ) -> Decision:
         try:
             decision = self.policy.decide(
                 agent=record.principal,
@@ -63,20 +99,18 @@ class Judge:
                 effects=record.effects,
                 args=args,
                 now=now,
-                meaning=self.catalogue.meaning_of(record.tool),
+                meaning=meaning,
+                counts=counts,
             )
         except Exception:
             log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
-            text = "the policy failed on this request; the gateway's log says how"
-            decision = Decision(action=Action.DENY, rule="built-in", description=text)
+            return FAILED
         if record.tool == EXCEED_BUDGET and decision.action is Action.ALLOW:
             decision = msgspec.structs.replace(
                 decision, action=Action.ASK, rule=f"{decision.rule} (a budget asks at least)"
             )
         tool = self.catalogue.get(record.tool)
-        decision = weighed(decision, record.relayed, None if tool is None else tool.behind)
-        self.observers.decided(record, decision)
-        return decision
+        return weighed(decision, record.relayed, None if tool is None else tool.behind)
 
     def expect(self, agent: str, tool: Tool) -> Action | None:
         """Return what every request of an agent for a tool comes to, or None if it depends."""

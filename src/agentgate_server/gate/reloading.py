@@ -2,7 +2,8 @@
 
 All or nothing: if the configuration or the policy can't be used, what was in force stays in force,
 and it is said loudly: in the log, in the answer, in ``/health``. Requests that are decided already
-keep their decision; those that come next meet the new policy.
+keep their decision; those that come next meet the new policy, and so do those that wait for people,
+where it is stricter.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Reloader:
         codes: the one-time codes of approvers.
         masker: learns new secrets.
         audit: hears what came of it.
+        judge_again: judges what waits for people by another policy.
 
     Attributes:
         problem: that the last reload failed, for ``/health``, or "".
@@ -94,6 +96,7 @@ class Reloader:
         codes: Codes,
         masker: Masker,
         audit: AuditRecorder,
+        judge_again: Callable[[], None],
     ) -> None:
         self.judge = judge
         self.authenticator = authenticator
@@ -101,6 +104,7 @@ class Reloader:
         self.codes = codes
         self.masker = masker
         self.audit = audit
+        self._judge_again = judge_again
         self.problem = ""
         self._started_with = config
         self._config = config
@@ -157,6 +161,7 @@ class Reloader:
             self.judge.policy = policy
         self.problem = ""
         self.audit.policy_loaded(policy.name, policy.digest)
+        self._judge_again()
         problem = self.authenticator.tokens.problem
         report = self._report(
             "reloaded",

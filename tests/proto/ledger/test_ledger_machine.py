@@ -15,9 +15,11 @@ from hypothesis.stateful import (
 from tests.chance import examples
 from tests.proto.ledger_checker import FOR_EVER_S
 from tests.proto.ledger_clients import Client, OldClient, SdkClient
+from tests.proto.ledger_policy import allow, ask, deny
 from tests.proto.ledger_world import World
 
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import executed, failed, unknown
 
@@ -53,6 +55,8 @@ grants = st.sampled_from(
         GrantTerms(uses=1, any_args=("no such argument",)),
     ]
 )
+
+OTHER_POLICIES = [ask(), ask(), ask(approvers=2), ask(code=True), allow(), deny()]
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -245,6 +249,13 @@ class LedgerMachine(RuleBasedStateMachine):
             for rid in self.world.waiting:
                 self.world.approve(rid, by=by, verified=True)
         self.world.change(tool)
+
+    @rule(tool=asking, decision=st.sampled_from(OTHER_POLICIES))
+    def another_policy_is_in_force(self, tool: str, decision: Decision) -> None:
+        """What waits meets it; and so does each yes while nobody has said that it is another."""
+        self.world.policy[tool] = decision
+        self.world.ledger.judge_again(self.world.now)
+        self.world.drain()
 
     # Disk, clock, process
 

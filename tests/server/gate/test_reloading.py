@@ -49,6 +49,7 @@ class World:
         self.folder = folder
         self.changes: dict[str, Any] = {"permissions": str(self.policy)}
         self.gateway: Gateway
+        self.told: list[str] = []
 
     def config(self) -> Config:
         return config(self.folder, **self.changes)
@@ -69,6 +70,85 @@ async def world(folder: Path, *, strict: bool = False) -> AsyncIterator[World]:
     with anyio.fail_after(BOUND_S):
         async with this.gateway:
             yield this
+
+
+@asynccontextmanager
+async def waiting(this: World) -> AsyncIterator[str]:
+    """While an ask of an agent waits for people: the approval's id."""
+    async with (
+        AgentGateClient(this.gateway.url, AGENT) as agent,
+        anyio.create_task_group() as tasks,
+    ):
+        told: list[str] = []
+
+        async def call() -> None:
+            try:
+                told.append(str(await agent.call("echo", {"text": "x"})))
+            except AgentGateError as error:
+                told.append(str(error))
+
+        tasks.start_soon(call)
+        await until(lambda: bool(this.gateway.gate.ledger.waiting), "it waits")
+        (record,) = this.gateway.gate.ledger.waiting
+        this.told = told
+        yield record.rid
+
+
+ASK = 'rules:\n  - {pattern: "*", action: ask}\n'
+
+
+async def test_a_stricter_policy_ends_what_waits_and_says_so(tmp_path: Path) -> None:
+    async with world(tmp_path) as this:
+        this.policy.write_text(ASK)
+        await this.reload()
+        async with waiting(this) as rid:
+            this.policy.write_text("rules: [{tool: echo, action: deny, description: after hours}]")
+            await this.reload()
+            await until(lambda: bool(this.told), "it is told")
+            assert this.told == ["Denied by policy: after hours (-32003)"]
+            async with ApprovalsClient(this.gateway.url, OWNER) as owner:
+                with pytest.raises(AgentGateError, match="after hours"):
+                    await owner.decide(rid, "approve")
+
+
+async def test_what_a_stricter_policy_demands_counts_for_what_waits(tmp_path: Path) -> None:
+    async with world(tmp_path) as this:
+        this.policy.write_text(ASK)
+        await this.reload()
+        async with waiting(this) as rid:
+            more = "rules: [{tool: echo, action: ask, approval: {code: true}}]"
+            this.policy.write_text(more)
+            await this.reload()
+            await until(
+                lambda: this.gateway.gate.ledger.waiting[0].needs_code, "a code is demanded"
+            )
+            async with ApprovalsClient(this.gateway.url, OWNER) as owner:
+                with pytest.raises(AgentGateError) as refused:
+                    await owner.decide(rid, "approve")
+                assert refused.value.code == ErrorCode.CODE_NEEDED
+                await owner.decide(rid, "deny")
+            await until(lambda: bool(this.told), "it is told")
+
+
+async def test_a_policy_that_fails_holds_a_yes_back_until_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(tmp_path) as this:
+        this.policy.write_text(ASK)
+        await this.reload()
+        async with waiting(this) as rid:
+
+            def fails(**_: Any) -> None:
+                raise RuntimeError("a bug")
+
+            async with ApprovalsClient(this.gateway.url, OWNER) as owner:
+                with monkeypatch.context() as patched:
+                    patched.setattr(this.gateway.gate.judge.policy, "decide", fails)
+                    with pytest.raises(AgentGateError, match="the policy failed") as refused:
+                        await owner.decide(rid, "approve")
+                    assert refused.value.code == ErrorCode.DENIED_BY_POLICY
+                await owner.decide(rid, "approve")
+            await until(lambda: this.told == ["x"], "it ran")
 
 
 async def test_a_new_policy_decides_what_comes_next(tmp_path: Path) -> None:
@@ -294,6 +374,7 @@ def replaced(this: World, load: Callable[[], Config]) -> Reloader:
         codes=gate.desk.codes,
         masker=this.gateway.masker,
         audit=gate.audit,
+        judge_again=gate.judge_again,
     )
 
 

@@ -88,7 +88,8 @@ def message_of(view: ApprovalView, zone: tzinfo | None = None, *, words: str = "
         by = f" by {quoted(view.decided_by, NAME_CHARS_MAX)}{where}{at}"
     headline = HEADLINES[view.status].format(agent=name_of(view), by=by)
     if view.reason:
-        headline = f"⌛ <b>Over</b>: {quoted(view.reason, WORDS_CHARS_MAX)}"
+        over = "❌ <b>Denied</b>" if view.status == "denied" else "⌛ <b>Over</b>"
+        headline = f"{over}: {quoted(view.reason, WORDS_CHARS_MAX)}"
     end = ""
     if words:
         what = "This would be allowed" if view.status == "waiting" else "Allowed with it"
