@@ -27,7 +27,7 @@ rules:
 def config(folder: Path) -> dict[str, Any]:
     """A gateway without limits that would hide its speed."""
     return {
-        "gateway": {"port": 0, "connections_max": 10_000},
+        "gateway": {"port": 0, "connections_max": 10_000, "connections_of_principal_max": 10_000},
         "agent": {"token": TOKEN},
         "principals": [{"name": "owner", "role": "approver", "token": APPROVER_TOKEN}],
         "storage": {"path": str(folder / "bench.db")},

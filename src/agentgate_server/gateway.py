@@ -310,8 +310,8 @@ class Gateway:
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""
-        routes = self.gate.faces.routes
-        self._listener = listener_of(self.config, self.gate, routes, self._limits, certificate)
+        gate, routes, capped = self.gate, self.gate.faces.routes, self.gate.observers.capped
+        self._listener = listener_of(self.config, gate, routes, self._limits, certificate, capped)
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
 

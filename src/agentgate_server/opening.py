@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from agentgate_proto.limits import Limits
+from agentgate_proto.quotas.connections import Connections
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.hosts import name_of
 from agentgate_proto.wire.routes import Route, Routes
@@ -124,8 +125,17 @@ def listener_of(
     routes: Iterable[Route],
     limits: Limits,
     certificate: Certificate | None,
+    capped: Callable[[str, str], None],
 ) -> Listener:
     """Make the listener; it listens when it is opened itself.
+
+    Args:
+        config: the configuration.
+        handler: the gate.
+        routes: of all faces.
+        limits: of each connection.
+        certificate: what TLS is spoken with, if it is.
+        capped: hears who was held to their share.
 
     Raises:
         ValueError: two faces claim one path.
@@ -137,7 +147,8 @@ def listener_of(
         limits,
         host=gateway.host,
         port=gateway.port,
-        connections_max=gateway.connections_max,
+        connections=Connections(gateway.connections_max, gateway.connections_of_principal_max),
+        capped=capped,
         certificate=certificate,
     )
 

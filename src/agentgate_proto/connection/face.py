@@ -48,12 +48,14 @@ class FaceConnection(Connection[ServerWire]):
     Attributes:
         address: where the last request comes from, as far as trusted proxies tell.
         is_local: it was made on this machine.
+        heads: how many requests have come whole.
     """
 
     def __init__(self, now: float, limits: Limits, doors: Doors, peer: str) -> None:
         super().__init__(ServerWire(limits, doors), limits, now)
         self.address = peer
         self.is_local = False
+        self.heads = 0
         self._doors = doors
         self._peer = peer
         self._alive = b""
@@ -72,6 +74,20 @@ class FaceConnection(Connection[ServerWire]):
         """Whether it makes sense to read: not while a request waits for its answer and what came
         after it is there as well. Nobody would look at it before."""
         return self.wire.opened or not self.wire.http.has_input_behind
+
+    @property
+    def is_idle_http(self) -> bool:
+        """Whether this is plain HTTP, and between two requests: any client expects it to end."""
+        return not self.wire.opened and self.heads > 0 and self.wire.http.is_idle
+
+    def turn_out(self, reason: str) -> None:
+        """End the connection at once, because somebody else needs its place."""
+        if self.state is State.OPENING:
+            if not self.is_idle_http:
+                self.wire.http.turn_out()
+            self._cut(TRY_AGAIN_LATER, reason, by_peer=False)
+        else:
+            self._fail(RemoteProtocolError(reason, TRY_AGAIN_LATER))
 
     # Plain HTTP
 
@@ -210,6 +226,7 @@ class FaceConnection(Connection[ServerWire]):
 
     def _on_opening(self, event: WireEvent) -> None:
         self.timers.clear()
+        self.heads += 1
         self._came_from(self.wire.http.headers)
         match event:
             case HttpRequest():

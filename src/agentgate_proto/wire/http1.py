@@ -92,6 +92,11 @@ class HttpServer:
         return self._answerable and bool(self._input)
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing was asked that is not answered, nor begun to be."""
+        return not self._answerable and self._head is None and not self._input
+
+    @property
     def streams(self) -> bool:
         """Whether a streamed answer is under way."""
         return self._streams
@@ -216,6 +221,11 @@ class HttpServer:
         self._check_streams()
         self._streams = False
         self._end()
+
+    def turn_out(self) -> None:
+        """Say that the place is needed, if that can be said; the connection is to end then."""
+        if not self.finished and not self._streams:
+            self._out += BUSY_RESPONSE
 
     def refuse(
         self, status: int, reason: str, headers: list[tuple[bytes, bytes]] | None = None

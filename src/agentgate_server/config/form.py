@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.principal import Role
+from agentgate_proto.quotas.connections import CONNECTIONS_MAX, OF_PRINCIPAL_MAX
 from agentgate_server.config.agents import NamedAgentConfig
 from agentgate_server.config.faces import FacesConfig
 from agentgate_server.config.messenger import MessengerConfig
@@ -73,8 +74,13 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     ``X-Forwarded-For`` counts as the client's address in limits, logs and the audit. Without this,
     all clients behind a proxy have its address."""
 
-    connections_max: Count = 1_000
-    """Open connections of everybody together; further ones are refused."""
+    connections_max: Count = CONNECTIONS_MAX
+    """Open connections of everybody together. Agents may have four fifths of them, and whoever has
+    not said who it is half, of which the oldest end when others come."""
+
+    connections_of_principal_max: Count = OF_PRINCIPAL_MAX
+    """Open connections of one principal; further ones are refused, unless one of them looks dead
+    or is idle plain HTTP, which ends then."""
 
     shutdown_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
     """Seconds that a shutdown waits for running tools."""

@@ -20,11 +20,28 @@ TICKET_BYTES = 32
 """Of chance in a ticket."""
 
 
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """Why somebody with a token is not let in.
+
+    Attributes:
+        reason: in words.
+        pause_s: for how many seconds not to ask again; 0: the token is wrong.
+    """
+
+    reason: str
+    pause_s: float = 0.0
+
+
 class Authenticates(Protocol):
     """Knows whose token it is: the authenticator of the gate."""
 
-    def identify(self, peer: Peer, token: str) -> Principal | float:
-        """Return whose token it is, or for how many seconds not to ask (0: it is wrong)."""
+    def identify(self, peer: Peer, token: str) -> Principal | Declined:
+        """Return whose token it is; from then on the connection counts as theirs."""
+        ...
+
+    def seat(self, peer: Peer, principal: Principal) -> Declined | None:
+        """Let a connection count as somebody's who came without a token; None: it does."""
         ...
 
     def vouches(self, ticket: Ticket) -> bool:
@@ -111,7 +128,7 @@ class Entrance:
         token = bearer_token(request.headers) or (token_in(request.target) if url_tokens else "")
         ticket = "" if token else ticket_in(request.target)
         if ticket:
-            found = self._of_ticket(ticket)
+            found = self._of_ticket(peer, ticket)
         else:
             found = self.ask_by_token(peer, token, is_open=is_open)
         if isinstance(found, Refused):
@@ -129,7 +146,8 @@ class Entrance:
         if token:
             return self._of_token(peer, token)
         if is_open and peer.connection.is_local:
-            return open_as, ""
+            declined = self._authenticator.seat(peer, open_as)
+            return (open_as, "") if declined is None else refused(declined)
         return Refused(401, "send a token: Authorization: Bearer …", [CHALLENGE])
 
     def counts(self, principal: Principal, token_hash: str) -> bool:
@@ -157,14 +175,19 @@ class Entrance:
         principal = self._authenticator.identify(peer, token)
         if isinstance(principal, Principal):
             return principal, hash_token(token)
-        if principal:
-            wait = [("retry-after", str(int(principal) + 1))]
-            return Refused(429, "too many wrong tokens from this address", wait)
-        return Refused(401, "Invalid token", [INVALID_TOKEN])
+        return refused(principal)
 
-    def _of_ticket(self, secret: str) -> tuple[Principal, str] | Refused:
+    def _of_ticket(self, peer: Peer, secret: str) -> tuple[Principal, str] | Refused:
         ticket = self._tickets.take(secret, self._monotonic())
         if ticket is None or not self._authenticator.vouches(ticket):
             text = "the ticket is used, too old, or none: POST /api/tickets gives another"
             return Refused(401, text, [CHALLENGE])
-        return ticket.principal, ticket.token_hash
+        declined = self._authenticator.seat(peer, ticket.principal)
+        return (ticket.principal, ticket.token_hash) if declined is None else refused(declined)
+
+
+def refused(declined: Declined) -> Refused:
+    """Say it as HTTP does."""
+    if not declined.pause_s:
+        return Refused(401, declined.reason, [INVALID_TOKEN])
+    return Refused(429, declined.reason, [("retry-after", str(int(declined.pause_s) + 1))])

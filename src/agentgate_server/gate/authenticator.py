@@ -14,6 +14,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_proto.rpc.messages import PEOPLE, AuthResult
 from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.faces import call_desk
+from agentgate_server.faces.entrance import Declined
 from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE, AddressThrottle
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.identity.tokens import Identity, hash_token
@@ -25,6 +26,9 @@ log = logging.getLogger(__name__)
 
 OURS = (tool_desk.CLIENT, call_desk.CLIENT)
 """With what the client ids of the gateway's own clients begin."""
+
+FULL_S = 5.0
+"""When somebody may come back who has all the connections that they may: one may have ended."""
 
 REFRESH_EVERY_S = 1.0
 """How often the token file is looked at. A look is one system call."""
@@ -83,8 +87,8 @@ class Authenticator:
         self._looks: list[Callable[[], None]] = []
         self._roles: dict[str, Role] = {}  # when they were last looked at
 
-    def identify(self, peer: Peer, token: str) -> Principal | float:
-        """Return whose token it is, or for how many seconds not to ask (0: it is wrong).
+    def identify(self, peer: Peer, token: str) -> Principal | Declined:
+        """Return whose token it is; from then on the connection counts as theirs.
 
         Wrong tokens are counted by address. A right one is taken whatever was counted: it has 256
         random bits, which no number of tries would find, and its owner can't help who else is
@@ -93,13 +97,19 @@ class Authenticator:
         self.refresh()
         principal = self.tokens.identify(token)
         if principal is not None:
-            return principal
+            return self.seat(peer, principal) or principal
         now = self.monotonic()
-        pause = self._throttle.take(peer.address, now)
-        if not pause:
-            self.observers.login_failed(peer.address)
-            self.audit.login_failed(peer.address, now)
-        return pause
+        pause_s = self._throttle.take(peer.address, now)
+        if pause_s:
+            return Declined("too many wrong tokens from this address", pause_s)
+        self.observers.login_failed(peer.address)
+        self.audit.login_failed(peer.address, now)
+        return Declined("Invalid token")
+
+    def seat(self, peer: Peer, principal: Principal) -> Declined | None:
+        """Let a connection count as somebody's; None: it does."""
+        reason = peer.seat(principal)
+        return Declined(reason, FULL_S) if reason else None
 
     def vouches(self, ticket: Ticket) -> bool:
         """Whether the token that a ticket was made with still counts."""
@@ -137,12 +147,11 @@ class Authenticator:
         principal = self.identify(peer, token)
         auth = peer.connection.auth
         assert auth is not None, "the connection has asked"
-        if not isinstance(principal, Principal):
-            if principal:
-                text = "too many wrong tokens from this address"
-                peer.connection.turn_away(text, principal)
+        if isinstance(principal, Declined):
+            if principal.pause_s:
+                peer.connection.turn_away(principal.reason, principal.pause_s)
             else:
-                peer.connection.refuse_auth("Invalid token")
+                peer.connection.refuse_auth(principal.reason)
             return
         ours = next((each for each in OURS if auth.client_id.startswith(each)), "")
         if ours:

@@ -158,11 +158,11 @@ class Web:
         principal = self.authenticator.identify(peer, token)
         if isinstance(principal, Principal):
             return principal
-        if principal:
-            text = "too many wrong tokens from this address"
-            reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": principal})
+        if principal.pause_s:
+            data = {"retry_after_s": principal.pause_s}
+            reply.error(ErrorCode.LIMIT_EXCEEDED, principal.reason, data)
         else:
-            reply.error(ErrorCode.AUTHENTICATION, "Invalid token", None)
+            reply.error(ErrorCode.AUTHENTICATION, principal.reason, None)
         return None
 
     def _call(self, peer: Peer, token: str, params: msgspec.Struct, reply: HttpReply) -> None:

@@ -8,7 +8,8 @@ what others at the same address do: they may all be behind one proxy.
 from __future__ import annotations
 
 from collections import OrderedDict
-from ipaddress import ip_address
+
+from agentgate_proto.quotas.addresses import block_of
 
 WRONG_TOKENS_PER_MINUTE = 20
 """Nobody mistypes more, and a guesser gets nowhere."""
@@ -18,9 +19,6 @@ STRANGERS_REQUESTS_PER_MINUTE = 1_200
 
 ADDRESSES_MAX = 10_000
 """Addresses that are remembered; beyond it the one that was seen longest ago is forgotten."""
-
-IPV6_BITS = 64
-"""Of an IPv6 address: whoever has one has all that share these (RFC 6177)."""
 
 
 class AddressThrottle:
@@ -40,7 +38,7 @@ class AddressThrottle:
 
     def give_back(self, address: str) -> None:
         """What was done last does not count after all."""
-        key = owner_of(address)
+        key = block_of(address)
         if key in self._done_by:
             self._done_by[key] -= self._each_s
 
@@ -49,7 +47,7 @@ class AddressThrottle:
 
         If that is more than ``longest_s`` it may not be done, and does not count.
         """
-        key = owner_of(address)
+        key = block_of(address)
         pause = self._pause(key, now)
         if pause <= longest_s:
             self._count(key, now)
@@ -64,14 +62,3 @@ class AddressThrottle:
         self._done_by.move_to_end(key)
         if len(self._done_by) > ADDRESSES_MAX:
             self._done_by.popitem(last=False)
-
-
-def owner_of(address: str) -> str:
-    """Return what stands for all addresses that one client may have."""
-    if ":" not in address:
-        return address
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    return str(int(parsed) >> (128 - IPV6_BITS))

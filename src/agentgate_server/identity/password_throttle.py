@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from agentgate_server.identity.address_throttle import AddressThrottle, owner_of
+from agentgate_proto.quotas.addresses import block_of
+from agentgate_server.identity.address_throttle import AddressThrottle
 
 OF_ONE_PER_MINUTE = 10
 """Wrong passwords of one agent, by one principal at one address, or by one for whom that asks:
@@ -57,7 +58,7 @@ class PasswordThrottle:
         who, pair = keys_of(agent, by, address, behalf)
         throttles = [(self._of_all, who), (self._of_one, pair)]
         if behalf:
-            throttles.append((self._of_relay, key_of(by, owner_of(address))))
+            throttles.append((self._of_relay, key_of(by, block_of(address))))
         if pair not in self._welcome:
             throttles.append((self._by_strangers, key_of(agent)))
         taken: list[tuple[AddressThrottle, str]] = []
@@ -76,7 +77,7 @@ class PasswordThrottle:
         self._of_all.give_back(who)
         self._of_one.give_back(pair)
         if behalf:
-            self._of_relay.give_back(key_of(by, owner_of(address)))
+            self._of_relay.give_back(key_of(by, block_of(address)))
         if pair not in self._welcome:
             self._by_strangers.give_back(key_of(agent))
         for key in (pair, keys_of(agent, by, address, "")[1]):
@@ -96,7 +97,7 @@ class PasswordThrottle:
 
 def keys_of(agent: str, by: str, address: str, behalf: str) -> tuple[str, str]:
     """Return what stands for whoever tries, and for them with this agent."""
-    who = by, owner_of(address), behalf
+    who = by, block_of(address), behalf
     return key_of(*who), key_of(*who, agent)
 
 

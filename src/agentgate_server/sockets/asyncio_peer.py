@@ -194,7 +194,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         """Close the socket, politely if that takes no time."""
         self._cancel_timer()
         self._transport.close()
-        self._timer = self._loop.call_later(LAST_WRITE_S, self._transport.abort)
+        self._timer = self._loop.call_later(self.last_write_s, self._transport.abort)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

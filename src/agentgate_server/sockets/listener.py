@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from socket import (
@@ -21,11 +22,13 @@ import anyio
 from anyio.abc import SocketAttribute, SocketListener, TaskGroup
 
 from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_proto.quotas.connections import Connections
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.peer import STRANGER_TURN_S, Handler, Peer
+from agentgate_server.sockets.seats import Seats
 from agentgate_server.sockets.strangers_share import StrangersShare
 from agentgate_server.sockets.stream_peer import StreamPeer
 
@@ -64,7 +67,8 @@ class Listener:
         port: to listen on; 0: any that is free.
         certificate: what TLS is spoken with, each connection with what it holds then; None: none
             is spoken.
-        connections_max: open connections of everybody together.
+        connections: decides who may hold some, and how many.
+        capped: hears who was held to their share; see ``Observer``.
     """
 
     def __init__(
@@ -75,7 +79,8 @@ class Listener:
         *,
         host: str,
         port: int,
-        connections_max: int,
+        connections: Connections,
+        capped: Callable[[str, str], None] = lambda owner, cap: None,
         certificate: Certificate | None = None,
     ) -> None:
         self.handler = handler
@@ -85,12 +90,15 @@ class Listener:
         self.connections = 0
         self._changed = anyio.Event()
         self._host, self._port = host, port
-        self._connections_max = connections_max
         self._numbers = count(1)
         self._sockets: list[SocketListener] = []
         self._peer_type = peer_type()
         self._certificate = certificate
         self._share = StrangersShare(STRANGER_TURN_S)
+        self._opening: dict[int, anyio.CancelScope] = {}
+        self._seats = Seats(
+            connections, self.peers, self._opening, capped=capped, proxies=doors.trusted_proxies
+        )
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -141,48 +149,59 @@ class Listener:
                 await anyio.sleep(ACCEPT_PAUSE_S)
             else:
                 sock.setblocking(False)
-                send_at_once(sock)
-                tasks.start_soon(self._serve_one, sock, str(address[0]))
+                await self._take(sock, str(address[0]), tasks)
         log.debug("no more connections are taken")
 
-    async def _serve_one(self, sock: socket, address: str) -> None:
-        if self._is_full():
+    async def _take(self, sock: socket, address: str, tasks: TaskGroup) -> None:
+        """Give a connection a place, when there is one: others wait at the door meanwhile."""
+        try:
+            await self._seats.wait(address)
+        except BaseException:
+            sock.close()
+            raise
+        number = next(self._numbers)
+        if not self._seats.come(number, address):
             turn_away(sock)
             return
-        number = next(self._numbers)
+        self.connections += 1
+        send_at_once(sock)
+        tasks.start_soon(self._serve_one, number, sock, address)
+
+    async def _serve_one(self, number: int, sock: socket, address: str) -> None:
         peer = self._peer_type(
             number, address, self.handler, self.limits, self.doors, share=self._share
         )
-        self.connections += 1
+        peer.seating = self._seats
         try:
-            if await self._open(peer, sock):
+            if number not in self._seats.connections:
+                sock.close()  # it was pushed out before it began
+            elif await self._open(peer, sock):
                 self.peers[number] = peer
                 await peer.run()
         finally:
             self.peers.pop(number, None)
+            self._seats.leave(number)
             self.connections -= 1
             self._changed.set()
 
-    def _is_full(self) -> bool:
-        """Whether there is no room: strangers may hold half of it, so that they can't lock out."""
-        if self.connections >= self._connections_max:
-            return True
-        half = (self._connections_max + 1) // 2
-        if self.connections < half:
-            return False
-        known = sum(peer.connection.principal is not None for peer in self.peers.values())
-        return self.connections - known >= half
-
     async def _open(self, peer: Peer, sock: socket) -> bool:
-        """Do the TLS handshake, if any, in the time for the opening; False: the peer failed it."""
+        """Do the TLS handshake, if any, in the time for the opening; False: the peer failed it,
+        or somebody else needs its place."""
         tls = None if self._certificate is None else self._certificate.context
-        try:
-            with anyio.fail_after(self.limits.opening_s):
+        problem: Exception | None = None
+        with anyio.move_on_after(self.limits.opening_s) as scope:
+            self._opening[peer.number] = scope
+            try:
                 await peer.open(sock, tls)
-        except HANDSHAKE_FAILURES as error:
-            log.info("TLS handshake with %s failed: %r", peer.address, error)
-            return False
-        return True
+            except HANDSHAKE_FAILURES as error:
+                problem = error
+            finally:
+                del self._opening[peer.number]
+        if scope.cancelled_caught:
+            problem = TimeoutError("it took too long")
+        if problem is not None:
+            log.info("TLS handshake with %s failed: %r", peer.address, problem)
+        return problem is None
 
 
 def check_address(host: str) -> None:

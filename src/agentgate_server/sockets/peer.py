@@ -32,6 +32,7 @@ from agentgate_proto.connection.events import Closed, Event
 from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.connection.state import State
 from agentgate_proto.limits import Limits
+from agentgate_proto.principal import Principal
 from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.strangers_share import StrangersShare
 
@@ -52,6 +53,9 @@ PIECE_BYTES = 65_536
 LAST_WRITE_S = 1.0
 """How long a closing connection may take to accept its last bytes."""
 
+HASTE_S = 0.05
+"""The same where somebody else needs the place: many may go so in a second."""
+
 ENDED = "the gateway ended the connection"
 
 
@@ -60,6 +64,18 @@ class Handler(Protocol):
 
     def handle(self, peer: Peer, event: Event) -> None:
         """Act on one event, without waiting."""
+        ...
+
+
+class Seating(Protocol):
+    """Knows who may hold connections; see ``seats``."""
+
+    def asked(self, peer: Peer) -> None:
+        """Take note of a request on a connection."""
+        ...
+
+    def seat(self, peer: Peer, principal: Principal) -> str:
+        """Let a connection count as a principal's; return why it may not, or ""."""
         ...
 
 
@@ -80,6 +96,8 @@ class Peer(ABC):
         over: the connection has ended.
         unfinished: the turn has ended before all that came was dealt with.
         pause_s: for how long nothing more of that is dealt with.
+        last_write_s: how long the end of the connection may take.
+        seating: knows whether it may be there; None: nobody asks.
     """
 
     turn_s = TURN_S
@@ -103,6 +121,9 @@ class Peer(ABC):
         self.unfinished = False
         self.pause_s = 0.0
         self.in_process = False
+        self.last_write_s = LAST_WRITE_S
+        self.seating: Seating | None = None
+        self._heads = 0
         self._handler = handler
         self._share = share
         self._turn_at: float | None = None
@@ -118,6 +139,16 @@ class Peer(ABC):
         """The principal's name, or "" before it is known."""
         principal = self.connection.principal
         return principal.name if principal is not None else ""
+
+    def seat(self, principal: Principal) -> str:
+        """Let the connection count as a principal's; return why it may not, or ""."""
+        return "" if self.seating is None else self.seating.seat(self, principal)
+
+    def turn_out(self, reason: str) -> None:
+        """End the connection at once: somebody else needs its place."""
+        self.last_write_s = HASTE_S
+        self.connection.turn_out(reason)
+        self.poke()
 
     @abstractmethod
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -193,12 +224,20 @@ class Peer(ABC):
             self._turn_at = None
         return not self.unfinished
 
+    def _see_head(self) -> None:
+        """A request has come whole: who holds connections is counted by what it says."""
+        self._heads = self.connection.heads
+        if self.seating is not None:
+            self.seating.asked(self)
+
     def _turn(self) -> None:
         self.in_process = True
         self.unfinished = False
         self.pause_s = 0.0
         handled, until = 0, 0.0
         while (event := self.connection.next_event()) is not None:
+            if self._heads != self.connection.heads:
+                self._see_head()
             self.over = self.over or isinstance(event, Closed)
             try:
                 self._handler.handle(self, event)

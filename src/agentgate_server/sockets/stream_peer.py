@@ -18,7 +18,7 @@ from anyio.streams.tls import TLSStream
 
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
-from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
+from agentgate_server.sockets.peer import ENDED, Handler, Peer
 from agentgate_server.sockets.strangers_share import StrangersShare
 
 CHUNK_BYTES = 65_536
@@ -69,7 +69,7 @@ class StreamPeer(Peer):
                 await self._keep(tasks)
                 tasks.cancel_scope.cancel()
         finally:
-            with anyio.move_on_after(LAST_WRITE_S, shield=True):
+            with anyio.move_on_after(self.last_write_s, shield=True):
                 self.connection.abort(ENDED)
                 self.process_all()
                 self.tell_room()
@@ -130,7 +130,7 @@ class StreamPeer(Peer):
                 self.connection.handle_timer(now)
             self.process()
             if self.over:
-                with anyio.move_on_after(LAST_WRITE_S):
+                with anyio.move_on_after(self.last_write_s):
                     await self._flush()  # after whoever is sending now: nothing is torn needlessly
                 return
             self._answered.set()
@@ -159,7 +159,7 @@ class StreamPeer(Peer):
 
     async def _hang_up(self) -> None:
         """Close the socket, politely if that takes no time."""
-        with anyio.move_on_after(LAST_WRITE_S, shield=True) as scope:
+        with anyio.move_on_after(self.last_write_s, shield=True) as scope:
             try:
                 await self._stream.aclose()
             except BROKEN:

@@ -21,6 +21,7 @@ from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.events import Closed, MessageReceived, UpgradeAsked
 from agentgate_proto.connection.state import Step
 from agentgate_proto.limits import Limits
+from agentgate_proto.quotas.connections import Connections
 from agentgate_proto.rpc.messages import Auth
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.events import Upgraded
@@ -89,7 +90,9 @@ def echo_listener(peer_type: type[Peer]) -> Listener:
     """Make the gateway's listener, with an echo on every path."""
     route = Route(face="echo", path="/{path*}", websocket=True, binary=True)
     doors = Doors(routes=Routes([route]))
-    listener = Listener(Echo(), doors, LIMITS, host=HOST, port=0, connections_max=PEERS_MAX)
+    listener = Listener(
+        Echo(), doors, LIMITS, host=HOST, port=0, connections=Connections(PEERS_MAX)
+    )
     listener._peer_type = peer_type
     return listener
 

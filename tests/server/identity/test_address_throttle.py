@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentgate_server.identity import address_throttle
-from agentgate_server.identity.address_throttle import AddressThrottle, owner_of
+from agentgate_server.identity.address_throttle import AddressThrottle
 
 HOME = "192.0.2.7"
 
@@ -58,10 +58,10 @@ def test_one_address_is_nothing_to_another() -> None:
 
 
 def test_the_addresses_of_one_network_are_one() -> None:
-    assert owner_of("2001:db8:1:2::1") == owner_of("2001:db8:1:2:ffff::9%eth0")
-    assert owner_of("2001:db8:1:2::1") != owner_of("2001:db8:1:3::1")
-    assert owner_of("192.0.2.7") == "192.0.2.7"
-    assert owner_of("no:address") == "no:address"
+    throttle = AddressThrottle(1)
+    assert throttle.take("2001:db8:1:2::1", 0.0) == 0.0
+    assert throttle.take("2001:db8:1:2:ffff::9%eth0", 0.0) > 0.0
+    assert throttle.take("2001:db8:1:3::1", 0.0) == 0.0
 
 
 def test_the_oldest_address_is_forgotten_beyond_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:

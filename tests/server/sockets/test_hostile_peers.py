@@ -197,29 +197,6 @@ async def test_a_flood_of_pings_is_answered_within_bounds(tmp_path: Path) -> Non
         await still_serves(gateway)
 
 
-async def test_a_connection_too_many_is_told_to_come_back(tmp_path: Path) -> None:
-    async with serving(tmp_path, gateway={"connections_max": 2}) as gateway:
-        async with raw_client(gateway, client_id="one") as one:
-            await one.next(Authenticated)
-            async with raw_client(gateway, client_id="two") as two:
-                await two.next(Authenticated)
-                async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
-                    assert b"503 Service Unavailable" in await all_bytes(stream)
-        await nobody_left(gateway)
-        await still_serves(gateway)
-
-
-async def test_strangers_cannot_hold_all_places(tmp_path: Path) -> None:
-    async with (
-        serving(tmp_path, gateway={"connections_max": 4}) as gateway,
-        await anyio.connect_tcp("127.0.0.1", gateway.port),
-        await anyio.connect_tcp("127.0.0.1", gateway.port),
-    ):
-        await until(lambda: gateway._listener.connections == 2, "both to be taken")
-        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
-            assert b"503 Service Unavailable" in await all_bytes(stream)
-
-
 async def test_guessing_tokens_is_stopped_and_the_right_token_is_let_in_all_the_same(
     tmp_path: Path,
 ) -> None:
