@@ -97,6 +97,7 @@ def document_of(found: Replay, masker: Masker) -> dict[str, Any]:
     return {
         "requests": found.requests,
         "changed": found.changed,
+        "cut": found.cut,
         "changes": [
             {
                 "from": kind.old,
@@ -140,6 +141,8 @@ def show(found: Replay, masker: Masker) -> None:
             say(f"  {row['at']}  {printable(row['agent'])}  {printable(row['signature'])}")
     of = plural(found.requests, "request")
     say(f"{of} replayed, {found.changed} would be decided otherwise")
+    if found.cut:
+        say(f"{found.cut} of them can't be: they were denied, and too long to be kept whole")
 
 
 def heading(kind: Kind) -> str:

@@ -81,6 +81,7 @@ def open_store(config: Config, masker: Masker) -> SqliteEngine:
         keep_days=storage.keep_days,
         keep_undelivered_days=storage.keep_undelivered_days,
         keep_rows_max=storage.keep_rows_max,
+        keep_bytes_max=storage.keep_bytes_max,
         keep_session_days=config.sessions.keep_days,
         keep_usage_days=config.sessions.keep_usage_days,
         audit=AuditRows(

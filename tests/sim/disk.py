@@ -17,6 +17,7 @@ from agentgate_proto.audit.events import entries_of
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.retention import COLLECTED_WITHIN_S
 from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Answer,
@@ -54,7 +55,8 @@ class Disk(MemoryEngine):
         books: what the audit says.
         committed: looks at each change of a session.
         gone: what retention has deleted.
-        freed: of each content, the requests that are gone, and those of them that had a key.
+        freed: of each content, the requests that are gone, and those of them that had a key, or
+            whose client had not heard of their end.
     """
 
     def __init__(
@@ -156,16 +158,20 @@ class Disk(MemoryEngine):
         self.books.compare(chain(self.kept.values(), self.gone.values()))
 
     def _look_at_deleted(self, record: Record, before: dict[str, Record]) -> None:
-        """What is not over stays; what nobody has collected stays for its time (I6)."""
+        """What is not over stays; what nobody has collected stays for its time (I6), unless its
+        principal has more than its share of the cap.
+        """
         if record.phase is not Phase.DONE:
             raise Violation(f"{record.rid} is deleted, and it is {record.phase}")
         age = self.timeline.now - self.ended_at[record.rid]
-        if not record.delivered and age < self.keep_undelivered_s:
+        early = not record.delivered and age < self.keep_undelivered_s
+        if early and (age < COLLECTED_WITHIN_S or len(before) <= self.keep_rows_max):
             raise Violation(f"I6: the outcome of {record.rid} is deleted after {age:.1f} s")
-        if is_keyed_run(record) and self._is_early(record):
+        if is_guard(record) and (early or self._is_early(record)):
             self._look_at_forgotten(record, before)
         self.gone[record.rid] = record
-        self.freed[msgspec.json.decode(record.args).get("n", 0), bool(record.idempotency_key)] += 1
+        may_come_again = bool(record.idempotency_key) or not record.delivered
+        self.freed[msgspec.json.decode(record.args).get("n", 0), may_come_again] += 1
         thing = (record.principal, record.digest)
         if (last := self.unknown.get(thing)) is not None and last.rid == record.rid:
             del self.unknown[thing]
@@ -173,10 +179,10 @@ class Disk(MemoryEngine):
     def _is_early(self, record: Record) -> bool:
         """Whether it went by the cap on rows, and not by the clock of retention."""
         assert self.shown is not None, "it was looked at just now"
-        return record.resolved_at >= self.shown - self.keep_s
+        return record.resolved_at >= self.shown - self.kept_s(record)
 
     def _look_at_forgotten(self, record: Record, before: dict[str, Record]) -> None:
-        """The key of a write that ran goes early only where there are too many of such (I2).
+        """What keeps a write from running twice goes early only where there is too much of it (I2).
 
         Not for what was denied or read, whoever asked for it, and not for what others ran while
         its principal has no more than its share of the cap.
@@ -185,7 +191,7 @@ class Disk(MemoryEngine):
         mine = sum(row.principal == record.principal for row in guards)
         principals = len({row.principal for row in guards})
         if len(guards) <= self.keep_rows_max or mine * principals <= self.keep_rows_max:
-            raise Violation(f"I2: the key of {record.rid} is forgotten in its promised time")
+            raise Violation(f"I2: {record.rid} is forgotten in its promised time")
 
     def _look_at(self, record: Record) -> None:
         """A request only goes forward, and what it has come to stays (I3)."""
@@ -219,15 +225,12 @@ def nobody(change: PutSession | DropSession) -> None:
     """Nobody looks at it."""
 
 
-def is_keyed_run(record: Record) -> bool:
-    """Whether a write may have run under a key, so that the key must be known."""
-    if record.effects is Effects.READ or not record.idempotency_key or record.outcome is None:
-        return False
-    return record.outcome.status in (*RAN, Status.UNKNOWN)
-
-
 def is_guard(record: Record) -> bool:
-    """Whether it ranks with such a write: unknown, or not over."""
-    unknown = record.outcome is not None and record.outcome.status is Status.UNKNOWN
-    is_write = record.effects is Effects.WRITE
-    return is_keyed_run(record) or record.outcome is None or (unknown and is_write)
+    """Whether a write may have run under a key, or unknown to its client, or is not over."""
+    if record.outcome is None:
+        return True
+    if record.effects is Effects.READ:
+        return False
+    if record.outcome.status is Status.UNKNOWN:
+        return True
+    return record.outcome.status in RAN and bool(record.idempotency_key or not record.delivered)

@@ -7,18 +7,13 @@ ones name it by its rid.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from agentgate_proto.audit.session_events import entries_of_session
 from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.records.audit_entry import (
-    AUDIT_ARGS_BYTES_MAX,
-    AUDIT_TEXT_CHARS_MAX,
-    AuditEntry,
-)
+from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
+from agentgate_proto.records.cutting import cut
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status
@@ -143,19 +138,6 @@ def shortened(entry: AuditEntry) -> AuditEntry:
     short = canonical_args(cut(msgspec.json.decode(entry.args)))
     args = msgspec.Raw(short) if len(short) <= AUDIT_ARGS_BYTES_MAX else None
     return msgspec.structs.replace(entry, args=args, args_bytes=size)
-
-
-def cut(value: Any) -> Any:
-    """Return decoded JSON whose texts are short, and say how much of each is missing."""
-    match value:
-        case str() if (more := len(value) - AUDIT_TEXT_CHARS_MAX) > 0:
-            return f"{value[:AUDIT_TEXT_CHARS_MAX]}…[{more} characters more]"
-        case dict():
-            return {name: cut(item) for name, item in value.items()}
-        case list():
-            return [cut(item) for item in value]
-        case _:
-            return value
 
 
 def later(record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0) -> AuditEntry:

@@ -7,9 +7,6 @@ import msgspec
 AUDIT_ARGS_BYTES_MAX = 8_192
 """Arguments in an entry; in longer ones long texts are cut, and the digest is that of the whole."""
 
-AUDIT_TEXT_CHARS_MAX = 200
-"""Of one text in arguments that are too long as a whole."""
-
 AUDIT_MASKED_MAX = 64
 """Hidden values of one entry that have a digest of their own; that of the request covers all."""
 

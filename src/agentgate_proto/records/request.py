@@ -82,6 +82,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         client_id: the client instance that asked; "" for an old client, which names none.
         request_id: the JSON-RPC id, of the client's choosing.
         tool, args: what was asked; ``args`` is canonical JSON (sorted keys).
+        args_bytes: how long ``args`` were, if only their beginnings are kept; 0: they are whole.
         signature: the request in a form for people and for seed 001's patterns.
         digest: SHA-256 of tool and arguments, hex. What an approval is bound to (I4).
         effects: read or write.
@@ -133,6 +134,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     grant: str = ""
     relayed: Relayed = NOT_RELAYED
     joined: str = ""
+    args_bytes: int = 0
     outcome: Outcome | None = None
     resolved_at: float = 0.0
     delivered: bool = False

@@ -10,9 +10,11 @@ than the time for which a gateway really ran; only where nothing is left that wa
 moment does it leap there, for nobody loses by that. After a pause, or a leap of the system's clock,
 it is late: things are kept for longer than they must be, for twice as long at the most.
 
-Where there are more rows than may be kept, some go before their time. Those go last without which
-something could run twice (I2), so that no flood of requests that ran nothing takes them away; and
-each agent has its share, so that its flood takes away what is its own.
+Where there are more rows than may be kept, or more bytes in them, some go before their time. Those
+go last without which something could run twice (I2), so that no flood of requests that ran nothing
+takes them away; and each agent has its share, so that its flood takes away what is its own. Of an
+agent's own go first those whose outcome its client has: an agent that collects nothing has no more
+room by that.
 """
 
 from __future__ import annotations
@@ -32,10 +34,19 @@ class Rank(IntEnum):
     HARMLESS = 0
     """An answer: it ran nothing, or a tool that may run again."""
     RAN = 1
-    """A write that may have run. Its client knows how it ended, or is told."""
+    """A write that may have run. Its client knows how it ended."""
     GUARD = 2
     """What keeps a write from running twice: an idempotency key, or an unknown outcome, of which
-    a repeat is not run unasked; and all that is under way."""
+    a repeat is not run unasked; a client that does not know how it ended, and may send it again;
+    and all that is under way."""
+
+
+ROW_BYTES = 1_000
+"""What a row takes beside arguments and result, about, with its places in the indexes."""
+
+COLLECTED_WITHIN_S = 600.0
+"""What nobody has collected stays for so long, whatever there is too much of: its client may be on
+its way back, and a session that was cut off looks it up."""
 
 
 def retention_clock(before: float | None, ran_s: float, utc: float, oldest: float | None) -> float:
@@ -60,18 +71,26 @@ def rank_of(record: Record) -> Rank:
     if record.effects is Effects.READ or record.outcome.status in RAN_NOTHING:
         return Rank.HARMLESS
     guards = record.idempotency_key or record.outcome.status is Status.UNKNOWN
-    return Rank.GUARD if guards else Rank.RAN
+    return Rank.GUARD if guards or not record.delivered else Rank.RAN
+
+
+def kept_bytes(record: Record) -> int:
+    """Return what a row counts for, about: arguments stand in it twice, also as a signature."""
+    result = len(bytes(record.outcome.data)) if record.outcome is not None else 0
+    return ROW_BYTES + 2 * len(bytes(record.args)) + result
 
 
 def excess(rows: Mapping[tuple[str, Rank], int], rows_max: int) -> dict[tuple[str, Rank], int]:
     """Say of which rows there are too many, and how many: those that are to go before their time.
+
+    The same goes for their bytes.
 
     What ranks low has the room that what ranks higher leaves. Of one rank each principal has the
     same share of the room, as far as it needs it; so nobody loses a row to a flood of somebody
     else's that ranks lower, or while it has no more than its share.
 
     Args:
-        rows: how many there are, by principal and rank.
+        rows: how many rows or bytes there are, by principal and rank.
         rows_max: how many may be kept.
 
     Returns:

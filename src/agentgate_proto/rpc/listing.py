@@ -27,7 +27,7 @@ Shown = TypeVar("Shown", RequestRow, ApprovalView)
 
 
 def request_row(record: Record) -> RequestRow:
-    """A request as ``list_requests`` shows it, whole."""
+    """A request as ``list_requests`` shows it, whole; of what is kept as far as it is kept."""
     outcome = record.outcome
     failed = outcome is not None and outcome.code
     return RequestRow(
@@ -52,6 +52,8 @@ def request_row(record: Record) -> RequestRow:
         error=RowError(outcome.code, outcome.message) if outcome and failed else UNSET,
         on_behalf_of=record.relayed.principal,
         doubt=record.doubt,
+        args_bytes=record.args_bytes,
+        shortened=("args",) if record.args_bytes else (),
     )
 
 
@@ -81,8 +83,11 @@ def within(
     Each of its parts may have LISTED_BYTES_MAX; where they are many, or written with many escapes,
     they get less.
     """
-    changed = {name: part for name, part in cuts(row, bytes_max).items() if part is not None}
-    short = replace(row, **changed, shortened=tuple(changed)) if changed else row
+    changed: dict[str, Any] = {
+        name: part for name, part in cuts(row, bytes_max).items() if part is not None
+    }
+    names = dict.fromkeys([*row.shortened, *changed])  # one may be so already: it is kept so
+    short = replace(row, **changed, shortened=tuple(names)) if changed else row
     if len(msgspec.json.encode(short)) <= ROW_BYTES_MAX or bytes_max <= CUT_BYTES_MIN:
         return short
     return within(row, cuts, bytes_max // 4)

@@ -101,6 +101,8 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         error: why there is no result, if it ended otherwise.
         shortened: which of ``args``, ``signature``, ``data`` and ``error`` are not whole. Of JSON
             that is not whole there is a text with its beginning.
+        args_bytes: how long ``args`` were, if the gateway has kept only their beginnings: an object
+            whose long texts are cut.
     """
 
     id: str
@@ -125,6 +127,7 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     on_behalf_of: str = ""
     doubt: str = ""
     shortened: tuple[str, ...] = ()
+    args_bytes: int = 0
 
 
 class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):

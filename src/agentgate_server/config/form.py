@@ -149,8 +149,12 @@ class StorageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Days that an outcome is kept whose client has not come back for it."""
 
     keep_rows_max: Count = 100_000
-    """Finished requests kept at most. Of those that were delivered go first what ran nothing, last
-    what keeps a write from running twice; each agent loses its own."""
+    """Finished requests kept at most. First goes what ran nothing, last what keeps a write from
+    running twice; each agent loses its own, and first what was delivered."""
+
+    keep_bytes_max: Annotated[int, Meta(ge=100_000, le=10**13)] = 1_073_741_824
+    """Bytes of finished requests, with their arguments and results, kept at most; beyond it they go
+    as beyond ``keep_rows_max``. Conversations and the audit are not among them."""
 
 
 class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):

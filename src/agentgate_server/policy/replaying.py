@@ -31,6 +31,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         at: when it came, UTC seconds.
         agent, tool, effects: who asked for what.
         args: its arguments as JSON.
+        args_bytes: how long these were, if only their beginnings are kept; 0: they are whole.
         action: what was decided.
         rule: the rule that did.
         repeats_unknown: it was asked because an earlier one like it had ended as unknown.
@@ -45,6 +46,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     action: Action
     rule: str
     repeats_unknown: bool = False
+    args_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,13 @@ class Replay:
 
     Attributes:
         requests: how many were looked at.
+        cut: how many of them were denied and are not kept whole, so that nobody can say how they
+            would be decided.
         changes: those that would be decided otherwise.
     """
 
     requests: int = 0
+    cut: int = 0
     changes: dict[Kind, Changes] = field(default_factory=dict)
 
     @property
@@ -118,6 +123,9 @@ def replay(
     outcome = Replay()
     for past in requests:
         outcome.requests += 1
+        if past.args_bytes:
+            outcome.cut += 1
+            continue
         decision = policy.decide(
             agent=past.agent,
             tool=past.tool,

@@ -24,7 +24,7 @@ PAGE_ROWS = 500
 """Requests of one transaction: some milliseconds."""
 
 PAGE = """
-    SELECT seq, rid, created_at, principal, tool, effects, args, rule, warning <> '',
+    SELECT seq, rid, created_at, principal, tool, effects, args, args_bytes, rule, warning <> '',
         CASE WHEN code = :denied THEN 'deny'
              WHEN expires_at > 0 OR "grant" <> '' THEN 'ask'
              ELSE 'allow' END
@@ -99,7 +99,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 def past_of(row: tuple[object, ...]) -> Past:
     """Make a request of a row of ``PAGE``."""
-    _, rid, at, agent, tool, effects, args, rule, repeats_unknown, action = row
+    _, rid, at, agent, tool, effects, args, args_bytes, rule, repeats_unknown, action = row
     fields = {
         "id": rid,
         "at": at,
@@ -107,6 +107,7 @@ def past_of(row: tuple[object, ...]) -> Past:
         "tool": tool,
         "effects": effects,
         "args": args,
+        "args_bytes": args_bytes,
         "action": action,
         "rule": rule,
         "repeats_unknown": bool(repeats_unknown),

@@ -256,6 +256,22 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     ("ALTER TABLE requests ADD COLUMN doubt TEXT NOT NULL DEFAULT ''",),
+    (
+        "ALTER TABLE requests ADD COLUMN args_bytes INTEGER NOT NULL DEFAULT 0",
+        # As agentgate_proto.records.retention.kept_bytes has it.
+        """
+        ALTER TABLE requests ADD COLUMN bytes INTEGER AS (
+            1000 + 2 * length(args) + ifnull(length(data), 0)
+        ) VIRTUAL
+        """,
+        "DROP INDEX requests_ranked",
+        """
+        CREATE INDEX requests_ranked ON requests (rank, principal, resolved_at, bytes)
+        WHERE phase = 'done' AND delivered = 1
+        """,
+        # How long lines were in all, up to this row; 0 for those that are older than this column.
+        "ALTER TABLE audit ADD COLUMN upto_bytes INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -1,4 +1,4 @@
-"""Retention in the SQLite file: its clocks, and the cap on rows.
+"""Retention in the SQLite file: its clocks, and the caps on rows and their bytes.
 
 The rules are those of :mod:`agentgate_proto.records.retention`.
 """
@@ -6,16 +6,26 @@ The rules are those of :mod:`agentgate_proto.records.retention`.
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 from collections import Counter
+from dataclasses import dataclass
 
-from agentgate_proto.records.retention import Rank, excess, retention_clock
+import msgspec
+
+from agentgate_proto.records.retention import (
+    COLLECTED_WITHIN_S,
+    Rank,
+    excess,
+    retention_clock,
+)
 from agentgate_server.store import statements
 
 log = logging.getLogger(__name__)
 
 HOUR_S = 3_600.0
 
+PAGES = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size")
 SHOWN = "SELECT CAST(value AS REAL) FROM meta WHERE key = ?"
 SHOW = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 
@@ -42,25 +52,60 @@ def turn(
     return shows
 
 
+def used_bytes(connection: sqlite3.Connection) -> int:
+    """How much of the file is in use, whatever for."""
+    pages, free, size = (connection.execute(sql).fetchone()[0] for sql in PAGES)
+    return int((pages - free) * size)
+
+
+@dataclass(slots=True)
+class Excess:
+    """What of one agent and rank is still to go before its time.
+
+    Attributes:
+        principal, rank: whose, and which.
+        rows, size: how many rows, and how many bytes; either may be done before the other.
+        delivered: those come first whose outcome its client has.
+        since: where to look on, among those: when the last one that went was resolved.
+    """
+
+    principal: str
+    rank: Rank
+    rows: int
+    size: int
+    delivered: bool = True
+    since: float = -math.inf
+
+    @property
+    def is_left(self) -> bool:
+        """Whether more must go."""
+        return self.rows > 0 or self.size > 0
+
+
 class RowsCap:
-    """Deletes what is beyond a cap on rows, a few at a time.
+    """Deletes what is beyond the caps on rows and on their bytes, a few at a time.
 
     Rows are counted when it begins, not at each step: counting a million takes a while.
 
     Args:
-        rows_max: the cap.
+        rows_max: the cap on rows.
+        bytes_max: the cap on bytes, see ``kept_bytes`` in
+            :mod:`agentgate_proto.records.retention`.
         keep_s: how long a delivered outcome should be kept.
 
     Attributes:
         forgotten: rows that went before their time, since the start.
     """
 
-    def __init__(self, rows_max: int, keep_s: float) -> None:
+    def __init__(self, rows_max: int, bytes_max: int, keep_s: float) -> None:
         self.rows_max = rows_max
+        self.bytes_max = bytes_max
         self.keep_s = keep_s
         self.forgotten = 0
-        self._excess: list[tuple[str, Rank, int]] = []
+        self._excess: list[Excess] = []
+        self._reached: tuple[str, ...] = ()
         self._went: Counter[Rank] = Counter()
+        self._uncollected = 0
         self._newest = 0.0
 
     def prune(self, connection: sqlite3.Connection, now: float, limit: int) -> int:
@@ -81,12 +126,13 @@ class RowsCap:
             self._excess = self._count(connection)
         deleted = 0
         while self._excess and deleted < limit:
-            principal, rank, count = self._excess.pop()
-            part = min(count, limit - deleted)
-            found = self._delete(connection, principal, rank, part)
+            first = self._excess[-1]
+            found = self._delete(connection, first, now, limit - deleted)
             deleted += found
-            if found == part < count:
-                self._excess.append((principal, rank, count - part))
+            if found == 0:
+                first.delivered, first.since = not first.delivered, -math.inf
+            if not first.is_left or (found == 0 and first.delivered):
+                self._excess.pop()
         if not self._excess:
             self._tell(now)
         return deleted
@@ -95,42 +141,62 @@ class RowsCap:
         """Count anew the next time."""
         self._excess.clear()
 
-    def _count(self, connection: sqlite3.Connection) -> list[tuple[str, Rank, int]]:
+    def _count(self, connection: sqlite3.Connection) -> list[Excess]:
         """Of whose rows there are too many; what goes first is the last."""
         (count,) = connection.execute(statements.COUNT).fetchone()
-        if count <= self.rows_max:
-            return []
+        if count <= self.rows_max and 2 * used_bytes(connection) <= self.bytes_max:
+            return []  # a row counts for less than twice what it takes
         rows: Counter[tuple[str, Rank]] = Counter()
-        for principal, rank, number in connection.execute(statements.RANKED):
+        sizes: Counter[tuple[str, Rank]] = Counter()
+        for principal, rank, number, size in connection.execute(statements.RANKED):
             rows[principal, Rank(rank)] += number
-        gone = excess(rows, self.rows_max).items()
-        return [(*whose, number) for whose, number in gone][::-1]
+            sizes[principal, Rank(rank)] += size
+        many, large = excess(rows, self.rows_max), excess(sizes, self.bytes_max)
+        caps = (("keep_rows_max", self.rows_max, many), ("keep_bytes_max", self.bytes_max, large))
+        self._reached = tuple(f"storage.{name} ({most})" for name, most, over in caps if over)
+        order = sorted({*many, *large}, key=lambda whose: (-whose[1], whose[0]))
+        return [Excess(*whose, many.get(whose, 0), large.get(whose, 0)) for whose in order]
 
-    def _delete(
-        self, connection: sqlite3.Connection, principal: str, rank: Rank, limit: int
-    ) -> int:
-        which = rank, principal, limit
-        (newest,) = connection.execute(statements.NEWEST_EXCESS, which).fetchone()
-        deleted = connection.execute(statements.PRUNE_EXCESS, which).rowcount
-        if deleted:
-            self._newest = max(self._newest, newest)
-            self._went[rank] += deleted
-            self.forgotten += deleted
-        return deleted
+    def _delete(self, connection: sqlite3.Connection, over: Excess, now: float, limit: int) -> int:
+        """Delete the oldest of these, at most so many."""
+        sql, before = statements.EXCESS, math.inf
+        if not over.delivered:
+            sql, before = statements.EXCESS_UNDELIVERED, now - COLLECTED_WITHIN_S
+        which = (over.rank, over.principal, over.since, before, limit)
+        rows = connection.execute(sql, which).fetchall()
+        gone = []
+        for seq, resolved_at, size in rows:
+            if not over.is_left:
+                break
+            gone.append(seq)
+            over.rows -= 1
+            over.size -= size
+            over.since = resolved_at
+        if gone:
+            connection.execute(statements.PRUNE_SEQS, (msgspec.json.encode(gone).decode(),))
+            self._newest = max(self._newest, over.since)
+            self._went[over.rank] += len(gone)
+            self._uncollected += 0 if over.delivered else len(gone)
+            self.forgotten += len(gone)
+        return len(gone)
 
     def _tell(self, now: float) -> None:
         """Warn once that rows went before their time."""
         if self._went:
+            verb = "is" if len(self._reached) == 1 else "are"
             log.warning(
-                "storage.keep_rows_max (%d) is reached: %d outcomes were forgotten before"
-                " storage.keep_days, the newest after %.1f h instead of %.1f h; %d of them kept a"
-                " write from running twice, and the same idempotency key is a new request now;"
-                " raise storage.keep_rows_max, or find out who asks so much",
-                self.rows_max,
+                "%s %s reached: %d outcomes were forgotten before storage.keep_days, the newest"
+                " after %.1f h instead of %.1f h; %d of them had not been collected; %d of them"
+                " kept a write from running twice, and the same idempotency key is a new request"
+                " now; raise it, or find out who asks so much",
+                " and ".join(self._reached),
+                verb,
                 self._went.total(),
                 max(now - self._newest, 0.0) / HOUR_S,
                 self.keep_s / HOUR_S,
+                self._uncollected,
                 self._went[Rank.GUARD],
             )
             self._went.clear()
+            self._uncollected = 0
             self._newest = 0.0

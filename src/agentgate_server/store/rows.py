@@ -50,6 +50,7 @@ COLUMNS = (
     "definition",
     "joined",
     "doubt",
+    "args_bytes",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
@@ -102,6 +103,7 @@ def row_of(record: Record) -> Row:
         record.definition,
         record.joined,
         record.doubt,
+        record.args_bytes,
         int(record.delivered),
     )
 

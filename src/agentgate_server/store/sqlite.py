@@ -52,6 +52,10 @@ DAY_S = 86_400.0
 
 T = TypeVar("T")
 
+KEEP_BYTES_MAX = 1_073_741_824
+"""Bytes in records kept by default: those of a hundred thousand of 10 kB each; a day's reads of a
+busy home take a tenth of that, and a card of 8 GB in a small hub has room for it."""
+
 PRUNE_ROWS_MAX = 256
 """Records deleted by one :meth:`SqliteEngine.prune`: a few milliseconds."""
 
@@ -63,8 +67,8 @@ class SqliteEngine:
         path: the file. It and its folder are created if missing, readable to this user only.
         keep_days: how long a delivered outcome is kept, from when it was resolved.
         keep_undelivered_days: how long an outcome is kept that no client collected.
-        keep_rows_max: beyond so many records, delivered ones go early, see ``excess`` in
-            :mod:`agentgate_proto.records.retention`.
+        keep_rows_max, keep_bytes_max: beyond so many records, or bytes in them, some go early, see
+            ``excess`` in :mod:`agentgate_proto.records.retention`.
         keep_session_days: how long a session is kept in which nothing happens.
         keep_usage_days: how long it is kept what model requests took; budgets of a month want
             more than that.
@@ -87,18 +91,22 @@ class SqliteEngine:
         keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
         keep_rows_max: int = 100_000,
+        keep_bytes_max: int = KEEP_BYTES_MAX,
         keep_session_days: float = 90.0,
         keep_usage_days: float = 400.0,
         audit: AuditRows | None = None,
         utc: Callable[[], float] = time.time,
     ) -> None:
-        if min(keep_days, keep_undelivered_days, keep_rows_max) <= 0:
-            raise ValueError("keep_days, keep_undelivered_days and keep_rows_max must be positive")
+        if min(keep_days, keep_undelivered_days, keep_rows_max, keep_bytes_max) <= 0:
+            raise ValueError(
+                "keep_days, keep_undelivered_days, keep_rows_max and keep_bytes_max must be"
+                " positive"
+            )
         if min(keep_session_days, keep_usage_days) <= 0:
             raise ValueError("keep_session_days and keep_usage_days must be positive")
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
-        self.rows_cap = RowsCap(keep_rows_max, self.keep_s)
+        self.rows_cap = RowsCap(keep_rows_max, keep_bytes_max, self.keep_s)
         self.sessions = SessionRetention(keep_session_days * DAY_S, keep_usage_days * DAY_S)
         self.audit = audit or AuditRows()
         self.utc = utc

@@ -17,6 +17,7 @@ from functools import cache
 
 import msgspec
 
+from agentgate_proto.records.cutting import as_kept
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Record
@@ -37,9 +38,9 @@ Thing = tuple[str, str]
 """(principal, digest): who asked for what."""
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-"""Rows per statement: at most as many places again are unused as are used, for each costs its 33
-values. Larger ones prepare slowly and are hardly faster; 256 rows bind 8,448 values, well under
-SQLite's 32,766."""
+"""Rows per statement: at most as many places again are unused as are used, for each costs a value
+for each column. Larger ones prepare slowly and are hardly faster; 256 rows bind under 10,000
+values, and SQLite takes 32,766."""
 
 ROWS_MAX = SIZES[-1]
 UNUSED = ""
@@ -153,28 +154,27 @@ OLDEST_DONE = """
 """
 COUNT = "SELECT count(*) FROM requests"
 RANKED = """
-    SELECT principal, rank, count(*) FROM requests INDEXED BY requests_ranked
+    SELECT principal, rank, count(*), sum(bytes) FROM requests INDEXED BY requests_ranked
     WHERE phase = 'done' AND delivered = 1 GROUP BY rank, principal
     UNION ALL
-    SELECT principal, iif(phase = 'done', rank, 2) AS ranked, count(*)
+    SELECT principal, iif(phase = 'done' AND rank = 0, 0, 2) AS ranked, count(*), sum(bytes)
     FROM requests INDEXED BY requests_open
     WHERE phase <> 'done' OR delivered = 0 GROUP BY principal, ranked
 """
-"""Whatever is under way ranks as ``Rank.GUARD``."""
-NEWEST_EXCESS = """
-    SELECT max(CAST(resolved_at AS REAL)) FROM (
-        SELECT resolved_at FROM requests INDEXED BY requests_ranked
-        WHERE phase = 'done' AND delivered = 1 AND rank = ? AND principal = ?
-        ORDER BY resolved_at, seq LIMIT ?
-    )
+"""Whatever is under way ranks as ``Rank.GUARD``, and what may have run and was not collected."""
+EXCESS = """
+    SELECT seq, CAST(resolved_at AS REAL), bytes FROM requests INDEXED BY requests_ranked
+    WHERE phase = 'done' AND delivered = 1 AND rank = ? AND principal = ?
+    AND resolved_at >= ? AND resolved_at < ?
+    ORDER BY resolved_at, bytes, seq LIMIT ?
 """
-PRUNE_EXCESS = """
-    DELETE FROM requests WHERE seq IN (
-        SELECT seq FROM requests INDEXED BY requests_ranked
-        WHERE phase = 'done' AND delivered = 1 AND rank = ? AND principal = ?
-        ORDER BY resolved_at, seq LIMIT ?
-    )
+EXCESS_UNDELIVERED = """
+    SELECT seq, CAST(resolved_at AS REAL), bytes FROM requests INDEXED BY requests_done
+    WHERE phase = 'done' AND delivered = 0 AND iif(rank = 0, 0, 2) = ? AND principal = ?
+    AND resolved_at >= ? AND resolved_at < ?
+    ORDER BY resolved_at, seq LIMIT ?
 """
+PRUNE_SEQS = "DELETE FROM requests WHERE seq IN (SELECT value FROM json_each(?))"
 PRUNE = """
     DELETE FROM requests WHERE seq IN (
         SELECT seq FROM requests INDEXED BY requests_done
@@ -215,7 +215,8 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                 if used is not None:
                     grants[used.id] = used
                 for row in (record, *joined):
-                    puts[row.rid] = row  # a dict keeps the place of the first put, like the table
+                    # A dict keeps the place of the first put, like the table.
+                    puts[row.rid] = as_kept(row)
                     marks.pop(row.rid, None)
                 thing = (record.principal, record.digest)
                 status = record.outcome.status if record.outcome is not None else None

@@ -10,11 +10,8 @@ import pytest
 from agentgate_proto.audit.events import entries_of, shortened
 from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.records.audit_entry import (
-    AUDIT_ARGS_BYTES_MAX,
-    AUDIT_TEXT_CHARS_MAX,
-    AuditEntry,
-)
+from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
+from agentgate_proto.records.cutting import TEXT_CHARS_MAX
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
 from agentgate_proto.records.request import Effects, Endorsement, Phase, Record, Relayed
@@ -210,10 +207,10 @@ def entry_with(args: Any) -> AuditEntry:
 
 
 def test_long_texts_in_long_arguments_are_cut_and_that_is_said() -> None:
-    long, most = "x" * AUDIT_ARGS_BYTES_MAX, "y" * AUDIT_TEXT_CHARS_MAX
+    long, most = "x" * AUDIT_ARGS_BYTES_MAX, "y" * TEXT_CHARS_MAX
     args = {"text": long, "to": ["bob", {"cc": long[:-1]}], "n": 5, "most": most}
     entry = entry_with(args)
-    start = long[:AUDIT_TEXT_CHARS_MAX]
+    start = long[:TEXT_CHARS_MAX]
     assert msgspec.json.decode(entry.args or b"") == {
         "text": f"{start}…[7992 characters more]",
         "to": ["bob", {"cc": f"{start}…[7991 characters more]"}],

@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
-from agentgate_proto.records.retention import Rank, excess, fair_share, rank_of, retention_clock
+from agentgate_proto.records.retention import (
+    Rank,
+    excess,
+    fair_share,
+    kept_bytes,
+    rank_of,
+    retention_clock,
+)
 
 DAY_S = 86_400.0
 NOW = 1_800_000_000.0
@@ -77,8 +84,10 @@ def record(**fields: Any) -> Record:
             },
             Rank.HARMLESS,
         ),
-        ({"outcome": Outcome(status=Status.EXECUTED)}, Rank.RAN),
-        ({"outcome": Outcome(status=Status.FAILED)}, Rank.RAN),
+        ({"outcome": Outcome(status=Status.EXECUTED), "delivered": True}, Rank.RAN),
+        ({"outcome": Outcome(status=Status.FAILED), "delivered": True}, Rank.RAN),
+        ({"outcome": Outcome(status=Status.EXECUTED)}, Rank.GUARD),
+        ({"outcome": Outcome(status=Status.EXECUTED), "effects": Effects.READ}, Rank.HARMLESS),
         ({"outcome": Outcome(status=Status.EXECUTED), "idempotency_key": "k"}, Rank.GUARD),
         ({"outcome": Outcome(status=Status.FAILED), "idempotency_key": "k"}, Rank.GUARD),
         ({"outcome": Outcome(status=Status.UNKNOWN)}, Rank.GUARD),
@@ -86,6 +95,12 @@ def record(**fields: Any) -> Record:
 )
 def test_what_is_lost_with_a_row(fields: dict[str, Any], rank: Rank) -> None:
     assert rank_of(record(**fields)) is rank
+
+
+def test_what_a_row_counts_for_has_its_arguments_twice_and_its_result() -> None:
+    assert kept_bytes(record(phase=Phase.WAITING)) == 1_004
+    outcome = Outcome(status=Status.EXECUTED, data=msgspec.Raw(b'"abc"'))
+    assert kept_bytes(record(outcome=outcome)) == 1_009
 
 
 @pytest.mark.parametrize(

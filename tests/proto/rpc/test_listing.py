@@ -48,6 +48,15 @@ def test_a_short_row_is_left_as_it_is(outcome: Outcome | None) -> None:
     assert b"shortened" not in msgspec.json.encode(whole)
 
 
+def test_of_what_is_not_kept_whole_it_is_said_how_long_it_was() -> None:
+    kept = row(failed("no"), args=json_of({"x": "é…[9000 characters more]"}), args_bytes=9_020)
+    assert (kept.args_bytes, kept.shortened) == (9_020, ("args",))
+    assert short_row(kept) is kept
+    long = row(failed(LONG), args=json_of({"x": "é"}), args_bytes=9_020)
+    assert short_row(long).shortened == ("args", "error")
+    assert short_row(long).args == long.args
+
+
 def test_of_what_is_long_the_beginning_stays_as_a_text_and_is_named() -> None:
     args = json_of({"x": LONG})
     short = short_row(row(executed(bytes(json_of([LONG]))), args=args, signature=f"write({LONG})"))

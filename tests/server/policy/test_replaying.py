@@ -51,6 +51,11 @@ def test_changes_are_counted_by_decision_and_rule() -> None:
     }
 
 
+def test_what_is_not_kept_whole_is_counted_and_not_judged() -> None:
+    found = replay(rules("tool: x, action: allow"), [past(1, DENY, args_bytes=9_000), past(2)])
+    assert (found.requests, found.cut, found.changed) == (2, 1, 0)
+
+
 def test_the_newest_examples_are_kept() -> None:
     found = replay(rules("tool: x, action: deny"), map(past, range(100)))
     (changes,) = found.changes.values()

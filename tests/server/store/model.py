@@ -18,10 +18,18 @@ from tests.proto.session_store import SessionStore
 from agentgate_proto.audit.chain import Head
 from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.cutting import as_kept
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
-from agentgate_proto.records.retention import excess, rank_of, retention_clock
+from agentgate_proto.records.retention import (
+    COLLECTED_WITHIN_S,
+    Rank,
+    excess,
+    kept_bytes,
+    rank_of,
+    retention_clock,
+)
 from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
     Answer,
@@ -53,6 +61,11 @@ DAY_S = 86_400.0
 RESOLVED_AT = attrgetter("resolved_at")
 
 
+def goes_first(record: Record) -> tuple[bool, float, int]:
+    """In which order records of one agent and rank go before their time."""
+    return not record.delivered, record.resolved_at, record.delivered * kept_bytes(record)
+
+
 class MemoryEngine:
     """A store without a disk. Attributes and arguments as for the SQLite engine."""
 
@@ -63,6 +76,7 @@ class MemoryEngine:
         keep_days: float = 7.0,
         keep_undelivered_days: float = 30.0,
         keep_rows_max: int = 100_000,
+        keep_bytes_max: int = 2**30,
         utc: Callable[[], float] = time.time,
     ) -> None:
         self.utc = utc
@@ -70,6 +84,7 @@ class MemoryEngine:
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
         self.keep_rows_max = keep_rows_max
+        self.keep_bytes_max = keep_bytes_max
         # Oldest first: a dict keeps a key's place when its value is replaced.
         self.kept: dict[str, Record] = {}
         self.puts = 0
@@ -117,7 +132,7 @@ class MemoryEngine:
         for row in (change.record, *change.joined):
             self.puts += 1
             self.places.setdefault(row.rid, self.puts)
-            self.kept[row.rid] = row
+            self.kept[row.rid] = as_kept(row)
             if is_unknown(row):
                 self.unknown_rids[row.rid] = None
             else:
@@ -199,18 +214,8 @@ class MemoryEngine:
         for grant in list(self.grants.values()):
             if grant.expires_at < now - self.keep_s:
                 del self.grants[grant.id]
-        spared = oldest is None or oldest >= now - min(self.keep_s, self.keep_undelivered_s)
-        if spared and len(self.kept) <= self.keep_rows_max:
-            return 0
-        done.sort(key=RESOLVED_AT)
-        delivered = [record for record in done if record.delivered]
-        gone = {r.rid for r in delivered if r.resolved_at < now - self.keep_s}
-        gone |= {
-            record.rid
-            for record in done
-            if not record.delivered and record.resolved_at < now - self.keep_undelivered_s
-        }
-        early = self.too_many([r for r in delivered if r.rid not in gone], gone)
+        gone = {r.rid for r in done if r.resolved_at < now - self.kept_s(r)}
+        early = self.too_many([r for r in self.kept.values() if r.rid not in gone], now)
         self.forgotten += len(early)
         gone |= early
         for rid in gone:
@@ -221,17 +226,30 @@ class MemoryEngine:
             self.notes = {key: value for key, value in self.notes.items() if key[1] != rid}
         return len(gone)
 
-    def too_many(self, delivered: list[Record], gone: set[str]) -> set[str]:
-        """Which of these, oldest first, go because there are too many besides what is gone."""
-        stay = [record for record in self.kept.values() if record.rid not in gone]
-        if len(stay) <= self.keep_rows_max:
-            return set()
-        left = excess(Counter((r.principal, rank_of(r)) for r in stay), self.keep_rows_max)
+    def kept_s(self, record: Record) -> float:
+        """How long a record is kept that is done."""
+        return self.keep_s if record.delivered else self.keep_undelivered_s
+
+    def too_many(self, stay: list[Record], now: float) -> set[str]:
+        """Which of these go because there are too many, or too much in them."""
+        rows: Counter[tuple[str, Rank]] = Counter()
+        sizes: Counter[tuple[str, Rank]] = Counter()
+        for record in stay:
+            rows[record.principal, rank_of(record)] += 1
+            sizes[record.principal, rank_of(record)] += kept_bytes(record)
+        many, large = excess(rows, self.keep_rows_max), excess(sizes, self.keep_bytes_max)
         early = set()
-        for record in delivered:
+        late = now - COLLECTED_WITHIN_S
+        done = [
+            record
+            for record in stay
+            if record.phase is Phase.DONE and (record.delivered or record.resolved_at < late)
+        ]
+        for record in sorted(done, key=goes_first):
             whose = record.principal, rank_of(record)
-            if left.get(whose, 0) > 0:
-                left[whose] -= 1
+            if many.get(whose, 0) > 0 or large.get(whose, 0) > 0:
+                many[whose] = many.get(whose, 0) - 1
+                large[whose] = large.get(whose, 0) - kept_bytes(record)
                 early.add(record.rid)
         return early
 

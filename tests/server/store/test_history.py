@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.server.store.samples import done, put, record
 
@@ -112,3 +113,11 @@ def test_a_store_that_cannot_be_read_is_said_to_be_so(path: Path, damage: str, w
     connection.close()
     with pytest.raises(StoreError, match=words):
         list(history(path))
+
+
+def test_what_is_not_kept_whole_says_how_long_it_was(path: Path) -> None:
+    engine = SqliteEngine(path)
+    args = msgspec.Raw(b'{"text":"%s"}' % (b"x" * 20_000))
+    engine.commit([Put(done("long", DENIED, expires_at=0.0, args=args)), put("whole", args=args)])
+    assert [past.args_bytes for past in history(path)] == [20_011, 0]
+    engine.close()

@@ -7,12 +7,14 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.server.store.model import DAY_S, MemoryEngine
-from tests.server.store.samples import EXECUTED, FAILED, UNKNOWN, done, put
+from tests.server.store.samples import EXECUTED, FAILED, UNKNOWN, done, put, record
 
-from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.outcome import Outcome, Status, executed
 from agentgate_proto.records.request import Effects, Phase
+from agentgate_proto.records.retention import COLLECTED_WITHIN_S, kept_bytes
 from agentgate_proto.records.storage import Change, ListRequests, Put
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
@@ -97,13 +99,13 @@ def test_beyond_the_cap_the_delivered_ones_resolved_first_go(kind: str, tmp_path
     engine.close()
 
 
-def test_a_cap_below_what_must_be_kept_deletes_only_what_may_go(kind: str, tmp_path: Path) -> None:
+def test_a_cap_below_what_is_under_way_deletes_only_what_is_over(kind: str, tmp_path: Path) -> None:
     engine = make(kind, tmp_path, keep_rows_max=1)
-    engine.commit([put("waiting"), ended("undelivered", 1), ended("gone", 1, delivered=True)])
+    engine.commit([put("waiting"), put("other"), ended("undelivered", 1)])
 
     assert prune(engine) == 1
 
-    assert kept(engine) == ["waiting", "undelivered"]
+    assert kept(engine) == ["waiting", "other"]
     engine.close()
 
 
@@ -132,7 +134,7 @@ def test_a_flood_of_denied_requests_takes_no_key_of_a_write_that_ran(
     engine.commit([*guards, guard("unknown", 6, UNKNOWN, idempotency_key="")])
     engine.commit(flood(60, principal=whose, delivered=delivered))
 
-    assert prune(engine) == (54 if delivered else 0), "what was not collected stays for its time"
+    assert prune(engine) == 54, "whether they were collected or not"
 
     assert kept(engine)[:4] == ["paid", "broken", "lost", "unknown"]
     assert prune(engine) == 0
@@ -171,6 +173,98 @@ def test_each_principal_has_its_share_and_floods_take_their_own(kind: str, tmp_p
     engine.close()
 
 
+def test_of_its_own_an_agent_loses_first_what_its_client_has(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=4)
+    engine.commit([ended(f"waits{n}", 6 - n / 10, outcome=DENIED) for n in range(4)])
+    engine.commit([ended(f"told{n}", 2 - n / 10, outcome=DENIED, delivered=True) for n in range(3)])
+    engine.commit([ended("write", 6.5), guard("key", 3)])
+
+    assert prune(engine) == 5
+
+    assert kept(engine) == ["waits2", "waits3", "write", "key"]
+    engine.close()
+
+
+def test_what_has_just_ended_may_still_be_collected(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=1)
+    at = NOW - COLLECTED_WITHIN_S
+    engine.commit([Put(done(f"r{n}", at=at - 1.5 + n)) for n in range(4)])
+
+    assert prune(engine) == 2
+    assert kept(engine) == ["r2", "r3"]
+    assert prune(engine, NOW + 1.0) == 1
+    engine.close()
+
+
+def test_a_write_that_nobody_collected_goes_after_a_key_that_was_told(
+    kind: str, tmp_path: Path
+) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=2)
+    engine.commit([ended("write", 6.5), guard("key", 3), guard("newest", 2)])
+
+    assert prune(engine) == 1
+    assert kept(engine) == ["write", "newest"]
+    engine.commit([ended(f"write{n}", 1 - n / 10) for n in range(3)])
+    assert prune(engine) == 3
+    assert kept(engine) == ["write1", "write2"]
+    engine.close()
+
+
+LARGE = msgspec.Raw(b'{"text":"%s"}' % (b"x" * 50_000))
+"""Counts for 101,022 bytes in a row, twice of them beside 1,000."""
+
+
+@pytest.mark.parametrize("delivered", [True, False], ids=["acknowledged", "not acknowledged"])
+def test_bytes_have_a_cap_beside_rows_and_a_flood_takes_its_own(
+    kind: str, tmp_path: Path, delivered: bool
+) -> None:
+    engine = make(kind, tmp_path, keep_bytes_max=1_000_000)
+    mine = [ended(f"mine{n}", 6, args=LARGE, delivered=True) for n in range(3)]
+    engine.commit([*mine, guard("paid", 6)])
+    engine.commit(flood(20, args=LARGE, delivered=delivered))
+
+    assert prune(engine) == 14
+
+    left = [*(f"mine{n}" for n in range(3)), "paid", *(f"evil{n}" for n in range(14, 20))]
+    assert kept(engine) == left
+    assert prune(engine) == 0
+    engine.close()
+
+
+def test_results_count_as_well(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_bytes_max=1_000_000)
+    large = executed(b'"%s"' % (b"x" * 400_000))
+    engine.commit([ended(f"read{n}", 2 - n / 10, outcome=large, delivered=True) for n in range(4)])
+
+    assert prune(engine) == 2
+    assert kept(engine) == ["read2", "read3"]
+    engine.close()
+
+
+def test_a_column_says_what_a_row_counts_for(tmp_path: Path) -> None:
+    engine = SqliteEngine(tmp_path / "store.db")
+    rows = [done("r1", args=LARGE), done("r2", executed(b'"abc"')), record("r3")]
+    engine.commit([Put(row) for row in rows])
+
+    found = engine.execute("SELECT bytes FROM requests ORDER BY seq").fetchall()
+    assert found == [(kept_bytes(row),) for row in rows]
+    engine.close()
+
+
+def test_which_caps_cut_a_promise_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    engine = make("sqlite", tmp_path, keep_rows_max=15, keep_bytes_max=1_000_000)
+    engine.commit(flood(20, args=LARGE))
+
+    assert prune(engine) == 11
+
+    (told,) = caplog.messages
+    assert told.startswith(
+        "storage.keep_rows_max (15) and storage.keep_bytes_max (1000000) are reached: 11 outcomes"
+    )
+    assert "; 11 of them had not been collected; 0 of them kept a write" in told
+    engine.close()
+
+
 def test_beyond_a_cap_on_what_must_not_run_twice_the_oldest_goes(kind: str, tmp_path: Path) -> None:
     engine = make(kind, tmp_path, keep_rows_max=2)
     engine.commit([put("waiting"), *(guard(f"k{n}", 6 - n) for n in range(4))])
@@ -195,9 +289,9 @@ def test_a_promise_that_a_cap_cuts_is_told_once(
     (told,) = caplog.messages
     assert told == (
         f"storage.keep_rows_max (1) is reached: {count + 1} outcomes were forgotten before"
-        " storage.keep_days, the newest after 12.0 h instead of 168.0 h; 1 of them kept a write"
-        " from running twice, and the same idempotency key is a new request now; raise"
-        " storage.keep_rows_max, or find out who asks so much"
+        " storage.keep_days, the newest after 12.0 h instead of 168.0 h; 0 of them had not been"
+        " collected; 1 of them kept a write from running twice, and the same idempotency key is a"
+        " new request now; raise it, or find out who asks so much"
     )
     assert engine.forgotten == count + 1
     assert prune(engine) == 0

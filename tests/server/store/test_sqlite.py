@@ -332,7 +332,9 @@ def test_closing_twice_is_harmless_and_use_after_it_is_an_error(engine: SqliteEn
         engine.answer(FindRid("r1"))
 
 
-@pytest.mark.parametrize("setting", ["keep_days", "keep_undelivered_days", "keep_rows_max"])
+@pytest.mark.parametrize(
+    "setting", ["keep_days", "keep_undelivered_days", "keep_rows_max", "keep_bytes_max"]
+)
 def test_a_retention_of_nothing_is_refused(path: Path, setting: str) -> None:
     retention: dict[str, Any] = {setting: 0}
     with pytest.raises(ValueError, match=setting):

@@ -27,7 +27,9 @@ QUERIES = {
     "LIST_ALL": statements.LIST_ALL,
     "LIST_PRINCIPAL": statements.LIST_PRINCIPAL,
     "PRUNE": statements.PRUNE,
-    "PRUNE_EXCESS": statements.PRUNE_EXCESS,
+    "EXCESS": statements.EXCESS,
+    "EXCESS_UNDELIVERED": statements.EXCESS_UNDELIVERED,
+    "PRUNE_SEQS": statements.PRUNE_SEQS,
     "SUPERSEDE": statements.SUPERSEDE,
 }
 

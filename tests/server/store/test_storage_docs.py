@@ -61,5 +61,5 @@ def test_a_restored_backup_with_a_new_epoch_is_another_memory_with_the_same_reco
 
 def test_every_column_is_explained() -> None:
     of_sessions = (*SESSION_COLUMNS, "dropped", *LOG_COLUMNS, "session", *USAGE_COLUMNS)
-    for column in (*COLUMNS, "seq", "superseded", "rank", *of_sessions):
+    for column in (*COLUMNS, "seq", "superseded", "rank", "bytes", *of_sessions):
         assert f"`{column}`" in PAGE
