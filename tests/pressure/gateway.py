@@ -37,7 +37,8 @@ rules:
   - {tool: coded, action: ask, approval: {code: true}}
   - {tool: pay, args: {amount: {min: 500}}, action: ask, approval: {code: true}}
   - {tool: pay, args: {to: {not_in: [grocer]}}, action: ask, approval: {approvers: 2}}
-  - {tool: [look, echo, note, large, wait, deploy, byid, boom, "hang*", "evil.*"], action: allow}
+  - {tool: [look, echo, note, large, wait, hold, deploy, byid, boom], action: allow}
+  - {tool: ["hang*", "evil.*"], action: allow}
 defaults:
   - {pattern: "*", action: ask}
 """

@@ -59,6 +59,13 @@ async def wait(seconds: float) -> str:
     return "done"
 
 
+@tool(effects="read")
+async def hold(text: str) -> int:
+    """Keep something for a while."""
+    await anyio.sleep(0.9)
+    return len(text)
+
+
 @tool(effects="write")
 def denied(**kw: Any) -> str:
     """Never run: policy denies it."""

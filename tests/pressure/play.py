@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.pressure.attacks.attack import Attack, name_of
 from tests.pressure.attacks.catalogue import kind_of
+from tests.pressure.attacks.deceits import Deceit
 from tests.pressure.gateway import PressedGateway
 from tests.pressure.honest import Book, Household, Took
 from tests.pressure.keepsakes import Keepsakes
@@ -53,6 +54,7 @@ def play(attack: type[Attack], seconds: float) -> Row:
             time.sleep(seconds)
             loud_until = time.perf_counter()
             after = look(gate.pid, os.getpid(), process.pid)
+            died = process.poll()
             process.kill()
         house.stop()
         ended = time.perf_counter()
@@ -60,6 +62,9 @@ def play(attack: type[Attack], seconds: float) -> Row:
         lost = left(keepsakes, house.book)
         if "Traceback" in gate.log():
             lost.append(f"the log has a traceback: {gate.log().partition('Traceback')[2][-600:]}")
+        words = (gate.folder / "attack").read_text("utf-8", "replace")
+        if died is not None or words:
+            lost.append(f"the attack itself broke: {words[-600:]}")
     book, busy = house.book, between(before, after)
     return Row(
         attack=name_of(attack),
@@ -77,6 +82,15 @@ def play(attack: type[Attack], seconds: float) -> Row:
         others=busy.others,
         waited=busy.gateway_waited,
     )
+
+
+def tried(trick: type[Deceit]) -> list[str]:
+    """Try a deceit on a gateway of its own; return what it got."""
+    with (
+        tempfile.TemporaryDirectory(prefix="pressure-") as folder,
+        PressedGateway(Path(folder), trick.config) as gate,
+    ):
+        return list(trick(gate).got())
 
 
 def attacker(attack: type[Attack], gate: PressedGateway) -> subprocess.Popen[bytes]:

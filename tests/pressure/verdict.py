@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 MB = 1_000_000
 
@@ -16,6 +17,7 @@ class Bounds:
             undisturbed one of the same run, where that is more.
         times: see there.
         peak_bytes: of the gateway's memory.
+        files_bytes: of what it keeps on disk.
         entrance_s: until who comes with a good token is in; and until people see their lists.
         ask_s: until an ask is answered by a person who says yes at once.
     """
@@ -23,6 +25,7 @@ class Bounds:
     calm_p99_s: float = 0.050
     times: float = 5.0
     peak_bytes: int = 256 * MB
+    files_bytes: int = 64 * MB
     entrance_s: float = 2.0
     ask_s: float = 5.0
 
@@ -106,6 +109,8 @@ class Row:
         found = []
         if self.peak_bytes > bounds.peak_bytes:
             found.append(f"peak {self.peak_bytes / MB:.0f} MB > {bounds.peak_bytes / MB:.0f}")
+        if self.files_bytes > bounds.files_bytes:
+            found.append(f"disk {self.files_bytes / MB:.0f} MB > {bounds.files_bytes / MB:.0f}")
         for what, crowd in (
             ("logins", self.logins),
             ("views", self.views),
@@ -158,7 +163,7 @@ def in_of(crowd: Crowd) -> str:
     return f"{len(crowd.seconds)}/{crowd.tried}"
 
 
-def as_json(row: Row, bounds: Bounds) -> dict[str, object]:
+def as_json(row: Row, bounds: Bounds) -> dict[str, Any]:
     """A row for programs; times in seconds."""
     crowds = {
         name: {

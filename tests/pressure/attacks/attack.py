@@ -45,7 +45,7 @@ class Attack:
         return Wire(self.target, token, client_id, **options)
 
 
-def name_of(kind: type[Attack]) -> str:
+def name_of(kind: type) -> str:
     """``PipelinedHealth`` is ``pipelined-health``."""
     letters = (f"-{each.lower()}" if each.isupper() else each for each in kind.__name__)
     return "".join(letters).lstrip("-")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.pressure.attacks import blinds, floods, hoards, strangers
+from tests.pressure.attacks import blinds, deceits, floods, hoards, strangers
 from tests.pressure.attacks.attack import Attack, name_of
+from tests.pressure.attacks.deceits import Deceit
 
 KINDS = (strangers, floods, hoards, blinds)
 
@@ -13,6 +14,15 @@ KINDS = (strangers, floods, hoards, blinds)
 def attacks() -> dict[str, type[Attack]]:
     """All of them, in the order of their files."""
     return {name_of(each): each for kind in KINDS for each in classes_of(vars(kind))}
+
+
+def tricks() -> dict[str, type[Deceit]]:
+    """All deceits, likewise."""
+    return {
+        name_of(each): each
+        for each in vars(deceits).values()
+        if isinstance(each, type) and issubclass(each, Deceit) and each is not Deceit
+    }
 
 
 def classes_of(names: dict[str, object]) -> Iterator[type[Attack]]:
@@ -27,6 +37,6 @@ def classes_of(names: dict[str, object]) -> Iterator[type[Attack]]:
             yield each
 
 
-def kind_of(attack: type[Attack]) -> str:
+def kind_of(attack: type) -> str:
     """The file that it stands in."""
     return attack.__module__.rpartition(".")[2]

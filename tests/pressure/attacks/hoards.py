@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.pressure.attacks.attack import Attack, drained, many
 from tests.pressure.attacks.floods import ZERO_WIDTH, mcp
@@ -123,8 +124,70 @@ class UnreadMcpResults(Hoard):
         self.pipeline(mcp("tools/call", {"name": "large", "arguments": {"size": 900_000}}), 60)
 
 
+class McpSessions(Attack):
+    """Sessions of MCP that are begun and never used, as fast as they go, each from a new socket."""
+
+    def run(self) -> None:
+        def one() -> None:
+            with self.target.socket() as sock:
+                for _ in range(50):
+                    sock.sendall(initialize())
+                    sock.recv(10_000)
+
+        many(16, one)
+
+
+class McpStreams(Hoard):
+    """Streams of MCP's sessions, 200 of which are opened and nobody reads."""
+
+    def run(self) -> None:
+        def one() -> None:
+            with self.target.socket(rcvbuf=SMALL) as sock, sock.makefile("rb") as file:
+                sock.sendall(initialize())
+                name = b""
+                while line := file.readline().strip():
+                    if line.lower().startswith(b"mcp-session-id:"):
+                        name = line.partition(b":")[2].strip()
+                lines = f"Mcp-Session-Id: {name.decode()}\r\nAccept: text/event-stream\r\n"
+                with self.target.socket(rcvbuf=SMALL) as stream:
+                    stream.sendall(request("GET", "/mcp", EVIL, headers=lines))
+                    time.sleep(20)
+
+        many(200, one)
+
+
+class UnreadCompletions(Hoard):
+    """Streams of a model's answers, on 100 connections that nobody reads."""
+
+    config: ClassVar[dict[str, Any]] = {"faces": {"completions": {}}}
+
+    def run(self) -> None:
+        said = [{"role": "user", "content": "x" * 10_000}]
+        body = {"model": "rehearsal", "stream": True, "messages": said}
+        data = request("POST", "/v1/chat/completions", EVIL, json.dumps(body).encode())
+        self.pipeline(data, 100)
+
+
+class PostsInBits(Hoard):
+    """Bodies that come a byte at a time, with a good token, on 200 connections."""
+
+    def run(self) -> None:
+        head = request("POST", "/mcp", EVIL, b" " * 60_000)[:-60_000]
+
+        def part() -> None:
+            socks = [self.target.socket(5.0) for _ in range(20)]
+            for sock in socks:
+                sock.sendall(head)
+            for _ in range(100):
+                for sock in socks:
+                    sock.sendall(b" ")
+                time.sleep(0.1)
+
+        many(10, part)
+
+
 class UnreadStreams(Hoard):
-    """Streams of events that are opened over MCP, on 100 connections that nobody reads."""
+    """Asks whose streams of events are opened over MCP, on 100 connections that nobody reads."""
 
     def run(self) -> None:
         arguments = {"key": "stream", "text": ZERO_WIDTH * 10_000}
@@ -170,8 +233,7 @@ class SlowCalls(Attack):
         def one() -> None:
             wire = drained(self.wire())
             for _ in range(1_000):
-                wire.later("wait", seconds=0.9, extra="x" * 60_000)
-                wire.later("echo", text="x" * 60_000)
+                wire.later("hold", text="x" * 60_000)
             time.sleep(5)
 
         many(16, one)
@@ -257,6 +319,18 @@ class Tickets(Attack):
 
     def run(self) -> None:
         many(8, lambda: fetch(self.target, "/api/tickets"))
+
+
+def initialize() -> bytes:
+    """The beginning of a session of MCP."""
+    params = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "evil", "version": "1"},
+    }
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    lines = "Accept: application/json, text/event-stream\r\nContent-Type: application/json\r\n"
+    return request("POST", "/mcp", EVIL, json.dumps(body).encode(), lines)
 
 
 def fetch(target: Target, path: str) -> Any:

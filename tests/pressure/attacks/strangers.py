@@ -9,7 +9,7 @@ import threading
 import time
 from contextlib import suppress
 from itertools import cycle
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from tests.pressure.attacks.attack import Attack, many
 from tests.pressure.wire import HOST, TEXT, UPGRADE, Cut, Wire, frame, http, message, request
@@ -244,6 +244,15 @@ class NeverReadLogins(Stranger):
                 time.sleep(5)
 
         many(30, one)
+
+
+class PollingSessions(Stranger):
+    """Sessions of Engine.IO that are opened by polling and never log in, back to back."""
+
+    config: ClassVar[dict[str, Any]] = {"faces": {"socketio": {"role": "manager"}}}
+
+    def run(self) -> None:
+        self.flood(request("GET", "/socket.io/?EIO=4&transport=polling") * 50, 16)
 
 
 class HandshakesDropped(Stranger):
