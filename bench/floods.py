@@ -1,8 +1,9 @@
-"""What a flood costs an honest agent: its calls beside strangers' pipelined HTTP, and without.
+"""What a flood costs an honest agent: its calls beside each flood of ``bench.flooding``.
 
-``python -m bench.floods [SECONDS] [CONNECTIONS]``. Two gateways in the same run, on one core; the
-flood and the honest agent share the other. An agent makes one call after the other, first at the
-gateway that nobody floods, then at the one under the flood, by turns.
+``python -m bench.floods [SECONDS] [NAME:CONNECTIONS ...]``. For each flood a gateway of its own, on
+one core; the flood and the honest agent share the other. An agent makes one call after the other,
+first while there is nobody else, then beside the flood. The most memory that the gateway took is
+told as well.
 """
 
 from __future__ import annotations
@@ -12,47 +13,32 @@ import multiprocessing
 import os
 import socket
 import sys
-import threading
 import time
+from pathlib import Path
 from statistics import quantiles
 
 from bench.__main__ import CORES, server
+from bench.flooding import flood
 from bench.load import REQUEST, UPGRADE, frame
 from bench.servers import TOKEN
 
-SECONDS = 10.0
-CONNECTIONS = 16
-TURNS = 5
-PIPELINED = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n" * 2_000
+SECONDS = 5.0
+WARM_S = 1.5
+"""How long a flood has before it is measured."""
 
-
-def flood(port: int, connections: int) -> None:
-    """Send requests back to back on so many connections, until killed; each reads its answers."""
-    os.sched_setaffinity(0, {CORES[-1]})
-
-    def one() -> None:
-        while True:
-            try:
-                with socket.create_connection(("127.0.0.1", port), 5) as sock:
-                    drain = threading.Thread(target=read_all, args=(sock,), daemon=True)
-                    drain.start()
-                    while True:
-                        sock.sendall(PIPELINED)
-            except OSError:
-                continue  # cut off: come again
-
-    for _ in range(connections):
-        threading.Thread(target=one, daemon=True).start()
-    threading.Event().wait()
-
-
-def read_all(sock: socket.socket) -> None:
-    """Read until the other end has had enough."""
-    try:
-        while sock.recv(1 << 20):
-            pass
-    except OSError:
-        pass
+ROUNDS = (
+    "strangers:16",
+    "http:16",
+    "http:100",
+    "http-unread:100",
+    "mcp:16",
+    "mcp:100",
+    "mcp-unread:16",
+    "mcp-unread:100",
+    "small:16",
+    "large:16",
+    "unread:20",
+)
 
 
 class Honest:
@@ -84,9 +70,9 @@ class Honest:
 
     def calls(self, seconds: float) -> list[float]:
         """Make calls for so long; return how many seconds each took."""
-        took = []
+        took: list[float] = []
         until = time.perf_counter() + seconds
-        while (began := time.perf_counter()) < until:
+        while (began := time.perf_counter()) < until or not took:
             self.next_id += 1
             self.sock.sendall(frame(REQUEST % self.next_id))
             answer = self.read()
@@ -101,34 +87,45 @@ class Honest:
 
 def told(took: list[float]) -> str:
     """The middle and the end of the times, in milliseconds."""
-    cuts = quantiles(took, n=100)
+    cuts = quantiles(took, n=100) if len(took) > 1 else took * 99
     return (
-        f"p50 {cuts[49] * 1e3:6.2f} ms, p99 {cuts[98] * 1e3:6.2f} ms, "
-        f"max {max(took) * 1e3:6.2f} ms, {len(took):,} calls"
+        f"p50 {cuts[49] * 1e3:8.2f}  p99 {cuts[98] * 1e3:8.2f}  "
+        f"max {max(took) * 1e3:8.2f} ms  {len(took):6,} calls"
     )
 
 
-def main() -> None:
-    """Measure by turns, and print both."""
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
-    connections = int(sys.argv[2]) if len(sys.argv) > 2 else CONNECTIONS
-    os.sched_setaffinity(0, {CORES[-1]})
-    with server("gate") as (_, calm), server("gate") as (_, flooded):
-        calm_agent, other = Honest(calm), Honest(flooded)
-        process = multiprocessing.get_context("spawn").Process(
-            target=flood, args=(flooded, connections), daemon=True
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had, in megabytes."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1_024
+    return 0.0
+
+
+def play(name: str, connections: int, seconds: float) -> None:
+    """Measure beside one flood, and print it."""
+    with server("besieged") as (process, port):
+        agent = Honest(port)
+        quiet = agent.calls(seconds / 2)
+        flooding = multiprocessing.get_context("spawn").Process(
+            target=flood, args=(name, port, connections, CORES[-1]), daemon=True
         )
-        quiet: list[float] = []
-        loud: list[float] = []
-        for _ in range(TURNS):
-            quiet += calm_agent.calls(seconds / TURNS)
-        process.start()
-        time.sleep(1.0)
-        for _ in range(TURNS):
-            loud += other.calls(seconds / TURNS)
-        process.kill()
-        print(f"nobody else:          {told(quiet)}")
-        print(f"{connections:2} flooding strangers: {told(loud)}")
+        flooding.start()
+        time.sleep(WARM_S)
+        loud = agent.calls(seconds)
+        flooding.kill()
+        print(f"{name} on {connections} connections, {peak_mb(process.pid):.0f} MB at the most")
+        print(f"    nobody else: {told(quiet)}")
+        print(f"    beside it:   {told(loud)}", flush=True)
+
+
+def main() -> None:
+    """Play what is named, or all."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    os.sched_setaffinity(0, {CORES[-1]})
+    for each in sys.argv[2:] or ROUNDS:
+        name, _, connections = each.partition(":")
+        play(name, int(connections or 16), seconds)
 
 
 if __name__ == "__main__":

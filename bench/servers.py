@@ -1,6 +1,6 @@
 """What is measured, each in a process of its own: the gateway, and a bare ``websockets`` echo.
 
-``python -m bench.servers gate|echo|bare FOLDER`` prints the port, then serves until it is killed.
+``python -m bench.servers gate|besieged|echo DIR`` prints the port, then serves until it is killed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 
 TOKEN = "bench-token-of-the-agent"
+EVIL_TOKEN = "bench-token-of-another-agent"
 APPROVER_TOKEN = "bench-token-of-the-approver"
 POLICY = """
 defaults:
@@ -24,12 +25,19 @@ rules:
 """
 
 
+BESIEGED = {"faces": {"mcp": {}}}
+"""What a gateway under a flood has besides: another door, that floods come by."""
+
+
 def config(folder: Path) -> dict[str, Any]:
     """A gateway without limits that would hide its speed."""
     return {
         "gateway": {"port": 0, "connections_max": 10_000, "connections_of_principal_max": 10_000},
         "agent": {"token": TOKEN},
-        "principals": [{"name": "owner", "role": "approver", "token": APPROVER_TOKEN}],
+        "principals": [
+            {"name": "owner", "role": "approver", "token": APPROVER_TOKEN},
+            {"name": "evil", "role": "agent", "token": EVIL_TOKEN},
+        ],
         "storage": {"path": str(folder / "bench.db")},
         "rate_limit": {
             "max_pending_approvals": 100_000,
@@ -46,7 +54,7 @@ def write_config(folder: Path) -> Path:
     return file
 
 
-async def serve_gate(folder: Path) -> None:
+async def serve_gate(folder: Path, further: dict[str, Any]) -> None:
     from agentgate_server import tool
     from agentgate_server.config import config_from_dict
     from agentgate_server.gateway import Gateway
@@ -55,6 +63,10 @@ async def serve_gate(folder: Path) -> None:
     @tool(effects="read", inline=True)
     def bench_read(entity_id: str, note: str = "") -> dict[str, str]:
         return {"entity_id": entity_id, "state": "21.3", "unit": "°C", "note": note}
+
+    @tool(effects="read", inline=True)
+    def bench_read_big(number: int) -> str:
+        return f"{number:09}" * 10_000
 
     @tool(effects="write", inline=True)
     def bench_write(value: int) -> int:
@@ -65,8 +77,8 @@ async def serve_gate(folder: Path) -> None:
         return value
 
     gateway = Gateway(
-        config_from_dict(config(folder)),
-        tools=[bench_read, bench_write, bench_ask],
+        config_from_dict({**config(folder), **further}),
+        tools=[bench_read, bench_read_big, bench_write, bench_ask],
         policy=Policy.parse(POLICY),
     )
     async with gateway:
@@ -90,7 +102,8 @@ async def serve_echo() -> None:
 
 def main() -> None:
     kind, folder = sys.argv[1], Path(sys.argv[2])
-    asyncio.run(serve_gate(folder) if kind == "gate" else serve_echo())
+    further = BESIEGED if kind == "besieged" else {}
+    asyncio.run(serve_echo() if kind == "echo" else serve_gate(folder, further))
 
 
 if __name__ == "__main__":

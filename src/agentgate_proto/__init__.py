@@ -70,7 +70,7 @@ top:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
   ``retention``, ``naming``, ``cutting``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
-  connection may take: ``rates``, ``notifying``,
+  connection may take: ``owners``, ``rates``, ``turns``, ``notifying``,
   ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

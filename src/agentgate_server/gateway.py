@@ -311,7 +311,9 @@ class Gateway:
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""
         gate, routes, capped = self.gate, self.gate.faces.routes, self.gate.observers.capped
-        self._listener = listener_of(self.config, gate, routes, self._limits, certificate, capped)
+        self._listener = listener_of(
+            self.config, gate, routes, self._limits, certificate, capped, gate.rounds
+        )
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
 

@@ -32,6 +32,7 @@ from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.certificate import Certificate, CertificateError
 from agentgate_server.sockets.listener import Listener, ListenError
 from agentgate_server.sockets.peer import Handler
+from agentgate_server.sockets.rounds import Rounds
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tools.runner import Runner
@@ -127,6 +128,7 @@ def listener_of(
     limits: Limits,
     certificate: Certificate | None,
     capped: Callable[[str, str], None],
+    rounds: Rounds,
 ) -> Listener:
     """Make the listener; it listens when it is opened itself.
 
@@ -151,6 +153,7 @@ def listener_of(
         connections=Connections(gateway.connections_max, gateway.connections_of_principal_max),
         capped=capped,
         certificate=certificate,
+        rounds=rounds,
     )
 
 

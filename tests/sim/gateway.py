@@ -7,7 +7,6 @@ threads, tasks, clocks and the disk.
 
 from __future__ import annotations
 
-import math
 import socket
 import ssl
 from collections.abc import Callable
@@ -38,8 +37,6 @@ SHUTDOWN_S = 5.0
 class SocketPeer(Peer):
     """A pump on virtual time: what ``StreamPeer`` does, without tasks."""
 
-    turn_s = stranger_turn_s = math.inf
-
     def __init__(self, life: Life, number: int, link: Link, address: str) -> None:
         limits = life.world.plan.limits
         super().__init__(number, address, life.gate, limits, life.doors, life.clock.now())
@@ -58,6 +55,10 @@ class SocketPeer(Peer):
 
     async def run(self) -> None:
         """There is no task."""
+        raise NotImplementedError
+
+    def go_on(self) -> None:
+        """Nothing waits for a turn here: there are no rounds."""
         raise NotImplementedError
 
     def poke(self) -> None:

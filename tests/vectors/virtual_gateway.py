@@ -26,6 +26,7 @@ from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.limits import SERVER_LIMITS
 from agentgate_proto.models.events import Failed, ModelEvent
+from agentgate_proto.principal import Principal
 from agentgate_proto.providing.effects import Over
 from agentgate_proto.records.outcome import Outcome, executed
 from agentgate_proto.records.request import Effects
@@ -100,6 +101,10 @@ class Peer:
             self.process()
             assert not self.is_plain, self.said
             self.said.clear()
+
+    def seat(self, principal: Principal) -> str:
+        """See the real one; nobody here takes another's share."""
+        return ""
 
     @property
     def name(self) -> str:

@@ -67,6 +67,7 @@ from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.desk import Conversations, SessionDesk
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import Reply
+from agentgate_server.sockets.rounds import Rounds
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.numbering import Numbering
 from agentgate_server.store.writer import StoreWriter
@@ -133,6 +134,7 @@ class Gate:
         self.utc = utc
         self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
+        self.rounds = Rounds()
         self.judge = Judge(policy, catalogue, self.observers)
         self.numbering = Numbering()
         self.ledger = Ledger(self.judge.decide, limits, self.judge.again)
@@ -300,7 +302,7 @@ class Gate:
         self._spawn(self.reloader.answer, reply)
 
     def _spawn(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
-        self.running.spawn(function, *args)
+        self.running.spawn(self.rounds.charged(function), *args)
 
     # The ledger's surroundings
 

@@ -23,7 +23,7 @@ import anyio
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
-from agentgate_server.sockets.strangers_share import StrangersShare
+from agentgate_server.sockets.rounds import Rounds
 
 try:
     from sniffio import current_async_library_cvar as library
@@ -45,14 +45,13 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         limits: Limits,
         doors: Doors,
         now: float | None = None,
-        share: StrangersShare | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
-        super().__init__(number, address, handler, limits, doors, now, share)
+        super().__init__(number, address, handler, limits, doors, now, rounds)
         self._loop = asyncio.get_running_loop()
         self._context: Context
         self._transport: asyncio.Transport
         self._timer: asyncio.TimerHandle | None = None
-        self._turn_timer: asyncio.TimerHandle | None = None
         self._armed_at = math.inf
         self._poked = False
         self._writable = True
@@ -90,6 +89,10 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         if not self.in_process and not self._poked:
             self._poked = True
             self._loop.call_soon(self._on_poke, context=self._context)
+
+    def go_on(self) -> None:
+        """See :meth:`Peer.go_on`."""
+        self._context.run(self._settle)
 
     # What the transport calls
 
@@ -133,7 +136,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self.process()
         if self._transport.is_closing():
             return
-        if self.over or (self._writable and (not self.unfinished or self.is_worth_sending)):
+        if self.over or self._writable:
             data = self.connection.data_to_send()
             if data:
                 self._transport.write(data)
@@ -142,25 +145,9 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         if self.over:
             self._hang_up()
             return
-        if self.unfinished:
-            self._go_on()
         if self.unfinished or not self._reading or not self.connection.wire.opened:
             self._read_or_not()
         self._rearm()
-
-    def _go_on(self) -> None:
-        """Have another turn, after everybody else."""
-        if not self.pause_s:
-            self.poke()
-        elif self._turn_timer is None:
-            self._turn_timer = self._loop.call_later(
-                self.pause_s, self._on_turn, context=self._context
-            )
-
-    def _on_turn(self) -> None:
-        self._turn_timer = None
-        if not self._lost.is_set():
-            self._settle()
 
     def _read_or_not(self) -> None:
         """Read only what can be handled, and answered."""

@@ -27,9 +27,9 @@ from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
-from agentgate_server.sockets.peer import STRANGER_TURN_S, Handler, Peer
+from agentgate_server.sockets.peer import Handler, Peer
+from agentgate_server.sockets.rounds import Rounds
 from agentgate_server.sockets.seats import Seats
-from agentgate_server.sockets.strangers_share import StrangersShare
 from agentgate_server.sockets.stream_peer import StreamPeer
 
 log = logging.getLogger(__name__)
@@ -69,6 +69,7 @@ class Listener:
             is spoken.
         connections: decides who may hold some, and how many.
         capped: hears who was held to their share; see ``Observer``.
+        rounds: give the connections their turns; None: those of this listener alone.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Listener:
         connections: Connections,
         capped: Callable[[str, str], None] = lambda owner, cap: None,
         certificate: Certificate | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
         self.handler = handler
         self.doors = doors
@@ -94,11 +96,11 @@ class Listener:
         self._sockets: list[SocketListener] = []
         self._peer_type = peer_type()
         self._certificate = certificate
-        self._share = StrangersShare(STRANGER_TURN_S)
         self._opening: dict[int, anyio.CancelScope] = {}
         self._seats = Seats(
             connections, self.peers, self._opening, capped=capped, proxies=doors.trusted_proxies
         )
+        self._rounds = rounds or Rounds()
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -117,9 +119,12 @@ class Listener:
 
     async def serve(self) -> None:
         """Accept until cancelled; after ``stop_accepting``, until the last connection is over."""
-        async with anyio.create_task_group() as tasks:
-            for listener in self._sockets:
-                tasks.start_soon(self._accept, listener, tasks)
+        async with anyio.create_task_group() as around:
+            around.start_soon(self._rounds.run)
+            async with anyio.create_task_group() as tasks:
+                for listener in self._sockets:
+                    tasks.start_soon(self._accept, listener, tasks)
+            around.cancel_scope.cancel()
 
     async def stop_accepting(self) -> None:
         """Close the listening sockets; the connections go on."""
@@ -169,7 +174,7 @@ class Listener:
 
     async def _serve_one(self, number: int, sock: socket, address: str) -> None:
         peer = self._peer_type(
-            number, address, self.handler, self.limits, self.doors, share=self._share
+            number, address, self.handler, self.limits, self.doors, rounds=self._rounds
         )
         peer.seating = self._seats
         try:

@@ -7,9 +7,9 @@ a decision that became durable. Between reading the machine's state and acting o
 awaited.
 
 Nobody may keep the others waiting: what one read brings can be thousands of messages, so a turn of
-a connection ends after some time (``turn_s``, less for strangers), with the rest left in the
-machine and reading stopped, and goes on after the others had theirs. Strangers have but a share of
-the time all together (``strangers_share``): the turn of one of them may be some way off.
+a connection ends after some time, with the rest left in the machine and reading stopped, and goes
+on in another round of the loop (``rounds``). Turns are an owner's: a principal has no more of them
+by having more connections. What is queued for output is sent whether it has a turn or not.
 
 There are two pumps that behave alike: ``asyncio_peer``, which is fast, and ``stream_peer`` for
 every event loop that anyio knows. Both stop reading while the peer does not take what was sent,
@@ -19,6 +19,7 @@ and leave further output in the machine, whose cap ends a connection that asks a
 from __future__ import annotations
 
 import logging
+import math
 import socket
 import ssl
 from abc import ABC, abstractmethod
@@ -33,22 +34,12 @@ from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.connection.state import State
 from agentgate_proto.limits import Limits
 from agentgate_proto.principal import Principal
+from agentgate_proto.quotas.owners import STRANGER, Owner
+from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_proto.wire.doors import Doors
-from agentgate_server.sockets.strangers_share import StrangersShare
+from agentgate_server.sockets.rounds import Rounds
 
 log = logging.getLogger(__name__)
-
-TURN_S = 0.002
-"""How long one connection is served before the others have their turn."""
-
-STRANGER_TURN_S = 0.000_5
-"""The same for one that has not said who it is: there may be many of them."""
-
-EVENTS = 4
-"""How many events are handled before a look at the clock: most turns have fewer."""
-
-PIECE_BYTES = 65_536
-"""Output that is not held back for the rest of what a read has brought."""
 
 LAST_WRITE_S = 1.0
 """How long a closing connection may take to accept its last bytes."""
@@ -89,19 +80,16 @@ class Peer(ABC):
         limits: of the connection.
         doors: who may come in, and where to.
         now: monotonic seconds; None: what the event loop's clock says.
-        share: gives strangers their turns; None: they have them at once.
+        rounds: give it its turns; None: it has them at once.
 
     Attributes:
         token_hash: of the token that let the client in, or "".
+        owner: whose share is taken: who has last said who they are.
         over: the connection has ended.
-        unfinished: the turn has ended before all that came was dealt with.
-        pause_s: for how long nothing more of that is dealt with.
+        unfinished: it waits for a turn, or for another, with what has come.
         last_write_s: how long the end of the connection may take.
         seating: knows whether it may be there; None: nobody asks.
     """
-
-    turn_s = TURN_S
-    stranger_turn_s = STRANGER_TURN_S
 
     def __init__(
         self,
@@ -111,7 +99,7 @@ class Peer(ABC):
         limits: Limits,
         doors: Doors,
         now: float | None = None,
-        share: StrangersShare | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
         self.number = number
         now = anyio.current_time() if now is None else now
@@ -119,14 +107,13 @@ class Peer(ABC):
         self.token_hash = ""
         self.over = False
         self.unfinished = False
-        self.pause_s = 0.0
+        self.owner = STRANGER
         self.in_process = False
         self.last_write_s = LAST_WRITE_S
         self.seating: Seating | None = None
         self._heads = 0
         self._handler = handler
-        self._share = share
-        self._turn_at: float | None = None
+        self._rounds = rounds
         self._room: anyio.Event | None = None
 
     @property
@@ -141,8 +128,11 @@ class Peer(ABC):
         return principal.name if principal is not None else ""
 
     def seat(self, principal: Principal) -> str:
-        """Let the connection count as a principal's; return why it may not, or ""."""
-        return "" if self.seating is None else self.seating.seat(self, principal)
+        """Let the connection count as a principal's from now on; return why it may not, or ""."""
+        reason = "" if self.seating is None else self.seating.seat(self, principal)
+        if not reason:
+            self.owner = Owner(principal.name, principal.role in PEOPLE)
+        return reason
 
     def turn_out(self, reason: str) -> None:
         """End the connection at once: somebody else needs its place."""
@@ -167,13 +157,9 @@ class Peer(ABC):
     def poke(self) -> None:
         """Output or events may be waiting: look after them soon."""
 
-    @property
-    def is_worth_sending(self) -> bool:
-        """Whether to send now: the answers of one read go in one piece, if it is not too large and
-        the next turn is not some way off."""
-        if not self.unfinished or self.pause_s:
-            return True
-        return self.connection.queued_bytes > PIECE_BYTES
+    @abstractmethod
+    def go_on(self) -> None:
+        """It has its turn now: for the rounds to call."""
 
     async def wait_for_room(self, queued_bytes: int) -> None:
         """Wait until no more than this waits for the peer to take it, or the connection is over."""
@@ -187,42 +173,41 @@ class Peer(ABC):
             self._room.set()
             self._room = None
 
-    def _turn_s(self) -> float:
-        return self.stranger_turn_s if self.connection.principal is None else self.turn_s
-
     def process_all(self) -> None:
         """Let the gate handle all that is left: there will be no other turn."""
-        self._share = None
+        if self._rounds is not None:
+            self._rounds.turns.leave(self)
+            self._rounds = None
         self.process()
-        while self.unfinished:
-            self.process()
 
     def process(self) -> None:
-        """Let the gate handle what the connection has to say; then send its output.
+        """Let the gate handle what the connection has to say, if it has its turn; then send its
+        output.
 
         ``over`` is true afterwards if this was the end; ``unfinished`` if there is more to be
-        handled in another turn, after ``pause_s`` and before anything else is read.
+        handled when it is told to ``go_on``, before anything else is read.
         """
-        connection = self.connection
-        if (
-            connection.principal is not None
-            or self._share is None
-            or connection.state is State.CLOSED
-        ):
-            self._turn()
-        elif self._has_turn(self._share, began := perf_counter()):
-            self._turn()
-            self._share.took(perf_counter() - began)
-
-    def _has_turn(self, share: StrangersShare, now: float) -> bool:
-        """Whether this stranger's turn has come; else it waits for it."""
-        if self._turn_at is None:
-            self._turn_at = share.next_turn(now)
-        self.pause_s = max(0.0, self._turn_at - now)
-        self.unfinished = self.pause_s > 0
-        if not self.unfinished:
-            self._turn_at = None
-        return not self.unfinished
+        rounds = self._rounds
+        if rounds is None or self.connection.state is State.CLOSED:
+            if rounds is not None:
+                rounds.turns.leave(self)
+            self._turn(math.inf)
+            return
+        began = perf_counter()
+        owner = self.owner.name
+        turn_s = rounds.turns.begin(owner, self, began)
+        if turn_s is None:
+            self.unfinished = True
+            rounds.ask()
+            return
+        rounds.owner = owner
+        self._turn(began + turn_s)
+        rounds.owner = None
+        now = perf_counter()
+        rounds.turns.took(owner, now - began, now)
+        if self.unfinished:
+            rounds.turns.wait(self.owner.name, self)
+            rounds.ask()
 
     def _see_head(self) -> None:
         """A request has come whole: who holds connections is counted by what it says."""
@@ -230,11 +215,9 @@ class Peer(ABC):
         if self.seating is not None:
             self.seating.asked(self)
 
-    def _turn(self) -> None:
+    def _turn(self, until: float) -> None:
         self.in_process = True
         self.unfinished = False
-        self.pause_s = 0.0
-        handled, until = 0, 0.0
         while (event := self.connection.next_event()) is not None:
             if self._heads != self.connection.heads:
                 self._see_head()
@@ -245,10 +228,7 @@ class Peer(ABC):
                 kind = type(event).__name__
                 log.exception("connection %d: %s could not be handled", self.number, kind)
                 self.connection.close(INTERNAL_ERROR, "internal error; the gateway's log says more")
-            handled += 1
-            if handled % EVENTS == 0 and not self.over:
-                until = until or perf_counter() + self._turn_s()
-                if perf_counter() > until:
-                    self.unfinished = True
-                    break
+            if perf_counter() > until and not self.over:
+                self.unfinished = True
+                break
         self.in_process = False

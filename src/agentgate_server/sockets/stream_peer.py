@@ -16,10 +16,11 @@ import anyio
 from anyio.abc import ByteStream, SocketStream, TaskGroup
 from anyio.streams.tls import TLSStream
 
+from agentgate_proto.connection.state import State
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, Handler, Peer
-from agentgate_server.sockets.strangers_share import StrangersShare
+from agentgate_server.sockets.rounds import Rounds
 
 CHUNK_BYTES = 65_536
 """Read at most this much at once: many messages, and little memory for an idle connection."""
@@ -38,9 +39,9 @@ class StreamPeer(Peer):
         limits: Limits,
         doors: Doors,
         now: float | None = None,
-        share: StrangersShare | None = None,
+        rounds: Rounds | None = None,
     ) -> None:
-        super().__init__(number, address, handler, limits, doors, now, share)
+        super().__init__(number, address, handler, limits, doors, now, rounds)
         self._stream: ByteStream
         self._armed_at = math.inf
         self._wake = anyio.Event()
@@ -81,6 +82,10 @@ class StreamPeer(Peer):
         if not self.in_process:
             self._wake.set()
 
+    def go_on(self) -> None:
+        """See :meth:`Peer.go_on`."""
+        self._wake.set()
+
     async def _read(self) -> None:
         while not self.over:
             try:
@@ -92,7 +97,7 @@ class StreamPeer(Peer):
             else:
                 self.connection.receive_data(data, anyio.current_time())
             self.process()
-            if self.unfinished or self.over:
+            if self.connection.state is State.CLOSED:
                 self._wake.set()  # the keeper goes on, whether the peer takes its answers or not
             while self.unfinished:
                 await self._wait_for_a_step()
@@ -121,8 +126,7 @@ class StreamPeer(Peer):
         while True:
             deadline = self.connection.next_deadline()
             self._armed_at = deadline.at if deadline is not None else math.inf
-            turn_at = anyio.current_time() + self.pause_s if self.pause_s else math.inf
-            with anyio.CancelScope(deadline=min(self._armed_at, turn_at)):
+            with anyio.CancelScope(deadline=self._armed_at):
                 await self._wake.wait()
             self._wake = anyio.Event()
             now = anyio.current_time()
@@ -134,10 +138,8 @@ class StreamPeer(Peer):
                     await self._flush()  # after whoever is sending now: nothing is torn needlessly
                 return
             self._answered.set()
-            if self.is_worth_sending and not self._lock.locked():  # who has it sends all there is
+            if not self._lock.locked():  # who has it sends all there is
                 tasks.start_soon(self._flush)
-            if self.unfinished and not self.pause_s:
-                self._wake.set()  # after everybody else
 
     async def _flush(self) -> None:
         """Send all output. A send that fails ends the connection; nothing follows a torn one."""

@@ -8,15 +8,16 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 import pytest
-from tests.server.embedded import all_bytes, raw_client, serving, until
+from tests.server.embedded import AGENT, OWNER, all_bytes, raw_client, serving, until
 
 from agentgate_proto.connection.events import Answered, Authenticated, Event
 from agentgate_proto.limits import Limits
+from agentgate_proto.quotas.owners import Owner
+from agentgate_proto.quotas.turns import BURST_S, Turns
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.identity.address_throttle import AddressThrottle
 from agentgate_server.sockets import listener
-from agentgate_server.sockets.peer import EVENTS, Peer
-from agentgate_server.sockets.strangers_share import BURST_S
+from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.stream_peer import StreamPeer
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -36,8 +37,8 @@ def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def short_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn is as short as it can be."""
-    monkeypatch.setattr(Peer, "turn_s", 0.0)
-    monkeypatch.setattr(Peer, "stranger_turn_s", 0.0)
+    monkeypatch.setattr(Turns, "turn_s", 0.0)
+    monkeypatch.setattr(Turns, "strangers_turn_s", 0.0)
 
 
 @pytest.mark.usefixtures("short_turns")
@@ -80,7 +81,7 @@ async def test_a_turn_ends_with_its_time_and_not_with_what_came(
         for _ in range(100):
             await client.next(Answered)
     assert sum(events) >= 100
-    assert max(events) <= 2 * EVENTS, "one look at the clock begins a turn, the next may end it"
+    assert max(events) == 1, "a look at the clock after each ends the turn"
 
 
 @pytest.mark.usefixtures("short_turns")
@@ -110,6 +111,7 @@ async def test_a_stranger_that_floods_waits_and_others_do_not(tmp_path: Path) ->
             params = ToolRequest(tool="echo", args={"text": "x"})
             await client.request(number, "tool_request", params)
             assert (await client.next(Answered)).error is None
+        await until(lambda: bool(gateway.gate.web._waiting), "the flood to wait for its turn")
         got = await flood.receive(1_000_000)
         assert got.count(b"HTTP/1.1 200 ") <= 31
         (stranger,) = (p for p in gateway._listener.peers.values() if not p.name)
@@ -155,7 +157,7 @@ async def test_strangers_wait_for_their_share_and_agents_do_not(tmp_path: Path) 
     ):
         await client.next(Authenticated)
         busy_until = time.perf_counter() + 0.5
-        gateway._listener._share._done_by = busy_until
+        gateway.gate.rounds.turns._strangers_done_by = busy_until
         await stranger.send(HEALTH + LAST)
         for number in range(1, 20):
             params = ToolRequest(tool="echo", args={"text": "x"})
@@ -168,7 +170,7 @@ async def test_strangers_wait_for_their_share_and_agents_do_not(tmp_path: Path) 
 
 async def test_who_waits_for_a_turn_is_cut_in_time_all_the_same(tmp_path: Path) -> None:
     async with serving(tmp_path, Limits(opening_s=0.1)) as gateway:
-        gateway._listener._share._done_by = time.perf_counter() + 3_600.0
+        gateway.gate.rounds.turns._strangers_done_by = time.perf_counter() + 3_600.0
         async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stranger:
             await stranger.send(HEALTH * 10)
             assert await all_bytes(stranger) == b""
@@ -184,3 +186,18 @@ async def test_nobody_waits_for_the_turn_of_who_is_gone(tmp_path: Path) -> None:
         began = time.perf_counter()
         await until(lambda: not gateway.gate.web._waiting, "nobody")
         assert time.perf_counter() - began < 3.0
+
+
+async def test_a_request_by_http_is_its_principal_s_from_then_on(tmp_path: Path) -> None:
+    ask = b"GET /api/approvals HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n"
+    async with (
+        serving(tmp_path) as gateway,
+        await anyio.connect_tcp("127.0.0.1", gateway.port) as stream,
+    ):
+        owners = []
+        for token in ("wrong", AGENT, OWNER):
+            await stream.send(ask % token.encode())
+            await stream.receive()
+            (peer,) = gateway._listener.peers.values()
+            owners.append(peer.owner)
+    assert owners == [Owner(""), Owner("agent"), Owner("owner", is_person=True)]

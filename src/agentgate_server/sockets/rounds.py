@@ -1,0 +1,128 @@
+"""Rounds: the turns of the connections, taken with the rounds of the event loop.
+
+A connection that has had its turn waits here until the loop has looked at everybody's sockets; what
+is done for an owner in tasks counts as well. Whose turn it is, and for how long, the core says.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Generator, Hashable
+from time import perf_counter
+from typing import Any, Protocol
+
+import anyio
+import anyio.lowlevel
+
+from agentgate_proto.quotas.turns import Turns
+
+log = logging.getLogger(__name__)
+
+
+class Served(Hashable, Protocol):
+    """A connection that waits for its turn."""
+
+    def go_on(self) -> None:
+        """It has its turn now, or in this round of the loop."""
+        ...
+
+
+class Rounds:
+    """See the module. ``run`` it.
+
+    Attributes:
+        turns: of the connections.
+        owner: whose turn it is, by name; None: nobody's.
+    """
+
+    def __init__(self) -> None:
+        self.turns: Turns[Served] = Turns()
+        self.owner: str | None = None
+        self._asked = anyio.Event()
+
+    def ask(self) -> None:
+        """Somebody waits for a turn."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Give turns to those who wait, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked = anyio.Event()
+            await anyio.lowlevel.checkpoint()  # the loop looks at everybody's sockets
+            now = perf_counter()
+            pause_s = self.turns.next_round_at(now) - now
+            if pause_s > 0:
+                with anyio.move_on_after(pause_s):
+                    await self._asked.wait()
+            self._play()
+            if self.turns.anybody_waits:
+                self._asked.set()
+
+    def _play(self) -> None:
+        turns = self.turns
+        turns.next_round()
+        while (who := turns.next(perf_counter())) is not None:
+            try:
+                who.go_on()
+            except Exception:  # a bug in one connection must cost nobody else their turns
+                log.exception("a turn could not be taken")
+                turns.leave(who)
+
+    # Work for an owner besides the turns
+
+    def charged(self, function: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """Return a function that is for a task: what it does counts as the work of whose turn it is
+        now."""
+        owner = self.owner
+        if owner is None:
+            return function
+
+        async def charged(*args: Any) -> Any:
+            return await Steps(function(*args), owner, self)
+
+        return charged
+
+
+class Steps:
+    """Awaits something, and takes note of the time between its pauses.
+
+    Args:
+        awaited: what is awaited.
+        owner: for whom it is done, by name.
+        rounds: whose turns are to know of it.
+    """
+
+    def __init__(self, awaited: Awaitable[Any], owner: str, rounds: Rounds) -> None:
+        self._awaited = awaited
+        self._owner = owner
+        self._rounds = rounds
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        inner: Any = self._awaited.__await__()
+        step, argument = inner.send, None
+        while True:
+            try:
+                yielded = self._one(step, argument)
+            except StopIteration as end:
+                return end.value
+            try:
+                argument = yield yielded
+                step = inner.send
+            except GeneratorExit:
+                inner.close()
+                raise
+            except BaseException as error:  # a cancellation, for example
+                argument = error
+                step = inner.throw
+
+    def _one(self, step: Callable[[Any], Any], argument: Any) -> Any:
+        rounds = self._rounds
+        before, rounds.owner = rounds.owner, self._owner
+        began = perf_counter()
+        try:
+            return step(argument)
+        finally:
+            now = perf_counter()
+            rounds.owner = before
+            rounds.turns.took(self._owner, now - began, now)

@@ -1,0 +1,149 @@
+"""Rounds: turns of who waits, and work in tasks that counts for its owner. On both event loops."""
+
+from __future__ import annotations
+
+import time
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from agentgate_proto.quotas.turns import TURN_S
+from agentgate_server.sockets.rounds import Rounds
+
+pytestmark = pytest.mark.anyio
+
+
+class Waits:
+    """Something that waits for a turn, and takes it."""
+
+    def __init__(self, rounds: Rounds, owner: str, *, fails: bool = False) -> None:
+        self.rounds = rounds
+        self.owner = owner
+        self.fails = fails
+        self.served = anyio.Event()
+
+    def go_on(self) -> None:
+        """See ``Served``."""
+        if self.fails:
+            raise RuntimeError("a bug")
+        assert self.rounds.turns.begin(self.owner, self, time.perf_counter()) is not None
+        self.served.set()
+
+
+def busy(seconds: float) -> None:
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+async def test_who_waits_has_a_turn_and_a_bug_in_one_costs_nobody_else_theirs(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rounds = Rounds()
+    bad, good = Waits(rounds, "a", fails=True), Waits(rounds, "b")
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rounds.run)
+            for each in (bad, good):
+                rounds.turns.wait(each.owner, each)
+            rounds.ask()
+            await good.served.wait()
+            await anyio.lowlevel.checkpoint()
+            tasks.cancel_scope.cancel()
+    assert not rounds.turns.anybody_waits
+    assert "a turn could not be taken" in caplog.text
+
+
+async def test_others_need_not_wait_until_strangers_have_kept_to_their_share() -> None:
+    rounds = Rounds()
+    stranger, agent = Waits(rounds, ""), Waits(rounds, "agent")
+    now = time.perf_counter()
+    rounds.turns.took("", 3_600.0, now)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rounds.run)
+            rounds.turns.wait("", stranger)
+            rounds.ask()
+            await anyio.wait_all_tasks_blocked()
+            rounds.turns.wait("agent", agent)
+            rounds.ask()
+            await agent.served.wait()
+            tasks.cancel_scope.cancel()
+    assert not stranger.served.is_set()
+
+
+def has_turn(rounds: Rounds, owner: str) -> bool:
+    who = Waits(rounds, owner)
+    begins = rounds.turns.begin(owner, who, time.perf_counter()) is not None
+    rounds.turns.leave(who)
+    return begins
+
+
+async def test_what_a_task_does_counts_as_its_owner_s_and_its_pauses_do_not() -> None:
+    rounds = Rounds()
+    told: list[str | None] = []
+
+    async def work(seconds: float) -> str:
+        busy(seconds)
+        told.append(rounds.owner)
+        await anyio.sleep(2 * TURN_S)
+        told.append(rounds.owner)
+        return "done"
+
+    rounds.owner = "lazy"
+    waits = rounds.charged(work)
+    rounds.owner = "busy"
+    works = rounds.charged(work)
+    rounds.owner = None
+    assert rounds.charged(work) is work
+    assert await waits(0.0) == "done"
+    assert await works(2 * TURN_S) == "done"
+    assert told == ["lazy", "lazy", "busy", "busy"]
+    assert rounds.owner is None
+    assert has_turn(rounds, "lazy")
+    assert not has_turn(rounds, "busy")
+
+
+async def test_a_task_that_counts_is_cancelled_and_fails_as_any_other() -> None:
+    rounds = Rounds()
+    ended: list[str] = []
+
+    async def hangs() -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            ended.append("cancelled")
+
+    async def fails() -> None:
+        await anyio.lowlevel.checkpoint()
+        raise LookupError("as it should")
+
+    rounds.owner = "agent"
+    with anyio.move_on_after(0.01) as scope:
+        await rounds.charged(hangs)()
+    assert scope.cancelled_caught
+    assert ended == ["cancelled"]
+    with pytest.raises(LookupError):
+        await rounds.charged(fails)()
+
+
+def test_a_task_that_is_thrown_away_closes_what_it_awaits() -> None:
+    closed: list[bool] = []
+
+    class Pause:
+        def __await__(self):  # type: ignore[no-untyped-def]
+            try:
+                yield
+            finally:
+                closed.append(True)
+
+    async def hangs() -> None:
+        await Pause()
+
+    rounds = Rounds()
+    rounds.owner = "agent"
+    coroutine = rounds.charged(hangs)()
+    coroutine.send(None)  # type: ignore[attr-defined]
+    coroutine.close()  # type: ignore[attr-defined]
+    assert closed == [True]
