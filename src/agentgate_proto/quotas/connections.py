@@ -26,15 +26,16 @@ CONNECTIONS_MAX = 1_000
 OF_PRINCIPAL_MAX = 64
 """Of one principal: a program with a pool, or some dozens of devices that share a token."""
 
-OF_ADDRESS_MAX = 64
+OF_ADDRESS_MAX = 128
 """Strangers of one address: a house or an office behind one router, which all come back at once."""
 
 BEYOND = 8
 """Places beyond all for who asks on this machine: what looks whether the gateway is well."""
 
-GRACE_S = 0.1
-"""How long a stranger stays at the least. Who has its request ready needs one round trip; and with
-``OF_ADDRESS_MAX`` it bounds how often a second connections can be made only to push out others."""
+GRACE_S = 0.15
+"""How long a stranger stays at the least: a login takes two round trips. Others wait meanwhile, so
+that with ``OF_ADDRESS_MAX`` it bounds how many may come in a second only to push out others. Those
+of six hundred sockets that come anew at once wait for less than a second."""
 
 NOWHERE = ""
 """The address of a connection whose proxy has not said for whom it comes."""
