@@ -55,7 +55,9 @@ class Sent:
         self.connection = connection
         self.principal = connection.principal
         self.client_id = connection.client_id
-        self.digest = digest_of(asked.tool, canonical_args(asked.args))
+        self.got = asked.args if asked.bound is None else asked.bound
+        self.digest = digest_of(asked.tool, canonical_args(self.got))
+        self.contents = {self.digest, digest_of(asked.tool, canonical_args(asked.args))}
 
     @property
     def key(self) -> Key:
@@ -97,7 +99,7 @@ class Checker:
     def asked(self, connection: Connection, asked: Asked) -> None:
         sent = self.requests[asked.rid] = Sent(connection, asked)
         if connection.client_id:
-            self.contents[sent.key].add(sent.digest)
+            self.contents[sent.key] |= sent.contents
         elif connection.open:
             self.under_way[connection.number].setdefault(asked.request_id, asked.rid)
         if self._is_certain_repeat(sent):
@@ -108,7 +110,7 @@ class Checker:
         sent = self.requests.get(rid)
         if sent is not None:
             key = connection.principal, connection.client_id, request_id
-            self.contents[key].add(sent.digest)
+            self.contents[key] |= sent.contents
 
     def _is_certain_repeat(self, sent: Sent) -> bool:
         """Whether a write need not run whatever comes, because one like it runs or has run (I2).
@@ -206,7 +208,7 @@ class Checker:
     def started(self, run: Run) -> None:
         sent = self.requests[run.rid]
         disk = self.world.store.rows.get(run.rid)
-        assert (run.tool, json.loads(run.args)) == (sent.asked.tool, sent.asked.args)
+        assert (run.tool, json.loads(run.args)) == (sent.asked.tool, sent.got)
         assert run.rid not in self.world.running, "it runs already"
         assert run.rid not in self.withdrawn, "its caller was told that it will not run"
         assert disk is None or disk.outcome is None, "it is over"
@@ -311,15 +313,16 @@ class Checker:
         if connection.client_id:
             allowed = self.contents[connection.principal, connection.client_id, request_id]
         elif own is not None:
-            allowed = {self.requests[own].digest}
+            allowed = self.requests[own].contents
         else:
             assert isinstance(request_id, int)
             assert request_id < self.collected_upto[connection.number], "not this process's"
-            allowed = {a.digest for a in self.requests.values() if not a.client_id}
+            old = [sent for sent in self.requests.values() if not sent.client_id]
+            allowed = {each for sent in old for each in sent.contents}
         if answer.outcome.status is Status.EXECUTED:
             source = self.requests[json.loads(bytes(answer.outcome.data))["run"]]
             assert source.principal == connection.principal  # I8
-            assert source.digest in allowed, "the answer to another question"
+            assert source.contents & allowed, "the answer to another question"
         if answer.rid:
             sent = self.requests[answer.rid]
             assert (sent.principal, sent.client_id) == (

@@ -137,11 +137,12 @@ class Store:
             case FindIdempotencyKey(principal, key):
                 rows = (row for row in self.rows.values() if row.principal == principal)
                 return last(row for row in rows if row.idempotency_key == key)
-            case FindTwin(principal, digest, since):
+            case FindTwin(principal, digest, since, as_written):
                 alike = [
                     row
                     for row in self.rows.values()
-                    if (row.principal, row.digest, row.phase) == (principal, digest, Phase.DONE)
+                    if (row.principal, row.phase) == (principal, Phase.DONE)
+                    if (row.written if as_written else row.digest) == digest
                     if may_be_repeated(row) and row.resolved_at >= since
                 ]
                 return max(reversed(alike), key=attrgetter("resolved_at"), default=None)

@@ -10,6 +10,7 @@ Everything goes past a :class:`~tests.proto.ledger_checker.Checker`, which knows
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import count
 from typing import Any
 
@@ -131,14 +132,14 @@ class World:
         self._numbers = count(1)
         self._boot()
 
-    def _boot(self) -> None:
+    def _boot(self, changed: Collection[str] = ()) -> None:
         self.running: dict[str, Run] = {}
         self.stopped: list[str] = []
         self.approvals: dict[str, Record] = {}
         self.decided: dict[str, Decided] = {}
         self.revoked: dict[str, Revoked] = {}
         self.ledger = Ledger(self._judge, self.limits, self._judge_again)
-        self.ledger.restore(self.store.restore(), self.now)
+        self.ledger.restore(self.store.restore(), self.now, changed)
         self.drain()
 
     def _judge(self, record: Record, args: Any, now: float) -> Decision:
@@ -250,14 +251,15 @@ class World:
         self.work(problem=problem)
         self.report()
 
-    def kill(self) -> None:
-        """Kill the process: only what is durable outlives it. Start another one."""
+    def kill(self, changed: Collection[str] = ()) -> None:
+        """Kill the process: only what is durable outlives it. Start another one, in which these
+        requests' tools would get something else than was asked for."""
         self.store.queue.clear()
         self.store.batch = None
         for connection in self.connections.values():
             connection.open = False
         self.checker.killed()
-        self._boot()
+        self._boot(changed)
 
     # Time
 
@@ -305,6 +307,7 @@ class World:
         relayed: Relayed = NOT_RELAYED,
         definition: str | None = None,
         join_s: float = 0.0,
+        bound: dict[str, Any] | None = None,
         **args: Any,
     ) -> str:
         """Have a tool request arrive; return the rid that it gets if it is a new one."""
@@ -315,6 +318,7 @@ class World:
             request_id=request_id,
             tool=tool,
             args=args,
+            bound=bound,
             effects=effects_of(tool),
             signature=f"{tool}({args})",
             idempotency_key=key,

@@ -68,6 +68,11 @@ class Abandoning:
         }
         self._look()
 
+    def changed(self, live: Live, now: float) -> None:
+        """Abandon a request of a former process: its tool would get something else by now than
+        what was asked about. A write that may have begun is none to abandon."""
+        live.withdrawn_at, live.withdrawn_as, live.abandoned = now, CHANGED, True
+
     def catches(self, live: Live) -> bool:
         """Abandon a request if that is what it has come to; if it waits for people, it ends."""
         record = live.record

@@ -22,12 +22,14 @@ from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.quotas.rates import TokenBucket
 from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.filling import filled_places
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Phase, Record, Relayed
 from agentgate_proto.records.storage import FindIdempotencyKey, FindRequest
 
 Judge = Callable[[Record, Mapping[str, Any], float], Decision]
-"""The policy: a pure function of the request, its decoded arguments and the time (UTC)."""
+"""The policy: a pure function of the request, its decoded arguments as they are written, and the
+time (UTC). The record has them as the tool gets them."""
 
 OLD_ORDER_S = 1e-6
 """Between two requests of old clients while the clock is behind; a double holds it until 2100."""
@@ -42,6 +44,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         link: number of the connection.
         rid: a fresh unguessable id from a secure source.
         request_id, tool, args, idempotency_key: as the client sent them.
+        bound: the arguments as the tool gets them; None: as they are written.
         join_s: for how long back an identical request is this one, seconds; 0: none is.
         effects, signature: what the gateway knows of the tool and the request.
         definition: of the tool, see ``Record.definition``.
@@ -53,6 +56,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     request_id: int | str
     tool: str
     args: dict[str, Any]
+    bound: Mapping[str, Any] | None = None
     effects: Effects
     signature: str
     definition: str = ""
@@ -100,6 +104,7 @@ class Admission:
             self.lifecycle.delivery.emit(link, refusal)
             return
         live = Live(record, args=asked.args, link=link.number if link.is_old else 0)
+        live.bound = asked.bound
         live.join_s = asked.join_s
         self.lifecycle.live[record.rid] = live
         requests[record.request_id] = record.rid
@@ -140,7 +145,7 @@ class Admission:
                 self._look_up_key(live, now)
             else:
                 self._judge(live, now)
-        elif found.digest != live.record.digest:
+        elif found.identity != live.record.identity:
             name = f"id {live.record.request_id!r}" if by_id else "the idempotency key"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, f"{name} {OTHER_CONTENT}")
         elif found.outcome is None:
@@ -169,7 +174,7 @@ class Admission:
     def _repeat(self, live: Live, record: Record, link: Link) -> None:
         """An id that is under way came again: the same request is answered once, with the first."""
         delivery = self.lifecycle.delivery
-        if record.digest != live.record.digest:
+        if record.identity != live.record.identity:
             text = f"id {record.request_id!r} {OTHER_CONTENT}"
             code = ErrorCode.INVALID_REQUEST
             delivery.emit(link, Refusal(link.number, record.request_id, code, text))
@@ -232,7 +237,7 @@ class Admission:
 
     def _join(self, live: Live, first: Live) -> None:
         """Let a request wait for the outcome of the one that came first with its key."""
-        if live.record.digest != first.record.digest:
+        if live.record.identity != first.record.identity:
             text = f"the idempotency key {OTHER_CONTENT}"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, text)
         elif live.withdrawn_at:
@@ -259,12 +264,18 @@ class Admission:
             self._tried_at = now
             args = live.args or {}
             decision = self.judge(live.record, args, now)
-            self.lifecycle.judged(live, decision, args, now)
+            self.lifecycle.judged(live, decision, args if live.bound is None else live.bound, now)
 
 
 def new_record(asked: Asked, link: Link, now: float) -> Record:
     """The record of a request that has just come."""
     args = canonical_args(asked.args)
+    digest = identity = digest_of(asked.tool, args)
+    filled: tuple[str, ...] = ()
+    if asked.bound is not None:
+        args = canonical_args(asked.bound)
+        digest = digest_of(asked.tool, args)
+        filled = filled_places(asked.args, asked.bound)
     return Record(
         rid=asked.rid,
         principal=link.principal,
@@ -273,7 +284,9 @@ def new_record(asked: Asked, link: Link, now: float) -> Record:
         tool=asked.tool,
         args=msgspec.Raw(args),
         signature=asked.signature,
-        digest=digest_of(asked.tool, args),
+        digest=digest,
+        written=identity if identity != digest else "",
+        filled=filled,
         effects=asked.effects,
         definition=asked.definition,
         idempotency_key=asked.idempotency_key,

@@ -113,10 +113,13 @@ class Deciding:
         self._write(live, After.ASK, None)
 
     def restore(self, live: Live) -> None:
-        """Take up an approval that waited when a former process ended."""
+        """Take up an approval that waited when a former process ended, or end it at once."""
         self._reserve(live)
         self._watch(live)
-        self.show(live)
+        if live.abandoned:
+            self.withdraw(live)
+        else:
+            self.show(live)
 
     def asked(self, live: Live) -> None:
         """The question is durable: show it, and tell the callers that want to know."""
@@ -354,9 +357,14 @@ def answered(record: Record, verdict: Verdict) -> Record:
 
 
 def own_row(own: Record, first: Record) -> Record:
-    """What became of the first request, as the record of one that has joined it."""
+    """What became of the first request, as the record of one that has joined it.
+
+    It may have been written otherwise, and a repeat of it is known by that.
+    """
     return replace(
         first,
+        written=own.identity if own.identity != first.digest else "",
+        filled=own.filled if own.digest == first.digest else first.filled,
         rid=own.rid,
         client_id=own.client_id,
         request_id=own.request_id,

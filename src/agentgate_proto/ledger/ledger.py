@@ -138,10 +138,17 @@ class Ledger:
 
     # Input: time and the store
 
-    def restore(self, restored: Restored, now: float) -> None:
-        """Take up what a former process left. Call once, before anything else."""
+    def restore(self, restored: Restored, now: float, changed: Collection[str] = ()) -> None:
+        """Take up what a former process left. Call once, before anything else.
+
+        Args:
+            restored: that.
+            now: UTC seconds.
+            changed: rids of requests whose tools would get something else by now than what was
+                asked for, and seen; what has not started of these ends as if the tool had changed.
+        """
         self._admission.restore(restored.old_at)
-        self._lifecycle.restore(restored, now)
+        self._lifecycle.restore(restored, now, changed)
         self.judge_again(now)
 
     def handle_timer(self, now: float) -> None:
@@ -235,7 +242,12 @@ class Ledger:
         return live.record if live is not None else None
 
     def newest(self, principal: str, digest: str) -> str:
-        """The rid of a principal's newest request under way with this digest, or ""."""
+        """The rid of a principal's newest request under way that was written so, or "".
+
+        Args:
+            principal: the name.
+            digest: of tool and arguments as they are written.
+        """
         live = self._lifecycle.rejoining.newest(principal, digest)
         return live.record.rid if live is not None else ""
 
@@ -250,6 +262,15 @@ class Ledger:
         found = self._delivery.links.get(link)
         rid = self._delivery.rid_of(found, request_id) if found is not None else ""
         return self.record(rid) if rid else None
+
+    def identity(self, link: int, request_id: int | str) -> str:
+        """The digest of what was asked under an id of this link, as it was written, while the
+        request that it waits for is under way; "" else."""
+        found, record = self._delivery.links.get(link), self.waits_for(link, request_id)
+        if found is None or record is None:
+            return ""
+        caller = self._delivery.caller_of(self._lifecycle.live[record.rid], found, request_id)
+        return (caller.record or record).identity
 
     def hear(self, link: int, rid: str, request_id: int | str) -> bool:
         """Let a link hear of a request of another client; see :meth:`Admission.hear`."""

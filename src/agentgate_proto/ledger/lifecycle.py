@@ -14,7 +14,7 @@ which these are in ``rejoining``, how callers withdraw in ``withdrawing``.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -79,8 +79,8 @@ class Lifecycle:
         self._retry_at: float | None = None
         self._retry_pause = limits.write_retry_s
 
-    def restore(self, restored: Restored, now: float) -> None:
-        """Take up what a former process left."""
+    def restore(self, restored: Restored, now: float, changed: Collection[str] = ()) -> None:
+        """Take up what a former process left; ``changed`` as for :meth:`Ledger.restore`."""
         self.grants.restore(restored.grants, now)
         for record in restored.unknown:
             self._mark_unknown(record)
@@ -91,6 +91,8 @@ class Lifecycle:
             self.delivery.adopt_restored(live)
             if record.idempotency_key:
                 self.joining.idempotent[record.principal, record.idempotency_key] = record.rid
+            if record.rid in changed:
+                self.abandoning.changed(live, now)
             if record.phase is Phase.WAITING:
                 self.deciding.restore(live)
             elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:
@@ -121,9 +123,9 @@ class Lifecycle:
     # Policy has spoken
 
     def judged(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
-        """Go the way that the policy says."""
+        """Go the way that the policy says; ``args`` are as the tool gets them."""
         live.record = record = ruled(live.record, decision)
-        live.args = None
+        live.args = live.bound = None
         twin = None
         if decision.action is Action.DENY:
             code = ErrorCode.DENIED_BY_POLICY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -68,7 +69,9 @@ class Live:
     Attributes:
         record: its state, which may be ahead of the disk.
         stored: its state on disk; None: the store has no row of it.
-        args: the decoded arguments, until it is certain which way the request goes.
+        args: the decoded arguments, until it is certain which way the request goes: as they are
+            written, and when policy has spoken as the tool gets them.
+        bound: the latter, until then; None: as they are written.
         join_s: for how long back an identical request is this one, seconds; 0: none is.
         decision: what policy has said, while the store is asked for such a request, or while what
             people are asked is being written.
@@ -88,6 +91,7 @@ class Live:
     __slots__ = (
         "abandoned",
         "args",
+        "bound",
         "callers",
         "cancels",
         "decision",
@@ -106,6 +110,7 @@ class Live:
         self.record = record
         self.stored: Record | None = None
         self.args = args
+        self.bound: Mapping[str, Any] | None = None
         self.join_s = 0.0
         self.decision: Decision | None = None
         self.callers = [Caller(record.client_id, link, record.request_id)]

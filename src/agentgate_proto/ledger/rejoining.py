@@ -26,22 +26,26 @@ class Rejoining:
 
     def __init__(self) -> None:
         self._alike: dict[tuple[str, str], dict[str, Live]] = {}
+        self._written: dict[tuple[str, str], dict[str, Live]] = {}
 
     def add(self, live: Live) -> None:
         """A request goes its way; repeats of it may join it."""
         record = live.record
         self._alike.setdefault((record.principal, record.digest), {})[record.rid] = live
+        self._written.setdefault((record.principal, record.identity), {})[record.rid] = live
 
     def forget(self, live: Live) -> None:
         """It is over, or is another one from now on."""
-        key = (live.record.principal, live.record.digest)
-        alike = self._alike.get(key, {})
-        if alike.pop(live.record.rid, None) is not None and not alike:
-            del self._alike[key]
+        record = live.record
+        for table, digest in (self._alike, record.digest), (self._written, record.identity):
+            key = (record.principal, digest)
+            alike = table.get(key, {})
+            if alike.pop(record.rid, None) is not None and not alike:
+                del table[key]
 
     def newest(self, principal: str, digest: str) -> Live | None:
-        """Return the newest request under way of a principal with this digest."""
-        return next(reversed(self._alike.get((principal, digest), {}).values()), None)
+        """Return the newest request under way of a principal that was written so."""
+        return next(reversed(self._written.get((principal, digest), {}).values()), None)
 
     def twin(self, live: Live, decision: Decision) -> Live | None:
         """Return the oldest request under way that this one is a repeat of."""

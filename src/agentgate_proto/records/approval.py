@@ -17,7 +17,10 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         id: unguessable id of the approval and of its request.
         agent: the principal that asked.
         on_behalf_of: if that is a relay: who asked at the gateway in front.
-        tool, args, signature: what is asked; the digest of exactly this is what is approved.
+        tool, args, signature: what is asked, as the tool gets it; the digest of exactly this is
+            what is approved.
+        defaults: the places in ``args`` (JSON Pointers) that the agent has not written, and that
+            were filled in; the first of many.
         rule, description: the rule that asks, and its words.
         doubt: why it matches, where what is asked does not say it.
         warning: what to know before saying yes, if anything.
@@ -60,6 +63,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     shortened: tuple[str, ...] = ()
     reason: str = ""
     doubt: str = ""
+    defaults: tuple[str, ...] = ()
 
     @property
     def asker(self) -> str:
@@ -137,6 +141,7 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
         on_behalf_of=record.relayed.principal,
         reason=reason_of(record, status),
         doubt=record.doubt,
+        defaults=record.filled or (),
     )
 
 

@@ -81,10 +81,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         principal: name of the agent that asked.
         client_id: the client instance that asked; "" for an old client, which names none.
         request_id: the JSON-RPC id, of the client's choosing.
-        tool, args: what was asked; ``args`` is canonical JSON (sorted keys).
+        tool, args: what was asked, as the tool gets it: defaults filled in, types converted and
+            written as JSON again. ``args`` is canonical JSON (sorted keys).
         args_bytes: how long ``args`` were, if only their beginnings are kept; 0: they are whole.
-        signature: the request in a form for people and for seed 001's patterns.
-        digest: SHA-256 of tool and arguments, hex. What an approval is bound to (I4).
+        signature: the same in a form for people and for seed 001's patterns.
+        digest: SHA-256 of tool and ``args``, hex. What an approval is bound to (I4).
+        written: the same of the arguments as the client wrote them; "": that is ``digest``. It
+            tells a repeat, whatever the tool makes of what is written.
+        filled: the places in ``args`` (JSON Pointers) that nobody has written, see
+            :mod:`agentgate_proto.records.filling`; None: ``args`` are as written, of a time when
+            that was not looked at.
         effects: read or write.
         definition: hash of the tool's definition as it was when this was asked, see
             :mod:`agentgate_proto.records.tool_pin`; "": it is part of the gateway. What was asked
@@ -115,6 +121,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     args: msgspec.Raw
     signature: str
     digest: str
+    written: str = ""
+    filled: tuple[str, ...] | None = None
     effects: Effects
     definition: str = ""
     idempotency_key: str = ""
@@ -138,6 +146,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None = None
     resolved_at: float = 0.0
     delivered: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The digest of tool and arguments as they were written: a repeat of the request has it."""
+        return self.written or self.digest
 
     @property
     def joined_at(self) -> float:

@@ -135,11 +135,14 @@ class FindTwin(msgspec.Struct, frozen=True):
 
     Attributes:
         since: it ended then or later, UTC seconds.
+        as_written: the digest is of arguments as they are written, where the tool gets others
+            (``Record.written``).
     """
 
     principal: str
     digest: str
     since: float
+    as_written: bool = False
 
 
 class FindRid(msgspec.Struct, frozen=True):

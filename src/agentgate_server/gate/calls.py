@@ -281,7 +281,7 @@ class Calls:
             self.observers.refused(who, params.tool, ErrorCode.TOOL_FAILED)
             return ErrorCode.TOOL_FAILED, text
         try:
-            tool.check(params.args)
+            bound = tool.bound(params.args)
         except ArgumentError as error:
             with CallInProgress(tool.name, params.args):
                 text = self.masker.told(f"Invalid params: {error}")
@@ -294,8 +294,9 @@ class Calls:
             request_id=request_id,
             tool=tool.name,
             args=params.args,
+            bound=bound,
             effects=tool.effects,
-            signature=signature_of(tool.name, params.args),
+            signature=signature_of(tool.name, params.args if bound is None else bound),
             definition=tool.definition,
             idempotency_key=params.idempotency_key,
             relayed=relayed,

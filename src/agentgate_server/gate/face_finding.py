@@ -52,7 +52,7 @@ class Finder:
         """Find the call of a number, or what has the digest of its view."""
         link = view.link
         record = self._ledger.waits_for(link.number, number)
-        if record is not None and record.digest == view.digest:
+        if record is not None and self._ledger.identity(link.number, number) == view.digest:
             self._look_at(view, number, record)
         elif self._may_look(view):
             query = FindRequest(link.principal, CLIENT, number)
@@ -60,7 +60,7 @@ class Finder:
 
     def _found(self, view: View, row: Record | None) -> None:
         link = view.link
-        if row is not None and row.digest == view.digest and row.outcome is not None:
+        if row is not None and row.identity == view.digest and row.outcome is not None:
             self._settle_as(view, row)
             return
         rid = self._ledger.newest(link.principal, view.digest)
@@ -68,7 +68,16 @@ class Finder:
             self._hear(view, rid)
         else:
             query = FindTwin(link.principal, view.digest, self._utc() - JOIN_S_MAX)
-            self._ask_store(view, query, self._settle_as)
+            self._ask_store(view, query, self._found_twin)
+
+    def _found_twin(self, view: View, row: Record | None) -> None:
+        """What the tool gets as it is written is found; else what was written so may be."""
+        if row is not None:
+            self._settle_as(view, row)
+            return
+        since = self._utc() - JOIN_S_MAX
+        query = FindTwin(view.link.principal, view.digest, since, as_written=True)
+        self._ask_store(view, query, self._settle_as)
 
     def find_rid(self, rid: str, view: View) -> None:
         """Find a request by its rid."""
@@ -89,14 +98,14 @@ class Finder:
             return
         entry = link.new_entry(record.tool)
         entry.heard_of = record.rid
-        view.look_at(entry, record.digest)
+        view.look_at(entry, view.digest or record.identity)
         self._ledger.hear(link.number, rid, entry.number)
         self._withdraw(view)
 
     def _look_at(self, view: View, number: int, record: Record) -> None:
         """Let a view see a number that the ledger answers, as far as that is."""
         entry = view.link.entry_of(number, record.tool)
-        view.look_at(entry, record.digest)
+        view.look_at(entry, view.digest or record.identity)
         if entry.end is not None:
             self._later(partial(view.settled, *entry.end))
             self._withdraw(view)
@@ -132,7 +141,7 @@ class Finder:
             if not row.delivered:
                 entry.rid = row.rid
                 self._ledger.told(link.number, row)
-        view.look_at(entry, row.digest)
+        view.look_at(entry, view.digest or row.identity)
         entry.end = row.outcome, Told(row.rid, row.joined_at, row.tool)
         self._later(partial(view.settled, *entry.end))
         if view.withdraws:

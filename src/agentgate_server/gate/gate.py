@@ -253,7 +253,7 @@ class Gate:
         self.authenticator.epoch = restored.epoch
         self.face_calls.take_up(restored.seal)
         self.desk.codes.used_before(restored.coded_at)
-        self.ledger.restore(restored, self.utc())
+        self.ledger.restore(restored, self.utc(), self.running.changed(restored.active))
         if self.sessions is not None:
             self.sessions.restore(restored.sessions)
         self.authenticator.banish()

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from agentgate_proto.ledger.relaying import expected, weighed
 from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.filling import without
 from agentgate_proto.records.request import Record
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.observing import Observers
 from agentgate_server.policy import Policy
-from agentgate_server.policy.meanings import Meaning
-from agentgate_server.tools.catalogue import Catalogue, nobody_asks
+from agentgate_server.policy.meanings import Meaning, Meant, as_written
+from agentgate_server.tools.catalogue import Catalogue, lenient, nobody_asks
 from agentgate_server.tools.tool import Tool
 
 FAILED = Decision(
@@ -61,10 +63,10 @@ class Judge:
 
         Args:
             record: the request.
-            args: its arguments, decoded.
+            args: its arguments as they are written, decoded.
             now: UTC seconds.
         """
-        decision = self._decided(record, args, now, self.catalogue.meaning_of(record.tool))
+        decision = self._decided(record, args, now, self._meaning_of(record))
         self.observers.decided(record, decision)
         return decision
 
@@ -75,9 +77,10 @@ class Judge:
         policy that fails is a doubt: no yes counts until it is mended.
 
         Args:
-            record, args, now: as for :meth:`decide`.
+            record, now: as for :meth:`decide`.
+            args: its arguments as the tool gets them; what was filled in was not written.
         """
-        meaning = self.catalogue.lenient_meaning_of(record.tool)
+        args, meaning = without(args, record.filled or ()), lenient(self._meaning_of(record))
         decision = self._decided(record, args, now, meaning, counts=False)
         if decision is FAILED:
             return msgspec.structs.replace(FAILED, description="", why=(FAILED.description,))
@@ -112,7 +115,17 @@ class Judge:
         tool = self.catalogue.get(record.tool)
         return weighed(decision, record.relayed, None if tool is None else tool.behind)
 
+    def _meaning_of(self, record: Record) -> Meaning:
+        """Return what says what the tool gets: what the record has, and no second reading."""
+        tool = self.catalogue.get(record.tool)
+        return as_written if tool is None else partial(meant, tool, record)
+
     def expect(self, agent: str, tool: Tool) -> Action | None:
         """Return what every request of an agent for a tool comes to, or None if it depends."""
         action = self.policy.expect(agent=agent, tool=tool.name, effects=tool.effects)
         return expected(action, tool.behind)
+
+
+def meant(tool: Tool, record: Record, args: Mapping[str, Any]) -> Meant | None:
+    """Say what a tool gets for the arguments of a request, given as they are written."""
+    return tool.meant(args, msgspec.json.decode(record.args) if record.written else args)

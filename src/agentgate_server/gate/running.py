@@ -4,7 +4,7 @@ those who serve connections."""
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import anyio
@@ -14,6 +14,7 @@ from anyio.abc import TaskGroup
 from agentgate_proto.ledger.abandoning import CHANGED
 from agentgate_proto.ledger.effects import Run
 from agentgate_proto.records.outcome import Outcome, failed
+from agentgate_proto.records.request import Record
 from agentgate_server.observing.context import current_rid
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Call, Runner, stopped
@@ -50,6 +51,18 @@ class Running:
     def count(self) -> int:
         """How many tools run in a task."""
         return len(self._calls)
+
+    def changed(self, records: Iterable[Record]) -> frozenset[str]:
+        """Return the rids of requests of a former process whose tools would get something else now
+        than what people saw: the module has other defaults since. What lives elsewhere says so by
+        its definition."""
+        return frozenset(record.rid for record in records if self._is_changed(record))
+
+    def _is_changed(self, record: Record) -> bool:
+        tool = self.catalogue.tools.get(record.tool)
+        if tool is None or record.filled is None:
+            return False
+        return not tool.binds_to(msgspec.json.decode(record.args))
 
     def start(self, run: Run) -> None:
         """Start a tool; ``finished`` is called before this returns if it is ``inline``."""

@@ -49,10 +49,16 @@ def as_written(args: Mapping[str, Any]) -> Meant | None:
     return None
 
 
-def filled_in(defaults: Mapping[str, Any], args: Mapping[str, Any]) -> Meant | None:
-    """The meaning of arguments of a tool that converts nothing, and takes these defaults for what
-    is left out."""
-    return None if defaults.keys() <= args.keys() else Meant({**defaults, **args})
+def filled_in(
+    defaults: Mapping[str, Any],
+    args: Mapping[str, Any],
+    bound: Mapping[str, Any] | None = None,
+) -> Meant | None:
+    """The meaning of arguments of a tool that converts nothing, and may take these defaults for
+    what is left out of what they are bound to; None: of what is written."""
+    bound = args if bound is None else bound
+    whole = bound if defaults.keys() <= bound.keys() else {**defaults, **bound}
+    return None if whole == args else Meant(whole)
 
 
 def received(whole: Mapping[str, Any]) -> dict[str, Any]:

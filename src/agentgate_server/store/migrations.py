@@ -272,6 +272,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         # How long lines were in all, up to this row; 0 for those that are older than this column.
         "ALTER TABLE audit ADD COLUMN upto_bytes INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # '' where args are as they were written; filled is NULL where nobody has looked whether
+        # the tool gets more.
+        "ALTER TABLE requests ADD COLUMN written TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE requests ADD COLUMN filled TEXT",
+        """
+        CREATE INDEX requests_written ON requests (principal, written, resolved_at)
+        WHERE phase = 'done' AND (effects = 'write' OR expires_at > 0 OR relayed <> '')
+        AND written <> ''
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -51,6 +51,8 @@ COLUMNS = (
     "joined",
     "doubt",
     "args_bytes",
+    "written",
+    "filled",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
@@ -104,6 +106,8 @@ def row_of(record: Record) -> Row:
         record.joined,
         record.doubt,
         record.args_bytes,
+        record.written,
+        None if record.filled is None else listed(record.filled),
         int(record.delivered),
     )
 
@@ -123,6 +127,8 @@ def record_of(row: Row) -> Record:
     fields["needs_code"] = bool(fields["needs_code"])
     fields["endorsements"] = unlisted(fields["endorsements"])
     fields["relayed"] = unsaid(fields["relayed"])
+    filled = fields["filled"]
+    fields["filled"] = None if filled is None else unlisted(filled)
     if status is not None:
         outcome = {"status": status, "data": msgspec.Raw(data), "code": code, "message": message}
         fields["outcome"] = outcome

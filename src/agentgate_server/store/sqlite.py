@@ -154,8 +154,9 @@ class SqliteEngine:
                 return self.first(statements.FIND_REQUEST, key)
             case FindIdempotencyKey(principal, key):
                 return self.first(statements.FIND_IDEMPOTENCY_KEY, (principal, key))
-            case FindTwin(principal, digest, since):
-                return self.first(statements.FIND_TWIN, (principal, digest, since))
+            case FindTwin(principal, digest, since, as_written):
+                sql = statements.FIND_TWIN_AS_WRITTEN if as_written else statements.FIND_TWIN
+                return self.first(sql, (principal, digest, since))
             case FindRid(rid):
                 return self.first(statements.FIND_RID, (rid,))
             case HighestId(principal, client_id):

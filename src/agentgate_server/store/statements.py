@@ -68,6 +68,12 @@ FIND_TWIN = f"""
     AND (effects = 'write' OR expires_at > 0 OR relayed <> '') AND resolved_at >= ?
     ORDER BY resolved_at DESC, seq DESC LIMIT 1
 """
+FIND_TWIN_AS_WRITTEN = f"""
+    {SELECT} INDEXED BY requests_written
+    WHERE principal = ? AND written = ? AND written <> '' AND phase = 'done'
+    AND (effects = 'write' OR expires_at > 0 OR relayed <> '') AND resolved_at >= ?
+    ORDER BY resolved_at DESC, seq DESC LIMIT 1
+"""
 FIND_RID = f"{SELECT} WHERE rid = ?"
 
 HIGHEST_ID = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import islice
 from types import SimpleNamespace
@@ -20,10 +20,8 @@ import msgspec.inspect
 
 from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.leaves import Path, key_path
-from agentgate_server.policy.meanings import Meant, filled_in
 from agentgate_server.tools.docstring import Docstring
 from agentgate_server.tools.expected import Expected, expected, names_in
-from agentgate_server.tools.forms import UNSAYABLE, either, given, is_exact
 from agentgate_server.tools.patterns.types import problem_in
 
 PROBLEMS_MAX: Final = 8
@@ -49,8 +47,7 @@ class Arguments:
 
     Attributes:
         schema: JSON Schema of the arguments object.
-        converted: the arguments whose values can differ from what is written.
-        left_out: what stands for those that are left out, as JSON.
+        defaults: what Python fills in for those that may be left out.
     """
 
     @classmethod
@@ -78,13 +75,9 @@ class Arguments:
         self.model = msgspec.defstruct(
             "Arguments", fields, kw_only=True, forbid_unknown_fields=not self.others
         )
-        defaults = {name: default for name, (_, _, default) in parameters.items()}
-        self.schema = self.make_schema(defaults, docstring)
-        self.converted = frozenset(n for n, hint in self.hints.items() if not is_exact(hint))
-        self.converts_others = not all(map(is_exact, self.others))
-        optional = ((name, defaults[name]) for name in self.hints if name not in self.required)
-        forms = ((name, either(default)) for name, default in optional if default is not None)
-        self.left_out = {name: form for name, form in forms if form is not UNSAYABLE}
+        optional = (name for name in self.hints if name not in self.required)
+        self.defaults = {name: parameters[name][2] for name in optional}
+        self.schema = self.make_schema(self.defaults, docstring)
 
     def bind(self, args: dict[str, Any]) -> dict[str, Any]:
         """Convert decoded JSON to what the function is called with.
@@ -106,24 +99,6 @@ class Arguments:
             }
         except Exception as error:  # a dataclass of the user's may raise anything while it is made
             raise ArgumentError(*self.explain(args, error)) from error
-
-    def meant(self, args: Mapping[str, Any]) -> Meant | None:
-        """Say what the function gets for arguments that fit; see ``policy.meanings``.
-
-        Raises:
-            ArgumentError: they do not fit.
-        """
-        if not self.converted and not self.converts_others:
-            return filled_in(self.left_out, args)
-        found = self.bind(dict(args))
-        whole, strict = {**self.left_out, **args}, {**args}
-        for name, value in found.items():
-            if name in self.converted or (self.converts_others and name not in self.hints):
-                whole[name] = either(value, args[name])
-                strict[name] = given(value, args[name])
-        if whole == args == strict:
-            return None
-        return Meant(whole, None if strict == args else strict)
 
     def expected(self, path: Path) -> Expected:
         """Say what may stand at a path, for those who check policies."""

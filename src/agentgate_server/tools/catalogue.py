@@ -145,19 +145,12 @@ class Catalogue:
         """Return what says what a tool gets for arguments; it raises ``ArgumentError`` for those
         that do not fit. Of a tool that is not there nothing is known."""
         found = self.get(name)
-        return as_written if found is None else found.meant
+        return as_written if found is None else found.meaning
 
     def lenient_meaning_of(self, name: str) -> Meaning:
         """The same for requests that may never have been checked: those that do not fit mean what
         is written."""
-        meaning = self.meaning_of(name)
-
-        def lenient(args: Mapping[str, Any]) -> Meant | None:
-            with suppress(ArgumentError):
-                return meaning(args)
-            return None
-
-        return lenient
+        return lenient(self.meaning_of(name))
 
     def backends(self) -> dict[str, bool]:
         """Name the backends, each with whether a circuit of it is open."""
@@ -181,6 +174,17 @@ class Catalogue:
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.get(name) is not None
+
+
+def lenient(meaning: Meaning) -> Meaning:
+    """Return a meaning for which arguments that do not fit mean what is written."""
+
+    def leniently(args: Mapping[str, Any]) -> Meant | None:
+        with suppress(ArgumentError):
+            return meaning(args)
+        return None
+
+    return leniently
 
 
 def as_tool(item: Tool | Callable[..., Any]) -> Tool:

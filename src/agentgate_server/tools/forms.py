@@ -12,11 +12,13 @@ Nothing of this is needed for types whose values are what is written, see ``is_e
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 from enum import Enum
 from functools import cache
+from pathlib import PurePath
 from typing import Any, Final
 
 import msgspec
@@ -61,6 +63,26 @@ def is_exact(hint: Any) -> bool:
         return False
 
 
+def is_fixed(hint: Any) -> bool:
+    """Whether the same is so, and no number is within: 5 becomes 5.0 where that is expected."""
+    return is_exact(hint) and not holds_numbers(shapes.type_info(hint))
+
+
+def holds_numbers(shape: shapes.Type) -> bool:
+    """Whether an exact type expects numbers of one kind somewhere."""
+    match shape:
+        case shapes.Metadata(type=inner):
+            return holds_numbers(inner)
+        case shapes.ListType(item_type=inner) | shapes.VarTupleType(item_type=inner):
+            return holds_numbers(inner)
+        case shapes.TupleType(item_types=inners) | shapes.UnionType(types=inners):
+            return any(map(holds_numbers, inners))
+        case shapes.DictType(value_type=inner):
+            return holds_numbers(inner)
+        case _:
+            return isinstance(shape, shapes.IntType | shapes.FloatType)
+
+
 def is_exact_shape(shape: shapes.Type) -> bool:
     """The same of what msgspec tells of a type. Records never are: they ignore what they lack."""
     match shape:
@@ -90,8 +112,8 @@ def either(value: Any, written: Any = LEFT_OUT) -> Any:
     Returns:
         JSON, or an ``Either`` of several; ``UNSAYABLE`` instead of what JSON can't say.
     """
-    walk = Walk()
-    forms = [walk.said(value, written)]
+    walk = Walk(final=True)
+    forms = [walk.said(value, LEFT_OUT)]
     if walk.has_other_forms and walk.nodes_left >= 0:
         forms.append(Walk(named=True).said(value, written))
         others = (Walk(named=True, as_text=True, zone=zone) for zone in (UTC, LOCAL))
@@ -105,6 +127,17 @@ def either(value: Any, written: Any = LEFT_OUT) -> Any:
     return distinct[0] if len(distinct) == 1 else Either(distinct)
 
 
+def bound_form(value: Any) -> Any:
+    """Return the one form of a value, as JSON: what a tool gets, with nothing left out that is not
+    None by default. ``UNSAYABLE`` if JSON can't say all of it.
+
+    Times keep their zone; sets are in order; decimals are text, bytes base64.
+    """
+    walk = Walk(final=True)
+    form = walk.said(value, LEFT_OUT)
+    return form if walk.is_whole else UNSAYABLE
+
+
 def given(value: Any, written: Any) -> Any:
     """Return what was given as the tool gets it, without defaults, for allow rules."""
     return Walk(only_given=True).said(value, written)
@@ -115,32 +148,40 @@ class Walk:
     """One walk over a value.
 
     Attributes:
+        final: write the one form of a value, whatever was written.
         only_given: leave out of records what was not written.
         named: write records that are arrays in JSON with the names of their fields, and decimals
             that were written as numbers as text.
         as_text: write bytes as text, and not in base64.
         zone: bring times to this zone; None: leave them in their own.
         nodes_left: how many values may still be written.
+        is_whole: JSON can say all that was met.
         has_other_forms: there was something that ``named``, ``as_text`` or ``zone`` would change.
     """
 
+    final: bool = False
     only_given: bool = False
     named: bool = False
     as_text: bool = False
     zone: Any = None
     nodes_left: int = NODES_MAX
+    is_whole: bool = True
     has_other_forms: bool = False
 
     def said(self, value: Any, written: Any, depth: int = 0) -> Any:
         """Write one value; where it says the same as ``written``, that is kept."""
         self.nodes_left -= 1
         if depth > DEPTH_MAX or self.nodes_left < 0:
+            self.is_whole = False
             return UNSAYABLE
         kind: Any = type(value)
+        if kind is float and not math.isfinite(value):
+            self.is_whole = False
         if kind in SCALARS:
             return written if is_same(value, written) else value
         if kind in CONTAINERS and len(value) > self.nodes_left:
             self.nodes_left = -1  # nothing of the rest is looked at either
+            self.is_whole = False
             return UNSAYABLE
         if (form := record_of(kind)) is not None:
             return self.record(value, form, written, depth)
@@ -171,9 +212,12 @@ class Walk:
                 self.has_other_forms = True  # JSON has decimals as text
                 if not self.named:
                     return written
+            case PurePath():
+                return str(value)
         try:
             return msgspec.to_builtins(value)
         except Exception:  # an object of the user's may raise anything
+            self.is_whole = False
             return UNSAYABLE
 
     def record(self, value: Any, form: Record, written: Any, depth: int) -> Any:
@@ -181,15 +225,16 @@ class Walk:
 
         A field that is None by default is left out: a rule on ``null`` takes it so as well.
         """
-        self.has_other_forms |= form.is_array
         as_array = form.is_array and not self.named
+        self.has_other_forms |= form.is_array
         found: dict[str, Any] = {}
         for index, (attribute, key) in enumerate(form.fields):
             was = at(written, index if isinstance(written, list) else key)
             field = form.tag if attribute == TAG else getattr(value, attribute, msgspec.UNSET)
             if field is msgspec.UNSET or (was is LEFT_OUT and self.only_given):
                 continue
-            if field is not None or was is not LEFT_OUT or as_array:
+            is_told = was is not LEFT_OUT or (self.final and attribute not in form.nones)
+            if field is not None or is_told or as_array:
                 found[key] = self.said(field, was, depth + 1)
         return [*found.values()] if as_array else found
 
@@ -216,11 +261,13 @@ class Record:
         fields: the attributes with their names in JSON, the tag included, in the order of an array.
         is_array: it is an array in JSON.
         tag: what its tag says, if it has one.
+        nones: the attributes that are None if they are left out.
     """
 
     fields: tuple[tuple[str, str], ...]
     is_array: bool = False
     tag: str | int | None = None
+    nones: frozenset[str] = frozenset()
 
 
 TAG: Final = "\0tag"
@@ -234,16 +281,22 @@ def record_of(kind: type) -> Record | None:
         config = kind.__struct_config__
         fields = tuple(zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True))
         tag = () if config.tag_field is None else ((TAG, config.tag_field),)
-        return Record((*tag, *fields), config.array_like, config.tag)
+        defaults = kind.__struct_defaults__
+        last = kind.__struct_fields__[len(fields) - len(defaults) :]
+        nones = frozenset(name for name, each in zip(last, defaults, strict=True) if each is None)
+        return Record((*tag, *fields), config.array_like, config.tag, nones)
     names: tuple[str, ...] = ()
+    of_class: tuple[Any, ...] = ()
     if issubclass(kind, tuple):
         names = getattr(kind, "_fields", ())
     elif not issubclass(kind, Enum):
         attributes = getattr(kind, "__attrs_attrs__", ())
         of_class = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else attributes
+        of_class = tuple(of_class)
         names = tuple(each.name for each in of_class)
     fields = tuple((name, name) for name in names)
-    return Record(fields, is_array=issubclass(kind, tuple)) if names else None
+    nones = frozenset(each.name for each in of_class if each.default is None)
+    return Record(fields, is_array=issubclass(kind, tuple), nones=nones) if names else None
 
 
 def at(written: Any, place: Any) -> Any:

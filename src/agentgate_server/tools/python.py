@@ -20,6 +20,7 @@ from agentgate_server.errors import ToolError
 from agentgate_server.policy.leaves import Path
 from agentgate_server.policy.meanings import Meant
 from agentgate_server.tools.arguments import Arguments
+from agentgate_server.tools.binding import Binding
 from agentgate_server.tools.docstring import parse_docstring
 from agentgate_server.tools.expected import Expected
 from agentgate_server.tools.tool import AsyncTool, SyncTool, Tool
@@ -43,28 +44,39 @@ class PythonAsyncTool(AsyncTool):
     """A coroutine function as a tool."""
 
     function: Callable[..., Awaitable[Any]]
-    arguments: Arguments
+    binding: Binding
 
-    def check(self, args: dict[str, Any]) -> None:
+    def check(self, args: Mapping[str, Any]) -> None:
         """See ``Tool.check``."""
-        self.arguments.bind(args)
+        self.binding.bound(args)
 
-    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+    def bound(self, args: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See ``Tool.bound``."""
+        return self.binding.bound(args)
+
+    def meant(
+        self, args: Mapping[str, Any], bound: Mapping[str, Any] | None = None
+    ) -> Meant | None:
         """See ``Tool.meant``."""
-        return self.arguments.meant(args)
+        return self.binding.meant(args, self.received(args) if bound is None else bound)
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """See ``Tool.unseen``."""
+        return frozenset(self.binding.unsaid)
 
     @property
     def names(self) -> frozenset[str] | None:
         """See ``Tool.names``."""
-        return self.arguments.names
+        return self.binding.arguments.names
 
     def expected(self, path: Path) -> Expected:
         """See ``Tool.expected``."""
-        return self.arguments.expected(path)
+        return self.binding.arguments.expected(path)
 
     async def run(self, args: dict[str, Any]) -> Any:
         """See ``AsyncTool.run``."""
-        return await self.function(**self.arguments.bind(args))
+        return await self.function(**self.binding.values(args))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -72,28 +84,39 @@ class PythonSyncTool(SyncTool):
     """A plain function as a tool."""
 
     function: Callable[..., Any]
-    arguments: Arguments
+    binding: Binding
 
-    def check(self, args: dict[str, Any]) -> None:
+    def check(self, args: Mapping[str, Any]) -> None:
         """See ``Tool.check``."""
-        self.arguments.bind(args)
+        self.binding.bound(args)
 
-    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+    def bound(self, args: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See ``Tool.bound``."""
+        return self.binding.bound(args)
+
+    def meant(
+        self, args: Mapping[str, Any], bound: Mapping[str, Any] | None = None
+    ) -> Meant | None:
         """See ``Tool.meant``."""
-        return self.arguments.meant(args)
+        return self.binding.meant(args, self.received(args) if bound is None else bound)
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """See ``Tool.unseen``."""
+        return frozenset(self.binding.unsaid)
 
     @property
     def names(self) -> frozenset[str] | None:
         """See ``Tool.names``."""
-        return self.arguments.names
+        return self.binding.arguments.names
 
     def expected(self, path: Path) -> Expected:
         """See ``Tool.expected``."""
-        return self.arguments.expected(path)
+        return self.binding.arguments.expected(path)
 
     def call(self, args: dict[str, Any]) -> Any:
         """See ``SyncTool.call``."""
-        return self.function(**self.arguments.bind(args))
+        return self.function(**self.binding.values(args))
 
 
 PythonTool = PythonAsyncTool | PythonSyncTool
@@ -180,7 +203,7 @@ def python_tool(
         is_async = read_kind(function, inline=inline)
         common: dict[str, Any] = {
             "function": function,
-            "arguments": arguments,
+            "binding": Binding(arguments),
             "name": read_name(function.__name__ if name is None else name),
             "description": docstring.description if description is None else description,
             "effects": read_effects(effects),

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from agentgate_proto.digest import canonical_args
 from agentgate_proto.ledger.relaying import Behind
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.results import ToolForm
+from agentgate_server.errors import ArgumentError
 from agentgate_server.policy.meanings import Meant, filled_in
 
 if TYPE_CHECKING:
@@ -100,15 +102,59 @@ class Tool(ABC):
         """
         return self if definition == self.definition else None
 
-    def meant(self, args: Mapping[str, Any]) -> Meant | None:
+    def bound(self, args: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Bind arguments, once, before policy and before anybody is asked.
+
+        Returns:
+            what the tool gets for them, in one form, as JSON: it is shown, approved, kept, and what
+            ``run`` or ``call`` is given; bound again it is itself. None: it is just what is
+            written, as it is for a backend that passes on what it gets.
+
+        Raises:
+            ArgumentError: they do not fit; its text is for the agent.
+        """
+        self.check(dict(args))
+        return None
+
+    def received(self, args: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return what the tool gets for arguments, see ``bound``."""
+        found = self.bound(args)
+        return args if found is None else found
+
+    def binds_to(self, args: Mapping[str, Any]) -> bool:
+        """Whether a bound form of a former process still is one: its tool may have other defaults
+        or types by now, and nobody has seen these."""
+        try:
+            found = self.bound(args)
+        except ArgumentError:
+            return False
+        return found is None or canonical_args(found) == canonical_args(args)
+
+    def meant(
+        self, args: Mapping[str, Any], bound: Mapping[str, Any] | None = None
+    ) -> Meant | None:
         """Say what the tool gets for arguments that fit; see ``policy.meanings``.
 
-        So it is for a backend that converts nothing, and takes the defaults that its schema tells.
+        So it is for a backend that converts nothing, and may take the defaults that its schema
+        tells.
+
+        Args:
+            args: as they are written.
+            bound: what they are bound to; None: see ``bound``.
 
         Raises:
             ArgumentError: they do not fit.
         """
-        return filled_in(self.defaults, args)
+        return filled_in(self.defaults, args, self.received(args) if bound is None else bound)
+
+    def meaning(self, args: Mapping[str, Any]) -> Meant | None:
+        """The same of arguments that were not bound yet."""
+        return self.meant(args, None)
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The arguments of which nobody can see what the tool gets where they are left out."""
+        return frozenset()
 
     @property
     def names(self) -> frozenset[str] | None:

@@ -150,8 +150,12 @@ class MemoryEngine:
                 return None
             case FindIdempotencyKey(principal, key):
                 return self.newest(lambda r: (r.principal, r.idempotency_key) == (principal, key))
-            case FindTwin(principal, digest, since):
-                alike = self.all(lambda r: (r.principal, r.digest) == (principal, digest))
+            case FindTwin(principal, digest, since, as_written):
+                alike = self.all(
+                    lambda r: (
+                        (r.principal, r.written if as_written else r.digest) == (principal, digest)
+                    )
+                )
                 alike = [r for r in alike if r.phase is Phase.DONE and r.resolved_at >= since]
                 alike = [r for r in alike if may_be_repeated(r)]
                 return max(reversed(alike), key=lambda r: r.resolved_at, default=None)

@@ -35,6 +35,7 @@ class HttpArguments:
     def __init__(self, forms: Mapping[str, ArgumentForm]) -> None:
         """Take declarations; ``problem_of`` has nothing against each."""
         self.forms = forms
+        self.defaults = {name: form.default for name, form in forms.items() if has_default(form)}
         keyword = inspect.Parameter.KEYWORD_ONLY
         empty = inspect.Parameter.empty
         parameters = {
@@ -64,8 +65,24 @@ class HttpArguments:
             name: args[name] if self.forms[name].type == "number" else value
             for name, value in bound.items()
         }
-        defaults = {n: f.default for n, f in self.forms.items() if has_default(f)}
-        return {**defaults, **given}
+        return {**self.defaults, **given}
+
+    def bound(self, args: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the form that arguments are bound in; None: just what is written.
+
+        Args:
+            args: the arguments.
+            values: what ``values`` makes of them. What is null by default is left out.
+        """
+        form = {
+            name: value
+            for name, value in values.items()
+            if value is not None or self.defaults.get(name, self) is not None
+        }
+        is_written = len(form) == len(args) and all(
+            name in args and value is args[name] for name, value in form.items()
+        )
+        return None if is_written else form
 
 
 def has_default(form: ArgumentForm) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -44,7 +45,13 @@ class HttpTool(AsyncTool):
 
     def check(self, args: dict[str, Any]) -> None:
         """See ``Tool.check``. The whole request is made, so that policy sees none that can't be."""
-        self.build(self.arguments.values(args))
+        self.bound(args)
+
+    def bound(self, args: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See ``Tool.bound``."""
+        values = self.arguments.values(dict(args))
+        self.build(values)
+        return self.arguments.bound(args, values)
 
     @property
     def names(self) -> frozenset[str] | None:
