@@ -68,7 +68,8 @@ top:
   ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``. ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``cutting``; ``tool_pin`` and ``pin_words`` for tools of others;
+  ``retention``, ``naming``, ``cutting``,
+  ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates``, ``turns``, ``notifying``,
   ``connections`` and the ``addresses`` that they come from
