@@ -141,7 +141,7 @@ class Checker:
         self.judgements[record.rid] = decision, (record.principal, record.digest) in self.unknown
 
     def judged_again(self, record: Record, args: Any, decision: Decision) -> None:
-        assert args == self.requests[record.rid].asked.args
+        assert args == self.requests[record.rid].got
         assert record.phase is Phase.WAITING, "only what waits is judged again"
         self.judged_last[record.rid] = decision
 

@@ -103,10 +103,8 @@ class Lifecycle:
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
-        expiry, retry = self.deciding.next_deadline(), self._retry_at
-        if expiry is None or retry is None:
-            return retry if expiry is None else expiry
-        return min(expiry, retry)
+        due = self.deciding.next_deadline(), self._retry_at
+        return min((at for at in due if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Expire approvals and repeat failed writes that are due."""
