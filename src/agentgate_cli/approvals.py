@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.mutes import mute, unmute
 from agentgate_cli.remote import Command, Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import dim, say, say_json, say_pages
 from agentgate_cli.tables import Column, print_table
@@ -52,6 +53,10 @@ def approvals() -> None:
 
     You need a token whose role is approver (or operator), in $AGENT_GATE_TOKEN.
     """
+
+
+approvals.add_command(mute)
+approvals.add_command(unmute)
 
 
 def json_option(what: str) -> Callable[[Command], Command]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Literal, get_args
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -12,6 +12,17 @@ import anyio
 import msgspec
 from anyio.lowlevel import checkpoint
 
+from agentgate_client.approval_results import (
+    ApprovalRows,
+    Approvals,
+    GrantRows,
+    Grants,
+    Mutes,
+    OneApproval,
+    Preview,
+    rows_of,
+    view_of,
+)
 from agentgate_client.decoding import view_from
 from agentgate_client.driver import Driver, fresh
 from agentgate_client.endpoint import make_endpoint
@@ -23,6 +34,7 @@ from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.limits import CLIENT_LIMITS, Limits
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.mute import MuteView
 from agentgate_proto.rpc.messages import (
     DecideApproval,
     ListApprovals,
@@ -33,6 +45,7 @@ from agentgate_proto.rpc.messages import (
     RevokeGrant,
     WatchApprovals,
 )
+from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
 
 WATCHED_MAX = 10_000
@@ -41,9 +54,7 @@ watch forgets them all and asks for a fresh list when it is looked at again."""
 
 Decision = Literal["approve", "deny"]
 
-Approvals = list[ApprovalView]
 Upstreams = list[UpstreamRow]
-Grants = list[GrantView]
 
 
 class ApprovalsClient(Client):
@@ -217,6 +228,26 @@ class ApprovalsClient(Client):
         result = await self._driver.call("revoke_grant", RevokeGrant(id=grant_id), None)
         return view_from(result, GrantView)
 
+    async def mute(self, agent: str, minutes: float = 60.0) -> MuteView:
+        """Let nobody be asked about an agent's requests for a time; 0 minutes end that.
+
+        What would ask is refused meanwhile (-32006); what waits already may be answered.
+
+        Raises:
+            AgentGateError: there is no such agent (-32011), that is no time (-32602), or the role
+                may not (-32010).
+        """
+        params = MuteAgent(agent=agent, minutes=minutes)
+        return view_from(await self._driver.call("mute_agent", params, None), MuteView)
+
+    async def mutes(self) -> Mutes:
+        """List the agents about whose requests nobody is asked at present.
+
+        Raises:
+            AgentGateError: the role may not (-32010), or the call failed.
+        """
+        return view_from(await self._driver.call("list_mutes", ListMutes(), None), MuteList).mutes
+
     def state_changed(self, change: StateChanged) -> None:
         """See :class:`agentgate_client.driver.Listener`."""
         super().state_changed(change)
@@ -340,43 +371,3 @@ class ApprovalWatch:
             known = self._waiting.get(view.id)
             if known is None or known.approved_by != view.approved_by:
                 self.take(view)
-
-
-def view_of(result: Any) -> ApprovalView:
-    """Make an approval of decoded JSON.
-
-    Raises:
-        AgentGateError: it is none.
-    """
-    return view_from(result, ApprovalView)
-
-
-def rows_of(result: Any) -> ApprovalRows:
-    """Take a page of approvals out of a result. Raises as ``view_of``."""
-    return view_from(result, ApprovalRows)
-
-
-class ApprovalRows(msgspec.Struct, frozen=True):
-    """The result of ``list_approvals`` and ``watch_approvals``."""
-
-    approvals: Approvals
-    more: bool = False
-
-
-class OneApproval(msgspec.Struct, frozen=True):
-    """The result of ``list_approvals`` for one id."""
-
-    approvals: Annotated[Approvals, msgspec.Meta(min_length=1)]
-
-
-class GrantRows(msgspec.Struct, frozen=True):
-    """The result of ``list_grants``."""
-
-    grants: Grants
-    more: bool = False
-
-
-class Preview(msgspec.Struct, frozen=True):
-    """The result of ``preview_grant``."""
-
-    words: str

@@ -49,15 +49,17 @@ top:
   ``providing``: tools that clients provide: ``providers``, and what they tell, ``effects``
 - ``rpc``: ``jsonrpc``; ``messages``, ``results``, ``wire_results`` and ``listing`` for what the
   methods carry, ``decoding`` for reading that, ``session_methods`` for those about sessions,
-  ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``tool_methods`` for
-  tools that a client provides, ``behalf`` for what relays say, ``upstream_methods`` for gateways
-  behind one. ``ledger``: a gateway's requests over all connections and restarts: ``ledger`` and
-  what it tells, ``effects``; ``admission`` (what is taken), ``deciding`` (what people say),
-  ``lifecycle`` (what runs), ``withdrawing`` (what is not wanted any more), ``delivery`` (who is
-  told), ``collecting`` (what was missed), ``abandoning`` (what nobody may run any more);
+  ``usage_methods`` for what these cost, ``agent_methods`` for named agents, ``mute_methods`` for
+  silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
+  ``upstream_methods`` for gateways behind one. ``ledger``: a gateway's requests over all
+  connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
+  taken), ``deciding`` (what people say), ``lifecycle`` (what runs), ``withdrawing`` (what is not
+  wanted any more), ``delivery`` (who is told), ``collecting`` (what was missed), ``abandoning``
+  (what nobody may run any more);
   ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
-  ``rejoining`` for how it is told that they are, ``grants``, ``links`` for connections, ``live``
-  for what is under way, ``journal`` for what is being written, ``relaying`` for other gateways
+  ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
+  ``live`` for what is under way, ``journal`` for what is being written, ``relaying`` for other
+  gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;
@@ -68,7 +70,7 @@ top:
   ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``. ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``cutting``,
+  ``retention``, ``naming``, ``mute``, ``cutting``,
   ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates``, ``turns``, ``notifying``,

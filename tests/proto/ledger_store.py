@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from agentgate_proto.ledger.effects import Question, Token, Write
 from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.storage import (
@@ -25,6 +26,7 @@ from agentgate_proto.records.storage import (
     MarkDelivered,
     Put,
     PutGrant,
+    PutMute,
     Query,
     Restored,
     Undelivered,
@@ -59,6 +61,7 @@ class Store:
         history: every state that was durable, by rid.
         superseded: rids that ended unknown, where somebody ran the same again since.
         grants: what is durable, by id.
+        mutes: what is durable, by agent.
         queue: what the ledger wants and the store has not looked at.
         batch: what the store has done and not reported.
         was_unreadable: some question could not be answered.
@@ -68,6 +71,7 @@ class Store:
     history: dict[str, list[Record]] = field(default_factory=dict)
     superseded: set[str] = field(default_factory=set)
     grants: dict[str, Grant] = field(default_factory=dict)
+    mutes: dict[str, Mute] = field(default_factory=dict)
     queue: deque[Write | Question] = field(default_factory=deque)
     batch: Batch | None = None
     was_unreadable: bool = False
@@ -109,6 +113,8 @@ class Store:
                     self.grants[change.grant.id] = change.grant
             elif isinstance(change, PutGrant):
                 self.grants[change.grant.id] = change.grant
+            elif isinstance(change, PutMute):
+                self.mutes[change.mute.agent] = change.mute
             elif isinstance(change, MarkDelivered):
                 for rid in change.rids:
                     if rid in self.rows:
@@ -179,6 +185,7 @@ class Store:
             active=active,
             unknown=list(unknown.values()),
             grants=grants,
+            mutes=list(self.mutes.values()),
             old_at=max(old, default=0.0),
         )
 

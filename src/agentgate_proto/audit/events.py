@@ -16,10 +16,11 @@ from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
 from agentgate_proto.records.cutting import cut
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record, rfc3339
 from agentgate_proto.records.session import DropSession, PutSession
-from agentgate_proto.records.storage import Change, Put, PutAudit, PutGrant
+from agentgate_proto.records.storage import Change, Put, PutAudit, PutGrant, PutMute
 
 STARTED = frozenset({Status.EXECUTED, Status.FAILED, Status.UNKNOWN})
 """How a ``write`` ends whose start has an entry of its own."""
@@ -45,6 +46,8 @@ def entries_of(change: Change) -> list[AuditEntry]:
             return entries
         case PutGrant(grant):
             return [changed(grant)]
+        case PutMute(mute):
+            return [muted(mute)]
         case PutAudit(entry):
             return [entry]
         case PutSession() | DropSession():
@@ -243,6 +246,19 @@ def changed(grant: Grant) -> AuditEntry:
         decided_at=rfc3339(grant.revoked_at) if revoked else "",
         uses=grant.uses,
         uses_max=grant.uses_max,
+    )
+
+
+def muted(mute: Mute) -> AuditEntry:
+    """Somebody does not want to be asked about an agent for a time, or does again."""
+    is_over = mute.until <= mute.at
+    return AuditEntry(
+        event="agent.unmuted" if is_over else "agent.muted",
+        agent=mute.agent,
+        approver=mute.by,
+        channel=mute.channel,
+        decided_at=rfc3339(mute.at),
+        expires_at="" if is_over else rfc3339(mute.until),
     )
 
 

@@ -19,6 +19,7 @@ from agentgate_proto.ledger.effects import ApprovalChanged, Decided, Effect, Wai
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After
 from agentgate_proto.ledger.live import Caller, Live, Verdict
+from agentgate_proto.ledger.muting import Muting
 from agentgate_proto.ledger.rejudging import JudgeAgain, Rejudging
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Decision
@@ -66,15 +67,18 @@ class Deciding:
         self._effects = effects
         self._write = write
         self._rejudging = Rejudging(judge, self.withdraw, self._demand)
+        self.muting = Muting()
         self._waiting: Counter[str] = Counter()
         self._alike: dict[tuple[str, str], dict[str, Live]] = {}
         self._expiries: list[tuple[float, str]] = []
 
     # A person is to be asked
 
-    def has_room(self, principal: str) -> bool:
-        """Whether one more approval of this principal may wait."""
-        return self._waiting[principal] < self.limits.waiting_max
+    def objection(self, principal: str, now: float) -> tuple[str, float] | None:
+        """Say why no further approval of a principal may wait, and when to ask again, seconds."""
+        if self._waiting[principal] >= self.limits.waiting_max:
+            return f"{self.limits.waiting_max} approvals wait for a person already", 10.0
+        return self.muting.objection(principal, now)
 
     def ask(self, live: Live, decision: Decision, warning: str, now: float) -> None:
         """Let people decide, when the question is durable; there must be room for it."""

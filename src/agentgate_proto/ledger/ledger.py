@@ -40,9 +40,10 @@ from agentgate_proto.ledger.rejudging import JudgeAgain
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Phase, Record
-from agentgate_proto.records.storage import Answer, DropNote, FindRid, PutNote, Restored
+from agentgate_proto.records.storage import Answer, DropNote, FindRid, PutMute, PutNote, Restored
 
 
 class Ledger:
@@ -103,6 +104,10 @@ class Ledger:
     def grants(self, now: float) -> list[tuple[Grant, str]]:
         """The grants, newest first, each with how it ended ("": it is in force)."""
         return self._lifecycle.grants.listed(now)
+
+    def mutes(self, now: float) -> list[Mute]:
+        """The agents about whose requests nobody is asked at present."""
+        return self._lifecycle.deciding.muting.listed(now)
 
     @property
     def running(self) -> list[Record]:
@@ -360,6 +365,19 @@ class Ledger:
         from now on. See :mod:`agentgate_proto.ledger.rejudging`.
         """
         self._lifecycle.deciding.judge_again(now)
+
+    def mute(self, mute: Mute) -> str:
+        """A person does not want to be asked about an agent for a time, or does again.
+
+        That holds at once, and after a restart when it is durable.
+
+        Returns:
+            why that can't be, or "".
+        """
+        problem = self._lifecycle.deciding.muting.put(mute)
+        if not problem:
+            self._effects.append(self._lifecycle.journal.write(PutMute(mute)))
+        return problem
 
     def revoke(self, ticket: str, grant_id: str, *, by: str, now: float) -> None:
         """A person ends a grant; ``Revoked`` follows."""

@@ -82,6 +82,7 @@ class Lifecycle:
     def restore(self, restored: Restored, now: float, changed: Collection[str] = ()) -> None:
         """Take up what a former process left; ``changed`` as for :meth:`Ledger.restore`."""
         self.grants.restore(restored.grants, now)
+        self.deciding.muting.restore(restored.mutes)
         for record in restored.unknown:
             self._mark_unknown(record)
         for record in restored.active:
@@ -202,11 +203,10 @@ class Lifecycle:
         twin = self.deciding.twin(live, decision, warning)
         if twin is not None:
             self.join(live, twin)
-        elif self.deciding.has_room(live.record.principal):
-            self.deciding.ask(live, decision, warning, now)
+        elif (objection := self.deciding.objection(live.record.principal, now)) is not None:
+            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, *objection)
         else:
-            text = f"{self.limits.waiting_max} approvals wait for a person already"
-            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, text, 10.0)
+            self.deciding.ask(live, decision, warning, now)
 
     def join(self, live: Live, first: Live) -> None:
         """Let a request wait for the outcome of one that came first."""

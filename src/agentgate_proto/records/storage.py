@@ -13,6 +13,7 @@ import msgspec
 
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Record
 from agentgate_proto.records.session import (
     DropSession,
@@ -55,6 +56,12 @@ class MarkDelivered(msgspec.Struct, frozen=True):
     rids: tuple[str, ...]
 
 
+class PutMute(msgspec.Struct, frozen=True):
+    """Insert the mute, or replace that of the same agent."""
+
+    mute: Mute
+
+
 class PutNote(msgspec.Struct, frozen=True):
     """Keep what a channel must remember of an approval, in place of what it kept before.
 
@@ -80,7 +87,17 @@ class PutAudit(msgspec.Struct, frozen=True):
     entry: AuditEntry
 
 
-Change = Put | PutGrant | MarkDelivered | PutNote | DropNote | PutAudit | PutSession | DropSession
+Change = (
+    Put
+    | PutGrant
+    | PutMute
+    | MarkDelivered
+    | PutNote
+    | DropNote
+    | PutAudit
+    | PutSession
+    | DropSession
+)
 
 
 NO_BOUND = 2**63 - 1
@@ -229,6 +246,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         active: every record that is not done, oldest first.
         unknown: the newest record of each (principal, digest), where that one ended ``unknown``.
         grants: every grant that is kept, in force or over, oldest first.
+        mutes: every mute that is kept, in force or over.
         coded_at: when a one-time code was last part of a decision, UTC seconds; 0: never.
         old_at: the latest ``created_at`` of an old client's request that is not done, or not
             delivered, UTC seconds; 0: there is none.
@@ -240,6 +258,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     active: list[Record]
     unknown: list[Record]
     grants: list[Grant] = []
+    mutes: list[Mute] = []
     coded_at: float = 0.0
     old_at: float = 0.0
     sessions: RestoredSessions = RestoredSessions()

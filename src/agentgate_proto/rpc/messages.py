@@ -22,9 +22,11 @@ from agentgate_proto.limits import (
 from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.records.mute import MuteView
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
+from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
 from agentgate_proto.rpc.session_methods import (
     Attached,
@@ -353,6 +355,8 @@ METHODS: dict[str, Method] = {
         Method("list_grants", ListGrants, GrantList, PEOPLE),
         Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
         Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
+        Method("mute_agent", MuteAgent, MuteView, PEOPLE),
+        Method("list_mutes", ListMutes, MuteList, PEOPLE),
         Method("reload", Reload, ReloadReport, OPERATORS),
         Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
         Method("list_models", ListModels, ModelList, LOOKERS),

@@ -15,6 +15,7 @@ from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.limits import LIST_ROWS_MAX
 from agentgate_proto.records.approval import ApprovalView, GrantView, approval_view, grant_view
 from agentgate_proto.records.grant import Grant, GrantTerms, grant_of
+from agentgate_proto.records.mute import Mute, MuteView, mute_view
 from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.listing import page_of, short_grant, short_view
 from agentgate_proto.rpc.messages import ApprovalList, GrantList
@@ -40,6 +41,11 @@ class Desk:
         masker: hides secrets from people, who see approvals on screens of all kinds.
         codes: knows the one-time codes of approvers.
         utc: the ledger's clock, UTC seconds.
+
+    Attributes:
+        channels: where people are asked.
+        is_agent: whether there is an agent of this name.
+        hears_mutes: are called when an agent was muted, or is not any more.
     """
 
     def __init__(
@@ -50,6 +56,8 @@ class Desk:
         self.codes = codes
         self.utc = utc
         self.channels: list[Channel] = []
+        self.is_agent: Callable[[str], bool] = bool
+        self.hears_mutes: list[Callable[[], None]] = []
         self.reach = Reach(utc)
         self._replies: dict[str, Reply] = {}
         self._numbers = count(1)
@@ -225,6 +233,35 @@ class Desk:
             self._replies[ticket] = reply
             self.ledger.revoke(ticket, grant_id, by=approver, now=now)
 
+    def mute(
+        self, agent: str, minutes: float, *, approver: str, channel: str, now: float
+    ) -> MuteView:
+        """Ask nobody about an agent for so long; 0 minutes: ask again. It holds at once.
+
+        Raises:
+            LookupError: there is no such agent.
+            ValueError: too many are muted.
+        """
+        if not self.is_agent(agent):
+            raise LookupError("There is no agent of this name")
+        mute = Mute(agent=agent, until=now + minutes * 60.0, by=approver, channel=channel, at=now)
+        problem = self.ledger.mute(mute)
+        if problem:
+            raise ValueError(problem)
+        log.warning("%s", muted_text(mute_view(mute)))
+        for hear in self.hears_mutes:
+            hear()
+        return mute_view(mute)
+
+    def mutes(self) -> list[MuteView]:
+        """The agents about whose requests nobody is asked at present."""
+        return [mute_view(mute) for mute in self.ledger.mutes(self.utc())]
+
+    def silent(self) -> dict[str, float]:
+        """These agents, each with the seconds for which that goes on."""
+        now = self.utc()
+        return {mute.agent: mute.until - now for mute in self.ledger.mutes(now)}
+
     def revoked(self, effect: Revoked) -> None:
         """The ledger has ended a grant."""
         reply = self._replies.pop(effect.ticket)
@@ -266,6 +303,13 @@ class Desk:
             except Exception:
                 text = "channel %s failed to show an approval"
                 log.exception(text, channel.name, extra={"rid": view.id})
+
+
+def muted_text(mute: MuteView) -> str:
+    """Say what was done about an agent."""
+    if not mute.until:
+        return f"{mute.by} lets people be asked about {mute.agent} again"
+    return f"nobody is asked about {mute.agent} until {mute.until}: muted by {mute.by}"
 
 
 def by_turns(records: Sequence[Record]) -> list[Record]:

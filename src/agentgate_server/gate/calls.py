@@ -30,6 +30,7 @@ from agentgate_proto.rpc.messages import (
     ToolRequest,
     WatchApprovals,
 )
+from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.results import Expectation, GrantWords, ToolList, ToolRow
 from agentgate_proto.rpc.tool_methods import ProvideTools
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
@@ -177,6 +178,15 @@ class Calls:
                     now=self.utc(),
                     reply=reply,
                 )
+            case MuteAgent(agent=agent, minutes=minutes):
+                answer_with(
+                    reply,
+                    lambda: self.desk.mute(
+                        agent, minutes, approver=principal.name, channel=channel, now=self.utc()
+                    ),
+                )
+            case ListMutes():
+                reply.result(MuteList(self.desk.mutes()))
             case ListTools():
                 reply.result(ToolList(self.list_tools(principal)))
             case ListRequests():

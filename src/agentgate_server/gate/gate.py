@@ -151,6 +151,7 @@ class Gate:
         self.audit = AuditRecorder(self.writer)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
+        self.desk.is_agent = lambda name: any(a.name == name for a in tokens.principals)
         self.watchers = Watchers(self.desk.reach)
         self.desk.channels.append(self.watchers)
         self.authenticator = Authenticator(

@@ -283,6 +283,17 @@ MIGRATIONS: tuple[Migration, ...] = (
         AND written <> ''
         """,
     ),
+    (
+        """
+        CREATE TABLE mutes (
+            agent TEXT NOT NULL PRIMARY KEY,
+            until REAL NOT NULL,
+            by TEXT NOT NULL,
+            channel TEXT NOT NULL,
+            at REAL NOT NULL
+        )
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

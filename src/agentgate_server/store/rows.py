@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.request import NOT_RELAYED, Record, Relayed
 
 Value = str | bytes | int | float | None
@@ -149,6 +150,11 @@ def grant_of_row(row: Row) -> Grant:
     fields["args"] = msgspec.Raw(fields["args"])
     fields["any_args"] = unlisted(fields["any_args"])
     return msgspec.convert(fields, Grant)
+
+
+def mute_of_row(row: Row) -> Mute:
+    """The mute of a row; raises as :func:`record_of`."""
+    return msgspec.convert(dict(zip(Mute.__struct_fields__, row, strict=True)), Mute)
 
 
 def listed(values: tuple[Any, ...]) -> str:

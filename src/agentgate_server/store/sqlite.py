@@ -45,7 +45,7 @@ from agentgate_server.store.faults import FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.opening import connect, prepare
 from agentgate_server.store.retention import RowsCap, turn
-from agentgate_server.store.rows import Row, Value, grant_of_row, record_of, storable
+from agentgate_server.store.rows import Row, Value, grant_of_row, mute_of_row, record_of, storable
 from agentgate_server.store.session_retention import SessionRetention
 
 DAY_S = 86_400.0
@@ -137,6 +137,7 @@ class SqliteEngine:
             if self.unknown is None:
                 self.unknown = set(self.execute(statements.UNKNOWN_THINGS))
             todo = list(statements.plan(changes, self.unknown))
+            todo += statements.mutes(changes)
             todo += session_statements.plan(changes)
             told, head = self.audit.append(self.connection, changes, self.utc())
             if told is not None:
@@ -197,6 +198,7 @@ class SqliteEngine:
             active=active,
             unknown=list(newest.values()),
             grants=self.rows(statements.GRANTS, (), grant_of_row),
+            mutes=self.rows(statements.MUTES, (), mute_of_row),
             coded_at=max(self.coded_at(), coded_at(active)),
             old_at=old_at or 0.0,
             seal=seal,
@@ -212,6 +214,7 @@ class SqliteEngine:
             deleted = self.delete(True, now - self.keep_s, PRUNE_ROWS_MAX)
             deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
             self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))
+            self.execute(statements.PRUNE_MUTES, (now,))
             if deleted < PRUNE_ROWS_MAX:
                 deleted += self.rows_cap.prune(self.connection, now, PRUNE_ROWS_MAX - deleted)
             todo, head, dropped = self.audit.drop(self.connection, utc, ran_s)

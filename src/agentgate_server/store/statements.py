@@ -29,6 +29,7 @@ from agentgate_proto.records.storage import (
     Put,
     PutAudit,
     PutGrant,
+    PutMute,
     PutNote,
 )
 from agentgate_server.store.rows import COLUMNS, GRANT_COLUMNS, Value, grant_row_of, row_of
@@ -144,6 +145,13 @@ PUT_GRANT = " ".join(
 )
 GRANTS = " ".join(("SELECT", GRANT_NAMES, "FROM grants ORDER BY seq"))
 PRUNE_GRANTS = "DELETE FROM grants WHERE expires_at < ?"
+PUT_MUTE = """
+    INSERT INTO mutes (agent, until, by, channel, at) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (agent) DO UPDATE SET
+    until = excluded.until, by = excluded.by, channel = excluded.channel, at = excluded.at
+"""
+MUTES = "SELECT agent, until, by, channel, at FROM mutes ORDER BY agent"
+PRUNE_MUTES = "DELETE FROM mutes WHERE until < ?"
 CODED_AT = """
     SELECT CAST(decided_at AS REAL) FROM requests INDEXED BY requests_coded
     WHERE needs_code = 1 ORDER BY decided_at DESC LIMIT 1
@@ -209,8 +217,8 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                 yield note(change)
             case PutGrant(grant):
                 grants[grant.id] = grant
-            case PutAudit() | PutSession() | DropSession():
-                pass  # see audit_rows and session_statements
+            case PutMute() | PutAudit() | PutSession() | DropSession():
+                pass  # see mutes, audit_rows and session_statements
             case MarkDelivered(rids):
                 for rid in rids:
                     if rid in puts:
@@ -235,6 +243,13 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
     yield from write(puts, marks)
     for grant in grants.values():
         yield PUT_GRANT, grant_row_of(grant)
+
+
+def mutes(changes: Iterable[Change]) -> Iterator[Statement]:
+    """The statements that store the mutes, in order."""
+    for change in changes:
+        if isinstance(change, PutMute):
+            yield PUT_MUTE, msgspec.structs.astuple(change.mute)
 
 
 def write(puts: dict[str, Record], marks: dict[str, None]) -> Iterator[Statement]:

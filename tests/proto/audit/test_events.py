@@ -13,9 +13,17 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
 from agentgate_proto.records.cutting import TEXT_CHARS_MAX
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
 from agentgate_proto.records.request import Effects, Endorsement, Phase, Record, Relayed
-from agentgate_proto.records.storage import Change, MarkDelivered, Put, PutAudit, PutGrant
+from agentgate_proto.records.storage import (
+    Change,
+    MarkDelivered,
+    Put,
+    PutAudit,
+    PutGrant,
+    PutMute,
+)
 
 ARGS = msgspec.Raw(b'{"door":"front"}')
 RECEIVED = Record(
@@ -336,6 +344,16 @@ def test_a_repeat_of_what_had_ended_has_one_entry_that_names_that(effects: Effec
             "result_bytes": 1,
         }
     ]
+
+
+def test_a_mute_says_who_and_until_when_and_its_end_says_who() -> None:
+    mute = Mute(agent="evil", until=1_700_000_300.0, by="ann", channel="http", at=1_700_000_000.0)
+    said = {"agent": "evil", "approver": "ann", "channel": "http"}
+    said["decided_at"] = "2023-11-14T22:13:20.000Z"
+    until = {"expires_at": "2023-11-14T22:18:20.000Z"}
+    assert rows_of(PutMute(mute)) == [{"event": "agent.muted", **said, **until}]
+    over = msgspec.structs.replace(mute, until=mute.at)
+    assert rows_of(PutMute(over)) == [{"event": "agent.unmuted", **said}]
 
 
 def test_other_changes_tell_what_they_are_given_or_nothing() -> None:

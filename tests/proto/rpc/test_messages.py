@@ -48,6 +48,8 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "list_upstreams": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
     "revoke_grant": {"id": "g"},
+    "mute_agent": {"agent": "evil"},
+    "list_mutes": {},
     "list_models": {},
     "create_session": {},
     "list_sessions": {},

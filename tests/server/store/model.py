@@ -20,6 +20,7 @@ from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.cutting import as_kept
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.retention import (
@@ -46,6 +47,7 @@ from agentgate_proto.records.storage import (
     Put,
     PutAudit,
     PutGrant,
+    PutMute,
     PutNote,
     Query,
     Restored,
@@ -92,6 +94,7 @@ class MemoryEngine:
         self.unknown_rids: dict[str, None] = {}
         self.superseded: set[str] = set()
         self.grants: dict[str, Grant] = {}
+        self.mutes: dict[str, Mute] = {}
         self.notes: dict[tuple[str, str], str] = {}
         self.audit: list[AuditEntry] = []
         self.sessions = SessionStore()
@@ -110,6 +113,8 @@ class MemoryEngine:
                     self.put(change)
                 case PutGrant(grant):
                     self.grants[grant.id] = grant
+                case PutMute(mute):
+                    self.mutes[mute.agent] = mute
                 case MarkDelivered(rids):
                     for rid in rids:
                         if rid in self.kept:
@@ -205,6 +210,7 @@ class MemoryEngine:
             active=self.all(lambda r: r.phase is not Phase.DONE),
             unknown=list(unknown.values()),
             grants=list(self.grants.values()),
+            mutes=[self.mutes[agent] for agent in sorted(self.mutes)],
             coded_at=self.coded_at(),
             old_at=max((r.created_at for r in self.all(is_open_of_old)), default=0.0),
             sessions=self.sessions.restore(self.utc()),
@@ -218,6 +224,7 @@ class MemoryEngine:
         for grant in list(self.grants.values()):
             if grant.expires_at < now - self.keep_s:
                 del self.grants[grant.id]
+        self.mutes = {a: mute for a, mute in self.mutes.items() if mute.until >= now}
         gone = {r.rid for r in done if r.resolved_at < now - self.kept_s(r)}
         early = self.too_many([r for r in self.kept.values() if r.rid not in gone], now)
         self.forgotten += len(early)

@@ -16,6 +16,7 @@ from tests.server.store.model import DAY_S, MemoryEngine
 from tests.server.store.samples import WAITING
 
 from agentgate_proto.records.grant import Grant
+from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import (
     NOT_RELAYED,
@@ -39,6 +40,7 @@ from agentgate_proto.records.storage import (
     MarkDelivered,
     Put,
     PutGrant,
+    PutMute,
     PutNote,
     Undelivered,
 )
@@ -135,11 +137,20 @@ def puts_with_more(draw: st.DrawFn) -> Put:
     return Put(record, joined, draw(st.none() | GRANTS))
 
 
+MUTES = st.builds(
+    Mute,
+    agent=PRINCIPALS,
+    until=DAYS.map(lambda days: days * DAY_S),
+    by=st.sampled_from(["owner", "ä\x00"]),
+    channel=st.just("terminal"),
+    at=DAYS.map(lambda days: days * DAY_S),
+)
 CHANNELS = st.sampled_from(["telegram", "mail"])
 CHANGES = (
     st.builds(Put, records())
     | puts_with_more()
     | st.builds(PutGrant, GRANTS)
+    | st.builds(PutMute, MUTES)
     | st.builds(MarkDelivered, st.lists(RIDS, max_size=3).map(tuple))
     | st.builds(PutNote, CHANNELS, RIDS, st.sampled_from(["", "a", "ä\x00"]))
     | st.builds(DropNote, CHANNELS, RIDS)

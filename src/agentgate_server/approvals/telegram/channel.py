@@ -77,8 +77,9 @@ class TelegramChannel:
             find=self._find,
             waiting=self._waiting,
             asked=self._asked,
-            silent=dict,
+            silent=desk.silent,
         )
+        desk.hears_mutes.append(self.outbox.look_again)
         decisions, prompts = Decisions(desk, drain), Prompts(clock)
         self.callbacks = Callbacks(
             desk, decisions, self.people, self.api, self.outbox, self.notices, prompts

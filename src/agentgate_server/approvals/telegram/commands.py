@@ -7,11 +7,12 @@ from functools import partial
 from telegram import Message
 
 from agentgate_proto.records.approval import ApprovalView, GrantView
-from agentgate_server.approvals.desk import Desk
+from agentgate_proto.rpc.mute_methods import MUTE_MINUTES_MAX
+from agentgate_server.approvals.desk import Desk, muted_text
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
-from agentgate_server.approvals.telegram.decisions import Decisions
+from agentgate_server.approvals.telegram.decisions import CHANNEL, Decisions
 from agentgate_server.approvals.telegram.notices import NOTICE_S, REPLY_S, Notices
 from agentgate_server.approvals.telegram.people import People
 
@@ -22,8 +23,13 @@ COMMANDS = (
     ("pending", "what waits for an answer"),
     ("grants", "what agents may do without asking, for a time"),
     ("revoke", "end a grant: /revoke ID"),
+    ("mute", "hear nothing of an agent for a time: /mute AGENT [MINUTES]"),
+    ("unmute", "hear of it again: /unmute AGENT"),
     ("help", "what this bot does"),
 )
+
+MUTE_MINUTES = 60.0
+"""For how long an agent is muted of which nothing else is said."""
 
 HELP = (
     "This bot asks before agents act. Answer with the buttons below a request; the message then"
@@ -86,6 +92,8 @@ class Commands:
         elif command == "/revoke" or command.startswith("/revoke_"):
             grant_id = command.removeprefix("/revoke_") if "_" in command else "".join(words[1:2])
             await self._revoke(message, grant_id, approver)
+        elif command in ("/mute", "/unmute"):
+            self._reply(message, text.quoted(self._mute(command, words[1:], approver)))
         elif meant:
             self._reply(message, HELP)
 
@@ -95,6 +103,21 @@ class Commands:
             return
         decision = await self.decisions.revoke(grant_id, approver=approver)
         self._reply(message, text.quoted(decision.text))
+
+    def _mute(self, command: str, words: list[str], approver: str) -> str:
+        """Silence an agent, or hear of it again; without a name: say who is silenced."""
+        if not words:
+            listed = "; ".join(map(muted_text, self.desk.mutes()))
+            return listed or "Nobody is muted. Say who is to be: /mute AGENT [MINUTES]"
+        try:
+            minutes = 0.0 if command == "/unmute" else minutes_of(words[1:])
+            muted = self.desk.mute(
+                words[0], minutes, approver=approver, channel=CHANNEL, now=self.desk.utc()
+            )
+        except (LookupError, ValueError) as error:
+            return str(error)
+        self.decisions.drain()
+        return muted_text(muted)
 
     async def _take_code(self, message: Message, user_id: int, approver: str) -> None:
         """A code of somebody who is asked for one is deleted, whatever comes of it."""
@@ -124,6 +147,19 @@ class Commands:
         to = message.message_id
         call = partial(self.api.send, message.chat.id, html, reply_to=to, thread_id=thread_id or 0)
         self.notices.add(call, REPLY_S)
+
+
+def minutes_of(words: list[str]) -> float:
+    """Read for how long an agent is to be silent; an hour, if nothing is said.
+
+    Raises:
+        ValueError: it is no such time.
+    """
+    if not words:
+        return MUTE_MINUTES
+    if not words[0].isdecimal() or not 0 < int(words[0]) <= MUTE_MINUTES_MAX:
+        raise ValueError(f"For how many minutes? A number from 1 to {MUTE_MINUTES_MAX:g}")
+    return float(words[0])
 
 
 def answers_bot(message: Message) -> bool:

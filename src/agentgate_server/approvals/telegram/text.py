@@ -107,7 +107,10 @@ def summary_of(agent: str, count: int) -> str:
     name = quoted(agent, NAME_CHARS_MAX)
     if not count:
         return f"No more asks of {name} are held back."
-    return f"⏳ <b>and {count} more of {name}</b>: they come here one by one; /pending lists them"
+    return (
+        f"⏳ <b>and {count} more of {name}</b>: they come here one by one. /pending lists what"
+        f" waits, /mute {name} silences it."
+    )
 
 
 def listing(headline: str, rows: Sequence[str], count: int) -> str:

@@ -77,6 +77,7 @@ async def test_many_asks_ring_six_times_and_are_counted_in_one_line(tmp_path: Pa
         for number in range(10):
             await ask(evil, number + 1, text=str(number))
         more = await line(telegram, "and 4 more of evil")
+        assert "/mute evil silences it" in more.text
         assert len(asked(telegram)) == 6
         async with raw_client(gateway) as honest:
             await honest.next(Authenticated)
@@ -133,3 +134,42 @@ async def test_pending_lists_those_of_each_agent_however_long_those_of_one_are(
         assert "21 waiting" in listed
         assert "asked(honest)" in listed
         assert "more" in listed.splitlines()[-1]
+
+
+async def test_an_agent_is_muted_from_the_phone_and_heard_again(tmp_path: Path) -> None:
+    clock = HandClock()
+    async with flooded(tmp_path, clock) as (telegram, gateway, evil):
+        chats = telegram.chats
+        assert "Nobody is muted" in await replies(telegram, chats.say(ANN, "/mute"))
+        for number in range(8):
+            await ask(evil, number + 1, text=str(number))
+        more = await line(telegram, "and 2 more of evil")
+        told = await replies(telegram, chats.say(ANN, "/mute evil 30"))
+        assert told.startswith("nobody is asked about evil until ")
+        assert told.endswith(": muted by owner")
+        assert await replies(telegram, chats.say(ANN, "/mute")) == told
+        await ask(evil, 9, text="more")
+        refused = await evil.next(Answered)
+        assert refused.error is not None
+        assert "muted by owner until" in refused.error.message
+        clock.time += 60.0
+        await until(lambda: "held back" in more.text, "the line, edited")
+        assert len(asked(telegram)) == 6, "what was not told of stays so"
+        assert len(waiting(gateway)) == 8
+        assert "again" in await replies(telegram, chats.say(ANN, "/unmute evil"))
+        await until(lambda: len(asked(telegram)) == 8, "the others")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("/mute nobody", "There is no agent of this name"),
+        ("/mute evil ever", "For how many minutes?"),
+        ("/mute evil 0", "For how many minutes?"),
+        ("/unmute", "Nobody is muted"),
+    ],
+)
+async def test_a_command_that_mutes_nobody_says_why(tmp_path: Path, words: str, told: str) -> None:
+    async with flooded(tmp_path, FastClock()) as (telegram, gateway, _):
+        assert told in await replies(telegram, telegram.chats.say(ANN, words))
+        assert gateway.gate.desk.mutes() == []
