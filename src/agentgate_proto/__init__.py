@@ -58,8 +58,8 @@ top:
   (what nobody may run any more);
   ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
   ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
-  ``live`` for what is under way, ``journal`` for what is being written, ``relaying`` for other
-  gateways
+  ``live`` for what is under way, ``journal`` for what is being written, ``unknowns`` for
+  what may have run, ``relaying`` for other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;
@@ -73,7 +73,8 @@ top:
   ``retention``, ``naming``, ``mute``, ``cutting``,
   ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
-  connection may take: ``owners``, ``rates``, ``turns``, ``notifying``,
+  connection may take: ``owners``, ``rates`` of requests, the size of their
+  ``arguments``, what is ``held`` of them in memory, ``turns``, ``notifying``,
   ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

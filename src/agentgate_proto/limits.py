@@ -258,6 +258,25 @@ class LedgerLimits:
     requests_per_minute: int = 600
     """Tool requests and listings of one principal, as a token bucket of this size."""
 
+    request_bytes_per_minute: int = 16_777_216
+    """Parameters of all these together, another bucket: reading, judging and showing them costs by
+    the byte. It is every request at half of what arguments may have by default."""
+
+    args_bytes_max: int = 65_536
+    """Arguments of one request as compact JSON, where the tool says nothing else: a person has to
+    judge them, and what policy, masking and prompts do with them costs by the byte."""
+
+    args_values_max: int = 5_000
+    """Keys and values in the arguments of one request, whatever the tool: what policy and masking
+    do with them costs by the value, some microseconds each."""
+
+    held_bytes_of_principal_max: int = 33_554_432
+    """Of requests of one principal that are under way, with outcomes that are not on disk yet or
+    that nobody has taken; new requests are refused beyond it."""
+
+    held_bytes_max: int = 100_663_296
+    """The same of all principals: with what comes on top, a machine of 512 MB has room for it."""
+
     approval_s: float = 900.0
     """How long an approval waits for a person (seed 001)."""
 

@@ -327,7 +327,8 @@ class World:
             join_s=join_s,
         )
         self.checker.asked(connection, asked)
-        self.ledger.receive(asked, self.now)
+        if self.ledger.admits(connection.number, request_id, 1_000, self.now):
+            self.ledger.receive(asked, self.now)
         self.drain()
         return asked.rid
 

@@ -63,6 +63,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     """Server: a permitted request with valid parameters; their type tells the method.
 
     Answer ``id`` exactly once with ``send_result``, ``send_error`` or ``send_outcome``.
+    ``size``: bytes that the parameters came in.
     ``repeated``: a tool request with this id is in flight already, so this may be the same one
     again; it is answered together with the first.
     """
@@ -70,6 +71,7 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     id: RequestId
     params: msgspec.Struct
     repeated: bool = False
+    size: int = 0
 
 
 class ToolAsked(msgspec.Struct, frozen=True, kw_only=True):

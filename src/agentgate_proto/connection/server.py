@@ -286,7 +286,8 @@ class ServerConnection(FaceConnection):
             self._in_flight.add(request.id, batch, alone)
         if isinstance(params, ToolRequest):
             self._tool_ids.add(request.id)
-        self._events.append(Called(id=request.id, params=params, repeated=repeated))
+        size = len(memoryview(request.params))
+        self._events.append(Called(id=request.id, params=params, repeated=repeated, size=size))
 
     def _objection(self, request: Request, method: Method) -> tuple[ErrorCode, str] | None:
         """Say why the request cannot be taken, whatever its parameters are."""

@@ -20,7 +20,7 @@ from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, T
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
-from agentgate_proto.quotas.rates import TokenBucket
+from agentgate_proto.quotas.rates import Allowance
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.filling import filled_places
 from agentgate_proto.records.outcome import Outcome
@@ -73,7 +73,7 @@ class Admission:
         self.lifecycle = lifecycle
         self.limits = lifecycle.limits
         self._effects = effects
-        self._buckets: dict[str, TokenBucket] = {}
+        self._allowances: dict[str, Allowance] = {}
         self._tried_at = 0.0
         self._old_at = 0.0
 
@@ -81,32 +81,54 @@ class Admission:
         """Take up when an old client's last request came, in the life of a former process."""
         self._old_at = old_at
 
+    def admits(self, number: int, request_id: int | str, size: int, now: float) -> bool:
+        """Say whether a request may be looked at: before that costs anything.
+
+        It counts against the rate of its principal, unless it is the repeat of one under way:
+        who comes back may ask for all that it waits for.
+
+        Args:
+            number: of the link.
+            request_id: as the client sent it.
+            size: bytes of its parameters.
+            now: UTC seconds.
+
+        Returns:
+            whether to go on with ``receive``; if not, its client is told why.
+        """
+        links = self.lifecycle.delivery.links
+        link = links.get(number)
+        if link is None:
+            return False
+        if link.is_old:
+            link.asks_as(request_id)
+        if request_id in links.requests_at(link):
+            return True
+        objection = self._objection(link, size, now)
+        if objection is None:
+            return True
+        code, text, pause = objection
+        if not link.is_old and not links.scope(link.scope).is_new(request_id):
+            text = f"{text}; {ASK_AGAIN}"
+        self.lifecycle.delivery.emit(link, Refusal(number, request_id, code, text, pause))
+        return False
+
     def receive(self, asked: Asked, now: float) -> None:
-        """A tool request came."""
+        """A tool request came that ``admits`` let in."""
         links = self.lifecycle.delivery.links
         link = links.get(asked.link)
         if link is None:
             return
-        if link.is_old:
-            link.asks_as(asked.request_id)
         record = new_record(asked, link, self._came_at(link, now))
         requests = links.requests_at(link)
         known = requests.get(record.request_id)
         if known is not None:
             self._repeat(self.lifecycle.live[known], record, link)
             return
-        objection = self._objection(link, now)
-        if objection is not None:
-            code, text, pause = objection
-            if not link.is_old and not links.scope(link.scope).is_new(record.request_id):
-                text = f"{text}; {ASK_AGAIN}"
-            refusal = Refusal(link.number, record.request_id, code, text, pause)
-            self.lifecycle.delivery.emit(link, refusal)
-            return
         live = Live(record, args=asked.args, link=link.number if link.is_old else 0)
         live.bound = asked.bound
         live.join_s = asked.join_s
-        self.lifecycle.live[record.rid] = live
+        self.lifecycle.take(live)
         requests[record.request_id] = record.rid
         if link.is_old or links.scope(link.scope).take(record.request_id):
             self._look_up_key(live, now)
@@ -192,7 +214,9 @@ class Admission:
         self._old_at = max(now, self._old_at + OLD_ORDER_S)
         return self._old_at
 
-    def _objection(self, link: Link, now: float) -> tuple[ErrorCode, str, float | None] | None:
+    def _objection(
+        self, link: Link, size: int, now: float
+    ) -> tuple[ErrorCode, str, float | None] | None:
         """Say why no request can be taken from here now, or count it against the rate."""
         code = ErrorCode.LIMIT_EXCEEDED
         if (
@@ -202,23 +226,23 @@ class Admission:
             return code, "the gateway has too much to do", 1.0
         if len(link.sent) >= self.limits.undelivered_max:
             return code, f"{len(link.sent)} outcomes were sent and not acknowledged", None
-        pause = self.count(link.principal, now)
-        return (code, self.too_many, pause) if pause else None
+        text = self.lifecycle.held.objection_to(link.principal, size)
+        if text:
+            return code, text, 1.0
+        pause, text = self.count(link.principal, size, now)
+        return (code, text, pause) if pause else None
 
-    def count(self, principal: str, now: float) -> float:
-        """Count a request against a principal's rate; return for how many seconds it is too much.
+    def count(self, principal: str, size: int, now: float) -> tuple[float, str]:
+        """Count a request of so many bytes against a principal's rates.
 
-        0: it is not.
+        Returns:
+            For how many seconds it is too much, and what is, in words; 0.0: it is not.
         """
-        bucket = self._buckets.get(principal)
-        if bucket is None:
-            bucket = self._buckets[principal] = TokenBucket(self.limits.requests_per_minute, now)
-        return bucket.take(now)
-
-    @property
-    def too_many(self) -> str:
-        """What is said to who asks too often."""
-        return f"more than {self.limits.requests_per_minute} requests a minute"
+        allowance = self._allowances.get(principal)
+        if allowance is None:
+            sizes = self.limits.requests_per_minute, self.limits.request_bytes_per_minute
+            allowance = self._allowances[principal] = Allowance(*sizes, now)
+        return allowance.take(now, size)
 
     def _look_up_key(self, live: Live, now: float) -> None:
         """Find out whether this very act was asked for before, under another id."""

@@ -23,6 +23,7 @@ from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Caller, Live
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
+from agentgate_proto.records.storage import record_bytes
 
 
 class Joining:
@@ -47,6 +48,7 @@ class Joining:
         (own, *_) = live.callers
         own.record = None if first.record.phase is Phase.DONE or first.withdrawn_at else live.record
         del self._live[live.record.rid]
+        first.size += live.size
         self._move(live, live.callers, first)
         if first.key:
             self.idempotent[first.record.principal, first.key] = first.record.rid
@@ -74,6 +76,8 @@ class Joining:
         """Make a request of its own again of one that had joined another."""
         assert caller.record is not None, "without a record of its own it is no request"
         own = Live(caller.record)
+        own.size = min(live.size, record_bytes(own.record))
+        live.size -= own.size
         own.callers.clear()
         caller.record = None
         live.callers.remove(caller)

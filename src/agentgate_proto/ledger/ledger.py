@@ -62,9 +62,10 @@ class Ledger:
         limits: LedgerLimits | None = None,
         judge_again: JudgeAgain | None = None,
     ) -> None:
+        self.limits = limits or LedgerLimits()
         self._effects: deque[Effect] = deque()
         self._judge_again = judge_again
-        self._lifecycle = Lifecycle(limits or LedgerLimits(), self._effects, self._judged_again)
+        self._lifecycle = Lifecycle(self.limits, self._effects, self._judged_again)
         self._delivery = self._lifecycle.delivery
         self._collecting = Collecting(self._delivery, self._effects)
         self._admission = Admission(judge, self._lifecycle, self._effects)
@@ -229,8 +230,12 @@ class Ledger:
 
     # Input: requests, tools and people
 
+    def admits(self, link: int, request_id: int | str, size: int, now: float) -> bool:
+        """Say whether a request may be looked at, and count it; see :meth:`Admission.admits`."""
+        return self._admission.admits(link, request_id, size, now)
+
     def receive(self, asked: Asked, now: float) -> None:
-        """A tool request came."""
+        """A tool request came that ``admits`` let in."""
         self._admission.receive(asked, now)
 
     def objection_to_listing(self, principal: str, now: float) -> tuple[str, float] | None:
@@ -238,8 +243,8 @@ class Ledger:
 
         Listings count against its rate as requests do.
         """
-        pause = self._admission.count(principal, now)
-        return (self._admission.too_many, pause) if pause else None
+        pause, text = self._admission.count(principal, 0, now)
+        return (text, pause) if pause else None
 
     def under_way(self, rid: str) -> Record | None:
         """The request under way with this rid, or the one that it has joined, as that stands."""

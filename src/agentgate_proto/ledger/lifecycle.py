@@ -31,17 +31,15 @@ from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
 from agentgate_proto.ledger.rejudging import JudgeAgain, ruled
+from agentgate_proto.ledger.unknowns import MAY_HAVE_RUN, Unknowns
 from agentgate_proto.ledger.withdrawing import Withdrawing
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.quotas.held import Held
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, Status, ended, unknown
 from agentgate_proto.records.request import Effects, Phase, Record
-from agentgate_proto.records.storage import FindTwin, MarkDelivered, Put, Restored
-
-MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
-RAN = (Status.EXECUTED, Status.FAILED)
-"""How a request ends that ran, and of which it is known how."""
+from agentgate_proto.records.storage import FindTwin, MarkDelivered, Put, Restored, record_bytes
 
 RETRY_PAUSE_MAX_S = 30.0
 
@@ -56,6 +54,7 @@ class Lifecycle:
 
     Attributes:
         live: the requests under way, by rid.
+        held: what they take in memory.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class Lifecycle:
     ) -> None:
         self.limits = limits
         self.live: dict[str, Live] = {}
+        self.held = Held(limits.held_bytes_of_principal_max, limits.held_bytes_max)
         self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
@@ -74,7 +74,7 @@ class Lifecycle:
         self.abandoning = Abandoning(self.live, self.deciding.withdraw)
         self.withdrawing = Withdrawing(self.joining, self.deciding, effects, self.finish)
         self._effects = effects
-        self._unknown: dict[tuple[str, str], None] = {}
+        self._unknowns = Unknowns(limits.unknown_max)
         self._retries: dict[str, After] = {}
         self._retry_at: float | None = None
         self._retry_pause = limits.write_retry_s
@@ -84,10 +84,11 @@ class Lifecycle:
         self.grants.restore(restored.grants, now)
         self.deciding.muting.restore(restored.mutes)
         for record in restored.unknown:
-            self._mark_unknown(record)
+            self._unknowns.mark(record)
         for record in restored.active:
-            live = self.live[record.rid] = Live(record)
+            live = Live(record)
             live.stored = record
+            self.take(live)
             self.rejoining.add(live)
             self.delivery.adopt_restored(live)
             if record.idempotency_key:
@@ -97,7 +98,7 @@ class Lifecycle:
             if record.phase is Phase.WAITING:
                 self.deciding.restore(live)
             elif record.phase is Phase.RUNNING and record.effects is Effects.WRITE:
-                self._mark_unknown(record)
+                self._unknowns.mark(record)
                 self.finish(live, unknown("the gateway died while the tool ran"), now)
             else:
                 self._start(live)
@@ -118,6 +119,13 @@ class Lifecycle:
             for rid, after in retries.items():
                 self._write(self.live[rid], after)
             self.grants.save_again()
+
+    def take(self, live: Live) -> None:
+        """A request is under way from here on."""
+        record = live.record
+        live.size = record_bytes(record)
+        self.held.add(record.principal, live.size)
+        self.live[record.rid] = live
 
     # Policy has spoken
 
@@ -184,7 +192,7 @@ class Lifecycle:
     def _let(self, live: Live, decision: Decision, args: Mapping[str, Any], now: float) -> None:
         """Run what is new, or ask about it."""
         record = live.record
-        repeats_unknown = (record.principal, record.digest) in self._unknown
+        repeats_unknown = self._unknowns.repeats(record)
         if repeats_unknown and (decision.action is Action.ASK or decision.ask_again_after_unknown):
             self._ask(live, decision, MAY_HAVE_RUN, now)
         elif decision.action is Action.ALLOW:
@@ -260,15 +268,15 @@ class Lifecycle:
         live = self.live.get(rid)
         if live is None or not live.started:
             return
-        if outcome.status is Status.UNKNOWN:
-            self._mark_unknown(live.record)
-        elif live.record.warning and outcome.status in RAN:  # again, by somebody who knew
-            self._unknown.pop((live.record.principal, live.record.digest), None)
+        self._unknowns.ended(live.record, outcome)
         self.finish(live, outcome, now)
 
     def finish(self, live: Live, outcome: Outcome, now: float) -> None:
         """Give a request its outcome; it need not be durable first if the store knows nothing."""
         live.record = done(live.record, outcome, now)
+        size = len(memoryview(outcome.data))
+        live.size += size
+        self.held.add(live.record.principal, size)
         if live.stored is None:
             self._publish(live)
         self._write(live, After.ANSWER)
@@ -291,6 +299,7 @@ class Lifecycle:
         self.joining.forget(live)
         for caller in live.callers:
             self.delivery.release(live, caller)
+        self.held.add(live.record.principal, -live.size)
         del self.live[live.record.rid]
 
     # The store has spoken
@@ -392,9 +401,3 @@ class Lifecycle:
         live.public = True
         self.delivery.answer(live, live.record.rid)
         self.withdrawing.answer_cancels(live)
-
-    def _mark_unknown(self, record: Record) -> None:
-        """Remember that this may have run; beyond the cap the oldest is forgotten."""
-        self._unknown[record.principal, record.digest] = None
-        if len(self._unknown) > self.limits.unknown_max:
-            del self._unknown[next(iter(self._unknown))]

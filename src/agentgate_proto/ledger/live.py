@@ -86,6 +86,7 @@ class Live:
         withdrawn_at: when its caller withdrew it before its tool started; 0: that did not happen.
         withdrawn_as: how it ends then.
         abandoned: it was withdrawn for all who wait for it.
+        size: bytes that count as held for its principal, with what has joined it.
     """
 
     __slots__ = (
@@ -100,6 +101,7 @@ class Live:
         "join_s",
         "public",
         "record",
+        "size",
         "stored",
         "tickets",
         "withdrawn_as",
@@ -122,6 +124,7 @@ class Live:
         self.withdrawn_at = 0.0
         self.withdrawn_as: Outcome = CANCELLED
         self.abandoned = False
+        self.size = 0
 
     @property
     def approval(self) -> Record | None:

@@ -1,9 +1,13 @@
-"""Rate limits: a token bucket for each principal."""
+"""Rate limits: a token bucket, and the two of each principal: of requests, and of their bytes."""
 
 from __future__ import annotations
 
 ROUNDING = 0.001
 """The part of a token that adding a pause to a clock may cost; who waited as told must get one."""
+
+ROUNDING_S = 1e-5
+"""The same as a time, for buckets of so many tokens that it is more: a UTC clock as a double is
+exact to half a microsecond until 2100."""
 
 
 class TokenBucket:
@@ -14,19 +18,58 @@ class TokenBucket:
         now: seconds on a clock that may be set back; then nothing flows in for a while.
     """
 
-    __slots__ = ("at", "level", "per_minute")
+    __slots__ = ("at", "level", "per_minute", "rounding")
 
     def __init__(self, per_minute: int, now: float) -> None:
         self.per_minute = per_minute
         self.level = float(per_minute)
         self.at = now
+        self.rounding = max(ROUNDING, ROUNDING_S * per_minute / 60.0)
 
-    def take(self, now: float) -> float:
-        """Take one; return 0, or the seconds until one can be taken."""
+    def take(self, now: float, amount: float = 1.0) -> float:
+        """Take one, or another amount; return 0, or the seconds until it can be taken."""
+        pause = self.pause(now, amount)
+        if not pause:
+            self.level -= amount
+        return pause
+
+    def pause(self, now: float, amount: float = 1.0) -> float:
+        """Return the seconds until an amount can be taken, and take nothing.
+
+        More than the bucket ever holds can be taken when it is full; the rest is owed.
+        """
         inflow = max(0.0, now - self.at) * self.per_minute / 60.0
         self.level = min(float(self.per_minute), self.level + inflow)
         self.at = now
-        if self.level >= 1.0 - ROUNDING:
-            self.level -= 1.0
-            return 0.0
-        return (1.0 - self.level) * 60.0 / self.per_minute
+        missing = min(amount, self.per_minute) - self.level
+        return 0.0 if missing <= self.rounding else missing * 60.0 / self.per_minute
+
+
+class Allowance:
+    """What one principal may ask for in a minute: so many requests, of so many bytes together.
+
+    Args:
+        requests_per_minute, bytes_per_minute: the sizes of its buckets.
+        now: as a ``TokenBucket`` takes it.
+    """
+
+    __slots__ = ("bytes", "requests")
+
+    def __init__(self, requests_per_minute: int, bytes_per_minute: int, now: float) -> None:
+        self.requests = TokenBucket(requests_per_minute, now)
+        self.bytes = TokenBucket(bytes_per_minute, now)
+
+    def take(self, now: float, size: int) -> tuple[float, str]:
+        """Count a request of so many bytes; what is refused costs nothing.
+
+        Returns:
+            0.0 and ""; or for how many seconds it is too much, and which cap says so, in words.
+        """
+        pause = self.requests.pause(now)
+        if pause:
+            return pause, f"more than {self.requests.per_minute} requests a minute"
+        pause = self.bytes.take(now, size)
+        if pause:
+            return pause, f"requests of more than {self.bytes.per_minute:,} bytes a minute"
+        self.requests.take(now)
+        return 0.0, ""

@@ -12,6 +12,7 @@ from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.quotas import arguments
 from agentgate_proto.records.request import NOT_RELAYED, Relayed
 from agentgate_proto.rpc.agent_methods import LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import heard, objection_to
@@ -43,7 +44,7 @@ from agentgate_server.gate.listing import Listing
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
-from agentgate_server.policy import signature_of
+from agentgate_server.policy import person_sees
 from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sessions.agents import AgentDesk
@@ -52,6 +53,9 @@ from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.replies import NativeReply, Reply
 from agentgate_server.store.writer import StoreWriter
 from agentgate_server.tools.catalogue import Catalogue
+from agentgate_server.tools.tool import Tool
+
+encode = msgspec.json.Encoder().encode
 
 
 class Calls:
@@ -122,12 +126,19 @@ class Calls:
         self.providing.closed(peer)
         self.session_calls.closed(peer)
 
-    def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct) -> None:
-        """Act on a call that came on a connection."""
+    def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct, size: int) -> None:
+        """Act on a call that came on a connection.
+
+        Args:
+            peer: the connection.
+            request_id: to be answered once.
+            params: of the call.
+            size: bytes that they came in.
+        """
         match params:
             case ToolRequest():
                 assert request_id is not None, "the core refuses a tool request without an id"
-                self._request_tool(peer, request_id, params)
+                self._request_tool(peer, request_id, params, size)
             case GetPendingResults():
                 self.ledger.collect(peer.number, request_id)
             case CancelRequest(request_id=target):
@@ -254,7 +265,9 @@ class Calls:
             params = ToolRequest(tool="")
         return self._ask_for_tool(link, who, number, params)
 
-    def _request_tool(self, peer: Peer, request_id: int | str, params: ToolRequest) -> None:
+    def _request_tool(
+        self, peer: Peer, request_id: int | str, params: ToolRequest, size: int
+    ) -> None:
         if params.tool == EXCEED_BUDGET:  # it is for sessions only
             params = ToolRequest(tool="")
         principal = peer.connection.principal
@@ -268,7 +281,7 @@ class Calls:
         else:
             approved = params.approved if principal.approves else None
             relayed = heard(params.on_behalf_of, approved, params.must_ask)
-            refusal = self._ask_for_tool(peer.number, peer.name, request_id, params, relayed)
+            refusal = self._ask_for_tool(peer.number, peer.name, request_id, params, relayed, size)
         if refusal is not None:
             peer.connection.send_error(request_id, *refusal)
 
@@ -279,34 +292,51 @@ class Calls:
         request_id: int | str,
         params: ToolRequest,
         relayed: Relayed = NOT_RELAYED,
+        size: int = 0,
     ) -> tuple[ErrorCode, str] | None:
         """See that the tool exists and the arguments fit, before anybody is asked about it.
 
+        What costs least is asked first: who asks too often, or for too much, makes no work.
+
+        Args:
+            link, who, request_id: who asks, and as what.
+            params: what for.
+            relayed: see ``Asked``.
+            size: bytes of the parameters as they came; 0: they are counted.
+
         Returns:
-            Why it is not even asked for; None: the ledger has it.
+            Why it is not even asked for; None: the ledger has it, or has told why not.
         """
+        now, args = self.utc(), params.args
+        size = size or len(encode(args))
+        if not self.ledger.admits(link, request_id, size, now):
+            return None
         tool = self.catalogue.get(params.tool)
         if tool is None:
             text = f"Unknown tool: {params.tool}; list_tools says what there is"
             self.observers.refused(who, params.tool, ErrorCode.TOOL_FAILED)
             return ErrorCode.TOOL_FAILED, text
+        objection = self._too_large(tool, args, size)
+        if objection:
+            self.observers.capped(who, "arguments")
+            self.observers.refused(who, tool.name, ErrorCode.INVALID_PARAMS)
+            return ErrorCode.INVALID_PARAMS, f"Invalid params: {objection}"
         try:
-            bound = tool.bound(params.args)
+            bound = tool.bound(args)
         except ArgumentError as error:
-            with CallInProgress(tool.name, params.args):
+            with CallInProgress(tool.name, args):
                 text = self.masker.told(f"Invalid params: {error}")
             self.observers.refused(who, tool.name, ErrorCode.INVALID_PARAMS)
             return ErrorCode.INVALID_PARAMS, text
-        now = self.utc()
         asked = Asked(
             link=link,
             rid=self.rids(now),
             request_id=request_id,
             tool=tool.name,
-            args=params.args,
+            args=args,
             bound=bound,
             effects=tool.effects,
-            signature=signature_of(tool.name, params.args if bound is None else bound),
+            signature=person_sees(tool.name, args if bound is None else bound),
             definition=tool.definition,
             idempotency_key=params.idempotency_key,
             relayed=relayed,
@@ -314,6 +344,18 @@ class Calls:
         )
         self.ledger.receive(asked, now)
         return None
+
+    def _too_large(self, tool: Tool, args: dict[str, Any], size: int) -> str:
+        """Say why the arguments are too large for a tool; "": they are not."""
+        limits = self.ledger.limits
+        given = tool.args_bytes_max
+        return arguments.objection_to(
+            args,
+            size,
+            tool=tool.name,
+            bytes_max=limits.args_bytes_max if given is None else given,
+            values_max=limits.args_values_max,
+        )
 
     def _list_requests(self, principal: Principal, params: ListRequests, reply: Reply) -> None:
         objection = self.ledger.objection_to_listing(principal.name, self.utc())

@@ -273,8 +273,8 @@ class Gate:
 
     def _take(self, peer: Peer, event: Event) -> None:
         match event:
-            case Called(id=request_id, params=params):
-                self.calls.take(peer, request_id, params)
+            case Called():
+                self.calls.take(peer, event.id, event.params, event.size)
             case Received(rids=rids):
                 self.ledger.received(peer.number, rids)
                 self.observers.received(peer.name, rids)

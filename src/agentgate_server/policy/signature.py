@@ -15,13 +15,20 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from agentgate_server.policy.confusables import CONFUSABLES
 from agentgate_server.policy.spelling import is_plain
+
+PERSON_CHARS_MAX = 2_000
+"""One value of what a person is asked about; the whole of a longer one is in the arguments. What is
+folded is not written as escapes first, so that a large request costs no more than a long one."""
+
+LINE_CHARS_MAX = 16_384
+"""All values in such a line, about."""
 
 SHOWN_CHARS_MAX = 200
 """One value in ``display_of``: longer ones are folded for the eye, never for a rule."""
@@ -53,7 +60,20 @@ def signature_of(tool: str, args: Mapping[str, Any]) -> str:
         tool: the tool's real name.
         args: its arguments, decoded JSON.
     """
-    parts = signature_parts(tool, args)
+    parts = list(signature_parts(tool, args))
+    return f"{tool}({', '.join(parts)})" if parts else tool
+
+
+def person_sees(tool: str, args: Mapping[str, Any]) -> str:
+    """Return the signature for people, who are shown no books; see ``PERSON_CHARS_MAX``."""
+    parts: list[str] = []
+    left = LINE_CHARS_MAX
+    for part in signature_parts(tool, args, PERSON_CHARS_MAX):
+        left -= len(part)
+        if left < 0 and parts:
+            parts.append("…(and more)")
+            break
+        parts.append(part)
     return f"{tool}({', '.join(parts)})" if parts else tool
 
 
@@ -61,53 +81,69 @@ def display_of(
     tool: str, args: Mapping[str, Any], *, value_chars_max: int = SHOWN_CHARS_MAX
 ) -> str:
     """Return the signature with long values folded, for prompts and tables; never for matching."""
-    parts = [shorten(part, value_chars_max) for part in signature_parts(tool, args)]
+    found = signature_parts(tool, args, max(value_chars_max, PERSON_CHARS_MAX))
+    parts = [shorten(part, value_chars_max) for part in found]
     return f"{tool}({', '.join(parts)})" if parts else tool
 
 
-def signature_parts(tool: str, args: Mapping[str, Any]) -> list[str]:
-    """Return what stands between the parentheses; empty: there are none."""
+def signature_parts(
+    tool: str, args: Mapping[str, Any], chars_max: int | None = None
+) -> Iterator[str]:
+    """Yield what stands between the parentheses; nothing: there are none.
+
+    Args:
+        tool, args: the request.
+        chars_max: of a longer value the middle is folded; None: of none.
+    """
     match tool:
         case "ha_call_service":
-            service = f"{identifier(args, 'domain')}.{identifier(args, 'service')}"
-            return [service, entity_text(args)]
+            service = identifier(args, "domain", chars_max)
+            yield f"{service}.{identifier(args, 'service', chars_max)}"
+            yield entity_text(args, chars_max)
         case "ha_get_state":
-            return [entity_text(args)]
+            yield entity_text(args, chars_max)
         case "ha_fire_event":
-            return [show(args["event_type"]) if "event_type" in args else ""]
+            yield show(args["event_type"], chars_max) if "event_type" in args else ""
         case "ha_get_states":
-            return []
+            pass
         case _:
-            return [show(args[key]) for key in sorted(args)]
+            for key in sorted(args):
+                yield show(args[key], chars_max)
 
 
-def entity_text(args: Mapping[str, Any]) -> str:
+def entity_text(args: Mapping[str, Any], chars_max: int | None = None) -> str:
     """Show what a Home Assistant call acts on: its entity, or all that it names."""
     naming = {key: args[key] for key in NAMING_KEYS if key in args}
     if list(naming) == ["entity_id"] and not isinstance(naming["entity_id"], Mapping):
-        return show(naming["entity_id"])
-    return show(naming) if naming else ""
+        return show(naming["entity_id"], chars_max)
+    return show(naming, chars_max) if naming else ""
 
 
-def identifier(args: Mapping[str, Any], key: str) -> str:
+def identifier(args: Mapping[str, Any], key: str, chars_max: int | None = None) -> str:
     """Show one half of ``light.turn_on``; quoted unless it is a plain word."""
     if key not in args:
         return ""
     value = args[key]
     if isinstance(value, str) and IDENTIFIER.fullmatch(value) and not looks_like_json(value):
-        return value
-    return escape(encode(value))
+        return folded(value, chars_max)
+    return escape(folded(encode(value), chars_max))
 
 
-def show(value: Any) -> str:
-    """Show one value."""
+def show(value: Any, chars_max: int | None = None) -> str:
+    """Show one value; of a text, or of JSON, that is longer than ``chars_max`` the middle is
+    folded before it is looked at any closer."""
     if not isinstance(value, str):
-        return escape(encode(value))
+        return escape(folded(encode(value), chars_max))
     if is_plain(value):
-        return value
+        return folded(value, chars_max)
     if value != value.strip() or looks_like_json(value):
-        return escape(encode(value))
-    return escape(value.replace("\\", "\\\\"))
+        return escape(folded(encode(value), chars_max))
+    return escape(folded(value.replace("\\", "\\\\"), chars_max))
+
+
+def folded(text: str, chars_max: int | None) -> str:
+    """Return a text, without its middle where it is too long."""
+    return text if chars_max is None else shorten(text, chars_max)
 
 
 def looks_like_json(text: str) -> bool:
@@ -143,7 +179,7 @@ def escape(text: str) -> str:
 def readable(text: str) -> str:
     """Write on one line what a reader could not see, or take for something else, as escapes."""
     if not text.isprintable():
-        text = "".join(char if char.isprintable() else escape_char(char) for char in text)
+        text = text.translate(ESCAPES)
     return WORD.sub(escape_confusables, text) if FOREIGN.search(text) else text
 
 
@@ -152,6 +188,16 @@ def escape_confusables(word: re.Match[str]) -> str:
     if not LATIN_LETTER.search(word[0]):
         return word[0]
     return FOREIGN.sub(lambda match: escape_char(match[0]), word[0])
+
+
+class Escapes(dict[int, str]):
+    """What each character is written as, found when it is first met: for ``str.translate``."""
+
+    def __missing__(self, code: int) -> str:
+        """Say it of one more."""
+        char = chr(code)
+        said = self[code] = char if char.isprintable() else escape_char(char)
+        return said
 
 
 def escape_char(char: str) -> str:
@@ -168,3 +214,6 @@ def shorten(text: str, chars_max: int) -> str:
         return text
     head = chars_max * 2 // 3
     return f"{text[:head]}…({hidden} more characters)…{text[head + hidden :]}"
+
+
+ESCAPES = Escapes()

@@ -30,7 +30,7 @@ from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Record
 from agentgate_server.policy.signature import encode as encode_anyhow
-from agentgate_server.policy.signature import signature_of
+from agentgate_server.policy.signature import person_sees
 from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of, utf8
 from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode
 from agentgate_server.secrets.secret import Secret
@@ -181,7 +181,7 @@ class Masker:
         found = self._arguments(bytes(args), known)
         if found is not None:
             args = msgspec.Raw(encode(found.shown))
-            signature = signature_of(record.tool, found.shown)
+            signature = person_sees(record.tool, found.shown)
             secrets = found.secrets(record.tool)
             warning = both(warning, found.warning())
         request_id = record.request_id

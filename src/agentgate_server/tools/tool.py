@@ -46,6 +46,8 @@ class Tool(ABC):
         bulkhead: the name under which it shares that limit with other tools of its backend, which
             then say the same of it; "": it shares with none. See ``bulkheads``.
         queue_max: how many calls may wait for their turn; None: ``bulkheads.QUEUE_MAX``.
+        args_bytes_max: bytes that its arguments may have as JSON; None: what the gateway's
+            configuration says (``tools.args_bytes_max``).
         behind: the gateway behind this one whose tool it is; None: it is our own.
         title: for people, or "".
         returns: JSON Schema (2020-12) of the result; {}: nothing is said of it.
@@ -64,6 +66,7 @@ class Tool(ABC):
     concurrency_max: int | None = None
     bulkhead: str = ""
     queue_max: int | None = None
+    args_bytes_max: int | None = None
     behind: Behind | None = None
     title: str = ""
     returns: dict[str, Any] = field(default_factory=dict)

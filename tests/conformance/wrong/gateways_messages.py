@@ -49,10 +49,12 @@ OF_MESSAGES = (
     Mutation(
         'take 7 and "7" for one id',
         SERVER,
-        "        self._events.append(Called(id=request.id, params=params, repeated=repeated))\n",
+        "        self._events.append(Called(id=request.id, params=params, repeated=repeated, "
+        "size=size))\n",
         "        told = int(request.id) if str(request.id).isdigit() else request.id\n"
         "        self._in_flight._batches.setdefault(told, None)\n"
-        "        self._events.append(Called(id=told, params=params, repeated=repeated))\n",
+        "        self._events.append(Called(id=told, params=params, repeated=repeated, "
+        "size=size))\n",
         found_by=("integers and strings are different ids",),
         rule="M6",
     ),

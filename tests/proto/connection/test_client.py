@@ -406,7 +406,8 @@ def test_a_call_and_its_receipt_go_all_the_way() -> None:
     pair.client.send_request(1, "tool_request", ToolRequest(tool="x", args={"a": [1]}))
     pair.pump()
     [called] = pair.server_end.events
-    assert called == Called(id=1, params=ToolRequest(tool="x", args={"a": [1]}))
+    params = ToolRequest(tool="x", args={"a": [1]})
+    assert called == Called(id=1, params=params, size=len(b'{"tool":"x","args":{"a":[1]}}'))
     pair.server.send_outcome(1, executed(b"21.3"), "r1")
     pair.pump()
     [answered] = pair.client_end.events

@@ -7,7 +7,7 @@ from tests.proto.ledger_world import World
 from agentgate_proto.errors import ASK_AGAIN, ErrorCode
 from agentgate_proto.ledger.admission import OTHER_CONTENT
 from agentgate_proto.ledger.effects import Answer, Question
-from agentgate_proto.ledger.lifecycle import MAY_HAVE_RUN
+from agentgate_proto.ledger.unknowns import MAY_HAVE_RUN
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Status, failed, unknown
 from agentgate_proto.records.storage import FindIdempotencyKey
@@ -184,7 +184,8 @@ def test_only_so_many_unknown_outcomes_are_remembered() -> None:
     second = world.receive(client, 1, "write", n=2)
     world.sync()
     assert world.waiting == [second]
-    assert list(world.ledger._lifecycle._unknown) == [("agent", world.store.rows[second].digest)]
+    remembered = list(world.ledger._lifecycle._unknowns._found)
+    assert remembered == [("agent", world.store.rows[second].digest)]
 
 
 # A repeat that comes when nothing can be taken

@@ -7,7 +7,7 @@ from tests.proto.ledger_world import World
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.effects import Answer, AnswerPending, Waiting
-from agentgate_proto.ledger.lifecycle import MAY_HAVE_RUN
+from agentgate_proto.ledger.unknowns import MAY_HAVE_RUN
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Status, executed, unknown
 from agentgate_proto.records.request import Phase, Relayed
@@ -351,7 +351,8 @@ def test_an_unknown_outcome_is_remembered_until_somebody_who_knew_had_it_run_aga
     second = request(5, n=2)
     assert world.waiting == [second]
     thing = ("agent", world.store.rows[second].digest)
-    assert list(world.ledger._lifecycle._unknown) == [thing], "beyond the cap the oldest goes"
+    remembered = list(world.ledger._lifecycle._unknowns._found)
+    assert remembered == [thing], "beyond the cap the oldest goes"
 
 
 def test_a_receipt_that_is_durable_leads_to_nothing() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.quotas.rates import TokenBucket
+from agentgate_proto.quotas.rates import Allowance, TokenBucket
 
 NOON = 1_800_000_000.0
 
@@ -51,3 +51,37 @@ def test_who_waits_as_told_gets_one(per_minute: int, starts: float, spent: int) 
         now += bucket.take(now)
     pause = bucket.take(now)
     assert pause == 0.0 or bucket.take(now + pause) == 0.0
+
+
+@quick
+@given(
+    per_minute=st.integers(1, 10**9),
+    starts=st.floats(0.0, 3e9),
+    amounts=st.lists(st.integers(0, 10**9), max_size=20),
+)
+def test_who_waits_as_told_gets_an_amount_as_well(
+    per_minute: int, starts: float, amounts: list[int]
+) -> None:
+    bucket = TokenBucket(per_minute, starts)
+    now = starts
+    for amount in amounts:
+        pause = bucket.take(now, amount)
+        now += pause
+        assert not pause or bucket.take(now, amount) == 0.0
+
+
+def test_more_than_the_bucket_holds_goes_when_it_is_full_and_is_owed() -> None:
+    bucket = TokenBucket(60, NOON)
+    assert bucket.take(NOON, 100) == 0.0
+    assert bucket.take(NOON, 1) == pytest.approx(41.0)
+
+
+def test_an_allowance_is_of_requests_and_of_bytes() -> None:
+    allowance = Allowance(2, 1_000, NOON)
+    assert allowance.take(NOON, 900) == (0.0, "")
+    pause, text = allowance.take(NOON, 200)
+    assert (pause, text) == (pytest.approx(6.0), "requests of more than 1,000 bytes a minute")
+    assert allowance.take(NOON, 100) == (0.0, ""), "what was refused has cost nothing"
+    pause, text = allowance.take(NOON + 20.0, 0)
+    assert (pause, text) == (pytest.approx(10.0), "more than 2 requests a minute")
+    assert allowance.take(NOON + 30.0, 500) == (0.0, "")

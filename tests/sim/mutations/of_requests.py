@@ -71,14 +71,14 @@ OF_REQUESTS = (
     Mutation(
         "forget after a restart what is unknown",
         LIFECYCLE,
-        "        for record in restored.unknown:\n            self._mark_unknown(record)\n",
+        "        for record in restored.unknown:\n            self._unknowns.mark(record)\n",
         "",
         seeds=400,
     ),
     Mutation(
         "let a repeat of an unknown outcome run unasked",
         LIFECYCLE,
-        "        repeats_unknown = (record.principal, record.digest) in self._unknown\n",
+        "        repeats_unknown = self._unknowns.repeats(record)\n",
         "        repeats_unknown = False\n",
         seeds=400,
     ),
