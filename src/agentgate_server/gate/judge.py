@@ -105,7 +105,7 @@ class Judge:
                 meaning=meaning,
                 counts=counts,
             )
-        except Exception:
+        except BaseException:  # it converts to types of the user's, which may raise anything
             log.exception("the policy failed on %s", record.tool, extra={"rid": record.rid})
             return FAILED
         if record.tool == EXCEED_BUDGET and decision.action is Action.ALLOW:

@@ -81,7 +81,10 @@ class CallInProgress:
         self.reset = current.set(self)
 
     def __exit__(self, *exc_info: object) -> None:
-        current.reset(self.reset)
+        try:
+            current.reset(self.reset)
+        except ValueError:  # dropped by Python in another context, where it was never entered
+            self.found = ()
 
     @property
     def secrets(self) -> tuple[str, ...]:

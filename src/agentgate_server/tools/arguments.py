@@ -97,7 +97,7 @@ class Arguments:
                 else msgspec.convert(value, self.others[0], str_keys=True)
                 for name, value in args.items()
             }
-        except Exception as error:  # a dataclass of the user's may raise anything while it is made
+        except BaseException as error:  # a dataclass of the user's may raise anything when made
             raise ArgumentError(*self.explain(args, error)) from error
 
     def expected(self, path: Path) -> Expected:
@@ -133,7 +133,7 @@ class Arguments:
             schema["$defs"] = components
         return schema
 
-    def explain(self, args: Any, error: Exception) -> list[str]:
+    def explain(self, args: Any, error: BaseException) -> list[str]:
         """Say what is wrong, one text for each argument; at least one."""
         if not isinstance(args, dict):
             return ["the arguments must be an object of names and values"]
@@ -171,7 +171,7 @@ class Arguments:
         hint = self.hints[name] if name in self.hints else self.others[0]
         try:
             msgspec.convert(value, hint, str_keys=True)
-        except Exception as error:  # whatever a type of the user's raises
+        except BaseException as error:  # whatever a type of the user's raises
             shown = shorten(name, NAME_SHOWN_CHARS_MAX)
             return f"argument '{shown}': {plain(error)}{self.choices(name)}"
         return ""
@@ -244,7 +244,7 @@ def explain_hint(error: Exception) -> str:
     return f"{last.replace('`', '')}; use types that JSON can be converted to"
 
 
-def plain(error: Exception) -> str:
+def plain(error: BaseException) -> str:
     """Turn msgspec's words into a part of a sentence: no backquotes, the path in our own form."""
     text = (str(error) or type(error).__name__).replace("`", "").replace(" - at $", " at ", 1)
     return text[:1].lower() + text[1:]

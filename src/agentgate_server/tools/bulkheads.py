@@ -37,6 +37,7 @@ class Bulkhead:
         """
         self.name = name
         self.queue_max = queue_max
+        self.running_max = running_max
         self.limiter = anyio.CapacityLimiter(running_max)
 
     @property

@@ -15,12 +15,14 @@ import inspect
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, Final
 
 import anyio
 import msgspec
+from anyio import get_current_task
 from anyio.lowlevel import checkpoint_if_cancelled
 
 from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
@@ -84,6 +86,7 @@ class Runner:
         self.output_bytes_max = output_bytes_max
         self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
         self.bulkheads = Bulkheads(threads_max)
+        self.say_null: set[str] = set()
 
     async def run(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool.
@@ -137,7 +140,7 @@ class Runner:
             return unknown(why) if tool.effects is Effects.WRITE else failed(why)
         try:
             data = encode(value)
-        except Exception as error:  # an object's own conversion may raise anything
+        except BaseException as error:  # an object's own conversion may raise anything
             why = self.words(error)
             log.warning("tool %s returned what JSON can't say: %s", tool.name, why)
             return without_result(tool, f"its result can't be sent as JSON: {why}")
@@ -146,6 +149,12 @@ class Runner:
                 tool,
                 f"its result is too large: {len(data):,} bytes, and at most "
                 f"{self.output_bytes_max:,} are passed on",
+            )
+        if b"null" in data and tool.name not in self.say_null and has_no_json(value):
+            self.say_null.add(tool.name)
+            log.warning(
+                "tool %s returned NaN or an infinite number; JSON has none, so null is passed on",
+                tool.name,
             )
         return executed(self.masker.result(data))
 
@@ -197,6 +206,7 @@ class Call:
         tool, bulkhead = self.tool, self.runner.bulkheads.of(self.tool)
         try:
             if isinstance(tool, SyncTool):
+                assert bulkhead is not None, "what blocks has a bulkhead"
                 return await self.run_in_thread(tool, bulkhead)
             assert isinstance(tool, AsyncTool), "a backend is one or the other"
             if bulkhead is None:
@@ -212,11 +222,12 @@ class Call:
     async def run_on_loop(self, tool: AsyncTool) -> Outcome:
         """Run an async tool, and tell its errors from our own cancellation."""
         self.started = True
+        task = get_current_task().id
         with CallInProgress(tool.name, self.args):
             try:
                 value = await tool.run(self.args)
             except BaseException as error:  # see run_inline
-                if isinstance(error, GeneratorExit) or is_cancellation(error):
+                if is_cancellation(error) or is_our_end(error, task):
                     raise
                 outcome = self.runner.explain(tool, error)
                 # What a tool raises because it is being stopped is not how it failed.
@@ -224,20 +235,42 @@ class Call:
                 return outcome
             return self.runner.encoded(tool, value)
 
-    async def run_in_thread(self, tool: SyncTool, bulkhead: Bulkhead | None) -> Outcome:
+    async def run_in_thread(self, tool: SyncTool, bulkhead: Bulkhead) -> Outcome:
         """Run a blocking tool. An abandoned one keeps its tool's place until it really ends."""
         work = partial(copy_context().run, self.runner.run_inline, tool, self.args)
-        job = self.job = Job(tool.name, work)
-        if bulkhead is not None:
-            job.release = await bulkhead.enter(job)
+        threads = self.runner.threads
+        job = self.job = Job(tool.name, work, lane=bulkhead.name)
+        self.see_that_it_is_open(bulkhead)
+        job.release = await bulkhead.enter(job)
         try:
-            outcome = await self.runner.threads.run(job)
+            self.see_that_it_is_open(bulkhead)  # it has waited for its place
+        except NotStarted:
+            job.release()
+            raise
+        try:
+            outcome = await threads.run(job)
         except RuntimeError as error:
             return failed(f"it was not started: {error}")
         return outcome or failed(
-            f"it was not started: {self.runner.threads.abandoned} calls of tools that ran out of "
+            f"it was not started: {threads.abandoned} calls of tools that ran out of "
             "time still run; the gateway's operator can see in its log which ones"
         )
+
+    def see_that_it_is_open(self, bulkhead: Bulkhead) -> None:
+        """Ask nothing of what has let its calls hang.
+
+        Raises:
+            NotStarted: half of its places are taken by calls that nobody waits for any more.
+        """
+        lanes = self.runner.threads.lanes
+        hanging = lanes.closed_by(bulkhead.name, bulkhead.running_max)
+        if hanging:
+            calls = f"{hanging} calls" if hanging > 1 else "a call"
+            raise NotStarted(
+                f"{calls} of {bulkhead.name} that ran out of time still "
+                f"{'run' if hanging > 1 else 'runs'}; nothing more is asked of it until "
+                f"{'one of them' if hanging > 1 else 'it'} ends"
+            )
 
     def timed_out(self, timeout_s: float) -> Outcome:
         """Say what a time-out after so many seconds means for this call."""
@@ -284,12 +317,28 @@ def words_of(error: BaseException) -> str:
     """Return an exception's type and text; our own exceptions are texts already."""
     try:
         text = str(error).strip()
-    except Exception:
+    except BaseException:
         text = "its own text can't be made"
     if text and isinstance(error, OWN_ERRORS):
         return text
     name = type(error).__name__
     return f"{name}: {text}" if text else name
+
+
+def has_no_json(value: Any) -> bool:
+    """Whether a number that JSON does not know is in what a tool returned."""
+    stack = []
+    with suppress(Exception):
+        stack.append(msgspec.to_builtins(value))
+    while stack:
+        value = stack.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            return True
+        if isinstance(value, dict):
+            stack.extend(value.values())
+        elif isinstance(value, list | tuple):
+            stack.extend(value)
+    return False
 
 
 def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
@@ -299,6 +348,22 @@ def leaves_of(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseExceptio
             yield from leaves_of(error)
         else:
             yield error
+
+
+def is_our_end(error: BaseException, task: int) -> bool:
+    """Whether it is Python that drops our coroutine, and not the tool that raised what it raises
+    for that: then no task runs, or another one.
+
+    Args:
+        error: what came out of the tool.
+        task: the id of the task that awaits it.
+    """
+    if not isinstance(error, GeneratorExit):
+        return False
+    try:
+        return get_current_task().id != task
+    except Exception:  # no event loop runs any more
+        return True
 
 
 def is_cancellation(error: BaseException) -> bool:

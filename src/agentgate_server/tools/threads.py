@@ -1,8 +1,8 @@
 """Worker threads for tools that block.
 
 A thread can't be stopped from outside. When a call runs out of time its thread is *abandoned*: the
-caller gets an answer, the thread goes on, and its result is only logged. Abandoned threads are
-counted, and beyond a cap no new ones are started.
+caller gets an answer, the thread goes on, and its result is only logged. Who may have a thread,
+while some hang, is said by :mod:`agentgate_proto.quotas.lanes`.
 
 We keep our own threads instead of ``anyio.to_thread``, for two reasons: these are daemons, so a
 device that never answers can't keep the gateway from exiting; and both event loops free the slot
@@ -22,6 +22,7 @@ import anyio
 from anyio import from_thread
 from anyio.lowlevel import EventLoopToken, current_token
 
+from agentgate_proto.quotas.lanes import Lanes, Verdict
 from agentgate_proto.records.outcome import Outcome
 
 THREADS_MAX: Final = 32
@@ -29,8 +30,8 @@ THREADS_MAX: Final = 32
 are slow, not many; a thread costs about 50 kB."""
 
 ABANDONED_MAX: Final = 32
-"""Threads that outlived their time-out. Beyond it, something is broken for good, and one more
-hanging thread would not mend it: blocking tools are refused until some of them end."""
+"""Threads beyond these that outlived their time-out. Something is broken for good then, and one
+more hanging thread would not mend it: what hangs is refused, and in the end all that blocks."""
 
 IDLE_MAX: Final = 8
 """Threads that are kept for the next call: starting one takes longer than most calls."""
@@ -42,13 +43,21 @@ class Job:
     """One call for a thread.
 
     Attributes:
+        lane: what it shares its fate with, see ``Lanes``.
         started: a thread has it; what it does can't be taken back.
+        problem: why the system has not started a thread for it.
+        ready: it is started, or never will be.
         outcome: how it ended, as soon as it has.
         abandoned: nobody waits for it any more.
     """
 
     def __init__(
-        self, name: str, work: Callable[[], Outcome], release: Callable[[], None] | None = None
+        self,
+        name: str,
+        work: Callable[[], Outcome],
+        release: Callable[[], None] | None = None,
+        *,
+        lane: str = "",
     ) -> None:
         """Hold what to do.
 
@@ -57,13 +66,17 @@ class Job:
             work: what the thread runs; it must not raise.
             release: called on the event loop once the work has really ended, or if it never
                 starts. Exactly once.
+            lane: that it belongs to; unless said, the tool's own.
         """
         self.name = name
+        self.lane = lane or name
         self.work = work
         self.release = release or nothing
         self.started = False
         self.outcome: Outcome | None = None
         self.abandoned = False
+        self.problem: RuntimeError | None = None
+        self.ready = anyio.Event()
         self.done = anyio.Event()
 
 
@@ -90,18 +103,22 @@ class Threads:
     """A bounded pool of daemon threads, for one event loop.
 
     Attributes:
-        abandoned: how many threads outlived their call.
+        lanes: says who may have one.
     """
 
     def __init__(
         self, *, threads_max: int = THREADS_MAX, abandoned_max: int = ABANDONED_MAX
     ) -> None:
         """Start nothing yet: threads come with the first jobs."""
-        self.slots = anyio.CapacityLimiter(threads_max)
-        self.abandoned_max = abandoned_max
-        self.abandoned = 0
+        self.lanes = Lanes(threads_max, abandoned_max)
+        self.waiting: dict[Job, None] = {}
         self.idle: list[Worker] = []
         self.closed = False
+
+    @property
+    def abandoned(self) -> int:
+        """How many threads outlived their call."""
+        return self.lanes.abandoned
 
     async def run(self, job: Job) -> Outcome | None:
         """Run a job in a thread and wait for it.
@@ -115,36 +132,61 @@ class Threads:
             RuntimeError: the system refused to start a thread; the job was not started.
         """
         try:
-            async with self.slots:
-                if self.abandoned < self.abandoned_max:
-                    self.start(job)
-                    await job.done.wait()
+            self.waiting[job] = None
+            self.admit()
+            await job.ready.wait()
+            if job.problem is not None:
+                raise job.problem
+            if job.started:
+                await job.done.wait()
         finally:
             if not job.started:
+                self.waiting.pop(job, None)
                 job.release()
             elif job.outcome is None:
-                job.abandoned = True
-                self.abandoned += 1
+                self.abandon(job)
         return job.outcome
+
+    def admit(self) -> None:
+        """Give threads to those who wait, the first first, as far as their lanes may have one."""
+        for job in list(self.waiting):
+            verdict = self.lanes.verdict(job.lane)
+            if verdict is Verdict.WAIT:
+                continue
+            del self.waiting[job]
+            if verdict is Verdict.START:
+                try:
+                    self.start(job)
+                except RuntimeError as error:
+                    job.problem = error
+            job.ready.set()
 
     def start(self, job: Job) -> None:
         """Hand the job to a thread; there is no way back."""
         worker = self.idle.pop() if self.idle else Worker(self, current_token())
         job.started = True
+        self.lanes.start(job.lane)
         worker.jobs.put(job)
+
+    def abandon(self, job: Job) -> None:
+        """Nobody waits for a job any more that a thread has."""
+        job.abandoned = True
+        self.lanes.abandon(job.lane)
+        self.admit()
 
     def finish(self, worker: Worker, job: Job) -> None:
         """Take a job back from its thread. Runs on the event loop."""
         job.release()
         job.done.set()
+        self.lanes.end(job.lane, abandoned=job.abandoned)
         if job.abandoned:
-            self.abandoned -= 1
             ended = job.outcome.status if job.outcome else ""
             log.warning("tool %s ended after its caller had gone: %s", job.name, ended)
         if self.closed or len(self.idle) >= IDLE_MAX:
             worker.jobs.put(None)
         else:
             self.idle.append(worker)
+        self.admit()
 
     def close(self) -> None:
         """Let every thread end as soon as it has nothing to do. Waits for none."""

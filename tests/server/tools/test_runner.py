@@ -2,7 +2,9 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from types import coroutine
 from typing import Any
 
 import anyio
@@ -12,7 +14,7 @@ from tests.server.tools.helpers import outcome_of
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.outcome import Status
-from agentgate_server.errors import EffectUnknown, ToolFailed
+from agentgate_server.errors import ArgumentError, EffectUnknown, ToolFailed
 from agentgate_server.secrets.hiding import MASK
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
@@ -114,7 +116,9 @@ async def test_what_a_tool_says_besides_words_is_kept_without_secrets_and_within
     runner.close()
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), BaseException("odd")])
+@pytest.mark.parametrize(
+    "error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), BaseException("odd")]
+)
 async def test_a_tool_cannot_end_the_gateway(runner: Runner, error: BaseException) -> None:
     for tool in three_ways("read", raising(error)):
         outcome = await outcome_of(runner, tool)
@@ -236,3 +240,78 @@ async def test_a_result_above_the_cap_is_told_with_both_sizes() -> None:
         for tool in three_ways(effects, lambda: "x" * 998):
             assert (await outcome_of(runner, tool)).status is Status.EXECUTED
     runner.close()
+
+
+# What ends Python's own things
+
+
+async def test_a_call_that_python_drops_ends_without_a_word(
+    runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    @coroutine
+    def pause() -> Iterator[None]:
+        yield
+
+    async def later() -> None:
+        await pause()
+
+    running = runner.run(python_tool(later, timeout_s=None), {})
+    running.send(None)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(close_of(running))  # by another task, as when an event loop is gone
+    assert caplog.text == ""
+    with pytest.raises(RuntimeError):
+        running.send(None)
+
+
+def close_of(running: Coroutine[Any, Any, Any]) -> Callable[[], Awaitable[None]]:
+    async def close() -> None:
+        running.close()
+
+    return close
+
+
+async def test_what_takes_arguments_or_gives_a_result_cannot_end_the_gateway(
+    runner: Runner,
+) -> None:
+    @dataclass
+    class Hostile:
+        error: str
+
+        def __post_init__(self) -> None:
+            raise SystemExit(self.error)
+
+    def take(thing: Hostile) -> str:
+        return thing.error
+
+    tool = python_tool(take)
+    with pytest.raises(ArgumentError, match="argument 'thing': no"):
+        tool.check({"thing": {"error": "no"}})
+    assert (await outcome_of(runner, tool, thing={"error": "no"})).status is Status.FAILED
+
+
+class Mute(BaseException):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+def test_an_exception_whose_text_ends_programs_is_named() -> None:
+    assert describe(Mute()) == "Mute: its own text can't be made"
+
+
+@pytest.mark.parametrize("value", [float("nan"), {"a": [1.0, float("-inf")]}, (float("inf"), None)])
+async def test_a_number_that_json_does_not_know_is_null_and_the_log_says_so_once(
+    runner: Runner, caplog: pytest.LogCaptureFixture, value: Any
+) -> None:
+    for tool in three_ways("read", lambda: value):
+        outcome = await outcome_of(runner, tool)
+        assert b"null" in bytes(outcome.data)
+    assert caplog.text.count("tool tool returned NaN or an infinite number") == 1
+
+
+async def test_null_and_the_word_null_are_no_such_number(
+    runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    for tool in three_ways("read", lambda: {"a": None, "b": "null", "c": 1.5}):
+        assert (await outcome_of(runner, tool)).status is Status.EXECUTED
+    assert caplog.text == ""

@@ -4,6 +4,8 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 
 import anyio
 import pytest
@@ -66,7 +68,10 @@ async def test_an_abandoned_thread_keeps_its_tools_slot_until_it_ends(runner: Ru
     try:
         assert (await outcome_of(runner, tool)).status is Status.UNKNOWN
         outcome = await outcome_of(runner, tool)
-        assert outcome.message == "it was not started: no free slot within 0.01 s"
+        assert outcome.message == (
+            "it was not started: a call of port that ran out of time still runs; nothing more is "
+            "asked of it until it ends"
+        )
         assert len(started) == 1
     finally:
         release.set()
@@ -264,3 +269,90 @@ def test_a_thread_that_outlives_its_event_loop_ends_quietly() -> None:
         release.set()
         threads[0].join(BOUND_S)
         assert not threads[0].is_alive()
+
+
+# What hangs
+
+
+async def test_five_tools_that_hang_leave_threads_to_the_others() -> None:
+    runner, release = Runner(timeout_s=0.05), threading.Event()
+
+    def hang() -> None:
+        release.wait(BOUND_S)
+
+    try:
+        for number in range(5):
+            tool = python_tool(hang, name=f"hang{number}", effects="read")
+            async with anyio.create_task_group() as tasks:
+                for _ in range(8):
+                    tasks.start_soon(outcome_of, runner, tool)
+        assert runner.threads.abandoned > 32
+        quick = python_tool(lambda_of("quick"), timeout_s=BOUND_S)
+        assert (await outcome_of(runner, quick)).status is Status.EXECUTED
+    finally:
+        release.set()
+    await until(lambda: runner.threads.abandoned == 0)
+    runner.close()
+
+
+async def test_while_others_run_a_tool_waits_only_for_its_own_calls() -> None:
+    runner, release = Runner(), threading.Event()
+    threads = runner.threads
+
+    def hold() -> None:
+        release.wait(BOUND_S)
+
+    async with anyio.create_task_group() as tasks:
+        try:
+            for number in range(4):
+                tool = python_tool(hold, name=f"hold{number}")
+                for _ in range(8):
+                    tasks.start_soon(outcome_of, runner, tool)
+            await until(lambda: threads.lanes.running + len(threads.waiting) == 32)
+            assert 24 <= threads.lanes.running < 28
+            quick = python_tool(lambda_of("quick"))
+            assert (await outcome_of(runner, quick)).status is Status.EXECUTED
+        finally:
+            release.set()
+    assert threads.lanes.running == len(threads.waiting) == 0
+    runner.close()
+
+
+async def test_a_tool_of_which_half_hangs_is_refused_at_once_until_one_ends() -> None:
+    runner, first, release = Runner(), threading.Event(), threading.Event()
+
+    def hang(event: threading.Event) -> None:
+        event.wait(BOUND_S)
+
+    def hang_for(event: threading.Event) -> Tool:
+        return python_tool(
+            lambda_of("port", partial(hang, event)), concurrency_max=4, timeout_s=0.01
+        )
+
+    try:
+        for event in (first, release):
+            assert (await outcome_of(runner, hang_for(event))).status is Status.UNKNOWN
+        outcome = await outcome_of(runner, hang_for(release))
+        assert outcome.message == (
+            "it was not started: 2 calls of port that ran out of time still run; nothing more is "
+            "asked of it until one of them ends"
+        )
+        first.set()
+        await until(lambda: runner.threads.abandoned == 1)
+        assert (await outcome_of(runner, hang_for(release))).status is Status.UNKNOWN
+    finally:
+        first.set()
+        release.set()
+    await until(lambda: runner.threads.abandoned == 0)
+    runner.close()
+
+
+def lambda_of(name: str, act: Callable[[], object] = int) -> Callable[[], str]:
+    """A function of this name, which does something."""
+
+    def function() -> str:
+        act()
+        return name
+
+    function.__name__ = name
+    return function

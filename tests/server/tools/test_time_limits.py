@@ -129,17 +129,17 @@ async def test_a_thread_that_ended_in_the_moment_of_its_time_out_has_an_outcome(
 
 
 async def test_beyond_the_cap_of_abandoned_threads_none_is_started() -> None:
-    runner, release, started = Runner(abandoned_max=2), threading.Event(), []
+    runner, release, started = Runner(threads_max=1, abandoned_max=1), threading.Event(), []
 
     def hang() -> None:
         started.append(1)
         release.wait(BOUND_S)
 
-    tool = python_tool(hang, timeout_s=0.01)
+    tools = [python_tool(hang, name=f"hang{n}", timeout_s=0.01) for n in range(3)]
     try:
-        for _ in range(2):
+        for tool in tools[:2]:
             assert (await outcome_of(runner, tool)).status is Status.UNKNOWN
-        outcome = await outcome_of(runner, tool)
+        outcome = await outcome_of(runner, tools[2])
         assert outcome.status is Status.FAILED
         assert outcome.message.startswith("it was not started: 2 calls of tools that ran out of")
         await until(lambda: len(started) == 2)  # a busy system may let a thread wait

@@ -1,0 +1,92 @@
+"""Lanes: what hangs, however much of it, leaves a thread to whoever has none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.proto.support import quick
+
+from agentgate_proto.quotas.lanes import RESERVED, Lanes, Verdict
+
+
+def started(lanes: Lanes, lane: str, most: int = 100) -> int:
+    """Start calls of a lane until no more may; return how many."""
+    for count in range(most):
+        if lanes.verdict(lane) is not Verdict.START:
+            return count
+        lanes.start(lane)
+    return most
+
+
+def test_one_lane_never_has_the_last_quarter_and_another_gets_in() -> None:
+    lanes = Lanes(32, 32)
+    assert started(lanes, "hangs") == 24
+    assert lanes.verdict("hangs") is Verdict.WAIT
+    assert lanes.verdict("quick") is Verdict.START
+
+
+@pytest.mark.parametrize("hanging", [4, 5, 8, 12])
+def test_whatever_lanes_hang_one_that_is_well_gets_a_thread(hanging: int) -> None:
+    lanes = Lanes(32, 32)
+    for n in range(hanging):
+        for _ in range(started(lanes, f"hangs{n}", 8)):
+            lanes.abandon(f"hangs{n}")
+    assert lanes.abandoned >= 32
+    assert lanes.verdict("quick") is Verdict.START
+
+
+def test_lanes_that_run_at_once_leave_places_to_those_that_have_none() -> None:
+    lanes = Lanes(32, 32)
+    assert [started(lanes, f"slow{n}", 8) for n in range(5)] == [8, 8, 8, 1, 1]
+    assert lanes.verdict("slow0") is Verdict.WAIT
+    lanes.end("slow0", abandoned=False)
+    assert lanes.verdict("slow3") is Verdict.WAIT, "it has one"
+    assert lanes.verdict("quick") is Verdict.START
+
+
+def test_when_every_thread_hangs_nothing_is_started_until_one_ends() -> None:
+    lanes = Lanes(4, 4)
+    for n in range(8):
+        lanes.start(f"hangs{n}")
+        lanes.abandon(f"hangs{n}")
+    assert lanes.verdict("quick") is Verdict.REFUSE
+    lanes.end("hangs0", abandoned=True)
+    assert lanes.verdict("quick") is Verdict.START
+    assert (lanes.running, lanes.abandoned) == (0, 7)
+
+
+@pytest.mark.parametrize(("places", "closing"), [(1, 1), (2, 1), (8, 4), (100, 12)])
+def test_a_lane_of_which_half_hangs_is_closed_until_one_ends(places: int, closing: int) -> None:
+    lanes = Lanes(32, 32)
+    for count in range(closing):
+        assert lanes.closed_by("hangs", places) == 0, count
+        lanes.start("hangs")
+        lanes.abandon("hangs")
+    assert lanes.closed_by("hangs", places) == closing
+    assert lanes.closed_by("quick", places) == 0
+    lanes.end("hangs", abandoned=True)
+    assert lanes.closed_by("hangs", places) == 0
+
+
+@quick
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["start", "abandon", "end"]))))
+def test_the_counts_are_those_of_a_plain_list(steps: list[tuple[str, str]]) -> None:
+    lanes, calls = Lanes(8, 4), list[tuple[str, bool]]()
+    for lane, step in steps:
+        running, hanging = (lane, False), (lane, True)
+        if step == "start" and lanes.verdict(lane) is Verdict.START:
+            lanes.start(lane)
+            calls.append(running)
+        elif step == "abandon" and running in calls:
+            lanes.abandon(lane)
+            calls[calls.index(running)] = hanging
+        elif step == "end" and (running in calls or hanging in calls):
+            ended = hanging if hanging in calls else running
+            lanes.end(lane, abandoned=ended[1])
+            calls.remove(ended)
+        assert lanes.running == sum(not abandoned for _, abandoned in calls) <= 8
+        assert lanes.abandoned == sum(abandoned for _, abandoned in calls)
+        assert len(calls) <= 12
+        for each in "abcd":
+            own = sum(owner == each for owner, _ in calls)
+            others_left = 8 - lanes.running > 8 // RESERVED * bool(own)
+            assert (lanes.verdict(each) is Verdict.WAIT) != others_left
