@@ -17,6 +17,10 @@ class Limits:
     """One message from the peer, after its fragments are joined; 1009 beyond. A request is small;
     a client sets this higher, because results are not."""
 
+    request_bytes_max: int = 1_048_576
+    """Parameters of one tool request; -32602 beyond, before they are read. A gateway sets it by
+    what its tools take: reading a million bytes of small values takes it 20 ms."""
+
     fragments_max: int = 1_024
     """Fragments of one message; 1009 beyond. wsproto has no such limit, and empty fragments would
     otherwise cost us work without ever reaching the size cap."""

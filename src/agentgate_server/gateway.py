@@ -54,6 +54,7 @@ from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.opening import (
     hand_over,
+    limits_for,
     listener_of,
     open_certificate,
     open_keyring,
@@ -311,8 +312,9 @@ class Gateway:
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""
         gate, routes, capped = self.gate, self.gate.faces.routes, self.gate.observers.capped
+        limits = limits_for(self._limits, self.config, gate.providing.catalogue)
         self._listener = listener_of(
-            self.config, gate, routes, self._limits, certificate, capped, gate.rounds
+            self.config, gate, routes, limits, certificate, capped, gate.rounds
         )
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)

@@ -6,6 +6,7 @@ Whoever opens one closes it; see :mod:`agentgate_server.gateway`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from socket import gethostname
 from typing import TYPE_CHECKING
 
@@ -35,10 +36,18 @@ from agentgate_server.sockets.peer import Handler
 from agentgate_server.sockets.rounds import Rounds
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.runner import Runner
 
 if TYPE_CHECKING:
     from agentgate_server.observing.tracing import Tracing
+
+WRITTEN = 4
+"""How many times more bytes arguments may take as they are sent: who writes ``\\u00e9`` for each
+letter that is not ASCII sends three bytes for one."""
+
+AROUND_BYTES = 16_384
+"""What comes with arguments in one request: names, a key, and what relays say."""
 
 HAND_OVER_S = 5.0
 """How long a shutdown waits for whoever collects traces."""
@@ -48,6 +57,15 @@ def open_runner(config: Config, masker: Masker) -> Runner:
     """Make what runs the tools; its threads come with the first that needs one."""
     tools = config.tools
     return Runner(timeout_s=tools.timeout_s, output_bytes_max=tools.output_bytes_max, masker=masker)
+
+
+def limits_for(limits: Limits, config: Config, catalogue: Catalogue) -> Limits:
+    """Return the limits of connections, by what the tools take: more is refused unread."""
+    sizes = [config.tools.args_bytes_max]
+    sizes += [tool.args_bytes_max or 0 for tool in catalogue.tools.values()]
+    sizes += [server.args_bytes_max or 0 for server in config.tools.mcp.values()]
+    largest = WRITTEN * max(sizes) + AROUND_BYTES
+    return replace(limits, request_bytes_max=min(limits.request_bytes_max, largest))
 
 
 def open_observing(config: Config, tools: Iterable[str], gauges: Callable[[], Gauges]) -> Setup:

@@ -177,6 +177,9 @@ class World:
                 case _:
                     self._send(self.connections[effect.link], effect)
         self.checker.check()
+        lifecycle = self.ledger._lifecycle
+        sizes = sum(live.size for live in lifecycle.live.values())
+        assert lifecycle.held.total == sizes, "what is held is what is under way"
 
     def _start(self, run: Run) -> None:
         """Run a tool, if it is the one that was asked for; see ``gate.running``."""

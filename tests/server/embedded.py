@@ -49,12 +49,12 @@ async def hang(key: str = "") -> None:
     await anyio.sleep_forever()
 
 
-@tool(effects="write", inline=True)
+@tool(effects="write", inline=True, args_bytes_max=1_000_000)
 def note(text: str) -> str:
     return text
 
 
-@tool
+@tool(args_bytes_max=1_000_000)
 def asked(text: str) -> str:
     return text
 

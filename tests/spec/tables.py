@@ -35,13 +35,17 @@ from agentgate_proto.limits import (
     ROW_BYTES_MAX,
     SERVER_LIMITS,
     TOKEN_CHARS_MAX,
+    LedgerLimits,
     SessionLimits,
 )
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.rpc.messages import METHODS, Kind
 
+LEDGER = LedgerLimits()
+
 LIMITS: dict[str, str] = {
     "message_bytes_max": "bytes in one message",
+    "request_bytes_max": "bytes of the parameters of a request for a tool",
     "fragments_max": "fragments of one message",
     "batch_items_max": "messages in one batch",
     "requests_in_flight_max": "requests of one connection without an answer",
@@ -65,6 +69,10 @@ MORE_LIMITS = {
     "characters of a token": TOKEN_CHARS_MAX,
     "characters of an id, a client_id, a tool's name, an idempotency key": NAME_CHARS_MAX,
     "levels of objects and arrays in parameters": NESTING_MAX,
+    "bytes of arguments, as compact JSON, unless the tool takes more": LEDGER.args_bytes_max,
+    "keys and values in arguments": LEDGER.args_values_max,
+    "requests and listings of one principal in a minute": LEDGER.requests_per_minute,
+    "bytes of their parameters in a minute": LEDGER.request_bytes_per_minute,
     "rows in one reply to `get_pending_results`": PENDING_ROWS_MAX,
     "bytes of results in one reply to `get_pending_results`": PENDING_BYTES_MAX,
     "rows in one reply that lists requests, approvals or grants": LIST_ROWS_MAX,

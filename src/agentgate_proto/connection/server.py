@@ -299,8 +299,15 @@ class ServerConnection(FaceConnection):
             return ErrorCode.INVALID_REQUEST, "already authenticated"
         if role not in method.roles:
             return ErrorCode.FORBIDDEN, f"{method.name} is not for the role {role.value}"
-        if request.id is None and method.name == "tool_request":
-            return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"
+        if method.name == "tool_request":
+            if request.id is None:
+                return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"
+            size = len(memoryview(request.params))
+            if size > self.limits.request_bytes_max:
+                return ErrorCode.INVALID_PARAMS, (
+                    f"{size:,} bytes are more than any tool here takes: send less at once, or have "
+                    "the operator raise args_bytes_max, of the tool or under tools:"
+                )
         return None
 
     def _on_notification(self, notification: Notification) -> None:

@@ -182,6 +182,9 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_requests_per_minute: Count = 600
     """Tool requests and listings of one agent per minute, refused or not."""
 
+    max_request_bytes_per_minute: Annotated[int, Meta(ge=1_048_576, le=2**40)] = 16_777_216
+    """Bytes of what comes with these requests, all of a minute together."""
+
 
 class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The tools that this gateway offers."""
@@ -197,6 +200,10 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
     """Seconds that a tool may run unless it names its own limit."""
+
+    args_bytes_max: Annotated[int, Meta(ge=1_024, le=1_000_000)] = 65_536
+    """Bytes that the arguments of a request may have as JSON, unless the tool names its own limit.
+    A person has to judge them, and what policy and prompts do with them costs by the byte."""
 
     output_bytes_max: Annotated[int, Meta(ge=1_024, le=16_000_000)] = 1_000_000
     """Bytes of a tool's result as JSON; a larger one is an error. Clients of the first generation

@@ -127,6 +127,8 @@ class Config:
         return LedgerLimits(
             waiting_max=self.rate_limit.max_pending_approvals,
             requests_per_minute=self.rate_limit.max_requests_per_minute,
+            request_bytes_per_minute=self.rate_limit.max_request_bytes_per_minute,
+            args_bytes_max=self.tools.args_bytes_max,
             approval_s=self.approval_timeout_s,
             retention_s=self.storage.keep_undelivered_days * DAY_S,
         )

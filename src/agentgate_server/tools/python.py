@@ -34,6 +34,10 @@ NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}")
 """What a tool may be called: nothing that a policy pattern or a signature could misread, and no
 Unicode look-alikes."""
 
+ARGS_BYTES_MIN: Final = 1_024
+ARGS_BYTES_MAX: Final = 1_000_000
+"""Bytes that arguments may be let have: more fits no message of a client's."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 Said = Literal["read", "write"] | Effects
 Timeout = float | None | msgspec.UnsetType
@@ -134,6 +138,7 @@ def tool(
     description: str | None = None,
     timeout_s: Timeout = msgspec.UNSET,
     concurrency_max: int | None = None,
+    args_bytes_max: int | None = None,
     inline: bool = False,
 ) -> Callable[[Function], Function]: ...
 
@@ -175,6 +180,7 @@ def python_tool(
     description: str | None = None,
     timeout_s: Timeout = msgspec.UNSET,
     concurrency_max: int | None = None,
+    args_bytes_max: int | None = None,
     inline: bool = False,
 ) -> PythonTool:
     """Make a tool of a function or a bound method.
@@ -188,6 +194,8 @@ def python_tool(
         timeout_s: how long a call may take, in seconds; unless said, what the configuration says
             (``tools.timeout_s``, 60 s); None for no limit.
         concurrency_max: how many calls may run at once; others wait.
+        args_bytes_max: bytes that its arguments may have as JSON, for one that takes documents;
+            unless said, what the configuration says (``tools.args_bytes_max``, 64 KiB).
         inline: run a plain function on the event loop, without a thread: only for one that
             returns at once and does no I/O. It has no time-out.
 
@@ -212,6 +220,7 @@ def python_tool(
             "origin": origin,
             "timeout_s": read_timeout(timeout_s, inline=inline),
             "concurrency_max": read_concurrency(concurrency_max, inline=inline),
+            "args_bytes_max": read_args_bytes(args_bytes_max),
         }
     except ToolError as error:
         raise ToolError(f"tool {origin}: {error}") from error
@@ -295,6 +304,20 @@ def read_concurrency(concurrency_max: object, *, inline: bool) -> int | None:
     if concurrency_max < 1:
         raise ToolError(f"concurrency_max must be at least 1, not {concurrency_max}")
     return concurrency_max
+
+
+def read_args_bytes(args_bytes_max: object) -> int | None:
+    """Return how many bytes the arguments may have."""
+    if args_bytes_max is None:
+        return None
+    if isinstance(args_bytes_max, bool) or not isinstance(args_bytes_max, int):
+        raise ToolError(f"args_bytes_max must be a whole number of bytes, not {args_bytes_max!r}")
+    if not ARGS_BYTES_MIN <= args_bytes_max <= ARGS_BYTES_MAX:
+        raise ToolError(
+            f"args_bytes_max must be from {ARGS_BYTES_MIN:,} to {ARGS_BYTES_MAX:,}, "
+            f"not {args_bytes_max:,}"
+        )
+    return args_bytes_max
 
 
 def describe(thing: object) -> str:

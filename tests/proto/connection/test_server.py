@@ -181,6 +181,17 @@ def test_a_call_is_reported_with_typed_parameters_and_answered_under_its_id() ->
     ]
 
 
+def test_a_request_that_is_larger_than_any_tool_takes_is_refused_unread() -> None:
+    visitor = Visitor(limits=Limits(request_bytes_max=100)).enter()
+    visitor.say(request(1, "tool_request", {"tool": "x", "args": {"text": "x" * 100}}))
+    visitor.say(request(2, "tool_request", {"tool": "x", "args": {"text": "x" * 50}}))
+    [called] = visitor.happened()
+    assert (called.id, called.size) == (2, len('{"tool": "x", "args": {"text": ""}}') + 50)
+    [refusal] = visitor.heard()
+    assert refusal["error"]["code"] == ErrorCode.INVALID_PARAMS
+    assert "135 bytes are more than any tool here takes" in refusal["error"]["message"]
+
+
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("name", [a.name for a in METHODS.values() if a.kind is Kind.REQUEST])
 def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(

@@ -193,6 +193,80 @@ def test_listings_count_against_the_rate_of_their_principal() -> None:
     assert world.ledger.objection_to_listing("another", world.now) is None
 
 
+def test_the_bytes_of_requests_count_against_a_rate_of_their_own() -> None:
+    world = World(LedgerLimits(request_bytes_per_minute=3_000))
+    client = world.client()
+    admits = world.ledger.admits
+    assert admits(client.number, 1, 2_000, world.now)
+    assert not admits(client.number, 2, 2_000, world.now)
+    world.drain()
+    refusal = client.refusals[2]
+    assert refusal.code is ErrorCode.LIMIT_EXCEEDED
+    assert refusal.message.startswith("requests of more than 3,000 bytes a minute")
+    assert refusal.retry_after_s == pytest.approx(20.0, abs=0.1)
+    assert admits(client.number, 3, 1_000, world.now), "what was refused has cost nothing"
+
+
+def test_a_repeat_of_what_is_under_way_does_not_count_against_any_rate() -> None:
+    world = World(LedgerLimits(requests_per_minute=1))
+    client = world.client()
+    rid = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    for _ in range(3):
+        world.receive(client, 1, "ask_write", n=1)
+    assert not client.refusals
+    world.approve(rid)
+    world.sync()
+    outcome = world.finish(rid)
+    world.sync()
+    assert client.of(Answer) == [Answer(client.number, 1, outcome, rid)]
+
+
+def test_nothing_is_admitted_from_a_link_that_is_gone() -> None:
+    world = World()
+    client = world.client()
+    world.lose(client)
+    assert not world.ledger.admits(client.number, 1, 10, world.now)
+    assert world.ledger.next_effect() is None
+
+
+def test_who_holds_too_much_in_memory_is_told_so_until_it_is_let_go_of() -> None:
+    world = World(LedgerLimits(held_bytes_of_principal_max=2_500))
+    client, other = world.client(), world.client("bob")
+    first = world.receive(client, 1, "write", n=1)
+    world.receive(client, 2, "write", n=2)
+    world.receive(client, 3, "write", n=3)
+    refusal = client.refusals[3]
+    assert refusal.code is ErrorCode.LIMIT_EXCEEDED
+    assert "wait in memory for you, and 2,500 may" in refusal.message
+    world.receive(other, 1, "write", n=1)
+    assert not other.refusals
+    world.sync()
+    world.finish(first)
+    world.sync()
+    world.receive(client, 4, "write", n=4)
+    assert 4 not in client.refusals
+
+
+def test_what_has_joined_counts_until_what_it_joined_is_over() -> None:
+    world = World()
+    client, again = world.client(), world.client(client_id="c2")
+    held = world.ledger._lifecycle.held
+    rid = world.receive(client, 1, "ask_write", n=1)
+    world.sync()
+    one = held.total
+    second = world.receive(again, 1, "ask_write", n=1)
+    world.sync()
+    assert held.total == 2 * one
+    world.cancel(client, 2, 1)
+    world.sync()
+    assert held.total == one, "the other one goes on by itself"
+    assert world.waiting == [second] != [rid]
+    world.deny(second)
+    world.sync()
+    assert held.total == 0
+
+
 def test_two_at_once_cannot_both_have_the_last_place_among_the_waiting() -> None:
     world = World(LedgerLimits(waiting_max=1))
     client = world.client()

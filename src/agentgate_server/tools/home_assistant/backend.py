@@ -48,7 +48,9 @@ class HomeAssistant:
         """
         self.config = config
         self.api = Api(config)
-        self.tools = home_assistant_tools(self.api, config.timeout_s, slow_s=slow_s)
+        self.tools = home_assistant_tools(
+            self.api, config.timeout_s, slow_s=slow_s, args_bytes_max=config.args_bytes_max
+        )
         self.house = House(config.resolve_stale_s)
         self.problem = "not asked yet"
         self.unresolved = ""

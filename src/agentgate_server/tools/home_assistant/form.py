@@ -47,6 +47,9 @@ class HomeAssistantConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a call may take. Beyond 10, since older versions of Home Assistant answer a
     service call after 10 s, done or not, and newer ones only when it is done."""
 
+    args_bytes_max: Annotated[int, Meta(ge=1_024, le=1_000_000)] | None = None
+    """Bytes that the arguments of a call may have as JSON; default: ``tools.args_bytes_max``."""
+
     resolve_every_s: Annotated[float, Meta(ge=1, le=3_600)] = 60.0
     """Seconds between two looks at what areas, devices, labels, floors, groups and scenes hold,
     for the policy; also how often its health is checked."""

@@ -145,7 +145,7 @@ def domain_of(state: Any) -> str:
 
 
 def home_assistant_tools(
-    api: Api, timeout_s: float, *, slow_s: float = SLOW_S
+    api: Api, timeout_s: float, *, slow_s: float = SLOW_S, args_bytes_max: int | None = None
 ) -> tuple[HomeAssistantTool, ...]:
     """Make the four tools.
 
@@ -153,6 +153,7 @@ def home_assistant_tools(
         api: where they ask.
         timeout_s: how long a call may take.
         slow_s: from when on the answer to a service call may have come too early.
+        args_bytes_max: bytes that the arguments of a call may have; None: as many as of others.
     """
     read: dict[str, Any] = {
         "effects": Effects.READ,
@@ -169,6 +170,7 @@ def home_assistant_tools(
         "origin": ORIGIN,
         "api": api,
         "timeout_s": timeout_s,
+        "args_bytes_max": args_bytes_max,
     }
     return (
         GetState(

@@ -241,6 +241,9 @@ class HttpToolForm(msgspec.Struct, frozen=True, kw_only=True):
     timeout_s: Seconds | None = None
     """Seconds that a call may take, waiting for its turn included; default: the backend's."""
 
+    args_bytes_max: Annotated[int, Meta(ge=1_024, le=1_000_000)] | None = None
+    """Bytes that its arguments may have as JSON; default: ``tools.args_bytes_max``."""
+
     @property
     def arguments(self) -> dict[str, ArgumentForm]:
         """The arguments, by plain names."""

@@ -154,6 +154,7 @@ def tool_of(declared: Declared, backend: Backend, client: HttpBackend, mask: Mas
         concurrency_max=options.connections_max,
         bulkhead=f"backend {options.name}",
         queue_max=backend.queue_max,
+        args_bytes_max=form.args_bytes_max,
         client=client,
         arguments=arguments,
         request=form.request,

@@ -190,6 +190,9 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a call waits for the server if that is down; then it fails, and nothing was
     run."""
 
+    args_bytes_max: Annotated[int, Meta(ge=1_024, le=1_000_000)] | None = None
+    """Bytes that the arguments of a call may have as JSON; default: ``tools.args_bytes_max``."""
+
     output_bytes_max: Annotated[int, Meta(ge=1_024, le=16_000_000)] = 1_000_000
     """Bytes of a result; what is larger is not passed on. ``tools.output_bytes_max`` counts too."""
 
