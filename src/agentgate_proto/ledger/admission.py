@@ -25,7 +25,7 @@ from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.filling import filled_places
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Phase, Record, Relayed
-from agentgate_proto.records.storage import FindIdempotencyKey, FindRequest
+from agentgate_proto.records.storage import FindIdempotencyKey, FindRequest, record_bytes
 
 Judge = Callable[[Record, Mapping[str, Any], float], Decision]
 """The policy: a pure function of the request, its decoded arguments as they are written, and the
@@ -128,7 +128,8 @@ class Admission:
         live = Live(record, args=asked.args, link=link.number if link.is_old else 0)
         live.bound = asked.bound
         live.join_s = asked.join_s
-        self.lifecycle.take(live)
+        self.lifecycle.live[record.rid] = live
+        self.lifecycle.hold(live, record_bytes(record))
         requests[record.request_id] = record.rid
         if link.is_old or links.scope(link.scope).take(record.request_id):
             self._look_up_key(live, now)

@@ -86,9 +86,9 @@ class Lifecycle:
         for record in restored.unknown:
             self._unknowns.mark(record)
         for record in restored.active:
-            live = Live(record)
+            live = self.live[record.rid] = Live(record)
             live.stored = record
-            self.take(live)
+            self.hold(live, record_bytes(record))
             self.rejoining.add(live)
             self.delivery.adopt_restored(live)
             if record.idempotency_key:
@@ -120,12 +120,10 @@ class Lifecycle:
                 self._write(self.live[rid], after)
             self.grants.save_again()
 
-    def take(self, live: Live) -> None:
-        """A request is under way from here on."""
-        record = live.record
-        live.size = record_bytes(record)
-        self.held.add(record.principal, live.size)
-        self.live[record.rid] = live
+    def hold(self, live: Live, size: int) -> None:
+        """A request takes so many bytes of memory, or so many more, until it is over."""
+        live.size += size
+        self.held.add(live.record.principal, size)
 
     # Policy has spoken
 
@@ -274,9 +272,7 @@ class Lifecycle:
     def finish(self, live: Live, outcome: Outcome, now: float) -> None:
         """Give a request its outcome; it need not be durable first if the store knows nothing."""
         live.record = done(live.record, outcome, now)
-        size = len(memoryview(outcome.data))
-        live.size += size
-        self.held.add(live.record.principal, size)
+        self.hold(live, len(memoryview(outcome.data)))
         if live.stored is None:
             self._publish(live)
         self._write(live, After.ANSWER)

@@ -220,18 +220,6 @@ async def test_a_native_cancellation_of_asyncio_is_passed_on_too(runner: Runner)
         await task
 
 
-async def test_a_call_that_is_thrown_away_is_no_failure_of_the_tool(
-    runner: Runner, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def later() -> None:
-        await anyio.sleep_forever()
-
-    call = runner.run(python_tool(later, timeout_s=None), {})
-    call.send(None)
-    call.close()
-    assert caplog.text == ""
-
-
 # Exit
 
 
