@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -328,6 +328,10 @@ class Calls:
                 text = self.masker.told(f"Invalid params: {error}")
             self.observers.refused(who, tool.name, ErrorCode.INVALID_PARAMS)
             return ErrorCode.INVALID_PARAMS, text
+        # A record in a list may be some bytes as it is written, and many with all its defaults.
+        if bound is not None and (objection := self._too_large(tool, bound, len(encode(bound)))):
+            self.observers.refused(who, tool.name, ErrorCode.INVALID_PARAMS)
+            return ErrorCode.INVALID_PARAMS, f"Invalid params: with defaults {objection}"
         asked = Asked(
             link=link,
             rid=self.rids(now),
@@ -345,7 +349,7 @@ class Calls:
         self.ledger.receive(asked, now)
         return None
 
-    def _too_large(self, tool: Tool, args: dict[str, Any], size: int) -> str:
+    def _too_large(self, tool: Tool, args: Mapping[str, Any], size: int) -> str:
         """Say why the arguments are too large for a tool; "": they are not."""
         limits = self.ledger.limits
         given = tool.args_bytes_max

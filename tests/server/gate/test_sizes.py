@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,23 @@ async def test_who_asks_again_for_what_waits_is_not_told_to_wait(tmp_path: Path)
             assert error is not None
             assert error.code == ErrorCode.LIMIT_EXCEEDED
             assert len(gateway.gate.desk.waiting()) == 1
+
+
+@dataclass
+class Lamp:
+    colour: str = "x" * 100
+
+
+@tool(effects="read", inline=True)
+def light(lamps: list[Lamp]) -> int:
+    return len(lamps)
+
+
+async def test_what_grows_by_its_defaults_is_measured_with_them(tmp_path: Path) -> None:
+    whole = Gateway(config(tmp_path), tools=[light], policy=Policy.parse(POLICY))
+    async with whole as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        assert await said(client, 1, "light", lamps=[{}] * 300) is None
+        error = await said(client, 2, "light", lamps=[{}] * 700)
+        assert error is not None
+        assert "with defaults the arguments have 79,811 bytes as JSON" in error.message
