@@ -22,7 +22,7 @@ from agentgate_proto.connection.base import SERVICE_RESTART, Timer
 from agentgate_proto.connection.timers import Deadline
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.routes import Routes
-from agentgate_server.gate.gate import LOOK_AGAIN_S
+from agentgate_server.gate.timekeeping import LOOK_AGAIN_S
 from agentgate_server.gateway import CLOSE_WAIT_S
 from agentgate_server.sockets.peer import ENDED, Peer
 from agentgate_server.store.writer import GATHER_S, Batch, Waiting
@@ -270,7 +270,7 @@ class Life:
         """Ring for the ledger; a clock that was set is noticed then, as by the real gate."""
         self.rearming = False
         self.armed_at, self.armed_by = self.world.timeline.now, self.world.utc_offset
-        self.gate._armed = deadline = self.gate.ledger.next_deadline()
+        deadline = self.gate.ledger.next_deadline()
         pause = LOOK_AGAIN_S if deadline is None else deadline - self.world.utc() + ROUNDING_S
         self.alarm.arm(self.world.timeline.now + min(max(pause, 0.0), LOOK_AGAIN_S))
 

@@ -18,6 +18,7 @@ from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
+from agentgate_server.gate.timekeeping import Timekeeper
 from agentgate_server.policy import Policy
 from agentgate_server.relay.link import OpenUpstreams
 from agentgate_server.secrets.masking import Masker
@@ -51,6 +52,17 @@ class Inside:
     tools: Callable[..., Tools] = Tools
 
 
+class WorldTimekeeper(Timekeeper):
+    """Leaves the time to the life that it is in."""
+
+    def __init__(self, life: Life) -> None:
+        self.life = life
+
+    def look(self) -> None:
+        """See :class:`Timekeeper`."""
+        self.life.rearming = True
+
+
 class WatchedGate(Gate):
     """The gate, with an oracle beside it and a death that may come between any two effects.
 
@@ -79,6 +91,7 @@ class WatchedGate(Gate):
             rids=world.next_rid,
         )
         self.ledger.judge = self.decide
+        self.timekeeper = WorldTimekeeper(life)
         plan = world.plan
         self.doom: int | None = None
         self.oracle = world.oracle
@@ -86,10 +99,6 @@ class WatchedGate(Gate):
             world.timeline, world.tool_chance, plan.tool_s, plan.tool_trouble, life.tool_ended
         )
         self.running.catalogue = self.judge.catalogue
-
-    def rearm(self) -> None:
-        """See :class:`agentgate_server.gate.gate.Gate`."""
-        self.life.rearming = True
 
     def tool_ended(self, rid: str, outcome: Any) -> None:
         """A tool has ended."""
