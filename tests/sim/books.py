@@ -15,8 +15,8 @@ STARTED, ENDED = "request.started", "request.ended"
 
 FOLLOWS: dict[str, frozenset[str]] = {
     "": frozenset((ASKED, STARTED, ENDED)),
-    ASKED: frozenset((ENDORSED, APPROVED, STARTED, ENDED)),
-    ENDORSED: frozenset((ENDORSED, APPROVED, STARTED, ENDED)),
+    ASKED: frozenset((ASKED, ENDORSED, APPROVED, STARTED, ENDED)),
+    ENDORSED: frozenset((ASKED, ENDORSED, APPROVED, STARTED, ENDED)),
     APPROVED: frozenset((STARTED, ENDED)),
     STARTED: frozenset((ENDED,)),
     ENDED: frozenset(),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tests.sim.people import Answer as HumanAnswer
     from tests.sim.world import World
 
+    from agentgate_proto.ledger.ledger import Ledger
+    from agentgate_server.policy import Policy
+
 
 class Consent:
     """See the module.
@@ -52,6 +55,32 @@ class Consent:
         self.judgements_of[record.principal, record.digest] = decision, was_unknown
         self.judged_at[record.rid] = self.world.timeline.now
         self.judged_utc[record.rid] = self.world.utc()
+
+    def judged_again(self, ledger: Ledger, policy: Policy) -> None:
+        """Another policy was put in force: nothing that it denies waits any longer."""
+        for live in ledger._lifecycle.live.values():
+            if live.record.phase is Phase.WAITING:
+                self.world.count("judged again")
+                if self._says(policy, live.record).action is Action.DENY:
+                    self.fail(f"I4: {live.record.signature} is denied by policy and still waits")
+
+    def approving(self, record: Record, policy: Policy) -> None:
+        """A yes is about to be stored: the policy in force at this moment must allow it."""
+        decision = self._says(policy, record)
+        yeses = {record.approver, *(one.approver for one in record.endorsements)}
+        if decision.action is Action.DENY:
+            self.fail(f"I4: {record.signature} is approved while the policy denies it")
+        elif decision.action is Action.ASK and len(yeses) < decision.approvers:
+            self.fail(f"I4: {record.signature} is approved by {yeses} alone")
+
+    def _says(self, policy: Policy, record: Record) -> Decision:
+        return policy.decide(
+            agent=record.principal,
+            tool=record.tool,
+            effects=record.effects,
+            args=msgspec.json.decode(record.args),
+            now=self.world.utc(),
+        )
 
     def may_run(self, record: Record, row: Record | None) -> None:
         """I4, and that a repeat of what is unknown asks a person."""

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from tests.sim.any_mishaps import AnyMishaps
 from tests.sim.links import Link
 from tests.sim.plan import Fault
+from tests.sim.tools import POLICY, STRICTER
+
+from agentgate_server.policy import Policy
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -68,6 +71,7 @@ class Mishaps(AnyMishaps):
         self.over = True
         self.down_s = 0.0
         world.cut_off.clear()
+        self._put_in_force(POLICY)
         world.disk.full = world.disk.unreadable = world.disk.kills = ""
         world.disk_slow_until = 0.0
         world.revoked.clear()
@@ -113,6 +117,23 @@ class Mishaps(AnyMishaps):
             return False
         life.frozen_until = max(life.frozen_until, self.world.timeline.now + fault.seconds)
         return None
+
+    def stricter(self, fault: Fault) -> None:
+        """For a while a policy is in force that forbids more, or wants more people to say yes."""
+        self._put_in_force(STRICTER[fault.count % len(STRICTER)])
+        self.world.timeline.after(fault.seconds, self._put_in_force, POLICY)
+
+    def _put_in_force(self, policy: Policy) -> None:
+        self.world.policy = policy
+        if self.world.life is not None:
+            self.world.life.enter(self._judge_again)
+
+    def _judge_again(self) -> None:
+        life = self.world.life
+        assert life is not None
+        life.gate.judge.policy = self.world.policy
+        life.gate.judge_again()
+        self.world.oracle.consent.judged_again(life.gate.ledger, self.world.policy)
 
     # An agent's process
 

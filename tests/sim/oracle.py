@@ -34,6 +34,7 @@ from agentgate_proto.ledger.effects import (
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
+from agentgate_proto.records.storage import Put
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.sessions.tool_desk import CLIENT
 
@@ -192,6 +193,8 @@ class Oracle:
     def effect(self, gate: WatchedGate, effect: Effect) -> None:
         """The gate is about to do something."""
         match effect:
+            case Write(change=Put(record=Record(phase=Phase.APPROVED) as record)):
+                self.consent.approving(record, gate.judge.policy)
             case Write():
                 pass
             case Answer():

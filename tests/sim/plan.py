@@ -49,6 +49,7 @@ FAULTS = (
     "die_between_steps",
     "freeze",
     "clock_found",
+    "stricter",
 )
 
 DAY_S = 86_400.0

@@ -30,7 +30,17 @@ rules:
   - {tool: carefree, action: allow, ask_again_after_unknown: false}
   - {tool: [look, fetch, set, move], action: allow}
 """
-POLICY = Policy.parse(RULES + "  - {tool: exceed_budget, action: ask}\n")
+LAST = "  - {tool: exceed_budget, action: ask}\n"
+POLICY = Policy.parse(RULES + LAST)
+STRICTER = tuple(
+    Policy.parse(f"{RULES}  - {rule}\n{LAST}")
+    for rule in (
+        '{tool: [ask_set, set], action: deny, description: "not now"}',
+        '{tool: "ask_*", action: ask, approval: {approvers: 2}}',
+        '{tool: "*", action: deny, description: "nothing goes"}',
+    )
+)
+"""What an operator may put in force while people are asked."""
 
 
 def at_once(n: int) -> dict[str, int]:

@@ -87,6 +87,7 @@ class World(AnyWorld):
         self.weather = Weather(
             plan.chance("links"), plan.latency_s, plan.jitter_s, plan.split, plan.window_bytes
         )
+        self.policy = POLICY
         self.disk = Disk(self.timeline, plan.ledger.waiting_max, plan.retention, self.utc)
         self.oracle = Oracle(self)
         self.people = People(self)
@@ -307,7 +308,7 @@ class World(AnyWorld):
         with_budgets = any(budget.over == "ask" for budget in self.plan.setting.budgets)
         catalogue = WITH_BUDGETS if with_budgets else CATALOGUE
         setup = conversations(self.plan)
-        return Inside(policy=POLICY, catalogue=catalogue, conversations=setup)
+        return Inside(policy=self.policy, catalogue=catalogue, conversations=setup)
 
     def next_rid(self, now: float) -> str:
         """Ids of requests: in order, for the reader."""

@@ -32,7 +32,9 @@ APPROVAL_S = 3.0
 
 ASKS_FROM_S = 0.05
 DEATHS = ("kill", "kill", "kill_before_commit", "kill_after_commit", "restart")
-NOT_PLAYED = frozenset({"clock_jump", "clock_found", "disk_slow", "disk_unreadable", "revoke"})
+NOT_PLAYED = frozenset(
+    {"clock_jump", "clock_found", "disk_slow", "disk_unreadable", "revoke", "stricter"}
+)
 """Kinds of fault that a process cannot be made to suffer from outside, or not within seconds."""
 
 

@@ -266,8 +266,8 @@ OF_SURROUNDINGS = (
     ),
     Mutation(
         "sleep on when the ledger wants to be woken sooner",
-        f"{SERVER}/gate/gate.py",
-        "        if self.ledger.next_deadline() != self._armed:\n            self.rearm()\n",
+        f"{SERVER}/gate/timekeeping.py",
+        "        if self._deadline() != self._armed:\n            self._alarm.set()\n",
         "        pass\n",
         seeds=150,
     ),
