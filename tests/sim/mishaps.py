@@ -120,7 +120,7 @@ class Mishaps(AnyMishaps):
 
     def stricter(self, fault: Fault) -> None:
         """For a while a policy is in force that forbids more, or wants more people to say yes."""
-        self._put_in_force(STRICTER[fault.count % len(STRICTER)])
+        self._put_in_force(STRICTER[(fault.count + fault.agent) % len(STRICTER)])
         self.world.timeline.after(fault.seconds, self._put_in_force, POLICY)
 
     def _put_in_force(self, policy: Policy) -> None:

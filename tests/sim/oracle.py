@@ -154,8 +154,11 @@ class Oracle:
         text = error.message
         if any(words in text for words in NO_CLAIM):
             return False
-        if error.code in DENIALS or ask.tool not in WRITES:
-            return error.code in DENIALS  # a tool that reads may have run before a crash
+        if ask.tool not in WRITES:
+            # It may have run before a crash, and been denied by a policy that came since.
+            return error.code in DENIALS and error.code != ErrorCode.DENIED_BY_POLICY
+        if error.code in DENIALS:
+            return True
         if error.code == ErrorCode.CANCELLED:
             return WITHDRAWN in text or NOT_SENT in text
         return error.code in REFUSALS or "nothing was run" in text

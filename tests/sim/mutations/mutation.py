@@ -9,6 +9,7 @@ from tests.change import Change
 PROTO, SERVER = "agentgate_proto", "agentgate_server"
 LIFECYCLE = f"{PROTO}/ledger/lifecycle.py"
 DECIDING = f"{PROTO}/ledger/deciding.py"
+REJUDGING = f"{PROTO}/ledger/rejudging.py"
 DELIVERY = f"{PROTO}/ledger/delivery.py"
 COLLECTING = f"{PROTO}/ledger/collecting.py"
 ADMISSION = f"{PROTO}/ledger/admission.py"

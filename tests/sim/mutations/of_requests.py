@@ -9,11 +9,31 @@ from tests.sim.mutations.mutation import (
     DELIVERY,
     LIFECYCLE,
     PROTO,
+    REJUDGING,
     SERVER,
     Mutation,
 )
 
 OF_REQUESTS = (
+    # A stricter policy
+    Mutation(
+        "let what a new policy denies wait on",
+        REJUDGING,
+        "            if not decision.why:\n",
+        "            if decision.why:\n",
+    ),
+    Mutation(
+        "take a yes without asking the policy again, nor when another is in force",
+        REJUDGING,
+        "        if record.phase is not Phase.WAITING:\n",
+        "        if True:\n",
+    ),
+    Mutation(
+        "forget that a new policy wants more people",
+        REJUDGING,
+        "max(decision.approvers, record.approvers_needed)",
+        "record.approvers_needed",
+    ),
     # What must be durable first
     Mutation(
         "answer a request before its outcome is durable",
