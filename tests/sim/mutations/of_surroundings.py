@@ -269,7 +269,8 @@ OF_SURROUNDINGS = (
         f"{SERVER}/gate/timekeeping.py",
         "        if self._deadline() != self._armed:\n            self._alarm.set()\n",
         "        pass\n",
-        seeds=150,
+        seeds=0,
+        tests=("tests/server/gate/test_timekeeping.py",),
     ),
     Mutation(
         "use up a one-time code for a yes that cannot count",
