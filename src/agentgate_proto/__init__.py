@@ -38,8 +38,8 @@ top:
 - ``connection``: one socket's life: ``state``, ``base`` with its two ends ``server`` (on top of
   ``face``, which is what faces use) and ``client``, which tell ``events``; ``requests``,
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
-  ``session_events``, ``chain``, ``logins``, ``sealing``. ``sessions``: conversations with models,
-  beyond connections:
+  ``session_events``, ``chain``, ``denials``, ``logins``, ``sealing``. ``sessions``:
+  conversations with models, beyond connections:
   ``sessions`` and what they tell, ``effects``; ``book`` (which are in memory, what is written),
   ``session``, its ``log`` and ``history``; ``making`` for how it comes and goes, ``starting``,
   ``queueing``, ``runs`` and ``endings`` for the steps of a ``run``, ``recording`` what it logs,
@@ -53,9 +53,9 @@ top:
   silence, ``tool_methods`` for tools that a client provides, ``behalf`` for what relays say,
   ``upstream_methods`` for gateways behind one. ``ledger``: a gateway's requests over all
   connections and restarts: ``ledger`` and what it tells, ``effects``; ``admission`` (what is
-  taken), ``deciding`` (what people say), ``lifecycle`` (what runs), ``withdrawing`` (what is not
-  wanted any more), ``delivery`` (who is told), ``collecting`` (what was missed), ``abandoning``
-  (what nobody may run any more);
+  taken), ``denying`` (what is not allowed), ``deciding`` (what people say), ``lifecycle`` (what
+  runs), ``withdrawing`` (what is not wanted any more), ``delivery`` (who is told), ``collecting``
+  (what was missed), ``abandoning`` (what nobody may run any more);
   ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
   ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
   ``live`` for what is under way, ``journal`` for what is being written, ``unknowns`` for
@@ -74,7 +74,7 @@ top:
   ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
-  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``notifying``, ``connections`` and
-  the ``addresses`` that they come from
+  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``notifying``, ``denials``,
+  ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

@@ -259,6 +259,12 @@ class LedgerLimits:
     unknown_max: int = 100_000
     """Requests with an unknown outcome that are remembered, so that a repeat asks a person."""
 
+    denials_per_minute: int = 60
+    """Requests of one agent that the policy denies and that have a row; more are only answered."""
+
+    denials_told_per_hour: int = 100
+    """Those that have an entry of the audit; more are counted there."""
+
     requests_per_minute: int = 600
     """Tool requests and listings of one principal, as a token bucket of this size."""
 

@@ -106,6 +106,7 @@ def open_store(config: Config, masker: Masker) -> SqliteEngine:
         audit=AuditRows(
             keep_days=audit.keep_days,
             keep_entries_max=audit.keep_entries_max,
+            keep_bytes_max=audit.keep_bytes_max,
             mask=masker.entries,
         ),
     )

@@ -15,7 +15,7 @@ from tests.sim.timeline import Timeline
 
 from agentgate_proto.audit.events import entries_of
 from agentgate_proto.records.grant import Grant
-from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.outcome import RAN, Status
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.retention import COLLECTED_WITHIN_S
 from agentgate_proto.records.session import DropSession, PutSession
@@ -31,7 +31,6 @@ from agentgate_proto.records.storage import (
 from agentgate_server.store.engine import StoreError
 
 RANK = {Phase.WAITING: 0, Phase.APPROVED: 1, Phase.RUNNING: 2, Phase.DONE: 3}
-RAN = (Status.EXECUTED, Status.FAILED)
 
 
 class Disk(MemoryEngine):
@@ -104,6 +103,8 @@ class Disk(MemoryEngine):
         self.commits += 1
         for change in changes:  # one by one, so that each is compared with the one before it
             if isinstance(change, Put):
+                if not change.is_told:
+                    self.books.count(change.record)
                 for record in (change.record, *change.joined):
                     self._look_at(record)
                 if change.grant is not None and change.grant.uses > change.grant.uses_max:

@@ -36,6 +36,8 @@ OPEN = Outcome(status=Status.UNKNOWN)
 def entries_of(change: Change) -> list[AuditEntry]:
     """Return what the audit says of a change; nothing, if it is none that matters."""
     match change:
+        case Put(is_told=False):
+            return []
         case Put(record, (), None):
             return [entry_of(record)]
         case Put(record, joined, grant):

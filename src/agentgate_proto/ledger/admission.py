@@ -23,7 +23,6 @@ from agentgate_proto.ledger.live import Live
 from agentgate_proto.quotas.rates import Allowance
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.filling import filled_places
-from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Phase, Record, Relayed
 from agentgate_proto.records.storage import FindIdempotencyKey, FindRequest, record_bytes
 
@@ -179,7 +178,7 @@ class Admission:
                 live.record = replace(
                     live.record, joined=found.joined, resolved_at=found.resolved_at
                 )
-            self._answer_as(live, found.outcome, found.rid if by_id else "")
+            self.lifecycle.denying.answer(live, found.outcome, found.rid if by_id else "")
 
     def looked_back(self, token: Token, found: Record | None, now: float) -> None:
         """The store has said what a request may be a repeat of."""
@@ -266,15 +265,9 @@ class Admission:
             text = f"the idempotency key {OTHER_CONTENT}"
             self.lifecycle.refuse(live, ErrorCode.INVALID_REQUEST, text)
         elif live.withdrawn_at:
-            self._answer_as(live, live.withdrawn_as, "")
+            self.lifecycle.denying.answer(live, live.withdrawn_as)
         else:
             self.lifecycle.join(live, first)
-
-    def _answer_as(self, live: Live, outcome: Outcome, rid: str) -> None:
-        """Answer without a row of its own; ``rid``: the row that has this outcome (I3)."""
-        live.record = replace(live.record, outcome=outcome)
-        self.lifecycle.delivery.answer(live, rid)
-        self.lifecycle.remove(live)
 
     def _judge(self, live: Live, now: float) -> None:
         """Decide about what is new; a store that takes no writes is tried again now and then."""

@@ -38,6 +38,7 @@ from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.ledger.rejudging import JudgeAgain
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.quotas.denials import Untold
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
@@ -129,6 +130,10 @@ class Ledger:
     def problem(self) -> str:
         """Why the store takes no writes at present, or nothing."""
         return self._lifecycle.journal.problem
+
+    def denials_untold(self) -> list[Untold]:
+        """Return the denied requests that the audit is to tell together; they are told then."""
+        return self._lifecycle.denying.denials.untold()
 
     @property
     def judge(self) -> Judge:

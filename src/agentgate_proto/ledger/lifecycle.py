@@ -24,6 +24,7 @@ from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
 from agentgate_proto.ledger.deciding import Deciding, done
 from agentgate_proto.ledger.delivery import Delivery
+from agentgate_proto.ledger.denying import Denying
 from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Run, Token
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
@@ -37,7 +38,7 @@ from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.quotas.held import Held
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.grant import Grant
-from agentgate_proto.records.outcome import Outcome, Status, ended, unknown
+from agentgate_proto.records.outcome import Outcome, unknown
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.storage import FindTwin, MarkDelivered, Put, Restored, record_bytes
 
@@ -73,6 +74,7 @@ class Lifecycle:
         )
         self.abandoning = Abandoning(self.live, self.deciding.withdraw)
         self.withdrawing = Withdrawing(self.joining, self.deciding, effects, self.finish)
+        self.denying = Denying(limits, self.delivery, self.finish, self.remove)
         self._effects = effects
         self._unknowns = Unknowns(limits.unknown_max)
         self._retries: dict[str, After] = {}
@@ -133,8 +135,7 @@ class Lifecycle:
         live.args = live.bound = None
         twin = None
         if decision.action is Action.DENY:
-            code = ErrorCode.DENIED_BY_POLICY
-            self.finish(live, ended(Status.DENIED, code, decision.words), now)
+            self.denying.deny(live, decision, now)
             return
         if may_join(live):
             twin = self.rejoining.twin(live, decision)
@@ -301,7 +302,7 @@ class Lifecycle:
     # The store has spoken
 
     def _write(self, live: Live, after: After, grant: Grant | None = None) -> None:
-        change = Put(live.record, self.joining.rows(live), grant)
+        change = Put(live.record, self.joining.rows(live), grant, live.is_told)
         self._effects.append(self.journal.write(change, after, urgent=not live.public))
 
     def mark_delivered(self, rids: tuple[str, ...]) -> None:

@@ -85,6 +85,7 @@ class Live:
         cancels: calls of ``cancel_request``, as (link, call id), that wait for a write.
         withdrawn_at: when its caller withdrew it before its tool started; 0: that did not happen.
         withdrawn_as: how it ends then.
+        is_told: the audit says what becomes of it, and does not only count it.
         abandoned: it was withdrawn for all who wait for it.
         size: bytes that count as held for its principal, with what has joined it.
     """
@@ -98,6 +99,7 @@ class Live:
         "decision",
         "endorsing",
         "held",
+        "is_told",
         "join_s",
         "public",
         "record",
@@ -125,6 +127,7 @@ class Live:
         self.withdrawn_as: Outcome = CANCELLED
         self.abandoned = False
         self.size = 0
+        self.is_told = True
 
     @property
     def approval(self) -> Record | None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from agentgate_proto.records.outcome import Outcome, Status
+from agentgate_proto.records.outcome import RAN, Outcome, Status
 from agentgate_proto.records.request import Record
 
 MAY_HAVE_RUN = "an earlier request for exactly this ended as unknown: it may already have run"
-
-RAN = (Status.EXECUTED, Status.FAILED)
-"""How a request ends that ran, and of which it is known how."""
 
 
 class Unknowns:

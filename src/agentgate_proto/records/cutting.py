@@ -36,7 +36,8 @@ def as_kept(record: Record) -> Record:
     if len(args) <= KEPT_ARGS_BYTES_MAX and len(signature) <= KEPT_SIGNATURE_CHARS_MAX:
         return record
     if len(args) > KEPT_ARGS_BYTES_MAX:
-        record = replace(record, args=msgspec.Raw(beginnings(args)), args_bytes=len(args))
+        raw = msgspec.Raw(beginnings(args))
+        record = replace(record, args=raw, args_bytes=len(args), filled=None)
     return replace(record, signature=folded(signature, KEPT_SIGNATURE_CHARS_MAX))
 
 

@@ -22,6 +22,10 @@ class Status(StrEnum):
     """Its caller withdrew it before it ran."""
 
 
+RAN = (Status.EXECUTED, Status.FAILED)
+"""How a request ends that ran, and of which it is known how."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """How a request ended. Immutable: answered once, answered so for ever (I3).
 

@@ -37,11 +37,13 @@ class Put(msgspec.Struct, frozen=True):
         joined: records of requests for the very same that had joined it and end as it does. They
             ran nothing of their own, so they never make an unknown outcome known.
         grant: as ``PutGrant``: made by the approval of the request, or used by it.
+        is_told: the audit has an entry for it; else it is told with others.
     """
 
     record: Record
     joined: tuple[Record, ...] = ()
     grant: Grant | None = None
+    is_told: bool = True
 
 
 class PutGrant(msgspec.Struct, frozen=True):

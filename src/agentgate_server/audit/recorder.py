@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import anyio
 import anyio.to_thread
 
 from agentgate_proto.audit.chain import Head
+from agentgate_proto.audit.denials import entry_of
 from agentgate_proto.audit.logins import FailedLogins
 from agentgate_proto.principal import Principal
+from agentgate_proto.quotas.denials import Untold
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_server.audit.heads import Findings, append_head
@@ -35,13 +37,22 @@ class AuditRecorder:
 
     Args:
         writer: takes entries to the store.
+        untold: returns the denied requests that have no entries of their own, once.
+        capped: hears of whom there were some.
 
     Attributes:
         found: what a look back found at the start; heads are kept where it says.
     """
 
-    def __init__(self, writer: StoreWriter) -> None:
+    def __init__(
+        self,
+        writer: StoreWriter,
+        untold: Callable[[], list[Untold]],
+        capped: Callable[[str, str], None],
+    ) -> None:
         self.writer = writer
+        self._untold = untold
+        self._capped = capped
         self.found = Findings(head_file=None)
         self.logins = FailedLogins()
         self.agent_logins = FailedLogins("agent.login_failed")
@@ -147,6 +158,9 @@ class AuditRecorder:
             self._written = head
 
     def _sum_up(self, now: float) -> None:
-        """Say how many failed logins there were that have no entries of their own."""
+        """Say how many denials and failed logins there were that have no entries of their own."""
+        for untold in self._untold():
+            self._capped(untold.principal, "denials in the audit")
+            self.tell(entry_of(untold))
         for entry in (*self.logins.due(now), *self.agent_logins.due(now)):
             self.tell(entry)

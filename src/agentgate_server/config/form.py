@@ -156,6 +156,10 @@ class StorageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of finished requests, with their arguments and results, kept at most; beyond it they go
     as beyond ``keep_rows_max``. Conversations and the audit are not among them."""
 
+    denials_per_minute: Count = 60
+    """Requests of one agent that the policy denies and that are kept; more are answered alike, and
+    only counted."""
+
 
 class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The audit log: what was asked, decided and done, in the database file, hash-chained."""
@@ -166,6 +170,13 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     keep_entries_max: Count = 1_000_000
     """Entries kept at most, about 400 bytes each; the oldest go first."""
+
+    keep_bytes_max: Annotated[int, Meta(ge=100_000, le=10**13)] = 1_073_741_824
+    """Bytes of entries kept at most: with long arguments they have up to 10 kB each."""
+
+    denials_per_hour: Count = 100
+    """Requests of one agent that the policy denies and that have an entry each; what is more has
+    one entry a minute, which says how many there were."""
 
     head_file: Path | None = None
     """File to which the head of the chain is added every minute and at shutdown, best on another

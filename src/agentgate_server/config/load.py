@@ -129,6 +129,8 @@ class Config:
             requests_per_minute=self.rate_limit.max_requests_per_minute,
             request_bytes_per_minute=self.rate_limit.max_request_bytes_per_minute,
             args_bytes_max=self.tools.args_bytes_max,
+            denials_per_minute=self.storage.denials_per_minute,
+            denials_told_per_hour=self.audit.denials_per_hour,
             approval_s=self.approval_timeout_s,
             retention_s=self.storage.keep_undelivered_days * DAY_S,
         )

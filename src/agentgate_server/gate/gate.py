@@ -148,7 +148,7 @@ class Gate:
             drain=self.drain,
         )
         self.writer = StoreWriter(engine, reports, committed=self.observers.committed)
-        self.audit = AuditRecorder(self.writer)
+        self.audit = AuditRecorder(self.writer, self.ledger.denials_untold, self.observers.capped)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
         self.desk.is_agent = lambda name: any(a.name == name for a in tokens.principals)

@@ -17,6 +17,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from agentgate_proto.audit.chain import BEGINNING, DROPPED, Head, chained, parse_head, split
+from agentgate_proto.audit.denials import DENIED, sealed
 from agentgate_proto.audit.events import entries_of, shortened
 from agentgate_proto.audit.sealing import KEY_BYTES, Seal
 from agentgate_proto.records.audit_entry import AuditEntry
@@ -30,11 +31,15 @@ KEEP_DAYS = 365.0
 KEEP_ENTRIES_MAX = 1_000_000
 """Entries kept by default: about 400 MB."""
 
+KEEP_BYTES_MAX = 1_073_741_824
+"""Bytes in entries kept by default: a million of usual ones have less than half of that."""
+
 DROP_ROWS_MAX = 256
 """Rows dropped in one step: a few milliseconds."""
 
-INSERT = "INSERT INTO audit (seq, at, lines) VALUES (?, ?, ?)"
+INSERT = "INSERT INTO audit (seq, at, lines, upto_bytes) VALUES (?, ?, ?, ?)"
 # The casts: a column holds values of any type, if somebody wrote them there.
+UPTO = "SELECT CAST(upto_bytes AS INTEGER) FROM audit ORDER BY seq DESC LIMIT 1"
 LAST = "SELECT seq, CAST(lines AS BLOB) FROM audit ORDER BY seq DESC LIMIT 1"
 HIGHEST = "SELECT coalesce(CAST(seq AS INTEGER), 0) FROM sqlite_sequence WHERE name = 'audit'"
 ANCHOR = "SELECT CAST(value AS TEXT) FROM meta WHERE key = 'audit_anchor'"
@@ -43,7 +48,8 @@ KEY = "SELECT CAST(value AS TEXT) FROM meta WHERE key = 'audit_key'"
 SET_KEY = "INSERT OR IGNORE INTO meta VALUES ('audit_key', ?)"
 KEY_HEX = re.compile(f"[0-9a-f]{{{2 * KEY_BYTES}}}")
 OLDEST = """
-    SELECT seq, CAST(at AS REAL), CAST(lines AS BLOB) FROM audit ORDER BY seq LIMIT ?
+    SELECT seq, CAST(at AS REAL), CAST(lines AS BLOB), CAST(upto_bytes AS INTEGER)
+    FROM audit ORDER BY seq LIMIT ?
 """
 DROP = "DELETE FROM audit WHERE seq <= ?"
 
@@ -61,7 +67,7 @@ class AuditRows:
 
     Args:
         keep_days: how long entries are kept.
-        keep_entries_max: beyond so many, the oldest go early.
+        keep_entries_max, keep_bytes_max: beyond so many, or so long ones, the oldest go early.
         mask: hides secrets in entries, before they are hashed, and seals what it hides.
     """
 
@@ -70,13 +76,16 @@ class AuditRows:
         *,
         keep_days: float = KEEP_DAYS,
         keep_entries_max: int = KEEP_ENTRIES_MAX,
+        keep_bytes_max: int = KEEP_BYTES_MAX,
         mask: Mask = unmasked,
     ) -> None:
         self.keep_s = keep_days * DAY_S
         self.keep_entries_max = keep_entries_max
+        self.keep_bytes_max = keep_bytes_max
         self.mask = mask
         self.head: Head | None = None
         """Of what is committed; None: not known, look it up."""
+        self._upto: tuple[Head, int] | None = None
         self.seal: Seal | None = None
         """None: not known, look it up."""
 
@@ -91,9 +100,23 @@ class AuditRows:
             self.head = head_of(connection)
         if self.seal is None:
             self.seal = seal_of(connection)
-        kept = map(shortened, self.mask(entries, self.seal))
+        seal = self.seal
+        kept = (
+            sealed(entry, seal) if entry.event == DENIED else shortened(entry)
+            for entry in self.mask(entries, seal)
+        )
         lines, head = chained(self.head, rfc3339(now), kept)
-        return (INSERT, (head.seq, now, b"\n".join(lines))), head
+        told = b"\n".join(lines)
+        upto_bytes = self._upto_bytes(connection) + len(told)
+        self._upto = head, upto_bytes
+        return (INSERT, (head.seq, now, told, upto_bytes)), head
+
+    def _upto_bytes(self, connection: sqlite3.Connection) -> int:
+        """How long all lines were up to the head."""
+        if self._upto is None or self._upto[0] != self.head:  # what that said was not committed
+            row = connection.execute(UPTO).fetchone()
+            return row[0] if row else 0
+        return self._upto[1]
 
     def drop(
         self, connection: sqlite3.Connection, utc: float, ran_s: float
@@ -111,21 +134,23 @@ class AuditRows:
         # The signature is an entry too: for a single one too many, there would be no end to it.
         seq_max = anchor.seq + excess if excess > 1 else 0
         gone = []
-        for seq, at, lines in rows[:-1]:
-            if at >= now - self.keep_s and seq > seq_max:
+        upto = self._upto_bytes(connection)
+        for seq, at, lines, upto_here in rows[:-1]:
+            is_long = upto - upto_here >= self.keep_bytes_max
+            if at >= now - self.keep_s and seq > seq_max and not is_long:
                 break
             gone.append((seq, lines))
         if not gone:
             return [], self.head, 0
-        upto = Head(gone[-1][0], hash_in(gone[-1][1]))
+        end = Head(gone[-1][0], hash_in(gone[-1][1]))
         entry = AuditEntry(
-            event=DROPPED, upto=upto.seq, upto_hash=upto.hash, count=upto.seq - anchor.seq
+            event=DROPPED, upto=end.seq, upto_hash=end.hash, count=end.seq - anchor.seq
         )
         lines, head = chained(self.head, rfc3339(utc), [entry])
         statements: list[Statement] = [
-            (INSERT, (head.seq, utc, lines[0])),
-            (SET_ANCHOR, (str(upto), str(upto))),
-            (DROP, (upto.seq,)),
+            (INSERT, (head.seq, utc, lines[0], upto + len(lines[0]))),
+            (SET_ANCHOR, (str(end), str(end))),
+            (DROP, (end.seq,)),
         ]
         return statements, head, len(gone)
 

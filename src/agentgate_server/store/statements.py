@@ -19,7 +19,7 @@ import msgspec
 
 from agentgate_proto.records.cutting import as_kept
 from agentgate_proto.records.grant import Grant
-from agentgate_proto.records.outcome import Status
+from agentgate_proto.records.outcome import RAN, Status
 from agentgate_proto.records.request import Record
 from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
@@ -47,9 +47,6 @@ ROWS_MAX = SIZES[-1]
 UNUSED = ""
 """No rid. None would cost more than the rest of the row: for each, the ``sqlite3`` module looks
 whether somebody has an adapter for it."""
-
-RAN = (Status.EXECUTED, Status.FAILED)
-"""How a request ends that ran, and of which it is known how."""
 
 NAMES = ", ".join(COLUMNS)
 SELECT = " ".join(("SELECT", NAMES, "FROM requests"))

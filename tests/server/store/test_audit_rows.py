@@ -12,6 +12,8 @@ import pytest
 from tests.server.store.samples import done, put, record
 
 from agentgate_proto.audit.chain import DROPPED, Head, verify
+from agentgate_proto.audit.denials import entry_of
+from agentgate_proto.quotas.denials import Untold
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import Phase
 from agentgate_proto.records.storage import MarkDelivered, Put, PutAudit
@@ -41,8 +43,11 @@ def clock() -> Clock:
 
 def opened(folder: Path, clock: Clock, **kept: int) -> SqliteEngine:
     days, most = kept.get("keep_days", 365), kept.get("keep_entries_max", 1_000_000)
+    size = kept.get("keep_bytes_max", 2**30)
     masker = Masker([Secret("hunter2-hunter2")])
-    rows = AuditRows(keep_days=days, keep_entries_max=most, mask=masker.entries)
+    rows = AuditRows(
+        keep_days=days, keep_entries_max=most, keep_bytes_max=size, mask=masker.entries
+    )
     return SqliteEngine(folder / "gate.db", audit=rows, utc=clock)
 
 
@@ -250,3 +255,42 @@ def test_requests_go_without_their_entries(engine: SqliteEngine, clock: Clock) -
     assert prune(engine, clock.now) == 1
     assert engine.connection.execute("SELECT count(*) FROM requests").fetchone() == (0,)
     assert events(engine) == ["request.ended"]
+
+
+def test_beyond_a_cap_on_bytes_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
+    engine = opened(tmp_path, clock, keep_bytes_max=20_000)
+    args = msgspec.Raw(b'{"text":"%s"}' % (b"x" * 4_000))
+    for number in range(9):
+        engine.commit([put(f"r{number}", args=args)])
+        if number == 5:  # what it knows by heart is what is written
+            engine.close()
+            engine = opened(tmp_path, clock, keep_bytes_max=20_000)
+    while engine.prune(NOW, math.inf):
+        pass
+    kept = lines(engine)
+    assert events(engine) == ["request.asked"] * 5 + [DROPPED]
+    assert sum(map(len, kept[1:])) < 20_000 < sum(map(len, kept)), "but for one row"
+    start = anchor_of(engine.connection)
+    assert verify(kept, start=start, kept=engine.head).broken is None
+    (upto,) = engine.execute("SELECT upto_bytes FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    (first,) = engine.execute("SELECT upto_bytes FROM audit ORDER BY seq LIMIT 1").fetchone()
+    assert upto - first == sum(map(len, kept[1:]))
+    engine.close()
+
+
+def test_a_batch_that_fails_counts_no_bytes(engine: SqliteEngine) -> None:
+    engine.commit([put("r1")])
+    with pytest.raises(StoreError):
+        engine.commit([put("r2", request_id=2**70)])
+    engine.commit([put("r3")])
+    (upto,) = engine.execute("SELECT max(upto_bytes) FROM audit").fetchone()
+    assert upto == sum(map(len, lines(engine)))
+
+
+def test_denials_that_are_told_together_have_keyed_digests(engine: SqliteEngine) -> None:
+    many = Untold(principal="evil", rid="r1", tool="t", digest="d1", last="d2", count=57)
+    engine.commit([PutAudit(entry_of(many)), Put(done("r2"), is_told=False)])
+    (row,) = map(msgspec.json.decode, lines(engine))
+    seal = seal_of(engine.connection)
+    assert (row["count"], row["digest"]) == (57, seal.of_request("r1", "d1"))
+    assert row["masked"] == {"last": seal.of_request("r1", "d2")}

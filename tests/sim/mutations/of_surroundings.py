@@ -128,7 +128,7 @@ OF_SURROUNDINGS = (
         "delete beyond the cap what is oldest, whatever it keeps from running twice",
         f"{PROTO}/records/retention.py",
         "    guards = record.idempotency_key or record.outcome.status is Status.UNKNOWN\n"
-        "    return Rank.GUARD if guards else Rank.RAN\n",
+        "    return Rank.GUARD if guards or not record.delivered else Rank.RAN\n",
         "    return Rank.HARMLESS\n",
     ),
     Mutation(

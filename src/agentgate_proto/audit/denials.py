@@ -1,0 +1,45 @@
+"""Denials in the audit beyond an agent's budget: one entry says how many there were."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from agentgate_proto.audit.sealing import Seal
+from agentgate_proto.errors import ErrorCode
+from agentgate_proto.quotas.denials import Untold
+from agentgate_proto.records.audit_entry import AuditEntry
+from agentgate_proto.records.decision import Action
+from agentgate_proto.records.outcome import Status
+
+DENIED = "requests.denied"
+"""The event of such an entry."""
+
+LAST = "last"
+"""Where among its ``masked`` the digest of the last of them is."""
+
+
+def entry_of(untold: Untold) -> AuditEntry:
+    """Say that so many requests were denied, with the digests of the first and the last."""
+    return AuditEntry(
+        event=DENIED,
+        agent=untold.principal,
+        rid=untold.rid,
+        tool=untold.tool,
+        digest=untold.digest,
+        masked={LAST: untold.last},
+        decision=Action.DENY,
+        status=Status.DENIED,
+        code=ErrorCode.DENIED_BY_POLICY,
+        count=untold.count,
+        detail=f"beyond what has entries of its own; {untold.dropped} of them are not kept",
+    )
+
+
+def sealed(entry: AuditEntry, seal: Seal) -> AuditEntry:
+    """Key the digests of such an entry: nobody has looked what secrets the requests hold."""
+    digest, last = entry.digest, entry.masked.get(LAST, "")
+    return replace(
+        entry,
+        digest=seal.of_request(entry.rid, digest),
+        masked={LAST: seal.of_request(entry.rid, last)},
+    )
