@@ -47,6 +47,10 @@ STRANGERS_SHARE = 0.5
 BURST_S = 0.02
 """What strangers may take at once after a while of quiet: nobody waits without a flood."""
 
+NAMED_MAX = 16
+"""Connections of one owner that are told at once to go on, where they do so later in the round:
+small turns, of which several are taken in one round. What the first of them leave is shared."""
+
 DEBT_TURNS = 50
 """What took longer than so many turns counts as these: a tenth of a second."""
 
@@ -76,7 +80,7 @@ class Account(Generic[Who]):
         self.spent_s = 0.0
         self.fresh: deque[Who] = deque()
         self.again: deque[Who] = deque()
-        self.named: Who | None = None
+        self.named: set[Who] = set()
         self.prefers_fresh = True
         self.is_in_ring = False
 
@@ -88,7 +92,7 @@ class Account(Generic[Who]):
     @property
     def is_waited_for(self) -> bool:
         """Whether anybody is before a connection that comes now."""
-        return bool(self.fresh or self.again) or self.named is not None
+        return bool(self.fresh or self.again or self.named)
 
     def take(self) -> Who:
         """Take the one that is next."""
@@ -105,7 +109,7 @@ class Turns(Generic[Who]):
     The rule for the adapter: ``begin`` before a connection is served, ``took`` after it. A
     connection that may not begin, or has not ended with its turn (``wait``), waits: then call
     ``next_round`` once in each round of the loop, not before ``next_round_at``, and serve whoever
-    ``next`` names until it names nobody; each of those may ``begin``.
+    ``next`` names until it names nobody; those may ``begin``, at once or later in the round.
 
     Attributes:
         turn_s, strangers_turn_s: how long turns are; a test may have shorter ones.
@@ -136,10 +140,13 @@ class Turns(Generic[Who]):
         turn_s = self._turn_s(account)
         waits_at = self._waiting.get(who)
         if waits_at is not None:  # perhaps as another owner than it has now
-            if waits_at.named != who:
+            if who not in waits_at.named:
                 return None
-            waits_at.named = None
+            waits_at.named.remove(who)
             del self._waiting[who]
+            if not self._may(account, turn_s, now):  # others named with it took all of the turn
+                self._queue(account, account.fresh, who, is_first=True)
+                return None
         elif account.is_waited_for or not self._may(account, turn_s, now):
             self._queue(account, account.fresh, who)
             return None
@@ -170,9 +177,7 @@ class Turns(Generic[Who]):
         account = self._waiting.pop(who, None)
         if account is None:
             return
-        if account.named == who:
-            account.named = None
-            return
+        account.named.discard(who)
         for queue in (account.fresh, account.again):
             if who in queue:
                 queue.remove(who)
@@ -200,9 +205,11 @@ class Turns(Generic[Who]):
             ring.append(account)
             if account.round != self._round:
                 self._bring_up(account)
-            if account.named is None and self._may(account, self._turn_s(account), now):
-                account.named = account.take()
-                return account.named
+            has_room = len(account.named) < NAMED_MAX
+            if has_room and self._may(account, self._turn_s(account), now):
+                who = account.take()
+                account.named.add(who)
+                return who
         return None
 
     def _open(self, owner: str) -> Account[Who]:
@@ -230,8 +237,13 @@ class Turns(Generic[Who]):
             return False
         return account.owner != STRANGERS or now >= self._strangers_done_by - BURST_S
 
-    def _queue(self, account: Account[Who], queue: deque[Who], who: Who) -> None:
-        queue.append(who)
+    def _queue(
+        self, account: Account[Who], queue: deque[Who], who: Who, *, is_first: bool = False
+    ) -> None:
+        if is_first:
+            queue.appendleft(who)
+        else:
+            queue.append(who)
         self._waiting[who] = account
         if not account.is_in_ring:
             account.is_in_ring = True

@@ -10,6 +10,7 @@ from agentgate_proto.quotas.owners import STRANGERS
 from agentgate_proto.quotas.turns import (
     BURST_S,
     DEBT_TURNS,
+    NAMED_MAX,
     OWNERS_MAX,
     ROUND_S,
     STRANGERS_SHARE,
@@ -205,20 +206,26 @@ def test_after_a_flood_no_stranger_waits_for_it() -> None:
     assert turns.next(101.0) == "late"
 
 
-def test_who_was_named_and_has_not_begun_is_waited_for() -> None:
-    turns: Turns[str] = Turns()
-    turns.wait("evil", "first")
-    turns.wait("evil", "second")
-    turns.wait("evil", "second")
+def test_several_small_turns_may_be_taken_in_one_round() -> None:
+    turns: Turns[int] = Turns()
+    for number in range(2 * NAMED_MAX):
+        turns.wait("evil", number)
+        turns.wait("evil", number)
     turns.next_round()
-    assert turns.next(0.0) == "first"
+    named = [turns.next(0.0) for _ in range(NAMED_MAX)]
+    assert named == list(range(NAMED_MAX))
     assert turns.next(0.0) is None
-    assert turns.begin("evil", "second", 0.0) is None
-    assert turns.begin("evil", "third", 0.0) is None
-    assert turns.begin("evil", "first", 0.0) is not None
-    assert turns.next(0.0) == "second"
-    turns.leave("second")
-    assert turns.next(0.0) == "third"
+    assert turns.begin("evil", 2 * NAMED_MAX - 1, 0.0) is None, "it was not named"
+    assert turns.begin("evil", 3 * NAMED_MAX, 0.0) is None, "others are before it"
+    assert turns.begin("evil", 0, 0.0) == TURN_S
+    turns.took("evil", TURN_S / 2, 0.0)
+    assert turns.begin("evil", 1, 0.0) == TURN_S / 2
+    turns.took("evil", TURN_S / 2, 0.0)
+    assert turns.begin("evil", 2, 0.0) is None, "the turn is over, for this round"
+    turns.leave(3)
+    turns.next_round()
+    assert turns.next(0.0) == 2
+    assert turns.begin("evil", 2, 0.0) == TURN_S
 
 
 def test_who_is_gone_has_no_turn_more() -> None:
