@@ -47,6 +47,10 @@ class Limits:
     """What has come behind a plain HTTP request that waits for its answer. Nothing is read then, so
     it is what one read of the socket brought, which is 256 KiB at most; 400 beyond."""
 
+    http_ahead_bytes_max: int = 16_384
+    """Answers to plain HTTP that may wait to be sent when the next request of the connection is
+    taken: small ones go together. Whoever pipelines and does not read is answered no more."""
+
     opening_s: float = 10.0
     """From the first byte to a whole opening handshake: bounds slow-loris peers."""
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from tests.proto.byhand import ByHand, Doorman, Visitor
 
-from agentgate_proto.connection.base import Timer
-from agentgate_proto.connection.timers import Deadline
+from agentgate_proto.connection.timers import Deadline, Timer
 from agentgate_proto.limits import Limits
 
 USUAL = Limits()

@@ -18,8 +18,8 @@ from tests.sim.session_desk import Moment, Tasks, WatchedDesk
 from tests.sim.timeline import ROUNDING_S, Alarm, Clock
 from tests.sim.watched_gate import WatchedGate
 
-from agentgate_proto.connection.base import SERVICE_RESTART, Timer
-from agentgate_proto.connection.timers import Deadline
+from agentgate_proto.connection.base import SERVICE_RESTART
+from agentgate_proto.connection.timers import Deadline, Timer
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.routes import Routes
 from agentgate_server.gate.timekeeping import LOOK_AGAIN_S

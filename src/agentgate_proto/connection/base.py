@@ -15,13 +15,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Any, Generic, TypeVar
 
 from agentgate_proto.connection.events import Answered, Closed, Event, Progressed
 from agentgate_proto.connection.requests import BatchAnswer, InFlight, Outstanding
 from agentgate_proto.connection.state import FRAMED, State, Step, advance
-from agentgate_proto.connection.timers import Deadline, Timers
+from agentgate_proto.connection.timers import Deadline, Timer, Timers
 from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.rpc.jsonrpc import (
@@ -48,23 +47,12 @@ AUTH_FAILED = 4401
 TAKEN_OVER = 4409
 
 KEEPALIVE_PREFIX = b"alive:"
+SLOW = "slow consumer"
 NO_LIFE = "no sign of life from the peer"  # why a connection ended, if a ping was not answered
 
 PROGRESSED = Progressed()
 
 SomeWire = TypeVar("SomeWire", bound=Wire)
-
-
-class Timer(Enum):
-    """Why a connection wants to be woken."""
-
-    OPENING = auto()
-    AUTH = auto()
-    SILENCE = auto()
-    PONG = auto()
-    CLOSING = auto()
-    STREAM = auto()
-    ACK = auto()
 
 
 class Connection(ABC, Generic[SomeWire]):
@@ -79,6 +67,7 @@ class Connection(ABC, Generic[SomeWire]):
         state: see :class:`agentgate_proto.connection.state.State`.
         latency_s: the last measured round trip of a ping, or None.
         heard_at: when the last bytes came.
+        held_bytes: of the output, what the adapter has taken and the system has not.
     """
 
     def __init__(self, wire: SomeWire, limits: Limits, now: float) -> None:
@@ -87,6 +76,7 @@ class Connection(ABC, Generic[SomeWire]):
         self.latency_s: float | None = None
         self.heard_at = now
         self.wire = wire
+        self.held_bytes = 0
         self.timers: Timers[Timer] = Timers()
         self.timers.set(Timer.OPENING, now + limits.opening_s)
         self.now = now
@@ -168,9 +158,14 @@ class Connection(ABC, Generic[SomeWire]):
                 break
         return events.popleft() if events else None
 
-    def data_to_send(self) -> bytes:
-        """Take all queued output. Send it in this order, or call ``send_failed``."""
-        return self.wire.data_to_send()
+    @property
+    def queued_bytes(self) -> int:
+        """Output that the peer has not taken yet."""
+        return len(self.wire.out) + self.held_bytes
+
+    def data_to_send(self, bytes_max: int | None = None) -> bytes:
+        """Take the queued output, or as much of it. Send it in order, or call ``send_failed``."""
+        return self.wire.data_to_send(bytes_max)
 
     def next_deadline(self) -> Deadline[Timer] | None:
         """Return when ``handle_timer`` wants to be called and why, or None. Changes nothing."""
@@ -365,15 +360,17 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _send_text(self, text: bytes) -> None:
         """Queue a message, if there is room."""
-        if len(self.wire.out) + len(text) > self.limits.queued_bytes_max:
+        if self.queued_bytes + len(text) > self.limits.queued_bytes_max:
             self._fail_slow()
         else:
             self.wire.send_text(text)
 
     def _fail_slow(self) -> None:
         """End the connection with 1013: the peer does not take what it asked for."""
-        self.wire.out.clear()
-        self._fail(RemoteProtocolError("slow consumer", TRY_AGAIN_LATER))
+        if self.wire.drop_output():
+            self._fail(RemoteProtocolError(SLOW, TRY_AGAIN_LATER))
+        else:
+            self._cut(TRY_AGAIN_LATER, SLOW, by_peer=False)
 
     def _fail(self, error: RemoteProtocolError) -> None:
         """End the connection because of what the peer did (RFC 6455 section 7.1.7)."""

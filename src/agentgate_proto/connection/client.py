@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.connection.base import ABNORMAL_CLOSURE, Connection, Timer
+from agentgate_proto.connection.base import ABNORMAL_CLOSURE, Connection
 from agentgate_proto.connection.events import Authenticated, Notified, Refused, ToolAsked
 from agentgate_proto.connection.requests import BatchAnswer
 from agentgate_proto.connection.state import State, Step
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.limits import (
     ACK_COUNT_MAX,

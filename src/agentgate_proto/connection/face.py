@@ -13,12 +13,13 @@ from abc import abstractmethod
 from agentgate_proto.connection.base import (
     ABNORMAL_CLOSURE,
     PROGRESSED,
+    SLOW,
     TRY_AGAIN_LATER,
     Connection,
-    Timer,
 )
 from agentgate_proto.connection.events import HttpRequested, MessageReceived, UpgradeAsked
 from agentgate_proto.connection.state import State, Step
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
@@ -64,10 +65,38 @@ class FaceConnection(Connection[ServerWire]):
         self._taken_bytes = 0  # of these, at the last look
         self._took_at = now
 
+    def sent(self, held_bytes: int) -> bool:
+        """Take note of how much of the output that was taken the system has not taken yet.
+
+        Of plain HTTP no further request is taken while there is any, or while much is queued:
+        whoever asks and does not read is answered nothing more.
+
+        Returns:
+            whether a request may be taken that had to wait: drain ``next_event`` again.
+        """
+        self.held_bytes = held_bytes
+        waited = self.wire.held_back
+        self.wire.held_back = waited and self._is_backed_up
+        self._unread = self._unread or waited
+        return waited and not self.wire.held_back
+
+    def cut_slow(self) -> None:
+        """End the connection, because too much waits for the peer to take it."""
+        if self.state is not State.CLOSED:
+            self._fail_slow()
+
     @property
-    def queued_bytes(self) -> int:
-        """Output that was not taken yet: whoever sends much waits until there is little."""
-        return len(self.wire.out)
+    def wants_time(self) -> bool:
+        """Whether a command has set a timer, and :meth:`tick` should tell from when it runs."""
+        return self._unarmed is not None
+
+    def tick(self, now: float) -> None:
+        """Tell the time, though nothing came and nothing is due."""
+        self._clock(now)
+
+    @property
+    def _is_backed_up(self) -> bool:
+        return self.held_bytes > 0 or len(self.wire.out) > self.limits.http_ahead_bytes_max
 
     @property
     def takes_input(self) -> bool:
@@ -148,7 +177,7 @@ class FaceConnection(Connection[ServerWire]):
         self._said = True
         if self.queued_bytes > self.limits.stream_bytes_max:
             self.wire.out.clear()
-            self._cut(TRY_AGAIN_LATER, "slow consumer", by_peer=False)
+            self._cut(TRY_AGAIN_LATER, SLOW, by_peer=False)
 
     def end_http(self) -> None:
         """End a streamed answer. Drain ``next_event`` again afterwards.
@@ -295,7 +324,7 @@ class FaceConnection(Connection[ServerWire]):
 
     def _has_room(self, size: int) -> bool:
         """Whether so many bytes more may be queued; a slow consumer is closed if not."""
-        if len(self.wire.out) + size > self.limits.queued_bytes_max:
+        if self.queued_bytes + size > self.limits.queued_bytes_max:
             self._fail_slow()
             return False
         return True
@@ -308,6 +337,7 @@ class FaceConnection(Connection[ServerWire]):
     def _answered(self) -> None:
         """Get ready for the next request, which may have come already."""
         self._unread = True
+        self.wire.held_back = self._is_backed_up
         self._set_from_command(Timer.OPENING, self.limits.http_idle_s)
         if self.wire.http.finished:
             self._cut(ABNORMAL_CLOSURE, DONE, by_peer=False)

@@ -15,7 +15,6 @@ import msgspec
 from agentgate_proto.connection.base import (
     AUTH_FAILED,
     TRY_AGAIN_LATER,
-    Timer,
 )
 from agentgate_proto.connection.events import AuthAsked, Called, Received
 from agentgate_proto.connection.face import FaceConnection
@@ -23,6 +22,7 @@ from agentgate_proto.connection.old_clients import LateAnswers, fitting
 from agentgate_proto.connection.receipts import Receipts
 from agentgate_proto.connection.requests import BatchAnswer, Frame
 from agentgate_proto.connection.state import State, Step
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ERRORS, ErrorCode, LocalProtocolError
 from agentgate_proto.limits import ANSWER_BYTES_MAX, NAME_CHARS_MAX, SERVER_LIMITS, Limits
 from agentgate_proto.principal import Principal
@@ -201,13 +201,13 @@ class ServerConnection(FaceConnection):
             self._late.follow(batch)
         self._answer(request_id, frame)
 
-    def data_to_send(self) -> bytes:
+    def data_to_send(self, bytes_max: int | None = None) -> bytes:
         """Take all queued output; for an old client a ping follows what must be receipted."""
         if self.is_old_client and self.state is State.OPEN:
             payload = self._receipts.ping_due()
             if payload is not None:
                 self.wire.send_ping(payload)
-        return super().data_to_send()
+        return super().data_to_send(bytes_max)
 
     # Input
 

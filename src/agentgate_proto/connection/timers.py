@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, auto
 from operator import itemgetter
 from typing import Generic, NamedTuple, TypeVar
 
 Name = TypeVar("Name", bound=Enum)
 
 MOMENT = itemgetter(1)
+
+
+class Timer(Enum):
+    """Why a connection wants to be woken."""
+
+    OPENING = auto()
+    AUTH = auto()
+    SILENCE = auto()
+    PONG = auto()
+    CLOSING = auto()
+    STREAM = auto()
+    ACK = auto()
 
 
 class Deadline(NamedTuple, Generic[Name]):

@@ -31,7 +31,7 @@ SIZE_OF_2 = 126
 SIZE_OF_8 = 127
 
 
-def measured(data: bytes, at: int) -> int | None:
+def measured(data: bytes | bytearray, at: int) -> int | None:
     """Return how many bytes the frame takes that begins at ``at``; None: more must be there first.
 
     Nothing is checked; what is wrong with a frame, wsproto says.

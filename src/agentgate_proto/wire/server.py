@@ -49,11 +49,15 @@ class ServerWire(Wire):
     Args:
         limits: caps for what the client sends.
         doors: who may come in, and where to.
+
+    Attributes:
+        held_back: of plain HTTP, no further request is taken for now.
     """
 
     def __init__(self, limits: Limits, doors: Doors = OPEN_DOORS) -> None:
         super().__init__(Frames(ConnectionType.SERVER), limits, masked=True)
         self.http = HttpServer(limits, self.out, doors)
+        self.held_back = False
         self._asked: tuple[RequestHead, Route] | None = None
 
     def receive_data(self, data: bytes) -> None:
@@ -72,6 +76,8 @@ class ServerWire(Wire):
         """Return the next event; see :meth:`Wire.next_event`."""
         if self.opened:
             return super().next_event()
+        if self.held_back:
+            return None
         request = self.http.next_request()
         if request is None:
             return Alive() if self.http.goes_on else None
@@ -168,6 +174,7 @@ class ServerWire(Wire):
         rest = self.http.switch_protocols(headers)
         self._asked = None
         self.opened = True
+        self._begun = len(self.out)
         super().receive_data(rest)
 
     def _undecided(self) -> tuple[RequestHead, Route]:

@@ -53,6 +53,9 @@ MESSAGE_TOO_BIG = 1009
 UTF8_BYTES_MAX = 4
 """Of one character."""
 
+BEGUN_MAX = 65_536
+"""Of a frame of which the peer has a part, what it is still sent when it takes too little."""
+
 NOT_UTF8 = "text that is not UTF-8"
 
 
@@ -85,19 +88,46 @@ class Wire:
         self._message = bytearray()
         self._fragments = 0
         self._over = False
+        self._begun = 0  # bytes at the front of the output that are no whole frame
 
     @property
     def partial_bytes(self) -> int:
         """How much has come of a message that is not whole yet."""
         return len(self._message)
 
-    def data_to_send(self) -> bytes:
-        """Take the queued output. The caller must send it all, in this order."""
-        if not self.out:
+    def data_to_send(self, bytes_max: int | None = None) -> bytes:
+        """Take the queued output, or as much of it. The caller must send it all, in this order."""
+        out = self.out
+        if not out:
             return b""
-        data = bytes(self.out)
-        self.out.clear()
+        if bytes_max is None or len(out) <= bytes_max:
+            data = bytes(out)
+            out.clear()
+            self._begun = 0
+            return data
+        if self.opened:
+            self._begun = self._frames_end(bytes_max) - bytes_max
+        data = bytes(out[:bytes_max])
+        del out[:bytes_max]
         return data
+
+    def drop_output(self) -> bool:
+        """Drop the queued output, but for the rest of a frame that is on its way; return whether
+        another frame may follow. It may not where that rest is large, and dropped as well."""
+        if self._begun > BEGUN_MAX:
+            self.out.clear()
+            return False
+        del self.out[self._begun :]
+        return True
+
+    def _frames_end(self, at_least: int) -> int:
+        """Return where the first whole frame ends in the output that does not end before that."""
+        end = self._begun
+        while end < at_least:
+            size = measured(self.out, end)
+            assert size is not None, "what is queued are whole frames"
+            end += size
+        return end
 
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the peer."""

@@ -30,6 +30,9 @@ try:
 except ImportError:
     library = ContextVar("library")  # not looked at: anyio asks asyncio itself then
 
+PIECE_BYTES = 65_536
+"""Output that a transport is handed at once: it holds no more of what the system does not take."""
+
 HANDSHAKE_REST_BYTES = 4_096
 """More than the session tickets that end a TLS handshake, and little beside the machine's cap."""
 
@@ -119,6 +122,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
     def resume_writing(self) -> None:
         """The system has taken everything."""
         self._writable = True
+        self._tell_held()
         self._settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -137,17 +141,39 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         if self._transport.is_closing():
             return
         if self.over or self._writable:
-            data = self.connection.data_to_send()
-            if data:
-                self._transport.write(data)
-                if self._room is not None:
-                    self.tell_room()
+            self._write()
         if self.over:
             self._hang_up()
             return
         if self.unfinished or not self._reading or not self.connection.wire.opened:
             self._read_or_not()
+        if self.connection.wants_time:
+            self.connection.tick(self._loop.time())
         self._rearm()
+
+    def _write(self) -> None:
+        """Hand the transport what is queued, piece by piece: what the system does not take of one
+        is held there, and the rest stays where it can be counted, and dropped."""
+        connection, transport = self.connection, self._transport
+        data = connection.data_to_send(PIECE_BYTES)
+        if not data:
+            return
+        transport.write(data)
+        while len(data) == PIECE_BYTES and (self._writable or self.over):
+            data = connection.data_to_send(PIECE_BYTES)
+            if not data:
+                break
+            transport.write(data)
+        if not self._writable or connection.held_bytes or connection.wire.held_back:
+            self._tell_held()
+        if self._room is not None:
+            self.tell_room()
+
+    def _tell_held(self) -> None:
+        """Tell the machine what the transport holds; a request may have waited for that."""
+        held_bytes = 0 if self._writable else self._transport.get_write_buffer_size()
+        if self.connection.sent(held_bytes):
+            self.poke()
 
     def _read_or_not(self) -> None:
         """Read only what can be handled, and answered."""
@@ -174,6 +200,8 @@ class AsyncioPeer(Peer, asyncio.Protocol):
     def _on_time(self) -> None:
         now = max(self._loop.time(), self._armed_at)
         self._armed_at = math.inf
+        if not self._writable:
+            self._tell_held()  # whether it takes anything at all is a question of time
         self.connection.handle_timer(now)
         self._settle()
 

@@ -23,7 +23,7 @@ from agentgate_server.sockets.peer import ENDED, Handler, Peer
 from agentgate_server.sockets.rounds import Rounds
 
 CHUNK_BYTES = 65_536
-"""Read at most this much at once: many messages, and little memory for an idle connection."""
+"""Read and sent at most at once: many messages, and little memory for an idle connection."""
 
 BROKEN = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 
@@ -118,12 +118,18 @@ class StreamPeer(Peer):
 
     def _rearm(self) -> None:
         """Wake the keeper if it would sleep past a deadline; later ones it finds by itself."""
+        self._tell_time()
         deadline = self.connection.next_deadline()
         if deadline is not None and deadline.at < self._armed_at:
             self._wake.set()
 
+    def _tell_time(self) -> None:
+        if self.connection.wants_time:
+            self.connection.tick(anyio.current_time())
+
     async def _keep(self, tasks: TaskGroup) -> None:
         while True:
+            self._tell_time()
             deadline = self.connection.next_deadline()
             self._armed_at = deadline.at if deadline is not None else math.inf
             with anyio.CancelScope(deadline=self._armed_at):
@@ -146,6 +152,7 @@ class StreamPeer(Peer):
         async with self._lock:
             while data := self._take():
                 self._torn = True
+                self.connection.sent(len(data))
                 try:
                     await self._stream.send(data)
                 except BROKEN as error:
@@ -154,10 +161,12 @@ class StreamPeer(Peer):
                     self._wake.set()
                 else:
                     self._torn = False
+                    if self.connection.sent(0):
+                        self._wake.set()
                     self.tell_room()
 
     def _take(self) -> bytes:
-        return b"" if self._torn else self.connection.data_to_send()
+        return b"" if self._torn else self.connection.data_to_send(CHUNK_BYTES)
 
     async def _hang_up(self) -> None:
         """Close the socket, politely if that takes no time."""

@@ -11,9 +11,9 @@ from tests.proto.either import Opened, both_ends, due, only
 from tests.proto.joined import open_pair, unopened_pair
 from tests.proto.support import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT
 
-from agentgate_proto.connection.base import Timer
 from agentgate_proto.connection.events import Answered, Authenticated, Closed
 from agentgate_proto.connection.state import State
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError
 from agentgate_proto.limits import Limits
 

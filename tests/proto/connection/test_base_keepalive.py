@@ -9,9 +9,9 @@ from tests.proto.either import ENDS, Opened, both_ends, due, only
 from tests.proto.joined import open_pair
 from tests.proto.support import PONG, TEXT, quick
 
-from agentgate_proto.connection.base import Timer
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.state import State
+from agentgate_proto.connection.timers import Timer
 
 
 @both_ends

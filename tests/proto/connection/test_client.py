@@ -10,7 +10,6 @@ from tests.proto.byhand import AUTH, AUTH_RESULT, Doorman, notification, request
 from tests.proto.joined import TOKEN, open_pair
 from tests.proto.support import BINARY, CLOSE, MASKS, PONG, TEXT, frame
 
-from agentgate_proto.connection.base import Timer
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.connection.events import (
     Answered,
@@ -23,6 +22,7 @@ from agentgate_proto.connection.events import (
     ToolAsked,
 )
 from agentgate_proto.connection.state import State
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ErrorCode, LocalProtocolError
 from agentgate_proto.limits import ACK_COUNT_MAX, ACK_DELAY_S, RETRY_AFTER_MAX_S, Limits
 from agentgate_proto.principal import Role

@@ -18,13 +18,13 @@ from tests.proto.face_visitor import (
 )
 from tests.proto.support import BINARY, CLOSE, CONTINUATION, PONG, TEXT, frame, from_client
 
-from agentgate_proto.connection.base import Timer
 from agentgate_proto.connection.events import (
     Closed,
     MessageReceived,
     UpgradeAsked,
 )
 from agentgate_proto.connection.state import State
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.routes import Routes

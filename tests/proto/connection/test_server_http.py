@@ -6,9 +6,9 @@ import json
 
 from tests.proto.byhand import UPGRADE, Visitor
 
-from agentgate_proto.connection.base import Timer
 from agentgate_proto.connection.events import Closed, HttpRequested
 from agentgate_proto.connection.state import State
+from agentgate_proto.connection.timers import Timer
 from agentgate_proto.wire.headers import Headers
 
 HEALTH = b"GET /health HTTP/1.1\r\nHost: gate.example\r\n\r\n"
