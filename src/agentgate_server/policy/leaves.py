@@ -30,7 +30,7 @@ TEXT_CHARS_MAX = 200_000
 """Characters of all texts of one request that are looked at, in the order of the request. The
 texts beyond may mean anything; the others are known all the same."""
 
-FORMS_MAX = 10_000
+FORMS_MAX = 4_000
 """Forms of all texts of one request, shared out evenly; each costs some microseconds."""
 
 DEPTH_MAX = 32

@@ -44,9 +44,9 @@ from agentgate_server.policy.spelling import fold, is_plain, squeeze
 TEXT_CHARS_MAX = 8_192
 """One text. Of a longer one only the beginning is known to patterns."""
 
-READING_CHARS_MAX = 65_536
-"""All texts of a request, which a pattern goes through letter by letter: five milliseconds. A
-longer request may mean anything."""
+READING_CHARS_MAX = 20_000
+"""All texts of a request, which each pattern goes through letter by letter: one or two
+milliseconds. A longer request may mean anything."""
 
 READINGS_MAX = 100
 """Readings of one request: it names things of as many domains. A request with more may mean

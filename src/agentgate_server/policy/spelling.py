@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from agentgate_server.policy.confusables import CONFUSABLES
 
-SPELLINGS_MAX = 5_000
+SPELLINGS_MAX = 2_000
 """Forms of one text. A longer list of names in one text is taken for anything at all."""
 
 UNQUOTE_ROUNDS_MAX = 3
@@ -136,15 +136,17 @@ def spellings(text: str, count_max: int = SPELLINGS_MAX) -> tuple[list[str], boo
     """
     if is_plain(text):
         return [text], True
-    if fold(text) == NO_TEXT:
+    first = fold(text)
+    if first == NO_TEXT:
         return [], False
     forms: dict[str, None] = {}
     seen = {text}
     queue = [text]
     complete = True
     for form in queue:
-        forms[fold(form)] = None
-        for other in other_forms(form):
+        folded = first if form is text else fold(form)
+        forms[folded] = None
+        for other in other_forms(form, folded):
             if other is None or len(queue) >= count_max:
                 complete = False
                 break
@@ -154,9 +156,13 @@ def spellings(text: str, count_max: int = SPELLINGS_MAX) -> tuple[list[str], boo
     return list(forms), complete
 
 
-def other_forms(text: str) -> Iterator[str | None]:
-    """Yield the forms one step away from a text; None: there are more than we follow."""
-    folded = fold(text)
+def other_forms(text: str, folded: str) -> Iterator[str | None]:
+    """Yield the forms one step away from a text; None: there are more than we follow.
+
+    Args:
+        text: the text.
+        folded: the same, folded.
+    """
     yield folded
     yield text.strip(WRAPPERS)
     yield text.translate(CONTROLS)

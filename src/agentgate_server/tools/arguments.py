@@ -11,6 +11,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from itertools import islice
 from types import SimpleNamespace
 from typing import Any, Final, Self
@@ -22,6 +23,7 @@ from agentgate_server.errors import ArgumentError, ToolError
 from agentgate_server.policy.leaves import Path, key_path
 from agentgate_server.tools.docstring import Docstring
 from agentgate_server.tools.expected import Expected, expected, names_in
+from agentgate_server.tools.mending import Menders, is_untouched, takes_null
 from agentgate_server.tools.patterns.types import problem_in
 
 PROBLEMS_MAX: Final = 8
@@ -67,6 +69,7 @@ class Arguments:
             for name, (_, kind, default) in parameters.items()
             if kind in NAMED and default is inspect.Parameter.empty
         )
+        self.menders = Menders()
         self.others = [hint for hint, kind, _ in parameters.values() if kind not in NAMED]
         fields = [
             (name, hint) if name in self.required else (name, hint, None)
@@ -82,23 +85,59 @@ class Arguments:
     def bind(self, args: dict[str, Any]) -> dict[str, Any]:
         """Convert decoded JSON to what the function is called with.
 
-        Only what was given is in the result: Python itself fills in the defaults.
+        Only what was given is in the result: Python itself fills in the defaults. An optional
+        argument whose type has no null is left out by null; see ``mending``.
 
         Raises:
             ArgumentError: the arguments do not fit.
         """
         try:
-            found = msgspec.convert(args, self.model, str_keys=True)
-            if not self.others:
-                return {name: getattr(found, name) for name in args}
-            return {
-                name: getattr(found, name)
-                if name in self.hints
-                else msgspec.convert(value, self.others[0], str_keys=True)
-                for name, value in args.items()
-            }
+            return self.convert(args)
         except BaseException as error:  # a dataclass of the user's may raise anything when made
-            raise ArgumentError(*self.explain(args, error)) from error
+            problem, mended = error, args
+        if type(args) is dict:
+            with suppress(RecursionError):  # nested too deeply to be anything
+                mended = self.mended(args)
+        if mended is not args:
+            try:
+                return self.convert(mended)
+            except BaseException as error:  # the same
+                problem = error
+        raise ArgumentError(*self.explain(mended, problem)) from problem
+
+    def convert(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Convert arguments just as they are written, or raise whatever the user's types do."""
+        found = msgspec.convert(args, self.model, str_keys=True)
+        if not self.others:
+            return {name: getattr(found, name) for name in args}
+        return {
+            name: getattr(found, name)
+            if name in self.hints
+            else msgspec.convert(value, self.others[0], str_keys=True)
+            for name, value in args.items()
+        }
+
+    def mended(self, args: dict[str, Any]) -> dict[str, Any]:
+        """Return arguments as their types want them, as far as that is certain; the very same, if
+        there is nothing to mend."""
+        mended = {}
+        for name, value in args.items():
+            shape = self.shapes.get(name, self.others_shape)
+            if shape is None:
+                mended[name] = value
+            elif value is not None or name in self.required or takes_null(shape):
+                mended[name] = self.menders.of(shape)(value)
+        return args if is_untouched(mended, args) else mended
+
+    @cached_property
+    def shapes(self) -> dict[str, msgspec.inspect.Type | None]:
+        """What msgspec tells of the arguments' types; None: it can't tell."""
+        return {name: shape_or_none(hint) for name, hint in self.hints.items()}
+
+    @cached_property
+    def others_shape(self) -> msgspec.inspect.Type | None:
+        """The same of further arguments; None: there are none."""
+        return shape_or_none(self.others[0]) if self.others else None
 
     def expected(self, path: Path) -> Expected:
         """Say what may stand at a path, for those who check policies."""
@@ -191,6 +230,14 @@ class Arguments:
 def shape_of(hint: Any) -> msgspec.inspect.Type:
     """Return what msgspec tells of a type."""
     return msgspec.inspect.type_info(hint)
+
+
+def shape_or_none(hint: Any) -> msgspec.inspect.Type | None:
+    """Return the same, or None where it can't tell."""
+    try:
+        return shape_of(hint)
+    except TypeError:
+        return None
 
 
 def read_parameters(function: Callable[..., Any]) -> Parameters:

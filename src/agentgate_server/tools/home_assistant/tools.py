@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import anyio
 
@@ -43,9 +43,23 @@ class HomeAssistantTool(AsyncTool):
 
     Attributes:
         api: where they ask.
+        optional: what may be left out, which null does too. What else there is goes to the service,
+            which may have its own meaning for null.
     """
 
     api: Api
+    optional: ClassVar[frozenset[str]] = frozenset()
+
+    def bound(self, args: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See ``Tool.bound``."""
+        found = {
+            n: value for n, value in args.items() if value is not None or n not in self.optional
+        }
+        target = found.get("target")
+        if isinstance(target, dict) and None in target.values():
+            found["target"] = {n: value for n, value in target.items() if value is not None}
+        self.check(found)
+        return None if found == args else found
 
     @property
     def circuits(self) -> tuple[CircuitBreaker, ...]:
@@ -69,6 +83,8 @@ class GetState(HomeAssistantTool):
 
 class GetStates(HomeAssistantTool):
     """``ha_get_states``."""
+
+    optional = frozenset({"domain"})
 
     def check(self, args: dict[str, Any]) -> None:
         """See ``Tool.check``."""
@@ -95,6 +111,7 @@ class CallService(HomeAssistantTool):
     """
 
     slow_s: float = SLOW_S
+    optional = frozenset({*identifiers.TARGET_KEYS, "target", "return_response"})
 
     def check(self, args: dict[str, Any]) -> None:
         """See ``Tool.check``."""

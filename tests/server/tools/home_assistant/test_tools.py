@@ -14,7 +14,7 @@ from agentgate_cli.standins.home_assistant import Call
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpResponse, json_response, text_response
 from agentgate_proto.records.outcome import Outcome
-from agentgate_server.errors import ToolFailed
+from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.home_assistant import api
@@ -39,8 +39,7 @@ class Tools:
     async def outcome(self, name: str, **args: Any) -> Outcome:
         tool = self.catalogue.get(name)
         assert tool is not None
-        tool.check(args)
-        return await self.runner.run(tool, args)
+        return await self.runner.run(tool, dict(tool.received(args)))
 
     async def data(self, name: str, **args: Any) -> Any:
         outcome = await self.outcome(name, **args)
@@ -100,6 +99,20 @@ async def test_a_target_is_sent_where_the_rest_api_wants_it() -> None:
         result = await tools.data("ha_call_service", **args)
         assert [each["entity_id"] for each in result["result"]] == ["light.hall"]
         assert home.acts[0].data == {"area_id": ["hall"]}
+
+
+async def test_null_counts_as_left_out_where_that_is_no_value_of_the_service() -> None:
+    async with house() as (home, tools):
+        names = {"entity_id": None, "area_id": "hall", "device_id": None}
+        for target in (names, {"target": names, "return_response": None}):
+            args = {"domain": "light", "service": "turn_off", "transition": None, **target}
+            await tools.data("ha_call_service", **args)
+        data = {"area_id": "hall", "transition": None}
+        assert [each.data for each in home.acts] == [data, data]
+        assert len((await tools.data("ha_get_states", domain=None))["states"]) > 1
+        outcome = tools.outcome("ha_call_service", domain=None, service="turn_off")
+        with pytest.raises(ArgumentError, match="'domain' must be a plain name"):
+            await outcome
 
 
 async def test_a_service_that_responds_is_asked_to() -> None:
