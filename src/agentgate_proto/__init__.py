@@ -66,8 +66,9 @@ top:
   ``process``, ``answer``, ``failures``.
   ``rehearsal`` is a model of its own: ``scenes`` with ``patterns``, or ``impromptu``. ``prices``
 - ``wire``: ``http1`` with its ``heads``, ``headers`` and ``chunks``; ``doors``: ``routes``,
-  ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``, ``nesting``;
-  ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``. ``records``:
+  ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``, ``nesting``,
+  ``statuses``; ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``.
+  ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
   ``retention``, ``naming``, ``mute``, ``cutting``,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.decision import Action
 from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_server.approvals.messenger import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
@@ -21,6 +23,7 @@ from agentgate_server.config import (
 )
 from agentgate_server.config.faces import OPEN_CONSOLE, askers_of, open_consoles
 from agentgate_server.config.mcp_servers import prefix_of
+from agentgate_server.config.messenger import NAMELESS
 from agentgate_server.config.upstreams import nobodies
 from agentgate_server.documents import DocumentError
 from agentgate_server.documents.errors import raise_first
@@ -32,8 +35,10 @@ from agentgate_server.models.rehearsal import read_script
 from agentgate_server.observing.setup import open_tracing
 from agentgate_server.opening import open_certificate
 from agentgate_server.policy import Policy
-from agentgate_server.policy.linting import Finding, Level, lint, may_ask
+from agentgate_server.policy.hours import own_zone_doubt
+from agentgate_server.policy.linting import Finding, Level, lint, listed, may_ask
 from agentgate_server.policy.rules import Rule
+from agentgate_server.policy.tool import Tool
 from agentgate_server.sessions.checks import (
     check_budgets,
     check_commands,
@@ -233,6 +238,8 @@ def check_policy(
             errors_only=errors_only,
         ),
         *(each for rule in policy.rules for each in look_at_demands(config, file, rule, people)),
+        *look_at_sums(config, file, policy, tools, people),
+        *look_at_hours(file, policy),
     ]
     if not errors_only:
         found += (each for rule in policy.rules for each in look_at_rate(config, file, rule))
@@ -265,6 +272,15 @@ def look_at_demands(
 ) -> Iterator[Finding]:
     """A rule that demands more people, or more codes, than there are: what it asks expires."""
     needed = rule.decision.approvers
+    nameless = sorted(name for name in people if name.startswith(NAMELESS))
+    if needed > 1 and nameless:
+        text = (
+            f"needs {needed} people, and {listed(nameless)} may be one who answers elsewhere, too: "
+            "give them names in messenger.telegram.allowed_users ({id, name}); until then they "
+            "can't be one of several"
+        )
+        yield Finding(level=Level.ERROR, message=text, file=file, line=rule.line)
+        people = people.difference(nameless)
     able = people & set(config.totp) if rule.decision.code else people
     if not people or len(able) >= needed:
         return
@@ -279,6 +295,42 @@ def look_at_demands(
             "approver"
         )
     yield Finding(level=Level.ERROR, message=text, file=file, line=rule.line)
+
+
+def look_at_sums(
+    config: Config,
+    file: str,
+    policy: Policy,
+    tools: Sequence[Tool],
+    people: frozenset[str],
+) -> Iterator[Finding]:
+    """Rules that demand more together than there are people for: one wants several, another one
+    a code, and a request may be about both."""
+    able = len(people & set(config.totp))
+    seen: set[tuple[int, int]] = set()
+    for tool in tools:
+        rules = [each.rule for each in policy.rules_for(tool.name) if not each.rule.is_default]
+        asks = [rule for rule in rules if rule.decision.action is Action.ASK]
+        most = max(asks, key=lambda rule: rule.decision.approvers, default=None)
+        coded = next((rule for rule in asks if rule.decision.code), None)
+        if most is None or coded is None or most is coded or most.decision.code:
+            continue
+        needed = most.decision.approvers
+        if needed > 1 and able < needed and (most.number, coded.number) not in seen:
+            seen.add((most.number, coded.number))
+            text = (
+                f"together with {coded.decision.rule} it needs {needed} people with one-time codes "
+                f"for {tool.name} and has {able}: see 'agent-gate token totp'"
+            )
+            yield warning(text, file, most.line)
+
+
+def look_at_hours(file: str, policy: Policy) -> Iterator[Finding]:
+    """Rules that go by the gateway's own clock, which is set to no time zone that there is."""
+    doubt = own_zone_doubt(os.environ)
+    for rule in policy.rules:
+        if doubt and rule.hours is not None and rule.hours.zone is None:
+            yield warning(f"{doubt}: set it, or give the rule's hours a tz", file, rule.line)
 
 
 def look_at_rate(config: Config, file: str, rule: Rule) -> Iterator[Finding]:

@@ -115,9 +115,40 @@ def test_more_people_than_there_are_is_an_error(tmp_path: Path) -> None:
     code, lines = check(tmp_path)
     assert code == 1
     assert lines[0].startswith("permissions.yaml:2: error: needs 3 people to say yes and has 2")
-    phone = {"token": "1:" + "a" * 35, "chat_id": 5, "allowed_users": [5]}
+    phone = {"token": "1:" + "a" * 35, "chat_id": 5, "allowed_users": [{"id": 5, "name": "cleo"}]}
     write_files(tmp_path, rules(TWO), messenger={"type": "telegram", "telegram": phone})
     assert check(tmp_path)[0] == 0
+
+
+def test_who_has_no_name_on_telegram_is_not_one_of_several(tmp_path: Path) -> None:
+    two = {**TWO, "approval": {"approvers": 2}}
+    phone = {"token": "1:" + "a" * 35, "chat_id": 5, "allowed_users": [5]}
+    write_files(tmp_path, rules(two), messenger={"type": "telegram", "telegram": phone})
+    code, lines = check(tmp_path)
+    assert code == 1
+    assert lines[0].startswith("permissions.yaml:2: error: needs 2 people, and telegram:5 may be")
+    assert lines[1].startswith("1 error")
+
+
+def test_what_two_rules_demand_together_is_warned_of(tmp_path: Path) -> None:
+    two = {**TWO, "args": {"on": True}, "approval": {"approvers": 2}}
+    owner = {**CONFIG["principals"][0], "totp": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    write_files(tmp_path, rules(two, CODE), principals=[owner, *CONFIG["principals"][1:]])
+    code, lines = check(tmp_path)
+    assert code == 0
+    assert any("together with permissions.yaml:" in line for line in lines)
+    assert any("it needs 2 people with one-time codes for set_light and has 1" in a for a in lines)
+
+
+def test_a_time_zone_that_there_is_not_is_warned_of_where_hours_go_by_it(tmp_path: Path) -> None:
+    night = {"tool": "set_light", "action": "deny", "hours": "22:00-06:00"}
+    write_files(tmp_path, rules(night))
+    for zone, is_warned in (("Europe/Berln", True), ("TZ=UTC", True), ("UTC", False)):
+        done = run("check", cwd=tmp_path, TZ=zone)
+        assert (f"TZ={zone!r} names no time zone" in done.stdout) is is_warned
+    there = {"between": "22:00-06:00", "tz": "Europe/Berlin"}
+    write_files(tmp_path, rules({**night, "hours": there}))
+    assert run("check", cwd=tmp_path, TZ="nowhere").stdout == "nothing to object to\n"
 
 
 def test_a_code_that_nobody_can_give_is_an_error(tmp_path: Path) -> None:

@@ -390,6 +390,7 @@ class World:
         channel: str = "http",
         verified: bool = False,
         grant: GrantTerms | None = None,
+        nameless: bool = False,
     ) -> str:
         """Have a person answer; return the ticket."""
         ticket = f"t{next(self._numbers)}"
@@ -401,6 +402,7 @@ class World:
             at=self.now,
             verified=verified,
             grant=grant,
+            nameless=nameless,
         )
         self.checker.deciding(ticket, rid, verdict)
         self.ledger.decide(rid, verdict)

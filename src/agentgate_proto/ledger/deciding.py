@@ -232,6 +232,12 @@ class Deciding:
             missing = record.approvers_needed - len(record.endorsements)
             text = f"you have said yes already; {missing} more must: somebody else"
             return ErrorCode.ALREADY_SETTLED, text
+        if verdict.nameless and record.approvers_needed > 1:
+            text = (
+                "this takes several people, and whether you are another one is not known: "
+                "the operator must give you a name"
+            )
+            return ErrorCode.FORBIDDEN, text
         if verdict.grant is not None and (record.needs_code or record.approvers_needed > 1):
             text = "no grant for what takes several people or a one-time code each time"
             return ErrorCode.INVALID_PARAMS, text  # first: no code is used up for this

@@ -25,6 +25,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         approver, channel, at: who, where and when (UTC seconds).
         verified: the person proved it with a one-time code.
         grant: what else the yes is to cover, if anything.
+        nameless: who it is besides the channel is not known: maybe somebody who has answered
+            elsewhere under a name.
     """
 
     ticket: str
@@ -34,6 +36,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     verified: bool = False
     grant: GrantTerms | None = None
+    nameless: bool = False
 
 
 class Caller:

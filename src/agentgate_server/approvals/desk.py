@@ -119,12 +119,14 @@ class Desk:
         reply: Reply,
         code: str = "",
         grant: GrantTerms | None = None,
+        nameless: bool = False,
     ) -> None:
         """Take a person's answer; the reply gets the approval as it then stands.
 
         It gets -32009 with the approval if something else came first, -32011 if there is no such
         approval, -32012 if it takes a one-time code and this is none, -32602 if no such grant can
-        be given with it, -32603 if the decision could not be stored.
+        be given with it, -32008 if nobody knows whether it is another person than who has said yes,
+        -32603 if the decision could not be stored.
 
         Args:
             rid: the approval's id.
@@ -135,6 +137,7 @@ class Desk:
             reply: hears what came of it.
             code: the person's one-time code, or "".
             grant: what else the yes is to cover, if anything.
+            nameless: who it is besides the channel is not known.
         """
         if not self._has_room(reply):
             return
@@ -154,6 +157,7 @@ class Desk:
             at=now,
             verified=verified,
             grant=grant if approve else None,
+            nameless=nameless,
         )
         self._replies[verdict.ticket] = reply
         self.ledger.decide(rid, verdict)

@@ -16,6 +16,9 @@ from agentgate_server.secrets.secret import Secret
 
 UserId = Annotated[int, Meta(ge=1, le=2**53)]
 
+NAMELESS = "telegram:"
+"""What the names begin with of those who have none but Telegram's id."""
+
 
 class TelegramUser(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who may answer on Telegram. The id alone will do: ``- 123456789``."""
@@ -25,7 +28,8 @@ class TelegramUser(msgspec.Struct, frozen=True, kw_only=True):
 
     name: PrincipalName | None = None
     """What approvals and the audit call the person; without it ``telegram:`` and the id. The name
-    of a principal with role ``approver`` or ``operator`` makes the two one person."""
+    of a principal with role ``approver`` or ``operator`` makes the two one person. Who has none
+    can't be one of several people that a rule wants: they may have said yes elsewhere already."""
 
 
 class TelegramConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +57,7 @@ class TelegramConfig(msgspec.Struct, frozen=True, kw_only=True):
     def names(self) -> dict[int, str]:
         """What each person who may answer is called, by Telegram's id."""
         users = [TelegramUser(id=a) if isinstance(a, int) else a for a in self.allowed_users]
-        return {user.id: str(user.name or f"telegram:{user.id}") for user in users}
+        return {user.id: str(user.name or f"{NAMELESS}{user.id}") for user in users}
 
 
 class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -200,3 +200,24 @@ def test_what_asks_the_same_with_other_demands_is_asked_by_itself() -> None:
     world.sync()
     assert world.waiting == [rid, other]
     assert [notice.record.rid for notice in client.of(Waiting)] == [rid, other]
+
+
+def test_who_may_be_somebody_who_has_said_yes_already_is_not_one_of_several() -> None:
+    world = World()
+    world.policy["ask_write"] = ask(approvers=2)
+    rid = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    ticket = world.approve(rid, by="telegram:5", nameless=True)
+    assert world.decided[ticket].code is ErrorCode.FORBIDDEN
+    world.deny(rid, by="telegram:5")
+    world.sync()
+    assert world.waiting == []
+
+
+def test_one_person_needs_no_name() -> None:
+    world = World()
+    rid = world.receive(world.client(), 1, "ask_write", n=1)
+    world.sync()
+    world.approve(rid, by="telegram:5", nameless=True)
+    world.sync()
+    assert list(world.running) == [rid]

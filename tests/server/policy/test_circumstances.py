@@ -11,7 +11,7 @@ from tests.server.policy.helpers import action, rules
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.policy import rates
-from agentgate_server.policy.hours import DAYS, parse_hours
+from agentgate_server.policy.hours import DAYS, own_zone_doubt, parse_hours
 from agentgate_server.policy.rates import Rate, Rates, parse_rate
 
 
@@ -161,3 +161,24 @@ def test_counts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_rates_are_read(text: str, rate: Rate) -> None:
     assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize(
+    ("zone", "is_one"),
+    [
+        ("", True),
+        ("UTC", True),
+        (":Europe/Berlin", True),
+        ("/usr/share/zoneinfo/UTC", True),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", True),
+        ("<+03>-3", True),
+        ("TZ=America/Chicago", False),
+        ("Europe/Berln", False),
+        ("../etc/passwd", False),
+    ],
+)
+def test_a_time_zone_that_names_nothing_is_doubted(zone: str, is_one: bool) -> None:
+    doubt = own_zone_doubt({"TZ": zone})
+    assert doubt == (
+        "" if is_one else f"TZ={zone!r} names no time zone, so the gateway's own time is UTC"
+    )

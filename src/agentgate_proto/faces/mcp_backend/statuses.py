@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from agentgate_proto.faces.mcp_backend.events import End
+from agentgate_proto.wire.statuses import LOST, NOT_REACHED
 
 REFUSED: Final = {401: "it wants credentials", 403: "it does not let us in", 429: "it is busy"}
 
-UNRELATED: Final = frozenset({*REFUSED, 502, 503, 504})
+UNRELATED: Final = frozenset({*REFUSED, *LOST, *NOT_REACHED})
 """Those that say nothing of what a server speaks."""
 
 GONE: Final = 404
 """It does not know the session, if there is one."""
-
-LOST: Final = frozenset({502, 504})
-"""Those by which a proxy says that it lost the server: what was asked may have been done."""
 
 SERVER_ERROR: Final = 500
 

@@ -11,6 +11,7 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_server.approvals.desk import Desk
+from agentgate_server.config.messenger import NAMELESS
 
 CHANNEL = "telegram"
 
@@ -94,6 +95,7 @@ class Decisions:
             reply=decision,
             code=code,
             grant=grant,
+            nameless=approver.startswith(NAMELESS),
         )
         self.drain()
         await decision.made.wait()

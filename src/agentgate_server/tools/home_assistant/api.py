@@ -6,7 +6,8 @@ What it answers, in words for an agent::
     401            ToolFailed: the gateway's token is wrong; nothing was done
     404, other 4xx ToolFailed: what Home Assistant said
     500            ToolFailed: the service itself failed, maybe half-way
-    502, 504       EffectUnknown for a write: a proxy stands between, and nobody knows
+    502, 504, 52x  EffectUnknown for a write: a proxy stands between, and nobody knows; but not for
+                   those that say that nothing was reached (:mod:`agentgate_proto.wire.statuses`)
     none           NotStarted or EffectUnknown, see ``HttpBackend``
 
 Home Assistant answers JSON to all that it does. A good status without it comes from something else
@@ -22,6 +23,7 @@ from typing import Any, Final
 import msgspec
 
 from agentgate_proto.records.request import Effects
+from agentgate_proto.wire.statuses import LOST, NOT_REACHED
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.answer import Answer
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX
@@ -51,7 +53,7 @@ the usual five: a script that runs for minutes is not answered in time, and noth
 SAID_CHARS_MAX: Final = 300
 """Characters of an error of Home Assistant's that are passed on."""
 
-FAILING: Final = (502, 503, 504)
+FAILING: Final = (*LOST, *NOT_REACHED)
 """What a proxy in front of a dead Home Assistant says. Its own 500 is one service's failure."""
 
 ANYWHERE: Final = Reach(private=True, allow=(ip_network("0.0.0.0/0"), ip_network("::/0")))
@@ -129,7 +131,7 @@ class Api:
         answer = await self.writes.request(
             "POST", path, headers=JSON, content=body, bytes_max=BYTES_MAX
         )
-        if answer.status in (502, 504):
+        if answer.status in LOST:
             raise EffectUnknown(
                 f"a proxy in front of {NAME} answered {answer.status} to {what}; it may have been "
                 "done"
@@ -177,6 +179,11 @@ def check(answer: Answer, what: str) -> Answer:
         raise ToolFailed(
             f"{NAME} redirects elsewhere ({answer.status}), which is not followed; its operator "
             "must set services.homeassistant.url to the final address"
+        )
+    if answer.status in NOT_REACHED and answer.status != HTTPStatus.SERVICE_UNAVAILABLE:
+        raise ToolFailed(
+            f"a proxy in front of {NAME} answered {answer.status} to {what}: it was not reached, "
+            "and nothing was done"
         )
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise ToolFailed(

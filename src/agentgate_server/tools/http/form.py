@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.records.request import Effects
+from agentgate_proto.wire.statuses import LOST
 from agentgate_server.backends.circuit_breaker import FAILURES_MAX
 from agentgate_server.backends.http_options import (
     ANSWER_BYTES_MAX,
@@ -202,7 +203,7 @@ class ResponseForm(msgspec.Struct, frozen=True, kw_only=True):
     error_if: tuple[ErrorForm, ...] = ()
     """Further signs of failure, any of which is enough."""
 
-    unknown_status: tuple[Status, ...] = (302, 303, 502, 504)
+    unknown_status: tuple[Status, ...] = (302, 303, *LOST)
     """Statuses after which nobody knows whether a ``write`` took effect: redirects by which many
     servers answer what they have done, and those by which a proxy says that it lost the server.
     ``ok_status`` wins."""

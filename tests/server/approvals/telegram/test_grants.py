@@ -29,6 +29,7 @@ pytestmark = pytest.mark.anyio
 TEN = "⏱ Approve 10 min"
 CONFIRM = "✅ Confirm 10 min"
 BACK = "↩️ Back"
+NAMED = ({"id": ANN, "name": "owner"}, {"id": BOB, "name": "bob"}, 4003)
 TWO_PEOPLE = """
 rules:
   - {pattern: "asked*", action: ask, approval: {approvers: 2}}
@@ -139,7 +140,7 @@ async def test_grants_are_listed_and_revoked(tmp_path: Path) -> None:
 async def test_a_rule_for_two_people_shows_who_said_yes_and_takes_two(tmp_path: Path) -> None:
     async with (
         phone() as telegram,
-        gateway_on(telegram, tmp_path, policy=TWO_PEOPLE, chat_id=GROUP) as gateway,
+        gateway_on(telegram, tmp_path, policy=TWO_PEOPLE, chat_id=GROUP, users=NAMED) as gateway,
         asker(gateway) as client,
     ):
         await ask(client)
@@ -151,10 +152,13 @@ async def test_a_rule_for_two_people_shows_who_said_yes_and_takes_two(tmp_path: 
         await reads(message, "yes from owner")
         again = telegram.chats.tap(ANN, message, "✅ Approve")
         assert "you have said yes already" in await answered(again)
+        telegram.chats.add_person(4003, "Cleo")
+        nameless = telegram.chats.tap(4003, message, "✅ Approve")
+        assert "the operator must give you a name" in await answered(nameless)
         second = telegram.chats.tap(BOB, message, "✅ Approve")
         assert await answered(second) == "Approved"
         assert (await client.next(Answered)).error is None
-        await reads(message, f"yes from owner, telegram:{BOB}", "The tool has run.")
+        await reads(message, "yes from owner, bob", "The tool has run.")
 
 
 async def test_pending_lists_what_waits(tmp_path: Path) -> None:

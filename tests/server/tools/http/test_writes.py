@@ -26,6 +26,8 @@ pytestmark = pytest.mark.anyio
         says(303, Location="/"),
         says(502),
         says(504),
+        says(520),
+        says(524),
     ],
 )
 async def test_a_write_whose_answer_is_lost_is_unknown_and_not_sent_again(
