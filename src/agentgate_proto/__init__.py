@@ -10,7 +10,7 @@ top:
   answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
   ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``acp``,
-  the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, after
+  the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, ``output``, after
   their ``opening``; what is ``telling`` of a log, what asks for ``permissions``; their ``messages``
   with the ``contents`` of prompts, their ``effects``; the ``bridge`` to a pipe. ``engineio``,
   sessions over polls and WebSockets: ``engine`` with each ``session``, their ``settings``,

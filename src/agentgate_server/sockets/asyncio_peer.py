@@ -130,6 +130,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self._cancel_timer()
         self.connection.send_failed(f"the socket broke: {exc}", self._loop.time())
         self.process_all()
+        self.forget_output()
         self.tell_room()
         self._lost.set()
 
@@ -142,6 +143,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             return
         if self.over or self._writable:
             self._write()
+        self.note_output()
         if self.over:
             self._hang_up()
             return

@@ -27,6 +27,7 @@ from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
+from agentgate_server.sockets.outflow import Outflow
 from agentgate_server.sockets.peer import Handler, Peer
 from agentgate_server.sockets.rounds import Rounds
 from agentgate_server.sockets.seats import Seats
@@ -101,6 +102,7 @@ class Listener:
             connections, self.peers, self._opening, capped=capped, proxies=doors.trusted_proxies
         )
         self._rounds = rounds or Rounds()
+        self._outflow = Outflow(capped)
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -176,7 +178,7 @@ class Listener:
         peer = self._peer_type(
             number, address, self.handler, self.limits, self.doors, rounds=self._rounds
         )
-        peer.seating = self._seats
+        peer.seating, peer.outflow = self._seats, self._outflow
         try:
             if number not in self._seats.connections:
                 sock.close()  # it was pushed out before it began

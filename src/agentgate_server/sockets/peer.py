@@ -37,6 +37,7 @@ from agentgate_proto.principal import Principal
 from agentgate_proto.quotas.owners import STRANGER, Owner
 from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_proto.wire.doors import Doors
+from agentgate_server.sockets.outflow import Reader
 from agentgate_server.sockets.rounds import Rounds
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class Seating(Protocol):
         ...
 
 
-class Peer(ABC):
+class Peer(Reader, ABC):
     """One client. ``open`` it with its socket, then ``run`` it.
 
     Args:
@@ -103,11 +104,12 @@ class Peer(ABC):
     ) -> None:
         self.number = number
         now = anyio.current_time() if now is None else now
-        self.connection = ServerConnection(now, limits, doors, address)
+        self.connection: ServerConnection = ServerConnection(now, limits, doors, address)
         self.token_hash = ""
         self.over = False
         self.unfinished = False
         self.owner = STRANGER
+        self.outflow = None
         self.in_process = False
         self.last_write_s = LAST_WRITE_S
         self.seating: Seating | None = None

@@ -73,6 +73,7 @@ class StreamPeer(Peer):
             with anyio.move_on_after(self.last_write_s, shield=True):
                 self.connection.abort(ENDED)
                 self.process_all()
+                self.forget_output()
                 self.tell_room()
                 await self._flush()
             await self._hang_up()
@@ -144,6 +145,7 @@ class StreamPeer(Peer):
                     await self._flush()  # after whoever is sending now: nothing is torn needlessly
                 return
             self._answered.set()
+            self.note_output()
             if not self._lock.locked():  # who has it sends all there is
                 tasks.start_soon(self._flush)
 
@@ -164,6 +166,7 @@ class StreamPeer(Peer):
                     if self.connection.sent(0):
                         self._wake.set()
                     self.tell_room()
+                self.note_output()
 
     def _take(self) -> bytes:
         return b"" if self._torn else self.connection.data_to_send(CHUNK_BYTES)

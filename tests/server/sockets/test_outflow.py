@@ -1,0 +1,97 @@
+"""Output that nobody reads ends the connections of whose it is. On both pumps and event loops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
+
+from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.quotas.output import Output
+from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_server.gateway import Gateway
+from agentgate_server.sockets import listener
+from agentgate_server.sockets.stream_peer import StreamPeer
+
+pytestmark = pytest.mark.anyio
+
+LARGE = 900_000
+
+
+@pytest.fixture(params=["asyncio", "asyncio with streams", "trio"])
+def anyio_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both pumps, on every event loop on which they work."""
+    if request.param == "asyncio with streams":
+        monkeypatch.setattr(listener, "peer_type", lambda: StreamPeer)
+    return str(request.param).partition(" ")[0]
+
+
+async def hoard(client: RawClient, times: int) -> None:
+    """Ask for much, and read none of it."""
+    for number in range(1, times + 1):
+        params = ToolRequest(tool="big", args={"size": LARGE + number})
+        client.machine.send_request(number, "tool_request", params)
+    await client.flush()
+
+
+def output_of(gateway: Gateway) -> Output[Any]:
+    return gateway._listener._outflow.output
+
+
+async def test_who_reads_nothing_on_many_connections_loses_its_own(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with (
+        serving(tmp_path) as gateway,
+        raw_client(gateway, client_id="a") as first,
+        raw_client(gateway, client_id="b") as second,
+        raw_client(gateway, OWNER) as person,
+    ):
+        for client in (first, second):
+            await client.next(Authenticated)
+        await person.next(Authenticated)
+        gateway._listener._outflow.output = Output(of_owner_max=3_000_000)
+        await hoard(first, 12)
+        await hoard(second, 12)
+        words = "agent has had its share (output_of_owner)"
+        await until(lambda: words in caplog.text, "a connection to be cut")
+        await person.request(1, "list_approvals", {})
+        assert (await person.next(Answered)).error is None
+        assert output_of(gateway).total <= 3_000_000
+    await until(lambda: not gateway._listener.peers, "all of them to go")
+    assert output_of(gateway).total == 0
+
+
+async def test_what_is_read_counts_no_more(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await hoard(client, 8)
+        await until(lambda: output_of(gateway).total > LARGE, "output to wait")
+        for _ in range(8):
+            assert (await client.next(Answered)).error is None
+        await until(lambda: not output_of(gateway).total, "all of it to be taken")
+
+
+async def test_answers_by_http_count_for_whose_token_they_were_asked_with(tmp_path: Path) -> None:
+    head = (
+        f"GET /api/approvals HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {AGENT}\r\n\r\n"
+    )
+    async with (
+        serving(tmp_path) as gateway,
+        await anyio.connect_tcp("127.0.0.1", gateway.port) as stream,
+    ):
+        await stream.send(head.encode())
+        await stream.receive()
+        (peer,) = gateway._listener.peers.values()
+        peer.connection.held_bytes = 5
+        peer.note_output()
+        assert output_of(gateway).of(peer.owner) == 5
+        gateway._listener._outflow.output._of_owner_max = 4
+        peer.connection.held_bytes = 6
+        peer.note_output()
+        await until(lambda: not gateway._listener.peers, "it to be cut")
+        status, _, _ = await http(gateway, "GET", "/api/approvals", token=OWNER)
+        assert status == 200
