@@ -10,7 +10,7 @@ import msgspec
 
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.style import bad, bold, dim, say, warn
-from agentgate_cli.terminal import Terminal
+from agentgate_cli.terminal import SETTLE_S, SWAPPED_S, Terminal
 from agentgate_cli.text import args_line, away, clock, printable
 from agentgate_client import (
     AgentGateError,
@@ -26,10 +26,6 @@ Answer = Literal["approve", "deny", "skip"]
 
 GATHER_S = 0.05
 """Pause before a question: asks that came together are counted together."""
-
-SETTLE_S = 0.5
-"""Pause before a question that takes the place of another: what is typed in it was meant for the
-one that has gone, and is thrown away."""
 
 QUESTION = "  approve? [y]es, [n]o, [s]kip: "
 ANSWERS: dict[str, Answer] = {
@@ -98,6 +94,8 @@ class Watch:
         self._failure: Exception | None = None
         self._changed = anyio.Event()
         self._asked = ""
+        self._agent = ""
+        self._void = ""
         self._asking: anyio.CancelScope | None = None
 
     async def run(self, client: ApprovalsClient) -> None:
@@ -194,10 +192,16 @@ class Watch:
         while True:
             todo = [view for rid, view in self.waiting.items() if rid not in self.skipped]
             if todo and not self.away:
-                return todo[0]
+                return self._fairest(todo)
             self._changed = anyio.Event()
             await self._changed.wait()
             await anyio.sleep(GATHER_S)
+
+    def _fairest(self, todo: list[ApprovalView]) -> ApprovalView:
+        """The oldest of the agent that was not asked for last: none holds up another's for long."""
+        view = next((view for view in todo if view.agent != self._agent), todo[0])
+        self._agent = view.agent
+        return view
 
     async def ask_one(self, client: ApprovalsClient, view: ApprovalView) -> bool:
         """Ask about one approval; return whether to go on."""
@@ -210,18 +214,21 @@ class Watch:
         others = len(self.waiting) - len(self.skipped) - 1
         if others:
             say(dim(f"  {others} more wait{'s' if others == 1 else ''} behind it"))
+        if self._void:
+            what = "the same request again" if self._void == view.id else "this is another request"
+            say(f"  {warn(what)}: an answer counts when no key was pressed for {SWAPPED_S:g} s")
         self._asked = view.id
         code = ""
         with anyio.CancelScope() as self._asking:
-            answer = await self.terminal.choice(QUESTION, ANSWERS)
+            quiet_s = SWAPPED_S if self._void else SETTLE_S
+            answer = await self.terminal.choice(QUESTION, ANSWERS, quiet_s)
             if answer == "approve" and view.needs_code:
                 code = await self.terminal.code()
-        void = self._asking.cancelled_caught
+        self._void = view.id if self._asking.cancelled_caught else ""
         self._asking, self._asked = None, ""
-        if void:
+        if self._void:
             say()
             self.tell_news()
-            await anyio.sleep(SETTLE_S)
             return True
         self.tell_news()
         if answer == "skip":

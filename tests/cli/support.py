@@ -278,6 +278,15 @@ class AtTerminal:
                 raise AssertionError(f"{text!r} did not appear, but {unseen!r}")
         self._read_to = found + len(text)
 
+    def sees(self, text: str, within_s: float) -> bool:
+        """Whether a text appears after what was seen before, and so soon."""
+        end = time.monotonic() + within_s
+        while text not in self.shown[self._read_to :]:
+            left = end - time.monotonic()
+            if left <= 0 or not self._read(left):
+                return False
+        return True
+
     def type(self, text: str) -> None:
         """Type."""
         os.write(self.master, text.encode())

@@ -135,7 +135,8 @@ def test_an_approval_is_asked_inline_and_answered_with_y(stage: Served) -> None:
     with chatting(stage, **both_of(stage)) as person:
         person.type("light\n")
         person.see(QUESTION)
-        assert 'ask set_light on = true room = "bedroom"' in person.text
+        assert "ask set_light(100, true, bedroom)" in person.text
+        assert 'on = true room = "bedroom"' in person.text
         person.type("y\n")
         person.see("approved by owner (terminal) at ")
         person.see("← set_light: executed")

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import anyio
 from tests.cli.support import (
     BOUND_S,
     OWNER_TOKEN,
@@ -16,6 +17,10 @@ from tests.cli.support import (
     ended,
     started,
 )
+from tests.cli.test_prompt import approval
+
+from agentgate_cli.terminal import Terminal
+from agentgate_cli.watch import Watch
 
 QUESTION = "approve? [y]es, [n]o, [s]kip: "
 
@@ -115,6 +120,39 @@ def test_what_was_typed_for_a_question_that_went_answers_not_the_next(gateway: S
         terminal.type("n\n")
         terminal.see("denied")
     assert [ended(call)[0] for call in (first, second)] == [1, 1]
+
+
+def test_a_question_that_took_another_s_place_takes_a_fresh_answer(gateway: Served) -> None:
+    """An agent swaps what it asks at the moment when the person types."""
+    first = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        second = gateway.calling("set_light", "room=kitchen", "on=true")
+        first.send_signal(signal.SIGINT)
+        terminal.see("withdrawn")
+        terminal.see('room = "kitchen"')
+        terminal.see("this is another request")
+        for _ in range(3):
+            terminal.type("y\n")
+            assert not terminal.sees(QUESTION, within_s=1.0), "a key was pressed a moment ago"
+        assert len(gateway.waiting_ids()) == 1, "none of these counted"
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("denied")
+    ended(first)
+    assert ended(second)[0] == 1
+
+
+def test_the_asks_of_one_agent_do_not_push_another_s_back() -> None:
+    watch = Watch(Terminal.__new__(Terminal))
+    for number, agent in enumerate(["evil", "evil", "evil", "honest"]):
+        watch.changed(approval({}, id=str(number), agent=agent))
+    order = []
+    while watch.waiting:
+        view = anyio.run(watch.next_view)
+        del watch.waiting[view.id]
+        order.append(view.agent)
+    assert order == ["evil", "honest", "evil", "evil"]
 
 
 def test_a_gateway_that_restarts_is_waited_for_and_the_ask_is_still_there(mortal: Served) -> None:

@@ -24,8 +24,9 @@ class Skipping(Terminal):
     def __init__(self) -> None:
         self.questions: list[str] = []
 
-    def discard(self) -> None:
+    async def quiet(self, seconds: float) -> bool:
         """Nothing was typed."""
+        return True
 
     def question(self, text: str) -> None:
         self.questions.append(text)

@@ -12,7 +12,7 @@ from agentgate_cli.chat import words
 from agentgate_cli.chat.output import Output
 from agentgate_cli.prompt import describe, settled
 from agentgate_cli.style import bad, dim, say, warn
-from agentgate_cli.terminal import Terminal
+from agentgate_cli.terminal import SETTLE_S, SWAPPED_S, Terminal
 from agentgate_cli.text import printable
 from agentgate_cli.watch import whole
 from agentgate_client import (
@@ -36,9 +36,6 @@ ANSWERS: dict[str, Answer] = {
     "no": "deny",
     "": "deny",
 }
-
-SETTLE_S = 0.5
-"""Pause after a question that has gone: what is typed in it was meant for that one."""
 
 FATE_S = 2.0
 """How long it may take to hear who has answered; it is only told."""
@@ -105,6 +102,7 @@ class Asker:
         self._came = anyio.Event()
         self._news = anyio.Event()
         self._asked = ""
+        self._was_void = False
         self._asking: anyio.CancelScope | None = None
 
     async def take(self, event: Event) -> None:
@@ -157,19 +155,21 @@ class Asker:
         self.output.pause()
         for line in describe(view, self.terminal.width):
             say(line)
+        if self._was_void:
+            say(warn("  this is another request"))
         self._asked, code = rid, ""
         with anyio.CancelScope() as self._asking:
-            answer = await self.terminal.choice(QUESTION, ANSWERS)
+            quiet_s = SWAPPED_S if self._was_void else SETTLE_S
+            answer = await self.terminal.choice(QUESTION, ANSWERS, quiet_s)
             if answer == "approve" and view.needs_code:
                 code = await self.terminal.code()
-        void = self._asking.cancelled_caught
+        self._was_void = self._asking.cancelled_caught
         self._asking, self._asked = None, ""
-        if void:
+        if self._was_void:
             say()
             gone = await self._fate(rid)
             say(f"  {settled(gone) if gone is not None else warn('no answer is needed any more')}")
-            await anyio.sleep(SETTLE_S)
-            self.terminal.discard()
+            await self.terminal.quiet(SETTLE_S)
         elif answer is None:
             say(dim(f"  left open; later: agent-gate approvals approve {printable(rid)}"))
         else:
