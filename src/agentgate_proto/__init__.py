@@ -10,7 +10,7 @@ top:
   answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
   ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``acp``,
-  the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, ``output``, after
+  the Agent Client Protocol: an ``editor`` has sessions, each a ``thread`` with its ``turns``, after
   their ``opening``; what is ``telling`` of a log, what asks for ``permissions``; their ``messages``
   with the ``contents`` of prompts, their ``effects``; the ``bridge`` to a pipe. ``engineio``,
   sessions over polls and WebSockets: ``engine`` with each ``session``, their ``settings``,
@@ -75,7 +75,8 @@ top:
   ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
-  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``notifying``, ``denials``,
+  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``, ``notifying``,
+  ``denials``,
   ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """
