@@ -56,7 +56,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "backing": "MCP servers behind the gate: what is accepted of them, their logins",
             "assembly": "the parts that a configuration names: policy, tools, backends",
             "renewing": "what a reload puts in force beside policy and principals: certificates",
-            "pruning": "retention, applied now and then",
+            "pruning": "retention, applied now and then; a look at the disk",
             "opening": "the parts that hold something open: store, listener, threads",
         },
         {"gate/": "the inside: wires connections, ledger, store, tools and people; holds no rules"},

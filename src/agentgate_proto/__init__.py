@@ -76,7 +76,6 @@ top:
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
   ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``, ``notifying``,
-  ``denials``,
-  ``connections`` and the ``addresses`` that they come from
+  ``denials``, ``disk``, ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

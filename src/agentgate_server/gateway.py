@@ -27,6 +27,7 @@ from anyio.abc import TaskGroup
 
 from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.limits import SERVER_LIMITS, Limits
+from agentgate_proto.quotas.disk import DiskFloor
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.messages import ReloadReport
 from agentgate_server.approvals.clock import Clock
@@ -63,13 +64,14 @@ from agentgate_server.opening import (
     open_store,
 )
 from agentgate_server.policy import Policy
-from agentgate_server.pruning import keep_pruning
+from agentgate_server.pruning import Pruner
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.renewing import Renewal
 from agentgate_server.reporting import fill_web, reports_of
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.listener import Listener
+from agentgate_server.store.disk_watch import DiskWatch
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import SqliteEngine
 from agentgate_server.tools.catalogue import Catalogue
@@ -149,6 +151,7 @@ class Gateway:
         self.clock = Clock()
         self._listener: Listener
         self._renewal: Renewal
+        self._disk: DiskWatch
 
     @property
     def url(self) -> str:
@@ -228,7 +231,7 @@ class Gateway:
             stack.push_async_callback(self._upstreams.close)
         assert self.gate.sessions is not None, "there are conversations"
         then = partial(tidy, engine.sessions, self.gate.sessions, conversations.workspaces)
-        tasks.start_soon(keep_pruning, self.gate, then)
+        await tasks.start(Pruner(self.gate, self._disk, then).run)
         await self._start_tasks(tasks, home, messenger)
         stack.push_async_callback(self._shut_down)
 
@@ -270,12 +273,15 @@ class Gateway:
         certificate = self._renewal.certificate
         validity = None if certificate is None else certificate.validity
         ends_at = None if validity is None else validity.ends_at
-        return dataclasses.replace(self.gate.gauges(), certificate_ends_at=ends_at)
+        return dataclasses.replace(
+            self.gate.gauges(), certificate_ends_at=ends_at, disk_free=self._disk.floor.free
+        )
 
     async def _open_store(self, stack: AsyncExitStack) -> tuple[SqliteEngine, Findings]:
         """Open the store, and see whether its audit is the one that was kept."""
         engine = await anyio.to_thread.run_sync(open_store, self.config, self.masker)
         stack.callback(engine.close)
+        self._disk = DiskWatch(engine.path, DiskFloor(self.config.storage.free_min))
         look = partial(look_back, engine.path, self.config.audit.head_file, engine.repaired)
         return engine, await anyio.to_thread.run_sync(look)
 

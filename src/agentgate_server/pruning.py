@@ -1,4 +1,4 @@
-"""Pruning: retention, applied now and then as long as the gateway serves."""
+"""Pruning: retention, applied now and then as long as the gateway serves; a look at the disk."""
 
 from __future__ import annotations
 
@@ -6,32 +6,75 @@ import logging
 from collections.abc import Awaitable, Callable
 
 import anyio
+import anyio.to_thread
+from anyio.abc import TaskStatus
 
 from agentgate_server.gate.gate import Gate
+from agentgate_server.store.disk_watch import DiskWatch
 from agentgate_server.store.engine import StoreError
 
 PRUNE_EVERY_S = 3_600.0
-"""How often retention is applied."""
+"""How often retention is applied; sooner where the file grows fast."""
+
+LOOK_EVERY_S = 2.0
+"""How often the disk is looked at: what comes in meanwhile is less than is kept free."""
 
 log = logging.getLogger(__name__)
 
 
-async def keep_pruning(gate: Gate, then: Callable[[], Awaitable[None]]) -> None:
-    """Apply retention at once and then every hour, until cancelled.
+class Pruner:
+    """See the module.
 
     Args:
         gate: whose records they are.
-        then: is called after each time that it went well.
+        watch: looks at the disk.
+        then: is called after each time that retention went well.
     """
-    ran_until = anyio.current_time()
-    while True:
-        now = anyio.current_time()
-        try:
-            deleted = await gate.writer.prune(gate.utc(), now - ran_until)
-        except StoreError as error:
-            log.error("retention could not be applied: %s", error)
-        else:
-            ran_until = now
-            log.debug("retention deleted %d records", deleted)
-            await then()
-        await anyio.sleep(PRUNE_EVERY_S)
+
+    def __init__(self, gate: Gate, watch: DiskWatch, then: Callable[[], Awaitable[None]]) -> None:
+        self._gate = gate
+        self._watch = watch
+        self._then = then
+        self._due = anyio.Event()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Look after both, until cancelled; it has started when it has looked at the disk."""
+        await self.look()
+        task_status.started()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.prune)
+            tasks.start_soon(self.watch)
+
+    async def prune(self) -> None:
+        """Apply retention at once and then every hour, until cancelled."""
+        ran_until = anyio.current_time()
+        while True:
+            now = anyio.current_time()
+            try:
+                deleted = await self._gate.writer.prune(self._gate.utc(), now - ran_until)
+            except StoreError as error:
+                log.error("retention could not be applied: %s", error)
+            else:
+                ran_until = now
+                log.debug("retention deleted %d records", deleted)
+                await self._then()
+            with anyio.move_on_after(PRUNE_EVERY_S):
+                await self._due.wait()
+            self._due = anyio.Event()
+
+    async def watch(self) -> None:
+        """Look at the disk again and again, until cancelled: refuse what is new while it is low."""
+        while True:
+            await self.look()
+            await anyio.sleep(LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Look at the disk once."""
+        await anyio.to_thread.run_sync(self._watch.measure)
+        objection = self._watch.floor.objection
+        self._gate.web.refusing = objection
+        self._gate.ledger.close_door(objection)
+        if self._gate.sessions is not None:
+            self._gate.sessions.sessions.close_door(objection)
+        if self._watch.has_grown():
+            self._due.set()

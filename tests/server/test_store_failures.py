@@ -11,9 +11,12 @@ import pytest
 from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
 
 from agentgate_proto.connection.events import Answered, Authenticated, Closed
+from agentgate_proto.quotas.disk import DiskFloor
 from agentgate_proto.records.storage import Answer, Change, Query, SessionAnswer, SessionQuery
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
+from agentgate_server.pruning import Pruner
+from agentgate_server.store.disk_watch import DiskWatch, Space
 from agentgate_server.store.engine import StoreError
 
 pytestmark = pytest.mark.anyio
@@ -131,3 +134,39 @@ async def test_a_client_is_turned_away_while_the_store_cannot_be_read(tmp_path: 
         disk.unreadable = False
         async with raw_client(gateway, token=AGENT) as client:
             await client.next(Authenticated)
+
+
+async def nothing() -> None:
+    """Nothing is to be done after retention."""
+
+
+async def test_below_the_floor_new_requests_are_refused_and_answers_are_stored(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await client.request(1, "tool_request", ToolRequest(tool="asked", args={"text": "x"}))
+        await until(gateway.gate.desk.waiting, "the approval")
+        (approval,) = gateway.gate.desk.waiting()
+        space = Space(1_000_000, 10**12)
+        gateway._disk = DiskWatch(tmp_path / "gate.db", DiskFloor(10_000_000), lambda _: space)
+        pruner = Pruner(gateway.gate, gateway._disk, nothing)
+        await pruner.look()
+
+        refused = await ask(client, 2, "note", "y")
+        assert refused.error is not None
+        assert refused.error.code == -32006
+        assert refused.error.message.startswith("the disk of the gateway's database has 1 MB left")
+        status, _, body = await http(gateway, "GET", "/health")
+        assert (status, body["status"]) == (503, "failing")
+        assert body["store"] == gateway._disk.floor.objection
+        assert gateway._gauges().disk_free == 1_000_000
+
+        status, _, body = await decide(gateway, approval.id)
+        assert (status, body["status"]) == (200, "approved")
+        assert b'"x"' in bytes((await client.next(Answered)).result)
+
+        space = Space(10**11, 10**12)
+        await pruner.look()
+        assert (await ask(client, 3, "note", "z")).error is None
+        assert (await http(gateway, "GET", "/health"))[0] == 200

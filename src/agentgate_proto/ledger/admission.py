@@ -33,6 +33,9 @@ time (UTC). The record has them as the tool gets them."""
 OLD_ORDER_S = 1e-6
 """Between two requests of old clients while the clock is behind; a double holds it until 2100."""
 
+CLOSED_PAUSE_S = 10.0
+"""After which somebody may try again who was told that nothing new is taken."""
+
 OTHER_CONTENT = "was used for another request; a repeat must have the same tool and arguments"
 
 
@@ -65,7 +68,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admission:
-    """The door. See the module."""
+    """The door. See the module.
+
+    Attributes:
+        closed: why nothing new is taken at present; "": it is.
+    """
 
     def __init__(self, judge: Judge, lifecycle: Lifecycle, effects: deque[Effect]) -> None:
         self.judge = judge
@@ -73,6 +80,7 @@ class Admission:
         self.limits = lifecycle.limits
         self._effects = effects
         self._allowances: dict[str, Allowance] = {}
+        self.closed = ""
         self._tried_at = 0.0
         self._old_at = 0.0
 
@@ -219,6 +227,8 @@ class Admission:
     ) -> tuple[ErrorCode, str, float | None] | None:
         """Say why no request can be taken from here now, or count it against the rate."""
         code = ErrorCode.LIMIT_EXCEEDED
+        if self.closed:
+            return code, self.closed, CLOSED_PAUSE_S
         if (
             len(self.lifecycle.journal) >= self.limits.writes_max
             or len(self.lifecycle.live) >= self.limits.active_max

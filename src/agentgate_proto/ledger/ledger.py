@@ -144,6 +144,10 @@ class Ledger:
     def judge(self, judge: Judge) -> None:
         self._admission.judge = judge
 
+    def close_door(self, why: str) -> None:
+        """Take nothing new any more; "": take it again. What is under way goes on."""
+        self._admission.closed = why
+
     def _judged_again(self, record: Record, args: Mapping[str, Any], now: float) -> Decision:
         return (self._judge_again or self._admission.judge)(record, args, now)
 

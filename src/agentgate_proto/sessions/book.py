@@ -81,6 +81,7 @@ class Book:
 
     Attributes:
         problem: why the store takes no writes at present, or "".
+        closed: why nothing new is taken at present, or "".
         claimed: is called when the message that begins a run is durable.
         unclaimed: is called when it could not be written, with the reason.
         settled: is called when nothing of a session waits to be written any more.
@@ -89,6 +90,7 @@ class Book:
 
     def __init__(self, limits: SessionLimits, effects: deque[Effect]) -> None:
         self.problem = ""
+        self.closed = ""
         self.claimed: Callable[[Session, float], None]
         self.unclaimed: Callable[[Session, str, float], None]
         self.settled: Callable[[Session], None]

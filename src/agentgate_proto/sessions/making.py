@@ -111,6 +111,9 @@ class Making:
         if objection := self._settings.objection_to(model):
             self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, objection))
             return
+        if self._book.closed:
+            self._effects.append(Refused(ticket, ErrorCode.LIMIT_EXCEEDED, self._book.closed))
+            return
         most = self._limits.sessions_of_principal_max
         if self.counts[principal] >= most:
             text = f"{principal} has {most} sessions already: delete some"

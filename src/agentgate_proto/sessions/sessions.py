@@ -86,6 +86,10 @@ class Sessions:
         self._starting = Starting(*parts, self._runs, self._endings, self._queue)
         self._recoveries = Recoveries(*parts, self._budgets, self._making, self._endings)
 
+    def close_door(self, why: str) -> None:
+        """Take no session and no message any more; "": take them again."""
+        self._book.closed = why
+
     def configure(
         self, models: Mapping[str, ModelInfo], default_model: str, system_prompt: str
     ) -> None:

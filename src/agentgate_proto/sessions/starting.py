@@ -218,6 +218,8 @@ class Starting:
         model = params.model or self._settings.model_of(session.record)
         if objection := self._settings.objection_to(model):
             return ErrorCode.MODEL_FAILED, objection
+        if self._book.closed:
+            return ErrorCode.LIMIT_EXCEEDED, self._book.closed
         if self._book.is_stuck:
             text = f"cannot store messages: {self._book.problem}; {NOT_KEPT}"
             return ErrorCode.INTERNAL_ERROR, text

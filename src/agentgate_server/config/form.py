@@ -156,6 +156,10 @@ class StorageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of finished requests, with their arguments and results, kept at most; beyond it they go
     as beyond ``keep_rows_max``. Conversations and the audit are not among them."""
 
+    free_min: Annotated[int, Meta(ge=0, le=10**13)] = 268_435_456
+    """Bytes that are to stay free on the disk of the database, or a tenth of it if that is less:
+    below it new requests are refused, and outcomes are still stored. 0: no matter how many."""
+
     denials_per_minute: Count = 60
     """Requests of one agent that the policy denies and that are kept; more are answered alike, and
     only counted."""

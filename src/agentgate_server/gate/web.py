@@ -51,6 +51,7 @@ class Web:
 
     Attributes:
         closing: the gateway is shutting down.
+        refusing: why nothing new is taken at present; "": it is.
         parts: how other parts are, by name; for everybody to read, so without names and secrets.
         metrics: what /metrics answers with; None: there is no such path.
         metrics_are_public: without a token, too.
@@ -79,6 +80,7 @@ class Web:
         self.peers = peers
         self.reach = reach
         self.closing = False
+        self.refusing = ""
         self.parts: dict[str, Callable[[], Any]] = {}
         self.metrics: Metrics | None = None
         self.metrics_are_public = False
@@ -177,7 +179,7 @@ class Web:
 
     def _health(self) -> http_api.Reply:
         """Say how the gateway is: 200 if it serves, 503 if it can't. No secrets, no names."""
-        problem = self.ledger.problem
+        problem = self.ledger.problem or self.refusing
         status = "closing" if self.closing else "failing" if problem else "ok"
         body: dict[str, Any] = {
             "status": status,

@@ -29,6 +29,7 @@ class Gauges:
         clients: of faces that count them, by the face's name.
         providers: connections that provide tools.
         provided: tools that are provided.
+        disk_free: bytes that are free on the disk of the store; None: nobody has looked.
         certificate_ends_at: when that of the listener ends, UTC seconds; None: there is none.
     """
 
@@ -48,4 +49,5 @@ class Gauges:
     clients: Mapping[str, int] = field(default_factory=dict)
     providers: int = 0
     provided: int = 0
+    disk_free: int | None = None
     certificate_ends_at: float | None = None

@@ -283,6 +283,12 @@ class GaugeCollector(Collector):
                 "When the certificate of the listener ends, seconds since 1970",
                 gauges.certificate_ends_at,
             )
+        if gauges.disk_free is not None:
+            yield GaugeMetricFamily(
+                "agentgate_store_disk_free_bytes",
+                "Bytes that are free on the disk of the store",
+                gauges.disk_free,
+            )
         yield CounterMetricFamily(
             "agentgate_store_forgotten",
             "Outcomes that went before their time, because there were too many",

@@ -509,3 +509,23 @@ def test_what_is_over_or_another_s_is_not_heard_of() -> None:
 def hears(world: World, client: Connection, rid: str, request_id: int) -> bool:
     """Let a client hear of a request under an id of its own."""
     return world.hear(client, rid, request_id)
+
+
+def test_while_the_door_is_closed_nothing_new_is_taken_and_what_runs_is_answered() -> None:
+    world = World()
+    client = world.client()
+    rid = world.receive(client, 1, "write", n=1)
+    world.sync()
+    world.ledger.close_door("the disk is nearly full")
+    world.receive(client, 2, "write", n=2)
+    world.receive(client, 1, "write", n=1)
+    assert list(client.refusals) == [2]
+    refusal = client.refusals[2]
+    assert (refusal.code, refusal.retry_after_s) == (ErrorCode.LIMIT_EXCEEDED, 10.0)
+    assert refusal.message.startswith("the disk is nearly full")
+    outcome = world.finish(rid)
+    world.sync()
+    assert client.outcomes == {1: outcome}
+    world.ledger.close_door("")
+    world.receive(client, 3, "write", n=3)
+    assert world.ledger.active == 1

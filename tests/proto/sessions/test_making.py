@@ -426,3 +426,13 @@ def test_a_session_that_is_in_the_store_and_not_yet_known_to_be_there_stays() ->
     world.send(world.result(ticket).id)
     world.settle()
     check_rest(world)
+
+
+def test_while_the_door_is_closed_no_session_is_made_and_those_there_are_stay() -> None:
+    world = World()
+    session = world.create()
+    world.sessions.close_door("the disk is nearly full")
+    ticket = world.request(CreateSession())
+    assert world.refusal(ticket) == (ErrorCode.LIMIT_EXCEEDED, "the disk is nearly full")
+    world.sessions.close_door("")
+    assert world.create() != session

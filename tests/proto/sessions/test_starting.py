@@ -150,3 +150,16 @@ def test_only_so_many_runs_are_under_way() -> None:
     world.send(world.create("bob"))
     code, text = world.refusal(world.send(world.create("carl")))
     assert (code, "too many runs" in text) == (ErrorCode.LIMIT_EXCEEDED, True)
+
+
+def test_while_the_door_is_closed_nothing_new_is_said_and_what_runs_goes_on() -> None:
+    world = world_in(claiming)
+    world.sessions.close_door("the disk is nearly full")
+    world.settle()
+    assert world.last_end("s")["status"] == "completed"
+    refused = world.send("s", "more")
+    assert world.refusal(refused) == (ErrorCode.LIMIT_EXCEEDED, "the disk is nearly full")
+    world.sessions.close_door("")
+    world.send("s", "and now")
+    world.settle()
+    assert world.last_end("s")["status"] == "completed"
