@@ -22,6 +22,7 @@ from agentgate_cli.text import (
     printable,
 )
 from agentgate_proto.digest import canonical_args, digest_of
+from agentgate_proto.records.filling import mark_of
 from agentgate_proto.records.naming import in_order, shown_names
 
 if TYPE_CHECKING:
@@ -113,7 +114,8 @@ def argument_rows(view: ApprovalView) -> Iterator[Row]:
     args: dict[str, Any] = decoded
     shown = shown_names(args, ARGS_MAX)
     for name in shown:
-        yield Row("", f"{fold(printable(name), NAME_CHARS_MAX)} = {fold(compact(args[name]))}")
+        text = f"{fold(printable(name), NAME_CHARS_MAX)} = {fold(compact(args[name]))}"
+        yield Row("", marked(text, view, name))
     if len(args) > len(shown):
         count = len(args) - len(shown)
         yield Row(
@@ -128,8 +130,13 @@ def whole_rows(view: ApprovalView) -> Iterator[Row]:
     """
     args: dict[str, Any] = msgspec.json.decode(view.args)
     for name in in_order(args):
-        yield Row("", f"{printable(name)} = {compact(args[name])}")
+        yield Row("", marked(f"{printable(name)} = {compact(args[name])}", view, name))
     yield Row("digest", digest_of(view.tool, canonical_args(args)), dim)
+
+
+def marked(text: str, view: ApprovalView, name: str) -> str:
+    """An argument, with what of it nobody has written. The value is JSON, so no value ends so."""
+    return f"{text}  {mark_of(name, view.defaults)}".rstrip()
 
 
 def laid_out(row: Row, width: int) -> list[str]:

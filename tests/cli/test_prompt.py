@@ -163,3 +163,13 @@ def test_of_arguments_that_are_not_whole_the_beginning_is_shown_and_that_it_is_o
     assert lines[1] == '          {"text":"aaa'
     assert "more than can be shown" in lines[2]
     assert line_of(view).startswith(f'waiting   {view.id}  send_mail {{"text":"aaa  agent garden')
+
+
+def test_what_nobody_has_written_is_marked_beside_its_value() -> None:
+    args = {"where": "prod", "opts": {"n": 1, "x": 2}, "text": 'a  (default)"'}
+    view = approval(args, defaults=("/where", "/opts/n"))
+    for whole in (False, True):
+        lines = [click.unstyle(line).strip() for line in describe(view, WIDTH, whole=whole)]
+        assert 'where = "prod"  (default)' in lines
+        assert 'opts = {"n":1,"x":2}  (default: n)' in lines
+        assert 'text = "a  (default)\\""' in lines

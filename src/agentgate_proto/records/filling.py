@@ -6,7 +6,7 @@ say of which of it nobody has written a word.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,9 @@ PLACES_MAX = 64
 
 PLACE_CHARS_MAX = 256
 """Of one place: names on the way to it may be of the asker's choosing."""
+
+NAMES_MAX = 4
+"""Names of what was filled in within one argument, beside its value."""
 
 DEPTH_MAX = 32
 """As deep as policies look; nobody fills in deeper."""
@@ -73,8 +76,31 @@ def rest(value: Any, places: frozenset[str], place: str) -> Any:
         return value
     if isinstance(value, Mapping):
         return pruned(value, places, place)
-    assert isinstance(value, list), "only objects and lists have places in them"
+    if not isinstance(value, list):  # of what was long only the beginning is kept
+        return value
     return [rest(item, places, f"{place}/{index}") for index, item in enumerate(value)]
+
+
+def mark_of(name: str, places: Collection[str]) -> str:
+    """Say what of an argument was filled in, for people: beside its value, in words of ours.
+
+    Args:
+        name: of the argument.
+        places: all that were filled in.
+
+    Returns:
+        "(default)", or the names within it that are; "" if there are none.
+    """
+    place = f"/{escaped(name)}"
+    within = [each.removeprefix(f"{place}/") for each in places if each.startswith(f"{place}/")]
+    if place in places:
+        return "(default)"
+    if not within:
+        return ""
+    names = dict.fromkeys(each.rpartition("/")[2] for each in within)
+    told = [each for each in names if each.isidentifier()][:NAMES_MAX]
+    more = ", …" if len(told) < len(names) else ""
+    return f"(default: {', '.join(told)}{more})" if told else "(with defaults)"
 
 
 def escaped(name: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from agentgate_proto.records.decision import Action
+from agentgate_proto.records.filling import without
 from agentgate_proto.records.request import Effects
 from agentgate_server.policy.engine import Policy
 from agentgate_server.policy.meanings import Meaning, as_written
@@ -30,11 +31,12 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
         id: of the request, as ``agent-gate pending`` shows it.
         at: when it came, UTC seconds.
         agent, tool, effects: who asked for what.
-        args: its arguments as JSON.
+        args: its arguments as JSON, as the tool got them.
         args_bytes: how long these were, if only their beginnings are kept; 0: they are whole.
         action: what was decided.
         rule: the rule that did.
         repeats_unknown: it was asked because an earlier one like it had ended as unknown.
+        filled: the places in ``args`` that nobody had written.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     rule: str
     repeats_unknown: bool = False
     args_bytes: int = 0
+    filled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,7 @@ def replay(
             agent=past.agent,
             tool=past.tool,
             effects=past.effects,
-            args=msgspec.json.decode(past.args, type=dict),
+            args=without(msgspec.json.decode(past.args, type=dict), past.filled),
             now=past.at,
             meaning=meaning_of(past.tool),
         )

@@ -19,12 +19,14 @@ from agentgate_server.store.engine import StoreError
 from agentgate_server.store.faults import BUSY_S, explain
 from agentgate_server.store.files import uri_for_reading
 from agentgate_server.store.migrations import APPLICATION_ID, VERSION
+from agentgate_server.store.rows import unlisted
 
 PAGE_ROWS = 500
 """Requests of one transaction: some milliseconds."""
 
 PAGE = """
     SELECT seq, rid, created_at, principal, tool, effects, args, args_bytes, rule, warning <> '',
+        filled,
         CASE WHEN code = :denied THEN 'deny'
              WHEN expires_at > 0 OR "grant" <> '' THEN 'ask'
              ELSE 'allow' END
@@ -99,7 +101,7 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
 
 def past_of(row: tuple[object, ...]) -> Past:
     """Make a request of a row of ``PAGE``."""
-    _, rid, at, agent, tool, effects, args, args_bytes, rule, repeats_unknown, action = row
+    _, rid, at, agent, tool, effects, args, args_bytes, rule, repeats_unknown, filled, action = row
     fields = {
         "id": rid,
         "at": at,
@@ -111,5 +113,6 @@ def past_of(row: tuple[object, ...]) -> Past:
         "action": action,
         "rule": rule,
         "repeats_unknown": bool(repeats_unknown),
+        "filled": unlisted(str(filled or "")),
     }
     return msgspec.convert(fields, Past)

@@ -13,6 +13,7 @@ from agentgate_proto.records.filling import (
     PLACE_CHARS_MAX,
     PLACES_MAX,
     filled_places,
+    mark_of,
     without,
 )
 
@@ -67,6 +68,7 @@ def test_places_are_as_many_as_long_and_as_deep_as_somebody_reads() -> None:
         ({"opts": {"where": "prod", "n": 1}}, ("/opts/where",), {"opts": {"n": 1}}),
         ({"l": [{"x": 0}, {"x": 1}], "k": [3]}, ("/l/0/x",), {"l": [{}, {"x": 1}], "k": [3]}),
         ({"a": 1}, (), {"a": 1}),
+        ({"a": "the begin…"}, ("/a/0/x",), {"a": "the begin…"}),
     ],
 )
 def test_arguments_are_about_as_they_were_written_without_what_was_filled_in(
@@ -80,3 +82,23 @@ def test_what_is_taken_away_is_what_is_told(got: dict[str, Any], data: st.DataOb
     names = data.draw(st.lists(st.sampled_from(sorted(got)), unique=True)) if got else []
     written = {name: value for name, value in got.items() if name not in names}
     assert without(got, filled_places(written, got)) == written
+
+
+@pytest.mark.parametrize(
+    ("name", "places", "mark"),
+    [
+        ("a", (), ""),
+        ("a", ("/b",), ""),
+        ("a", ("/ab", "/ab/c"), ""),
+        ("a", ("/a",), "(default)"),
+        ("a/b", ("/a~1b",), "(default)"),
+        ("a", ("/a/where", "/a/0/where", "/a/n"), "(default: where, n)"),
+        ("a", tuple(f"/a/n{number}" for number in range(9)), "(default: n0, n1, n2, n3, …)"),
+        ("a", ("/a/where", "/a/(default)"), "(default: where, …)"),
+        ("a", ("/a/no name",), "(with defaults)"),
+    ],
+)
+def test_people_are_told_what_of_an_argument_nobody_has_written(
+    name: str, places: tuple[str, ...], mark: str
+) -> None:
+    assert mark_of(name, places) == mark

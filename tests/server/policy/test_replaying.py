@@ -83,3 +83,11 @@ def test_the_kinds_of_changes_are_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.changed == 5
     assert found.changes[Kind(ALLOW, DENY)].count == 3
     assert len(found.changes) == 3
+
+
+def test_what_nobody_had_written_is_none_of_what_was_given() -> None:
+    policy = rules("pattern: x(London), action: allow")
+    asked = past(1, args=b'{"city":"London","units":"metric"}')
+    assert replay(policy, [asked]).changed == 1
+    told = msgspec.structs.replace(asked, filled=("/units",))
+    assert replay(policy, [told]).changed == 0

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.records.filling import mark_of
 from agentgate_proto.records.naming import shown_names
 from agentgate_server.policy import readable
 from agentgate_server.policy.signature import shorten
@@ -142,7 +143,10 @@ def request(
     """What is asked: the whole in one line, and each argument."""
     lines = [f"<pre>{quoted(view.signature, 3 * value_chars_max)}</pre>"]
     names = shown_names(args, args_max)
-    rows = [argument(name, args[name], value_chars_max) for name in names]
+    rows = [
+        f"{argument(name, args[name], value_chars_max)}  {mark_of(name, view.defaults)}".rstrip()
+        for name in names
+    ]
     if rows:
         lines.append(f"<pre>{escape(chr(10).join(rows))}</pre>")
     if len(args) > len(names):

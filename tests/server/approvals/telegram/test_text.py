@@ -247,3 +247,11 @@ def test_no_argument_pushes_a_part_of_a_warning_out() -> None:
     plain, _ = parse_html(text.message_of(view(args, warning=warning, description="x" * 900), UTC))
     assert f"Warning: {warning}" in plain
     assert length_of(plain) <= text.TEXT_MAX
+
+
+def test_what_nobody_has_written_is_marked_beside_its_value() -> None:
+    args = {"where": "prod", "opts": {"n": 1, "x": 2}, "text": "a  (default)"}
+    lines = seen(view(args, defaults=("/where", "/opts/n")))[0].splitlines()
+    assert 'where: "prod"  (default)' in lines
+    assert 'opts: {"n":1,"x":2}  (default: n)' in lines
+    assert 'text: "a  (default)"' in lines
