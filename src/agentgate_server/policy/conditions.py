@@ -166,6 +166,10 @@ class Condition:
         forms = leaf.forms
         if not forms.complete or any(map(self.may_fit, forms.texts)):
             return True
+        if not self.excluded and not self.has_range:
+            others = leaf.rereadings
+            if not others.complete or any(map(self.may_fit, others.texts)):
+                return True
         if self.numeric is self.folded or not is_number(leaf.value):
             return False
         return any(self.numeric.matches(text) and self.may_pass(text) for text in forms.texts)

@@ -33,9 +33,10 @@ def whys_of_match(tool_rule: ToolRule, request: Request) -> tuple[str, ...]:
     stated = [each for each in certain if each.kind is not Kind.DOUBTFUL]
     if not tool_rule.may_match(request, certain):
         found = request.found
-        return whys_of((*found.whys, *found.hidden) if found is not None else ()) or (TOO_MUCH,)
+        whys = (*found.whys, *found.hidden) if found is not None else ()
+        return whys_of(whys) or unseen_in(request) or (TOO_MUCH,)
     if not request.leaves.complete:
-        return (TOO_MUCH,)
+        return unseen_in(request) or (TOO_MUCH,)
     if not tool_rule.may_match(request, stated):
         return (PASSED_ON,)
     return () if is_written(tool_rule, request) else spelled(tool_rule, request)
@@ -48,6 +49,12 @@ def whys_of_miss(request: Request) -> tuple[str, ...]:
     if found is not None:
         return whys_of(found.whys) if found.doubts else ()
     return () if request.leaves.complete else (TOO_MUCH,)
+
+
+def unseen_in(request: Request) -> tuple[str, ...]:
+    """Say of which arguments nobody can see what the tool gets."""
+    names = request.leaves.unseen
+    return whys_of(f"what {request.tool} gets as {name} cannot be seen whole" for name in names)
 
 
 def whys_of(texts: Iterable[str]) -> tuple[str, ...]:

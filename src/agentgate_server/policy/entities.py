@@ -30,13 +30,13 @@ from agentgate_server.policy.naming import (
 from agentgate_server.policy.signature import shorten
 from agentgate_server.policy.spelling import NO_TEXT, fold, squeeze
 
-ENTITY = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
-MENTION = re.compile(r"[a-z_][a-z0-9_]*+(\.[a-z0-9_]+)?")
+ENTITY = re.compile(r"[0-9]*[a-z_][a-z0-9_]*\.[a-z0-9_]+")
+MENTION = re.compile(r"[0-9]*+[a-z_][a-z0-9_]*+(\.[a-z0-9_]+)?|[0-9]++")
 """An entity, or a word that is none: words are stepped over whole, for a search that tried each of
 their letters as a beginning would take time by the square of a text."""
 
-WORD = re.compile(r"[a-z_][a-z0-9_]*")
-WITH_DOMAIN = re.compile(r"([a-z_][a-z0-9_]*)\.[^\s.,;]+")
+WORD = re.compile(r"[a-z0-9_]+")
+WITH_DOMAIN = re.compile(r"([0-9]*[a-z_][a-z0-9_]*)\.[^\s.,;]+")
 """An id that tells its domain, though maybe no rule can name it: ``cover.itho_non-cve``."""
 
 REGISTRY_ID = re.compile(r"[0-9a-f]{32}")

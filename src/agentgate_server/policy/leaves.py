@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 
 from agentgate_server.policy.meanings import Either
+from agentgate_server.policy.rereading import rereadings
 from agentgate_server.policy.spelling import (
     EXACT_MAX,
     SPELLINGS_MAX,
     fold,
+    is_plain,
     number_text,
     spellings,
     squeeze,
@@ -72,6 +74,7 @@ class Leaf:
         is_key: it is the key of an object that stands at ``path``.
         is_json: it is a text that holds JSON, whose values are leaves too.
         known_forms: its forms, once they are known.
+        known_rereadings: what a tool may take it for besides, once that is known.
         forms_max: how many there may be.
     """
 
@@ -81,6 +84,7 @@ class Leaf:
     is_key: bool = False
     is_json: bool = False
     known_forms: Forms | None = None
+    known_rereadings: Forms | None = None
     forms_max: int = SPELLINGS_MAX
 
     @property
@@ -90,6 +94,15 @@ class Leaf:
             self.known_forms = forms_of(self.value, self.forms_max)
         return self.known_forms
 
+    @property
+    def rereadings(self) -> Forms:
+        """What a tool may take the value for besides; for deny and ask rules."""
+        if self.known_rereadings is None:
+            is_text = isinstance(self.value, str) and not is_plain(self.value)
+            found = rereadings(self.forms.texts) if is_text else ((), True)
+            self.known_rereadings = Forms(*found)
+        return self.known_rereadings
+
 
 @dataclass(frozen=True, slots=True)
 class Leaves:
@@ -98,16 +111,19 @@ class Leaves:
     Attributes:
         items: the values.
         complete: whether nothing was left out.
+        unseen: the arguments in which something is no JSON, so that nobody can see it.
     """
 
     items: tuple[Leaf, ...]
     complete: bool
+    unseen: tuple[str, ...] = ()
 
 
 def leaves_of(args: Mapping[str, Any]) -> Leaves:
     """List the values of a request's arguments. What is not JSON makes the list incomplete."""
     found: list[Leaf] = []
     complete = True
+    unseen: dict[str, None] = {}
     chars_left = TEXT_CHARS_MAX
     # Not recursive: the depth is the caller's choice. Reversed, so that leaves come in order.
     stack = [
@@ -140,10 +156,11 @@ def leaves_of(args: Mapping[str, Any]) -> Leaves:
                 found.append(Leaf(argument, path, key, is_key=True))
         else:
             complete = False
+            unseen[argument] = None
     if len(found) > FORMS_MAX // SPELLINGS_MAX:
         for leaf in found:
             leaf.forms_max = FORMS_MAX // len(found)
-    return Leaves(tuple(found), complete)
+    return Leaves(tuple(found), complete, tuple(unseen))
 
 
 def key_path(key: str) -> Path:

@@ -8,8 +8,8 @@ the conditions of rules. There are four kinds:
 - *derived*: what that comes to: ``homeassistant.turn_off`` on ``lock.front`` is some service of
   ``lock``, an area is the entities in it.
 - *behind*: what a group, scene, script or command does that the request only names, as far as
-  that is known, and what a text mentions in passing. Only deny and ask rules look behind: who
-  allows a scene allows what is in it.
+  that is known, what a text mentions in passing, and what a tool may take it for besides. Only
+  deny and ask rules look behind: who allows a scene allows what is in it.
 - *doubtful*: what it may come to because something in it cannot be resolved.
 
 Nearly all requests have one reading of plain texts, which is found without looking any deeper.
@@ -25,7 +25,7 @@ from functools import cached_property
 from typing import Any
 
 from agentgate_server.policy.entities import Found, domain_of, find_entities
-from agentgate_server.policy.leaves import Leaves, is_number, leaves_of, plain_form
+from agentgate_server.policy.leaves import Forms, Leaves, is_number, leaves_of, plain_form
 from agentgate_server.policy.meanings import forms_of, received
 from agentgate_server.policy.naming import (
     ENTITY_KEYS,
@@ -158,12 +158,12 @@ class Request:
         if self.tool == "ha_fire_event":
             places = {key: "event_type" for key in self.args if squeeze(key) == "eventtype"}
         texts: dict[str, dict[Text, None]] = {place: {} for place in places.values()}
+        others: dict[str, dict[Text, None]] = {place: {} for place in places.values()}
         for leaf in self.leaves.items:
             if leaf.argument in places:
-                part = texts[places[leaf.argument]]
-                part.update(dict.fromkeys(map(known, leaf.forms.texts)))
-                if not leaf.forms.complete:
-                    part[None,] = None
+                place = places[leaf.argument]
+                texts[place].update(texts_of(leaf.forms))
+                others[place].update(texts_of(leaf.rereadings))
         for key, place in places.items():
             forms = forms_of(self.args[key])
             for value in forms:
@@ -175,6 +175,9 @@ class Request:
             fields = {"entityid": (*found.entities, *found.placed, *found.names)}
         parts = tuple(map(tuple, texts.values()))
         yield Reading(parts, Kind.NAMED, fields)
+        more = tuple((*part, *others[place]) for place, part in zip(texts, parts, strict=True))
+        if more != parts:
+            yield Reading(more, Kind.BEHIND, fields)
         if found is not None:
             for names, kind in ((found.placed, Kind.DERIVED), (found.members, Kind.BEHIND)):
                 if names:
@@ -318,6 +321,12 @@ def size_of(reading: Reading) -> int:
         for piece in ((text,) if isinstance(text, str) else text)
         if isinstance(piece, str)
     )
+
+
+def texts_of(forms: Forms) -> dict[Text, None]:
+    """Return the texts of forms, with one that stands for all that are not known."""
+    unknown: dict[Text, None] = {} if forms.complete else {(None,): None}
+    return dict.fromkeys(map(known, forms.texts)) | unknown
 
 
 def known(text: str) -> Text:

@@ -3,7 +3,8 @@
 A rule that forbids ``kube-system`` also forbids ``Kube-System``, full-width letters, Cyrillic
 look-alikes, a zero-width space in the middle, quotes, brackets or a comma list around it, and
 percent-encoding. ``fold`` brings the first four to one form; ``spellings`` lists all forms of a
-text. Deny and ask rules look at every form, allow rules need every form to fit.
+text. Deny and ask rules look at every form, allow rules need every form to fit. What a tool may
+take a text for besides is in ``rereading``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from agentgate_server.policy.confusables import CONFUSABLES
+from agentgate_server.policy.rereading import is_unresolved
 
 SPELLINGS_MAX = 2_000
 """Forms of one text. A longer list of names in one text is taken for anything at all."""
@@ -22,7 +24,7 @@ SPELLINGS_MAX = 2_000
 UNQUOTE_ROUNDS_MAX = 3
 """Layers of percent-encoding that are taken off; proxies in a row add one each."""
 
-PLAIN_TEXT = re.compile(r"/?[a-z_][a-z0-9_-]*(?:[.:/@ ][a-z0-9_-]+)*")
+PLAIN_TEXT = re.compile(r"(?!/proc/|/dev/)/?[a-z_][a-z0-9_-]*(?:[.:/@][a-z0-9_-]+)*")
 """Texts that have one form only. Nearly all arguments of nearly all calls are such."""
 
 PLAIN_CHARS_MAX = 8_192
@@ -174,6 +176,8 @@ def other_forms(text: str, folded: str) -> Iterator[str | None]:
         yield number_text(float(folded))
     if ("/" in folded or folded in (".", "..")) and IRREGULAR_PATH.search(folded):
         yield regular_path(folded)
+    if is_unresolved(folded):
+        yield None
 
 
 def unquoted(text: str) -> Iterator[str | None]:

@@ -12,13 +12,16 @@ from typing import Any, Final
 
 from agentgate_server.errors import ArgumentError
 
-WORD: Final = re.compile(r"[a-z_][a-z0-9_]{0,63}")
-ENTITY: Final = re.compile(r"[a-z_][a-z0-9_]*\.[a-z0-9_]+")
+WORD: Final = re.compile(r"[a-z0-9_]+")
+"""A domain or a service. Home Assistant makes services of scripts and devices by itself, such as
+``script.1584605506836`` and ``script.3d_printer_off``."""
+
+ENTITY: Final = re.compile(r"[0-9]*[a-z_][a-z0-9_]*\.[a-z0-9_]+")
 EVENT_TYPE: Final = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z0-9_]+)?")
 """As the first agent-gate had it for all of Home Assistant's names."""
 
 NAME_CHARS_MAX: Final = 255
-"""Home Assistant's own limit on the length of an entity's name."""
+"""Home Assistant's own limit on the length of an entity's name, and so of a script's service."""
 
 EVENT_CHARS_MAX: Final = 64
 """Its limit on an event's type."""
@@ -44,7 +47,7 @@ def word(args: Mapping[str, Any], name: str) -> str:
     Raises:
         ArgumentError: it is missing or no plain name.
     """
-    return one(args, name, WORD, 64, "a plain name such as light or turn_on")
+    return one(args, name, WORD, NAME_CHARS_MAX, "a plain name such as light or turn_on")
 
 
 def entity(args: Mapping[str, Any]) -> str:
