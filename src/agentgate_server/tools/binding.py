@@ -159,7 +159,7 @@ class Binding:
         """Return the form of what a form is read as; ``UNSAYABLE``: it can't be read."""
         try:
             return bound_form(self._value(name, form))
-        except Exception:  # a type of the user's may raise anything
+        except BaseException:  # a type of the user's may raise anything when made
             return UNSAYABLE
 
     def _value(self, name: str, form: Any) -> Any:
