@@ -48,6 +48,9 @@ READING_CHARS_MAX = 20_000
 """All texts of a request, which each pattern goes through letter by letter: one or two
 milliseconds. A longer request may mean anything."""
 
+REREAD_CHARS_MAX = 8_192
+"""Of what a tool may take one text for besides; patterns take the rest for anything."""
+
 READINGS_MAX = 100
 """Readings of one request: it names things of as many domains. A request with more may mean
 anything; a house has some thirty."""
@@ -91,11 +94,13 @@ class Reading:
         parts: what may stand in each place of the signature.
         kind: how it follows from the request.
         fields: what may stand in an argument, by squeezed name; None: anything.
+        is_reread: it is another one, and what a tool may take its texts for.
     """
 
     parts: tuple[Part, ...]
     kind: Kind = Kind.NAMED
     fields: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    is_reread: bool = False
 
 
 class Request:
@@ -146,7 +151,8 @@ class Request:
         else:
             readings = tuple(read_names(self.found, naming))
             self.exact = self.found.exact
-        if len(readings) > READINGS_MAX or sum(map(size_of, readings)) > READING_CHARS_MAX:
+        size = sum(size_of(each) for each in readings if not each.is_reread)
+        if len(readings) > READINGS_MAX or size > READING_CHARS_MAX:
             self.exact = False
             return (Reading((ANY_PART,), Kind.DOUBTFUL, UNKNOWN_FIELDS),)
         return readings
@@ -163,7 +169,7 @@ class Request:
             if leaf.argument in places:
                 place = places[leaf.argument]
                 texts[place].update(texts_of(leaf.forms))
-                others[place].update(texts_of(leaf.rereadings))
+                others[place].update(texts_of(within(leaf.rereadings, REREAD_CHARS_MAX)))
         for key, place in places.items():
             forms = forms_of(self.args[key])
             for value in forms:
@@ -177,7 +183,7 @@ class Request:
         yield Reading(parts, Kind.NAMED, fields)
         more = tuple((*part, *others[place]) for place, part in zip(texts, parts, strict=True))
         if more != parts:
-            yield Reading(more, Kind.BEHIND, fields)
+            yield Reading(more, Kind.BEHIND, fields, is_reread=True)
         if found is not None:
             for names, kind in ((found.placed, Kind.DERIVED), (found.members, Kind.BEHIND)):
                 if names:
@@ -321,6 +327,16 @@ def size_of(reading: Reading) -> int:
         for piece in ((text,) if isinstance(text, str) else text)
         if isinstance(piece, str)
     )
+
+
+def within(forms: Forms, chars_max: int) -> Forms:
+    """Return the first of forms that have no more characters together."""
+    size = 0
+    for count, text in enumerate(forms.texts):
+        size += len(text)
+        if size > chars_max:
+            return Forms(forms.texts[:count], complete=False)
+    return forms
 
 
 def texts_of(forms: Forms) -> dict[Text, None]:

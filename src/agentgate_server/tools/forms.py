@@ -64,7 +64,8 @@ def is_exact(hint: Any) -> bool:
 
 
 def is_fixed(hint: Any) -> bool:
-    """Whether the same is so, and no number is within: 5 becomes 5.0 where that is expected."""
+    """Whether the same is so, and no number is within: 5 becomes 5.0 where that is expected, and
+    5.0 a member 5 of an enumeration."""
     return is_exact(hint) and not holds_numbers(shapes.type_info(hint))
 
 
@@ -80,7 +81,7 @@ def holds_numbers(shape: shapes.Type) -> bool:
         case shapes.DictType(value_type=inner):
             return holds_numbers(inner)
         case _:
-            return isinstance(shape, shapes.IntType | shapes.FloatType)
+            return isinstance(shape, shapes.IntType | shapes.FloatType | shapes.EnumType)
 
 
 def is_exact_shape(shape: shapes.Type) -> bool:

@@ -40,6 +40,11 @@ class Stage(enum.Enum):
         return cls.PROD if value == "production" else None
 
 
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
 class Point(NamedTuple):
     x: int = 1
     y: float = 2.0
@@ -124,6 +129,11 @@ def one(hint: Any, default: Any = NOTHING) -> Binding:
         (dt.datetime, "2026-12-25T01:00:00+00:00", "2026-12-25T01:00:00Z"),
         (dt.timedelta, "PT1M", "PT60S"),
         (Stage, "production", "prod"),
+        (Level, 2.0, 2),
+        (list[Level], [1, 2.0], [1, 2]),
+        (int, 128.0, 128),
+        (dict[str, int], {"a": 5.0}, {"a": 5}),
+        (Options, {"where": None}, {"where": "prod", "tags": ["a"]}),
         (bytes, "cHJvZB==", "cHJvZA=="),
         (Decimal, 1.5, "1.5"),
         (Decimal, "1_0", "10"),
@@ -278,3 +288,11 @@ def test_a_tool_runs_with_the_form_that_was_bound() -> None:
     assert found.binds_to(bound)
     assert not found.binds_to({"plan": bound["plan"], "at": bound["at"]})
     assert not found.binds_to({**bound, "gone": 1})
+
+
+def test_null_for_what_has_no_null_is_what_is_left_out() -> None:
+    made = one(int, 5)
+    assert made.bound({"arg": None}) == {"arg": 5}
+    assert made.meant({"arg": None}, {"arg": 5}) == Meant({"arg": 5})
+    none = one(int, None)
+    assert none.bound({"arg": None}) == {}
