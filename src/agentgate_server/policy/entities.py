@@ -26,6 +26,7 @@ from agentgate_server.policy.naming import (
     Naming,
     Resolver,
     is_entity_key,
+    may_reach_anything,
 )
 from agentgate_server.policy.signature import shorten
 from agentgate_server.policy.spelling import NO_TEXT, fold, squeeze
@@ -264,10 +265,12 @@ class Reader:
         """Look behind groups, scenes, scripts, and services that run what is written elsewhere."""
         found = self.found
         queue = [*found.entities, *found.placed]
+        names_any = bool(queue or found.indirect)
         for domain, service in found.services:
             if domain == "script" and service not in HOLDER_SERVICES:
                 queue.append(f"script.{service}")
-            if domain in RUNNERS:
+            is_open = not names_any and may_reach_anything(domain, service)
+            if domain in RUNNERS or is_open:
                 held = self.resolve("service", f"{domain}.{service}")
                 if held is None or not self.note(held, found.members):
                     found.hide(f"what the service {shown(f'{domain}.{service}')} does is not known")

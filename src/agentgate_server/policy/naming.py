@@ -142,6 +142,61 @@ OWN_DOMAIN_ONLY = frozenset(
 lights."""
 
 
+HARMLESS = frozenset(
+    {
+        "backup",
+        "calendar",
+        "counter",
+        "frontend",
+        "input_button",
+        "input_datetime",
+        "input_text",
+        "logbook",
+        "logger",
+        "notify",
+        "persistent_notification",
+        "person",
+        "recorder",
+        "schedule",
+        "shopping_list",
+        "system_log",
+        "timer",
+        "todo",
+        "tts",
+        "update",
+        "weather",
+        "zone",
+    }
+)
+"""Domains whose services change no device, or only entities of their own: they write, remember,
+tell people. (What they say aloud may be heard by an assistant: docs/home-assistant.md.)"""
+
+HARMLESS_SERVICES = frozenset(
+    ("homeassistant", service)
+    for service in (
+        "check_config",
+        "reload_all",
+        "reload_config_entry",
+        "reload_core_config",
+        "reload_custom_templates",
+        "restart",
+        "save_persistent_states",
+        "set_location",
+        "stop",
+        "update_entity",
+    )
+)
+"""Services that act on no device, of domains of which others do."""
+
+
+def may_reach_anything(domain: str, service: str) -> bool:
+    """Whether a service that is told of no entity may act on any: nobody has said of it that it
+    reaches its own at most. The world has more integrations than any list of dangerous ones."""
+    if domain in OWN_DOMAIN_ONLY or domain in HARMLESS or domain in HOLDERS:
+        return False
+    return service != "reload" and (domain, service) not in HARMLESS_SERVICES
+
+
 class Members:
     """A resolver that answers from the ``members`` of ``permissions.yaml``, then asks another."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.server.policy.helpers import action
+from tests.server.policy.helpers import decide as decided
 
 from agentgate_server.policy import Policy
 from agentgate_server.policy.naming import ANYTHING
@@ -141,3 +142,56 @@ def test_a_tool_of_ones_own_looks_behind_groups_as_well() -> None:
     assert action(policy, "open_up", {"entity_id": "cover.shed"}) == "allow"
     for name in ("cover.garage", "cover.deep", "cover.dark", "cover.upper"):
         assert action(policy, "open_up", {"entity_id": name}) == "deny"
+
+
+OPEN = """
+rules:
+  - {pattern: "ha_call_service(lock.*)", action: deny}
+defaults:
+  - {pattern: "*", action: allow}
+"""
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "homematic.set_device_value",
+        "nodered.trigger",
+        "matter.write_attribute",
+        "homeassistant.turn_off",
+        "somebodys_integration.do",
+    ],
+)
+def test_a_service_that_names_no_entity_may_reach_any_unless_it_is_known_to_do_no_harm(
+    service: str,
+) -> None:
+    domain, _, verb = service.partition(".")
+    args = {"domain": domain, "service": verb, "address": "KEQ0", "value": True}
+    decision = decided(OPEN, "ha_call_service", args)
+    assert decision.action == "deny"
+    assert decision.why == (f"what the service {service} does is not known",)
+    trusted = f"{OPEN}members:\n  service: {{{service}: []}}\n"
+    assert action(trusted, "ha_call_service", args) == "allow"
+    reaches = f"{OPEN}members:\n  service: {{{service}: [lock.front]}}\n"
+    assert action(reaches, "ha_call_service", args) == "deny"
+
+
+@pytest.mark.parametrize(
+    ("service", "more"),
+    [
+        ("notify.phone", {"message": "hello"}),
+        ("persistent_notification.create", {"message": "hello"}),
+        ("homeassistant.restart", {}),
+        ("homeassistant.reload_all", {}),
+        ("light.turn_on", {}),
+        ("scene.reload", {}),
+        ("somebodys_integration.reload", {}),
+        ("somebodys_integration.do", {"entity_id": "fan.hall"}),
+    ],
+)
+def test_what_does_no_harm_or_names_what_it_acts_on_is_no_doubt(
+    service: str, more: dict[str, Any]
+) -> None:
+    domain, _, verb = service.partition(".")
+    args = {"domain": domain, "service": verb, **more}
+    assert action(OPEN, "ha_call_service", args) == "allow"
