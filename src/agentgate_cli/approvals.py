@@ -37,6 +37,16 @@ COLUMNS = (
     Column("why", wide=True),
 )
 
+SHOWN = (
+    Column("id", "bold"),
+    Column("asked", rank=2),
+    Column("expires in", rank=1),
+    Column("agent"),
+    Column("request", wide=True),
+    Column("why", wide=True),
+)
+"""On a terminal, where the signature says in a third of the room what is asked."""
+
 ARGS_CHARS_MAX = 120
 """Of the arguments in a list; --json has them whole."""
 
@@ -243,22 +253,22 @@ def show(views: list[ApprovalView]) -> None:
 
     import msgspec
 
-    from agentgate_cli.prompt import needs_of
+    from agentgate_cli.prompt import headline, needs_of
 
-    now = time.time()
-    rows = [
-        (
-            printable(view.id[-ID_SHOWN_CHARS:] if sys.stdout.isatty() else view.id),
+    now, at_terminal = time.time(), sys.stdout.isatty()
+    rows = []
+    for view in views:
+        args = fold(args_line(msgspec.json.decode(view.args), view.shortened), ARGS_CHARS_MAX)
+        row = (
+            printable(view.id[-ID_SHOWN_CHARS:] if at_terminal else view.id),
             f"{duration(now - parse_time(view.created_at))} ago",
             duration(parse_time(view.expires_at) - now),
             printable(view.asker),
-            printable(view.tool),
-            fold(args_line(msgspec.json.decode(view.args), view.shortened), ARGS_CHARS_MAX),
+            *((headline(view),) if at_terminal else (printable(view.tool), args)),
             "; ".join(filter(None, (why_of(view), needs_of(view)))),
         )
-        for view in views
-    ]
-    print_table(COLUMNS, rows, "nothing waits for an answer")
+        rows.append(row)
+    print_table(SHOWN if at_terminal else COLUMNS, rows, "nothing waits for an answer")
 
 
 def why_of(view: ApprovalView) -> str:

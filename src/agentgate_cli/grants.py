@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 COLUMNS = (
     Column("id", "bold"),
     Column("state"),
-    Column("given"),
-    Column("by"),
-    Column("uses left"),
-    Column("allows", wide=True),
+    Column("given", rank=3),
+    Column("by", rank=2),
+    Column("uses left", rank=1),
+    Column("allows", wide=True, least=40),
 )
 
 ID_CHARS = 37

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -20,6 +21,14 @@ COLUMNS = (
     Column("arguments", wide=True),
     Column("state", wide=True),
 )
+
+SHOWN = (
+    Column("asked"),
+    Column("client", "dim", rank=1),
+    Column("request", wide=True),
+    Column("state", wide=True),
+)
+"""On a terminal, where the signature says in a third of the room what was asked."""
 
 ARGS_CHARS_MAX = 120
 """Of the arguments in a table; --json has more of them, and those of one request whole."""
@@ -60,7 +69,9 @@ def pending(
         if as_json or request:
             say_json({"requests": rows})
         else:
-            print_table(COLUMNS, map(cells, rows), "nothing is pending")
+            at_terminal = sys.stdout.isatty()
+            table = map(shown_cells if at_terminal else cells, rows)
+            print_table(SHOWN if at_terminal else COLUMNS, table, "nothing is pending")
         return Exit.OK
 
     return run_remote(work)
@@ -72,6 +83,12 @@ def cells(row: dict[str, Any]) -> tuple[str, ...]:
     args = fold(args_line(row["args"], row.get("shortened", ())), ARGS_CHARS_MAX)
     client = cut(printable(row["client_id"]), CLIENT_CHARS_MAX) or "-"
     return age, client, printable(row["tool"]), args, state_of(row)
+
+
+def shown_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    """Make one row of the table on a terminal."""
+    age, client, *_, state = cells(row)
+    return age, client, fold(printable(row["signature"][:ARGS_CHARS_MAX]), ARGS_CHARS_MAX), state
 
 
 def state_of(row: dict[str, Any]) -> str:

@@ -28,8 +28,8 @@ def test_what_waits_is_listed_as_one_json_document(gateway: Served) -> None:
     (row,) = gateway.waiting()
     assert row["agent"] == "agent"
     assert row["tool"] == "set_light"
-    assert row["args"] == {"room": "bedroom", "on": True}
-    assert row["signature"] == "set_light(true, bedroom)"
+    assert row["args"] == {"brightness": 100, "room": "bedroom", "on": True}
+    assert row["signature"] == "set_light(100, true, bedroom)"
     assert row["rule"].startswith("permissions.yaml:")
     assert row["description"] == "Lights are asked about"
     assert row["status"] == "waiting"
@@ -38,7 +38,7 @@ def test_what_waits_is_listed_as_one_json_document(gateway: Served) -> None:
     cells = listed.stdout.rstrip("\n").split("\t")
     assert (cells[0], cells[3:6]) == (
         row["id"],
-        ["agent", "set_light", '{"on":true,"room":"bedroom"}'],
+        ["agent", "set_light", '{"brightness":100,"on":true,"room":"bedroom"}'],
     )
     done = gateway.as_owner("approvals", "deny", row["id"], "--json")
     settled = json.loads(done.stdout)
@@ -66,7 +66,7 @@ def test_the_end_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None:
     assert approved.returncode == 0
     assert re.fullmatch(
         r"approved by owner \(terminal\) at \d\d:\d\d:\d\d: set_light "
-        r'\{"on":true,"room":"kitchen"\}, for agent\n',
+        r'\{"brightness":100,"on":true,"room":"kitchen"\}, for agent\n',
         approved.stdout,
     )
     assert gateway.as_owner("approvals", "deny", second).returncode == 0
@@ -78,7 +78,7 @@ def test_one_that_waits_is_shown_whole(gateway: Served) -> None:
     (row,) = gateway.waiting()
     end = row["id"][-ID_SHOWN_CHARS:]
     lines = gateway.as_owner("approvals", "show", end).stdout.splitlines()
-    assert lines[0] == "  ask     set_light(true, bedroom)"
+    assert lines[0] == "  ask     set_light(100, true, bedroom)"
     assert f"  digest  {digest_of('set_light', canonical_args(row['args']))}" in lines
     whole = gateway.as_owner("approvals", "show", row["id"], "--json")
     assert json.loads(whole.stdout)["args"] == row["args"]
@@ -135,7 +135,7 @@ def test_pending_shows_what_waits_and_what_nobody_collected(mortal: Served) -> N
     lines = [line.split("\t") for line in mortal.as_agent("pending").stdout.splitlines()]
     assert lines[0][2:] == [
         "set_light",
-        '{"on":true,"room":"kitchen"}',
+        '{"brightness":100,"on":true,"room":"kitchen"}',
         "executed; not collected",
     ]
     assert lines[1][1] == "mine"

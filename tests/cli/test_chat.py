@@ -114,7 +114,7 @@ def test_who_may_not_answer_is_told_who_did(stage: Served) -> None:
     chat = started("chat", "light", **agent_of(stage))
     assert chat.stderr is not None
     lines = [chat.stderr.readline() for _ in range(3)]
-    assert lines[1].startswith("waiting for a person: set_light(true, bedroom)")
+    assert lines[1].startswith("waiting for a person: set_light(100, true, bedroom)")
     (rid,) = stage.waiting_ids()
     assert f"agent-gate approvals approve {rid}" in lines[2]
     stage.decide(rid, "approve")

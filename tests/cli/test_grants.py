@@ -41,7 +41,10 @@ def test_a_yes_can_cover_what_follows_and_be_taken_back(gateway: Served) -> None
     terms = ("--for", "10m", "--uses", "3", "--any", "on")
     refused = gateway.as_owner("approvals", "approve", rid, *terms)
     assert refused.returncode == 4
-    words = r"agent may call set_light with room=bedroom, any on, until .* UTC, at most 3 times"
+    words = (
+        "agent may call set_light with brightness=100, room=bedroom, any on, until .* UTC,"
+        " at most 3 times"
+    )
     assert re.search(f"this would mean: {words}; add --yes", refused.stderr.replace("\n", " "))
     done = gateway.as_owner("approvals", "approve", rid, *terms, "--yes")
     assert done.returncode == 0, done.stderr
@@ -69,7 +72,7 @@ def test_at_a_terminal_the_words_are_confirmed(gateway: Served) -> None:
     (rid,) = gateway.waiting_ids()
     command = ("approvals", "approve", rid, "--uses", "1")
     with at_terminal(*command, **as_owner(gateway)) as terminal:
-        terminal.see("agent may call set_light with on=true, room=kitchen, until")
+        terminal.see("agent may call set_light with brightness=100, on=true, room=kitchen, until")
         terminal.see("Do you mean that? [y/N]:")
         terminal.type("n\n")
         terminal.see("the approval still waits")

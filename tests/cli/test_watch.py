@@ -198,7 +198,8 @@ def test_without_a_terminal_each_change_is_a_line(gateway: Served) -> None:
     assert rows.stdout is not None
     waiting = json.loads(rows.stdout.readline())
     line = text.stdout.readline()
-    assert line.startswith(f'waiting   {waiting["id"]}  set_light {{"on":true,"room":"bedroom"}}')
+    args = '{"brightness":100,"on":true,"room":"bedroom"}'
+    assert line.startswith(f"waiting   {waiting['id']}  set_light {args}")
     assert waiting["status"] == "waiting"
     gateway.decide(waiting["id"], "deny")
     denied = json.loads(rows.stdout.readline())
