@@ -75,7 +75,8 @@ top:
   ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
-  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``, ``notifying``,
+  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``,
+  ``memory``, ``notifying``,
   ``denials``, ``disk``, ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``
 """

@@ -14,7 +14,6 @@ recorded as unknown); what is queued is written; the store is closed.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -67,7 +66,7 @@ from agentgate_server.policy import Policy
 from agentgate_server.pruning import Pruner
 from agentgate_server.relay.link import LinkNeeds, OpenUpstreams, UpstreamsFactory
 from agentgate_server.renewing import Renewal
-from agentgate_server.reporting import fill_web, reports_of
+from agentgate_server.reporting import fill_web, gauges_of, reports_of
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.listener import Listener
@@ -270,12 +269,7 @@ class Gateway:
         return setup
 
     def _gauges(self) -> Gauges:
-        certificate = self._renewal.certificate
-        validity = None if certificate is None else certificate.validity
-        ends_at = None if validity is None else validity.ends_at
-        return dataclasses.replace(
-            self.gate.gauges(), certificate_ends_at=ends_at, disk_free=self._disk.floor.free
-        )
+        return gauges_of(self.gate, self._renewal, self._disk, self._listener)
 
     async def _open_store(self, stack: AsyncExitStack) -> tuple[SqliteEngine, Findings]:
         """Open the store, and see whether its audit is the one that was kept."""
@@ -319,9 +313,12 @@ class Gateway:
         """Bind the port; connections are taken when everything else runs."""
         gate, routes, capped = self.gate, self.gate.faces.routes, self.gate.observers.capped
         limits = limits_for(self._limits, self.config, gate.providing.catalogue)
+        close = partial(gate.door.close, "memory")
         self._listener = listener_of(
-            self.config, gate, routes, limits, certificate, capped, gate.rounds
+            self.config, gate, routes, limits, certificate, capped, gate.rounds, close
         )
+        memory = self._listener.memory
+        gate.web.parts["memory"] = lambda: memory.problem or "ok"
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
 

@@ -15,6 +15,7 @@ import anyio.to_thread
 
 from agentgate_proto.limits import Limits
 from agentgate_proto.quotas.connections import Connections
+from agentgate_proto.quotas.memory import OF_ALL, Memory
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.hosts import name_of
 from agentgate_proto.wire.routes import Route, Routes
@@ -32,6 +33,7 @@ from agentgate_server.observing.setup import Setup
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.certificate import Certificate, CertificateError
 from agentgate_server.sockets.listener import Listener, ListenError
+from agentgate_server.sockets.memory_there import bytes_there, used_bytes
 from agentgate_server.sockets.peer import Handler
 from agentgate_server.sockets.rounds import Rounds
 from agentgate_server.store.audit_rows import AuditRows
@@ -148,6 +150,7 @@ def listener_of(
     certificate: Certificate | None,
     capped: Callable[[str, str], None],
     rounds: Rounds,
+    closed: Callable[[str], None],
 ) -> Listener:
     """Make the listener; it listens when it is opened itself.
 
@@ -158,6 +161,8 @@ def listener_of(
         limits: of each connection.
         certificate: what TLS is spoken with, if it is.
         capped: hears who was held to their share.
+        rounds: give the connections their turns.
+        closed: hears why no requests can be taken for now, or "": they can.
 
     Raises:
         ValueError: two faces claim one path.
@@ -173,7 +178,16 @@ def listener_of(
         capped=capped,
         certificate=certificate,
         rounds=rounds,
+        memory=memory_of(gateway),
+        closed=closed,
     )
+
+
+def memory_of(config: GatewayConfig) -> Memory:
+    """Say how much memory the gateway may take."""
+    if config.memory_max is not None:
+        return Memory(config.memory_max)
+    return Memory(int(bytes_there() * OF_ALL) if used_bytes() else 0)
 
 
 def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") -> Doors:

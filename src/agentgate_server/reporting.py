@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -10,9 +11,12 @@ from agentgate_server.audit.heads import Findings
 from agentgate_server.config import Config
 from agentgate_server.conversing import health_of
 from agentgate_server.gate.gate import Gate
+from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.relay.link import are_up
 from agentgate_server.renewing import Renewal
+from agentgate_server.sockets.listener import Listener
+from agentgate_server.store.disk_watch import DiskWatch
 
 Report = Callable[[], Any]
 """Says how a part is, for everybody to read: without names and secrets."""
@@ -73,6 +77,18 @@ def reports_of(
     if renewal.certificate is not None:
         reports["certificate"] = lambda: renewal.doubt() or "ok"
     return reports
+
+
+def gauges_of(gate: Gate, renewal: Renewal, disk: DiskWatch, listener: Listener) -> Gauges:
+    """Say how much there is of everything, in the gate and around it."""
+    validity = None if renewal.certificate is None else renewal.certificate.validity
+    return dataclasses.replace(
+        gate.gauges(),
+        certificate_ends_at=None if validity is None else validity.ends_at,
+        disk_free=disk.floor.free,
+        unread=listener.waiting_bytes,
+        is_short=listener.memory.is_short,
+    )
 
 
 def connected_of(upstreams: Mapping[str, bool]) -> dict[str, int]:

@@ -106,14 +106,16 @@ class Output(Generic[Who]):
         queue = self._queues.get(owner)
         return 0 if queue is None else queue.total
 
-    def largest(self) -> Cut[Who] | None:
-        """Return the connection with most of those that are not people's, or None; it counts no
-        more. For who has to get room at any price."""
+    def largest(self, at_least: int) -> Cut[Who] | None:
+        """Return the connection of who has most and is no person, or None if it is less than that;
+        it counts no more. For whoever must make room."""
         others = [queue for queue in self._queues.values() if not queue.owner.is_person]
         if not others:
             return None
         queue = max(others, key=total_of)
         who = queue.largest()
+        if queue.by_connection[who] < at_least:
+            return None
         self._put(who, queue.owner, 0)
         return Cut(who, queue.owner, OutputCap.ALL)
 

@@ -82,6 +82,11 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Open connections of one principal; further ones are refused, unless one of them looks dead
     or is idle plain HTTP, which ends then."""
 
+    memory_max: Annotated[int, Meta(ge=0)] | None = None
+    """Bytes of memory that the gateway may take; beyond it new requests of agents are refused, and
+    who reads least is cut off, until there is a tenth less. Left out: three quarters of what the
+    machine or the container has. 0: no matter how many. Watched on Linux."""
+
     shutdown_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
     """Seconds that a shutdown waits for running tools."""
 

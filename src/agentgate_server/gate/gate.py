@@ -47,6 +47,7 @@ from agentgate_server.faces.entrance import Entrance
 from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
+from agentgate_server.gate.door import Door
 from agentgate_server.gate.face_calls import FaceCalls
 from agentgate_server.gate.gauging import Gauging
 from agentgate_server.gate.judge import Judge
@@ -207,6 +208,10 @@ class Gate:
         self.web = Web(
             self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
+        doors = [self.ledger.close_door, self.web.close_door]
+        if self.sessions is not None:
+            doors.append(self.sessions.sessions.close_door)
+        self.door = Door(*doors)
         sides = self.ledger, self.writer, self.calls, self.observers
         self.face_calls = FaceCalls(*sides, utc=utc, wake=self._drain_soon)
         if dialogues is not None:

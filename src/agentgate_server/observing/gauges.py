@@ -30,6 +30,8 @@ class Gauges:
         providers: connections that provide tools.
         provided: tools that are provided.
         disk_free: bytes that are free on the disk of the store; None: nobody has looked.
+        unread: bytes of output that waits for who does not read it.
+        is_short: there is too little memory, and agents are refused.
         certificate_ends_at: when that of the listener ends, UTC seconds; None: there is none.
     """
 
@@ -50,4 +52,6 @@ class Gauges:
     providers: int = 0
     provided: int = 0
     disk_free: int | None = None
+    unread: int = 0
+    is_short: bool = False
     certificate_ends_at: float | None = None

@@ -304,6 +304,8 @@ class GaugeCollector(Collector):
             ("providers", "Connections that provide tools", gauges.providers),
             ("provided_tools", "Tools that connections provide", gauges.provided),
             ("store_queue", "Changes that are not written yet", gauges.queued),
+            ("output_unread_bytes", "Output that nobody has read yet", gauges.unread),
+            ("memory_short", "1 while agents are refused for want of it", int(gauges.is_short)),
             ("store_failing", "1 while the store takes no writes", int(gauges.is_failing)),
         ):
             yield GaugeMetricFamily(f"agentgate_{name}", text, value)

@@ -23,10 +23,12 @@ from anyio.abc import SocketAttribute, SocketListener, TaskGroup
 
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.quotas.connections import Connections
+from agentgate_proto.quotas.memory import Memory
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http1 import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
+from agentgate_server.sockets.memory_watch import MemoryWatch
 from agentgate_server.sockets.outflow import Outflow
 from agentgate_server.sockets.peer import Handler, Peer
 from agentgate_server.sockets.rounds import Rounds
@@ -71,6 +73,8 @@ class Listener:
         connections: decides who may hold some, and how many.
         capped: hears who was held to their share; see ``Observer``.
         rounds: give the connections their turns; None: those of this listener alone.
+        memory: says when there is too little of it; None: nobody looks.
+        closed: hears why no requests can be taken for now, or "": they can.
     """
 
     def __init__(
@@ -85,6 +89,8 @@ class Listener:
         capped: Callable[[str, str], None] = lambda owner, cap: None,
         certificate: Certificate | None = None,
         rounds: Rounds | None = None,
+        memory: Memory | None = None,
+        closed: Callable[[str], None] = lambda why: None,
     ) -> None:
         self.handler = handler
         self.doors = doors
@@ -103,6 +109,15 @@ class Listener:
         )
         self._rounds = rounds or Rounds()
         self._outflow = Outflow(capped)
+        self.memory = memory or Memory(0)
+        self._watch = MemoryWatch(
+            self.memory, self.peers, self._outflow, capped=capped, told=closed
+        )
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Output that nobody has read yet, of all connections."""
+        return self._outflow.output.total
 
     async def open(self) -> int:
         """Bind and listen; return the port.
@@ -123,6 +138,7 @@ class Listener:
         """Accept until cancelled; after ``stop_accepting``, until the last connection is over."""
         async with anyio.create_task_group() as around:
             around.start_soon(self._rounds.run)
+            around.start_soon(self._watch.run)
             async with anyio.create_task_group() as tasks:
                 for listener in self._sockets:
                     tasks.start_soon(self._accept, listener, tasks)

@@ -73,12 +73,13 @@ def test_who_has_said_who_they_are_is_counted_anew() -> None:
 def test_the_largest_of_all_who_are_no_people_can_be_asked_for() -> None:
     queues = output()
     queues.note("person", PERSON, 100)
-    assert queues.largest() is None
+    assert queues.largest(at_least=1) is None
     queues.note("calm", CALM, 10)
     queues.note("evil", EVIL, 70)
-    assert queues.largest() == Cut("evil", EVIL, OutputCap.ALL)
-    assert queues.largest() == Cut("calm", CALM, OutputCap.ALL)
-    assert queues.largest() is None
+    assert queues.largest(at_least=10) == Cut("evil", EVIL, OutputCap.ALL)
+    assert queues.largest(at_least=11) is None
+    assert queues.largest(at_least=10) == Cut("calm", CALM, OutputCap.ALL)
+    assert queues.largest(at_least=1) is None
     assert queues.of(PERSON) == 100
 
 
