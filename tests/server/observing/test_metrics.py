@@ -398,7 +398,7 @@ def test_caps_are_counted_by_their_names_and_those_without_end_together() -> Non
 
 
 def test_the_table_of_operations_md_names_every_metric_and_no_other() -> None:
-    everything = dataclasses.replace(NOTHING, certificate_ends_at=1.0)  # as with TLS
+    everything = dataclasses.replace(NOTHING, certificate_ends_at=1.0, disk_free=1)
     metrics = Metrics([], lambda: everything)
     families = text_string_to_metric_families(metrics.text().decode())
     ours = {f.name for f in families if f.name.startswith("agentgate_")}
