@@ -178,7 +178,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        mode = 0o600 if name == DOTENV else 0o666
+        mode = 0o600 if name == DOTENV else 0o640  # whatever the umask: nobody else may write
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -52,6 +52,7 @@ def test_the_steps_that_init_shows_are_commands_that_exist(tmp_path: Path) -> No
 def test_tokens_are_for_their_owner_only(tmp_path: Path) -> None:
     run("init", cwd=tmp_path)
     assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert not any((tmp_path / name).stat().st_mode & 0o027 for name in FILES)
     tokens = tokens_in(tmp_path)
     assert tokens["AGENT_TOKEN"] != tokens["APPROVER_TOKEN"]
     assert all(

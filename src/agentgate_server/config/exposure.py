@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agentgate_server.config.changeable import changeable_by_others
 from agentgate_server.config.faces import open_consoles, open_faces
 from agentgate_server.config.form import GatewayConfig
 from agentgate_server.config.load import Config
@@ -25,7 +26,8 @@ def check_exposure(config: Config) -> tuple[str, ...]:
             ``others``).
     """
     gateway = config.gateway
-    warnings = names_missing(gateway)
+    warnings = changeable_by_others(config)
+    warnings += names_missing(gateway)
     warnings += doors_open(config)
     if gateway.insecure:
         if not gateway.host.is_loopback:

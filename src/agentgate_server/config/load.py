@@ -48,6 +48,7 @@ from agentgate_server.config.upstreams import UpstreamConfig, UpstreamName, chec
 from agentgate_server.config.upstreams import secret_places as places_of_upstreams
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
+from agentgate_server.documents.nodes import Scalar
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.identity.tokens import Identity
 from agentgate_server.secrets.masking import secrets_in_form
@@ -253,6 +254,10 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         str(at(folder, Path(entry))) if entry.endswith(".py") else entry
         for entry in form.tools.python
     )
+    node = document.node_at(("storage", "path"))
+    if isinstance(node, Scalar) and str(node.value).endswith("/"):
+        text = f"names a folder: write the name of a file in it, {node.value}agent-gate.db"
+        raise document.error(("storage", "path"), text)
     database = at(folder, form.storage.path)
     sessions, doubts = sessions_of(document, form.sessions, partial(at, folder), database.parent)
     warnings += check_faces(document, form.faces, form.agents, form.upstreams)

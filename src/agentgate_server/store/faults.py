@@ -18,6 +18,11 @@ READ_ONLY = (
     " whether the disk is mounted read-only"
 )
 
+IN_THE_WAY = (
+    "{path} cannot be used: a part of its path is a file, and must be a folder; move that file"
+    " away, or set storage.path to another name"
+)
+
 WORDS = {
     sqlite3.SQLITE_FULL: DISK_FULL,
     sqlite3.SQLITE_READONLY: READ_ONLY,
@@ -46,6 +51,8 @@ OS_WORDS = {
     errno.EROFS: READ_ONLY,
     errno.EACCES: READ_ONLY,
     errno.EPERM: READ_ONLY,
+    errno.EEXIST: IN_THE_WAY,
+    errno.ENOTDIR: IN_THE_WAY,
 }
 
 

@@ -122,8 +122,18 @@ class PrivateFile:
     def locked(self) -> Iterator[None]:
         """Keep other writers out."""
         beside = self.path.with_name(f"{self.path.name}-lock")
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
+            descriptor = os.open(beside, flags, FILE_MODE)
+        except OSError as error:
+            if beside.is_symlink():
+                raise self.error(f"{beside} is a link: look what it is, and remove it") from error
+            raise
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+                # It is handed over, so it must not be some other file of somebody's choosing.
+                raise self.error(f"{beside} is no file of its own: look what it is, and remove it")
             self.hand_over(descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield

@@ -598,3 +598,12 @@ def test_every_key_is_in_the_example_and_has_a_docstring() -> None:
         assert place in documented, f"{place} has no docstring"
         key = path.rpartition(".")[2]
         assert re.search(rf"(?m)^[ #-]*{key}:", example), f"{path} is not in config.example.yaml"
+
+
+def test_a_database_is_a_file_and_no_folder(folder: Path) -> None:
+    path = folder / "config.yaml"
+    path.write_text(f"{AGENT}{OWNER}storage: {{path: data/}}\n")
+    with pytest.raises(DocumentError) as raised:
+        load_config(path, environment={})
+    assert (raised.value.path, raised.value.line) == ("storage.path", 4)
+    assert raised.value.message.endswith("write the name of a file in it, data/agent-gate.db")

@@ -306,5 +306,5 @@ def test_a_path_that_cannot_be_a_file_is_explained(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match=r"folder is not a file; set storage\.path"):
         SqliteEngine(tmp_path / "folder")
-    with pytest.raises(StoreError, match=r"cannot be used: .*File exists.*storage\.path"):
+    with pytest.raises(StoreError, match=r"cannot be used: .*must be a folder.*storage\.path"):
         SqliteEngine(tmp_path / "file" / "store.db")

@@ -5,6 +5,7 @@ More of it is tested with the token file, which is one.
 
 from __future__ import annotations
 
+import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,4 +84,23 @@ def test_a_write_that_fails_leaves_the_old_file(file: Numbers) -> None:
     file.path.with_name("numbers-new").mkdir()
     with pytest.raises(PrivateFileError, match="cannot be written: "):
         file.count()
+    assert file.read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("kind", ["a link", "a second name", "a pipe"])
+def test_the_lock_is_a_file_of_its_own(file: Numbers, tmp_path: Path, kind: str) -> None:
+    """It is given to the folder's owner, so a link there would give away any file of root's."""
+    file.count()
+    lock, other = file.path.with_name("numbers-lock"), tmp_path / "other"
+    lock.unlink()
+    other.write_text("precious")
+    if kind == "a link":
+        lock.symlink_to(other)
+    elif kind == "a second name":
+        lock.hardlink_to(other)
+    else:
+        os.mkfifo(lock)
+    with pytest.raises(PrivateFileError, match=r"numbers-lock is .*remove it"):
+        file.count()
+    assert other.read_text() == "precious"
     assert file.read_bytes() == b"1"
