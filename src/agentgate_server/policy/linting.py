@@ -152,6 +152,16 @@ class Linter:
         for condition in rule.conditions:
             for text in spelled_otherwise(condition, rule, [tool for tool, _ in alive]):
                 self.find(Level.WARNING, rule, text)
+        for tool, tool_rule in alive:
+            self.look_at_unseen(rule, tool, tool_rule)
+
+    def look_at_unseen(self, rule: Rule, tool: Tool, tool_rule: ToolRule) -> None:
+        """Warn of a rule that holds whenever a default can't be seen."""
+        if rule.decision.action is Action.ALLOW or tool_rule.is_open:
+            return
+        for name in sorted(tool.unseen):
+            text = f"what {tool.name} gets as {name} where it is left out can't be seen, so this"
+            self.find(Level.WARNING, rule, f"{text} rule matches then: give it a default of JSON")
 
     def concerned(self, rule: Rule) -> list[tuple[Tool, ToolRule]]:
         """Return the tools that a rule is about, or note that it can match no request of any."""

@@ -50,6 +50,11 @@ class Tool(Protocol):
         """The squeezed names of all arguments and fields; None: there may be any."""
         ...
 
+    @property
+    def unseen(self) -> frozenset[str]:
+        """The arguments of which nobody can see what the tool gets where they are left out."""
+        ...
+
     def expected(self, path: Path) -> Expected | None:
         """What may stand at a path in the arguments; None: nobody knows."""
         ...

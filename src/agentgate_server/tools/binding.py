@@ -45,6 +45,7 @@ class Binding:
     Attributes:
         defaults: the forms of the defaults that JSON can say, by argument; none that are None.
         unsaid: what policy gets for the others.
+        unseen: the names of those of which policy gets nothing either.
         unreadable: names of arguments whose default is not of their own type: the form only shows
             it, and the function gets the default itself.
     """
@@ -73,6 +74,7 @@ class Binding:
                 self.defaults[name], self._forms[name] = form, either(default)
                 unreadable.add(name)
         self.unreadable = frozenset(unreadable)
+        self.unseen = frozenset(n for n, form in self.unsaid.items() if form is UNSAYABLE)
 
     def bound(self, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return what the function gets, as JSON in its one form; None: just what is written.

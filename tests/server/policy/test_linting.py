@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ def deploy(spec: dict[str, Any]) -> str:
     return "deployed"
 
 
+NOTHING = object()
 TOOLS = tuple(Catalogue.of(get_state, set_light, restart, deploy))
 
 
@@ -424,3 +426,21 @@ def test_a_rule_on_everything_decides_about_what_is_provided_later() -> None:
     twice = f"defaults:\n  - {rest}\n  - {rest}\n"
     said = lint(Policy.parse(twice), file="p.yaml", tools=TOOLS, agents=[], sources=["pi"])
     assert ["never decides" in each.message for each in said] == [True]
+
+
+def test_a_rule_that_holds_because_a_default_cannot_be_seen_is_told() -> None:
+    @tool
+    def send(to: str, how: Any = NOTHING, limit: float = math.inf) -> None: ...
+
+    def told(rule: str) -> list[str]:
+        policy = Policy.parse(f"rules: [{{{rule}}}]")
+        tools = tuple(Catalogue.of(send))
+        return [each.message for each in lint(policy, file="p.yaml", tools=tools, agents=["a"])]
+
+    text = "what send gets as how where it is left out can't be seen, so this rule matches then"
+    assert told("tool: send, args: {to: mallory}, action: deny") == [
+        f"{text}: give it a default of JSON"
+    ]
+    assert text in told('pattern: "send(*mallory*)", action: ask')[0]
+    assert told("tool: send, action: deny") == []
+    assert told("tool: send, args: {to: bob}, action: allow") == []
