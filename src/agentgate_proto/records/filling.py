@@ -6,8 +6,7 @@ say of which of it nobody has written a word.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from itertools import islice
+from collections.abc import Collection, Mapping
 from typing import Any
 
 PLACES_MAX = 64
@@ -31,28 +30,29 @@ def filled_places(written: Mapping[str, Any], got: Mapping[str, Any]) -> tuple[s
     Args:
         written, got: arguments, decoded JSON.
     """
-    places = (place for place in walk(written, got, "", 0) if len(place) <= PLACE_CHARS_MAX)
-    return tuple(islice(places, PLACES_MAX))
+    places: list[str] = []
+    note(places, written, got, "", 0)
+    return tuple(places)
 
 
-def walk(written: Any, got: Any, place: str, depth: int) -> Iterator[str]:
-    """Yield the places within two values that stand in the same one."""
-    if depth > DEPTH_MAX:
+def note(places: list[str], written: Any, got: Any, place: str, depth: int) -> None:
+    """Note the places within two values that stand in the same one. (Each request with a default
+    comes by here, so there are no abstract types and no generators.)"""
+    if depth > DEPTH_MAX or len(places) >= PLACES_MAX or len(place) > PLACE_CHARS_MAX:
         return
-    match written, got:
-        case Mapping(), Mapping():
-            for name, value in got.items():
-                below = f"{place}/{escaped(name)}"
-                old = written.get(name)
-                if old is None and (value is not None or name not in written):
-                    yield below
-                else:
-                    yield from walk(old, value, below, depth + 1)
-        case list(), list() if len(written) == len(got):
-            for index, (old, value) in enumerate(zip(written, got, strict=True)):
-                yield from walk(old, value, f"{place}/{index}", depth + 1)
-        case _:
-            return
+    if isinstance(got, dict) and isinstance(written, dict):
+        for name, value in got.items():
+            old = written.get(name)
+            if value is old and value is not None:
+                continue
+            below = f"{place}/{escaped(name)}"
+            if old is not None or (value is None and name in written):
+                note(places, old, value, below, depth + 1)
+            elif len(below) <= PLACE_CHARS_MAX and len(places) < PLACES_MAX:
+                places.append(below)
+    elif isinstance(got, list) and isinstance(written, list) and len(written) == len(got):
+        for index, (old, value) in enumerate(zip(written, got, strict=True)):
+            note(places, old, value, f"{place}/{index}", depth + 1)
 
 
 def without(args: Mapping[str, Any], places: tuple[str, ...]) -> dict[str, Any]:

@@ -59,6 +59,7 @@ class Binding:
         self._fixed = frozenset(name for name, hint in hints.items() if is_fixed(hint))
         self._loose = frozenset(name for name, hint in hints.items() if not is_exact(hint))
         self._loose_others = not all(map(is_exact, arguments.others))
+        self._has_forms = bool(self._loose) or self._loose_others
         unreadable = set()
         for name, default in arguments.defaults.items():
             if default is None:
@@ -83,6 +84,8 @@ class Binding:
             ArgumentError: the arguments do not fit.
         """
         found = self._converted(args)
+        if is_untouched(found, args) and self.defaults.keys() <= found.keys():
+            return None
         form = {**self.defaults}
         is_written = len(found) == len(args)
         optional = self.arguments.defaults
@@ -114,12 +117,14 @@ class Binding:
         Raises:
             ArgumentError: they do not fit.
         """
+        if bound is args and not self._has_forms and args.keys() >= self.unsaid.keys():
+            return None
         whole = {**self.unsaid, **bound}
         strict = {**args}
         for name in self._forms.keys() & bound.keys():
             if args.get(name) is None:
                 whole[name] = self._forms[name]
-        if self._loose or self._loose_others:
+        if self._has_forms:
             for name, value in self._converted(bound).items():
                 if name in args and args[name] is not None and self._is_loose(name):
                     whole[name] = self._all_forms(name, value, args[name], bound[name])
@@ -130,6 +135,8 @@ class Binding:
 
     def _converted(self, args: Mapping[str, Any]) -> dict[str, Any]:
         """Convert arguments; one that only shows an unreadable default is left out."""
+        if not self.unreadable:
+            return self.arguments.bind(args if type(args) is dict else dict(args))
         shown = [name for name in self.unreadable if args.get(name) == self.defaults[name]]
         return self.arguments.bind({n: value for n, value in args.items() if n not in shown})
 
@@ -171,6 +178,18 @@ class Binding:
 
     def _is_loose(self, name: str) -> bool:
         return name in self._loose or (self._loose_others and name not in self.arguments.hints)
+
+
+def is_untouched(found: dict[str, Any], args: Mapping[str, Any]) -> bool:
+    """Whether conversion has left all values as they are; quick, since nearly all calls are so."""
+    if len(found) != len(args):
+        return False
+    for name, value in found.items():
+        if value is not args[name] or value is None:
+            break
+    else:
+        return True
+    return False
 
 
 def is_same(one: Any, other: Any) -> bool:
