@@ -19,6 +19,9 @@ from agentgate_proto.rpc.wire_results import RowError
 CUT = "…"
 """The end of a text that is not whole."""
 
+SIGNATURE_BYTES_MAX = 8_192
+"""Of a signature in a question: with its escapes it still fits one row of a list."""
+
 CUT_BYTES_MIN = 64
 """Of a part; what is longer than a row may be all the same is not the asker's."""
 
@@ -138,6 +141,20 @@ def short_text(text: str, bytes_max: int) -> str | None:
     if len(raw) <= bytes_max:
         return None
     return raw[:bytes_max].decode("utf-8", "ignore") + CUT
+
+
+def shown_signature(signature: str, approval: str) -> str:
+    """A signature as it is put to a person in one question: all of it, unless that is too long.
+
+    Args:
+        signature: what is asked.
+        approval: the id, by which the whole is to be had.
+    """
+    short = short_text(signature, SIGNATURE_BYTES_MAX)
+    if short is None:
+        return signature
+    where = f"'agent-gate approvals show {approval}'"
+    return f"{short}\n[This is not the whole of it: see {where} before you say yes.]"
 
 
 def page_of(rows: Iterable[Row], limit: int = LIST_ROWS_MAX) -> tuple[list[Row], bool]:

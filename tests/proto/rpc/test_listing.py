@@ -15,11 +15,13 @@ from agentgate_proto.records.outcome import Outcome, executed, failed
 from agentgate_proto.records.request import Phase
 from agentgate_proto.rpc.listing import (
     CUT,
+    SIGNATURE_BYTES_MAX,
     page_of,
     request_row,
     short_grant,
     short_row,
     short_view,
+    shown_signature,
 )
 from agentgate_proto.rpc.results import GrantWords, RequestRow
 from agentgate_proto.rpc.wire_results import RowError
@@ -120,6 +122,15 @@ def test_no_row_is_longer_than_a_row_may_be(char: str, size: int) -> None:
     for each in rows:
         assert len(msgspec.json.encode(each)) <= ROW_BYTES_MAX
         assert not each.shortened or size > 1
+
+
+def test_a_question_has_the_whole_signature_or_says_that_it_has_not() -> None:
+    whole = "write(" + "a" * 5_000 + ")"
+    assert shown_signature(whole, "r1") == whole
+    cut = shown_signature("é" * 60_000, "r1")
+    assert len(cut.encode()) < SIGNATURE_BYTES_MAX + 200
+    where = "see 'agent-gate approvals show r1' before you say yes"
+    assert cut.endswith(f"…\n[This is not the whole of it: {where}.]")
 
 
 def test_the_words_of_a_grant_are_shortened() -> None:

@@ -20,6 +20,7 @@ from agentgate_proto.faces.acp.effects import About, Outbox, Step
 from agentgate_proto.faces.acp.messages import PermissionAnswer
 from agentgate_proto.faces.acp.telling import TITLE_CHARS_MAX, Told, waiting_update
 from agentgate_proto.rpc.jsonrpc import Success
+from agentgate_proto.rpc.listing import shown_signature
 from agentgate_proto.rpc.messages import DecideApproval
 
 PREFIX = "permission-"
@@ -133,10 +134,11 @@ def choice_in(answer: Success | None) -> Any:
 
 
 def tool_call(said: Told) -> dict[str, Any]:
-    """Show what is asked for: the whole of its signature, for that is what a yes is for."""
+    """Show what is asked for: its signature, for that is what a yes is for."""
     update = waiting_update(said)
     del update["sessionUpdate"]
     title = said.signature
     if len(title) > TITLE_CHARS_MAX:
-        update["content"][0]["content"]["text"] += f"\n\n{title}"
+        whole = shown_signature(title, said.approval)
+        update["content"][0]["content"]["text"] += f"\n\n{whole}"
     return update

@@ -15,6 +15,7 @@ import msgspec
 
 from agentgate_proto.faces.agui.events import Event, interrupt
 from agentgate_proto.faces.conversing import Said
+from agentgate_proto.rpc.listing import shown_signature
 
 STOPPED = "agui_stopped"
 """In the metadata of a session: where its run was interrupted."""
@@ -68,9 +69,8 @@ class Interrupts:
         call = said.call if said.call in self.open else ""
         self.open[said.call] = said.approval
         expires_at = said.expires_at if isinstance(said.expires_at, str) else None
-        self._asked[said.approval] = interrupt(
-            said.approval, call, said.signature, expires_at, said.rule
-        )
+        what = shown_signature(said.signature, said.approval)
+        self._asked[said.approval] = interrupt(said.approval, call, what, expires_at, said.rule)
 
     def ended(self, call: str) -> None:
         """A call has its result."""

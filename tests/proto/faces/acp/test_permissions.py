@@ -11,6 +11,7 @@ import pytest
 from agentgate_proto.faces.acp.effects import Decide, Outbox
 from agentgate_proto.faces.acp.permissions import OPTIONS, Permissions, choice_in
 from agentgate_proto.faces.acp.telling import Told
+from agentgate_proto.limits import ROW_BYTES_MAX
 from agentgate_proto.rpc.jsonrpc import Success
 
 
@@ -45,6 +46,20 @@ def test_a_question_is_asked_once_however_often_it_is_told() -> None:
         it.ask()
     (question,) = sent(out)
     assert question["id"] == "permission-a1"
+
+
+@pytest.mark.parametrize(("size", "is_whole"), [(1_000, True), (60_000, False)])
+def test_a_long_signature_stands_below_the_title_as_far_as_it_can_be_read(
+    size: int, is_whole: bool
+) -> None:
+    it, out = permissions()
+    it.add(msgspec.structs.replace(told(), signature="x" * size))
+    it.ask()
+    (question,) = sent(out)
+    text = question["params"]["toolCall"]["content"][0]["content"]["text"]
+    assert ("x" * size in text) is is_whole
+    assert ("approvals show a1" in text) is not is_whole
+    assert len(text) < ROW_BYTES_MAX
 
 
 def test_a_question_on_a_former_connection_is_withdrawn_by_who_came_back() -> None:

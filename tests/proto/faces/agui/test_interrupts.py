@@ -9,6 +9,7 @@ import pytest
 
 from agentgate_proto.faces.agui.interrupts import Interrupts, Stopped, stopped_in, with_stopped
 from agentgate_proto.faces.conversing import Said
+from agentgate_proto.limits import ROW_BYTES_MAX
 
 STOPPED = Stopped(run="r1", epoch="e", offset=9, open={"c1": "a1"})
 
@@ -52,6 +53,15 @@ def test_more_money_is_asked_for_without_a_call() -> None:
     assert ids(it) == [("a1", None)]
     it.step()
     assert ids(it) == []
+
+
+def test_what_is_too_long_to_be_read_says_where_the_whole_is() -> None:
+    it = Interrupts()
+    it.called("c1")
+    it.asked(msgspec.structs.replace(asking("c1", "a1"), signature="x" * 60_000))
+    (event,) = it.due()
+    assert "approvals show a1" in str(event)
+    assert len(str(event)) < ROW_BYTES_MAX
 
 
 def test_where_it_stopped_stands_in_the_metadata_beside_the_rest() -> None:
