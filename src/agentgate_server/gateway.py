@@ -306,7 +306,7 @@ class Gateway:
             desk=gate.desk,
             writer=gate.writer,
             drain=gate.drain,
-            shown=gate.observers.shown,
+            observers=gate.observers,
         )
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:

@@ -9,6 +9,7 @@ from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
+from agentgate_server.observing import Observers
 from agentgate_server.store.writer import StoreWriter
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def open_messenger(
     desk: Desk,
     writer: StoreWriter,
     drain: Callable[[], None],
-    shown: Callable[[str], None],
+    observers: Observers,
 ) -> TelegramChannel | None:
     """Make the channel that the configuration names, and put it among the desk's.
 
@@ -34,7 +35,7 @@ def open_messenger(
         desk: whose approvals are asked.
         writer: asks the store for what a former life of the channel has noted.
         drain: does what the ledger wants done; called after each decision.
-        shown: is told the channel's name when it has brought an approval to people.
+        observers: hear what was brought to people, and whose asks are held back.
 
     Raises:
         DocumentError: the extra is not installed, or the event loop is not asyncio's.
@@ -44,7 +45,7 @@ def open_messenger(
     channel_type = import_telegram(config)
     try:
         channel = channel_type(
-            config.messenger, clock, desk=desk, writer=writer, drain=drain, shown=shown
+            config.messenger, clock, desk=desk, writer=writer, drain=drain, observers=observers
         )
     except RuntimeError as error:
         raise DocumentError(config.name, str(error), path="messenger") from None

@@ -23,6 +23,7 @@ from agentgate_server.approvals.telegram.people import People
 from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.approvals.telegram.updates import Updates
 from agentgate_server.config import MessengerConfig
+from agentgate_server.observing import Observers
 from agentgate_server.store.writer import StoreWriter
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class TelegramChannel:
         desk: whose approvals are asked.
         writer: asks the store for what a former life has noted.
         drain: does what the ledger wants done.
-        shown: is told the channel's name when people see an approval.
+        observers: hear what people see, and whose asks are held back.
 
     Raises:
         RuntimeError: the event loop is not asyncio's.
@@ -58,10 +59,10 @@ class TelegramChannel:
         desk: Desk,
         writer: StoreWriter,
         drain: Callable[[], None],
-        shown: Callable[[str], None],
+        observers: Observers,
     ) -> None:
         self.desk = desk
-        self.shown = shown
+        self.observers = observers
         self.clock = clock
         self.chat_id = config.telegram.chat_id
         self.api = Api(config.telegram)
@@ -77,6 +78,7 @@ class TelegramChannel:
             find=self._find,
             waiting=self._waiting,
             asked=self._asked,
+            held_back=self._held_back,
             silent=desk.silent,
         )
         desk.hears_mutes.append(self.outbox.look_again)
@@ -137,4 +139,8 @@ class TelegramChannel:
     def _asked(self, rid: str) -> None:
         """People see this approval."""
         self.desk.reach.reached(rid)
-        self.shown(CHANNEL)
+        self.observers.shown(CHANNEL)
+
+    def _held_back(self, agent: str) -> None:
+        """People are told how many asks of this agent they are not told of."""
+        self.observers.capped(agent, "asks")

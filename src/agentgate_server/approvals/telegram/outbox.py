@@ -70,6 +70,7 @@ class Outbox:
         find: how the approval of a note stands; None: nobody knows it any more.
         waiting: the approvals that wait now.
         asked: is told each approval that the chat shows with its buttons.
+        held_back: is told each agent that asks more than the phone rings for.
         silent: the agents that somebody has muted, each with the seconds that are left.
 
     Attributes:
@@ -88,6 +89,7 @@ class Outbox:
         find: Callable[[str], Awaitable[ApprovalView | None]],
         waiting: Callable[[], Iterable[ApprovalView]],
         asked: Callable[[str], None],
+        held_back: Callable[[str], None],
         silent: Callable[[], Silent],
     ) -> None:
         self.api = api
@@ -98,6 +100,7 @@ class Outbox:
         self.find = find
         self.waiting = waiting
         self.asked = asked
+        self.held_back = held_back
         self.silent = silent
         self.remembered = anyio.Event()
         asks = Notifying(config.asks_per_minute)
@@ -243,6 +246,7 @@ class Outbox:
             case Send(_, html):
                 self.board.sent(step, await self._send(html))
             case Tell(html=html, message_id=0):
+                self.held_back(step.agent)
                 place = await self._send(html)
                 now = self.clock.now()
                 self.board.summaries.told(step, place.chat_id, place.message_id, now)

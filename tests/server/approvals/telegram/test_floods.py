@@ -71,12 +71,15 @@ async def line(telegram: TelegramStandIn, words: str) -> Message:
     return found
 
 
-async def test_many_asks_ring_six_times_and_are_counted_in_one_line(tmp_path: Path) -> None:
+async def test_many_asks_ring_six_times_and_are_counted_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clock = HandClock()
     async with flooded(tmp_path, clock) as (telegram, gateway, evil):
         for number in range(10):
             await ask(evil, number + 1, text=str(number))
         more = await line(telegram, "and 4 more of evil")
+        assert "evil has had its share (asks)" in caplog.text
         assert "/mute evil silences it" in more.text
         assert len(asked(telegram)) == 6
         async with raw_client(gateway) as honest:
