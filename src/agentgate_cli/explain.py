@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import msgspec
 from agentgate_cli.arguments import read_args
 from agentgate_cli.exits import Exit
 from agentgate_cli.offline import config_option, load_or_fail, permissions_option
+from agentgate_cli.remote import Remote, connected, remote_of, run_remote
 from agentgate_cli.serve import DEFAULT_CONFIG, document_failure, start_failure
 from agentgate_cli.style import bad, bold, good, note, say, say_json, warn
 from agentgate_cli.text import printable
@@ -49,6 +51,9 @@ ONLY_AGENT = "agent"
 )
 @config_option
 @permissions_option
+@click.option("--url", help="Ask the gateway that runs there, as an approver or operator.")
+@click.option("--token", envvar="AGENT_GATE_TOKEN", help="Your token, with --url.")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="As for 'agent-gate call'.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def explain(
     tool: str,
@@ -58,11 +63,16 @@ def explain(
     effects: str | None,
     config_file: Path,
     permissions: Path | None,
+    url: str | None,
+    token: str | None,
+    ca_file: Path | None,
     as_json: bool,
 ) -> int:
     """Say what the policy decides if an agent asks for TOOL, and why the other rules do not.
 
-    Nothing runs and nothing is counted. A VALUE is read as 'agent-gate call' reads it.
+    Nothing runs and nothing is counted. A VALUE is read as 'agent-gate call' reads it. With --url
+    the gateway that runs there is asked, which knows the house and what MCP servers offer; without
+    it files are read, and Home Assistant is not asked.
 
     \b
     Examples:
@@ -70,6 +80,9 @@ def explain(
       agent-gate explain pay to=baker amount=12 --agent garden --permissions new.yaml
     """
     args = read_args(args_text, pairs)
+    if url is not None:
+        remote = remote_of({"url": url, "token": token, "ca_file": ca_file, "retries": 0})
+        return run_remote(partial(ask_gateway, remote, tool, args, agent or "", as_json=as_json))
     files = read_files(config_file, permissions)
     found = files.policy.explain(
         agent=agent or files.agent,
@@ -84,6 +97,28 @@ def explain(
         say_json(document_of(found, files.file))
     else:
         show(found, files.file)
+        if found.decision.why and files.policy.asks_nobody:
+            say("  Home Assistant was not asked: --url asks a gateway that knows the house")
+    return Exit.OK
+
+
+async def ask_gateway(
+    remote: Remote, tool: str, args: dict[str, Any], agent: str, *, as_json: bool
+) -> int:
+    """Let the gateway that runs explain it."""
+    from agentgate_client import ApprovalsClient
+
+    async with connected(ApprovalsClient, remote) as client:
+        found = await client.explain(tool, args, agent=agent)
+    if as_json:
+        say_json(found)
+        return Exit.OK
+    word = bold(STYLES[found.decision](found.decision))
+    said = f": {printable(found.description)}" if found.description else ""
+    say(f"{word}  {printable(found.rule)}{said}  (for {printable(found.agent)})")
+    show_more(found.doubts, found.approvers, found.rule, found.clock, found.gets, code=found.code)
+    for reason in found.reasons:
+        say(f"  {printable(reason)}")
     return Exit.OK
 
 
@@ -197,15 +232,23 @@ def show(found: Explanation, file: Path) -> None:
     place = f"{file}:{found.line}" if found.line else "no rule matches"
     said = f": {printable(decision.description)}" if found.line and decision.description else ""
     say(f"{word}  {place}{said}")
-    for doubt in decision.why:
-        say(f"  because {printable(doubt)}")
-    if decision.approvers > 1 or decision.code:
-        people = f"{decision.approvers} people" if decision.approvers > 1 else "one person"
-        code = ", each with a one-time code" if decision.code else ""
-        say(f"  takes {people}{code} ({printable(decision.rule)})")
-    if found.clock:
-        say(f"  its hours were judged at {printable(found.clock)}")
-    if found.gets:
-        say(f"  the tool gets {printable(found.gets)}")
+    demands = decision.approvers, decision.rule, found.clock, found.gets
+    show_more(decision.why, *demands, code=decision.code)
     for reason in found.reasons:
         say(f"  {reason.rule} ({reason.action}) {printable(reason.text)}")
+
+
+def show_more(
+    doubts: Iterable[str], approvers: int, rule: str, clock: str, gets: str, *, code: bool
+) -> None:
+    """Print what there is to say of a decision besides its rule."""
+    for doubt in doubts:
+        say(f"  because {printable(doubt)}")
+    if approvers > 1 or code:
+        people = f"{approvers} people" if approvers > 1 else "one person"
+        with_code = ", each with a one-time code" if code else ""
+        say(f"  takes {people}{with_code} ({printable(rule)})")
+    if clock:
+        say(f"  its hours were judged at {printable(clock)}")
+    if gets:
+        say(f"  the tool gets {printable(gets)}")

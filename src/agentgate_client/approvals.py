@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from uuid import uuid4
 from weakref import WeakSet
 
@@ -35,6 +35,7 @@ from agentgate_proto.limits import CLIENT_LIMITS, Limits
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
+from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.messages import (
     DecideApproval,
     ListApprovals,
@@ -102,6 +103,24 @@ class ApprovalsClient(Client):
             AgentGateError: the role may not (-32010), or the call failed.
         """
         return view_from(await self._driver.call("reload", Reload(), None), ReloadReport)
+
+    async def explain(
+        self, tool: str, args: Mapping[str, Any] | None = None, *, agent: str = ""
+    ) -> RequestExplained:
+        """Say what the policy in force decides about a request, and why; nothing runs.
+
+        Args:
+            tool: the tool's name.
+            args: its arguments, JSON.
+            agent: who would ask; "": the gateway's first agent.
+
+        Raises:
+            AgentGateError: there is no such tool (-32011), its arguments do not fit (-32602), or
+                the call failed.
+        """
+        params = ExplainRequest(tool=tool, args=dict(args or {}), agent=agent)
+        result = await self._driver.call("explain_request", params, None)
+        return view_from(result, RequestExplained)
 
     async def upstreams(self) -> Upstreams:
         """List the gateways behind this one, and how the link to each is, as an operator.

@@ -26,6 +26,7 @@ from agentgate_proto.records.mute import MuteView
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
+from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
 from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
 from agentgate_proto.rpc.session_methods import (
@@ -357,6 +358,7 @@ METHODS: dict[str, Method] = {
         Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
         Method("mute_agent", MuteAgent, MuteView, PEOPLE),
         Method("list_mutes", ListMutes, MuteList, PEOPLE),
+        Method("explain_request", ExplainRequest, RequestExplained, PEOPLE),
         Method("reload", Reload, ReloadReport, OPERATORS),
         Method("list_upstreams", ListUpstreams, UpstreamList, OPERATORS),
         Method("list_models", ListModels, ModelList, LOOKERS),

@@ -16,6 +16,7 @@ from agentgate_proto.quotas import arguments
 from agentgate_proto.records.request import NOT_RELAYED, Relayed
 from agentgate_proto.rpc.agent_methods import LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import heard, objection_to
+from agentgate_proto.rpc.explain_methods import ExplainRequest
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.messages import (
     CancelRequest,
@@ -39,6 +40,7 @@ from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
+from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing
 from agentgate_server.gate.providing import Providing
@@ -74,6 +76,7 @@ class Calls:
         rids: makes the id of a request that comes now.
         reload: reads policy and principals anew; the reply gets the report.
         providing: takes the tools that clients offer.
+        explainer: says what the policy would say.
         epoch: of this gateway, once it is known.
         upstreams: the gateways behind this one, if there are any.
     """
@@ -93,6 +96,7 @@ class Calls:
         rids: Callable[[float], str],
         reload: Callable[[Reply], None],
         providing: Providing,
+        explainer: Explainer,
         epoch: Callable[[], str],
         upstreams: OpenUpstreams | None = None,
     ) -> None:
@@ -108,6 +112,7 @@ class Calls:
         self.rids = rids
         self.reload = reload
         self.providing = providing
+        self.explainer = explainer
         self.epoch = epoch
         self.upstreams = upstreams
         self.sessions: SessionDesk | None = None
@@ -204,11 +209,8 @@ class Calls:
                 self._list_requests(principal, params, reply)
             case Reload():
                 self.reload(reply)
-            case ListUpstreams():
-                rows = self.upstreams.rows() if self.upstreams is not None else []
-                reply.result(UpstreamList(rows))
             case _:
-                reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
+                self._tell_operators(principal, params, reply)
 
     def list_tools(self, principal: Principal, *, listed_only: bool = False) -> list[ToolRow]:
         """What a principal may ask for, with the decision to expect; what is denied is left out.
@@ -370,6 +372,16 @@ class Calls:
         whose = None if principal.role is Role.OPERATOR else principal.name
         listing = Listing(params, whose, reply, self.masker)
         self.writer.ask(listing.query, listing)
+
+    def _tell_operators(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
+        match params:
+            case ExplainRequest():
+                self.explainer.answer(principal, params, self.utc(), reply)
+            case ListUpstreams():
+                rows = self.upstreams.rows() if self.upstreams is not None else []
+                reply.result(UpstreamList(rows))
+            case _:
+                reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
 
     def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
         now = self.utc()

@@ -48,6 +48,7 @@ from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
 from agentgate_server.gate.calls import Calls
 from agentgate_server.gate.door import Door
+from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.face_calls import FaceCalls
 from agentgate_server.gate.gauging import Gauging
 from agentgate_server.gate.judge import Judge
@@ -180,6 +181,9 @@ class Gate:
             rids=rids,
             reload=self.reload,
             providing=self.providing,
+            explainer=Explainer(
+                self.judge, masker, lambda: tokens.principals, self.ledger.objection_to_listing
+            ),
             epoch=lambda: self.authenticator.epoch,
             upstreams=upstreams,
         )

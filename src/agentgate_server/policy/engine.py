@@ -75,6 +75,12 @@ class Policy:
         elif self.resolver is None:
             self.resolver = resolver
 
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether nobody is asked what indirect names stand for, besides the file itself."""
+        resolver = self.resolver
+        return resolver is None or (isinstance(resolver, Members) and resolver.other is None)
+
     @classmethod
     def load(cls, path: Path, *, resolver: Resolver | None = None) -> Policy:
         """Read and check a policy file.

@@ -44,6 +44,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "watch_approvals": {},
     "decide_approval": {"id": "a", "decision": "approve"},
     "list_grants": {},
+    "explain_request": {"tool": "t"},
     "reload": {},
     "list_upstreams": {},
     "preview_grant": {"id": "a", "grant": {"minutes": 10}},
