@@ -52,7 +52,7 @@ from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sessions.agents import AgentDesk
 from agentgate_server.sessions.desk import SessionDesk
 from agentgate_server.sockets.peer import Peer
-from agentgate_server.sockets.replies import NativeReply, Reply
+from agentgate_server.sockets.replies import NativeReply, Reply, answer_with
 from agentgate_server.store.writer import StoreWriter
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.tool import Tool
@@ -391,15 +391,3 @@ class Calls:
 def never(*_: Any) -> None:
     """There is nothing to start."""
     raise AssertionError(NO_SESSIONS)
-
-
-def answer_with(reply: Reply, make: Callable[[], msgspec.Struct]) -> None:
-    """Answer with what can be said at once; -32011 if it asks for what is not there."""
-    try:
-        result = make()
-    except LookupError as error:
-        reply.error(ErrorCode.NOT_FOUND, str(error), None)
-    except ValueError as error:
-        reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
-    else:
-        reply.result(result)

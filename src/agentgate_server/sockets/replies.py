@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
+
+import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
@@ -58,3 +61,15 @@ class HttpReply:
         """Send a response of the HTTP face."""
         self.peer.connection.send_http(reply.status, reply.body, reply.content_type, reply.headers)
         self.peer.poke()
+
+
+def answer_with(reply: Reply, make: Callable[[], msgspec.Struct]) -> None:
+    """Answer with what can be said at once; -32011 if it asks for what is not there."""
+    try:
+        result = make()
+    except LookupError as error:
+        reply.error(ErrorCode.NOT_FOUND, str(error), None)
+    except ValueError as error:
+        reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
+    else:
+        reply.result(result)

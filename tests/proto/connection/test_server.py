@@ -204,6 +204,8 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "decide_approval": {"id": "x", "decision": "deny"},
         "preview_grant": {"id": "x", "grant": {"uses": 2}},
         "revoke_grant": {"id": "g"},
+        "mute_agent": {"agent": "evil"},
+        "explain_request": {"tool": "t"},
         "send_message": {"session": "s", "text": "hi", "message_id": "m"},
         "tools.provide": {"tools": []},
         "login_agent": {"agent": "house", "password": "p"},
