@@ -43,11 +43,10 @@ class Binding:
         arguments: what it takes.
 
     Attributes:
-        defaults: the forms of the defaults that JSON can say, by argument; none that are None.
-        unsaid: what policy gets for the others.
-        unseen: the names of those of which policy gets nothing either.
-        unreadable: names of arguments whose default is not of their own type: the form only shows
-            it, and the function gets the default itself.
+        defaults: the forms of the defaults that can be shown, by argument; none that are None.
+        unsaid: what policy gets for the others: anything.
+        unreadable: names of arguments whose default only is shown by its form, because it is not
+            of their own type, or infinite: the function gets the default itself.
     """
 
     def __init__(self, arguments: Arguments) -> None:
@@ -66,7 +65,12 @@ class Binding:
                 continue
             form = bound_form(default)
             if form is UNSAYABLE:
-                self.unsaid[name] = default if isinstance(default, float) else UNSAYABLE
+                if isinstance(default, float):  # no number of JSON, but people can be shown it
+                    self.defaults[name] = str(default)
+                    self._forms[name] = Either((str(default), default))
+                    unreadable.add(name)
+                else:
+                    self.unsaid[name] = UNSAYABLE
                 continue
             read = self._read(name, form)
             if self._reads_back(name, read):
@@ -75,7 +79,6 @@ class Binding:
                 self.defaults[name], self._forms[name] = form, either(default)
                 unreadable.add(name)
         self.unreadable = frozenset(unreadable)
-        self.unseen = frozenset(n for n, form in self.unsaid.items() if form is UNSAYABLE)
 
     def bound(self, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return what the function gets, as JSON in its one form; None: just what is written.

@@ -67,7 +67,7 @@ class PythonAsyncTool(AsyncTool):
     @property
     def unseen(self) -> frozenset[str]:
         """See ``Tool.unseen``."""
-        return self.binding.unseen
+        return frozenset(self.binding.unsaid)
 
     @property
     def names(self) -> frozenset[str] | None:
@@ -107,7 +107,7 @@ class PythonSyncTool(SyncTool):
     @property
     def unseen(self) -> frozenset[str]:
         """See ``Tool.unseen``."""
-        return self.binding.unseen
+        return frozenset(self.binding.unsaid)
 
     @property
     def names(self) -> frozenset[str] | None:

@@ -218,9 +218,14 @@ def test_a_default_that_json_cannot_say_is_anything_to_rules() -> None:
     assert made.bound({}) is None
     assert made.meant({}, {}) == Meant({"arg": UNSAYABLE})
     assert made.meant({"arg": "x"}, {"arg": "x"}) is None
+
+
+def test_a_number_that_is_none_of_json_is_shown_as_text() -> None:
     endless = one(float, math.inf)
-    assert endless.bound({}) is None
-    assert endless.meant({}, {}) == Meant({"arg": math.inf})
+    assert endless.bound({}) == {"arg": "inf"}
+    assert endless.values({"arg": "inf"}) == {}
+    assert endless.meant({}, {"arg": "inf"}) == Meant({"arg": Either(("inf", math.inf))})
+    assert endless.bound({"arg": 5.0}) is None
 
 
 @pytest.mark.parametrize(("hint", "written"), [(Rooted, {"path": "a"}), (Endless, {})])
