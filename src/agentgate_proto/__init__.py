@@ -66,10 +66,10 @@ top:
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;
   ``process``, ``answer``, ``failures``.
   ``rehearsal`` is a model of its own: ``scenes`` with ``patterns``, or ``impromptu``. ``prices``
-- ``wire``: ``http1`` with its ``heads``, ``headers`` and ``chunks``; ``doors``: ``routes``,
-  ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``, ``nesting``,
-  ``statuses``; ``websocket`` with its two ends ``server`` and ``client``, which tell ``events``.
-  ``records``:
+- ``wire``: ``http1`` with its ``http_answers``, ``heads``, ``headers``, ``bodies`` and ``chunks``;
+  ``doors``: ``routes``, ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``,
+  ``nesting``, ``statuses``; ``websocket`` with its two ends ``server`` and ``client``, which tell
+  ``events``. ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
   ``retention``, ``naming``, ``mute``, ``cutting``,

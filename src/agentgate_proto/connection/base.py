@@ -93,11 +93,6 @@ class Connection(ABC, Generic[SomeWire]):
         self._ping_sent_at = 0.0
         self._probed_at = 0.0
 
-    @property
-    def is_doubted(self) -> bool:
-        """Whether the peer was asked whether it is there, and has said nothing since."""
-        return Timer.PONG in self.timers.deadlines and self.heard_at < self._probed_at
-
     # Input
 
     def receive_data(self, data: bytes, now: float) -> None:

@@ -31,6 +31,19 @@ class HttpRequested(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, str] = NO_VALUES
 
 
+class BodyOffered(msgspec.Struct, frozen=True, kw_only=True):
+    """Server: somebody who is not known yet wants to send a large body with a plain HTTP request.
+    Look who asks, then ``take_body`` or ``refuse_body``. ``HttpRequested`` comes when it is whole.
+
+    Attributes:
+        route: of the face that owns the path, with the method; None: nobody does.
+    """
+
+    target: str
+    headers: Headers
+    route: Route | None = None
+
+
 class UpgradeAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Server: a WebSocket is asked for on a path of a face: ``accept_upgrade`` (and ``close``, if
     the reason can only be told by a close code) or ``refuse_upgrade``."""
@@ -141,6 +154,7 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 Event = (
     HttpRequested
+    | BodyOffered
     | UpgradeAsked
     | MessageReceived
     | Progressed

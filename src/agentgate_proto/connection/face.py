@@ -9,6 +9,8 @@ of a face, the face is asked, and after that its messages flow, and it alone kno
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
+from typing import NoReturn
 
 from agentgate_proto.connection.base import (
     ABNORMAL_CLOSURE,
@@ -17,13 +19,19 @@ from agentgate_proto.connection.base import (
     TRY_AGAIN_LATER,
     Connection,
 )
-from agentgate_proto.connection.events import HttpRequested, MessageReceived, UpgradeAsked
+from agentgate_proto.connection.events import (
+    BodyOffered,
+    HttpRequested,
+    MessageReceived,
+    UpgradeAsked,
+)
 from agentgate_proto.connection.state import State, Step
 from agentgate_proto.connection.timers import Timer
 from agentgate_proto.errors import ConnectionClosedError, LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
 from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.events import (
+    BodyOffer,
     HttpRequest,
     Served,
     Upgraded,
@@ -31,7 +39,7 @@ from agentgate_proto.wire.events import (
     WireEvent,
 )
 from agentgate_proto.wire.forwarded import client_address, is_this_machine
-from agentgate_proto.wire.headers import Headers, Lines
+from agentgate_proto.wire.headers import Headers, Lines, encoded
 from agentgate_proto.wire.server import ServerWire
 
 DONE = "plain HTTP is done"
@@ -54,6 +62,7 @@ class FaceConnection(Connection[ServerWire]):
 
     def __init__(self, now: float, limits: Limits, doors: Doors, peer: str) -> None:
         super().__init__(ServerWire(limits, doors), limits, now)
+        self.wire.be_strict()
         self.address = peer
         self.is_local = False
         self.heads = 0
@@ -103,6 +112,11 @@ class FaceConnection(Connection[ServerWire]):
         """Whether it makes sense to read: not while a request waits for its answer and what came
         after it is there as well. Nobody would look at it before."""
         return self.wire.opened or not self.wire.http.has_input_behind
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether the peer was asked whether it is there, and has said nothing since."""
+        return Timer.PONG in self.timers.deadlines and self.heard_at < self._probed_at
 
     @property
     def is_idle_http(self) -> bool:
@@ -191,6 +205,22 @@ class FaceConnection(Connection[ServerWire]):
         self.timers.clear()
         self._answered()
 
+    def recognise(self) -> None:
+        """Take what the limits say, and not the little that strangers may send: it is known who is
+        on the other end."""
+        self.wire.recognise()
+
+    def take_body(self) -> None:
+        """Answer ``BodyOffered``: let it come. Drain ``next_event`` again afterwards."""
+        if not self._ending:
+            self.wire.http.take_body()
+            self._unread = True
+
+    def refuse_body(self, status: int, reason: str, headers: Lines = ()) -> None:
+        """Answer ``BodyOffered`` with an HTTP status; the connection ends."""
+        if not self._ending:
+            self._end_by(lambda: self.wire.http.refuse(status, reason, encoded(headers)))
+
     # WebSockets of faces
 
     def accept_upgrade(self, subprotocol: str = "", headers: Lines = ()) -> None:
@@ -220,10 +250,7 @@ class FaceConnection(Connection[ServerWire]):
         """
         if self._ending:
             return
-        try:
-            self.wire.refuse_upgrade(status, reason, headers)
-        except RemoteProtocolError as error:
-            self._fail(error)
+        self._end_by(lambda: self.wire.refuse_upgrade(status, reason, headers))
 
     def send_message(self, data: str | bytes) -> None:
         """Send a message on a face's WebSocket: a text, or bytes.
@@ -254,9 +281,13 @@ class FaceConnection(Connection[ServerWire]):
         """The native protocol begins."""
 
     def _on_opening(self, event: WireEvent) -> None:
+        self._came_from(self.wire.http.headers)
+        if isinstance(event, BodyOffer):  # the time for the whole request goes on
+            offer = BodyOffered(target=event.target, headers=event.headers, route=event.route)
+            self._events.append(offer)
+            return
         self.timers.clear()
         self.heads += 1
-        self._came_from(self.wire.http.headers)
         match event:
             case HttpRequest():
                 # No timer: it is our turn, and an answer may need a disk
@@ -302,6 +333,12 @@ class FaceConnection(Connection[ServerWire]):
             self._look_at_stream()
         else:
             self._cut(ABNORMAL_CLOSURE, "no whole request in time", by_peer=False)
+
+    def _end_by(self, refuse: Callable[[], NoReturn]) -> None:
+        try:
+            refuse()
+        except RemoteProtocolError as error:
+            self._fail(error)
 
     def _put(self, data: bytes) -> None:
         before = self.queued_bytes

@@ -103,6 +103,7 @@ class ServerConnection(FaceConnection):
         """
         if self._decides_auth():
             self.principal = principal
+            self.recognise()
             self._step(Step.AUTHENTICATED)
             self._start_keepalive()
             self._send_text(encode_success(self._auth_id, result))

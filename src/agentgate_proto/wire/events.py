@@ -55,6 +55,15 @@ class HttpRequest(msgspec.Struct, frozen=True):
     values: Mapping[str, str] = NO_VALUES
 
 
+class BodyOffer(msgspec.Struct, frozen=True):
+    """The head of a plain HTTP request with a large body, of which nothing is read before somebody
+    says that it is wanted. ``HttpRequest`` follows when it is whole."""
+
+    target: str
+    headers: Headers
+    route: Route | None = None
+
+
 class Served(msgspec.Struct, frozen=True):
     """A plain HTTP request to which there is but one answer, which was given."""
 
@@ -93,6 +102,7 @@ WireEvent = (
     | UpgradeRequest
     | Rejected
     | HttpRequest
+    | BodyOffer
     | Served
     | Text
     | Binary

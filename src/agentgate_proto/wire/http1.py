@@ -7,34 +7,32 @@ twice of those that say who asks whom. Besides closing the classic smuggling sha
 runs of blanks from h11, whose patterns need a second for 16 kB of them.
 
 h11 is given one head at a time, so that what a read brings is looked at once and not once for each
-request in it, and no chunks, which are read by ``chunks``. An answer is whole (``respond``) or
-streamed (``start_response``, ``send_body``, ``end_response``).
+request in it, and no chunks, which are read by ``chunks``. What is answered is in
+``http_answers``.
 """
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NoReturn
 
 import h11
+import msgspec
 
-from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
+from agentgate_proto.errors import RemoteProtocolError
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.bodies import IncomingBody
 from agentgate_proto.wire.chunks import ChunkedBody, ChunkError
-from agentgate_proto.wire.cors import is_own, may_connect, shown_to
+from agentgate_proto.wire.cors import is_own, may_connect
 from agentgate_proto.wire.doors import Doors
-from agentgate_proto.wire.headers import Headers, Lines, encoded
+from agentgate_proto.wire.headers import Headers
 from agentgate_proto.wire.heads import (
-    REASON_HEADER,
     RequestHead,
     framing_objection,
     head_objection,
     in_origin_form,
     raw_objection,
 )
+from agentgate_proto.wire.http_answers import HttpAnswers, our_own_errors
 from agentgate_proto.wire.routes import Found
 from agentgate_proto.wire.upgrade import wants_websocket
 
@@ -44,13 +42,10 @@ HEAD_END = re.compile(rb"\n\r?\n")
 LAST_CHUNK = b"0\r\n\r\n"
 """What h11 sees of a body in chunks: that it is over."""
 
-BODILESS = (204, 304)
-"""Statuses whose answers have no body (RFC 9110 section 6.4.1)."""
-
 SWITCHING = b"Switching Protocols"
 
 
-class HttpServer:
+class HttpServer(HttpAnswers):
     """The server's half of HTTP/1.1 on one connection.
 
     Args:
@@ -61,30 +56,19 @@ class HttpServer:
     Attributes:
         headers: of the last request.
         goes_on: ``next_request`` had to stop, and is to be called again without more bytes.
+        is_known: somebody has said who asks on this connection, so that large bodies are read.
     """
 
     def __init__(self, limits: Limits, out: bytearray, doors: Doors) -> None:
+        super().__init__(h11.Connection(h11.SERVER, limits.http_head_bytes_max), out)
         self.limits = limits
         self.doors = doors
-        self._out = out
-        self._h11 = h11.Connection(h11.SERVER, limits.http_head_bytes_max)
-        self._input = bytearray()
-        self._head: h11.Request | None = None
         self.headers = Headers()
         self.goes_on = False
+        self.is_known = True
         self._found: Found | None = None
-        self._body = bytearray()
-        self._body_left = 0  # of a body with a length
-        self._chunks: ChunkedBody | None = None
-        self._shown_to = ""  # the page of another origin that may read the answer
-        self._varies = False  # whether there may be such pages
-        self._answerable = False
-        self._streams = False
-
-    @property
-    def finished(self) -> bool:
-        """Whether the connection must end once the output is flushed; input is dropped then."""
-        return self._h11.our_state in (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
+        self._body = IncomingBody()
+        self._is_new_offer = False
 
     @property
     def has_input_behind(self) -> bool:
@@ -96,11 +80,6 @@ class HttpServer:
         """Whether nothing was asked that is not answered, nor begun to be."""
         return not self._answerable and self._head is None and not self._input
 
-    @property
-    def streams(self) -> bool:
-        """Whether a streamed answer is under way."""
-        return self._streams
-
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the peer."""
         if not self.finished:
@@ -109,7 +88,7 @@ class HttpServer:
     def forget_input(self) -> None:
         """Drop what was not read: nobody will."""
         self._input.clear()
-        self._body.clear()
+        self._body.data.clear()
 
     def next_request(self) -> RequestHead | None:
         """Return the next whole request, or None: more bytes are needed, the last request has not
@@ -123,7 +102,9 @@ class HttpServer:
             self._bound_pipelined()
             return None
         while not self.finished:
-            if self._chunks is not None and not self._read_chunks(self._chunks):
+            if self._body.is_offered:
+                return None
+            if self._body.chunks is not None and not self._read_chunks(self._body.chunks):
                 return None
             self._feed()
             try:
@@ -135,15 +116,30 @@ class HttpServer:
                 case h11.Request():
                     self._head = event = in_origin_form(event)
                     self._check_head(event)
-                    if self._h11.they_are_waiting_for_100_continue:
-                        self._send(h11.InformationalResponse(status_code=100, headers=[]))
+                    self._is_new_offer = self._body.is_offered
+                    if not self._body.is_offered:
+                        self.take_body()
                 case h11.Data():
-                    self._body += event.data
+                    self._body.data += event.data
                 case h11.EndOfMessage():
-                    return self._whole_request(self._head)
+                    return self._whole_request()
                 case _:
                     break
         return None
+
+    def next_offer(self) -> RequestHead | None:
+        """Return, once, the head of a request with a large body, of which nothing is read before
+        ``take_body``, or ``refuse``; None: there is none."""
+        if not self._is_new_offer:
+            return None
+        self._is_new_offer = False
+        return self._without_body()
+
+    def take_body(self) -> None:
+        """Let the body of the request come."""
+        self._body.is_offered = False
+        if self._h11.they_are_waiting_for_100_continue:
+            self._send(h11.InformationalResponse(status_code=100, headers=[]))
 
     def switch_protocols(self, headers: list[tuple[bytes, bytes]]) -> bytes:
         """Answer the last request with 101; return what has come after it. HTTP is over then.
@@ -163,98 +159,6 @@ class HttpServer:
         self._input.clear()
         return rest
 
-    def respond(
-        self,
-        status: int,
-        body: bytes,
-        content_type: str,
-        headers: Lines = (),
-    ) -> None:
-        """Queue the answer to the last request, and get ready for the next one.
-
-        Args:
-            status: the HTTP status.
-            body: left out where the request was ``HEAD``.
-            content_type: of the body; "": the answer has none, as with 204 and 304.
-            headers: further ones; a name may come several times.
-
-        Raises:
-            LocalProtocolError: there is no request to answer, or the answer is no HTTP.
-        """
-        if body and status in BODILESS:
-            raise LocalProtocolError(f"an answer {status} has no body")
-        lines = self._answer_lines(content_type, headers)
-        if content_type and status not in BODILESS:
-            lines.append((b"content-length", b"%d" % len(body)))
-        self._begin_answer(status, lines)
-        if body and not self._is_head_request:
-            self._send(h11.Data(data=body))
-        self._end()
-
-    def start_response(
-        self,
-        status: int,
-        content_type: str,
-        headers: Lines = (),
-    ) -> None:
-        """Begin an answer of unknown length; to ``HEAD`` it is all. Raises as ``respond``."""
-        if status in BODILESS:
-            raise LocalProtocolError(f"an answer {status} has no body")
-        lines = self._answer_lines(content_type, headers)
-        if self._is_head_request:
-            lines.append((b"connection", b"close"))
-        self._begin_answer(status, lines)
-        self._streams = True
-        if (
-            self._is_head_request
-        ):  # nothing of it would ever be sent, nor tell that the peer is gone
-            self.end_response()
-
-    def send_body(self, data: bytes) -> None:
-        """Queue a part of the body; raises LocalProtocolError if no answer is under way."""
-        self._check_streams()
-        if data:
-            self._send(h11.Data(data=data))
-
-    def end_response(self) -> None:
-        """End the streamed answer, and get ready for the next request. Raises as ``send_body``."""
-        self._check_streams()
-        self._streams = False
-        self._end()
-
-    def turn_out(self) -> None:
-        """Say that the place is needed, if that can be said; the connection is to end then."""
-        if not self.finished and not self._streams:
-            self._out += BUSY_RESPONSE
-
-    def refuse(
-        self, status: int, reason: str, headers: list[tuple[bytes, bytes]] | None = None
-    ) -> NoReturn:
-        """Answer with an error instead of a response, and end the connection.
-
-        Raises:
-            RemoteProtocolError: always.
-            LocalProtocolError: instead, if the answer is no HTTP; nothing has changed then.
-        """
-        body = json.dumps({"error": reason}).encode()
-        lines = [
-            (b"content-type", b"application/json"),
-            (b"content-length", b"%d" % len(body)),
-            (b"connection", b"close"),
-            (REASON_HEADER, reason.encode("ascii", "backslashreplace")),
-            *self._cors_lines(),
-            *(headers or []),
-        ]
-        with our_own_errors():
-            response = h11.Response(status_code=status, headers=lines)
-        self._answerable = False
-        self._input.clear()
-        self._send(response)
-        if not self._is_head_request:
-            self._send(h11.Data(data=body))
-        self._send(h11.EndOfMessage())
-        raise RemoteProtocolError(f"HTTP {status}: {reason}")
-
     # Reading
 
     def _feed(self) -> None:
@@ -262,8 +166,8 @@ class HttpServer:
         if self._head is None:
             end = self._check_head_bytes()
         else:
-            end = min(self._body_left, len(self._input))
-            self._body_left -= end
+            end = min(self._body.left, len(self._input))
+            self._body.left -= end
         if end:  # to h11, no data is the end of the input
             self._h11.receive_data(bytes(self._input[:end]))
             del self._input[:end]
@@ -272,11 +176,11 @@ class HttpServer:
         """Read what is there of a body in chunks; return whether it is whole."""
         self.goes_on = False
         try:
-            self.goes_on = chunks.read(self._input, self._body)
+            self.goes_on = chunks.read(self._input, self._body.data)
         except ChunkError as error:
             self.refuse(error.status, error.reason)
         if chunks.over:
-            self._chunks = None
+            self._body.chunks = None
             self._h11.receive_data(LAST_CHUNK)
         return chunks.over
 
@@ -299,8 +203,7 @@ class HttpServer:
         self._check_origin(method, headers.get("host"))
         body_max = self._body_cap(method)
         self._refuse_if(framing_objection(head, headers, body_max))
-        self._body_left = int(headers.get("content-length", "0"))
-        self._chunks = ChunkedBody(body_max) if "transfer-encoding" in headers else None
+        self._body.begin(headers, body_max, offer_large=not self.is_known)
 
     def _refuse_if(self, objection: tuple[int, str] | None) -> None:
         if objection is not None:
@@ -332,77 +235,18 @@ class HttpServer:
                 raise RemoteProtocolError(f"over {held_max} bytes during a streamed answer")
             self.refuse(400, f"over {held_max} bytes before the answer to the last request")
 
-    def _whole_request(self, head: h11.Request | None) -> RequestHead:
+    def _whole_request(self) -> RequestHead:
+        self._answerable = True
+        return msgspec.structs.replace(self._without_body(), body=self._body.take())
+
+    def _without_body(self) -> RequestHead:
+        head = self._head
         assert head is not None, "h11 ends no message that it did not begin"
-        request = RequestHead(
+        return RequestHead(
             head.method.decode("ascii"),
             head.target.decode("ascii"),
             self.headers,
-            bytes(self._body),
+            b"",
             head.http_version,
             self._found,
         )
-        self._body.clear()
-        self._answerable = True
-        return request
-
-    # Writing
-
-    @property
-    def _is_head_request(self) -> bool:
-        return self._head is not None and self._head.method == b"HEAD"
-
-    def _cors_lines(self) -> list[tuple[bytes, bytes]]:
-        if self._shown_to:
-            return encoded(shown_to(self._shown_to))
-        return [(b"vary", b"origin")] if self._varies else []  # a cache must not mix the two
-
-    def _answer_lines(self, content_type: str, headers: Lines) -> list[tuple[bytes, bytes]]:
-        given = encoded(headers)
-        lines = encoded([("content-type", content_type)] if content_type else [])
-        if all(name.lower() != b"cache-control" for name, _ in given):
-            lines.append((b"cache-control", b"no-store"))
-        return [*lines, *self._cors_lines(), *given]
-
-    def _begin_answer(self, status: int, lines: list[tuple[bytes, bytes]]) -> None:
-        if not self._answerable or self._streams:
-            raise LocalProtocolError("there is no request to answer")
-        with our_own_errors():
-            response = h11.Response(status_code=status, headers=lines)
-        self._send(response)
-
-    def _check_streams(self) -> None:
-        if not self._streams:
-            raise LocalProtocolError("no streamed answer is under way")
-
-    def _end(self) -> None:
-        self._send(h11.EndOfMessage())
-        self._head = None
-        self._answerable = False
-        self._shown_to = ""
-        self._varies = False
-        if not self.finished:
-            self._h11.start_next_cycle()
-
-    def _send(self, event: h11.Event) -> None:
-        self._out += self._h11.send(event) or b""
-
-
-@contextmanager
-def our_own_errors() -> Iterator[None]:
-    """Tell what h11 says of our own messages as we do."""
-    try:
-        yield
-    except h11.LocalProtocolError as error:
-        raise LocalProtocolError(str(error)) from None
-
-
-BUSY_RESPONSE = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"content-type: application/json\r\n"
-    b"content-length: 50\r\n"
-    b"retry-after: 5\r\n"
-    b"connection: close\r\n\r\n"
-    b'{"error": "too many connections; try again later"}'
-)
-"""What a connection too many gets before it is closed: it need not even ask."""

@@ -5,7 +5,6 @@ HTTP by h11 comes first, because the same port serves the HTTP face.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NoReturn
 
 from wsproto.connection import Connection as Frames
@@ -13,9 +12,11 @@ from wsproto.connection import ConnectionType
 
 from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
 from agentgate_proto.limits import Limits
+from agentgate_proto.wire.bodies import STRANGER_BYTES_MAX
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.events import (
     Alive,
+    BodyOffer,
     HttpRequest,
     Served,
     Upgraded,
@@ -58,6 +59,7 @@ class ServerWire(Wire):
         super().__init__(Frames(ConnectionType.SERVER), limits, masked=True)
         self.http = HttpServer(limits, self.out, doors)
         self.held_back = False
+        self._message_bytes_max = limits.message_bytes_max
         self._asked: tuple[RequestHead, Route] | None = None
 
     def receive_data(self, data: bytes) -> None:
@@ -80,7 +82,7 @@ class ServerWire(Wire):
             return None
         request = self.http.next_request()
         if request is None:
-            return Alive() if self.http.goes_on else None
+            return self._instead_of_a_request()
         if wants_websocket(request.headers):
             return self._upgrade(request)
         by_rule = answer_by_rule(request)
@@ -114,7 +116,8 @@ class ServerWire(Wire):
         self._open(acceptance(request, subprotocol, headers))
         self.takes_binary = route.binary
         if route.message_bytes_max is not None:
-            self.limits = replace(self.limits, message_bytes_max=route.message_bytes_max)
+            self._message_bytes_max = route.message_bytes_max
+        self._bound_messages()
 
     def refuse_upgrade(self, status: int, reason: str, headers: Lines = ()) -> NoReturn:
         """Answer ``UpgradeRequest`` with an HTTP status; the connection ends.
@@ -145,6 +148,29 @@ class ServerWire(Wire):
         """Begin a streamed answer to that request. Raises as ``send_http``."""
         self._check_plain()
         self.http.start_response(status, content_type, headers)
+
+    def be_strict(self) -> None:
+        """Take little from the client until somebody knows who it is."""
+        self.http.is_known = False
+        self._bound_messages()
+
+    def recognise(self) -> None:
+        """Take what the limits say: it is known who the client is."""
+        self.http.is_known = True
+        self._bound_messages()
+
+    def _bound_messages(self) -> None:
+        """Say how large a message may be now."""
+        is_less = not self.http.is_known and self._message_bytes_max > STRANGER_BYTES_MAX
+        self.message_bytes_max = STRANGER_BYTES_MAX if is_less else self._message_bytes_max
+        self.until = " before it is known who sends it" if is_less else ""
+
+    def _instead_of_a_request(self) -> BodyOffer | Alive | None:
+        head = self.http.next_offer()
+        if head is not None:
+            route = None if head.found is None else head.found.place.by_method.get(head.method)
+            return BodyOffer(head.target, head.headers, route)
+        return Alive() if self.http.goes_on else None
 
     def _check_plain(self) -> None:
         if self._asked is not None:

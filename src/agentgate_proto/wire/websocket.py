@@ -71,6 +71,8 @@ class Wire:
         out: the queued output.
         opened: the opening handshake is complete.
         takes_binary: binary messages are spoken here; without, the first of them is the end.
+        message_bytes_max: of one message at this time.
+        until: when that will be more, in words, or "".
     """
 
     def __init__(self, parser: WSConnection | Frames, limits: Limits, *, masked: bool) -> None:
@@ -78,6 +80,8 @@ class Wire:
         self.out = bytearray()
         self.opened = False
         self.takes_binary = False
+        self.message_bytes_max = limits.message_bytes_max
+        self.until = ""
         self._ws = parser
         self._takes_masked = masked
         self._input = b""
@@ -177,9 +181,7 @@ class Wire:
         if whole is None:
             return None
         first, payload, end = whole
-        if first == TEXT_FRAME and (
-            self._fragmented or len(payload) > self.limits.message_bytes_max
-        ):
+        if first == TEXT_FRAME and (self._fragmented or len(payload) > self.message_bytes_max):
             return None  # wsproto and _join say what is wrong with it
         self._at = end
         if first == PING_FRAME:
@@ -277,15 +279,15 @@ class Wire:
     def _join(self, event: ws.Message[Any], data: str | bytes) -> Text | Binary | Alive:
         """Add a part to the message under way; bound it before it is whole."""
         alone = event.message_finished and event.frame_finished and not self._fragments
-        small = len(data) * UTF8_BYTES_MAX <= self.limits.message_bytes_max
+        small = len(data) * UTF8_BYTES_MAX <= self.message_bytes_max
         if alone and small and not self._message:
             return Text(data) if isinstance(data, str) else Binary(data)
         # many small parts as text would take far more
         self._message += data.encode() if isinstance(data, str) else data
         self._fragments += event.frame_finished
-        if len(self._message) > self.limits.message_bytes_max:
+        if len(self._message) > self.message_bytes_max:
             raise RemoteProtocolError(
-                f"message over {self.limits.message_bytes_max} bytes", MESSAGE_TOO_BIG
+                f"message over {self.message_bytes_max} bytes{self.until}", MESSAGE_TOO_BIG
             )
         if self._fragments > self.limits.fragments_max:
             raise RemoteProtocolError(

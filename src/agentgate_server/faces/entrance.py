@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from agentgate_proto.connection.events import HttpRequested, UpgradeAsked
+from agentgate_proto.connection.events import BodyOffered, HttpRequested, UpgradeAsked
 from agentgate_proto.faces.bearer import CHALLENGE, INVALID_TOKEN, bearer_token, token_in
 from agentgate_proto.faces.tickets import Ticket, TicketMade, Tickets, ticket_in
 from agentgate_proto.principal import Principal, Role
@@ -38,6 +38,11 @@ class Authenticates(Protocol):
 
     def identify(self, peer: Peer, token: str) -> Principal | Declined:
         """Return whose token it is; from then on the connection counts as theirs."""
+        ...
+
+    @property
+    def open_principals(self) -> frozenset[str]:
+        """Who may come without a token, from this machine."""
         ...
 
     def seat(self, peer: Peer, principal: Principal) -> Declined | None:
@@ -149,6 +154,16 @@ class Entrance:
             declined = self._authenticator.seat(peer, open_as)
             return (open_as, "") if declined is None else refused(declined)
         return Refused(401, "send a token: Authorization: Bearer …", [CHALLENGE])
+
+    def may_send(self, peer: Peer, offer: BodyOffered) -> Refused | None:
+        """Say why somebody may send no large body, by the head alone; None: it is known who it is,
+        or the gateway is open to this machine, as faces will decide when it is whole."""
+        token = bearer_token(offer.headers) or token_in(offer.target)
+        is_open = bool(self._authenticator.open_principals)
+        if not token and is_open and peer.connection.is_local:
+            return None
+        found = self.ask_by_token(peer, token, is_open=False)
+        return found if isinstance(found, Refused) else None
 
     def counts(self, principal: Principal, token_hash: str) -> bool:
         """Whether what let somebody in still does."""

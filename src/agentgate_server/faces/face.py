@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agentgate_proto.connection.events import (
+    BodyOffered,
     Closed,
     HttpRequested,
     MessageReceived,
@@ -46,6 +47,15 @@ class Face(Protocol):
         ``HttpRequested`` and ``UpgradeAsked`` are answered by the verbs of ``peer.connection``, now
         or later (then ``peer.poke()`` follows); ``Closed`` ends everything that is under way.
         """
+        ...
+
+
+@runtime_checkable
+class Vouching(Protocol):
+    """A face that knows its clients by other signs than a token in each request."""
+
+    def vouches(self, offer: BodyOffered) -> bool:
+        """Whether a request is of a client that was let in before."""
         ...
 
 
@@ -95,9 +105,11 @@ class FaceRouter:
     Args:
         faces: all of them.
         fallback: gets requests for paths that are nobody's.
+        entrance: finds out who asks.
     """
 
-    def __init__(self, faces: Iterable[Face], fallback: Face) -> None:
+    def __init__(self, faces: Iterable[Face], fallback: Face, entrance: Entrance) -> None:
+        self._entrance = entrance
         self._faces = {face.name: face for face in faces}
         self._fallback = fallback
         self._busy: dict[int, Face] = {}  # whose each connection is, by number
@@ -111,6 +123,18 @@ class FaceRouter:
     def names(self) -> frozenset[str]:
         """The names of all faces."""
         return frozenset(self._faces)
+
+    def offered(self, peer: Peer, offer: BodyOffered) -> None:
+        """Let a large body come, if it is known from whom: nobody collects it for strangers."""
+        face: object = None if offer.route is None else self._faces[offer.route.face]
+        if isinstance(face, Vouching) and face.vouches(offer):
+            peer.connection.take_body()
+            return
+        refused = self._entrance.may_send(peer, offer)
+        if refused is None:
+            peer.connection.take_body()
+        else:
+            peer.connection.refuse_body(refused.status, refused.reason, refused.headers)
 
     def handle(self, peer: Peer, event: FaceEvent) -> None:
         """Hand an event on. That a connection is over is told to the face that it used last."""

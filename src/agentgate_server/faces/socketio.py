@@ -18,7 +18,13 @@ from dataclasses import dataclass, field
 
 import anyio
 
-from agentgate_proto.connection.events import Closed, HttpRequested, MessageReceived, UpgradeAsked
+from agentgate_proto.connection.events import (
+    BodyOffered,
+    Closed,
+    HttpRequested,
+    MessageReceived,
+    UpgradeAsked,
+)
 from agentgate_proto.errors import ConnectionClosedError
 from agentgate_proto.faces.bearer import bearer_token
 from agentgate_proto.faces.engineio.engine import METHODS, Engine
@@ -156,6 +162,11 @@ class SocketIoFace:
                 self._links.pop(number, None)
         self.settle()
 
+    def vouches(self, offer: BodyOffered) -> bool:
+        """See :class:`~agentgate_server.faces.face.Vouching`: a session's id is nobody else's."""
+        session = self.engine.session_in(offer.target)
+        return session is not None and session in self._owners
+
     def close(self) -> None:
         """The gateway shuts down: end all transports, so that clients go to the next process."""
         self.application.closing(anyio.current_time())
@@ -256,6 +267,8 @@ class SocketIoFace:
                 case Belongs(session=session):
                     owner = self._owners.get(session)
                     peer.connection.principal = None if owner is None else owner.principal
+                    if owner is not None:
+                        peer.seat(owner.principal)
                 case Accept():
                     peer.connection.accept_upgrade()
                 case Refuse(_, status, reason):

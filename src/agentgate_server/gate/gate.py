@@ -17,6 +17,7 @@ import anyio
 from agentgate_proto.connection.events import (
     Answered,
     AuthAsked,
+    BodyOffered,
     Called,
     Closed,
     Event,
@@ -241,7 +242,7 @@ class Gate:
             clients=around.clients,
             utc=utc,
         )
-        self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web)
+        self.faces = FaceRouter([self.web, *(make(around) for make in faces)], self.web, entrance)
         self.reloader: Reloader
         self.timekeeper = Timekeeper(self.ledger.next_deadline, self.wake, utc)
         self._draining = self._repeating = self._handling = self._will_drain = False
@@ -293,6 +294,8 @@ class Gate:
                 self.providing.answered(peer, event)
             case HttpRequested() | UpgradeAsked() | MessageReceived():
                 self.faces.handle(peer, event)
+            case BodyOffered():
+                self.faces.offered(peer, event)
             case Closed(code=code, reason=reason):
                 log.debug("connection %d closed: %s %s", peer.number, code, reason)
                 self.faces.handle(peer, event)

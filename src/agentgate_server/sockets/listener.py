@@ -25,7 +25,7 @@ from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.quotas.connections import Connections
 from agentgate_proto.quotas.memory import Memory
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
-from agentgate_proto.wire.http1 import BUSY_RESPONSE
+from agentgate_proto.wire.http_answers import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.memory_watch import MemoryWatch
@@ -168,6 +168,8 @@ class Listener:
             except (BlockingIOError, ConnectionError):
                 continue  # it went away again
             except OSError as error:
+                if listener not in self._sockets:
+                    break  # it was closed while a connection came
                 log.error("no connection can be taken: %s; trying again", error)
                 await anyio.sleep(ACCEPT_PAUSE_S)
             else:

@@ -134,6 +134,7 @@ class Peer(Reader, ABC):
         reason = "" if self.seating is None else self.seating.seat(self, principal)
         if not reason:
             self.owner = Owner(principal.name, principal.role in PEOPLE)
+            self.connection.recognise()
         return reason
 
     def turn_out(self, reason: str) -> None:

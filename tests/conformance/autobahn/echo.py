@@ -81,6 +81,7 @@ class Echo:
         """Accept, or send back; a failed connection does the rest itself."""
         match event:
             case UpgradeAsked():
+                peer.connection.recognise()
                 peer.connection.accept_upgrade()
             case MessageReceived(data=data):
                 peer.connection.send_message(data)

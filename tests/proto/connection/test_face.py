@@ -121,6 +121,7 @@ def test_a_flood_that_the_routes_answer_ends_its_turns_and_is_bounded() -> None:
 
 def test_a_flood_of_small_chunks_ends_its_turns() -> None:
     server = ServerConnection(0.0, Limits(), DOORS)
+    server.recognise()
     head = b"POST /any HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
     server.receive_data(head + b"1\r\nx\r\n" * 10_000 + b"0\r\n\r\n", 0.0)
     turns = 0

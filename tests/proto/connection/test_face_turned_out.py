@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.proto.byhand import Visitor
 from tests.proto.face_visitor import HEALTH, http_asked, streaming, visitor
+from tests.proto.support import PONG
 
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.state import State
@@ -71,3 +72,12 @@ def test_what_is_over_stays_over() -> None:
     at.server.turn_out(NEEDED)
     at.drain()
     assert sum(isinstance(event, Closed) for event in at.events) == 1
+
+
+def test_who_does_not_answer_whether_it_is_there_is_doubted() -> None:
+    at = visitor().enter()
+    assert not at.server.is_doubted
+    at.tick(at.server.limits.silence_s)
+    assert at.server.is_doubted
+    at.send(at.frame(PONG))
+    assert not at.server.is_doubted

@@ -24,7 +24,7 @@ from tests.vectors.http1 import (
 )
 
 from agentgate_proto.errors import LocalProtocolError, RemoteProtocolError
-from agentgate_proto.wire.http1 import BUSY_RESPONSE
+from agentgate_proto.wire.http_answers import BUSY_RESPONSE
 
 SHORT_BAD = {name: vector for name, vector in BAD.items() if len(vector[0]) < HEAD_MAX}
 SHORT_GOOD = {name: vector for name, vector in GOOD.items() if len(vector[0]) < 1_000}

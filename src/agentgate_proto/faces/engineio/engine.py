@@ -241,6 +241,15 @@ class Engine:
 
     # The work
 
+    def session_in(self, target: str) -> int | None:
+        """Return the number of the session that a request is for, if there is such a one."""
+        try:
+            sid = query_fields(target.partition("?")[2]).get("sid", "")
+        except ValueError:
+            return None
+        session = self._by_sid.get(sid)
+        return None if session is None else session.number
+
     def _read(self, target: str, transport: str, now: float) -> Session | Fault | dict[str, str]:
         """Find the session that is meant, or what is wrong; of one to be begun return the query."""
         try:
