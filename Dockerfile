@@ -24,4 +24,4 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=15s CMD ["agent-gate", "
 
 # Reachable from outside the container; so it starts only with gateway.tls, or, behind a proxy that
 # adds TLS, with gateway.insecure
-CMD ["agent-gate", "--host", "0.0.0.0"]
+CMD ["agent-gate", "--host", "::"]

@@ -108,7 +108,7 @@ def test_everything_that_pip_needs_is_copied() -> None:
 
 @pytest.mark.seed001("FR8-AC2")
 def test_the_default_command_is_agent_gate_reachable_from_outside_the_container() -> None:
-    assert json.loads(step("CMD")) == ["agent-gate", "--host", "0.0.0.0"]
+    assert json.loads(step("CMD")) == ["agent-gate", "--host", "::"]
     assert "ENTRYPOINT" not in dict(steps()), "docker run agent-gate COMMAND must run COMMAND"
 
 
@@ -316,7 +316,7 @@ def test_what_the_image_installs_starts_by_its_default_command_and_is_healthy(
     )
     try:
         assert process.stdout is not None
-        assert f"listening on wss://0.0.0.0:{port}" in process.stdout.readline()
+        assert f"listening on wss://[::]:{port}" in process.stdout.readline()
         checked = image.run(health_check(), **TOKENS)
         assert (checked.returncode, checked.stderr) == (0, "")
         assert checked.stdout.startswith("ok: ")

@@ -103,7 +103,7 @@ def reachable(host: str) -> str:
         return str(host)
     if not address.is_unspecified:
         return str(host)
-    return "127.0.0.1" if address.version == 4 else "::1"
+    return "127.0.0.1" if address.version == 4 else "localhost"  # of either family
 
 
 def ask(host: str, port: int, tls: bool, where: str) -> tuple[int, dict[str, Any]]:

@@ -180,7 +180,7 @@ def start_failure(error: Exception) -> Failure:
     from agentgate_server.documents import DocumentError
     from agentgate_server.errors import ToolError
     from agentgate_server.identity.token_file import TokenFileError
-    from agentgate_server.sockets.listener import ListenError
+    from agentgate_server.sockets.binding import ListenError
     from agentgate_server.store.engine import StoreError
 
     inner = error

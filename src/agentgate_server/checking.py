@@ -45,7 +45,7 @@ from agentgate_server.sessions.checks import (
     check_folders,
     check_prices,
 )
-from agentgate_server.sockets.listener import ListenError, check_address
+from agentgate_server.sockets.binding import ListenError, check_address
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.looking import look_at_store
 from agentgate_server.tools.catalogue import Catalogue

@@ -31,8 +31,9 @@ from agentgate_server.identity.token_file import TokenFile
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
 from agentgate_server.secrets.masking import Masker
+from agentgate_server.sockets.binding import ListenError
 from agentgate_server.sockets.certificate import Certificate, CertificateError
-from agentgate_server.sockets.listener import Listener, ListenError
+from agentgate_server.sockets.listener import Listener
 from agentgate_server.sockets.memory_there import bytes_there, used_bytes
 from agentgate_server.sockets.peer import Handler
 from agentgate_server.sockets.rounds import Rounds

@@ -27,7 +27,7 @@ from agentgate_server.config import config_from_dict
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
-from agentgate_server.sockets.listener import ListenError
+from agentgate_server.sockets.binding import ListenError
 from agentgate_server.store.engine import StoreError
 
 pytestmark = pytest.mark.anyio

@@ -47,7 +47,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where the gateway listens."""
 
     host: Host = Host("127.0.0.1")
-    """Address or host name to listen on. Anything but loopback needs ``tls`` or ``insecure``."""
+    """Address or host name to listen on; of a name's addresses those that this machine has, and
+    with ``::`` all of both families. Anything but loopback needs ``tls`` or ``insecure``."""
 
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8443
     """TCP port; 0 takes any free one."""

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
-from socket import (
-    EAI_NONAME,
-    IPPROTO_TCP,
-    SHUT_WR,
-    SOCK_STREAM,
-    TCP_NODELAY,
-    getaddrinfo,
-    socket,
-)
+from socket import IPPROTO_TCP, SHUT_WR, TCP_NODELAY, socket
 
 import anyio
-from anyio.abc import SocketAttribute, SocketListener, TaskGroup
+import anyio.lowlevel
+import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.quotas.connections import Connections
@@ -27,6 +20,7 @@ from agentgate_proto.quotas.memory import Memory
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http_answers import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
+from agentgate_server.sockets.binding import listen
 from agentgate_server.sockets.certificate import Certificate
 from agentgate_server.sockets.memory_watch import MemoryWatch
 from agentgate_server.sockets.outflow import Outflow
@@ -37,26 +31,10 @@ from agentgate_server.sockets.stream_peer import StreamPeer
 
 log = logging.getLogger(__name__)
 
-BACKLOG = 1_024
-"""Connections that the system holds for us: a thousand agents may come back at once."""
-
 ACCEPT_PAUSE_S = 0.5
 """How long to wait when the system has no descriptor for a connection: one may become free."""
 
 HANDSHAKE_FAILURES = (OSError, anyio.BrokenResourceError, anyio.EndOfStream)
-
-
-HINTS = {
-    errno.EADDRINUSE: "; is another gateway running? choose another with --port",
-    errno.EADDRNOTAVAIL: "; it is no address of this machine: choose another with --host",
-    errno.EACCES: "; ports below 1024 are for the system: choose another with --port",
-    EAI_NONAME: "; no such host: choose another with --host",
-}
-"""What to do, by the number of the error."""
-
-
-class ListenError(Exception):
-    """The gateway cannot listen; the text says why and what to do."""
 
 
 class Listener:
@@ -100,7 +78,7 @@ class Listener:
         self._changed = anyio.Event()
         self._host, self._port = host, port
         self._numbers = count(1)
-        self._sockets: list[SocketListener] = []
+        self._sockets: list[socket] = []
         self._peer_type = peer_type()
         self._certificate = certificate
         self._opening: dict[int, anyio.CancelScope] = {}
@@ -125,14 +103,8 @@ class Listener:
         Raises:
             ListenError: the address is taken, not ours, or not allowed.
         """
-        try:
-            multi = await anyio.create_tcp_listener(
-                local_host=self._host, local_port=self._port, backlog=BACKLOG
-            )
-        except (OSError, ExceptionGroup) as error:
-            raise ListenError(explain(self._host, self._port, error)) from None
-        self._sockets = [a for a in multi.listeners if isinstance(a, SocketListener)]
-        return int(self._sockets[0].extra_attributes[SocketAttribute.local_port]())
+        self._sockets, port = await anyio.to_thread.run_sync(listen, self._host, self._port)
+        return port
 
     async def serve(self) -> None:
         """Accept until cancelled; after ``stop_accepting``, until the last connection is over."""
@@ -140,16 +112,17 @@ class Listener:
             around.start_soon(self._rounds.run)
             around.start_soon(self._watch.run)
             async with anyio.create_task_group() as tasks:
-                for listener in self._sockets:
-                    tasks.start_soon(self._accept, listener, tasks)
+                for listening in self._sockets:
+                    tasks.start_soon(self._accept, listening, tasks)
             around.cancel_scope.cancel()
 
     async def stop_accepting(self) -> None:
         """Close the listening sockets; the connections go on."""
         while self._sockets:
-            listener = self._sockets.pop()
-            anyio.notify_closing(raw_socket(listener))
-            await listener.aclose()
+            listening = self._sockets.pop()
+            anyio.notify_closing(listening)
+            listening.close()
+        await anyio.lowlevel.checkpoint()
 
     async def wait_idle(self) -> None:
         """Wait until the last connection is over."""
@@ -157,9 +130,8 @@ class Listener:
             self._changed = anyio.Event()
             await self._changed.wait()
 
-    async def _accept(self, listener: SocketListener, tasks: TaskGroup) -> None:
-        listening = raw_socket(listener)
-        while listener in self._sockets:
+    async def _accept(self, listening: socket, tasks: TaskGroup) -> None:
+        while listening in self._sockets:
             try:
                 await anyio.wait_readable(listening)
                 sock, address = listening.accept()
@@ -168,7 +140,7 @@ class Listener:
             except (BlockingIOError, ConnectionError):
                 continue  # it went away again
             except OSError as error:
-                if listener not in self._sockets:
+                if listening not in self._sockets:
                     break  # it was closed while a connection came
                 log.error("no connection can be taken: %s; trying again", error)
                 await anyio.sleep(ACCEPT_PAUSE_S)
@@ -229,20 +201,6 @@ class Listener:
         return problem is None
 
 
-def check_address(host: str) -> None:
-    """Make sure that a host is an address of this machine, without listening on it.
-
-    Raises:
-        ListenError: it is none.
-    """
-    try:
-        for family, kind, protocol, _, address in getaddrinfo(host, 0, type=SOCK_STREAM):
-            with socket(family, kind, protocol) as sock:
-                sock.bind(address)
-    except OSError as error:
-        raise ListenError(explain(host, 0, error)) from None
-
-
 def peer_type() -> type[Peer]:
     """The pump for the event loop that runs."""
     try:
@@ -250,12 +208,6 @@ def peer_type() -> type[Peer]:
     except RuntimeError:
         task = None
     return StreamPeer if task is None else AsyncioPeer
-
-
-def raw_socket(listener: SocketListener) -> socket:
-    """The system's socket behind a listener."""
-    sock: socket = listener.extra_attributes[SocketAttribute.raw_socket]()
-    return sock
 
 
 def send_at_once(sock: socket) -> None:
@@ -270,17 +222,3 @@ def turn_away(sock: socket) -> None:
     with sock, suppress(OSError):
         sock.send(BUSY_RESPONSE)
         sock.shutdown(SHUT_WR)
-
-
-def explain(host: str, port: int, error: OSError | ExceptionGroup[Exception]) -> str:
-    """Say why we cannot listen, in one line."""
-    while isinstance(error, ExceptionGroup):
-        inner = error.exceptions[0]
-        if not isinstance(inner, OSError | ExceptionGroup):
-            break
-        error = inner
-    reason = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, OSError) and isinstance(error.__cause__, ExceptionGroup):
-        return explain(host, port, error.__cause__)
-    hint = HINTS.get(error.errno or 0, "") if isinstance(error, OSError) else ""
-    return f"cannot listen on {host}:{port}: {reason}{hint}"
