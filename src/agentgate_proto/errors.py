@@ -100,12 +100,14 @@ class RemoteProtocolError(ProtocolError):
     Attributes:
         reason: what was wrong.
         code: what to close the WebSocket with (RFC 6455 section 7.4).
+        cap: what it was too much of, or not allowed to be, in one word; "": of nothing.
     """
 
-    def __init__(self, message: str, close_code: int = 1002) -> None:
+    def __init__(self, message: str, close_code: int = 1002, cap: str = "") -> None:
         super().__init__(message)
         self.reason = message
         self.code = close_code
+        self.cap = cap
 
 
 ASK_AGAIN = "nothing was run now, ask again under the same id and key"

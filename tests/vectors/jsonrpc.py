@@ -131,7 +131,7 @@ NO_JSON = [
     " ",
     "{",
     "nonsense",
-    "\ufeff{}",
+    "\ufeff{",
     "{} {}",
     "7 7",
     '{"jsonrpc":"2.0","method":7,"id":1',

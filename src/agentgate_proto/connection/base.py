@@ -371,20 +371,20 @@ class Connection(ABC, Generic[SomeWire]):
         """End the connection because of what the peer did (RFC 6455 section 7.1.7)."""
         if self.state in FRAMED:
             self.wire.send_close(error.code, error.reason)
-        self._cut(error.code, error.reason, by_peer=False)
+        self._cut(error.code, error.reason, by_peer=False, cap=error.cap)
 
-    def _cut(self, code: int, reason: str, *, by_peer: bool) -> None:
+    def _cut(self, code: int, reason: str, *, by_peer: bool, cap: str = "") -> None:
         if self.state is not State.CLOSED:
-            self._end(Step.CUT, code, reason, by_peer=by_peer)
+            self._end(Step.CUT, code, reason, by_peer=by_peer, cap=cap)
 
-    def _end(self, step: Step, code: int, reason: str, *, by_peer: bool) -> None:
+    def _end(self, step: Step, code: int, reason: str, *, by_peer: bool, cap: str = "") -> None:
         by_peer = by_peer and self.state is not State.CLOSING
         self._step(step)
         self.timers.clear()
         self._inbox.clear()
         self._held.clear()
         self.wire.forget_input()
-        self._events.append(Closed(code=code, reason=reason, by_peer=by_peer))
+        self._events.append(Closed(code=code, reason=reason, by_peer=by_peer, cap=cap))
 
     def _pause(self) -> None:
         self._paused = True

@@ -145,11 +145,13 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
             where nobody closed (RFC 6455 section 7.1.5).
         reason: for people and logs.
         by_peer: the peer began it.
+        cap: what the peer had too much of, or may not be, in one word; "": of nothing.
     """
 
     code: int
     reason: str
     by_peer: bool
+    cap: str = ""
 
 
 Event = (

@@ -52,6 +52,8 @@ from agentgate_proto.rpc.messages import (
 from agentgate_proto.rpc.wire_results import executed_result, failure_data, pending_reply
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 
+FIRST = "auth must be the first message"
+
 BUSY_S = 1.0
 """What ``retry_after_s`` says where only other answers can make room: come back soon."""
 
@@ -247,7 +249,7 @@ class ServerConnection(FaceConnection):
     def _on_first_message(self, message: Message, batch: BatchAnswer | None) -> None:
         """Take ``auth``; whoever begins with anything else does not get a second try."""
         request = message if isinstance(message, Request) and batch is None else None
-        code, detail = ErrorCode.AUTHENTICATION, "auth must be the first message"
+        code, detail = ErrorCode.AUTHENTICATION, FIRST
         if request is not None and request.method == "auth":
             try:
                 params = decode_params(METHODS["auth"], request.params)
@@ -260,8 +262,13 @@ class ServerConnection(FaceConnection):
                 self._pause()
                 self._events.append(AuthAsked(auth=params))
                 return
+        elif batch is not None:
+            detail = f"{FIRST}, by itself and not in a batch"
+        elif isinstance(message, Invalid):
+            what = ERRORS[message.code].message.lower()
+            detail = f"{FIRST}, and this is none ({what}: {message.detail})"
         self._refuse(request.id if request is not None else None, None, code, detail)
-        self.close(AUTH_FAILED, detail)
+        self.close(AUTH_FAILED, FIRST if code is ErrorCode.AUTHENTICATION else detail)
 
     def _on_request(self, request: Request, batch: BatchAnswer | None) -> None:
         method = METHODS.get(request.method)

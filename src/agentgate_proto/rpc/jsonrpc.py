@@ -4,9 +4,10 @@
 how it must be answered. Parameters and results stay raw JSON; a second, typed stage (see
 ``messages``) decodes only what is used.
 
-Ids are strings, integers or null. ``7`` and ``"7"`` are different ids; ``true`` and ``1.0`` are
-none. A null id is legal but can't be told from "the id could not be read", so it is answered and
-otherwise not relied on.
+Ids are strings, integers or null. ``7`` and ``"7"`` are different ids; ``1.0`` is 1, for JSON has
+one kind of numbers and some languages write all of theirs so; ``true`` and ``1.5`` are none. A byte
+order mark before a text is passed over (RFC 8259 section 8.1). A null id is legal but can't be told
+from "the id could not be read", so it is answered and otherwise not relied on.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from typing import Any, Final
 import msgspec
 
 from agentgate_proto.errors import ERRORS, ErrorCode
-from agentgate_proto.limits import NAME_CHARS_MAX
+from agentgate_proto.limits import ID_INTEGER_MAX, NAME_CHARS_MAX
 
 RequestId = int | str | None
 
 VERSION: Final = "2.0"
+MARK: Final = "\ufeff"
 NULL: Final = msgspec.Raw(b"null")
 
 
@@ -71,18 +73,30 @@ class Invalid(msgspec.Struct, frozen=True):
 Message = Request | Notification | Success | Failure | Invalid
 
 
-class Envelope(msgspec.Struct, frozen=True):
-    """The union of the members that any message may have, to be told apart in ``classify``."""
+class Members(msgspec.Struct, frozen=True, kw_only=True):
+    """The union of the members that any message may have, but for the id."""
 
     jsonrpc: Any = None
     method: str | msgspec.UnsetType = msgspec.UNSET
     params: msgspec.Raw = msgspec.Raw()
-    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
     result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: ErrorObject | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class Envelope(Members, frozen=True, kw_only=True):
+    """All of them, to be told apart in ``classify``."""
+
+    id: int | str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class LooseEnvelope(Members, frozen=True, kw_only=True):
+    """The same, with whatever stands for an id."""
+
+    id: Any = msgspec.UNSET
+
+
 decode_envelope = msgspec.json.Decoder(Envelope).decode
+decode_loose = msgspec.json.Decoder(LooseEnvelope).decode
 decode_batch = msgspec.json.Decoder(list[msgspec.Raw]).decode
 decode_anything = msgspec.json.Decoder().decode
 encode = msgspec.json.Encoder().encode
@@ -113,10 +127,26 @@ def decode(text: str, *, batch_items_max: int) -> Message | Batch:
     except msgspec.ValidationError as error:
         if text.lstrip(" \t\r\n").startswith("["):
             return decode_array(text, batch_items_max)
-        return misfit(text, str(error))
+        return with_whole_id(text) or misfit(text, str(error))
     except UNREADABLE as error:
+        if text.startswith(MARK):
+            return decode(text[1:], batch_items_max=batch_items_max)
         return Invalid(ErrorCode.PARSE_ERROR, describe(error))
     return classify(envelope)
+
+
+def with_whole_id(text: str | msgspec.Raw) -> Message | None:
+    """Read a message whose id is a whole number with a fraction of zero; None: it is none."""
+    try:
+        envelope = decode_loose(text)
+    except UNREADABLE:
+        return None
+    if not isinstance(envelope.id, float) or not envelope.id.is_integer():
+        return None
+    if abs(envelope.id) > ID_INTEGER_MAX:
+        return None  # as a fraction it is no exact number any more
+    fields = msgspec.structs.asdict(envelope)
+    return classify(Envelope(**{**fields, "id": int(envelope.id)}))
 
 
 def misfit(text: str, detail: str) -> Invalid:
@@ -145,6 +175,8 @@ def decode_element(element: msgspec.Raw) -> Message:
     """Read one element of a batch."""
     try:
         return classify(decode_envelope(element))
+    except msgspec.ValidationError as error:
+        return with_whole_id(element) or Invalid(ErrorCode.INVALID_REQUEST, describe(error))
     except UNREADABLE as error:
         return Invalid(ErrorCode.INVALID_REQUEST, describe(error))
 

@@ -19,8 +19,8 @@ MAX_AGE_S = 600
 
 def is_own(origin: str, host: str) -> bool:
     """Whether it is the origin under which the browser reached us."""
-    own = origin.partition("://")[2].lower()  # nothing, for the opaque origin "null"
-    return bool(own) and own == host.lower()
+    scheme, _, own = origin.lower().partition("://")  # nothing, for the opaque origin "null"
+    return bool(own) and own == host.lower() and scheme in ("http", "https")
 
 
 def is_preflight(method: str, headers: Headers) -> bool:

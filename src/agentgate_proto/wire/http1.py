@@ -42,6 +42,8 @@ HEAD_END = re.compile(rb"\n\r?\n")
 LAST_CHUNK = b"0\r\n\r\n"
 """What h11 sees of a body in chunks: that it is over."""
 
+FORBIDDEN = 403
+
 SWITCHING = b"Switching Protocols"
 
 
@@ -207,7 +209,10 @@ class HttpServer(HttpAnswers):
 
     def _refuse_if(self, objection: tuple[int, str] | None) -> None:
         if objection is not None:
-            self.refuse(*objection)
+            cap = (
+                "foreign_host" if objection[0] == FORBIDDEN else ""
+            )  # the head itself is no reason
+            self.refuse(*objection, cap=cap)
 
     def _body_cap(self, method: str) -> int:
         route = None if self._found is None else self._found.place.by_method.get(method)
@@ -223,7 +228,8 @@ class HttpServer(HttpAnswers):
             return
         origin = self.headers.get("origin")
         if not may_connect(origin, host, self.doors.origins, routes):
-            self.refuse(403, f"origin {origin} is not in gateway.allowed_origins")
+            reason = f"origin {origin} is not in gateway.allowed_origins"
+            self.refuse(FORBIDDEN, reason, cap="foreign_origin")
         if self._varies and not is_own(origin, host):
             self._shown_to = origin
 

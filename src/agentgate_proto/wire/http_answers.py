@@ -124,7 +124,11 @@ class HttpAnswers:
             self._out += BUSY_RESPONSE
 
     def refuse(
-        self, status: int, reason: str, headers: list[tuple[bytes, bytes]] | None = None
+        self,
+        status: int,
+        reason: str,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        cap: str = "",
     ) -> NoReturn:
         """Answer with an error instead of a response, and end the connection.
 
@@ -149,7 +153,7 @@ class HttpAnswers:
         if not self._is_head_request:
             self._send(h11.Data(data=body))
         self._send(h11.EndOfMessage())
-        raise RemoteProtocolError(f"HTTP {status}: {reason}")
+        raise RemoteProtocolError(f"HTTP {status}: {reason}", cap=cap)
 
     # Their parts
 

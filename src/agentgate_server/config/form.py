@@ -61,8 +61,9 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     clear text: only behind a proxy that adds TLS. The flag ``--insecure`` sets it."""
 
     allowed_origins: tuple[Origin, ...] = ()
-    """Browser origins, as in ``https://console.example``, whose pages may connect. Programs send
-    no origin and are not affected."""
+    """Origins whose pages may connect: ``https://console.example``, or of an app
+    ``capacitor://localhost``, ``chrome-extension://…``. Programs send no origin and are not
+    affected."""
 
     allowed_hosts: tuple[AllowedHost, ...] = ()
     """Names under which clients reach the gateway, as in ``gate.example`` (the header ``Host``,

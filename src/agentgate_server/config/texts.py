@@ -15,7 +15,7 @@ BASE_URL = re.compile(
 )
 MODEL_NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 FACE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
-ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 class Host(str):
@@ -48,7 +48,8 @@ class Host(str):
 
 
 class Origin(str):
-    """A browser origin as browsers send it (RFC 6454 section 6.2)."""
+    """An origin as browsers and apps send it (RFC 6454 section 6.2), with whatever scheme. ``null``
+    is none: every page in a sandbox has it, and every file."""
 
     __slots__ = ()
 
@@ -56,7 +57,8 @@ class Origin(str):
         """Check the text."""
         if not ORIGIN.fullmatch(text):
             raise ValueError(
-                "must be an origin in lower case, without a path, as in https://console.example"
+                "must be an origin in lower case, without a path, as in https://console.example or "
+                "capacitor://localhost"
             )
         return super().__new__(cls, text)
 

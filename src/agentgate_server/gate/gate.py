@@ -296,8 +296,10 @@ class Gate:
                 self.faces.handle(peer, event)
             case BodyOffered():
                 self.faces.offered(peer, event)
-            case Closed(code=code, reason=reason):
+            case Closed(code=code, reason=reason, cap=cap):
                 log.debug("connection %d closed: %s %s", peer.number, code, reason)
+                if cap:
+                    self.observers.capped(peer.name or peer.address, cap)
                 self.faces.handle(peer, event)
                 principal = peer.connection.principal
                 if self.peers.pop(peer.number, None) is not None and principal is not None:

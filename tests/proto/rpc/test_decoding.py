@@ -12,7 +12,7 @@ from tests.proto.support import quick
 
 from agentgate_proto.limits import NESTING_MAX
 from agentgate_proto.rpc.decoding import decode_params
-from agentgate_proto.rpc.messages import METHODS
+from agentgate_proto.rpc.messages import METHODS, ToolRequest
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,34 @@ def test_no_parameters_raise_anything_else(data: bytes) -> None:
     for method in METHODS.values():
         with contextlib.suppress(msgspec.DecodeError):
             decode_params(method, msgspec.Raw(data))
+
+
+def decoded(method: str, text: str) -> msgspec.Struct:
+    return decode_params(METHODS[method], msgspec.Raw(text.encode()))
+
+
+def test_a_whole_number_is_one_however_it_is_written() -> None:
+    assert decoded("ack", '{"seq": 5.0}') == decoded("ack", '{"seq": 5}')
+    for text in ('{"seq": 5.5}', '{"seq": "5"}', '{"seq": [5.0, {"a": 1.0}]}'):
+        with pytest.raises(msgspec.ValidationError):
+            decoded("ack", text)
+
+
+def test_what_a_tool_is_asked_with_stays_as_it_was_written() -> None:
+    request = decoded("tool_request", '{"tool":"x","args":{"a":1.0}}')
+    assert isinstance(request, ToolRequest)
+    assert isinstance(request.args["a"], float)
+    with pytest.raises(msgspec.ValidationError):
+        decoded("tool_request", '{"tool":1.0}')
+
+
+def test_arguments_under_another_protocol_s_name_are_not_passed_over() -> None:
+    with pytest.raises(msgspec.ValidationError, match="the arguments go to `args`"):
+        decoded("tool_request", '{"tool":"x","arguments":{"a":1}}')
+    for text in (
+        '{"tool":"x","args":{},"arguments":1}',
+        '{"tool":"x","args":{"arguments":1}}',
+        '{"tool":"x","idempotency_key":"\\"arguments\\""}',
+        '{"tool":"x","other":{"arguments":1}}',
+    ):
+        assert isinstance(decoded("tool_request", text), ToolRequest)

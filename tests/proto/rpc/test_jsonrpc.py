@@ -127,9 +127,9 @@ def test_strings_integers_and_null_are_ids(id_text: str, expected: RequestId) ->
     [
         "true",
         "false",
-        "1.0",
         "1.5",
-        "1e3",
+        "1e300",
+        "9007199254740992.0",
         "{}",
         "[]",
         "[1]",
@@ -144,6 +144,30 @@ def test_what_is_no_id_makes_the_request_invalid(id_text: str) -> None:
     message = with_id(id_text)
     assert isinstance(message, Invalid)
     assert message.code is ErrorCode.INVALID_REQUEST
+
+
+@pytest.mark.parametrize(("id_text", "expected"), [("1.0", 1), ("-7.0", -7), ("1e3", 1_000)])
+def test_a_whole_number_is_an_id_however_it_is_written(id_text: str, expected: int) -> None:
+    for message in (with_id(id_text), *batch_with_id(id_text)):
+        assert isinstance(message, Request)
+        assert message.id == expected
+        assert type(message.id) is int
+
+
+def batch_with_id(id_text: str) -> list[Message]:
+    batch = read(f'[{{"jsonrpc":"2.0","method":"m","id":{id_text}}}]')
+    assert isinstance(batch, Batch)
+    return batch.messages
+
+
+def test_a_message_that_is_wrong_besides_is_told_so() -> None:
+    assert "method" in refusal('{"jsonrpc":"2.0","method":1,"id":1.0}')[1]
+    assert "2.0" in refusal('{"method":"m","id":1.0}')[1]
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert read('\ufeff{"jsonrpc":"2.0","method":"m","id":1}') == with_id("1")
+    assert refusal("\ufeff{")[0] is ErrorCode.PARSE_ERROR
 
 
 def test_a_number_and_its_spelling_are_different_ids() -> None:

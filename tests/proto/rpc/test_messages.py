@@ -215,7 +215,7 @@ def test_arguments_of_two_requests_are_never_the_same_object() -> None:
             "$.idempotency_key",
         ),
         ("cancel_request", {"request_id": True}, "$.request_id"),
-        ("cancel_request", {"request_id": 1.0}, "$.request_id"),
+        ("cancel_request", {"request_id": 1.5}, "$.request_id"),
         ("cancel_request", {"request_id": None}, "$.request_id"),
         ("cancel_request", {"request_id": 2**63}, "$.request_id"),
         ("cancel_request", {"request_id": -(2**63) - 1}, "$.request_id"),

@@ -41,6 +41,12 @@ def preflight(*methods: str, origin: str | None = PAGE) -> Headers:
     return Headers([*lines, *(("access-control-request-method", method) for method in methods)])
 
 
+def test_an_app_s_own_scheme_is_no_page_of_ours() -> None:
+    assert not is_own("capacitor://localhost", "localhost")
+    assert may_connect("capacitor://localhost", "h", frozenset({"capacitor://localhost"}), [])
+    assert not may_connect("capacitor://localhost", "localhost", frozenset(), [])
+
+
 @pytest.mark.parametrize(
     ("origin", "host"),
     [

@@ -127,6 +127,7 @@ rate_limit:
         ("gateway: {tls: {cert: a}}", "gateway.tls.key: is missing: add 'key'"),
         ("gateway: {allowed_origins: ['https://x/']}", "allowed_origins[0]: must be an origin"),
         ("gateway: {allowed_origins: ['*']}", "allowed_origins[0]: must be an origin"),
+        ("gateway: {allowed_origins: ['null']}", "allowed_origins[0]: must be an origin"),
         ("gateway:", "gateway: needs keys (host, port, tls, "),
         ("storage: {type: postgres}", "storage.type: 'postgres' is not one of sqlite"),
         ("storage: {keep_days: 0}", "storage.keep_days: must be more than 0"),
@@ -607,3 +608,16 @@ def test_a_database_is_a_file_and_no_folder(folder: Path) -> None:
         load_config(path, environment={})
     assert (raised.value.path, raised.value.line) == ("storage.path", 4)
     assert raised.value.message.endswith("write the name of a file in it, data/agent-gate.db")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://x.example:8443",
+        "http://[::1]:80",
+        "capacitor://localhost",
+        "chrome-extension://abc",
+    ],
+)
+def test_pages_and_apps_may_be_let_in_by_their_origins(origin: str) -> None:
+    assert config_of(gateway={"allowed_origins": [origin]}).gateway.allowed_origins == (origin,)

@@ -266,3 +266,20 @@ async def test_half_a_message_of_a_stranger_takes_no_more_than_a_login_needs(
         await stream.send(half)
         frame = await all_bytes(stream)
         assert frame[2:4] == (1009).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize(
+    ("line", "cap"),
+    [("Host: evil.example", "foreign_host"), ("Origin: https://evil.example", "foreign_origin")],
+)
+async def test_a_page_that_may_not_come_in_is_counted_and_told_of(
+    tmp_path: Path, line: str, cap: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path, metrics={"enabled": True}) as gateway:
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            host = "" if line.startswith("Host") else "Host: localhost\r\n"
+            await stream.send(f"GET /health HTTP/1.1\r\n{host}{line}\r\n\r\n".encode())
+            assert b" 403 " in await all_bytes(stream)
+        await until(lambda: cap in caplog.text, "the line")
+        _, _, text = await http(gateway, "GET", "/metrics", token=OPERATOR)
+        assert f'agentgate_capped_total{{cap="{cap}"}} 1.0' in text
