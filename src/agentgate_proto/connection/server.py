@@ -58,6 +58,11 @@ BUSY_S = 1.0
 """What ``retry_after_s`` says where only other answers can make room: come back soon."""
 
 
+SMALL_BYTES = 65_536
+"""Answers of this size are always queued, and for errors there is as much room behind all others:
+what is larger is refused before it would end the connection."""
+
+
 def refusal_text(code: ErrorCode, detail: str) -> str:
     """The code's own words, then what is wrong with this very message."""
     return f"{ERRORS[code].message}: {detail}"
@@ -134,16 +139,21 @@ class ServerConnection(FaceConnection):
     def send_result(self, request_id: RequestId, result: Any) -> None:
         """Answer a request that went well; late answers on an ending connection are dropped.
 
-        A result that is too large becomes an error, which says so.
+        A result that is too large, or finds no room, becomes an error, which says so.
 
         Raises:
             LocalProtocolError: the request is not in flight on this connection.
         """
         text = encode_success(request_id, result)
-        if len(text) > min(ANSWER_BYTES_MAX, self.limits.queued_bytes_max // 2):
+        detail, data, most = "", None, self.limits.queued_bytes_max
+        if len(text) > min(ANSWER_BYTES_MAX, most // 2):
             detail = f"the answer has {len(text)} bytes, which is too much for one; ask for less"
+        elif len(text) > SMALL_BYTES and self.queued_bytes + len(text) > most - SMALL_BYTES:
+            detail = f"{self.queued_bytes} bytes of answers before it wait to be read; ask again"
+            data = {"retry_after_s": BUSY_S}
+        if detail:
             code = ErrorCode.LIMIT_EXCEEDED
-            text = encode_failure(request_id, code, refusal_text(code, detail))
+            text = encode_failure(request_id, code, refusal_text(code, detail), data)
         self._answer(request_id, lambda: text)
 
     def send_error(

@@ -17,6 +17,7 @@ import msgspec
 from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
+from agentgate_proto.limits import ANSWER_BYTES_MAX
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
@@ -199,8 +200,12 @@ def health_with(body: dict[str, Any], faces: Collection[str], sessions: int) -> 
 
 
 def result_reply(result: Any) -> Reply:
-    """The response for a native result."""
-    return Reply(200, msgspec.json.encode(result))
+    """The response for a native result; one that is too large is an error, as on a WebSocket."""
+    body = msgspec.json.encode(result)
+    if len(body) > ANSWER_BYTES_MAX:
+        text = f"the answer has {len(body)} bytes, which is too much for one; ask for less"
+        return error_reply(ErrorCode.INVALID_PARAMS, text, None)  # waiting does not help
+    return Reply(200, body)
 
 
 def error_reply(code: int, message: str, data: Any) -> Reply:

@@ -11,6 +11,7 @@ from tests.proto.joined import AGENT, TOKEN, welcome
 from tests.proto.support import CLOSE, PING, TEXT, from_client
 
 from agentgate_proto.connection.events import AuthAsked, Called, Closed, Received
+from agentgate_proto.connection.server import SMALL_BYTES
 from agentgate_proto.connection.state import State
 from agentgate_proto.errors import ASK_AGAIN, ErrorCode
 from agentgate_proto.limits import Limits
@@ -372,6 +373,28 @@ def test_a_connection_lists_one_thing_at_a_time() -> None:
     visitor.server.send_result(1, {"requests": []})
     visitor.say(request(2, "list_requests"))
     assert [event.id for event in visitor.happened()] == [2]
+
+
+def test_an_answer_that_finds_no_room_behind_others_is_an_error_to_its_call_and_ends_nothing() -> (
+    None
+):
+    most = 10 * SMALL_BYTES
+    visitor = Visitor(Limits(queued_bytes_max=most)).enter()
+    for number in range(1, 5):
+        visitor.say(request(number, "list_tools"))
+    for number in range(1, 5):
+        visitor.server.send_result(number, {"tools": "x" * (most // 3)})
+    visitor.drain()
+    answers = visitor.heard()
+    assert [answer["id"] for answer in answers if "result" in answer] == [1, 2]
+    for answer in answers[2:]:
+        assert answer["error"]["code"] == -32006
+        assert "wait to be read; ask again" in answer["error"]["message"]
+        assert answer["error"]["data"] == {"retry_after_s": 1.0}
+    visitor.say(request(5, "list_tools"))
+    visitor.server.send_result(5, {"tools": "x" * (most // 3)})
+    visitor.drain()
+    assert "result" in visitor.heard()[-1]
 
 
 @pytest.mark.parametrize(("size", "code"), [(400, None), (600, -32006)])

@@ -27,7 +27,7 @@ from agentgate_proto.faces.http_api import (
     result_reply,
     too_many,
 )
-from agentgate_proto.limits import TOKEN_CHARS_MAX
+from agentgate_proto.limits import ANSWER_BYTES_MAX, TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
@@ -215,6 +215,13 @@ def test_a_limit_says_when_to_come_back(data: Any, headers: dict[str, str]) -> N
     assert reply.headers == headers
     more = data or {}
     assert json.loads(reply.body) == {"error": "slow down", "code": -32006, **more}
+
+
+def test_an_answer_that_is_too_large_is_an_error_that_says_so() -> None:
+    assert result_reply("x" * (ANSWER_BYTES_MAX - 2)).status == 200
+    reply = result_reply("x" * (ANSWER_BYTES_MAX - 1))
+    assert reply.status == 400
+    assert "too much for one; ask for less" in json.loads(reply.body)["error"]
 
 
 def test_who_floods_without_a_token_has_to_come_again() -> None:
