@@ -72,6 +72,7 @@ class Pruner:
         """Look at the disk once."""
         await anyio.to_thread.run_sync(self._watch.measure)
         objection = self._watch.floor.objection
+        self._gate.web.refusing = objection
         self._gate.door.close("disk", objection)
         if self._watch.has_grown():
             self._due.set()

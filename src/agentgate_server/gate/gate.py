@@ -213,7 +213,7 @@ class Gate:
         self.web = Web(
             self.authenticator, entrance, self._spawn, self.calls, self.ledger, self.peers, reach
         )
-        doors = [self.ledger.close_door, self.web.close_door]
+        doors = [self.ledger.close_door]
         if self.sessions is not None:
             doors.append(self.sessions.sessions.close_door)
         self.door = Door(*doors)

@@ -91,10 +91,6 @@ class Web:
         self._waiting: dict[int, anyio.CancelScope] = {}  # strangers, by number of the connection
         self._strangers = AddressThrottle(STRANGERS_REQUESTS_PER_MINUTE)
 
-    def close_door(self, why: str) -> None:
-        """Say in ``/health`` why nothing new is taken; "": it is."""
-        self.refusing = why
-
     def handle(self, peer: Peer, event: FaceEvent) -> None:
         """Answer a request, now or when the decision in it is durable."""
         if isinstance(event, Closed) and peer.number in self._waiting:
