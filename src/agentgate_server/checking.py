@@ -240,6 +240,7 @@ def check_policy(
         *(each for rule in policy.rules for each in look_at_demands(config, file, rule, people)),
         *look_at_sums(config, file, policy, tools, people),
         *look_at_hours(file, policy),
+        *look_at_sight(file, policy, tools, agents),
     ]
     if not errors_only:
         found += (each for rule in policy.rules for each in look_at_rate(config, file, rule))
@@ -323,6 +324,26 @@ def look_at_sums(
                 f"for {tool.name} and has {able}: see 'agent-gate token totp'"
             )
             yield warning(text, file, most.line)
+
+
+def look_at_sight(
+    file: str, policy: Policy, tools: Sequence[Tool], agents: Sequence[str]
+) -> Iterator[Finding]:
+    """Agents that may list the states of a house of which they may read none."""
+    effects = {tool.name: tool.effects for tool in tools}
+    if "ha_get_states" not in effects:
+        return
+    for agent in agents:
+        one, many = (
+            policy.possible(agent=agent, tool=name, effects=effects[name])
+            for name in ("ha_get_state", "ha_get_states")
+        )
+        if one == {Action.DENY} and many != {Action.DENY}:
+            text = (
+                f"ha_get_states shows {agent} nothing: it leaves out what ha_get_state is denied "
+                "of, and that is everything"
+            )
+            yield warning(text, file)
 
 
 def look_at_hours(file: str, policy: Policy) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ from agentgate_server.faces.configured import faces_of
 from agentgate_server.faces.face import FaceFactory
 from agentgate_server.gate.gate import Gate
 from agentgate_server.gate.reloading import Look, Reloader
+from agentgate_server.gate.sight import Sight
 from agentgate_server.models.prices import PriceBook
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.setup import Setup
@@ -282,6 +283,8 @@ class Gateway:
     def _add_reloader(self, home: HomeAssistant | None, look: Look) -> None:
         """Let the gate read policy and principals anew; a policy given in code stays."""
         gate = self.gate
+        if home is not None:
+            home.sight.of_caller = Sight(gate.judge, gate.ledger, gate.utc)
         gate.reloader = Reloader(
             self.config,
             self._load,

@@ -284,3 +284,13 @@ def test_a_program_of_an_mcp_server_that_is_not_there_is_an_error(tmp_path: Path
     code, lines = check(tmp_path)
     assert code == 1
     assert "there is no program no-such-program that can be run" in lines[0]
+
+
+def test_who_may_list_a_house_of_which_they_may_read_nothing_is_warned_of(tmp_path: Path) -> None:
+    services = {"homeassistant": {"url": "http://127.0.0.1:1", "token": "abcdefghijklmnop"}}
+    listing = {"tool": "ha_get_states", "action": "allow"}
+    none = {**rules(listing), "defaults": [{"pattern": "*", "action": "deny"}]}
+    write_files(tmp_path, none, services=services)
+    code, lines = check(tmp_path)
+    assert code == 0
+    assert any("ha_get_states shows agent nothing" in line for line in lines), lines

@@ -16,7 +16,7 @@ from agentgate_server.tools.home_assistant.asking import ask, ask_former
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.home_assistant.house import House
 from agentgate_server.tools.home_assistant.reading import read_house
-from agentgate_server.tools.home_assistant.tools import SLOW_S, home_assistant_tools
+from agentgate_server.tools.home_assistant.tools import SLOW_S, Sight, home_assistant_tools
 
 HEALTH_TIMEOUT_S: Final = 5.0
 """How long it may take to say that it runs (seed 001)."""
@@ -36,6 +36,7 @@ class HomeAssistant:
     Attributes:
         tools: see :mod:`agentgate_server.tools.home_assistant.tools`.
         house: what the policy asks for indirect names.
+        sight: what those who ask for many states may see.
         problem: why it is not well, or "".
         unresolved: what could not be learned of the house, or "".
     """
@@ -48,8 +49,13 @@ class HomeAssistant:
         """
         self.config = config
         self.api = Api(config)
+        self.sight = Sight()
         self.tools = home_assistant_tools(
-            self.api, config.timeout_s, slow_s=slow_s, args_bytes_max=config.args_bytes_max
+            self.api,
+            config.timeout_s,
+            slow_s=slow_s,
+            args_bytes_max=config.args_bytes_max,
+            sight=self.sight,
         )
         self.house = House(config.resolve_stale_s)
         self.problem = "not asked yet"

@@ -6,11 +6,12 @@ a domain, service, entity or event type that is no plain name is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import anyio
+import anyio.lowlevel
 
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.circuit_breaker import CircuitBreaker
@@ -31,10 +32,31 @@ SLOW_NOTE: Final = (
     "service still runs: look at the state before you take it for done."
 )
 
+LEFT_OUT: Final = "some are left out: the policy denies ha_get_state of them"
+
+LOOKED_AT_ONCE: Final = 10
+"""States that are looked at before others get their turn: a millisecond if all are new."""
+
 NAME_SCHEMA: Final[Mapping[str, Any]] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 }
 TARGET_SCHEMA: Final = dict.fromkeys(identifiers.TARGET_KEYS, NAME_SCHEMA)
+
+
+def everything() -> None:
+    """Whoever asks may see all."""
+
+
+@dataclass(slots=True)
+class Sight:
+    """What those who ask may see of the house.
+
+    Attributes:
+        of_caller: returns what says whether an entity may be shown to whoever has asked for the
+            running tool; None: all may. Whoever knows the policy puts its own here.
+    """
+
+    of_caller: Callable[[], Callable[[str], bool] | None] = everything
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -81,10 +103,16 @@ class GetState(HomeAssistantTool):
         return await self.api.get(f"/api/states/{entity}")
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class GetStates(HomeAssistantTool):
-    """``ha_get_states``."""
+    """``ha_get_states``.
+
+    Attributes:
+        sight: what whoever asks may see.
+    """
 
     optional = frozenset({"domain"})
+    sight: Sight
 
     def check(self, args: dict[str, Any]) -> None:
         """See ``Tool.check``."""
@@ -99,7 +127,7 @@ class GetStates(HomeAssistantTool):
             raise ToolFailed(f"{NAME} answered something else than states")
         if "domain" in args:
             states = [state for state in states if domain_of(state) in domains]
-        return {"states": states}
+        return await shown_of(states, self.sight.of_caller())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -155,14 +183,39 @@ class FireEvent(HomeAssistantTool):
         return await self.api.post(f"/api/events/{event}", data, f"event {event}")
 
 
+async def shown_of(states: list[Any], shows: Callable[[str], bool] | None) -> dict[str, Any]:
+    """Return the result that shows those of some states that may be shown; None: all may."""
+    if shows is None:
+        return {"states": states}
+    shown = []
+    for place, state in enumerate(states):
+        if place % LOOKED_AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
+        if shows(entity_of(state)):
+            shown.append(state)
+    left_out = len(states) - len(shown)
+    more = {"left_out": left_out, "note": LEFT_OUT} if left_out else {}
+    return {"states": shown, **more}
+
+
+def entity_of(state: Any) -> str:
+    """Return the entity of a state object; "" of what is none."""
+    entity = state.get("entity_id") if isinstance(state, dict) else None
+    return entity if isinstance(entity, str) else ""
+
+
 def domain_of(state: Any) -> str:
     """Return ``light`` of a light's state object; "" of what is none."""
-    entity = state.get("entity_id") if isinstance(state, dict) else None
-    return entity.partition(".")[0] if isinstance(entity, str) else ""
+    return entity_of(state).partition(".")[0]
 
 
 def home_assistant_tools(
-    api: Api, timeout_s: float, *, slow_s: float = SLOW_S, args_bytes_max: int | None = None
+    api: Api,
+    timeout_s: float,
+    *,
+    slow_s: float = SLOW_S,
+    args_bytes_max: int | None = None,
+    sight: Sight | None = None,
 ) -> tuple[HomeAssistantTool, ...]:
     """Make the four tools.
 
@@ -171,6 +224,7 @@ def home_assistant_tools(
         timeout_s: how long a call may take.
         slow_s: from when on the answer to a service call may have come too early.
         args_bytes_max: bytes that the arguments of a call may have; None: as many as of others.
+        sight: what those who ask may see; None: everything.
     """
     read: dict[str, Any] = {
         "effects": Effects.READ,
@@ -203,6 +257,7 @@ def home_assistant_tools(
                 "Read the states of all entities of Home Assistant, or of those of some domains."
             ),
             schema=schema({"domain": NAME_SCHEMA}),
+            sight=sight or Sight(),
             **read,
             **every,
         ),
