@@ -22,6 +22,7 @@ from agentgate_cli.text import (
     parse_duration,
     parse_time,
     printable,
+    short_id,
 )
 
 if TYPE_CHECKING:
@@ -52,9 +53,6 @@ ARGS_CHARS_MAX = 120
 
 ID_CHARS = 36
 """Of a whole id: it needs no looking up."""
-
-ID_SHOWN_CHARS = 8
-"""Of an id in a list: unique among thousands, and short enough to type."""
 
 
 @click.group()
@@ -260,7 +258,7 @@ def show(views: list[ApprovalView]) -> None:
     for view in views:
         args = fold(args_line(msgspec.json.decode(view.args), view.shortened), ARGS_CHARS_MAX)
         row = (
-            printable(view.id[-ID_SHOWN_CHARS:] if at_terminal else view.id),
+            short_id(view.id) if at_terminal else printable(view.id),
             f"{duration(now - parse_time(view.created_at))} ago",
             duration(parse_time(view.expires_at) - now),
             printable(view.asker),

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentgate_cli.approvals import ID_SETTINGS, ID_SHOWN_CHARS, json_option
+from agentgate_cli.approvals import ID_SETTINGS, json_option
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import say, say_json
 from agentgate_cli.tables import Column, print_table
-from agentgate_cli.text import duration, parse_time, printable
+from agentgate_cli.text import duration, parse_time, printable, short_id
 
 if TYPE_CHECKING:
     from agentgate_client import ApprovalsClient, GrantView
@@ -91,7 +91,7 @@ def cells(view: GrantView) -> tuple[str, ...]:
     now = time.time()
     left = duration(parse_time(view.expires_at) - now)
     return (
-        printable(view.id[-ID_SHOWN_CHARS:] if sys.stdout.isatty() else view.id),
+        short_id(view.id) if sys.stdout.isatty() else printable(view.id),
         f"{left} left" if view.status == "active" else printable(view.status),
         f"{duration(now - parse_time(view.created_at))} ago",
         f"{printable(view.approver)} ({printable(view.channel)})",

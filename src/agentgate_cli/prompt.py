@@ -41,6 +41,9 @@ NAME_CHARS_MAX = 60
 WIDTH_MIN = 30
 """Of the right column, on however narrow a terminal."""
 
+BAR = "│"
+"""Before each line of a text that has several."""
+
 LABEL_CHARS = 9
 """The left column: as wide as "  warning"."""
 
@@ -126,11 +129,21 @@ def argument_rows(view: ApprovalView) -> Iterator[Row]:
 def whole_rows(view: ApprovalView) -> Iterator[Row]:
     """Yield all arguments, however long, and the digest that the approval is bound to.
 
+    A text of several lines has each on a line of its own, so that a letter can be read; the bar
+    before it says that it is still the same text.
+
     Where something is hidden, the digest of the request is another one, and in the audit alone.
     """
     args: dict[str, Any] = msgspec.json.decode(view.args)
     for name in in_order(args):
-        yield Row("", marked(f"{printable(name)} = {compact(args[name])}", view, name))
+        value = args[name]
+        lines = value.split("\n") if isinstance(value, str) else []
+        if len(lines) > 1:
+            text = f"{printable(name)} = a text of {plural(len(lines), 'line')}:"
+            yield Row("", marked(text, view, name))
+            yield from (Row("", f"{BAR} {printable(line)}") for line in lines)
+        else:
+            yield Row("", marked(f"{printable(name)} = {compact(value)}", view, name))
     yield Row("digest", digest_of(view.tool, canonical_args(args)), dim)
 
 

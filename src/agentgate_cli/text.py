@@ -34,6 +34,15 @@ VALUE_CHARS_MAX = 600
 """One argument in a prompt: about eight lines. What is longer is folded, and the fold says so."""
 
 
+ID_SHOWN_CHARS = 8
+"""Of an id in a list: unique among thousands, and short enough to type."""
+
+
+def short_id(rid: str) -> str:
+    """The end of an id, as lists show it and as commands take it."""
+    return printable(rid[-ID_SHOWN_CHARS:])
+
+
 def printable(text: str) -> str:
     """Return the text in one line, with everything that does not print written as ``\\u202e``.
 

@@ -11,7 +11,7 @@ import msgspec
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.style import bad, bold, dim, say, warn
 from agentgate_cli.terminal import SETTLE_S, SWAPPED_S, Terminal
-from agentgate_cli.text import args_line, away, clock, printable
+from agentgate_cli.text import args_line, away, clock, printable, short_id
 from agentgate_client import (
     AgentGateError,
     ApprovalsClient,
@@ -139,9 +139,9 @@ class Watch:
             name = printable(view.tool)
             if view.outcome and view.id in self.answered:
                 self.answered.discard(view.id)
-                self.tell(f"{name}: {ended(view)}")
+                self.tell(f"{name}: {ended(view)} {dim(short_id(view.id))}")
             elif known and view.id not in self.answered:
-                self.tell(f"{name}: {settled(view)}")
+                self.tell(f"{name}: {settled(view)} {dim(short_id(view.id))}")
         if view.id == self._asked and view.status != "waiting":
             self.withdraw_question()
         self._changed.set()
@@ -233,7 +233,7 @@ class Watch:
         self.tell_news()
         if answer == "skip":
             self.skipped.add(view.id)
-            say(dim(f"  skipped; later: agent-gate approvals approve {view.id}"))
+            say(dim(f"  skipped; later: agent-gate approvals approve {short_id(view.id)}"))
         elif answer is not None:
             await self.decide(client, view, answer, code)
         return answer is not None

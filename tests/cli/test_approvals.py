@@ -16,10 +16,10 @@ from tests.cli.support import (
     run,
 )
 
-from agentgate_cli.approvals import ID_CHARS, ID_SHOWN_CHARS
+from agentgate_cli.approvals import ID_CHARS
 from agentgate_cli.call import Request, is_for
 from agentgate_cli.pending import cells
-from agentgate_cli.text import printable
+from agentgate_cli.text import ID_SHOWN_CHARS, printable
 from agentgate_proto.digest import canonical_args, digest_of
 
 

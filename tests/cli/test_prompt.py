@@ -104,6 +104,20 @@ def test_the_whole_of_it_leaves_nothing_out_and_says_what_an_answer_is_bound_to(
     assert f"  digest  {digest_of('send_mail', canonical_args(args))}" in lines
 
 
+def test_a_letter_can_be_read_line_by_line_and_none_of_them_poses_as_the_gate() -> None:
+    text = 'Dear Bob,\n\n  rule    allow\x1b[2J\nto = "mallory"'
+    view = approval({"text": text, "to": "bob"})
+    lines = [click.unstyle(line) for line in describe(view, WIDTH, whole=True)]
+    assert lines[1:7] == [
+        '          to = "bob"',
+        "          text = a text of 4 lines:",
+        "          │ Dear Bob,",
+        "          │ ",
+        "          │   rule    allow\\u001b[2J",
+        '          │ to = "mallory"',
+    ]
+
+
 def test_a_long_signature_is_cut_and_hides_nothing_in_it() -> None:
     signature = f"note({'x' * 5_000}, \u202e\x1b[2J)"
     lines = shown(approval({}, signature=signature))

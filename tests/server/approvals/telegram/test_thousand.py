@@ -163,6 +163,8 @@ def check(telegram: TelegramStandIn, outcomes: dict[int, str], records: dict[int
     asked: dict[int, str] = {}
     for message in telegram.chats.seen(ANN):
         assert message.rows == [], "nothing is left to tap"
+        if "more of agent" in message.text or "held back" in message.text:
+            continue  # how many had to wait for their turn
         number = number_in(message.text)
         if len(message.versions) == 1:
             assert "look at the newer messages" in message.text, "what was left has no buttons"
