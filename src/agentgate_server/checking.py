@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -48,6 +49,7 @@ from agentgate_server.sessions.checks import (
 from agentgate_server.sockets.binding import ListenError, check_address
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.looking import look_at_store
+from agentgate_server.store.pace import Promises, clock_doubts, pace_doubts
 from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.mcp.form import McpServerConfig
 
@@ -68,8 +70,10 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     findings += map(warning, (*config.warnings, *(exposed or ())))
     if exposed is not None:
         findings += check_certificate(config)
-    for part in (check_host, check_store, check_extras):
+    for part in (check_host, check_extras):
         attempt(partial(part, config), findings)
+    doubts = attempt(lambda: check_store(config, time.time()), findings)
+    findings += (warning(text, config.name) for text in doubts or ())
     findings += [*check_head_file(config), *check_mcp_servers(config)]
     catalogue = attempt(lambda: catalogue_of(config), findings)
     policy = attempt(lambda: policy_of(config), findings)
@@ -110,13 +114,23 @@ def check_host(config: Config) -> None:
     check_address(config.gateway.host)
 
 
-def check_store(config: Config) -> None:
-    """Make sure that the database is one, and ours.
+def check_store(config: Config, now: float) -> list[str]:
+    """Make sure that the database is one, and ours; say what there is to doubt, and look ahead.
 
     Raises:
         StoreError: it is not.
     """
-    look_at_store(config.storage.path)
+    storage, audit = config.storage, config.audit
+    promised = (
+        Promises(storage.keep_days, storage.keep_rows_max, storage.keep_bytes_max),
+        Promises(audit.keep_days, audit.keep_entries_max, audit.keep_bytes_max),
+    )
+
+    def look_ahead(connection: sqlite3.Connection) -> list[str]:
+        doubts = pace_doubts(connection, now, *promised)
+        return [*clock_doubts(connection, now), *(doubt.text for doubt in doubts)]
+
+    return look_at_store(storage.path, look_ahead)
 
 
 def check_extras(config: Config) -> None:

@@ -276,6 +276,7 @@ class Gateway:
         """Open the store, and see whether its audit is the one that was kept."""
         engine = await anyio.to_thread.run_sync(open_store, self.config, self.masker)
         stack.callback(engine.close)
+        self.warnings += engine.clock_doubts
         self._disk = DiskWatch(engine.path, DiskFloor(self.config.storage.free_min))
         look = partial(look_back, engine.path, self.config.audit.head_file, engine.repaired)
         return engine, await anyio.to_thread.run_sync(look)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable, Callable
 
 import anyio
@@ -18,6 +19,9 @@ PRUNE_EVERY_S = 3_600.0
 
 LOOK_EVERY_S = 2.0
 """How often the disk is looked at: what comes in meanwhile is less than is kept free."""
+
+WARN_EVERY_S = 86_400.0
+"""How often the log says the same of what will not be kept."""
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,7 @@ class Pruner:
         self._watch = watch
         self._then = then
         self._due = anyio.Event()
+        self._warned: dict[str, float] = {}
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Look after both, until cancelled; it has started when it has looked at the disk."""
@@ -57,10 +62,25 @@ class Pruner:
             else:
                 ran_until = now
                 log.debug("retention deleted %d records", deleted)
+                self.look_ahead(now)
                 await self._then()
             with anyio.move_on_after(PRUNE_EVERY_S):
                 await self._due.wait()
             self._due = anyio.Event()
+
+    def look_ahead(self, now: float) -> None:
+        """Warn, once a day for each, of what will not be kept for as long as was promised."""
+        doubts = self._gate.writer.engine.doubts
+        for doubt in doubts:
+            if now - self._warned.get(doubt.setting, -math.inf) >= WARN_EVERY_S:
+                self._warned[doubt.setting] = now
+                log.warning("%s", doubt.text)
+        names = " and ".join(doubt.setting for doubt in doubts)
+        parts = self._gate.web.parts
+        if doubts:
+            parts["retention"] = lambda: f"{names} will cut what should be kept: see the log"
+        else:
+            parts.pop("retention", None)
 
     async def watch(self) -> None:
         """Look at the disk again and again, until cancelled: refuse what is new while it is low."""

@@ -18,6 +18,8 @@ from agentgate_server.gateway import Gateway
 from agentgate_server.pruning import Pruner
 from agentgate_server.store.disk_watch import DiskWatch, Space
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.pace import Doubt
+from agentgate_server.store.sqlite import SqliteEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -170,3 +172,21 @@ async def test_below_the_floor_new_requests_are_refused_and_answers_are_stored(
         await pruner.look()
         assert (await ask(client, 3, "note", "z")).error is None
         assert (await http(gateway, "GET", "/health"))[0] == 200
+
+
+async def test_what_will_not_be_kept_is_said_once_a_day_and_in_health(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as gateway:
+        pruner = Pruner(gateway.gate, gateway._disk, nothing)
+        engine = gateway.gate.writer.engine
+        assert isinstance(engine, SqliteEngine)
+        engine.doubts = [Doubt("storage.keep_rows_max", "it holds 2.0 days")]
+        for hour in range(30):
+            pruner.look_ahead(hour * 3_600.0)
+        assert caplog.messages.count("it holds 2.0 days") == 2
+        _, _, body = await http(gateway, "GET", "/health")
+        assert body["retention"].startswith("storage.keep_rows_max will cut what should be kept")
+        engine.doubts = []
+        pruner.look_ahead(0.0)
+        assert "retention" not in (await http(gateway, "GET", "/health"))[2]

@@ -19,6 +19,7 @@ room by that.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
@@ -41,6 +42,7 @@ class Rank(IntEnum):
     and all that is under way."""
 
 
+DAY_S = 86_400.0
 ROW_BYTES = 1_000
 """What a row takes beside arguments and result, about, with its places in the indexes."""
 
@@ -62,6 +64,17 @@ def retention_clock(before: float | None, ran_s: float, utc: float, oldest: floa
         return utc
     paced = (oldest if before is None else before) + ran_s
     return min(utc, max(paced, oldest))
+
+
+def days_kept(came: float, within_s: float, most: int) -> float:
+    """Return for how many days a cap holds what comes, if it goes on as it came within a time.
+
+    Args:
+        came: how much.
+        within_s: seconds, positive.
+        most: the cap.
+    """
+    return math.inf if came <= 0 else most * within_s / came / DAY_S
 
 
 def rank_of(record: Record) -> Rank:

@@ -24,6 +24,7 @@ from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.records.storage import Change
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.pace import Promises
 from agentgate_server.store.retention import turn
 
 DAY_S = 86_400.0
@@ -82,6 +83,7 @@ class AuditRows:
         self.keep_s = keep_days * DAY_S
         self.keep_entries_max = keep_entries_max
         self.keep_bytes_max = keep_bytes_max
+        self.promises = Promises(keep_days, keep_entries_max, keep_bytes_max)
         self.mask = mask
         self.head: Head | None = None
         """Of what is committed; None: not known, look it up."""

@@ -27,6 +27,7 @@ from agentgate_proto.records.storage import (
     SessionAnswer,
     SessionQuery,
 )
+from agentgate_server.store.pace import Doubt
 
 
 class StoreError(Exception):
@@ -48,6 +49,11 @@ class Engine(Protocol):
     @property
     def forgotten(self) -> int:
         """Records that went before their time since the start, because there were too many."""
+        ...
+
+    @property
+    def doubts(self) -> Sequence[Doubt]:
+        """Which promises in days a cap cuts at the present pace, as of the last retention."""
         ...
 
     def commit(self, changes: Sequence[Change]) -> None:

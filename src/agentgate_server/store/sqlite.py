@@ -44,6 +44,7 @@ from agentgate_server.store.face_seal import read_seal
 from agentgate_server.store.faults import FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.opening import connect, prepare
+from agentgate_server.store.pace import Doubt, Promises, clock_doubts, pace_doubts
 from agentgate_server.store.retention import RowsCap, turn
 from agentgate_server.store.rows import Row, Value, grant_of_row, mute_of_row, record_of, storable
 from agentgate_server.store.session_retention import SessionRetention
@@ -76,6 +77,8 @@ class SqliteEngine:
         utc: says when an entry of the audit is written, UTC seconds.
 
     Attributes:
+        clock_doubts: that the clock is behind the audit, in words; nearly always nothing.
+        doubts: see :class:`~agentgate_server.store.engine.Engine`.
         repaired: what kept the audit append-only and was not as it should be, in words.
 
     Raises:
@@ -107,6 +110,7 @@ class SqliteEngine:
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
         self.rows_cap = RowsCap(keep_rows_max, keep_bytes_max, self.keep_s)
+        self.promises = Promises(keep_days, keep_rows_max, keep_bytes_max)
         self.sessions = SessionRetention(keep_session_days * DAY_S, keep_usage_days * DAY_S)
         self.audit = audit or AuditRows()
         self.utc = utc
@@ -117,6 +121,7 @@ class SqliteEngine:
             try:
                 with self.explained():
                     self.repaired = prepare(self.connection, self.path)
+                    self.clock_doubts = clock_doubts(self.connection, utc())
                 self.file.tighten()
                 self.file.remember()
             except BaseException:
@@ -125,6 +130,7 @@ class SqliteEngine:
         except BaseException:
             self.file.release()
             raise
+        self.doubts: list[Doubt] = []
         self.unknown: set[statements.Thing] | None = None
         """What :func:`statements.plan` asks for; None: not known, look it up."""
 
@@ -221,9 +227,11 @@ class SqliteEngine:
             self.transact(todo)
             self.audit.head = head
             of_sessions = self.sessions.prune(self.connection, utc, ran_s)
+            if not (gone := deleted + dropped + of_sessions):
+                self.doubts = pace_doubts(self.connection, utc, self.promises, self.audit.promises)
         if deleted:
             self.unknown = None
-        return deleted + dropped + of_sessions
+        return gone
 
     def close(self) -> None:
         """Fold the WAL into the file and let go of it."""

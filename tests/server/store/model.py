@@ -57,6 +57,7 @@ from agentgate_proto.records.storage import (
     may_be_repeated,
     record_bytes,
 )
+from agentgate_server.store.pace import Doubt
 
 DAY_S = 86_400.0
 
@@ -100,6 +101,10 @@ class MemoryEngine:
         self.sessions = SessionStore()
         self.shown: float | None = None
         self.forgotten = 0
+
+    @property
+    def doubts(self) -> list[Doubt]:
+        return []
 
     @property
     def head(self) -> Head | None:
