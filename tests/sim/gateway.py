@@ -135,6 +135,8 @@ class SocketPeer(Peer):
             data = self.connection.data_to_send()
             if data:
                 self.link.down.put(data)
+                if self.connection.sent(0):
+                    self.poke()
         self.tell_room()
         if self.over:
             self.gone = True

@@ -127,6 +127,8 @@ class Peer:
                 self._read()
                 self.said.append(CUT)
         self._read()
+        if self.connection.sent(0):
+            self.process()
 
     def _read(self) -> None:
         self._rest += self.connection.data_to_send()

@@ -6,10 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
-from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
+from tests.server.embedded import (
+    AGENT,
+    OWNER,
+    RawClient,
+    all_bytes,
+    http,
+    raw_client,
+    serving,
+    until,
+)
 
 from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.faces.http_api import Reply
 from agentgate_proto.quotas.output import Output
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
@@ -95,3 +106,30 @@ async def test_answers_by_http_count_for_whose_token_they_were_asked_with(tmp_pa
         await until(lambda: not gateway._listener.peers, "it to be cut")
         status, _, _ = await http(gateway, "GET", "/api/approvals", token=OWNER)
         assert status == 200
+
+
+async def test_who_pipelines_and_does_not_read_is_answered_no_more_until_they_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits is one answer at the most, whatever comes behind it."""
+    body, times = b"x" * 1_000_000, 20
+    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+    async with serving(tmp_path) as gateway:
+        answered: list[int] = []
+
+        def large() -> Reply:
+            answered.append(0)
+            return Reply(200, body, content_type="text/plain")
+
+        monkeypatch.setattr(gateway.gate.web, "_health", large)
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            last = head + b"Connection: close\r\n\r\n"
+            await stream.send((head + b"\r\n") * (times - 1) + last)
+            await until(lambda: output_of(gateway).total > 0, "output to wait")
+            for _ in range(50):
+                await anyio.lowlevel.checkpoint()
+            assert output_of(gateway).total < 2 * len(body)
+            assert len(answered) < times
+            answer = await all_bytes(stream)
+    assert answer.count(b"HTTP/1.1 200 ") == len(answered) == times
+    assert len(answer) > times * len(body)
