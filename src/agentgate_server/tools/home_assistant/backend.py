@@ -39,6 +39,8 @@ class HomeAssistant:
         sight: what those who ask for many states may see.
         problem: why it is not well, or "".
         unresolved: what could not be learned of the house, or "".
+        refused: Home Assistant has refused to tell some of it: a row that is too long, a kind that
+            it does not know.
     """
 
     def __init__(self, config: HomeAssistantConfig, *, slow_s: float = SLOW_S) -> None:
@@ -60,6 +62,7 @@ class HomeAssistant:
         self.house = House(config.resolve_stale_s)
         self.problem = "not asked yet"
         self.unresolved = ""
+        self.refused = False
 
     def serve(self, policy: Policy) -> None:
         """Tell a policy what indirect names stand for."""
@@ -68,6 +71,8 @@ class HomeAssistant:
     def health(self) -> dict[str, str]:
         """Say how it is, for everybody to read."""
         names = "known" if self.house.knows_groups else "groups unknown"
+        if names == "known" and self.refused:
+            names = "partly known"
         if not self.house.is_known:
             names = "unknown"
         return {"status": "failing" if self.problem else "ok", "names": names}
@@ -107,6 +112,7 @@ class HomeAssistant:
             return
         if rendered:
             self.house.learn(told, asked_at, plain)
+        self.refused = bool(refused)
         self.note("", "; ".join([*refused, *told.problems]))
 
     def note(self, problem: str, unresolved: str) -> None:

@@ -93,7 +93,7 @@ async def test_an_older_version_is_known_as_far_as_it_tells(
             await backend.look()
             assert backend.house("area_id", "garden") == {"lock.back"}
             assert backend.house("floor_id", "ground") is None
-            assert backend.health() == {"status": "ok", "names": "known"}
+            assert backend.health() == {"status": "ok", "names": "partly known"}
             assert len(caplog.messages) == 1
             assert "floors can't be resolved" in caplog.text
             assert "labels can't be resolved" in caplog.text
