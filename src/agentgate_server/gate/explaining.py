@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from agentgate_proto.records.decision import Action
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.judge import Judge
+from agentgate_server.identity.keyring import Keyring
 from agentgate_server.policy import display_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.sockets.replies import Reply
@@ -32,7 +33,7 @@ class Explainer:
         judge: has the policy, and the tools.
         masker: hides the gateway's secrets; what the person has sent comes back as it is, for a
             mask would tell which guess is right.
-        principals: who there is.
+        tokens: whose tokens are known, and so who there is.
         objection: counts a question of a principal at a time as a request, and says why it may not
             be asked now, and for how many seconds; None: it may.
     """
@@ -41,12 +42,12 @@ class Explainer:
         self,
         judge: Judge,
         masker: Masker,
-        principals: Callable[[], Iterable[Principal]],
+        tokens: Keyring,
         objection: Callable[[str, float], tuple[str, float] | None],
     ) -> None:
         self.judge = judge
         self.masker = masker
-        self.principals = principals
+        self.tokens = tokens
         self.objection = objection
 
     def answer(self, who: Principal, asked: ExplainRequest, now: float, reply: Reply) -> None:
@@ -105,7 +106,7 @@ class Explainer:
         )
 
     def _first_agent(self) -> str:
-        agents = (each.name for each in self.principals() if each.role is Role.AGENT)
+        agents = (each.name for each in self.tokens.principals if each.role is Role.AGENT)
         return next(agents, "agent")
 
 

@@ -182,9 +182,7 @@ class Gate:
             rids=rids,
             reload=self.reload,
             providing=self.providing,
-            explainer=Explainer(
-                self.judge, masker, lambda: tokens.principals, self.ledger.objection_to_listing
-            ),
+            explainer=Explainer(self.judge, masker, tokens, self.ledger.objection_to_listing),
             epoch=lambda: self.authenticator.epoch,
             upstreams=upstreams,
         )
