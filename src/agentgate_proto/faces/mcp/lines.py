@@ -19,6 +19,19 @@ LINE_BYTES_MAX: Final = 16_777_216
 BATCH_MESSAGES_MAX: Final = 100
 """Messages in one array (2025-03-26)."""
 
+ENDS_BYTES: Final = 256
+"""Of a line that can't be read, at its beginning and its end, are looked at."""
+
+VERSION: Final = rb'"jsonrpc"\s*:\s*"2\.0"'
+ID: Final = rb'"id"\s*:\s*(\d{1,15})'
+ID_FIRST: Final = re.compile(
+    rb"\s*\{\s*(?:" + VERSION + rb"\s*,\s*)?" + ID + rb"\s*,\s*(?:" + VERSION + rb"\s*,\s*)?"
+    rb'"(?:result|error)"\s*:'
+)
+ID_LAST: Final = re.compile(
+    rb"[]}\"]\s*,\s*(?:" + VERSION + rb"\s*,\s*)?" + ID + rb"\s*(?:,\s*" + VERSION + rb"\s*)?\}\s*$"
+)
+
 SURROGATES: Final = re.compile(
     r"\\u[dD](?:[89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[89a-fA-F][0-9a-fA-F]{2})"
 )
@@ -44,10 +57,14 @@ class LineReader:
 
     Attributes:
         skipped: lines so far that were no message: no JSON, no UTF-8, or too long.
+        unreadable: ids of answers among them, as far as they begin or end as answers do; whoever
+            has asked will get no other one. Take them out.
     """
 
     def __init__(self, line_bytes_max: int = LINE_BYTES_MAX) -> None:
         self.skipped = 0
+        self.unreadable: list[int] = []
+        self._head = b""
         self._line_bytes_max = line_bytes_max
         self._pieces: list[bytes] = []
         self._size = 0
@@ -74,6 +91,8 @@ class LineReader:
         return [] if message is None else [message]
 
     def _add(self, piece: bytes) -> None:
+        if self._size < ENDS_BYTES:
+            self._head += piece[: ENDS_BYTES - self._size]
         self._size += len(piece)
         if self._size > self._line_bytes_max:
             self._too_long = True
@@ -83,14 +102,17 @@ class LineReader:
 
     def _take(self) -> Message | Batch | None:
         """The line that is complete now."""
-        data, too_long = b"".join(self._pieces).strip(), self._too_long
+        data, too_long, head = b"".join(self._pieces).strip(), self._too_long, self._head
         self._pieces.clear()
-        self._size, self._too_long = 0, False
+        self._size, self._too_long, self._head = 0, False, b""
         if not data and not too_long:
             return None
         message = None if too_long else read(data)
         if message is None:
             self.skipped += 1
+            number = id_in(head, data[-ENDS_BYTES:])
+            if number is not None:
+                self.unreadable.append(number)
         return message
 
 
@@ -110,6 +132,13 @@ def read(data: bytes) -> Message | Batch | None:
     if isinstance(message, Invalid) and message.code is ErrorCode.PARSE_ERROR:
         return None
     return message
+
+
+def id_in(head: bytes, tail: bytes) -> int | None:
+    """Return the id of an answer that can't be read as a whole, by its two ends: programs write ids
+    first or last. It may be nested too deeply, or longer than a line may be."""
+    found = ID_FIRST.match(head) or ID_LAST.search(tail)
+    return None if found is None else int(found[1])
 
 
 def without_halves(text: str) -> str:

@@ -40,6 +40,8 @@ PASSED_ON: Final = (
 WRITE_S: Final = 30.0
 """For one message to be taken. A server that does not read for so long hangs."""
 
+UNREADABLE: Final = "its answer can't be read: it is no JSON, too long, or nested too deeply"
+
 EXIT_S: Final = 0.5
 """From the end of its output to its end: after it the exit code is not waited for."""
 
@@ -134,6 +136,8 @@ class StdioLink:
             async with driver.turns.turn():
                 for message in reader.receive_data(data):
                     driver.talk.take(message, driver.now)
+                while reader.unreadable:
+                    driver.talk.broken(reader.unreadable.pop(), UNREADABLE, driver.now)
                 while skipped < reader.skipped:
                     driver.talk.noted()
                     skipped += 1

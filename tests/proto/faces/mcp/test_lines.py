@@ -89,3 +89,47 @@ def test_half_a_surrogate_pair_costs_no_message(said: str, heard: str) -> None:
 def test_only_so_many_are_looked_at() -> None:
     text = r"\ud83d" * (SURROGATES_MAX + 1)
     assert read(f'{{"jsonrpc":"2.0","id":1,"result":"{text}"}}'.encode()) is None
+
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":7,"result":' + DEEP + b"}",
+        b'{"id": 7, "jsonrpc": "2.0", "error": ' + DEEP + b"}",
+        b'{"jsonrpc": "2.0", "result": ' + DEEP + b', "id": 7}',
+        b'{"result":{"a":' + DEEP + b'},"id":7,"jsonrpc":"2.0"}',
+        b'{"jsonrpc":"2.0","id":7,"result":"\xff"}',
+    ],
+)
+def test_of_an_answer_that_can_not_be_read_the_id_is_told(line: bytes) -> None:
+    for size in (1, 3, len(line) + 1) if len(line) < 1_000 else (65_536, len(line) + 1):
+        reader = LineReader()
+        pieces = [(line + b"\n")[at : at + size] for at in range(0, len(line) + 1, size)]
+        assert [message for piece in pieces for message in reader.receive_data(piece)] == []
+        assert (reader.unreadable, reader.skipped) == ([7], 1)
+
+
+def test_an_answer_that_is_too_long_is_known_by_its_beginning() -> None:
+    reader = LineReader(line_bytes_max=1_000)
+    assert reader.receive_data(b'{"jsonrpc":"2.0","id":12,"result":{"a":"' + b"x" * 2_000) == []
+    assert reader.receive_data(b'"}}\n{"jsonrpc":"2.0","id":13,"result":1}\n') != []
+    assert reader.unreadable == [12]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":7,"method":"x","params":' + DEEP + b"}",
+        b'{"jsonrpc":"2.0","result":{"a":' + DEEP + b',"id":7}}',
+        b'{"jsonrpc":"2.0","id":"7","result":' + DEEP + b"}",
+        b"Welcome, 7",
+        b'{"id":' + b"7" * 40 + b',"result":' + DEEP + b"}",
+    ],
+)
+def test_what_is_no_answer_has_no_such_id(line: bytes) -> None:
+    reader = LineReader()
+    assert reader.receive_data(line + b"\n") == []
+    assert (reader.unreadable, reader.skipped) == ([], 1)

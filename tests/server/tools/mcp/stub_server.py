@@ -61,6 +61,10 @@ class Drop(Exception):
     """Break off without an answer."""
 
 
+class Deep(Exception):
+    """Answer with more nesting than anybody reads."""
+
+
 class StatusOnly(Exception):
     """Answer by a status of HTTP alone."""
 
@@ -154,6 +158,8 @@ def call(
             return {"content": content, "structuredContent": {"text": 7}, "odd": [1, 2]}
         case "env":
             return said(json.dumps(dict(os.environ)))
+        case "deep":
+            raise Deep
         case "big":
             return said("x" * 100_000)
         case "slow":
@@ -243,6 +249,12 @@ def serve_stdio() -> None:
     def work(message: dict[str, Any]) -> None:
         try:
             respond(message, send, asker(send))
+        except Deep:
+            nested = "[" * 100_000 + "]" * 100_000
+            with LOCK:
+                print(
+                    f'{{"jsonrpc": "2.0", "id": {message["id"]}, "result": {nested}}}', flush=True
+                )
         except (Drop, StatusOnly):
             os._exit(4)
 

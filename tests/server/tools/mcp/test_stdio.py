@@ -14,6 +14,7 @@ import anyio
 import pytest
 from tests.server.tools.mcp.behind import STUB, called, lines, read, serving, stub, until, up
 
+from agentgate_proto.records.outcome import Status
 from agentgate_server.documents.environment import VariableName
 from agentgate_server.secrets.hiding import MASK
 from agentgate_server.secrets.masking import Masker
@@ -184,3 +185,17 @@ def children() -> set[int]:
     listed = subprocess.run(command, check=False, capture_output=True, text=True)
     rows = [line.split() for line in listed.stdout.splitlines()]
     return {int(pid) for pid, name in rows if name != "ps"}
+
+
+@pytest.mark.parametrize("era", ["modern", "legacy"])
+async def test_an_answer_that_nobody_can_read_ends_its_call_at_once(
+    tmp_path: Path, era: str
+) -> None:
+    state = tmp_path / "tools"
+    state.write_text("deep=x\necho=x\n")
+    async with serving(s=stub(era, f"state={state}", timeout_s=600)) as servers:
+        await up(servers)
+        outcome = await called(servers, "s.deep")
+        assert outcome.status is Status.UNKNOWN
+        assert "can't be read" in outcome.message
+        assert (await called(servers, "s.echo", {"text": "on"}, rid="r2")).status is Status.EXECUTED
