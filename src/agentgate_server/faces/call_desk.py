@@ -170,6 +170,11 @@ class CallDesk(Protocol):
         own in MCP (``Tool.listed``)."""
         ...
 
+    def objection_to_listing(self, principal: Principal) -> tuple[str, float] | None:
+        """Count a listing against a principal's rate; say why it may not list now, and for how many
+        seconds."""
+        ...
+
     def on_tools_changed(self, look: Callable[[], None]) -> None:
         """Let it be called when ``tools`` may have become another list, for whomever."""
         ...

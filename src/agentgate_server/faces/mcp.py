@@ -7,6 +7,7 @@ Here is who asks, and what belongs to a connection or a session.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 from typing import Final
 
 from agentgate_proto.connection.events import Closed, HttpRequested
@@ -18,6 +19,7 @@ from agentgate_proto.faces.mcp.http import End, Listen, Post, Problem
 from agentgate_proto.faces.mcp.messages import Wanted
 from agentgate_proto.faces.mcp.replies import NAMELESS, Code, failure
 from agentgate_proto.faces.mcp.seals import SessionSeal
+from agentgate_proto.faces.mcp.wishes import LISTINGS
 from agentgate_proto.principal import Principal
 from agentgate_proto.rpc.jsonrpc import Request
 from agentgate_proto.wire.headers import Headers
@@ -76,7 +78,7 @@ class McpFace:
         offers: Offers | None = None,
     ) -> None:
         assert around.calls is not None, "this face is made where there is a call desk"
-        desk = around.calls
+        desk = self._desk = around.calls
         methods = frozenset({"GET", "POST", "DELETE"})
         self.routes: Sequence[Route] = (
             Route(face=self.name, path=path, methods=methods, body_bytes_max=BODY_BYTES_MAX),
@@ -174,9 +176,24 @@ class McpFace:
         )
         gate = self._gate
         for message in settled.messages:
+            if isinstance(message, Request) and self._is_too_often(message, visit):
+                continue
             self._wishes.do(dispatch(message, settled.version, gate), visit, gate)
         if not wanted:
             peer.connection.send_http(202, b"", "")
+
+    def _is_too_often(self, request: Request, visit: Visit) -> bool:
+        """Count a listing; whoever wants too many is told so, and nothing is listed."""
+        if request.method not in LISTINGS:
+            return False
+        objection = self._desk.objection_to_listing(visit.who)
+        if objection is None:
+            return False
+        text, pause_s = objection
+        visit.carrier.add_header("retry-after", str(ceil(pause_s)))
+        text = f"{text}: try again in {ceil(pause_s)} s"
+        visit.carrier.answer(failure(request.id, Code.BUSY, text), status=429)
+        return True
 
     def _listen(
         self,

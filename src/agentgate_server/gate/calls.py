@@ -33,7 +33,7 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
-from agentgate_proto.rpc.results import Expectation, GrantWords, ToolList, ToolRow
+from agentgate_proto.rpc.results import GrantWords, ToolList, ToolRow
 from agentgate_proto.rpc.tool_methods import ProvideTools
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
@@ -42,7 +42,7 @@ from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.judge import Judge
-from agentgate_server.gate.listing import Listing
+from agentgate_server.gate.listing import Listing, tool_rows
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
@@ -204,7 +204,8 @@ class Calls:
             case ListMutes():
                 reply.result(MuteList(self.desk.mutes()))
             case ListTools():
-                reply.result(ToolList(self.list_tools(principal)))
+                if self._may_list(principal, reply):
+                    reply.result(ToolList(self.list_tools(principal)))
             case ListRequests():
                 self._list_requests(principal, params, reply)
             case Reload():
@@ -219,26 +220,7 @@ class Calls:
             principal: who asks.
             listed_only: leave out what has a method of its own in MCP.
         """
-        rows = []
-        for tool in self.catalogue:
-            expected = self.judge.expect(principal.name, tool)
-            if expected == "deny" or tool.name == EXCEED_BUDGET:
-                continue
-            if listed_only and not tool.listed:
-                continue
-            rows.append(
-                ToolRow(
-                    name=tool.name,
-                    description=tool.description,
-                    effects=tool.effects,
-                    args=tool.schema,
-                    decision=Expectation(expected or "depends"),
-                    title=tool.title,
-                    returns=tool.returns,
-                    form=tool.form,
-                )
-            )
-        return rows
+        return tool_rows(self.catalogue, self.judge, principal.name, listed_only=listed_only)
 
     def decide(
         self, principal: Principal, params: DecideApproval, channel: str, reply: Reply
@@ -312,6 +294,7 @@ class Calls:
         now, args = self.utc(), params.args
         size = size or len(encode(args))
         if not self.ledger.admits(link, request_id, size, now):
+            self.observers.capped(who, "requests")
             return None
         tool = self.catalogue.get(params.tool)
         if tool is None:
@@ -364,10 +347,7 @@ class Calls:
         )
 
     def _list_requests(self, principal: Principal, params: ListRequests, reply: Reply) -> None:
-        objection = self.ledger.objection_to_listing(principal.name, self.utc())
-        if objection is not None:
-            text, pause = objection
-            reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": round(pause, 3)})
+        if not self._may_list(principal, reply):
             return
         whose = None if principal.role is Role.OPERATOR else principal.name
         listing = Listing(params, whose, reply, self.masker)
@@ -382,6 +362,16 @@ class Calls:
                 reply.result(UpstreamList(rows))
             case _:
                 reply.error(ErrorCode.METHOD_NOT_FOUND, "", None)
+
+    def _may_list(self, principal: Principal, reply: Reply) -> bool:
+        """Count a listing; whoever wants too many is told so."""
+        objection = self.ledger.objection_to_listing(principal.name, self.utc())
+        if objection is None:
+            return True
+        text, pause = objection
+        self.observers.capped(principal.name, "requests")
+        reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": round(pause, 3)})
+        return False
 
     def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
         now = self.utc()

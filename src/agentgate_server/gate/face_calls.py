@@ -134,6 +134,13 @@ class FaceCalls:
         """See ``CallDesk``."""
         return self._calls.list_tools(principal, listed_only=True)
 
+    def objection_to_listing(self, principal: Principal) -> tuple[str, float] | None:
+        """See ``CallDesk``."""
+        objection = self._ledger.objection_to_listing(principal.name, self._utc())
+        if objection is not None:
+            self._observers.capped(principal.name, "requests")
+        return objection
+
     def on_tools_changed(self, look: Callable[[], None]) -> None:
         """See ``CallDesk``."""
         self._looks.append(look)

@@ -1,4 +1,4 @@
-"""Listing requests: what the store has, a page at a time, without secrets."""
+"""Listing: requests, as the store has them, a page at a time, without secrets; and tools."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from agentgate_proto.records.storage import Answer, FindRid, Query, record_bytes
 from agentgate_proto.records.storage import ListRequests as ListRequestsQuery
 from agentgate_proto.rpc.listing import page_of, request_row, short_row
 from agentgate_proto.rpc.messages import ListRequests
-from agentgate_proto.rpc.results import RequestList
+from agentgate_proto.rpc.results import Expectation, RequestList, ToolRow
+from agentgate_proto.sessions.runs import EXCEED_BUDGET
+from agentgate_server.gate.judge import Judge
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
+from agentgate_server.tools.catalogue import Catalogue
 
 NO_REQUEST = "There is no request with this id"
 
@@ -63,3 +66,36 @@ class Listing:
 
     def _shown(self, record: Record) -> Record:
         return self.masker.record(record, to_asker=self.whose is not None)
+
+
+def tool_rows(
+    catalogue: Catalogue, judge: Judge, agent: str, *, listed_only: bool = False
+) -> list[ToolRow]:
+    """What an agent may ask for, with the decision to expect; what is denied is left out.
+
+    Args:
+        catalogue: the tools.
+        judge: says what to expect.
+        agent: its name.
+        listed_only: leave out what has a method of its own in MCP.
+    """
+    rows = []
+    for tool in catalogue:
+        expected = judge.expect(agent, tool)
+        if expected == "deny" or tool.name == EXCEED_BUDGET:
+            continue
+        if listed_only and not tool.listed:
+            continue
+        rows.append(
+            ToolRow(
+                name=tool.name,
+                description=tool.description,
+                effects=tool.effects,
+                args=tool.schema,
+                decision=Expectation(expected or "depends"),
+                title=tool.title,
+                returns=tool.returns,
+                form=tool.form,
+            )
+        )
+    return rows

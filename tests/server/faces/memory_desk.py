@@ -133,6 +133,7 @@ class MemoryDesk:
         self.withdrawn: list[MemoryRequest] = []
         self.is_silent = False  # nothing can be found, and nobody says so
         self.problem = ""  # why nothing can be found at present
+        self.too_often: tuple[str, float] | None = None  # why nothing may be listed at present
         self._spawn = spawn
         self._looks: list[Callable[[], None]] = []
 
@@ -194,6 +195,9 @@ class MemoryDesk:
             if (known.who, known.rid) == (principal, rid):
                 return self._view(known, listener, None)
         return self._nothing(listener)
+
+    def objection_to_listing(self, principal: Principal) -> tuple[str, float] | None:
+        return self.too_often
 
     def tools(self, principal: Principal) -> list[ToolRow]:
         return self.rows

@@ -236,3 +236,30 @@ async def test_nothing_of_a_session_or_a_token_is_logged(
         assert (await client.send(client.request("nothing"))).status == 200
         assert client.session not in caplog.text
         assert AGENT not in caplog.text
+
+
+@pytest.mark.parametrize("era", [MODERN, LEGACY])
+async def test_who_lists_too_often_is_told_when_to_come_back_and_may_still_call(
+    tmp_path: Path, era: str
+) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, era) as client:
+        desk.too_often = "more than 600 requests a minute", 0.2
+        for method in ("tools/list", "initialize" if era is LEGACY else "server/discover"):
+            response = await client.send(client.request(method))
+            assert response.status == 429
+            assert response.headers["retry-after"] == "1"
+            error = response.json()["error"]
+            assert error["message"] == "more than 600 requests a minute: try again in 1 s"
+        assert (await client.call("echo_it"))["isError"] is False
+        desk.too_often = None
+        assert (await client.send(client.request("tools/list"))).status == 200
+
+
+async def test_each_listing_of_a_batch_counts(tmp_path: Path) -> None:
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, "2025-03-26") as client:
+        desk.too_often = "too many", 3.0
+        batch = [client.request("tools/list"), client.request("ping")]
+        response = await client.send(batch)
+        answers = {each["id"]: each for each in response.json()}
+        assert answers[batch[0]["id"]]["error"]["message"] == "too many: try again in 3 s"
+        assert answers[batch[1]["id"]]["result"] == {}

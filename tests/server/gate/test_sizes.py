@@ -144,3 +144,13 @@ async def test_what_grows_by_its_defaults_is_measured_with_them(tmp_path: Path) 
         error = await said(client, 2, "light", lamps=[{}] * 700)
         assert error is not None
         assert "with defaults the arguments have 79,811 bytes as JSON" in error.message
+
+
+async def test_lists_of_tools_count_against_the_rate_of_whoever_wants_them(tmp_path: Path) -> None:
+    limits = {"max_requests_per_minute": 2}
+    async with gateway_of(tmp_path, rate_limit=limits) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        for number, code in ((1, None), (2, None), (3, ErrorCode.LIMIT_EXCEEDED)):
+            await client.request(number, "list_tools", None)
+            answered = await client.next(Answered)
+            assert (answered.error and answered.error.code) == code

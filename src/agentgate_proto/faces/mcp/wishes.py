@@ -6,6 +6,8 @@ itself: whether progress is wanted, and in the modern era what its client can do
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from agentgate_proto.faces.mcp.messages import (
@@ -16,6 +18,20 @@ from agentgate_proto.faces.mcp.messages import (
     Wanted,
 )
 from agentgate_proto.rpc.jsonrpc import ErrorObject, RequestId
+
+LISTINGS: Final = frozenset(
+    {
+        "initialize",
+        "server/discover",
+        "tools/list",
+        "resources/list",
+        "resources/templates/list",
+        "prompts/list",
+        "subscriptions/listen",
+    }
+)
+"""Methods that are answered with a list, or begin something: they count against the rate of their
+principal, as calls do, which the ledger counts."""
 
 
 class Ready(msgspec.Struct, frozen=True):
