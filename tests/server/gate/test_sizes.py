@@ -12,7 +12,7 @@ from tests.server.embedded import RawClient, config, raw_client, until
 from agentgate_client import ErrorCode
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.rpc.jsonrpc import ErrorObject
-from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_proto.rpc.messages import ListTools, ToolRequest
 from agentgate_server import tool
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
@@ -151,6 +151,6 @@ async def test_lists_of_tools_count_against_the_rate_of_whoever_wants_them(tmp_p
     async with gateway_of(tmp_path, rate_limit=limits) as gateway, raw_client(gateway) as client:
         await client.next(Authenticated)
         for number, code in ((1, None), (2, None), (3, ErrorCode.LIMIT_EXCEEDED)):
-            await client.request(number, "list_tools", None)
+            await client.request(number, "list_tools", ListTools())
             answered = await client.next(Answered)
             assert (answered.error and answered.error.code) == code
