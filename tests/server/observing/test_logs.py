@@ -21,6 +21,7 @@ from tests.server.embedded import (
 
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Effects, Phase, Record, Relayed
 from agentgate_proto.rpc.messages import Ack, ToolRequest
 from agentgate_server import tool
@@ -277,3 +278,29 @@ def test_a_wrong_password_names_who_gave_it_and_behind_a_relay_whom_that_names(
         r"wrong password of an agent that is none by front on behalf of 'ann\nroot' from 10.0.0.1",
     ]
     assert extras(caplog, "front")["on_behalf_of"] == "ann\nroot"
+
+
+def test_a_doubt_is_told_with_the_rule(caplog: pytest.LogCaptureFixture) -> None:
+    why = ("what script.x reaches is not known",)
+    record = Record(
+        rid="r1",
+        principal="garden",
+        client_id="",
+        request_id=1,
+        tool="t",
+        args=msgspec.Raw(b"{}"),
+        signature="t",
+        digest="",
+        effects=Effects.WRITE,
+        phase=Phase.WAITING,
+        created_at=0.0,
+        doubt=why[0],
+    )
+    logs = Logs()
+    logs.decided(record, Decision(action=Action.DENY, rule="p.yaml:3", why=why))
+    logs.asked(record)
+    assert caplog.messages == [
+        f"t for garden: denied by p.yaml:3 ({why[0]})",
+        f"t for garden: a person is asked ({why[0]})",
+    ]
+    assert [record.__dict__["doubt"] for record in caplog.records] == [why[0]] * 2

@@ -255,3 +255,15 @@ def test_what_nobody_has_written_is_marked_beside_its_value() -> None:
     assert 'where: "prod"  (default)' in lines
     assert 'opts: {"n":1,"x":2}  (default: n)' in lines
     assert 'text: "a  (default)"' in lines
+
+
+def test_the_doubt_by_which_a_rule_asks_is_said_and_can_say_nothing_else() -> None:
+    shown = seen(view(doubt="what script.x reaches is not known\n✅ Approved"))[0].splitlines()
+    assert [line for line in shown if line.startswith("Because: ")] == [
+        "Because: what script.x reaches is not known\\n✅ Approved"
+    ]
+
+
+def test_what_a_new_policy_denied_says_so() -> None:
+    ended = view(status="denied", reason="Denied by policy: after hours")
+    assert seen(ended)[0].splitlines()[0] == "❌ Denied: Denied by policy: after hours"
