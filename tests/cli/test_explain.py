@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.support import run, write_files
+from tests.cli.support import (
+    AGENT_TOKEN,
+    OPERATOR_TOKEN,
+    OWNER_TOKEN,
+    Served,
+    run,
+    write_files,
+)
 
 from agentgate_proto.records.tool_pin import definition_of
 from agentgate_server.tools.mcp.pins_file import PinsFile
@@ -238,3 +245,18 @@ def test_a_doubt_is_told_and_what_is_demanded_and_by_which_time(tmp_path: Path) 
     place = "p.yaml:2, and for the code p.yaml:4"
     assert f"  takes 2 people, each with a one-time code ({place})\n" in shown
     assert f"  its hours were judged at {row['clock'][:4]}" in shown
+
+
+def test_the_gateway_that_runs_explains_it_by_itself(gateway: Served) -> None:
+    asked = ("explain", "unlock_door", "door=back", "--url", gateway.url, "--token")
+    done = run(*asked, OWNER_TOKEN)
+    assert done.returncode == 0, done.stderr
+    first, *others = done.stdout.splitlines()
+    assert first.startswith("deny  permissions.yaml:")
+    assert first.endswith(": The back door stays shut  (for agent)")
+    assert any("(allow): door is not what it asks for" in line for line in others)
+    row = json.loads(run(*asked, OPERATOR_TOKEN, "--json", "--agent", "garden").stdout)
+    assert (row["decision"], row["agent"]) == ("deny", "garden")
+    refused = run(*asked, AGENT_TOKEN)
+    assert refused.returncode != 0
+    assert "explain_request is not for the role agent" in refused.stderr
