@@ -107,3 +107,11 @@ def test_the_newest_word_counts_and_there_is_a_cap(monkeypatch: pytest.MonkeyPat
     assert muting.put(mute("c", at=T + 300.0)) == "", "those that are over take no room"
     assert muting.objection("b", T + 300.0) is None
     assert muting.put(mute("nobody", 0.0)) == ""
+
+
+def test_one_too_many_is_neither_in_force_nor_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MUTES_MAX", 0)
+    world = World()
+    assert world.ledger.mute(mute(at=world.now)) == "0 agents are muted already"
+    assert world.ledger.next_effect() is None
+    assert world.ledger.mutes(world.now) == []
