@@ -137,6 +137,8 @@ class Turns(Generic[Who]):
             account = self._open(owner)
         if account.round != self._round:
             self._bring_up(account)
+        if owner and not self._waiting and account.spent_s < self.turn_s:
+            return self.turn_s - account.spent_s  # as nearly always
         turn_s = self._turn_s(account)
         waits_at = self._waiting.get(who)
         if waits_at is not None:  # perhaps as another owner than it has now
@@ -160,7 +162,7 @@ class Turns(Generic[Who]):
         if account.round != self._round:
             self._bring_up(account)
         account.spent_s += took_s
-        if owner == STRANGERS:
+        if not owner:  # strangers
             done_by = max(self._strangers_done_by, now - took_s)
             self._strangers_done_by = done_by + took_s / STRANGERS_SHARE
 

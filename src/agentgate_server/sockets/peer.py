@@ -204,9 +204,8 @@ class Peer(Reader, ABC):
             rounds.ask()
             return
         rounds.owner = owner
-        self._turn(began + turn_s)
+        now = self._turn(began + turn_s)
         rounds.owner = None
-        now = perf_counter()
         rounds.turns.took(owner, now - began, now)
         if self.unfinished:
             rounds.turns.wait(self.owner.name, self)
@@ -218,9 +217,11 @@ class Peer(Reader, ABC):
         if self.seating is not None:
             self.seating.asked(self)
 
-    def _turn(self, until: float) -> None:
+    def _turn(self, until: float) -> float:
+        """Handle what there is until then; return when that was done."""
         self.in_process = True
         self.unfinished = False
+        now = 0.0
         while (event := self.connection.next_event()) is not None:
             if self._heads != self.connection.heads:
                 self._see_head()
@@ -231,7 +232,9 @@ class Peer(Reader, ABC):
                 kind = type(event).__name__
                 log.exception("connection %d: %s could not be handled", self.number, kind)
                 self.connection.close(INTERNAL_ERROR, "internal error; the gateway's log says more")
-            if perf_counter() > until and not self.over:
+            now = perf_counter()
+            if now > until and not self.over:
                 self.unfinished = True
                 break
         self.in_process = False
+        return now or perf_counter()
