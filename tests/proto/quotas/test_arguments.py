@@ -82,3 +82,7 @@ def test_values_are_counted_as_one_would_by_hand(args: Any, values_max: int) -> 
 def test_no_number_grows_by_more_than_is_reckoned_with(number: float) -> None:
     shortest = min(len(repr(number)), len(f"{number:e}"), len(f"{number:g}e0"))
     assert len(msgspec.json.encode(number)) <= GROWTH * shortest
+
+
+def test_what_is_far_below_the_caps_is_not_written_out_to_be_measured() -> None:
+    assert objection({"text": object()}, size=1_000) == ""
