@@ -26,16 +26,21 @@ CONNECTIONS_MAX = 1_000
 OF_PRINCIPAL_MAX = 64
 """Of one principal: a program with a pool, or some dozens of devices that share a token."""
 
-OF_ADDRESS_MAX = 128
-"""Strangers of one address: a house or an office behind one router, which all come back at once."""
+OF_ADDRESS_MAX = 256
+"""Strangers of one address: a house or an office behind one router, which all come back at once.
+The more there are, the longer each may stay when others push in."""
 
 BEYOND = 8
 """Places beyond all for who asks on this machine: what looks whether the gateway is well."""
 
-GRACE_S = 0.15
-"""How long a stranger stays at the least: a login takes two round trips. Others wait meanwhile, so
-that with ``OF_ADDRESS_MAX`` it bounds how many may come in a second only to push out others. Those
-of six hundred sockets that come anew at once wait for less than a second."""
+PUSHED_OUT_PER_S = 800
+"""How many may come in a second only to push out others: each costs a third of a millisecond. So
+none goes that came just now (of ``OF_ADDRESS_MAX``, in the last third of a second, and a login
+takes two round trips), while others wait: of six hundred sockets that come anew at once, for half a
+second."""
+
+TURN_S = 1.0
+"""How long one stays at the least that waits for us to look at what it has said: we are slow."""
 
 NOWHERE = ""
 """The address of a connection whose proxy has not said for whom it comes."""
@@ -79,7 +84,7 @@ class Place:
     """One connection.
 
     Attributes:
-        since: when it came, on the clock of the caller.
+        since: when it came, or asked for something for the first time, on the clock of the caller.
         address: the block from which it came, while it is a stranger's.
         owner: whose it is, by name; "": a stranger's.
         is_agent: the owner is no person.
@@ -152,22 +157,29 @@ class Connections:
         """How many connections a principal has."""
         return len(self._by_owner.get(owner, ()))
 
-    def wait_s(self, address: str, now: float, *, is_local: bool = False) -> float:
+    def wait_s(
+        self, address: str, now: float, waits: Callable[[int], bool], *, is_local: bool = False
+    ) -> float:
         """For how long nobody may be pushed out for a newcomer; 0: :meth:`come` may be called.
 
         Args:
             address: from which the newcomer comes.
             now: seconds on the clock of all calls.
+            waits: says of a connection whether it has said something that nobody looked at yet.
             is_local: it comes from this machine.
         """
-        loser = self._verdict(address, is_local=is_local).loser
-        return 0.0 if loser is None else max(0.0, self._places[loser].since + GRACE_S - now)
+        verdict = self._verdict(address, is_local=is_local)
+        if verdict.loser is None:
+            return 0.0
+        room = self.of_address_max if verdict.cap is Cap.ADDRESS else self.strangers
+        stay_s = room / PUSHED_OUT_PER_S
+        if waits(verdict.loser):
+            stay_s = max(stay_s, TURN_S)
+        return max(0.0, self._places[verdict.loser].since + stay_s - now)
 
     def come(self, number: int, address: str, now: float, *, is_local: bool = False) -> Verdict:
-        """Take a new connection, of a stranger, whose number was never used.
-
-        Args: as for :meth:`wait_s`.
-        """
+        """Take a new connection, of a stranger, whose number was never used. Its arguments are
+        those of :meth:`wait_s`, which has said that nobody need wait."""
         verdict = self._verdict(address, is_local=is_local)
         if not verdict.is_refusal:
             self._push_out(verdict)
@@ -175,8 +187,9 @@ class Connections:
             self._add_stranger(number)
         return verdict
 
-    def asked(self, number: int, address: str) -> Verdict:
-        """Take note of a whole request on a connection, and for whom its proxy has made it.
+    def asked(self, number: int, address: str, now: float) -> Verdict:
+        """Take note of a whole request on a connection, and for whom its proxy has made it. It may
+        stay for as long again.
 
         The newcomer is never the loser, but it may be one that came before at that address.
         """
@@ -189,6 +202,7 @@ class Connections:
             if self._is_full(address):
                 verdict = Verdict(cap=Cap.ADDRESS, loser=self._by_address[address].loser)
         place.has_asked = True
+        place.since = now
         place.address = address
         if not place.owner:
             self._push_out(verdict)

@@ -236,5 +236,7 @@ class Peer(Reader, ABC):
             if now > until and not self.over:
                 self.unfinished = True
                 break
+        if self._heads != self.connection.heads:  # of an upgrade nobody else hears
+            self._see_head()
         self.in_process = False
         return now or perf_counter()

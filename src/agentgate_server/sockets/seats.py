@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import anyio
 
+from agentgate_proto.connection.state import State
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.quotas.addresses import block_of
 from agentgate_proto.quotas.connections import NOWHERE, Cap, Connections, Verdict
 from agentgate_proto.wire.forwarded import Network, is_trusted, read_address
 from agentgate_server.sockets.peer import Peer
 
+log = logging.getLogger(__name__)
+
 STRANGERS = "too many connections; say who you are, or try again later"
 """Why a stranger goes."""
+
+TOLD_FOR_S = 60.0
+"""There is no other line about subprotocols for so long: anybody may ask for one."""
+
+LOOK_AGAIN_S = 0.05
+"""While somebody waits at the door: whoever would go may have had its turn meanwhile."""
 
 TELLING = {
     Cap.PRINCIPAL: (
@@ -66,17 +77,18 @@ class Seats:
         self._opening = opening
         self._capped = capped
         self._proxies = proxies
+        self._told_until = -math.inf
 
     async def wait(self, address: str) -> None:
         """Wait until somebody may be pushed out for a stranger who comes from there, if need be."""
         block, is_local = self._block(address), is_loopback(address)
         while True:
             now = anyio.current_time()
-            pause_s = self.connections.wait_s(block, now, is_local=is_local)
+            pause_s = self.connections.wait_s(block, now, self._waits, is_local=is_local)
             if not pause_s:
                 return
             self.freed = anyio.Event()
-            with anyio.move_on_after(pause_s):
+            with anyio.move_on_after(min(pause_s, LOOK_AGAIN_S)):
                 await self.freed.wait()
 
     def come(self, number: int, address: str) -> bool:
@@ -88,8 +100,9 @@ class Seats:
 
     def asked(self, peer: Peer) -> None:
         """Take note of a request, and of whom a proxy has made it for."""
-        block = self._block(peer.address)
-        self._follow(self.connections.asked(peer.number, block), block, STRANGERS)
+        block, now = self._block(peer.address), anyio.current_time()
+        self._follow(self.connections.asked(peer.number, block, now), block, STRANGERS)
+        self._look_at_subprotocol(peer, now)
 
     def seat(self, peer: Peer, principal: Principal) -> str:
         """Let a connection count as a principal's; return why it may not, or ""."""
@@ -121,6 +134,23 @@ class Seats:
         """Take note that a connection is over."""
         self.connections.leave(number)
         self.freed.set()
+
+    def _look_at_subprotocol(self, peer: Peer, now: float) -> None:
+        """Say in the log, once in a while, why a browser ends a connection at once."""
+        connection = peer.connection
+        if connection.state is State.AUTHENTICATING and now >= self._told_until:
+            offered = connection.wire.http.headers.items_of("sec-websocket-protocol")
+            if offered:
+                self._told_until = now + TOLD_FOR_S
+                text = (
+                    "connection %d asks for a subprotocol, and the native protocol has none: "
+                    "browsers end such a connection; leave it out"
+                )
+                log.info(text, peer.number)
+
+    def _waits(self, number: int) -> bool:
+        peer = self._peers.get(number)
+        return peer is not None and peer.unfinished
 
     def _follow(self, verdict: Verdict, owner: str, reason: str) -> None:
         if verdict.cap is not None:

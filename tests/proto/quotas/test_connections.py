@@ -12,9 +12,10 @@ from tests.proto.support import quick
 
 from agentgate_proto.quotas.connections import (
     BEYOND,
-    GRACE_S,
     NOWHERE,
+    PUSHED_OUT_PER_S,
     ROOM,
+    TURN_S,
     Cap,
     Connections,
     Verdict,
@@ -56,7 +57,7 @@ def test_of_all_strangers_the_oldest_of_the_address_that_has_most_goes() -> None
 def test_many_that_say_nothing_push_out_none_that_has_asked() -> None:
     connections = Connections(of_address_max=8)
     connections.come(1, HERE, NOON)
-    assert connections.asked(1, HERE) is ROOM
+    assert connections.asked(1, HERE, NOON) is ROOM
     lost = [connections.come(number, HERE, NOON).loser for number in range(2, 500)]
     assert 1 not in lost
     assert connections.seat(1, "agent", never, is_agent=True) is ROOM
@@ -67,35 +68,65 @@ def test_many_that_ask_push_out_none_that_has_just_come() -> None:
     lost = []
     for number in range(1, 500):
         lost.append(connections.come(number, HERE, NOON).loser)
-        connections.asked(number, HERE)
+        connections.asked(number, HERE, NOON)
     connections.come(1_000, HERE, NOON)
     for number in range(500, 503):
         lost.append(connections.come(number, HERE, NOON).loser)
-        connections.asked(number, HERE)
+        connections.asked(number, HERE, NOON)
     assert 1_000 not in lost
 
 
-def test_nobody_is_pushed_out_who_came_just_now_so_that_others_wait() -> None:
-    connections = Connections(of_address_max=1)
-    assert connections.wait_s(HERE, NOON) == 0.0
-    connections.come(1, HERE, NOON)
-    assert connections.wait_s(HERE, NOON) == pytest.approx(GRACE_S)
-    assert connections.wait_s(HERE, NOON + GRACE_S / 2) == pytest.approx(GRACE_S / 2)
-    assert connections.wait_s(THERE, NOON) == 0.0
-    assert connections.wait_s(HERE, NOON + 1) == 0.0
+def test_so_many_and_no_more_push_out_others_in_a_second_and_the_rest_wait() -> None:
+    connections = Connections(of_address_max=80)
+    for number in range(80):
+        assert connections.wait_s(HERE, NOON, never) == 0.0
+        connections.come(number, HERE, NOON)
+    assert connections.wait_s(HERE, NOON, never) == pytest.approx(80 / PUSHED_OUT_PER_S)
+    assert connections.wait_s(HERE, NOON + 0.04, never) == pytest.approx(0.06)
+    assert connections.wait_s(THERE, NOON, never) == 0.0
+    assert connections.wait_s(HERE, NOON + 1, never) == 0.0
+
+
+def test_who_has_asked_may_stay_for_as_long_again() -> None:
+    connections = Connections(of_address_max=80)
+    for number in range(80):
+        connections.come(number, HERE, NOON)
+        connections.asked(number, HERE, NOON + 5)
+    assert connections.wait_s(HERE, NOON + 5, never) == pytest.approx(0.1)
+    connections.asked(0, HERE, NOON + 9)
+    assert connections.wait_s(HERE, NOON + 9, never) == 0.0, "once"
+
+
+def test_who_waits_for_us_to_look_may_stay_for_longer() -> None:
+    connections = Connections(of_address_max=80)
+    for number in range(80):
+        connections.come(number, HERE, NOON)
+    assert connections.wait_s(HERE, NOON, lambda number: number == 0) == pytest.approx(TURN_S)
+    assert connections.wait_s(HERE, NOON + TURN_S, lambda number: number == 0) == 0.0
+
+
+def test_in_a_small_room_for_all_nobody_waits_for_longer() -> None:
+    connections = Connections(8)
+    for number, address in enumerate([HERE, THERE, "10.0.0.3", "10.0.0.4"]):
+        connections.come(number, address, NOON)
+    assert connections.wait_s("10.0.0.5", NOON, never) == pytest.approx(4 / PUSHED_OUT_PER_S)
+    connections.leave(0)
+    assert connections.wait_s("10.0.0.5", NOON, never) == 0.0
 
 
 def test_a_proxy_s_connections_count_for_those_for_whom_it_makes_them() -> None:
     connections = Connections(of_address_max=2)
     for number in range(1, 6):
         assert connections.come(number, NOWHERE, NOON) is ROOM
-    assert connections.asked(1, HERE) is ROOM
-    assert connections.asked(1, HERE) is ROOM
-    assert connections.asked(2, HERE) is ROOM
-    assert connections.asked(3, HERE) == Verdict(cap=Cap.ADDRESS, loser=1)
-    assert connections.asked(1, HERE) is ROOM, "it is gone"
-    assert connections.asked(4, THERE) is ROOM
-    assert connections.asked(4, HERE) == Verdict(cap=Cap.ADDRESS, loser=2), "another asks by it"
+    assert connections.asked(1, HERE, NOON) is ROOM
+    assert connections.asked(1, HERE, NOON) is ROOM
+    assert connections.asked(2, HERE, NOON) is ROOM
+    assert connections.asked(3, HERE, NOON) == Verdict(cap=Cap.ADDRESS, loser=1)
+    assert connections.asked(1, HERE, NOON) is ROOM, "it is gone"
+    assert connections.asked(4, THERE, NOON) is ROOM
+    assert connections.asked(4, HERE, NOON) == Verdict(cap=Cap.ADDRESS, loser=2), (
+        "another asks by it"
+    )
     assert len(connections) == 3
 
 
@@ -151,7 +182,7 @@ def test_of_agents_who_has_most_makes_room_for_who_has_fewer() -> None:
 def test_a_connection_can_change_hands() -> None:
     connections = Connections(5)
     settled(connections, "one", 1, first=1, agent=True)
-    assert connections.asked(1, THERE) is ROOM
+    assert connections.asked(1, THERE, NOON) is ROOM
     assert connections.seat(1, "one", never, is_agent=True) is ROOM
     assert connections.seat(1, "two", never, is_agent=True) is ROOM
     assert (connections.count_of("one"), connections.count_of("two")) == (0, 1)
@@ -168,7 +199,7 @@ def test_who_looks_from_this_machine_whether_the_gateway_is_well_finds_a_place()
     settled(connections, "agent", 4, first=1, agent=True)
     settled(connections, "owner", 1, first=5, agent=False)
     assert connections.come(6, THERE, NOON) == Verdict(cap=Cap.ALL)
-    assert connections.wait_s(THERE, NOON) == 0.0
+    assert connections.wait_s(THERE, NOON, never) == 0.0
     lost = [connections.come(7 + each, HERE, NOON, is_local=True) for each in range(BEYOND)]
     assert [each.is_refusal for each in lost] == [False] * BEYOND
     full = connections.come(100, HERE, NOON, is_local=True)
@@ -193,7 +224,7 @@ def test_nobody_ever_holds_more_than_their_share(chance: Random) -> None:
         some = chance.choice(list(there))
         step = chance.randrange(4)
         if step == 0:
-            moved = connections.asked(some, chance.choice([HERE, THERE]))
+            moved = connections.asked(some, chance.choice([HERE, THERE]), NOON)
             assert not moved.is_refusal
             if moved.loser is not None:
                 assert not there.pop(moved.loser)

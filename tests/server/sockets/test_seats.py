@@ -23,7 +23,7 @@ from tests.server.embedded import (
 
 from agentgate_proto.connection.events import Answered, Authenticated, Closed, Refused
 from agentgate_proto.limits import Limits
-from agentgate_proto.quotas.connections import BEYOND, OF_ADDRESS_MAX
+from agentgate_proto.quotas.connections import BEYOND
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
 from agentgate_server.sockets import listener
@@ -217,8 +217,9 @@ async def test_agents_together_leave_places_to_people(tmp_path: Path) -> None:
 async def test_behind_a_proxy_its_clients_are_counted_each_by_themselves(tmp_path: Path) -> None:
     changes = {"trusted_proxies": ["127.0.0.1"]}
     async with serving(tmp_path, gateway=changes) as gateway, AsyncExitStack() as stack:
+        gateway._listener._seats.connections.of_address_max = 4
         streams = []
-        for number in range(OF_ADDRESS_MAX + 2):
+        for number in range(4 + 2):
             stream = await anyio.connect_tcp("127.0.0.1", gateway.port)
             streams.append(await stack.enter_async_context(stream))
             there = "10.0.0.1" if number else "10.0.0.2"
@@ -283,3 +284,17 @@ async def test_a_page_that_may_not_come_in_is_counted_and_told_of(
         await until(lambda: cap in caplog.text, "the line")
         _, _, text = await http(gateway, "GET", "/metrics", token=OPERATOR)
         assert f'agentgate_capped_total{{cap="{cap}"}} 1.0' in text
+
+
+async def test_that_a_browser_asks_for_a_subprotocol_is_in_the_log_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "agentgate_server.sockets.seats")
+    async with serving(tmp_path) as gateway:
+        for _ in range(2):
+            async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+                await stream.send(UPGRADE[:-2] + b"Sec-WebSocket-Protocol: chat\r\n\r\n")
+                answer = await stream.receive()
+                assert b" 101 " in answer
+                assert b"Protocol: chat" not in answer
+    assert caplog.text.count("asks for a subprotocol") == 1
