@@ -72,7 +72,7 @@ async def test_an_abandoned_thread_keeps_its_tools_slot_until_it_ends(runner: Ru
             "it was not started: a call of port that ran out of time still runs; nothing more is "
             "asked of it until it ends"
         )
-        assert len(started) == 1
+        await until(lambda: len(started) == 1)  # a busy system may let a thread wait
     finally:
         release.set()
     await until(lambda: runner.threads.abandoned == 0)
