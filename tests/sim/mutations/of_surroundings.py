@@ -155,6 +155,38 @@ OF_SURROUNDINGS = (
         seeds=0,
         tests=("tests/server/store/test_retention.py",),
     ),
+    Mutation(
+        "keep all arguments of what the policy denied",
+        f"{PROTO}/records/cutting.py",
+        "        record = replace(record, args=raw, args_bytes=len(args), filled=None)\n",
+        "        pass\n",
+        seeds=0,
+        tests=("tests/proto/records/test_cutting.py",),
+    ),
+    Mutation(
+        "give each denial with a row an entry of the audit",
+        f"{PROTO}/quotas/denials.py",
+        "        if has_row and self._entries[principal].take(now):\n",
+        "        if has_row:\n",
+        seeds=0,
+        tests=("tests/proto/quotas/test_denials.py",),
+    ),
+    Mutation(
+        "let the door swing at the floor of the disk",
+        f"{PROTO}/quotas/disk.py",
+        "free < (most if was else self._floor)\n",
+        "free < self._floor\n",
+        seeds=0,
+        tests=("tests/proto/quotas/test_disk.py",),
+    ),
+    Mutation(
+        "push out what has just ended and its client is on the way for",
+        f"{SERVER}/store/retention.py",
+        "statements.EXCESS_UNDELIVERED, now - COLLECTED_WITHIN_S\n",
+        "statements.EXCESS_UNDELIVERED, now + COLLECTED_WITHIN_S\n",
+        seeds=0,
+        tests=("tests/server/store/test_retention.py",),
+    ),
     # The audit, and the end of a process
     Mutation(
         "leave the digest of what was allowed out of the audit",
