@@ -18,7 +18,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends commands outside sim sim-relays \
+.PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
+	commands outside sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds relays devices pressure bench fuzz autobahn vendor-streams \
 	socketio-suites mcp-acceptance mcp-clients real-model spec image clean
 
@@ -79,6 +80,10 @@ sim: $(VENV)/.installed-test
 # Worlds of two gateways, with consoles and devices: SEEDS=500 of them, or SEED=7 once more.
 sim-relays: $(VENV)/.installed-test
 	$(BIN)/python -m tests.sim.relays $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
+
+# Worlds full of those who take what they can get, beside a few who don't: SEEDS=100, or SEED=7.
+sim-crowds: $(VENV)/.installed-test
+	$(BIN)/python -m tests.sim.crowds $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
 # Small bugs, made one by one, each of which must be found: all, or BUGS="ticket head" by their names.
 mutations: $(VENV)/.installed-test

@@ -20,7 +20,7 @@ from tests.sim.watched_gate import WatchedGate
 
 from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.connection.timers import Deadline, Timer
-from agentgate_proto.wire.doors import OPEN_DOORS, Doors
+from agentgate_proto.wire.doors import Doors
 from agentgate_proto.wire.routes import Routes
 from agentgate_server.gate.timekeeping import LOOK_AGAIN_S
 from agentgate_server.gateway import CLOSE_WAIT_S
@@ -196,8 +196,7 @@ class Life:
         self.pruning: tuple[Waiting, float] | None = None
         self.tasks = Tasks(self)
         self.gate = WatchedGate(self)
-        routes = self.gate.faces.routes
-        self.doors = Doors(routes=Routes(routes)) if len(self.gate.faces.names) > 1 else OPEN_DOORS
+        self.doors = Doors(routes=Routes(self.gate.faces.routes))
         self.gate.desk.channels.append(world.people)
         self.enter(self.gate.take_up, world.disk.restore())
         self.enter(self._prune)

@@ -59,6 +59,7 @@ class Lane:
         left: how many bytes may still pass before the link breaks; None: any number.
         hole: bytes vanish, and nobody is told.
         held_until: nothing arrives before this moment.
+        unread: the receiver reads nothing at present.
     """
 
     def __init__(self, link: Link) -> None:
@@ -69,6 +70,7 @@ class Lane:
         self.left: int | None = None
         self.hole = False
         self.held_until = 0.0
+        self.unread = False
         self._bytes = bytearray()
         self._travelling = False
         self._ended = False
@@ -82,6 +84,12 @@ class Lane:
         """Send bytes. On a broken link they vanish; the sender hears of that in time."""
         if not self.hole and not self._ended and not self.link.broken:
             self._bytes += data
+            self._travel()
+
+    def hold(self, unread: bool) -> None:
+        """Let the receiver read nothing, or read on."""
+        self.unread = unread
+        if not unread and (self._bytes or self._ended):
             self._travel()
 
     def end(self) -> None:
@@ -100,7 +108,7 @@ class Lane:
     def _arrive(self) -> None:
         self._travelling = False
         link = self.link
-        if link.broken or self.hole or self.receiver is None:
+        if link.broken or self.hole or self.unread or self.receiver is None:
             return
         if self.held_until > link.timeline.now:
             self._travel()

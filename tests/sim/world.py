@@ -71,6 +71,10 @@ class World(AnyWorld):
         timeline: what happens next; None: a world of its own.
     """
 
+    life_type = Life
+    oracle_type = Oracle
+    people_type = People
+
     def __init__(
         self, plan: Plan, story: list[str] | None = None, timeline: Timeline | None = None
     ) -> None:
@@ -89,8 +93,8 @@ class World(AnyWorld):
         )
         self.policy = POLICY
         self.disk = Disk(self.timeline, plan.ledger.waiting_max, plan.retention, self.utc)
-        self.oracle = Oracle(self)
-        self.people = People(self)
+        self.oracle = self.oracle_type(self)
+        self.people = self.people_type(self)
         self.utc_offset = 0.0
         self.latest_offset = 0.0
         self.cut_off: dict[int, float] = {}
@@ -235,7 +239,7 @@ class World(AnyWorld):
             return
         self.lives += 1
         try:
-            life = Life(self, self.lives)
+            life = self.life_type(self, self.lives)
         except StoreError:
             self.tell("gateway", "cannot start")
             self.timeline.after(BOOT_S, self.boot)

@@ -7,6 +7,7 @@ the file any more the mutation has to be written anew: a list that goes stale pr
 from __future__ import annotations
 
 from tests.sim.mutations.mutation import LIFECYCLE, Mutation
+from tests.sim.mutations.of_crowds import OF_CROWDS
 from tests.sim.mutations.of_edge import OF_EDGE
 from tests.sim.mutations.of_promises import OF_PROMISES
 from tests.sim.mutations.of_providing import OF_PROVIDING
@@ -15,7 +16,7 @@ from tests.sim.mutations.of_requests import OF_REQUESTS
 from tests.sim.mutations.of_sessions import OF_SESSIONS
 from tests.sim.mutations.of_surroundings import OF_SURROUNDINGS
 
-NONE = Mutation("no bug at all", LIFECYCLE, "import", "import", seeds=600, relays=60)
+NONE = Mutation("no bug at all", LIFECYCLE, "import", "import", seeds=600, relays=60, crowds=30)
 """The sources as they are, in which nothing may be found; otherwise no trial proves anything."""
 
 MUTATIONS = (
@@ -26,4 +27,5 @@ MUTATIONS = (
     *OF_PROVIDING,
     *OF_EDGE,
     *OF_RELAYS,
+    *OF_CROWDS,
 )

@@ -23,10 +23,12 @@ class Mutation(Change):
 
     Attributes:
         seeds: within how many worlds the simulator must find it; 0: it cannot.
+        crowds: within how many crowded worlds it must be found; 0: it cannot.
         relays: within how many worlds of two gateways it must be found; 0: it cannot.
         tests: the tests that must find it where no world can.
     """
 
     seeds: int = 150
     relays: int = 0
+    crowds: int = 0
     tests: tuple[str, ...] = ()

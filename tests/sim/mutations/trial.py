@@ -53,7 +53,11 @@ def run_trial(mutation: Mutation) -> Verdict:
 
 def notice(mutation: Mutation, source: Path) -> tuple[str, str]:
     """Run the simulator, then the tests that are named, until something fails."""
-    for module, seeds in (("tests.sim", mutation.seeds), ("tests.sim.relays", mutation.relays)):
+    for module, seeds in (
+        ("tests.sim", mutation.seeds),
+        ("tests.sim.relays", mutation.relays),
+        ("tests.sim.crowds", mutation.crowds),
+    ):
         if not seeds:
             continue
         command = ["-m", module, "--brief", "--base", str(BASE)]
