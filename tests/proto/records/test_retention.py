@@ -14,6 +14,7 @@ from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.retention import (
     Rank,
+    days_kept,
     excess,
     fair_share,
     kept_bytes,
@@ -95,6 +96,11 @@ def record(**fields: Any) -> Record:
 )
 def test_what_is_lost_with_a_row(fields: dict[str, Any], rank: Rank) -> None:
     assert rank_of(record(**fields)) is rank
+
+
+def test_days_that_a_cap_holds_at_a_pace() -> None:
+    assert days_kept(100, DAY_S / 2, 1_000) == 5.0
+    assert days_kept(0, DAY_S, 1_000) == math.inf
 
 
 def test_what_a_row_counts_for_has_its_arguments_twice_and_its_result() -> None:

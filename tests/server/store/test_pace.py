@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from tests.server.store.samples import done
 
-from agentgate_proto.records.retention import days_kept
 from agentgate_proto.records.storage import Put
 from agentgate_server.store.audit_rows import AuditRows
 from agentgate_server.store.looking import look_at_store
@@ -147,11 +146,6 @@ def test_a_time_that_is_none_is_shown_as_it_is(engine: SqliteEngine, clock: Cloc
     fill(engine, clock, 1, hours=1)
     (doubt,) = clock_doubts(engine.connection, -1e300)
     assert "shows second -1e+300" in doubt
-
-
-def test_days_that_a_cap_holds() -> None:
-    assert days_kept(100, DAY_S / 2, 1_000) == 5.0
-    assert days_kept(0, DAY_S, 1_000) == math.inf
 
 
 def test_an_older_database_is_not_asked(tmp_path: Path, engine: SqliteEngine) -> None:
