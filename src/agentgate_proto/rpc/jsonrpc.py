@@ -175,10 +175,8 @@ def decode_element(element: msgspec.Raw) -> Message:
     """Read one element of a batch."""
     try:
         return classify(decode_envelope(element))
-    except msgspec.ValidationError as error:
-        return with_whole_id(element) or Invalid(ErrorCode.INVALID_REQUEST, describe(error))
     except UNREADABLE as error:
-        return Invalid(ErrorCode.INVALID_REQUEST, describe(error))
+        return with_whole_id(element) or Invalid(ErrorCode.INVALID_REQUEST, describe(error))
 
 
 def classify(envelope: Envelope) -> Message:

@@ -44,6 +44,7 @@ def test_of_one_address_the_oldest_stranger_goes_when_its_room_is_full() -> None
     assert connections.come(4, HERE, NOON) == Verdict(cap=Cap.ADDRESS, loser=1)
     assert connections.come(5, HERE, NOON) == Verdict(cap=Cap.ADDRESS, loser=2)
     assert (len(connections), connections.strangers) == (3, 3)
+    assert [number in connections for number in (1, 2, 3, 4, 5)] == [False, False, True, True, True]
 
 
 def test_of_all_strangers_the_oldest_of_the_address_that_has_most_goes() -> None:

@@ -325,3 +325,12 @@ def test_an_id_is_asked_for_once_for_each_session_and_not_for_refusals() -> None
     engine.request(2, "GET", f"{PATH}abc", b"", ADDRESS, 0.0)
     engine.ask_websocket(3, f"{PATH}websocket", ADDRESS, 0.0)
     assert made == ["s0", "s1"]
+
+
+def test_whose_session_a_request_is_for_is_known_by_its_id_alone() -> None:
+    at = Bench()
+    sid = at.polling()
+    number = at.engine.session_in(f"{PATH}?EIO=4&transport=polling&sid={sid}")
+    assert number is not None
+    for query in ("", "?sid=none", "?EIO=4", "?sid=%"):
+        assert at.engine.session_in(f"{PATH}{query}") is None
