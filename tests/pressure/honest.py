@@ -91,6 +91,7 @@ class Household:
         self.pace_s = pace_s(seconds)
         self.stopping = threading.Event()
         self.watcher: Wire | None = None
+        self.wires: list[Wire] = []
         parts = (self.call, self.ask, self.approve, self.view, self.come)
         self.threads = [threading.Thread(target=part, daemon=True) for part in parts]
 
@@ -107,6 +108,8 @@ class Household:
                 self.watcher.sock.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
             thread.join(2 * PATIENCE_S)
+        for wire in self.wires:
+            wire.close()
 
     def call(self) -> None:
         """An agent's program: a call whenever one is due, or as soon after that as it can."""
@@ -174,9 +177,9 @@ class Household:
                 while True:
                     for each in approvals_in(wire.recv()):
                         if each["id"] not in seen and is_honest(each):
-                            seen.add(each["id"])
                             turn += 1
                             self.say_yes(wire, each["id"], natively=turn % 2 == 0)
+                            seen.add(each["id"])
             except OSError as error:
                 if not self.stopping.is_set():
                     self.book.note("watch", time.perf_counter(), words(error))
@@ -255,7 +258,9 @@ class Household:
         while True:
             began = time.perf_counter()
             try:
-                return Wire(self.target, token, client_id, timeout_s=PATIENCE_S)
+                found = Wire(self.target, token, client_id, timeout_s=PATIENCE_S)
+                self.wires.append(found)
+                return found
             except OSError as error:
                 self.book.note(f"{what} connects", began, words(error))
                 if self.stopping.wait(0.1):
