@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sim.mutations.mutation import ADMISSION, DECIDING, PROTO, SERVER, Mutation
+from tests.sim.mutations.mutation import ADMISSION, PROTO, SERVER, Mutation
 
 CONNECTIONS = f"{PROTO}/quotas/connections.py"
 TURNS = f"{PROTO}/quotas/turns.py"
@@ -16,6 +16,7 @@ OF_CROWDS = (
         '        owner = f"{self.owner.name}{self.number}"\n',
         seeds=0,
         crowds=30,
+        tests=("tests/server/sockets/test_turns.py",),
     ),
     Mutation(
         "let a turn have no end",
@@ -34,20 +35,13 @@ OF_CROWDS = (
         crowds=30,
     ),
     Mutation(
-        "count the approvals that wait of all as one's",
-        DECIDING,
-        "        if self._waiting[principal] >= self.limits.waiting_max:\n",
-        "        if self._waiting.total() >= self.limits.waiting_max:\n",
-        seeds=0,
-        crowds=30,
-    ),
-    Mutation(
         "refuse the newest stranger when they are full",
         CONNECTIONS,
         "            return Verdict(cap=Cap.STRANGERS, loser=self._oldest_stranger())\n",
         "            return Verdict(cap=Cap.STRANGERS)\n",
         seeds=0,
-        crowds=30,
+        crowds=0,
+        tests=("tests/proto/quotas/test_connections.py",),
     ),
     Mutation(
         "push out a stranger of whatever address",
@@ -55,6 +49,7 @@ OF_CROWDS = (
         "        return max(self._by_address.values(), key=len).loser\n",
         "        return min(self._by_address.values(), key=len).loser\n",
         seeds=0,
-        crowds=30,
+        crowds=0,
+        tests=("tests/proto/quotas/test_connections.py",),
     ),
 )
