@@ -86,6 +86,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {"documents/": "YAML that knows where each value stands, so that errors name the line"},
         {
             "errors": "what can be wrong with a tool, its arguments, or what it did",
+            "extras": "how to get what is not installed with the gateway",
             "version": "which version this is",
         },
     ),

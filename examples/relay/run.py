@@ -5,7 +5,7 @@ and the lights, are behind another one, the house. Everything is a process of it
 sockets: two times ``agent-gate serve``, ``agent-gate edge``, and ``console.py``. The files of each
 are in the folders beside this one; docs/relay.md tells what happens.
 
-It needs what ``pip install agent-gate`` installs and no account: the models are rehearsed. It works
+It needs an installed agent-gate and no account: the models are rehearsed. It works
 on a copy in a temporary folder, with tokens of its own, and leaves nothing behind.
 """
 

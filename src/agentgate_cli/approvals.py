@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.finding import IdCommand
 from agentgate_cli.mutes import mute, unmute
 from agentgate_cli.remote import Command, Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import dim, say, say_json, say_pages
@@ -136,12 +137,7 @@ def watch(as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
-# An id may begin with a dash, so what is no option is an id; and there are no short options,
-# because click looks for them inside of words.
-ID_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-
-
-@approvals.command("show", context_settings=ID_SETTINGS)
+@approvals.command("show", cls=IdCommand)
 @click.argument("approval_id", metavar="ID")
 @json_option("the approval as JSON")
 @gateway_options
@@ -168,7 +164,7 @@ def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
-@approvals.command(context_settings=ID_SETTINGS)
+@approvals.command(cls=IdCommand)
 @click.argument("approval_id", metavar="ID")
 @click.option(
     "--for", "period", metavar="TIME", help="Also what follows of the kind, for: 90s, 10m, 2h …"
@@ -201,7 +197,7 @@ def approve(approval_id: str, as_json: bool, **options: Any) -> int:
     return run_remote(lambda: decide(remote, approval_id, answer, as_json=as_json))
 
 
-@approvals.command(context_settings=ID_SETTINGS)
+@approvals.command(cls=IdCommand)
 @click.argument("approval_id", metavar="ID")
 @json_option("the approval as it stands then, as JSON")
 @gateway_options

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.text import printable
 
@@ -15,9 +17,17 @@ if TYPE_CHECKING:
 LATEST = "latest"
 """Names the session that was made last; no id is that short."""
 
-# An id may begin with a dash, so what is no option is an id; and there are no short options,
-# because click looks for them inside of words.
-ID_SETTINGS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+class IdCommand(click.Command):
+    """A command that is given ids. One may begin with a dash, so what is no option is an id; and
+    there are no short options, because click looks for them inside of words."""
+
+    ignore_unknown_options = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line; ``-h`` alone is no id."""
+        ctx.help_option_names = ["--help"]
+        return super().parse_args(ctx, ["--help" if arg == "-h" else arg for arg in args])
 
 
 @contextmanager

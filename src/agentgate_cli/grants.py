@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentgate_cli.approvals import ID_SETTINGS, json_option
+from agentgate_cli.approvals import json_option
 from agentgate_cli.exits import Exit, Failure
+from agentgate_cli.finding import IdCommand
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import say, say_json
 from agentgate_cli.tables import Column, print_table
@@ -62,7 +63,7 @@ def list_grants(everything: bool, as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
-@grants.command(context_settings=ID_SETTINGS)
+@grants.command(cls=IdCommand)
 @click.argument("grant_id", metavar="ID")
 @json_option("the grant as it stands then, as JSON")
 @gateway_options

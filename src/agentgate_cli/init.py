@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from agentgate_cli.exits import Failure
-from agentgate_cli.questions import Questions
+from agentgate_cli.questions import Questions, file_there
 from agentgate_cli.starter.compose import (
     DOTENV,
     HOST,
@@ -25,8 +25,6 @@ from agentgate_cli.starter.compose import (
 )
 from agentgate_cli.style import note, warn
 from agentgate_cli.terminal import Terminal
-
-NAMES = ("config.yaml", "permissions.yaml", "tools.py", DOTENV)
 
 IPV6 = 6
 
@@ -41,7 +39,7 @@ Next, in three terminals in {folder}:
   set -a; . ./.env                                        # ask, as an agent does
   AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate call {call}{url}
 
-  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate chat --url {talk}   # or have a model ask
+  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate chat --url {talk}    # a model asks
 """
 
 
@@ -87,15 +85,12 @@ def init(yes: bool, **options: Any) -> None:
       agent-gate init my-gateway --yes && cd my-gateway && agent-gate serve
       agent-gate init house --home-assistant http://homeassistant.local:8123
     """
+    if options["folder"]:
+        refuse_full(options["folder"])
     if Terminal.is_there() and not yes:
         Questions(options).ask()
     folder = options["folder"] or Path()
-    there = [name for name in NAMES if os.path.lexists(folder / name)]
-    if there:
-        raise Failure(
-            f"{folder / there[0]} is there already; nothing was written. "
-            "Give another folder, or move it away"
-        )
+    refuse_full(folder)
     answers = answers_of(options)
     texts = composed(answers)
     try:
@@ -106,7 +101,21 @@ def init(yes: bool, **options: Any) -> None:
         click.echo(f"wrote {folder / name}")
     click.echo(steps(folder, answers), nl=False)
     if answers.telegram is not None and find_spec("telegram") is None:
-        note(warn("warning: Telegram needs: pip install 'agent-gate[telegram]'"))
+        from agentgate_server.extras import how_to_install
+
+        note(warn(f"warning: Telegram needs: {how_to_install('telegram')}"))
+
+
+def refuse_full(folder: Path) -> None:
+    """See that nothing is overwritten.
+
+    Raises:
+        Failure: one of the files is there.
+    """
+    if there := file_there(folder):
+        raise Failure(
+            f"{there} is there already; nothing was written. Give another folder, or move it away"
+        )
 
 
 def answers_of(options: Mapping[str, Any]) -> Answers:

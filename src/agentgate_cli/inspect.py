@@ -11,7 +11,7 @@ import click
 
 from agentgate_cli.exits import Exit
 from agentgate_cli.figures import Part, bar, dollars, share
-from agentgate_cli.finding import ID_SETTINGS, find_session, naming_model
+from agentgate_cli.finding import IdCommand, find_session, naming_model
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import bold, dim, say, say_json, styled, warn
 from agentgate_cli.text import escape_json, printable, readable
@@ -38,7 +38,7 @@ WIDE_CHARS = 60
 """From so many characters a line on, there is room for all columns."""
 
 
-@click.command(context_settings=ID_SETTINGS)
+@click.command(cls=IdCommand)
 @click.argument("session")
 @click.option("--text", default="", help="With this as the next message.")
 @click.option("--model", default="", metavar="NAME", help="For another model than the session's.")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
 import click
+
+from agentgate_cli.text import printable
 
 Rows = Mapping[str, tuple[str, str]]
 """Where each command is (``module:name``), and its line in the help."""
@@ -35,6 +38,21 @@ class LazyGroup(click.Group):
         module, _, name = self.rows[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant.
+
+        Raises:
+            click.UsageError: there is none of this name; the text says which is near.
+        """
+        name = args[0]
+        if name not in self.rows and not name.startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(name, self.rows, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"see '{ctx.command_path} --help'"
+            raise click.UsageError(f"there is no command '{printable(name)}'; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading any."""

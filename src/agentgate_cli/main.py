@@ -8,6 +8,7 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.lazy import LazyGroup
@@ -59,8 +60,11 @@ COMMANDS = {name: row for section in SECTIONS.values() for name, row in section.
 OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT})
 """What happens to output besides a closed pipe, which click sees to."""
 
-NOT_SERVE = frozenset({"--help", "-h", "--version"})
+NOT_SERVE = frozenset({"--help", "-h", "--version", "-V"})
 """Options of ``agent-gate`` itself; any other makes it ``agent-gate serve``."""
+
+WORDS = {"help": "--help", "version": "--version"}
+"""What other programs have as commands."""
 
 
 class Program(LazyGroup):
@@ -68,9 +72,26 @@ class Program(LazyGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the command line; without a command it is ``serve``'s."""
-        if not args or (args[0].startswith("-") and args[0] not in NOT_SERVE):
-            args = ["serve", *args]
+        if args and args[0] in WORDS:
+            args = [*args[1:], WORDS[args[0]]]
+        elif is_for_serve(args) and (args or not ctx.resilient_parsing):
+            args = ["serve", *args]  # while it is being typed, the first word may become any
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the first word: a command, or an option, which may be one of ``serve``'s."""
+        items = super().shell_complete(ctx, incomplete)
+        if incomplete.startswith("-"):
+            serve = self.get_command(ctx, "serve")
+            assert serve is not None
+            with serve.make_context("serve", [], parent=ctx, resilient_parsing=True) as inner:
+                items += serve.shell_complete(inner, incomplete)
+        return list({item.value: item for item in items}.values())
+
+
+def is_for_serve(args: list[str]) -> bool:
+    """Whether a command line begins with no command."""
+    return not args or (args[0].startswith("-") and args[0] not in NOT_SERVE)
 
 
 def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -90,6 +111,7 @@ def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "failed. 'agent-gate COMMAND --help' says more.",
 )
 @click.option(
+    "-V",
     "--version",
     is_flag=True,
     is_eager=True,

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "ws://127.0.0.1:8443"
 
+WHERE = "'agent-gate init' wrote AGENT_TOKEN (to ask) and APPROVER_TOKEN (to answer) into .env"
+"""Where a newcomer's tokens are, and which of them is for what."""
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 ClientT = TypeVar("ClientT", "AgentGateClient", "ApprovalsClient")
 
@@ -86,7 +89,7 @@ def remote_of(options: dict[str, Any]) -> Remote:
 
     token = options.pop("token")
     if not token:
-        raise click.UsageError("no token: set AGENT_GATE_TOKEN, or give --token")
+        raise click.UsageError(f"no token: set AGENT_GATE_TOKEN, or give --token; {WHERE}")
     names = ("url", "ca_file", "retries")
     url, ca_file, retries = (options.pop(name) for name in names)
     return Remote(websocket_url(url), token, ca_file, retries)
@@ -163,6 +166,8 @@ def failure_of(error: Exception) -> Failure:
     text = printable(error.message)
     if error.code == ErrorCode.AUTHENTICATION:
         text += ": the gateway does not know it; see AGENT_GATE_TOKEN and --token"
+    if error.code == ErrorCode.FORBIDDEN:
+        text += f": AGENT_GATE_TOKEN, or --token, is not the one for this; {WHERE}"
     if error.code == ErrorCode.SESSION_NOT_FOUND:
         text += "; see 'agent-gate sessions list'"
     if error.code == ErrorCode.RUN_IN_PROGRESS:

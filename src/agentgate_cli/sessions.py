@@ -10,7 +10,7 @@ import click
 
 from agentgate_cli.exits import Exit
 from agentgate_cli.figures import dollars
-from agentgate_cli.finding import ID_SETTINGS, find_session
+from agentgate_cli.finding import IdCommand, find_session
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import dim, good, say, say_json
 from agentgate_cli.tables import Column, print_table
@@ -77,7 +77,7 @@ def list_sessions(user: str, limit: int, as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
-@sessions.command(context_settings=ID_SETTINGS)
+@sessions.command(cls=IdCommand)
 @click.argument("session")
 @click.option("--follow", is_flag=True, help="Go on with what comes, until Ctrl-C.")
 @click.option("--thinking", is_flag=True, help="Show what the model thought, too.")
@@ -122,7 +122,7 @@ def show(session: str, follow: bool, thinking: bool, as_json: bool, **options: A
     return run_remote(work)
 
 
-@sessions.command(context_settings=ID_SETTINGS)
+@sessions.command(cls=IdCommand)
 @click.argument("session")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @gateway_options
@@ -147,7 +147,7 @@ def delete(session: str, as_json: bool, **options: Any) -> int:
     return run_remote(work)
 
 
-@sessions.command(context_settings=ID_SETTINGS)
+@sessions.command(cls=IdCommand)
 @click.argument("session")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @gateway_options

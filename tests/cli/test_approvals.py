@@ -111,7 +111,9 @@ def test_an_id_may_begin_with_a_dash(gateway: Served, rid: str) -> None:
 def test_an_agent_may_not_see_or_answer_approvals(gateway: Served, args: tuple[str, ...]) -> None:
     done = gateway.as_agent("approvals", *args)
     assert done.returncode == 3
-    assert "is not for the role agent" in done.stderr
+    assert "is not for the role agent, but for approver or operator" in done.stderr
+    assert "AGENT_GATE_TOKEN, or --token, is not the one for this" in done.stderr
+    assert "APPROVER_TOKEN (to answer)" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -220,7 +220,7 @@ def test_without_the_telegram_extra_the_terminal_asks_and_the_demo_says_so(tmp_p
         "play.SCENES, play.PLUGS = scenes.SCENES[2:3], ()\n",
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "pip install 'agent-gate[telegram]'" in done.stdout
+    assert "pip install 'python-telegram-bot>=22'" in done.stdout
     assert "yes, by owner (terminal)" in done.stdout
     assert "executed: light.bedroom is on" in done.stdout
 

@@ -164,24 +164,38 @@ def test_a_wrong_answer_writes_nothing(tmp_path: Path, args: list[str], text: st
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_person_at_a_terminal_is_asked(tmp_path: Path) -> None:
+def test_a_person_at_a_terminal_is_asked_and_each_answer_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "config.yaml").write_text("")
     with at_terminal("init", cwd=tmp_path) as terminal:
         for question, answer in (
+            ("Folder [.]: ", "taken"),
+            ("config.yaml is there already", None),
             ("Folder [.]: ", "house"),
+            ("Address to listen on [127.0.0.1]: ", "127.0.0.1:9"),
+            ("the port has its own key", None),
             ("Address to listen on [127.0.0.1]: ", ""),
             ("Port [8443]: ", "70000"),
             ("Error: 70000 is not in the range", ""),
             ("Port [8443]: ", "9002"),
             ("Connect Home Assistant? [y/N]: ", "y"),
+            ("Its address [http://homeassistant.local:8123]: ", "127.0.0.1:18123"),
+            ("it must begin with http:// or https://", None),
             ("Its address [http://homeassistant.local:8123]: ", ""),
+            ("A long-lived access token of it: ", "home token"),
+            ("it must be letters, digits and signs", None),
             ("A long-lived access token of it: ", "home.token-2"),
             ("Ask people on Telegram? [y/N]: ", "y"),
+            ("The bot's token from @BotFather: ", "123456"),
+            ("as @BotFather gives it", None),
             ("The bot's token from @BotFather: ", BOT),
             ("it tells you) [0]: ", ""),
             ("with spaces between them: ", "anna"),
             ("write numbers, as in", ""),
+            ("with spaces between them: ", "5, -6"),
+            ("write numbers, as in", ""),
             ("with spaces between them: ", "5, 6"),
-            ("house   with Home Assistant", None),
+            ("house   looking is allowed", None),
             ("Policy (ask, house, closed) [house]: ", ""),
         ):
             terminal.see(question)
@@ -220,6 +234,25 @@ def test_options_that_are_given_are_not_asked_about_and_yes_asks_nothing(tmp_pat
         assert terminal.end() == 0
         assert "[" not in terminal.shown
     assert (tmp_path / "config.yaml").exists()
+
+
+def test_an_option_that_cannot_be_right_is_told_before_anything_is_asked(tmp_path: Path) -> None:
+    with at_terminal("init", "new", "--home-assistant", "127.0.0.1:18123", cwd=tmp_path) as screen:
+        screen.see("--home-assistant: it must begin with http:// or https://")
+        assert screen.end() == 4
+        assert "Address to listen on" not in screen.shown
+
+
+def test_a_policy_is_explained_only_if_it_can_be_chosen(tmp_path: Path) -> None:
+    with at_terminal("init", "new", "--host", "127.0.0.1", "--port", "0", cwd=tmp_path) as screen:
+        for _ in range(2):
+            screen.see("[y/N]: ")
+            screen.type("\n")
+        screen.see("Policy (ask, closed) [ask]: ")
+        screen.type("closed\n")
+        assert screen.end() == 0
+        assert "house" not in screen.shown
+        assert all(len(line) <= 80 for line in screen.shown.splitlines()[:12])
 
 
 def test_a_conversation_that_is_broken_off_writes_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentgate_cli.remote import Remote
+from agentgate_cli.remote import WHERE, Remote
 
 if TYPE_CHECKING:
     from agentgate_cli.chat.place import Place
@@ -143,7 +143,7 @@ def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:
             config = DEFAULT_CONFIG
         return Place(remote=None, config=config, may_ask=may_ask)
     if not options["token"]:
-        raise click.UsageError("no token: set AGENT_GATE_TOKEN, or give --token")
+        raise click.UsageError(f"no token: set AGENT_GATE_TOKEN, or give --token; {WHERE}")
     remote = Remote(websocket_url(url), options["token"], options["ca_file"], options["retries"])
     approver_token = options["approver_token"] or ""
     return Place(remote=remote, config=None, approver_token=approver_token, may_ask=may_ask)

@@ -12,13 +12,14 @@ from agentgate_cli.inspect import LOOKS, parts_of
 from agentgate_cli.style import bad, bold, dim, good, say, styled, warn
 from agentgate_cli.text import compact, plural, printable
 from agentgate_client import Inspection
+from agentgate_server.extras import how_to_install
 
 LABEL_CHARS = 10
 BAR_CHARS = 60
 RESULT_CHARS = 70
 """Of what an MCP client is told: the house says more than fits a line."""
 
-EXTRA_MISSING = "pip install 'agent-gate[telegram]' to be asked there; the terminal asks instead"
+EXTRA_MISSING = "{} to be asked there; the terminal asks instead"
 
 
 def fact(label: str, text: str) -> None:
@@ -48,7 +49,7 @@ def opening(stage: Stage, *, keep: bool) -> None:
 def where_telegram_is(stage: Stage) -> str:
     """Say where the phone's Telegram is, or how to get it."""
     if stage.phone is None:
-        return f"none: {dim(EXTRA_MISSING)}"
+        return f"none: {dim(EXTRA_MISSING.format(how_to_install('telegram')))}"
     return f"{stage.phone.url}  {dim('make-believe, speaks the Bot API of Telegram')}"
 
 

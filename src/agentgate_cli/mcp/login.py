@@ -15,8 +15,6 @@ from agentgate_cli.text import printable
 
 T = TypeVar("T")
 
-NO_SDK = "this takes the extra: pip install 'agent-gate[mcp]'"
-
 
 @click.command()
 @click.argument("alias", metavar="SERVER")
@@ -69,7 +67,9 @@ def login(
     try:
         from agentgate_cli.mcp.consent import log_in
     except ImportError:
-        raise Failure(NO_SDK) from None
+        from agentgate_server.extras import how_to_install
+
+        raise Failure(f"this takes a package more: {how_to_install('mcp')}") from None
 
     async def work() -> int:
         found = await log_in(

@@ -316,7 +316,7 @@ class ServerConnection(FaceConnection):
         if method.before_auth:
             return ErrorCode.INVALID_REQUEST, "already authenticated"
         if role not in method.roles:
-            return ErrorCode.FORBIDDEN, f"{method.name} is not for the role {role.value}"
+            return ErrorCode.FORBIDDEN, method.not_for(role)
         if method.name == "tool_request":
             if request.id is None:
                 return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"

@@ -327,6 +327,11 @@ class Method:
     before_auth: bool = False
     alone: bool = False
 
+    def not_for(self, role: Role) -> str:
+        """Say to somebody that the method is for others, and for whom."""
+        others = " or ".join(sorted(self.roles))
+        return f"{self.name} is not for the role {role.value}, but for {others}"
+
 
 AGENTS = frozenset({Role.AGENT})
 ASKERS = AGENTS | {Role.RELAY}

@@ -9,6 +9,7 @@ from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.config import Config
 from agentgate_server.documents import DocumentError
+from agentgate_server.extras import how_to_install
 from agentgate_server.observing import Observers
 from agentgate_server.store.writer import StoreWriter
 
@@ -64,6 +65,6 @@ def import_telegram(config: Config) -> type[TelegramChannel]:
     except ModuleNotFoundError as error:
         if error.name != "telegram":
             raise
-        text = "needs an extra: pip install 'agent-gate[telegram]'"
+        text = f"needs a package that is not installed: {how_to_install('telegram')}"
         raise DocumentError(config.name, text, path="messenger") from None
     return TelegramChannel

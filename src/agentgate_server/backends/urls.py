@@ -58,6 +58,8 @@ def split_url(url: str) -> tuple[Origin, str]:
     Raises:
         ValueError: it is none; the text never quotes it, since a URL may hold a secret.
     """
+    if "://" not in url:
+        raise ValueError("must begin with http:// or https://, as in http://192.168.1.5:8123")
     match = URL.fullmatch(url)
     if match is None or len(url) > URL_CHARS_MAX:
         raise ValueError(

@@ -265,7 +265,7 @@ class TracingConfig(msgspec.Struct, frozen=True, kw_only=True):
     (``OTEL_EXPORTER_OTLP_ENDPOINT`` and the other ``OTEL_`` variables)."""
 
     enabled: bool = False
-    """Make spans. Needs the extra: ``pip install 'agent-gate[tracing]'``."""
+    """Make spans. Needs the extra ``tracing``."""
 
 
 class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):

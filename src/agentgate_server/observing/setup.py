@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from agentgate_server.documents import DocumentError
+from agentgate_server.extras import how_to_install
 from agentgate_server.observing.gauges import Gauges
 from agentgate_server.observing.logs import Logs
 from agentgate_server.observing.observers import Observer, Observers
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from agentgate_server.observing.metrics import Metrics
     from agentgate_server.observing.tracing import Tracing
 
-NO_OPENTELEMETRY = "OpenTelemetry is not installed: pip install 'agent-gate[tracing]'"
+NO_OPENTELEMETRY = f"OpenTelemetry is not installed: {how_to_install('tracing')}"
 
 
 class Setup:

@@ -231,7 +231,7 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
     elif role in METHODS[name].roles:
         assert ([type(event) for event in events], answers) == ([Called], [])
     else:
-        text = f"Forbidden: {name} is not for the role {role.value}"
+        text = f"Forbidden: {METHODS[name].not_for(role)}"
         assert answers[0]["error"] == {"code": -32010, "message": text}
         assert events == []
 

@@ -313,3 +313,8 @@ def test_the_parameters_of_every_method_are_public_names_of_the_module() -> None
 def test_every_request_has_a_type_of_its_result_and_no_notification_has_one() -> None:
     for method in METHODS.values():
         assert (method.result is None) is (method.kind is Kind.NOTIFICATION), method.name
+
+
+def test_who_has_the_wrong_role_is_told_whose_the_method_is() -> None:
+    words = METHODS["decide_approval"].not_for(Role.AGENT)
+    assert words == "decide_approval is not for the role agent, but for approver or operator"

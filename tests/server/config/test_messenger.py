@@ -98,7 +98,7 @@ def test_a_missing_extra_says_what_to_install(
     for name in [name for name in sys.modules if "telegram" in name]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "telegram", None)
-    with pytest.raises(DocumentError, match=r"pip install 'agent-gate\[telegram\]'"):
+    with pytest.raises(DocumentError, match="pip install 'python-telegram-bot>=22'"):
         anyio.run(start, load(tmp_path))
 
 

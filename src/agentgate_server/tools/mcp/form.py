@@ -198,7 +198,7 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     oauth: bool = False
     """With ``url``: it wants an OAuth login, which ``agent-gate mcp login`` does once. Needs the
-    extra: ``pip install 'agent-gate[mcp]'``."""
+    extra ``mcp``."""
 
     def __post_init__(self) -> None:
         if bool(self.command) == (self.url is not None):

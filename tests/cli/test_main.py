@@ -1,0 +1,82 @@
+"""The first word of a command line: what is completed, what is near, what other programs have."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from tests.cli.support import AGENT_GATE, environment, run
+
+from agentgate_cli.main import COMMANDS
+
+
+def completed(*words: str) -> list[str]:
+    """What bash is offered for the last of the words."""
+    variables = {
+        "_AGENT_GATE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["agent-gate", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
+    done = subprocess.run(
+        [AGENT_GATE], env=environment(variables), capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+def test_the_first_word_is_completed_to_a_command() -> None:
+    assert completed("appr") == ["approvals"]
+    assert completed("") == list(COMMANDS)
+    assert completed("approvals", "de") == ["deny"]
+
+
+def test_an_option_without_a_command_is_completed_to_those_of_serve() -> None:
+    assert completed("--ver") == ["--version"]
+    assert "--config" in completed("--")
+    assert completed("--help") == ["--help"]
+    assert completed("--port", "8443", "--insec") == ["--insecure"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["serv"], "there is no command 'serv'; did you mean 'serve'?"),
+        (["aprovals", "list"], "did you mean 'approvals'?"),
+        (["approvals", "aprove"], "'approve'"),
+        (["mcp", "setpu"], "did you mean 'setup'?"),
+        (["mcp", "zzz"], "there is no command 'zzz'; see 'agent-gate mcp --help'"),
+        (["zz\x1b[2J"], "there is no command 'zz\\u001b[2J'"),
+        (["help", "serv"], "did you mean 'serve'?"),
+    ],
+)
+def test_a_word_that_is_none_is_told_with_what_is_near(args: list[str], words: str) -> None:
+    done = run(*args)
+    assert done.returncode == 4
+    assert words in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_help_and_version_are_words_too() -> None:
+    assert run("help").stdout == run("--help").stdout
+    assert run("help", "call").stdout == run("call", "-h").stdout
+    assert run("help", "approvals", "deny").stdout == run("approvals", "deny", "--help").stdout
+    assert run("version").stdout == run("-V").stdout == run("--version").stdout != ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("approvals", "approve"),
+        ("approvals", "deny"),
+        ("approvals", "show"),
+        ("grants", "revoke"),
+        ("sessions", "show"),
+        ("sessions", "cancel"),
+        ("inspect",),
+    ],
+)
+def test_commands_that_take_ids_have_the_short_option_for_help(command: tuple[str, ...]) -> None:
+    done = run(*command, "-h")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == run(*command, "--help").stdout
+    assert "  --help" in done.stdout
