@@ -265,6 +265,7 @@ class GatewayLink:
             self._name, self.config, self._epoch(), self._state_changed, self._backoff()
         )
         self._logins = Logins(client.driver)
+        told = ""
         try:
             while True:
                 await client.driver.open()
@@ -274,8 +275,9 @@ class GatewayLink:
                 while client.state is not ClientState.CLOSED:
                     self._changed = anyio.Event()
                     await self._changed.wait()
-                text = "gateway %s refuses this one for good; trying again in %g s: %s"
-                log.error(text, self._name, REOPEN_S, self.state.error)
+                if told != (told := self.state.error):
+                    text = "gateway %s refuses this one for good; trying again every %g s: %s"
+                    log.error(text, self._name, REOPEN_S, told)
                 await anyio.sleep(REOPEN_S)
         finally:
             self._is_closing = True

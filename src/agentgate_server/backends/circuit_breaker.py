@@ -32,6 +32,10 @@ class State(Enum):
     """It is refused: another call is finding out."""
 
 
+class CircuitOpen(NotStarted):
+    """The circuit lets nothing through for now; it says nothing new of the backend."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Permit:
     """Leave for one call. Give it back by exactly one of ``succeeded``, ``failed``, ``dropped``.
@@ -77,10 +81,10 @@ class CircuitBreaker:
             now: monotonic seconds.
 
         Raises:
-            NotStarted: the circuit is open; the text says since when, why, and until when.
+            CircuitOpen: the text says since when, why, and until when.
         """
         if self.state is State.HALF_OPEN or (self.state is State.OPEN and now < self._retry_at):
-            raise NotStarted(self.refusal(now))
+            raise CircuitOpen(self.refusal(now))
         permit = Permit(self.opened)
         if self.state is State.OPEN:
             self.state = State.HALF_OPEN

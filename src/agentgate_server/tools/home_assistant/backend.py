@@ -9,6 +9,7 @@ import anyio
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
+from agentgate_server.backends.circuit_breaker import CircuitOpen
 from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.policy import Policy
 from agentgate_server.tools.home_assistant.api import Api
@@ -27,6 +28,9 @@ RETRY_S: Final = 5.0
 FIRST_LOOK_S: Final = 10.0
 """How long a start of the gateway waits for the first look at the house."""
 
+PROBLEMS_TOLD_MAX: Final = 8
+"""Lines of the log for one time of being away: the words may differ in addresses or numbers."""
+
 log = logging.getLogger(__name__)
 
 
@@ -38,6 +42,7 @@ class HomeAssistant:
         house: what the policy asks for indirect names.
         sight: what those who ask for many states may see.
         problem: why it is not well, or "".
+        told: what of that the log was told since it was last well.
         unresolved: what could not be learned of the house, or "".
         refused: Home Assistant has refused to tell some of it: a row that is too long, a kind that
             it does not know.
@@ -61,6 +66,7 @@ class HomeAssistant:
         )
         self.house = House(config.resolve_stale_s)
         self.problem = "not asked yet"
+        self.told: set[str] = set()
         self.unresolved = ""
         self.refused = False
 
@@ -96,8 +102,9 @@ class HomeAssistant:
         try:
             await self.look()
         except Exception as error:
-            log.exception("Home Assistant could not be looked at")
             self.problem = type(error).__name__
+            if self.is_news(self.problem):
+                log.exception("Home Assistant could not be looked at")
 
     async def look(self) -> None:
         """See whether it is well, and learn what is in the house."""
@@ -107,6 +114,10 @@ class HomeAssistant:
             rendered, refused = await ask(self.api)
             told = read_house(rendered)
             plain = await ask_former(self.api, self.house.former(told))
+        except CircuitOpen as error:  # nothing was asked, and its words count the seconds
+            if not self.problem:
+                self.note(str(error), self.unresolved)
+            return
         except (NotStarted, EffectUnknown, ToolFailed) as error:
             self.note(str(error), self.unresolved)
             return
@@ -117,11 +128,22 @@ class HomeAssistant:
 
     def note(self, problem: str, unresolved: str) -> None:
         """Keep how it is, and tell the log what is new."""
-        if problem and problem != self.problem:
+        if problem and self.is_news(problem):
             log.warning("%s; its tools will fail until it is back", problem)
         elif self.problem and not problem:
             log.info("Home Assistant runs")
+            self.told.clear()
         if unresolved and unresolved != self.unresolved:
             log.warning("%s; those names match every deny and ask rule", unresolved)
         self.problem = problem
         self.unresolved = unresolved
+
+    def is_news(self, problem: str) -> bool:
+        """Whether the log has not been told of a problem since it was last well.
+
+        It is looked at every few seconds while it is away, and may fail in two ways by turns.
+        """
+        if problem in self.told or len(self.told) >= PROBLEMS_TOLD_MAX:
+            return False
+        self.told.add(problem)
+        return True

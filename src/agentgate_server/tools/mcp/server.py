@@ -134,6 +134,7 @@ class McpServer:
     async def run(self) -> None:
         """Keep it running, until cancelled."""
         pause_s = PAUSE_S
+        told: tuple[str, float] | None = None
         try:
             async with anyio.create_task_group() as self._tasks:
                 while True:
@@ -142,9 +143,11 @@ class McpServer:
                         if anyio.current_time() - self._ready_at >= WELL_S:
                             pause_s = PAUSE_S
                         self._ready_at = None
+                        told = None
                     wait_s = pause_s * self._rng.uniform(0.5, 1.0)
-                    text = "MCP server %s is away: %s; trying again in %.0f s"
-                    log.warning(text, self.alias, reason, max(wait_s, 1.0))
+                    if told != (told := (reason, pause_s)):  # at the longest pause: once is enough
+                        text = "MCP server %s is away: %s; trying again in %.0f s"
+                        log.warning(text, self.alias, reason, max(wait_s, 1.0))
                     await anyio.sleep(wait_s)
                     pause_s = min(2 * pause_s, PAUSE_S_MAX)
         finally:

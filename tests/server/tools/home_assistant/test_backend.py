@@ -13,7 +13,8 @@ from tests.server.embedded import AGENT, http, raw_client, serving, until
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, text_response
 from agentgate_proto.connection.events import Answered, Authenticated
-from agentgate_server.errors import ToolError
+from agentgate_server.backends.circuit_breaker import State
+from agentgate_server.errors import NotStarted, ToolError
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant import backend as backends
@@ -109,6 +110,56 @@ async def test_a_wrong_token_is_warned_of_and_not_shown(caplog: pytest.LogCaptur
             assert TOKEN not in caplog.text
             assert backend.house("area_id", "garden") is None
             await backend.api.aclose()
+
+
+async def test_an_outage_is_told_once_however_long_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    sick: dict[str, Any] = {}
+
+    def fault(request: HttpRequest) -> HttpResponse | None:
+        return text_response(sick["words"], sick["status"]) if sick else None
+
+    def warnings() -> int:
+        return sum("its tools will fail" in record.getMessage() for record in caplog.records)
+
+    with anyio.fail_after(10):
+        async with StandIn(token=TOKEN) as home:
+            home.fault = fault
+            backend = HomeAssistant(config(home.url))
+            await backend.look()
+            sick.update(words="starting", status=503)
+            for _ in range(20):  # after some the circuit is open, and says until when
+                await backend.try_to_look()
+                assert backend.health()["status"] == "failing"
+            assert warnings() == 1
+            sick.clear()
+            circuit = backend.api.reads.circuit
+            circuit.succeeded(circuit.admit(anyio.current_time() + 3_600))
+            await backend.look()
+            assert "Home Assistant runs" in caplog.text
+            sick.update(words="starting", status=503)
+            await backend.look()
+            assert warnings() == 2, "another outage is news"
+            await backend.api.aclose()
+
+
+async def test_an_outage_with_ever_new_words_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    backend = HomeAssistant(config("http://127.0.0.1:9"))
+    for number in range(50):
+        backend.note(f"no route, attempt {number}", "")
+    assert len(caplog.records) == backends.PROBLEMS_TOLD_MAX
+    await backend.api.aclose()
+
+
+async def test_a_circuit_that_calls_have_opened_is_told_as_an_outage() -> None:
+    backend = HomeAssistant(config("http://127.0.0.1:9"))
+    backend.problem = ""
+    while backend.api.reads.circuit.state is not State.OPEN:
+        with pytest.raises(NotStarted):
+            await backend.api.get("/api/", timeout_s=1)
+    await backend.look()
+    assert "nothing is sent to it" in backend.problem
+    await backend.api.aclose()
 
 
 def test_certificates_that_are_none_stop_the_start(tmp_path: Path) -> None:

@@ -141,6 +141,19 @@ sys.stdin.read()
     assert "a tool without a name" in caplog.text
 
 
+async def test_one_that_ends_again_and_again_is_told_once_for_each_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "PAUSE_S", 0.01)
+    monkeypatch.setattr(server_module, "PAUSE_S_MAX", 0.02)
+    starts = tmp_path / "starts"
+    command = ("sh", "-c", f"echo >> {starts}; exit 3")
+    async with serving(s=McpServerConfig(command=command)):
+        await until(lambda: starts.exists() and len(starts.read_text()) > 5)
+    told = [each for each in caplog.records if "MCP server s is away" in each.getMessage()]
+    assert len(told) == 2
+
+
 async def test_one_that_does_not_say_what_it_has_is_not_called() -> None:
     script = """
 import json, sys
