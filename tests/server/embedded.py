@@ -22,7 +22,8 @@ from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 
 AGENT, OWNER, OPERATOR = "agent-token-0123456789", "owner-token-0123456789", "ops-token-0123456789"
-BOUND_S = 10.0
+BOUND_S = 30.0
+"""Nothing takes a tenth of it on a quiet machine; a busy one must not decide what holds."""
 POLICY = """
 defaults:
   - {pattern: "*", action: ask}

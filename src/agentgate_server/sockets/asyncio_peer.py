@@ -120,10 +120,14 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self._read_or_not()
 
     def resume_writing(self) -> None:
-        """The system has taken everything."""
+        """The system has taken everything.
+
+        What follows has to wait until the transport is done: in CPython, one that is closed in here
+        is lost twice (its ``_write_ready`` closes it, and so does what it has called for).
+        """
         self._writable = True
         self._tell_held()
-        self._settle()
+        self.poke()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The socket is closed."""

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from anyio.abc import ByteStream
 from tests.server.embedded import (
     AGENT,
     OWNER,
@@ -25,6 +26,7 @@ from agentgate_proto.quotas.output import Output
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
 from agentgate_server.sockets import listener
+from agentgate_server.sockets.peer import Peer
 from agentgate_server.sockets.stream_peer import StreamPeer
 
 pytestmark = pytest.mark.anyio
@@ -108,31 +110,75 @@ async def test_answers_by_http_count_for_whose_token_they_were_asked_with(tmp_pa
         assert status == 200
 
 
+class Pages:
+    """Answers to ``GET /health`` of which only some are taken before anybody reads.
+
+    Attributes:
+        answered: how many there were.
+    """
+
+    def __init__(self, gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answered = 0
+        monkeypatch.setattr(gateway.gate.web, "_health", self.next)
+
+    def next(self) -> Reply:
+        self.answered += 1
+        body = b"the end" if self.answered == PAGES else b"x" * PAGE_BYTES
+        return Reply(200, body, content_type="text/plain")
+
+
+PAGES, PAGE_BYTES = 20, 1_000_000
+"""More than a system takes of one connection, and more than twice as much as it does here."""
+
+ASKED = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
+ALL_ASKED = (ASKED + b"\r\n") * (PAGES - 1) + ASKED + b"Connection: close\r\n\r\n"
+
+
 async def test_who_pipelines_and_does_not_read_is_answered_no_more_until_they_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waits is one answer at the most, whatever comes behind it."""
-    body, times = b"x" * 1_000_000, 20
-    head = b"GET /health HTTP/1.1\r\nHost: localhost\r\n"
     async with serving(tmp_path) as gateway:
-        answered: list[int] = []
-
-        def large() -> Reply:
-            answered.append(0)
-            return Reply(200, body, content_type="text/plain")
-
-        monkeypatch.setattr(gateway.gate.web, "_health", large)
+        pages = Pages(gateway, monkeypatch)
         async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
-            last = head + b"Connection: close\r\n\r\n"
-            await stream.send((head + b"\r\n") * (times - 1) + last)
+            await stream.send(ALL_ASKED)
             await until(lambda: output_of(gateway).total > 0, "output to wait")
             for _ in range(50):
                 await anyio.lowlevel.checkpoint()
-            assert output_of(gateway).total < 2 * len(body)
-            assert len(answered) < times
-            answer = bytearray()
-            with suppress(anyio.EndOfStream):
-                while True:
-                    answer += await stream.receive(1_000_000)
-    assert answer.count(b"HTTP/1.1 200 ") == len(answered) == times
-    assert len(answer) > times * len(body)
+            assert output_of(gateway).total < 2 * PAGE_BYTES
+            assert pages.answered < PAGES
+            answer = await all_of(stream)
+    assert answer.count(b"HTTP/1.1 200 ") == pages.answered == PAGES
+    assert len(answer) > (PAGES - 1) * PAGE_BYTES
+
+
+async def test_a_connection_that_ends_when_the_rest_is_taken_ends_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CPython's transports are lost twice, and complain, if they are closed by whom they tell that
+    all was taken."""
+    lost: list[Peer] = []
+    forget = Peer.forget_output
+    monkeypatch.setattr(Peer, "forget_output", lambda peer: (lost.append(peer), forget(peer)))
+    async with serving(tmp_path) as gateway:
+        Pages(gateway, monkeypatch)
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            await stream.send(ALL_ASKED)
+            await until(lambda: output_of(gateway).total > 0, "output to wait")
+            (peer,) = gateway._listener.peers.values()
+            peer.connection.turn_out("found when the rest is taken")
+            await all_of(stream)
+        await until(lambda: not gateway._listener.peers, "it to go")
+        for _ in range(5):
+            await anyio.lowlevel.checkpoint()
+    assert len(lost) == 1
+    assert not [each for each in caplog.records if each.levelname == "ERROR"]
+
+
+async def all_of(stream: ByteStream) -> bytearray:
+    """Read to the end, much at once."""
+    data = bytearray()
+    with suppress(anyio.EndOfStream):
+        while True:
+            data += await stream.receive(1_000_000)
+    return data
