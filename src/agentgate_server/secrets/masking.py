@@ -31,8 +31,9 @@ from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Record
 from agentgate_server.policy.signature import encode as encode_anyhow
 from agentgate_server.policy.signature import person_sees
-from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of, utf8
+from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of
 from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode
+from agentgate_server.secrets.needles import Needles
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name
 
@@ -107,8 +108,7 @@ class Masker:
         self._forms: dict[str, str] = {}
         self._short: dict[str, str] = {}
         self._guessable = NOTHING
-        self._pattern: re.Pattern[str] | None = None
-        self._pattern_utf8: re.Pattern[bytes] | None = None
+        self._needles = Needles()
         self.learn(secrets)
 
     def __repr__(self) -> str:
@@ -125,11 +125,7 @@ class Masker:
                     self._short[part] = part
         parts = [*self._forms.values(), *self._short]
         self._guessable = frozenset(part for part in parts if len(part) < GUESSED_CHARS_MAX)
-        alternatives = [re.escape(form) for form in sorted(self._forms, key=len, reverse=True)]
-        alternatives += [rf"(?<!\w){re.escape(form)}(?!\w)" for form in self._short]
-        if alternatives:
-            whole = "|".join(alternatives)
-            self._pattern, self._pattern_utf8 = re.compile(whole), re.compile(utf8(whole))
+        self._needles = Needles(self._forms, self._short)
 
     def text(self, text: str) -> str:
         """Hide secrets in words for people: an error, a line of a log.
@@ -155,8 +151,7 @@ class Masker:
 
         Names make no difference; for guesses that it sent see :meth:`told`.
         """
-        pattern = self._pattern_utf8
-        if pattern is None or pattern.search(data) is None:
+        if not self._needles.are_in(data):
             return data
         known = self._known(current.get())
         value = msgspec.json.decode(data)
@@ -291,9 +286,9 @@ class Masker:
 
     def _known(self, call: CallInProgress | None) -> frozenset[str]:
         """The secrets that can be guessed and of which a call's own arguments hold some form."""
-        if call is None or self._pattern is None:
+        if call is None or self._needles.is_empty:
             return NOTHING
-        forms = self._pattern.findall(encode_anyhow(call.args))
+        forms = self._needles.found(encode_anyhow(call.args))
         return self._guessable.intersection(map(self._secret_of, forms))
 
     def _secret_of(self, form: str) -> str:
@@ -307,17 +302,15 @@ class Masker:
         return text
 
     def _values(self, text: str, known: Known = NOTHING) -> str:
-        if self._pattern is None:
-            return text
         if not known:
-            return self._pattern.sub(MASK, text)
-        return self._pattern.sub(
-            lambda found: found[0] if self._secret_of(found[0]) in known else MASK, text
+            return self._needles.replaced(text, masked)
+        return self._needles.replaced(
+            text, lambda form: form if self._secret_of(form) in known else MASK
         )
 
     def _is_clean(self, data: bytes) -> bool:
         """Whether JSON certainly holds no secret, told without decoding it: nearly always."""
-        if self._pattern_utf8 is not None and self._pattern_utf8.search(data):
+        if self._needles.are_in(data):
             return False
         if b"\\" in data:
             return False  # a name may be written with escapes
@@ -327,7 +320,7 @@ class Masker:
     def _encoded(self, value: Any, known: Known = NOTHING) -> bytes:
         """Encode masked JSON. A secret that is spelled by several values together hides it all."""
         data = encode(value)
-        if self._pattern_utf8 is not None and self._pattern_utf8.search(data):
+        if self._needles.are_in(data):
             text = data.decode()
             return data if self._values(text, known) == text else encode(MASK)
         return data
@@ -387,6 +380,11 @@ def hides(name: str, value: Any) -> bool:
     if value is None or isinstance(value, bool) or value == "" or not is_secret_name(name):
         return False
     return not (isinstance(value, int | float) and counts_tokens(name))
+
+
+def masked(_: str) -> str:
+    """What stands in the place of any secret."""
+    return MASK
 
 
 def both(words: str, warning: str) -> str:
