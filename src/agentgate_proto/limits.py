@@ -270,7 +270,8 @@ class LedgerLimits:
     """Those that have an entry of the audit; more are counted there."""
 
     requests_per_minute: int = 600
-    """Tool requests and listings of one principal, as a token bucket of this size."""
+    """Tool requests, listings and what changes sessions, of one principal: a token bucket of this
+    size."""
 
     request_bytes_per_minute: int = 16_777_216
     """Parameters of all these together, another bucket: reading, judging and showing them costs by

@@ -247,12 +247,15 @@ class Ledger:
         """A tool request came that ``admits`` let in."""
         self._admission.receive(asked, now)
 
-    def objection_to_listing(self, principal: str, now: float) -> tuple[str, float] | None:
+    def objection_to_listing(
+        self, principal: str, now: float, size: int = 0
+    ) -> tuple[str, float] | None:
         """Say why a principal may not list requests now, and for how many seconds.
 
-        Listings count against its rate as requests do.
+        Listings count against its rate as requests do, and so does what else makes work that is
+        not in proportion; ``size`` is what it brings, in bytes.
         """
-        pause, text = self._admission.count(principal, 0, now)
+        pause, text = self._admission.count(principal, size, now)
         return (text, pause) if pause else None
 
     def under_way(self, rid: str) -> Record | None:

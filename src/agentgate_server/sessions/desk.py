@@ -24,12 +24,7 @@ from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.session import RestoredSessions
-from agentgate_proto.rpc.session_methods import (
-    Attached,
-    AttachSession,
-    Inspection,
-    InspectSession,
-)
+from agentgate_proto.rpc.session_methods import Attached, AttachSession, Inspection
 from agentgate_proto.sessions.budgets import Budget
 from agentgate_proto.sessions.effects import (
     AckTool,
@@ -55,9 +50,9 @@ from agentgate_proto.sessions.sessions import Sessions
 from agentgate_server.config.agents import AgentsConfig
 from agentgate_server.models.model import Model
 from agentgate_server.observing.observers import Observers
+from agentgate_server.sessions.admitting import Admitting
 from agentgate_server.sessions.counting import Counting
 from agentgate_server.sessions.door import Watcher, whose
-from agentgate_server.sessions.inspections import Inspections
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.sessions.offers import Expect, material_of
 from agentgate_server.sessions.sources import read_sources
@@ -143,7 +138,7 @@ class SessionDesk:
         self.models = ModelDesk(setup.models, self._model_said, observers.model_asked, spawn)
         self.watching = Watching(self.sessions, writer, utc, self._wake)
         self._counting = Counting(observers)
-        self._inspections = Inspections()
+        self._admitting = Admitting(ledger.objection_to_listing, observers.capped)
         self._workspaces = setup.workspaces
         self._writer = writer
         self._numbering = numbering
@@ -161,14 +156,13 @@ class SessionDesk:
         self, principal: Principal, params: msgspec.Struct, reply: Reply, by: str = ""
     ) -> None:
         """See :class:`agentgate_server.sessions.door.SessionDoor`."""
-        if isinstance(params, InspectSession):
-            admitted = self._inspections.admit(principal.name, reply)
-            if admitted is None:
-                return
-            reply = admitted
-        now, ids, of = self._utc(), self.fresh_ids(), whose(principal)
-        by = principal.name if of is None else by
-        self.sessions.call(Call(reply), of, params, now, ids, by)
+        now, name = self._utc(), principal.name
+        admitted = self._admitting.admit(name, by or name, params, reply, now)
+        if admitted is None:
+            return
+        ids, of = self.fresh_ids(), whose(principal)
+        by = name if of is None else by
+        self.sessions.call(Call(admitted), of, params, now, ids, by)
         self.drain()
 
     def open_agent(self, agent: str, reply: Reply) -> None:
