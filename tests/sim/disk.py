@@ -71,6 +71,7 @@ class Disk(MemoryEngine):
             keep_undelivered_days=retention.keep_undelivered_days,
             keep_rows_max=retention.rows_max,
             utc=utc,
+            monotonic=lambda: timeline.now,
         )
         self.timeline = timeline
         self.waiting_max = waiting_max
@@ -179,8 +180,8 @@ class Disk(MemoryEngine):
 
     def _is_early(self, record: Record) -> bool:
         """Whether it went by the cap on rows, and not by the clock of retention."""
-        assert self.shown is not None, "it was looked at just now"
-        return record.resolved_at >= self.shown - self.kept_s(record)
+        assert self.clock.shows is not None, "it was looked at just now"
+        return record.resolved_at >= self.clock.shows - self.kept_s(record)
 
     def _look_at_forgotten(self, record: Record, before: dict[str, Record]) -> None:
         """What keeps a write from running twice goes early only where there is too much of it (I2).

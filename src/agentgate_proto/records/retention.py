@@ -8,7 +8,8 @@ send again what had run (I2), and never hear of what had ended (I6).
 So retention has a clock of its own. It is never ahead of the system's, and goes forward by no more
 than the time for which a gateway really ran; only where nothing is left that was kept before some
 moment does it leap there, for nobody loses by that. After a pause, or a leap of the system's clock,
-it is late: things are kept for longer than they must be, for twice as long at the most.
+it is late: things are kept for longer than they must be, for twice as long at the most. And what is
+written late, or while the system's clock is behind, sets it back to then: it would be old at once.
 
 Where there are more rows than may be kept, or more bytes in them, some go before their time. Those
 go last without which something could run twice (I2), so that no flood of requests that ran nothing
@@ -21,10 +22,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import IntEnum
 
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects, Record
+from agentgate_proto.records.storage import Change, Put
 
 RAN_NOTHING = (Status.DENIED, Status.EXPIRED, Status.CANCELLED)
 
@@ -49,6 +52,65 @@ ROW_BYTES = 1_000
 COLLECTED_WITHIN_S = 600.0
 """What nobody has collected stays for so long, whatever there is too much of: its client may be on
 its way back, and a session that was cut off looks it up."""
+
+BEHIND_S = 60.0
+"""So much older than the clock shows is what was on its way to the file for a while. What is older
+than that was written late, or by a clock that was set back meanwhile."""
+
+
+@dataclass(slots=True)
+class RetentionClock:
+    """The clock of what is kept of requests, which those set back that end in its past.
+
+    Attributes:
+        shows: UTC seconds; None: nobody has looked at it yet.
+        looked_at: when it showed that, by a monotonic clock.
+        was_set_back: since then. It stands until the next look.
+    """
+
+    shows: float | None = None
+    looked_at: float = 0.0
+    was_set_back: bool = False
+
+    def look(self, now: float, ran_s: float, utc: float, oldest: float | None) -> float:
+        """Look at it, which lets it go forward.
+
+        Args:
+            now: by a monotonic clock.
+            ran_s, utc, oldest: see :func:`retention_clock`.
+        """
+        ran_s = 0.0 if self.was_set_back else ran_s
+        self.shows = retention_clock(self.shows, ran_s, utc, oldest)
+        self.looked_at, self.was_set_back = now, False
+        return self.shows
+
+    def is_ahead_of(self, ended: float, now: float) -> bool:
+        """Whether what ended then, and is kept from now on, must set it back."""
+        if self.shows is None:
+            return False
+        ran_s = 0.0 if self.was_set_back else now - self.looked_at
+        return ended < self.shows + ran_s - BEHIND_S
+
+    def set_back(self, ended: float) -> None:
+        """Take it that what ended then is kept from now on; it was ahead of that."""
+        assert self.shows is not None, "somebody has looked at it"
+        self.shows = min(self.shows, ended)
+        self.was_set_back = True
+
+
+def first_end(changes: Iterable[Change]) -> float:
+    """Return when that ended which ended first of what these changes keep; infinity: nothing."""
+    ends = (change.record.resolved_at for change in changes if isinstance(change, Put))
+    return min((ended for ended in ends if ended), default=math.inf)
+
+
+def collected_before(now: float) -> float:
+    """Return before which time must have ended what nobody has collected, so that it may go.
+
+    Args:
+        now: what the clock of retention shows.
+    """
+    return now - COLLECTED_WITHIN_S - BEHIND_S
 
 
 def retention_clock(before: float | None, ran_s: float, utc: float, oldest: float | None) -> float:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import msgspec
 
 from agentgate_proto.records.retention import (
-    COLLECTED_WITHIN_S,
     Rank,
+    RetentionClock,
+    collected_before,
     excess,
-    retention_clock,
 )
 from agentgate_server.store import statements
 
@@ -27,6 +27,7 @@ HOUR_S = 3_600.0
 
 PAGES = ("PRAGMA page_count", "PRAGMA freelist_count", "PRAGMA page_size")
 SHOWN = "SELECT CAST(value AS REAL) FROM meta WHERE key = ?"
+SET_BACK = "UPDATE meta SET value = ? WHERE key = ? AND CAST(value AS REAL) > ?"
 SHOW = "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 
@@ -43,13 +44,36 @@ def turn(
     Raises:
         sqlite3.Error: it could not be kept.
     """
-    key = f"retention_{what}"
-    row = connection.execute(SHOWN, (key,)).fetchone()
-    before = row[0] if row else None
-    shows = retention_clock(before, ran_s, utc, oldest)
+    clock = read_clock(connection, what, 0.0)
+    return look(connection, what, clock, 0.0, utc, ran_s, oldest)
+
+
+def read_clock(connection: sqlite3.Connection, what: str, now: float) -> RetentionClock:
+    """Read a clock of retention as it is kept, now by a monotonic clock; the rest as above."""
+    row = connection.execute(SHOWN, (f"retention_{what}",)).fetchone()
+    return RetentionClock(row[0] if row else None, now)
+
+
+def look(
+    connection: sqlite3.Connection,
+    what: str,
+    clock: RetentionClock,
+    now: float,
+    utc: float,
+    ran_s: float,
+    oldest: float | None,
+) -> float:
+    """Look at this clock, and keep what it shows; arguments and errors as above."""
+    before = clock.shows
+    shows = clock.look(now, ran_s, utc, oldest)
     if shows != before:
-        connection.execute(SHOW, (key, repr(shows)))
+        connection.execute(SHOW, (f"retention_{what}", repr(shows)))
     return shows
+
+
+def set_back(what: str, ended: float) -> statements.Statement:
+    """The statement that lets a clock show no more than when something ended."""
+    return SET_BACK, (repr(ended), f"retention_{what}", ended)
 
 
 def used_bytes(connection: sqlite3.Connection) -> int:
@@ -161,7 +185,7 @@ class RowsCap:
         """Delete the oldest of these, at most so many."""
         sql, before = statements.EXCESS, math.inf
         if not over.delivered:
-            sql, before = statements.EXCESS_UNDELIVERED, now - COLLECTED_WITHIN_S
+            sql, before = statements.EXCESS_UNDELIVERED, collected_before(now)
         which = (over.rank, over.principal, over.since, before, limit)
         rows = connection.execute(sql, which).fetchall()
         gone = []

@@ -19,6 +19,7 @@ import msgspec
 from agentgate_proto.audit.chain import Head
 from agentgate_proto.limits import ID_COUNTED_MAX
 from agentgate_proto.records.request import Record
+from agentgate_proto.records.retention import first_end
 from agentgate_proto.records.storage import (
     NO_BOUND,
     Answer,
@@ -45,7 +46,7 @@ from agentgate_server.store.faults import FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.opening import connect, prepare
 from agentgate_server.store.pace import Doubt, Promises, clock_doubts, pace_doubts
-from agentgate_server.store.retention import RowsCap, turn
+from agentgate_server.store.retention import RowsCap, look, read_clock, set_back
 from agentgate_server.store.rows import Row, Value, grant_of_row, mute_of_row, record_of, storable
 from agentgate_server.store.session_retention import SessionRetention
 
@@ -75,6 +76,7 @@ class SqliteEngine:
             more than that.
         audit: how the audit is kept; None: for a year, with nothing masked.
         utc: says when an entry of the audit is written, UTC seconds.
+        monotonic: says for how long it has run.
 
     Attributes:
         clock_doubts: that the clock is behind the audit, in words; nearly always nothing.
@@ -99,6 +101,7 @@ class SqliteEngine:
         keep_usage_days: float = 400.0,
         audit: AuditRows | None = None,
         utc: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if min(keep_days, keep_undelivered_days, keep_rows_max, keep_bytes_max) <= 0:
             raise ValueError(
@@ -114,6 +117,7 @@ class SqliteEngine:
         self.sessions = SessionRetention(keep_session_days * DAY_S, keep_usage_days * DAY_S)
         self.audit = audit or AuditRows()
         self.utc = utc
+        self.monotonic = monotonic
         self.file = OwnedFile(path)
         self.path = self.file.path
         try:
@@ -122,6 +126,7 @@ class SqliteEngine:
                 with self.explained():
                     self.repaired = prepare(self.connection, self.path)
                     self.clock_doubts = clock_doubts(self.connection, utc())
+                    self.clock = read_clock(self.connection, "requests", monotonic())
                 self.file.tighten()
                 self.file.remember()
             except BaseException:
@@ -148,8 +153,14 @@ class SqliteEngine:
             told, head = self.audit.append(self.connection, changes, self.utc())
             if told is not None:
                 todo.append(told)
+            first = first_end(changes)
+            is_late = self.clock.is_ahead_of(first, self.monotonic())
+            if is_late:
+                todo.append(set_back("requests", first))
             self.transact(todo)
             self.audit.head = head
+            if is_late:
+                self.clock.set_back(first)
             if any(sql is statements.SUPERSEDE for sql, _ in todo):
                 self.unknown = None
 
@@ -216,7 +227,8 @@ class SqliteEngine:
         with self.explained():
             self.file.check()
             (oldest,) = self.execute(statements.OLDEST_DONE).fetchone()
-            utc, now = now, turn(self.connection, "requests", now, ran_s, oldest)
+            utc, at = now, self.monotonic()
+            now = look(self.connection, "requests", self.clock, at, utc, ran_s, oldest)
             deleted = self.delete(True, now - self.keep_s, PRUNE_ROWS_MAX)
             deleted += self.delete(False, now - self.keep_undelivered_s, PRUNE_ROWS_MAX - deleted)
             self.execute(statements.PRUNE_GRANTS, (now - self.keep_s,))

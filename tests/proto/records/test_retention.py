@@ -13,14 +13,20 @@ from hypothesis import strategies as st
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.retention import (
+    BEHIND_S,
+    COLLECTED_WITHIN_S,
     Rank,
+    RetentionClock,
+    collected_before,
     days_kept,
     excess,
     fair_share,
+    first_end,
     kept_bytes,
     rank_of,
     retention_clock,
 )
+from agentgate_proto.records.storage import MarkDelivered, Put
 
 DAY_S = 86_400.0
 NOW = 1_800_000_000.0
@@ -58,6 +64,57 @@ def test_nothing_looks_older_than_it_is_if_the_clock_is_not_set_back_behind_it(
         ran += ran_s
         shown = retention_clock(shown, ran_s, max(kept_at, NOW + ran + leap), kept_at)
         assert shown - kept_at <= ran
+
+
+STEPS = st.lists(
+    st.tuples(st.integers(0, 10**4), st.integers(-(10**5), 10**5), st.booleans()), min_size=1
+)
+
+
+@given(STEPS)
+def test_nothing_looks_older_than_it_is_however_the_clock_is_set(
+    steps: list[tuple[int, int, bool]],
+) -> None:
+    """Between two looks the system's clock is set, forth or back, and things are written by it."""
+    clock = RetentionClock()
+    clock.look(0.0, 0.0, 0.0, None)
+    kept: list[tuple[int, int]] = []
+    ran = utc = looked = 0
+    for ran_s, leap, looks in steps:
+        ran += ran_s
+        utc += ran_s + leap
+        if looks:
+            oldest = min((ended for ended, _ in kept), default=None)
+            shows = clock.look(ran, ran - looked, utc, oldest)
+            looked = ran
+            assert all(shows - ended <= ran - at + BEHIND_S for ended, at in kept)
+        else:
+            kept.append((utc, ran))
+            if clock.is_ahead_of(utc, ran):
+                clock.set_back(utc)
+
+
+def test_what_is_a_moment_old_when_it_is_written_sets_no_clock_back() -> None:
+    clock = RetentionClock()
+    assert not clock.is_ahead_of(0.0, 5.0), "nobody has looked at it"
+    clock.look(5.0, 0.0, NOW, None)
+    assert not clock.is_ahead_of(NOW - BEHIND_S, 5.0)
+    assert clock.is_ahead_of(NOW - BEHIND_S - 1.0, 5.0)
+    assert clock.is_ahead_of(NOW - BEHIND_S, 6.0)
+    assert not clock.is_ahead_of(math.inf, 6.0)
+    clock.set_back(NOW - BEHIND_S)
+    assert not clock.is_ahead_of(NOW - 2 * BEHIND_S, 60.0), "it stands"
+
+
+def test_what_nobody_collected_has_its_time_by_a_clock_that_may_be_behind() -> None:
+    assert NOW - collected_before(NOW) == COLLECTED_WITHIN_S + BEHIND_S
+
+
+def test_of_all_that_is_written_the_first_end_counts() -> None:
+    running = Put(record(phase=Phase.RUNNING))
+    ends = [Put(record(resolved_at=at)) for at in (7.0, 5.0, 6.0)]
+    assert first_end([running, *ends, MarkDelivered(("r",))]) == 5.0
+    assert first_end([running]) == math.inf
 
 
 def record(**fields: Any) -> Record:

@@ -24,12 +24,13 @@ from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.retention import (
-    COLLECTED_WITHIN_S,
     Rank,
+    RetentionClock,
+    collected_before,
     excess,
+    first_end,
     kept_bytes,
     rank_of,
-    retention_clock,
 )
 from agentgate_proto.records.session import DropSession, PutSession
 from agentgate_proto.records.storage import (
@@ -81,8 +82,10 @@ class MemoryEngine:
         keep_rows_max: int = 100_000,
         keep_bytes_max: int = 2**30,
         utc: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.utc = utc
+        self.monotonic = monotonic
         self.epoch = epoch
         self.keep_s = keep_days * DAY_S
         self.keep_undelivered_s = keep_undelivered_days * DAY_S
@@ -99,7 +102,7 @@ class MemoryEngine:
         self.notes: dict[tuple[str, str], str] = {}
         self.audit: list[AuditEntry] = []
         self.sessions = SessionStore()
-        self.shown: float | None = None
+        self.clock = RetentionClock()
         self.forgotten = 0
 
     @property
@@ -112,6 +115,9 @@ class MemoryEngine:
 
     def commit(self, changes: Sequence[Change]) -> None:
         self.sessions.commit(changes)
+        first = first_end(changes)
+        if self.clock.is_ahead_of(first, self.monotonic()):
+            self.clock.set_back(first)
         for change in changes:
             match change:
                 case Put():
@@ -225,7 +231,7 @@ class MemoryEngine:
         """Delete all that retention does not keep, at once."""
         done = [record for record in self.kept.values() if record.phase is Phase.DONE]
         oldest = min(map(RESOLVED_AT, done), default=None)
-        now = self.shown = retention_clock(self.shown, ran_s, now, oldest)
+        now = self.clock.look(self.monotonic(), ran_s, now, oldest)
         for grant in list(self.grants.values()):
             if grant.expires_at < now - self.keep_s:
                 del self.grants[grant.id]
@@ -255,7 +261,7 @@ class MemoryEngine:
             sizes[record.principal, rank_of(record)] += kept_bytes(record)
         many, large = excess(rows, self.keep_rows_max), excess(sizes, self.keep_bytes_max)
         early = set()
-        late = now - COLLECTED_WITHIN_S
+        late = collected_before(now)
         done = [
             record
             for record in stay

@@ -14,7 +14,7 @@ from tests.server.store.samples import EXECUTED, FAILED, UNKNOWN, done, put, rec
 
 from agentgate_proto.records.outcome import Outcome, Status, executed
 from agentgate_proto.records.request import Effects, Phase
-from agentgate_proto.records.retention import COLLECTED_WITHIN_S, kept_bytes
+from agentgate_proto.records.retention import collected_before, kept_bytes
 from agentgate_proto.records.storage import Change, ListRequests, Put
 from agentgate_server.store.engine import Engine
 from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
@@ -187,12 +187,45 @@ def test_of_its_own_an_agent_loses_first_what_its_client_has(kind: str, tmp_path
 
 def test_what_has_just_ended_may_still_be_collected(kind: str, tmp_path: Path) -> None:
     engine = make(kind, tmp_path, keep_rows_max=1)
-    at = NOW - COLLECTED_WITHIN_S
+    at = collected_before(NOW)
     engine.commit([Put(done(f"r{n}", at=at - 1.5 + n)) for n in range(4)])
 
     assert prune(engine) == 2
     assert kept(engine) == ["r2", "r3"]
     assert prune(engine, NOW + 1.0) == 1
+    engine.close()
+
+
+HOUR_S = 3_600.0
+
+
+def test_what_is_written_by_a_clock_that_was_set_back_stays_for_its_time(
+    kind: str, tmp_path: Path
+) -> None:
+    engine = make(kind, tmp_path, keep_rows_max=1)
+    engine.commit([ended("first", 0)])
+    assert engine.prune(NOW, math.inf) == 0
+    engine.commit([Put(done(f"r{n}", at=NOW - HOUR_S + n)) for n in range(2)])
+
+    ran_s = 900.0  # for most of it, nothing of that was there
+    assert engine.prune(NOW + ran_s, ran_s) == 0
+    if kind == "sqlite":  # and a new process knows of it, even of what nobody has looked at
+        engine.commit([Put(done("r2", at=NOW - 2 * HOUR_S))])
+        engine.close()
+        engine = make(kind, tmp_path, keep_rows_max=1)
+        assert engine.prune(NOW + ran_s, 0.0) == 0
+    assert engine.prune(NOW + 3 * HOUR_S, 600.0) == 0
+    assert engine.prune(NOW + 3 * HOUR_S, 2 * HOUR_S) > 0
+    engine.close()
+
+
+def test_what_was_a_moment_on_its_way_does_not_stop_the_clock(kind: str, tmp_path: Path) -> None:
+    engine = make(kind, tmp_path, keep_days=1)
+    engine.commit([ended("old", 2.0, delivered=True)])
+    assert engine.prune(NOW - DAY_S - 1.0, math.inf) == 0
+    engine.commit([Put(done("late", at=NOW - DAY_S - 2.0, delivered=True))])
+
+    assert engine.prune(NOW + 2.0, DAY_S + 2.0) == 2
     engine.close()
 
 
@@ -295,7 +328,7 @@ def test_a_promise_that_a_cap_cuts_is_told_once(
     )
     assert engine.forgotten == count + 1
     assert prune(engine) == 0
-    engine.commit([guard("newest", 0.25)])
+    engine.commit([guard("newest", 0.0)])
     assert prune(engine) == 1
     assert (
         "1 outcomes were forgotten before storage.keep_days, the newest after 36.0"

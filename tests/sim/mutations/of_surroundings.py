@@ -182,8 +182,16 @@ OF_SURROUNDINGS = (
     Mutation(
         "push out what has just ended and its client is on the way for",
         f"{SERVER}/store/retention.py",
-        "statements.EXCESS_UNDELIVERED, now - COLLECTED_WITHIN_S\n",
-        "statements.EXCESS_UNDELIVERED, now + COLLECTED_WITHIN_S\n",
+        "statements.EXCESS_UNDELIVERED, collected_before(now)\n",
+        "statements.EXCESS_UNDELIVERED, now\n",
+        seeds=0,
+        tests=("tests/server/store/test_retention.py",),
+    ),
+    Mutation(
+        "take what a clock wrote that was set back for old at once",
+        f"{SERVER}/store/sqlite.py",
+        "            if is_late:\n                self.clock.set_back(first)\n",
+        "            if is_late:\n                pass\n",
         seeds=0,
         tests=("tests/server/store/test_retention.py",),
     ),
