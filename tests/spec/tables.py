@@ -54,6 +54,7 @@ LIMITS: dict[str, str] = {
     "http_head_bytes_max": "bytes of an HTTP head",
     "http_body_bytes_max": "bytes of an HTTP body",
     "http_held_bytes_max": "bytes behind an HTTP request that waits for its answer",
+    "http_ahead_bytes_max": "bytes of HTTP answers that are unread when the next request is taken",
     "opening_s": "seconds for the opening handshake",
     "auth_s": "seconds for `auth`",
     "silence_s": "seconds of silence before a ping",

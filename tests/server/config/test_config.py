@@ -510,7 +510,7 @@ class Shown(msgspec.Struct, forbid_unknown_fields=True):
         default_factory=lambda: {
             key: list(value) if isinstance(value, tuple) else value
             for key, value in msgspec.structs.asdict(form.GatewayConfig()).items()
-            if key != "tls"
+            if key != "tls" and value is not None
         }
     )
     storage: dict[str, Any] = msgspec.field(

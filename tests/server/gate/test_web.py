@@ -116,6 +116,7 @@ async def test_health_says_how_the_gateway_is_and_names_nobody(tmp_path: Path) -
         "policy",
         "uptime",
         "sessions_active",
+        "memory",
     }
     assert (body["uptime"], body["sessions_active"]) == (body["uptime_s"], 0)
 
