@@ -130,6 +130,8 @@ async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
         except AgentGateError as error:
             if as_json:
                 say_json(failure_row(error))
+            if error.message.startswith(f"Unknown tool: {request.tool};"):
+                raise Failure(await nearest(client, request.tool), Exit.TOOL_FAILED) from None
             raise
         except ValueError as error:
             raise click.UsageError(str(error)) from None
@@ -140,6 +142,16 @@ async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
         text = f"the tool ran, but its result can't be printed: {error.strerror}"
         raise Failure(text, Exit.TOOL_FAILED) from None
     return Exit.OK
+
+
+async def nearest(client: AgentGateClient, name: str) -> str:
+    """Say that there is no such tool, and which of those that there are is meant, perhaps."""
+    from difflib import get_close_matches
+
+    known = [str(tool["name"]) for tool in await client.list_tools()]
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean {printable(near[0])!r}?" if near else "'agent-gate tools' lists them"
+    return f"there is no tool {printable(name)!r}; {hint}"
 
 
 def tell_waiting(waiting: RequestWaiting) -> None:

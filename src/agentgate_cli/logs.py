@@ -25,12 +25,13 @@ are logged, whatever ``log.level`` is. What matters of it the gateway says itsel
 
 
 class TextFormatter(logging.Formatter):
-    """``12:03:04 warning: wrong token from 10.0.0.7``; a peer's text can't start a line.
+    """``2026-11-30 12:03:04 CET warning: wrong token from 10.0.0.7``; a peer's text can't start a
+    line.
 
     What belongs to a request ends with its rid in brackets.
     """
 
-    default_time_format = "%H:%M:%S"
+    default_time_format = "%Y-%m-%d %H:%M:%S %Z"
 
     def format(self, record: logging.LogRecord) -> str:
         """Make the line, with a traceback below it if there is one."""

@@ -18,8 +18,21 @@ from agentgate_cli.text import escape_json
 
 def styled(text: str, **style: Any) -> str:
     """Style a text, unless the user wants none (https://no-color.org), or the terminal can't."""
-    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return text if is_plain else click.style(text, **style)
+    if os.environ.get("NO_COLOR"):
+        return text
+    if os.environ.get("TERM") == "dumb" and not is_forced():
+        return text
+    return click.style(text, **style)
+
+
+def is_forced() -> bool:
+    """Whether styles are wanted even where nobody seems to look (https://force-color.org)."""
+    return bool(os.environ.get("FORCE_COLOR")) and not os.environ.get("NO_COLOR")
+
+
+def colour() -> bool | None:
+    """What click is to do about styles: keep them, or see for itself whether it is a terminal."""
+    return True if is_forced() else None
 
 
 def bold(text: str) -> str:
@@ -49,12 +62,12 @@ def warn(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Print a line that a person reads, at once."""
-    click.echo(text)
+    click.echo(text, color=colour())
 
 
 def note(text: str) -> None:
     """Print a line beside the result: on standard error."""
-    click.echo(text, err=True)
+    click.echo(text, err=True, color=colour())
 
 
 def drop_output() -> None:

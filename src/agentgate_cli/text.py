@@ -165,10 +165,14 @@ def parse_time(text: str) -> float:
 
 
 def clock(text: str) -> str:
-    """Show an RFC 3339 time as a local time of day, with the date if it is another day."""
+    """Show an RFC 3339 time as a local time of day, with the date if it is another day.
+
+    With its zone, as other channels show it: who asks, who answers and who reads the log need not
+    be in one.
+    """
     at = datetime.fromtimestamp(parse_time(text), UTC).astimezone()
     today = datetime.now(UTC).astimezone().date()
-    return at.strftime("%H:%M:%S" if at.date() == today else "%Y-%m-%d %H:%M")
+    return at.strftime("%H:%M:%S %Z" if at.date() == today else "%Y-%m-%d %H:%M %Z")
 
 
 def duration(seconds: float) -> str:

@@ -65,7 +65,7 @@ def test_the_end_of_an_id_will_do_if_it_is_unique(gateway: Served) -> None:
     approved = gateway.as_owner("approvals", "approve", first[-ID_SHOWN_CHARS:])
     assert approved.returncode == 0
     assert re.fullmatch(
-        r"approved by owner \(terminal\) at \d\d:\d\d:\d\d: set_light "
+        r"approved by owner \(terminal\) at \d\d:\d\d:\d\d \w+: set_light "
         r'\{"brightness":100,"on":true,"room":"kitchen"\}, for agent\n',
         approved.stdout,
     )

@@ -163,7 +163,7 @@ def test_a_tool_that_fails_exits_with_5_and_its_own_words(gateway: Served) -> No
 def test_an_unknown_tool_exits_with_5(gateway: Served) -> None:
     done = gateway.as_agent("call", "get_temprature", "room=kitchen")
     assert done.returncode == 5
-    assert "Unknown tool: get_temprature" in done.stderr
+    assert "there is no tool 'get_temprature'; did you mean 'get_temperature'?" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -294,3 +294,11 @@ def test_who_may_list_a_house_of_which_they_may_read_nothing_is_warned_of(tmp_pa
     code, lines = check(tmp_path)
     assert code == 0
     assert any("ha_get_states shows agent nothing" in line for line in lines), lines
+
+
+def test_colours_can_be_wanted_where_there_is_no_terminal(tmp_path: Path) -> None:
+    run("init", cwd=tmp_path)
+    (tmp_path / "permissions.yaml").write_text("rules:\n  - {pattern: zzz, action: deny}\n")
+    assert "\x1b[" not in run("check", cwd=tmp_path).stdout
+    assert "\x1b[" in run("check", cwd=tmp_path, FORCE_COLOR="1").stdout
+    assert "\x1b[" not in run("check", cwd=tmp_path, FORCE_COLOR="1", NO_COLOR="1").stdout

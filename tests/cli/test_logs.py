@@ -35,7 +35,8 @@ def told_by(served: Served) -> list[dict[str, Any]]:
 
 def test_a_line_for_people_ends_with_the_request_it_is_about() -> None:
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d info: hello \[01ab\]", TextFormatter().format(record("hello", rid="01ab"))
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]\w+ info: hello \[01ab\]",
+        TextFormatter().format(record("hello", rid="01ab")),
     )
     assert TextFormatter().format(record("hello")).endswith(" info: hello")
 

@@ -27,6 +27,7 @@ from agentgate_proto.rpc.messages import (
     ListGrants,
     RevokeGrant,
 )
+from agentgate_proto.wire.headers import Headers
 from agentgate_proto.wire.routes import Route
 
 JSON = "application/json"
@@ -34,6 +35,22 @@ APPROVALS = "/api/approvals"
 BEARER = "Authorization: Bearer …"
 SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
 
+
+PAGE = b"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>agentgate</title></head><body>
+<h1>An agentgate gateway: it runs</h1>
+<p>There is nothing to see here: programs connect by WebSocket, at this address with
+<code>ws://</code> or <code>wss://</code>.</p>
+<p>Is it well? <a href="/health">/health</a> says so. To answer what agents ask for:
+<code>agent-gate approvals watch</code>.</p>
+</body></html>
+"""
+"""For people who open the gateway's address in a browser."""
+
+PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
 
 FACE = "http_api"
 ROUTES = tuple(
@@ -131,9 +148,17 @@ def read_request(request: HttpRequested) -> Asked:
             token = bearer_token(request.headers)
             return MakeTicket(token) if token else unauthorized("send your token: " + BEARER)
         case _ if path == "/":
-            return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})
+            return greet(request.headers)
         case _:
             return problem(404, f"no such path; {SPEAK_WEBSOCKET}; try /health or {APPROVALS}")
+
+
+def greet(headers: Headers) -> Reply:
+    """Answer whoever opens the address: with a page for a browser, since people try that first."""
+    upgrade = {"upgrade": "websocket"}
+    if "text/html" not in headers.get("accept"):
+        return problem(426, SPEAK_WEBSOCKET, upgrade)
+    return Reply(426, PAGE, upgrade | PAGE_HEADERS, "text/html; charset=utf-8")
 
 
 def read_list(

@@ -308,6 +308,21 @@ def compression(lines: Pairs) -> str:
     return ", ".join(word for word in words if word not in ("", "identity"))
 
 
+NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+"""What OpenSSL calls an answer that is none of TLS, by version."""
+
+
+WORDS: dict[type[Exception], str] = {
+    httpcore2.ConnectError: "the connection was closed before it stood",
+    httpcore2.ConnectTimeout: "no connection came about in time",
+    httpcore2.ReadError: "the connection broke",
+    httpcore2.WriteError: "the connection broke",
+    httpcore2.ReadTimeout: "no answer came in time",
+    httpcore2.WriteTimeout: "it did not take the request in time",
+}
+"""For errors that have no words of their own."""
+
+
 def explain(error: Exception) -> str:
     """Say what happened on the wire, in a few words."""
     if isinstance(error, h11.LocalProtocolError):
@@ -316,10 +331,12 @@ def explain(error: Exception) -> str:
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not good: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError) and cause.reason in NO_TLS:
+            return "it speaks no TLS there: write http://, or another port"
         if isinstance(cause, ConnectionRefusedError):
             return "the connection was refused"
         cause = cause.__cause__ or cause.__context__
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or WORDS.get(type(error), type(error).__name__)
     return text[:REASON_CHARS_MAX]
 
 

@@ -43,8 +43,8 @@ def check_exposure(config: Config) -> tuple[str, ...]:
             return tuple(warnings)
         raise DocumentError(
             config.name,
-            f"gateway.host {gateway.host} is reachable from other machines: "
-            "set gateway.tls.cert and gateway.tls.key, or pass --insecure",
+            f"gateway.host {gateway.host} is reachable from other machines: set gateway.tls.cert "
+            "and gateway.tls.key, or gateway.insecure behind a proxy that adds TLS (--insecure)",
         )
     problems = [
         DocumentError(config.name, f"{path}: {problem}", path=key)

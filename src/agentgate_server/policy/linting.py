@@ -64,6 +64,13 @@ class Finding:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
+NO_TOOLS = (
+    "this gateway has no tools yet, so this rule, and maybe others, is about none: name some in "
+    "config.yaml, under tools or services"
+)
+"""Of a gateway that is not finished; each rule would be told so, and none is to blame."""
+
+
 def lint(
     policy: Policy,
     *,
@@ -122,6 +129,7 @@ class Linter:
         self.agents = agents
         self.sources = sources
         self.errors_only = errors_only
+        self.has_no_tools = False
         self.findings: list[Finding] = []
         self.known = {
             tool.name: {each.rule.number: each for each in policy.rules_for(tool.name)}
@@ -155,6 +163,14 @@ class Linter:
         for tool, tool_rule in alive:
             self.look_at_unseen(rule, tool, tool_rule)
 
+    def find_unknown(self, rule: Rule, text: str) -> None:
+        """Note that a rule is about none of the tools; once, where there are none at all."""
+        if self.tools:
+            self.find(Level.ERROR, rule, text)
+        elif not self.errors_only and not self.has_no_tools:
+            self.has_no_tools = True
+            self.find(Level.WARNING, rule, NO_TOOLS)
+
     def look_at_unseen(self, rule: Rule, tool: Tool, tool_rule: ToolRule) -> None:
         """Warn of a rule that holds whenever a default can't be seen."""
         if rule.decision.action is Action.ALLOW or tool_rule.is_open:
@@ -169,7 +185,7 @@ class Linter:
         if unknown and self.may_come(rule):
             return []
         if unknown:
-            self.find(Level.ERROR, rule, unknown)
+            self.find_unknown(rule, unknown)
             return []
         concerned = [
             (tool, tool_rule)

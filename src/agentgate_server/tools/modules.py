@@ -19,6 +19,10 @@ MACHINERY = (str(Path(__file__).parent), str(Path(importlib.__file__).parent), "
 """Where the files lie that are no help to somebody whose module can't be imported."""
 
 
+OURS = "agentgate_tools_"
+"""What the names begin with of modules that a path names."""
+
+
 def load_module(name: str, base: Path) -> ModuleType:
     """Import a module.
 
@@ -44,7 +48,8 @@ def load_module(name: str, base: Path) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise ToolError(f"no module named '{name}'{nearest(name, base)}") from error
+            where = f"which tools.python names{nearest(name, base)}"
+            raise ToolError(f"there is no module '{name}', {where}") from error
         raise ToolError(explain(name, error)) from error
     except (Exception, SystemExit) as error:
         raise ToolError(explain(name, error)) from error
@@ -54,8 +59,9 @@ def load_file(name: str, base: Path) -> ModuleType:
     """Import a file once, under a module name that its path makes unique."""
     path = (base / name).resolve()
     if not path.is_file():
-        raise ToolError(f"there is no file {path}{nearest(path.stem, path.parent)}")
-    module_name = f"agentgate_tools_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+        where = f"which tools.python names{nearest(path.stem, path.parent)}"
+        raise ToolError(f"there is no file {path}, {where}")
+    module_name = f"{OURS}{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)
@@ -67,7 +73,8 @@ def load_file(name: str, base: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[module_name]
-        raise ToolError(explain(name, error)) from error
+        # Python's name of the module is ours, and tells nobody anything
+        raise ToolError(explain(name, error).replace(f"{module_name}.", "")) from error
     return module
 
 
@@ -91,7 +98,9 @@ def tools_in(module: ModuleType) -> list[Tool]:
         (own if is_own else imported).append(found)
     if own:
         return own
-    where = f"module {module.__name__} ({getattr(module, '__file__', None) or 'built in'})"
+    file = getattr(module, "__file__", None)
+    is_ours = module.__name__.startswith(OURS)
+    where = str(file) if is_ours else f"module {module.__name__} ({file or 'built in'})"
     if imported:
         raise ToolError(f"{where} only imports its tools: name the module of {imported[0].origin}")
     raise ToolError(

@@ -252,3 +252,15 @@ def test_health_says_what_clients_of_other_faces_look_for(
         "uptime": 1.5,
         "sessions_active": 5,
     }
+
+
+def test_a_browser_gets_a_page_that_runs_nothing() -> None:
+    accept = Headers([("accept", "text/html,application/xhtml+xml;q=0.9")])
+    asked = HttpRequested(method="GET", target="/", headers=accept, body=b"")
+    reply = read_request(asked)
+    assert isinstance(reply, Reply)
+    assert (reply.status, reply.headers["upgrade"]) == (426, "websocket")
+    assert reply.content_type.startswith("text/html")
+    assert reply.headers["content-security-policy"].startswith("default-src 'none'")
+    assert b"agent-gate approvals watch" in reply.body
+    assert b"<script" not in reply.body

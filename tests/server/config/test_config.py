@@ -410,8 +410,8 @@ def test_any_other_host_needs_tls_or_insecure(host: str) -> None:
     with pytest.raises(DocumentError) as caught:
         check_exposure(config)
     assert str(caught.value) == (
-        f"config: gateway.host {host} is reachable from other machines: "
-        "set gateway.tls.cert and gateway.tls.key, or pass --insecure"
+        f"config: gateway.host {host} is reachable from other machines: set gateway.tls.cert and "
+        "gateway.tls.key, or gateway.insecure behind a proxy that adds TLS (--insecure)"
     )
     names, warning = check_exposure(override(config, insecure=True))
     assert names.startswith("gateway.allowed_hosts is empty")

@@ -48,6 +48,18 @@ def findings(*rules: str, defaults: str = "") -> list[Finding]:
     return lint(policy, file="p.yaml", tools=TOOLS, agents=["garden", "house"])
 
 
+def test_a_gateway_without_tools_is_told_so_once_and_no_rule_is_blamed() -> None:
+    rules = (
+        'rules:\n  - {pattern: "ha_*", action: deny}\n  - {pattern: "set_light(*)", action: ask}'
+    )
+    policy = Policy.parse(rules)
+    (finding,) = lint(policy, file="p.yaml", tools=(), agents=["garden"])
+    assert (finding.place, finding.level) == ("p.yaml:2", Level.WARNING)
+    assert finding.message.startswith("this gateway has no tools yet")
+    assert lint(policy, file="p.yaml", tools=(), agents=["garden"], errors_only=True) == []
+    assert len(lint(policy, file="p.yaml", tools=TOOLS[:1], agents=["garden"])) == 2
+
+
 def found(*rules: str, defaults: str = "") -> list[str]:
     return [
         f"{each.place} {each.level} {each.message}" for each in findings(*rules, defaults=defaults)
@@ -422,7 +434,7 @@ def test_a_rule_on_everything_decides_about_what_is_provided_later() -> None:
     said = lint(Policy.parse(both), file="p.yaml", tools=tools, agents=[])
     assert ["never decides" in each.message for each in said if each.line == 4] == [True]
     alone = lint(Policy.parse(f"defaults:\n  - {rest}\n"), file="p.yaml", tools=[], agents=[])
-    assert "no known tool" in alone[0].message
+    assert "no tools yet" in alone[0].message
     twice = f"defaults:\n  - {rest}\n  - {rest}\n"
     said = lint(Policy.parse(twice), file="p.yaml", tools=TOOLS, agents=[], sources=["pi"])
     assert ["never decides" in each.message for each in said] == [True]

@@ -191,12 +191,15 @@ def test_a_package_offers_what_it_imports_from_its_own_parts(tmp_path: Path) -> 
 def test_a_module_that_is_not_there_is_named_with_its_nearest(tmp_path: Path) -> None:
     (tmp_path / "house_tools.py").write_text(ONE.format(name="lamp"))
     assert refused(["huose_tools"], tmp_path) == (
-        "no module named 'huose_tools'; did you mean house_tools?"
+        "there is no module 'huose_tools', which tools.python names; did you mean house_tools?"
     )
-    assert refused(["zzz"], tmp_path).startswith("no module named 'zzz' (looked in ")
-    assert refused(["zzz.sub"], tmp_path).startswith("no module named 'zzz.sub'")
+    assert refused(["zzz"], tmp_path).startswith(
+        "there is no module 'zzz', which tools.python names (l"
+    )
+    assert refused(["zzz.sub"], tmp_path).startswith("there is no module 'zzz.sub', ")
     missing = refused(["huose_tools.py"], tmp_path)
-    assert missing == f"there is no file {tmp_path}/huose_tools.py; did you mean house_tools?"
+    named = f"there is no file {tmp_path}/huose_tools.py, which tools.python names"
+    assert missing == f"{named}; did you mean house_tools?"
     assert "there is no file" in refused(["nowhere/tools.py"], tmp_path)
 
 

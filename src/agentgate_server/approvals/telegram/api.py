@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -48,6 +49,7 @@ POLL_S = 50
 """How long Telegram holds a poll open while there is nothing new."""
 
 CONNECTIONS_MAX = 8
+LIBRARY = re.compile(r"^(?:Unknown error in HTTP implementation: )?(?:httpx\w*\.)?\w+Error:?")
 NOT_MODIFIED = "message is not modified"
 GONE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 NONSENSE = (
@@ -275,10 +277,17 @@ def explained() -> Iterator[None]:
     except BadRequest as error:
         explain_bad_request(error.message)
     except TelegramError as error:
-        raise UnreachableError(error.message) from None
+        raise UnreachableError(reason(error.message)) from None
     except NONSENSE as error:
         text = f"what answers is not Telegram's Bot API, or of another version ({error!r})"
         raise UnreachableError(text) from None
+
+
+def reason(message: str) -> str:
+    """Say why Telegram is not reached, without the names that libraries have for it: ``/health``
+    shows it to everybody."""
+    words = LIBRARY.sub("", message).strip(" ()'\"")
+    return f"no answer from Telegram ({words})" if words else "no answer from Telegram"
 
 
 def explain_bad_request(message: str) -> None:

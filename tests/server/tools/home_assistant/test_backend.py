@@ -143,6 +143,26 @@ async def test_an_outage_is_told_once_however_long_it_is(caplog: pytest.LogCaptu
             await backend.api.aclose()
 
 
+async def test_https_to_a_house_that_has_none_is_told_in_words() -> None:
+    async def complain(stream: anyio.abc.SocketStream) -> None:
+        async with stream:
+            await stream.receive()
+            await stream.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+
+    with anyio.fail_after(10):
+        async with (
+            await anyio.create_tcp_listener(local_host="127.0.0.1") as plain,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(plain.serve, complain)
+            port = plain.extra(anyio.abc.SocketAttribute.local_port)
+            backend = HomeAssistant(config(f"https://127.0.0.1:{port}"))
+            await backend.look()
+            assert "it speaks no TLS there: write http://, or another port" in backend.problem
+            await backend.api.aclose()
+            tasks.cancel_scope.cancel()
+
+
 async def test_an_outage_with_ever_new_words_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     backend = HomeAssistant(config("http://127.0.0.1:9"))
     for number in range(50):
