@@ -104,7 +104,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     """The quick start's first block, carried out; only the installation and the port differ."""
     folder = tmp_path_factory.mktemp("readme")
     first = blocks("bash")[0]
-    assert first.splitlines()[0] == "pip install ."
+    assert first.splitlines()[0].split("#")[0].strip() == "pipx install ."
     assert first.splitlines()[-1] == "agent-gate serve"
     setup = "\n".join(first.splitlines()[1:-1])
     done = run(f"set -e\n{setup}\npwd", folder)
@@ -150,8 +150,8 @@ def test_the_quick_start_ends_as_it_says(served: tuple[Path, str, dict[str, str]
     home, url, tokens = served
     _, watch, agent = blocks("bash")[:3]
     with (
-        started(watch, home, AGENT_GATE_URL=url) as person,
-        started(f"{agent}\necho ended $?", home, AGENT_GATE_URL=url) as asking,
+        started(watch, home.parent, AGENT_GATE_URL=url) as person,
+        started(f"{agent}\necho ended $?", home.parent, AGENT_GATE_URL=url) as asking,
     ):
         approve_next(home, url, tokens["APPROVER_TOKEN"])
         assert asking.stdout is not None
@@ -329,7 +329,7 @@ def test_it_says_what_this_is_draws_the_flow_and_explains_the_security_model() -
 def test_the_quick_start_installs_configures_and_runs() -> None:
     first = blocks("bash", section("Quick start"))[0].splitlines()
     assert [line.split()[:2] for line in first] == [
-        ["pip", "install"],
+        ["pipx", "install"],
         ["agent-gate", "init"],
         ["cd", "my-gateway"],
         ["agent-gate", "serve"],

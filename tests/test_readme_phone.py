@@ -76,7 +76,7 @@ async def test_the_steps_of_the_readme_lead_to_a_light_switch_that_asks_on_the_p
         settle(folder, house.url, telegram.token, telegram.url)
         start, calls = steps("sh")
         assert [line.split("#")[0].strip() for line in start.splitlines()] == [
-            "pip install '.[telegram]'",
+            "pipx inject agent-gate 'python-telegram-bot>=22'",
             "agent-gate check",
             "agent-gate serve",
         ]

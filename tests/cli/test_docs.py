@@ -10,6 +10,7 @@ import click
 
 from agentgate_cli.exits import Exit
 from agentgate_cli.main import COMMANDS, cli
+from agentgate_server.version import VERSION
 
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text("utf-8")
 
@@ -45,3 +46,7 @@ def test_every_documented_option_exists() -> None:
 def test_every_exit_code_is_documented() -> None:
     table = re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)
     assert [int(code) for code in table] == [int(code) for code in Exit]
+
+
+def test_the_version_that_is_shown_is_this_one() -> None:
+    assert set(re.findall(r"version (\d+\.\d+\.\d+)", TEXT)) == {VERSION}
