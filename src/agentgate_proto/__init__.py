@@ -40,8 +40,8 @@ top:
   ``receipts``, ``old_clients``, ``timers``. ``audit``: what people read afterwards: ``events``,
   ``session_events``, ``chain``, ``denials``, ``logins``, ``sealing``. ``sessions``:
   conversations with models, beyond connections:
-  ``sessions`` and what they tell, ``effects``; ``book`` (which are in memory, what is written),
-  ``session``, its ``log`` and ``history``; ``making`` for how it comes and goes, ``starting``,
+  ``sessions`` and what they tell, ``effects``; their ``limits``; ``book`` (which are in memory,
+  what is written), ``session``, its ``log`` and ``history``; ``making`` for how it comes and goes, ``starting``,
   ``queueing``, ``runs`` and ``endings`` for the steps of a ``run``, ``recording`` what it logs,
   ``call_ids``, ``recovery`` after a crash, ``client_turns`` of clients that keep the conversation
   themselves; ``context`` and ``material`` for what a model is sent, ``settings``

@@ -23,7 +23,6 @@ from tests.proto.session_seen import Seen
 from tests.proto.session_store import SessionStore
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import Ended, Failed, ModelEvent
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.records.outcome import Outcome, executed
@@ -58,6 +57,7 @@ from agentgate_proto.sessions.effects import (
     StopModel,
     Write,
 )
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.log import events_of
 from agentgate_proto.sessions.sessions import Sessions
 

@@ -1,38 +1,16 @@
 """The caps: each has a reason, and they fit each other."""
 
-import ast
-import inspect
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
+from tests.proto.documented import documented
 
 from agentgate_proto import limits
 from agentgate_proto.limits import CLIENT_LIMITS, SERVER_LIMITS, LedgerLimits, Limits
 
 
-def documented(body: list[ast.stmt]) -> dict[str, bool]:
-    """Return the names that are given a value in a body, and whether a text follows each."""
-    found = {}
-    for statement, following in zip(body, [*body[1:], None], strict=True):
-        if isinstance(statement, ast.AnnAssign):
-            target: ast.expr = statement.target
-        elif isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-        else:
-            continue
-        assert isinstance(target, ast.Name)
-        found[target.id] = (
-            isinstance(following, ast.Expr)
-            and isinstance(following.value, ast.Constant)
-            and isinstance(following.value.value, str)
-        )
-    return found
-
-
 def test_every_limit_is_followed_by_its_reason() -> None:
-    module = ast.parse(inspect.getsource(limits))
-    bodies = [module.body, *(node.body for node in module.body if isinstance(node, ast.ClassDef))]
-    names = {name: reason for body in bodies for name, reason in documented(body).items()}
+    names = documented(limits)
     assert {"message_bytes_max", "waiting_max", "NAME_CHARS_MAX"} <= set(names)
     assert [name for name, reason in names.items() if not reason] == []
 

@@ -7,8 +7,8 @@ from random import Random
 
 from msgspec import Struct
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.sessions.budgets import EACH, Budget
+from agentgate_proto.sessions.limits import SessionLimits
 
 ROUNDS_MAX = 4
 """How often one run may ask its model."""

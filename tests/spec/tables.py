@@ -36,10 +36,10 @@ from agentgate_proto.limits import (
     SERVER_LIMITS,
     TOKEN_CHARS_MAX,
     LedgerLimits,
-    SessionLimits,
 )
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.rpc.messages import METHODS, Kind
+from agentgate_proto.sessions.limits import SessionLimits
 
 LEDGER = LedgerLimits()
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.session import (
     DropSession,
     FindSession,
@@ -22,6 +21,7 @@ from agentgate_proto.records.storage import SessionAnswer
 from agentgate_proto.sessions.context import BYTES_PER_TOKEN
 from agentgate_proto.sessions.effects import Effect, Grew, Question, Write
 from agentgate_proto.sessions.history import History
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.run import Phase
 from agentgate_proto.sessions.session import Session
 

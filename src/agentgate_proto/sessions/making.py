@@ -14,7 +14,6 @@ import msgspec
 from msgspec.structs import replace
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.session import (
     EMPTY_OBJECT,
     DropSession,
@@ -41,6 +40,7 @@ from agentgate_proto.sessions.effects import (
     Refused,
 )
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.queueing import Queue
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import Settings

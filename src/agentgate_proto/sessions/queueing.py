@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.session import EventKind, OpenRun, QueuedMessage, RunStatus
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.rpc.session_methods import MessageTaken, RunCancelled
@@ -25,6 +24,7 @@ from agentgate_proto.sessions.client_turns import events_before
 from agentgate_proto.sessions.effects import Done, Effect
 from agentgate_proto.sessions.endings import Endings
 from agentgate_proto.sessions.history import bytes_of
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.recording import log_and_feed
 from agentgate_proto.sessions.run import Phase, Run
 from agentgate_proto.sessions.runs import Runs

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.session import EventKind, LogRow, ReadLog, RestoredSessions
 from agentgate_proto.records.storage import SessionAnswer
 from agentgate_proto.records.usage import Usage, UsageRow, added
@@ -17,6 +16,7 @@ from agentgate_proto.sessions.book import PAGE_BYTES, PAGE_ROWS, Book, is_due
 from agentgate_proto.sessions.budgets import Budgets
 from agentgate_proto.sessions.effects import Effect, Question, Refused
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.log import MergedText
 from agentgate_proto.sessions.making import Making
 from agentgate_proto.sessions.run import Attempt, Phase, Run

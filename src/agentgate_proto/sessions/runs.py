@@ -17,7 +17,6 @@ from typing import Any, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import (
     CallMade,
     Ended,
@@ -48,6 +47,7 @@ from agentgate_proto.sessions.effects import (
     Prepare,
 )
 from agentgate_proto.sessions.history import NOT_RUN
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.material import Material, fits, spelled_anew
 from agentgate_proto.sessions.recording import (
     log_call,

@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.session import PutSession, SessionRecord
 from agentgate_proto.records.usage import UsageRow
 from agentgate_proto.sessions.effects import AskTool, CallModel, Effect
 from agentgate_proto.sessions.history import History
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.log import Log
 from agentgate_proto.sessions.run import Phase, Run
 

@@ -27,7 +27,6 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.records.outcome import Outcome
@@ -52,6 +51,7 @@ from agentgate_proto.sessions.book import Book, Load
 from agentgate_proto.sessions.budgets import Budget, Budgets
 from agentgate_proto.sessions.effects import Done, Effect, Grew, Refused
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.making import Creation, Making
 from agentgate_proto.sessions.material import Material
 from agentgate_proto.sessions.queueing import Queue

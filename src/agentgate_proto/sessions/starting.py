@@ -13,7 +13,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.session import (
     EventKind,
     QueuedMessage,
@@ -30,6 +29,7 @@ from agentgate_proto.sessions.effects import (
     Refused,
 )
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.queueing import Queue, open_run, said, started, taken
 from agentgate_proto.sessions.run import Phase, Run
 from agentgate_proto.sessions.runs import Runs

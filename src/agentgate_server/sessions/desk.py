@@ -19,7 +19,6 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.ledger import Ledger
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.principal import Principal
@@ -44,6 +43,7 @@ from agentgate_proto.sessions.effects import (
     StopModel,
     Write,
 )
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.looking import with_count
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_proto.sessions.sessions import Sessions

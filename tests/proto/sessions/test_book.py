@@ -10,12 +10,12 @@ from tests.proto.session_world import NOON, World
 from tests.proto.sessions.phases import calling, claiming, idle, speaking, tools, world_in
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import TextDelta
 from agentgate_proto.records.session import EventKind, FindSession, LogRow, PutSession, ReadLog
 from agentgate_proto.rpc.session_methods import GetSession
 from agentgate_proto.sessions.book import is_due
 from agentgate_proto.sessions.effects import Question, Write
+from agentgate_proto.sessions.limits import SessionLimits
 
 
 def questions(world: World) -> list[str]:

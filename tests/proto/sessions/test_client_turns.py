@@ -10,7 +10,6 @@ from tests.proto.session_models import call, said, wanted
 from tests.proto.session_world import World
 from tests.proto.sessions.talks import kinds, messages
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import ModelEvent, Stop
 from agentgate_proto.models.request import (
     AssistantTurn,
@@ -23,6 +22,7 @@ from agentgate_proto.models.request import (
 )
 from agentgate_proto.records.outcome import executed
 from agentgate_proto.sessions.client_turns import TOOLS_MAX, ClientTurn, with_client
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.material import Material
 
 LOOK = ToolSpec(name="look", description="Look there.", schema={"type": "object"})

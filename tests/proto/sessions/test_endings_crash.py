@@ -21,8 +21,8 @@ from tests.proto.sessions.phases import (
     world_in,
 )
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.outcome import executed
+from agentgate_proto.sessions.limits import SessionLimits
 
 Phase = Callable[[World], None]
 

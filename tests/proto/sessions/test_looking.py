@@ -12,7 +12,7 @@ from tests.proto.session_world import World
 from tests.proto.sessions.phases import calling, idle, world_in
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import LIST_BYTES_MAX, SessionLimits
+from agentgate_proto.limits import LIST_BYTES_MAX
 from agentgate_proto.models.prices import ModelPrices, Price, Tier
 from agentgate_proto.records.session import UsageBy
 from agentgate_proto.records.session_views import SectionName
@@ -25,6 +25,7 @@ from agentgate_proto.rpc.session_methods import (
 )
 from agentgate_proto.rpc.usage_methods import ListModels, ReportUsage, UsageReport
 from agentgate_proto.sessions.budgets import Budget
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.looking import cache_prefix, with_count
 
 

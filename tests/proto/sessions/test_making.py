@@ -19,7 +19,6 @@ from tests.proto.sessions.phases import (
 )
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.records.outcome import executed
 from agentgate_proto.records.session import DropSession
 from agentgate_proto.rpc.session_methods import (
@@ -31,6 +30,7 @@ from agentgate_proto.rpc.session_methods import (
     SetMetadata,
 )
 from agentgate_proto.sessions.effects import Write
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.settings import NamedAgent
 
 Phase = Callable[[World], None]

@@ -23,7 +23,6 @@ from tests.proto.sessions.phases import (
 from tests.proto.sessions.talks import messages
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import Ended, Stop
 from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_proto.rpc.session_methods import (
@@ -34,6 +33,7 @@ from agentgate_proto.rpc.session_methods import (
     SendMessage,
 )
 from agentgate_proto.sessions.budgets import Budget
+from agentgate_proto.sessions.limits import SessionLimits
 
 Phase = Callable[[World], None]
 

@@ -11,7 +11,6 @@ from tests.proto.session_world import World
 from tests.proto.sessions.phases import again, calling, speaking, tools, world_in
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import (
     Failed,
     Failure,
@@ -24,6 +23,7 @@ from agentgate_proto.records.session import EventKind, PutSession
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.rpc.session_methods import AttachSession, GetSession
 from agentgate_proto.sessions.budgets import Budget
+from agentgate_proto.sessions.limits import SessionLimits
 
 
 def killed_and_being_read(world: World) -> None:

@@ -12,7 +12,6 @@ from tests.proto.session_world import World
 from tests.proto.sessions.talks import BUSY, kinds, messages, talking
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import (
     Ended,
     Noted,
@@ -22,6 +21,7 @@ from agentgate_proto.models.events import (
 )
 from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
 from agentgate_proto.records.usage import Usage
+from agentgate_proto.sessions.limits import SessionLimits
 
 
 def test_a_model_is_asked_when_its_message_and_the_money_for_it_are_durable() -> None:

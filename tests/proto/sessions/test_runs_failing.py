@@ -9,13 +9,13 @@ from tests.proto.session_models import call, said
 from tests.proto.session_world import World
 from tests.proto.sessions.talks import BUSY, CUT, kinds, messages, talking
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import (
     Failed,
     Failure,
     Restarted,
     TextDelta,
 )
+from agentgate_proto.sessions.limits import SessionLimits
 
 
 def test_before_the_first_delta_a_model_is_asked_again_silently_after_a_pause() -> None:

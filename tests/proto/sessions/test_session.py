@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from tests.proto.session_models import model
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.records.session import EventKind, LogRow, OpenRun, SessionRecord
 from agentgate_proto.records.usage import UsageRow, UsageStatus
 from agentgate_proto.sessions.effects import AckTool, AskTool, CallModel
 from agentgate_proto.sessions.history import History
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.run import Run
 from agentgate_proto.sessions.session import Session
 

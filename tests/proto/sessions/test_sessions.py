@@ -21,7 +21,6 @@ from tests.proto.sessions.phases import (
 )
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import TextDelta
 from agentgate_proto.records.outcome import executed
 from agentgate_proto.rpc.session_methods import (
@@ -34,6 +33,7 @@ from agentgate_proto.rpc.session_methods import (
     SendMessage,
 )
 from agentgate_proto.rpc.usage_methods import ListModels
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.sessions import Sessions
 
 METHODS: list[msgspec.Struct] = [

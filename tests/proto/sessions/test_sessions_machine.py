@@ -12,7 +12,6 @@ from tests.proto.session_checker import check, check_rest
 from tests.proto.session_models import call, model, said
 from tests.proto.session_world import World
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import (
     Ended,
     Failed,
@@ -34,6 +33,7 @@ from agentgate_proto.rpc.session_methods import (
     InspectSession,
 )
 from agentgate_proto.sessions.budgets import Budget
+from agentgate_proto.sessions.limits import SessionLimits
 
 LIMITS = SessionLimits(
     sessions_of_principal_max=3,

@@ -18,8 +18,8 @@ from tests.proto.sessions.phases import (
 )
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.rpc.session_methods import GetSession
+from agentgate_proto.sessions.limits import SessionLimits
 
 Phase = Callable[[World], None]
 

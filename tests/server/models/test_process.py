@@ -14,12 +14,12 @@ from typing import Any
 import anyio
 import pytest
 
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.encoding import encode
 from agentgate_proto.models.events import Ended, Failed, Failure, ModelEvent, Stop, TextDelta
 from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.prices import ModelPrices
 from agentgate_proto.models.request import Encoded, ModelRequest, UserTurn
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.backends import child_output
 from agentgate_server.models import command, process
 from agentgate_server.models.process import ProcessModel

@@ -36,8 +36,8 @@ from agentgate_cli.standins.models import (
     Use,
     Wait,
 )
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.models.events import Ended, Failed, Failure, Stop, ThinkingDelta, UsageSeen
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.models.vendor import CONNECTIONS_MAX, EVENT_BYTES_MAX
 from agentgate_server.secrets.masking import MASK, Masker
 from agentgate_server.secrets.secret import Secret

@@ -16,11 +16,11 @@ from agentgate_cli.standins.models import ModelServer, Reply, Say
 from agentgate_client import Cursor
 from agentgate_client.sessions import Session
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.limits import SessionLimits
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.session import EventKind, LogRow, ReadLog, as_many_rows_as
 from agentgate_proto.records.session_views import SessionEvent
 from agentgate_proto.rpc.session_methods import Attached, AttachSession
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.gateway import Gateway
 from agentgate_server.sessions.watching import AGAIN_S, PLACES_AT_ONCE, READ_BYTES, Watching
 

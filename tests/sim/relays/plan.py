@@ -9,7 +9,8 @@ from msgspec import Struct
 from tests.sim.plan import AgentPlan, Ask, Fault, Plan, Retention, draw
 from tests.sim.talks import Setting, Talk
 
-from agentgate_proto.limits import LedgerLimits, Limits, SessionLimits
+from agentgate_proto.limits import LedgerLimits, Limits
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.secrets.secret import Secret
 
 UPSTREAM = "m"

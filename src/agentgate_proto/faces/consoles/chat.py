@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from agentgate_proto.faces.consoles.messages import AgentLine, Response, ResponseType, UserLine
-from agentgate_proto.limits import MESSAGE_CHARS_MAX, SessionLimits
+from agentgate_proto.limits import MESSAGE_CHARS_MAX
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.records.session_views import GAP
+from agentgate_proto.sessions.limits import SessionLimits
 
 CHAT_MESSAGE = "chatMessage"
 
