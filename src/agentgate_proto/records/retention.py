@@ -46,6 +46,9 @@ class Rank(IntEnum):
 
 
 DAY_S = 86_400.0
+ASSURED = 0.5
+"""Of the room for rows, how much is shared out among all principals, whatever their rows are."""
+
 ROW_BYTES = 1_000
 """What a row takes beside arguments and result, about, with its places in the indexes."""
 
@@ -160,9 +163,12 @@ def excess(rows: Mapping[tuple[str, Rank], int], rows_max: int) -> dict[tuple[st
 
     The same goes for their bytes.
 
-    What ranks low has the room that what ranks higher leaves. Of one rank each principal has the
-    same share of the room, as far as it needs it; so nobody loses a row to a flood of somebody
-    else's that ranks lower, or while it has no more than its share.
+    Each principal is assured of its part of one half of the room, whatever its rows are: that no
+    other can take from it. The other half, and what of the first is not needed, goes by rank: what
+    ranks low has the room that what ranks higher leaves, and of one rank each principal has the
+    same share, as far as it needs it. So a flood of what ran nothing takes away no key of anybody,
+    and nobody's hoard of keys all that another has. Of its own rows a principal loses the lowest
+    first.
 
     Args:
         rows: how many rows or bytes there are, by principal and rank.
@@ -171,10 +177,20 @@ def excess(rows: Mapping[tuple[str, Rank], int], rows_max: int) -> dict[tuple[st
     Returns:
         how many are too many, by principal and rank, the lowest rank first.
     """
+    principals = dict.fromkeys(principal for principal, _ in rows)
+    left = dict.fromkeys(principals, int(rows_max * ASSURED) // max(1, len(principals)))
     room = rows_max
-    gone: dict[tuple[str, Rank], int] = {}
+    beyond: dict[Rank, dict[str, int]] = {}
     for rank in sorted(Rank, reverse=True):
         mine = {principal: count for (principal, of), count in rows.items() if of is rank}
+        for principal, count in mine.items():
+            assured = min(count, left[principal])
+            left[principal] -= assured
+            room -= assured
+            mine[principal] -= assured
+        beyond[rank] = mine
+    gone: dict[tuple[str, Rank], int] = {}
+    for rank, mine in beyond.items():
         share = fair_share(mine.values(), room)
         gone |= {(who, rank): count - share for who, count in mine.items() if count > share}
         room -= sum(min(count, share) for count in mine.values())

@@ -200,25 +200,57 @@ def test_too_many_are_first_those_that_are_harmless() -> None:
     assert excess(rows, 15)["good", Rank.GUARD] == excess(rows, 15)["evil", Rank.GUARD] == 3
 
 
+def test_a_hoard_of_keys_leaves_others_what_they_are_assured_of() -> None:
+    rows = {("good", Rank.RAN): 9, ("good", Rank.HARMLESS): 1, ("evil", Rank.GUARD): 500}
+
+    assert excess(rows, 40) == {("evil", Rank.GUARD): 470}
+    assert excess(rows, 20) == {("good", Rank.HARMLESS): 1, ("good", Rank.RAN): 4} | {
+        ("evil", Rank.GUARD): 485
+    }
+
+
+def test_a_flood_of_denials_leaves_the_keys_of_who_writes_much() -> None:
+    rows = {("good", Rank.GUARD): 60, ("evil", Rank.HARMLESS): 500}
+
+    assert excess(rows, 100) == {("evil", Rank.HARMLESS): 460}
+
+
 ROWS = st.dictionaries(
     st.tuples(st.sampled_from("abcd"), st.sampled_from(Rank)), st.integers(0, 50)
 )
 
 
 @given(ROWS, st.integers(1, 150))
-def test_what_stays_fits_and_nobody_pays_for_a_lower_rank(
+def test_what_stays_fits_and_nobody_pays_for_another(
     rows: dict[tuple[str, Rank], int], rows_max: int
 ) -> None:
     gone = excess(rows, rows_max)
 
     assert all(0 < count <= rows[whose] for whose, count in gone.items())
     assert sum(rows.values()) - sum(gone.values()) <= rows_max
+    if sum(rows.values()) <= rows_max:
+        assert not gone
+    names = {name for name, _ in rows}
+    for name in names:
+        mine = sum(count for (who, _), count in rows.items() if who == name)
+        lost = [rank for who, rank in gone if who == name]
+        if mine * 2 * len(names) <= rows_max:
+            assert not lost  # it is assured of these
+        if lost:  # the lowest of its own first, but for what can't be shared out evenly
+            lower = [(name, low) for low in Rank if low < max(lost)]
+            kept = sum(rows.get(whose, 0) - gone.get(whose, 0) for whose in lower)
+            assert kept < len(names) * len(Rank)
+
+
+@given(ROWS, st.integers(1, 150))
+def test_nobody_loses_a_row_to_what_ranks_lower_beyond_what_all_are_assured_of(
+    rows: dict[tuple[str, Rank], int], rows_max: int
+) -> None:
+    gone = excess(rows, rows_max)
+
     for rank in Rank:
-        as_much = {whose: count for whose, count in rows.items() if whose[1] >= rank}
         names = {name for name, of in rows if of is rank}
-        higher = sum(count for (_, of), count in as_much.items() if of > rank)
+        higher = sum(count for (_, of), count in rows.items() if of > rank)
         for name in names:
-            if sum(as_much.values()) <= rows_max:
-                assert (name, rank) not in gone
-            if rows[name, rank] * len(names) <= rows_max - higher:
+            if rows[name, rank] * len(names) <= rows_max // 2 - higher:
                 assert (name, rank) not in gone

@@ -140,6 +140,14 @@ OF_SURROUNDINGS = (
         tests=("tests/proto/records/test_retention.py",),
     ),
     Mutation(
+        "let a hoard of keys take all that another has",
+        f"{PROTO}/records/retention.py",
+        "            room -= assured\n            mine[principal] -= assured\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/records/test_retention.py",),
+    ),
+    Mutation(
         "let a key go in the database as early as a write without one",
         f"{SERVER}/store/migrations.py",
         "OR status = 'unknown' THEN 2\n",
