@@ -186,13 +186,15 @@ class Disk(MemoryEngine):
     def _look_at_forgotten(self, record: Record, before: dict[str, Record]) -> None:
         """What keeps a write from running twice goes early only where there is too much of it (I2).
 
-        Not for what was denied or read, whoever asked for it, and not for what others ran while
-        its principal has no more than its share of the cap.
+        Not for what was denied or read, beyond what each is assured of, and not for what others ran
+        while its principal has no more than its share of the cap.
         """
-        guards = [row for row in before.values() if is_guard(row)]
-        mine = sum(row.principal == record.principal for row in guards)
-        principals = len({row.principal for row in guards})
-        if len(guards) <= self.keep_rows_max or mine * principals <= self.keep_rows_max:
+        guards = Counter(row.principal for row in before.values() if is_guard(row))
+        others = Counter(row.principal for row in before.values() if not is_guard(row))
+        assured = self.keep_rows_max // 2 // len({*guards, *others})
+        kept = (min(n, max(0, assured - guards[who])) for who, n in others.items())
+        room = self.keep_rows_max - sum(kept)
+        if guards.total() <= room or guards[record.principal] * len(guards) <= room:
             raise Violation(f"I2: {record.rid} is forgotten in its promised time")
 
     def _look_at(self, record: Record) -> None:
