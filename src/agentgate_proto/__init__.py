@@ -41,9 +41,10 @@ top:
   ``session_events``, ``chain``, ``denials``, ``logins``, ``sealing``. ``sessions``:
   conversations with models, beyond connections:
   ``sessions`` and what they tell, ``effects``; their ``limits``; ``book`` (which are in memory,
-  what is written), ``session``, its ``log`` and ``history``; ``making`` for how it comes and goes, ``starting``,
-  ``queueing``, ``runs`` and ``endings`` for the steps of a ``run``, ``recording`` what it logs,
-  ``call_ids``, ``recovery`` after a crash, ``client_turns`` of clients that keep the conversation
+  what is written), ``session``, its ``log`` and ``history``; ``making`` for how it comes and goes,
+  ``starting``, ``queueing``, ``runs`` and ``endings`` for the steps of a ``run``, ``recording``
+  what it logs, ``call_ids``, ``recovery`` after a crash, ``client_turns`` of clients that keep the
+  conversation
   themselves; ``context`` and ``material`` for what a model is sent, ``settings``
   for which models there are, ``budgets`` and ``spending`` for money, ``looking`` for who looks on.
   ``providing``: tools that clients provide: ``providers``, and what they tell, ``effects``
