@@ -36,6 +36,11 @@ SHOWN_CHARS_MAX = 200
 NAMING_KEYS = ("entity_id", "target", "area_id", "device_id", "floor_id", "label_id")
 """Arguments of Home Assistant's services that say on what they act."""
 
+LIKE_JSON = re.compile(
+    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity"
+)
+"""A text that JSON would read as something else, as Python's reader takes it."""
+
 UNREADABLE = "<unreadable>"
 """Stands for what is nested too deep or too large a number to show. No text shows so: one that
 starts with ``<`` is put in quotes."""
@@ -148,15 +153,7 @@ def folded(text: str, chars_max: int | None) -> str:
 
 def looks_like_json(text: str) -> bool:
     """Whether an unquoted text would pass for another kind of value."""
-    if not text or text[0] in '[{"<':
-        return True
-    if text[0] not in "-0123456789tfnIN":
-        return False
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
+    return not text or text[0] in '[{"<' or LIKE_JSON.fullmatch(text) is not None
 
 
 def encode(value: Any) -> str:

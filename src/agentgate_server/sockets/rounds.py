@@ -6,8 +6,10 @@ is done for an owner in tasks counts as well. Whose turn it is, and for how long
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Hashable
+from contextvars import copy_context
 from time import perf_counter
 from typing import Any, Protocol
 
@@ -39,27 +41,53 @@ class Rounds:
         self.turns: Turns[Served] = Turns()
         self.owner: str | None = None
         self._asked = anyio.Event()
+        self._steps: AsyncioSteps | None = None
 
     def ask(self) -> None:
         """Somebody waits for a turn."""
-        self._asked.set()
+        if self._steps is not None:
+            self._steps.ask()
+        else:
+            self._asked.set()
 
     async def run(self) -> None:
         """Give turns to those who wait, until cancelled."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            await self._run()
+        else:
+            await self._run_on_asyncio(loop)
+
+    async def _run(self) -> None:
         while True:
             await self._asked.wait()
             self._asked = anyio.Event()
             await anyio.lowlevel.checkpoint()  # the loop looks at everybody's sockets
-            now = perf_counter()
-            pause_s = self.turns.next_round_at(now) - now
+            pause_s = self.pause_s()
             if pause_s > 0:
                 with anyio.move_on_after(pause_s):
                     await self._asked.wait()
-            self._play()
+            self.play()
             if self.turns.anybody_waits:
                 self._asked.set()
 
-    def _play(self) -> None:
+    async def _run_on_asyncio(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._steps = steps = AsyncioSteps(self, loop)
+        try:
+            steps.ask()  # somebody may wait already
+            await anyio.sleep_forever()
+        finally:
+            self._steps = None
+            steps.end()
+
+    def pause_s(self) -> float:
+        """Return how long it is until anybody who waits may have a turn."""
+        now = perf_counter()
+        return self.turns.next_round_at(now) - now
+
+    def play(self) -> None:
+        """Let those who wait have their turns of one round."""
         turns = self.turns
         turns.next_round()
         while (who := turns.next(perf_counter())) is not None:
@@ -82,6 +110,57 @@ class Rounds:
             return await Steps(function(*args), owner, self)
 
         return charged
+
+
+class AsyncioSteps:
+    """The rounds on asyncio: what the loop calls, and no task. Whoever is busy alone has a round
+    every two milliseconds, so that these must cost next to nothing.
+
+    Args:
+        rounds: what is played.
+        loop: that runs.
+    """
+
+    def __init__(self, rounds: Rounds, loop: asyncio.AbstractEventLoop) -> None:
+        self._rounds = rounds
+        self._loop = loop
+        self._context = copy_context()
+        self._is_asked = False
+        self._has_ended = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self) -> None:
+        """Somebody waits for a turn."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._loop.call_soon(self._look, context=self._context)
+
+    def end(self) -> None:
+        """There are no more rounds."""
+        self._has_ended = True
+        self._cancel_timer()
+
+    def _look(self) -> None:
+        """The sockets that the loop has found ready just now are served behind this."""
+        self._loop.call_soon(self._play, context=self._context)
+
+    def _play(self) -> None:
+        self._is_asked = False
+        self._cancel_timer()
+        if self._has_ended or not self._rounds.turns.anybody_waits:
+            return
+        pause_s = self._rounds.pause_s()
+        if pause_s > 0:
+            self._timer = self._loop.call_later(pause_s, self._play, context=self._context)
+            return
+        self._rounds.play()
+        if self._rounds.turns.anybody_waits:
+            self.ask()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Steps:
