@@ -266,3 +266,19 @@ def test_serving_loads_neither_rich_nor_the_client(tmp_path: Path) -> None:
     process.terminate()
     ended(process)
     assert done.stdout == "[]\n"
+
+
+def test_what_a_start_makes_is_not_looked_through_again_while_it_serves(tmp_path: Path) -> None:
+    (tmp_path / "probe.py").write_text(
+        "import gc\nfrom agentgate_server import tool\n\n"
+        "@tool(effects='read')\n"
+        "def is_small() -> bool:\n"
+        '    """Whether a full collection has less to look at than what the start has made."""\n'
+        "    return len(gc.get_objects()) < gc.get_freeze_count()\n"
+    )
+    write_files(tmp_path, ALLOW, tools={"python": ["probe.py"]})
+    process, line = listening(tmp_path, "serve")
+    done = run("call", "is_small", AGENT_GATE_URL=url_in(line), AGENT_GATE_TOKEN=AGENT_TOKEN)
+    process.terminate()
+    ended(process)
+    assert done.stdout == "true\n"
