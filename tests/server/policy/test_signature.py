@@ -10,7 +10,7 @@ from tests.server.policy.helpers import LIGHT, json_values
 
 from agentgate_proto.digest import canonical_args
 from agentgate_server.policy import display_of, signature_of
-from agentgate_server.policy.signature import UNREADABLE
+from agentgate_server.policy.signature import UNREADABLE, show
 
 
 @pytest.mark.parametrize(
@@ -146,3 +146,15 @@ def test_key_order_does_not_matter() -> None:
     one = json.loads('{"b": {"d": 1, "c": 2}, "a": 3}')
     other = json.loads('{"a": 3, "b": {"c": 2, "d": 1}}')
     assert signature_of("f", one) == signature_of("f", other)
+
+
+@pytest.mark.parametrize(
+    "text", ["5", "-0.5", "1e5", "1E+5", "true", "false", "null", "NaN", "-Infinity", "9" * 5_000]
+)
+def test_a_text_that_would_pass_for_a_number_or_a_name_of_json_is_in_quotes(text: str) -> None:
+    assert show(text) == f'"{text}"'
+
+
+@pytest.mark.parametrize("text", ["01", "+1", "1.", ".5", "1_0", "-NaN", "truth", "Null", "-"])
+def test_a_text_that_json_would_not_read_is_not(text: str) -> None:
+    assert show(text) == text

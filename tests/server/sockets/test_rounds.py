@@ -147,3 +147,26 @@ def test_a_task_that_is_thrown_away_closes_what_it_awaits() -> None:
     coroutine.send(None)  # type: ignore[attr-defined]
     coroutine.close()  # type: ignore[attr-defined]
     assert closed == [True]
+
+
+async def test_who_asks_before_the_rounds_begin_or_again_after_a_quiet_time_has_a_turn() -> None:
+    rounds = Rounds()
+    early, late, stranger = (Waits(rounds, owner) for owner in ("a", "b", ""))
+    with anyio.fail_after(5):
+        rounds.turns.wait("a", early)
+        rounds.ask()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rounds.run)
+            await early.served.wait()
+            await anyio.wait_all_tasks_blocked()
+            rounds.turns.wait("b", late)
+            rounds.ask()
+            rounds.ask()
+            await late.served.wait()
+            rounds.turns.took("", 0.02, time.perf_counter())
+            rounds.turns.wait("", stranger)
+            rounds.ask()
+            await stranger.served.wait()  # they have a pause first
+            tasks.cancel_scope.cancel()
+    rounds.ask()
+    assert not rounds.turns.anybody_waits
