@@ -55,6 +55,9 @@ class Ledger:
         limits: caps and times.
         judge_again: the same policy, asked about what it was asked about before, so that nothing is
             counted; None: ``judge`` counts nothing.
+
+    Attributes:
+        held: what principals have in memory; who keeps an outcome besides counts it there.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Ledger:
         self._effects: deque[Effect] = deque()
         self._judge_again = judge_again
         self._lifecycle = Lifecycle(self.limits, self._effects, self._judged_again)
+        self.held = self._lifecycle.held
         self._delivery = self._lifecycle.delivery
         self._collecting = Collecting(self._delivery, self._effects)
         self._admission = Admission(judge, self._lifecycle, self._effects)

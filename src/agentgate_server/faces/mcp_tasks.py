@@ -50,6 +50,10 @@ TASKS_MAX: Final = 64
 """Tasks of one principal that are listened to. Of more, the one that was not asked about for the
 longest time is not: it is found again, but its tool can ask nothing meanwhile."""
 
+RESULTS_BYTES_MAX: Final = 4_194_304
+"""Of the results of one principal's tasks that are listened to. Of more, those are listened to no
+longer that were not asked about for the longest time: the store has them."""
+
 UNKNOWN: Final = "no such task"
 
 Row = Callable[[Principal, str], ToolRow | None]
@@ -71,7 +75,7 @@ class WaitingAnswer(NamedTuple):
 
 
 class TaskView:
-    """One task that is listened to."""
+    """One task that is listened to. ``weight``: bytes of its result."""
 
     def __init__(
         self, tasks: Tasks, who: Principal, task_id: str, content: TaskSeal, version: str
@@ -82,6 +86,7 @@ class TaskView:
         self.armed_at = math.inf
         self.seen_at = anyio.current_time()
         self.can: frozenset[str] = frozenset()
+        self.weight = 0
         self._tasks = tasks
         row = tasks.row(who, content.tool)
         self.stops = can_be_stopped(row)
@@ -127,8 +132,10 @@ class TaskView:
     def settled(self, outcome: Outcome, told: Told) -> None:
         """See :class:`~agentgate_server.faces.call_desk.CallListener`."""
         self.task.settled(outcome, Ending(told.rid, told.joined_at, told.tool), self._tasks.utc())
+        self.weight = memoryview(outcome.data).nbytes
         self._withdraws = False
         self._tell()
+        self._tasks.make_room(self)
 
     def refused(self, code: ErrorCode, message: str, retry_after_s: float | None) -> None:
         """See :class:`~agentgate_server.faces.call_desk.CallListener`."""
@@ -310,6 +317,15 @@ class Tasks:
             self._forget(view)
             view.call.leave()
             view.left()
+
+    def make_room(self, view: TaskView) -> None:
+        """A task has a result: those of others may be too much beside it."""
+        others = [each for each in self._views[view.who.name].values() if each is not view]
+        size = view.weight + sum(each.weight for each in others)
+        for each in others:
+            if size > RESULTS_BYTES_MAX and each.weight:
+                size -= each.weight
+                self.drop(each)
 
     def _content(self, who: Principal, task_id: str) -> TaskSeal | None:
         return unseal(self._desk.seal, who.name, task_id, TaskSeal, self.utc())

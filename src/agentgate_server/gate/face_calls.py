@@ -278,9 +278,9 @@ class FaceCalls:
             return
         entry.rid = answer.rid
         told = Told(answer.rid or entry.heard_of, answer.joined_at, entry.tool)
-        entry.end = answer.outcome, told
+        link.keep(entry, answer.outcome, told)
         for view in list(entry.views):
-            view.settled(*entry.end)
+            view.settled(answer.outcome, told)
 
     def _waiting(self, link: FaceLink, record: Record) -> None:
         number = record.request_id
@@ -320,7 +320,7 @@ class FaceCalls:
         link = self._links.get(principal)
         if link is None:
             self._last_link -= 1
-            link = FaceLink(self._last_link, principal)
+            link = FaceLink(self._last_link, principal, self._ledger.held)
             self._links[principal] = self._by_number[link.number] = link
             self._ledger.attach(link.number, principal, CLIENT, progress=True)
         return link
@@ -351,6 +351,7 @@ class FaceCalls:
             return
         entry.views.remove(view)
         if not entry.views:
+            view.link.let_go(entry)
             view.link.entries.pop(entry.number, None)
             if entry.heard_of:
                 self._ledger.hear_no_more(view.link.number, entry.number)

@@ -142,8 +142,9 @@ class Finder:
                 entry.rid = row.rid
                 self._ledger.told(link.number, row)
         view.look_at(entry, view.digest or row.identity)
-        entry.end = row.outcome, Told(row.rid, row.joined_at, row.tool)
-        self._later(partial(view.settled, *entry.end))
+        told = Told(row.rid, row.joined_at, row.tool)
+        link.keep(entry, row.outcome, told)
+        self._later(partial(view.settled, row.outcome, told))
         if view.withdraws:
             self._later(partial(view.withdrawn, CancelStatus.TOO_LATE))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVarTuple
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.quotas.held import Held
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.rpc.results import CancelStatus
@@ -166,6 +167,7 @@ class Entry:
         tool: what is asked for.
         views: who looks.
         end: how it ended, once that was told.
+        size: of that in memory, in bytes.
         rid: of the row that a receipt is for; "": none is wanted.
         heard_of: the rid of another client's request, which was not asked for under this number.
     """
@@ -175,12 +177,16 @@ class Entry:
         self.tool = tool
         self.views: list[View] = []
         self.end: tuple[Outcome, Told] | None = None
+        self.size = 0
         self.rid = ""
         self.heard_of = ""
 
 
 class FaceLink:
     """One principal's client of the ledger.
+
+    Args:
+        held: counts what is kept in memory for each principal.
 
     Attributes:
         number: of its link; negative, and no session's.
@@ -192,7 +198,7 @@ class FaceLink:
         views: how many look, or are about to.
     """
 
-    def __init__(self, number: int, principal: str) -> None:
+    def __init__(self, number: int, principal: str, held: Held) -> None:
         self.number = number
         self.principal = principal
         self.ready = False
@@ -200,6 +206,7 @@ class FaceLink:
         self.queue: deque[tuple[View, Callable[[View], None]]] = deque()
         self.entries: dict[int, Entry] = {}
         self.views = 0
+        self._held = held
 
     def new_entry(self, tool: str) -> Entry:
         """Make an entry for a number that was not used before."""
@@ -212,3 +219,15 @@ class FaceLink:
         if entry is None:
             entry = self.entries[number] = Entry(number, tool)
         return entry
+
+    def keep(self, entry: Entry, outcome: Outcome, told: Told) -> None:
+        """An entry has ended so. That is kept, and counts, until nobody looks at it any more."""
+        self.let_go(entry)
+        entry.end = outcome, told
+        entry.size = memoryview(outcome.data).nbytes + len(outcome.message)
+        self._held.add(self.principal, entry.size)
+
+    def let_go(self, entry: Entry) -> None:
+        """Nobody looks at an entry any more."""
+        self._held.add(self.principal, -entry.size)
+        entry.size = 0

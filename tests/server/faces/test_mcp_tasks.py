@@ -109,6 +109,21 @@ async def test_of_many_tasks_the_one_longest_not_asked_about_is_left(
         assert [len(request.views) for request in desk.requests] == [1, 1, 0]
 
 
+async def test_of_large_results_that_nobody_collects_the_first_are_left_to_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_tasks, "RESULTS_BYTES_MAX", 2_000)
+    async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
+        tasks = [(await client.call("ask_it", {"a": each}))["taskId"] for each in range(4)]
+        for request in desk.requests[:3]:
+            desk.settle(request, executed(b'"%s"' % (b"x" * 900)))
+        assert [len(request.views) for request in desk.requests] == [0, 1, 1, 1]
+        for task in tasks[:3]:
+            seen = (await client.ask("tasks/get", {"taskId": task}))["result"]
+            assert seen["status"] == "completed"
+            assert "x" * 900 in seen["result"]["content"][0]["text"]
+
+
 async def test_a_task_whose_request_is_forgotten_is_none(tmp_path: Path) -> None:
     async with offering(tmp_path) as (gateway, desk), client_of(gateway, **TASKS) as client:
         task = {"taskId": (await client.call("ask_it"))["taskId"]}

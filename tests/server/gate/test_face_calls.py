@@ -54,6 +54,28 @@ async def test_an_allowed_call_is_taken_and_settled(tmp_path: Path) -> None:
         assert (row.client_id, row.delivered) == (CLIENT, True)
 
 
+async def test_what_ended_counts_as_held_until_nobody_looks_at_it(tmp_path: Path) -> None:
+    async with gate(tmp_path) as (gateway, desk):
+        held = gateway.gate.ledger.held
+        first, second = asks(desk, "echo", text="x" * 5_000), asks(desk, "echo", text="hi")
+        await first.hears("settled")
+        await second.hears("settled")
+        await gateway.gate.writer.flush()
+        await until(lambda: held.of("agent") == 5_002 + 4, "only what has ended")
+        again = finds(desk, first.call.number, first.call.digest)
+        await again.hears("settled")
+        first.call.received()
+        assert held.of("agent") == 5_002 + 4
+        again.call.leave()
+        assert held.of("agent") == 4
+        found = finds(desk, first.call.number, first.call.digest)
+        await found.hears("settled")
+        assert held.of("agent") == 5_002 + 4, "the store has told"
+        found.call.leave()
+        second.call.leave()
+        assert held.of("agent") == held.total == 0
+
+
 async def test_who_was_asked_about_is_told_and_a_yes_lets_it_run(tmp_path: Path) -> None:
     async with gate(tmp_path) as (gateway, desk):
         ear = asks(desk, "asked", text="hi")
