@@ -22,7 +22,10 @@ from tests.architecture import FLOORS, INNER, OTHERS, ROOT, SOURCES, parts_of
 OVER = {"agent_gate", "agentgate_cli", "agentgate_local", "agentgate_relay"}
 """What stands above both ends."""
 
-PACKAGES = (*sorted(OVER), "agentgate_client", *FLOORS)
+UNDER = "agentgate_names"
+"""What stands beside the core below both ends, and needs it not."""
+
+PACKAGES = (*sorted(OVER), "agentgate_client", UNDER, *FLOORS)
 
 PURE = {
     *("__future__", "abc", "base64", "bisect", "collections", "contextlib", "copy", "dataclasses"),
@@ -45,8 +48,8 @@ PURE = {
 """Modules of the standard library that touch nothing outside the process."""
 
 CORE = PURE | {"agentgate_proto", "typing_extensions", "msgspec", "h11", "wsproto"}
-CLIENT = {"agentgate_client", "agentgate_proto"} | {
-    *("anyio", "h11", "wsproto", "msgspec", "typing_extensions")
+CLIENT = {"agentgate_client", "agentgate_proto", UNDER} | {
+    *("anyio", "h11", "idna", "wsproto", "msgspec", "typing_extensions")
 }
 
 
@@ -130,8 +133,12 @@ def test_client_and_server_never_import_each_other() -> None:
 
 
 @pytest.mark.seed001("NFR1-AC1")
-def test_the_client_imports_its_five_libraries_the_core_and_the_standard_library() -> None:
+def test_the_client_imports_its_six_libraries_the_core_and_the_standard_library() -> None:
     assert strangers("agentgate_client", CLIENT | sys.stdlib_module_names) == []
+
+
+def test_what_both_ends_have_in_common_besides_the_core_needs_nothing_of_ours() -> None:
+    assert strangers(UNDER, {UNDER, "anyio"} | sys.stdlib_module_names) == []
 
 
 def test_the_name_that_seed_001_promises_only_re_exports() -> None:
@@ -221,7 +228,7 @@ def test_the_folders_of_the_tests_are_those_of_the_sources(tests: str, package: 
 
 # Names
 
-DOTTED = re.compile(r"\b(agentgate_(?:server|proto|client|cli)(?:\.[A-Za-z]\w*)+)")
+DOTTED = re.compile(r"\b(agentgate_(?:server|proto|client|cli|names)(?:\.[A-Za-z]\w*)+)")
 """A module, or what stands in one, in code and in words alike."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -13,6 +13,9 @@ import click
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.style import say, say_json
 from agentgate_cli.text import duration, plural, printable
+
+if TYPE_CHECKING:
+    import socket
 
 TIMEOUT_S = 5.0
 """A gateway that does not say within this that it is well is not."""
@@ -117,22 +120,25 @@ def ask(host: str, port: int, tls: bool, where: str) -> tuple[int, dict[str, Any
 
     import msgspec
 
-    connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
-    if tls:
-        # A certificate of one's own making is for a name that this address need not have; and
-        # nothing is sent that somebody between could want.
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S, context=context)
+    bare = host.partition("%")[0]  # a zone is for the dial alone
+    connection = http.client.HTTPConnection(bare, port)
     try:
+        sock = dial(host, port)
+        connection.sock = sock
+        if tls:
+            # A certificate of one's own making is for a name that this address need not have; and
+            # nothing is sent that somebody between could want.
+            context = ssl.create_default_context()
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            connection.sock = context.wrap_socket(sock, server_hostname=bare.removesuffix("."))
         connection.request("GET", "/health", headers={"Connection": "close"})
         answer = connection.getresponse()
         body = answer.read(BODY_BYTES_MAX)
     except ssl.SSLError as error:
         text = f"the gateway at {where} has no TLS, or TLS failed: {error.reason or error}"
         raise Failure(text, Exit.UNREACHABLE) from None
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
         reason = printable(str(error).strip()) or type(error).__name__
         raise Failure(f"no gateway answers at {where}: {reason}", Exit.UNREACHABLE) from None
     finally:
@@ -142,6 +148,30 @@ def ask(host: str, port: int, tls: bool, where: str) -> tuple[int, dict[str, Any
     except msgspec.DecodeError:
         text = f"what answers at {where} is no gateway (HTTP {answer.status})"
         raise Failure(text, Exit.UNREACHABLE) from None
+
+
+def dial(host: str, port: int) -> socket.socket:
+    """Connect to the first address of a host that answers.
+
+    Raises:
+        OSError, UnicodeError: none does, or there is none.
+    """
+    import socket
+    import time
+
+    from agentgate_names.lookups import LOOKUPS
+
+    until = time.monotonic() + TIMEOUT_S
+    trouble = OSError(f"no address for the name {host}")
+    for address in LOOKUPS.addresses_within(host, TIMEOUT_S):
+        try:
+            sock = socket.create_connection((address, port), max(until - time.monotonic(), 0.1))
+        except OSError as error:
+            trouble = error
+        else:
+            sock.settimeout(TIMEOUT_S)
+            return sock
+    raise trouble
 
 
 def summary(body: dict[str, Any]) -> str:

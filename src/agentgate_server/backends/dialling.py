@@ -6,21 +6,18 @@ server which answers differently the second time (DNS rebinding) gains nothing.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import anyio
-import anyio.to_thread
 import httpcore2
 
+from agentgate_names.lookups import Lookups
 from agentgate_server.backends.addresses import Address, Reach, literal
 from agentgate_server.errors import NotStarted
 
 LOOKUPS_MAX: Final = 4
-"""Names that one backend looks up at once, each in a thread that can't be stopped. Its own threads:
-a name server that hangs holds up nobody else."""
+"""Names that one backend looks up at once. A name server that hangs holds up nobody else."""
 
 ADDRESSES_MAX: Final = 4
 """Addresses of one name that are tried; each gets its share of the time."""
@@ -43,7 +40,7 @@ class Dialler(httpcore2.AsyncNetworkBackend):
         self.name = name
         self.reach_of = reach_of
         self.inner = httpcore2.AnyIOBackend()
-        self.lookups = anyio.CapacityLimiter(LOOKUPS_MAX)
+        self.lookups = Lookups(lookups_max=LOOKUPS_MAX)
 
     async def connect_tcp(
         self,
@@ -83,15 +80,12 @@ class Dialler(httpcore2.AsyncNetworkBackend):
         found = literal(host)
         if found is not None:
             return [found]
-        look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
         try:
-            rows: list[Any] = await anyio.to_thread.run_sync(
-                look_up, limiter=self.lookups, abandon_on_cancel=True
-            )
+            rows = await self.lookups.addresses(host)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "it is no name"
             raise httpcore2.ConnectError(f"its host can't be resolved: {reason}") from error
-        addresses = (literal(row[4][0]) for row in rows)
+        addresses = map(literal, rows)
         return list(dict.fromkeys(address for address in addresses if address is not None))
 
     def checked(self, addresses: list[Address], host: str, port: int) -> list[Address]:
