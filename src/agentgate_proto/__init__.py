@@ -70,7 +70,8 @@ top:
 - ``wire``: ``http1`` with its ``http_answers``, ``heads``, ``headers``, ``bodies`` and ``chunks``;
   ``doors``: ``routes``, ``cors``, ``hosts``, ``forwarded``, ``options``; ``upgrade``, ``frames``,
   ``nesting``, ``statuses``; ``websocket`` with its two ends ``server`` and ``client``, which tell
-  ``events``. ``records``:
+  ``events``; what comes instead of an upgrade, ``refusals``; the ``tunnel`` through a proxy.
+  ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
   ``retention``, ``naming``, ``mute``, ``cutting``,

@@ -69,6 +69,7 @@ class ClientConnection(Connection[ClientWire]):
         masks: where the masks of frames come from; see :class:`.client_wire.ClientWire`.
         headers: further headers for the upgrade request.
         limits: caps and times.
+        scheme: of the gateway's URL: "ws" or "wss".
     """
 
     def __init__(
@@ -81,8 +82,11 @@ class ClientConnection(Connection[ClientWire]):
         masks: Random,
         headers: list[tuple[str, str]] | None = None,
         limits: Limits = CLIENT_LIMITS,
+        scheme: str = "ws",
     ) -> None:
-        super().__init__(ClientWire(host, target, headers or [], limits, masks), limits, now)
+        wire = ClientWire(host, target, headers or [], limits, masks, scheme)
+        super().__init__(wire, limits, now)
+        self._scheme = scheme
         self._auth = auth
         self._seen_seq = 0
         self._acked_seq = 0
@@ -121,12 +125,29 @@ class ClientConnection(Connection[ClientWire]):
         self.send_ack()
         super().close(code, reason)
 
+    def receive_eof(self, now: float) -> None:
+        """Take note that the gateway will send nothing more."""
+        self._clock(now)
+        if self.state is not State.OPENING:
+            super().receive_eof(now)
+        elif not self._rejected_meanwhile():
+            hint = "; does it speak TLS there? Then write wss://" if self._scheme == "ws" else ""
+            self._cut(ABNORMAL_CLOSURE, f"it hung up without an answer{hint}", by_peer=True)
+
+    def _rejected_meanwhile(self) -> bool:
+        """Take what the answer to the upgrade was so far, if nothing more of it comes."""
+        rejected = self.wire.give_up()
+        if rejected is not None:
+            self._on_opening(rejected)
+        return rejected is not None
+
     def _on_opening(self, event: WireEvent) -> None:
         match event:
-            case Rejected(status, reason, pause_s):
-                http = f"HTTP {status}: " if status else ""
-                text = f"{http}{reason}; check the URL, and any proxy on the way"
-                final = status in FINAL_STATUSES
+            case Rejected(status, reason, pause_s, is_final, is_told):
+                text = f"HTTP {status}: {reason}" if status else reason
+                if not is_final and not is_told:
+                    text += "; check the URL, and any proxy on the way"
+                final = is_final or status in FINAL_STATUSES
                 self._refused(ErrorCode.CONNECTION_LOST, text, final=final, retry_after_s=pause_s)
             case _:
                 assert isinstance(event, Upgraded), "a client's wire has no other event here"
@@ -143,10 +164,12 @@ class ClientConnection(Connection[ClientWire]):
                 self._refused(
                     ErrorCode.AUTHENTICATION, "the gateway did not answer auth", final=False
                 )
-            case _:
+            case _ if not self._rejected_meanwhile():
                 self._refused(
                     ErrorCode.CONNECTION_LOST, "no opening handshake in time", final=False
                 )
+            case _:
+                pass
 
     def _on_message(self, message: Message, batch: BatchAnswer | None) -> None:
         if self.state is State.AUTHENTICATING:

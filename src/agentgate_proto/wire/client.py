@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from random import Random
 
 import h11
@@ -12,22 +11,20 @@ from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.utilities import RemoteProtocolError as WsRemoteError
 
 from agentgate_proto.errors import LocalProtocolError
-from agentgate_proto.limits import RETRY_AFTER_MAX_S, Limits
+from agentgate_proto.limits import Limits
 from agentgate_proto.wire.events import Alive, Rejected, Upgraded, WireEvent
 from agentgate_proto.wire.frames import MASKED, frame_head, masked
-from agentgate_proto.wire.heads import REASON_HEADER
 from agentgate_proto.wire.http1 import HEAD_END
+from agentgate_proto.wire.refusals import (
+    BODY_BYTES_MAX,
+    NO_TLS,
+    TLS_STARTS,
+    has_body,
+    refusal_of,
+)
 from agentgate_proto.wire.websocket import Wire
 
 FINAL_STATUS_MIN = 200
-
-NO_REASON = "the server answered without an upgrade"
-
-PAUSE_DIGITS_MAX = 9
-"""Of a pause in seconds: the first of them are more than a client waits."""
-
-REASON_CHARS_MAX = 300
-"""Of what a gateway says of its refusal; whoever sent it need not be one."""
 
 HEAD_END_BYTES = 3
 """Of what ``HEAD_END`` matches, at most."""
@@ -45,6 +42,7 @@ class ClientWire(Wire):
         limits: caps for what the gateway sends.
         masks: where the masks of frames come from, which nobody may foresee (RFC 6455 section
             10.3): in earnest a ``random.SystemRandom``.
+        scheme: of the gateway's URL, to make another of where it has moved.
 
     Attributes:
         answer_headers: of the answer to the upgrade request, names in lower case; none before it.
@@ -60,11 +58,16 @@ class ClientWire(Wire):
         headers: list[tuple[str, str]],
         limits: Limits,
         masks: Random,
+        scheme: str = "ws",
     ) -> None:
         super().__init__(WSConnection(ConnectionType.CLIENT), limits, masked=False)
         self.answer_headers: list[tuple[bytes, bytes]] = []
         self._masks = masks
-        self._rejected: Rejected | None = None
+        self._place = f"{scheme}://{host}", target
+        self._rejected: Rejected | None = None  # the answer was no HTTP, or broke off
+        self._answer: ws.RejectConnection | None = None  # whose body is still to come
+        self._body = b""
+        self._is_begun = False  # the answer
         self._head_end = b""  # what the answer ends with so far
         try:
             extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers]
@@ -74,6 +77,10 @@ class ClientWire(Wire):
 
     def receive_data(self, data: bytes) -> None:
         """Store bytes from the gateway."""
+        if data and not self._is_begun:
+            self._is_begun = True
+            if data[0] in TLS_STARTS:
+                self._rejected = Rejected(0, NO_TLS, is_final=True)
         while data and not self.opened and self._rejected is None and not self._over:
             data = self._read_head(data)
         if self.opened:
@@ -97,9 +104,25 @@ class ClientWire(Wire):
         """Return the next event; see :meth:`Wire.next_event`."""
         event = super().next_event()
         if event is None and self._rejected is not None and not self._over:
-            self._over = True
-            return self._rejected
+            return self.give_up()
         return event
+
+    def give_up(self) -> Rejected | None:
+        """Return what the answer was, as far as it has come; None: nothing is known of it yet.
+
+        Must be called when no more of it will come, or is waited for.
+        """
+        if self._over or (self._answer is None and self._rejected is None):
+            return None
+        self._over = True
+        if self._answer is None:
+            return self._rejected
+        return refusal_of(self._answer.status_code, self._answer.headers, self._body, *self._place)
+
+    def _given_up(self) -> Rejected:
+        rejected = self.give_up()
+        assert rejected is not None, "there is an answer"
+        return rejected
 
     def _put_frame(self, first: int, payload: bytes) -> None:
         key = self._masks.randbytes(4)
@@ -113,27 +136,13 @@ class ClientWire(Wire):
                 self.answer_headers = [(name.lower(), value) for name, value in headers]
                 return Upgraded()
             case ws.RejectConnection(status_code=status) if status >= FINAL_STATUS_MIN:
-                self._over = True
-                return Rejected(status, reason_in(event.headers), pause_in(event.headers))
+                self._answer = event
+                return Alive() if has_body(event.headers) else self._given_up()
             case ws.RejectConnection():
                 return Alive()  # 1xx: the answer is still to come (RFC 9110 section 15.2)
+            case ws.RejectData(data=data, body_finished=is_whole):
+                self._body += data[: BODY_BYTES_MAX - len(self._body)]
+                is_enough = is_whole or len(self._body) == BODY_BYTES_MAX
+                return self._given_up() if is_enough else Alive()
             case _:
                 return super()._translate(event)
-
-
-def pause_in(headers: Iterable[tuple[bytes, bytes]]) -> float:
-    """Return the seconds of ``Retry-After`` (RFC 9110 section 10.2.3); 0.0: none. A date says
-    nothing to who has no clock."""
-    for name, value in headers:
-        if name.lower() == b"retry-after" and value.isdigit():
-            return min(float(value[:PAUSE_DIGITS_MAX]), RETRY_AFTER_MAX_S)
-    return 0.0
-
-
-def reason_in(headers: Iterable[tuple[bytes, bytes]]) -> str:
-    """Return why a gateway refuses; others say nothing that a person should be shown."""
-    for name, value in headers:
-        text = value.decode("ascii", "replace")
-        if name.lower() == REASON_HEADER and text.isprintable():
-            return text[:REASON_CHARS_MAX]
-    return NO_REASON

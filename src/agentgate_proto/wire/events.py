@@ -33,11 +33,15 @@ class Rejected(msgspec.Struct, frozen=True):
         status: the HTTP status; 0: the answer was no HTTP.
         reason: for people and logs.
         retry_after_s: how long to wait, if that was said in seconds; else 0.0.
+        is_final: the same URL will always meet the same.
+        is_told: the reason is a gateway's own, which leaves nothing to guess.
     """
 
     status: int
     reason: str
     retry_after_s: float = 0.0
+    is_final: bool = False
+    is_told: bool = False
 
 
 class HttpRequest(msgspec.Struct, frozen=True):

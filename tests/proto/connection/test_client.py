@@ -36,6 +36,7 @@ from agentgate_proto.rpc.messages import (
     ToolRequest,
 )
 from agentgate_proto.rpc.tool_methods import CallTool
+from agentgate_proto.wire.refusals import NO_TLS
 
 
 def refusal(doorman: Doorman) -> Refused:
@@ -72,8 +73,8 @@ def test_a_header_that_cannot_be_sent_is_our_own_error() -> None:
 
 @pytest.mark.parametrize(
     ("status", "final"),
-    [(200, False), (301, False), (429, False), (500, False), (502, False), (503, False)]
-    + [(status, True) for status in (400, 401, 403, 404, 405, 426)],
+    [(200, False), (300, False), (429, False), (500, False), (502, False), (503, False)]
+    + [(status, True) for status in (301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 426)],
 )
 def test_an_http_status_instead_of_an_upgrade_is_a_refusal_that_names_it(
     status: int, final: bool
@@ -85,12 +86,62 @@ def test_an_http_status_instead_of_an_upgrade_is_a_refusal_that_names_it(
     assert (refused.code, refused.final) == (ErrorCode.CONNECTION_LOST, final)
 
 
-@pytest.mark.parametrize(
-    "answer", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"\x15\x03\x03\x00\x02\x02F\r\n"]
-)
-def test_an_answer_that_is_no_http_is_a_refusal_that_may_be_retried(answer: bytes) -> None:
+def test_words_of_a_gateway_need_no_advice_and_those_of_others_do() -> None:
     doorman = Doorman()
-    doorman.send(answer)
+    doorman.send(b"HTTP/1.1 503 X\r\nAgentgate-Reason: too many connections\r\n\r\n")
+    assert refusal(doorman).message == "HTTP 503: too many connections"
+    doorman = Doorman()
+    doorman.send(b"HTTP/1.1 503 X\r\nContent-Length: 4\r\n\r\nbusy")
+    assert refusal(doorman).message == (
+        'HTTP 503: the server answered without an upgrade: "busy"; check the URL, and any proxy on '
+        "the way"
+    )
+
+
+def test_a_redirect_is_final_and_says_what_to_write() -> None:
+    doorman = Doorman()
+    doorman.send(b"HTTP/1.1 308 X\r\nLocation: /gate/\r\nContent-Length: 0\r\n\r\n")
+    assert refusal(doorman).message == (
+        "HTTP 308: it redirects to ws://gate.example/gate/; redirects are not followed, so "
+        "write that"
+    )
+
+
+@pytest.mark.parametrize("end", ["eof", "timer"])
+def test_a_refusal_whose_page_does_not_come_is_told_all_the_same(end: str) -> None:
+    doorman = Doorman()
+    doorman.send(b"HTTP/1.1 502 X\r\nContent-Length: 99\r\n\r\nno upst")
+    assert doorman.client.state is State.OPENING
+    if end == "eof":
+        doorman.client.receive_eof(doorman.now)
+        doorman.drain()
+    else:
+        doorman.tick(10.0)
+    assert 'upgrade: "no upst"; check the URL' in refusal(doorman).message
+
+
+@pytest.mark.parametrize(("scheme", "hint"), [("ws", "write wss://"), ("wss", "an answer")])
+def test_who_hangs_up_without_an_answer_may_want_tls(scheme: str, hint: str) -> None:
+    client = ClientConnection(
+        "h", "/", Auth(token=TOKEN), 0.0, masks=MASKS, headers=[], scheme=scheme
+    )
+    client.receive_eof(1.0)
+    closed = client.next_event()
+    assert isinstance(closed, Closed)
+    assert closed.reason.startswith("it hung up without an answer")
+    assert closed.reason.endswith(hint)
+
+
+def test_an_answer_that_speaks_tls_is_a_final_refusal() -> None:
+    doorman = Doorman()
+    doorman.send(b"\x15\x03\x03\x00\x02\x02F")
+    refused = refusal(doorman)
+    assert (refused.message, refused.final) == (NO_TLS, True)
+
+
+def test_an_answer_that_is_no_http_is_a_refusal_that_may_be_retried() -> None:
+    doorman = Doorman()
+    doorman.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
     refused = refusal(doorman)
     assert "no WebSocket handshake" in refused.message
     assert (refused.code, refused.final) == (ErrorCode.CONNECTION_LOST, False)

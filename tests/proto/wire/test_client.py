@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 import pytest
@@ -13,6 +14,7 @@ from agentgate_proto.errors import LocalProtocolError
 from agentgate_proto.limits import RETRY_AFTER_MAX_S
 from agentgate_proto.wire.client import ClientWire
 from agentgate_proto.wire.events import Rejected, Text, Upgraded
+from agentgate_proto.wire.refusals import BODY_BYTES_MAX, NO_TLS
 
 
 def test_a_client_asks_for_the_upgrade_at_once() -> None:
@@ -95,7 +97,7 @@ def test_a_bad_answer_is_reported_once_with_its_status(name: str) -> None:
         rejected = seen.events[0]
         assert isinstance(rejected, Rejected)
         assert rejected.status == status
-        assert "handshake" in rejected.reason or "without an upgrade" in rejected.reason
+        assert re.search("handshake|without an upgrade|redirects", rejected.reason)
         seen.forget().receive(answer, frame(TEXT, b"Hello"))
         assert (seen.events, seen.sent, seen.failed) == ([], b"", None)
 
@@ -117,10 +119,34 @@ def test_an_answer_that_agrees_to_what_was_not_offered_is_refused(line: bytes) -
     assert [type(event) for event in seen.events] == [Rejected]
 
 
-def test_a_rejection_hides_its_body() -> None:
+def test_a_rejection_waits_for_the_beginning_of_its_body() -> None:
     seen, _ = client()
-    seen.receive(answered(b"502 Bad Gateway", body=b"x" * 100_000))
-    assert seen.events == [Rejected(502, "the server answered without an upgrade")]
+    head, body = answered(b"502 Bad Gateway", body=b"x" * 100_000).split(b"\r\n\r\n")
+    seen.receive(head + b"\r\n\r\n", body[: BODY_BYTES_MAX - 1])
+    assert seen.events == []
+    seen.receive(body[BODY_BYTES_MAX - 1 :])
+    (rejected,) = seen.events
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason.startswith('the server answered without an upgrade: "xxx')
+    assert seen.wire.give_up() is None
+
+
+def test_what_is_known_of_an_answer_can_be_had_at_any_time_and_once() -> None:
+    seen, _ = client()
+    assert seen.wire.give_up() is None
+    seen.receive(b"HTTP/1.1 502 X\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    assert seen.events == []
+    rejected = seen.wire.give_up()
+    assert rejected is not None
+    assert (rejected.status, rejected.reason[-5:]) == (502, '"abc"')
+    assert seen.wire.give_up() is None
+    assert seen.receive(b"0\r\n\r\n").events == []
+
+
+def test_tls_is_known_by_its_first_two_bytes_however_they_come() -> None:
+    for pieces in ([b"\x15\x03\x01\x00\x02"], [b"\x15", b"\x03", b"\x01"], [b"", b"\x16", b"\x03"]):
+        seen, _ = client()
+        assert seen.receive(*pieces).events == [Rejected(0, NO_TLS, is_final=True)]
 
 
 @pytest.mark.parametrize(
@@ -128,15 +154,20 @@ def test_a_rejection_hides_its_body() -> None:
     [
         (b"Agentgate-Reason: host gate is not known", "host gate is not known"),
         (b"AGENTGATE-REASON: " + b"x" * 500, "x" * 300),
-        (b"Agentgate-Reason: a\x1b[2J", "the server answered without an upgrade"),
         (b"Agentgate-Reason: \xe4", "\ufffd"),
-        (b"Other: what", "the server answered without an upgrade"),
     ],
 )
 def test_a_gateway_says_why_it_refuses(line: bytes, reason: str) -> None:
     seen, _ = client()
-    seen.receive(answered(b"403 Forbidden", line, body=b"{}"))
-    assert seen.events == [Rejected(403, reason)]
+    seen.receive(answered(b"403 Forbidden", line, body=b"{}")[:-2])
+    assert seen.events == [Rejected(403, reason, is_told=True)]
+
+
+@pytest.mark.parametrize("line", [b"Agentgate-Reason: a\x1b[2J", b"Other: what"])
+def test_what_is_no_reason_of_a_gateway_is_not_shown(line: bytes) -> None:
+    seen, _ = client()
+    seen.receive(answered(b"403 Forbidden", line))
+    assert seen.events == [Rejected(403, "the server answered without an upgrade")]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +192,7 @@ def test_a_refusal_is_told_to_the_client_of_the_same_make() -> None:
     seen, _ = client()
     seen.receive(visitor.sent)
     text = "origin https://evil.example is not in gateway.allowed_origins"
-    assert seen.events == [Rejected(403, text)]
+    assert seen.events == [Rejected(403, text, is_told=True)]
 
 
 def test_a_client_masks_each_frame_with_the_next_key() -> None:
