@@ -15,7 +15,7 @@ import msgspec
 from agentgate_cli.arguments import read_args
 from agentgate_cli.exits import Exit
 from agentgate_cli.offline import config_option, load_or_fail, permissions_option
-from agentgate_cli.remote import Remote, connected, remote_of, run_remote
+from agentgate_cli.remote import Remote, connected, insecure_option, remote_of, run_remote
 from agentgate_cli.serve import DEFAULT_CONFIG, document_failure, start_failure
 from agentgate_cli.style import bad, bold, good, note, say, say_json, warn
 from agentgate_cli.text import printable
@@ -54,6 +54,7 @@ ONLY_AGENT = "agent"
 @click.option("--url", help="Ask the gateway that runs there, as an approver or operator.")
 @click.option("--token", envvar="AGENT_GATE_TOKEN", help="Your token, with --url.")
 @click.option("--ca-file", type=click.Path(path_type=Path), help="As for 'agent-gate call'.")
+@insecure_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def explain(
     tool: str,
@@ -66,6 +67,7 @@ def explain(
     url: str | None,
     token: str | None,
     ca_file: Path | None,
+    insecure: bool | None,
     as_json: bool,
 ) -> int:
     """Say what the policy decides if an agent asks for TOOL, and why the other rules do not.
@@ -81,7 +83,8 @@ def explain(
     """
     args = read_args(args_text, pairs)
     if url is not None:
-        remote = remote_of({"url": url, "token": token, "ca_file": ca_file, "retries": 0})
+        given = {"url": url, "token": token, "ca_file": ca_file, "insecure": insecure}
+        remote = remote_of(given | {"retries": 0})
         return run_remote(partial(ask_gateway, remote, tool, args, agent or "", as_json=as_json))
     files = read_files(config_file, permissions)
     found = files.policy.explain(

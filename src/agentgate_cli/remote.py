@@ -37,20 +37,32 @@ class Remote:
         token: never shown.
         ca_file: PEM file of the authorities to trust, or None.
         retries: how often the first connection is tried again.
+        insecure: the token may go to another machine in clear text; None: if the environment says
+            so.
     """
 
     url: str
     token: str
     ca_file: Path | None
     retries: int
+    insecure: bool | None = None
 
     def __repr__(self) -> str:
         return f"Remote({self.url!r})"
 
 
+insecure_option = click.option(
+    "--insecure",
+    is_flag=True,
+    default=None,
+    help="With ws://, send the token to other machines in clear text. Also $AGENT_GATE_INSECURE=1.",
+)
+
+
 def gateway_options(command: Command) -> Command:
     """Add the options that name a gateway; the command gets them as one ``remote``."""
     for option in (
+        insecure_option,
         click.option(
             "--retries",
             type=click.IntRange(min=0),
@@ -90,9 +102,9 @@ def remote_of(options: dict[str, Any]) -> Remote:
     token = options.pop("token")
     if not token:
         raise click.UsageError(f"no token: set AGENT_GATE_TOKEN, or give --token; {WHERE}")
-    names = ("url", "ca_file", "retries")
-    url, ca_file, retries = (options.pop(name) for name in names)
-    return Remote(websocket_url(url), token, ca_file, retries)
+    names = ("url", "ca_file", "retries", "insecure")
+    url, ca_file, retries, insecure = (options.pop(name) for name in names)
+    return Remote(websocket_url(url), token, ca_file, retries, insecure)
 
 
 @asynccontextmanager
@@ -113,6 +125,7 @@ async def connected(
             remote.url,
             remote.token,
             ca_file=remote.ca_file,
+            insecure=remote.insecure,
             on_state=on_state or StateNotes(),
             backoff=backoff,
             **options,

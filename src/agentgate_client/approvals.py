@@ -76,6 +76,8 @@ class ApprovalsClient(Client):
         key_file: FilePath | None = None,
         ssl_context: ssl.SSLContext | None = None,
         headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        insecure: bool | None = None,
         on_state: OnState | None = None,
         jitter: bool = False,
         backoff: Backoff | None = None,
@@ -92,6 +94,8 @@ class ApprovalsClient(Client):
             ssl_context=ssl_context,
             headers=headers,
             limits=limits,
+            proxy=proxy,
+            insecure=insecure,
         )
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._watches: WeakSet[ApprovalWatch] = WeakSet()

@@ -77,6 +77,12 @@ class AgentGateClient(Client):
         key_file: PEM file with its key, if that is not in ``cert_file``.
         ssl_context: instead of the three files.
         headers: further headers for the opening request, for a proxy on the way.
+        proxy: the URL of an HTTP proxy that makes tunnels (``CONNECT``), as in
+            ``http://user:password@proxy.example:3128``; "": none, whatever the environment says;
+            None: ``HTTPS_PROXY`` for ``wss://``, ``HTTP_PROXY`` for ``ws://``, ``ALL_PROXY``, but
+            for hosts in ``NO_PROXY`` and for this machine.
+        insecure: with ``ws://`` the token may go to another machine in clear text; None: if
+            ``AGENT_GATE_INSECURE`` is 1.
         on_state: called with each :class:`StateChanged`.
         on_waiting: called with a :class:`RequestWaiting` when a person is asked about a call.
         jitter: draw each pause between attempts at random from 0 to its full length, so that many
@@ -104,6 +110,8 @@ class AgentGateClient(Client):
         key_file: FilePath | None = None,
         ssl_context: ssl.SSLContext | None = None,
         headers: Mapping[str, str] | None = None,
+        proxy: str | None = None,
+        insecure: bool | None = None,
         on_state: OnState | None = None,
         on_waiting: OnWaiting | None = None,
         jitter: bool = False,
@@ -122,6 +130,8 @@ class AgentGateClient(Client):
             ssl_context=ssl_context,
             headers=headers,
             limits=limits,
+            proxy=proxy,
+            insecure=insecure,
         )
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._timeout_s = check_timeout(timeout_s)

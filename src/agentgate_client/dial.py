@@ -7,9 +7,13 @@ import socket
 import ssl
 
 import anyio
-from anyio.abc import ByteStream, SocketAttribute
+from anyio.abc import ByteStream
 
 from agentgate_client.address import Address
+from agentgate_client.proxies import Proxy
+from agentgate_client.sockets import ProxyError, connect, start_tls, through
+from agentgate_names.lookups import LOOKUPS, Lookups
+from agentgate_proto.errors import LocalProtocolError
 
 CERT_EXPIRED = 10
 HOSTNAME_MISMATCH = 62
@@ -51,42 +55,57 @@ class DialError(Exception):
         self.final = final
 
 
-async def dial(address: Address, context: ssl.SSLContext | None, timeout_s: float) -> ByteStream:
+async def dial(
+    address: Address,
+    context: ssl.SSLContext | None,
+    timeout_s: float,
+    proxy: Proxy | None = None,
+    lookups: Lookups = LOOKUPS,
+) -> ByteStream:
     """Open a socket to the gateway, with TLS if there is a context.
 
     Args:
         address: where to.
         context: what to trust, and who we are.
-        timeout_s: for names, TCP and TLS together.
+        timeout_s: for names, TCP, the proxy and TLS together.
+        proxy: which leads there; None: none is needed.
+        lookups: look names up.
 
     Raises:
         DialError: it can't be done.
     """
     with anyio.move_on_after(timeout_s):
+        stream = await open_stream(address, proxy, lookups)
+        if context is None:
+            return stream
         try:
-            return await open_stream(address, context)
+            return await start_tls(stream, context, address.host)
         except (*LOST, ValueError) as error:
             raise explain(error, address) from error
-    raise DialError(f"no connection within {timeout_s:g} s; is a firewall or a proxy in between?")
+    between = f"; the way leads through {proxy}" if proxy is not None else ""
+    text = f"no connection within {timeout_s:g} s; is a firewall or a proxy in between?"
+    raise DialError(f"{text.partition(';')[0]}{between}" if between else text)
 
 
-async def open_stream(address: Address, context: ssl.SSLContext | None) -> ByteStream:
-    """Connect, without delay for small messages: calls are small and waited for."""
-    stream: ByteStream
-    if context is None:
-        stream = await anyio.connect_tcp(address.host, address.port)
-    else:
-        # A WebSocket has a goodbye of its own, so the peer need not send one for TLS
-        stream = await anyio.connect_tcp(
-            address.host,
-            address.port,
-            ssl_context=context,
-            tls_hostname=address.host,
-            tls_standard_compatible=False,
-        )
-    raw = stream.extra_attributes[SocketAttribute.raw_socket]()
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return stream
+async def open_stream(address: Address, proxy: Proxy | None, lookups: Lookups) -> ByteStream:
+    """Connect, straight or through a proxy.
+
+    Raises:
+        DialError: it can't be done.
+    """
+    try:
+        if proxy is None:
+            return await connect(address.dial_host, address.port, lookups)
+        return await through(proxy, address, lookups)
+    except ProxyError as error:
+        refused = error.refused
+        raise DialError(f"{proxy}: {refused.reason}", final=refused.is_final) from error
+    except LocalProtocolError as error:
+        raise DialError(f"it cannot be dialled like this: {error}", final=True) from error
+    except (*LOST, ValueError) as error:
+        if proxy is None:
+            raise explain(error, address) from error
+        raise explain_proxy(error, proxy) from error
 
 
 def explain(error: BaseException, address: Address) -> DialError:
@@ -102,12 +121,34 @@ def explain(error: BaseException, address: Address) -> DialError:
         case socket.gaierror():
             reason = error.strerror or error
             return DialError(f"no address for the name {address.host!r} ({reason}); is it right?")
+        case UnicodeError():
+            return DialError(f"{address.host!r} is no name that can be looked up", final=True)
         case OSError():
             return DialError(explain_os_errors(error))
         case ValueError():
             return DialError(f"it cannot be dialled like this: {error}", final=True)
         case _:
             return DialError("the server hung up during the TLS handshake; does it speak TLS?")
+
+
+def explain_proxy(error: BaseException, proxy: Proxy) -> DialError:
+    """Say the same of the way to a proxy."""
+    match error:
+        case ssl.SSLCertVerificationError():
+            text = f"its certificate is not accepted ({error.verify_message})"
+        case ssl.SSLError() if error.reason in NO_TLS_THERE:
+            text = "what answers there speaks no TLS: write http:// for it"
+        case ssl.SSLError():
+            text = describe_loss(error)
+        case socket.gaierror():
+            text = f"no address for its name ({error.strerror or error})"
+        case OSError():
+            text = explain_os_errors(error).replace("; is the gateway running?", "")
+        case ValueError():
+            text = "its name can't be looked up"
+        case _:
+            text = "it hung up"
+    return DialError(f"{proxy} can't be reached: {text}")
 
 
 def explain_certificate(error: ssl.SSLCertVerificationError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from anyio.abc import ByteStream
 
 from agentgate_client.address import Address, parse_url
 from agentgate_client.dial import dial
+from agentgate_client.proxies import Proxy, proxy_for
 from agentgate_client.tls import FilePath, client_context
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.errors import LocalProtocolError
@@ -19,6 +21,11 @@ from agentgate_proto.rpc.messages import Auth
 
 HANDSHAKE_HEADERS = frozenset({"host", "upgrade", "connection"})
 """Headers that the handshake itself sends (RFC 6455 section 4.1), besides Sec-WebSocket-*."""
+
+INSECURE_VARIABLE = "AGENT_GATE_INSECURE"
+"""Says that tokens may go to other machines in clear text: for containers on one network."""
+
+YES = frozenset({"1", "true", "yes", "on"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Endpoint:
         auth: who we are.
         headers: further headers for the upgrade request.
         limits: caps and times of a connection; dialling may take ``opening_s``, too.
+        proxy: leads to the gateway; None: none is needed.
     """
 
     address: Address
@@ -38,6 +46,7 @@ class Endpoint:
     auth: Auth = field(repr=False)
     headers: list[tuple[str, str]] = field(repr=False)
     limits: Limits
+    proxy: Proxy | None = None
 
     def connection(self, now: float) -> ClientConnection:
         """Make the machine of a new connection."""
@@ -48,12 +57,13 @@ class Endpoint:
             now,
             masks=SystemRandom(),
             headers=self.headers,
+            scheme=self.address.scheme,
             limits=self.limits,
         )
 
     async def dial(self) -> ByteStream:
         """Open a socket. Raises DialError."""
-        return await dial(self.address, self.context, self.limits.opening_s)
+        return await dial(self.address, self.context, self.limits.opening_s, self.proxy)
 
 
 def make_endpoint(
@@ -68,8 +78,15 @@ def make_endpoint(
     ssl_context: ssl.SSLContext | None,
     headers: Mapping[str, str] | None,
     limits: Limits,
+    proxy: str | None = None,
+    insecure: bool | None = None,
 ) -> Endpoint:
     """Check everything that the user said about a gateway, before anything is dialled.
+
+    Args:
+        proxy: the URL of what leads there; "": nothing; None: what the environment names.
+        insecure: the token may go to other machines in clear text; None: if the environment says
+            so. All others as for :class:`agentgate_client.client.AgentGateClient`.
 
     Raises:
         ValueError: something can't be right; the text says what.
@@ -88,13 +105,35 @@ def make_endpoint(
         cert_file=cert_file,
         key_file=key_file,
     )
+    check_secure(address, insecure)
     auth = Auth(token=token, client_id=client_id, progress=progress)
-    endpoint = Endpoint(address, context, auth, check_headers(headers or {}), limits)
+    way = proxy_for(address, proxy, os.environ)
+    endpoint = Endpoint(address, context, auth, check_headers(headers or {}), limits, way)
     try:
         endpoint.connection(0.0)
     except LocalProtocolError as error:
         raise ValueError(f"headers: {error}") from None
     return endpoint
+
+
+def check_secure(address: Address, insecure: bool | None) -> None:
+    """Refuse to send a token to another machine in clear text, unless that is meant.
+
+    Args:
+        address: where to.
+        insecure: it is meant; None: if ``AGENT_GATE_INSECURE`` says so.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if insecure is None:
+        insecure = os.environ.get(INSECURE_VARIABLE, "").strip().lower() in YES
+    if not (address.secure or address.is_loopback or insecure):
+        raise ValueError(
+            f"{address} would take the token to another machine in clear text: write wss://, or, "
+            "if the network in between is your own, say so by insecure=True (on the command line "
+            f"--insecure, in the environment {INSECURE_VARIABLE}=1)"
+        )
 
 
 def check_headers(headers: Mapping[str, str]) -> list[tuple[str, str]]:

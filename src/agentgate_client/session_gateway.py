@@ -127,6 +127,8 @@ class ClientOptions(TypedDict, total=False):
     cert_file: FilePath | None
     key_file: FilePath | None
     headers: Mapping[str, str] | None
+    proxy: str | None
+    insecure: bool | None
 
 
 class ClientSessions(ABC):

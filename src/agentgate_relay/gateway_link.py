@@ -333,6 +333,7 @@ def endpoint_of(config: UpstreamConfig, client_id: str) -> Endpoint:
         ssl_context=None,
         headers=None,
         limits=CLIENT_LIMITS,
+        insecure=config.insecure,
     )
 
 

@@ -55,9 +55,11 @@ class Peer:
         self._gone: Gone | None = None
 
     async def handshake(self) -> None:
-        """Accept the upgrade."""
+        """Accept the upgrade. Raises Gone."""
         while not self.target:
             await self._read()
+            if self._gone is not None:
+                raise self._gone
 
     async def receive(self) -> dict[str, Any]:
         """Return the next message; pings are answered meanwhile. Raises Gone."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from agentgate_client import AgentGateClient
+from agentgate_client import AgentGateClient, ApprovalsClient
 from agentgate_client.address import Address, parse_url, websocket_url
+from agentgate_client.edge import EdgeClient
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,14 @@ from agentgate_client.address import Address, parse_url, websocket_url
         ("ws://hub?house=1&b", Address("ws", "hub", 80, "/?house=1&b"), "hub"),
         ("ws://hub/a%20b/ä", Address("ws", "hub", 80, "/a%20b/%C3%A4"), "hub"),
         ("ws://bücher.example", Address("ws", "xn--bcher-kva.example", 80, "/"), None),
+        ("ws://BÜCHER.example", Address("ws", "xn--bcher-kva.example", 80, "/"), None),
+        ("ws://faß.example", Address("ws", "xn--fa-hia.example", 80, "/"), None),
+        ("ws://κλαρα-σωλις", Address("ws", "xn----ylba7abgd9bnh0e", 80, "/"), None),
+        ("wss://hub.example.:1", Address("wss", "hub.example", 1, "/", "."), "hub.example:1"),
+        ("ws://localhost.:1", Address("ws", "localhost", 1, "/", "."), "localhost:1"),
+        ("ws://[fe80::1%eth0]:1", Address("ws", "fe80::1", 1, "/", "%eth0"), "[fe80::1]:1"),
+        ("ws://[fe80::1%25Br-0]", Address("ws", "fe80::1", 80, "/", "%Br-0"), "[fe80::1]"),
+        ("ws://[fe80::1%25]", Address("ws", "fe80::1", 80, "/", "%25"), "[fe80::1]"),
     ],
 )
 @pytest.mark.seed001("FR1-AC3")
@@ -48,6 +57,13 @@ def test_a_url_is_taken_apart(url: str, address: Address, authority: str | None)
         ("ws://spaced host", "no host name"),
         ("ws://hub%0d%0aX:1", "no host name"),
         ("ws://" + "a" * 64 + ".example", "too long"),
+        ("ws://a..b", "is empty"),
+        ("ws://hub..", "is empty"),
+        ("ws://.", "no host"),
+        ("ws://☕︎.example", "no host name"),
+        ("ws://a\u2024b.example", "no host name"),
+        ("ws://[fe80::1%a b]", "no IP address"),
+        ("ws://[fe80::1%]", "address"),
     ],
 )
 def test_a_url_that_cannot_be_right_is_refused_before_anything_is_dialled(
@@ -89,6 +105,9 @@ def test_the_address_of_the_pages_is_that_of_the_gateway(given: str, url: str) -
         ("127.0.0.1", True),
         ("127.8.8.8", True),
         ("[::1]", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("[::ffff:192.0.2.1]", False),
+        ("localhost.", True),
         ("LOCALHOST", True),
         ("127.example", False),
         ("127.0.0.1.example", False),
@@ -100,3 +119,48 @@ def test_the_address_of_the_pages_is_that_of_the_gateway(given: str, url: str) -
 )
 def test_only_loopback_is_this_machine(host: str, is_loopback: bool) -> None:
     assert parse_url(f"ws://{host}:8765").is_loopback is is_loopback
+
+
+def test_what_belongs_to_the_lookup_alone_is_only_dialled() -> None:
+    link = parse_url("wss://[fe80::1%eth0]:8443/a")
+    assert (link.dial_host, link.place) == ("fe80::1%eth0", "[fe80::1]:8443")
+    assert str(link) == "wss://[fe80::1]:8443/a"
+    whole = parse_url("wss://hub.example.")
+    assert (whole.dial_host, whole.place) == ("hub.example.", "hub.example:443")
+    assert str(whole) == "wss://hub.example/"
+
+
+# A token in clear text
+
+
+@pytest.mark.parametrize("kind", [AgentGateClient, ApprovalsClient])
+@pytest.mark.parametrize("url", ["ws://hub", "ws://192.0.2.1:8443", "ws://localhost.example"])
+def test_a_token_goes_to_no_other_machine_in_clear_text(
+    url: str, kind: type[AgentGateClient | ApprovalsClient]
+) -> None:
+    with pytest.raises(ValueError, match="in clear text: write wss://, or") as caught:
+        kind(url, "s3cret")
+    assert "insecure=True" in str(caught.value)
+    assert "--insecure" in str(caught.value)
+    assert "AGENT_GATE_INSECURE=1" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["wss://hub", "ws://127.0.0.1", "ws://[::1]:1", "ws://localhost"])
+def test_with_tls_or_on_this_machine_nothing_needs_to_be_said(url: str) -> None:
+    AgentGateClient(url, "t", insecure=False)
+
+
+def test_one_may_say_that_it_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    AgentGateClient("ws://hub", "t", insecure=True)
+    ApprovalsClient("ws://hub", "t", insecure=True)
+    EdgeClient("ws://hub", "t", insecure=True)
+    for value in ("1", "true", " YES "):
+        monkeypatch.setenv("AGENT_GATE_INSECURE", value)
+        AgentGateClient("ws://hub", "t")
+    with pytest.raises(ValueError, match="in clear text"):
+        AgentGateClient("ws://hub", "t", insecure=False)
+    for value in ("", "0", "no"):
+        monkeypatch.setenv("AGENT_GATE_INSECURE", value)
+        with pytest.raises(ValueError, match="in clear text"):
+            AgentGateClient("ws://hub", "t")

@@ -130,7 +130,7 @@ async def test_an_approval_that_was_settled_before_is_an_error_with_the_facts() 
 
 async def test_a_decision_is_approve_or_deny() -> None:
     with pytest.raises(ValueError, match='"approve" or "deny"'):
-        await ApprovalsClient("ws://hub", "t").decide("a1", "yes")  # type: ignore[arg-type]
+        await ApprovalsClient("wss://hub", "t").decide("a1", "yes")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

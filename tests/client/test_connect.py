@@ -56,10 +56,10 @@ async def test_the_opening_request_says_where_to_and_carries_the_users_headers()
 
 
 async def test_each_instance_has_a_name_of_its_own_unless_it_is_given_one() -> None:
-    clients = [AgentGateClient("ws://hub", "t") for _ in range(2)]
+    clients = [AgentGateClient("wss://hub", "t") for _ in range(2)]
     assert clients[0].client_id != clients[1].client_id
     assert all(UUID(client.client_id).version == 4 for client in clients)
-    assert AgentGateClient("ws://hub", "t", client_id="robot-1").client_id == "robot-1"
+    assert AgentGateClient("wss://hub", "t", client_id="robot-1").client_id == "robot-1"
 
 
 @pytest.mark.seed001("FR3-AC1", "FR3-AC2")
@@ -297,7 +297,7 @@ def test_arguments_that_cannot_be_right_are_refused_at_once(
     arguments: dict[str, object], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
-        AgentGateClient(**({"url": "ws://hub", "token": "t"} | arguments))  # type: ignore[arg-type]
+        AgentGateClient(**({"url": "wss://hub", "token": "t"} | arguments))  # type: ignore[arg-type]
 
 
 async def hurry(_: object) -> None:
@@ -308,4 +308,4 @@ async def hurry(_: object) -> None:
 @pytest.mark.parametrize("callback", [hurry, 7])
 def test_a_callback_is_a_plain_function(name: str, callback: object) -> None:
     with pytest.raises(TypeError, match=name):
-        AgentGateClient("ws://hub", "t", **{name: callback})  # type: ignore[arg-type]
+        AgentGateClient("wss://hub", "t", **{name: callback})  # type: ignore[arg-type]

@@ -62,9 +62,9 @@ async def test_an_unreachable_gateway_is_an_error_after_the_last_retry(dead_port
 
 
 async def test_max_retries_is_without_end_unless_it_is_given() -> None:
-    assert AgentGateClient("ws://hub", "t")._driver.backoff.attempts_max is None
-    assert AgentGateClient("ws://hub", "t", 5)._driver.backoff.attempts_max == 5
-    assert AgentGateClient("ws://hub", "t", jitter=True)._driver.backoff.failed(0.0) != 1.0
+    assert AgentGateClient("wss://hub", "t")._driver.backoff.attempts_max is None
+    assert AgentGateClient("wss://hub", "t", 5)._driver.backoff.attempts_max == 5
+    assert AgentGateClient("wss://hub", "t", jitter=True)._driver.backoff.failed(0.0) != 1.0
 
 
 async def test_close_during_the_first_backoff_ends_connect(dead_port: int) -> None:
@@ -87,15 +87,15 @@ async def test_several_addresses_of_one_name_are_tried_and_explained_once(dead_p
 
 
 async def test_an_unknown_name_is_explained() -> None:
-    text = await fails_with(AgentGateClient("ws://no-such-host.invalid", "t", max_retries=0))
-    assert text.startswith("cannot reach gateway ws://no-such-host.invalid/: no address for the ")
+    text = await fails_with(AgentGateClient("wss://no-such-host.invalid", "t", max_retries=0))
+    assert text.startswith("cannot reach gateway wss://no-such-host.invalid/: no address for the ")
     assert "name 'no-such-host.invalid'" in text
 
 
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
-        (hang_up, "the peer closed the connection"),
+        (hang_up, "it hung up without an answer; does it speak TLS there? Then write wss://"),
         (say_nothing, "no opening handshake in time"),
         (http_reply("503 Service Unavailable"), "HTTP 503"),
         (http_reply("429 Too Many Requests"), "HTTP 429"),

@@ -165,7 +165,7 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 
 
 def test_it_is_what_the_interface_says() -> None:
-    gate = RemoteSessions("ws://hub", "t")
+    gate = RemoteSessions("wss://hub", "t")
     assert isinstance(gate, SessionGateway)
     for name, method in inspect.getmembers(SessionGateway, inspect.isfunction):
         if not name.startswith("_"):

@@ -148,7 +148,7 @@ async def test_models_usage_and_the_context_come_as_types() -> None:
 
 async def test_usage_is_about_something_that_there_is() -> None:
     with pytest.raises(ValueError, match="weather"):
-        await AgentGateClient("ws://hub", "t").sessions.usage("weather")
+        await AgentGateClient("wss://hub", "t").sessions.usage("weather")
 
 
 async def test_an_answer_that_is_no_session_is_an_error() -> None:

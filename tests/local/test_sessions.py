@@ -214,7 +214,7 @@ async def test_a_caller_who_gives_up_while_it_starts_leaves_nothing_behind() -> 
 
 def test_the_factory_returns_what_there_is_an_address_for(tmp_path: Path) -> None:
     assert isinstance(session_gateway(), LocalSessions)
-    remote = session_gateway("ws://hub:8443", "t", max_retries=7)
+    remote = session_gateway("wss://hub:8443", "t", max_retries=7)
     assert isinstance(remote, RemoteSessions)
 
 

@@ -73,9 +73,11 @@ def address_of(remote: Remote) -> Address:
     from dataclasses import replace
 
     from agentgate_client.address import parse_url
+    from agentgate_client.endpoint import check_secure
 
     try:
         address = parse_url(remote.url)
+        check_secure(address, remote.insecure)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     return replace(address, target=PATH) if address.target == "/" else address

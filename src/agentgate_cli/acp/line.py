@@ -98,7 +98,8 @@ class Line:
                 with anyio.move_on_after(CLIENT_LIMITS.silence_s):
                     data = await self._stream.receive(CHUNK_BYTES)
             except anyio.EndOfStream:
-                return None
+                rejected = self._wire.give_up()
+                return None if rejected is None else self._rejected(rejected)
             except LOST as error:
                 self._reason = describe_loss(error)
                 return None
@@ -133,12 +134,18 @@ class Line:
                 case Close(code, reason):
                     self._reason = f"the gateway closed the connection ({code} {reason})".rstrip()
                     return True, None
-                case Rejected(status, reason):
-                    self._reason = f"{reason} ({status}); {SEE_ENVIRONMENT}"
-                    return True, Refused(self._reason) if status in FINAL else None
+                case Rejected():
+                    return True, self._rejected(event)
                 case _:
                     pass
         return False, None
+
+    def _rejected(self, rejected: Rejected) -> Refused | None:
+        """Note why there is no WebSocket; return it if that is for good."""
+        http = f" ({rejected.status})" if rejected.status else ""
+        self._reason = f"{rejected.reason}{http}; {SEE_ENVIRONMENT}"
+        is_final = rejected.is_final or rejected.status in FINAL
+        return Refused(self._reason) if is_final else None
 
     def _wake(self) -> None:
         self._sent = anyio.Event()

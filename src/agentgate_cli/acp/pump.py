@@ -8,6 +8,7 @@ whose writer is woken.
 
 from __future__ import annotations
 
+import os
 import secrets
 from random import SystemRandom
 
@@ -24,6 +25,7 @@ from agentgate_cli.style import dim, note
 from agentgate_cli.text import away, printable
 from agentgate_client.address import Address
 from agentgate_client.dial import DialError, dial
+from agentgate_client.proxies import proxy_for
 from agentgate_client.tls import client_context
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.faces.acp.bridge import Bridge, ToEditor
@@ -147,9 +149,17 @@ class Pump:
             cert_file=None,
             key_file=None,
         )
+        proxy = proxy_for(address, None, os.environ)
         headers = [("Authorization", f"Bearer {remote.token}")]
-        wire = ClientWire(address.authority, address.target, headers, CLIENT_LIMITS, SystemRandom())
-        stream = await dial(address, context, CLIENT_LIMITS.opening_s)
+        wire = ClientWire(
+            address.authority,
+            address.target,
+            headers,
+            CLIENT_LIMITS,
+            SystemRandom(),
+            address.scheme,
+        )
+        stream = await dial(address, context, CLIENT_LIMITS.opening_s, proxy)
         self._line = Line(stream, wire, self._opened, self._came)
         try:
             return await self._line.talk()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentgate_cli.remote import WHERE, Remote
+from agentgate_cli.remote import WHERE, Remote, insecure_option
 
 if TYPE_CHECKING:
     from agentgate_cli.chat.place import Place
@@ -54,6 +54,7 @@ DEFAULT_CONFIG = Path("config.yaml")
     type=click.Path(path_type=Path),
     help="PEM file of the authority that signed the gateway's certificate.",
 )
+@insecure_option
 @click.option(
     "--retries",
     type=click.IntRange(min=0),
@@ -144,6 +145,7 @@ def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:
         return Place(remote=None, config=config, may_ask=may_ask)
     if not options["token"]:
         raise click.UsageError(f"no token: set AGENT_GATE_TOKEN, or give --token; {WHERE}")
-    remote = Remote(websocket_url(url), options["token"], options["ca_file"], options["retries"])
+    names = ("token", "ca_file", "retries", "insecure")
+    remote = Remote(websocket_url(url), *(options[name] for name in names))
     approver_token = options["approver_token"] or ""
     return Place(remote=remote, config=None, approver_token=approver_token, may_ask=may_ask)

@@ -36,6 +36,7 @@ def edge_of(config: EdgeConfig) -> EdgeClient:
         websocket_url(gateway.url),
         gateway.token.value,
         ca_file=config.path(gateway.ca) if gateway.ca else None,
+        insecure=gateway.insecure,
         client_id=gateway.client_id,
         spool=config.path(form.spool) if form.spool else None,
         when_full=form.when_full,

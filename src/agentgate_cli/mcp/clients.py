@@ -68,6 +68,7 @@ class Wish:
         path: of its MCP face.
         token_file: where the token is, for the command.
         ca_file: authorities to trust, or None.
+        insecure: the token goes to another machine in clear text, which is meant.
     """
 
     name: str
@@ -76,12 +77,15 @@ class Wish:
     path: str
     token_file: Path
     ca_file: Path | None = None
+    insecure: bool = False
 
     def args(self, hold_s: int) -> list[str]:
         """The arguments of the command."""
         args = ["mcp", "--url", self.url, "--token-file", str(self.token_file)]
         if self.ca_file is not None:
             args += ["--ca-file", str(self.ca_file)]
+        if self.insecure:
+            args.append("--insecure")
         return [*args, "--hold", str(hold_s)]
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from agentgate_cli.lazy import LazyGroup
-from agentgate_cli.remote import DEFAULT_URL
+from agentgate_cli.remote import DEFAULT_URL, insecure_option
 
 SECTIONS = {
     "Commands": {
@@ -46,6 +46,7 @@ SECTIONS = {
     type=click.Path(path_type=Path),
     help="PEM file of the authority that signed the gateway's certificate.",
 )
+@insecure_option
 @click.option(
     "--hold",
     "hold_s",

@@ -165,6 +165,7 @@ class Gateway:
             ssl_context=None,
             headers=None,
             limits=CLIENT_LIMITS,
+            insecure=told.insecure,
         )
 
     def _refused(self, why: str) -> None:

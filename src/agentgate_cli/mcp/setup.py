@@ -28,7 +28,7 @@ from agentgate_cli.mcp.files import (
     read_text,
     replace_text,
 )
-from agentgate_cli.remote import DEFAULT_URL
+from agentgate_cli.remote import DEFAULT_URL, insecure_option
 from agentgate_cli.style import note, say
 
 FACE_PATH = "/mcp"
@@ -58,6 +58,7 @@ FACE_PATH = "/mcp"
     help=f"The gateway.  [default: $AGENT_GATE_URL or {DEFAULT_URL}]",
 )
 @click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file of its authority.")
+@insecure_option
 @click.option(
     "--token",
     envvar=VARIABLE,
@@ -76,6 +77,7 @@ def setup(
     file: Path | None,
     url: str,
     ca_file: Path | None,
+    insecure: bool | None,
     token: str | None,
     token_file: Path | None,
 ) -> int:
@@ -91,6 +93,7 @@ def setup(
       agent-gate mcp setup claude-code --file .mcp.json --write
     """
     from agentgate_client.address import parse_url, websocket_url
+    from agentgate_client.endpoint import check_secure
 
     machine = Machine(sys.platform, Path.home(), os.environ)
     found = CLIENTS[client]
@@ -101,7 +104,8 @@ def setup(
         raise click.UsageError("--name is made of letters, digits, - and _")
     url = websocket_url(url)
     try:
-        parse_url(url)
+        address = parse_url(url)
+        check_secure(address, insecure)
     except ValueError as error:
         raise click.UsageError(f"--url: {error}") from None
     wish = Wish(
@@ -111,6 +115,7 @@ def setup(
         path=urlsplit(url).path.rstrip("/") + FACE_PATH,
         token_file=absolute(token_file or machine.settings / "agent-gate" / f"{name}.token"),
         ca_file=absolute(ca_file) if ca_file is not None else None,
+        insecure=not (address.secure or address.is_loopback),
     )
     place = Place(found, file or found.file(machine), wish, is_web=is_web)
     try:

@@ -17,5 +17,6 @@ class Told:
     token: str | None = field(repr=False)
     token_file: Path | None
     ca_file: Path | None
+    insecure: bool | None = None
     hold_s: float | None
     log_level: str
