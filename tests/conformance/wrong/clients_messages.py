@@ -231,8 +231,8 @@ OF_MESSAGES = (
     Mutation(
         "refuse members of a message that are not known",
         JSONRPC,
-        "class Envelope(msgspec.Struct, frozen=True):\n",
-        "class Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):\n",
+        "class Envelope(Members, frozen=True, kw_only=True):\n",
+        "class Envelope(Members, frozen=True, kw_only=True, forbid_unknown_fields=True):\n",
         found_by=("no data, and unknown members",),
         rule="M2",
         says="a call did not end",

@@ -41,8 +41,8 @@ OF_MESSAGES = (
     Mutation(
         "take true and fractions for ids",
         JSONRPC,
-        "    id: int | str | msgspec.UnsetType | None = msgspec.UNSET\n    result",
-        "    id: Any = msgspec.UNSET\n    result",
+        "    id: int | str | msgspec.UnsetType | None = msgspec.UNSET\n",
+        "    id: Any = msgspec.UNSET\n",
         found_by=("an id that is no id",),
         rule="M21",
     ),
@@ -69,8 +69,8 @@ OF_MESSAGES = (
     Mutation(
         "take a tool request with a null id",
         SERVER,
-        '        if request.id is None and method.name == "tool_request":\n',
-        "        if False:\n",
+        "            if request.id is None:\n",
+        "            if False:\n",
         found_by=("a null id",),
         rule="M22",
     ),

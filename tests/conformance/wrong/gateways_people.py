@@ -43,11 +43,12 @@ OF_PEOPLE = (
     Mutation(
         "let a yes cover all that is identical afterwards",
         DECIDING,
-        "        problem = self._objection(record, verdict)\n        grant = None\n",
-        "        problem = self._objection(record, verdict)\n        grant = None\n"
+        "        grant = None\n        if problem is None and verdict.grant is not None:\n",
+        "        grant = None\n"
         "        if record.approvers_needed == 1 and not record.needs_code and not verdict.grant:\n"
         '            terms = grant_of.__globals__["GrantTerms"](minutes=60.0)\n'
-        "            verdict = replace(verdict, grant=terms)\n",
+        "            verdict = replace(verdict, grant=terms)\n"
+        "        if problem is None and verdict.grant is not None:\n",
         found_by=("a yes is for one request",),
         rule="D7",
     ),

@@ -52,7 +52,7 @@ OF_REQUESTS = (
     Mutation(
         "forget what may have run once it was told",
         LIFECYCLE,
-        "        repeats_unknown = (record.principal, record.digest) in self._unknown\n",
+        "        repeats_unknown = self._unknowns.repeats(record)\n",
         "        repeats_unknown = False\n",
         found_by=("asking again after an unknown outcome",),
         rule="C30",
@@ -81,8 +81,10 @@ OF_REQUESTS = (
     Mutation(
         "run what has arguments that do not fit",
         CALLS,
-        "            tool.check(params.args)\n",
-        "            tool.check\n",
+        "            bound = tool.bound(args)\n        except ArgumentError as error:\n",
+        "            bound = tool.bound(args)\n"
+        "        except ArgumentError:\n            bound = None\n"
+        "        try:\n            pass\n        except ArgumentError as error:\n",
         found_by=("arguments that do not fit",),
         rule="C25",
     ),
@@ -98,8 +100,8 @@ OF_REQUESTS = (
     Mutation(
         "make room for a waiting approval by ending the oldest",
         "agentgate_proto/ledger/deciding.py",
-        "        return self._waiting[principal] < self.limits.waiting_max\n",
-        "        return True\n",
+        "        if self._waiting[principal] >= self.limits.waiting_max:\n",
+        "        if False:\n",
         found_by=("too many waiting approvals",),
         rule="L2",
     ),
@@ -124,7 +126,7 @@ OF_REQUESTS = (
     Mutation(
         "take an id with other content for the same request",
         ADMISSION,
-        "        elif found.digest != live.record.digest:\n",
+        "        elif found.identity != live.record.identity:\n",
         "        elif found.tool != live.record.tool and False:\n",
         found_by=("the same id with other content",),
         rule="C27",
@@ -172,8 +174,8 @@ OF_REQUESTS = (
     Mutation(
         "take an idempotency key with other content for the same act",
         ADMISSION,
-        "        elif found.digest != live.record.digest:\n",
-        "        elif by_id and found.digest != live.record.digest:\n",
+        "        elif found.identity != live.record.identity:\n",
+        "        elif by_id and found.identity != live.record.identity:\n",
         found_by=("an idempotency key",),
         rule="C28",
     ),
@@ -196,9 +198,9 @@ OF_REQUESTS = (
     ),
     Mutation(
         "list tools that are denied in any case",
-        CALLS,
-        '            if expected == "deny" or tool.name == EXCEED_BUDGET:\n',
-        "            if tool.name == EXCEED_BUDGET:\n",
+        "agentgate_server/gate/listing.py",
+        '        if expected == "deny" or tool.name == EXCEED_BUDGET:\n',
+        "        if tool.name == EXCEED_BUDGET:\n",
         found_by=("the tools",),
         rule="C33",
     ),
@@ -350,11 +352,11 @@ OF_REQUESTS = (
     Mutation(
         "end all that waits when one more is too much",
         LIFECYCLE,
-        '            text = f"{self.limits.waiting_max} approvals wait for a person already"\n',
-        '            text = f"{self.limits.waiting_max} approvals wait for a person already"\n'
+        "            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, *objection)\n        else:\n",
+        "            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, *objection)\n"
         "            for other in list(self.live.values()):\n"
         "                if other.record.phase is Phase.WAITING:\n"
-        "                    self.deciding._end(other, CANCELLED, now)\n",
+        "                    self.deciding._end(other, other.withdrawn_as, now)\n        else:\n",
         found_by=("too many waiting approvals",),
         rule="L4",
     ),

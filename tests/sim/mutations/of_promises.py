@@ -131,9 +131,11 @@ OF_PROMISES = (
     Mutation(
         "refuse a right token for the wrong ones of others at its address",
         f"{SERVER}/gate/authenticator.py",
-        "        if principal is not None:\n            return principal\n",
+        "        if principal is not None:\n"
+        "            return self.seat(peer, principal) or principal\n",
         "        late = self._throttle.queue(peer.address, self.monotonic(), -1.0)\n"
-        "        if principal is not None and not late:\n            return principal\n",
+        "        if principal is not None and not late:\n"
+        "            return self.seat(peer, principal) or principal\n",
         seeds=0,
         tests=(
             f"{HOSTILE}::test_guessing_tokens_is_stopped_and_the_right_token_is_let_in_all_the_same",
@@ -158,8 +160,8 @@ OF_PROMISES = (
     Mutation(
         "serve one connection until nothing is left of what came",
         f"{SERVER}/sockets/peer.py",
-        "                if perf_counter() > until:\n",
-        "                if False:\n",
+        "            if now > until and not self.over:\n",
+        "            if False:\n",
         seeds=0,
         tests=("tests/server/sockets/test_turns.py",),
     ),

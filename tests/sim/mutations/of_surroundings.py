@@ -95,8 +95,8 @@ OF_SURROUNDINGS = (
     Mutation(
         "one approval too many may wait",
         DECIDING,
-        "        return self._waiting[principal] < self.limits.waiting_max\n",
-        "        return self._waiting[principal] <= self.limits.waiting_max\n",
+        "        if self._waiting[principal] >= self.limits.waiting_max:\n",
+        "        if self._waiting[principal] > self.limits.waiting_max:\n",
     ),
     Mutation(
         "leak the place of an approval",
@@ -283,8 +283,8 @@ OF_SURROUNDINGS = (
     Mutation(
         "take a text for a message of its own in the middle of a fragmented one",
         f"{PROTO}/wire/websocket.py",
-        "            self._fragmented or len",
-        "            len",
+        "(self._fragmented or len(payload) > self.message_bytes_max)",
+        "len(payload) > self.message_bytes_max",
         seeds=0,
         tests=("tests/proto/wire/test_websocket.py",),
     ),
