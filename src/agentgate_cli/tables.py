@@ -6,6 +6,7 @@ less are left out where there is too little, which is said below the table.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -20,6 +21,9 @@ NARROW_CHARS_MAX = 24
 
 BROKEN_CHARS_MIN = 8
 """Of a wrapped column, where nothing is left to be left out."""
+
+PIECE = re.compile(r"[^ ,{[]*[ ,{[]+|[^ ,{[]+")
+"""What a line is not broken within, with what it may be broken after."""
 
 GAP_CHARS = 2
 """Between two columns."""
@@ -85,12 +89,29 @@ def print_rich(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None
             overflow="fold" if column.wide else "ellipsis",
         )
     for row in rows:
-        table.add_row(*(Text(row[place]) for place in widths))  # Text: a cell is never markup
+        cells = (
+            "\n".join(broken(row[place], width)) if columns[place].wide else row[place]
+            for place, width in widths.items()
+        )
+        table.add_row(*map(Text, cells))  # Text: a cell is never markup
     console.print(table)
     left_out = [column.title for place, column in enumerate(columns) if place not in widths]
     if left_out:
         words = f"(too narrow for: {', '.join(left_out)}; --json has them)"
         console.print(Text(words, "dim"))
+
+
+def broken(text: str, chars_max: int) -> list[str]:
+    """Break a text into lines: after a blank or, since JSON has none, a comma or a brace; in the
+    midst of a word only if that is longer than a line."""
+    lines = [""]
+    for piece in PIECE.findall(text):
+        if lines[-1] and len(lines[-1]) + len(piece.rstrip()) > chars_max:
+            lines.append("")
+        lines[-1] += piece
+        while len(lines[-1].rstrip()) > chars_max:
+            lines[-1:] = [lines[-1][:chars_max], lines[-1][chars_max:]]
+    return [line.rstrip() for line in lines]
 
 
 def layout(columns: Sequence[Column], longest: Sequence[int], width: int) -> dict[int, int]:

@@ -62,6 +62,8 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
         PrincipalName(name)
     except ValueError as error:
         raise click.UsageError(f"NAME {error}") from None
+    if " " in name:  # commands, and /mute on Telegram, take names as one word
+        raise click.UsageError(f"NAME must be one word: {printable(name.replace(' ', '-'))}")
     config = load_or_fail(config_file)
     if name in config.agents:
         raise Failure(f"{name!r} is a named agent of {config.name}: choose another name")

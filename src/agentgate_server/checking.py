@@ -22,7 +22,7 @@ from agentgate_server.config import (
     principals_of,
     who_is_missing,
 )
-from agentgate_server.config.faces import OPEN_CONSOLE, askers_of, open_consoles
+from agentgate_server.config.faces import OPEN_CONSOLE, askers_of, held_nobodies, open_consoles
 from agentgate_server.config.mcp_servers import prefix_of
 from agentgate_server.config.messenger import NAMELESS
 from agentgate_server.config.upstreams import nobodies
@@ -170,11 +170,13 @@ def check_sessions(config: Config) -> list[Finding]:
 
 
 def check_consoles(config: Config, principals: Sequence[Principal]) -> Iterator[Finding]:
-    """Name those of whom ``upstreams`` says that they are consoles, and who are not."""
+    """Name those of whom ``upstreams`` says that they are consoles, or a face that they are held,
+    and who are not."""
     consoles = {each.name for each in principals if each.role is Role.CONSOLE}
     if any(open_consoles(config.faces)):
         consoles.add(OPEN_CONSOLE.name)
-    return (warning(text, config.name) for text in nobodies(config.upstreams, consoles))
+    texts = (*nobodies(config.upstreams, consoles), *held_nobodies(config.faces, principals))
+    return (warning(text, config.name) for text in texts)
 
 
 def check_start(

@@ -231,6 +231,22 @@ def test_standard_output_has_messages_alone(gateway: GatewayProcess) -> None:
     assert process.returncode == 0
 
 
+def test_a_script_whose_input_ends_at_once_gets_its_answers(gateway: GatewayProcess) -> None:
+    first = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}}
+    done = subprocess.run(
+        [*COMMAND, "--url", gateway.url],
+        input=json.dumps(first),
+        capture_output=True,
+        env=environment(AGENT_TOKEN),
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["result"]["agentInfo"]["name"] == "agentgate"
+    assert done.returncode == 0
+
+
 # A client of others
 
 

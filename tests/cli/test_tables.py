@@ -6,9 +6,11 @@ import io
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentgate_cli import approvals, grants, pending
-from agentgate_cli.tables import GAP_CHARS, Column, layout, print_table
+from agentgate_cli.tables import GAP_CHARS, Column, broken, layout, print_table
 
 WORDS = "agent may call set_light with room=bedroom, any on, until 12:34 UTC, at most 3 times"
 
@@ -84,3 +86,24 @@ def test_at_80_columns_each_list_can_be_read(
     assert max(map(len, lines)) <= 80
     assert any(shown in line for line in lines)
     assert len(lines) <= 8
+
+
+@pytest.mark.parametrize(
+    ("text", "chars", "lines"),
+    [
+        ("", 10, [""]),
+        ("turn it off", 8, ["turn it", "off"]),
+        ('{"a":1,"b":[22,33]}', 10, ['{"a":1,', '"b":[22,', "33]}"]),
+        ("abcdefghijkl", 5, ["abcde", "fghij", "kl"]),
+        ("fits in it", 10, ["fits in it"]),
+    ],
+)
+def test_a_text_is_broken_where_it_hurts_least(text: str, chars: int, lines: list[str]) -> None:
+    assert broken(text, chars) == lines
+
+
+@given(text=st.text(alphabet="ab ,{[", max_size=60), chars=st.integers(1, 20))
+def test_nothing_is_lost_where_a_text_is_broken_but_blanks(text: str, chars: int) -> None:
+    lines = broken(text, chars)
+    assert all(len(line) <= chars for line in lines)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")

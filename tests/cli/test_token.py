@@ -170,3 +170,10 @@ def test_a_token_comes_with_the_hash_that_the_configuration_takes(tmp_path: Path
     row = json.loads(run("token", "make", "--json").stdout)
     assert row["token_hash"] == hash_token(row["token"])
     assert row["token"] != token
+
+
+def test_a_new_name_is_one_word(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    done = run("token", "new", "garden bot", "--role", "agent", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "NAME must be one word: garden-bot" in done.stderr

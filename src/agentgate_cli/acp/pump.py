@@ -40,6 +40,10 @@ GOODBYE_S = 0.5
 """How long last messages may take: editors kill what is not gone a second after they closed its
 input."""
 
+ANSWERS_S = 5.0
+"""How long answers are waited for when there is no more input: a script that has written all it has
+still reads. An editor that has gone kills before."""
+
 
 class Pump:
     """See the module.
@@ -60,6 +64,7 @@ class Pump:
         self._line: Line | None = None
         self._backoff = Backoff(attempts_max=remote.retries)
         self._is_away = False
+        self._is_at_end = False
         self._over = anyio.Event()
         self._failure: Failure | None = None
 
@@ -93,6 +98,8 @@ class Pump:
                 self._output.put(effect.text + b"\n")
             elif self._line is not None:
                 self._line.send(effect.text)
+        if self._is_at_end and not self._bridge.owes_answers:
+            self._over.set()
 
     # The editor
 
@@ -107,7 +114,9 @@ class Pump:
             self.turn()
         for message in lines.receive_eof():
             self._bridge.from_editor(message)
+        self._is_at_end = True
         self.turn()
+        await anyio.sleep(ANSWERS_S)
         self._over.set()
 
     async def _chunk(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from agentgate_cli.chat.words import cost_line, text_in
@@ -10,11 +11,14 @@ from agentgate_cli.demo.stage import Stage
 from agentgate_cli.figures import bar
 from agentgate_cli.inspect import LOOKS, parts_of
 from agentgate_cli.style import bad, bold, dim, good, say, styled, warn
+from agentgate_cli.tables import broken
+from agentgate_cli.terminal import terminal_width
 from agentgate_cli.text import compact, plural, printable
 from agentgate_client import Inspection
 from agentgate_server.extras import how_to_install
 
 LABEL_CHARS = 10
+INDENT_CHARS = 4
 BAR_CHARS = 60
 RESULT_CHARS = 70
 """Of what an MCP client is told: the house says more than fits a line."""
@@ -25,6 +29,15 @@ EXTRA_MISSING = "{} to be asked there; the terminal asks instead"
 def fact(label: str, text: str) -> None:
     """Say one thing about a scene."""
     say(f"   {dim(f'{label:<{LABEL_CHARS}}')} {text}")
+
+
+def asked(text: str) -> None:
+    """Say what was asked for, in lines that are broken where JSON may be."""
+    room = terminal_width() - LABEL_CHARS - INDENT_CHARS
+    first, *rest = broken(text, room) if sys.stdout.isatty() else [text]
+    fact("asked", first)
+    for line in rest:
+        fact("", line)
 
 
 def opening(stage: Stage, *, keep: bool) -> None:
@@ -57,7 +70,7 @@ def title(number: int, scene: Scene) -> None:
     """Begin a scene."""
     say()
     say(f"{number}  {bold(scene.title)}")
-    fact("asked", f"{scene.tool} {compact(scene.args)}")
+    asked(f"{scene.tool} {compact(scene.args)}")
 
 
 def ruled(verdict: str, rule: str, words: str) -> None:
@@ -106,7 +119,7 @@ def conversed(kind: str, data: dict[str, Any]) -> None:
         case "reply":
             fact("model", printable(text_in(data, "text")))
         case "tool_call":
-            fact("asked", f"{printable(text_in(data, 'tool'))} {compact(data.get('args'))}")
+            asked(f"{printable(text_in(data, 'tool'))} {compact(data.get('args'))}")
         case "tool_result":
             told = ", ".join(f"{name} is {state}" for name, state in states_of(data))
             fact("told", f"{printable(text_in(data, 'status'))}{printable(told and f': {told}')}")

@@ -16,6 +16,7 @@ from agentgate_proto.rpc.messages import PEOPLE
 from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document, DocumentError
+from agentgate_server.documents.errors import did_you_mean
 
 OPEN = Principal(name="default", role=Role.AGENT)
 """Who comes without a token where a face is open (seed 004)."""
@@ -225,6 +226,15 @@ def check_faces(
     missing = "agents" if is_manager else "upstreams"
     text = f"consoles have nobody to talk to: add {missing}"
     return (f"{document.error(('faces', 'socketio', 'role'), text)}",)
+
+
+def held_nobodies(faces: FacesConfig, principals: Iterable[Principal]) -> Iterator[str]:
+    """Say whose calls are to be held and who asks for none: misspelled, most likely."""
+    names = set(askers_of(faces, principals))
+    for name in faces.mcp.holds if faces.mcp is not None else ():
+        if name not in names:
+            hint = did_you_mean(name, names) or ": see principals and tokens"
+            yield f'faces.mcp.holds: there is no agent "{name}"{hint}'
 
 
 def open_faces(faces: FacesConfig) -> Iterator[str]:

@@ -10,7 +10,7 @@ from tests.server.embedded import echo
 
 from agentgate_proto.principal import Principal, Role
 from agentgate_server.config import Config, check_exposure, config_from_dict, everybody
-from agentgate_server.config.faces import askers_of, people_converse
+from agentgate_server.config.faces import askers_of, held_nobodies, people_converse
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
@@ -52,6 +52,17 @@ def test_mcp_has_a_path_and_holds_calls_for_a_while() -> None:
     mcp = load(mcp={"path": "/m", "hold_s": 20, "holds": {"ann": 3600}}).faces.mcp
     assert mcp is not None
     assert (mcp.path, mcp.hold_s, mcp.holds) == ("/m", 20.0, {"ann": 3600.0})
+
+
+def test_whose_calls_are_held_must_be_an_agent() -> None:
+    faces = load(mcp={"holds": {"gardn": 60, "garden": 60, "ann": 60, "zoe": 60}}).faces
+    who = [Principal(name="garden", role=Role.AGENT), Principal(name="ann", role=Role.APPROVER)]
+    assert list(held_nobodies(faces, who)) == [
+        "faces.mcp.holds: there is no agent \"gardn\"; did you mean 'garden'?",
+        'faces.mcp.holds: there is no agent "ann": see principals and tokens',
+        'faces.mcp.holds: there is no agent "zoe": see principals and tokens',
+    ]
+    assert list(held_nobodies(load().faces, who)) == []
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,11 @@ class Bridge:
         self._answers: dict[RequestId, bytes] = {}  # of the editor, to what it was asked
         self._steps: dict[str, str] = {}  # our own requests: the session each resumes, or ""
 
+    @property
+    def owes_answers(self) -> bool:
+        """Whether the editor has asked for what it was not answered yet."""
+        return bool(self._pending)
+
     def next_effect(self) -> Effect | None:
         """Return what is to be done next; None: nothing for now."""
         return self._effects.popleft() if self._effects else None

@@ -180,8 +180,10 @@ def test_what_is_asked_while_the_gateway_is_away_is_asked_when_it_is_back() -> N
     first = it.ask("initialize", protocolVersion=1)
     second = it.ask("session/new", cwd="/p", mcpServers=[])
     assert it.seen == []
+    assert it.bridge.owes_answers
     it.connect()
     assert len(it.answers(first)) == len(it.answers(second)) == 1
+    assert not it.bridge.owes_answers
     it.lose()
     kept = it.house.sessions[it.answers(second)[0]["result"]["sessionId"]]
     asked = it.prompt(kept)
