@@ -257,7 +257,7 @@ class Life:
             _, peer = dirty.popitem()
             peer.look_after()
         writer = self.gate.writer
-        if writer.entries and not self.busy:
+        if writer.has_work and not self.busy:
             if writer.urgent:
                 self.busy = True
                 self.world.timeline.after(0.0, self.enter, self._take)
@@ -302,7 +302,7 @@ class Life:
 
     def _gathered(self) -> None:
         self.gathering = False
-        if not self.busy and self.gate.writer.entries:
+        if not self.busy and self.gate.writer.has_work:
             self.busy = True
             self._take()
 
@@ -318,4 +318,5 @@ class Life:
 
     def _report(self, batch: Batch) -> None:
         self.busy = False
+        self.gate.writer.put_back(batch)
         self.gate.writer.report(batch)

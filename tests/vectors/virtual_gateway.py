@@ -306,9 +306,10 @@ class VirtualGateway:
             elif self.said and self.said[0][0] <= self.now:
                 _, _, call, event = heappop(self.said)
                 sessions._model_said(call.session, call.call, (event,))
-            elif writer.entries:
+            elif writer.has_work:
                 batch = writer.take()
                 writer.work(batch)
+                writer.put_back(batch)
                 writer.report(batch)
             elif not sessions.watching._ready:
                 return

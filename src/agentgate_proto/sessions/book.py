@@ -119,6 +119,11 @@ class Book:
         """How many are in memory."""
         return len(self._loaded)
 
+    def owner_of(self, session: str) -> str:
+        """Return whose session it is, as far as that is known in memory; "": it is not."""
+        found: Session | Loading | None = self._loaded.get(session) or self._loading.get(session)
+        return found.record.principal if found is not None and found.record is not None else ""
+
     def is_loading(self, session: str) -> bool:
         """Whether somebody waits for a session to be in memory."""
         return session in self._loading

@@ -290,6 +290,10 @@ class Sessions:
             return None, offset
         return found.log.read(offset, bytes_max), found.log.start
 
+    def owner_of(self, session: str) -> str:
+        """Return whose session it is, as far as that is known in memory; "": it is not."""
+        return self._book.owner_of(session)
+
     def _with(
         self, name: str, ticket: Any, whose: str | None, step: Callable[[Session], None]
     ) -> None:

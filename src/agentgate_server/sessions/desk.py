@@ -278,7 +278,8 @@ class SessionDesk:
                 number = self._numbering.next(SESSIONS, number)
                 self._writer.submit(number, change, urgent=urgent)
             case Question(query, token):
-                self._writer.ask(query, partial(self._answered, token))
+                owner = self.sessions.owner_of(getattr(query, "session", ""))
+                self._writer.ask(query, partial(self._answered, token), owner)
             case Grew(session):
                 self.watching.grew(session)
             case CallModel():

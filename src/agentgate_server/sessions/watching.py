@@ -167,7 +167,8 @@ class Watching:
         if events is None:
             place.reading = True
             query = ReadLog(place.session, place.offset, READ_ROWS, READ_BYTES)
-            self._writer.ask(query, Page(self, place, start))
+            owner = self._sessions.owner_of(place.session)
+            self._writer.ask(query, Page(self, place, start), owner)
         elif events:
             self.take(place, events)
         else:

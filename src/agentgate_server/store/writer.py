@@ -11,9 +11,10 @@ for a moment, so that a busy gateway wakes the thread some hundred times a secon
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,16 +23,8 @@ import anyio.lowlevel
 import anyio.to_thread
 import msgspec
 
+from agentgate_proto.quotas.lines import Lines
 from agentgate_proto.records.audit_entry import AuditEntry
-from agentgate_proto.records.request import Record
-from agentgate_proto.records.session import (
-    FindSession,
-    ListSessions,
-    LogRow,
-    ReadLog,
-    SumUsage,
-    log_row_bytes,
-)
 from agentgate_proto.records.storage import (
     Answer,
     Change,
@@ -39,15 +32,19 @@ from agentgate_proto.records.storage import (
     Query,
     SessionAnswer,
     SessionQuery,
-    record_bytes,
 )
+from agentgate_server.store.answers import answer_of, bytes_of
 from agentgate_server.store.engine import Engine, StoreError
 
 BATCH_MAX = 1_024
 """Entries in one batch. More rows in a commit make it no cheaper per row, but would let one
 request wait for a whole backlog; this many take some tens of milliseconds."""
 
-ANSWERS_BYTES_MAX = 8_388_608
+QUESTIONS_MAX = 64
+"""Questions that one batch answers, of each owner in turn: some milliseconds, for which the changes
+that come meanwhile wait. Who asks for a thousand things waits for them, and nobody else does."""
+
+ANSWERS_BYTES_MAX = 2_097_152
 """Of the records that one batch reads; with more of them the next questions wait for the next, so
 that the answers to many who ask at once are not all in memory at the same time."""
 
@@ -96,37 +93,39 @@ class Submitted(msgspec.Struct, frozen=True):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A query in the queue."""
+    """A query in the queue: how many were asked before it, and the last change before it."""
 
+    number: int
+    after: int
     query: Query | SessionQuery
     token: Any
 
 
 @dataclass(slots=True, eq=False)
 class Waiting:
-    """A caller that waits for its place in the queue to come round."""
+    """A caller that waits for its place in the queue to come round; so many were asked before."""
 
     prune_at: float | None = None
     ran_s: float = 0.0
     deleted: int = 0
     reason: str | None = None
+    asked: int = 0
     finished: anyio.Event = field(default_factory=anyio.Event)
 
 
-Entry = Submitted | Asked | Waiting
+Entry = Submitted | Waiting
 
 
 class Batch(msgspec.Struct):
     """What one hop to the thread does, and how it went."""
 
     submitted: list[Submitted] = msgspec.field(default_factory=list)
-    asked: list[Asked] = msgspec.field(default_factory=list)
+    asked: list[tuple[str, Asked]] = msgspec.field(default_factory=list)
     waiting: list[Waiting] = msgspec.field(default_factory=list)
     told: list[AuditEntry] = msgspec.field(default_factory=list)
     failure: str | None = None
     took_s: float = 0.0
     answers: list[Answer | SessionAnswer | StoreError] = msgspec.field(default_factory=list)
-    left: list[Asked | Waiting] = msgspec.field(default_factory=list)
 
 
 class StoreWriter:
@@ -156,6 +155,10 @@ class StoreWriter:
         self.gather_s = gather_s
         self.committed = committed
         self.entries: deque[Entry] = deque()
+        self.questions: Lines[Asked] = Lines()
+        self.asked = 0
+        self.unanswered: dict[int, None] = {}  # numbers of questions, in order
+        self.held: list[Waiting] = []  # that wait for questions asked before them
         self.told: deque[AuditEntry] = deque()
         self.untold = 0
         self.changes_open = 0
@@ -165,6 +168,11 @@ class StoreWriter:
         self.urgent = False
         self.limiter: anyio.CapacityLimiter | None = None
         self.ended = False
+
+    @property
+    def has_work(self) -> bool:
+        """Whether there is anything for a batch."""
+        return bool(self.entries or self.questions)
 
     @property
     def queue_length(self) -> int:
@@ -184,9 +192,18 @@ class StoreWriter:
         self.changes_open += 1
         self.put(Submitted(number, change), urgent=urgent)
 
-    def ask(self, query: Query | SessionQuery, token: Any) -> None:
-        """Queue a query. It sees every change that was submitted before it and did not fail."""
-        self.put(Asked(query, token))
+    def ask(self, query: Query | SessionQuery, token: Any, owner: str = "") -> None:
+        """Queue a query. It sees every change that was submitted before it and did not fail.
+
+        Those of each owner are answered in their order: of the principal that it names, or else
+        of ``owner``; "": nobody knows whose it is.
+        """
+        last = -1 if self.last_number is None else self.last_number
+        owner = getattr(query, "principal", None) or owner or type(query).__name__
+        self.questions.put(owner, Asked(self.asked, last, query, token))
+        self.unanswered[self.asked] = None
+        self.asked += 1
+        self.rouse()
 
     def tell(self, entry: AuditEntry) -> None:
         """Append an entry to the audit with the next batch; with a later one if that one fails."""
@@ -235,7 +252,7 @@ class StoreWriter:
         self.limiter = anyio.CapacityLimiter(1)
         try:
             while True:
-                while not self.entries:
+                while not self.has_work:
                     self.wake = anyio.Event()
                     await self.wake.wait()
                 if not self.urgent:
@@ -247,18 +264,25 @@ class StoreWriter:
                 try:
                     with anyio.CancelScope(shield=True):
                         await anyio.to_thread.run_sync(self.work, batch, limiter=self.limiter)
-                    self.put_back(batch.left)
+                    self.put_back(batch)
                     self.report(batch)
                 finally:
-                    release(batch.waiting)
+                    self.release(batch.waiting)
         finally:
             self.ended = True
-            release(entry for entry in self.entries if isinstance(entry, Waiting))
+            for waiting in (*self.held, *self.entries):
+                if isinstance(waiting, Waiting):
+                    waiting.reason = STOPPED
+                    waiting.finished.set()
 
     def put(self, entry: Entry, *, urgent: bool = True) -> None:
         """Queue an entry and wake the writer."""
         self.entries.append(entry)
-        if urgent or len(self.entries) >= BATCH_MAX:
+        self.rouse(urgent=urgent or len(self.entries) >= BATCH_MAX)
+
+    def rouse(self, *, urgent: bool = True) -> None:
+        """Wake the writer."""
+        if urgent:
             self.urgent = True
             if self.hurry is not None:
                 self.hurry.set()
@@ -270,6 +294,7 @@ class StoreWriter:
         if self.ended:
             raise StoreError(STOPPED)
         entry.reason = STOPPED  # until work() says otherwise
+        entry.asked = self.asked
         self.put(entry)
         await entry.finished.wait()
         if entry.reason is not None:
@@ -282,8 +307,6 @@ class StoreWriter:
             match self.entries.popleft():
                 case Submitted() as entry:
                     batch.submitted.append(entry)
-                case Asked() as entry:
-                    batch.asked.append(entry)
                 case Waiting() as entry:
                     batch.waiting.append(entry)
         batch.told += self.told
@@ -291,13 +314,36 @@ class StoreWriter:
         if self.untold:
             batch.told.append(AuditEntry(event="audit.lost", count=self.untold))
             self.untold = 0
-        self.urgent = bool(self.entries)  # what a whole batch left over has waited enough
+        asked = self.questions.take(QUESTIONS_MAX)
+        left = next((each.number for each in self.entries if isinstance(each, Submitted)), math.inf)
+        batch.asked = [(owner, each) for owner, each in asked if each.after < left]
+        for owner, each in reversed(asked):
+            if each.after >= left:
+                self.questions.put_back(owner, each)
+        # What a whole batch left over has waited enough
+        self.urgent = self.has_work
         return batch
 
-    def put_back(self, left: Sequence[Entry]) -> None:
-        """Let what a batch had no room for be the first of the next."""
-        self.entries.extendleft(reversed(left))
-        self.urgent = self.urgent or bool(left)
+    def put_back(self, batch: Batch) -> None:
+        """Let the questions that a batch had no room for be the first of the next."""
+        answered = len(batch.answers)
+        for owner, asked in reversed(batch.asked[answered:]):
+            self.questions.put_back(owner, asked)
+            self.urgent = True
+        del batch.asked[answered:]
+        for _, asked in batch.asked:
+            del self.unanswered[asked.number]
+
+    def release(self, waiting: Iterable[Waiting]) -> None:
+        """Let the callers go on, as far as all that was asked before them is answered."""
+        over, held = [*self.held, *waiting], []
+        first = next(iter(self.unanswered), math.inf)
+        for each in over:
+            if each.asked > first:
+                held.append(each)
+            else:
+                each.finished.set()
+        self.held = held
 
     def work(self, batch: Batch) -> None:
         """Do what the batch says; in the worker thread."""
@@ -322,7 +368,7 @@ class StoreWriter:
     def answer(self, batch: Batch) -> None:
         """Answer the questions of a batch, as far as there is room; in the worker thread."""
         size = 0
-        for entry in batch.asked:
+        for _, entry in batch.asked:
             if size > ANSWERS_BYTES_MAX:
                 break
             try:
@@ -332,11 +378,6 @@ class StoreWriter:
             else:
                 batch.answers.append(answer)
                 size += bytes_of(answer)
-        answered = len(batch.answers)
-        if answered < len(batch.asked):  # who waits for all that was asked before waits on
-            batch.left = [*batch.asked[answered:], *batch.waiting]
-            del batch.asked[answered:]
-            batch.waiting.clear()
 
     def report(self, batch: Batch) -> None:
         """Tell the callbacks how it went; on the event loop."""
@@ -351,43 +392,8 @@ class StoreWriter:
                 self.callbacks.on_durable(last)
             else:
                 self.callbacks.on_write_failed(first, last, batch.failure)
-        for asked, answer in zip(batch.asked, batch.answers, strict=True):
+        for (_, asked), answer in zip(batch.asked, batch.answers, strict=True):
             if isinstance(answer, StoreError):
                 self.callbacks.on_answer_failed(asked.token, str(answer))
             else:
                 self.callbacks.on_answer(asked.token, answer)
-
-
-def release(waiting: Iterable[Waiting]) -> None:
-    """Let the callers go on; what they waited for is done, or never will be."""
-    for entry in waiting:
-        entry.finished.set()
-
-
-def answer_of(engine: Engine, query: Query | SessionQuery) -> Answer | SessionAnswer:
-    """Ask an engine what it is asked."""
-    if isinstance(query, FindSession | ListSessions | ReadLog | SumUsage):
-        return engine.answer_session(query)
-    return engine.answer(query)
-
-
-def bytes_of(answer: Answer | SessionAnswer) -> int:
-    """How much memory an answer takes, as far as it is records, or rows of a log."""
-    match answer:
-        case Record():
-            return record_bytes(answer)
-        case list():
-            return sum(size_of(row) for row in answer)
-        case _:
-            return 0
-
-
-def size_of(row: object) -> int:
-    """How many bytes a row of an answer takes, about."""
-    match row:
-        case Record():
-            return record_bytes(row)
-        case LogRow():
-            return log_row_bytes(row)
-        case _:
-            return 1_000

@@ -44,6 +44,18 @@ def test_a_session_is_loaded_once_for_all_who_want_it() -> None:
     assert questions(world) == []
 
 
+def test_whose_a_session_is_is_known_as_soon_as_it_was_found() -> None:
+    world = world_in(idle)
+    principal = world.sessions.owner_of("s")
+    assert principal
+    world.kill()
+    assert world.sessions.owner_of("s") == ""
+    world.request(GetSession(session="s"))
+    assert world.sessions.owner_of("s") == ""
+    world.sync()
+    assert world.sessions.owner_of("s") == principal
+
+
 def test_its_history_is_read_in_pages_and_without_what_only_watchers_want() -> None:
     world = world_in(idle)
     world.scripts.append(wanted(*(call(f"c{n}") for n in range(30)), text="look"))

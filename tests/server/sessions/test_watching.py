@@ -254,7 +254,8 @@ class Store:
         self.problem = ""
         self.asked: list[tuple[ReadLog, Any]] = []
 
-    def ask(self, query: ReadLog, token: Any) -> None:
+    def ask(self, query: ReadLog, token: Any, owner: str) -> None:
+        assert owner == "ann", "whose session it is"
         self.asked.append((query, token))
 
     def answer(self) -> None:
@@ -273,6 +274,9 @@ class Logs:
 
     def read(self, session: str, offset: int, bytes_max: int) -> tuple[Any, int]:
         return (None if offset < self.end else []), self.end
+
+    def owner_of(self, session: str) -> str:
+        return "ann"
 
 
 def row(offset: int) -> LogRow:

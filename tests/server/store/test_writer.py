@@ -16,6 +16,7 @@ from tests.server.store.harness import WAIT_S, Heard, HeldEngine, running
 from tests.server.store.model import MemoryEngine
 from tests.server.store.samples import done, put, record
 
+from agentgate_proto.records.session import FindSession
 from agentgate_proto.records.storage import (
     Change,
     FindRid,
@@ -26,7 +27,7 @@ from agentgate_proto.records.storage import (
 )
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.sqlite import PRUNE_ROWS_MAX, SqliteEngine
-from agentgate_server.store.writer import BATCH_MAX, STOPPED, StoreWriter
+from agentgate_server.store.writer import BATCH_MAX, QUESTIONS_MAX, STOPPED, StoreWriter
 
 pytestmark = pytest.mark.anyio
 
@@ -278,6 +279,43 @@ async def test_whenever_run_is_cancelled_a_change_is_reported_or_still_queued(st
     assert reported or heard.events == []
     assert list(engine.kept) == (["r1"] if reported else [])
     assert len(writer.entries) == writer.queue_length == (0 if reported else 1)
+
+
+async def test_who_asks_for_much_has_only_themselves_behind_it() -> None:
+    engine, many = HeldEngine(), 5 * QUESTIONS_MAX
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("first"))
+        await engine.in_commit()
+        for number in range(many):
+            writer.ask(HighestId("evil", "c"), number)
+        writer.ask(HighestId("home", "c"), "home")
+        writer.submit(2, put("second"))
+        engine.permits.release(10)
+        await writer.flush()
+
+    assert heard.events[:2] == [("durable", 1), ("durable", 2)]
+    tokens = [event[1] for event in heard.events if event[0] == "answer"]
+    assert tokens.index("home") == 1
+    assert [token for token in tokens if token != "home"] == list(range(many))
+
+
+async def test_a_change_waits_for_some_questions_and_not_for_all() -> None:
+    engine, many = HeldEngine(), 5 * QUESTIONS_MAX
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("first"))
+        await engine.in_commit()
+        for number in range(many):
+            writer.ask(FindSession(f"s{number}"), number)
+        engine.permits.release(1)
+        while len(heard.events) < 1 + QUESTIONS_MAX:
+            await anyio.lowlevel.checkpoint()
+        writer.submit(2, put("second"))
+        engine.permits.release(10)
+        await writer.flush()
+
+    place = heard.events.index(("durable", 2))
+    assert place <= 1 + 3 * QUESTIONS_MAX
+    assert len(heard.events) == 2 + many
 
 
 async def test_nobody_waits_for_a_writer_that_has_stopped() -> None:

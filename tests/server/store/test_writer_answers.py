@@ -32,11 +32,11 @@ async def test_many_large_answers_are_read_a_few_at_a_time_and_all_are_given(
         read: list[int] = []
         heard.events.clear()
         for number in range(7):
-            writer.ask(ListRequests(None, 9) if number % 2 else FindRid("r1"), number)
+            writer.ask(ListRequests("agent", 9) if number % 2 else FindRid("r1"), number, "agent")
         batch = writer.take()
         writer.work(batch)
         read.append(len(batch.answers))
-        writer.put_back(batch.left)
+        writer.put_back(batch)
         writer.report(batch)
         writer.submit(2, put("r2"))
         await writer.flush()
