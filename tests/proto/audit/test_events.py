@@ -360,3 +360,8 @@ def test_other_changes_tell_what_they_are_given_or_nothing() -> None:
     entry = AuditEntry(event="gateway.started")
     assert entries_of(PutAudit(entry)) == [entry]
     assert entries_of(MarkDelivered(("r1",))) == []
+
+
+def test_of_what_was_only_told_there_is_nothing() -> None:
+    """Its number is told instead, see the denials."""
+    assert entries_of(Put(RECEIVED, is_told=False)) == []

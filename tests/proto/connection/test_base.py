@@ -299,6 +299,19 @@ def test_a_slow_consumer_is_closed_with_1013_and_gets_whole_frames_only(opened: 
 
 
 @both_ends
+def test_a_slow_consumer_that_has_begun_with_a_large_message_is_cut(opened: Opened) -> None:
+    """No close frame fits into the midst of it, and its rest would have to be kept for one."""
+    peer = opened(Limits(queued_bytes_max=200_000))
+    peer.drain()
+    peer.machine.send_notification("news", {"text": "x" * 150_000})
+    assert len(peer.machine.data_to_send(1_000)) == 1_000
+    peer.machine.send_notification("news", {"text": "x" * 100_000})
+    assert peer.machine.data_to_send() == b""
+    peer.drain()
+    assert only(peer) == Closed(code=1013, reason="slow consumer", by_peer=False)
+
+
+@both_ends
 def test_a_message_larger_than_the_queue_may_be_is_not_sent(opened: Opened) -> None:
     peer = opened(Limits(queued_bytes_max=1_000))
     peer.machine.send_request(1, "m", {"text": "x" * 1_000})

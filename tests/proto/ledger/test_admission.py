@@ -5,11 +5,11 @@ from tests.proto.ledger_records import record
 from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.ledger.admission import OTHER_CONTENT
+from agentgate_proto.ledger.admission import OTHER_CONTENT, Asked
 from agentgate_proto.ledger.effects import Answer, Purpose, Question, Token, Waiting
 from agentgate_proto.ledger.live import CANCELLED
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.records.request import Phase
+from agentgate_proto.records.request import Effects, Phase
 from agentgate_proto.records.storage import FindRequest, Put
 
 
@@ -228,6 +228,25 @@ def test_nothing_is_admitted_from_a_link_that_is_gone() -> None:
     world.lose(client)
     assert not world.ledger.admits(client.number, 1, 10, world.now)
     assert world.ledger.next_effect() is None
+
+
+def test_nothing_is_received_from_a_link_that_went_after_it_was_admitted() -> None:
+    world = World()
+    client = world.client()
+    assert world.ledger.admits(client.number, 1, 10, world.now)
+    world.lose(client)
+    asked = Asked(
+        link=client.number,
+        rid="r1",
+        request_id=1,
+        tool="write",
+        args={},
+        effects=Effects.WRITE,
+        signature="write()",
+    )
+    world.ledger.receive(asked, world.now)
+    assert world.ledger.next_effect() is None
+    assert world.ledger.record("r1") is None
 
 
 def test_who_holds_too_much_in_memory_is_told_so_until_it_is_let_go_of() -> None:

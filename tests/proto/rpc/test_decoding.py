@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.proto.support import quick
 
 from agentgate_proto.limits import NESTING_MAX
-from agentgate_proto.rpc.decoding import decode_params
+from agentgate_proto.rpc.decoding import decode_params, with_whole_numbers
 from agentgate_proto.rpc.messages import METHODS, ToolRequest
 
 
@@ -80,3 +80,9 @@ def test_arguments_under_another_protocol_s_name_are_not_passed_over() -> None:
         '{"tool":"x","other":{"arguments":1}}',
     ):
         assert isinstance(decoded("tool_request", text), ToolRequest)
+
+
+def test_whole_numbers_are_so_however_deep() -> None:
+    read = with_whole_numbers({"a": [5.0, 5.5, {"b": -2.0}], "c": "5.0", "d": None, "e": True})
+    assert read == {"a": [5, 5.5, {"b": -2}], "c": "5.0", "d": None, "e": True}
+    assert [type(each) for each in read["a"][:2]] == [int, float]

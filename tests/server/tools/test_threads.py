@@ -241,16 +241,19 @@ def test_a_tool_that_never_returns_does_not_keep_the_process_alive(backend: str)
 
 
 def test_a_thread_that_outlives_its_event_loop_ends_quietly() -> None:
-    release, threads = threading.Event(), []
+    started, release, threads = threading.Event(), threading.Event(), []
 
     def hang() -> None:
         threads.append(threading.current_thread())
+        started.set()
         release.wait(BOUND_S)
 
     async def main() -> None:
         await Runner().run(python_tool(hang, timeout_s=0.01), {})
+        assert started.wait(BOUND_S), "a busy system may let it wait"
 
     for backend in ("asyncio", "trio"):
+        started.clear()
         release.clear()
         threads.clear()
         anyio.run(main, backend=backend)

@@ -332,5 +332,5 @@ def test_whose_session_a_request_is_for_is_known_by_its_id_alone() -> None:
     sid = at.polling()
     number = at.engine.session_in(f"{PATH}?EIO=4&transport=polling&sid={sid}")
     assert number is not None
-    for query in ("", "?sid=none", "?EIO=4", "?sid=%"):
+    for query in ("", "?sid=none", "?EIO=4", "?sid=%", "?" + "a=1&" * 65 + f"sid={sid}"):
         assert at.engine.session_in(f"{PATH}{query}") is None
