@@ -9,12 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-NAMING = (
+WHAT = (
     *("domain", "service", "action", "event_type", "method"),
-    *("entity_id", "target", "device_id", "area_id", "floor_id", "label_id"),
+    *("entity_id", "entity", "target", "device_id", "area_id", "floor_id", "label_id"),
+    "path",
+)
+"""Those that say what is done to what. Nothing there is a secret, whatever else has the same value,
+and wherever it stands: a person who decides must see it."""
+
+NAMING = (
+    *WHAT,
     *("to", "cc", "bcc", "recipient", "recipients", "user", "account"),
     *("command", "cmd", "code", "script", "query", "sql"),
-    *("path", "file", "file_path", "filename", "source", "src", "destination", "dest", "dst"),
+    *("file", "file_path", "filename", "source", "src", "destination", "dest", "dst"),
     *("url", "uri", "host", "server", "repo", "branch", "table"),
     *("id", "name", "amount", "subject"),
 )

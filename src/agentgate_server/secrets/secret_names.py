@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from agentgate_proto.records.naming import WHAT
 from agentgate_server.policy.spelling import squeeze
 
 ANYWHERE = (
@@ -30,14 +31,8 @@ CODES = (
 )
 """What makes a code a secret one. Other codes (of countries, errors, colours) are no secrets."""
 
-NAMING = frozenset(
-    {
-        *("domain", "service", "action", "eventtype", "target", "entity", "entityid", "deviceid"),
-        *("areaid", "floorid", "labelid", "path", "method"),
-    }
-)
-"""Names, without separators, of what says what is done to what. Nothing there is a secret, whatever
-else has the same value, and wherever it stands: a person who decides must see it."""
+NEVER = frozenset(squeeze(name) for name in WHAT)
+"""What says what is done to what, as names are compared here."""
 
 CODE_CHARS_MAX = 64
 """A text under the name "code" that is longer, or has several lines, is a program, no secret."""
@@ -68,7 +63,7 @@ def is_secret_name(name: str) -> bool:
 @lru_cache(NAMES_MAX)
 def is_naming(name: str) -> bool:
     """Whether what has this name says what is done to what."""
-    return squeeze(name[:NAME_CHARS_MAX]) in NAMING
+    return squeeze(name[:NAME_CHARS_MAX]) in NEVER
 
 
 def is_program(name: str, text: str) -> bool:
