@@ -43,6 +43,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "limits": "every cap and time, each with its reason",
             "principal": "who is on the other end: a name and a role",
             "digest": "what an approval is bound to: the digest of a tool and its arguments",
+            "text/": "what a reader sees of a text of others, and what is shown by its number",
         },
     ),
     "agentgate_server": (

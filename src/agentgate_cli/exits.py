@@ -44,3 +44,9 @@ class Failure(click.ClickException):
     def __init__(self, message: str, code: Exit = Exit.DENIED) -> None:
         super().__init__(message)
         self.code = code
+
+    def format_message(self) -> str:
+        """The words, as they are shown: a part of them may be a gateway's."""
+        from agentgate_cli.text import escape_json
+
+        return escape_json(self.message)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from agentgate_cli.log_writer import BackgroundHandler
-from agentgate_cli.text import printable
+from agentgate_cli.text import escape_json, printable
 from agentgate_proto.records.request import rfc3339
 from agentgate_server.observing.context import current_rid
 
@@ -22,6 +22,11 @@ RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctim
 CHATTY = ("asyncio", "httpcore", "httpcore2", "httpx", "httpx2")
 """Libraries that tell every request they make, with its address and headers: only their warnings
 are logged, whatever ``log.level`` is. What matters of it the gateway says itself."""
+
+
+TRACE_MARGIN = "  | "
+"""Before each line of a traceback: what a tool raises may have lines of its own, and none of them
+may pass for a line of the log."""
 
 
 class TextFormatter(logging.Formatter):
@@ -38,9 +43,9 @@ class TextFormatter(logging.Formatter):
         at = self.formatTime(record, self.default_time_format)
         line = f"{at} {record.levelname.lower()}: {printable(record.getMessage())}"
         if rid := rid_of(record):
-            line += f" [{rid}]"
-        trace = traceback_of(record)
-        return f"{line}\n{trace}" if trace else line
+            line += f" [{printable(rid)}]"
+        trace = traceback_of(record).split("\n") if record.exc_info or record.exc_text else ()
+        return "\n".join([line, *(f"{TRACE_MARGIN}{printable(each)}" for each in trace)])
 
 
 class JsonFormatter(logging.Formatter):
@@ -62,7 +67,7 @@ class JsonFormatter(logging.Formatter):
         added = {k: v for k, v in vars(record).items() if k not in RECORD_FIELDS}
         if trace := traceback_of(record):
             added["traceback"] = trace
-        return msgspec.json.encode(fields | added, enc_hook=str).decode()
+        return escape_json(msgspec.json.encode(fields | added, enc_hook=str).decode())
 
 
 class MaskingFilter(logging.Filter):

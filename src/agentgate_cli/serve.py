@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentgate_cli.exits import Failure
-from agentgate_cli.text import plural
+from agentgate_cli.text import plural, printable
 
 if TYPE_CHECKING:
     from agentgate_cli.log_writer import BackgroundHandler
@@ -170,7 +170,7 @@ def announce(gateway: Gateway, output: BackgroundHandler, *, as_json: bool) -> N
     policy = gateway.gate.judge.policy.name
     click.echo(f"listening on {gateway.url} ({tools}, {principals}, policy {policy}: {rules})")
     for warning in gateway.warnings:
-        output.say(f"warning: {warning}")
+        output.say(f"warning: {printable(warning)}")
 
 
 def start_failure(error: Exception) -> Failure:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import click
 
+from agentgate_cli.text import printable
+
 WIDE_CHARS_MIN = 24
 """Of a column that is wrapped, unless nothing in it is as wide: three or four words."""
 
@@ -52,10 +54,10 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], empty:
 
     Args:
         columns: of the table.
-        rows: the cells, printable.
+        rows: the cells, whatever is in them.
         empty: what to say on a terminal if there are no rows.
     """
-    rows = list(rows)
+    rows = [[printable(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))

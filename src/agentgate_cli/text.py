@@ -2,30 +2,29 @@
 
 What an agent, a tool or another user wrote may hold escape codes that clear the screen, characters
 that turn the direction of reading, or letters that pass for others: a person who approves must
-see what is really there. Everything that does not print is shown by its number.
+see what is really there. A gateway is not believed either. All of it is shown through
+:mod:`agentgate_proto.text`; what is said is said as :func:`readable` prose.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Controls, formats (bidi, zero width), surrogates, private use, unassigned, line separators."""
+from agentgate_proto.text.showing import document, one_line, prose
 
-PLAIN = re.compile(r"[ -~]*")
-PLAIN_LINES = re.compile(r"[ -~\n]*")
-WORD = re.compile(r"\w+")
-ASCII_LETTER = re.compile(r"[A-Za-z]")
+printable = one_line
+"""A text on one line, with everything by its number that is not seen as itself."""
 
-JOINER = "\u200d"
-EMOJI_STYLE = "\ufe0f"
+readable = prose
+"""What somebody says, in several lines, so that it can't steer a terminal."""
+
+escape_json = document
+"""JSON whose strings are as ``printable`` has them; the same JSON."""
 
 DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhd])")
 UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -41,90 +40,6 @@ ID_SHOWN_CHARS = 8
 def short_id(rid: str) -> str:
     """The end of an id, as lists show it and as commands take it."""
     return printable(rid[-ID_SHOWN_CHARS:])
-
-
-def printable(text: str) -> str:
-    """Return the text in one line, with everything that does not print written as ``\\u202e``.
-
-    Letters of other alphabets stay, unless they stand in a word with Latin ones: "lock" with a
-    Cyrillic o in it is shown as ``l\\u043eck``.
-    """
-    if PLAIN.fullmatch(text):
-        return text
-    shown = "".join(escape(c) if is_hidden(c) else c for c in text)
-    return WORD.sub(lambda word: reveal(word[0]), shown)
-
-
-def readable(text: str, tab: str = "    ") -> str:
-    """Return prose of several lines so that it can't steer a terminal.
-
-    As :func:`printable`, but a new line stays one, odd spaces become plain ones, a joiner between
-    two pictures stays (it makes one of them), and words of several alphabets are left alone: who
-    reads a model's answer approves nothing by it.
-
-    Args:
-        text: what a model said.
-        tab: what stands for a tab.
-    """
-    if PLAIN_LINES.fullmatch(text):
-        return text
-    text = text.replace("\r\n", "\n")
-    return "".join(
-        seen(c, text[at - 1 : at], text[at + 1 : at + 2], tab) if is_hidden(c) else c
-        for at, c in enumerate(text)
-    )
-
-
-def seen(character: str, before: str, after: str, tab: str) -> str:
-    """Return what stands in prose for a character that is not seen as itself."""
-    if character == "\n":
-        return character
-    if character == "\t":
-        return tab
-    if unicodedata.category(character) == "Zs":
-        return " "
-    if character == JOINER and is_picture(before) and is_picture(after):
-        return character
-    return escape(character)
-
-
-def is_picture(character: str) -> bool:
-    """Whether it is an emoji, or what belongs to the one before it."""
-    return bool(character) and (
-        character == EMOJI_STYLE or unicodedata.category(character) in {"So", "Sk"}
-    )
-
-
-def is_hidden(character: str) -> bool:
-    """Whether a character is not seen as itself: any space but the plain one, and HIDDEN."""
-    category = unicodedata.category(character)
-    return category in HIDDEN_CATEGORIES or (category == "Zs" and character != " ")
-
-
-def reveal(word: str) -> str:
-    """Write the letters by number that do not belong to the Latin alphabet, in a Latin word."""
-    if word.isascii() or not ASCII_LETTER.search(word):
-        return word
-    return "".join(c if c.isascii() or not c.isalpha() or is_latin(c) else escape(c) for c in word)
-
-
-def is_latin(letter: str) -> bool:
-    """Whether a letter is Latin, with or without marks; full-width forms are not."""
-    return unicodedata.name(letter, "").startswith("LATIN ")
-
-
-def escape(character: str) -> str:
-    """Write a character by its number, as JSON and Python do."""
-    short = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}.get(character)
-    if short:
-        return short
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
-
-
-def escape_json(document: str) -> str:
-    """Return JSON text whose strings hold nothing that does not print; the same JSON."""
-    return "".join(json.dumps(c)[1:-1] if is_hidden(c) and c != "\n" else c for c in document)
 
 
 def compact(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.cli.support import AGENT_TOKEN, Served, ended, run, started, write_files
 
 from agentgate_cli.logs import JsonFormatter, TextFormatter
+from agentgate_proto.text.characters import is_hidden
 from agentgate_server.observing.context import current_rid
 
 OURS = {"agentgate", "agentgate_server"}
@@ -41,9 +43,24 @@ def test_a_line_for_people_ends_with_the_request_it_is_about() -> None:
     assert TextFormatter().format(record("hello")).endswith(" info: hello")
 
 
-def test_text_of_others_starts_no_line() -> None:
-    assert "\n" not in TextFormatter().format(record("a\nb\x1b[2J"))
-    assert "\n" not in JsonFormatter().format(record("a\nb\x1b[2J"))
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_text_of_others_starts_no_line(formatter: logging.Formatter) -> None:
+    line = formatter.format(record("a\nb\x1b[2J\x9b\u202e\u2028", rid="01\nab\x9b", tool="x\u202e"))
+    assert not any(map(is_hidden, line))
+
+
+def test_what_a_tool_raises_is_no_line_of_the_log() -> None:
+    forged = "13:00:00 info: owner approved"
+    failed = record("failed")
+    try:
+        raise ValueError(f"x\n{forged}\r{forged}\x85{forged}\x1b[2J\u202e")
+    except ValueError:
+        failed.exc_info = sys.exc_info()
+    head, *trace = TextFormatter().format(failed).splitlines()
+    assert head.endswith(" info: failed")
+    assert trace[0] == "  | Traceback (most recent call last):"
+    assert all(line.startswith("  | ") for line in trace)
+    assert trace[-1] == f"  | {forged}\\r{forged}\\u0085{forged}\\u001b[2J\\u202e"
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])

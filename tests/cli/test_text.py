@@ -14,13 +14,13 @@ from agentgate_cli.text import (
     duration,
     escape_json,
     fold,
-    is_hidden,
     parse_duration,
     parse_time,
     plural,
     printable,
     readable,
 )
+from agentgate_proto.text.characters import is_hidden
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ class Repl:
         except AgentGateError as error:
             say(f"{bad('Error')}: {failure_of(error).message}")
         except Failure as error:
-            say(f"{bad('Error')}: {error.message}")
+            say(f"{bad('Error')}: {printable(error.message)}")
 
     # Commands
 

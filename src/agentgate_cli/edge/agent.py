@@ -14,7 +14,7 @@ from agentgate_cli.edge.endpoints import ask_endpoint
 from agentgate_cli.edge.form import CommandConfig, EdgeConfig
 from agentgate_cli.edge.programs import run_program
 from agentgate_cli.style import bad, dim
-from agentgate_cli.text import plural, printable, readable
+from agentgate_cli.text import escape_json, plural, printable, readable
 from agentgate_client import ClientState, StateChanged
 from agentgate_client.address import websocket_url
 from agentgate_client.edge import Answered, EdgeClient, HandlerFailed, Tool
@@ -184,6 +184,6 @@ class Teller:
 
     def _say(self, row: dict[str, Any], text: str) -> None:
         if self._as_json:
-            click.echo(msgspec.json.encode(row))
+            click.echo(escape_json(msgspec.json.encode(row).decode()))
         elif text:
             click.echo(text)

@@ -155,7 +155,7 @@ async def look(config: EdgeConfig) -> int:
         with anyio.fail_after(CHECK_S):
             await line.connect()
         health = line.health
-        say(f"{good('gateway')} {config.form.gateway.url}: we are {health.principal}")
+        say(f"{good('gateway')} {config.form.gateway.url}: we are {printable(health.principal)}")
     except (AgentGateError, TimeoutError) as error:
         text = error.message if isinstance(error, AgentGateError) else f"nothing in {CHECK_S:g} s"
         say(f"{bad('gateway')} {config.form.gateway.url}: {printable(text)}")

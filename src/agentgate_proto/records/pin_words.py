@@ -15,18 +15,11 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.records.tool_pin import PINNED, Definition
-
-HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Controls, formats (bidi, zero width, tags), surrogates, private use, unassigned, separators."""
-
-BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters, marks and pictures that are blank."""
-
-SELECTORS = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0))
-"""Say which form of a letter is meant; any number may follow one, and none is seen."""
+from agentgate_proto.text.characters import is_blank, is_hidden
+from agentgate_proto.text.showing import POINTS, one_line
 
 EMOJI_STYLE = "\ufe0f"
-"""The one of them that is in daily use."""
+"""Says that a picture is meant in colour, and does nothing after anything else."""
 
 CONTEXT_LINES = 2
 """Lines around a difference that are shown with it."""
@@ -44,21 +37,9 @@ WORDS = frozenset({"description", "title", "$comment"})
 """Members of a schema that are words for a reader, and mean nothing to who checks arguments."""
 
 
-def is_hidden(character: str) -> bool:
-    """Whether a character is not seen, or not as itself; a plain blank and a new line are."""
-    if character in " \n":
-        return False
-    if character in BLANKS or any(ord(character) in each for each in SELECTORS):
-        return True
-    category = unicodedata.category(character)
-    return category in HIDDEN or category == "Zs"
-
-
 def visible(text: str) -> str:
-    """Write what is not seen by its number: ``<U+202E>``."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(f"<U+{ord(each):04X}>" if is_hidden(each) else each for each in text)
+    """Write what is not seen as itself by its number: ``<U+202E>``."""
+    return one_line(text, POINTS)
 
 
 def publishable(text: str, chars_max: int = TEXT_CHARS_MAX) -> str:
@@ -76,7 +57,7 @@ def passed_on(character: str) -> str:
     """Return what stands for a character in words that are passed on."""
     if character in "\n\t" or character == EMOJI_STYLE or not is_hidden(character):
         return character
-    return " " if unicodedata.category(character) == "Zs" else ""
+    return " " if is_blank(character) else ""
 
 
 def publishable_schema(schema: Any) -> Any:

@@ -11,6 +11,6 @@ likely not meant, ``shadows`` which rules never decide.
 
 from agentgate_server.policy.engine import Policy
 from agentgate_server.policy.naming import Resolver
-from agentgate_server.policy.signature import display_of, person_sees, readable, signature_of
+from agentgate_server.policy.signature import display_of, person_sees, signature_of
 
-__all__ = ["Policy", "Resolver", "display_of", "person_sees", "readable", "signature_of"]
+__all__ = ["Policy", "Resolver", "display_of", "person_sees", "signature_of"]

@@ -1,11 +1,14 @@
 """Look-alikes: characters that pass for a Latin letter, a digit or a separator.
 
-Only what compatibility decomposition (NFKD) and case folding leave alone is listed. After
-Unicode's ``confusables.txt`` (UTS 39), cut to the characters that names are written with. Where a
-capital and its small letter resemble different letters (Greek nu: N, v), each has its own place.
+On top of what passes for a letter by Unicode's ``confusables.txt`` (UTS 39); digits of other
+scripts are those that they stand for, whatever they look like. Added are letters that resemble
+others less, with strokes and hooks, and punctuation. Where a capital and its small letter resemble
+different letters (Greek nu: N, v), each has its own place.
 """
 
 from __future__ import annotations
+
+from agentgate_proto.text.look_alikes import LOOKS
 
 # Written as numbers, because a table of look-alikes cannot be proofread.
 SAME_SHAPE = {
@@ -57,7 +60,13 @@ ENCLOSED = ((0x1F150, 26), (0x1F170, 26), (0x1F1E6, 26))
 
 def make_table() -> dict[int, str]:
     """Make the table for :meth:`str.translate`."""
-    table = {int(point, 16): "" for point in INVISIBLE.split()}
+    table = {
+        int(point, 16): target.lower()
+        for target, points in LOOKS.items()
+        for point in points.split()
+        if target.isalnum() and not chr(int(point, 16)).isdecimal()
+    }
+    table |= {int(point, 16): "" for point in INVISIBLE.split()}
     for plain, points in SAME_SHAPE.items():
         table.update({int(point, 16): plain for point in points.split()})
     for first, count in ENCLOSED:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from agentgate_proto.records.decision import WHY_CHARS_MAX, WHYS_MAX
+from agentgate_proto.text.showing import one_line
 from agentgate_server.policy.conditions import Condition, contains
 from agentgate_server.policy.leaves import Leaf
 from agentgate_server.policy.readings import TEXT_CHARS_MAX, UNKNOWN_FIELDS, Kind, Request
 from agentgate_server.policy.rules import ToolRule
-from agentgate_server.policy.signature import readable, shorten
+from agentgate_server.policy.signature import shorten
 from agentgate_server.policy.spelling import fold
 
 FOLD_CHARS = 30
@@ -59,7 +60,7 @@ def unseen_in(request: Request) -> tuple[str, ...]:
 
 def whys_of(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the first few different reasons, each short and on one line."""
-    short = (shorten(readable(text), WHY_CHARS_MAX - FOLD_CHARS) for text in dict.fromkeys(texts))
+    short = (shorten(one_line(text), WHY_CHARS_MAX - FOLD_CHARS) for text in dict.fromkeys(texts))
     return tuple(islice(short, WHYS_MAX))
 
 

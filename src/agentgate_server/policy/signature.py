@@ -5,22 +5,21 @@ their keys, ``send_mail(Hello, bob)``; without arguments the name stands alone.
 
 No two requests that differ in what is shown have the same signature. What could pass for the
 signature's own punctuation is written differently inside a value: a comma with a space as ``,\\ ``,
-a backslash twice, what does not print as ``\\u200b``; a text is put in quotes where it would look
-like another kind of value (``"5"``, ``""``) or has spaces at its ends. A letter that passes for a
-Latin one within a Latin word is written by its number, so that a person sees it.
+a backslash twice, what is not seen as ``\\u200b``; a text is put in quotes where it would look
+like another kind of value (``"5"``, ``""``) or has spaces at its ends. What passes for something
+else is written by its number too, see :mod:`agentgate_proto.text`, so that a person sees it.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from agentgate_server.policy.confusables import CONFUSABLES
+from agentgate_proto.text.showing import one_line, straight
 from agentgate_server.policy.spelling import is_plain
 
 PERSON_CHARS_MAX = 2_000
@@ -47,15 +46,6 @@ starts with ``<`` is put in quotes."""
 
 encode_sorted = msgspec.json.Encoder(order="sorted").encode
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
-WORD = re.compile(r"\w+")
-# The Danish letter oe is in the table as well, but it is Latin.
-FOREIGN_LETTERS = "".join(
-    char
-    for char in map(chr, CONFUSABLES)
-    if char.isalpha() and not unicodedata.name(char, "").startswith("LATIN ")
-)
-FOREIGN = re.compile(f"[{FOREIGN_LETTERS}]")
-LATIN_LETTER = re.compile(r"[A-Za-z]")
 
 
 def signature_of(tool: str, args: Mapping[str, Any]) -> str:
@@ -65,8 +55,7 @@ def signature_of(tool: str, args: Mapping[str, Any]) -> str:
         tool: the tool's real name.
         args: its arguments, decoded JSON.
     """
-    parts = list(signature_parts(tool, args))
-    return f"{tool}({', '.join(parts)})" if parts else tool
+    return joined(tool, list(signature_parts(tool, args)))
 
 
 def person_sees(tool: str, args: Mapping[str, Any]) -> str:
@@ -79,7 +68,7 @@ def person_sees(tool: str, args: Mapping[str, Any]) -> str:
             parts.append("…(and more)")
             break
         parts.append(part)
-    return f"{tool}({', '.join(parts)})" if parts else tool
+    return joined(tool, parts)
 
 
 def display_of(
@@ -88,7 +77,7 @@ def display_of(
     """Return the signature with long values folded, for prompts and tables; never for matching."""
     found = signature_parts(tool, args, max(value_chars_max, PERSON_CHARS_MAX))
     parts = [shorten(part, value_chars_max) for part in found]
-    return f"{tool}({', '.join(parts)})" if parts else tool
+    return joined(tool, parts)
 
 
 def signature_parts(
@@ -170,38 +159,15 @@ def encode(value: Any) -> str:
 
 def escape(text: str) -> str:
     """Write what could mislead a reader, or pass for punctuation of ours, as escapes."""
-    return readable(text.replace(", ", ",\\ ") if ", " in text else text)
+    return one_line(text.replace(", ", ",\\ ") if ", " in text else text)
 
 
-def readable(text: str) -> str:
-    """Write on one line what a reader could not see, or take for something else, as escapes."""
-    if not text.isprintable():
-        text = text.translate(ESCAPES)
-    return WORD.sub(escape_confusables, text) if FOREIGN.search(text) else text
-
-
-def escape_confusables(word: re.Match[str]) -> str:
-    """Write the letters of a Latin word that only look Latin by their numbers."""
-    if not LATIN_LETTER.search(word[0]):
-        return word[0]
-    return FOREIGN.sub(lambda match: escape_char(match[0]), word[0])
-
-
-class Escapes(dict[int, str]):
-    """What each character is written as, found when it is first met: for ``str.translate``."""
-
-    def __missing__(self, code: int) -> str:
-        """Say it of one more."""
-        char = chr(code)
-        said = self[code] = char if char.isprintable() else escape_char(char)
-        return said
-
-
-def escape_char(char: str) -> str:
-    """Write one character as a JSON escape."""
-    if char in "\n\r\t":
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[char]
-    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
+def joined(tool: str, parts: Sequence[str]) -> str:
+    """Make the line. Of several values those that run right to left would change places."""
+    if not parts:
+        return tool
+    line = f"{tool}({', '.join(parts)})"
+    return straight(line) if len(parts) > 1 else line
 
 
 def shorten(text: str, chars_max: int) -> str:
@@ -211,6 +177,3 @@ def shorten(text: str, chars_max: int) -> str:
         return text
     head = chars_max * 2 // 3
     return f"{text[:head]}…({hidden} more characters)…{text[head + hidden :]}"
-
-
-ESCAPES = Escapes()

@@ -14,13 +14,13 @@ from agentgate_proto.records.pin_words import (
     STRANGE_MAX,
     TEXT_CHARS_MAX,
     diff_lines,
-    is_hidden,
     lines_of,
     publishable,
     publishable_schema,
     visible,
 )
 from agentgate_proto.records.tool_pin import Definition, definition_of
+from agentgate_proto.text.characters import is_hidden
 
 TAG = "\U000e0041"
 """One of the letters that only programs see."""
@@ -75,7 +75,7 @@ def test_words_that_are_too_long_are_cut_and_show_it() -> None:
 @given(st.text())
 def test_of_any_text_nothing_is_passed_on_that_is_not_seen(text: str) -> None:
     passed = publishable(text)
-    assert not [each for each in passed if is_hidden(each) and each not in "\t\ufe0f"]
+    assert not [each for each in passed if is_hidden(each) and each not in "\n\t\ufe0f"]
     assert passed == publishable(passed)
     assert not [each for each in visible(text) if is_hidden(each)]
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.server.policy.helpers import LIGHT, json_values
 
 from agentgate_proto.digest import canonical_args
+from agentgate_proto.text.characters import is_hidden
 from agentgate_server.policy import display_of, signature_of
 from agentgate_server.policy.signature import UNREADABLE, show
 
@@ -81,6 +82,8 @@ def test_a_service_shows_all_that_it_names(args: dict[str, Any], signature: str)
         ("Gr\u00fc\u00dfe an S\u00f8ren", "Gr\u00fc\u00dfe an S\u00f8ren"),
         ("\u041f\u0440\u0438\u0432\u0435\u0442", "\u041f\u0440\u0438\u0432\u0435\u0442"),
         ("l\u043eck", "l\\u043eck"),
+        ("\u0430@example.org", "\\u0430@example.org"),
+        ("1\u03360\ufe0f", "1\\u03360\\ufe0f"),
         (5, "5"),
         (5.0, "5.0"),
         (10**30, "1" + "0" * 30),
@@ -131,7 +134,21 @@ def test_different_texts_have_different_signatures(a: str, b: str, c: str, d: st
 
 @given(json_values)
 def test_signatures_print_on_one_line(value: Any) -> None:
-    assert signature_of("f", {"x": value}).isprintable()
+    assert not any(map(is_hidden, signature_of("f", {"x": value})))
+
+
+@pytest.mark.parametrize(
+    ("args", "signature"),
+    [
+        ({"x": "\u05e9\u05dc\u05d5\u05dd"}, "f(\u05e9\u05dc\u05d5\u05dd)"),
+        ({"x": "\u05d0", "y": "\u05d1"}, "f(\\u05d0, \\u05d1)"),
+        ({"x": "\u05d0", "y": 5}, "f(\\u05d0, 5)"),
+    ],
+)
+def test_values_that_run_right_to_left_do_not_change_places(
+    args: dict[str, Any], signature: str
+) -> None:
+    assert signature_of("f", args) == signature
 
 
 def test_long_values_are_folded_for_the_eye_only() -> None:

@@ -18,7 +18,7 @@ import msgspec
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.filling import mark_of
 from agentgate_proto.records.naming import shown_names
-from agentgate_server.policy import readable
+from agentgate_proto.text.showing import one_line
 from agentgate_server.policy.signature import shorten
 
 TAG = re.compile(r"<[^<>]*>")
@@ -204,7 +204,7 @@ def fold(words: str, chars_max: int) -> str:
 
     Cut first: what is shown by its number takes time, and an argument may be a megabyte.
     """
-    return shorten(readable(shorten(words, chars_max)), chars_max)
+    return shorten(one_line(shorten(words, chars_max)), chars_max)
 
 
 def signature_of(view: ApprovalView) -> str:
