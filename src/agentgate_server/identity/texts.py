@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentgate_proto.limits import NAME_CHARS_MAX
+from agentgate_proto.text.characters import is_hidden
 from agentgate_server.identity.tokens import TOKEN_HASH
 
 
@@ -15,7 +16,7 @@ class PrincipalName(str):
         """Check the text."""
         if not text:
             raise ValueError("must not be empty")
-        if not text.isprintable() or text != text.strip():
+        if any(map(is_hidden, text)) or text != text.strip():
             raise ValueError("must be printable characters, without spaces around them")
         if len(text) > NAME_CHARS_MAX:
             raise ValueError(f"must have at most {NAME_CHARS_MAX} characters")

@@ -108,6 +108,7 @@ def test_what_a_writer_left_that_died_is_in_nobodys_way(file: TokenFile) -> None
         (lambda file: file.add(stored("b", "token of a")), "or its token, is there twice"),
         (lambda file: file.revoke("b"), "has no token of 'b': see 'agent-gate token list'"),
         (lambda file: file.add(stored(" b")), "must be printable characters, without spaces"),
+        (lambda file: file.add(stored("a\u3164")), "must be printable characters"),
     ],
 )
 def test_a_change_that_cannot_be_leaves_all_as_it_was(

@@ -144,6 +144,19 @@ def test_every_lookalike_folds_to_what_it_passes_for() -> None:
     assert not any(point < 0x80 for point in CONFUSABLES)
 
 
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("\ua4d1\ua4ee\ua4ec", "pay"),
+        ("\u0440\u0430\u0443", "pay"),
+        ("\u09ea", "4"),
+        ("\u0660", "0"),
+    ],
+)
+def test_what_people_are_told_passes_for_latin_does_so_for_rules(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
 def test_more_forms_than_we_follow_are_admitted() -> None:
     assert spellings(",".join(map(str, range(SPELLINGS_MAX + 1))))[1] is False
     assert spellings("%" + "25" * 6 + "41")[1] is False
