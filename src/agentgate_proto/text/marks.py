@@ -73,6 +73,7 @@ def fitting(cluster: str) -> list[str]:
         fit = kind_of(ord(mark)).split()[1:]
         belongs = script in fit if fit else alphabetic
         dotted = mark == DOT_ABOVE and base in DOTTED
-        fits = belongs and not dotted and mark not in marks[:at] and told.count("M") < count_max
+        fits = belongs and not dotted and mark not in marks[:at] and at < count_max
+        fits = fits and "X" not in told  # it would stand on the number of the one before
         told.append("M" if fits else "X")
     return told

@@ -139,7 +139,10 @@ def judged(text: str, unfit: str) -> str:
     from agentgate_proto.text.turning import straightened
     from agentgate_proto.text.words import without_alike
 
-    return without_alike(straightened(classes))
+    alike = without_alike(classes)
+    straight_ones = straightened(alike)
+    # Letters that are numbers now prove no more what others beside them are.
+    return alike if straight_ones == alike else without_alike(straight_ones)
 
 
 def neutral(own: re.Match[str]) -> str:

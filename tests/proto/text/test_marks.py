@@ -17,6 +17,7 @@ from agentgate_proto.text.marks import CLUSTERS_MAX, MARKS_MAX, STRAYS_MAX, Fitt
         ("e\u0301\u0301", "MX"),
         ("e\u0323\u0302\u0301", "MMX"),
         ("i\u0307", "X"),
+        ("A\u0e31\u0300", "XX"),
         ("1\u0301", "X"),
         (" \u0301", "X"),
         ("\u4e2d\u0301", "X"),

@@ -121,6 +121,8 @@ def test_nothing_is_shown_that_is_not_seen_but_what_makes_pictures_and_parts_let
 @given(TEXTS)
 @example("\u0443\u200b\u0436 \u0441")
 @example("\u05d0\u200b\u05d1 5")
+@example("\u0395:\u05d0A")
+@example("\u0441\u05d0 5")
 def test_what_was_shown_once_is_shown_so_again(text: str) -> None:
     assert one_line(one_line(text)) == one_line(text)
 
