@@ -19,9 +19,7 @@ def read_args(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
     args: dict[str, Any] = {}
     if text is not None:
         try:
-            args = msgspec.json.decode(
-                sys.stdin.read() if text == "-" else text, type=dict[str, Any]
-            )
+            args = msgspec.json.decode(given_text(text), type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeError) as error:
             raise click.UsageError(f"--args needs a JSON object: {error}") from None
     named: set[str] = set()
@@ -34,6 +32,12 @@ def read_args(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
         named.add(key)
         args[key] = read_value(value)
     return args
+
+
+def given_text(text: str) -> str:
+    """Return the text of ``--args``; ``-``: standard input, without the mark that editors of
+    Windows put in front (RFC 8259 section 8.1 lets it be passed over)."""
+    return (sys.stdin.read() if text == "-" else text).removeprefix("\ufeff")
 
 
 def read_value(text: str) -> Any:

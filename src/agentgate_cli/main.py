@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from io import TextIOWrapper
 from typing import Any
@@ -147,8 +148,25 @@ def run(args: list[str] | None = None) -> int:
     return code if isinstance(code, int) else Exit.OK
 
 
+def fill_standard_descriptors() -> None:
+    """Open /dev/null for standard input, output or error that were closed: else the next file or
+    socket takes their number, and whoever writes to standard error writes into it."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            if opened != number:  # a lower one was closed by somebody else meanwhile
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+
+
 def main() -> None:
     """Run this process's command line, and end it."""
+    fill_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a terminal that can't show a letter must not end us
             stream.reconfigure(errors="backslashreplace")

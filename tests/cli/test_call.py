@@ -235,6 +235,9 @@ def test_pairs_win_over_the_object(gateway: Served) -> None:
     assert read_args('{"a": 1, "b": 2}', ("b=3",)) == {"a": 1, "b": 3}
     done = gateway.as_agent("call", "get_temperature", "--args", "-", stdin='{"room": "bedroom"}')
     assert done.stdout == "18.5\n"
+    marked = '\ufeff{"room": "bedroom"}'  # as editors of Windows write it
+    done = gateway.as_agent("call", "get_temperature", "--args", "-", stdin=marked)
+    assert done.stdout == "18.5\n"
     with pytest.raises(click.UsageError):
         read_args("null", ())
 

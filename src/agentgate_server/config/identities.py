@@ -22,6 +22,9 @@ AGENT_NAME = PrincipalName("agent")
 CODE_SECRET_BYTES = 14
 """Of one-time codes, at least: pyotp takes no shorter one (NIST SP 800-63B: 112 bits)."""
 
+QUOTES = "\"'`"
+"""What an environment file keeps around a value that is read by nothing like a shell."""
+
 SAFE_TOKEN_CHARS = 16
 """A token that is shorter can be guessed if it is not random; tokens of ours have 46."""
 
@@ -174,5 +177,7 @@ def doubts_of(token: str) -> Iterator[str]:
     """Yield what speaks against a token that can be used."""
     if len(token) < SAFE_TOKEN_CHARS:
         yield f"the token has fewer than {SAFE_TOKEN_CHARS} characters: use a long random text"
+    if len(token) > 1 and token[0] == token[-1] and token[0] in QUOTES:
+        yield "the token begins and ends with a quote, which is taken for a part of it: remove both"
     if not all("!" <= character <= "~" for character in token):
         yield "the token has characters that HTTP cannot carry: it works over WebSocket only"

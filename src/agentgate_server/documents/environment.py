@@ -19,7 +19,10 @@ DOTENV_BYTES_MAX = 262_144
 TOKEN = re.compile(r"\$\$|\$\{(?P<inside>[^}]*)(?P<end>\}?)")
 INSIDE = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>.*))?", re.DOTALL)
 VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?P<value>\S.*|)")
+ASSIGNMENT = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_][A-Za-z0-9_.]*)\s*=\s*(?P<value>\S.*|)")
+BARE = re.compile(r"(?:export\s+)?[A-Za-z_][A-Za-z0-9_.]*")
+"""A name alone: Docker Compose then takes what its own environment has, as we do anyway."""
+
 DOUBLE_QUOTED = re.compile(r'"(?P<text>(?:[^"\\]|\\.)*)"\s*(?:#.*)?')
 SINGLE_QUOTED = re.compile(r"'(?P<text>[^']*)'\s*(?:#.*)?")
 COMMENT = re.compile(r"(?:^|\s)#.*$")
@@ -109,6 +112,7 @@ def substitute(text: str, environment: Mapping[str, str]) -> str:
 
 def read_dotenv(path: Path) -> dict[str, str]:
     """Read a ``.env`` file: ``NAME=value`` lines, quotes, comments, an optional ``export``.
+    A name may have dots, for others who read the file, and may stand alone; then it says nothing.
 
     The caller lets the real environment win: ``{**read_dotenv(path), **os.environ}``. Single
     quotes take the text as it is, double quotes know ``\\n``, ``\\t``, ``\\r`` and ``\\x`` for any
@@ -135,7 +139,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
     variables = {}
     for number, line in enumerate(text.split("\n"), start=1):
         stripped = line.strip()
-        if not stripped or stripped.startswith("#"):
+        if not stripped or stripped.startswith("#") or BARE.fullmatch(stripped):
             continue
         assignment = ASSIGNMENT.fullmatch(stripped)
         if assignment is None:

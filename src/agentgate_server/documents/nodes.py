@@ -367,6 +367,18 @@ def character_error(name: str, text: str, error: yaml.reader.ReaderError) -> Doc
     return DocumentError(name, f"the character U+{character:04X} is not allowed", line=line)
 
 
+def reserved_start(problem: str, line: str) -> str:
+    """Return the character at a value's beginning that YAML keeps for itself, or ""; of what
+    PyYAML says, and the line at fault up to the place that it says."""
+    if "cannot start any token" in problem:
+        return line[-1:].strip()
+    if (
+        "alphabetic or numeric" in problem
+    ):  # the name of an alias or an anchor, which is meant as text
+        return next((each for each in reversed(line[-2:]) if each in "*&"), "")
+    return ""
+
+
 def syntax_error(name: str, text: str, error: yaml.MarkedYAMLError) -> DocumentError:
     """Put PyYAML's account into one line, with a hint for the mistakes that people make."""
     mark = error.problem_mark or error.context_mark
@@ -380,4 +392,8 @@ def syntax_error(name: str, text: str, error: yaml.MarkedYAMLError) -> DocumentE
         message += '; inside { } and [ ] put "${...}" in quotes'
     elif "\t" in at_fault:
         message += "; indent with spaces, not tabs"
+    elif mark is not None and (
+        first := reserved_start(error.problem or "", at_fault[: mark.column + 1])
+    ):
+        message += f"; a text that begins with {first} needs quotes around it"
     return DocumentError(name, message, line=line)

@@ -309,7 +309,7 @@ def test_a_variable_that_is_not_set_is_named(folder: Path) -> None:
 
 
 def test_a_wrong_line_in_dotenv_stops_the_start(folder: Path) -> None:
-    (folder / ".env").write_text("oops\n")
+    (folder / ".env").write_text("oops-a-daisy\n")
     assert refusal(folder, AGENT) == ".env:1: needs NAME=value"
 
 
@@ -335,6 +335,7 @@ agent:
   token: short
 principals:
 - {name: b, role: agent, token: a b c d e f g h}
+- {name: c, role: agent, token: "'0123456789abcdef'"}
 """
     warnings = [warning.removeprefix(f"{folder}/") for warning in load(folder, text).warnings]
     short = "the token has fewer than 16 characters: use a long random text"
@@ -343,6 +344,10 @@ principals:
         f"config.yaml:2: agent.token: {short}",
         f"config.yaml:4: principals[0].token: {short}",
         f"config.yaml:4: principals[0].token: {spaces}",
+        (
+            "config.yaml:5: principals[1].token: the token begins and ends with a quote, which is "
+            "taken for a part of it: remove both"
+        ),
     ]
 
 

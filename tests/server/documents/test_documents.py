@@ -375,6 +375,11 @@ def test_a_type_that_documents_cannot_hold_is_the_programs_error() -> None:
         ("a: [b, &x [c, *x]]", "p.yaml:1: a[1][1]: *x contains itself"),
         ("a: [1", "p.yaml:1: not valid YAML: "),
         ("a: 1\n\tb: 2", "; indent with spaces, not tabs"),
+        ("a: @home", "; a text that begins with @ needs quotes around it"),
+        ("a: `x`", "; a text that begins with ` needs quotes around it"),
+        ("a: 1\nb: [x, %y]", "; a text that begins with % needs quotes around it"),
+        ("a: *", "; a text that begins with * needs quotes around it"),
+        ("a: & b", "; a text that begins with & needs quotes around it"),
         ("a: {b: ${C}}", '; inside { } and [ ] put "${...}" in quotes'),
         ("a: 1\nb: \a", "p.yaml:2: the character U+0007 is not allowed"),
         ('a: "\\UFFFFFFFF"', "not valid YAML"),
@@ -600,6 +605,12 @@ def test_a_dotenv_file_has_names_values_quotes_and_comments(tmp_path: Path) -> N
     }
 
 
+def test_a_dotenv_may_have_what_others_read_it_for(tmp_path: Path) -> None:
+    """Docker Compose takes names alone, and names with dots."""
+    text = "A=1\nHOME\nexport PATH\nspring.profile = x\nB=2\n"
+    assert dotenv(tmp_path, text) == {"A": "1", "spring.profile": "x", "B": "2"}
+
+
 def test_a_missing_dotenv_or_a_virtual_environment_of_that_name_is_empty(tmp_path: Path) -> None:
     assert read_dotenv(tmp_path / ".env") == {}
     (tmp_path / ".env").mkdir()
@@ -610,6 +621,7 @@ def test_a_missing_dotenv_or_a_virtual_environment_of_that_name_is_empty(tmp_pat
     ("text", "message"),
     [
         ("A=1\nmy-s3cret", ":2: needs NAME=value"),
+        ("A=1\nmy s3cret", ":2: needs NAME=value"),
         ("1A=s3cret", ":1: needs NAME=value"),
         ("A='s3cret", ":1: A: the quote does not end on this line"),
         ('A="s3cret\\"', ":1: A: the quote does not end on this line"),
