@@ -46,6 +46,10 @@ from agentgate_proto.errors import AgentGateError
 
 log = logging.getLogger("agentgate_client")
 
+LOOP_ENDED = (
+    "the client was connected in an event loop that has ended: connect, call and close in one"
+)
+
 Done = Callable[[Settled], None]
 """Takes the end of a call, at once and without waiting."""
 
@@ -328,7 +332,7 @@ class Driver:
             log.exception("the client failed unexpectedly; its calls are given up")
         finally:
             self._tasks = self._pump = self._token = None
-            self.machine.close()
+            self.machine.close(LOOP_ENDED)  # without effect if the user has closed it
             self.turn()
             self._over.set()
 

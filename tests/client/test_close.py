@@ -8,6 +8,7 @@ import anyio
 import pytest
 from tests.client.gateway import Peer, gateway, obliging, say_nothing
 from tests.client.helpers import BOUND_S, Asleep, Changes, Outcome, connected
+from tests.held_ports import held_port
 
 from agentgate_client import (
     AgentGateClient,
@@ -144,3 +145,21 @@ async def test_close_may_be_called_by_several_tasks() -> None:
                 for _ in range(3):
                     tasks.start_soon(client.close)
             assert client.state is ClientState.CLOSED
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_call_in_a_later_event_loop_is_told_that_the_first_has_ended(backend: str) -> None:
+    with held_port() as port:
+        client = AgentGateClient(f"ws://127.0.0.1:{port}", "t", backoff=Asleep())
+
+        async def connect_and_leave() -> None:
+            with anyio.move_on_after(0.01):
+                await client._driver.open()
+                await anyio.sleep_forever()
+
+        async def call() -> None:
+            with pytest.raises(AgentGateConnectionError, match="an event loop that has ended"):
+                await client.call("greet")
+
+        anyio.run(connect_and_leave, backend=backend)
+        anyio.run(call, backend=backend)

@@ -58,6 +58,18 @@ def test_it_does_what_our_own_client_does_whatever_comes(tmp_path: Path) -> None
     assert run.stdout.strip() == f"{TRANSCRIPTS} of {TRANSCRIPTS} client vectors passed", run.stderr
 
 
+def test_it_sends_no_half_characters_and_no_token_elsewhere_in_clear_text() -> None:
+    run = subprocess.run(
+        [node(), str(PORT / "test" / "texts.js")],
+        capture_output=True,
+        text=True,
+        timeout=BOUND_S,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.strip() == "texts and URLs are as they should be"
+
+
 def test_it_has_no_dependencies() -> None:
     package = json.loads((PORT / "package.json").read_text("utf-8"))
     assert not [name for name in package if name.endswith("ependencies")]

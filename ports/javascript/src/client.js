@@ -3,6 +3,7 @@
 import { Agents } from "./agents.js";
 import { Core } from "./core.js";
 import { AgentGateError, CONNECTION_LOST, METHOD_NOT_FOUND, OUTCOME_UNKNOWN, TOOL_FAILED } from "./errors.js";
+import { mended, plain } from "./messages.js";
 import { Sessions } from "./sessions.js";
 
 const seconds = () => performance.now() / 1000;
@@ -44,7 +45,7 @@ export class AgentGateClient {
   #stood = new Map();
 
   /**
-   * @param {string} url `ws://host:port` or `wss://host:port`
+   * @param {string} url `wss://host:port`, or `ws://host:port` on this machine
    * @param {object} options
    * @param {string} options.token the agent's secret
    * @param {string} [options.clientId] a stable name, if outcomes are to be found again later
@@ -53,11 +54,18 @@ export class AgentGateClient {
    * @param {(change: {state: string, error?: AgentGateError, retryInS?: number}) => void} [options.onState]
    * @param {(waiting: {request_id: number, expires_at: string, rule: string}) => void} [options.onWaiting]
    *   called when a person is asked about a call
+   * @param {boolean} [options.insecure] with `ws://`, the token may go to other machines in clear text
    * @param {(url: string, events: object) => object} [options.openWebSocket] another adapter
    */
   constructor(url, options) {
     if (!/^wss?:\/\//.test(url)) throw new TypeError(`not a ws:// or wss:// URL: ${url}`);
     if (!options?.token) throw new TypeError("a token is needed: new AgentGateClient(url, { token })");
+    if (!options.insecure && !isPrivate(url)) {
+      throw new TypeError(
+        "ws:// is for this machine: elsewhere the token would travel in clear text; write wss://, or say that " +
+          "it is meant: { insecure: true }",
+      );
+    }
     this.#url = url;
     this.#options = options;
     this.#openWebSocket = options.openWebSocket ?? null;
@@ -118,7 +126,7 @@ export class AgentGateClient {
   async provide(tools) {
     if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
     const name = ++this.#names;
-    const offer = { tools: tools.map(offerOf) };
+    const offer = plain({ tools: tools.map(offerOf) });
     const [standing, before] = [this.#standing, this.#tools];
     this.#tools = new Map([...before, ...tools.map((tool) => [tool.name, tool])]);
     try {
@@ -189,7 +197,7 @@ export class AgentGateClient {
     if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
     const name = ++this.#names;
     // What is sent, and perhaps sent again, is what the caller had when it called
-    this.#core.call(name, method, JSON.parse(JSON.stringify(params)), timeoutS, seconds());
+    this.#core.call(name, method, plain(params), timeoutS, seconds());
     this.#waiting.set(name, done);
     this.#turn();
     return name;
@@ -199,7 +207,7 @@ export class AgentGateClient {
   #stand(method, params, stood) {
     if (!this.#core) throw new AgentGateError(CONNECTION_LOST, "not connected; call connect() first");
     const name = ++this.#names;
-    this.#core.stand(name, method, params, seconds());
+    this.#core.stand(name, method, plain(params), seconds());
     const answer = new Promise((resolve, reject) => {
       this.#waiting.set(name, (error, data) => (error ? reject(error) : resolve(data)));
     });
@@ -305,14 +313,14 @@ export class AgentGateClient {
     let answer;
     try {
       if (!run) throw new AgentGateError(METHOD_NOT_FOUND, `there is no tool ${tool} here any more`);
-      answer = { result: { data: (await run(args, abort.signal)) ?? null } };
+      answer = mended({ result: { data: (await run(args, abort.signal)) ?? null } });
       const bytes = new TextEncoder().encode(JSON.stringify(answer)).length; // throws what can't be said
       if (bytes > RESULT_BYTES_MAX) {
         throw new AgentGateError(OUTCOME_UNKNOWN, `it ran, but its result can't be sent: it has ${bytes} bytes`);
       }
     } catch (error) {
       const { code = TOOL_FAILED, message } = error instanceof AgentGateError ? error : { message: String(error) };
-      answer = { error: { code, message: message.slice(0, 2_000) } };
+      answer = mended({ error: { code, message: message.slice(0, 2_000) } });
     }
     this.#running.delete(call);
     this.#core.ran(call, answer, seconds());
@@ -342,6 +350,13 @@ export class AgentGateClient {
 /** What the gateway is told of a tool. */
 function offerOf({ name, effects = "write", description = "", args = {}, timeoutS = 30 }) {
   return { name, effects, description, args, timeout_s: timeoutS };
+}
+
+/** Whether what is sent to a gateway stays on this machine, or goes by TLS. */
+function isPrivate(url) {
+  const { protocol, hostname } = new URL(url);
+  const host = hostname.replace(/\.$/, "");
+  return protocol === "wss:" || ["localhost", "[::1]"].includes(host) || /^127(\.\d+){3}$/.test(host);
 }
 
 /** The platform's WebSocket, or our own where there is none (Node 20). */

@@ -1,6 +1,6 @@
 /** JSON-RPC 2.0: text to messages, and what is read of them. Nothing here throws on peer input. */
 
-import { AgentGateError, OUTCOME_UNKNOWN } from "./errors.js";
+import { AgentGateError, INVALID_PARAMS, OUTCOME_UNKNOWN } from "./errors.js";
 
 /**
  * @typedef {number | string} RequestId
@@ -40,6 +40,30 @@ export function decode(text) {
   if (error === undefined || error === null) return "result" in message ? { answer: { id, result } } : null;
   if (!isObject(error) || "result" in message) return null;
   return Number.isInteger(error.code) && typeof error.message === "string" ? { answer: { id, error } } : null;
+}
+
+/** The escapes of `JSON.stringify`; `half`: of half a surrogate pair, which no text in UTF-8 has. */
+const ESCAPES = /\\(?:u(?<half>d[89a-f][0-9a-f]{2})|.)/g;
+
+/**
+ * Copy what JSON can say of a value.
+ * @throws {AgentGateError} half of a surrogate pair stands in a text: the gateway could not read it
+ */
+export function plain(value) {
+  const json = JSON.stringify(value);
+  for (const { groups } of json.matchAll(ESCAPES)) {
+    if (groups.half) {
+      const text = "a text ends, or begins, within a character (\\u" + groups.half + "): cut it elsewhere";
+      throw new AgentGateError(INVALID_PARAMS, `${text}, or send text.toWellFormed()`);
+    }
+  }
+  return JSON.parse(json);
+}
+
+/** Copy what JSON can say of a value; for half a surrogate pair stands U+FFFD. */
+export function mended(value) {
+  const json = JSON.stringify(value);
+  return JSON.parse(json.replace(ESCAPES, (escape, half) => (half ? "\\ufffd" : escape)));
 }
 
 /** Encode a request. */

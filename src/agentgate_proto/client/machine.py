@@ -177,13 +177,17 @@ class ClientMachine:
         nobody knows: -32007. The text is for who asked."""
         self._providing.failed(call, code, message)
 
-    def close(self) -> None:
-        """End it: every call is settled at once, the connection closes politely."""
+    def close(self, why: str = "the client was closed") -> None:
+        """End it: every call is settled at once, the connection closes politely.
+
+        Args:
+            why: what calls are told, until it is opened again.
+        """
         if self.state is ClientState.CLOSED:
             return
         if self.connection is not None:
             self.connection.close()
-        self._end(lost("the client was closed"), None)
+        self._end(lost(why), None)
 
     # Input
 

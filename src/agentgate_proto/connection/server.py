@@ -251,8 +251,8 @@ class ServerConnection(FaceConnection):
                 self._on_answer(message)
             case _ if self._ending:
                 pass  # it could not be answered any more
-            case Invalid(code, detail):
-                self._refuse(None, batch, code, detail)
+            case Invalid(code, detail, request_id):
+                self._refuse(request_id, batch, code, detail)
             case _:
                 self._on_request(message, batch)
 

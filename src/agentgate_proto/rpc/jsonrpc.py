@@ -12,6 +12,7 @@ from "the id could not be read", so it is answered and otherwise not relied on.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +25,15 @@ RequestId = int | str | None
 VERSION: Final = "2.0"
 MARK: Final = "\ufeff"
 NULL: Final = msgspec.Raw(b"null")
+
+HALF_PAIRS_CHARS_MAX: Final = 65_536
+"""Of a text that can't be read and is looked through for its id: as much as arguments may have."""
+
+ESCAPES: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(?P<half>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
+"""Escapes in JSON, those of two halves as one."""
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -64,10 +74,11 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Invalid(msgspec.Struct, frozen=True):
-    """Something that is no message: answer it with this error and a null id."""
+    """Something that is no message: answer it with this error and this id, null as a rule."""
 
     code: ErrorCode
     detail: str
+    id: RequestId = None
 
 
 Message = Request | Notification | Success | Failure | Invalid
@@ -131,8 +142,28 @@ def decode(text: str, *, batch_items_max: int) -> Message | Batch:
     except UNREADABLE as error:
         if text.startswith(MARK):
             return decode(text[1:], batch_items_max=batch_items_max)
-        return Invalid(ErrorCode.PARSE_ERROR, describe(error))
+        return Invalid(ErrorCode.PARSE_ERROR, describe(error), id_beside_half_pairs(text))
     return classify(envelope)
+
+
+def id_beside_half_pairs(text: str) -> RequestId:
+    """Return the id of a request of which only a text can't be read, because half a surrogate pair
+    stands in it; None: it is none. That is JSON by its grammar (RFC 8259 section 8.2), and what a
+    client writes that cuts texts anywhere: it waits for an answer to this id.
+    """
+    if len(text) > HALF_PAIRS_CHARS_MAX:
+        return None
+    try:
+        envelope = decode_envelope(ESCAPES.sub(mended, text))
+    except UNREADABLE:
+        return None
+    message = classify(envelope)
+    return message.id if isinstance(message, Request) else None
+
+
+def mended(escape: re.Match[str]) -> str:
+    """Return an escape as it was, but for half a pair the sign for what can't be read."""
+    return "\\ufffd" if escape["half"] else escape[0]
 
 
 def with_whole_id(text: str | msgspec.Raw) -> Message | None:

@@ -15,6 +15,7 @@ from tests.vectors.jsonrpc import NO_JSON, NO_MESSAGE, SECTION_7, call
 from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.rpc import jsonrpc
 from agentgate_proto.rpc.jsonrpc import (
+    HALF_PAIRS_CHARS_MAX,
     Batch,
     Failure,
     Invalid,
@@ -402,3 +403,48 @@ def test_raw_results_pass_through_untouched() -> None:
     raw = msgspec.Raw(b'{"b": 1,  "a":2}')
     assert encode_success(1, raw) == b'{"jsonrpc":"2.0","result":{"b": 1,  "a":2},"id":1}'
     assert bytes(jsonrpc.NULL) == b"null"
+
+
+HALF = "\\ud83d"
+PAIR = "\\ud83d\\ude00"
+
+
+def call_with(text: str, request_id: str = "7") -> str:
+    return f'{{"jsonrpc":"2.0","method":"x","params":{{"a":"{text}"}},"id":{request_id}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [HALF, f"a{HALF}b", "\\uDE00", f"{PAIR}{HALF}", f"{HALF}{PAIR}", f"\\\\\\n{HALF}", HALF * 2],
+)
+def test_half_a_surrogate_pair_is_told_to_the_request_that_has_it(text: str) -> None:
+    for request_id, found in (("7", 7), ('"seven"', "seven")):
+        message = read(call_with(text, request_id))
+        assert isinstance(message, Invalid)
+        assert (message.code, message.id) == (ErrorCode.PARSE_ERROR, found)
+    batch = read(f"[{call_with(text)}]")  # which of them it was, nobody says
+    assert isinstance(batch, Invalid)
+    assert (batch.code, batch.id) == (ErrorCode.PARSE_ERROR, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        call_with(HALF)[:-1],
+        call_with(HALF, "true"),
+        call_with(HALF, "1.5"),
+        call_with(HALF, '"' + "x" * 300 + '"'),
+        call_with(HALF).replace('"x"', "1"),
+        call_with(HALF).replace('"id":7', '"x":7'),
+        call_with(HALF + " " * HALF_PAIRS_CHARS_MAX),
+    ],
+)
+def test_where_the_id_is_not_sure_it_is_null(text: str) -> None:
+    message = read(text)
+    assert isinstance(message, Invalid)
+    assert message.id is None
+
+
+def test_pairs_and_what_only_looks_like_half_of_one_are_read_as_ever() -> None:
+    for text in (PAIR, "\\\\ud83d"):
+        assert isinstance(read(call_with(text)), Request)
