@@ -170,6 +170,10 @@ class CallDesk(Protocol):
         own in MCP (``Tool.listed``)."""
         ...
 
+    def tool_names(self) -> list[str]:
+        """The names of all tools that can be in ``tools``, for whomever."""
+        ...
+
     def objection_to_listing(self, principal: Principal) -> tuple[str, float] | None:
         """Count a listing against a principal's rate; say why it may not list now, and for how many
         seconds."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Callable
 from functools import cached_property
 from hashlib import sha256
 from typing import Final
@@ -27,12 +29,21 @@ class Catalogue:
 
     Args:
         rows: the tools.
+        all_names: returns the names of what there is for anybody.
         join_window_s: how long a call can be joined by the same after its end.
         permit: whether clients may ask here for the use of their own tools.
     """
 
-    def __init__(self, rows: list[ToolRow], join_window_s: float, *, permit: bool) -> None:
+    def __init__(
+        self,
+        rows: list[ToolRow],
+        all_names: Callable[[], list[str]],
+        join_window_s: float,
+        *,
+        permit: bool,
+    ) -> None:
         self._rows = rows
+        self._all_names = all_names
         self._join_window_s = join_window_s
         self._permit = permit
         self._definitions: dict[str, list[bytes]] = {}
@@ -47,6 +58,17 @@ class Catalogue:
         what is denied is not listed. A name that several have means none of them."""
         clashes = {clash for clash, _ in self.names.clashes}
         return name == published(name) and name not in RESERVED | clashes
+
+    def asked_for(self, name: str) -> str:
+        """Return the name of the tool that is meant by a published one that is not listed: whoever
+        was told of it before its rule changed is to hear that it is denied."""
+        return self._unlisted.get(name, name)
+
+    @cached_property
+    def _unlisted(self) -> dict[str, str]:
+        unlisted = set(self._all_names()) - {row.name for row in self._rows}
+        found = Counter(map(published, unlisted))
+        return {name: tool for tool in unlisted if found[name := published(tool)] == 1}
 
     def named(self, tool: str) -> tuple[str, ToolRow | None]:
         """Return the published name of a tool, and what is known of it."""
@@ -91,7 +113,12 @@ class Catalogues:
         if made is None:
             if len(self._made) >= PRINCIPALS_MAX:
                 self._made.clear()
-            made = Catalogue(self._desk.tools(principal), self._join_window_s, permit=self._permit)
+            made = Catalogue(
+                self._desk.tools(principal),
+                self._desk.tool_names,
+                self._join_window_s,
+                permit=self._permit,
+            )
             self._made[principal] = made
             self._say(made)
         return made

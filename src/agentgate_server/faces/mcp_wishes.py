@@ -177,7 +177,7 @@ class Wishes:
         except UNREADABLE as error:
             refuse(visit, wish.id, f"Invalid params: {error}")
             return
-        tool = wish.name if row is None else row.name
+        tool = catalogue.asked_for(wish.name) if row is None else row.name
         asked = self._asking.asked(visit, gate, wish.id, wish.name, wish.meta)
         if not wish.request_state:
             self._asking.ask(asked, tool, args, key)

@@ -134,6 +134,10 @@ class FaceCalls:
         """See ``CallDesk``."""
         return self._calls.list_tools(principal, listed_only=True)
 
+    def tool_names(self) -> list[str]:
+        """See ``CallDesk``."""
+        return [tool.name for tool in self._calls.catalogue if tool.listed]
+
     def objection_to_listing(self, principal: Principal) -> tuple[str, float] | None:
         """See ``CallDesk``."""
         objection = self._ledger.objection_to_listing(principal.name, self._utc())

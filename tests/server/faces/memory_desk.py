@@ -128,6 +128,7 @@ class MemoryDesk:
 
     def __init__(self, spawn: Callable[..., None], rows: list[ToolRow]) -> None:
         self.rows = rows
+        self.denied: list[str] = []
         self.requests: list[MemoryRequest] = []
         self.calls: list[MemoryCall] = []
         self.withdrawn: list[MemoryRequest] = []
@@ -201,6 +202,9 @@ class MemoryDesk:
 
     def tools(self, principal: Principal) -> list[ToolRow]:
         return self.rows
+
+    def tool_names(self) -> list[str]:
+        return [*(row.name for row in self.rows), *self.denied]
 
     def on_tools_changed(self, look: Callable[[], None]) -> None:
         self._looks.append(look)

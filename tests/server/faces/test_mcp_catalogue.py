@@ -68,6 +68,16 @@ def test_what_is_not_listed_may_be_denied_if_its_name_is_nobody_elses() -> None:
     assert not catalogue.may_be_denied("permit")
 
 
+def test_what_is_denied_is_asked_for_by_its_own_name_if_no_other_has_it() -> None:
+    desk, catalogues = made("a.b")
+    desk.denied = ["house.lock", "x.y", "x/y"]
+    catalogue = catalogues.of(ANN)
+    assert catalogue.asked_for("house_lock") == "house.lock"
+    assert catalogue.asked_for("x_y") == "x_y", "which of the two is meant nobody knows"
+    assert catalogue.asked_for("a_b") == "a_b"
+    assert catalogue.asked_for("other") == "other"
+
+
 def test_tools_that_clash_are_hidden_and_that_is_said_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
