@@ -158,7 +158,7 @@ def explain_certificate(error: ssl.SSLCertVerificationError) -> str:
     elif error.verify_code in (HOSTNAME_MISMATCH, IP_ADDRESS_MISMATCH):
         hint = "use the name that is in the certificate"
     else:
-        hint = "if its authority is your own, name it with ca_file"
+        hint = "if its authority is your own, name it with ca_file (--ca-file)"
     return f"its certificate is not accepted ({error.verify_message}); {hint}"
 
 

@@ -110,7 +110,9 @@ def compose(text: str, *, name: str, environment: Mapping[str, str] | None) -> N
         raise DocumentError(name, "not valid YAML: an escape is out of range") from error
     raise_first(composer.errors)
     if composer.root is None or (isinstance(composer.root, Scalar) and composer.root.value is None):
-        raise DocumentError(name, "the document is empty")
+        raise DocumentError(
+            name, "the document is empty: 'agent-gate init' writes one to begin with"
+        )
     return composer.root
 
 

@@ -357,9 +357,12 @@ def test_a_type_that_documents_cannot_hold_is_the_programs_error() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "p.yaml: the document is empty"),
-        ("# nothing\n", "p.yaml: the document is empty"),
-        ("---\n~\n", "p.yaml: the document is empty"),
+        ("", "p.yaml: the document is empty: 'agent-gate init' writes one to begin with"),
+        (
+            "# nothing\n",
+            "p.yaml: the document is empty: 'agent-gate init' writes one to begin with",
+        ),
+        ("---\n~\n", "p.yaml: the document is empty: 'agent-gate init' writes one to begin with"),
         ("a: 1\nb:\n  c: 1\n  c: 2", "p.yaml:4: b.c: key 'c' is given twice, first in line 3"),
         ("1: a\n'1': b", "p.yaml:2: 1: key '1' is given twice, first in line 1"),
         ("a: 1\n---\nb: 2", "p.yaml:2: a second document starts here"),

@@ -32,7 +32,7 @@ RULE = "rules:\n  - tool: f\n    action: allow\n"
             "p.yaml:2: defaults[0]: a rule needs pattern",
         ),
         ("rules: deny\n", "p.yaml:1: rules: needs a list"),
-        ("", "p.yaml: the document is empty"),
+        ("", "p.yaml: the document is empty: 'agent-gate init' writes one to begin with"),
         (f"{RULE}    effects: reed\n", "p.yaml:4: rules[0].effects: 'reed' is not one of"),
         (f"{RULE}    rate: often\n", "p.yaml:4: rules[0].rate: 'often' is not a rate: write it"),
         (f"{RULE}    rate: 10001/s\n", "p.yaml:4: rules[0].rate: '10001/s' is not a rate"),
