@@ -77,7 +77,8 @@ class Plain:
     """The evaluator."""
 
     def __init__(self, file: dict[str, list[dict[str, Any]]]) -> None:
-        found = list(enumerate(file["rules"]))
+        self.rules = file["rules"]
+        found = list(enumerate(self.rules))
         self.order = [each for each in found if each[1]["action"] == "deny"]
         asks = [each for each in found if each[1]["action"] == "ask"]
         self.order += sorted(asks, key=demands, reverse=True)
@@ -101,6 +102,12 @@ class Plain:
                 self.allowed.append((number, request["agent"], now))
             return rule["action"], number
         return "ask", None
+
+    def demanded(self, request: dict[str, Any], now: float) -> tuple[int, bool]:
+        """What all ask rules that match demand together; defaults add nothing."""
+        asks = [rule for _, rule in self.order if rule["action"] == "ask" and rule in self.rules]
+        found = [demands((0, rule)) for rule in asks if applies(rule, request, now)]
+        return max(people for people, _ in found), any(code for _, code in found)
 
 
 def demands(numbered: tuple[int, dict[str, Any]]) -> tuple[int, bool]:
@@ -184,7 +191,8 @@ def test_the_engine_decides_as_one_would_by_hand(
     for request in asked:
         now += request["after_s"]
         effects = Effects.READ if request["tool"] == "read_it" else Effects.WRITE
-        wanted, number = plain.decide({**request, "effects": effects.value}, now)
+        asks = {**request, "effects": effects.value}
+        wanted, number = plain.decide(asks, now)
         told = {key: request[key] for key in ("agent", "tool", "args")}
         explained = policy.explain(**told, effects=effects, now=now)
         decision = policy.decide(**told, effects=effects, now=now)
@@ -192,4 +200,7 @@ def test_the_engine_decides_as_one_would_by_hand(
         assert explained.decision == decision
         if number is not None:
             line = number + (2 if number < len(file["rules"]) else 3)
-            assert decision.rule == f"permissions.yaml:{line}"
+            assert decision.rule.partition(",")[0] == f"permissions.yaml:{line}"
+            if wanted == "ask" and number < len(file["rules"]):
+                demanded = decision.approvers, decision.code
+                assert demanded == plain.demanded(asks, now)
