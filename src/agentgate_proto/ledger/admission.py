@@ -248,11 +248,18 @@ class Admission:
         Returns:
             For how many seconds it is too much, and what is, in words; 0.0: it is not.
         """
+        return self._allowance(principal, now).take(now, size)
+
+    def owe(self, principal: str, size: int, now: float) -> None:
+        """Count bytes that a request of a principal has turned out to cost besides."""
+        self._allowance(principal, now).owe(now, size)
+
+    def _allowance(self, principal: str, now: float) -> Allowance:
         allowance = self._allowances.get(principal)
         if allowance is None:
             sizes = self.limits.requests_per_minute, self.limits.request_bytes_per_minute
             allowance = self._allowances[principal] = Allowance(*sizes, now)
-        return allowance.take(now, size)
+        return allowance
 
     def _look_up_key(self, live: Live, now: float) -> None:
         """Find out whether this very act was asked for before, under another id."""

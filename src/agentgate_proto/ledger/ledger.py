@@ -254,13 +254,14 @@ class Ledger:
     def objection_to_listing(
         self, principal: str, now: float, size: int = 0
     ) -> tuple[str, float] | None:
-        """Say why a principal may not list requests now, and for how many seconds.
-
-        Listings count against its rate as requests do, and so does what else makes work that is
-        not in proportion; ``size`` is what it brings, in bytes.
-        """
+        """Say why a principal may not list now, or do what else is not in proportion, and for how
+        many seconds; it counts as a request of so many bytes."""
         pause, text = self._admission.count(principal, size, now)
         return (text, pause) if pause else None
+
+    def owe(self, principal: str, size: int, now: float) -> None:
+        """Count what a listing has read as bytes of its principal's requests."""
+        self._admission.owe(principal, size, now)
 
     def under_way(self, rid: str) -> Record | None:
         """The request under way with this rid, or the one that it has joined, as that stands."""

@@ -44,6 +44,11 @@ class TokenBucket:
         missing = min(amount, self.per_minute) - self.level
         return 0.0 if missing <= self.rounding else missing * 60.0 / self.per_minute
 
+    def owe(self, now: float, amount: float) -> None:
+        """Take an amount that is known only when it was used; what is missing is owed."""
+        self.pause(now)
+        self.level -= amount
+
 
 class Allowance:
     """What one principal may ask for in a minute: so many requests, of so many bytes together.
@@ -73,3 +78,7 @@ class Allowance:
             return pause, f"requests of more than {self.bytes.per_minute:,} bytes a minute"
         self.requests.take(now)
         return 0.0, ""
+
+    def owe(self, now: float, size: int) -> None:
+        """Count bytes that a request has turned out to cost besides."""
+        self.bytes.owe(now, size)

@@ -350,8 +350,11 @@ class Calls:
         if not self._may_list(principal, reply):
             return
         whose = None if principal.role is Role.OPERATOR else principal.name
-        listing = Listing(params, whose, reply, self.masker)
+        listing = Listing(params, whose, reply, self.masker, self._owe)
         self.writer.ask(listing.query, listing)
+
+    def _owe(self, principal: str, size: int) -> None:
+        self.ledger.owe(principal, size, self.utc())
 
     def _tell_operators(self, principal: Principal, params: msgspec.Struct, reply: Reply) -> None:
         match params:

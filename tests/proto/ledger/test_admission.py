@@ -181,6 +181,17 @@ def test_more_than_the_rate_is_refused_until_the_pause_is_over() -> None:
     assert len(world.running) == 4
 
 
+def test_what_a_listing_has_read_counts_against_the_rate_of_its_principal_in_bytes() -> None:
+    world = World(LedgerLimits(request_bytes_per_minute=6_000))
+    world.ledger.owe("agent", 6_100, world.now)
+    objection = world.ledger.objection_to_listing("agent", world.now)
+    assert objection is not None
+    text, pause = objection
+    assert text == "requests of more than 6,000 bytes a minute"
+    assert pause == pytest.approx(1.0)
+    assert world.ledger.objection_to_listing("another", world.now) is None
+
+
 def test_listings_count_against_the_rate_of_their_principal() -> None:
     world = World(LedgerLimits(requests_per_minute=2))
     client = world.client()

@@ -85,3 +85,15 @@ def test_an_allowance_is_of_requests_and_of_bytes() -> None:
     pause, text = allowance.take(NOON + 20.0, 0)
     assert (pause, text) == (pytest.approx(10.0), "more than 2 requests a minute")
     assert allowance.take(NOON + 30.0, 500) == (0.0, "")
+
+
+def test_what_turns_out_to_cost_more_is_owed() -> None:
+    allowance = Allowance(100, 1_000, NOON)
+    assert allowance.take(NOON, 0) == (0.0, "")
+    allowance.owe(NOON, 1_500)
+    pause, text = allowance.take(NOON, 0)
+    assert (pause, text) == (pytest.approx(30.0), "requests of more than 1,000 bytes a minute")
+    assert allowance.take(NOON + 30.0, 0) == (0.0, "")
+    bucket = TokenBucket(60, NOON)
+    bucket.owe(NOON + 5.0, 60)
+    assert bucket.take(NOON + 5.0, 1) == pytest.approx(1.0)

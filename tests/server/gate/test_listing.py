@@ -55,6 +55,17 @@ async def waiting(gateway: Gateway, count: int) -> list[str]:
     return [view.id for view in gateway.gate.desk.waiting()]
 
 
+async def test_lists_of_large_requests_count_by_what_was_read_for_them(tmp_path: Path) -> None:
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await ask_for(client, *range(1, 11), tool="note")
+        for number in range(100, 140):
+            listed = await answer(client, number, "list_requests", ListRequests())
+            if not isinstance(listed, dict):
+                break
+        assert "bytes a minute" in str(listed), "16 MiB are read before so many lists"
+
+
 async def test_a_long_list_comes_in_pages_of_beginnings_and_each_request_whole(
     tmp_path: Path,
 ) -> None:
