@@ -19,6 +19,9 @@ NAME = re.compile(r"[0-9a-z._~-]+")
 ZONE = re.compile(r"[0-9A-Za-z._~-]{1,32}")
 """What names an interface in the address of a link (RFC 6874 section 2)."""
 
+LOCALHOST = "localhost"
+"""This machine, whatever a name server says (RFC 6761 section 6.3)."""
+
 LABEL_CHARS_MAX = 63
 """Between two dots of a name (RFC 1035 section 2.3.4)."""
 
@@ -51,7 +54,7 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether what is sent there stays on this machine, as far as the URL says."""
-        if self.host == "localhost":
+        if self.host == LOCALHOST:
             return True
         try:
             address = ip_address(self.host)
@@ -144,6 +147,8 @@ def split_host(host: str) -> tuple[str, str]:
         if not 0 < len(label) <= LABEL_CHARS_MAX:
             what = "is empty" if not label else "is too long"
             raise ValueError(f"a part of the host name {name[:100]!r} {what}")
+    if name == LOCALHOST:
+        return name, ""  # with the dot, some systems ask a name server who this machine is
     return name, host[len(whole) :]
 
 

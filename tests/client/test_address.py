@@ -27,7 +27,7 @@ from agentgate_client.edge import EdgeClient
         ("ws://faß.example", Address("ws", "xn--fa-hia.example", 80, "/"), None),
         ("ws://κλαρα-σωλις", Address("ws", "xn----ylba7abgd9bnh0e", 80, "/"), None),
         ("wss://hub.example.:1", Address("wss", "hub.example", 1, "/", "."), "hub.example:1"),
-        ("ws://localhost.:1", Address("ws", "localhost", 1, "/", "."), "localhost:1"),
+        ("ws://localhost.:1", Address("ws", "localhost", 1, "/"), "localhost:1"),
         ("ws://[fe80::1%eth0]:1", Address("ws", "fe80::1", 1, "/", "%eth0"), "[fe80::1]:1"),
         ("ws://[fe80::1%25Br-0]", Address("ws", "fe80::1", 80, "/", "%Br-0"), "[fe80::1]"),
         ("ws://[fe80::1%25]", Address("ws", "fe80::1", 80, "/", "%25"), "[fe80::1]"),

@@ -108,15 +108,15 @@ async def test_the_dot_of_a_whole_name_is_for_the_lookup_alone(certificates: Cer
         asked.append(host)
         return [(0, 0, 0, "", ("127.0.0.1", 0))]
 
-    async with gateway(obliging, tls=certificates.gateway()) as gate:
+    async with gateway(obliging, tls=certificates.gateway(certificates.elsewhere)) as gate:
         client = AgentGateClient(
-            f"wss://localhost.:{gate.port}", "t", ca_file=certificates.ca, max_retries=0
+            f"wss://elsewhere.example.:{gate.port}", "t", ca_file=certificates.ca, max_retries=0
         )
         address, context = client._driver.endpoint.address, client._driver.endpoint.context
         stream = await dial(address, context, BOUND_S, lookups=Lookups(ask))
         await anyio.aclose_forcefully(stream)
-    assert asked == ["localhost."]
-    assert address.authority == f"localhost:{gate.port}"
+    assert asked == ["elsewhere.example."]
+    assert address.authority == f"elsewhere.example:{gate.port}"
 
 
 def link_address() -> str:

@@ -355,8 +355,8 @@ function offerOf({ name, effects = "write", description = "", args = {}, timeout
 /** Whether what is sent to a gateway stays on this machine, or goes by TLS. */
 function isPrivate(url) {
   const { protocol, hostname } = new URL(url);
-  const host = hostname.replace(/\.$/, "");
-  return protocol === "wss:" || ["localhost", "[::1]"].includes(host) || /^127(\.\d+){3}$/.test(host);
+  const isLocal = ["localhost", "[::1]"].includes(hostname) || /^127(\.\d+){3}$/.test(hostname);
+  return protocol === "wss:" || isLocal;
 }
 
 /** The platform's WebSocket, or our own where there is none (Node 20). */

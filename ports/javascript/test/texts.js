@@ -14,10 +14,10 @@ for (const value of [cut, { [cut]: 1 }, [["😀".slice(1)]], `\\\\${cut}`]) {
 }
 assert.deepEqual(mended([cut, `\\${cut}`, "😀".slice(1)]), ["buy milk \ufffd", "\\buy milk \ufffd", "\ufffd"]);
 
-for (const url of ["wss://hub", "ws://127.0.0.1:1", "ws://127.9.9.9", "ws://[::1]:1", "ws://localhost", "ws://LOCALHOST.:1"]) {
+for (const url of ["wss://hub", "ws://127.0.0.1:1", "ws://127.9.9.9", "ws://[::1]:1", "ws://localhost", "ws://LOCALHOST:1"]) {
   new AgentGateClient(url, { token: "t" });
 }
-for (const url of ["ws://hub", "ws://127.example", "ws://localhost.example", "ws://[::2]", "ws://0.0.0.0"]) {
+for (const url of ["ws://hub", "ws://127.example", "ws://localhost.example", "ws://localhost.", "ws://[::2]", "ws://0.0.0.0"]) {
   assert.throws(() => new AgentGateClient(url, { token: "t" }), /write wss:\/\/, or say that it is meant/);
   new AgentGateClient(url, { token: "t", insecure: true });
 }
