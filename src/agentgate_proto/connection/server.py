@@ -12,10 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.connection.base import (
-    AUTH_FAILED,
-    TRY_AGAIN_LATER,
-)
+from agentgate_proto.connection.base import AUTH_FAILED, TRY_AGAIN_LATER
 from agentgate_proto.connection.events import AuthAsked, Called, Received
 from agentgate_proto.connection.face import FaceConnection
 from agentgate_proto.connection.old_clients import LateAnswers, fitting

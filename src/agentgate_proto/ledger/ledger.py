@@ -32,7 +32,7 @@ from typing import Any
 
 from agentgate_proto.ledger.admission import Admission, Asked, Judge
 from agentgate_proto.ledger.collecting import Collecting
-from agentgate_proto.ledger.effects import AnswerCancel, Decided, Effect, Purpose, Question, Token
+from agentgate_proto.ledger.effects import Decided, Effect, Purpose, Question, Token
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Verdict
@@ -331,18 +331,9 @@ class Ledger:
     ) -> None:
         """A client withdraws a request of its own; ``AnswerCancel`` follows."""
         link = self._delivery.links.get(number)
-        if link is None:
-            return
-        live = self._lifecycle.live.get(self._delivery.rid_of(link, request_id))
-        if live is None:
-            status = "too_late" if self._delivery.is_past(link, request_id) else "unknown_request"
-            self._delivery.emit(link, AnswerCancel(number, call_id, status))
-            return
-        caller = self._delivery.caller_of(live, link, request_id)
-        if caller is live.callers[0]:
-            self._lifecycle.withdrawing.cancel(live, link, call_id, now)
-        else:
-            self._lifecycle.withdrawing.leave(live, caller, link, call_id, now)
+        if link is not None:
+            live = self._lifecycle.live.get(self._delivery.rid_of(link, request_id))
+            self._lifecycle.withdrawing.cancel(live, link, call_id, request_id, now)
 
     def banish(self, known: Collection[str], now: float) -> None:
         """Withdraw what principals who are none any more have asked for and has not started.

@@ -41,7 +41,26 @@ class Withdrawing:
         self._effects = effects
         self._finish = finish
 
-    def cancel(self, live: Live, link: Link, call_id: int | str | None, now: float) -> None:
+    def cancel(
+        self,
+        live: Live | None,
+        link: Link,
+        call_id: int | str | None,
+        request_id: int | str,
+        now: float,
+    ) -> None:
+        """Withdraw what a link asked for under an id; None: that is not under way."""
+        if live is None:
+            status = "too_late" if self._delivery.is_past(link, request_id) else "unknown_request"
+            self._delivery.emit(link, AnswerCancel(link.number, call_id, status))
+            return
+        caller = self._delivery.caller_of(live, link, request_id)
+        if caller is live.callers[0]:
+            self.give_up(live, link, call_id, now)
+        else:
+            self.leave(live, caller, link, call_id, now)
+
+    def give_up(self, live: Live, link: Link, call_id: int | str | None, now: float) -> None:
         """Withdraw a request for its first caller, if that is still possible.
 
         Those that joined it go on: with another approval if it waits for a person, with this very
