@@ -41,11 +41,11 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Make the line, with a traceback below it if there is one."""
         at = self.formatTime(record, self.default_time_format)
-        line = f"{at} {record.levelname.lower()}: {printable(record.getMessage())}"
+        line = f"{at} {record.levelname.lower()}: {record.getMessage()}"
         if rid := rid_of(record):
-            line += f" [{printable(rid)}]"
+            line += f" [{rid}]"
         trace = traceback_of(record).split("\n") if record.exc_info or record.exc_text else ()
-        return "\n".join([line, *(f"{TRACE_MARGIN}{printable(each)}" for each in trace)])
+        return "\n".join([printable(line), *(f"{TRACE_MARGIN}{printable(each)}" for each in trace)])
 
 
 class JsonFormatter(logging.Formatter):

@@ -24,6 +24,7 @@ from agentgate_cli.text import (
 from agentgate_proto.digest import canonical_args, digest_of
 from agentgate_proto.records.filling import mark_of
 from agentgate_proto.records.naming import in_order, shown_names
+from agentgate_proto.text.showing import straight
 
 if TYPE_CHECKING:
     from agentgate_proto.records.approval import ApprovalView
@@ -117,13 +118,18 @@ def argument_rows(view: ApprovalView) -> Iterator[Row]:
     args: dict[str, Any] = decoded
     shown = shown_names(args, ARGS_MAX)
     for name in shown:
-        text = f"{fold(printable(name), NAME_CHARS_MAX)} = {fold(compact(args[name]))}"
+        text = f"{shown_name(name)} = {fold(compact(args[name]))}"
         yield Row("", marked(text, view, name))
     if len(args) > len(shown):
         count = len(args) - len(shown)
         yield Row(
             "", f"… and {count} more: see 'agent-gate approvals show {printable(view.id)}'", warn
         )
+
+
+def shown_name(name: str) -> str:
+    """The name of an argument; the value beside it keeps its place, however the name is written."""
+    return fold(straight(printable(name)), NAME_CHARS_MAX)
 
 
 def whole_rows(view: ApprovalView) -> Iterator[Row]:
@@ -139,11 +145,11 @@ def whole_rows(view: ApprovalView) -> Iterator[Row]:
         value = args[name]
         lines = value.split("\n") if isinstance(value, str) else []
         if len(lines) > 1:
-            text = f"{printable(name)} = a text of {plural(len(lines), 'line')}:"
+            text = f"{straight(printable(name))} = a text of {plural(len(lines), 'line')}:"
             yield Row("", marked(text, view, name))
             yield from (Row("", f"{BAR} {printable(line)}") for line in lines)
         else:
-            yield Row("", marked(f"{printable(name)} = {compact(value)}", view, name))
+            yield Row("", marked(f"{straight(printable(name))} = {compact(value)}", view, name))
     yield Row("digest", digest_of(view.tool, canonical_args(args)), dim)
 
 

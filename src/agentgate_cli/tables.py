@@ -14,6 +14,7 @@ from typing import NamedTuple
 import click
 
 from agentgate_cli.text import printable
+from agentgate_proto.text.showing import straight
 
 WIDE_CHARS_MIN = 24
 """Of a column that is wrapped, unless nothing in it is as wide: three or four words."""
@@ -57,7 +58,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], empty:
         rows: the cells, whatever is in them.
         empty: what to say on a terminal if there are no rows.
     """
-    rows = [[printable(cell) for cell in row] for row in rows]
+    rows = [shown(row) for row in rows]
     if not sys.stdout.isatty():
         for row in rows:
             click.echo("\t".join(row))
@@ -65,6 +66,12 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], empty:
         click.echo(empty)
     else:
         print_rich(columns, rows)
+
+
+def shown(row: Sequence[str]) -> list[str]:
+    """Return cells as they are shown: none but the last runs right to left, over the next one."""
+    *others, last = map(printable, row)
+    return [*map(straight, others), last]
 
 
 def print_rich(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

@@ -49,6 +49,11 @@ def test_text_of_others_starts_no_line(formatter: logging.Formatter) -> None:
     assert not any(map(is_hidden, line))
 
 
+def test_what_runs_right_to_left_leaves_the_rid_in_its_place() -> None:
+    line = TextFormatter().format(record("\u05d0", rid="01ab"))
+    assert line.endswith(" info: \\u05d0 [01ab]")
+
+
 def test_what_a_tool_raises_is_no_line_of_the_log() -> None:
     forged = "13:00:00 info: owner approved"
     failed = record("failed")

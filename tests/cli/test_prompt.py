@@ -187,3 +187,11 @@ def test_what_nobody_has_written_is_marked_beside_its_value() -> None:
         assert 'where = "prod"  (default)' in lines
         assert 'opts = {"n":1,"x":2}  (default: n)' in lines
         assert 'text = "a  (default)\\""' in lines
+
+
+def test_a_name_that_runs_right_to_left_does_not_take_its_value_along() -> None:
+    view = approval({"\u05d0": 5, "text": "\u05e9\u05dc\u05d5\u05dd", "n": "\u05d0 5 \u05d1 6"})
+    lines = "\n".join(shown(view))
+    assert "\\u05d0 = 5" in lines
+    assert 'text = "\u05e9\u05dc\u05d5\u05dd"' in lines
+    assert 'n = "\\u05d0 5 \\u05d1 6"' in lines

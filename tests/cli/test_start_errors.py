@@ -11,6 +11,7 @@ from random import Random
 import pytest
 from tests.cli.support import CONFIG, DEAD_LINES, DEAD_RULES, Served, run, write_files
 
+from agentgate_cli.exits import Failure
 from agentgate_cli.main import run as run_here
 
 
@@ -240,3 +241,8 @@ def test_a_wrong_command_line_shows_the_usage_and_exits_with_4(
     assert shown.out == ""
     assert shown.err.startswith("Usage: agent-gate")
     assert "Error: " in shown.err
+
+
+def test_an_error_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Failure("the gateway says \x1b[2J\u202e\nand more").show()
+    assert capsys.readouterr().err == "Error: the gateway says \\u001b[2J\\u202e\nand more\n"

@@ -19,6 +19,15 @@ def width_of(widths: dict[int, int]) -> int:
     return sum(widths.values()) + GAP_CHARS * len(widths)
 
 
+def test_no_cell_steers_whatever_reads_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(
+        [Column("ID"), Column("TEXT")],
+        [["a\x1b[2J", "b\nc\td\u202e"], ["\u05d0", "\u05d0"]],
+        "nothing",
+    )
+    assert capsys.readouterr().out == "a\\u001b[2J\tb\\nc\\td\\u202e\n\\u05d0\t\u05d0\n"
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 120, 200])
 def test_a_sentence_keeps_its_room_and_columns_that_matter_less_go(width: int) -> None:
     longest = [8, 14, 10, 36, 9, len(WORDS)]

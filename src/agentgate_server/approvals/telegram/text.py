@@ -18,7 +18,7 @@ import msgspec
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.filling import mark_of
 from agentgate_proto.records.naming import shown_names
-from agentgate_proto.text.showing import one_line
+from agentgate_proto.text.showing import one_line, straight
 from agentgate_server.policy.signature import shorten
 
 TAG = re.compile(r"<[^<>]*>")
@@ -191,7 +191,8 @@ def times(view: ApprovalView, zone: tzinfo | None) -> list[str]:
 def argument(name: str, value: Any, value_chars_max: int) -> str:
     """One argument on one line; a name that could pass for two parts is in quotes."""
     shown = name if name.isidentifier() else encoded(name)
-    return f"{fold(shown, NAME_CHARS_MAX)}: {fold(encoded(value), value_chars_max)}"
+    name = straight(fold(shown, NAME_CHARS_MAX))  # the value beside it keeps its place
+    return f"{name}: {fold(encoded(value), value_chars_max)}"
 
 
 def encoded(value: Any) -> str:

@@ -148,6 +148,13 @@ def test_what_cannot_be_seen_is_shown_by_its_number() -> None:
     assert not set(plain) & {"\u202e", "\u200b", "\u2066"}
 
 
+def test_a_name_that_runs_right_to_left_does_not_take_its_value_along() -> None:
+    assert text.argument("\u05d0", 5, 80) == "\\u05d0: 5"
+    assert (
+        text.argument("text", "\u05e9\u05dc\u05d5\u05dd", 80) == 'text: "\u05e9\u05dc\u05d5\u05dd"'
+    )
+
+
 def test_a_long_value_is_folded_and_says_so() -> None:
     plain, _ = seen(view({"text": "x" * 10_000}))
     assert "more characters)…" in plain
