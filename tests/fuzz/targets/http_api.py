@@ -8,6 +8,7 @@ from agentgate_proto.connection.events import HttpRequested
 from agentgate_proto.faces.http_api import Health, NativeCall, ReadMetrics, Reply, read_request
 from agentgate_proto.limits import NAME_CHARS_MAX, TOKEN_CHARS_MAX
 from agentgate_proto.rpc.messages import DecideApproval, RevokeGrant
+from agentgate_proto.wire.headers import Headers
 
 
 def run(data: bytes) -> None:
@@ -15,7 +16,7 @@ def run(data: bytes) -> None:
     head, _, rest = data.partition(b"\n")
     authorization, _, body = rest.partition(b"\n")
     method, _, target = head.decode("latin-1").partition(" ")
-    headers = {"authorization": authorization.decode("latin-1")}
+    headers = Headers([("authorization", authorization.decode("latin-1"))])
     match read_request(HttpRequested(method=method, target=target, headers=headers, body=body)):
         case NativeCall(token, params):
             assert 0 < len(token) <= TOKEN_CHARS_MAX
