@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.conformance.wrong.mutation import BACKOFF, BOOK, CONNECTION, MACHINE, WIRE, Mutation
+from tests.conformance.wrong.mutation import BACKOFF, BOOK, CONNECTION, MACHINE, PROTO, Mutation
 
 PAUSE = "        pause = min(FIRST_S * 2.0 ** min(self.failures, 16), CAP_S)\n"
 AUTHENTICATED = "                again = self.auth is not None\n"
@@ -205,9 +205,9 @@ OF_BACK_OFF = (
     ),
     Mutation(
         "take no notice of Retry-After",
-        WIRE,
-        "return Rejected(status, reason_in(event.headers), pause_in(event.headers))\n",
-        "return Rejected(status, reason_in(event.headers))\n",
+        f"{PROTO}/wire/refusals.py",
+        "    pause_s = pause_in(headers)\n",
+        "    pause_s = 0.0\n",
         found_by=("the gateway asks for a pause",),
         rule="B9",
         says="too early",

@@ -264,8 +264,8 @@ OF_CONNECTIONS = (
     Mutation(
         "answer 404 at / without an upgrade",
         HTTP,
-        '            return problem(426, SPEAK_WEBSOCKET, {"upgrade": "websocket"})\n',
-        "            return problem(404, SPEAK_WEBSOCKET)\n",
+        "        return problem(426, SPEAK_WEBSOCKET, upgrade)\n",
+        "        return problem(404, SPEAK_WEBSOCKET)\n",
         found_by=("a path that is none",),
         rule="F13",
     ),

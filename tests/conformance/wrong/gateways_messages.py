@@ -75,6 +75,22 @@ OF_MESSAGES = (
         rule="M22",
     ),
     Mutation(
+        "take no id that is a whole number with a fraction",
+        JSONRPC,
+        "    if not isinstance(envelope.id, float) or not envelope.id.is_integer():\n",
+        "    if True:\n",
+        found_by=("a whole id with a fraction of zero",),
+        rule="M6",
+    ),
+    Mutation(
+        "take a whole id with a fraction for another one than without",
+        JSONRPC,
+        '"id": int(envelope.id)})',
+        '"id": str(envelope.id)})',
+        found_by=("a whole id with a fraction of zero",),
+        rule="M7",
+    ),
+    Mutation(
         "take parameters however deep they are",
         "agentgate_proto/rpc/decoding.py",
         "            check_nesting(msgspec.json.decode(raw))\n",

@@ -53,6 +53,22 @@ OF_PEOPLE = (
         rule="D7",
     ),
     Mutation(
+        "ask people for an agent that is muted",
+        DECIDING,
+        "        return self.muting.objection(principal, now)\n",
+        "        return None\n",
+        found_by=("an agent is muted",),
+        rule="D35",
+    ),
+    Mutation(
+        "ask nobody about an agent whose mute was ended",
+        "agentgate_proto/ledger/muting.py",
+        "            self._mutes.pop(mute.agent, None)\n",
+        "            pass\n",
+        found_by=("an agent is muted",),
+        rule="D35",
+    ),
+    Mutation(
         "let approvals wait for ever",
         DECIDING,
         "                expires_at=now + self.limits.approval_s,\n",

@@ -89,6 +89,25 @@ OF_REQUESTS = (
         rule="C25",
     ),
     Mutation(
+        "take arguments however large they are",
+        CALLS,
+        "        if objection:\n            self.observers.capped",
+        "        if False:\n            self.observers.capped",
+        found_by=("arguments that are too large",),
+        rule="L2",
+    ),
+    Mutation(
+        "count the id of what was too large as used",
+        CALLS,
+        "        now, args = self.utc(), params.args\n        size = size or len(encode(args))\n",
+        "        now, args = self.utc(), params.args\n        size = size or len(encode(args))\n"
+        "        self._ids = getattr(self, '_ids', {})\n"
+        "        if self._ids.setdefault((link, request_id), size) != size:\n"
+        "            return ErrorCode.INVALID_REQUEST, 'used'\n",
+        found_by=("arguments that are too large",),
+        rule="C25",
+    ),
+    Mutation(
         "say no word of when a limit is over",
         "agentgate_server/gate/responses.py",
         '                data = None if retry_after_s is None else {"retry_after_s": '

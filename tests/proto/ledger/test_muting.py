@@ -79,6 +79,13 @@ def test_it_ends_by_itself_and_by_hand() -> None:
     assert len(world.waiting) == 2
 
 
+def test_what_is_over_objects_to_nothing_though_nobody_has_looked_at_the_list() -> None:
+    muting = Muting()
+    assert muting.put(mute()) == ""
+    assert muting.objection("agent", T + 299.0) is not None
+    assert muting.objection("agent", T + 300.0) is None
+
+
 def test_it_outlives_the_process() -> None:
     world = World()
     world.policy["ask_write"] = ask()

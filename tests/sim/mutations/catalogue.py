@@ -9,6 +9,7 @@ from __future__ import annotations
 from tests.sim.mutations.mutation import LIFECYCLE, Mutation
 from tests.sim.mutations.of_crowds import OF_CROWDS
 from tests.sim.mutations.of_edge import OF_EDGE
+from tests.sim.mutations.of_pressure import OF_PRESSURE
 from tests.sim.mutations.of_promises import OF_PROMISES
 from tests.sim.mutations.of_providing import OF_PROVIDING
 from tests.sim.mutations.of_relays import OF_RELAYS
@@ -28,4 +29,5 @@ MUTATIONS = (
     *OF_EDGE,
     *OF_RELAYS,
     *OF_CROWDS,
+    *OF_PRESSURE,
 )
