@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.pressure.attacks import blinds, deceits, floods, hoards, strangers
+from tests.pressure.attacks import blinds, deceits, floods, hoards, mixtures, strangers
 from tests.pressure.attacks.attack import Attack, name_of
 from tests.pressure.attacks.deceits import Deceit
 
-KINDS = (strangers, floods, hoards, blinds)
+KINDS = (strangers, floods, hoards, blinds, mixtures)
 
 
 def attacks() -> dict[str, type[Attack]]:
