@@ -14,19 +14,18 @@ OF_MESSAGES = (
     Mutation(
         "close at text that is no JSON",
         SERVER,
-        "            case Invalid(code, detail):\n",
+        "            case Invalid(code, detail, request_id):\n",
         "            case Invalid(code, detail) if code is ErrorCode.PARSE_ERROR:\n"
         '                self.close(1007, "no JSON")\n'
-        "            case Invalid(code, detail):\n",
+        "            case Invalid(code, detail, request_id):\n",
         found_by=("no message", "specification: invalid JSON"),
         rule="M20",
     ),
     Mutation(
         "ignore what is no message",
         SERVER,
-        "            case Invalid(code, detail):\n                self._refuse(None, batch, code,"
-        " detail)\n",
-        "            case Invalid(code, detail):\n                pass\n",
+        "                self._refuse(request_id, batch, code, detail)\n",
+        "                pass\n",
         found_by=("no message",),
         rule="M20",
     ),

@@ -270,7 +270,7 @@ OF_REQUESTS = (
     ),
     Mutation(
         "say unknown_request of what is over",
-        LEDGER,
+        "agentgate_proto/ledger/withdrawing.py",
         '            status = "too_late" if self._delivery.is_past(link, request_id) else '
         '"unknown_request"\n',
         '            status = "unknown_request"\n',

@@ -76,10 +76,10 @@ OF_REQUESTS = (
     Mutation(
         "report a batch before it is written",
         f"{SERVER}/store/writer.py",
-        "        self.urgent = bool(self.entries)",
+        "        self.urgent = self.has_work",
         "        if batch.submitted:\n"
         "            self.callbacks.on_durable(batch.submitted[-1].number)\n"
-        "        self.urgent = bool(self.entries)",
+        "        self.urgent = self.has_work",
     ),
     # Once, and only what was allowed
     Mutation(
