@@ -334,7 +334,7 @@ def test_sessions_and_their_runs_are_shown_with_what_they_cost(
     engine.close()
 
     assert audit(tmp_path, "tail") == 0
-    shown = [line.split(maxsplit=3)[2:] for line in capsys.readouterr().out.splitlines()]
+    shown = [line.split(maxsplit=4)[3:] for line in capsys.readouterr().out.splitlines()]
     assert shown == [
         ["session.created", "agent=garden  session=s1  model=m"],
         ["session.run_started", "agent=garden  session=s1  run=r1  model=m"],
