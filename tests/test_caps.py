@@ -1,0 +1,46 @@
+"""The table of caps is what the sources say, in words that can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests import caps
+
+
+def test_the_page_is_made_from_the_sources() -> None:
+    text = caps.PAGE.read_text("utf-8")
+    assert text == caps.rendered(text), "run: python -m tests.caps"
+
+
+@pytest.mark.parametrize(
+    ("name", "figure", "said"),
+    [
+        ("QUEUED_BYTES_MAX", 16_777_216, "16 MiB"),
+        ("FILE_BYTES_MAX", 1_000_000, "1,000,000 bytes"),
+        ("TURN_S", 0.002, "2 ms"),
+        ("retention_s", 30 * 86_400.0, "30 d"),
+        ("LISTEN_S_MAX", 60.0, "1 min"),
+        ("WRONG_TOKENS_PER_MINUTE", 20, "20 a minute"),
+        ("ROWS_MAX", 100_000, "100,000"),
+    ],
+)
+def test_a_figure_has_the_unit_that_its_name_says(name: str, figure: float, said: str) -> None:
+    assert caps.worded(name, figure) == said
+
+
+def test_caps_are_found_with_their_reasons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = tmp_path / "room" / "doors.py"
+    source.parent.mkdir()
+    source.write_text(
+        "ROWS_MAX = 2 * 512\n'''A screen\nof ``rows``.'''\n"
+        "OTHER = 5\n'''No cap.'''\n"
+        "BARE_MAX = 7\n"
+        "class SomeLimits:\n    waiting: int = 10\n    '''A person reads ten.'''\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(caps, "SOURCES", tmp_path)
+    assert list(caps.caps_of(source)) == [
+        ("room/doors", "ROWS_MAX", 1_024, "A screen of `rows`."),
+        ("room/doors", "SomeLimits.waiting", 10, "A person reads ten."),
+    ]
