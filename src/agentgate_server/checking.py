@@ -355,11 +355,8 @@ def look_at_sight(
             for name in ("ha_get_state", "ha_get_states")
         )
         if one == {Action.DENY} and many != {Action.DENY}:
-            text = (
-                f"ha_get_states shows {agent} nothing: it leaves out what ha_get_state is denied "
-                "of, and that is everything"
-            )
-            yield warning(text, file)
+            text = "it leaves out what ha_get_state is denied of, and that is everything"
+            yield warning(f"ha_get_states shows {agent} nothing: {text}", file)
 
 
 def look_at_hours(file: str, policy: Policy) -> Iterator[Finding]:

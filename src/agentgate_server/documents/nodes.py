@@ -18,13 +18,7 @@ from typing import Any
 import yaml
 
 from agentgate_server.documents.environment import SubstitutionError, substitute
-from agentgate_server.documents.errors import (
-    DocumentError,
-    Path,
-    format_path,
-    raise_first,
-    shorten,
-)
+from agentgate_server.documents.errors import DocumentError, Path, format_path, raise_first, shorten
 
 NODES_MAX = 200_000
 """Values in one document, each alias counted as what it stands for: bounds "billion laughs"."""
