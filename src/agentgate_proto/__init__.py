@@ -79,7 +79,7 @@ top:
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
   ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``,
-  ``memory``, ``notifying``,
+  ``memory``, ``notifying``, ``logs`` of sessions,
   ``denials``, ``disk``, ``lines`` where only one is served at a time,
   ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``. ``text``, what a

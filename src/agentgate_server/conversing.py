@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.config import Config
 from agentgate_server.models.model import Model
 from agentgate_server.models.prices import PriceBook
@@ -41,6 +42,7 @@ def conversations_of(config: Config, masker: Masker, book: PriceBook) -> Convers
         ),
         budgets=budgets_of(sessions),
         agents=config.agents,
+        limits=SessionLimits(log_bytes_of_principal_max=sessions.log_bytes_of_principal_max),
     )
 
 

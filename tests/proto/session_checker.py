@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from tests.proto.session_world import World
 
-from agentgate_proto.records.session import LogRow, PutSession
+from agentgate_proto.records.session import LogRow, PutSession, log_row_bytes
 from agentgate_proto.records.usage import UsageStatus
 from agentgate_proto.sessions.history import History
 
@@ -26,6 +26,8 @@ def check(world: World) -> None:
         check_texts(rows, record.oldest)
         ids = [data["message_id"] for data in world.data(name, "message")]
         assert len(ids) == len(set(ids)), "a message is taken once"
+        kept = len(bytes(record.metadata)) + sum(map(log_row_bytes, rows))
+        assert record.oldest or record.log_bytes == kept, "what it keeps is counted"
     check_money(world)
 
 
@@ -135,6 +137,11 @@ def check_rest(world: World) -> None:
         check_history(world, name)
         results = {data["call"] for data in world.data(name, "tool_result")}
         assert results.issuperset(world.calls_in_log(name)), "each call is closed"
+    kept = Counter[str]()
+    for record in world.store.sessions.values():
+        kept[record.principal] += record.log_bytes
+    for name in ("ann", "bob"):
+        assert world.sessions._book.logs.of(name) == kept[name], "no byte is owed, and none is lost"
     for row in world.store.usage.values():
         assert row.status is UsageStatus.SETTLED, "no money stays reserved"
     assert not world.gate.open_for

@@ -95,6 +95,9 @@ class SessionStore:
             if row.day >= month and row.cost_micros is not None:
                 key = row.principal, row.model, row.day
                 spent[key] = spent.get(key, 0) + row.cost_micros
+        kept: Counter[str] = Counter()
+        for session in self.sessions.values():
+            kept[session.principal] += session.log_bytes
         return RestoredSessions(
             running=[session for session in self.sessions.values() if session.run is not None],
             reserved=sorted(reserved, key=lambda row: (row.at, row.id)),
@@ -103,6 +106,7 @@ class SessionStore:
                 for (principal, model, day), micros in sorted(spent.items())
             ],
             counts=dict(Counter(session.principal for session in self.sessions.values())),
+            log_bytes=dict(kept),
         )
 
     def idle(self, before: float) -> list[SessionRecord]:

@@ -371,7 +371,7 @@ class World:
     def expire(self, before: float) -> None:
         """The store finds sessions that have not changed since then."""
         for record in self.store.idle(before):
-            self.sessions.expire(record.id, record.principal, before, self.now)
+            self.sessions.expire(record.id, record.principal, before, record.log_bytes, self.now)
             self.drain()
 
     def attach(self, session: str, offset: int | None = None, epoch: str = "") -> str:

@@ -248,3 +248,20 @@ async def test_all_tables_of_prices_are_loaded_only_where_one_is_looked_up(tmp_p
         assert book.pricing("gpt-3.5-turbo-instruct").cost(asked, "") == costs
         for each in setup.models.values():
             await each.aclose()
+
+
+async def test_who_keeps_too_much_is_told_so_and_goes_on_when_some_of_it_is_deleted(
+    tmp_path: Path,
+) -> None:
+    models = {"m": {"backend": "rehearsal"}}
+    most = {"log_bytes_of_principal_max": 2**20, "models": models}
+    async with serving(tmp_path, sessions=most) as gateway:
+        names = [(await created(gateway)).id for _ in range(3)]
+        sent = [SendMessage(session=name, text="x" * 400_000, message_id="m") for name in names]
+        first, second, third = [await call(gateway, each) for each in sent]
+        assert (first.refusal, second.refusal) == (None, None)
+        assert third.refusal is not None
+        code, words = third.refusal
+        assert (code, "delete some" in words) == (ErrorCode.LIMIT_EXCEEDED, True)
+        await call(gateway, DeleteSession(session=names[0]))
+        assert (await call(gateway, sent[2])).refusal is None

@@ -166,7 +166,7 @@ class WatchedDesk(SessionDesk):
         for record in list(self.world.disk.sessions.sessions.values()):
             if record.run is None and record.updated_at < before:
                 self.world.oracle.sessions.expired.add(record.id)
-                self.expire(record.id, record.principal, before)
+                self.expire(record.id, record.principal, before, record.log_bytes)
 
     def _do(self, effect: Effect) -> None:
         self.life.gate.step(effect)

@@ -232,6 +232,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
         run: the run that is under way, if one is.
         last_message_id, last_run: of the run before: a message that comes again finds it.
         queue: messages that wait for that run to end, in their order. Without a run there is none.
+        log_bytes: what its log and its metadata take in the store, about (:func:`log_row_bytes`).
     """
 
     id: str
@@ -251,6 +252,7 @@ class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
     last_message_id: str = ""
     last_run: str = ""
     queue: tuple[QueuedMessage, ...] = ()
+    log_bytes: int = 0
 
 
 class PutSession(msgspec.Struct, frozen=True):
@@ -382,12 +384,14 @@ class RestoredSessions(msgspec.Struct, frozen=True, kw_only=True):
         spent: what was spent from the first day of the current month (UTC) on; nothing where
             nothing is known.
         counts: how many sessions each principal has.
+        log_bytes: what the logs of each principal's sessions take, about, and their metadata.
     """
 
     running: list[SessionRecord] = []
     reserved: list[UsageRow] = []
     spent: list[Spent] = []
     counts: dict[str, int] = {}
+    log_bytes: dict[str, int] = {}
 
 
 def lasting_id(agent: str) -> str:

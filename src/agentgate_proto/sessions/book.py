@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.quotas.logs import Logs
 from agentgate_proto.records.session import (
     DropSession,
     FindSession,
@@ -85,6 +86,7 @@ class Book:
         claimed: is called when the message that begins a run is durable.
         unclaimed: is called when it could not be written, with the reason.
         settled: is called when nothing of a session waits to be written any more.
+        logs: what each principal's sessions keep in the store.
         context_tokens: so many are all that any model reads; 0: nobody knows.
     """
 
@@ -94,6 +96,7 @@ class Book:
         self.claimed: Callable[[Session, float], None]
         self.unclaimed: Callable[[Session, str, float], None]
         self.settled: Callable[[Session], None]
+        self.logs = Logs(limits.log_bytes_of_principal_max)
         self.context_tokens = 0
         self._limits = limits
         self._effects = effects
@@ -132,6 +135,33 @@ class Book:
     def running(self) -> list[Session]:
         """Sessions with a run under way."""
         return [session for session in self._loaded.values() if session.run is not None]
+
+    def objection_to(self, session: Session, size: int) -> str:
+        """Say why a session can't take so many bytes and have its model asked, or nothing.
+
+        Its principal's logs are full; or all its runs together take too much memory, and this
+        session takes more than its part of that.
+        """
+        full = self.logs.objection_to(session.record.principal, size)
+        return full or self._much_memory_of(session)
+
+    def _much_memory_of(self, session: Session) -> str:
+        limits, principal, size = self._limits, session.record.principal, session.memory
+        most = limits.runs_bytes_of_principal_max
+        if size <= most // limits.runs_of_principal_max:
+            return ""  # nobody need look at the others
+        sizes = [
+            other.memory
+            for other in self.running
+            if other.record.principal == principal and other is not session
+        ]
+        total = sum(sizes, size)
+        if not sizes or total <= most or size <= most // (len(sizes) + 1):
+            return ""
+        return (
+            f"sessions of {principal} with runs under way take {total:,} bytes in memory, and may "
+            f"{most:,}: wait for some to end, or go on in a session with a shorter history"
+        )
 
     def use(self, session: str, use: Use) -> None:
         """Do something with a session, at once or when it is in memory."""
@@ -311,6 +341,7 @@ class Book:
             self._flush_at = None  # nothing is left that waits for it
         urgent = session.urgent
         change = session.change(now)
+        self._charge(session, change.session.log_bytes)
         number = next(self._numbers)
         is_claim = session.run is not None and session.run.phase is Phase.CLAIMING
 
@@ -332,6 +363,7 @@ class Book:
 
         def failed(reason: str, failed_at: float) -> None:
             session.not_stored()
+            self._charge(session, session.log_bytes)
             if is_claim:
                 self.unclaimed(session, reason, failed_at)
             if not session.has_news:
@@ -346,6 +378,11 @@ class Book:
 
         self._flights.append(Flight(number, stored, failed))
         self._effects.append(Write(number, change, urgent))
+
+    def _charge(self, session: Session, log_bytes: int) -> None:
+        """So many bytes are what a session keeps in the store."""
+        self.logs.add(session.record.principal, log_bytes - session.counted)
+        session.counted = log_bytes
 
     def _write_dirty(self, now: float) -> None:
         for name in list(self._dirty):

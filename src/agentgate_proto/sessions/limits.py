@@ -21,6 +21,11 @@ class SessionLimits:
     runs_of_principal_max: int = 250
     """Runs of one principal under way."""
 
+    runs_bytes_of_principal_max: int = 134_217_728
+    """What those may take in memory, about, with the last request of each: as much as sessions at
+    rest in all. Beyond it the larger ones end before their models are asked again, and only small
+    ones begin; each may have its part, so that one is always possible."""
+
     loaded_max: int = 512
     """Sessions that nobody uses at present and that are kept in memory all the same."""
 
@@ -37,6 +42,16 @@ class SessionLimits:
     """Events of one session that are kept; beyond it the oldest are forgotten, a quarter at once,
     and a cursor there gets a gap. Of a run under way what its model was asked last is kept all the
     same, with what that has led to: no more than one answer has of events."""
+
+    log_bytes_max: int = 67_108_864
+    """Of the log of one session of a named agent, which lasts for ever: beyond it the oldest events
+    are forgotten, as where there are too many. Any other can be deleted when its principal's are
+    too large."""
+
+    log_bytes_of_principal_max: int = 268_435_456
+    """What the sessions of one principal keep, logs and metadata: months of talks, and no disk is
+    full of one agent's. Beyond it no message is taken, and a run ends before its model is asked
+    again."""
 
     tail_bytes_max: int = 262_144
     """Of a log that is durable, how much is kept in memory for those who watch; the rest is read

@@ -120,6 +120,7 @@ class Log:
         oldest: the lowest offset that is kept.
         next: the next offset.
         reserved: offsets below may be shown: that is durable.
+        durable_upto: everything below is stored.
     """
 
     def __init__(self, oldest: int, next_offset: int, reserved: int) -> None:
@@ -132,7 +133,7 @@ class Log:
         self._hidden: deque[int] = deque()  # offsets of what must be durable first and is not
         self._unwritten_bytes = 0
         self._durable_bytes = 0
-        self._durable_upto = next_offset
+        self.durable_upto = next_offset
 
     @property
     def visible(self) -> int:
@@ -211,16 +212,16 @@ class Log:
 
     def durable(self, upto: int) -> None:
         """Everything below this offset is stored."""
-        for row in self._rows[self._place(self._durable_upto) : self._place(upto)]:
+        for row in self._rows[self._place(self.durable_upto) : self._place(upto)]:
             self._unwritten_bytes -= row.size
             self._durable_bytes += row.size
-        self._durable_upto = upto
+        self.durable_upto = upto
         while self._hidden and self._hidden[0] < upto:
             self._hidden.popleft()
 
     def put_back(self) -> None:
         """What was taken and is not durable was not stored: it is new again."""
-        for row in self._rows[self._place(self._durable_upto) :]:
+        for row in self._rows[self._place(self.durable_upto) :]:
             row.taken = False
 
     def undo(self, upto: int) -> None:

@@ -43,7 +43,6 @@ from agentgate_proto.sessions.budgets import Budgets
 from agentgate_proto.sessions.context import assemble, common_prefix, sections_of
 from agentgate_proto.sessions.effects import Done, Effect, Question, Refused
 from agentgate_proto.sessions.material import Material
-from agentgate_proto.sessions.runs import prepare_effect
 from agentgate_proto.sessions.session import Session
 from agentgate_proto.sessions.settings import Settings
 from agentgate_proto.sessions.starting import NOT_FOUND
@@ -108,7 +107,7 @@ class Contexts:
         if name in self._settings.models:
             session.pins += 1
             token = Inspecting(ticket=ticket, params=params)
-            self._effects.append(prepare_effect(session, name, token))
+            self._effects.append(session.preparing(name, token))
         else:
             text = f"there is no model {name!r}"
             self._effects.append(Refused(ticket, ErrorCode.MODEL_FAILED, text))

@@ -124,6 +124,9 @@ class Making:
             text = f"metadata has more than {self._limits.metadata_bytes_max} bytes"
             self._effects.append(Refused(ticket, ErrorCode.INVALID_PARAMS, text))
             return
+        if full := self._book.logs.objection_to(principal, len(metadata)):
+            self._effects.append(Refused(ticket, ErrorCode.LIMIT_EXCEEDED, full))
+            return
         token = Creation(
             tickets=[ticket],
             principal=principal,
@@ -164,6 +167,7 @@ class Making:
 
     def _begin(self, token: Creation) -> None:
         self.counts[token.principal] += 1
+        self._book.logs.add(token.principal, len(bytes(token.metadata)))
         self._making[token.session] = token
         wanted = token.params.workspace
         self._effects.append(MakeWorkspace(token.session, token.principal, wanted, token))
@@ -180,6 +184,7 @@ class Making:
             metadata=token.metadata,
             created_at=now,
             updated_at=now,
+            log_bytes=len(bytes(token.metadata)),
         )
 
         def stored(_: float) -> None:
@@ -198,10 +203,17 @@ class Making:
         """The session can't be made."""
         del self._making[token.session]
         self.counts[token.principal] -= 1
+        self._book.logs.add(token.principal, -len(bytes(token.metadata)))
         self._effects.extend(Refused(ticket, code, text) for ticket in token.tickets)
 
     def set_metadata(self, session: Session, ticket: Any, params: SetMetadata, now: float) -> None:
         """Let a session have other metadata; whoever asked hears of it when it is durable."""
+        more = len(bytes(params.metadata)) - len(bytes(session.record.metadata))
+        full = self._book.logs.objection_to(session.record.principal, more)
+        if full and more > 0:
+            self._effects.append(Refused(ticket, ErrorCode.LIMIT_EXCEEDED, full))
+            return
+        session.log_bytes += more
         session.record = replace(session.record, metadata=params.metadata)
         session.then.append(Done(ticket, MetadataSet()))
         self._book.save(session, now)
@@ -232,6 +244,7 @@ class Making:
         def stored(_: float) -> None:
             self._book.remove(session)
             self.counts[record.principal] -= 1
+            self._book.logs.add(record.principal, -session.counted)
             if session.tools_open:
                 self._effects.append(CloseTools(session.id))
             if session.going is not None:
@@ -255,9 +268,10 @@ class Making:
             text = f"cannot delete the session now: {reason}"
             self._effects.append(Refused(session.going, ErrorCode.INTERNAL_ERROR, text))
 
-    def expire(self, name: str, principal: str, before: float, now: float) -> None:
+    def expire(self, name: str, principal: str, before: float, log_bytes: int, now: float) -> None:
         """The store has found that nothing has happened in a session since before a time: it goes,
-        if that is still so. If it can't be deleted now, the store finds it again."""
+        if that is still so. If it can't be deleted now, the store finds it again. ``log_bytes`` is
+        what it keeps there."""
         if is_lasting(name):
             return
         session = self._book.get(name)
@@ -270,6 +284,7 @@ class Making:
             def stored(_: float) -> None:
                 del self._expiring[name]
                 self.counts[principal] -= 1
+                self._book.logs.add(principal, -log_bytes)
                 self._effects.append(Gone(name))
 
             def failed(_reason: str, _: float) -> None:

@@ -44,7 +44,6 @@ from agentgate_proto.sessions.effects import (
     Effect,
     Grew,
     OpenTools,
-    Prepare,
 )
 from agentgate_proto.sessions.history import NOT_RUN
 from agentgate_proto.sessions.limits import SessionLimits
@@ -114,7 +113,7 @@ class Runs:
         if not session.tools_open:
             session.tools_open = True
             self._effects.append(OpenTools(session.id, session.record.principal))
-        self._effects.append(prepare_effect(session, run.model.name, run.id))
+        self._effects.append(session.preparing(run.model.name, run.id))
 
     def prepared(self, session: Session, run: Run, material: Material, now: float) -> None:
         """Ask the model, if it may be asked once more."""
@@ -130,7 +129,10 @@ class Runs:
         self, session: Session, run: Run, material: Material, now: float, after_s: float = 0.0
     ) -> None:
         """Make the context and reserve the money; the model is asked when that is durable, and so
-        many seconds have passed."""
+        many seconds have passed. There may be too much of its principal's for that."""
+        if full := self._book.objection_to(session, 0):
+            self.end(session, RunStatus.FAILED, full, now)
+            return
         prompt, params = self._settings.prompt_of(session.record), run.params
         if run.turn is not None:
             material, prompt = with_client(material, run.turn), joined_prompts(prompt, run.turn)
@@ -244,6 +246,10 @@ class Runs:
         """Take no more of an answer than there is room for: it is our side that can't go on."""
         if attempt.said > self._limits.answer_bytes_max:
             self.end(session, RunStatus.TRUNCATED, "the answer is too long", now)
+        elif full := self._book.logs.objection_to(
+            session.record.principal, -self._limits.answer_bytes_max
+        ):
+            self.end(session, RunStatus.TRUNCATED, full, now)
         elif session.log.unwritten_bytes > self._limits.unwritten_bytes_max:
             why = self._book.problem or "it does not keep pace"
             text = f"the store does not take the answer: {why}"
@@ -298,7 +304,7 @@ class Runs:
     def _prepare_again(self, session: Session, run: Run, pause_s: float) -> None:
         """Ask the model, in the same iteration, after a pause."""
         run.phase = Phase.PREPARING
-        self._effects.append(prepare_effect(session, run.model.name, (run.id, pause_s)))
+        self._effects.append(session.preparing(run.model.name, (run.id, pause_s)))
 
     # Its answer is whole
 
@@ -388,10 +394,4 @@ class Runs:
             self.end(session, RunStatus.COMPLETED, "", now)
         else:
             run.phase = Phase.PREPARING
-            session.then.append(prepare_effect(session, run.model.name, run.id))
-
-
-def prepare_effect(session: Session, model: str, token: Any) -> Prepare:
-    """Return the effect that has the context of a session prepared."""
-    record = session.record
-    return Prepare(record.id, record.principal, record.workspace, model, token)
+            session.then.append(session.preparing(run.model.name, run.id))

@@ -13,9 +13,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from agentgate_proto.records.outcome import Outcome
-from agentgate_proto.records.session import PutSession, SessionRecord
+from agentgate_proto.records.session import PutSession, SessionRecord, is_lasting, log_row_bytes
 from agentgate_proto.records.usage import UsageRow
-from agentgate_proto.sessions.effects import AskTool, CallModel, Effect
+from agentgate_proto.sessions.effects import AskTool, CallModel, Effect, Prepare
 from agentgate_proto.sessions.history import History
 from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.log import Log
@@ -59,6 +59,8 @@ class Session:
         going_by: who that is, if not its principal.
         deferred: outcomes of closed calls that came while nothing could be appended.
         last_body: the last request that its model was sent; b"": none is remembered.
+        log_bytes: of what is durable of its log, about, and of its metadata.
+        counted: of those, and of what is being written, what its principal was charged.
         last_tokens: of that, as estimated, and as counted; 0: nobody has.
     """
 
@@ -81,8 +83,10 @@ class Session:
         self.going_by = ""
         self.deferred: list[tuple[str, Outcome]] = []
         self.last_body = b""
+        self.log_bytes = self.counted = record.log_bytes
         self.last_tokens = (0, 0)
         self._limits = limits
+        self._new_bytes = 0  # of the log, that are being written
         self._usage: dict[str, UsageRow] = {}
         self._waiting: list[Then] = []
 
@@ -112,6 +116,11 @@ class Session:
         """Let usage be written with the next change."""
         self._usage[row.id] = row
 
+    def preparing(self, model: str, token: Any) -> Prepare:
+        """Return the effect that has its context prepared, for a model."""
+        record = self.record
+        return Prepare(record.id, record.principal, record.workspace, model, token)
+
     def change(self, now: float) -> PutSession:
         """Return what is new, to be written; ``stored`` or ``not_stored`` follows."""
         assert self.written is None, "one write at a time"
@@ -122,6 +131,8 @@ class Session:
             reserved = self.record.reserved
             if reserved - log.next < limits.ahead // 2:
                 reserved = log.next + limits.ahead
+        rows = log.take()
+        self._new_bytes = sum(log_row_bytes(row) for row in rows if row.end > log.oldest)
         self.record = replace(
             self.record,
             oldest=log.oldest,
@@ -129,9 +140,10 @@ class Session:
             reserved=reserved,
             run=self.run.to_store if self.run is not None else self.record.run,
             updated_at=now,
+            log_bytes=self.log_bytes + self._new_bytes,
         )
         usage = tuple(self._usage.values())
-        self.written = PutSession(self.record, log.take(), usage)
+        self.written = PutSession(self.record, rows, usage)
         self._usage = {}
         self._waiting, self.then = self.then, []
         self.urgent = False
@@ -143,6 +155,7 @@ class Session:
         record, self.written = self.written.session, None
         self.log.durable(record.next)
         self.log.reserved = record.reserved
+        self.log_bytes += self._new_bytes
         self.log.trim(self._limits.tail_bytes_max)
         waiting, self._waiting = self._waiting, []
         return waiting
@@ -160,14 +173,19 @@ class Session:
     def _forget_oldest(self) -> None:
         """Of a log that has too many events the oldest go, but for those from which a restart would
         learn what the run under way has asked for last, and what that has led to: they are as many
-        as one answer has."""
-        log, most = self.log, self._limits.log_events_max
-        if log.next - log.oldest <= most:
+        as one answer has. What is left takes its part of the bytes, as far as anybody knows."""
+        log, limits = self.log, self._limits
+        events = log.next - log.oldest
+        is_large = self.log_bytes > limits.log_bytes_max and is_lasting(self.id)
+        if events <= limits.log_events_max and not is_large:
             return
-        oldest = log.next - int(most * KEPT_OF_FULL_LOG)
+        oldest = log.next - int(min(events, limits.log_events_max) * KEPT_OF_FULL_LOG)
         if self.run is not None:
             oldest = min(oldest, self.run.step)
         if oldest > log.oldest:
+            durable, own = log.durable_upto, len(bytes(self.record.metadata))
+            part = max(durable - oldest, 0) / max(durable - log.oldest, 1)
+            self.log_bytes = own + int((self.log_bytes - own) * part)
             log.oldest = oldest
             self.history.forget(oldest)
 

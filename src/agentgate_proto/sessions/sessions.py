@@ -141,6 +141,7 @@ class Sessions:
         """Take up what a former process left. Call once, after ``configure``."""
         self._budgets.restore(restored.spent)
         self._making.counts.update(restored.counts)
+        self._book.logs.restore(restored.log_bytes)
         self._recoveries.restore(restored)
 
     def handle_timer(self, now: float) -> None:
@@ -384,10 +385,10 @@ class Sessions:
         if session is not None and session.run is not None:
             self._endings.tool_cancelled(session, session.run, call, status, now)
 
-    def expire(self, name: str, principal: str, before: float, now: float) -> None:
-        """A session, as the store has it, has not changed since before a time: it is kept no
-        longer, unless something happens in it now."""
-        self._making.expire(name, principal, before, now)
+    def expire(self, name: str, principal: str, before: float, log_bytes: int, now: float) -> None:
+        """A session, as the store has it, has not changed since before a time, and keeps so many
+        bytes: it is kept no longer, unless something happens in it now."""
+        self._making.expire(name, principal, before, log_bytes, now)
 
     def banish(self, known: Collection[str], now: float) -> None:
         """End the runs of principals who are none any more."""

@@ -29,6 +29,7 @@ from agentgate_proto.sessions.effects import (
     Refused,
 )
 from agentgate_proto.sessions.endings import Endings
+from agentgate_proto.sessions.history import bytes_of
 from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.queueing import Queue, open_run, said, started, taken
 from agentgate_proto.sessions.run import Phase, Run
@@ -223,6 +224,8 @@ class Starting:
         if self._book.is_stuck:
             text = f"cannot store messages: {self._book.problem}; {NOT_KEPT}"
             return ErrorCode.INTERNAL_ERROR, text
+        if full := self._book.objection_to(session, bytes_of(params.text)):
+            return ErrorCode.LIMIT_EXCEEDED, full
         if session.run is not None:
             full = self._queue.objection(session, params.text, params.params)
             return (ErrorCode.LIMIT_EXCEEDED, full) if full else None

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_proto.records.usage import MICROS
+from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.config.texts import BaseUrl, ModelName
 from agentgate_server.documents.environment import VariableName
 from agentgate_server.identity.texts import PrincipalName
@@ -153,6 +154,12 @@ class SessionsConfig(msgspec.Struct, frozen=True, kw_only=True):
     keep_usage_days: Annotated[float, Meta(ge=62, le=3_650)] = 400.0
     """Days that it is kept what each request to a model took and cost. At least two months:
     budgets count what was spent in this one."""
+
+    log_bytes_of_principal_max: Annotated[int, Meta(ge=1_048_576)] = (
+        SessionLimits().log_bytes_of_principal_max
+    )
+    """Bytes that the sessions of one principal keep, logs and metadata. Beyond it its messages are
+    refused until it deletes some, and a run ends before its model is asked again."""
 
     models: dict[ModelName, ModelConfig] = {}
     """The models, by name. Without any there is ``rehearsal``."""

@@ -211,9 +211,9 @@ class SessionDesk:
         self.sessions.banish(known, self._utc())
         self.drain()
 
-    def expire(self, session: str, principal: str, before: float) -> None:
+    def expire(self, session: str, principal: str, before: float, log_bytes: int) -> None:
         """Keep a session no longer, unless something has happened in it since a time."""
-        self.sessions.expire(session, principal, before, self._utc())
+        self.sessions.expire(session, principal, before, log_bytes, self._utc())
         self.drain()
 
     def close(self) -> None:

@@ -294,6 +294,15 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    (
+        "ALTER TABLE sessions ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0",
+        # As agentgate_proto.records.session.log_row_bytes has it.
+        """
+        UPDATE sessions SET log_bytes = length(metadata) + coalesce((
+            SELECT sum(300 + length(data) + length(blocks)) FROM session_log WHERE session = seq
+        ), 0)
+        """,
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -82,11 +82,13 @@ def restored(reader: Reader, utc: float) -> RestoredSessions:
     Raises:
         StoreError: the file cannot be read, or is damaged.
     """
+    counted = reader.rows(statements.COUNT_SESSIONS, (), count_of_row)
     return RestoredSessions(
         running=reader.rows(statements.RUNNING, (), session_of_row),
         reserved=reader.rows(statements.RESERVED, (), usage_of_row),
         spent=reader.rows(usage_sums.SPENT, (first_of_month(utc),), spent_of_row),
-        counts=dict(reader.rows(statements.COUNT_SESSIONS, (), count_of_row)),
+        counts={principal: count for principal, count, _ in counted},
+        log_bytes={principal: size for principal, _, size in counted},
     )
 
 

@@ -44,11 +44,13 @@ class Idle(NamedTuple):
     Attributes:
         session, principal: which, and whose.
         before: since before then, UTC seconds.
+        log_bytes: what it keeps.
     """
 
     session: str
     principal: str
     before: float
+    log_bytes: int
 
 
 class SessionRetention:
@@ -109,7 +111,7 @@ class SessionRetention:
             now = turn(connection, "sessions", utc, ran_s, oldest)
             before = now - self.keep_s
             found = connection.execute(statements.IDLE, (before, IDLE_MAX)).fetchall()
-            self._idle = [Idle(session, principal, before) for session, principal in found]
+            self._idle = [Idle(name, principal, before, size) for name, principal, size in found]
         deleted = connection.execute(statements.PRUNE_LOGS, (PRUNE_ROWS_MAX,)).rowcount
         left = PRUNE_ROWS_MAX - deleted
         if left:

@@ -29,6 +29,7 @@ SESSION_COLUMNS = (
     "last_message_id",
     "last_run",
     "queue",
+    "log_bytes",
 )
 """The columns of a session: first those that stay what they are, see ``SESSION_FIXED``."""
 
@@ -82,6 +83,7 @@ def session_row_of(session: SessionRecord) -> Row:
         session.last_message_id,
         session.last_run,
         encoded(session.queue) if session.queue else "",
+        session.log_bytes,
     )
 
 
@@ -193,9 +195,9 @@ def spent_of_row(row: Row) -> Spent:
     return msgspec.convert(fields, Spent)
 
 
-def count_of_row(row: Row) -> tuple[str, int]:
-    """How many sessions a principal has. Raises as :func:`session_of_row`."""
-    return msgspec.convert(row, tuple[str, int])
+def count_of_row(row: Row) -> tuple[str, int, int]:
+    """How many sessions a principal has, and what they keep. Raises as :func:`session_of_row`."""
+    return msgspec.convert(row, tuple[str, int, int])
 
 
 def whole(high: Any, low: Any) -> int:

@@ -68,7 +68,7 @@ RUNNING = f"""
     {SESSIONS} INDEXED BY sessions_running WHERE run <> '' AND dropped = 0 ORDER BY seq
 """
 COUNT_SESSIONS = """
-    SELECT principal, count(*) FROM sessions INDEXED BY sessions_principal
+    SELECT principal, count(*), sum(log_bytes) FROM sessions INDEXED BY sessions_principal
     WHERE dropped = 0 GROUP BY principal
 """
 DROP_SESSION = """
@@ -110,7 +110,7 @@ OLDEST_IDLE = """
     WHERE run = '' AND dropped = 0 AND id NOT GLOB 'agent:*' ORDER BY updated_at LIMIT 1
 """
 IDLE = """
-    SELECT id, principal FROM sessions INDEXED BY sessions_idle
+    SELECT id, principal, log_bytes FROM sessions INDEXED BY sessions_idle
     WHERE run = '' AND dropped = 0 AND id NOT GLOB 'agent:*' AND updated_at < ?
     ORDER BY updated_at LIMIT ?
 """

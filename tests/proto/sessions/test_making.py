@@ -225,9 +225,9 @@ def test_no_age_ends_an_agent_s_session() -> None:
     world = World()
     name = world.open("house")
     world.now += 10 * 365 * 86_400
-    world.sessions.expire(name, "house", world.now, world.now)
+    world.sessions.expire(name, "house", world.now, 0, world.now)
     world.kill()
-    world.sessions.expire(name, "house", world.now, world.now)
+    world.sessions.expire(name, "house", world.now, 0, world.now)
     world.settle()
     assert name in world.store.sessions
     assert world.gone == []
@@ -359,7 +359,7 @@ def test_a_session_that_is_kept_no_longer_goes_and_its_principal_may_have_anothe
 @pytest.mark.parametrize("phase", [phase for phase in PHASES if phase is not idle])
 def test_a_session_stays_in_which_something_has_begun_since_the_store_looked(phase: Phase) -> None:
     world = world_in(phase)
-    world.sessions.expire("s", "ann", LATER, world.now)
+    world.sessions.expire("s", "ann", LATER, 0, world.now)
     world.gate.holds.clear()
     world.settle()
     assert world.gone == []
@@ -369,7 +369,7 @@ def test_a_session_stays_in_which_something_has_begun_since_the_store_looked(pha
 
 def test_a_session_stays_that_has_changed_or_is_wanted_since_the_store_looked() -> None:
     world = world_in(idle)
-    world.sessions.expire("s", "ann", NOON, world.now)
+    world.sessions.expire("s", "ann", NOON, 0, world.now)
     world.settle()
     assert list(world.store.sessions) == ["s"]
 

@@ -7,7 +7,13 @@ import pytest
 from tests.proto.session_models import model
 
 from agentgate_proto.models.request import Encoded
-from agentgate_proto.records.session import EventKind, LogRow, OpenRun, SessionRecord
+from agentgate_proto.records.session import (
+    EventKind,
+    LogRow,
+    OpenRun,
+    SessionRecord,
+    log_row_bytes,
+)
 from agentgate_proto.records.usage import UsageRow, UsageStatus
 from agentgate_proto.sessions.effects import AckTool, AskTool, CallModel
 from agentgate_proto.sessions.history import History
@@ -194,3 +200,56 @@ def test_idle_is_what_nobody_uses_and_what_has_nothing_new() -> None:
     assert not one.is_idle
     one.stored()
     assert one.is_idle
+
+
+def test_what_its_log_keeps_is_counted_once_whatever_fails() -> None:
+    one = session(metadata=msgspec.Raw(b'{"a":1}'), log_bytes=7)
+    one.log.append(EventKind.NOTE, {"a": "x" * 93}, 1.0)
+    first = one.change(1.0)
+    assert first.session.log_bytes == 7 + sum(map(log_row_bytes, first.rows)) > 400
+    one.log.append(EventKind.NOTE, {}, 1.0)
+    one.not_stored()
+    again = one.change(1.0)
+    assert again.session.log_bytes == 7 + sum(map(log_row_bytes, again.rows))
+    one.stored()
+    assert one.log_bytes == again.session.log_bytes
+    one.then.append(AckTool("s", "c"))
+    assert one.change(1.0).session.log_bytes == again.session.log_bytes
+
+
+def test_of_a_log_that_forgets_its_oldest_the_part_that_is_left_counts() -> None:
+    one = session(SessionLimits(log_events_max=100), metadata=msgspec.Raw(b"{}"), log_bytes=2)
+    for _ in range(100):
+        one.log.append(EventKind.NOTE, {}, 1.0)
+    one.change(1.0)
+    one.stored()
+    one.log.append(EventKind.NOTE, {}, 1.0)
+    change = one.change(1.0)
+    assert change.session.oldest == 26
+    assert change.session.log_bytes == 2 + (101 - 26) * 302
+
+
+def test_what_is_forgotten_before_it_is_written_takes_nothing() -> None:
+    one = session(SessionLimits(log_events_max=3))
+    for _ in range(10):
+        one.log.append(EventKind.NOTE, {}, 1.0)
+    change = one.change(1.0)
+    assert (change.session.oldest, change.session.log_bytes) == (8, 2 + 2 * 302)
+
+
+@pytest.mark.parametrize(("name", "oldest"), [("agent:house", 11), ("s", 0)])
+def test_a_session_that_lasts_forgets_its_oldest_events_when_it_is_large(
+    name: str, oldest: int
+) -> None:
+    one = session(SessionLimits(log_bytes_max=40 * 302), id=name)
+    for _ in range(40):
+        one.log.append(EventKind.NOTE, {}, 1.0)
+    assert one.change(1.0).session.oldest == 0
+    one.stored()
+    one.log.append(EventKind.NOTE, {}, 1.0)
+    one.change(1.0)
+    one.stored()
+    one.then.append(AckTool("s", "c"))
+    change = one.change(1.0)
+    assert change.session.oldest == oldest
+    assert change.session.log_bytes == (41 - oldest) * 302

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from tests.proto.session_checker import check_rest
-from tests.proto.session_models import model, said
+from tests.proto.session_models import call, model, said, wanted
 from tests.proto.session_world import World
 from tests.proto.sessions.phases import (
     calling,
@@ -18,7 +19,13 @@ from tests.proto.sessions.phases import (
 )
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.rpc.session_methods import GetSession
+from agentgate_proto.models.events import TextDelta
+from agentgate_proto.rpc.session_methods import (
+    CreateSession,
+    GetSession,
+    MetadataSet,
+    SetMetadata,
+)
 from agentgate_proto.sessions.limits import SessionLimits
 
 Phase = Callable[[World], None]
@@ -163,3 +170,111 @@ def test_while_the_door_is_closed_nothing_new_is_said_and_what_runs_goes_on() ->
     world.send("s", "and now")
     world.settle()
     assert world.last_end("s")["status"] == "completed"
+
+
+# What its principal's sessions keep, and take
+
+
+def full(size: int) -> World:
+    """A world in which ann's sessions keep about as much as they may."""
+    world = World(SessionLimits(log_bytes_of_principal_max=10_000, answer_bytes_max=1_000))
+    world.create(named="s")
+    world.ask("s", "x" * size)
+    return world
+
+
+def test_whose_sessions_keep_too_much_says_nothing_new_until_some_are_deleted() -> None:
+    world = full(9_000)
+    world.scripts.append(said("ok"))
+    world.settle()
+    code, text = world.refusal(world.send("s", "y" * 2_000))
+    assert code == ErrorCode.LIMIT_EXCEEDED
+    assert text.endswith("and may 10,000 (sessions.log_bytes_of_principal_max): delete some")
+    code, _ = world.refusal(world.request(CreateSession()))
+    assert code == ErrorCode.LIMIT_EXCEEDED
+    metadata = {"a": "b" * 500}
+    raw = msgspec.Raw(msgspec.json.encode(metadata))
+    code, _ = world.refusal(world.request(SetMetadata(session="s", metadata=raw)))
+    assert code == ErrorCode.LIMIT_EXCEEDED
+    ticket = world.request(SetMetadata(session="s", metadata=msgspec.Raw(b"{}")))
+    world.settle()
+    assert world.result(ticket) == MetadataSet(), "what grows by nothing is taken"
+    world.create("bob")
+    world.delete("s")
+    world.settle()
+    world.create(named="t")
+    world.ask("t")
+
+
+def test_what_sessions_keep_counts_after_a_restart() -> None:
+    world = full(9_000)
+    world.scripts.append(said("ok"))
+    world.settle()
+    world.kill()
+    ticket = world.send("s", "y" * 2_000)
+    world.settle()
+    assert world.refusal(ticket)[0] == ErrorCode.LIMIT_EXCEEDED
+
+
+def test_a_run_ends_before_its_model_is_asked_again_when_there_is_too_much() -> None:
+    world = full(8_500)
+    world.say(*wanted(call("c1"), text="x" * 700))
+    world.settle()
+    end = world.last_end("s")
+    assert (end["status"], end["iterations"]) == ("failed", 1)
+    assert "log_bytes_of_principal_max" in end["reason"]
+    check_rest(world)
+
+
+def test_answers_that_go_on_beyond_what_is_kept_are_cut_off() -> None:
+    world = World(SessionLimits(log_bytes_of_principal_max=10_000, answer_bytes_max=5_000))
+    for name in ("s", "t"):
+        world.create(named=name)
+        world.ask(name, "x" * 3_000)
+    for which in [*world.calls] * 4:
+        if which in world.calls:
+            world.say(TextDelta("x" * 1_200), which=which)
+            world.wait(0.2)
+            world.sync()
+    world.scripts.extend([said("so"), said("so")])
+    world.settle()
+    ends = [world.last_end(name) for name in ("s", "t")]
+    assert {end["status"] for end in ends} >= {"truncated"}
+    assert any("log_bytes_of_principal_max" in end["reason"] for end in ends)
+    check_rest(world)
+
+
+def test_of_runs_that_take_too_much_memory_the_larger_go_on_no_more() -> None:
+    limits = SessionLimits(runs_bytes_of_principal_max=100_000, runs_of_principal_max=8)
+    world = World(limits)
+    for name in ("one", "two", "small"):
+        world.create(named=name)
+        world.send(name, "x" * (10 if name == "small" else 20_000))
+        world.scripts.append(said("ok"))
+        world.settle()
+    world.ask("one", "x" * 20_000)
+    world.ask("small")
+    code, text = world.refusal(world.send("two"))
+    assert code == ErrorCode.LIMIT_EXCEEDED
+    assert "and may 100,000: wait for some to end" in text
+    world.create("bob", named="his")
+    world.ask("his", "x" * 20_000)
+    assert {each.session for each in world.calls.values()} == {"one", "small", "his"}
+
+    first = next(name for name, each in world.calls.items() if each.session == "one")
+    world.create(named="more")
+    world.ask("more", "x" * 12_000)
+    world.say(*wanted(call("c1")), which=first)
+    world.sync()
+    world.finish("one", "c1")
+    world.settle(answer=False)
+    assert world.last_end("one")["status"] == "failed"
+    assert "take" in world.last_end("one")["reason"]
+    assert {each.session for each in world.calls.values()} == {"small", "his", "more"}
+
+
+def test_a_run_alone_is_never_too_large() -> None:
+    world = World(SessionLimits(runs_bytes_of_principal_max=1_000))
+    world.create(named="s")
+    world.ask("s", "x" * 20_000)
+    assert len(world.calls) == 1

@@ -101,6 +101,39 @@ def test_a_file_of_the_first_version_keeps_its_rows(tmp_path: Path) -> None:
     engine.close()
 
 
+def test_what_sessions_of_an_older_file_keep_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    path.touch(0o600)
+    old = sqlite3.connect(path, isolation_level=None)
+    before = next(
+        number
+        for number, statements in enumerate(MIGRATIONS)
+        if any("ADD COLUMN log_bytes" in sql for sql in statements)
+    )
+    migrate(old, MIGRATIONS[:before])
+    old.execute(
+        """
+        INSERT INTO sessions VALUES
+        (5, 's1', 'agent', 'e', 1.0, 'm', '', '', x'7b7d', 1.0, 1, 0, 2, 2, '', '', '', 0, ''),
+        (6, 's2', 'agent', 'e', 1.0, 'm', '', '', x'7b7d', 1.0, 0, 0, 0, 0, '', '', '', 0, '')
+        """
+    )
+    old.execute(
+        """
+        INSERT INTO session_log VALUES
+        (5, 0, 1, 'note', 1.0, x'7b7d', x''), (5, 1, 1, 'reply', 1.0, x'7b7d', x'00010203')
+        """
+    )
+    old.close()
+
+    engine = SqliteEngine(path)
+
+    sizes = engine.connection.execute("SELECT id, log_bytes FROM sessions ORDER BY id").fetchall()
+    assert sizes == [("s1", 2 + 302 + 306), ("s2", 2)]
+    assert engine.restore().sessions.log_bytes == {"agent": 2 + 302 + 306 + 2}
+    engine.close()
+
+
 FOREIGN = 'CREATE TRIGGER "it\'s ""mine""" AFTER INSERT ON audit BEGIN DELETE FROM audit; END'
 WEAK = "CREATE TRIGGER audit_stays BEFORE UPDATE ON audit WHEN 0 BEGIN SELECT 1; END"
 

@@ -74,13 +74,13 @@ def test_what_the_vendor_said_comes_with_the_history_only(engine: SqliteEngine) 
 def test_a_restart_finds_runs_reservations_and_the_money_of_this_month(
     engine: SqliteEngine,
 ) -> None:
-    running = session("s1", run=RUN)
+    running = session("s1", run=RUN, log_bytes=70)
     reserved = usage("u1", status=UsageStatus.RESERVED, cost_micros=900)
     last_month = usage("u0", day="2023-10-31", cost_micros=1)
     nobody_knows = usage("u2", cost_micros=None)
     settled = usage("u3", cost_micros=2**63 - 1)
     used = (reserved, last_month, nobody_knows, settled)
-    engine.commit([PutSession(running, (), used), PutSession(session("s2"))])
+    engine.commit([PutSession(running, (), used), PutSession(session("s2", log_bytes=5))])
 
     found = engine.restore().sessions
 
@@ -90,6 +90,7 @@ def test_a_restart_finds_runs_reservations_and_the_money_of_this_month(
         Spent(principal="agent", model="rehearsal", day="2023-11-14", micros=2**63 + 899)
     ]
     assert found.counts == {"agent": 2}
+    assert found.log_bytes == {"agent": 75}
 
 
 def test_of_nothing_there_is_a_total_and_no_other_sum(engine: SqliteEngine) -> None:
