@@ -80,7 +80,7 @@ top:
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
   ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``,
   ``memory``, ``notifying``, ``logs`` of sessions,
-  ``denials``, ``disk``, ``lines`` where only one is served at a time,
+  ``denials``, ``withdrawals``, ``disk``, ``lines`` where only one is served at a time,
   ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``errors``, ``limits``. ``text``, what a
   reader sees: ``showing`` it, by ``characters`` (of ``character_runs``, ``look_alikes``),

@@ -269,6 +269,11 @@ class LedgerLimits:
     denials_told_per_hour: int = 100
     """Those that have an entry of the audit; more are counted there."""
 
+    reads_told_per_hour: int = 600
+    """Reads of one agent about which nobody was asked, and what else changed nothing, that have an
+    entry of the audit; more are counted there. One agent alone then needs two months to push a
+    year's deeds out of it, not a day."""
+
     requests_per_minute: int = 600
     """Tool requests, listings and what changes sessions, of one principal: a token bucket of this
     size."""
@@ -291,6 +296,10 @@ class LedgerLimits:
 
     held_bytes_max: int = 100_663_296
     """The same of all principals: with what comes on top, a machine of 512 MB has room for it."""
+
+    withdrawals_per_hour: int = 120
+    """Asks of one principal that it withdraws before a person has answered; nobody is asked for it
+    beyond that. Each is two entries of the audit, and a message on a phone, of nothing."""
 
     approval_s: float = 900.0
     """How long an approval waits for a person (seed 001)."""

@@ -47,8 +47,11 @@ class Books:
     def count(self, record: Record) -> None:
         """Take that the audit only counts this."""
         outcome = record.outcome
-        if outcome is None or outcome.code != ErrorCode.DENIED_BY_POLICY or record.expires_at:
-            raise Violation(f"the audit is to say nothing of {record.rid}, which was not denied")
+        if outcome is None or record.expires_at or record.rid in self.last:
+            raise Violation(f"the audit is to say nothing of {record.rid}, of which it must")
+        ran = record.effects is Effects.WRITE and outcome.status is not Status.CANCELLED
+        if ran and outcome.code != ErrorCode.DENIED_BY_POLICY and not record.joined:
+            raise Violation(f"the audit is to say nothing of {record.rid}, which may have run")
         self.untold.add(record.rid)
 
     def append(self, entries: Iterable[AuditEntry]) -> None:

@@ -104,9 +104,9 @@ class Disk(MemoryEngine):
         self.commits += 1
         for change in changes:  # one by one, so that each is compared with the one before it
             if isinstance(change, Put):
-                if not change.is_told:
-                    self.books.count(change.record)
                 for record in (change.record, *change.joined):
+                    if not change.is_told:
+                        self.books.count(record)
                     self._look_at(record)
                 if change.grant is not None and change.grant.uses > change.grant.uses_max:
                     raise Violation(f"I4: grant {change.grant.id} is used too often")

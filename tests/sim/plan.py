@@ -367,8 +367,10 @@ def draw_close_faults(seed: int, talks: Sequence[Talk]) -> tuple[Fault, ...]:
 def draw_ledger_limits(rng: Random, retention: Retention) -> LedgerLimits:
     """Draw caps that hold sometimes, and are reached sometimes."""
     pick = rng.choice
+    waiting_max = pick((10, 10, 3, 1))
     return LedgerLimits(
-        waiting_max=pick((10, 10, 3, 1)),
+        waiting_max=waiting_max,
+        reads_told_per_hour=600 if waiting_max == 10 else 5,  # not drawn: worlds stay what they are
         active_max=pick((100_000, 100_000, 30)),
         undelivered_max=pick((10_000, 10_000, 6)),
         writes_max=pick((50_000, 50_000, 12)),

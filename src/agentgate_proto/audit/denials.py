@@ -1,4 +1,4 @@
-"""Denials in the audit beyond an agent's budget: one entry says how many there were."""
+"""Denials, reads and the like in the audit beyond an agent's budget: one entry says how many."""
 
 from __future__ import annotations
 
@@ -6,32 +6,41 @@ from msgspec.structs import replace
 
 from agentgate_proto.audit.sealing import Seal
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.quotas.denials import Untold
+from agentgate_proto.quotas.denials import Kind, Untold
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.decision import Action
 from agentgate_proto.records.outcome import Status
 
-DENIED = "requests.denied"
-"""The event of such an entry."""
+SUMS = frozenset(kind.value for kind in Kind)
+"""The events of such entries."""
 
 LAST = "last"
 """Where among its ``masked`` the digest of the last of them is."""
 
 
 def entry_of(untold: Untold) -> AuditEntry:
-    """Say that so many requests were denied, with the digests of the first and the last."""
-    return AuditEntry(
-        event=DENIED,
+    """Say that so many requests were denied, or read, with the digests of the first and the last.
+
+    How each of those ended that were not denied, its row says.
+    """
+    entry = AuditEntry(
+        event=untold.kind.value,
         agent=untold.principal,
         rid=untold.rid,
         tool=untold.tool,
         digest=untold.digest,
         masked={LAST: untold.last},
+        count=untold.count,
+        detail="beyond what has entries of its own",
+    )
+    if untold.kind is not Kind.DENIED:
+        return entry
+    return replace(
+        entry,
         decision=Action.DENY,
         status=Status.DENIED,
         code=ErrorCode.DENIED_BY_POLICY,
-        count=untold.count,
-        detail=f"beyond what has entries of its own; {untold.dropped} of them are not kept",
+        detail=f"{entry.detail}; {untold.dropped} of them are not kept",
     )
 
 

@@ -22,6 +22,7 @@ from agentgate_proto.ledger.live import Caller, Live, Verdict
 from agentgate_proto.ledger.muting import Muting
 from agentgate_proto.ledger.rejudging import JudgeAgain, Rejudging
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.quotas.withdrawals import Withdrawals
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import Grant, grant_of
 from agentgate_proto.records.outcome import Outcome, Status, ended
@@ -68,6 +69,7 @@ class Deciding:
         self._write = write
         self._rejudging = Rejudging(judge, self.withdraw, self._demand)
         self.muting = Muting()
+        self.withdrawals = Withdrawals(limits.withdrawals_per_hour)
         self._waiting: Counter[str] = Counter()
         self._alike: dict[tuple[str, str], dict[str, Live]] = {}
         self._expiries: list[tuple[float, str]] = []
@@ -78,7 +80,8 @@ class Deciding:
         """Say why no further approval of a principal may wait, and when to ask again, seconds."""
         if self._waiting[principal] >= self.limits.waiting_max:
             return f"{self.limits.waiting_max} approvals wait for a person already", 10.0
-        return self.muting.objection(principal, now)
+        muted = self.muting.objection(principal, now)
+        return muted or self.withdrawals.objection(principal, now)
 
     def ask(self, live: Live, decision: Decision, warning: str, now: float) -> None:
         """Let people decide, when the question is durable; there must be room for it."""

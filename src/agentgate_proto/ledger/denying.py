@@ -1,5 +1,7 @@
 """Denying: what becomes of a request to which the policy says no, and nobody is asked.
 
+And what the audit says of one that has ended and has changed nothing.
+
 The budgets are those of :mod:`agentgate_proto.quotas.denials`.
 """
 
@@ -13,9 +15,10 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.quotas.denials import Denials, Kept
+from agentgate_proto.quotas.denials import Denials, Idle, Kept, Kind, Untold
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.outcome import Outcome, Status, ended
+from agentgate_proto.records.request import Effects, Record
 
 
 class Denying:
@@ -36,6 +39,7 @@ class Denying:
         remove: Callable[[Live], None],
     ) -> None:
         self.denials = Denials(limits.denials_per_minute, limits.denials_told_per_hour)
+        self.idle = Idle(limits.reads_told_per_hour)
         self._delivery = delivery
         self._finish = finish
         self._remove = remove
@@ -51,8 +55,43 @@ class Denying:
         live.is_told = kept is Kept.WHOLE
         self._finish(live, outcome, now)
 
+    def over(self, live: Live, now: float) -> None:
+        """A request has ended of which the store knows nothing yet: the audit tells it, or counts
+        it. By then a write that may have run is known, and so is what people were asked."""
+        record = live.record
+        if record.expires_at or not live.is_told:
+            return
+        kind = kind_of(record)
+        if kind is None or self.idle.has_entry(record.principal, len(bytes(record.args)), now):
+            return
+        live.is_told = False
+        own = [caller.record for caller in live.callers[1:] if caller.record is not None]
+        for each in (record, *own):
+            self.idle.count(kind, each.principal, each.rid, each.tool, each.digest)
+
+    def untold(self) -> list[Untold]:
+        """Return the requests that the audit is to tell together; they are told then."""
+        return self.denials.untold() + self.idle.untold()
+
     def answer(self, live: Live, outcome: Outcome, rid: str = "") -> None:
         """Answer without a row of its own; ``rid``: the row that has this outcome (I3)."""
         live.record = replace(live.record, outcome=outcome)
         self._delivery.answer(live, rid)
         self._remove(live)
+
+
+def kind_of(record: Record) -> Kind | None:
+    """Of which kind a request is that has changed nothing; None: it is told in any case.
+
+    Denials have a budget of their own, and a write that fails before it starts is the gateway's or
+    the store's doing.
+    """
+    outcome = record.outcome
+    assert outcome is not None, "it has ended"
+    if record.joined:
+        return Kind.REPEATED
+    if outcome.status is Status.CANCELLED:
+        return Kind.WITHDRAWN
+    if record.effects is Effects.READ and outcome.code != ErrorCode.DENIED_BY_POLICY:
+        return Kind.READ
+    return None

@@ -136,8 +136,8 @@ class Ledger:
         return self._lifecycle.journal.problem
 
     def denials_untold(self) -> list[Untold]:
-        """Return the denied requests that the audit is to tell together; they are told then."""
-        return self._lifecycle.denying.denials.untold()
+        """Return the requests that the audit is to tell together; they are told then."""
+        return self._lifecycle.denying.untold()
 
     @property
     def judge(self) -> Judge:

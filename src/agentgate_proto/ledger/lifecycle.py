@@ -133,14 +133,12 @@ class Lifecycle:
         """Go the way that the policy says; ``args`` are as the tool gets them."""
         live.record = record = ruled(live.record, decision)
         live.args = live.bound = None
-        twin = None
         if decision.action is Action.DENY:
             self.denying.deny(live, decision, now)
             return
-        if may_join(live):
-            twin = self.rejoining.twin(live, decision)
+        twin = self.rejoining.twin(live, decision) if may_join(live) else None
         if twin is not None:
-            self._repeat(live, twin)
+            self._repeat(live, twin, now)
             return
         self.rejoining.add(live)
         if may_join(live) and looks_back(live, decision):
@@ -158,21 +156,21 @@ class Lifecycle:
         if live.withdrawn_at:
             self.finish(live, live.withdrawn_as, now)
         elif found is not None and answers(found, live.record, decision):
-            self._end_as(live, found)
+            self._end_as(live, found, now)
         else:
             self._let(live, decision, args, now)
 
-    def _repeat(self, live: Live, twin: Live) -> None:
+    def _repeat(self, live: Live, twin: Live, now: float) -> None:
         """A request is the one that is under way; if that has its outcome, it ends so, too.
 
         An end of the waiting that is being written may fail to be: then both go on waiting.
         """
         if twin.record.phase is Phase.DONE and not twin.settling:
-            self._end_as(live, twin.record)
+            self._end_as(live, twin.record, now)
         else:
             self.join(live, twin)
 
-    def _end_as(self, live: Live, found: Record) -> None:
+    def _end_as(self, live: Live, found: Record, now: float) -> None:
         """End a repeat as the request that it repeats; it has a row of its own, for its id (I3).
 
         That one need not be kept for a client that has its outcome by this one.
@@ -184,6 +182,7 @@ class Lifecycle:
             resolved_at=found.resolved_at,
             joined=found.joined or found.rid,
         )
+        self.denying.over(live, now)
         self._write(live, After.ANSWER)
         if not found.delivered and found.client_id == live.record.client_id:
             self.mark_delivered((found.rid,))
@@ -256,8 +255,7 @@ class Lifecycle:
             self._run(live.record)
 
     def _run(self, record: Record) -> None:
-        args = bytes(record.args)
-        run = Run(record.rid, record.tool, args, record.effects, record.definition)
+        run = Run(record.rid, record.tool, bytes(record.args), record.effects, record.definition)
         self._effects.append(run)
 
     # The request ends
@@ -275,6 +273,7 @@ class Lifecycle:
         live.record = done(live.record, outcome, now)
         self.hold(live, len(memoryview(outcome.data)))
         if live.stored is None:
+            self.denying.over(live, now)
             self._publish(live)
         self._write(live, After.ANSWER)
 

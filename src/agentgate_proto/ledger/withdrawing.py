@@ -71,6 +71,7 @@ class Withdrawing:
         if phase is Phase.WAITING and not (wanted and self._joining.is_shared(live)):
             live.withdrawn_at = now
             self._note_cancel(live, link, call_id)
+            self._deciding.withdrawals.count(live.record.principal, now)
             self._deciding.withdraw(live)
             return
         if wanted or (phase is Phase.DONE and not live.settling):

@@ -1,9 +1,14 @@
-"""Denials: what is kept of requests that the policy denies, so that a flood of them costs little.
+"""Denials, and what else of an agent the audit counts where there is much of it.
 
 A request that is denied costs its agent nothing. If each made a row and an entry of the audit, an
 agent that asks for nothing but what it may not have would fill the disk, and push out of the audit
 what others did. So each agent has a budget for either. Beyond that for entries, its denials are
 counted, and told in one entry now and then; beyond that for rows, they are answered and forgotten.
+
+What is allowed can push out as much: reads, requests that are withdrawn before anything came of
+them, and repeats of what has ended. Nothing has changed by them, so these, too, have a budget of
+entries (:class:`Idle`). Beyond it they are counted, and have their rows. What was changed, and what
+people were asked and have answered, is in no budget: it has its entries, always.
 
 An answer without a row is no promise: if the same id comes again, it is judged again. That runs
 nothing twice, for nothing has run, and a client that has the answer does not ask again.
@@ -12,10 +17,16 @@ nothing twice, for nothing has run, and a client that has the answer does not as
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 MINUTE_S = 60.0
 HOUR_S = 3_600.0
+
+ENTRY_BYTES = 1_024
+"""Of arguments: for each so many an entry counts once more."""
+
+ENTRY_BYTES_MAX = 8_192
+"""Of arguments, that an entry may have: what is longer is cut there."""
 
 
 class Kept(IntEnum):
@@ -29,12 +40,25 @@ class Kept(IntEnum):
     """Nothing but that it was; the audit counts it."""
 
 
+class Kind(StrEnum):
+    """What is told together; the event of the entry that tells it."""
+
+    DENIED = "requests.denied"
+    READ = "requests.read"
+    """Reads about which nobody was asked, however they ended."""
+    WITHDRAWN = "requests.withdrawn"
+    """Withdrawn by who asked, before they were stored."""
+    REPEATED = "requests.repeated"
+    """Ended as an earlier request, which they are a repeat of."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Untold:
-    """Denials of one agent that have no entry of their own.
+    """Requests of one agent that have no entry of their own.
 
     Attributes:
         principal: the agent.
+        kind: of which kind they are.
         rid, tool, digest: of the first of them.
         last: the digest of the last.
         count: how many there are.
@@ -45,6 +69,7 @@ class Untold:
     rid: str
     tool: str
     digest: str
+    kind: Kind = Kind.DENIED
     last: str = ""
     count: int = 0
     dropped: int = 0
@@ -88,6 +113,46 @@ class Denials:
         return untold
 
 
+class Idle:
+    """The budget of entries for what has changed nothing. Times as in ``Denials``.
+
+    Args:
+        entries_per_hour: of one agent, of all kinds together.
+    """
+
+    def __init__(self, entries_per_hour: int) -> None:
+        self.entries_per_hour = entries_per_hour
+        self._entries: dict[str, Budget] = {}
+        self._untold: dict[tuple[str, Kind], Untold] = {}
+
+    def has_entry(self, principal: str, size: int, now: float) -> bool:
+        """Say whether a request has an entry of its own, and count that.
+
+        Args:
+            principal: whose it is.
+            size: bytes of its arguments: an entry with long ones takes the room of several.
+            now: seconds.
+        """
+        budget = self._entries.get(principal)
+        if budget is None:
+            budget = self._entries[principal] = Budget(self.entries_per_hour, HOUR_S, now)
+        return budget.take(now, 1.0 + min(size, ENTRY_BYTES_MAX) / ENTRY_BYTES)
+
+    def count(self, kind: Kind, principal: str, rid: str, tool: str, digest: str) -> None:
+        """Count a request that has no entry of its own."""
+        untold = self._untold.get((principal, kind))
+        if untold is None:
+            untold = Untold(principal=principal, kind=kind, rid=rid, tool=tool, digest=digest)
+            self._untold[principal, kind] = untold
+        untold.last = digest
+        untold.count += 1
+
+    def untold(self) -> list[Untold]:
+        """Return what is to be told together; it is told then."""
+        untold, self._untold = list(self._untold.values()), {}
+        return untold
+
+
 class Budget:
     """So many in a time, all at once if they come so, and as many again as time goes by."""
 
@@ -99,11 +164,25 @@ class Budget:
         self.left = float(most)
         self.at = now
 
-    def take(self, now: float) -> bool:
-        """Take one, if there is one left."""
+    def take(self, now: float, amount: float = 1.0) -> bool:
+        """Take one, or another amount, if it is left; of more than there ever is, all that is."""
+        self._flow(now)
+        amount = min(amount, self.most)
+        if self.left < amount:
+            return False
+        self.left -= amount
+        return True
+
+    def owe(self, now: float) -> None:
+        """Take one, whether it is there or not."""
+        self._flow(now)
+        self.left -= 1.0
+
+    def pause_s(self, now: float) -> float:
+        """Return for how many seconds there is none, and take nothing."""
+        self._flow(now)
+        return max(0.0, 1.0 - self.left) / self.per_s
+
+    def _flow(self, now: float) -> None:
         self.left = min(self.most, self.left + max(0.0, now - self.at) * self.per_s)
         self.at = now
-        if self.left < 1.0:
-            return False
-        self.left -= 1.0
-        return True

@@ -19,7 +19,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
     Attributes:
         event: what happened: ``request.asked``, ``request.endorsed``, ``request.approved``,
-            ``request.started``, ``request.ended``, ``requests.denied``, ``grant.made``,
+            ``request.started``, ``request.ended``, ``requests.denied``,
+            ``requests.read``, ``requests.withdrawn``, ``requests.repeated``, ``grant.made``,
             ``grant.used``,
             ``grant.revoked``, ``agent.muted``, ``agent.unmuted``, ``login.failed``,
             ``agent.login_failed``, ``gateway.started``,

@@ -17,7 +17,7 @@ from agentgate_proto.audit.chain import Head
 from agentgate_proto.audit.denials import entry_of
 from agentgate_proto.audit.logins import FailedLogins
 from agentgate_proto.principal import Principal
-from agentgate_proto.quotas.denials import Untold
+from agentgate_proto.quotas.denials import Kind, Untold
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_server.audit.heads import Findings, append_head
@@ -29,6 +29,14 @@ EVERY_S = 60.0
 DETAIL_CHARS_MAX = 2_000
 """Of the errors of a reload."""
 
+CAPS = {
+    Kind.DENIED: "denials in the audit",
+    Kind.READ: "reads in the audit",
+    Kind.WITHDRAWN: "withdrawals in the audit",
+    Kind.REPEATED: "repeats in the audit",
+}
+"""What was capped where the audit counts only."""
+
 log = logging.getLogger(__name__)
 
 
@@ -37,7 +45,7 @@ class AuditRecorder:
 
     Args:
         writer: takes entries to the store.
-        untold: returns the denied requests that have no entries of their own, once.
+        untold: returns the requests that have no entries of their own, once.
         capped: hears of whom there were some.
 
     Attributes:
@@ -158,9 +166,9 @@ class AuditRecorder:
             self._written = head
 
     def _sum_up(self, now: float) -> None:
-        """Say how many denials and failed logins there were that have no entries of their own."""
+        """Say how many requests and failed logins there were that have no entries of their own."""
         for untold in self._untold():
-            self._capped(untold.principal, "denials in the audit")
+            self._capped(untold.principal, CAPS[untold.kind])
             self.tell(entry_of(untold))
         for entry in (*self.logins.due(now), *self.agent_logins.due(now)):
             self.tell(entry)

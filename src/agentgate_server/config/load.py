@@ -132,6 +132,7 @@ class Config:
             args_bytes_max=self.tools.args_bytes_max,
             denials_per_minute=self.storage.denials_per_minute,
             denials_told_per_hour=self.audit.denials_per_hour,
+            reads_told_per_hour=self.audit.reads_per_hour,
             approval_s=self.approval_timeout_s,
             retention_s=self.storage.keep_undelivered_days * DAY_S,
         )

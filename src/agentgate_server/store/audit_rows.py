@@ -17,7 +17,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from agentgate_proto.audit.chain import BEGINNING, DROPPED, Head, chained, parse_head, split
-from agentgate_proto.audit.denials import DENIED, sealed
+from agentgate_proto.audit.denials import SUMS, sealed
 from agentgate_proto.audit.events import entries_of, shortened
 from agentgate_proto.audit.sealing import KEY_BYTES, Seal
 from agentgate_proto.records.audit_entry import AuditEntry
@@ -104,7 +104,7 @@ class AuditRows:
             self.seal = seal_of(connection)
         seal = self.seal
         kept = (
-            sealed(entry, seal) if entry.event == DENIED else shortened(entry)
+            sealed(entry, seal) if entry.event in SUMS else shortened(entry)
             for entry in self.mask(entries, seal)
         )
         lines, head = chained(self.head, rfc3339(now), kept)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from agentgate_proto.audit.denials import LAST, entry_of, sealed
+from agentgate_proto.audit.denials import LAST, SUMS, entry_of, sealed
 from agentgate_proto.audit.sealing import KEY_BYTES, Seal
 from agentgate_proto.digest import digest_of
-from agentgate_proto.quotas.denials import Untold
+from agentgate_proto.quotas.denials import Kind, Untold
 
 UNTOLD = Untold(
     principal="evil", rid="r1", tool="t", digest=digest_of("t", b'{"n":1}'), last="d9", count=57,
@@ -28,6 +28,24 @@ def test_an_entry_says_whose_how_many_and_which() -> None:
         "code": -32003,
         "count": 57,
         "detail": "beyond what has entries of its own; 40 of them are not kept",
+    }
+
+
+def test_of_reads_it_says_how_many_and_nothing_of_how_they_ended() -> None:
+    read = Untold(
+        principal="eager", kind=Kind.READ, rid="r1", tool="t", digest="d1", last="d9", count=57
+    )
+    entry = entry_of(read)
+    assert entry.event in SUMS
+    assert msgspec.to_builtins(entry) == {
+        "event": "requests.read",
+        "rid": "r1",
+        "agent": "eager",
+        "tool": "t",
+        "digest": "d1",
+        "masked": {"last": "d9"},
+        "count": 57,
+        "detail": "beyond what has entries of its own",
     }
 
 

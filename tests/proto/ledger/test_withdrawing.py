@@ -5,6 +5,7 @@ from tests.proto.ledger_world import Connection, World
 
 from agentgate_proto.ledger.effects import Answer
 from agentgate_proto.ledger.live import CANCELLED
+from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.outcome import Status
 
 
@@ -320,3 +321,25 @@ def test_who_joined_cannot_leave_any_more_when_the_tool_runs() -> None:
     world.sync()
     assert one.outcomes == {1: outcome}
     assert two.outcomes == {7: outcome}
+
+
+def test_who_withdraws_ask_after_ask_is_let_to_ask_no_more_for_a_while() -> None:
+    world = World(LedgerLimits(withdrawals_per_hour=2))
+    client, other = world.client(), world.client("other")
+    for number in (1, 2):
+        world.receive(client, number, "ask_write", n=number)
+        world.sync()
+        world.cancel(client, 10 + number, number)
+        world.sync()
+    world.receive(client, 3, "ask_write", n=3)
+    assert "of your asks an hour were withdrawn" in client.refusals[3].message
+    assert client.refusals[3].retry_after_s == pytest.approx(1_800.0, abs=1.0)
+    rid = world.receive(client, 4, "write", n=4)
+    asked = world.receive(other, 1, "ask_write", n=1)
+    world.sync()
+    assert list(world.running) == [rid], "what needs nobody goes on"
+    assert world.ledger.approval(asked) is not None, "and so do others"
+    world.wait(1_801.0)
+    again = world.receive(client, 5, "ask_write", n=3)
+    world.sync()
+    assert world.ledger.approval(again) is not None

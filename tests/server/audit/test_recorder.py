@@ -1,4 +1,4 @@
-"""The recorder tells what no request tells: also how many denials have no entry of their own."""
+"""The recorder tells what no request tells: also how many requests have no entry of their own."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 from tests.server.store.harness import running
 from tests.server.store.model import MemoryEngine
 
-from agentgate_proto.quotas.denials import Untold
+from agentgate_proto.quotas.denials import Kind, Untold
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_server.audit.recorder import AuditRecorder
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_denials_without_entries_are_told_together_and_who_they_are_of() -> None:
+async def test_what_has_no_entries_is_told_together_and_who_it_is_of() -> None:
     engine = MemoryEngine()
     untold = [
-        Untold(principal=name, rid="r1", tool="t", digest="d1", last="d2", count=57)
-        for name in ("evil", "other")
+        Untold(principal=name, kind=kind, rid="r1", tool="t", digest="d1", last="d2", count=57)
+        for name, kind in (("evil", Kind.DENIED), ("other", Kind.READ))
     ]
     heard: list[tuple[str, str]] = []
 
@@ -32,7 +32,7 @@ async def test_denials_without_entries_are_told_together_and_who_they_are_of() -
     told = [(entry.event, entry.agent, entry.count) for entry in engine.audit]
     assert told == [
         ("requests.denied", "evil", 57),
-        ("requests.denied", "other", 57),
+        ("requests.read", "other", 57),
         ("gateway.stopped", "", 0),
     ]
-    assert heard == [("evil", "denials in the audit"), ("other", "denials in the audit")]
+    assert heard == [("evil", "denials in the audit"), ("other", "reads in the audit")]

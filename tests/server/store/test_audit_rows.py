@@ -13,7 +13,7 @@ from tests.server.store.samples import done, put, record
 
 from agentgate_proto.audit.chain import DROPPED, Head, verify
 from agentgate_proto.audit.denials import entry_of
-from agentgate_proto.quotas.denials import Untold
+from agentgate_proto.quotas.denials import Kind, Untold
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import Phase
 from agentgate_proto.records.storage import MarkDelivered, Put, PutAudit
@@ -287,8 +287,9 @@ def test_a_batch_that_fails_counts_no_bytes(engine: SqliteEngine) -> None:
     assert upto == sum(map(len, lines(engine)))
 
 
-def test_denials_that_are_told_together_have_keyed_digests(engine: SqliteEngine) -> None:
-    many = Untold(principal="evil", rid="r1", tool="t", digest="d1", last="d2", count=57)
+@pytest.mark.parametrize("kind", Kind)
+def test_what_is_told_together_has_keyed_digests(engine: SqliteEngine, kind: Kind) -> None:
+    many = Untold(principal="evil", kind=kind, rid="r1", tool="t", digest="d1", last="d2", count=57)
     engine.commit([PutAudit(entry_of(many)), Put(done("r2"), is_told=False)])
     (row,) = map(msgspec.json.decode, lines(engine))
     seal = seal_of(engine.connection)
