@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET
@@ -157,16 +157,40 @@ def shown_signature(signature: str, approval: str) -> str:
     return f"{short}\n[This is not the whole of it: see {where} before you say yes.]"
 
 
+class Page(Generic[Row]):
+    """As many rows as one reply may hold, at least one.
+
+    Args:
+        limit: rows at most.
+
+    Attributes:
+        rows: what it holds.
+        more: there are others.
+    """
+
+    def __init__(self, limit: int = LIST_ROWS_MAX) -> None:
+        self.rows: list[Row] = []
+        self.more = False
+        self._limit = limit
+        self._size = 0
+
+    def take(self, row: Row) -> bool:
+        """Add a row if there is room for it; if not, there is for no other."""
+        self._size += len(msgspec.json.encode(row))
+        self.more = len(self.rows) >= self._limit
+        self.more = self.more or (bool(self.rows) and self._size > LIST_BYTES_MAX)
+        if not self.more:
+            self.rows.append(row)
+        return not self.more
+
+
 def page_of(rows: Iterable[Row], limit: int = LIST_ROWS_MAX) -> tuple[list[Row], bool]:
-    """As many rows as one reply may hold, at least one, and whether there are more.
+    """As many rows as one reply may hold, and whether there are more.
 
     No more rows are made than it takes to know that.
     """
-    page: list[Row] = []
-    size = 0
+    page: Page[Row] = Page(limit)
     for row in rows:
-        size += len(msgspec.json.encode(row))
-        if len(page) >= limit or (page and size > LIST_BYTES_MAX):
-            return page, True
-        page.append(row)
-    return page, False
+        if not page.take(row):
+            break
+    return page.rows, page.more

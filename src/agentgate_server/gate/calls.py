@@ -79,6 +79,7 @@ class Calls:
         explainer: says what the policy would say.
         epoch: of this gateway, once it is known.
         upstreams: the gateways behind this one, if there are any.
+        spawn: runs a task as the work of whoever has a turn now.
     """
 
     def __init__(
@@ -99,6 +100,7 @@ class Calls:
         explainer: Explainer,
         epoch: Callable[[], str],
         upstreams: OpenUpstreams | None = None,
+        spawn: Callable[..., None],
     ) -> None:
         self.catalogue = catalogue
         self.ledger = ledger
@@ -115,6 +117,7 @@ class Calls:
         self.explainer = explainer
         self.epoch = epoch
         self.upstreams = upstreams
+        self.spawn = spawn
         self.sessions: SessionDesk | None = None
         self.session_calls = SessionCalls(None, never)
 
@@ -350,7 +353,7 @@ class Calls:
         if not self._may_list(principal, reply):
             return
         whose = None if principal.role is Role.OPERATOR else principal.name
-        listing = Listing(params, whose, reply, self.masker, self._owe)
+        listing = Listing(params, whose, reply, self.masker, self._owe, self.spawn)
         self.writer.ask(listing.query, listing)
 
     def _owe(self, principal: str, size: int) -> None:

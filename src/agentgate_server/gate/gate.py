@@ -132,7 +132,7 @@ class Gate:
         rids: Callable[[float], str] = new_rid,
     ) -> None:
         masker, self.upstreams = masker or Masker(), upstreams
-        self.providing = Providing(catalogue, tokens, monotonic)
+        self.providing = Providing(catalogue, tokens, monotonic, self._spawn)
         catalogue = self.providing.catalogue
         self.utc = utc
         self.observers = observers or Observers()
@@ -185,6 +185,7 @@ class Gate:
             explainer=Explainer(self.judge, masker, tokens, self.ledger.objection_to_listing),
             epoch=lambda: self.authenticator.epoch,
             upstreams=upstreams,
+            spawn=self._spawn,
         )
         self.agents: AgentDesk | None = None
         if conversations is not None:

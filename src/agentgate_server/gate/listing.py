@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+
+import anyio
+import anyio.lowlevel
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.limits import LIST_READ_BYTES_MAX
 from agentgate_proto.records.request import Record
 from agentgate_proto.records.storage import Answer, FindRid, Query, record_bytes
 from agentgate_proto.records.storage import ListRequests as ListRequestsQuery
-from agentgate_proto.rpc.listing import page_of, request_row, short_row
+from agentgate_proto.rpc.listing import Page, request_row, short_row
 from agentgate_proto.rpc.messages import ListRequests
-from agentgate_proto.rpc.results import Expectation, RequestList, ToolRow
+from agentgate_proto.rpc.results import Expectation, RequestList, RequestRow, ToolRow
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_server.gate.judge import Judge
 from agentgate_server.secrets.masking import Masker
@@ -34,6 +37,8 @@ class Listing:
         masker: hides secrets.
         owe: hears for whom there was how much work, as bytes of requests, if they see only their
             own: all that is read is looked through for secrets, megabytes in a tenth of a second.
+        spawn: runs a task as the work of whoever has a turn now. A list is made there, with a pause
+            after each row in which everybody else is served.
     """
 
     def __init__(
@@ -43,12 +48,16 @@ class Listing:
         reply: Reply,
         masker: Masker,
         owe: Callable[[str, int], None],
+        spawn: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
         self.owe = owe
         self.params = params
         self.whose = whose
         self.reply = reply
         self.masker = masker
+        self._answer: tuple[Answer, str] = None, ""
+        self._answered = anyio.Event()
+        spawn(self._tell)  # now: when the store answers it is nobody's turn
 
     @property
     def query(self) -> Query:
@@ -62,6 +71,12 @@ class Listing:
 
     def __call__(self, answer: Answer, problem: str) -> None:
         """Take the answer, or why there is none."""
+        self._answer = answer, problem
+        self._answered.set()
+
+    async def _tell(self) -> None:
+        await self._answered.wait()
+        answer, problem = self._answer
         if problem:
             self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
             return
@@ -73,10 +88,13 @@ class Listing:
                 size = sum(map(record_bytes, answer))
                 if self.whose is not None:
                     self.owe(self.whose, size // CHEAPER)
-                rows = (short_row(request_row(self._shown(record))) for record in answer)
-                page, more = page_of(rows, self.params.limit)
-                more = more or size > LIST_READ_BYTES_MAX
-                self.reply.result(RequestList(page, more))
+                page: Page[RequestRow] = Page(self.params.limit)
+                for record in answer:
+                    if not page.take(short_row(request_row(self._shown(record)))):
+                        break
+                    await anyio.lowlevel.checkpoint()
+                more = page.more or size > LIST_READ_BYTES_MAX
+                self.reply.result(RequestList(page.rows, more))
             case _:
                 self.reply.error(ErrorCode.NOT_FOUND, NO_REQUEST, None)
 

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
+
+import anyio.lowlevel
 
 from agentgate_proto.connection.events import Answered
 from agentgate_proto.errors import ConnectionClosedError, ErrorCode
 from agentgate_proto.principal import Role
-from agentgate_proto.providing.effects import Refusal
+from agentgate_proto.providing.effects import Check, Refusal
 from agentgate_proto.rpc.jsonrpc import RequestId
-from agentgate_proto.rpc.tool_methods import CallTool, ProvideTools, StopTool, ToolsProvided
+from agentgate_proto.rpc.tool_methods import (
+    CallTool,
+    OfferedTool,
+    ProvideTools,
+    StopTool,
+    ToolsProvided,
+)
 from agentgate_server.identity.address_throttle import AddressThrottle
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.sockets.peer import Peer
 from agentgate_server.tools.catalogue import Catalogue
-from agentgate_server.tools.provided.desk import ProviderDesk
+from agentgate_server.tools.provided.desk import ProviderDesk, check_of
+from agentgate_server.tools.provided.schema import SchemaError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +39,27 @@ NAME_YOURSELF = (
 OFFERS_PER_MINUTE = 60
 """Offers of one principal: reading one can take 50 ms. Reconnecting takes one each
 time, and is slower."""
+
+
+AT_ONCE_MAX = 2
+"""Tools of one offer that are read at once, at a millisecond each; more are read in a task."""
+
+WAITING_MAX = 4
+"""Offers of one connection that are being read or wait for that: each replaces the one before."""
+
+
+class Offered(NamedTuple):
+    """An offer whose tools are read in a task.
+
+    Attributes:
+        request_id: under which it is answered.
+        client_id: whose it is.
+        tools: all of them.
+    """
+
+    request_id: RequestId
+    client_id: str
+    tools: list[OfferedTool]
 
 
 class NativeProvider:
@@ -66,6 +98,7 @@ class Providing:
         catalogue: the tools that the gateway has without them.
         tokens: who may provide: the agents.
         monotonic: the clock of the connections, in seconds.
+        spawn: runs a task as the work of whoever has a turn now.
 
     Attributes:
         desk: takes offers and runs calls, whichever face they come by.
@@ -73,10 +106,16 @@ class Providing:
     """
 
     def __init__(
-        self, catalogue: Catalogue, tokens: Keyring, monotonic: Callable[[], float]
+        self,
+        catalogue: Catalogue,
+        tokens: Keyring,
+        monotonic: Callable[[], float],
+        spawn: Callable[..., None],
     ) -> None:
         self._tokens = tokens
         self._monotonic = monotonic
+        self._spawn = spawn
+        self._read: dict[int, deque[Offered]] = {}
         self._throttle = AddressThrottle(OFFERS_PER_MINUTE)  # by name: it takes any text
         self.desk = ProviderDesk(monotonic, self._is_agent, catalogue.is_taken)
         self.catalogue = catalogue.with_live(self.desk)
@@ -98,8 +137,38 @@ class Providing:
             data = {"retry_after_s": round(pause, 3)}
             connection.send_error(request_id, ErrorCode.LIMIT_EXCEEDED, text, data)
             return
-        link = NativeProvider(peer)
-        taken = self.desk.offer(peer.number, link, peer.name, auth.client_id, params.tools)
+        offered = Offered(request_id, auth.client_id, params.tools)
+        waiting = self._read.get(peer.number)
+        if waiting is not None and len(waiting) >= WAITING_MAX:
+            text = f"{len(waiting)} offers of this connection are being read"
+            connection.send_error(
+                request_id, ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": 1.0}
+            )
+        elif waiting is not None:
+            waiting.append(offered)
+        elif len(params.tools) <= AT_ONCE_MAX:
+            self._offer(peer, offered, [])
+        else:
+            self._read[peer.number] = deque([offered])
+            self._spawn(self._read_slowly, peer)
+
+    async def _read_slowly(self, peer: Peer) -> None:
+        """Take what a connection offers, in order, and serve others between two of its tools."""
+        offers = self._read[peer.number]
+        while offers:
+            checks = []
+            for tool in offers[0].tools:
+                checks.append(check_of(tool))
+                await anyio.lowlevel.checkpoint()
+                if self._read.get(peer.number) is not offers:
+                    return  # it is closed: nobody would be asked for them
+            self._offer(peer, offers.popleft(), checks)
+        self._read.pop(peer.number, None)
+
+    def _offer(self, peer: Peer, offered: Offered, checks: list[Check | SchemaError]) -> None:
+        connection, request_id = peer.connection, offered.request_id
+        link, tools = NativeProvider(peer), offered.tools
+        taken = self.desk.offer(peer.number, link, peer.name, offered.client_id, tools, checks)
         if isinstance(taken, Refusal):
             log.warning("%s offers tools that are not taken: %s", peer.name, taken.message)
             connection.send_error(request_id, taken.code, taken.message)
@@ -107,6 +176,7 @@ class Providing:
             log.info("%s provides %s", peer.name, ", ".join(taken) or "no tools any more")
             connection.send_result(request_id, ToolsProvided(names=taken))
             self.desk.drain()
+        peer.poke()
 
     def answered(self, peer: Peer, event: Answered) -> None:
         """A client has answered a request of ours."""
@@ -114,4 +184,5 @@ class Providing:
 
     def closed(self, peer: Peer) -> None:
         """A connection is over."""
+        self._read.pop(peer.number, None)
         self.desk.leave(peer.number)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from tests.server.embedded import (
@@ -19,6 +21,7 @@ from tests.server.embedded import (
 
 from agentgate_proto.connection.events import Answered, Authenticated, Notified
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_proto.rpc import listing as rpc_listing
 from agentgate_proto.rpc.messages import (
     DecideApproval,
     ListApprovals,
@@ -27,6 +30,7 @@ from agentgate_proto.rpc.messages import (
     ToolRequest,
     WatchApprovals,
 )
+from agentgate_server.gate import listing
 from agentgate_server.gateway import Gateway
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +68,33 @@ async def test_lists_of_large_requests_count_by_what_was_read_for_them(tmp_path:
             if not isinstance(listed, dict):
                 break
         assert "bytes a minute" in str(listed), "16 MiB are read before so many lists"
+
+
+async def test_others_are_served_between_the_rows_of_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds, seen = [0], []
+
+    async def count() -> None:
+        while True:
+            rounds[0] += 1
+            await anyio.lowlevel.checkpoint()
+
+    def short_row(row: Any) -> Any:
+        seen.append(rounds[0])
+        return rpc_listing.short_row(row)
+
+    monkeypatch.setattr(listing, "short_row", short_row)
+    async with serving(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        await ask_for(client, *range(1, 11), tool="note", text="short")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(count)
+            listed = await answer(client, 100, "list_requests", ListRequests())
+            tasks.cancel_scope.cancel()
+        assert len(listed["requests"]) == 10
+        assert len(seen) == 10
+        assert len(set(seen)) >= 5, "trio runs what is ready in any order"
 
 
 async def test_a_long_list_comes_in_pages_of_beginnings_and_each_request_whole(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import msgspec
 import pytest
 from tests.server.embedded import RawClient, raw_client, serving, until
@@ -18,6 +19,7 @@ from agentgate_proto.rpc.tool_methods import StopTool
 from agentgate_server.gate import providing
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
+from agentgate_server.tools.provided import desk
 from agentgate_server.tools.provided.desk import ProviderDesk
 
 pytestmark = pytest.mark.anyio
@@ -130,6 +132,82 @@ async def test_a_client_s_tool_is_listed_checked_run_and_withdrawn_when_it_leave
         await until(lambda: not list(desk_of(gateway)), "the kitchen to have left")
         code, text = await agent("tool_request", tool="kitchen.temp", args={"room": "hall"})
         assert (code, text.partition(";")[0]) == (-32004, "Unknown tool: kitchen.temp")
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [{"name": f"t{number}", "args": ROOM} for number in range(count)]
+
+
+@asynccontextmanager
+async def rounds_of_the_loop() -> AsyncIterator[list[int]]:
+    """How many times everybody else has had a turn."""
+    rounds = [0]
+
+    async def count() -> None:
+        while True:
+            rounds[0] += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(count)
+        yield rounds
+        tasks.cancel_scope.cancel()
+
+
+async def test_others_are_served_between_the_tools_of_a_large_offer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    async with house(tmp_path) as (gateway, _), rounds_of_the_loop() as rounds:
+
+        def check_of(tool: Any) -> Any:
+            seen.append(rounds[0])
+            return desk.check_of(tool)
+
+        monkeypatch.setattr(providing, "check_of", check_of)
+        async with kitchen(gateway, *many(20)):
+            assert len(seen) == 20
+            assert len(set(seen)) >= 10, "trio runs what is ready in any order"
+
+
+async def test_offers_of_one_connection_are_taken_in_their_order_and_so_many_may_wait(
+    tmp_path: Path,
+) -> None:
+    async with house(tmp_path) as (gateway, _), connected(gateway, "pi", token=KITCHEN) as caller:
+        machine = caller.client.machine
+        sizes = [20, 10, 1, 0, 5, 3]
+        for number, size in enumerate(sizes, 1):
+            machine.send_request(number, "tools.provide", {"tools": many(size)})
+        await caller.client.flush()  # all in one message of the socket
+        answers = [await caller.client.next(Answered) for _ in sizes]
+        refused = {each.id: each.error for each in answers if each.error is not None}
+        assert refused, "more than may wait"
+        last = max(each.id for each in answers if each.id not in refused)
+        assert desk_of(gateway).providers.offered == sizes[last - 1]
+        taken = [each.id for each in answers if each.id not in refused]
+        assert taken == sorted(taken)
+        assert {error.code for error in refused.values()} == {ErrorCode.LIMIT_EXCEEDED}
+
+
+async def test_who_leaves_while_an_offer_is_read_offers_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    async with house(tmp_path) as (gateway, _), connected(gateway, "pi", token=KITCHEN) as caller:
+
+        def check_of(tool: Any) -> Any:
+            seen.append(tool.name)
+            if len(seen) == 3:
+                (peer,) = [a for a in gateway.gate.peers.values() if a.name == "kitchen"]
+                gateway.gate.providing.closed(peer)
+            return desk.check_of(tool)
+
+        monkeypatch.setattr(providing, "check_of", check_of)
+        await caller.send("tools.provide", tools=many(9))
+        await until(lambda: len(seen) >= 3, "the offer to be read")
+        assert (await caller("tools.provide", tools=[]))["names"] == []
+        assert desk_of(gateway).providers.offered == 0
+        assert len(seen) == 3
 
 
 async def test_a_write_under_way_when_its_provider_leaves_is_unknown(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import anyio
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.providing.effects import Ask, Drop, Offer, Over, Refusal
+from agentgate_proto.providing.effects import Ask, Check, Drop, Offer, Over, Refusal
 from agentgate_proto.providing.providers import Providers
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.jsonrpc import ErrorObject
@@ -113,6 +113,7 @@ class ProviderDesk:
         principal: str,
         client_id: str,
         tools: Sequence[OfferedTool],
+        checks: Sequence[Check | SchemaError] = (),
     ) -> list[str] | Refusal:
         """A connection offers these tools, in place of all that it has offered before.
 
@@ -123,23 +124,24 @@ class ProviderDesk:
             link: how it is asked.
             principal, client_id: whose it is, and of which of its clients.
             tools: all of them.
+            checks: of each what ``check_of`` says, where there was time to ask it before.
 
         Returns:
             Their names here, or why they are not taken.
         """
-        offered: list[tuple[OfferedTool, Callable[..., str]]] = []
+        offered: list[tuple[OfferedTool, Check]] = []
         names = [f"{principal}.{each.name}" for each in tools]
-        for name, each in zip(names, tools, strict=True):
+        checks = checks or [check_of(each) for each in tools]
+        for name, each, check in zip(names, tools, checks, strict=True):
             if not NAME.fullmatch(name):
                 text = f"{name!r} can't be a tool's name: give the principal a plainer name"
                 return Refusal(ErrorCode.INVALID_PARAMS, text)
             if self.is_taken(name):
                 text = f"the gateway has a tool {name} of its own: give this one another name"
                 return Refusal(ErrorCode.ALREADY_SETTLED, text)
-            try:
-                offered.append((each, ArgumentSchema(each.args).problem))
-            except SchemaError as error:
-                return Refusal(ErrorCode.INVALID_PARAMS, f"tool {each.name}: {error}")
+            if isinstance(check, SchemaError):
+                return Refusal(ErrorCode.INVALID_PARAMS, f"tool {each.name}: {check}")
+            offered.append((each, check))
         refusal = self.providers.offer(number, principal, client_id, offered, self._monotonic())
         if refusal is not None:
             return refusal
@@ -250,3 +252,11 @@ class ProviderDesk:
                 self._tools = {n: each for n, each in self._tools.items() if now(n) is each[0]}
             known = self._tools[offer.name] = offer, ProvidedTool.of(offer, self.run)
         return known[1]
+
+
+def check_of(tool: OfferedTool) -> Check | SchemaError:
+    """Return what checks the arguments of a tool, or why there is none. It takes a millisecond."""
+    try:
+        return ArgumentSchema(tool.args).problem
+    except SchemaError as error:
+        return error
