@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from agentgate_proto.models.plain import PlainAssistant, PlainRequest, PlainTool, PlainUser
-from agentgate_proto.models.scenes import Beat, ToolToCall
+from agentgate_proto.models.scenes import COMPARED_CHARS_MAX, Beat, ToolToCall
 
 HELP = """\
 I am the rehearsal model: I go by what I am sent, and ask nobody. What I can do:
@@ -29,6 +29,9 @@ COUNT_MAX = 10_000
 
 CALLS_MAX: Final = 100
 """Tools that it calls at once."""
+
+LINES_MAX: Final = 1_000
+"""Lines of a message that may say so: whoever sends more has pasted a text."""
 
 PARTS_MAX = 41
 """Numbers and signs of a sum: of more, the product might be larger than a float."""
@@ -58,8 +61,10 @@ def improvise(request: PlainRequest) -> Beat:
         return Beat(say=what_tools_answered(request, last))
     said = [turn.text for turn in request.turns if isinstance(turn, PlainUser)]
     text = said.pop() if said else ""
+    if (beat := call_tools(text)) is not None:
+        return beat
     for answer in ANSWERS:
-        beat = answer(text, said, request)
+        beat = answer(text[:COMPARED_CHARS_MAX], said, request)
         if beat is not None:
             return beat
     return echo(text, said)
@@ -76,10 +81,10 @@ def what_tools_answered(request: PlainRequest, turn: PlainTool) -> str:
     )
 
 
-def call_tools(text: str, said: list[str], request: PlainRequest) -> Beat | None:
+def call_tools(text: str) -> Beat | None:
     """``call TOOL {…}``, as often as it is said."""
     calls = []
-    found = (CALL.fullmatch(line) for line in text.split("\n"))
+    found = map(CALL.fullmatch, text.split("\n", LINES_MAX)[:LINES_MAX])
     for name, args in islice((one.groups() for one in found if one), CALLS_MAX):
         try:
             decoded = msgspec.json.decode(args or "{}", type=dict)
@@ -186,7 +191,6 @@ def echo(text: str, said: list[str]) -> Beat:
 
 Answer = Callable[[str, list[str], PlainRequest], Beat | None]
 ANSWERS: Final[tuple[Answer, ...]] = (
-    call_tools,
     give_help,
     tell_earlier,
     tell_sections,
@@ -194,5 +198,5 @@ ANSWERS: Final[tuple[Answer, ...]] = (
     think,
     calculate,
 )
-"""Asked in this order; the first that has an answer gives it. They are told the text, what was said
-before, and all that was sent."""
+"""Asked in this order, when no tool is to be called; the first that has an answer gives it. They
+are told the beginning of the text, what was said before, and all that was sent."""

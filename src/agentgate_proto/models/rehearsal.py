@@ -29,7 +29,14 @@ from agentgate_proto.models.events import (
 from agentgate_proto.models.impromptu import improvise
 from agentgate_proto.models.patterns import Pattern, filled
 from agentgate_proto.models.plain import PlainRequest, PlainTool, PlainUser, decode_plain
-from agentgate_proto.models.scenes import Beat, Scene, Script, ToolToCall, Trouble
+from agentgate_proto.models.scenes import (
+    COMPARED_CHARS_MAX,
+    Beat,
+    Scene,
+    Script,
+    ToolToCall,
+    Trouble,
+)
 from agentgate_proto.records.usage import Usage
 
 BYTES_PER_TOKEN = 4
@@ -39,9 +46,6 @@ PIECE_CHARS_MAX = 32
 
 PIECE = re.compile(rf"\s*\S{{1,{PIECE_CHARS_MAX}}}|\s+")
 """A word with the blanks before it; blanks at the end."""
-
-COMPARED_CHARS_MAX = 20_000
-"""Of a message, what a scene's pattern is compared with; beyond it scenes would cost time."""
 
 
 Said = TextDelta | ThinkingDelta | CallMade
@@ -69,8 +73,8 @@ class Rehearsal:
         ]
         self._in_order = [scene for scene in script.scenes if scene.when is None]
 
-    def reply(self, body: bytes, *, failures: int = 0) -> list[Step]:
-        """Return what it does about a request.
+    def reply(self, body: bytes, *, failures: int = 0) -> Iterator[Step]:
+        """Yield what it does about a request, as far as somebody wants to hear it.
 
         Args:
             body: the request in the plain form.
@@ -86,20 +90,21 @@ class Rehearsal:
             beat = msgspec.structs.replace(beat, fail=None)
             trouble, beat = None, improvise(request) if beat.is_empty else beat
         input_tokens = tokens(len(body))
-        steps = [Step(event=UsageSeen(Usage(input=input_tokens)))]
+        yield Step(event=UsageSeen(Usage(input=input_tokens)))
         pause_ms = self.script.pause_ms if beat.pause_ms is None else beat.pause_ms
         written = Written(room=request.max_tokens * BYTES_PER_TOKEN)
         events = events_of(beat, body)
         for event in events if trouble is None else cut(events, trouble.after):
             if not written.add(event):
                 break
-            steps.append(Step(event=event, pause_ms=pause_ms))
-        output = UsageSeen(written.usage(input_tokens))
+            yield Step(event=event, pause_ms=pause_ms)
+        yield Step(event=UsageSeen(written.usage(input_tokens)))
         if trouble is not None and not written.is_full:
             stalls = trouble.kind == "stall"
-            return [*steps, Step(event=output), failed(trouble, None if stalls else pause_ms)]
-        stop = Stop.MAX_TOKENS if written.is_full else Stop.TOOLS if beat.calls else Stop.END
-        return [*steps, Step(event=output), Step(event=Ended(stop=stop))]
+            yield failed(trouble, None if stalls else pause_ms)
+        else:
+            stop = Stop.MAX_TOKENS if written.is_full else Stop.TOOLS if beat.calls else Stop.END
+            yield Step(event=Ended(stop=stop))
 
     def beat(self, request: PlainRequest) -> Beat:
         """Return what comes next, its places filled."""
@@ -200,10 +205,10 @@ def cut(events: Iterator[Said], words: int) -> Iterator[Said]:
 
 def events_of(beat: Beat, body: bytes) -> Iterator[Said]:
     """Yield what it says, word by word, and its calls. Ids of calls are made from the request."""
-    for piece in PIECE.findall(beat.think):
-        yield ThinkingDelta(piece)
-    for piece in PIECE.findall(beat.say):
-        yield TextDelta(piece)
+    for found in PIECE.finditer(beat.think):  # there may be far more than anybody wants to hear
+        yield ThinkingDelta(found[0])
+    for found in PIECE.finditer(beat.say):
+        yield TextDelta(found[0])
     digest = sha256(body).hexdigest()[:12]
     for index, call in enumerate(beat.calls):
         args = msgspec.Raw(msgspec.json.encode(call.args))

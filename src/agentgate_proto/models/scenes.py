@@ -21,6 +21,10 @@ BEATS_MAX = 100
 PATTERN_CHARS_MAX = 500
 """A pattern: a sentence or two. Comparing costs its length times that of the text, at the worst."""
 
+COMPARED_CHARS_MAX = 20_000
+"""Of a message, what a pattern is compared with, and what an answer without a script goes by: the
+rest would cost time that others want."""
+
 PAUSE_MS_MAX = 600_000
 
 PauseMs = Annotated[int, Meta(ge=0, le=PAUSE_MS_MAX)]

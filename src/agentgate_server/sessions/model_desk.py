@@ -123,6 +123,9 @@ class ModelDesk:
                 self._asked(call.model, asking.end, asking.first_s)
         self._scopes.pop(call.call, None)
 
+    def _streams(self) -> int:
+        return len(self._scopes)
+
     async def _stream(self, call: CallModel, asking: Asking) -> None:
         """Hand on what the model says up to its end, whatever else may come of its server."""
         model = self.models.get(call.model)
@@ -131,7 +134,7 @@ class ModelDesk:
                 raise LookupError(f"the model {call.model} is not configured any more")
             # A stream is an async generator, so that its end closes its connection.
             async with aclosing(cast("Any", model.stream(call.request))) as events:
-                pace = Pace()
+                pace = Pace(self._streams)
                 async for event in events:
                     asking.hear(event, anyio.current_time())
                     self._said(call.session, call.call, (event,))

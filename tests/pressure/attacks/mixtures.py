@@ -65,6 +65,31 @@ class LogsReadAgain(Attack):
         many(32, one)
 
 
+class LongMessages(Attack):
+    """Messages of 400 kB in 64 sessions at once, which look like sums, lines and calls to a model
+    that reads them; then short ones, for which it reads all of that again."""
+
+    texts = ("1+" * 200_000, "call \n" * 66_000, "last " * 80_000, "= " * 200_000)
+
+    def run(self) -> None:
+        wire = self.wire()
+        sessions = cycle([session(wire) for _ in range(64)])
+        texts = cycle(self.texts)
+
+        def one() -> None:
+            wire = drained(self.wire())
+            for _ in range(5):
+                wire.send(
+                    "send_message", session=next(sessions), text=next(texts), message_id=unique()
+                )
+                time.sleep(0.01)
+            while True:
+                wire.send("send_message", session=next(sessions), text="hi", message_id=unique())
+                time.sleep(0.02)
+
+        many(8, one)
+
+
 class PendingAskedFor(Attack):
     """Outcomes of 900 kB that are collected again and again, and never acknowledged."""
 

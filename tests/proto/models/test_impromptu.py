@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.models.impromptu import HELP, improvise
+from agentgate_proto.models.impromptu import HELP, LINES_MAX, improvise
 from agentgate_proto.models.plain import (
     PlainAssistant,
     PlainCall,
@@ -19,7 +19,7 @@ from agentgate_proto.models.plain import (
     PlainUser,
 )
 from agentgate_proto.models.request import ToolSpec
-from agentgate_proto.models.scenes import ToolToCall
+from agentgate_proto.models.scenes import COMPARED_CHARS_MAX, ToolToCall
 
 SUM = "What is 2+2? Reply in one sentence."
 
@@ -147,3 +147,20 @@ def test_what_it_offers_it_can_do() -> None:
 def test_it_has_an_answer_to_anything(said: list[str]) -> None:
     beat = improvise(asked(*said))
     assert not beat.is_empty
+
+
+@pytest.mark.parametrize(
+    "text", ["What is 2+2?", "what was my last message?", "count to 3", "your memory", "help"]
+)
+def test_only_the_beginning_of_a_long_message_is_looked_at(text: str) -> None:
+    long = "x" * COMPARED_CHARS_MAX + "\n" + text
+    assert answer("before", long) == f"You said: {long}"
+    assert answer("before", text) != f"You said: {text}"
+
+
+def test_a_tool_is_called_with_long_arguments_and_among_the_first_lines() -> None:
+    line = 'call write {"text": "%s"}' % ("x" * 2 * COMPARED_CHARS_MAX)
+    before = "look:\n" * (LINES_MAX - 1)
+    (call,) = improvise(asked(before + line)).calls
+    assert (call.tool, len(call.args["text"])) == ("write", 2 * COMPARED_CHARS_MAX)
+    assert improvise(asked("look:\n" + before + line)).calls == ()
