@@ -29,7 +29,7 @@ from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, R
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
 from agentgate_proto.ledger.links import Link
-from agentgate_proto.ledger.live import Live
+from agentgate_proto.ledger.live import Live, came
 from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
 from agentgate_proto.ledger.rejudging import JudgeAgain, ruled
 from agentgate_proto.ledger.unknowns import MAY_HAVE_RUN, Unknowns
@@ -222,6 +222,7 @@ class Lifecycle:
         callers = list(live.callers)
         self.rejoining.forget(live)
         self.joining.forget(live)
+        self.hold(live, -live.foreseen)
         self.joining.join(live, first)
         if first.public:
             self.delivery.answer(first, first.record.rid)
@@ -271,7 +272,7 @@ class Lifecycle:
     def finish(self, live: Live, outcome: Outcome, now: float) -> None:
         """Give a request its outcome; it need not be durable first if the store knows nothing."""
         live.record = done(live.record, outcome, now)
-        self.hold(live, len(memoryview(outcome.data)))
+        self.hold(live, came(self.held, live, outcome))
         if live.stored is None:
             self.denying.over(live, now)
             self._publish(live)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.errors import ErrorCode
+from agentgate_proto.quotas.held import FORESEEN_BYTES_MIN, Held
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, Status, ended
@@ -88,6 +89,7 @@ class Live:
         cancels: calls of ``cancel_request``, as (link, call id), that wait for a write.
         withdrawn_at: when its caller withdrew it before its tool started; 0: that did not happen.
         withdrawn_as: how it ends then.
+        foreseen: bytes of them for an outcome that is not there yet.
         is_told: the audit says what becomes of it, and does not only count it.
         abandoned: it was withdrawn for all who wait for it.
         size: bytes that count as held for its principal, with what has joined it.
@@ -101,6 +103,7 @@ class Live:
         "cancels",
         "decision",
         "endorsing",
+        "foreseen",
         "held",
         "is_told",
         "join_s",
@@ -130,6 +133,7 @@ class Live:
         self.withdrawn_as: Outcome = CANCELLED
         self.abandoned = False
         self.size = 0
+        self.foreseen = 0
         self.is_told = True
 
     @property
@@ -171,3 +175,11 @@ class Live:
         """The idempotency key that any of its callers gave; they never differ."""
         records = [self.record, *(caller.record for caller in self.callers if caller.record)]
         return next((record.idempotency_key for record in records if record.idempotency_key), "")
+
+
+def came(held: Held, live: Live, outcome: Outcome) -> int:
+    """Return how many bytes more a request holds with its outcome than was foreseen for it."""
+    size, foreseen, live.foreseen = len(memoryview(outcome.data)), live.foreseen, 0
+    if outcome.status is Status.EXECUTED and (foreseen or size >= FORESEEN_BYTES_MIN):
+        held.learn(live.record.principal, live.record.tool, size)
+    return size - foreseen

@@ -2,9 +2,22 @@
 
 A request is counted when it is taken, and so is its outcome when that comes; both until nothing
 holds them any more. Only new requests are refused for it: an outcome is of something that was done.
+
+So sixty requests that are small and bring a megabyte each would be taken all, if they come before
+the first is over. Therefore a request counts with what its tool has brought its owner before, until
+its own outcome is there.
 """
 
 from __future__ import annotations
+
+FORESEEN_BYTES_MIN = 16_384
+"""Of an outcome: a thousand smaller ones are no more than a principal may have in memory anyway."""
+
+FORESEEN_MAX = 4_096
+"""Tools, each of one owner, whose outcomes are remembered as large; the one longest unused goes."""
+
+FORGET = 16
+"""With each smaller outcome, one part in so many of what is foreseen is forgotten."""
 
 
 class Held:
@@ -20,6 +33,7 @@ class Held:
         self.all_max = all_max
         self.total = 0
         self._of: dict[str, int] = {}
+        self._foreseen: dict[tuple[str, str], int] = {}
 
     def of(self, owner: str) -> int:
         """Return how many bytes are held for an owner."""
@@ -39,6 +53,20 @@ class Held:
         if own and self.total + size > self.all_max:
             return f"requests and outcomes of {self.total:,} bytes wait in memory for all"
         return ""
+
+    def foreseen(self, owner: str, tool: str) -> int:
+        """Return how many bytes an outcome of a tool is likely to have; 0: not many."""
+        return self._foreseen.get((owner, tool), 0)
+
+    def learn(self, owner: str, tool: str, size: int) -> None:
+        """A tool has brought so many bytes: at once that much is foreseen, and less bit by bit."""
+        before = self._foreseen.pop((owner, tool), 0)
+        size = max(size, before - before // FORGET)
+        if size < FORESEEN_BYTES_MIN:
+            return
+        if len(self._foreseen) >= FORESEEN_MAX:
+            del self._foreseen[next(iter(self._foreseen))]
+        self._foreseen[owner, tool] = size
 
     def add(self, owner: str, size: int) -> None:
         """Hold so many more bytes for an owner; fewer, where the size is negative."""

@@ -1,5 +1,6 @@
 """Admission: what is new, what is the same again, and what is refused."""
 
+import msgspec
 import pytest
 from tests.proto.ledger_records import record
 from tests.proto.ledger_world import Connection, World
@@ -9,6 +10,7 @@ from agentgate_proto.ledger.admission import OTHER_CONTENT, Asked
 from agentgate_proto.ledger.effects import Answer, Purpose, Question, Token, Waiting
 from agentgate_proto.ledger.live import CANCELLED
 from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.records.outcome import Outcome, executed
 from agentgate_proto.records.request import Effects, Phase
 from agentgate_proto.records.storage import FindRequest, Put
 
@@ -559,3 +561,55 @@ def test_while_the_door_is_closed_nothing_new_is_taken_and_what_runs_is_answered
     world.ledger.close_door("")
     world.receive(client, 3, "write", n=3)
     assert world.ledger.active == 1
+
+
+def large(rid: str) -> Outcome:
+    """Of a tool that brings much."""
+    return executed(msgspec.json.encode({"run": rid, "text": "x" * 100_000}))
+
+
+def test_a_request_counts_with_what_its_tool_brought_before_until_its_outcome_is_there() -> None:
+    world = World(LedgerLimits(held_bytes_of_principal_max=350_000))
+    client, other = world.client(), world.client("other")
+    held = world.ledger._lifecycle.held
+
+    rid = world.receive(client, 1, "read", n=1)
+    world.finish(rid, large(rid))
+    world.sync()
+    assert held.total == 0
+    rids = [world.receive(client, number, "read", n=number) for number in range(2, 8)]
+    assert list(client.refusals) == [6, 7], "three, and one that may begin while there is room"
+    assert "wait in memory for you" in client.refusals[6].message
+    world.receive(other, 1, "read", n=1)
+    assert not other.refusals
+    assert held.of("other") < 10_000, "it brought nothing to that one yet"
+
+    for rid in rids[:4]:
+        world.finish(rid)  # this time it is small
+    world.sync()
+    assert held.of("agent") == 0
+
+
+def test_what_was_foreseen_goes_with_a_request_that_ends_otherwise() -> None:
+    world = World()
+    client = world.client()
+    held = world.ledger._lifecycle.held
+    rid = world.receive(client, 1, "ask_read", n=1)
+    world.sync()
+    world.decide(rid, approve=True)
+    world.sync()
+    world.finish(rid, large(rid))
+    world.sync()
+
+    world.receive(client, 2, "ask_read", n=2)
+    world.sync()
+    assert held.total > 100_000
+    one = held.total
+    world.receive(client, 3, "ask_read", n=2)
+    world.sync()
+    assert held.total < one + 10_000, "it waits for the same outcome"
+    world.cancel(client, 12, 2)
+    world.sync()
+    world.cancel(client, 13, 3)
+    world.sync()
+    assert held.total == 0
