@@ -38,8 +38,8 @@ OF_REQUESTS = (
     Mutation(
         "answer a request before its outcome is durable",
         LIFECYCLE,
-        "        if live.stored is None:\n            self._publish(live)\n        self._write",
-        "        self._publish(live)\n        self._write",
+        "            self.denying.over(live, now)\n            self._publish(live)\n",
+        "            self.denying.over(live, now)\n        self._publish(live)\n",
     ),
     Mutation(
         "run a write tool before the intention is durable",
@@ -174,8 +174,8 @@ OF_REQUESTS = (
     Mutation(
         "repeats: run beside what runs already",
         LIFECYCLE,
-        "            twin = self.rejoining.twin(live, decision)\n",
-        "            pass\n",
+        "        twin = self.rejoining.twin(live, decision) if may_join(live) else None\n",
+        "        twin = None\n",
         seeds=0,
         tests=("tests/proto/ledger/test_rejoining.py",),
     ),
