@@ -355,7 +355,7 @@ class Connection(ABC, Generic[SomeWire]):
 
     def _send_text(self, text: bytes) -> None:
         """Queue a message, if there is room."""
-        if self.queued_bytes + len(text) > self.limits.queued_bytes_max:
+        if len(self.wire.out) + self.held_bytes + len(text) > self.limits.queued_bytes_max:
             self._fail_slow()
         else:
             self.wire.send_text(text)

@@ -109,7 +109,10 @@ class Admission:
             return False
         if link.is_old:
             link.asks_as(request_id)
-        if request_id in links.requests_at(link):
+            requests = link.requests
+        else:
+            requests = links.scope(link.scope).requests
+        if request_id in requests:
             return True
         objection = self._objection(link, size, now)
         if objection is None:
@@ -240,7 +243,8 @@ class Admission:
         text = self.lifecycle.held.objection_to(link.principal, size)
         if text:
             return code, text, 1.0
-        pause, text = self.count(link.principal, size, now)
+        allowance = self._allowances.get(link.principal) or self._allowance(link.principal, now)
+        pause, text = allowance.take(now, size)
         return (code, text, pause) if pause else None
 
     def count(self, principal: str, size: int, now: float) -> tuple[float, str]:

@@ -107,8 +107,8 @@ class Lifecycle:
 
     def next_deadline(self) -> float | None:
         """Return when ``handle_timer`` wants to be called, or None. Changes nothing."""
-        due = self.deciding.next_deadline(), self._retry_at
-        return min((at for at in due if at is not None), default=None)
+        at, retry_at = self.deciding.next_deadline(), self._retry_at
+        return at if retry_at is None or (at is not None and at < retry_at) else retry_at
 
     def handle_timer(self, now: float) -> None:
         """Expire approvals and repeat failed writes that are due."""

@@ -31,17 +31,16 @@ class Rejoining:
     def add(self, live: Live) -> None:
         """A request goes its way; repeats of it may join it."""
         record = live.record
-        self._alike.setdefault((record.principal, record.digest), {})[record.rid] = live
-        self._written.setdefault((record.principal, record.identity), {})[record.rid] = live
+        digest, written = record.digest, record.written
+        self._alike.setdefault((record.principal, digest), {})[record.rid] = live
+        self._written.setdefault((record.principal, written or digest), {})[record.rid] = live
 
     def forget(self, live: Live) -> None:
         """It is over, or is another one from now on."""
         record = live.record
-        for table, digest in (self._alike, record.digest), (self._written, record.identity):
-            key = (record.principal, digest)
-            alike = table.get(key, {})
-            if alike.pop(record.rid, None) is not None and not alike:
-                del table[key]
+        digest, written = record.digest, record.written
+        drop(self._alike, (record.principal, digest), record.rid)
+        drop(self._written, (record.principal, written or digest), record.rid)
 
     def newest(self, principal: str, digest: str) -> Live | None:
         """Return the newest request under way of a principal that was written so."""
@@ -54,6 +53,13 @@ class Rejoining:
             if is_same_act(other.record, record) and is_joinable(other, decision):
                 return other
         return None
+
+
+def drop(table: dict[tuple[str, str], dict[str, Live]], key: tuple[str, str], rid: str) -> None:
+    """Take a request out of a table, if it is there."""
+    alike = table.get(key)
+    if alike is not None and alike.pop(rid, None) is not None and not alike:
+        del table[key]
 
 
 def may_join(live: Live) -> bool:

@@ -102,9 +102,8 @@ def is_stricter(decision: Decision, record: Record) -> bool:
 
 def ruled(record: Record, decision: Decision) -> Record:
     """The record, with what the policy says of it."""
-    record = replace(
-        record, rule=decision.rule, description=decision.description, doubt=decision.doubt
-    )
+    doubt = decision.doubt if decision.why else ""
+    record = replace(record, rule=decision.rule, description=decision.description, doubt=doubt)
     if decision.asks_there:
         record = replace(record, relayed=replace(record.relayed, asks_there=True))
     return record

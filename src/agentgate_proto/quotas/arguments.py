@@ -32,7 +32,7 @@ def objection_to(args: Any, size: int, *, tool: str, bytes_max: int, values_max:
         bytes_max: bytes that the arguments may have as compact JSON.
         values_max: keys and values that may be in them.
     """
-    if size * GROWTH <= min(bytes_max, values_max * BYTES_PER_VALUE):
+    if size <= small_bytes(bytes_max, values_max):
         return ""
     length = len(encode(args))
     if length > bytes_max:
@@ -43,6 +43,11 @@ def objection_to(args: Any, size: int, *, tool: str, bytes_max: int, values_max:
     if length > values_max * BYTES_PER_VALUE and has_more(args, values_max):
         return f"the arguments hold more than {values_max:,} keys and values: send less at once"
     return ""
+
+
+def small_bytes(bytes_max: int, values_max: int) -> int:
+    """Return how many bytes of JSON, as they came, can't be too large for these caps."""
+    return min(bytes_max, values_max * BYTES_PER_VALUE) // GROWTH
 
 
 def has_more(value: Any, values_max: int) -> bool:

@@ -44,13 +44,15 @@ class Held:
 
         Who holds nothing may always begin, whatever the others do.
         """
-        own = self.of(owner)
-        if own and own + size > self.of_owner_max:
+        own = self._of.get(owner, 0)
+        if not own:
+            return ""
+        if own + size > self.of_owner_max:
             return (
                 f"requests and outcomes of {own:,} bytes wait in memory for you, and "
                 f"{self.of_owner_max:,} may: take outcomes, or wait for what runs"
             )
-        if own and self.total + size > self.all_max:
+        if self.total + size > self.all_max:
             return f"requests and outcomes of {self.total:,} bytes wait in memory for all"
         return ""
 

@@ -38,11 +38,13 @@ class TokenBucket:
 
         More than the bucket ever holds can be taken when it is full; the rest is owed.
         """
-        inflow = max(0.0, now - self.at) * self.per_minute / 60.0
-        self.level = min(float(self.per_minute), self.level + inflow)
+        size = self.per_minute
+        if now > self.at:
+            level = self.level + (now - self.at) * size / 60.0
+            self.level = level if level < size else float(size)
         self.at = now
-        missing = min(amount, self.per_minute) - self.level
-        return 0.0 if missing <= self.rounding else missing * 60.0 / self.per_minute
+        missing = min(size, amount) - self.level
+        return 0.0 if missing <= self.rounding else missing * 60.0 / size
 
     def owe(self, now: float, amount: float) -> None:
         """Take an amount that is known only when it was used; what is missing is owed."""
@@ -73,10 +75,11 @@ class Allowance:
         pause = self.requests.pause(now)
         if pause:
             return pause, f"more than {self.requests.per_minute} requests a minute"
-        pause = self.bytes.take(now, size)
+        pause = self.bytes.pause(now, size)
         if pause:
             return pause, f"requests of more than {self.bytes.per_minute:,} bytes a minute"
-        self.requests.take(now)
+        self.requests.level -= 1.0
+        self.bytes.level -= size
         return 0.0, ""
 
     def owe(self, now: float, size: int) -> None:

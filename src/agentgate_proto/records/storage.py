@@ -108,7 +108,7 @@ NO_BOUND = 2**63 - 1
 
 def record_bytes(record: Record) -> int:
     """How much memory a record takes, about: its parts that can be large."""
-    size = 1_000 + len(bytes(record.args)) + len(record.signature)
+    size = 1_000 + len(memoryview(record.args)) + len(record.signature)
     if record.outcome is not None:
         size += len(bytes(record.outcome.data)) + len(record.outcome.message)
     return size

@@ -118,6 +118,8 @@ class Calls:
         self.epoch = epoch
         self.upstreams = upstreams
         self.spawn = spawn
+        limits = ledger.limits
+        self._small_bytes = arguments.small_bytes(limits.args_bytes_max, limits.args_values_max)
         self.sessions: SessionDesk | None = None
         self.session_calls = SessionCalls(None, never)
 
@@ -304,7 +306,8 @@ class Calls:
             text = f"Unknown tool: {params.tool}; list_tools says what there is"
             self.observers.refused(who, params.tool, ErrorCode.TOOL_FAILED)
             return ErrorCode.TOOL_FAILED, text
-        objection = self._too_large(tool, args, size)
+        is_small = size <= self._small_bytes and tool.args_bytes_max is None
+        objection = "" if is_small else self._too_large(tool, args, size)
         if objection:
             self.observers.capped(who, "arguments")
             self.observers.refused(who, tool.name, ErrorCode.INVALID_PARAMS)

@@ -66,7 +66,9 @@ class Judge:
             args: its arguments as they are written, decoded.
             now: UTC seconds.
         """
-        decision = self._decided(record, args, now, self._meaning_of(record))
+        tool = self.catalogue.get(record.tool)
+        meaning = as_written if tool is None else partial(meant, tool, record)
+        decision = self._decided(record, args, now, tool, meaning)
         self.observers.decided(record, decision)
         return decision
 
@@ -80,8 +82,10 @@ class Judge:
             record, now: as for :meth:`decide`.
             args: its arguments as the tool gets them; what was filled in was not written.
         """
-        args, meaning = without(args, record.filled or ()), lenient(self._meaning_of(record))
-        decision = self._decided(record, args, now, meaning, counts=False)
+        tool = self.catalogue.get(record.tool)
+        meaning = lenient(as_written if tool is None else partial(meant, tool, record))
+        args = without(args, record.filled or ())
+        decision = self._decided(record, args, now, tool, meaning, counts=False)
         if decision is FAILED:
             return msgspec.structs.replace(FAILED, description="", why=(FAILED.description,))
         return decision
@@ -91,6 +95,7 @@ class Judge:
         record: Record,
         args: Mapping[str, Any],
         now: float,
+        tool: Tool | None,
         meaning: Meaning,
         *,
         counts: bool = True,
@@ -112,13 +117,7 @@ class Judge:
             decision = msgspec.structs.replace(
                 decision, action=Action.ASK, rule=f"{decision.rule} (a budget asks at least)"
             )
-        tool = self.catalogue.get(record.tool)
         return weighed(decision, record.relayed, None if tool is None else tool.behind)
-
-    def _meaning_of(self, record: Record) -> Meaning:
-        """Return what says what the tool gets: what the record has, and no second reading."""
-        tool = self.catalogue.get(record.tool)
-        return as_written if tool is None else partial(meant, tool, record)
 
     def expect(self, agent: str, tool: Tool) -> Action | None:
         """Return what every request of an agent for a tool comes to, or None if it depends."""
@@ -127,5 +126,6 @@ class Judge:
 
 
 def meant(tool: Tool, record: Record, args: Mapping[str, Any]) -> Meant | None:
-    """Say what a tool gets for the arguments of a request, given as they are written."""
+    """Say what a tool gets for the arguments of a request, given as they are written: what the
+    record has, and no second reading."""
     return tool.meant(args, msgspec.json.decode(record.args) if record.written else args)

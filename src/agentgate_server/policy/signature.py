@@ -20,7 +20,6 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.text.showing import one_line, straight
-from agentgate_server.policy.spelling import is_plain
 
 PERSON_CHARS_MAX = 2_000
 """One value of what a person is asked about; the whole of a longer one is in the arguments. What is
@@ -28,6 +27,9 @@ folded is not written as escapes first, so that a large request costs no more th
 
 LINE_CHARS_MAX = 16_384
 """All values in such a line, about."""
+
+FEW = 16
+"""Values that are shown before it is looked whether they are too long for one line."""
 
 SHOWN_CHARS_MAX = 200
 """One value in ``display_of``: longer ones are folded for the eye, never for a rule."""
@@ -43,6 +45,11 @@ LIKE_JSON = re.compile(
 UNREADABLE = "<unreadable>"
 """Stands for what is nested too deep or too large a number to show. No text shows so: one that
 starts with ``<`` is put in quotes."""
+
+AS_ITSELF = re.compile(
+    r"(?!(?:true|false|null|NaN|Infinity)\Z)[A-Za-z_/](?:[A-Za-z0-9_.:/@ -]*[A-Za-z0-9_.:/@-])?"
+)
+"""Texts that show as themselves, which is told by one look: nearly all are such."""
 
 encode_sorted = msgspec.json.Encoder(order="sorted").encode
 IDENTIFIER = re.compile(r"[A-Za-z0-9_]+")
@@ -60,6 +67,10 @@ def signature_of(tool: str, args: Mapping[str, Any]) -> str:
 
 def person_sees(tool: str, args: Mapping[str, Any]) -> str:
     """Return the signature for people, who are shown no books; see ``PERSON_CHARS_MAX``."""
+    if len(args) <= FEW and not tool.startswith("ha_"):  # as nearly always, and quicker
+        line = joined(tool, [show(args[key], PERSON_CHARS_MAX) for key in sorted(args)])
+        if len(line) <= LINE_CHARS_MAX:
+            return line
     parts: list[str] = []
     left = LINE_CHARS_MAX
     for part in signature_parts(tool, args, PERSON_CHARS_MAX):
@@ -128,8 +139,8 @@ def show(value: Any, chars_max: int | None = None) -> str:
     folded before it is looked at any closer."""
     if not isinstance(value, str):
         return escape(folded(encode(value), chars_max))
-    if is_plain(value):
-        return folded(value, chars_max)
+    if AS_ITSELF.fullmatch(value) is not None:
+        return value if chars_max is None or len(value) <= chars_max else shorten(value, chars_max)
     if value != value.strip() or looks_like_json(value):
         return escape(folded(encode(value), chars_max))
     return escape(folded(value.replace("\\", "\\\\"), chars_max))
@@ -167,7 +178,7 @@ def joined(tool: str, parts: Sequence[str]) -> str:
     if not parts:
         return tool
     line = f"{tool}({', '.join(parts)})"
-    return straight(line) if len(parts) > 1 else line
+    return line if line.isascii() or len(parts) == 1 else straight(line)
 
 
 def shorten(text: str, chars_max: int) -> str:

@@ -1,9 +1,10 @@
 """The pump for asyncio: a protocol, so that a call costs no task switch between read and write.
 
 While the transport holds bytes that the system did not take, nothing is read and nothing further
-is taken from the machine: ``pause_writing`` and ``resume_writing`` say when. Nor is anything read
-while the last turn has left something to handle. Timers do not depend on that, so a peer that never
-reads is found by its silence.
+is taken from the machine: ``pause_writing`` and ``resume_writing`` say when. Nor is more read
+while what was read waits for a turn, but for one piece: pausing and resuming costs as much as a
+small call, and nearly always that turn comes before anything else does. Timers do not depend on
+that, so a peer that never reads is found by its silence.
 
 What the transport and the timers call runs outside of any task. For anyio to know there where it
 is (a tool may be started, a channel be told), everything runs in a context that says so.
@@ -59,6 +60,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         self._poked = False
         self._writable = True
         self._reading = True
+        self._is_ahead = False  # something came while it waited for a turn
         self._lost = asyncio.Event()
 
     async def open(self, sock: socket.socket, context: ssl.SSLContext | None) -> None:
@@ -106,6 +108,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""
+        self._is_ahead = self.unfinished
         self.connection.receive_data(data, self._loop.time())
         self._settle()
 
@@ -147,14 +150,16 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             return
         if self.over or self._writable:
             self._write()
-        self.note_output()
+        connection = self.connection
+        if self._waiting or connection.held_bytes or connection.wire.out:
+            self.note_output()
         if self.over:
             self._hang_up()
             return
-        if self.unfinished or not self._reading or not self.connection.wire.opened:
+        if self._is_ahead or not self._reading or not connection.wire.opened:
             self._read_or_not()
-        if self.connection.wants_time:
-            self.connection.tick(self._loop.time())
+        if connection.wants_time:
+            connection.tick(self._loop.time())
         self._rearm()
 
     def _write(self) -> None:
@@ -183,7 +188,8 @@ class AsyncioPeer(Peer, asyncio.Protocol):
 
     def _read_or_not(self) -> None:
         """Read only what can be handled, and answered."""
-        wanted = self._writable and not self.unfinished and self.connection.takes_input
+        has_enough = self.unfinished and self._is_ahead
+        wanted = self._writable and not has_enough and self.connection.takes_input
         if self._reading is not wanted:
             self._reading = wanted
             if self._reading:

@@ -278,14 +278,16 @@ class StoreWriter:
     def put(self, entry: Entry, *, urgent: bool = True) -> None:
         """Queue an entry and wake the writer."""
         self.entries.append(entry)
-        self.rouse(urgent=urgent or len(self.entries) >= BATCH_MAX)
+        if urgent or len(self.entries) >= BATCH_MAX:
+            self.rouse()
+        elif self.wake is not None:
+            self.wake.set()
 
-    def rouse(self, *, urgent: bool = True) -> None:
-        """Wake the writer."""
-        if urgent:
-            self.urgent = True
-            if self.hurry is not None:
-                self.hurry.set()
+    def rouse(self) -> None:
+        """Wake the writer, and let nothing more gather."""
+        self.urgent = True
+        if self.hurry is not None:
+            self.hurry.set()
         if self.wake is not None:
             self.wake.set()
 

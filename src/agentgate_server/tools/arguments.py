@@ -92,7 +92,10 @@ class Arguments:
             ArgumentError: the arguments do not fit.
         """
         try:
-            return self.convert(args)
+            if self.others:
+                return self.convert(args)
+            found = msgspec.convert(args, self.model, str_keys=True)  # as nearly always
+            return {name: getattr(found, name) for name in args}
         except BaseException as error:  # a dataclass of the user's may raise anything when made
             problem, mended = error, args
         if type(args) is dict:
@@ -104,6 +107,20 @@ class Arguments:
             except BaseException as error:  # the same
                 problem = error
         raise ArgumentError(*self.explain(mended, problem)) from problem
+
+    def takes_as_written(self, args: dict[str, Any]) -> bool:
+        """Whether all of the arguments are given, and each is just what the function gets; quick,
+        since nearly all calls are so. Of what does not fit, or of others, nothing is said here."""
+        if len(args) != len(self.hints) or self.others:
+            return False
+        try:
+            found = msgspec.convert(args, self.model, str_keys=True)
+        except BaseException:  # it is found again, and told, where they are bound
+            return False
+        for name, value in args.items():
+            if value is None or getattr(found, name) is not value:
+                return False
+        return True
 
     def convert(self, args: dict[str, Any]) -> dict[str, Any]:
         """Convert arguments just as they are written, or raise whatever the user's types do."""

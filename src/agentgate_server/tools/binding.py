@@ -79,6 +79,8 @@ class Binding:
                 self.defaults[name], self._forms[name] = form, either(default)
                 unreadable.add(name)
         self.unreadable = frozenset(unreadable)
+        # Nothing of the user's is made then, which is made once only.
+        self._is_quick = not unreadable and not self._has_forms
 
     def bound(self, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return what the function gets, as JSON in its one form; None: just what is written.
@@ -86,6 +88,8 @@ class Binding:
         Raises:
             ArgumentError: the arguments do not fit.
         """
+        if self._is_quick and type(args) is dict and self.arguments.takes_as_written(args):
+            return None
         found = self._converted(args)
         if is_untouched(found, args) and self.defaults.keys() <= found.keys():
             return None
@@ -108,7 +112,9 @@ class Binding:
         Raises:
             ArgumentError: the arguments do not fit.
         """
-        return self._converted(args)
+        if self.unreadable or type(args) is not dict:
+            return self._converted(args)
+        return self.arguments.bind(args)
 
     def meant(self, args: Mapping[str, Any], bound: Mapping[str, Any]) -> Meant | None:
         """Say what the function gets; see ``policy.meanings``.
