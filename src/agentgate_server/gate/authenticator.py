@@ -27,6 +27,13 @@ log = logging.getLogger(__name__)
 OURS = (tool_desk.CLIENT, call_desk.CLIENT)
 """With what the client ids of the gateway's own clients begin."""
 
+PACED = (Role.AGENT, Role.RELAY)
+"""Whose requests the ledger takes, and whose logins are counted."""
+
+LOGINS_PER_MINUTE = 600
+"""Connections of one principal that log in: ten a second, where each looks up in the store what its
+client has asked before. All its connections at once are a tenth of it."""
+
 FULL_S = 5.0
 """When somebody may come back who has all the connections that they may: one may have ended."""
 
@@ -83,6 +90,7 @@ class Authenticator:
         self.named_agents: frozenset[str] = frozenset()
         self.people_converse = False
         self.banished: Callable[[set[str]], None] = lambda known: None
+        self._logins = AddressThrottle(LOGINS_PER_MINUTE)  # by name: it takes any text
         self._throttle = AddressThrottle(WRONG_TOKENS_PER_MINUTE)
         self._looks: list[Callable[[], None]] = []
         self._roles: dict[str, Role] = {}  # when they were last looked at
@@ -157,11 +165,17 @@ class Authenticator:
         if ours:
             peer.connection.refuse_auth(f"client ids that begin with {ours} are the gateway's")
             return
+        if principal.role in PACED:
+            pause_s = self._logins.take(principal.name, self.monotonic())
+            if pause_s:
+                self.observers.capped(principal.name, "logins")
+                peer.connection.turn_away(f"{LOGINS_PER_MINUTE} logins a minute", pause_s)
+                return
         self.peers[peer.number] = peer
         peer.token_hash = hash_token(token)
         peer.connection.principal = principal
         self.observers.connected(principal, peer.address)
-        if principal.role in (Role.AGENT, Role.RELAY):
+        if principal.role in PACED:
             self.ledger.attach(peer.number, principal.name, auth.client_id, progress=auth.progress)
         else:
             self.accept(peer, 0)

@@ -53,6 +53,7 @@ from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.face_calls import FaceCalls
 from agentgate_server.gate.gauging import Gauging
 from agentgate_server.gate.judge import Judge
+from agentgate_server.gate.pacing import Pacing
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.reloading import Reloader
 from agentgate_server.gate.request_ids import new_rid
@@ -142,15 +143,15 @@ class Gate:
         self.numbering = Numbering()
         self.ledger = Ledger(self.judge.decide, limits, self.judge.again)
         self.sessions: SessionDesk | None = None
-        hears = self.ledger, self.numbering, self.observers
         reports = StoreReports(
-            *hears,
+            *(self.ledger, self.numbering, self.observers),
             sessions=lambda: self.sessions,
             failed=self.ledger_failed,
             utc=utc,
             drain=self.drain,
         )
         self.writer = StoreWriter(engine, reports, committed=self.observers.committed)
+        self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
         self.audit = AuditRecorder(self.writer, self.ledger.denials_untold, self.observers.capped)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
@@ -202,8 +203,7 @@ class Gate:
                 utc=utc,
                 drain=self.drain,
             )
-            told = self.audit, self.observers
-            named = conversations.agents
+            told, named = (self.audit, self.observers), conversations.agents
             self.agents = AgentDesk(self.sessions, named, *told, self._spawn, monotonic)
             self.authenticator.named_agents = self.agents.ids
             self.calls.serve_sessions(self.sessions, self.agents, self._spawn)
@@ -374,7 +374,7 @@ class Gate:
                 number = self.numbering.next(LEDGER, number)
                 self.writer.submit(number, change, urgent=urgent)
             case Question(query, token):
-                self.writer.ask(query, token)
+                self.pacing.ask(query, token)
             case Run():
                 self.observers.started(effect.rid, effect.tool)
                 self.running.start(effect)

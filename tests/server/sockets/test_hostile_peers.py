@@ -16,6 +16,7 @@ from tests.server.embedded import AGENT, OWNER, all_bytes, http, raw_client, ser
 from agentgate_proto.connection.events import Answered, Authenticated, Closed, Refused
 from agentgate_proto.limits import Limits
 from agentgate_proto.rpc.messages import ToolRequest
+from agentgate_server.gate import authenticator
 from agentgate_server.gateway import Gateway
 from agentgate_server.identity.address_throttle import WRONG_TOKENS_PER_MINUTE
 from agentgate_server.sockets import listener
@@ -217,6 +218,23 @@ async def test_guessing_tokens_is_stopped_and_the_right_token_is_let_in_all_the_
             await client.next(Authenticated)
         status, _, _ = await http(gateway, "GET", "/api/approvals", token=OWNER)
         assert status == 200
+
+
+async def test_who_logs_in_again_and_again_is_told_when_to_come_back_and_others_are_let_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator, "LOGINS_PER_MINUTE", 2)
+    async with serving(tmp_path) as gateway:
+        for _ in range(2):
+            async with raw_client(gateway) as client:
+                await client.next(Authenticated)
+        async with raw_client(gateway) as client:
+            refusal = await client.next(Refused)
+            assert not refusal.final, "the SDK comes back later"
+            assert "2 logins a minute" in refusal.message
+        for _ in range(3):
+            async with raw_client(gateway, token=OWNER) as client:
+                await client.next(Authenticated)
 
 
 async def test_a_newer_connection_of_the_same_client_takes_over(tmp_path: Path) -> None:
