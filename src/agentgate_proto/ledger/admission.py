@@ -140,7 +140,8 @@ class Admission:
         live.join_s = asked.join_s
         self.lifecycle.live[record.rid] = live
         live.foreseen = self.lifecycle.held.foreseen(record.principal, record.tool)
-        self.lifecycle.hold(live, record_bytes(record) + live.foreseen)
+        live.size = record_bytes(record) + live.foreseen
+        self.lifecycle.held.add(record.principal, live.size)
         requests[record.request_id] = record.rid
         if link.is_old or links.scope(link.scope).take(record.request_id):
             self._look_up_key(live, now)

@@ -62,12 +62,13 @@ class Denying:
         if record.expires_at or not live.is_told:
             return
         kind = kind_of(record)
-        if kind is None or self.idle.has_entry(record.principal, len(bytes(record.args)), now):
+        if kind is None or self.idle.has_entry(record.principal, len(memoryview(record.args)), now):
             return
         live.is_told = False
-        own = [caller.record for caller in live.callers[1:] if caller.record is not None]
-        for each in (record, *own):
-            self.idle.count(kind, each.principal, each.rid, each.tool, each.digest)
+        self.idle.count(kind, record.principal, record.rid, record.tool, record.digest)
+        if len(live.callers) > 1:
+            for own in [caller.record for caller in live.callers[1:] if caller.record is not None]:
+                self.idle.count(kind, own.principal, own.rid, own.tool, own.digest)
 
     def untold(self) -> list[Untold]:
         """Return the requests that the audit is to tell together; they are told then."""

@@ -184,5 +184,6 @@ class Budget:
         return max(0.0, 1.0 - self.left) / self.per_s
 
     def _flow(self, now: float) -> None:
-        self.left = min(self.most, self.left + max(0.0, now - self.at) * self.per_s)
+        if now > self.at:
+            self.left = min(self.most, self.left + (now - self.at) * self.per_s)
         self.at = now

@@ -139,7 +139,8 @@ class Turns(Generic[Who]):
             self._bring_up(account)
         if owner and not self._waiting and account.spent_s < self.turn_s:
             return self.turn_s - account.spent_s  # as nearly always
-        turn_s = self._turn_s(account)
+        is_usual = owner and len(self._ring) <= BUSY_MAX
+        turn_s = self.turn_s if is_usual else self._turn_s(account)
         waits_at = self._waiting.get(who)
         if waits_at is not None:  # perhaps as another owner than it has now
             if who not in waits_at.named:
@@ -201,14 +202,17 @@ class Turns(Generic[Who]):
         ring = self._ring
         for _ in range(len(ring)):
             account = ring.popleft()
-            if not account.waits:
+            if not account.fresh and not account.again:
                 account.is_in_ring = False
                 continue
             ring.append(account)
             if account.round != self._round:
                 self._bring_up(account)
-            has_room = len(account.named) < NAMED_MAX
-            if has_room and self._may(account, self._turn_s(account), now):
+            if len(account.named) >= NAMED_MAX:
+                continue
+            is_usual = account.owner and len(ring) <= BUSY_MAX
+            turn_s = self.turn_s if is_usual else self._turn_s(account)
+            if self._may(account, turn_s, now):
                 who = account.take()
                 account.named.add(who)
                 return who

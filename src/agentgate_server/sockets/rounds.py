@@ -45,8 +45,10 @@ class Rounds:
 
     def ask(self) -> None:
         """Somebody waits for a turn."""
-        if self._steps is not None:
-            self._steps.ask()
+        steps = self._steps
+        if steps is not None:
+            if not steps.is_asked:
+                steps.ask()
         else:
             self._asked.set()
 
@@ -119,20 +121,23 @@ class AsyncioSteps:
     Args:
         rounds: what is played.
         loop: that runs.
+
+    Attributes:
+        is_asked: there will be a round.
     """
 
     def __init__(self, rounds: Rounds, loop: asyncio.AbstractEventLoop) -> None:
         self._rounds = rounds
         self._loop = loop
         self._context = copy_context()
-        self._is_asked = False
+        self.is_asked = False
         self._has_ended = False
         self._timer: asyncio.TimerHandle | None = None
 
     def ask(self) -> None:
         """Somebody waits for a turn."""
-        if not self._is_asked:
-            self._is_asked = True
+        if not self.is_asked:
+            self.is_asked = True
             self._loop.call_soon(self._look, context=self._context)
 
     def end(self) -> None:
@@ -145,7 +150,7 @@ class AsyncioSteps:
         self._loop.call_soon(self._play, context=self._context)
 
     def _play(self) -> None:
-        self._is_asked = False
+        self.is_asked = False
         self._cancel_timer()
         if self._has_ended or not self._rounds.turns.anybody_waits:
             return
