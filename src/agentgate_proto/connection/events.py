@@ -87,6 +87,15 @@ class Called(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 0
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """Server: a request had parameters of so many bytes that it was refused unread.
+
+    It is answered. It has cost as much as one that is taken, so it counts as much.
+    """
+
+    size: int
+
+
 class ToolAsked(msgspec.Struct, frozen=True, kw_only=True):
     """Client: the gateway asks for a tool. Answer ``id`` exactly once with ``send_result`` or
     ``send_error``."""
@@ -162,6 +171,7 @@ Event = (
     | Progressed
     | AuthAsked
     | Called
+    | Unread
     | ToolAsked
     | Notified
     | Received

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.connection.base import AUTH_FAILED, TRY_AGAIN_LATER
-from agentgate_proto.connection.events import AuthAsked, Called, Received
+from agentgate_proto.connection.events import AuthAsked, Called, Received, Unread
 from agentgate_proto.connection.face import FaceConnection
 from agentgate_proto.connection.old_clients import LateAnswers, fitting
 from agentgate_proto.connection.receipts import Receipts
@@ -319,6 +319,7 @@ class ServerConnection(FaceConnection):
                 return ErrorCode.INVALID_REQUEST, "tool_request needs an id: a string or an integer"
             size = len(memoryview(request.params))
             if size > self.limits.request_bytes_max:
+                self._events.append(Unread(size=size))
                 return ErrorCode.INVALID_PARAMS, (
                     f"{size:,} bytes are more than any tool here takes: send less at once, or have "
                     "the operator raise args_bytes_max, of the tool or under tools:"

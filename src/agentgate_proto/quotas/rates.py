@@ -83,5 +83,10 @@ class Allowance:
         return 0.0, ""
 
     def owe(self, now: float, size: int) -> None:
-        """Count bytes that a request has turned out to cost besides."""
+        """Count bytes that a request has turned out to cost besides.
+
+        No more is owed than flows in within a minute: who has made a mistake is not shut out for
+        hours by it.
+        """
         self.bytes.owe(now, size)
+        self.bytes.level = max(self.bytes.level, -float(self.bytes.per_minute))

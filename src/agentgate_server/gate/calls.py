@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.connection.events import Called, Unread
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.admission import Asked
@@ -17,7 +18,6 @@ from agentgate_proto.records.request import NOT_RELAYED, Relayed
 from agentgate_proto.rpc.agent_methods import LoginAgent, LogoutAgent
 from agentgate_proto.rpc.behalf import heard, objection_to
 from agentgate_proto.rpc.explain_methods import ExplainRequest
-from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_proto.rpc.messages import (
     CancelRequest,
     DecideApproval,
@@ -136,15 +136,12 @@ class Calls:
         self.providing.closed(peer)
         self.session_calls.closed(peer)
 
-    def take(self, peer: Peer, request_id: RequestId, params: msgspec.Struct, size: int) -> None:
-        """Act on a call that came on a connection.
-
-        Args:
-            peer: the connection.
-            request_id: to be answered once.
-            params: of the call.
-            size: bytes that they came in.
-        """
+    def take(self, peer: Peer, event: Called | Unread) -> None:
+        """Act on a call that came on a connection, or count one that was too large to be read."""
+        if isinstance(event, Unread):
+            self._owe(peer.name, event.size)
+            return
+        request_id, params, size = event.id, event.params, event.size
         match params:
             case ToolRequest():
                 assert request_id is not None, "the core refuses a tool request without an id"

@@ -24,6 +24,7 @@ from agentgate_proto.connection.events import (
     HttpRequested,
     MessageReceived,
     Received,
+    Unread,
     UpgradeAsked,
 )
 from agentgate_proto.ledger.effects import (
@@ -282,8 +283,8 @@ class Gate:
 
     def _take(self, peer: Peer, event: Event) -> None:
         match event:
-            case Called():
-                self.calls.take(peer, event.id, event.params, event.size)
+            case Called() | Unread():
+                self.calls.take(peer, event)
             case Received(rids=rids):
                 self.ledger.received(peer.number, rids)
                 self.observers.received(peer.name, rids)
@@ -371,8 +372,7 @@ class Gate:
             case Write(number, change, urgent):
                 if not self._repeating:
                     self.observers.written(change)
-                number = self.numbering.next(LEDGER, number)
-                self.writer.submit(number, change, urgent=urgent)
+                self.writer.submit(self.numbering.next(LEDGER, number), change, urgent=urgent)
             case Question(query, token):
                 self.pacing.ask(query, token)
             case Run():

@@ -10,7 +10,7 @@ from tests.proto.byhand import AUTH, UPGRADE, Visitor, batch, notification, requ
 from tests.proto.joined import AGENT, TOKEN, welcome
 from tests.proto.support import CLOSE, PING, TEXT, from_client
 
-from agentgate_proto.connection.events import AuthAsked, Called, Closed, Received
+from agentgate_proto.connection.events import AuthAsked, Called, Closed, Received, Unread
 from agentgate_proto.connection.server import SMALL_BYTES
 from agentgate_proto.connection.state import State
 from agentgate_proto.errors import ASK_AGAIN, ErrorCode
@@ -186,7 +186,8 @@ def test_a_request_that_is_larger_than_any_tool_takes_is_refused_unread() -> Non
     visitor = Visitor(limits=Limits(request_bytes_max=100)).enter()
     visitor.say(request(1, "tool_request", {"tool": "x", "args": {"text": "x" * 100}}))
     visitor.say(request(2, "tool_request", {"tool": "x", "args": {"text": "x" * 50}}))
-    [called] = visitor.happened()
+    unread, called = visitor.happened()
+    assert unread == Unread(size=135), "it has cost as much as one that is read"
     assert (called.id, called.size) == (2, len('{"tool": "x", "args": {"text": ""}}') + 50)
     [refusal] = visitor.heard()
     assert refusal["error"]["code"] == ErrorCode.INVALID_PARAMS

@@ -94,6 +94,9 @@ def test_what_turns_out_to_cost_more_is_owed() -> None:
     pause, text = allowance.take(NOON, 0)
     assert (pause, text) == (pytest.approx(30.0), "requests of more than 1,000 bytes a minute")
     assert allowance.take(NOON + 30.0, 0) == (0.0, "")
+    allowance.owe(NOON + 60.0, 1_000_000)
+    pause, _ = allowance.take(NOON + 60.0, 0)
+    assert pause == pytest.approx(60.0), "no more than a minute's is owed"
     bucket = TokenBucket(60, NOON)
     bucket.owe(NOON + 5.0, 60)
     assert bucket.take(NOON + 5.0, 1) == pytest.approx(1.0)

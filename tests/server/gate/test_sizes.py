@@ -154,3 +154,17 @@ async def test_lists_of_tools_count_against_the_rate_of_whoever_wants_them(tmp_p
             await client.request(number, "list_tools", ListTools())
             answered = await client.next(Answered)
             assert (answered.error and answered.error.code) == code
+
+
+async def test_what_is_too_large_for_any_tool_counts_all_the_same(tmp_path: Path) -> None:
+    async with gateway_of(tmp_path) as gateway, raw_client(gateway) as client:
+        await client.next(Authenticated)
+        for number in range(1, 40):
+            error = await said(client, number, "echo", text="x" * 900_000)
+            assert error is not None
+            assert "more than any tool here takes" in error.message
+        error = await said(client, 40, "echo", text="x")
+        assert error is not None
+        assert error.code == ErrorCode.LIMIT_EXCEEDED
+        assert "bytes a minute" in error.message
+        assert 0 < error.data["retry_after_s"] <= 61
