@@ -136,6 +136,8 @@ class Idle:
         budget = self._entries.get(principal)
         if budget is None:
             budget = self._entries[principal] = Budget(self.entries_per_hour, HOUR_S, now)
+        if size < ENTRY_BYTES:
+            return budget.take(now)
         return budget.take(now, 1.0 + min(size, ENTRY_BYTES_MAX) / ENTRY_BYTES)
 
     def count(self, kind: Kind, principal: str, rid: str, tool: str, digest: str) -> None:
@@ -167,7 +169,8 @@ class Budget:
     def take(self, now: float, amount: float = 1.0) -> bool:
         """Take one, or another amount, if it is left; of more than there ever is, all that is."""
         self._flow(now)
-        amount = min(amount, self.most)
+        if amount > self.most:
+            amount = self.most
         if self.left < amount:
             return False
         self.left -= amount
@@ -185,5 +188,7 @@ class Budget:
 
     def _flow(self, now: float) -> None:
         if now > self.at:
-            self.left = min(self.most, self.left + (now - self.at) * self.per_s)
+            self.left += (now - self.at) * self.per_s
+            if self.left > self.most:
+                self.left = self.most
         self.at = now
