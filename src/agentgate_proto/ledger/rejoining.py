@@ -32,15 +32,19 @@ class Rejoining:
         """A request goes its way; repeats of it may join it."""
         record = live.record
         digest, written = record.digest, record.written
-        self._alike.setdefault((record.principal, digest), {})[record.rid] = live
-        self._written.setdefault((record.principal, written or digest), {})[record.rid] = live
+        key = record.principal, digest
+        self._alike.setdefault(key, {})[record.rid] = live
+        if written:
+            key = record.principal, written
+        self._written.setdefault(key, {})[record.rid] = live
 
     def forget(self, live: Live) -> None:
         """It is over, or is another one from now on."""
         record = live.record
         digest, written = record.digest, record.written
-        drop(self._alike, (record.principal, digest), record.rid)
-        drop(self._written, (record.principal, written or digest), record.rid)
+        key = record.principal, digest
+        drop(self._alike, key, record.rid)
+        drop(self._written, (record.principal, written) if written else key, record.rid)
 
     def newest(self, principal: str, digest: str) -> Live | None:
         """Return the newest request under way of a principal that was written so."""

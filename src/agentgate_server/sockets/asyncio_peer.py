@@ -145,12 +145,13 @@ class AsyncioPeer(Peer, asyncio.Protocol):
 
     def _settle(self) -> None:
         """Handle what the machine has to say, send its output, and set the timer."""
-        self.process()
+        connection = self.connection
+        if not self.process() and self._only_waits:
+            return
         if self._transport.is_closing():
             return
         if self.over or self._writable:
             self._write()
-        connection = self.connection
         if self._waiting or connection.held_bytes or connection.wire.out:
             self.note_output()
         if self.over:
@@ -161,6 +162,13 @@ class AsyncioPeer(Peer, asyncio.Protocol):
         if connection.wants_time:
             connection.tick(self._loop.time())
         self._rearm()
+
+    @property
+    def _only_waits(self) -> bool:
+        """Whether there is nothing to do until its turn comes."""
+        connection = self.connection
+        goes_on = self._reading and not self._is_ahead and connection.wire.opened
+        return goes_on and not (connection.wire.out or self._waiting or connection.wants_time)
 
     def _write(self) -> None:
         """Hand the transport what is queued, piece by piece: what the system does not take of one

@@ -186,26 +186,29 @@ class Peer(Reader, ABC):
             self._rounds = None
         self.process()
 
-    def process(self) -> None:
+    def process(self) -> bool:
         """Let the gate handle what the connection has to say, if it has its turn; then send its
         output.
 
         ``over`` is true afterwards if this was the end; ``unfinished`` if there is more to be
         handled when it is told to ``go_on``, before anything else is read.
+
+        Returns:
+            whether it had its turn.
         """
         rounds = self._rounds
         if rounds is None or self.connection.state is State.CLOSED:
             if rounds is not None:
                 rounds.turns.leave(self)
             self._turn(math.inf)
-            return
+            return True
         began = self.clock()
         owner = self.owner.name
         turn_s = rounds.turns.begin(owner, self, began)
         if turn_s is None:
             self.unfinished = True
             rounds.ask()
-            return
+            return False
         rounds.owner = owner
         now = self._turn(began + turn_s)
         rounds.owner = None
@@ -213,6 +216,7 @@ class Peer(Reader, ABC):
         if self.unfinished:
             rounds.turns.wait(self.owner.name, self)
             rounds.ask()
+        return True
 
     def _see_head(self) -> None:
         """A request has come whole: who holds connections is counted by what it says."""
