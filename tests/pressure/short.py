@@ -9,12 +9,12 @@ WORST = (
     "wrong-tokens",
     "small-calls-on64",
     "zero-width-text",
-    "denied-large",
+    "long-messages",
     "thousand-connections",
     "unread-mcp-on16",
     "large-asks",
 )
-"""One of each kind of harm: entrances, memory, turns, guesses, work, disk, views."""
+"""One of each kind of harm: entrances, memory, turns, guesses, work, disk, views, models."""
 
 SECONDS = 2.0
 
