@@ -44,6 +44,7 @@ from agentgate_proto.sessions.effects import (
     AskTool,
     CallModel,
     CancelTool,
+    Capped,
     CloseTools,
     Done,
     Effect,
@@ -108,6 +109,7 @@ class World:
         self.called: list[CallModel] = []
         self.seen: dict[str, Seen] = {}
         self.gone: list[str] = []
+        self.capped: list[str] = []
         self.grown: list[str] = []
         self.ids = count(1)
         self.boot()
@@ -162,6 +164,8 @@ class World:
                 self.grown.append(name)
             case Gone(session=name):
                 self.gone.append(name)
+            case Capped(cap=cap):
+                self.capped.append(cap)
             case Done() | Refused():
                 self.told.setdefault(effect.ticket, []).append(effect)
                 assert len(self.told[effect.ticket]) == 1, "a call is answered once"

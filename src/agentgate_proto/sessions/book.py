@@ -20,11 +20,11 @@ from agentgate_proto.records.session import (
 )
 from agentgate_proto.records.storage import SessionAnswer
 from agentgate_proto.sessions.context import BYTES_PER_TOKEN
-from agentgate_proto.sessions.effects import Effect, Grew, Question, Write
+from agentgate_proto.sessions.effects import Capped, Effect, Grew, Question, Write
 from agentgate_proto.sessions.history import History
 from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_proto.sessions.run import Phase
-from agentgate_proto.sessions.session import Session
+from agentgate_proto.sessions.session import Session, much_memory_of
 
 PAGE_ROWS = 1_000
 PAGE_BYTES = 4_194_304
@@ -142,26 +142,18 @@ class Book:
         Its principal's logs are full; or all its runs together take too much memory, and this
         session takes more than its part of that.
         """
-        full = self.logs.objection_to(session.record.principal, size)
-        return full or self._much_memory_of(session)
+        principal = session.record.principal
+        full = self.objection_to_logs(principal, size)
+        if not full and (full := much_memory_of(session, self.running, self._limits)):
+            self._effects.append(Capped(principal, "session_memory"))
+        return full
 
-    def _much_memory_of(self, session: Session) -> str:
-        limits, principal, size = self._limits, session.record.principal, session.memory
-        most = limits.runs_bytes_of_principal_max
-        if size <= most // limits.runs_of_principal_max:
-            return ""  # nobody need look at the others
-        sizes = [
-            other.memory
-            for other in self.running
-            if other.record.principal == principal and other is not session
-        ]
-        total = sum(sizes, size)
-        if not sizes or total <= most or size <= most // (len(sizes) + 1):
-            return ""
-        return (
-            f"sessions of {principal} with runs under way take {total:,} bytes in memory, and may "
-            f"{most:,}: wait for some to end, or go on in a session with a shorter history"
-        )
+    def objection_to_logs(self, principal: str, size: int) -> str:
+        """Say why a principal's sessions can't keep so many bytes more, or nothing."""
+        full = self.logs.objection_to(principal, size)
+        if full:
+            self._effects.append(Capped(principal, "session_logs"))
+        return full
 
     def use(self, session: str, use: Use) -> None:
         """Do something with a session, at once or when it is in memory."""

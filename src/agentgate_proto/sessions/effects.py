@@ -153,6 +153,18 @@ class Refused(msgspec.Struct, frozen=True):
     data: Any = None
 
 
+class Capped(msgspec.Struct, frozen=True):
+    """Count that something was refused, or ended, because a principal had its share.
+
+    Attributes:
+        principal: whose sessions it is about.
+        cap: what it was too much of, for metrics.
+    """
+
+    principal: str
+    cap: str
+
+
 Effect = (
     Write
     | Question
@@ -169,4 +181,5 @@ Effect = (
     | Gone
     | Done
     | Refused
+    | Capped
 )

@@ -124,7 +124,7 @@ class Making:
             text = f"metadata has more than {self._limits.metadata_bytes_max} bytes"
             self._effects.append(Refused(ticket, ErrorCode.INVALID_PARAMS, text))
             return
-        if full := self._book.logs.objection_to(principal, len(metadata)):
+        if full := self._book.objection_to_logs(principal, len(metadata)):
             self._effects.append(Refused(ticket, ErrorCode.LIMIT_EXCEEDED, full))
             return
         token = Creation(
@@ -209,8 +209,8 @@ class Making:
     def set_metadata(self, session: Session, ticket: Any, params: SetMetadata, now: float) -> None:
         """Let a session have other metadata; whoever asked hears of it when it is durable."""
         more = len(bytes(params.metadata)) - len(bytes(session.record.metadata))
-        full = self._book.logs.objection_to(session.record.principal, more)
-        if full and more > 0:
+        principal = session.record.principal
+        if full := self._book.objection_to_logs(principal, more) if more > 0 else "":
             self._effects.append(Refused(ticket, ErrorCode.LIMIT_EXCEEDED, full))
             return
         session.log_bytes += more

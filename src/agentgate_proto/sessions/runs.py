@@ -246,7 +246,7 @@ class Runs:
         """Take no more of an answer than there is room for: it is our side that can't go on."""
         if attempt.said > self._limits.answer_bytes_max:
             self.end(session, RunStatus.TRUNCATED, "the answer is too long", now)
-        elif full := self._book.logs.objection_to(
+        elif full := self._book.objection_to_logs(
             session.record.principal, -self._limits.answer_bytes_max
         ):
             self.end(session, RunStatus.TRUNCATED, full, now)

@@ -7,7 +7,7 @@ that was not durable was shown, but for text, which stays in memory.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from msgspec.structs import replace
@@ -204,3 +204,31 @@ class Session:
                     waiting.remove(effect)
                     return True
         return False
+
+
+def much_memory_of(session: Session, running: Iterable[Session], limits: SessionLimits) -> str:
+    """Say why a session's run can't go on, or begin, for want of memory, in words; "": it can.
+
+    All runs of its principal together take too much, and it takes more than its part. Alone it may.
+
+    Args:
+        session: which.
+        running: all sessions with a run under way.
+        limits: caps.
+    """
+    most, size = limits.runs_bytes_of_principal_max, session.memory
+    principal = session.record.principal
+    if size <= most // limits.runs_of_principal_max:
+        return ""  # nobody need look at the others
+    sizes = [
+        other.memory
+        for other in running
+        if other.record.principal == principal and other is not session
+    ]
+    total = sum(sizes, size)
+    if not sizes or total <= most or size <= most // (len(sizes) + 1):
+        return ""
+    return (
+        f"sessions of {principal} with runs under way take {total:,} bytes in memory, and may "
+        f"{most:,}: wait for some to end, or go on in a session with a shorter history"
+    )

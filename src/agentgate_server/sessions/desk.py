@@ -30,6 +30,7 @@ from agentgate_proto.sessions.effects import (
     AskTool,
     CallModel,
     CancelTool,
+    Capped,
     CloseTools,
     Done,
     Effect,
@@ -138,6 +139,7 @@ class SessionDesk:
         self.models = ModelDesk(setup.models, self._model_said, observers.model_asked, spawn)
         self.watching = Watching(self.sessions, writer, utc, self._wake)
         self._counting = Counting(observers)
+        self._capped = observers.capped
         self._admitting = Admitting(ledger.objection_to_listing, observers.capped)
         self._workspaces = setup.workspaces
         self._writer = writer
@@ -295,6 +297,8 @@ class SessionDesk:
                 self._spawn(self._prepare, effect)
             case MakeWorkspace():
                 self._spawn(self._make_workspace, effect)
+            case Capped(principal, cap):
+                self._capped(principal, cap)
             case _:
                 self._do_with_tools(effect)
 

@@ -199,6 +199,7 @@ def test_whose_sessions_keep_too_much_says_nothing_new_until_some_are_deleted() 
     ticket = world.request(SetMetadata(session="s", metadata=msgspec.Raw(b"{}")))
     world.settle()
     assert world.result(ticket) == MetadataSet(), "what grows by nothing is taken"
+    assert set(world.capped) == {"session_logs"}
     world.create("bob")
     world.delete("s")
     world.settle()
@@ -257,6 +258,7 @@ def test_of_runs_that_take_too_much_memory_the_larger_go_on_no_more() -> None:
     code, text = world.refusal(world.send("two"))
     assert code == ErrorCode.LIMIT_EXCEEDED
     assert "and may 100,000: wait for some to end" in text
+    assert world.capped == ["session_memory"]
     world.create("bob", named="his")
     world.ask("his", "x" * 20_000)
     assert {each.session for each in world.calls.values()} == {"one", "small", "his"}
