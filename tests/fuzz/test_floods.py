@@ -30,7 +30,7 @@ from tests.proto.support import (
 from tests.proto.wires import open_client, open_end, open_server
 from tests.vectors.websocket import FRAGMENTS_MAX, MESSAGE_MAX
 
-from agentgate_proto.connection.events import Closed, HttpRequested
+from agentgate_proto.connection.events import BodyOffered, Closed, HttpRequested
 from agentgate_proto.connection.server import ServerConnection
 from agentgate_proto.connection.state import State
 from agentgate_proto.limits import Limits
@@ -150,9 +150,15 @@ FLOODS = {
 
 @pytest.mark.parametrize("name", FLOODS)
 @pytest.mark.parametrize("size", [7, 4_096])
-def test_a_flood_between_chunks_is_refused_before_it_takes_room(name: str, size: int) -> None:
+@pytest.mark.parametrize("is_taken", [True, False])
+def test_a_flood_between_chunks_is_refused_before_it_takes_room(
+    name: str, size: int, is_taken: bool
+) -> None:
     at = visitor(DOOR_LIMITS)
     at.send(b"POST /any HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n")
+    assert [type(event) for event in at.happened()] == [BodyOffered]
+    if is_taken:
+        at.machine.take_body()
 
     def flood() -> None:
         data = FLOODS[name] * 100
@@ -170,10 +176,14 @@ def test_a_flood_between_chunks_is_refused_before_it_takes_room(name: str, size:
 def test_the_body_of_a_route_is_bounded_by_its_own_cap_and_by_no_other() -> None:
     head = b"POST /upload HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n"
     at = visitor(DOOR_LIMITS)
-    at.send(head + b"1f4\r\n" + b"x" * 500 + b"\r\n0\r\n\r\n")
-    assert [type(event) for event in at.happened()] == [HttpRequested]
+    at.send(head)
+    at.machine.take_body()
+    at.send(b"1f4\r\n" + b"x" * 500 + b"\r\n0\r\n\r\n")
+    assert [type(event) for event in at.happened()] == [BodyOffered, HttpRequested]
     at = visitor(DOOR_LIMITS)
-    at.send(head + b"1f4\r\n" + b"x" * 500 + b"\r\n1\r\n")
+    at.send(head)
+    at.machine.take_body()
+    at.send(b"1f4\r\n" + b"x" * 500 + b"\r\n1\r\n")
     assert at.head.startswith(b"HTTP/1.1 413 ")
 
 

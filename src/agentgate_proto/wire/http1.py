@@ -105,6 +105,7 @@ class HttpServer(HttpAnswers):
             return None
         while not self.finished:
             if self._body.is_offered:
+                self._bound_offered()
                 return None
             if self._body.chunks is not None and not self._read_chunks(self._body.chunks):
                 return None
@@ -232,6 +233,12 @@ class HttpServer(HttpAnswers):
             self.refuse(FORBIDDEN, reason, cap="foreign_origin")
         if self._varies and not is_own(origin, host):
             self._shown_to = origin
+
+    def _bound_offered(self) -> None:
+        """Hold little of a body of which nobody has said yet that it may come."""
+        held_max = self.limits.http_held_bytes_max
+        if len(self._input) > held_max:
+            self.refuse(400, f"over {held_max} bytes before the request was looked at")
 
     def _bound_pipelined(self) -> None:
         """Bound what comes before the answer to the last request; see ``has_input_behind``."""

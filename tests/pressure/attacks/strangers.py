@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import ssl
 import threading
 import time
 from contextlib import suppress
-from itertools import cycle
+from itertools import count, cycle
 from typing import Any, ClassVar
 
 from tests.pressure.attacks.attack import Attack, many
@@ -170,10 +169,10 @@ class WrongTokens(Stranger):
     """Logins with wrong tokens, as fast as they go, natively and over HTTP."""
 
     def run(self) -> None:
-        turns = cycle((True, True, False))
+        turns, guesses = cycle((True, True, False)), count()
 
         def one() -> None:
-            token = os.urandom(16).hex()
+            token = f"{next(guesses):032x}"
             if next(turns):
                 with suppress(Cut):
                     Wire(self.target, token, timeout_s=5).close()

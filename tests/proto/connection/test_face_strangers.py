@@ -15,6 +15,7 @@ from agentgate_proto.connection.events import (
     MessageReceived,
     UpgradeAsked,
 )
+from agentgate_proto.limits import SERVER_LIMITS
 from agentgate_proto.wire.bodies import STRANGER_BYTES_MAX
 
 LARGE = STRANGER_BYTES_MAX + 1
@@ -31,6 +32,18 @@ def offered(at: Visitor, data: bytes) -> BodyOffered:
     [event] = at.happened()
     assert isinstance(event, BodyOffered)
     return event
+
+
+def test_of_a_body_that_is_offered_no_more_is_held_than_of_what_is_pipelined() -> None:
+    held_max = SERVER_LIMITS.http_held_bytes_max
+    at = visitor()
+    offered(at, head(LARGE) + b"x" * 100)
+    at.send(b"x" * (held_max - 100))
+    assert at.happened() == []
+    at.send(b"x")
+    [end] = at.happened()
+    assert isinstance(end, Closed)
+    assert end.reason == f"HTTP 400: over {held_max} bytes before the request was looked at"
 
 
 def test_a_large_body_is_offered_before_anything_of_it_is_read() -> None:
