@@ -19,7 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
-	commands outside sim sim-relays sim-crowds \
+	commands outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds relays devices pressure bench fuzz autobahn vendor-streams \
 	socketio-suites mcp-acceptance mcp-clients real-model spec image clean
 
@@ -48,9 +48,11 @@ core: $(VENV)/.installed-test
 flows: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
-# Four at a time, the longest first: the first three mostly wait for processes of their own.
+# Four at a time, the longest first: the first three mostly wait for processes of their own. Attacks
+# come alone, for they take all the time of the machine and measure what is left of it.
 unit: $(VENV)/.installed-test
 	$(MAKE) --jobs=4 --keep-going --output-sync=target ends commands outside simulated adapters covered
+	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test
 	$(BIN)/coverage run -m pytest tests/proto
@@ -70,7 +72,11 @@ commands: $(VENV)/.installed-test
 
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
-		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports --ignore=tests/cli
+		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports --ignore=tests/cli \
+		--ignore=tests/pressure/test_short.py
+
+attacked: $(VENV)/.installed-test
+	$(BIN)/python -m pytest tests/pressure/test_short.py
 
 # Worlds with faults on virtual time: SEEDS=2000 of them, or for MINUTES=60, or SEED=7 once more.
 sim: $(VENV)/.installed-test
