@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio.lowlevel
 from tests.sim.models import NAMES, UNPRICED, Models, SimModel
 from tests.sim.timeline import ROUNDING_S, Alarm
 
@@ -73,6 +74,11 @@ class Moment:
         yield self.wait
 
 
+async def pause() -> None:
+    """As ``anyio.lowlevel.checkpoint``: others have their turns."""
+    await Moment(lambda go_on: go_on())
+
+
 class Tasks:
     """Tasks of one process, without an event loop: each takes a moment to begin.
 
@@ -100,12 +106,16 @@ class Tasks:
         self._go_on(function(*args))
 
     def _go_on(self, task: Coroutine[Any, Any, Any]) -> None:
+        real = anyio.lowlevel.checkpoint
+        anyio.lowlevel.checkpoint = pause
         try:
             wait = task.send(None)
         except StopIteration:
             self.open -= 1
         else:
             wait(partial(self._soon, task))
+        finally:
+            anyio.lowlevel.checkpoint = real
 
     def _soon(self, task: Coroutine[Any, Any, Any]) -> None:
         self.life.world.timeline.after(0.0, self.life.enter, self._go_on, task)

@@ -273,6 +273,7 @@ class VirtualGateway:
         )
         gate.sessions.models.gateway = self
         gate.sessions.models.failures = {}
+        gate.calls.spawn = self.spawn
         gate.sessions._spawn = self.spawn
         assert gate.agents is not None
         gate.agents._spawn = self.spawn

@@ -42,7 +42,7 @@ from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.judge import Judge
-from agentgate_server.gate.listing import Listing, tool_rows
+from agentgate_server.gate.listing import Listing, Task, tool_rows
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
@@ -80,6 +80,7 @@ class Calls:
         epoch: of this gateway, once it is known.
         upstreams: the gateways behind this one, if there are any.
         spawn: runs a task as the work of whoever has a turn now.
+        charged: makes a task that is run later that, too.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Calls:
         epoch: Callable[[], str],
         upstreams: OpenUpstreams | None = None,
         spawn: Callable[..., None],
+        charged: Callable[[Task], Task],
     ) -> None:
         self.catalogue = catalogue
         self.ledger = ledger
@@ -118,6 +120,7 @@ class Calls:
         self.epoch = epoch
         self.upstreams = upstreams
         self.spawn = spawn
+        self.charged = charged
         limits = ledger.limits
         self._small_bytes = arguments.small_bytes(limits.args_bytes_max, limits.args_values_max)
         self.sessions: SessionDesk | None = None
@@ -353,7 +356,7 @@ class Calls:
         if not self._may_list(principal, reply):
             return
         whose = None if principal.role is Role.OPERATOR else principal.name
-        listing = Listing(params, whose, reply, self.masker, self._owe, self.spawn)
+        listing = Listing(params, whose, reply, self.masker, self._owe, self.spawn, self.charged)
         self.writer.ask(listing.query, listing)
 
     def _owe(self, principal: str, size: int) -> None:

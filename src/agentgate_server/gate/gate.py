@@ -135,8 +135,7 @@ class Gate:
     ) -> None:
         masker, self.upstreams = masker or Masker(), upstreams
         self.providing = Providing(catalogue, tokens, monotonic, self._spawn)
-        catalogue = self.providing.catalogue
-        self.utc = utc
+        catalogue, self.utc = self.providing.catalogue, utc
         self.observers = observers or Observers()
         self.peers: dict[int, Peer] = {}
         self.rounds = Rounds()
@@ -188,6 +187,7 @@ class Gate:
             epoch=lambda: self.authenticator.epoch,
             upstreams=upstreams,
             spawn=self._spawn,
+            charged=self.rounds.charged,
         )
         self.agents: AgentDesk | None = None
         if conversations is not None:

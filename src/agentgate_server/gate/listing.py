@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import anyio
 import anyio.lowlevel
 
 from agentgate_proto.errors import ErrorCode
@@ -20,6 +19,8 @@ from agentgate_server.gate.judge import Judge
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
 from agentgate_server.tools.catalogue import Catalogue
+
+Task = Callable[[], Awaitable[None]]
 
 CHEAPER = 4
 """A byte that is listed costs so much less than one of a new request."""
@@ -37,8 +38,10 @@ class Listing:
         masker: hides secrets.
         owe: hears for whom there was how much work, as bytes of requests, if they see only their
             own: all that is read is looked through for secrets, megabytes in a tenth of a second.
-        spawn: runs a task as the work of whoever has a turn now. A list is made there, with a pause
-            after each row in which everybody else is served.
+        spawn: runs a task. A list is made there, with a pause after each row in which everybody
+            else is served.
+        charged: makes a task the work of whoever has a turn now: when the store answers it is
+            nobody's.
     """
 
     def __init__(
@@ -48,16 +51,17 @@ class Listing:
         reply: Reply,
         masker: Masker,
         owe: Callable[[str, int], None],
-        spawn: Callable[[Callable[[], Awaitable[None]]], None],
+        spawn: Callable[[Task], None],
+        charged: Callable[[Task], Task],
     ) -> None:
         self.owe = owe
         self.params = params
         self.whose = whose
         self.reply = reply
         self.masker = masker
+        self._spawn = spawn
+        self._tell_charged = charged(self._tell)
         self._answer: tuple[Answer, str] = None, ""
-        self._answered = anyio.Event()
-        spawn(self._tell)  # now: when the store answers it is nobody's turn
 
     @property
     def query(self) -> Query:
@@ -72,10 +76,9 @@ class Listing:
     def __call__(self, answer: Answer, problem: str) -> None:
         """Take the answer, or why there is none."""
         self._answer = answer, problem
-        self._answered.set()
+        self._spawn(self._tell_charged)
 
     async def _tell(self) -> None:
-        await self._answered.wait()
         answer, problem = self._answer
         if problem:
             self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)

@@ -55,8 +55,8 @@ OF_PEOPLE = (
     Mutation(
         "ask people for an agent that is muted",
         DECIDING,
-        "        return self.muting.objection(principal, now)\n",
-        "        return None\n",
+        "        muted = self.muting.objection(principal, now)\n",
+        "        muted = None\n",
         found_by=("an agent is muted",),
         rule="D35",
     ),

@@ -234,8 +234,8 @@ OF_SESSIONS = (
     Mutation(
         "withdraw what was offered before an offer that is refused",
         PROVIDED_DESK,
-        "            except SchemaError as error:\n",
-        "            except SchemaError as error:\n                self.leave(number)\n",
+        "            if isinstance(check, SchemaError):\n",
+        "            if isinstance(check, SchemaError):\n                self.leave(number)\n",
         found_by=("a schema that is not understood",),
         rule="P2",
     ),
@@ -259,9 +259,8 @@ OF_SESSIONS = (
     Mutation(
         "pass on arguments that do not fit what the provider says",
         PROVIDED_DESK,
-        "                offered.append((each, ArgumentSchema(each.args).problem))\n",
-        "                ArgumentSchema(each.args)\n"
-        '                offered.append((each, lambda args: ""))\n',
+        "            offered.append((each, check))\n",
+        '            offered.append((each, lambda args: ""))\n',
         found_by=("arguments that do not fit what the provider says",),
         rule="P11",
     ),

@@ -38,7 +38,7 @@ def run(data: bytes) -> None:
 def play(rehearsal: Rehearsal, turns: list[UserTurn | ToolTurn]) -> None:
     """Play one request: it ends once, and calls are objects."""
     request = ModelRequest(model_id="m", turns=tuple(turns), max_tokens=1_000)
-    steps = rehearsal.reply(encode("rehearsal", request).body)
+    steps = list(rehearsal.reply(encode("rehearsal", request).body))
     *events, last = [step.event for step in steps]
     assert isinstance(last, Ended | Failed)
     assert not any(isinstance(event, Ended | Failed) for event in events)
