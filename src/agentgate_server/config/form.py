@@ -81,8 +81,8 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     not said who it is half, of which the oldest end when others come."""
 
     connections_of_principal_max: Count = OF_PRINCIPAL_MAX
-    """Open connections of one principal; further ones are refused, unless one of them looks dead
-    or is idle plain HTTP, which ends then."""
+    """Open connections of one principal; further ones are refused, unless one of them looks dead,
+    is idle plain HTTP, or is the same client's: that ends then."""
 
     memory_max: Annotated[int, Meta(ge=0)] | None = None
     """Bytes of memory that the gateway may take; beyond it new requests of agents are refused, and
@@ -206,7 +206,7 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Approvals of one agent that wait at once; a further ask is refused."""
 
     max_requests_per_minute: Count = 600
-    """Tool requests and listings of one agent per minute, refused or not."""
+    """Tool requests, listings, and what makes and changes sessions, of one principal per minute."""
 
     max_request_bytes_per_minute: Annotated[int, Meta(ge=1_048_576, le=2**40)] = 16_777_216
     """Bytes of what comes with these requests, all of a minute together."""
