@@ -1,8 +1,9 @@
 """The table of caps: every bound of core and server with its reason, made from their sources.
 
 ``python -m tests.caps`` writes it anew into ``docs/caps.md``. A cap is a number whose name ends in
-``_MAX``, ``_MIN``, ``_S`` or ``_PER_MINUTE`` and below which a text says why; or a field of one of
-the classes of limits. What has no such text is a constant like any other, and not in the table.
+``_MAX``, ``_MIN``, ``_S``, ``_PER_MINUTE`` or ``_PER_HOUR`` and below which a text says why; or a
+field of one of the classes of limits. What has no such text is a constant like any other, and not
+in the table.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 BYTES = ((1_073_741_824, "GiB"), (1_048_576, "MiB"), (1_024, "KiB"))
 TIMES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (0.001, "ms"), (1e-6, "µs"))
+EACH = {"s": "a second", "minute": "a minute", "hour": "an hour"}
 
 
 class Cap(NamedTuple):
@@ -103,13 +105,16 @@ def reason_of(text: str) -> str:
 def worded(name: str, figure: float) -> str:
     """A figure in the unit that its name says."""
     words = name.rpartition(".")[2].lower().split("_")
+    each = f" {EACH[words[-1]]}" if words[-2:-1] == ["per"] else ""
     if "bytes" in words:
-        return in_units(figure, BYTES) or f"{figure:,} bytes"
-    if words[-1] == "s" or words[-2:] == ["s", "max"]:
+        return (in_units(figure, BYTES) or f"{figure:,} bytes") + each
+    if each:
+        return f"{figure:,}{each}"
+    if words[-1] == "s" or words[-2:] in (["s", "max"], ["s", "min"]):
         return in_units(figure, TIMES) or f"{figure:g} s"
-    if words[-2:] == ["per", "minute"]:
-        return f"{figure:,} a minute"
-    return f"{figure:,}"
+    if words[-2:] == ["minutes", "max"]:
+        return in_units(figure * 60, TIMES)
+    return f"{figure:,.10g}" if isinstance(figure, float) else f"{figure:,}"
 
 
 def in_units(figure: float, units: tuple[tuple[float, str], ...]) -> str:

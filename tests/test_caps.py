@@ -22,6 +22,12 @@ def test_the_page_is_made_from_the_sources() -> None:
         ("retention_s", 30 * 86_400.0, "30 d"),
         ("LISTEN_S_MAX", 60.0, "1 min"),
         ("WRONG_TOKENS_PER_MINUTE", 20, "20 a minute"),
+        ("PUSHED_OUT_PER_S", 800, "800 a second"),
+        ("request_bytes_per_minute", 16_777_216, "16 MiB a minute"),
+        ("withdrawals_per_hour", 120, "120 an hour"),
+        ("TURN_S_MIN", 0.000_5, "500 µs"),
+        ("MUTE_MINUTES_MAX", 10_080.0, "7 d"),
+        ("SLOWNESS_MAX", 8.0, "8"),
         ("ROWS_MAX", 100_000, "100,000"),
     ],
 )

@@ -209,8 +209,8 @@ cancellations they stay below ``requests_in_flight_max`` of a gateway, which wou
 
 UNCLAIMED_ROWS_MAX = 10_000
 """Outcomes that came for no waiting call and that an SDK client keeps for its next
-``get_pending_results``: as many as a gateway keeps for one principal. Further ones are not
-acknowledged, so the gateway keeps them."""
+``get_pending_results``: as many as a gateway sends on one connection without a receipt. Further
+ones are not acknowledged, so the gateway keeps them."""
 
 TOLD_IDS_MAX = 10_000
 """Ids of requests whose callers have had the outcome: if the connection breaks before the gateway
@@ -235,7 +235,7 @@ class LedgerLimits:
     """Waiting approvals of one principal (seed 001): a person can read ten, not a thousand."""
 
     active_max: int = 100_000
-    """Requests of all principals that are not done: about 1 GB at the worst."""
+    """Requests of all principals that are not done; their bytes are bounded as well."""
 
     undelivered_max: int = 10_000
     """Outcomes that were sent on one connection and not acknowledged; requests are refused then.

@@ -28,7 +28,7 @@ from agentgate_server.version import VERSION
 log = logging.getLogger(__name__)
 
 OPEN_MAX = 20_000
-"""Spans of requests under way; further requests have none. Twice what a ledger holds at once."""
+"""Spans of requests under way; further requests have none. So many there are in a flood alone."""
 
 SWEEP_EVERY = 256
 """Requests after which, at the earliest, spans are looked through for those that just vanished."""
