@@ -37,15 +37,21 @@ from agentgate_proto.limits import (
     TOKEN_CHARS_MAX,
     LedgerLimits,
 )
+from agentgate_proto.quotas.connections import OF_PRINCIPAL_MAX
+from agentgate_proto.quotas.output import OF_OWNER_BYTES_MAX
 from agentgate_proto.records.session import EventKind, RunStatus
 from agentgate_proto.rpc.messages import METHODS, Kind
 from agentgate_proto.sessions.limits import SessionLimits
+from agentgate_proto.wire.bodies import STRANGER_BYTES_MAX
+from agentgate_server.gate.authenticator import LOGINS_PER_MINUTE
 
 LEDGER = LedgerLimits()
 
 LIMITS: dict[str, str] = {
     "message_bytes_max": "bytes in one message",
-    "request_bytes_max": "bytes of the parameters of a request for a tool",
+    "request_bytes_max": (
+        "bytes of the parameters of a request for a tool; fewer where no tool takes as many"
+    ),
     "fragments_max": "fragments of one message",
     "batch_items_max": "messages in one batch",
     "requests_in_flight_max": "requests of one connection without an answer",
@@ -67,6 +73,10 @@ LIMITS: dict[str, str] = {
     "steps_max": "pings and parts of messages before others are served",
 }
 MORE_LIMITS = {
+    "bytes in a message or a body of somebody who has not said who they are": STRANGER_BYTES_MAX,
+    "connections of one principal": OF_PRINCIPAL_MAX,
+    "connections that one agent or relay authenticates in a minute": LOGINS_PER_MINUTE,
+    "bytes that wait for one principal to read them, on all its connections": OF_OWNER_BYTES_MAX,
     "characters of a token": TOKEN_CHARS_MAX,
     "characters of an id, a client_id, a tool's name, an idempotency key": NAME_CHARS_MAX,
     "levels of objects and arrays in parameters": NESTING_MAX,
@@ -74,6 +84,9 @@ MORE_LIMITS = {
     "keys and values in arguments": LEDGER.args_values_max,
     "requests and listings of one principal in a minute": LEDGER.requests_per_minute,
     "bytes of their parameters in a minute": LEDGER.request_bytes_per_minute,
+    "bytes of its requests under way, with their outcomes": LEDGER.held_bytes_of_principal_max,
+    "approvals of one principal that wait": LEDGER.waiting_max,
+    "approvals that it withdraws in an hour before it may ask no more": LEDGER.withdrawals_per_hour,
     "rows in one reply to `get_pending_results`": PENDING_ROWS_MAX,
     "bytes of results in one reply to `get_pending_results`": PENDING_BYTES_MAX,
     "rows in one reply that lists requests, approvals or grants": LIST_ROWS_MAX,
