@@ -33,11 +33,23 @@ POLICY = """
 rules:
   - {pattern: denied, action: deny}
   - {tool: deploy, args: {opts.where: prod}, action: deny}
+  - {tool: roll, args: {steps.where: prod}, action: deny}
+  - {tool: roll, args: {spare.where: prod}, action: deny}
+  - {tool: plan, args: {at: "2026-12-24*"}, action: deny}
+  - {tool: plan, args: {stage: prod}, action: deny}
+  - {tool: plan, args: {script: "*rm -rf*"}, action: deny}
+  - {tool: plan, args: {row.where: prod}, action: deny}
+  - {tool: fetch, args: {place: kube-system}, action: deny}
+  - {tool: fetch, args: {place: "/etc/*"}, action: deny}
+  - {tool: fetch, args: {place: "*169.254.169.254*"}, action: deny}
+  - {agents: guest0, pattern: "ha_call_service(lock.*)", action: deny}
+  - {agents: guest0, tool: ha_call_service, action: allow}
   - {tool: byid, args: {thing: "12345678-1234-1234-1234-1234567890ab"}, action: deny}
   - {tool: coded, action: ask, approval: {code: true}}
   - {tool: pay, args: {amount: {min: 500}}, action: ask, approval: {code: true}}
   - {tool: pay, args: {to: {not_in: [grocer]}}, action: ask, approval: {approvers: 2}}
   - {tool: [look, echo, note, large, wait, hold, deploy, byid, boom], action: allow}
+  - {tool: [roll, plan, fetch, slip], action: allow}
   - {tool: ["hang*", "evil.*"], action: allow}
 defaults:
   - {pattern: "*", action: ask}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import anyio
+import msgspec
 
 from agentgate_server import tool
 
@@ -18,6 +22,23 @@ JOURNAL = Path("journal")
 @dataclass
 class Opts:
     where: str = "prod"
+
+
+SPARE = Opts()
+
+
+class Stage(Enum):
+    DEV = "dev"
+    PROD = "prod"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Stage | None:
+        return cls.PROD if value == "production" else None
+
+
+class Row(msgspec.Struct, array_like=True):
+    where: str = "dev"
+    replicas: int = 1
 
 
 @tool(effects="read", inline=True)
@@ -82,6 +103,32 @@ def free(**kw: Any) -> Any:
 def deploy(opts: Opts) -> str:
     """Deploy, though not to prod."""
     return f"deployed to {opts.where}"
+
+
+@tool(effects="write")
+def roll(steps: list[Opts], spare: Opts = SPARE) -> str:
+    """Deploy step by step, though not to prod."""
+    return f"deployed to {[each.where for each in (*steps, spare)]}"
+
+
+@tool(effects="write")
+def plan(
+    at: datetime, stage: Stage = Stage.DEV, script: bytes = b"", row: Row | None = None
+) -> str:
+    """Deploy later, though not on Christmas Eve."""
+    return f"at {at} to {stage}"
+
+
+@tool(effects="read")
+def fetch(place: str) -> str:
+    """Read from somewhere else, though not from everywhere."""
+    return place
+
+
+@tool(effects="read")
+def slip() -> str:
+    """Say what nobody should hear."""
+    return f"the pin is {os.environ['ALARM_PIN']}"
 
 
 @tool(effects="read")

@@ -8,11 +8,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from tests.pressure.attacks.attack import Attack, name_of
 from tests.pressure.attacks.catalogue import kind_of
-from tests.pressure.attacks.deceits import Deceit
+from tests.pressure.attacks.deceit import Deceit
 from tests.pressure.gateway import PressedGateway
 from tests.pressure.honest import Book, Household, Took
 from tests.pressure.keepsakes import Keepsakes
@@ -90,7 +91,13 @@ def tried(trick: type[Deceit]) -> list[str]:
         tempfile.TemporaryDirectory(prefix="pressure-") as folder,
         PressedGateway(Path(folder), trick.config) as gate,
     ):
-        return list(trick(gate).got())
+        return tried_on(gate, trick)
+
+
+def tried_on(gate: PressedGateway, trick: type[Deceit]) -> list[str]:
+    """Try a deceit on this gateway; return what it got."""
+    with closing(trick(gate)) as deceit:
+        return list(deceit.got())
 
 
 def attacker(attack: type[Attack], gate: PressedGateway) -> subprocess.Popen[bytes]:

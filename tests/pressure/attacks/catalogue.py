@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.pressure.attacks import blinds, deceits, floods, hoards, mixtures, strangers
+from tests.pressure.attacks import (
+    blinds,
+    deceits,
+    floods,
+    guesses,
+    hoards,
+    mixtures,
+    readings,
+    strangers,
+)
 from tests.pressure.attacks.attack import Attack, name_of
-from tests.pressure.attacks.deceits import Deceit
+from tests.pressure.attacks.deceit import Deceit
 
 KINDS = (strangers, floods, hoards, blinds, mixtures)
+TRICKS = (deceits, readings, guesses)
 
 
 def attacks() -> dict[str, type[Attack]]:
@@ -20,7 +30,8 @@ def tricks() -> dict[str, type[Deceit]]:
     """All deceits, likewise."""
     return {
         name_of(each): each
-        for each in vars(deceits).values()
+        for kind in TRICKS
+        for each in vars(kind).values()
         if isinstance(each, type) and issubclass(each, Deceit) and each is not Deceit
     }
 
@@ -38,5 +49,7 @@ def classes_of(names: dict[str, object]) -> Iterator[type[Attack]]:
 
 
 def kind_of(attack: type) -> str:
-    """The file that it stands in."""
+    """The file that it stands in; all deceits are of one kind."""
+    if issubclass(attack, Deceit):
+        return "deceits"
     return attack.__module__.rpartition(".")[2]

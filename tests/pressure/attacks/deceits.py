@@ -1,59 +1,31 @@
-"""Deceits: what an agent, or somebody at the machine, gets by a trick and not by mass."""
+"""Deceits of people, of pages, and of who looks after the machine: by a trick, not by mass."""
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, ClassVar
 
-import pyotp
-from tests.pressure.gateway import EVIL, HOME, OWNER, PIN, POLICY, TOTP, PressedGateway
+import msgspec
+from tests.cli.support import at_terminal
+from tests.pressure.attacks.deceit import Deceit
+from tests.pressure.gateway import HOME, OWNER, POLICY
 from tests.pressure.keepsakes import until
-from tests.pressure.wire import Wire, http, request
+from tests.pressure.wire import request
 
-UUID = "12345678-1234-1234-1234-1234567890ab"
+from agentgate_cli.prompt import describe
+from agentgate_client import ApprovalView
+
+FILLERS = 20
+WIDTH = 100
+QUESTION = "approve? [y]es, [n]o, [s]kip: "
 UNSEEN = "1\u03360\u03360\u0336 \u05d0 100 \u05d1 9 \u2800\ufe0f \U000e0100 \u034f a\u3164b"
 """Struck through, turned round, blank, and not there at all."""
-
-
-class Deceit:
-    """One of them, on a gateway of its own.
-
-    Its name is that of its class, in words with hyphens. The docstring says what it wants.
-
-    Attributes:
-        config: what is laid over the gateway's configuration.
-    """
-
-    config: ClassVar[dict[str, Any]] = {}
-
-    def __init__(self, gate: PressedGateway) -> None:
-        self.gate = gate
-
-    def got(self) -> Iterator[str]:
-        """Try it; say what it got."""
-        raise NotImplementedError
-
-    def wire(self, token: str = EVIL, client_id: str = "") -> Wire:
-        return Wire(self.gate.target, token, client_id)
-
-    def waiting(self, count: int = 1) -> list[dict[str, Any]]:
-        """What a person is shown, as soon as so many wait."""
-        found: list[dict[str, Any]] = []
-
-        def look() -> bool:
-            found[:] = http(self.gate.target, "GET", "/api/approvals", OWNER)[1]["approvals"]
-            return len(found) >= count
-
-        until(look, f"{count} approvals")
-        return found
-
-    def decide(self, approval: str, **body: Any) -> tuple[int, Any]:
-        path = f"/api/approvals/{approval}"
-        return http(self.gate.target, "POST", path, OWNER, {"decision": "approve", **body})
 
 
 class BlankedArguments(Deceit):
@@ -72,58 +44,6 @@ class BlankedArguments(Deceit):
             yield f"the person sees {shown['signature']}"
 
 
-class LeftOutDefault(Deceit):
-    """What a deny rule names is the default, and left out."""
-
-    def got(self) -> Iterator[str]:
-        for opts in ({"where": "prod"}, {}):
-            answer = self.wire().call("deploy", opts=opts)
-            if "result" in answer:
-                yield f"{opts} went through: {answer['result']['data']}"
-
-
-class OtherSpelling(Deceit):
-    """What a deny rule names, written otherwise."""
-
-    def got(self) -> Iterator[str]:
-        for text in (UUID, UUID.replace("-", ""), UUID.upper(), f"{{{UUID}}}", f"urn:uuid:{UUID}"):
-            answer = self.wire().call("byid", thing=text)
-            if "result" in answer:
-                yield f"{text} went through"
-
-
-class GuessedCode(Deceit):
-    """A used code makes the guesses before it count for nothing."""
-
-    def got(self) -> Iterator[str]:
-        wire = self.wire()
-        wire.later("coded", x=1)
-        wire.later("coded", x=2)
-        first, second = (each["id"] for each in self.waiting(2))
-        good = pyotp.TOTP(TOTP).now()
-        self.decide(first, code=good)
-        looked_at = 0
-        for turn in range(10):
-            for guess in range(4):
-                _, answer = self.decide(second, code=f"{100_000 + 4 * turn + guess}")
-                looked_at += "is wrong" in str(answer)
-            self.decide(second, code=good)
-        if looked_at > 10:
-            yield f"{looked_at} of 40 guesses were looked at"
-
-
-class PinByItsMask(Deceit):
-    """The one number that comes back masked is the secret."""
-
-    def got(self) -> Iterator[str]:
-        sent = " ".join(f"{number:04}" for number in range(10_000))
-        answer = self.wire().call("echo", text=sent)
-        back = answer.get("result", {}).get("data", sent)
-        told = [a for a, b in zip(sent.split(), back.split(), strict=False) if a != b]
-        if PIN in told:
-            yield f"{told} did not come back"
-
-
 class UnseenText(Deceit):
     """Text that the eye does not see, or sees otherwise, in what a person is shown."""
 
@@ -135,16 +55,75 @@ class UnseenText(Deceit):
             yield f"shown as it is: {' '.join(raw)}"
 
 
-class Rebinding(Deceit):
-    """A page of a stranger gives its own name this address."""
+class Fillers(Deceit):
+    """Arguments of no matter push those that matter out of what a person is shown."""
 
     def got(self) -> Iterator[str]:
+        fillers = {f"a{number:02}": number for number in range(FILLERS)}
+        lock = {"domain": "lock", "service": "unlock", "entity_id": "lock.front"}
+        self.wire().later("ha_call_service", **fillers, **lock)
+        (shown,) = self.waiting()
+        view = msgspec.json.decode(msgspec.json.encode(shown), type=ApprovalView)
+        lines = describe(view, WIDTH)
+        rows = [line for line in lines if any(f"{name} = " in line for name in (*fillers, *lock))]
+        if len(rows) >= len(fillers) + len(lock):
+            yield "nothing was left out, so that this shows nothing"
+        if any(name not in line for name, line in zip(sorted(lock), sorted(rows[:3]), strict=True)):
+            yield f"the person sees first {rows[:3]}"
+
+
+class SwappedQuestion(Deceit):
+    """What a person types for one question answers another that the agent has put in its place."""
+
+    alone: ClassVar[bool] = True
+
+    def got(self) -> Iterator[str]:
+        url = f"http://127.0.0.1:{self.gate.target.port}"
+        wire = self.wire()
+        with at_terminal(
+            "approvals", "watch", AGENT_GATE_URL=url, AGENT_GATE_TOKEN=OWNER
+        ) as terminal:
+            terminal.see("watching as ")
+            asked = wire.later("door", key="shopping")
+            terminal.see(QUESTION)
+            wire.later("door", key="burglar")
+            wire.send("cancel_request", request_id=asked)
+            terminal.see("burglar")
+            for pause_s in (0.1, 0.5):
+                time.sleep(pause_s)
+                terminal.type("y\n")
+            terminal.see(QUESTION)
+            if self.gate.journal()["burglar"]:
+                yield "it was approved by who meant another"
+                return
+            terminal.type("y\n")
+            terminal.see("done")
+
+
+class Rebinding(Deceit):
+    """A page of a stranger gives its own name this address, or says twice where it is from."""
+
+    def got(self) -> Iterator[str]:
+        ours, evil = f"localhost:{self.gate.target.port}", "evil.example"
+        for host, origins in ((ours, ()), (ours, (ours,))):
+            if (status := self.status(host, *origins)) != 200:
+                yield f"{host} from {origins or 'no page'} is refused with {status}"
+        for host, origins in (
+            (evil, (evil,)),
+            (evil, ()),
+            (ours, (evil,)),
+            (ours, (evil, ours)),
+            (ours, (ours, evil)),
+        ):
+            if (status := self.status(host, *origins)) not in (400, 403, 421):
+                yield f"{host} from {origins or 'no page'} is answered with {status}"
+
+    def status(self, host: str, *origins: str) -> int:
+        """What a page from there is answered."""
+        headers = "".join(f"Origin: http://{each}\r\n" for each in origins)
         with self.gate.target.socket() as sock:
-            origin = "Origin: http://evil.example\r\n"
-            sock.sendall(request("GET", "/health", headers=origin, host="evil.example"))
-            head = sock.recv(1_000).split(b"\r\n")[0].decode()
-        if " 200" in head:
-            yield head
+            sock.sendall(request("GET", "/health", headers=headers, host=host))
+            return int(sock.recv(1_000).split()[1])
 
 
 class TwoDemands(Deceit):
@@ -161,6 +140,8 @@ class TwoDemands(Deceit):
 
 class BeforeTheRule(Deceit):
     """An ask that waits already when the policy forbids it."""
+
+    alone: ClassVar[bool] = True
 
     def got(self) -> Iterator[str]:
         gate = self.gate
@@ -189,6 +170,7 @@ class ForgedLines(Deceit):
 class PushedOutKey(Deceit):
     """What is denied outlives others' payments, so that one is made twice."""
 
+    alone: ClassVar[bool] = True
     config: ClassVar[dict[str, Any]] = {"storage": {"keep_rows_max": 40}}
 
     def got(self) -> Iterator[str]:
@@ -213,6 +195,7 @@ class PushedOutKey(Deceit):
 class LaunderedAudit(Deceit):
     """The end of the audit is cut off while the gateway is down; its next start hides it."""
 
+    alone: ClassVar[bool] = True
     config: ClassVar[dict[str, Any]] = {"audit": {"head_file": "head"}}
 
     def got(self) -> Iterator[str]:
@@ -240,12 +223,17 @@ class LaunderedAudit(Deceit):
 class LockThatPoints(Deceit):
     """A link in the place of the lock has the gateway write to another file."""
 
+    alone: ClassVar[bool] = True
+
     def got(self) -> Iterator[str]:
         gate = self.gate
         gate.end(signal.SIGTERM)
         mine = gate.folder / "mine"
         mine.write_text("precious")
-        for lock in (gate.folder / "data").glob("*lock*"):
+        locks = [*(gate.folder / "data").glob("*lock*")]
+        if not locks:
+            yield "there is no lock, so that this shows nothing"
+        for lock in locks:
             lock.unlink()
             lock.symlink_to(mine)
         with suppress(AssertionError):  # to refuse the start is right, too
@@ -254,22 +242,41 @@ class LockThatPoints(Deceit):
             yield "the file behind the link was written to"
 
 
-class BelowTheEntities(Deceit):
-    """Services that act on what no rule names."""
+class FilesOfOthers(Deceit):
+    """Whoever else is on the machine writes the files that say what a gateway does."""
 
     def got(self) -> Iterator[str]:
-        policy = 'rules: [{pattern: "ha_call_service(lock.*)", action: deny}]\n'
-        policy += 'defaults: [{pattern: "*", action: allow}]\n'
-        (self.gate.folder / "locks.yaml").write_text(policy)
-        for words in (
-            "domain=homematic service=set_device_value address=KEQ0 channel=1 value=true",
-            "domain=nuki service=lock_n_go",
-            "domain=zwave service=refresh_node node_id=4",
-            "domain=homeassistant service=restart",
-            "domain=notify service=alexa_media message=unlock",
-        ):
-            _, said = self.gate.said(
-                "explain", "ha_call_service", *words.split(), "--permissions", "locks.yaml"
-            )
-            if said.startswith("allow"):
-                yield f"{words}: {said.splitlines()[0]}"
+        folder = self.gate.folder
+        process = self.gate.run(
+            ["init", "made"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, umask=0
+        )
+        output, _ = process.communicate(timeout=120)
+        made = {file.name: file.stat().st_mode for file in folder.glob("made/*")}
+        if not made.keys() >= {"config.yaml", "permissions.yaml", "tools.py"}:
+            yield f"init made {sorted(made)}: {output}"
+        yield from (f"others may write {name}" for name, mode in made.items() if mode & 0o022)
+        for file in (*folder.glob("*.yaml"), folder / "tools.py"):
+            file.chmod(0o666 if file.stem == "alarm" else 0o600)
+        _, said = self.gate.said("check")
+        (folder / "alarm.yaml").chmod(0o600)
+        told = [line for line in said.splitlines() if "others can write" in line]
+        if len(told) != 1 or "alarm.yaml" not in told[0]:
+            yield f"of alarm.yaml, which others may write, check says {told}"
+
+
+class OnePersonTwice(Deceit):
+    """A person with two names is two people where a rule wants two."""
+
+    def got(self) -> Iterator[str]:
+        folder = self.gate.folder
+        config = json.loads((folder / "config.yaml").read_text())
+        phone = {"token": "1:" + "a" * 35, "chat_id": 5}
+        for user, is_told in ((5, True), ({"id": 5, "name": "cleo"}, False)):
+            config["messenger"] = {
+                "type": "telegram",
+                "telegram": {**phone, "allowed_users": [user]},
+            }
+            (folder / "two.yaml").write_text(json.dumps(config))
+            code, said = self.gate.said("check", "--config", "two.yaml")
+            if (code == 1, "telegram:5 may be" in said) != (is_told, is_told):
+                yield f"of {user} check says {said}"
