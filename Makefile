@@ -73,10 +73,10 @@ commands: $(VENV)/.installed-test
 outside: $(VENV)/.installed-test
 	$(BIN)/python -m pytest tests --ignore=tests/proto --ignore=tests/sim --ignore=tests/server \
 		--ignore=tests/client --ignore=tests/e2e --ignore=tests/ports --ignore=tests/cli \
-		--ignore=tests/pressure/test_short.py
+		--ignore=tests/pressure/test_deceits.py --ignore=tests/pressure/test_short.py
 
 attacked: $(VENV)/.installed-test
-	$(BIN)/python -m pytest tests/pressure/test_short.py
+	$(BIN)/python -m pytest tests/pressure/test_deceits.py tests/pressure/test_short.py
 
 # Worlds with faults on virtual time: SEEDS=2000 of them, or for MINUTES=60, or SEED=7 once more.
 sim: $(VENV)/.installed-test
