@@ -275,3 +275,29 @@ def alone(text: str, secrets: tuple[str, ...]) -> str:
         if secret in text:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", MASK, text)
     return text
+
+
+def told_apart(names: list[str], hidden: list[str]) -> list[str]:
+    """Keep the names of one object apart from each other, so that no value is lost with its name.
+
+    A name that is shown as it is stays as it is; of those that a mask makes equal the first stays,
+    and the others are numbered: ``•••``, ``•••_2``, ``•••_3``. What joins the number is part of a
+    word, so that it is not taken for a secret of few digits.
+
+    Args:
+        names: all different.
+        hidden: the same names as they may be seen.
+    """
+    if len(set(hidden)) == len(hidden):
+        return hidden
+    taken = {name for name, seen in zip(names, hidden, strict=True) if name == seen}
+    counts: dict[str, int] = {}
+    apart = []
+    for name, seen in zip(names, hidden, strict=True):
+        told = seen
+        while name != seen and told in taken:
+            counts[seen] = counts.get(seen, 1) + 1
+            told = f"{seen}_{counts[seen]}"
+        taken.add(told)
+        apart.append(told)
+    return apart

@@ -32,7 +32,7 @@ from agentgate_proto.records.request import Record
 from agentgate_server.policy.signature import encode as encode_anyhow
 from agentgate_server.policy.signature import person_sees
 from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of
-from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode
+from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode, told_apart
 from agentgate_server.secrets.needles import Needles
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name
@@ -98,7 +98,9 @@ class CallInProgress:
 class Masker:
     """Knows the secrets, and hides them.
 
-    May be used from any thread. What is masked stays what it was in form: JSON stays JSON.
+    May be used from any thread. What is masked stays JSON, and nothing else is lost: names in an
+    object stay apart from each other. A number that is a secret becomes a text, since any other
+    number would be taken for a true one.
 
     Args:
         secrets: the values to hide, see :func:`secrets_in_form`.
@@ -340,12 +342,12 @@ class Masker:
                 case str():
                     return alone(self._values(item, known), secrets)
                 case dict():
-                    return {
-                        self._values(name, known): MASK
-                        if by_name and hides(name, below)
-                        else hidden(below)
+                    names = [self._values(name, known) for name in item]
+                    values = [
+                        MASK if by_name and hides(name, below) else hidden(below)
                         for name, below in item.items()
-                    }
+                    ]
+                    return dict(zip(told_apart(list(item), names), values, strict=True))
                 case list():
                     return [hidden(below) for below in item]
                 case bool() | None:

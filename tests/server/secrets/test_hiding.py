@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agentgate_proto.records.audit_entry import AUDIT_MASKED_MAX, AUDIT_PLACES_CHARS_MAX
-from agentgate_server.secrets.hiding import LONG_CHARS, MASK, Arguments, quoted
+from agentgate_server.secrets.hiding import LONG_CHARS, MASK, Arguments, quoted, told_apart
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.secrets.secret_names import is_naming, is_secret_name
@@ -230,3 +230,33 @@ def test_all_that_stands_under_no_secret_s_name_is_readable(args: dict[str, Any]
             counted = "tokens" in names[-1] and not isinstance(value, str)
             assert at(shown, place) == (value if counted else MASK)
     assert {place for _, _, place in leaves(shown)} == {place for _, _, place in leaves(args)}
+
+
+def test_names_that_are_secrets_lose_no_value_and_all_others_keep_their_names() -> None:
+    masker = Masker([Secret("hunter2!!"), Secret("4711"), Secret("2")])
+    plain = {MASK: "a", f"{MASK}_3": "b"}
+    sent = plain | {
+        "hunter2!!": 1,
+        "n": 4711,
+        "4711": True,
+        "2": None,
+        "of 4711": {"of hunter2!!": 1, "of 2": 2},
+        "of hunter2!!": 3,
+    }
+    told = msgspec.json.decode(masker.result(msgspec.json.encode(sent)))
+    assert told == plain | {
+        f"{MASK}_2": 1,
+        "n": MASK,
+        f"{MASK}_4": True,
+        f"{MASK}_5": None,
+        f"of {MASK}": {f"of {MASK}": 1, f"of {MASK}_2": MASK},
+        f"of {MASK}_2": 3,
+    }
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", MASK, f"{MASK}_2", f"{MASK}_3"]), unique=True))
+def test_names_of_one_object_stay_apart(names: list[str]) -> None:
+    told = told_apart(names, [name if MASK in name or name == "a" else MASK for name in names])
+    assert len(set(told)) == len(names)
+    assert all(name == seen for name, seen in zip(names, told, strict=True) if name not in "bc")
+    assert not {"b", "c"} & set(told)
