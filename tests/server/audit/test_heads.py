@@ -206,6 +206,16 @@ def test_a_head_that_was_cut_short_is_none_and_eats_none(tmp_path: Path) -> None
     assert heads.stat().st_mode & 0o777 == 0o600
 
 
+def test_heads_are_added_to_the_very_file_which_may_be_mounted_by_itself(tmp_path: Path) -> None:
+    heads, one, two = tmp_path / "heads", Head(7, "1" * 64), Head(8, "2" * 64)
+    heads.touch()
+    with heads.open("rb") as held:  # another name for it, as a mount is
+        append_head(heads, one)
+        append_head(heads, two)
+        assert held.read().decode() == f"{one}\n{two}\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["heads"]
+
+
 def test_of_a_long_file_the_end_is_read_and_a_lower_head_at_it_hides_nothing(
     tmp_path: Path,
 ) -> None:

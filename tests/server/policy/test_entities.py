@@ -437,3 +437,36 @@ def test_tools_of_home_assistant_take_nothing_but_entities() -> None:
     assert action(policy, "ha_switch", {"entity_id": "light.a"}) == "allow"
     assert action(policy, "ha_switch", {"entity_id": "customer-42"}) == "deny"
     assert action(policy, "ha_switch", {"entity_id": 42}) == "deny"
+
+
+DIGITS = """
+members:
+  entity_id:
+    script.3d_printer_off: [light.a]
+    script.3d_door: [lock.front]
+rules:
+  - {pattern: "ha_call_service(lock.*)", action: deny}
+  - {pattern: "ha_call_service(script.1584605506836)", action: deny}
+  - {pattern: "ha_call_service(light.2nd_on, light.1st)", action: deny}
+  - {pattern: "ha_call_service(script.*)", action: allow}
+  - tool: ha_call_service
+    args: {domain: light, service: 1st_on, entity_id: light.1st}
+    action: allow
+"""
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        (call("script", "1584605506836"), "deny"),
+        (call("script", "turn_on", entity_id="script.1584605506836"), "deny"),
+        (call("script", "3d_printer_off"), "allow"),
+        (call("script", "turn_on", entity_id="script.3d_printer_off"), "allow"),
+        (call("script", "3d_door"), "deny"),
+        (call("light", "2nd_on", entity_id="light.1st"), "deny"),
+        (call("light", "1st_on", entity_id="light.1st"), "allow"),
+        (call("light", "1st_on", entity_id="light.2nd"), "ask"),
+    ],
+)
+def test_names_may_begin_with_digits(args: dict[str, Any], expected: str) -> None:
+    assert action(Policy.parse(DIGITS), "ha_call_service", args) == expected

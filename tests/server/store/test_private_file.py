@@ -5,6 +5,7 @@ More of it is tested with the token file, which is one.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -83,6 +84,21 @@ def test_a_write_that_fails_leaves_the_old_file(file: Numbers) -> None:
     file.count()
     file.path.with_name("numbers-new").mkdir()
     with pytest.raises(PrivateFileError, match="cannot be written: "):
+        file.count()
+    assert file.read_bytes() == b"1"
+
+
+def test_a_file_that_is_mounted_by_itself_cannot_be_replaced_and_says_what_to_mount(
+    file: Numbers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.count()
+
+    def busy(self: Path, target: Path) -> None:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self), None, str(target))
+
+    monkeypatch.setattr(Path, "replace", busy)  # as the system says of what is a mount point
+    said = "cannot be written: .* busy; if it is mounted by itself, mount the folder that it is in"
+    with pytest.raises(PrivateFileError, match=said):
         file.count()
     assert file.read_bytes() == b"1"
 

@@ -119,6 +119,21 @@ async def test_a_group_that_is_too_long_by_itself_is_known_for_one() -> None:
         assert renders(home, templates.HOLDERS) < 20, "pages grow again behind it"
 
 
+async def test_an_area_that_is_too_long_by_itself_may_hold_anything_and_others_are_known() -> None:
+    lights = [
+        Entity(id=f"light.{'l' * 200}{at:04}", state="on", area="a001") for at in range(1_500)
+    ]
+    small = [Entity(id=f"light.{name}", state="on", area=name) for name in ("a000", "a002")]
+    async with asked_of(*lights, *small, areas=3) as (_, api):
+        rendered, (refused,) = await ask(api)
+        assert refused.startswith("areas: 'a001' can't be resolved: ")
+        assert "exceeded maximum size" in refused
+        members = read_house(rendered).members
+        assert members["area_id", "a000"] == {"light.a000"}
+        assert members["area_id", "a001"] == {"*"}
+        assert members["area_id", "a002"] == {"light.a002"}
+
+
 async def test_a_template_that_is_refused_for_its_own_sake_is_asked_for_twice_only() -> None:
     seen: list[str] = []
 

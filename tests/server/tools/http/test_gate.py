@@ -24,6 +24,7 @@ from agentgate_server.policy import Policy
 pytestmark = pytest.mark.anyio
 
 KEY = "s3cret-key-value"
+PIN = "4711"
 RULES = """
 defaults:
   - {pattern: "*", action: allow}
@@ -60,7 +61,7 @@ async def gate(
     folder: Path, routes: dict[str, standin.Behaviour]
 ) -> AsyncIterator[tuple[HttpApi, RawClient]]:
     async with http_api(routes) as api:
-        headers = {"Authorization": f"Bearer {KEY}"}
+        headers = {"Authorization": f"Bearer {KEY}", "X-Pin": PIN}
         backend = {"url": api.url, "private": True, "headers": headers}
         (folder / "api.yaml").write_text(
             yaml.safe_dump({"backends": {"api": backend}, "tools": TOOLS})
@@ -159,6 +160,22 @@ async def test_a_secret_that_a_backend_echoes_reaches_neither_agent_nor_log(
         await ask(client, 2, "page", name="x")
     assert api.arrivals[0].headers["authorization"] == f"Bearer {KEY}"
     assert KEY not in caplog.text
+
+
+async def test_no_word_about_the_names_of_arguments_tells_which_guess_is_right(
+    tmp_path: Path,
+) -> None:
+    async with gate(tmp_path, {"/find": standin.echoes}) as (_, client):
+        answer = await ask(client, 1, "find", q="x")
+        assert answer.error is None
+        assert PIN not in str(bytes(answer.result)), "it is a secret"
+        said = []
+        for number, guess in enumerate((PIN, "4712"), start=2):
+            answer = await ask(client, number, "find", q="x", **{guess: 1})
+            assert answer.error is not None
+            assert f"unknown argument '{guess}'" in answer.error.message
+            said.append(answer.error.message.replace(guess, "…"))
+        assert said[0] == said[1]
 
 
 def test_the_catalogue_has_the_tools_with_their_schema(tmp_path: Path) -> None:

@@ -120,6 +120,48 @@ def test_arguments_are_checked_before_policy_and_before_anybody_is_asked(tmp_pat
     ask.check({"city": "x", "days": 1, "id": "7"})
 
 
+async def test_null_counts_as_left_out_and_a_whole_number_is_one_however_it_is_written(
+    tmp_path: Path, runner: Runner
+) -> None:
+    optional = {
+        "brightness": {"type": "integer"},
+        "level": {"type": "number"},
+        "mode": {"enum": ["eco", "boost"]},
+        "on": {"type": "boolean", "default": True},
+    }
+    tool = {
+        "args": {
+            "room": {},
+            **{name: {"required": False, **arg} for name, arg in optional.items()},
+        },
+        "request": {
+            "method": "POST",
+            "path": "/",
+            "json": {name: f"{{{name}}}" for name in ("room", *optional)},
+        },
+    }
+    async with joined(tmp_path, says(200), tool) as (api, ask):
+        nulls = dict.fromkeys(optional)
+        assert data(await outcome_of(runner, ask, room="k", **nulls)) is None
+        assert data(await outcome_of(runner, ask, room="k", brightness=128.0, on=False)) is None
+        assert ask.bound({"room": "k", **nulls}) == {"room": "k", "on": True}
+        bound = ask.bound({"room": "k", "brightness": 128.0})
+        assert bound == {"room": "k", "brightness": 128, "on": True}
+        assert isinstance(bound["brightness"], int)
+        for args, said in (
+            ({"room": None}, "argument 'room': expected str, got null"),
+            ({"room": "k", "brightness": 128.5}, "argument 'brightness': expected int, got float"),
+            ({"room": "k", "level": "5"}, "argument 'level': expected float, got str"),
+        ):
+            with pytest.raises(ArgumentError) as caught:
+                ask.check(args)
+            assert said in str(caught.value)
+    assert [arrival.body for arrival in api.arrivals] == [
+        b'{"room":"k","on":true}',
+        b'{"room":"k","brightness":128,"on":false}',
+    ]
+
+
 def test_arguments_that_make_no_request_are_refused_too(tmp_path: Path) -> None:
     ask = made(tmp_path, {"args": {"q": {}}, "request": {"path": "/", "query": {"q": "{q}"}}})
     with pytest.raises(ArgumentError, match="half of a surrogate pair"):
