@@ -24,10 +24,12 @@ class Deceit:
     Attributes:
         config: what is laid over the gateway's configuration.
         alone: it stops the gateway, or changes what is in force there: others need another one.
+        slow: it runs commands of ours, a second each, that tests/cli plays as well.
     """
 
     config: ClassVar[dict[str, Any]] = {}
     alone: ClassVar[bool] = False
+    slow: ClassVar[bool] = False
 
     def __init__(self, gate: PressedGateway) -> None:
         self.gate = gate

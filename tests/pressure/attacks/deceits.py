@@ -20,6 +20,7 @@ from tests.pressure.wire import request
 
 from agentgate_cli.prompt import describe
 from agentgate_client import ApprovalView
+from agentgate_proto.errors import ErrorCode
 
 FILLERS = 20
 WIDTH = 100
@@ -144,15 +145,17 @@ class BeforeTheRule(Deceit):
     alone: ClassVar[bool] = True
 
     def got(self) -> Iterator[str]:
-        gate = self.gate
-        self.wire().later("door", key="forbidden")
-        (shown,) = self.waiting()
+        gate, wire = self.gate, self.wire()
+        wire.later("door", key="allowed")
+        wire.later("door", key="forbidden")
+        allowed, forbidden = sorted(self.waiting(2), key=lambda each: str(each["args"]["key"]))
+        self.decide(allowed["id"])
+        until(lambda: gate.journal()["allowed"], "what a person approved before")
         gate.policy(POLICY.replace("rules:", "rules:\n  - {pattern: door, action: deny}"))
         until(lambda: "reloaded" in gate.log(), "the reload")
-        self.decide(shown["id"])
-        time.sleep(0.5)  # what must not happen has no event to wait for
-        if gate.journal()["forbidden"]:
-            yield "it ran, though the policy in force denies it"
+        _, answer = self.decide(forbidden["id"])
+        if answer.get("code") != ErrorCode.ALREADY_SETTLED or gate.journal()["forbidden"]:
+            yield f"the policy in force denies it, and a yes is answered {answer}"
 
 
 class ForgedLines(Deceit):
@@ -205,6 +208,9 @@ class LaunderedAudit(Deceit):
             wire.call("note", key=f"n{number}")
         wire.close()
         gate.end(signal.SIGTERM)
+        code, output = gate.said("audit", "verify")
+        if code:
+            yield f"of an audit that nobody has touched verify says {output.strip()}"
         with sqlite3.connect(gate.folder / "data" / "agent-gate.db") as database:
             for trigger in ("audit_stays", "audit_kept"):
                 database.execute(f"DROP TRIGGER {trigger}")
@@ -216,7 +222,7 @@ class LaunderedAudit(Deceit):
         gate.start()
         gate.end(signal.SIGTERM)
         code, output = gate.said("audit", "verify")
-        if code == 0:
+        if code != 1:
             yield f"after the start all seems well: {output.strip()}"
 
 
@@ -245,6 +251,8 @@ class LockThatPoints(Deceit):
 class FilesOfOthers(Deceit):
     """Whoever else is on the machine writes the files that say what a gateway does."""
 
+    slow: ClassVar[bool] = True
+
     def got(self) -> Iterator[str]:
         folder = self.gate.folder
         process = self.gate.run(
@@ -266,6 +274,8 @@ class FilesOfOthers(Deceit):
 
 class OnePersonTwice(Deceit):
     """A person with two names is two people where a rule wants two."""
+
+    slow: ClassVar[bool] = True
 
     def got(self) -> Iterator[str]:
         folder = self.gate.folder
