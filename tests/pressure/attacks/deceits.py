@@ -90,7 +90,7 @@ class SwappedQuestion(Deceit):
             wire.later("door", key="burglar")
             wire.send("cancel_request", request_id=asked)
             terminal.see("burglar")
-            for pause_s in (0.1, 0.5):
+            for pause_s in (0.7, 0.7):
                 time.sleep(pause_s)
                 terminal.type("y\n")
             terminal.see(QUESTION)
