@@ -39,7 +39,7 @@ ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 
 BYTES = ((1_073_741_824, "GiB"), (1_048_576, "MiB"), (1_024, "KiB"))
 TIMES = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"), (0.001, "ms"), (1e-6, "µs"))
-EACH = {"s": "a second", "minute": "a minute", "hour": "an hour"}
+EACH = {"s": "a second", "minute": "a minute", "hour": "an hour", "day": "a day"}
 
 
 class Cap(NamedTuple):

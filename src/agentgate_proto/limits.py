@@ -271,8 +271,15 @@ class LedgerLimits:
 
     reads_told_per_hour: int = 600
     """Reads of one agent about which nobody was asked, and what else changed nothing, that have an
-    entry of the audit; more are counted there. One agent alone then needs two months to push a
-    year's deeds out of it, not a day."""
+    entry of the audit; more are counted there."""
+
+    told_at_once_max: int = 16_666
+    """Entries of the audit for all these of one agent, whenever it likes: a tenth of its part, an
+    eighth of a third of four million."""
+
+    told_per_day: int = 410
+    """Those that come to that as time goes by: in a year the rest of its part. So what eight agents
+    may ask for in vain, or read, leaves two thirds of the audit to what was done."""
 
     requests_per_minute: int = 600
     """Tool requests, listings and what changes sessions, of one principal: a token bucket of this

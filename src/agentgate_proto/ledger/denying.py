@@ -15,7 +15,7 @@ from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.limits import LedgerLimits
-from agentgate_proto.quotas.denials import Denials, Idle, Kept, Kind, Untold
+from agentgate_proto.quotas.denials import Denials, Idle, Kept, Kind, Shares, Untold
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.outcome import Outcome, Status, ended
 from agentgate_proto.records.request import Effects, Record
@@ -38,8 +38,9 @@ class Denying:
         finish: Callable[[Live, Outcome, float], None],
         remove: Callable[[Live], None],
     ) -> None:
-        self.denials = Denials(limits.denials_per_minute, limits.denials_told_per_hour)
-        self.idle = Idle(limits.reads_told_per_hour)
+        shares = Shares(limits.told_at_once_max, limits.told_per_day)
+        self.denials = Denials(limits.denials_per_minute, limits.denials_told_per_hour, shares)
+        self.idle = Idle(limits.reads_told_per_hour, shares)
         self._delivery = delivery
         self._finish = finish
         self._remove = remove
@@ -48,7 +49,10 @@ class Denying:
         """The policy has said no."""
         record = live.record
         outcome = ended(Status.DENIED, ErrorCode.DENIED_BY_POLICY, decision.words)
-        kept = self.denials.denied(record.principal, record.rid, record.tool, record.digest, now)
+        size = len(memoryview(record.args))
+        kept = self.denials.denied(
+            record.principal, record.rid, record.tool, record.digest, size, now
+        )
         if kept is Kept.COUNT:
             self.answer(live, outcome)
             return
@@ -65,14 +69,14 @@ class Denying:
         if kind is None or self.idle.has_entry(record.principal, len(memoryview(record.args)), now):
             return
         live.is_told = False
-        self.idle.count(kind, record.principal, record.rid, record.tool, record.digest)
+        self.idle.count(kind, record.principal, record.rid, record.tool, record.digest, now)
         if len(live.callers) > 1:
             for own in [caller.record for caller in live.callers[1:] if caller.record is not None]:
-                self.idle.count(kind, own.principal, own.rid, own.tool, own.digest)
+                self.idle.count(kind, own.principal, own.rid, own.tool, own.digest, now)
 
-    def untold(self) -> list[Untold]:
-        """Return the requests that the audit is to tell together; they are told then."""
-        return self.denials.untold() + self.idle.untold()
+    def untold(self, now: float) -> list[Untold]:
+        """Return the requests that the audit is to tell together by now; they are told then."""
+        return self.denials.untold(now) + self.idle.untold(now)
 
     def answer(self, live: Live, outcome: Outcome, rid: str = "") -> None:
         """Answer without a row of its own; ``rid``: the row that has this outcome (I3)."""

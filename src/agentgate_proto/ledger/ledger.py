@@ -135,9 +135,9 @@ class Ledger:
         """Why the store takes no writes at present, or nothing."""
         return self._lifecycle.journal.problem
 
-    def denials_untold(self) -> list[Untold]:
-        """Return the requests that the audit is to tell together; they are told then."""
-        return self._lifecycle.denying.untold()
+    def to_tell(self, now: float) -> list[Untold]:
+        """Return the requests that the audit is to tell together by now; they are told then."""
+        return self._lifecycle.denying.untold(now)
 
     @property
     def judge(self) -> Judge:

@@ -10,6 +10,10 @@ them, and repeats of what has ended. Nothing has changed by them, so these, too,
 entries (:class:`Idle`). Beyond it they are counted, and have their rows. What was changed, and what
 people were asked and have answered, is in no budget: it has its entries, always.
 
+What is little for an hour is too much for a year, which an audit is to last. So all that is in
+budgets has, beside them, its agent's share of the audit (:class:`Shares`): what some agents put
+there in that year, whatever they do, leaves most of it to deeds.
+
 An answer without a row is no promise: if the same id comes again, it is judged again. That runs
 nothing twice, for nothing has run, and a client that has the answer does not ask again.
 """
@@ -18,6 +22,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import TypeVar
+
+Key = TypeVar("Key")
 
 MINUTE_S = 60.0
 HOUR_S = 3_600.0
@@ -27,6 +34,20 @@ ENTRY_BYTES = 1_024
 
 ENTRY_BYTES_MAX = 8_192
 """Of arguments, that an entry may have: what is longer is cut there."""
+
+USUAL_BYTES = 512
+"""An entry with usual arguments, about. In an agent's share longer ones count by that."""
+
+SHARED = 1 / 3
+"""Of the audit, what is for entries that are in budgets: the rest is for deeds."""
+
+SHARERS = 8
+"""Agents among whom that is divided. A home has fewer; of more, few do all that they can."""
+
+AT_ONCE = 0.1
+"""Of an agent's part, what it may use whenever it likes; the rest comes as time goes by."""
+
+DAY_S = 86_400.0
 
 
 class Kept(IntEnum):
@@ -60,6 +81,7 @@ class Untold:
         principal: the agent.
         kind: of which kind they are.
         rid, tool, digest: of the first of them.
+        since: when that was.
         last: the digest of the last.
         count: how many there are.
         dropped: how many of them have no row either.
@@ -69,6 +91,7 @@ class Untold:
     rid: str
     tool: str
     digest: str
+    since: float
     kind: Kind = Kind.DENIED
     last: str = ""
     count: int = 0
@@ -81,36 +104,44 @@ class Denials:
     Args:
         rows_per_minute: denials of one agent that have a row.
         entries_per_hour: denials of one agent that have an entry of the audit.
+        shares: of the audit.
     """
 
-    def __init__(self, rows_per_minute: int, entries_per_hour: int) -> None:
+    def __init__(self, rows_per_minute: int, entries_per_hour: int, shares: Shares) -> None:
         self.rows_per_minute = rows_per_minute
         self.entries_per_hour = entries_per_hour
+        self.shares = shares
         self._rows: dict[str, Budget] = {}
         self._entries: dict[str, Budget] = {}
         self._untold: dict[str, Untold] = {}
 
-    def denied(self, principal: str, rid: str, tool: str, digest: str, now: float) -> Kept:
-        """Count a denial; returns what is to be kept of it."""
+    def denied(
+        self, principal: str, rid: str, tool: str, digest: str, size: int, now: float
+    ) -> Kept:
+        """Count a denial with so many bytes of arguments; returns what is to be kept of it."""
         if principal not in self._rows:
             self._rows[principal] = Budget(self.rows_per_minute, MINUTE_S, now)
             self._entries[principal] = Budget(self.entries_per_hour, HOUR_S, now)
         has_row = self._rows[principal].take(now)
-        if has_row and self._entries[principal].take(now):
+        has_entry = has_row and self._entries[principal].take(now)
+        if has_entry and self.shares.take(principal, size, now):
             return Kept.WHOLE
         untold = self._untold.get(principal)
         if untold is None:
-            untold = Untold(principal=principal, rid=rid, tool=tool, digest=digest)
+            untold = Untold(principal=principal, rid=rid, tool=tool, digest=digest, since=now)
             self._untold[principal] = untold
         untold.last = digest
         untold.count += 1
         untold.dropped += not has_row
         return Kept.ROW if has_row else Kept.COUNT
 
-    def untold(self) -> list[Untold]:
-        """Return the denials that are to be told together; they are told then."""
-        untold, self._untold = list(self._untold.values()), {}
-        return untold
+    def untold(self, now: float) -> list[Untold]:
+        """Return the denials that are to be told together; they are told then.
+
+        Args:
+            now: seconds; infinity: tell all, nothing comes any more.
+        """
+        return self.shares.due(self._untold, now)
 
 
 class Idle:
@@ -118,10 +149,12 @@ class Idle:
 
     Args:
         entries_per_hour: of one agent, of all kinds together.
+        shares: of the audit.
     """
 
-    def __init__(self, entries_per_hour: int) -> None:
+    def __init__(self, entries_per_hour: int, shares: Shares) -> None:
         self.entries_per_hour = entries_per_hour
+        self.shares = shares
         self._entries: dict[str, Budget] = {}
         self._untold: dict[tuple[str, Kind], Untold] = {}
 
@@ -136,23 +169,81 @@ class Idle:
         budget = self._entries.get(principal)
         if budget is None:
             budget = self._entries[principal] = Budget(self.entries_per_hour, HOUR_S, now)
-        if size < ENTRY_BYTES:
-            return budget.take(now)
-        return budget.take(now, 1.0 + min(size, ENTRY_BYTES_MAX) / ENTRY_BYTES)
+        amount = 1.0 if size < ENTRY_BYTES else 1.0 + min(size, ENTRY_BYTES_MAX) / ENTRY_BYTES
+        return budget.take(now, amount) and self.shares.take(principal, size, now)
 
-    def count(self, kind: Kind, principal: str, rid: str, tool: str, digest: str) -> None:
+    def count(
+        self, kind: Kind, principal: str, rid: str, tool: str, digest: str, now: float
+    ) -> None:
         """Count a request that has no entry of its own."""
         untold = self._untold.get((principal, kind))
         if untold is None:
-            untold = Untold(principal=principal, kind=kind, rid=rid, tool=tool, digest=digest)
+            untold = Untold(
+                principal=principal, kind=kind, rid=rid, tool=tool, digest=digest, since=now
+            )
             self._untold[principal, kind] = untold
         untold.last = digest
         untold.count += 1
 
-    def untold(self) -> list[Untold]:
-        """Return what is to be told together; it is told then."""
-        untold, self._untold = list(self._untold.values()), {}
-        return untold
+    def untold(self, now: float) -> list[Untold]:
+        """Return what is to be told together, likewise."""
+        return self.shares.due(self._untold, now)
+
+
+class Shares:
+    """What each agent may put into the audit beside its deeds, of all kinds together.
+
+    What is told together is paid from it as well: as often as it is asked while there is room, and
+    then once an hour. Times as in ``Denials``. A start gives everybody all there is at once.
+
+    Args:
+        at_once: entries of one agent whenever it likes.
+        per_day: entries that come to that as time goes by.
+    """
+
+    def __init__(self, at_once: int, per_day: int) -> None:
+        self.at_once = at_once
+        self.per_day = per_day
+        self._budgets: dict[str, Budget] = {}
+
+    def take(self, principal: str, size: int, now: float) -> bool:
+        """Say whether there is room for an entry with so many bytes of arguments, and use it."""
+        budget = self._budgets.get(principal) or self._open(principal, now)
+        if size > ENTRY_BYTES_MAX:
+            size = ENTRY_BYTES_MAX
+        return budget.take(now, 1.0 + size / USUAL_BYTES)
+
+    def due(self, untold: dict[Key, Untold], now: float) -> list[Untold]:
+        """Take out what is to be told together by now."""
+        due = [key for key, each in untold.items() if self._is_due(each, now)]
+        return [untold.pop(key) for key in due]
+
+    def _is_due(self, untold: Untold, now: float) -> bool:
+        budget = self._budgets.get(untold.principal) or self._open(untold.principal, now)
+        if 0.0 <= now - untold.since < HOUR_S:
+            return budget.take(now)
+        budget.owe(now)
+        return True
+
+    def _open(self, principal: str, now: float) -> Budget:
+        within_s = self.at_once / self.per_day * DAY_S
+        budget = self._budgets[principal] = Budget(self.at_once, within_s, now)
+        return budget
+
+
+def share_of_audit(entries_max: int, bytes_max: int, keep_days: float) -> tuple[int, int]:
+    """Return an agent's share of an audit that is to last so long: see :class:`Shares`.
+
+    Args:
+        entries_max, bytes_max: what is kept of it at most.
+        keep_days: for how long.
+
+    Returns:
+        entries at once, and a day. So many agents as may be expected, that use it up all the
+        time, fill no more than the part that is for it before an entry is to go anyway.
+    """
+    part = min(entries_max, bytes_max // USUAL_BYTES) * SHARED / SHARERS
+    return max(1, int(part * AT_ONCE)), max(1, int(part * (1.0 - AT_ONCE) / keep_days))
 
 
 class Budget:

@@ -45,8 +45,10 @@ class AuditRecorder:
 
     Args:
         writer: takes entries to the store.
-        untold: returns the requests that have no entries of their own, once.
+        untold: returns the requests that have no entries of their own and are to be told together
+            by this second, once; by infinity all.
         capped: hears of whom there were some.
+        utc: what that goes by.
 
     Attributes:
         found: what a look back found at the start; heads are kept where it says.
@@ -55,12 +57,14 @@ class AuditRecorder:
     def __init__(
         self,
         writer: StoreWriter,
-        untold: Callable[[], list[Untold]],
+        untold: Callable[[float], list[Untold]],
         capped: Callable[[str, str], None],
+        utc: Callable[[], float],
     ) -> None:
         self.writer = writer
         self._untold = untold
         self._capped = capped
+        self._utc = utc
         self.found = Findings(head_file=None)
         self.logins = FailedLogins()
         self.agent_logins = FailedLogins("agent.login_failed")
@@ -167,7 +171,7 @@ class AuditRecorder:
 
     def _sum_up(self, now: float) -> None:
         """Say how many requests and failed logins there were that have no entries of their own."""
-        for untold in self._untold():
+        for untold in self._untold(self._utc() if now < math.inf else now):
             self._capped(untold.principal, CAPS[untold.kind])
             self.tell(entry_of(untold))
         for entry in (*self.logins.due(now), *self.agent_logins.due(now)):

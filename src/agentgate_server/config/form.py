@@ -179,10 +179,11 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Days that entries are kept. What is dropped is signed for, so that the rest still verifies;
     requests are kept, and go, by ``storage.keep_days``."""
 
-    keep_entries_max: Count = 1_000_000
-    """Entries kept at most, about 400 bytes each; the oldest go first."""
+    keep_entries_max: Count = 4_000_000
+    """Entries kept at most, about 400 bytes each; the oldest go first. Denials, reads and
+    withdrawals of an agent have at most a 24th of them in ``keep_days``; more is told together."""
 
-    keep_bytes_max: Annotated[int, Meta(ge=100_000, le=10**13)] = 1_073_741_824
+    keep_bytes_max: Annotated[int, Meta(ge=100_000, le=10**13)] = 2_147_483_648
     """Bytes of entries kept at most: with long arguments they have up to 10 kB each."""
 
     denials_per_hour: Count = 100

@@ -15,6 +15,7 @@ import msgspec
 
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.principal import Role
+from agentgate_proto.quotas.denials import share_of_audit
 from agentgate_server.config.agents import NamedAgentConfig, agents_of, password_places
 from agentgate_server.config.faces import FacesConfig, check_faces
 from agentgate_server.config.form import (
@@ -125,14 +126,20 @@ class Config:
 
     def ledger_limits(self) -> LedgerLimits:
         """Return the ledger's limits as this configuration sets them."""
+        audit = self.audit
+        at_once, per_day = share_of_audit(
+            audit.keep_entries_max, audit.keep_bytes_max, audit.keep_days
+        )
         return LedgerLimits(
             waiting_max=self.rate_limit.max_pending_approvals,
             requests_per_minute=self.rate_limit.max_requests_per_minute,
             request_bytes_per_minute=self.rate_limit.max_request_bytes_per_minute,
             args_bytes_max=self.tools.args_bytes_max,
             denials_per_minute=self.storage.denials_per_minute,
-            denials_told_per_hour=self.audit.denials_per_hour,
-            reads_told_per_hour=self.audit.reads_per_hour,
+            denials_told_per_hour=audit.denials_per_hour,
+            reads_told_per_hour=audit.reads_per_hour,
+            told_at_once_max=at_once,
+            told_per_day=per_day,
             approval_s=self.approval_timeout_s,
             retention_s=self.storage.keep_undelivered_days * DAY_S,
         )

@@ -152,7 +152,7 @@ class Gate:
         )
         self.writer = StoreWriter(engine, reports, committed=self.observers.committed)
         self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
-        self.audit = AuditRecorder(self.writer, self.ledger.denials_untold, self.observers.capped)
+        self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
         self.running = Running(catalogue, runner, self._finished)
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
         self.desk.is_agent = lambda name: any(a.name == name for a in tokens.principals)

@@ -29,11 +29,11 @@ from agentgate_server.store.retention import turn
 
 DAY_S = 86_400.0
 KEEP_DAYS = 365.0
-KEEP_ENTRIES_MAX = 1_000_000
-"""Entries kept by default: about 400 MB."""
+KEEP_ENTRIES_MAX = 4_000_000
+"""Entries kept by default: about 1.7 GB, if there ever are so many."""
 
-KEEP_BYTES_MAX = 1_073_741_824
-"""Bytes in entries kept by default: a million of usual ones have less than half of that."""
+KEEP_BYTES_MAX = 2_147_483_648
+"""Bytes in entries kept by default: four million of usual ones have less."""
 
 DROP_ROWS_MAX = 256
 """Rows dropped in one step: a few milliseconds."""

@@ -11,7 +11,7 @@ from agentgate_proto.quotas.denials import Kind, Untold
 
 UNTOLD = Untold(
     principal="evil", rid="r1", tool="t", digest=digest_of("t", b'{"n":1}'), last="d9", count=57,
-    dropped=40,
+    since=0.0, dropped=40,
 )  # fmt: skip
 
 
@@ -33,7 +33,14 @@ def test_an_entry_says_whose_how_many_and_which() -> None:
 
 def test_of_reads_it_says_how_many_and_nothing_of_how_they_ended() -> None:
     read = Untold(
-        principal="eager", kind=Kind.READ, rid="r1", tool="t", digest="d1", last="d9", count=57
+        principal="eager",
+        kind=Kind.READ,
+        rid="r1",
+        tool="t",
+        digest="d1",
+        since=0.0,
+        last="d9",
+        count=57,
     )
     entry = entry_of(read)
     assert entry.event in SUMS

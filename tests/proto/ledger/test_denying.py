@@ -43,7 +43,7 @@ def test_all_are_answered_alike_and_what_is_kept_of_them_is_bounded() -> None:
     assert world.ledger.active == 2, "those that are being written"
     world.sync()
     assert world.ledger.active == 0
-    (untold,) = world.ledger.denials_untold()
+    (untold,) = world.ledger.to_tell(world.now)
     assert (untold.count, untold.dropped) == (3, 2)
 
 
@@ -99,7 +99,7 @@ def busy(entries: int = 1) -> World:
 
 
 def told(world: World) -> list[tuple[Kind, str, int]]:
-    return [(each.kind, each.principal, each.count) for each in world.ledger.denials_untold()]
+    return [(each.kind, each.principal, each.count) for each in world.ledger.to_tell(world.now)]
 
 
 def test_reads_beyond_the_budget_are_answered_and_stored_and_only_counted() -> None:

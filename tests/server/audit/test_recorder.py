@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from time import time
+
 import pytest
 from tests.server.store.harness import running
 from tests.server.store.model import MemoryEngine
@@ -16,17 +19,18 @@ pytestmark = pytest.mark.anyio
 async def test_what_has_no_entries_is_told_together_and_who_it_is_of() -> None:
     engine = MemoryEngine()
     untold = [
-        Untold(principal=name, kind=kind, rid="r1", tool="t", digest="d1", last="d2", count=57)
+        Untold(principal=name, kind=kind, rid="r1", tool="t", digest="d1", since=0.0, count=57)
         for name, kind in (("evil", Kind.DENIED), ("other", Kind.READ))
     ]
     heard: list[tuple[str, str]] = []
 
-    def take() -> list[Untold]:
+    def take(now: float) -> list[Untold]:
+        assert now == math.inf, "nothing comes any more"
         taken, untold[:] = untold[:], []
         return taken
 
     async with running(engine) as (writer, _):
-        recorder = AuditRecorder(writer, take, lambda owner, cap: heard.append((owner, cap)))
+        recorder = AuditRecorder(writer, take, lambda *whose: heard.append(whose), time)
         await recorder.close(AuditEntry(event="gateway.stopped"))
 
     told = [(entry.event, entry.agent, entry.count) for entry in engine.audit]

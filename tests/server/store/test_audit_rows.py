@@ -289,7 +289,9 @@ def test_a_batch_that_fails_counts_no_bytes(engine: SqliteEngine) -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_what_is_told_together_has_keyed_digests(engine: SqliteEngine, kind: Kind) -> None:
-    many = Untold(principal="evil", kind=kind, rid="r1", tool="t", digest="d1", last="d2", count=57)
+    many = Untold(
+        principal="evil", kind=kind, rid="r1", tool="t", digest="d1", since=NOW, last="d2", count=57
+    )
     engine.commit([PutAudit(entry_of(many)), Put(done("r2"), is_told=False)])
     (row,) = map(msgspec.json.decode, lines(engine))
     seal = seal_of(engine.connection)
