@@ -133,9 +133,15 @@ def policy_of(config: Config, home: HomeAssistant | None = None) -> Policy:
         home: its Home Assistant, if it runs: it tells the policy what is in the house.
 
     Raises:
-        DocumentError: it can't be used.
+        DocumentError: it can't be used; of a file that can't be opened it says where it is named.
     """
-    policy = Policy.load(config.permissions)
+    try:
+        policy = Policy.load(config.permissions)
+    except DocumentError as error:
+        if not error.is_about_file or "permissions" not in config.lines:
+            raise
+        text = f"{config.permissions}: {error.message}"
+        raise config.file_error("permissions", text) from error
     if home is not None:
         home.serve(policy)
     return policy

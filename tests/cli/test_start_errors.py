@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sqlite3
 import subprocess
@@ -66,10 +67,12 @@ def test_a_wrong_action_word_is_named_with_the_right_ones(tmp_path: Path) -> Non
 @pytest.mark.parametrize("by_flag", [False, True])
 def test_a_missing_policy_file_is_named(tmp_path: Path, by_flag: bool) -> None:
     write_files(tmp_path)
-    (tmp_path / "permissions.yaml").rename(tmp_path / "elsewhere.yaml")
+    config = (tmp_path / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(f"permissions: gone.yaml\n{config}")
     flags = ("--permissions", "nope.yaml") if by_flag else ()
     said = failed_start(tmp_path, *flags)
-    assert said.startswith(("nope" if by_flag else "permissions") + ".yaml: file not found")
+    named = "nope.yaml" if by_flag else "config.yaml:1: permissions: gone.yaml"
+    assert said == f"{named}: file not found: create it, or give the path of an existing one"
 
 
 @pytest.mark.torture("A")
@@ -120,8 +123,9 @@ def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
     tls = {"cert": "cert.pem", "key": "key.pem"}
     write_files(tmp_path, gateway={"tls": tls})
     said = failed_start(tmp_path, lines=2)
-    assert "gateway.tls.cert: cert.pem: file not found" in said
-    assert "gateway.tls.key: key.pem: file not found" in said
+    for name in ("cert", "key"):
+        pattern = rf"config\.yaml:\d+: gateway\.tls\.{name}: {name}\.pem: file not found"
+        assert re.search(pattern, said)
 
 
 def test_a_certificate_that_is_none_is_named(tmp_path: Path) -> None:

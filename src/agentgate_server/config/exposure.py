@@ -47,7 +47,7 @@ def check_exposure(config: Config) -> tuple[str, ...]:
             "and gateway.tls.key, or gateway.insecure behind a proxy that adds TLS (--insecure)",
         )
     problems = [
-        DocumentError(config.name, f"{path}: {problem}", path=key)
+        config.file_error(key, f"{path}: {problem}")
         for key, path in (
             ("gateway.tls.cert", gateway.tls.cert),
             ("gateway.tls.key", gateway.tls.key),

@@ -49,6 +49,7 @@ from agentgate_server.config.upstreams import UpstreamConfig, UpstreamName, chec
 from agentgate_server.config.upstreams import secret_places as places_of_upstreams
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
+from agentgate_server.documents.errors import Path as Place
 from agentgate_server.documents.nodes import Scalar
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.identity.tokens import Identity
@@ -62,6 +63,9 @@ TOKENS_NAME = "tokens.json"
 """The token file beside the database, unless the configuration names another."""
 
 PORT_MAX = 65_535
+
+FILE_KEYS = ("permissions", "gateway.tls.cert", "gateway.tls.key")
+"""Keys that name files which are opened later: who can't open one says where it is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ class Config:
         secrets: every secret that the file holds or names, to be masked wherever it turns up.
         warnings: what the operator should know, each one line; the caller prints them.
         hidden: variables in use that ``.env`` gives another value than the environment, which wins.
+        lines: of each key of ``FILE_KEYS`` the line where it stands; None: the file has no lines,
+            or says nothing. A key for which the command line stands in is not there.
     """
 
     name: str
@@ -123,6 +129,11 @@ class Config:
     secrets: tuple[Secret, ...] = ()
     warnings: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
+    lines: Mapping[str, int | None] = field(default_factory=dict)
+
+    def file_error(self, key: str, message: str) -> DocumentError:
+        """Make an error about a file that a key of ``FILE_KEYS`` names, for the caller to raise."""
+        return DocumentError(self.name, message, line=self.lines.get(key), path=key)
 
     def ledger_limits(self) -> LedgerLimits:
         """Return the ledger's limits as this configuration sets them."""
@@ -227,8 +238,11 @@ def override(
         gateway = msgspec.structs.replace(gateway, port=port)
     if insecure:
         gateway = msgspec.structs.replace(gateway, insecure=True)
+    lines = config.lines
+    if permissions is not None:
+        lines = {key: line for key, line in lines.items() if key != "permissions"}
     return dataclasses.replace(
-        config, gateway=gateway, permissions=permissions or config.permissions
+        config, gateway=gateway, permissions=permissions or config.permissions, lines=lines
     )
 
 
@@ -273,7 +287,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     warnings += check_mcp_servers(document, form.tools.mcp, agents, form.upstreams)
     with_tokens = {each.principal.name for each in identities}
     named, more = agents_of(document, form.agents, sessions, with_tokens)
-    http = http_of([at(shown, entry) for entry in form.tools.http], variables)
+    http = http_of(document, [at(shown, entry) for entry in form.tools.http], variables)
     warnings += (*doubts, *more, *(unmasked(http) if http else ()))
     return Config(
         name=document.name,
@@ -304,7 +318,13 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         http=http,
         secrets=secrets_in(form, http),
         warnings=warnings,
+        lines={key: line_of(document, tuple(key.split("."))) for key in FILE_KEYS},
     )
+
+
+def line_of(document: Document, path: Place) -> int | None:
+    """Return the line of a key; None: it is not in the document, or that has no lines."""
+    return None if document.node_at(path) is None else document.error(path, "").line
 
 
 def secrets_in(form: ConfigFile, http: HttpDeclarations | None) -> tuple[Secret, ...]:
@@ -316,13 +336,22 @@ def secrets_in(form: ConfigFile, http: HttpDeclarations | None) -> tuple[Secret,
     return (*found, *(http.secrets if http else ()))
 
 
-def http_of(paths: Sequence[Path], variables: Mapping[str, str]) -> HttpDeclarations | None:
-    """Read the files of HTTP tools, if there are any."""
+def http_of(
+    document: Document, paths: Sequence[Path], variables: Mapping[str, str]
+) -> HttpDeclarations | None:
+    """Read the files of HTTP tools that a document names, if there are any."""
     if not paths:
         return None
     from agentgate_server.tools.http.files import read_http_files
 
-    return read_http_files(paths, variables)
+    try:
+        return read_http_files(paths, variables)
+    except DocumentError as error:
+        for number, path in enumerate(paths):
+            if error.is_about_file and error.file == str(path):
+                place = ("tools", "http", number)
+                raise document.error(place, f"{path}: {error.message}") from error
+        raise
 
 
 def services_of(form: ServicesConfig, folder: Path) -> ServicesConfig:

@@ -47,6 +47,14 @@ class DocumentError(Exception):
         self.others = others
         super().__init__(str(self))
 
+    @property
+    def is_about_file(self) -> bool:
+        """Whether there is no such file, or it can't be opened: nothing that stands in it is wrong.
+
+        Whoever knows where the file is named says that as well.
+        """
+        return isinstance(self.__cause__, OSError)
+
     def __str__(self) -> str:
         place = self.file if self.line is None else f"{self.file}:{self.line}"
         return ": ".join(part for part in (place, self.path, self.message) if part)

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 RELOADED = frozenset(
     {
         *("name", "folder", "identities", "permissions", "secrets", "totp", "warnings", "hidden"),
-        "agents",
+        *("agents", "lines"),
     }
 )
 """Of a configuration, what a reload puts in force; everything else takes a restart."""

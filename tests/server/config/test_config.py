@@ -14,6 +14,7 @@ from msgspec.inspect import StructType, UnionType, type_info
 
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.principal import Principal, Role
+from agentgate_server.assembly import policy_of
 from agentgate_server.config import (
     Config,
     ConfigFile,
@@ -149,6 +150,39 @@ def test_a_wrong_key_or_value_stops_the_start_with_its_line(
 def test_a_missing_file_is_named(folder: Path) -> None:
     with pytest.raises(DocumentError, match=r"config\.yaml: file not found"):
         load_config(folder / "config.yaml", environment={})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("permissions: p.yaml", "config.yaml:2: permissions: {}/p.yaml: file not found: create it"),
+        ("permissions: .", "config.yaml:2: permissions: {}: is a folder: give the path of a file"),
+        ("", "config.yaml: permissions: {}/permissions.yaml: file not found: create it, or give"),
+        (
+            "tools:\n  http:\n  - config.yaml/a.yaml",
+            "config.yaml:4: tools.http[0]: {}/config.yaml/a.yaml: cannot be read: Not a directory",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_opened_is_named_with_the_line_that_names_it(
+    folder: Path, text: str, said: str
+) -> None:
+    with pytest.raises(DocumentError) as caught:
+        policy_of(load(folder, AGENT + text))
+    assert said.format(folder) in str(caught.value)
+
+
+def test_what_is_wrong_in_a_file_is_told_of_that_file(folder: Path) -> None:
+    (folder / "permissions.yaml").write_text("rules: 5\n")
+    config = load(folder, AGENT)
+    with pytest.raises(DocumentError, match=r"^\S*permissions\.yaml:1: rules: needs a list"):
+        policy_of(config)
+    other = override(config, permissions=Path("nope.yaml"))
+    with pytest.raises(DocumentError, match=r"^nope\.yaml: file not found"):
+        policy_of(other)
+    (folder / "a.yaml").write_text("tools: 5\n")
+    with pytest.raises(DocumentError, match=r"^\S*a\.yaml:1: tools: needs"):
+        load(folder, AGENT + "tools: {http: [a.yaml]}\n")
 
 
 def test_paths_start_at_the_folder_of_the_file(
