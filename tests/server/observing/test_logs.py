@@ -25,6 +25,7 @@ from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.request import Effects, Phase, Record, Relayed
 from agentgate_proto.rpc.messages import Ack, ToolRequest
 from agentgate_server import tool
+from agentgate_server.audit.audit_file import AuditFile
 from agentgate_server.gateway import Gateway
 from agentgate_server.observing.logs import (
     CAPPED_EVERY_S,
@@ -204,6 +205,21 @@ async def test_logins_are_told_with_the_address_and_without_the_token(
     assert "agent connected from 127.0.0.1" in lines(caplog)
     assert "wrong token from 127.0.0.1" in lines(caplog, logging.WARNING)
     assert "wrong-token" not in caplog.text
+
+
+async def test_behind_a_trusted_proxy_log_and_audit_name_who_it_speaks_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    forwarded, where = "X-Forwarded-For: 198.51.100.1, 203.0.113.9\r\n", "203.0.113.9"
+    async with serving(tmp_path, gateway={"trusted_proxies": ["127.0.0.0/8"]}) as gateway:
+        for token in ("wrong-token-0123456789", OWNER):
+            await http(gateway, "GET", "/api/approvals", token=token, extra=forwarded)
+    assert lines(caplog, logging.WARNING) == [f"wrong token from {where}"]
+    assert extras(caplog, "wrong token")["address"] == where
+    with AuditFile(gateway.config.storage.path) as audit:
+        entries = [msgspec.json.decode(line) for line in audit.lines()]
+    (failed,) = (entry for entry in entries if entry["event"] == "login.failed")
+    assert failed["address"] == where
 
 
 def test_an_agent_that_asks_too_much_fills_no_disk(caplog: pytest.LogCaptureFixture) -> None:

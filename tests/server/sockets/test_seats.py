@@ -92,8 +92,18 @@ async def test_who_hoards_places_and_renews_them_keeps_nobody_out(tmp_path: Path
     assert gateway._listener.connections == 0
 
 
-async def test_the_oldest_stranger_goes_and_is_told_so(tmp_path: Path) -> None:
-    async with serving(tmp_path, gateway={"connections_max": 4}) as gateway:
+async def assert_told(gateway: Gateway, caplog: pytest.LogCaptureFixture, cap: str) -> None:
+    """Whoever runs the gateway reads that places have run out, in the log and in the metrics."""
+    assert f"somebody unknown has had its share ({cap})" in caplog.text
+    _, _, text = await http(gateway, "GET", "/metrics", token=OPERATOR)
+    assert f'agentgate_capped_total{{cap="{cap}"}} 1.0' in text
+
+
+async def test_the_oldest_stranger_goes_and_is_told_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes = {"gateway": {"connections_max": 4}, "metrics": {"enabled": True}}
+    async with serving(tmp_path, **changes) as gateway:
         async with (
             await anyio.connect_tcp("127.0.0.1", gateway.port) as oldest,
             await anyio.connect_tcp("127.0.0.1", gateway.port),
@@ -103,13 +113,15 @@ async def test_the_oldest_stranger_goes_and_is_told_so(tmp_path: Path) -> None:
             await newest.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"HTTP/1.1 200" in await newest.receive()
         await until(lambda: not gateway._listener.connections, "all of them to go")
+        await assert_told(gateway, caplog, "connections_of_strangers")
 
 
 async def test_where_no_stranger_is_left_to_go_a_connection_too_many_is_told_to_come_back(
-    tmp_path: Path,
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    changes = {"gateway": {"connections_max": 2}, "metrics": {"enabled": True}}
     async with (
-        serving(tmp_path, gateway={"connections_max": 2}) as gateway,
+        serving(tmp_path, **changes) as gateway,
         connected(gateway, 2),
         AsyncExitStack() as stack,
     ):
@@ -121,6 +133,9 @@ async def test_where_no_stranger_is_left_to_go_a_connection_too_many_is_told_to_
         async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
             assert b"503 Service Unavailable" in await all_bytes(stream)
         assert len(gateway._listener.peers) == 2 + BEYOND
+        await stack.aclose()
+        await until(lambda: len(gateway._listener.peers) == 2, "the owner to leave")
+        await assert_told(gateway, caplog, "connections")
 
 
 async def test_a_stranger_whose_websocket_is_open_is_closed_with_the_reason(tmp_path: Path) -> None:
