@@ -176,6 +176,11 @@ def test_the_files_are_mounted_read_only_and_only_the_data_can_be_written(
     assert service["read_only"] is True
 
 
+def test_what_a_tool_leaves_behind_ends_with_the_container(service: dict[str, Any]) -> None:
+    """A gateway is no init: the children of children that a tool started are nobody's else."""
+    assert service["init"] is True
+
+
 def test_a_file_that_is_missing_is_not_made_a_folder_by_docker(service: dict[str, Any]) -> None:
     for row in service["volumes"]:
         assert row["type"] == "bind"

@@ -151,7 +151,28 @@ def test_a_wrong_command_line_exits_with_4(
 def test_without_a_token_it_says_how_to_give_one() -> None:
     done = run("call", "x")
     assert done.returncode == 4
-    assert "no token: set AGENT_GATE_TOKEN, or give --token" in done.stderr
+    assert "no token: set AGENT_GATE_TOKEN, or give --token; 'agent-gate init' wrote" in done.stderr
+    assert "AGENT_TOKEN (to ask) and APPROVER_TOKEN (to answer) into .env" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("call", "x"), ("approvals", "list")])
+def test_a_token_goes_to_another_machine_in_clear_text_only_if_that_is_meant(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("AGENT_GATE_INSECURE", raising=False)
+    with held_port() as port:
+        # There is such a machine for nobody, and this proxy leads to none: it goes no further.
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        there = (*command, "--url", "ws://gate.example", "--token", "a-secret-token")
+        assert run_here([*there]) == Exit.USAGE
+        said = capsys.readouterr().err
+        assert "in clear text: write wss://, or, " in said
+        assert "--insecure" in said
+        assert "a-secret-token" not in said
+        assert run_here([*there, "--insecure"]) == Exit.UNREACHABLE
+    said = capsys.readouterr().err
+    assert "in clear text" not in said
+    assert f"127.0.0.1:{port}" in said
 
 
 def test_a_tool_that_fails_exits_with_5_and_its_own_words(gateway: Served) -> None:

@@ -50,7 +50,9 @@ def test_a_gateway_and_a_call_that_lack_them_end_well(tmp_path: Path) -> None:
         assert gateway.stdout is not None
         url = re.search(r"ws://\S+", gateway.stdout.readline())
         assert url is not None
-        call = f"{AGENT_GATE} call get_temperature room=kitchen --url {url[0]} --token {AGENT_TOKEN}"
+        call = (
+            f"{AGENT_GATE} call get_temperature room=kitchen --url {url[0]} --token {AGENT_TOKEN}"
+        )
         called = run(call, ">&-")
         assert (called.returncode, called.stderr) == (0, "")
         gateway.terminate()

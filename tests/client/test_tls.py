@@ -61,7 +61,7 @@ async def test_a_ready_context_is_used_as_it_is(certificates: Certificates) -> N
 @pytest.mark.parametrize(
     ("certificate", "trusted", "words"),
     [
-        ("server", False, "if its authority is your own, name it with ca_file"),
+        ("server", False, "if its authority is your own, name it with ca_file (--ca-file)"),
         ("elsewhere", True, "use the name that is in the certificate"),
         ("expired", True, "renew it; or is the clock wrong"),
     ],

@@ -33,6 +33,47 @@ def test_the_page_has_each_extra_and_its_package() -> None:
     assert rows == told
 
 
+BY_NAME = re.compile(
+    r"""\b(?:pip|pip3|pipx|uv\ tool)\ install\ (?:[^\n;|&`\#]*[\ "'\\])?   # a path is not a name
+        agent-?gate (?![\w/.-])""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_by_name"),
+    [
+        ("pip install agent-gate", True),
+        ("pip install --upgrade 'agent-gate[telegram]'", True),
+        ('"pip install \\"agentgate>=1\\""', True),
+        ("uv tool install agent-gate,", True),
+        ("pip install --no-cache-dir /usr/src/agent-gate[speed]", False),
+        ("`pip install 'mcp>=2.3'`, or `pipx inject agent-gate 'mcp>=2.3'`", False),
+        ("pip install agent-gate-of-somebody", False),
+    ],
+)
+def test_an_installation_by_name_is_known(text: str, is_by_name: bool) -> None:
+    assert bool(BY_NAME.search(text)) is is_by_name
+
+
+def test_nobody_is_told_to_install_the_gateway_by_its_name() -> None:
+    """There is no package of that name that is this one: whoever obeyed got somebody else's."""
+    files = [path for path in ROOT.iterdir() if path.is_file()]
+    for folder, pattern in (
+        ("docs", "*.md"),
+        ("examples", "*.*"),
+        ("src", "*.py"),
+        ("ports", "*.md"),
+    ):
+        files += (path for path in (ROOT / folder).rglob(pattern) if path.is_file())
+    assert len(files) > 500
+    assert {"README.md", "Dockerfile", "telegram.md", "agent-gate.service"} < {
+        path.name for path in files
+    }
+    found = [path for path in files if BY_NAME.search(path.read_text("utf-8", "replace"))]
+    assert found == []
+
+
 @pytest.mark.parametrize(
     ("file", "command"),
     [

@@ -20,15 +20,20 @@ from tests.server.embedded import (
     serving,
     until,
 )
+from tests.server.store.samples import done
 
 from agentgate_proto.connection.events import Answered, Authenticated, Closed
+from agentgate_proto.records.storage import Put
 from agentgate_proto.rpc.messages import GetPendingResults, ToolRequest
+from agentgate_server.assembly import policy_of
+from agentgate_server.checking import check
 from agentgate_server.config import config_from_dict
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.policy import Policy
 from agentgate_server.sockets.binding import ListenError
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.sqlite import SqliteEngine
 
 pytestmark = pytest.mark.anyio
 
@@ -174,10 +179,29 @@ def test_it_serves_in_a_program_of_plain_asyncio(tmp_path: Path) -> None:
     asyncio.run(program())
 
 
-async def test_what_the_operator_should_know_is_gathered(tmp_path: Path) -> None:
-    policy = Policy.parse("rules:\n- {tool: no_such_tool, action: allow}\n")
-    async with serving(tmp_path, policy=policy) as gateway:
-        assert any("no_such_tool" in warning for warning in gateway.warnings)
+FAR_OFF = 4_102_444_800.0  # 2100
+
+
+async def test_what_the_operator_should_know_is_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a start, and by a check before it."""
+    monkeypatch.setenv("TZ", "Europe/Berln")
+    at_night = (
+        "rules:\n- {tool: no_such_tool, action: allow}\n"
+        '- {tool: echo, hours: "22:00-06:00", action: deny}\n'
+    )
+    (tmp_path / "permissions.yaml").write_text(at_night)
+    made = config(tmp_path, permissions=str(tmp_path / "permissions.yaml"))
+    engine = SqliteEngine(made.storage.path, utc=lambda: FAR_OFF)
+    engine.commit([Put(done("r1", at=FAR_OFF, created_at=FAR_OFF))])
+    engine.close()
+    checked = [finding.message for finding in check(lambda: made)]
+    async with serving(tmp_path, policy=policy_of(made)) as gateway:
+        assert any("no_such_tool" in line for line in gateway.warnings)
+        for said in (checked, gateway.warnings):
+            assert any("the newest entry of the audit is of 2100-" in line for line in said)
+            assert any("TZ='Europe/Berln' names no time zone" in line for line in said)
 
 
 def test_a_configuration_is_not_changed_by_the_gateway(tmp_path: Path) -> None:

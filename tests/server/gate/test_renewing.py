@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio.streams.tls import TLSStream
 from tests.server.certificates import Pair, make
-from tests.server.embedded import BOUND_S, OPERATOR, config, echo
+from tests.server.embedded import BOUND_S, OPERATOR, config, echo, until
 from tests.server.gate.test_reloading import ALLOW
 
 from agentgate_server.config import Config
@@ -154,3 +154,18 @@ async def test_its_end_is_said_by_everything_that_says_how_the_gateway_is(
             if line.startswith("agentgate_certificate_expiry_timestamp_seconds ")
         )
         assert float(line.split()[1]) == validity_of(pem(pairs, name).encode()).ends_at
+
+
+async def test_its_end_is_in_the_log_once_a_day(
+    tmp_path: Path, pairs: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("agentgate_server.renewing.DAY_S", 0.01)
+    pairs.put("soon")
+    said = "gateway.tls.cert: the certificate ends in 2 days"
+
+    def told() -> int:
+        return sum(record.getMessage().startswith(said) for record in caplog.records)
+
+    async with serving(tmp_path, pairs):
+        await until(lambda: told() >= 2, "the second day")
+    assert {record.levelname for record in caplog.records} == {"WARNING"}

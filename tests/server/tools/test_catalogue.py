@@ -252,6 +252,9 @@ def test_a_wrong_declaration_says_its_line(tmp_path: Path) -> None:
         "tool bad_of_ours.switch: argument 'room' has no type hint: "
         f"write for instance 'room: str' ({path}:3)"
     )
+    assert refused(["bad_of_ours.py"], tmp_path) == (
+        f"tool switch: argument 'room' has no type hint: write for instance 'room: str' ({path}:3)"
+    )
 
 
 def test_a_module_without_any_tool_is_refused(tmp_path: Path) -> None:
