@@ -5,14 +5,17 @@ Whoever opens one closes it; see :mod:`agentgate_server.gateway`.
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from socket import gethostname
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
+from anyio.lowlevel import current_token
 
+from agentgate_names.lookups import teller
 from agentgate_proto.limits import Limits
 from agentgate_proto.quotas.connections import Connections
 from agentgate_proto.quotas.memory import OF_ALL, Memory
@@ -54,6 +57,8 @@ AROUND_BYTES = 16_384
 
 HAND_OVER_S = 5.0
 """How long a shutdown waits for whoever collects traces."""
+
+log = logging.getLogger(__name__)
 
 
 def open_runner(config: Config, masker: Masker) -> Runner:
@@ -212,6 +217,21 @@ def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") 
 
 
 async def hand_over(tracing: Tracing) -> None:
-    """Send the last spans, if whoever takes them does so in time."""
+    """Send the last spans, if whoever takes them does so in time.
+
+    In a thread that nobody waits for: an exporter asks a name server, which may be silent for
+    longer, and a thread of the event loop would keep the process from ending.
+    """
+    over = anyio.Event()
+    tell = teller(current_token(), over)
+
+    def close() -> None:
+        try:
+            tracing.close()
+        except Exception:
+            log.warning("the last traces could not be handed over", exc_info=True)
+        tell()
+
+    threading.Thread(target=close, name="agentgate traces", daemon=True).start()
     with anyio.move_on_after(HAND_OVER_S, shield=True):
-        await anyio.to_thread.run_sync(tracing.close, abandon_on_cancel=True)
+        await over.wait()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.rehearsed import write_rehearsal
 from tests.cli.support import Served, end_left, write_files
+from tests.client.conftest import certificates  # noqa: F401 - a fixture
 
 SHARED: list[Served] = []
 """The gateways of the session, once a test has asked for them."""

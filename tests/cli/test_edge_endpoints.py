@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 from anyio.abc import SocketAttribute, SocketStream
+from anyio.streams.tls import TLSListener
+from tests.client.conftest import Certificates
+from tests.names.silence import SILENT, assert_nothing_waits
 
-from agentgate_cli.edge.endpoints import ask_endpoint
+from agentgate_cli.edge.endpoints import ask_endpoint, reason_of
 from agentgate_client.edge import ChannelError
 
 pytestmark = pytest.mark.anyio
@@ -81,7 +84,44 @@ async def test_an_answer_that_is_none_is_said_to_be_so(answer: bytes, words: str
 
 
 async def test_one_that_is_not_there_is_said_to_be_so() -> None:
-    with pytest.raises(ChannelError, match=r"127\.0\.0\.1:9 can't be reached"):
-        await ask_endpoint("http://127.0.0.1:9/", None, headers={}, bytes_max=10)
-    with pytest.raises(ChannelError, match=r"127\.0\.0\.1:9 can't be reached"):
-        await ask_endpoint("https://127.0.0.1:9/", None, headers={}, bytes_max=10)
+    for scheme in ("http", "https"):
+        with pytest.raises(ChannelError, match=r"127\.0\.0\.1:9 can't be reached: .*refused|111"):
+            await ask_endpoint(f"{scheme}://127.0.0.1:9/", None, headers={}, bytes_max=10)
+    with pytest.raises(ChannelError, match=r"a{70}:80 can't be reached: .*label"):
+        await ask_endpoint(f"http://{'a' * 70}/", None, headers={}, bytes_max=10)
+
+
+def test_each_address_that_does_not_answer_is_told_of() -> None:
+    error = OSError("no connection")
+    error.__cause__ = ExceptionGroup(
+        "", [OSError("refused"), OSError("no route"), OSError("refused")]
+    )
+    assert reason_of(error) == "refused; no route"
+    assert reason_of(anyio.EndOfStream()) == "it hung up"
+
+
+async def test_an_endpoint_with_tls_must_be_one_that_the_system_trusts(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates.ca))  # what the system trusts
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    plain = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    port = plain.extra(SocketAttribute.local_port)
+    listener = TLSListener(plain, certificates.gateway(), standard_compatible=False)
+    with anyio.fail_after(10):
+        async with listener, anyio.create_task_group() as tasks:
+            tasks.start_soon(listener.serve, server.serve)
+            url = f"https://127.0.0.1:{port}/"
+            assert await ask_endpoint(url, None, headers={}, bytes_max=10) == b"ok"
+            monkeypatch.delenv("SSL_CERT_FILE")
+            with pytest.raises(ChannelError, match=r"can't be reached: .*certificate"):
+                await ask_endpoint(url, None, headers={}, bytes_max=10)
+            tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_silent_name_server_holds_up_nobody_who_stops(backend: str) -> None:
+    async def work() -> None:
+        await ask_endpoint(f"http://{SILENT}/", None, headers={}, bytes_max=10)
+
+    assert_nothing_waits(work, backend)

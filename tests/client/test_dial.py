@@ -19,7 +19,7 @@ from tests.held_ports import held_port
 from agentgate_client import AgentGateClient, AgentGateConnectionError
 from agentgate_client.address import parse_url
 from agentgate_client.dial import DialError, dial
-from agentgate_client.sockets import connect, in_turns
+from agentgate_client.sockets import connect
 from agentgate_names.lookups import Lookups
 from agentgate_proto.limits import Limits
 
@@ -140,12 +140,6 @@ async def test_an_address_of_a_link_is_dialled_by_its_zone() -> None:
         with anyio.fail_after(BOUND_S):
             stream = await dial(address, None, BOUND_S)
         await stream.aclose()
-
-
-def test_families_take_turns() -> None:
-    assert in_turns([]) == []
-    assert in_turns(["::1", "::2", "::3", "1.1.1.1"]) == ["::1", "1.1.1.1", "::2", "::3"]
-    assert in_turns(["1.1.1.1", "::1", "::2"]) == ["1.1.1.1", "::1", "::2"]
 
 
 # Through a proxy

@@ -12,6 +12,7 @@ import h11
 from anyio.abc import ByteStream
 
 from agentgate_client.edge import ChannelError
+from agentgate_client.sockets import connect, start_tls
 
 CHUNK_BYTES = 65_536
 
@@ -39,8 +40,8 @@ async def ask_endpoint(
     place = f"{parts.hostname}:{port}"
     try:
         stream = await dial(parts.hostname, port, is_tls=is_tls)
-    except (OSError, ssl.SSLError) as error:
-        raise ChannelError(f"{place} can't be reached: {error}") from None
+    except (OSError, UnicodeError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+        raise ChannelError(f"{place} can't be reached: {reason_of(error)}") from None
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     rows = [("Host", parts.netloc), ("Accept", "application/json"), ("Connection", "close")]
     if given is not None:
@@ -56,10 +57,23 @@ async def ask_endpoint(
 
 
 async def dial(host: str, port: int, *, is_tls: bool) -> ByteStream:
-    """Open a connection; of TLS the system's authorities are trusted."""
-    if is_tls:
-        return await anyio.connect_tcp(host, port, tls=True, tls_standard_compatible=False)
-    return await anyio.connect_tcp(host, port)
+    """Open a connection; of TLS the system's authorities are trusted.
+
+    Raises:
+        OSError, UnicodeError, anyio.EndOfStream, anyio.BrokenResourceError: it can't be done.
+    """
+    stream = await connect(host, port)
+    if not is_tls:
+        return stream
+    named = host.partition("%")[0].rstrip(".")  # a zone and a last dot are for the dial alone
+    return await start_tls(stream, ssl.create_default_context(), named)
+
+
+def reason_of(error: BaseException) -> str:
+    """Say why there is no connection: one reason, or one for each address that was tried."""
+    cause = error.__cause__ or error
+    causes = cause.exceptions if isinstance(cause, ExceptionGroup) else (cause,)
+    return "; ".join(dict.fromkeys(map(str, causes))) or "it hung up"
 
 
 async def exchange(stream: ByteStream, request: h11.Request, given: bytes, bytes_max: int) -> bytes:

@@ -17,6 +17,7 @@ from contextlib import aclosing, suppress
 from typing import Any, Final
 
 import anyio
+import httpcore2
 import httpx2
 
 from agentgate_proto.models.events import Failed, Failure, ModelEvent
@@ -25,6 +26,7 @@ from agentgate_proto.models.info import ModelInfo
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.models.vendor_stream import VendorStream
 from agentgate_server.backends.http_client import tls_context
+from agentgate_server.backends.names import look_names_up
 from agentgate_server.backends.urls import split_url
 from agentgate_server.models.pace import Pace
 from agentgate_server.secrets.masking import Masker
@@ -108,6 +110,7 @@ class VendorModel(ABC):
             ),
             limits=httpx2.Limits(max_connections=CONNECTIONS_MAX),
         )
+        look_names_up(self.client, httpcore2)
 
     @property
     @abstractmethod

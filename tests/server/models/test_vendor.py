@@ -10,6 +10,7 @@ from pathlib import Path
 import anyio
 import pytest
 from anyio.streams.tls import TLSListener
+from tests.names.silence import SILENT, assert_nothing_waits
 from tests.server.certificates import make
 from tests.server.models.vendors import (
     BOUND_S,
@@ -392,3 +393,16 @@ async def test_many_streams_at_once_do_not_mix(vendor: str) -> None:
                 tasks.start_soon(ask, number)
     assert sorted(said) == [(number, f"You said: number {number}") for number in range(20)]
     assert server.left == 0
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_silent_name_server_holds_up_nobody_who_stops(backend: str) -> None:
+    async def work() -> None:
+        model = model_at("openai", f"http://{SILENT}/v1")
+        try:
+            await told(model)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await model.aclose()
+
+    assert_nothing_waits(work, backend)

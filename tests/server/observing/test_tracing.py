@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from tests.server.embedded import (
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.rpc.messages import CancelRequest, ToolRequest
+from agentgate_server import opening
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
 from agentgate_server.observing import tracing
@@ -174,6 +176,41 @@ async def test_what_still_waits_at_the_end_is_handed_over(
             assert exporter.get_finished_spans() == ()
     (span,) = exporter.get_finished_spans()
     assert names(span) == ["received", "decided", "waiting"]
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_exporter_that_hangs_holds_up_no_end(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the event loop's nor the process's, which waits for all threads but daemons."""
+    monkeypatch.setattr(opening, "HAND_OVER_S", 0.01)
+    told, hung = threading.Event(), list[threading.Thread]()
+
+    class Hangs(TracerProvider):
+        def shutdown(self) -> None:
+            hung.append(threading.current_thread())
+            told.wait(BOUND_S)
+
+    async def stop() -> None:
+        await opening.hand_over(Tracing(Hangs(shutdown_on_exit=False), lambda: 0))
+
+    try:
+        anyio.run(stop, backend=backend)
+        assert [(thread.is_alive(), thread.daemon) for thread in hung] == [(True, True)]
+    finally:
+        told.set()
+
+
+async def test_an_exporter_that_fails_at_the_end_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Fails(TracerProvider):
+        def shutdown(self) -> None:
+            raise OSError("no collector")
+
+    with anyio.fail_after(BOUND_S):
+        await opening.hand_over(Tracing(Fails(shutdown_on_exit=False), lambda: 0))
+    assert "the last traces could not be handed over" in caplog.text
 
 
 def test_requests_that_were_refused_after_all_leave_no_spans_behind(

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpcore
+import httpx
 from telegram import (
     Bot,
     BotCommand,
@@ -38,6 +40,7 @@ from telegram.error import (
 from telegram.request import HTTPXRequest
 
 from agentgate_server.approvals.telegram.buttons import Rows
+from agentgate_server.backends.names import look_names_up
 from agentgate_server.config import TelegramConfig
 
 log = logging.getLogger(__name__)
@@ -132,7 +135,7 @@ class Api:
         os.environ.setdefault("PTB_TIMEDELTA", "1")  # the library warns of its old default
         self._requests = [
             kind(size, read_timeout=CALL_S, write_timeout=CALL_S, connect_timeout=CALL_S)
-            for kind, size in ((Polls, 1), (HTTPXRequest, CONNECTIONS_MAX))
+            for kind, size in ((Polls, 1), (Calls, CONNECTIONS_MAX))
         ]
         polls, calls = self._requests
         base_url = f"{config.base_url}/bot"
@@ -228,7 +231,16 @@ class Api:
             )
 
 
-class Polls(HTTPXRequest):
+class Calls(HTTPXRequest):
+    """The connections for calls; a name server that is silent holds up nobody who stops."""
+
+    def _build_client(self) -> httpx.AsyncClient:
+        client = super()._build_client()
+        look_names_up(client, httpcore)
+        return client
+
+
+class Polls(Calls):
     """The connection for polls. An update that the library cannot read must not keep away those
     that came with it, nor come again for ever."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.names.silence import SILENT, assert_nothing_waits
 from tests.server.approvals.telegram.harness import (
     ANN,
     GROUP,
@@ -23,8 +24,12 @@ from tests.server.approvals.telegram.harness import (
     waiting,
 )
 
-from agentgate_cli.standins.telegram import Delay, Drop, Fault, Lose, Refuse, Twice
+from agentgate_cli.standins.telegram import EXAMPLE_BOT, Delay, Drop, Fault, Lose, Refuse, Twice
 from agentgate_proto.connection.events import Answered
+from agentgate_server.approvals.telegram.api import Api
+from agentgate_server.config import TelegramConfig
+from agentgate_server.config.texts import BaseUrl
+from agentgate_server.secrets.secret import Secret
 
 pytestmark = pytest.mark.anyio
 
@@ -290,7 +295,7 @@ async def test_an_approval_that_reached_nobody_is_told_to_the_operator(
         assert "have reached nobody for 60 s: 1" in caplog.text
         _, _, health = await http(gateway, "GET", "/health")
         assert health["unreached_approvals"] == 1
-        assert health["telegram"].startswith("httpx.")
+        assert health["telegram"].startswith("no answer from Telegram")
         telegram.rule = None
         await shown(telegram)
         await until(lambda: not reach.overdue, "it to be seen")
@@ -361,3 +366,17 @@ async def test_a_bug_in_a_part_of_the_channel_ends_neither_the_gate_nor_the_chan
         telegram.chats.updated({"callback_query": {"id": "nonsense"}})
         await until(lambda: "was passed over" in caplog.text, "the log")
         assert (await http(gateway, "GET", "/health"))[0] == 200
+
+
+def test_a_silent_name_server_holds_up_nobody_who_stops() -> None:
+    """Neither a poll nor a call."""
+    config = TelegramConfig(token=Secret(EXAMPLE_BOT), base_url=BaseUrl(f"http://{SILENT}"))
+
+    async def poll() -> None:
+        await Api(config).updates(0)
+
+    async def call() -> None:
+        await Api(config).delete(ANN, 1)
+
+    for work in (poll, call):
+        assert_nothing_waits(work, "asyncio")
