@@ -120,7 +120,9 @@ OTHERS: Floor = {
     "agent_gate/": "the import name that is promised; re-exports only",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
     "agentgate_client/edge/": "devices that ask, act on answers and provide data, offline too",
-    "agentgate_names/": "looking names up, for both ends: in threads that hold up nobody",
+    "agentgate_names/": (
+        "names, for both ends: looked up in threads that hold up nobody; which address answers"
+    ),
     "agentgate_relay/": "links to other gateways: a gateway that is another one's client",
     "agentgate_local/": "a gateway in the program's own process, with a client to it",
     "agentgate_cli/": "the command `agent-gate`, one file for each command",
