@@ -86,12 +86,15 @@ def play(attack: type[Attack], seconds: float) -> Row:
 
 
 def tried(trick: type[Deceit]) -> list[str]:
-    """Try a deceit on a gateway of its own; return what it got."""
+    """Try a deceit on a gateway of its own; return what it got, or that it could not be tried."""
     with (
         tempfile.TemporaryDirectory(prefix="pressure-") as folder,
         PressedGateway(Path(folder), trick.config) as gate,
     ):
-        return tried_on(gate, trick)
+        try:
+            return tried_on(gate, trick)
+        except (OSError, AssertionError, KeyError, ValueError, subprocess.TimeoutExpired) as error:
+            return [f"it broke: {type(error).__name__}: {error}"]
 
 
 def tried_on(gate: PressedGateway, trick: type[Deceit]) -> list[str]:
