@@ -40,7 +40,7 @@ class Pruner:
         self._watch = watch
         self._then = then
         self._due = anyio.Event()
-        self._warned: dict[str, float] = {}
+        self._warned: dict[tuple[str, bool], float] = {}
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Look after both, until cancelled; it has started when it has looked at the disk."""
@@ -69,16 +69,20 @@ class Pruner:
             self._due = anyio.Event()
 
     def look_ahead(self, now: float) -> None:
-        """Warn, once a day for each, of what will not be kept for as long as was promised."""
+        """Warn, once a day for each, of what is not kept for as long as was promised, or will not
+        be."""
         doubts = self._gate.writer.engine.doubts
         for doubt in doubts:
-            if now - self._warned.get(doubt.setting, -math.inf) >= WARN_EVERY_S:
-                self._warned[doubt.setting] = now
+            which = doubt.setting, doubt.is_past
+            if now - self._warned.get(which, -math.inf) >= WARN_EVERY_S:
+                self._warned[which] = now
                 log.warning("%s", doubt.text)
-        names = " and ".join(doubt.setting for doubt in doubts)
         parts = self._gate.web.parts
         if doubts:
-            parts["retention"] = lambda: f"{names} will cut what should be kept: see the log"
+            verbs = {doubt.setting: "will cut" for doubt in doubts}
+            verbs |= {doubt.setting: "has cut" for doubt in doubts if doubt.is_past}
+            said = " and ".join(f"{name} {verb}" for name, verb in verbs.items())
+            parts["retention"] = lambda: f"{said} what should be kept: see the log"
         else:
             parts.pop("retention", None)
 

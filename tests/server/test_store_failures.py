@@ -187,6 +187,15 @@ async def test_what_will_not_be_kept_is_said_once_a_day_and_in_health(
         assert caplog.messages.count("it holds 2.0 days") == 2
         _, _, body = await http(gateway, "GET", "/health")
         assert body["retention"].startswith("storage.keep_rows_max will cut what should be kept")
+
+        engine.doubts.append(Doubt("storage.keep_rows_max", "it held 1.0 days", is_past=True))
+        pruner.look_ahead(30 * 3_600.0)
+        assert caplog.messages[-1] == "it held 1.0 days", "whatever was said of what will be"
+        _, _, body = await http(gateway, "GET", "/health")
+        assert body["retention"] == (
+            "storage.keep_rows_max has cut what should be kept: see the log"
+        )
+        assert gateway._gauges().is_cutting
         engine.doubts = []
         pruner.look_ahead(0.0)
         assert "retention" not in (await http(gateway, "GET", "/health"))[2]

@@ -54,6 +54,8 @@ class Gauging:
             queued=self.writer.queue_length,
             is_failing=bool(self.ledger.problem),
             forgotten=self.writer.engine.forgotten,
+            cut=self.writer.engine.cut,
+            is_cutting=bool(self.writer.engine.doubts),
             grants=sum(not end for _, end in self.ledger.grants(self.utc())),
             channels={channel.name: bool(channel.problem) for channel in self.desk.channels},
             backends=self.catalogue.backends(),

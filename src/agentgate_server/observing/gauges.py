@@ -22,6 +22,8 @@ class Gauges:
         queued: changes on their way to the store.
         is_failing: the store takes no writes.
         forgotten: outcomes that went before their time since the start.
+        cut: entries of the audit, likewise.
+        is_cutting: what is kept is not kept for as long as was promised, or will not be.
         grants: those in force.
         channels: by name, whether it reaches nobody.
         backends: by name, whether it is left alone.
@@ -44,6 +46,8 @@ class Gauges:
     queued: int
     is_failing: bool
     forgotten: int
+    cut: int
+    is_cutting: bool
     grants: int
     channels: Mapping[str, bool]
     backends: Mapping[str, bool]

@@ -294,6 +294,11 @@ class GaugeCollector(Collector):
             "Outcomes that went before their time, because there were too many",
             gauges.forgotten,
         )
+        yield CounterMetricFamily(
+            "agentgate_audit_cut",
+            "Entries of the audit that went before their time, because there were too many",
+            gauges.cut,
+        )
         for name, text, value in (
             ("approvals_waiting", "Approvals that wait for a person", gauges.waiting),
             ("grants", "Grants that are in force", gauges.grants),
@@ -306,6 +311,7 @@ class GaugeCollector(Collector):
             ("store_queue", "Changes that are not written yet", gauges.queued),
             ("output_unread_bytes", "Output that nobody has read yet", gauges.unread),
             ("memory_short", "1 while agents are refused for want of it", int(gauges.is_short)),
+            ("store_cutting", "1 while a cap cuts what is to be kept", int(gauges.is_cutting)),
             ("store_failing", "1 while the store takes no writes", int(gauges.is_failing)),
         ):
             yield GaugeMetricFamily(f"agentgate_{name}", text, value)

@@ -4,8 +4,9 @@ A row holds the lines of :mod:`agentgate_proto.audit.chain`, joined by line ends
 kept, exported and hashed is the same bytes. Its other columns only find it. SQLite itself keeps
 the highest ``seq`` ever used (AUTOINCREMENT): rows that are gone from the end are missed.
 
-Retention drops rows from the front. It appends an entry that signs for them and moves the anchor,
-the head from which the rest is checked; nothing else may delete or change a row (see the triggers
+Retention drops rows from the front. It appends an entry that signs for them, says from when to when
+they are and whether a cap took them before their time, and moves the anchor, the head from which
+the rest is checked; nothing else may delete or change a row (see the triggers
 of the migration).
 """
 
@@ -15,6 +16,7 @@ import re
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from agentgate_proto.audit.chain import BEGINNING, DROPPED, Head, chained, parse_head, split
 from agentgate_proto.audit.denials import SUMS, sealed
@@ -23,6 +25,7 @@ from agentgate_proto.audit.sealing import KEY_BYTES, Seal
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.request import rfc3339
 from agentgate_proto.records.storage import Change
+from agentgate_server.store.audit_cuts import Cut, cut_of, kept, whose_most, written
 from agentgate_server.store.engine import StoreError
 from agentgate_server.store.pace import Promises
 from agentgate_server.store.retention import turn
@@ -63,6 +66,22 @@ def unmasked(entries: list[AuditEntry], _seal: Seal) -> list[AuditEntry]:
     return entries
 
 
+class OldRow(NamedTuple):
+    """A row that may go: its columns."""
+
+    seq: int
+    at: float
+    lines: bytes
+    upto_bytes: int
+
+
+class Dropped(NamedTuple):
+    """What goes: how many rows, and how many entries before their time."""
+
+    rows: int
+    early: int
+
+
 class AuditRows:
     """What the engine appends to, and drops from, the audit.
 
@@ -70,6 +89,9 @@ class AuditRows:
         keep_days: how long entries are kept.
         keep_entries_max, keep_bytes_max: beyond so many, or so long ones, the oldest go early.
         mask: hides secrets in entries, before they are hashed, and seals what it hides.
+
+    Attributes:
+        cut: entries that went before their time, because there were too many, since the start.
     """
 
     def __init__(
@@ -85,6 +107,7 @@ class AuditRows:
         self.keep_bytes_max = keep_bytes_max
         self.promises = Promises(keep_days, keep_entries_max, keep_bytes_max)
         self.mask = mask
+        self.cut = 0
         self.head: Head | None = None
         """Of what is committed; None: not known, look it up."""
         self._upto: tuple[Head, int] | None = None
@@ -122,39 +145,73 @@ class AuditRows:
 
     def drop(
         self, connection: sqlite3.Connection, utc: float, ran_s: float
-    ) -> tuple[list[Statement], Head | None, int]:
-        """Make the statements that drop what is too old or too much, the head, and how many rows.
+    ) -> tuple[list[Statement], Head | None, Dropped]:
+        """Make the statements that drop what is too old or too much, the head, and how much goes.
 
         The newest row always stays.
         """
         if self.head is None:
             self.head = head_of(connection)
-        rows = connection.execute(OLDEST, (DROP_ROWS_MAX + 1,)).fetchall()
-        now = turn(connection, "audit", utc, ran_s, rows[0][1] if rows else None)
+        found = connection.execute(OLDEST, (DROP_ROWS_MAX + 1,))
+        rows = [OldRow(*row) for row in found]
+        now = turn(connection, "audit", utc, ran_s, rows[0].at if rows else None)
         anchor = anchor_of(connection)
         excess = self.head.seq - anchor.seq - self.keep_entries_max
         # The signature is an entry too: for a single one too many, there would be no end to it.
         seq_max = anchor.seq + excess if excess > 1 else 0
-        gone = []
         upto = self._upto_bytes(connection)
-        for seq, at, lines, upto_here in rows[:-1]:
-            is_long = upto - upto_here >= self.keep_bytes_max
-            if at >= now - self.keep_s and seq > seq_max and not is_long:
-                break
-            gone.append((seq, lines))
+        gone: list[OldRow] = []
+        early: list[OldRow] = []
+        entries, before = 0, anchor.seq
+        for row in rows[:-1]:
+            if row.at >= now - self.keep_s:
+                if row.seq > seq_max and upto - row.upto_bytes < self.keep_bytes_max:
+                    break
+                early.append(row)
+                entries += row.seq - before
+            gone.append(row)
+            before = row.seq
         if not gone:
-            return [], self.head, 0
-        end = Head(gone[-1][0], hash_in(gone[-1][1]))
-        entry = AuditEntry(
-            event=DROPPED, upto=end.seq, upto_hash=end.hash, count=end.seq - anchor.seq
-        )
+            return [], self.head, Dropped(0, 0)
+        cut = self._cut(early, entries, seq_max, utc) if early else None
+        statements, entry = self._dropped(connection, anchor, gone, cut)
         lines, head = chained(self.head, rfc3339(utc), [entry])
-        statements: list[Statement] = [
-            (INSERT, (head.seq, utc, lines[0], upto + len(lines[0]))),
-            (SET_ANCHOR, (str(end), str(end))),
-            (DROP, (end.seq,)),
-        ]
-        return statements, head, len(gone)
+        statements.append((INSERT, (head.seq, utc, lines[0], upto + len(lines[0]))))
+        end = str(Head(entry.upto, entry.upto_hash))
+        statements += [(SET_ANCHOR, (end, end)), (DROP, (entry.upto,))]
+        return statements, head, Dropped(len(gone), entries)
+
+    def _cut(self, early: list[OldRow], entries: int, seq_max: int, utc: float) -> Cut:
+        """Say which cap takes these rows before their time."""
+        if early[-1].seq <= seq_max:
+            setting, most = "audit.keep_entries_max", self.keep_entries_max
+        else:
+            setting, most = "audit.keep_bytes_max", self.keep_bytes_max
+        first_at, last_at = early[0].at, early[-1].at
+        return Cut(
+            at=utc, count=entries, first_at=first_at, last_at=last_at, setting=setting, most=most
+        )
+
+    def _dropped(
+        self, connection: sqlite3.Connection, anchor: Head, gone: list[OldRow], cut: Cut | None
+    ) -> tuple[list[Statement], AuditEntry]:
+        """The entry that signs for rows that go, and what keeps that they are missed."""
+        statements: list[Statement] = []
+        detail = f"from {written(gone[0].at)} to {written(gone[-1].at)}"
+        if cut is not None:
+            detail += f"; {cut.count} before their time: {cut.setting} ({cut.most}) is reached"
+            whose = whose_most(connection)
+            detail += f", and most of what is there is of {whose}" if whose else ""
+            statements.append(kept(cut.after(cut_of(connection), cut.at)))
+        last = gone[-1]
+        entry = AuditEntry(
+            event=DROPPED,
+            upto=last.seq,
+            upto_hash=hash_in(last.lines),
+            count=last.seq - anchor.seq,
+            detail=detail,
+        )
+        return statements, entry
 
 
 def head_of(connection: sqlite3.Connection) -> Head:

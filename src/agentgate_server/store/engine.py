@@ -52,8 +52,14 @@ class Engine(Protocol):
         ...
 
     @property
+    def cut(self) -> int:
+        """Entries of the audit that went before their time since the start, likewise."""
+        ...
+
+    @property
     def doubts(self) -> Sequence[Doubt]:
-        """Which promises in days a cap cuts at the present pace, as of the last retention."""
+        """Which promises in days a cap cuts at the present pace, or has cut lately, as of the last
+        retention."""
         ...
 
     def commit(self, changes: Sequence[Change]) -> None:

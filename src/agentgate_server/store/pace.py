@@ -1,8 +1,9 @@
 """Looking ahead: which promises in days a cap will not let the gateway keep, if it goes on so.
 
 How much came within the last day is read off the numbers that rows have, whether they are still
-there or not; so it takes a few steps in an index, however much there is. The clock's own doubt is
-here as well: entries from the future.
+there or not; so it takes a few steps in an index, however much there is. What a cap has taken off
+the audit lately is said with that, for a burst has no pace. The clock's own doubt is here as well:
+entries from the future.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
-from agentgate_proto.records.request import rfc3339
 from agentgate_proto.records.retention import days_kept
+from agentgate_server.store.audit_cuts import cut_of, whose_most, written
 
 DAY_S = 86_400.0
 WINDOW_MIN_S = 3_600.0
@@ -57,16 +58,18 @@ class Row(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """Something that will not be as it was promised: the setting, and what is wrong, in words."""
+    """Something that will not be as it was promised: the setting, what is wrong in words, and
+    whether it has come to that."""
 
     setting: str
     text: str
+    is_past: bool = False
 
 
 def pace_doubts(
     connection: sqlite3.Connection, now: float, requests: Promises, audit: Promises
 ) -> list[Doubt]:
-    """Say which promises can't be kept at the pace of the last day.
+    """Say which promises can't be kept at the pace of the last day, and which were not lately.
 
     Args:
         connection: to the file.
@@ -87,7 +90,15 @@ def pace_doubts(
     first, last = ends(connection, AUDIT_ENDS, AUDIT_AT, now)
     if first is not None and last is not None:
         count, size = last.seq - first.seq, last.upto_bytes - first.upto_bytes
-        found += doubts_of("audit", count, size, now - first.at, audit, "")
+        came = count, size, now - first.at, audit
+        if doubts_of("audit", *came, ""):
+            who = whose_most(connection)
+            found += doubts_of("audit", *came, f"most of its entries are of {who}" if who else "")
+    caps = {"audit.keep_entries_max": audit.rows_max, "audit.keep_bytes_max": audit.bytes_max}
+    cut = cut_of(connection)
+    if cut is not None and cut.is_said(now, caps):
+        text = cut.text(whose_most(connection), audit.days)
+        found.append(Doubt(cut.setting, text, is_past=True))
     return found
 
 
@@ -153,11 +164,3 @@ def doubts_of(
             )
             found.append(Doubt(setting, text))
     return found
-
-
-def written(at: float) -> str:
-    """A time; there are numbers that are none."""
-    try:
-        return rfc3339(at)
-    except (OverflowError, ValueError, OSError):
-        return f"second {at}"

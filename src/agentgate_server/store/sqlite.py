@@ -238,8 +238,9 @@ class SqliteEngine:
             todo, head, dropped = self.audit.drop(self.connection, utc, ran_s)
             self.transact(todo)
             self.audit.head = head
+            self.audit.cut += dropped.early
             of_sessions = self.sessions.prune(self.connection, utc, ran_s)
-            if not (gone := deleted + dropped + of_sessions):
+            if not (gone := deleted + dropped.rows + of_sessions):
                 self.doubts = pace_doubts(self.connection, utc, self.promises, self.audit.promises)
         if deleted:
             self.unknown = None
@@ -262,6 +263,11 @@ class SqliteEngine:
     def forgotten(self) -> int:
         """See :class:`~agentgate_server.store.engine.Engine`."""
         return self.rows_cap.forgotten
+
+    @property
+    def cut(self) -> int:
+        """See :class:`~agentgate_server.store.engine.Engine`."""
+        return self.audit.cut
 
     def transact(self, todo: Sequence[statements.Statement]) -> None:
         """Run these statements, all or none; a single one is a transaction of its own."""

@@ -283,6 +283,8 @@ NOTHING = Gauges(
     queued=0,
     is_failing=False,
     forgotten=3,
+    cut=5,
+    is_cutting=True,
     grants=0,
     channels={},
     backends={},
@@ -323,6 +325,13 @@ def test_tools_and_channels_that_nobody_knows_share_one_series() -> None:
     shown = {k: v for k, v in found.items() if k.startswith("agentgate_channel_deliveries_total")}
     assert len(shown) == CHANNELS_MAX + 1
     assert sum(shown.values()) == 100
+
+
+def test_what_retention_cuts_is_counted() -> None:
+    found = samples(Metrics([], lambda: NOTHING).text().decode())
+    assert found["agentgate_store_forgotten_total"] == 3
+    assert found["agentgate_audit_cut_total"] == 5
+    assert found["agentgate_store_cutting"] == 1
 
 
 def test_models_that_are_too_many_share_one_series() -> None:

@@ -104,6 +104,7 @@ class MemoryEngine:
         self.sessions = SessionStore()
         self.clock = RetentionClock()
         self.forgotten = 0
+        self.cut = 0
 
     @property
     def doubts(self) -> list[Doubt]:

@@ -22,6 +22,7 @@ from agentgate_server.secrets.masking import Masker
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.store.audit_rows import DROP_ROWS_MAX, KEY, AuditRows, anchor_of, seal_of
 from agentgate_server.store.engine import StoreError
+from agentgate_server.store.pace import Doubt
 from agentgate_server.store.sqlite import SqliteEngine
 
 NOW = 1_800_000_000.0
@@ -223,6 +224,8 @@ def test_old_entries_go_and_the_chain_signs_for_them(tmp_path: Path, clock: Cloc
     assert events(engine) == ["request.asked"] * 4 + [DROPPED]
     signature = msgspec.json.decode(lines(engine)[-1])
     assert (signature["upto"], signature["upto_hash"], signature["count"]) == (4, fourth, 4)
+    assert signature["detail"] == "from 2027-01-15T08:00:00.000Z to 2027-01-19T08:00:00.000Z"
+    assert (engine.cut, engine.doubts) == (0, []), "it was time for them"
     anchor = anchor_of(engine.connection)
     assert anchor == Head(4, fourth)
     found = verify(lines(engine), start=anchor, kept=engine.head)
@@ -236,9 +239,41 @@ def test_beyond_the_cap_the_oldest_go(tmp_path: Path, clock: Clock) -> None:
         engine.commit([put(f"r{number}")])
     prune(engine, clock.now)
     found = verify(lines(engine), start=anchor_of(engine.connection))
+    signatures = [row for row in map(msgspec.json.decode, lines(engine)) if "upto" in row]
+    (doubt,) = engine.doubts
+    cut = engine.cut
     engine.close()
     assert found.broken is None
     assert 10 <= found.entries <= 12
+    assert cut == signatures[-1]["upto"] == found.start.seq
+    end = "2027-01-15T08:00:00.000Z"
+    assert signatures[-1]["detail"] == (
+        f"from {end} to {end}; {signatures[-1]['count']} before their time:"
+        " audit.keep_entries_max (10) is reached, and most of what is there is of agent"
+    )
+    assert doubt == Doubt(
+        "audit.keep_entries_max",
+        f"audit.keep_entries_max (10) is reached: {cut} entries from {end} to {end} are gone from"
+        " the audit before audit.keep_days (365), and most of what is left is of agent: raise it,"
+        " or find out who asks so much",
+        is_past=True,
+    )
+
+
+def test_of_what_goes_only_that_was_cut_whose_time_had_not_come(
+    tmp_path: Path, clock: Clock
+) -> None:
+    engine = opened(tmp_path, clock, keep_days=10, keep_entries_max=4)
+    for number in range(8):
+        engine.commit([put(f"r{number}"), put(f"s{number}")])
+        clock.now += 2 * DAY_S
+    prune(engine, clock.now)
+    signature = msgspec.json.decode(lines(engine)[-1])
+    old = sum(1 for number in range(8) if number * 2 < 8 * 2 - 10)
+    assert signature["count"] == 12
+    assert f"; {12 - 2 * old} before their time" in signature["detail"]
+    assert engine.cut == 12 - 2 * old
+    engine.close()
 
 
 def test_the_newest_entry_always_stays(tmp_path: Path, clock: Clock) -> None:
@@ -269,6 +304,9 @@ def test_beyond_a_cap_on_bytes_the_oldest_go(tmp_path: Path, clock: Clock) -> No
         pass
     kept = lines(engine)
     assert events(engine) == ["request.asked"] * 5 + [DROPPED]
+    assert "4 before their time: audit.keep_bytes_max (20000) is reached" in kept[-1].decode()
+    assert engine.cut == 4
+    assert [doubt.setting for doubt in engine.doubts] == ["audit.keep_bytes_max"]
     assert sum(map(len, kept[1:])) < 20_000 < sum(map(len, kept)), "but for one row"
     start = anchor_of(engine.connection)
     assert verify(kept, start=start, kept=engine.head).broken is None

@@ -117,8 +117,13 @@ def test_retention_looks_ahead_when_nothing_is_left_to_go(tmp_path: Path, clock:
     assert engine.doubts == []
     while engine.prune(NOW, math.inf):
         pass
-    names = [doubt.setting for doubt in engine.doubts]
-    assert names == ["storage.keep_rows_max", "audit.keep_entries_max"]
+    found = [(doubt.setting, doubt.is_past) for doubt in engine.doubts]
+    assert found == [
+        ("storage.keep_rows_max", False),
+        ("audit.keep_entries_max", False),
+        ("audit.keep_entries_max", True),
+    ]
+    assert "; most of its entries are of evil" in engine.doubts[1].text
     engine.close()
 
 
