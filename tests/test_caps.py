@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 from tests import caps
 
+from agentgate_proto.limits import LedgerLimits
+from agentgate_proto.quotas.denials import share_of_audit
+from agentgate_server.config.form import AuditConfig
+
+OPERATIONS = caps.PAGE.parent / "operations.md"
+
 
 def test_the_page_is_made_from_the_sources() -> None:
     text = caps.PAGE.read_text("utf-8")
@@ -50,3 +56,19 @@ def test_caps_are_found_with_their_reasons(tmp_path: Path, monkeypatch: pytest.M
         ("room/doors", "ROWS_MAX", 1_024, "A screen of `rows`."),
         ("room/doors", "SomeLimits.waiting", 10, "A person reads ten."),
     ]
+
+
+def test_what_is_said_of_an_agent_s_share_of_the_audit_is_what_it_is_by_default() -> None:
+    audit, limits = AuditConfig(), LedgerLimits()
+    share = share_of_audit(audit.keep_entries_max, audit.keep_bytes_max, audit.keep_days)
+    assert share == (limits.told_at_once_max, limits.told_per_day)
+    page = " ".join(OPERATIONS.read_text("utf-8").split())
+    assert f"`audit.keep_entries_max` ({audit.keep_entries_max:,}, about" in page
+    assert f"{share[0]:,} entries whenever it likes and {share[1]} more a day" in page
+    writes = limits.requests_per_minute
+    days = audit.keep_entries_max / (2 * writes * 24 * 60)
+    assert f"at {writes} writes a minute" in page
+    assert f"last for {days:.1f} days" in page
+    assert f"those that it withdraws ({limits.withdrawals_per_hour} an hour)" in page
+    years = audit.keep_entries_max / (2 * limits.withdrawals_per_hour * 24 * 365)
+    assert round(years) == 2, "fill the audit in two years"
