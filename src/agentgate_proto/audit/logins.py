@@ -1,7 +1,12 @@
-"""Failed logins in the audit: each of a few, and of a flood how many there were."""
+"""Failed logins in the audit: each of a few, and of a flood how many there were.
+
+They cost a stranger nothing, so what they may put there is little in a minute, and little in the
+year for which the audit is to last.
+"""
 
 from __future__ import annotations
 
+from agentgate_proto.quotas.denials import DAY_S, HOUR_S, Budget
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.behalf import OnBehalf
 
@@ -11,9 +16,15 @@ everything else out of the audit."""
 
 WINDOW_S = 60.0
 
+AT_ONCE_MAX = 1_000
+"""Entries for failed logins whenever they come: days of somebody who has forgotten a token."""
+
+PER_DAY_MAX = 200
+"""Those that come to that as time goes by: in a year of it a fiftieth of the audit by default."""
+
 
 class FailedLogins:
-    """Turns failed logins into entries, at most so many in a window.
+    """Turns failed logins into entries, at most so many in a window, and for ever.
 
     Times are monotonic seconds.
 
@@ -26,6 +37,8 @@ class FailedLogins:
         self.window_ends = 0.0
         self.told = 0
         self.untold = 0
+        self.untold_since = 0.0
+        self.share = Budget(AT_ONCE_MAX, AT_ONCE_MAX / PER_DAY_MAX * DAY_S, 0.0)
 
     def failed(
         self,
@@ -46,9 +59,11 @@ class FailedLogins:
             behalf: if that is a relay: for whom.
         """
         entries = self.due(now)
-        if self.told == 0:
+        if now >= self.window_ends:
             self.window_ends = now + WINDOW_S
-        if self.told >= LOGIN_FAILURES_MAX:
+        if self.told >= LOGIN_FAILURES_MAX or not self.share.take(now):
+            if not self.untold:
+                self.untold_since = now
             self.untold += 1
             return entries
         self.told += 1
@@ -63,13 +78,15 @@ class FailedLogins:
         return [*entries, entry]
 
     def due(self, now: float) -> list[AuditEntry]:
-        """Close the window if its time is over; returns what to append.
+        """Close the window if its time is over; returns what to append. Where there is no room for
+        that it waits, but for an hour at the most.
 
         Call it now and then, and before the end with ``now=math.inf``.
         """
         if now < self.window_ends:
             return []
-        untold, self.told, self.untold = self.untold, 0, 0
-        if not untold:
+        self.told = 0
+        if not self.untold or not (self.share.take(now) or now - self.untold_since >= HOUR_S):
             return []
-        return [AuditEntry(event=self.event, count=untold, detail="more within a minute")]
+        untold, self.untold = self.untold, 0
+        return [AuditEntry(event=self.event, count=untold, detail="more, told together")]

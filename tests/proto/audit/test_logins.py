@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 
-from agentgate_proto.audit.logins import LOGIN_FAILURES_MAX, WINDOW_S, FailedLogins
+from agentgate_proto.audit.logins import (
+    AT_ONCE_MAX,
+    LOGIN_FAILURES_MAX,
+    PER_DAY_MAX,
+    WINDOW_S,
+    FailedLogins,
+)
+from agentgate_proto.quotas.denials import DAY_S, HOUR_S
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.behalf import OnBehalf
 
-MORE = "more within a minute"
+MORE = "more, told together"
 
 
 def flood(logins: FailedLogins, count: int, now: float) -> list[AuditEntry]:
@@ -61,3 +68,27 @@ def test_wrong_passwords_of_agents_are_told_by_themselves() -> None:
         logins.failed("10.0.0.1", 6.0 + number)
     (rest,) = logins.due(math.inf)
     assert (rest.event, rest.count) == ("agent.login_failed", 1)
+
+
+def test_a_flood_that_goes_on_for_days_has_little_room_and_is_counted_to_the_last() -> None:
+    logins = FailedLogins()
+    entries = []
+    days, each_s = 30, 5.0
+    for number in range(int(days * DAY_S / each_s)):
+        entries += logins.failed("10.0.0.1", number * each_s)
+    assert AT_ONCE_MAX < len(entries) <= AT_ONCE_MAX + days * (PER_DAY_MAX + 24) + 1
+    entries += logins.due(math.inf)
+    told = sum(entry.count or 1 for entry in entries)
+    assert told == int(days * DAY_S / each_s)
+
+
+def test_what_has_no_room_waits_for_it_and_no_longer_than_an_hour() -> None:
+    logins = FailedLogins()
+    now = 0.0
+    while logins.failed("10.0.0.1", now):
+        now += WINDOW_S
+    assert logins.due(now + WINDOW_S) == []
+    rest = AuditEntry(event="login.failed", count=1, detail=MORE)
+    assert logins.due(now + HOUR_S) == [rest]
+    assert logins.due(now + 2 * HOUR_S) == []
+    logins.failed("10.0.0.1", now + 2 * HOUR_S)
