@@ -204,6 +204,22 @@ OF_PRESSURE = (
         tests=("tests/proto/ledger/test_denying.py",),
     ),
     Mutation(
+        "let an agent's share of the audit come anew each hour",
+        f"{PROTO}/quotas/denials.py",
+        "        within_s = self.at_once / self.per_day * DAY_S\n",
+        "        within_s = HOUR_S\n",
+        seeds=0,
+        tests=("tests/proto/quotas/test_denials.py",),
+    ),
+    Mutation(
+        "cut the audit before its time and say nothing",
+        "agentgate_server/store/audit_rows.py",
+        "                early.append(row)\n",
+        "",
+        seeds=0,
+        tests=("tests/server/store/test_audit_rows.py",),
+    ),
+    Mutation(
         "foresee nothing of what a tool brings",
         f"{PROTO}/ledger/admission.py",
         "        live.size = record_bytes(record) + live.foreseen\n",

@@ -174,8 +174,8 @@ OF_SURROUNDINGS = (
     Mutation(
         "give each denial with a row an entry of the audit",
         f"{PROTO}/quotas/denials.py",
-        "        if has_row and self._entries[principal].take(now):\n",
-        "        if has_row:\n",
+        "        has_entry = has_row and self._entries[principal].take(now)\n",
+        "        has_entry = has_row\n",
         seeds=0,
         tests=("tests/proto/quotas/test_denials.py",),
     ),
