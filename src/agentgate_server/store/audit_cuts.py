@@ -7,6 +7,7 @@ log, in ``/health`` and by ``agent-gate check``. What is to be said stands in th
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ SAID_FOR_S = 7 * 86_400.0
 
 SAMPLE_ENTRIES = 200
 """Entries that are looked at to say whose are most, spread over all that are kept."""
+
+GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 CUT = "SELECT CAST(value AS BLOB) FROM meta WHERE key = 'audit_cut'"
 SET_CUT = (
@@ -102,11 +105,14 @@ def whose_most(connection: sqlite3.Connection) -> str:
 
 
 def sample(connection: sqlite3.Connection) -> Iterator[bytes]:
-    """Some lines of the audit, as far from each other as they can be."""
+    """Some lines of the audit, spread over it and in step with nothing that comes in turns."""
     low, high = connection.execute(ENDS).fetchone()
     if low is None:
         return
-    for seq in range(low, high + 1, max(1, (high - low) // SAMPLE_ENTRIES)):
+    count = high - low + 1
+    parts = (number * GOLDEN % 1.0 for number in range(SAMPLE_ENTRIES))
+    places = (int(part * count) for part in parts) if count > SAMPLE_ENTRIES else range(count)
+    for seq in (low + place for place in places):
         last, text = connection.execute(LINES_AT, (seq,)).fetchone()
         lines = text.split(b"\n")
         yield lines[max(-len(lines), seq - last - 1)]
