@@ -188,11 +188,11 @@ class AuditConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     denials_per_hour: Count = 100
     """Requests of one agent that the policy denies and that have an entry each; what is more has
-    one entry a minute, which says how many there were."""
+    one entry a minute at the most, which says how many there were."""
 
     reads_per_hour: Count = 600
     """Reads of one agent about which nobody was asked, withdrawals and repeats that have an entry
-    each, long ones for several; what is more has one entry a minute. Writes always have theirs."""
+    each, long ones for several; what is more is told together. Writes always have theirs."""
 
     head_file: Path | None = None
     """File to which the head of the chain is added every minute and at shutdown, best on another
