@@ -50,13 +50,13 @@ def test_everything_that_is_promised_is_there() -> None:
 @pytest.mark.seed001("NFR1-AC1")
 def test_the_sdk_imports_only_what_a_client_needs() -> None:
     allowed = sys.stdlib_module_names | {
-        *("agent_gate", "agentgate_client", "agentgate_proto"),
-        *("anyio", "h11", "msgspec", "typing_extensions", "wsproto"),
+        *("agent_gate", "agentgate_client", "agentgate_names", "agentgate_proto"),
+        *("anyio", "h11", "idna", "msgspec", "typing_extensions", "wsproto"),
     }
     source = Path(agentgate_client.__file__).parents[1]
     files = [
         file
-        for package in ("agent_gate", "agentgate_client", "agentgate_proto")
+        for package in ("agent_gate", "agentgate_client", "agentgate_names", "agentgate_proto")
         for file in (source / package).rglob("*.py")
     ]
     assert len(files) > 30

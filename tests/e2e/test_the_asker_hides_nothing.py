@@ -142,12 +142,12 @@ async def test_the_door_is_seen_whatever_the_code_is(tmp_path: Path) -> None:
         text = await gate.message()
         for line in (
             "ha_call_service(lock.unlock, lock.front)",
-            'code: "•••"\ndomain: "lock"\nentity_id: "lock.front"\nservice: "unlock"',
+            'domain: "lock"\nservice: "unlock"\nentity_id: "lock.front"\ncode: "•••"',
             f"Warning: {REPEATED}",
         ):
             assert line in text
         await gate.at_the_terminal(
-            *('code = "•••"', 'domain = "lock"', 'entity_id = "lock.front"', 'service = "unlock"'),
+            *('domain = "lock"', 'service = "unlock"', 'entity_id = "lock.front"', 'code = "•••"'),
             *("warning", REPEATED),
         )
         async with ApprovalsClient(gate.gateway.url, OWNER) as people:

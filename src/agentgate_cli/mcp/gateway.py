@@ -23,7 +23,6 @@ from agentgate_client.endpoint import Endpoint, make_endpoint
 from agentgate_client.lifecycle import Client
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
-from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.faces.mcp.bridge import Bridge
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
@@ -114,6 +113,7 @@ class Gateway:
         self._closed = anyio.Event()
         self._handles: dict[int, int] = {}
         self._numbers: dict[int, int] = {}
+        self._waiting: dict[int, RequestWaiting] = {}
 
     async def keep(self, *, task_status: TaskStatus[None] = TASK_STATUS_IGNORED) -> None:
         """Keep connected; where that is refused, try again after a while. It has started when
@@ -195,8 +195,9 @@ class Gateway:
         driver = self._driver
         handle = driver.machine.handle_of(params.request_id) if driver is not None else None
         if handle in self._numbers:
-            until = seconds_of(params.expires_at)
-            self._bridge.waiting(self._numbers[handle], until, params.rule, monotonic())
+            number, until = self._numbers[handle], seconds_of(params.expires_at)
+            self._waiting[number] = params
+            self._bridge.waiting(number, until, params.rule, monotonic())
             self._turn()
 
     # What the bridge wants
@@ -246,6 +247,7 @@ class Gateway:
 
     def _withdraw(self, number: int) -> None:
         handle = self._handles.pop(number, None)
+        self._waiting.pop(number, None)
         if handle is not None:
             self._numbers.pop(handle, None)
             if self._driver is not None:
@@ -255,6 +257,7 @@ class Gateway:
 
     def _settled(self, number: int, settled: Settled) -> None:
         handle = self._handles.pop(number, None)
+        self._waiting.pop(number, None)
         if handle is not None:
             self._numbers.pop(handle, None)
         error = settled.error
@@ -277,15 +280,16 @@ class Gateway:
         self._turn()
 
     def _named(self, event: FindRequest, settled: Settled) -> None:
-        """The request itself, or the same one of another client, which this one has joined."""
-        rows = [
-            row
-            for row in rows_in(settled.result)
-            if row.tool == event.tool
-            and canonical_args(msgspec.json.decode(row.args)) == bytes(event.args)
-        ]
-        ours = [row for row in rows if row.client_id == self._client_id]
-        for row in (ours or rows)[:1]:
+        """The request itself, or the same one of another client, which this one has joined: it
+        expires at that moment, and its arguments may be written in another way."""
+        notice = self._waiting.pop(event.number, None)
+        if notice is None:
+            return  # it is over
+        ours = self._client_id, notice.request_id
+        alike = (event.tool, notice.expires_at)
+        rows = [row for row in rows_in(settled.result) if (row.tool, row.expires_at) == alike]
+        rows.sort(key=lambda row: (row.client_id, row.request_id) != ours)
+        for row in rows[:1]:
             self._bridge.named(event.number, row.id)
             self._turn()
 

@@ -47,10 +47,12 @@ TLS_WANTED = re.compile(
 )
 """How nginx and Go's servers say that they speak TLS there."""
 
-UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1\s*>|\Z)|<!--.*?(?:-->|\Z)|<[^>]*>?")
-"""What of a page is not its text."""
+UNSEEN = re.compile(
+    r"(?is)<script\b.*?(?:</script[^>]*>?|\Z)|<style\b.*?(?:</style[^>]*>?|\Z)|<!--.*?(?:-->|\Z)|<[^>]*>?"
+)
+"""What of a page is not its text. What has no end reaches to the end of the page."""
 
-TITLE = re.compile(r"(?is)<title[^>]*>([^<]*)")
+TITLE = re.compile(r"(?i)<title[^>]{0,200}>([^<]{0,1000})")
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 ABSOLUTE = re.compile(r"(?i)(https?|wss?)://(.+)")
 SAID_IN = ("error", "message", "detail", "reason")

@@ -17,8 +17,6 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
-import msgspec
-
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp import replies
 from agentgate_proto.faces.mcp.bridge_asking import asks, known, looked_for, standing, takes, wanted
@@ -185,7 +183,7 @@ class Bridge:
         if ask.call is not None:
             self._tell(ask.call, now)
             if ask.call.hold_at is not None and not ask.rid:
-                self._events.append(FindRequest(number, ask.tool, msgspec.Raw(ask.args)))
+                self._events.append(FindRequest(number, ask.tool))
 
     def named(self, number: int, rid: str) -> None:
         """The gateway knows a request by this id."""

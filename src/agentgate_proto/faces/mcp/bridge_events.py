@@ -39,7 +39,6 @@ class FindRequest(msgspec.Struct, frozen=True):
 
     number: int
     tool: str
-    args: msgspec.Raw
 
 
 class LookUp(msgspec.Struct, frozen=True):

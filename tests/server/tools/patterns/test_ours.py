@@ -12,10 +12,16 @@ import pytest
 from agentgate_server.tools.patterns.cost import problem_of
 
 PACKAGES = ("agentgate_proto", "agentgate_server", "agentgate_client")
-SEARCHED = {"agentgate_server.tools.home_assistant.credentials.STREAM"}
-"""Nothing can fail behind its end, so it never tries a second way; it matches no whole text."""
+SEARCHED = {
+    "agentgate_proto.wire.refusals.UNSEEN",
+    "agentgate_server.tools.home_assistant.credentials.STREAM",
+}
+"""Nothing can fail behind their ends, so they never try a second way; they match no whole text."""
 
-FLAGS = re.compile(r"\(\?[ia]+\)")
+POSSESSIVE = {"agentgate_proto.text.turning.CALM"}
+"""What it has taken it never gives back, so there is no second way either."""
+
+FLAGS = re.compile(r"\(\?[ais]+\)")
 
 
 def ours() -> Iterator[tuple[str, str]]:
@@ -37,6 +43,6 @@ def test_there_are_some() -> None:
     assert len(OURS) > 50
 
 
-@pytest.mark.parametrize("name", sorted(OURS.keys() - SEARCHED))
+@pytest.mark.parametrize("name", sorted(OURS.keys() - SEARCHED - POSSESSIVE))
 def test_no_text_can_keep_a_pattern_of_ours_busy(name: str) -> None:
     assert problem_of(OURS[name], chars_max=1_000_000, whole=True) == ""
