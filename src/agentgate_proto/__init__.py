@@ -78,7 +78,8 @@ top:
   ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
-  ``held`` of them in memory, ``lanes`` for threads, ``turns``, ``output``,
+  ``held`` of them in memory, ``lanes`` for threads, ``places`` of a tool, ``turns``,
+  ``output``,
   ``memory``, ``notifying``, ``logs`` of sessions,
   ``denials``, ``withdrawals``, ``disk``, ``lines`` where only one is served at a time,
   ``connections`` and the ``addresses`` that they come from

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 from tests.sim.timeline import Timeline
 
+from agentgate_proto.ledger.effects import Run
 from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
 from agentgate_proto.records.request import Effects
 from agentgate_server.gate.running import Finished, Running
@@ -96,8 +97,9 @@ class Tools(Running):
         self.trouble = trouble
         self.tasks_now: dict[str, Tool] = {}
 
-    def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
+    def start_task(self, run: Run, tool: Tool, args: dict[str, object]) -> None:
         """See :class:`agentgate_server.gate.running.Running`; time-outs are the real runner's."""
+        rid = run.rid
         self.tasks_now[rid] = tool
         seconds = self.rng.random() * self.usual_s
         outcome = executed(msgspec.json.encode(args))

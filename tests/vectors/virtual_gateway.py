@@ -24,6 +24,7 @@ from agentgate_cli.conformance.vectors import Step, filled
 from agentgate_proto.connection.base import SERVICE_RESTART
 from agentgate_proto.connection.events import Closed
 from agentgate_proto.connection.server import ServerConnection
+from agentgate_proto.ledger.effects import Run
 from agentgate_proto.limits import SERVER_LIMITS
 from agentgate_proto.models.events import Failed, ModelEvent
 from agentgate_proto.principal import Principal
@@ -165,7 +166,8 @@ class VirtualRunning(Running):
 
     gateway: VirtualGateway
 
-    def start_task(self, rid: str, tool: Tool, args: dict[str, Any]) -> None:
+    def start_task(self, run: Run, tool: Tool, args: dict[str, Any]) -> None:
+        rid = run.rid
         if isinstance(tool, ProvidedTool):
             self.ask_provider(rid, tool, args)
             return

@@ -84,6 +84,7 @@ class Run(msgspec.Struct, frozen=True):
     Attributes:
         effects: that the decision was made for.
         definition: of the tool that was asked for, see ``Record.definition``.
+        principal: whose request it is.
     """
 
     rid: str
@@ -91,6 +92,19 @@ class Run(msgspec.Struct, frozen=True):
     args: bytes
     effects: Effects = Effects.WRITE
     definition: str = ""
+    principal: str = ""
+
+    @classmethod
+    def of(cls, record: Record) -> Run:
+        """What was asked for."""
+        return cls(
+            record.rid,
+            record.tool,
+            bytes(record.args),
+            record.effects,
+            record.definition,
+            record.principal,
+        )
 
 
 class Stop(msgspec.Struct, frozen=True):

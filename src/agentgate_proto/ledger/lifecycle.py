@@ -256,8 +256,7 @@ class Lifecycle:
             self._run(live.record)
 
     def _run(self, record: Record) -> None:
-        run = Run(record.rid, record.tool, bytes(record.args), record.effects, record.definition)
-        self._effects.append(run)
+        self._effects.append(Run.of(record))
 
     # The request ends
 

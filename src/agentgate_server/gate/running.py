@@ -84,14 +84,14 @@ class Running:
             current_rid.reset(before)
             self.finished(run.rid, outcome)
         else:
-            self.start_task(run.rid, tool, args)
+            self.start_task(run, tool, args)
 
-    def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
+    def start_task(self, run: Run, tool: Tool, args: dict[str, object]) -> None:
         """Start a tool that takes its time."""
         assert self.tasks is not None, "tools run while the gate runs"
-        call = Call(self.runner, tool, args)
-        self._calls[rid] = call, anyio.CancelScope()
-        self.tasks.start_soon(self._run, rid)
+        call = Call(self.runner, tool, args, run.principal)
+        self._calls[run.rid] = call, anyio.CancelScope()
+        self.tasks.start_soon(self._run, run.rid)
 
     def stop(self, rid: str) -> None:
         """Stop a tool if it runs in a task and can be stopped; its outcome follows.

@@ -12,6 +12,7 @@ from typing import Final
 
 import anyio
 
+from agentgate_proto.quotas.places import Places
 from agentgate_server.errors import NotStarted
 from agentgate_server.tools.tool import SyncTool, Tool
 
@@ -24,8 +25,22 @@ THREADS_SHARE: Final = 4
 threads."""
 
 
+class Turn:
+    """A call that waits for a place.
+
+    Attributes:
+        is_refused: it may not wait any more.
+        settled: it has its place, or is refused.
+    """
+
+    def __init__(self) -> None:
+        self.is_refused = False
+        self.settled = anyio.Event()
+
+
 class Bulkhead:
-    """A bounded number of running calls behind a bounded queue; fair, first come first served."""
+    """A bounded number of running calls behind a bounded queue; who has which of them, the core
+    says (``Places``)."""
 
     def __init__(self, name: str, running_max: int, queue_max: int) -> None:
         """Let so many calls run and so many wait.
@@ -36,20 +51,19 @@ class Bulkhead:
             queue_max: calls that wait; a further one is refused.
         """
         self.name = name
-        self.queue_max = queue_max
         self.running_max = running_max
-        self.limiter = anyio.CapacityLimiter(running_max)
+        self.places: Places[Turn] = Places(running_max, queue_max)
 
     @property
     def waiting(self) -> int:
         """How many calls wait."""
-        return self.limiter.statistics().tasks_waiting
+        return self.places.waiting
 
-    async def enter(self, call: object) -> Callable[[], None]:
+    async def enter(self, owner: str) -> Callable[[], None]:
         """Wait for a place.
 
         Args:
-            call: who takes it; any object, and not twice.
+            owner: for whom the call is done.
 
         Returns:
             What gives the place back; to be called exactly once, on the event loop.
@@ -57,16 +71,32 @@ class Bulkhead:
         Raises:
             NotStarted: too many wait already.
         """
+        leave = partial(self._leave, owner)
+        if self.places.enter(owner):
+            return leave
+        turn = Turn()
+        evicted = self.places.wait(owner, turn)
+        if evicted is not None:
+            evicted.is_refused = True
+            evicted.settled.set()
         try:
-            self.limiter.acquire_on_behalf_of_nowait(call)
-        except anyio.WouldBlock:
-            if self.waiting >= self.queue_max:
-                raise NotStarted(
-                    f"{self.name} is busy: {self.limiter.borrowed_tokens} calls run and "
-                    f"{self.waiting} wait; ask again later"
-                ) from None
-            await self.limiter.acquire_on_behalf_of(call)
-        return partial(self.limiter.release_on_behalf_of, call)
+            await turn.settled.wait()
+        except BaseException:
+            self.places.leave(owner, turn)
+            if turn.settled.is_set() and not turn.is_refused:
+                leave()
+            raise
+        if turn.is_refused:
+            raise NotStarted(
+                f"{self.name} is busy: {self.places.running} calls run and "
+                f"{self.waiting} wait; ask again later"
+            )
+        return leave
+
+    def _leave(self, owner: str) -> None:
+        self.places.end(owner)
+        for turn in self.places.admit():
+            turn.settled.set()
 
 
 class Bulkheads:

@@ -187,12 +187,13 @@ class Runner:
 
 
 class Call:
-    """One call on its way."""
+    """One call on its way, for an owner."""
 
-    def __init__(self, runner: Runner, tool: Tool, args: dict[str, Any]) -> None:
+    def __init__(self, runner: Runner, tool: Tool, args: dict[str, Any], owner: str = "") -> None:
         self.runner = runner
         self.tool = tool
         self.args = args
+        self.owner = owner
         self.started = False
         self.job: Job | None = None
 
@@ -211,7 +212,7 @@ class Call:
             assert isinstance(tool, AsyncTool), "a backend is one or the other"
             if bulkhead is None:
                 return await self.run_on_loop(tool)
-            leave = await bulkhead.enter(self)
+            leave = await bulkhead.enter(self.owner)
         except NotStarted as error:
             return self.runner.explain(tool, error)
         try:
@@ -239,9 +240,9 @@ class Call:
         """Run a blocking tool. An abandoned one keeps its tool's place until it really ends."""
         work = partial(copy_context().run, self.runner.run_inline, tool, self.args)
         threads = self.runner.threads
-        job = self.job = Job(tool.name, work, lane=bulkhead.name)
+        job = self.job = Job(tool.name, work, lane=bulkhead.name, owner=self.owner)
         self.see_that_it_is_open(bulkhead)
-        job.release = await bulkhead.enter(job)
+        job.release = await bulkhead.enter(self.owner)
         try:
             self.see_that_it_is_open(bulkhead)  # it has waited for its place
         except NotStarted:
@@ -263,7 +264,7 @@ class Call:
             NotStarted: half of its places are taken by calls that nobody waits for any more.
         """
         lanes = self.runner.threads.lanes
-        hanging = lanes.closed_by(bulkhead.name, bulkhead.running_max)
+        hanging = lanes.closed_by(bulkhead.name, self.owner, bulkhead.running_max)
         if hanging:
             calls = f"{hanging} calls" if hanging > 1 else "a call"
             raise NotStarted(

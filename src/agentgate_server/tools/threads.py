@@ -43,7 +43,7 @@ class Job:
     """One call for a thread.
 
     Attributes:
-        lane: what it shares its fate with, see ``Lanes``.
+        lane, owner: what it shares its fate with, see ``Lanes``.
         started: a thread has it; what it does can't be taken back.
         problem: why the system has not started a thread for it.
         ready: it is started, or never will be.
@@ -58,6 +58,7 @@ class Job:
         release: Callable[[], None] | None = None,
         *,
         lane: str = "",
+        owner: str = "",
     ) -> None:
         """Hold what to do.
 
@@ -67,9 +68,11 @@ class Job:
             release: called on the event loop once the work has really ended, or if it never
                 starts. Exactly once.
             lane: that it belongs to; unless said, the tool's own.
+            owner: for whom it is done.
         """
         self.name = name
         self.lane = lane or name
+        self.owner = owner
         self.work = work
         self.release = release or nothing
         self.started = False
@@ -150,7 +153,7 @@ class Threads:
     def admit(self) -> None:
         """Give threads to those who wait, the first first, as far as their lanes may have one."""
         for job in list(self.waiting):
-            verdict = self.lanes.verdict(job.lane)
+            verdict = self.lanes.verdict(job.lane, job.owner)
             if verdict is Verdict.WAIT:
                 continue
             del self.waiting[job]
@@ -165,20 +168,20 @@ class Threads:
         """Hand the job to a thread; there is no way back."""
         worker = self.idle.pop() if self.idle else Worker(self, current_token())
         job.started = True
-        self.lanes.start(job.lane)
+        self.lanes.start(job.lane, job.owner)
         worker.jobs.put(job)
 
     def abandon(self, job: Job) -> None:
         """Nobody waits for a job any more that a thread has."""
         job.abandoned = True
-        self.lanes.abandon(job.lane)
+        self.lanes.abandon(job.lane, job.owner)
         self.admit()
 
     def finish(self, worker: Worker, job: Job) -> None:
         """Take a job back from its thread. Runs on the event loop."""
         job.release()
         job.done.set()
-        self.lanes.end(job.lane, abandoned=job.abandoned)
+        self.lanes.end(job.lane, job.owner, abandoned=job.abandoned)
         if job.abandoned:
             ended = job.outcome.status if job.outcome else ""
             log.warning("tool %s ended after its caller had gone: %s", job.name, ended)

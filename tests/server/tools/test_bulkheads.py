@@ -8,16 +8,20 @@ import anyio
 import pytest
 from tests.server.tools.helpers import BOUND_S, outcome_of, until
 
+from agentgate_proto.quotas.places import RESERVED
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects
 from agentgate_server.errors import NotStarted, ToolFailed
 from agentgate_server.tools.bulkheads import THREADS_SHARE
 from agentgate_server.tools.python import python_tool
-from agentgate_server.tools.runner import Runner
+from agentgate_server.tools.runner import Call, Runner
 from agentgate_server.tools.threads import THREADS_MAX
 from agentgate_server.tools.tool import AsyncTool
 
 pytestmark = pytest.mark.anyio
+
+OWN_MAX = THREADS_MAX // THREADS_SHARE * (RESERVED - 1) // RESERVED
+"""Threads of one tool for one agent."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -52,14 +56,66 @@ async def test_a_blocking_tool_that_hangs_leaves_threads_for_the_others(runner: 
         async with anyio.create_task_group() as tasks:
             for _ in range(2 * THREADS_MAX):
                 tasks.start_soon(outcome_of, runner, tool)
-            await until(lambda: len(started) == THREADS_MAX // THREADS_SHARE)
+            await until(lambda: len(started) == OWN_MAX)
             other = await outcome_of(runner, python_tool(lambda: 1, name="other"))
             assert other.status is Status.EXECUTED
-            assert len(started) == THREADS_MAX // THREADS_SHARE
+            assert len(started) == OWN_MAX
             release.set()
     finally:
         release.set()
     assert len(started) == 2 * THREADS_MAX
+
+
+async def test_what_one_agent_makes_hang_is_there_for_another(runner: Runner) -> None:
+    """And where that one's calls wait as well, the two have turns."""
+    release, seen = threading.Event(), list[str]()
+
+    def note(owner: str) -> str:
+        if owner == "evil":
+            release.wait(BOUND_S)
+        seen.append(owner)
+        return owner
+
+    tool = python_tool(note, timeout_s=None, effects="read")
+
+    async def ask(owner: str) -> Outcome:
+        return await runner.run_call(Call(runner, tool, {"owner": owner}, owner))
+
+    try:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2 * THREADS_MAX):
+                tasks.start_soon(ask, "evil")
+            await until(lambda: runner.threads.lanes.running == OWN_MAX)
+            assert (await ask("good")).status is Status.EXECUTED
+            assert seen == ["good"]
+            release.set()
+    finally:
+        release.set()
+
+
+async def test_where_many_wait_one_who_has_most_of_them_gives_way(runner: Runner) -> None:
+    tool, outcomes = slow("lamp", concurrency_max=1, queue_max=2), dict[str, Outcome]()
+
+    async def ask(owner: str, name: str) -> None:
+        outcomes[name] = await runner.run_call(Call(runner, tool, {}, owner))
+
+    def waiting() -> int:
+        return runner.bulkheads.bulkheads["lamp"].waiting
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask, "evil", "first")
+        await until(lambda: tool.running == ["lamp"])
+        for number in range(3):
+            tasks.start_soon(ask, "evil", f"evil{number}")
+            await until(lambda number=number: waiting() == min(number + 1, 2))
+        await until(lambda: "evil2" in outcomes)
+        tasks.start_soon(ask, "good", "good")
+        await until(lambda: "evil1" in outcomes)
+        tool.go.set()
+    refused = {name for name, outcome in outcomes.items() if outcome.status is Status.FAILED}
+    assert refused == {"evil1", "evil2"}
+    assert "lamp is busy: 1 calls run and 2 wait" in outcomes["evil1"].message
+    assert outcomes["good"].status is Status.EXECUTED
 
 
 async def test_tools_of_one_backend_share_its_lane_and_no_other_tool_does(runner: Runner) -> None:

@@ -73,6 +73,22 @@ OF_PRESSURE = (
         tests=("tests/server/gate/test_sizes.py",),
     ),
     Mutation(
+        "let one agent have every place of a tool",
+        f"{QUOTAS}/places.py",
+        "        reserved = self.running_max // RESERVED if owner in self._held else 0\n",
+        "        reserved = 0\n",
+        seeds=0,
+        tests=("tests/proto/quotas/test_places.py",),
+    ),
+    Mutation(
+        "close a tool for all that one agent lets hang",
+        f"{QUOTAS}/lanes.py",
+        " or (len(of) == 1 and owner not in of and abandoned < places):\n",
+        ":\n",
+        seeds=0,
+        tests=("tests/proto/quotas/test_lanes.py",),
+    ),
+    Mutation(
         "let what hangs in one lane take every thread",
         f"{QUOTAS}/lanes.py",
         "        if threads <= (self.threads_max // RESERVED if own else 0):\n",

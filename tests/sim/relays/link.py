@@ -23,6 +23,7 @@ from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.connection.client import ClientConnection
+from agentgate_proto.ledger.effects import Run
 from agentgate_proto.records.outcome import Outcome
 from agentgate_relay.gateway_link import REOPEN_S, GatewayLink, LinkClient, endpoint_of
 from agentgate_relay.links import Links
@@ -252,10 +253,11 @@ class SiteTools(Tools):
         super().__init__(*args)
         self.errands: dict[str, Errand] = {}
 
-    def start_task(self, rid: str, tool: Tool, args: dict[str, object]) -> None:
+    def start_task(self, run: Run, tool: Tool, args: dict[str, object]) -> None:
         """See :class:`Tools`."""
+        rid = run.rid
         if not isinstance(tool, AsyncTool) or tool.backend not in ("gateway", "provided"):
-            super().start_task(rid, tool, args)
+            super().start_task(run, tool, args)
             return
 
         def done(outcome: Outcome) -> None:
