@@ -18,6 +18,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The tests start a thousand processes, each of which would compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
 	commands outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds relays devices pressure bench fuzz autobahn vendor-streams \

@@ -49,7 +49,7 @@ def run_trial(mutation: Mutation, *, soon: bool = False) -> Verdict:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "src"
-        shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("*.pyc.*"))
         file = source / mutation.file
         file.write_text(mutation.made_in(file.read_text()))
         searches = [search_worlds, search_tests]
