@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import anyio
+
+from agentgate_names.lookups import LOOKUPS
 
 BOUND_S = 10.0
 SILENT = "silent.example"
@@ -48,6 +51,14 @@ def silence() -> Iterator[Silence]:
             yield silence
         finally:
             silence.told.set()
+            until_nobody_asks()  # who asked next would have this answer
+
+
+def until_nobody_asks() -> None:
+    ends_at = time.monotonic() + BOUND_S
+    while SILENT in LOOKUPS._under_way:
+        assert time.monotonic() < ends_at
+        time.sleep(0.001)
 
 
 def assert_nothing_waits(work: Callable[[], Awaitable[object]], backend: str) -> None:
