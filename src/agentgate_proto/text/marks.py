@@ -29,6 +29,7 @@ ALPHABETS = frozenset({"latin", "letter Grek", "letter Cyrl"})
 DOT_ABOVE = "\u0307"
 DOTTED = frozenset(chr(int(point, 16)) for point in SOFT_DOTTED.split())
 RUN = re.compile("M+")
+BARE_MARKS = re.compile("(?<=X)M++")
 
 
 def without_stray(text: str, classes: str) -> str:
@@ -77,3 +78,10 @@ def fitting(cluster: str) -> list[str]:
         fits = fits and "X" not in told  # it would stand on the number of the one before
         told.append("M" if fits else "X")
     return told
+
+
+def without_bare(classes: str) -> str:
+    """Return classes with ``X`` for the marks of letters and digits that are not shown themselves."""
+    if "M" not in classes or "X" not in classes:
+        return classes
+    return BARE_MARKS.sub(lambda found: "X" * len(found[0]), classes)

@@ -19,7 +19,7 @@ from agentgate_proto.text.characters import (
     marked,
 )
 from agentgate_proto.text.joints import with_shaping, without_joints
-from agentgate_proto.text.marks import without_stray
+from agentgate_proto.text.marks import without_bare, without_stray
 
 ONE_LINE = "ntzJNVKY"
 """Classes that are not shown as they are on one line."""
@@ -142,7 +142,7 @@ def judged(text: str, unfit: str) -> str:
     alike = without_alike(classes)
     straight_ones = straightened(alike)
     # Letters that are numbers now prove no more what others beside them are.
-    return alike if straight_ones == alike else without_alike(straight_ones)
+    return without_bare(alike if straight_ones == alike else without_alike(straight_ones))
 
 
 def neutral(own: re.Match[str]) -> str:

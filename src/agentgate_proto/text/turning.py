@@ -12,6 +12,7 @@ import re
 from itertools import islice
 
 from agentgate_proto.text.characters import CODES_END, DIGITS, GENUINE, PASSING, RIGHT, marked
+from agentgate_proto.text.marks import without_bare
 
 LEFT = f"l{chr(GENUINE)}-{chr(RIGHT - 1)}{chr(PASSING)}-{chr(DIGITS - 1)}"
 LETTERS = f"{chr(RIGHT)}-{chr(PASSING - 1)}"
@@ -20,7 +21,6 @@ NUMBERS = f"d{chr(DIGITS)}-{chr(CODES_END - 1)}"
 PARTS_MAX = 100
 """Parts with such letters in one text that are looked at: of more nobody sees how they lie."""
 
-BARE_MARKS = re.compile("(?<=X)M++")
 FIRST_LETTER = re.compile(f"[{LEFT}{LETTERS}]")
 LEFT_LETTER = re.compile(f"[{LEFT}]")
 ANY = re.compile(f"[{LETTERS}]")
@@ -43,10 +43,7 @@ def straightened(classes: str, *, always: bool = False) -> str:
     """
     if ANY.search(classes) is None or not (always or turns(classes)):
         return classes
-    classes = marked(classes, filter(ANY.match, set(classes)))
-    if "M" not in classes:
-        return classes
-    return BARE_MARKS.sub(lambda found: "X" * len(found[0]), classes)
+    return without_bare(marked(classes, filter(ANY.match, set(classes))))
 
 
 def turns(classes: str) -> bool:
