@@ -81,7 +81,7 @@ def fitting(cluster: str) -> list[str]:
 
 
 def without_bare(classes: str) -> str:
-    """Return classes with ``X`` for the marks of letters and digits that are not shown themselves."""
+    """Return classes with ``X`` for marks of letters and digits that are not shown themselves."""
     if "M" not in classes or "X" not in classes:
         return classes
     return BARE_MARKS.sub(lambda found: "X" * len(found[0]), classes)
