@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 import socketio
+from tests.e2e.console import take_in_order
 from tests.ports.node import node
 
 VERSION = "4.8.4"
@@ -91,6 +92,7 @@ def python(plan: dict[str, Any]) -> Any:
 def echoes(plan: dict[str, Any]) -> dict[str, Any]:
     """Send events and hear them come back, then ask with bytes."""
     client = socketio.Client(reconnection=False)
+    take_in_order(client)
     heard: list[int] = []
     client.on("message-back", heard.append, namespace="/custom")
     connect(client, plan, namespaces="/custom")
