@@ -51,10 +51,10 @@ core: $(VENV)/.installed-test
 flows: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -x -q tests/test_layers.py tests/e2e/test_flows.py
 
-# Four at a time, the longest first: the first three mostly wait for processes of their own. Attacks
+# Four at a time, the longest first: the first two mostly wait for processes of their own. Attacks
 # come alone, for they take all the time of the machine and measure what is left of it.
 unit: $(VENV)/.installed-test
-	$(MAKE) --jobs=4 --keep-going --output-sync=target ends commands outside simulated adapters covered
+	$(MAKE) --jobs=4 --keep-going --output-sync=target ends commands adapters outside simulated covered
 	$(MAKE) attacked
 
 covered: $(VENV)/.installed-test

@@ -114,6 +114,10 @@ class MemoryEngine:
     def head(self) -> Head | None:
         return None
 
+    def reopen(self) -> None:
+        """Another process goes on: all that it has run comes after what set the clock back."""
+        self.clock = RetentionClock(self.clock.shows, self.monotonic())
+
     def commit(self, changes: Sequence[Change]) -> None:
         self.sessions.commit(changes)
         first = first_end(changes)

@@ -248,6 +248,7 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.engine.close()
         self.engine = SqliteEngine(self.folder / "store.db", **RETENTION)
+        self.model.reopen()
 
     @invariant()
     def a_restart_finds_the_same(self) -> None:

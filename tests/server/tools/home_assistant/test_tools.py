@@ -13,6 +13,7 @@ import pytest
 from agentgate_cli.standins.home_assistant import Call
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpResponse, json_response, text_response
+from agentgate_proto.quotas.places import RESERVED
 from agentgate_proto.records.outcome import Outcome
 from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.secrets.secret import Secret
@@ -23,6 +24,9 @@ from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, Home
 from agentgate_server.tools.runner import Runner
 
 pytestmark = pytest.mark.anyio
+OWN_MAX = api.WRITES_MAX * (RESERVED - 1) // RESERVED
+"""Calls that run at once for one agent."""
+
 TOKEN = "long-lived-token-0123456789"
 LIGHT = {"domain": "light", "service": "turn_on", "entity_id": "light.bedroom"}
 UNLOCK = {"domain": "lock", "service": "unlock", "entity_id": "lock.front"}
@@ -186,11 +190,11 @@ async def test_a_slow_service_holds_up_no_look_at_a_state() -> None:
         async with anyio.create_task_group() as tasks:
             for _ in range(40):
                 tasks.start_soon(lambda: tools.outcome("ha_call_service", **UNLOCK))
-            while len(home.acts) < 16:
+            while len(home.acts) < OWN_MAX:
                 await anyio.sleep(0.005)
             state = await tools.data("ha_get_state", entity_id="lock.front")
             assert state["state"] == "locked"
-            assert len(home.acts) == 16
+            assert len(home.acts) == OWN_MAX
             tasks.cancel_scope.cancel()
 
 
