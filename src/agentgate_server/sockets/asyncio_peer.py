@@ -17,11 +17,12 @@ import math
 import socket
 import ssl
 from contextvars import Context, ContextVar, copy_context
-from typing import cast
+from typing import Any, cast
 
 import anyio
 
 from agentgate_proto.limits import Limits
+from agentgate_proto.principal import Principal
 from agentgate_proto.wire.doors import Doors
 from agentgate_server.sockets.peer import ENDED, LAST_WRITE_S, Handler, Peer
 from agentgate_server.sockets.rounds import Rounds
@@ -33,6 +34,13 @@ except ImportError:
 
 PIECE_BYTES = 65_536
 """Output that a transport is handed at once: it holds no more of what the system does not take."""
+
+READ_BYTES = 262_144
+"""Input that is read at once, as asyncio has it."""
+
+STRANGER_READ_BYTES = 16_384
+"""The same of who has not said who they are: hundreds of them may send at the same moment, and none
+has more to say than a login."""
 
 HANDSHAKE_REST_BYTES = 4_096
 """More than the session tickets that end a TLS handshake, and little beside the machine's cap."""
@@ -95,6 +103,13 @@ class AsyncioPeer(Peer, asyncio.Protocol):
             self._poked = True
             self._loop.call_soon(self._on_poke, context=self._context)
 
+    def seat(self, principal: Principal) -> str:
+        """See :meth:`Peer.seat`."""
+        reason = super().seat(principal)
+        if not reason:
+            self._read_at_once(READ_BYTES)
+        return reason
+
     def go_on(self) -> None:
         """See :meth:`Peer.go_on`."""
         self._context.run(self._settle)
@@ -104,6 +119,7 @@ class AsyncioPeer(Peer, asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The socket is ours, its TLS handshake done."""
         self._transport = cast("asyncio.Transport", transport)
+        self._read_at_once(STRANGER_READ_BYTES)
         self._rearm()
 
     def data_received(self, data: bytes) -> None:
@@ -204,6 +220,11 @@ class AsyncioPeer(Peer, asyncio.Protocol):
                 self._transport.resume_reading()
             else:
                 self._transport.pause_reading()
+
+    def _read_at_once(self, size: int) -> None:
+        """Read no more at once, where that can be said: asyncio's own transports for TCP."""
+        if hasattr(self._transport, "max_size"):
+            cast("Any", self._transport).max_size = size
 
     def _on_poke(self) -> None:
         self._poked = False

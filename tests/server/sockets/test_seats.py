@@ -27,6 +27,7 @@ from agentgate_proto.quotas.connections import BEYOND
 from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_server.gateway import Gateway
 from agentgate_server.sockets import listener
+from agentgate_server.sockets.asyncio_peer import STRANGER_READ_BYTES, AsyncioPeer
 from agentgate_server.sockets.stream_peer import StreamPeer
 
 pytestmark = pytest.mark.anyio
@@ -282,6 +283,32 @@ async def test_half_a_message_of_a_stranger_takes_no_more_than_a_login_needs(
         await stream.send(half)
         frame = await all_bytes(stream)
         assert frame[2:4] == (1009).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_of_a_stranger_little_is_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = list[int]()
+    data_received = AsyncioPeer.data_received
+
+    def received(peer: AsyncioPeer, data: bytes) -> None:
+        pieces.append(len(data))
+        data_received(peer, data)
+
+    monkeypatch.setattr(AsyncioPeer, "data_received", received)
+    async with serving(tmp_path) as gateway:
+        async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
+            await stream.send(
+                UPGRADE + b"\x81\xff" + (1_000_000).to_bytes(8, "big") + bytes(300_000)
+            )
+            await all_bytes(stream)
+        assert max(pieces) == STRANGER_READ_BYTES
+        async with raw_client(gateway) as client:
+            await client.next(Authenticated)
+            await client.request(1, "tool_request", ToolRequest("echo", {"text": "x" * 60_000}))
+            await client.next(Answered)
+        assert max(pieces) > STRANGER_READ_BYTES
 
 
 @pytest.mark.parametrize(
