@@ -299,14 +299,15 @@ async def test_of_a_stranger_little_is_read_at_once(
     monkeypatch.setattr(AsyncioPeer, "data_received", received)
     async with serving(tmp_path) as gateway:
         async with await anyio.connect_tcp("127.0.0.1", gateway.port) as stream:
-            await stream.send(
-                UPGRADE + b"\x81\xff" + (1_000_000).to_bytes(8, "big") + bytes(300_000)
-            )
+            head = b"\x81\xff" + (1_000_000).to_bytes(8, "big")
+            await stream.send(UPGRADE + head + bytes(300_000))
             await all_bytes(stream)
         assert max(pieces) == STRANGER_READ_BYTES
         async with raw_client(gateway) as client:
             await client.next(Authenticated)
-            await client.request(1, "tool_request", ToolRequest("echo", {"text": "x" * 60_000}))
+            await client.request(
+                1, "tool_request", ToolRequest(tool="echo", args={"text": "x" * 60_000})
+            )
             await client.next(Answered)
         assert max(pieces) > STRANGER_READ_BYTES
 
