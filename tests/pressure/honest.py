@@ -92,7 +92,7 @@ class Household:
         self.stopping = threading.Event()
         self.watcher: Wire | None = None
         self.wires: list[Wire] = []
-        parts = (self.call, self.ask, self.approve, self.view, self.come)
+        parts = (self.ask, self.call, self.approve, self.view, self.come)
         self.threads = [threading.Thread(target=part, daemon=True) for part in parts]
 
     def start(self) -> None:
@@ -103,6 +103,7 @@ class Household:
     def stop(self) -> None:
         """Let everybody finish what they are at."""
         self.stopping.set()
+        self.threads[0].join(2 * PATIENCE_S)  # what it has asked last wants an answer
         if self.watcher is not None:
             with suppress(OSError):
                 self.watcher.sock.shutdown(socket.SHUT_RDWR)

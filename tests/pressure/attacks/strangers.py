@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -20,6 +21,13 @@ RENEWED_S = 8.0
 """Before the gateway's own time for an opening is over."""
 
 
+def drain(sock: socket.socket) -> None:
+    """Read all that comes, and drop it, until the connection ends or breaks."""
+    with suppress(OSError):
+        while sock.recv(1 << 20):
+            pass
+
+
 class Stranger(Attack):
     """A stranger at the address of the honest."""
 
@@ -34,10 +42,7 @@ class Stranger(Attack):
             small = 0 if reads else 4_096
             with self.target.socket(source=next(addresses), rcvbuf=small) as sock:
                 if reads:
-                    threading.Thread(
-                        target=lambda: [None for _ in iter(lambda: sock.recv(1 << 20), b"")],
-                        daemon=True,
-                    ).start()
+                    threading.Thread(target=drain, args=(sock,), daemon=True).start()
                 while True:
                     sock.sendall(data)
 
