@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -54,12 +55,17 @@ class RehearsalModel:
         self._rehearsal = Rehearsal(script if script is not None else Script())
         self._timeout_s = timeout_s
         self._failures: dict[bytes, int] = {}
+        self._thinking = anyio.Lock()  # a long text takes milliseconds: others are served between
 
     async def stream(self, request: Encoded) -> AsyncIterator[ModelEvent]:
         """See ``Model.stream``."""
         key = sha256(request.body).digest()
         failures = self._failures.pop(key, 0)
-        for step in self._rehearsal.reply(request.body, failures=failures):
+        async with self._thinking:
+            await anyio.lowlevel.checkpoint()
+            steps = self._rehearsal.reply(request.body, failures=failures)
+            first = list(islice(steps, 1))
+        for step in chain(first, steps):
             if isinstance(step.event, Failed):
                 self._remember(key, failures + 1)
             if step.pause_ms == 0:

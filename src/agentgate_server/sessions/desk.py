@@ -56,6 +56,7 @@ from agentgate_server.sessions.counting import Counting
 from agentgate_server.sessions.door import Watcher, whose
 from agentgate_server.sessions.model_desk import ModelDesk
 from agentgate_server.sessions.offers import Expect, material_of
+from agentgate_server.sessions.one_by_one import OneByOne
 from agentgate_server.sessions.sources import read_sources
 from agentgate_server.sessions.tool_desk import Ask, ToolDesk
 from agentgate_server.sessions.watching import Place, Watching
@@ -141,7 +142,7 @@ class SessionDesk:
         self._counting = Counting(observers)
         self._capped = observers.capped
         self._admitting = Admitting(ledger.objection_to_listing, observers.capped)
-        self._workspaces = setup.workspaces
+        self._workspaces, self._preparing = setup.workspaces, OneByOne(self.drain)
         self._writer = writer
         self._numbering = numbering
         self._catalogue = catalogue
@@ -339,9 +340,8 @@ class SessionDesk:
             self.sessions.answered(token, answer, now)
         self.drain()
 
-    def _model_said(self, session: str, call: str, events: Any) -> None:
-        said: tuple[ModelEvent, ...] = events
-        self.sessions.model_said(session, call, said, self._utc())
+    def _model_said(self, session: str, call: str, events: tuple[ModelEvent, ...]) -> None:
+        self.sessions.model_said(session, call, events, self._utc())
         self.drain()
 
     async def _prepare(self, effect: Prepare) -> None:
@@ -356,7 +356,8 @@ class SessionDesk:
             text = f"the context can't be made: {type(error).__name__}: {error}"
             self.sessions.not_prepared(effect.session, effect.token, text, self._utc())
         else:
-            self.sessions.prepared(effect.session, effect.token, material, self._utc())
+            told = effect.session, effect.token, material, self._utc()
+            await self._preparing.do(partial(self.sessions.prepared, *told))
         self.drain()
 
     async def _make_workspace(self, effect: MakeWorkspace) -> None:
