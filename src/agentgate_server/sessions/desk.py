@@ -19,7 +19,6 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.ledger import Ledger
-from agentgate_proto.models.events import ModelEvent
 from agentgate_proto.models.request import Encoded
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.session import RestoredSessions
@@ -340,7 +339,7 @@ class SessionDesk:
             self.sessions.answered(token, answer, now)
         self.drain()
 
-    def _model_said(self, session: str, call: str, events: tuple[ModelEvent, ...]) -> None:
+    def _model_said(self, session: str, call: str, events: Any) -> None:
         self.sessions.model_said(session, call, events, self._utc())
         self.drain()
 
