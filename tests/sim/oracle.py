@@ -300,6 +300,8 @@ class Oracle:
         first = self.disk.known(record.joined) if record.joined else None
         if first is not None and first.outcome == outcome:
             return  # it is on disk, as that of what this one is a repeat of
+        if record.joined in self.failed_writes:
+            return  # that could not be written, and is told all the same to whoever waits
         if outcome.status is Status.CANCELLED and not self.starts_of[record.rid]:
             return  # withdrawn before anything was kept of it
         if decision is not None and decision.action is Action.ASK:

@@ -118,7 +118,7 @@ class SessionOracle:
             case AckTool(session=session, call=call):
                 self._acknowledges(session, call)
             case Done(ticket=_, result=result):
-                self._answers(result)
+                self._answers(desk, result)
             case _:
                 pass
 
@@ -175,7 +175,7 @@ class SessionOracle:
         if not made.closed or (made.still and not made.late):
             self.fail(f"I12: what became of {call} of {session} is forgotten, and is not on disk")
 
-    def _answers(self, result: Any) -> None:
+    def _answers(self, desk: WatchedDesk, result: Any) -> None:
         match result:
             case MessageTaken(run=run, offset=offset):
                 name = self.books.runs.get(run)
@@ -184,7 +184,10 @@ class SessionOracle:
                     return
                 one = self.books.all[name]
                 kind, data = one.contents.get(offset, ("", {}))
-                is_forgotten = result.ended and offset == one.record.oldest
+                found = desk.sessions._book.get(name)
+                oldest = found.log.oldest if found is not None else one.record.oldest
+                # What it forgets by a write that is under way is forgotten as well.
+                is_forgotten = result.ended and offset in (oldest, one.record.oldest)
                 if not is_forgotten and (kind != "message" or data["run"] != run):
                     self.fail(f"I11: {run} is said to begin at {offset}, where {kind} is")
             case RunCancelled(status="cancelled", run=run):
