@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tests.server.store.model import MemoryEngine
 
 from agentgate_proto.ledger.live import Live
 from agentgate_proto.records.outcome import Status
-from agentgate_proto.records.request import Effects, Record
+from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.storage import FindTwin
 
 if TYPE_CHECKING:
@@ -36,11 +37,16 @@ class Repeats:
         self.world = world
         self._of: dict[str, str] = {}
 
-    def judged(self, live: Live, now: float) -> None:
-        """A request was decided; what is durable by now may be what it repeats."""
+    def judged(self, live: Live, all_live: Iterable[Live], now: float) -> None:
+        """A request was decided; what is durable by now may be what it repeats.
+
+        One that is under way is newer, and it is that: what its client has asked for anew may run.
+        """
         record = live.record
         is_repeat = live.join_s > 0.0 and bool(record.client_id) and not record.idempotency_key
         if not is_repeat or record.effects is Effects.READ or record.relayed.principal:
+            return
+        if any(self._is_asked_anew(other.record, record) for other in all_live):
             return
         newest = self._newest(record)
         if newest is None or newest.outcome is None or newest.resolved_at < now - live.join_s:
@@ -49,6 +55,11 @@ class Repeats:
         if same and newest.outcome.status is Status.EXECUTED:
             self._of[record.rid] = newest.rid
             self.world.count("repeats of what has run")
+
+    def _is_asked_anew(self, other: Record, record: Record) -> bool:
+        same = (other.principal, other.digest) == (record.principal, record.digest)
+        is_another = other.rid != record.rid and other.rid not in self._of
+        return same and is_another and other.phase is not Phase.DONE
 
     def started(self, record: Record) -> None:
         """A tool runs."""

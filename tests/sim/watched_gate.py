@@ -118,7 +118,8 @@ class WatchedGate(Gate):
         """What the judge says, with the oracle listening."""
         decision = self.judge.decide(record, args, now)
         self.oracle.consent.judged(record, args, decision)
-        self.oracle.repeats.judged(self.ledger._lifecycle.live[record.rid], now)
+        live = self.ledger._lifecycle.live
+        self.oracle.repeats.judged(live[record.rid], live.values(), now)
         return decision
 
     def ledger_failed(self, upto: int, reason: str) -> None:
