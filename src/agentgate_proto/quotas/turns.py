@@ -31,11 +31,11 @@ TURN_S_MIN = 0.000_5
 """The same where so many wait that a round would take too long. A turn is some messages at least,
 or more time would go into taking turns than into what is done in them."""
 
-ROUND_S = 0.01
+ROUND_S = 0.005
 """What a round should take at the most: a person does not notice, and a call of an agent that takes
 several rounds (a disk in between, a thread) is still quick."""
 
-BUSY_MAX = 5
+BUSY_MAX = 2
 """Owners that can have whole turns in such a round."""
 
 STRANGERS_TURN_S = 0.000_5
