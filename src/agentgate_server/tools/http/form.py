@@ -89,7 +89,8 @@ class BackendForm(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that a connection may take."""
 
     concurrency_max: Annotated[int, Meta(ge=1, le=1_000)] = CONNECTIONS_MAX
-    """Calls of all its tools that run at once; others wait."""
+    """Calls of all its tools that run at once, the last quarter of them for agents that have none;
+    others wait, each agent in turn."""
 
     queue_max: Annotated[int, Meta(ge=0, le=10_000)] = QUEUE_MAX
     """Calls that wait; a further one is refused, and told so."""
