@@ -31,14 +31,19 @@ def client(gateway: GatewayProcess) -> Iterator[JavaScriptClient]:
         yield client
 
 
-def test_it_follows_every_vector_of_a_client() -> None:
-    run = subprocess.run(
-        [node(), str(PORT / "test" / "vectors.js")],
+def played(script: str, *folders: Path) -> subprocess.CompletedProcess[str]:
+    """Run one of the port's own tests."""
+    return subprocess.run(
+        [node(), str(PORT / "test" / script), *map(str, folders)],
         capture_output=True,
         text=True,
         timeout=BOUND_S,
         check=False,
     )
+
+
+def test_it_follows_every_vector_of_a_client() -> None:
+    run = played("vectors.js")
     count = len(load("client"))
     assert run.stdout.strip() == f"{count} of {count} client vectors passed", run.stderr
     assert run.returncode == 0
@@ -48,24 +53,12 @@ def test_it_does_what_our_own_client_does_whatever_comes(tmp_path: Path) -> None
     made = [transcript(seed) for seed in range(TRANSCRIPTS)]
     sheet = {"role": "client", "subject": "chance", "vectors": made}
     (tmp_path / "chance.json").write_text(json.dumps(sheet), "utf-8")
-    run = subprocess.run(
-        [node(), str(PORT / "test" / "vectors.js"), str(tmp_path)],
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        check=False,
-    )
+    run = played("vectors.js", tmp_path)
     assert run.stdout.strip() == f"{TRANSCRIPTS} of {TRANSCRIPTS} client vectors passed", run.stderr
 
 
 def test_it_sends_no_half_characters_and_no_token_elsewhere_in_clear_text() -> None:
-    run = subprocess.run(
-        [node(), str(PORT / "test" / "texts.js")],
-        capture_output=True,
-        text=True,
-        timeout=BOUND_S,
-        check=False,
-    )
+    run = played("texts.js")
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.strip() == "texts and URLs are as they should be"
 

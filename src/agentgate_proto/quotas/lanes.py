@@ -17,8 +17,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-RESERVED = 4
-"""One part in so many is for lanes that have no thread."""
+from agentgate_proto.quotas.places import RESERVED, add, drop
 
 
 class Verdict(Enum):
@@ -94,15 +93,3 @@ class Lanes:
             self.running -= 1
         drop(self._threads, lane)
         drop(self._owners, owner)
-
-
-def add(counts: dict[str, int], name: str) -> None:
-    """Count one more."""
-    counts[name] = counts.get(name, 0) + 1
-
-
-def drop(counts: dict[str, int], name: str) -> None:
-    """Count one less; who has none is forgotten."""
-    counts[name] -= 1
-    if not counts[name]:
-        del counts[name]

@@ -71,9 +71,7 @@ class Places(Generic[Call]):
     def end(self, owner: str) -> None:
         """A call gives its place back. Then ``admit``."""
         self.running -= 1
-        self._held[owner] -= 1
-        if not self._held[owner]:
-            del self._held[owner]
+        drop(self._held, owner)
 
     def admit(self) -> list[Call]:
         """Give the places that are free to those who wait, and return these."""
@@ -95,8 +93,20 @@ class Places(Generic[Call]):
 
     def _hold(self, owner: str) -> None:
         self.running += 1
-        self._held[owner] = self._held.get(owner, 0) + 1
+        add(self._held, owner)
 
     def _put(self, owner: str, call: Call) -> None:
         self._lines.setdefault(owner, {})[call] = None
         self.waiting += 1
+
+
+def add(counts: dict[str, int], name: str) -> None:
+    """Count one more."""
+    counts[name] = counts.get(name, 0) + 1
+
+
+def drop(counts: dict[str, int], name: str) -> None:
+    """Count one less; who has none is forgotten."""
+    counts[name] -= 1
+    if not counts[name]:
+        del counts[name]

@@ -35,7 +35,7 @@ ROUND_S = 0.005
 """What a round should take at the most: a person does not notice, and a call of an agent that takes
 several rounds (a disk in between, a thread) is still quick."""
 
-BUSY_MAX = 2
+BUSY_MAX = int(ROUND_S / TURN_S)
 """Owners that can have whole turns in such a round."""
 
 STRANGERS_TURN_S = 0.000_5

@@ -338,14 +338,13 @@ class StoreWriter:
 
     def release(self, waiting: Iterable[Waiting]) -> None:
         """Let the callers go on, as far as all that was asked before them is answered."""
-        over, held = [*self.held, *waiting], []
+        over, self.held = [*self.held, *waiting], []
         first = next(iter(self.unanswered), math.inf)
         for each in over:
             if each.asked > first:
-                held.append(each)
+                self.held.append(each)
             else:
                 each.finished.set()
-        self.held = held
 
     def work(self, batch: Batch) -> None:
         """Do what the batch says; in the worker thread."""

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.quotas.lanes import RESERVED, Lanes, Verdict
+from agentgate_proto.quotas.lanes import Lanes, Verdict
+from agentgate_proto.quotas.places import RESERVED
 
 OWNER = "agent"
 
