@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +31,11 @@ NO_CONFIG = (
 
 ERRORS_SHOWN_MAX = 10
 """Errors of one start that are printed, one line each: enough to mend a file in one go."""
+
+SWITCH_S = 0.000_1
+"""How long one thread may keep another from running Python. The store's thread asks for its turn
+some twenty times in a commit, and Python's own 5 ms would be a tenth of a second under a flood; a
+tool that computes on a thread keeps the event loop waiting for no longer either."""
 
 log = logging.getLogger("agentgate")
 
@@ -145,6 +151,7 @@ async def run_gateway(gateway: Gateway, output: BackgroundHandler, as_json: bool
         async with gateway:
             announce(gateway, output, as_json=as_json)
             gc.freeze()  # what a start makes stays: without it, a full collection is a short one
+            sys.setswitchinterval(SWITCH_S)
             while await signals.next() == "reload":
                 await gateway.reload()
             log.info("shutting down; running tools have %g s", gateway.config.gateway.shutdown_s)

@@ -282,3 +282,20 @@ def test_what_a_start_makes_is_not_looked_through_again_while_it_serves(tmp_path
     process.terminate()
     ended(process)
     assert done.stdout == "true\n"
+
+
+def test_no_thread_keeps_the_others_waiting_for_long(tmp_path: Path) -> None:
+    """A commit takes turns with the event loop some twenty times; so turns must be short."""
+    (tmp_path / "probe.py").write_text(
+        "import sys\nfrom agentgate_server import tool\n\n"
+        "@tool(effects='read')\n"
+        "def turn_s() -> float:\n"
+        '    """How long one thread may keep another from running."""\n'
+        "    return sys.getswitchinterval()\n"
+    )
+    write_files(tmp_path, ALLOW, tools={"python": ["probe.py"]})
+    process, line = listening(tmp_path, "serve")
+    done = run("call", "turn_s", AGENT_GATE_URL=url_in(line), AGENT_GATE_TOKEN=AGENT_TOKEN)
+    process.terminate()
+    ended(process)
+    assert 0.0 < float(done.stdout) <= 0.000_2

@@ -25,7 +25,8 @@ from agentgate_proto.wire.routes import Routes
 from agentgate_server.gate.timekeeping import LOOK_AGAIN_S
 from agentgate_server.gateway import CLOSE_WAIT_S
 from agentgate_server.sockets.peer import ENDED, Peer
-from agentgate_server.store.writer import GATHER_S, Batch, Waiting
+from agentgate_server.store.batch import Batch, Waiting
+from agentgate_server.store.writer import GATHER_S
 
 if TYPE_CHECKING:
     from tests.sim.world import World

@@ -20,6 +20,11 @@ from agentgate_proto.quotas.turns import Turns
 
 log = logging.getLogger(__name__)
 
+STEP_S = 0.001
+"""After so long the loop looks around in the middle of a round: what a call of somebody else has
+been waiting for (a disk, a thread, its task) is taken up between two turns, not after all of them.
+A look costs some hundredths of that."""
+
 
 class Served(Hashable, Protocol):
     """A connection that waits for its turn."""
@@ -42,6 +47,7 @@ class Rounds:
         self.owner: str | None = None
         self._asked = anyio.Event()
         self._steps: AsyncioSteps | None = None
+        self._in_round = False
 
     def ask(self) -> None:
         """Somebody waits for a turn."""
@@ -70,7 +76,8 @@ class Rounds:
             if pause_s > 0:
                 with anyio.move_on_after(pause_s):
                     await self._asked.wait()
-            self.play()
+            while not self.play():
+                await anyio.lowlevel.checkpoint()
             if self.turns.anybody_waits:
                 self._asked.set()
 
@@ -88,16 +95,26 @@ class Rounds:
         now = perf_counter()
         return self.turns.next_round_at(now) - now
 
-    def play(self) -> None:
-        """Let those who wait have their turns of one round."""
+    def play(self) -> bool:
+        """Let those who wait have their turns of one round, or go on with it; return whether it is
+        over, or something else should have a look in."""
         turns = self.turns
-        turns.next_round()
-        while (who := turns.next(perf_counter())) is not None:
+        now = perf_counter()
+        if not self._in_round:
+            self._in_round = True
+            turns.next_round()
+        until = now + STEP_S
+        while (who := turns.next(now)) is not None:
             try:
                 who.go_on()
             except Exception:  # a bug in one connection must cost nobody else their turns
                 log.exception("a turn could not be taken")
                 turns.leave(who)
+            now = perf_counter()
+            if now >= until:
+                return False
+        self._in_round = False
+        return True
 
     # Work for an owner besides the turns
 
@@ -150,15 +167,25 @@ class AsyncioSteps:
         self._loop.call_soon(self._play, context=self._context)
 
     def _play(self) -> None:
-        self.is_asked = False
         self._cancel_timer()
         if self._has_ended or not self._rounds.turns.anybody_waits:
+            self.is_asked = False
             return
         pause_s = self._rounds.pause_s()
         if pause_s > 0:
+            self.is_asked = False  # who comes meanwhile may have an earlier turn
             self._timer = self._loop.call_later(pause_s, self._play, context=self._context)
             return
-        self._rounds.play()
+        self.is_asked = True  # whoever asks during a round is in the next
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._has_ended:
+            return
+        if not self._rounds.play():
+            self._loop.call_soon(self._go_on, context=self._context)
+            return
+        self.is_asked = False
         if self._rounds.turns.anybody_waits:
             self.ask()
 

@@ -15,26 +15,23 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
-import msgspec
 
 from agentgate_proto.quotas.lines import Lines
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.storage import (
-    Answer,
     Change,
     PutAudit,
     Query,
-    SessionAnswer,
     SessionQuery,
 )
 from agentgate_server.store.answers import answer_of, bytes_of
+from agentgate_server.store.batch import Asked, Batch, Entry, Submitted, Waiting
 from agentgate_server.store.engine import Engine, StoreError
+from agentgate_server.store.thread import StoreThread
 
 BATCH_MAX = 1_024
 """Entries in one batch. More rows in a commit make it no cheaper per row, but would let one
@@ -85,49 +82,6 @@ class StoreCallbacks(Protocol):
         ...
 
 
-class Submitted(msgspec.Struct, frozen=True):
-    """A change in the queue."""
-
-    number: int
-    change: Change
-
-
-class Asked(msgspec.Struct, frozen=True):
-    """A query in the queue: how many were asked before it, and the last change before it."""
-
-    number: int
-    after: int
-    query: Query | SessionQuery
-    token: Any
-
-
-@dataclass(slots=True, eq=False)
-class Waiting:
-    """A caller that waits for its place in the queue to come round; so many were asked before."""
-
-    prune_at: float | None = None
-    ran_s: float = 0.0
-    deleted: int = 0
-    reason: str | None = None
-    asked: int = 0
-    finished: anyio.Event = field(default_factory=anyio.Event)
-
-
-Entry = Submitted | Waiting
-
-
-class Batch(msgspec.Struct):
-    """What one hop to the thread does, and how it went."""
-
-    submitted: list[Submitted] = msgspec.field(default_factory=list)
-    asked: list[tuple[str, Asked]] = msgspec.field(default_factory=list)
-    waiting: list[Waiting] = msgspec.field(default_factory=list)
-    told: list[AuditEntry] = msgspec.field(default_factory=list)
-    failure: str | None = None
-    took_s: float = 0.0
-    answers: list[Answer | SessionAnswer | StoreError] = msgspec.field(default_factory=list)
-
-
 class StoreWriter:
     """The queue in front of an engine.
 
@@ -166,7 +120,7 @@ class StoreWriter:
         self.wake: anyio.Event | None = None
         self.hurry: anyio.Event | None = None
         self.urgent = False
-        self.limiter: anyio.CapacityLimiter | None = None
+        self.thread: StoreThread[Batch] | None = None
         self.ended = False
 
     @property
@@ -248,8 +202,8 @@ class StoreWriter:
         A batch that the thread has begun is finished and reported before this returns. What is
         still queued then is not written: call :meth:`flush` first to shut down in order.
         """
-        assert self.limiter is None, "run() runs once"
-        self.limiter = anyio.CapacityLimiter(1)
+        assert self.thread is None, "run() runs once"
+        self.thread = thread = StoreThread(self.work, self.over)
         try:
             while True:
                 while not self.has_work:
@@ -260,20 +214,30 @@ class StoreWriter:
                     with anyio.move_on_after(self.gather_s):
                         await self.hurry.wait()
                 await anyio.lowlevel.checkpoint_if_cancelled()
-                batch = self.take()
-                try:
-                    with anyio.CancelScope(shield=True):
-                        await anyio.to_thread.run_sync(self.work, batch, limiter=self.limiter)
-                    self.put_back(batch)
-                    self.report(batch)
-                finally:
-                    self.release(batch.waiting)
+                thread.begin(self.take())
+                await thread.wait_idle()
         finally:
             self.ended = True
-            for waiting in (*self.held, *self.entries):
-                if isinstance(waiting, Waiting):
-                    waiting.reason = STOPPED
-                    waiting.finished.set()
+            thread.end()
+            try:
+                with anyio.CancelScope(shield=True):
+                    await thread.wait_idle()
+            finally:
+                for waiting in (*self.held, *self.entries):
+                    if isinstance(waiting, Waiting):
+                        waiting.reason = STOPPED
+                        waiting.finished.set()
+
+    def over(self, batch: Batch) -> None:
+        """Report a batch that the thread is through with, and give it what came meanwhile."""
+        try:
+            self.put_back(batch)
+            self.report(batch)
+        finally:
+            self.release(batch.waiting)
+        if self.urgent and self.has_work and not self.ended:
+            assert self.thread is not None, "it is through with a batch"
+            self.thread.begin(self.take())
 
     def put(self, entry: Entry, *, urgent: bool = True) -> None:
         """Queue an entry and wake the writer."""

@@ -9,7 +9,7 @@ import anyio.lowlevel
 import pytest
 
 from agentgate_proto.quotas.turns import TURN_S
-from agentgate_server.sockets.rounds import Rounds
+from agentgate_server.sockets.rounds import STEP_S, Rounds
 
 pytestmark = pytest.mark.anyio
 
@@ -170,3 +170,64 @@ async def test_who_asks_before_the_rounds_begin_or_again_after_a_quiet_time_has_
             tasks.cancel_scope.cancel()
     rounds.ask()
     assert not rounds.turns.anybody_waits
+
+
+async def test_between_two_turns_of_a_round_the_loop_looks_around() -> None:
+    """What a call of somebody else waits for (a disk, a thread) is not behind a whole round."""
+    rounds, order = Rounds(), list[str]()
+
+    class Long(Waits):
+        def go_on(self) -> None:
+            super().go_on()
+            order.append(self.owner)
+            busy(2 * STEP_S)
+
+    async def other() -> None:
+        await first.served.wait()
+        order.append("other")
+
+    each = [Long(rounds, f"agent{number}") for number in range(6)]
+    first = each[0]
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(other)
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(rounds.run)
+            for one in each:
+                rounds.turns.wait(one.owner, one)
+            rounds.ask()
+            for one in each:
+                await one.served.wait()
+            tasks.cancel_scope.cancel()
+    assert [one for one in order if one != "other"] == [one.owner for one in each]
+    assert order.index("other") <= 3
+
+
+async def test_who_asks_during_a_round_starts_no_second_one_beside_it() -> None:
+    rounds, going = Rounds(), 0
+
+    class Asks(Waits):
+        def go_on(self) -> None:
+            nonlocal going
+            super().go_on()
+            going += 1
+            busy(2 * STEP_S)
+            rounds.turns.took(self.owner, 2 * STEP_S, time.perf_counter())
+            if going < 60:
+                again = Asks(rounds, self.owner)
+                rounds.turns.wait(self.owner, again)
+                rounds.ask()
+
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rounds.run)
+            for number in range(6):
+                who = Asks(rounds, f"agent{number}")
+                rounds.turns.wait(who.owner, who)
+            rounds.ask()
+            while rounds.turns.anybody_waits:
+                before = going
+                await anyio.lowlevel.checkpoint()
+                assert going - before <= 2  # else several rounds are played beside each other
+            tasks.cancel_scope.cancel()
+    assert going >= 60
