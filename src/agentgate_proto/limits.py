@@ -289,6 +289,10 @@ class LedgerLimits:
     """Parameters of all these together, another bucket: reading, judging and showing them costs by
     the byte. It is every request at half of what arguments may have by default."""
 
+    result_bytes_per_minute: int = 67_108_864
+    """What these bring, a third bucket: they are kept on the disk for days. It is six hundred
+    results of a hundred kilobytes, or eight of the largest."""
+
     args_bytes_max: int = 65_536
     """Arguments of one request as compact JSON, where the tool says nothing else: a person has to
     judge them, and what policy, masking and prompts do with them costs by the byte."""
@@ -316,6 +320,15 @@ class LedgerLimits:
 
     retention_s: float = 30 * 86_400.0
     """How long the store keeps what nobody collected; told to clients in the auth result."""
+
+    @property
+    def per_minute(self) -> tuple[int, int, int]:
+        """The sizes of a principal's buckets: of requests, of their bytes, of those that come."""
+        return (
+            self.requests_per_minute,
+            self.request_bytes_per_minute,
+            self.result_bytes_per_minute,
+        )
 
 
 PASSWORD_CHARS_MAX = 1_024

@@ -17,7 +17,7 @@ class Bounds:
             undisturbed one of the same run, where that is more.
         times: see there.
         peak_bytes: of the gateway's memory.
-        files_bytes: of what it keeps on disk.
+        files_bytes: of what it keeps on disk: the results of a minute, in the file and in its log.
         entrance_s: until who comes with a good token is in; and until people see their lists.
         ask_s: until an ask is answered by a person who says yes at once.
     """
@@ -25,7 +25,7 @@ class Bounds:
     calm_p99_s: float = 0.050
     times: float = 5.0
     peak_bytes: int = 256 * MB
-    files_bytes: int = 64 * MB
+    files_bytes: int = 160 * MB
     entrance_s: float = 2.0
     ask_s: float = 5.0
 

@@ -20,7 +20,6 @@ from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, T
 from agentgate_proto.ledger.lifecycle import Lifecycle
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live
-from agentgate_proto.quotas.rates import Allowance
 from agentgate_proto.records.decision import Decision
 from agentgate_proto.records.filling import filled_places
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Phase, Record, Relayed
@@ -79,7 +78,6 @@ class Admission:
         self.lifecycle = lifecycle
         self.limits = lifecycle.limits
         self._effects = effects
-        self._allowances: dict[str, Allowance] = {}
         self.closed = ""
         self._tried_at = 0.0
         self._old_at = 0.0
@@ -244,8 +242,7 @@ class Admission:
         text = self.lifecycle.held.objection_to(link.principal, size)
         if text:
             return code, text, 1.0
-        allowance = self._allowances.get(link.principal) or self._allowance(link.principal, now)
-        pause, text = allowance.take(now, size)
+        pause, text = self.lifecycle.allowances.of(link.principal, now).take(now, size)
         return (code, text, pause) if pause else None
 
     def count(self, principal: str, size: int, now: float) -> tuple[float, str]:
@@ -254,18 +251,7 @@ class Admission:
         Returns:
             For how many seconds it is too much, and what is, in words; 0.0: it is not.
         """
-        return self._allowance(principal, now).take(now, size)
-
-    def owe(self, principal: str, size: int, now: float) -> None:
-        """Count bytes that a request of a principal has turned out to cost besides."""
-        self._allowance(principal, now).owe(now, size)
-
-    def _allowance(self, principal: str, now: float) -> Allowance:
-        allowance = self._allowances.get(principal)
-        if allowance is None:
-            sizes = self.limits.requests_per_minute, self.limits.request_bytes_per_minute
-            allowance = self._allowances[principal] = Allowance(*sizes, now)
-        return allowance
+        return self.lifecycle.allowances.of(principal, now).take(now, size)
 
     def _look_up_key(self, live: Live, now: float) -> None:
         """Find out whether this very act was asked for before, under another id."""

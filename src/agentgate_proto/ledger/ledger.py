@@ -261,7 +261,11 @@ class Ledger:
 
     def owe(self, principal: str, size: int, now: float) -> None:
         """Count what a listing has read as bytes of its principal's requests."""
-        self._admission.owe(principal, size, now)
+        self._lifecycle.allowances.of(principal, now).owe(now, size)
+
+    def results_pause(self, principal: str, now: float) -> float:
+        """Return for how many seconds no tool should begin for a principal: it has brought much."""
+        return self._lifecycle.allowances.of(principal, now).results_pause(now)
 
     def under_way(self, rid: str) -> Record | None:
         """The request under way with this rid, or the one that it has joined, as that stands."""

@@ -29,13 +29,14 @@ from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, R
 from agentgate_proto.ledger.grants import Grants
 from agentgate_proto.ledger.journal import After, Journal
 from agentgate_proto.ledger.links import Link
-from agentgate_proto.ledger.live import Live, came
+from agentgate_proto.ledger.live import Live, came, crowded
 from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
 from agentgate_proto.ledger.rejudging import JudgeAgain, ruled
 from agentgate_proto.ledger.unknowns import MAY_HAVE_RUN, Unknowns
 from agentgate_proto.ledger.withdrawing import Withdrawing
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.quotas.held import Held
+from agentgate_proto.quotas.rates import Allowances
 from agentgate_proto.records.decision import Action, Decision
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.outcome import Outcome, unknown
@@ -56,6 +57,7 @@ class Lifecycle:
     Attributes:
         live: the requests under way, by rid.
         held: what they take in memory.
+        allowances: what may be asked for in a minute, and may come of it.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Lifecycle:
         self.limits = limits
         self.live: dict[str, Live] = {}
         self.held = Held(limits.held_bytes_of_principal_max, limits.held_bytes_max)
+        self.allowances = Allowances(limits.per_minute)
         self.journal = Journal()
         self.delivery = Delivery(self.live, effects)
         self.joining = Joining(self.live, self.delivery)
@@ -182,6 +185,8 @@ class Lifecycle:
             resolved_at=found.resolved_at,
             joined=found.joined or found.rid,
         )
+        if found.outcome is not None:
+            self.allowances.of(found.principal, now).brings(now, live.copies_of(found.outcome))
         self.denying.over(live, now)
         self._write(live, After.ANSWER)
         if not found.delivered and found.client_id == live.record.client_id:
@@ -216,8 +221,10 @@ class Lifecycle:
 
     def join(self, live: Live, first: Live) -> None:
         """Let a request wait for the outcome of one that came first."""
-        if len(live.callers) + len(first.callers) > 1 + self.limits.joined_max:
-            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, self._crowded, 1.0)
+        most = self.held.joined_max(first.record.principal, first.record.tool)
+        most = min(self.limits.joined_max, most)
+        if len(live.callers) + len(first.callers) > 1 + most:
+            self.refuse(live, ErrorCode.LIMIT_EXCEEDED, crowded(most), 1.0)
             return
         callers = list(live.callers)
         self.rejoining.forget(live)
@@ -232,17 +239,13 @@ class Lifecycle:
     def hear(self, live: Live, link: Link, request_id: int | str) -> None:
         """Let somebody hear of a request who has not asked for it."""
         if len(live.callers) > self.limits.joined_max:
-            code = ErrorCode.LIMIT_EXCEEDED
-            self.delivery.emit(link, Refusal(link.number, request_id, code, self._crowded, 1.0))
+            code, text = ErrorCode.LIMIT_EXCEEDED, crowded(self.limits.joined_max)
+            self.delivery.emit(link, Refusal(link.number, request_id, code, text, 1.0))
             return
         caller = self.joining.hear(live, link, request_id)
         if live.public:
             self.delivery.answer(live, live.record.rid)
         self.deciding.tell_waiting(live, caller)
-
-    @property
-    def _crowded(self) -> str:
-        return f"{self.limits.joined_max} requests wait for this one already"
 
     def _start(self, live: Live, grant: Grant | None = None) -> None:
         """Run the tool; a ``write`` only when the intention is durable (I2)."""
@@ -272,6 +275,7 @@ class Lifecycle:
         """Give a request its outcome; it need not be durable first if the store knows nothing."""
         live.record = done(live.record, outcome, now)
         self.hold(live, came(self.held, live, outcome))
+        self.allowances.of(live.record.principal, now).brings(now, live.copies_of(outcome))
         if live.stored is None:
             self.denying.over(live, now)
             self._publish(live)

@@ -170,6 +170,10 @@ class Live:
         """Who has joined it, and wants it as the first caller does."""
         return [caller for caller in self.callers[1:] if not caller.only_hears]
 
+    def copies_of(self, outcome: Outcome) -> int:
+        """Return how many bytes of an outcome are kept: each of these requests has its own row."""
+        return len(memoryview(outcome.data)) * (1 + len(self.joined))
+
     @property
     def key(self) -> str:
         """The idempotency key that any of its callers gave; they never differ."""
@@ -183,3 +187,8 @@ def came(held: Held, live: Live, outcome: Outcome) -> int:
     if outcome.status is Status.EXECUTED and (foreseen or size >= FORESEEN_BYTES_MIN):
         held.learn(live.record.principal, live.record.tool, size)
     return size - foreseen
+
+
+def crowded(most: int) -> str:
+    """Say that no more than so many requests may wait for another one."""
+    return f"{most} requests wait for this one already"

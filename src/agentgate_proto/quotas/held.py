@@ -16,6 +16,10 @@ FORESEEN_BYTES_MIN = 16_384
 FORESEEN_MAX = 4_096
 """Tools, each of one owner, whose outcomes are remembered as large; the one longest unused goes."""
 
+JOINED_BYTES_MAX = 2_097_152
+"""Of an outcome, for those that wait for it besides: each has a row with it, and all are written at
+once, for which everybody else's writes wait."""
+
 FORGET = 16
 """With each smaller outcome, one part in so many of what is foreseen is forgotten."""
 
@@ -59,6 +63,10 @@ class Held:
     def foreseen(self, owner: str, tool: str) -> int:
         """Return how many bytes an outcome of a tool is likely to have; 0: not many."""
         return self._foreseen.get((owner, tool), 0)
+
+    def joined_max(self, owner: str, tool: str) -> int:
+        """Return how many requests may wait for the outcome of another one of a tool."""
+        return JOINED_BYTES_MAX // max(self.foreseen(owner, tool), 1)
 
     def learn(self, owner: str, tool: str, size: int) -> None:
         """A tool has brought so many bytes: at once that much is foreseen, and less bit by bit."""

@@ -1,4 +1,5 @@
-"""Rate limits: a token bucket, and the two of each principal: of requests, and of their bytes."""
+"""Rate limits: a token bucket, and the three of each principal: of requests, of their bytes, and of
+those of what came of them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,9 @@ ROUNDING = 0.001
 ROUNDING_S = 1e-5
 """The same as a time, for buckets of so many tokens that it is more: a UTC clock as a double is
 exact to half a microsecond until 2100."""
+
+COUNTED_BYTES = 16_384
+"""Of a result: as many smaller ones as may be asked for in a minute are less than ten megabytes."""
 
 
 class TokenBucket:
@@ -53,18 +57,26 @@ class TokenBucket:
 
 
 class Allowance:
-    """What one principal may ask for in a minute: so many requests, of so many bytes together.
+    """What one principal may ask for in a minute: so many requests, of so many bytes together, with
+    results of so many.
 
     Args:
-        requests_per_minute, bytes_per_minute: the sizes of its buckets.
+        requests_per_minute, bytes_per_minute, result_bytes_per_minute: the sizes of its buckets.
         now: as a ``TokenBucket`` takes it.
     """
 
-    __slots__ = ("bytes", "requests")
+    __slots__ = ("bytes", "requests", "results")
 
-    def __init__(self, requests_per_minute: int, bytes_per_minute: int, now: float) -> None:
+    def __init__(
+        self,
+        requests_per_minute: int,
+        bytes_per_minute: int,
+        result_bytes_per_minute: int,
+        now: float,
+    ) -> None:
         self.requests = TokenBucket(requests_per_minute, now)
         self.bytes = TokenBucket(bytes_per_minute, now)
+        self.results = TokenBucket(result_bytes_per_minute, now)
 
     def take(self, now: float, size: int) -> tuple[float, str]:
         """Count a request of so many bytes; what is refused costs nothing.
@@ -78,15 +90,51 @@ class Allowance:
         pause = self.bytes.pause(now, size)
         if pause:
             return pause, f"requests of more than {self.bytes.per_minute:,} bytes a minute"
+        pause = self.results_pause(now)
+        if pause:
+            return pause, f"results of more than {self.results.per_minute:,} bytes a minute"
         self.requests.level -= 1.0
         self.bytes.level -= size
         return 0.0, ""
 
     def owe(self, now: float, size: int) -> None:
-        """Count bytes that a request has turned out to cost besides.
+        """Count bytes that a request has turned out to cost besides."""
+        owe(self.bytes, now, size)
 
-        No more is owed than flows in within a minute: who has made a mistake is not shut out for
-        hours by it.
-        """
-        self.bytes.owe(now, size)
-        self.bytes.level = max(self.bytes.level, -float(self.bytes.per_minute))
+    def brings(self, now: float, size: int) -> None:
+        """Count bytes that a request has brought; small results don't count."""
+        if size >= COUNTED_BYTES:
+            owe(self.results, now, size)
+
+    def results_pause(self, now: float) -> float:
+        """Return the seconds until something may be asked for, or begin, that has a result."""
+        return self.results.pause(now, 0.0)
+
+
+class Allowances:
+    """Those of all principals.
+
+    Args:
+        sizes: of the buckets of each, as ``Allowance`` takes them.
+    """
+
+    def __init__(self, sizes: tuple[int, int, int]) -> None:
+        self._sizes = sizes
+        self._of: dict[str, Allowance] = {}
+
+    def of(self, principal: str, now: float) -> Allowance:
+        """Return a principal's; it has had nothing before it is first asked for."""
+        allowance = self._of.get(principal)
+        if allowance is None:
+            allowance = self._of[principal] = Allowance(*self._sizes, now)
+        return allowance
+
+
+def owe(bucket: TokenBucket, now: float, size: int) -> None:
+    """Take what is known only when it was used.
+
+    No more is owed than flows in within a minute: who has made a mistake is not shut out for hours
+    by it.
+    """
+    bucket.owe(now, size)
+    bucket.level = max(bucket.level, -float(bucket.per_minute))

@@ -14,10 +14,14 @@ Strangers, who have not said who they are, are one owner with a shorter turn, an
 part of the time, whether there is anybody else or not: the rest stays free for those to come.
 Among the connections of one owner those that have just got something to say and those that have
 more to say are served by turns, so that a newcomer does not wait for all the floods before it.
+
+The disk is served in order: what somebody else has left for it is waited for. So an owner that has
+left much has no turn until most of it is written.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -54,6 +58,10 @@ small turns, of which several are taken in one round. What the first of them lea
 DEBT_TURNS = 50
 """What took longer than so many turns counts as these: a tenth of a second."""
 
+UNWRITTEN_BYTES_MAX = 524_288
+"""What an owner may have waiting for the disk, and still have turns: some milliseconds' writing.
+One message may be larger."""
+
 OWNERS_MAX = 1_000
 """Owners that are remembered while they have nothing to wait for; it saves no more than a turn."""
 
@@ -72,12 +80,14 @@ class Account(Generic[Who]):
         "prefers_fresh",
         "round",
         "spent_s",
+        "unwritten_bytes",
     )
 
     def __init__(self, owner: str, round_: int) -> None:
         self.owner = owner
         self.round = round_
         self.spent_s = 0.0
+        self.unwritten_bytes = 0
         self.fresh: deque[Who] = deque()
         self.again: deque[Who] = deque()
         self.named: set[Who] = set()
@@ -137,7 +147,8 @@ class Turns(Generic[Who]):
             account = self._open(owner)
         if account.round != self._round:
             self._bring_up(account)
-        if owner and not self._waiting and account.spent_s < self.turn_s:
+        is_free = not self._waiting and account.unwritten_bytes <= UNWRITTEN_BYTES_MAX
+        if owner and is_free and account.spent_s < self.turn_s:
             return self.turn_s - account.spent_s  # as nearly always
         is_usual = owner and len(self._ring) <= BUSY_MAX
         turn_s = self.turn_s if is_usual else self._turn_s(account)
@@ -175,6 +186,22 @@ class Turns(Generic[Who]):
         if who not in self._waiting:
             self._queue(account, account.again, who)
 
+    def left(self, owner: str, size: int) -> None:
+        """An owner has left so many bytes for the disk."""
+        account = self._accounts.get(owner)
+        if account is None:
+            account = self._open(owner)
+        account.unwritten_bytes += size
+
+    def written(self, owner: str, size: int) -> bool:
+        """So many bytes of an owner are written; return whether that lets it have turns again."""
+        account = self._accounts.get(owner)
+        if account is None:  # it was forgotten meanwhile
+            return False
+        was_full = account.unwritten_bytes > UNWRITTEN_BYTES_MAX
+        account.unwritten_bytes = max(account.unwritten_bytes - size, 0)
+        return was_full and account.unwritten_bytes <= UNWRITTEN_BYTES_MAX and account.waits
+
     def leave(self, who: Who) -> None:
         """A connection is over."""
         account = self._waiting.pop(who, None)
@@ -186,10 +213,15 @@ class Turns(Generic[Who]):
                 queue.remove(who)
 
     def next_round_at(self, now: float) -> float:
-        """Return when the next round has a turn for anybody who waits."""
-        if any(account.owner != STRANGERS for account in self._ring if account.waits):
-            return now
-        return max(now, self._strangers_done_by - BURST_S)
+        """Return when the next round has a turn for anybody who waits; ``math.inf``: not before
+        something is ``written``."""
+        at = math.inf
+        for account in self._ring:
+            if account.waits and account.unwritten_bytes <= UNWRITTEN_BYTES_MAX:
+                if account.owner != STRANGERS:
+                    return now
+                at = max(now, self._strangers_done_by - BURST_S)
+        return at
 
     def next_round(self) -> None:
         """The loop has looked at everybody's sockets since the last round."""
@@ -240,6 +272,8 @@ class Turns(Generic[Who]):
     def _may(self, account: Account[Who], turn_s: float, now: float) -> bool:
         """Whether an owner has something left of its turn in this round."""
         if account.spent_s >= turn_s and account.spent_s:
+            return False
+        if account.unwritten_bytes > UNWRITTEN_BYTES_MAX:
             return False
         return account.owner != STRANGERS or now >= self._strangers_done_by - BURST_S
 

@@ -212,6 +212,10 @@ class RateLimitConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_request_bytes_per_minute: Annotated[int, Meta(ge=1_048_576, le=2**40)] = 16_777_216
     """Bytes of what comes with these requests, all of a minute together."""
 
+    max_result_bytes_per_minute: Annotated[int, Meta(ge=1_048_576, le=2**40)] = 67_108_864
+    """Bytes of what these requests bring, of results of 16 KiB and more. Beyond it nothing more is
+    taken, and what has been taken waits before its tool begins, as long as it may take."""
+
 
 class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The tools that this gateway offers."""

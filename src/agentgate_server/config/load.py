@@ -145,6 +145,7 @@ class Config:
             waiting_max=self.rate_limit.max_pending_approvals,
             requests_per_minute=self.rate_limit.max_requests_per_minute,
             request_bytes_per_minute=self.rate_limit.max_request_bytes_per_minute,
+            result_bytes_per_minute=self.rate_limit.max_result_bytes_per_minute,
             args_bytes_max=self.tools.args_bytes_max,
             denials_per_minute=self.storage.denials_per_minute,
             denials_told_per_hour=audit.denials_per_hour,

@@ -48,6 +48,7 @@ from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.faces.entrance import Entrance
 from agentgate_server.faces.face import FaceFactory, FaceRouter, Surroundings
 from agentgate_server.gate.authenticator import Authenticator
+from agentgate_server.gate.backlog import Backlog
 from agentgate_server.gate.calls import Calls
 from agentgate_server.gate.door import Door
 from agentgate_server.gate.explaining import Explainer
@@ -136,11 +137,9 @@ class Gate:
         masker, self.upstreams = masker or Masker(), upstreams
         self.providing = Providing(catalogue, tokens, monotonic, self._spawn)
         catalogue, self.utc = self.providing.catalogue, utc
-        self.observers = observers or Observers()
-        self.peers: dict[int, Peer] = {}
-        self.rounds = Rounds()
+        self.observers, self.peers = observers or Observers(), dict[int, Peer]()
+        self.rounds, self.numbering = Rounds(), Numbering()
         self.judge = Judge(policy, catalogue, self.observers)
-        self.numbering = Numbering()
         self.ledger = Ledger(self.judge.decide, limits, self.judge.again)
         self.sessions: SessionDesk | None = None
         reports = StoreReports(
@@ -150,10 +149,11 @@ class Gate:
             utc=utc,
             drain=self.drain,
         )
-        self.writer = StoreWriter(engine, reports, committed=self.observers.committed)
+        backlog, committed = Backlog(self.rounds, self.ledger, utc), self.observers.committed
+        self.writer = StoreWriter(engine, reports, committed=committed, backlog=backlog)
         self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
         self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
-        self.running = Running(catalogue, runner, self._finished)
+        self.running, runner.room = Running(catalogue, runner, self._finished), backlog
         self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
         self.desk.is_agent = lambda name: any(a.name == name for a in tokens.principals)
         self.watchers = Watchers(self.desk.reach)

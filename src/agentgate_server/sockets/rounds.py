@@ -91,7 +91,7 @@ class Rounds:
             steps.end()
 
     def pause_s(self) -> float:
-        """Return how long it is until anybody who waits may have a turn."""
+        """Return how long it is until anybody who waits may have a turn, if nobody asks before."""
         now = perf_counter()
         return self.turns.next_round_at(now) - now
 

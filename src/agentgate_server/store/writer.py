@@ -82,6 +82,18 @@ class StoreCallbacks(Protocol):
         ...
 
 
+class Backlog(Protocol):
+    """Keeps count of what waits. Called on the event loop; must not raise."""
+
+    def submitted(self, number: int, change: Change) -> None:
+        """A change has come into the queue."""
+        ...
+
+    def reported(self, upto: int) -> None:
+        """All changes up to this number have been committed, or reported as failed."""
+        ...
+
+
 class StoreWriter:
     """The queue in front of an engine.
 
@@ -94,6 +106,7 @@ class StoreWriter:
             became of its changes, then its answers.
         gather_s: how long changes that are not urgent may gather.
         committed: hears how long each commit took; on the event loop.
+        backlog: keeps count of what waits; None: nobody does.
     """
 
     def __init__(
@@ -103,11 +116,13 @@ class StoreWriter:
         *,
         gather_s: float = GATHER_S,
         committed: Committed | None = None,
+        backlog: Backlog | None = None,
     ) -> None:
         self.engine = engine
         self.callbacks = callbacks
         self.gather_s = gather_s
         self.committed = committed
+        self.backlog = backlog
         self.entries: deque[Entry] = deque()
         self.questions: Lines[Asked] = Lines()
         self.asked = 0
@@ -144,6 +159,8 @@ class StoreWriter:
         assert self.last_number is None or number > self.last_number, "numbers must increase"
         self.last_number = number
         self.changes_open += 1
+        if self.backlog is not None:
+            self.backlog.submitted(number, change)
         self.put(Submitted(number, change), urgent=urgent)
 
     def ask(self, query: Query | SessionQuery, token: Any, owner: str = "") -> None:
@@ -351,6 +368,8 @@ class StoreWriter:
         if batch.submitted:
             self.changes_open -= len(batch.submitted)
             first, last = batch.submitted[0].number, batch.submitted[-1].number
+            if self.backlog is not None:
+                self.backlog.reported(last)
             if self.committed is not None:
                 self.committed(len(batch.submitted), batch.took_s, batch.failure or "")
             if batch.failure is None:

@@ -14,11 +14,11 @@ from __future__ import annotations
 import inspect
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import anyio
 import msgspec
@@ -36,7 +36,7 @@ from agentgate_server.errors import (
 )
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.tools.bulkheads import Bulkhead, Bulkheads
-from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads
+from agentgate_server.tools.threads import ABANDONED_MAX, THREADS_MAX, Job, Threads, nothing
 from agentgate_server.tools.tool import TIMEOUT_S, AsyncTool, SyncTool, Tool
 
 OUTPUT_BYTES_MAX: Final = 8_388_608
@@ -60,8 +60,21 @@ encode = msgspec.json.Encoder().encode
 log = logging.getLogger(__name__)
 
 
+class Room(Protocol):
+    """Where what tools bring is kept."""
+
+    async def enter(self, owner: str, tool: str) -> Callable[[], None]:
+        """Wait until there is room for what a tool brings an owner; returns what to call when it
+        is over."""
+        ...
+
+
 class Runner:
-    """Runs tools on one event loop (asyncio or trio). Close it when the gateway stops."""
+    """Runs tools on one event loop (asyncio or trio). Close it when the gateway stops.
+
+    Attributes:
+        room: for what tools bring that take their time; None: there is always enough.
+    """
 
     def __init__(
         self,
@@ -87,6 +100,7 @@ class Runner:
         self.threads = Threads(threads_max=threads_max, abandoned_max=abandoned_max)
         self.bulkheads = Bulkheads(threads_max)
         self.say_null: set[str] = set()
+        self.room: Room | None = None
 
     async def run(self, tool: Tool, args: dict[str, Any]) -> Outcome:
         """Run a tool.
@@ -220,7 +234,20 @@ class Call:
         finally:
             leave()
 
+    async def enter_room(self) -> Callable[[], None]:
+        """Wait until there is room for what comes of it; returns what to call when it is over."""
+        room = self.runner.room
+        return await room.enter(self.owner, self.tool.name) if room is not None else nothing
+
     async def run_on_loop(self, tool: AsyncTool) -> Outcome:
+        """Run an async tool."""
+        leave = await self.enter_room()
+        try:
+            return await self.run_now(tool)
+        finally:
+            leave()
+
+    async def run_now(self, tool: AsyncTool) -> Outcome:
         """Run an async tool, and tell its errors from our own cancellation."""
         self.started = True
         task = get_current_task().id
@@ -245,13 +272,16 @@ class Call:
         job.release = await bulkhead.enter(self.owner)
         try:
             self.see_that_it_is_open(bulkhead)  # it has waited for its place
-        except NotStarted:
+            leave = await self.enter_room()
+        except BaseException:
             job.release()
             raise
         try:
             outcome = await threads.run(job)
         except RuntimeError as error:
             return failed(f"it was not started: {error}")
+        finally:
+            leave()
         return outcome or failed(
             f"it was not started: {threads.abandoned} calls of tools that ran out of "
             "time still run; the gateway's operator can see in its log which ones"

@@ -613,3 +613,52 @@ def test_what_was_foreseen_goes_with_a_request_that_ends_otherwise() -> None:
     world.cancel(client, 13, 3)
     world.sync()
     assert held.total == 0
+
+
+def test_what_requests_have_brought_counts_against_a_rate_of_its_own() -> None:
+    world = World(LedgerLimits(result_bytes_per_minute=150_000))
+    client = world.client()
+    for number in (1, 2):
+        rid = world.receive(client, number, "read", n=number)
+        world.finish(rid, large(rid))
+        world.sync()
+    assert world.ledger.results_pause("agent", world.now) == pytest.approx(20.0, rel=0.01)
+    assert world.ledger.results_pause("other", world.now) == 0.0
+    world.receive(client, 3, "read", n=3)
+    refusal = client.refusals[3]
+    assert refusal.code is ErrorCode.LIMIT_EXCEEDED
+    assert refusal.message == "results of more than 150,000 bytes a minute"
+    world.now += refusal.retry_after_s or 0.0
+    world.receive(client, 3, "read", n=3)
+    assert len(world.running) == 1
+
+
+def test_what_many_are_told_counts_for_each_row_that_has_it() -> None:
+    world = World(LedgerLimits(result_bytes_per_minute=350_000))
+    first = world.client()
+    rid = world.receive(first, 1, "write", join_s=60.0, n=1)
+    world.sync()
+    for number in (2, 3):  # wait for it
+        world.receive(first, number, "write", join_s=60.0, n=1)
+    world.sync()
+    world.finish(rid, large(rid))
+    world.sync()
+    assert sorted(first.outcomes) == [1, 2, 3]
+    assert world.ledger.results_pause("agent", world.now) == 0.0
+    world.receive(first, 4, "write", join_s=60.0, n=1)  # comes when it is over
+    world.sync()
+    assert 4 in first.outcomes
+    assert world.ledger.results_pause("agent", world.now) > 0.0
+
+
+def test_few_may_wait_for_one_that_is_likely_to_bring_much() -> None:
+    world = World()
+    client = world.client()
+    world.ledger.held.learn("agent", "write", 900_000)
+    world.receive(client, 1, "write", join_s=60.0, n=1)
+    world.sync()
+    for number in (2, 3, 4):
+        world.receive(client, number, "write", join_s=60.0, n=1)
+    world.sync()
+    assert list(client.refusals) == [4]
+    assert client.refusals[4].message == "2 requests wait for this one already"

@@ -1,6 +1,12 @@
 """What is held in memory: each has a share, and the others' does not matter to who has none."""
 
-from agentgate_proto.quotas.held import FORESEEN_BYTES_MIN, FORESEEN_MAX, FORGET, Held
+from agentgate_proto.quotas.held import (
+    FORESEEN_BYTES_MIN,
+    FORESEEN_MAX,
+    FORGET,
+    JOINED_BYTES_MAX,
+    Held,
+)
 
 
 def test_an_owner_may_have_its_share_and_no_more() -> None:
@@ -57,3 +63,13 @@ def test_of_so_many_tools_the_one_longest_unused_is_forgotten() -> None:
     held.learn("a", "new", FORESEEN_BYTES_MIN)
     kept = [held.foreseen("a", name) for name in ("t0", "t1", "t2", "new")]
     assert kept == [FORESEEN_BYTES_MIN, 0, FORESEEN_BYTES_MIN, FORESEEN_BYTES_MIN]
+
+
+def test_few_may_wait_for_an_outcome_that_is_large() -> None:
+    held = Held(10**9, 10**9)
+    assert held.joined_max("evil", "snapshot") == JOINED_BYTES_MAX
+    held.learn("evil", "snapshot", 900_000)
+    assert held.joined_max("evil", "snapshot") == 2
+    assert held.joined_max("home", "snapshot") == JOINED_BYTES_MAX
+    held.learn("evil", "snapshot", 9_000_000)
+    assert held.joined_max("evil", "snapshot") == 0

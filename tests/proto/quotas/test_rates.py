@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.proto.support import quick
 
-from agentgate_proto.quotas.rates import Allowance, TokenBucket
+from agentgate_proto.quotas.rates import COUNTED_BYTES, Allowance, Allowances, TokenBucket
 
 NOON = 1_800_000_000.0
 
@@ -77,7 +77,7 @@ def test_more_than_the_bucket_holds_goes_when_it_is_full_and_is_owed() -> None:
 
 
 def test_an_allowance_is_of_requests_and_of_bytes() -> None:
-    allowance = Allowance(2, 1_000, NOON)
+    allowance = Allowance(2, 1_000, 1_000_000, NOON)
     assert allowance.take(NOON, 900) == (0.0, "")
     pause, text = allowance.take(NOON, 200)
     assert (pause, text) == (pytest.approx(6.0), "requests of more than 1,000 bytes a minute")
@@ -88,7 +88,7 @@ def test_an_allowance_is_of_requests_and_of_bytes() -> None:
 
 
 def test_what_turns_out_to_cost_more_is_owed() -> None:
-    allowance = Allowance(100, 1_000, NOON)
+    allowance = Allowance(100, 1_000, 1_000_000, NOON)
     assert allowance.take(NOON, 0) == (0.0, "")
     allowance.owe(NOON, 1_500)
     pause, text = allowance.take(NOON, 0)
@@ -100,3 +100,27 @@ def test_what_turns_out_to_cost_more_is_owed() -> None:
     bucket = TokenBucket(60, NOON)
     bucket.owe(NOON + 5.0, 60)
     assert bucket.take(NOON + 5.0, 1) == pytest.approx(1.0)
+
+
+def test_what_results_bring_counts_when_it_is_there_and_is_waited_for() -> None:
+    allowance = Allowance(100, 1_000, 1_000_000, NOON)
+    allowance.brings(NOON, COUNTED_BYTES - 1)  # small ones do not count
+    allowance.brings(NOON, 1_000_000)
+    assert allowance.results_pause(NOON) == 0.0
+    assert allowance.take(NOON, 1) == (0.0, "")
+    allowance.brings(NOON, 100_000)
+    assert allowance.results_pause(NOON) == pytest.approx(6.0)
+    pause, text = allowance.take(NOON, 1)
+    assert pause == pytest.approx(6.0)
+    assert text == "results of more than 1,000,000 bytes a minute"
+    assert allowance.take(NOON + 6.0, 1) == (0.0, "")
+    for _ in range(100):
+        allowance.brings(NOON + 6.0, 1_000_000)
+    assert allowance.results_pause(NOON + 6.0) == pytest.approx(60.0)  # and not a hundred minutes
+
+
+def test_each_principal_has_its_own() -> None:
+    allowances = Allowances((1, 1_000, 1_000_000))
+    assert allowances.of("a", NOON).take(NOON, 1) == (0.0, "")
+    assert allowances.of("a", NOON).take(NOON, 1)[0] > 0.0
+    assert allowances.of("b", NOON).take(NOON, 1) == (0.0, "")

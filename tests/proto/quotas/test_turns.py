@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import pytest
@@ -17,6 +18,7 @@ from agentgate_proto.quotas.turns import (
     STRANGERS_TURN_S,
     TURN_S,
     TURN_S_MIN,
+    UNWRITTEN_BYTES_MAX,
     Turns,
 )
 
@@ -258,3 +260,61 @@ def test_owners_without_end_fill_no_memory() -> None:
     turns.next_round()
     assert len(turns._accounts) == 1
     assert turns.next(0.0) == "busy"
+
+
+def test_who_has_left_much_for_the_disk_has_its_next_turn_when_that_is_written() -> None:
+    turns: Turns[str] = Turns()
+    assert turns.begin("evil", "e1", 0.0) is not None
+    turns.left("evil", UNWRITTEN_BYTES_MAX)
+    assert turns.begin("evil", "e1", 0.0) is not None  # so much may wait
+    turns.left("evil", 1)
+    assert turns.begin("evil", "e2", 0.0) is None
+    assert turns.begin("home", "h1", 0.0) is not None  # others go on
+    assert turns.anybody_waits
+    assert turns.next_round_at(5.0) == math.inf  # a round now would be for nobody
+    turns.next_round()
+    assert turns.next(5.0) is None
+
+    assert turns.written("evil", 1)
+    assert turns.next_round_at(5.0) == 5.0
+    turns.next_round()
+    assert turns.next(5.0) == "e2"
+    assert turns.begin("evil", "e2", 5.0) is not None
+    assert not turns.anybody_waits
+
+
+def test_what_is_written_lets_nobody_go_on_who_does_not_wait_or_has_left_more() -> None:
+    turns: Turns[str] = Turns()
+    turns.left("evil", 3 * UNWRITTEN_BYTES_MAX)
+    assert not turns.written("nobody", 1)
+    assert turns.begin("evil", "e1", 0.0) is None
+    assert not turns.written("evil", UNWRITTEN_BYTES_MAX)  # there is still too much
+    assert turns.written("evil", UNWRITTEN_BYTES_MAX)
+    assert not turns.written("evil", UNWRITTEN_BYTES_MAX)  # it has been let go on before
+    turns.leave("e1")
+    turns.left("evil", 2 * UNWRITTEN_BYTES_MAX)
+    assert not turns.written("evil", 9 * UNWRITTEN_BYTES_MAX)
+    assert turns.begin("evil", "e1", 0.0) is not None
+
+
+def test_who_is_named_and_then_leaves_much_waits_as_the_first() -> None:
+    turns: Turns[str] = Turns()
+    for who in ("e1", "e2", "e3"):
+        turns.wait("evil", who)
+    turns.next_round()
+    assert [turns.next(0.0), turns.next(0.0)] == ["e1", "e2"]
+    assert turns.begin("evil", "e1", 0.0) is not None
+    turns.left("evil", UNWRITTEN_BYTES_MAX + 1)
+    assert turns.begin("evil", "e2", 0.0) is None
+    assert turns.written("evil", UNWRITTEN_BYTES_MAX)
+    turns.next_round()
+    assert turns.next(0.0) == "e2"
+
+
+def test_strangers_have_rounds_in_their_time_while_others_wait_for_the_disk() -> None:
+    turns: Turns[str] = Turns()
+    turns.left("evil", UNWRITTEN_BYTES_MAX + 1)
+    assert turns.begin("evil", "e1", 0.0) is None
+    turns.took("", 1.0, 1.0)
+    turns.wait("", "s1")
+    assert turns.next_round_at(1.0) == 2.0 - BURST_S

@@ -8,7 +8,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from agentgate_proto.quotas.turns import TURN_S
+from agentgate_proto.quotas.turns import TURN_S, UNWRITTEN_BYTES_MAX
 from agentgate_server.sockets.rounds import STEP_S, Rounds
 
 pytestmark = pytest.mark.anyio
@@ -231,3 +231,20 @@ async def test_who_asks_during_a_round_starts_no_second_one_beside_it() -> None:
                 assert going - before <= 2  # else several rounds are played beside each other
             tasks.cancel_scope.cancel()
     assert going >= 60
+
+
+async def test_who_waits_for_the_disk_costs_no_rounds_and_goes_on_when_it_is_written() -> None:
+    rounds = Rounds()
+    who = Waits(rounds, "evil")
+    rounds.turns.left("evil", 2 * UNWRITTEN_BYTES_MAX)
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(rounds.run)
+            rounds.turns.wait("evil", who)
+            rounds.ask()
+            await anyio.wait_all_tasks_blocked()
+            assert not who.served.is_set()
+            assert rounds.turns.written("evil", 2 * UNWRITTEN_BYTES_MAX)
+            rounds.ask()
+            await who.served.wait()
+            tasks.cancel_scope.cancel()

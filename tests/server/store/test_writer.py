@@ -418,3 +418,34 @@ async def test_an_error_that_is_not_the_stores_stops_the_writer() -> None:
 async def expect_stopped(writer: StoreWriter) -> None:
     with pytest.raises(StoreError, match=STOPPED):
         await writer.flush()
+
+
+async def test_who_keeps_count_of_what_waits_hears_of_what_is_written_and_what_never_will_be(
+    engine: SqliteEngine,
+) -> None:
+    heard: list[tuple[str, int]] = []
+
+    class Counts:
+        def submitted(self, number: int, change: Change) -> None:
+            heard.append(("submitted", number))
+
+        def reported(self, upto: int) -> None:
+            heard.append(("reported", upto))
+
+    writer = StoreWriter(engine, Heard(), backlog=Counts())
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.run)
+            writer.submit(1, put("r1"))
+            writer.submit(5, put("r2"))
+            await writer.flush()
+            engine.execute("PRAGMA query_only = ON")
+            writer.submit(6, put("r3"))
+            await writer.flush()
+            tasks.cancel_scope.cancel()
+    engine.execute("PRAGMA query_only = OFF")
+
+    assert heard == [
+        *(("submitted", 1), ("submitted", 5), ("reported", 5)),
+        *(("submitted", 6), ("reported", 6)),
+    ]

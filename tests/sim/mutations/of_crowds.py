@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.sim.mutations.mutation import ADMISSION, PROTO, SERVER, Mutation
+from tests.sim.mutations.mutation import PROTO, SERVER, Mutation
 
 CONNECTIONS = f"{PROTO}/quotas/connections.py"
 TURNS = f"{PROTO}/quotas/turns.py"
@@ -28,9 +28,9 @@ OF_CROWDS = (
     ),
     Mutation(
         "count the requests of all as one's",
-        ADMISSION,
-        "        allowance = self._allowances.get(principal)\n",
-        '        principal = ""\n        allowance = self._allowances.get(principal)\n',
+        f"{PROTO}/quotas/rates.py",
+        "        allowance = self._of.get(principal)\n",
+        '        principal = ""\n        allowance = self._of.get(principal)\n',
         seeds=0,
         crowds=30,
     ),

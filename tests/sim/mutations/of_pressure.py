@@ -275,4 +275,28 @@ OF_PRESSURE = (
         seeds=0,
         tests=("tests/proto/ledger/test_lifecycle.py",),
     ),
+    Mutation(
+        "let who has left much for the disk go on",
+        f"{QUOTAS}/turns.py",
+        "        if account.unwritten_bytes > UNWRITTEN_BYTES_MAX:\n            return False\n",
+        "",
+        seeds=0,
+        tests=(TURNS,),
+    ),
+    Mutation(
+        "let everybody wait for the whole of a round",
+        f"{SERVER}/sockets/rounds.py",
+        "            if now >= until:\n                return False\n",
+        "",
+        seeds=0,
+        tests=("tests/server/sockets/test_rounds.py",),
+    ),
+    Mutation(
+        "count for nothing what a turn leaves for the disk",
+        f"{SERVER}/gate/backlog.py",
+        "            self._rounds.turns.left(owner, size)\n",
+        "            pass\n",
+        seeds=0,
+        tests=("tests/server/gate/test_backlog.py",),
+    ),
 )
