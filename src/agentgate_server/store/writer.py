@@ -37,8 +37,8 @@ BATCH_MAX = 1_024
 """Entries in one batch. More rows in a commit make it no cheaper per row, but would let one
 request wait for a whole backlog; this many take some tens of milliseconds."""
 
-QUESTIONS_MAX = 64
-"""Questions that one batch answers, of each owner in turn: some milliseconds, for which the changes
+QUESTIONS_MAX = 16
+"""Questions that one batch answers, of each owner in turn: a few milliseconds, for which the changes
 that come meanwhile wait. Who asks for a thousand things waits for them, and nobody else does."""
 
 ANSWERS_BYTES_MAX = 2_097_152
