@@ -38,7 +38,7 @@ BATCH_MAX = 1_024
 request wait for a whole backlog; this many take some tens of milliseconds."""
 
 QUESTIONS_MAX = 16
-"""Questions that one batch answers, of each owner in turn: a few milliseconds, for which the changes
+"""Questions that one batch answers, of each owner in turn: a few milliseconds, for which changes
 that come meanwhile wait. Who asks for a thousand things waits for them, and nobody else does."""
 
 ANSWERS_BYTES_MAX = 2_097_152
