@@ -185,8 +185,8 @@ class Lifecycle:
             resolved_at=found.resolved_at,
             joined=found.joined or found.rid,
         )
-        if found.outcome is not None:
-            self.allowances.of(found.principal, now).brings(now, live.copies_of(found.outcome))
+        assert found.outcome is not None, "it is done"
+        self.allowances.of(found.principal, now).brings(now, live.copies_of(found.outcome))
         self.denying.over(live, now)
         self._write(live, After.ANSWER)
         if not found.delivered and found.client_id == live.record.client_id:
