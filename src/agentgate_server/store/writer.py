@@ -41,6 +41,10 @@ QUESTIONS_MAX = 16
 """Questions that one batch answers, of each owner in turn: a few milliseconds, for which changes
 that come meanwhile wait. Who asks for a thousand things waits for them, and nobody else does."""
 
+ANSWERS_S = 0.005
+"""How long one batch answers questions: some are a look at a row, others add up thousands. One that
+has begun is answered."""
+
 ANSWERS_BYTES_MAX = 2_097_152
 """Of the records that one batch reads; with more of them the next questions wait for the next, so
 that the answers to many who ask at once are not all in memory at the same time."""
@@ -107,6 +111,9 @@ class StoreWriter:
         gather_s: how long changes that are not urgent may gather.
         committed: hears how long each commit took; on the event loop.
         backlog: keeps count of what waits; None: nobody does.
+
+    Attributes:
+        clock: what the time for answers is measured by.
     """
 
     def __init__(
@@ -123,6 +130,7 @@ class StoreWriter:
         self.gather_s = gather_s
         self.committed = committed
         self.backlog = backlog
+        self.clock: Callable[[], float] = time.perf_counter
         self.entries: deque[Entry] = deque()
         self.questions: Lines[Asked] = Lines()
         self.asked = 0
@@ -349,9 +357,9 @@ class StoreWriter:
 
     def answer(self, batch: Batch) -> None:
         """Answer the questions of a batch, as far as there is room; in the worker thread."""
-        size = 0
+        size, until = 0, self.clock() + ANSWERS_S
         for _, entry in batch.asked:
-            if size > ANSWERS_BYTES_MAX:
+            if size > ANSWERS_BYTES_MAX or self.clock() > until:
                 break
             try:
                 answer = answer_of(self.engine, entry.query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.server.store.samples import put
 
 from agentgate_proto.records.storage import FindRid, ListRequests
 from agentgate_server.store.sqlite import SqliteEngine
+from agentgate_server.store.writer import ANSWERS_S
 
 pytestmark = pytest.mark.anyio
 
@@ -54,3 +56,22 @@ async def test_who_waits_for_all_that_was_asked_waits_for_what_had_no_room(
             writer.ask(FindRid("r1"), number)
         await writer.flush()
         assert [event[0] for event in heard.events] == ["durable", "answer", "answer", "answer"]
+
+
+async def test_a_batch_answers_for_so_long_and_others_writes_come_between(
+    engine: SqliteEngine,
+) -> None:
+    async with running(engine) as (writer, heard):
+        writer.submit(1, put("r1"))
+        await writer.flush()
+        heard.events.clear()
+        ticks = itertools.count()
+        writer.clock = lambda: next(ticks) * ANSWERS_S / 2  # each look costs so much
+        for number in range(7):
+            writer.ask(FindRid("r1"), number, "agent")
+        writer.submit(2, put("r2"))
+        await writer.flush()
+    kinds = [event[0] for event in heard.events]
+    assert kinds.count("answer") == 7
+    assert kinds.index("durable") <= 3
+    assert [event[1] for event in heard.events if event[0] == "answer"] == list(range(7))
