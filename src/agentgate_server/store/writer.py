@@ -254,13 +254,14 @@ class StoreWriter:
                         waiting.finished.set()
 
     def over(self, batch: Batch) -> None:
-        """Report a batch that the thread is through with, and give it what came meanwhile."""
+        """Report a batch that the thread is through with, and give it the changes that came
+        meanwhile. Questions alone wait for their turn: what becomes of answers takes memory."""
         try:
             self.put_back(batch)
             self.report(batch)
         finally:
             self.release(batch.waiting)
-        if self.urgent and self.has_work and not self.ended:
+        if self.urgent and self.entries and not self.ended:
             assert self.thread is not None, "it is through with a batch"
             self.thread.begin(self.take())
 
