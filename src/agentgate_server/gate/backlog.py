@@ -20,14 +20,14 @@ from agentgate_proto.records.storage import Change, Put, record_bytes
 from agentgate_server.sockets.rounds import Rounds
 
 COUNTED_BYTES = 4_096
-"""What is smaller does not count: of such a turn is too short to leave much."""
+"""What is smaller does not count: a turn is too short to leave much of it."""
 
 
 class Backlog:
     """See the module. Everything happens on the event loop.
 
     Args:
-        rounds: say whose turn it is, and give no more of them to who has left much.
+        rounds: give no more turns to who has left much.
         ledger: knows what tools bring, and how much of it is too much for a minute.
         utc: the clock of the ledger.
     """
@@ -67,9 +67,8 @@ class Backlog:
             size = self._ledger.held.foreseen(owner, tool)
             if pause_s:
                 await anyio.sleep(pause_s)
-            elif size and self._of.get(owner, 0) + size > UNWRITTEN_BYTES_MAX and owner in self._of:
-                less = self._less.setdefault(owner, anyio.Event())
-                await less.wait()
+            elif size and owner in self._of and self._of[owner] + size > UNWRITTEN_BYTES_MAX:
+                await self._less.setdefault(owner, anyio.Event()).wait()
             else:
                 break
         self._add(owner, size)

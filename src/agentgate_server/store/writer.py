@@ -144,6 +144,7 @@ class StoreWriter:
         self.hurry: anyio.Event | None = None
         self.urgent = False
         self.thread: StoreThread[Batch] | None = None
+        self.begun: list[Waiting] = []  # in the batch that the thread has
         self.ended = False
 
     @property
@@ -239,7 +240,7 @@ class StoreWriter:
                     with anyio.move_on_after(self.gather_s):
                         await self.hurry.wait()
                 await anyio.lowlevel.checkpoint_if_cancelled()
-                thread.begin(self.take())
+                self.begin(thread)
                 await thread.wait_idle()
         finally:
             self.ended = True
@@ -248,10 +249,16 @@ class StoreWriter:
                 with anyio.CancelScope(shield=True):
                     await thread.wait_idle()
             finally:
-                for waiting in (*self.held, *self.entries):
+                for waiting in (*self.begun, *self.held, *self.entries):
                     if isinstance(waiting, Waiting):
                         waiting.reason = STOPPED
                         waiting.finished.set()
+
+    def begin(self, thread: StoreThread[Batch]) -> None:
+        """Give the thread what waits."""
+        batch = self.take()
+        self.begun = batch.waiting
+        thread.begin(batch)
 
     def over(self, batch: Batch) -> None:
         """Report a batch that the thread is through with, and give it the changes that came
@@ -260,10 +267,11 @@ class StoreWriter:
             self.put_back(batch)
             self.report(batch)
         finally:
+            self.begun = []
             self.release(batch.waiting)
         if self.urgent and self.entries and not self.ended:
             assert self.thread is not None, "it is through with a batch"
-            self.thread.begin(self.take())
+            self.begin(self.thread)
 
     def put(self, entry: Entry, *, urgent: bool = True) -> None:
         """Queue an entry and wake the writer."""

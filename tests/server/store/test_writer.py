@@ -415,6 +415,21 @@ async def test_an_error_that_is_not_the_stores_stops_the_writer() -> None:
                 await writer.run()
 
 
+async def test_who_waits_for_the_very_batch_that_stops_the_writer_is_told() -> None:
+    class Broken(MemoryEngine):
+        def commit(self, changes: Sequence[Change]) -> None:
+            raise ZeroDivisionError
+
+    writer = StoreWriter(Broken(), Heard())
+    writer.submit(1, put("r1"))
+    with anyio.fail_after(WAIT_S):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(expect_stopped, writer)
+            await anyio.wait_all_tasks_blocked()  # it stands in the same batch
+            with pytest.raises(ZeroDivisionError):
+                await writer.run()
+
+
 async def expect_stopped(writer: StoreWriter) -> None:
     with pytest.raises(StoreError, match=STOPPED):
         await writer.flush()
