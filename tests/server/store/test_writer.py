@@ -338,6 +338,9 @@ async def test_nobody_waits_for_a_writer_that_has_stopped() -> None:
             tasks.start_soon(wait)
             await anyio.wait_all_tasks_blocked()
             tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await anyio.wait_all_tasks_blocked()
+            assert writer.ended
             held.permits.release()
         await wait()
         with pytest.raises(StoreError, match=STOPPED):
