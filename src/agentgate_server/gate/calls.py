@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.explaining import Explainer
+from agentgate_server.gate.in_turn import InTurn
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing, Task, tool_rows
 from agentgate_server.gate.providing import Providing
@@ -123,6 +125,7 @@ class Calls:
         self.charged = charged
         limits = ledger.limits
         self._small_bytes = arguments.small_bytes(limits.args_bytes_max, limits.args_values_max)
+        self._lists = InTurn()
         self.sessions: SessionDesk | None = None
         self.session_calls = SessionCalls(None, never)
 
@@ -355,9 +358,12 @@ class Calls:
     def _list_requests(self, principal: Principal, params: ListRequests, reply: Reply) -> None:
         if not self._may_list(principal, reply):
             return
-        whose = None if principal.role is Role.OPERATOR else principal.name
-        listing = Listing(params, whose, reply, self.masker, self._owe, self.spawn, self.charged)
-        self.writer.ask(listing.query, listing)
+        name = principal.name
+        whose = None if principal.role is Role.OPERATOR else name
+        over = partial(self._lists.over, name)
+        tasks = self.spawn, self.charged
+        listing = Listing(params, whose, reply, self.masker, self._owe, *tasks, over)
+        self._lists.ask(name, lambda: self.writer.ask(listing.query, listing, name))
 
     def _owe(self, principal: str, size: int) -> None:
         self.ledger.owe(principal, size, self.utc())

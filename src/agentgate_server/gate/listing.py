@@ -42,6 +42,7 @@ class Listing:
             else is served.
         charged: makes a task the work of whoever has a turn now: when the store answers it is
             nobody's.
+        over: called when the answer is made, or can't be.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Listing:
         owe: Callable[[str, int], None],
         spawn: Callable[[Task], None],
         charged: Callable[[Task], Task],
+        over: Callable[[], None],
     ) -> None:
         self.owe = owe
         self.params = params
@@ -60,6 +62,7 @@ class Listing:
         self.reply = reply
         self.masker = masker
         self._spawn = spawn
+        self._over = over
         self._tell_charged = charged(self._tell)
         self._answer: tuple[Answer, str] = None, ""
 
@@ -79,7 +82,14 @@ class Listing:
         self._spawn(self._tell_charged)
 
     async def _tell(self) -> None:
+        try:
+            await self._make()
+        finally:
+            self._over()
+
+    async def _make(self) -> None:
         answer, problem = self._answer
+        self._answer = None, ""  # it goes when it has been made into rows
         if problem:
             self.reply.error(ErrorCode.INTERNAL_ERROR, problem, None)
             return
