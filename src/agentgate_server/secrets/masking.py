@@ -35,7 +35,7 @@ from agentgate_server.secrets.forms import ENCODED_CHARS_MIN, forms_of
 from agentgate_server.secrets.hiding import MASK, Arguments, alone, encode, told_apart
 from agentgate_server.secrets.needles import Needles
 from agentgate_server.secrets.secret import Secret
-from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name
+from agentgate_server.secrets.secret_names import counts_tokens, is_secret_name, names_in
 
 SECRET_CHARS_MIN = 5
 """A configured secret that is shorter is hidden only where it stands alone: hidden everywhere, it
@@ -44,7 +44,6 @@ would tear holes into all texts, and where the holes are would tell what it is."
 GUESSED_CHARS_MAX = 20
 """What is as long is nothing that can be found by guessing: a key or a token."""
 
-NAME_IN_JSON = re.compile(rb'"([^"]*)":')
 NAMED_IN_TEXT = re.compile(
     r"""(?ix)
     ( (?: pass(?:word|wd|phrase|code) | pwd | secret | token | api[_\ -]?key | access[_-]?key
@@ -316,8 +315,7 @@ class Masker:
             return False
         if b"\\" in data:
             return False  # a name may be written with escapes
-        names = set(NAME_IN_JSON.findall(data))
-        return not any(is_secret_name(name.decode()) for name in names)
+        return not any(is_secret_name(name.decode()) for name in names_in(data))
 
     def _encoded(self, value: Any, known: Known = NOTHING) -> bytes:
         """Encode masked JSON. A secret that is spelled by several values together hides it all."""

@@ -77,3 +77,17 @@ def is_program(name: str, text: str) -> bool:
 def counts_tokens(name: str) -> bool:
     """Whether a number under this name is how many: ``max_tokens`` is no secret."""
     return "tokens" in squeeze(name[:NAME_CHARS_MAX])
+
+
+def names_in(data: bytes) -> set[bytes]:
+    """Return the names of JSON that has no backslash, written without blanks.
+
+    Every second part between quotes is a text, and a name where a colon follows. A pattern takes
+    twenty times as long where the texts are.
+    """
+    parts = data.split(b'"')
+    return {
+        text
+        for text, behind in zip(parts[1::2], parts[2::2], strict=True)
+        if behind.startswith(b":")
+    }
