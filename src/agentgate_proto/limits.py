@@ -145,7 +145,7 @@ LIST_BYTES_MAX = 786_432
 """Bytes of rows in one such reply; ``more`` says that there are others. It fits the smallest
 client's message limit."""
 
-LIST_READ_BYTES_MAX = 4_194_304
+LIST_READ_BYTES_MAX = 1_048_576
 """Bytes of requests that are read from the store for one reply to ``list_requests``."""
 
 LISTED_BYTES_MAX = 4_096

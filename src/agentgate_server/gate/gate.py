@@ -58,7 +58,7 @@ from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.pacing import Pacing
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.reloading import Reloader
-from agentgate_server.gate.request_ids import new_rid
+from agentgate_server.gate.request_ids import Rids
 from agentgate_server.gate.responses import Responder
 from agentgate_server.gate.running import Running
 from agentgate_server.gate.store_reports import LEDGER, StoreReports
@@ -132,7 +132,7 @@ class Gate:
         offers: Offers | None = None,
         utc: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = anyio.current_time,
-        rids: Callable[[float], str] = new_rid,
+        rids: Callable[[float], str] | None = None,
     ) -> None:
         masker, self.upstreams = masker or Masker(), upstreams
         self.providing = Providing(catalogue, tokens, monotonic, self._spawn)
@@ -180,7 +180,7 @@ class Gate:
             masker=masker,
             observers=self.observers,
             utc=utc,
-            rids=rids,
+            rids=rids or Rids().new,
             reload=self.reload,
             providing=self.providing,
             explainer=Explainer(self.judge, masker, tokens, self.ledger.objection_to_listing),
