@@ -146,7 +146,8 @@ LIST_BYTES_MAX = 786_432
 client's message limit."""
 
 LIST_READ_BYTES_MAX = 1_048_576
-"""Bytes of requests that are read from the store for one reply to ``list_requests``."""
+"""Bytes of requests that are read from the store for one reply to ``list_requests``: as much as a
+reply may hold of them, and some milliseconds for which nothing is written."""
 
 LISTED_BYTES_MAX = 4_096
 """Of arguments, a result, a signature or an error in a row of a list: of what is longer the row has

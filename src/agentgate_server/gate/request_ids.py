@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
+from agentgate_server.identity.randomness import Randomness
 
-RANDOM_HEX = 24
-"""96 bits."""
-
-POOL_BYTES = 1_536
-"""Random bytes that are asked of the system at once, for 128 ids. A call for each would let go of
-the interpreter for some microseconds: too short for another thread to take it, and often enough
-under a flood that the store's thread, woken each time in vain, waited for half a second."""
+RANDOM_BYTES = 12
 
 
 class Rids:
     """Makes ids; on one thread."""
 
     def __init__(self) -> None:
-        self._pool = ""
-        self._used = 0
+        self._randomness = Randomness()
 
     def new(self, now: float) -> str:
         """Make a fresh id of a request and of its approval.
@@ -30,8 +23,4 @@ class Rids:
         Returns:
             36 hexadecimal digits: milliseconds, then 96 random bits.
         """
-        if self._used >= len(self._pool):
-            self._pool, self._used = secrets.token_hex(POOL_BYTES), 0
-        first = self._used
-        self._used += RANDOM_HEX
-        return f"{int(now * 1000):012x}{self._pool[first : self._used]}"
+        return f"{int(now * 1000):012x}{self._randomness.take(RANDOM_BYTES).hex()}"

@@ -8,7 +8,7 @@ from that.
 from __future__ import annotations
 
 import logging
-import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -48,6 +48,7 @@ from agentgate_proto.sessions.looking import with_count
 from agentgate_proto.sessions.runs import EXCEED_BUDGET
 from agentgate_proto.sessions.sessions import Sessions
 from agentgate_server.config.agents import AgentsConfig
+from agentgate_server.identity.randomness import Randomness
 from agentgate_server.models.model import Model
 from agentgate_server.observing.observers import Observers
 from agentgate_server.sessions.admitting import Admitting
@@ -149,6 +150,7 @@ class SessionDesk:
         self._spawn = spawn
         self._utc = utc
         self._drain_all = drain
+        self._randomness = Randomness()
         self._alarm = anyio.Event()
         self._armed: float | None = None
 
@@ -251,7 +253,8 @@ class SessionDesk:
 
     def fresh_ids(self) -> list[str]:
         """Make two ids that nobody guesses, for whatever a call begins."""
-        return [fresh_id(), fresh_id()]
+        both = (self._randomness.take(ID_BYTES) for _ in range(2))
+        return [urlsafe_b64encode(each).decode() for each in both]
 
     def _wake(self) -> None:
         self._alarm.set()
@@ -392,8 +395,3 @@ class Call:
     def __init__(self, reply: Reply, place: Place | None = None) -> None:
         self.reply = reply
         self.place = place
-
-
-def fresh_id() -> str:
-    """Make an id that nobody guesses."""
-    return secrets.token_urlsafe(ID_BYTES)

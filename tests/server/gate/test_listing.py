@@ -63,7 +63,7 @@ async def test_lists_of_large_requests_count_by_what_was_read_for_them(tmp_path:
     async with serving(tmp_path) as gateway, raw_client(gateway) as client:
         await client.next(Authenticated)
         await ask_for(client, *range(1, 11), tool="note")
-        for number in range(100, 140):
+        for number in range(100, 200):
             listed = await answer(client, number, "list_requests", ListRequests())
             if not isinstance(listed, dict):
                 break

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from agentgate_server.gate.request_ids import POOL_BYTES, RANDOM_HEX, Rids
+from agentgate_server.gate.request_ids import RANDOM_BYTES, Rids
+from agentgate_server.identity.randomness import POOL_BYTES
 
 
 def test_ids_are_random_and_in_the_order_of_time() -> None:
     rids = Rids()
-    many = 3 * POOL_BYTES * 2 // RANDOM_HEX
+    many = 3 * POOL_BYTES // RANDOM_BYTES
     ids = [rids.new(1_767_225_600.0 + number / 1_000) for number in range(many)]
 
     assert ids == sorted(ids)
