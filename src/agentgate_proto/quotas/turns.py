@@ -178,6 +178,13 @@ class Turns(Generic[Who]):
             done_by = max(self._strangers_done_by, now - took_s)
             self._strangers_done_by = done_by + took_s / STRANGERS_SHARE
 
+    def introduced(self, owner: str, took_s: float, now: float) -> None:
+        """Take note of a stranger's turn in which somebody said who they are. What they asked for
+        with that is theirs: other strangers would wait for ten rounds where it took long."""
+        strangers_s = min(took_s, self.strangers_turn_s)
+        self.took(STRANGERS, strangers_s, now)
+        self.took(owner, took_s - strangers_s, now)
+
     def wait(self, owner: str, who: Who) -> None:
         """A connection has more to be served than its turn was enough for."""
         account = self._accounts.get(owner)

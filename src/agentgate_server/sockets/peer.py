@@ -212,7 +212,10 @@ class Peer(Reader, ABC):
         rounds.owner = owner
         now = self._turn(began + turn_s)
         rounds.owner = None
-        rounds.turns.took(owner, now - began, now)
+        if owner or not self.owner.name:
+            rounds.turns.took(owner, now - began, now)
+        else:
+            rounds.turns.introduced(self.owner.name, now - began, now)
         if self.unfinished:
             rounds.turns.wait(self.owner.name, self)
             rounds.ask()

@@ -208,6 +208,20 @@ def test_after_a_flood_no_stranger_waits_for_it() -> None:
     assert turns.next(101.0) == "late"
 
 
+def test_what_takes_long_of_who_has_said_who_they_are_is_theirs() -> None:
+    turns: Turns[str] = Turns()
+    turns.wait(STRANGERS, "flood")
+    turns.wait(STRANGERS, "late")
+    turns.next_round()
+    assert turns.next(100.0) == "flood"
+    assert turns.begin(STRANGERS, "flood", 100.0) is not None
+    turns.introduced("evil", 10 * STRANGERS_TURN_S, 100.0 + 10 * STRANGERS_TURN_S)
+    assert turns.next(100.005) is None, "strangers have had their turn of this round"
+    turns.next_round()
+    assert turns.next(100.005) == "late", "and have one in the next"
+    assert turns.begin("evil", "other", 100.005) is None, "its turns are spent on that"
+
+
 def test_several_small_turns_may_be_taken_in_one_round() -> None:
     turns: Turns[int] = Turns()
     for number in range(2 * NAMED_MAX):
