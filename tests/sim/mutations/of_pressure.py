@@ -299,4 +299,28 @@ OF_PRESSURE = (
         seeds=0,
         tests=("tests/server/gate/test_backlog.py",),
     ),
+    Mutation(
+        "let what a batch had no time for wait behind all others",
+        f"{QUOTAS}/lines.py",
+        "        self._lines.move_to_end(owner, last=False)\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/quotas/test_lines.py",),
+    ),
+    Mutation(
+        "let strangers pay for what an agent asks for at first",
+        f"{QUOTAS}/turns.py",
+        "        strangers_s = min(took_s, self.strangers_turn_s)\n",
+        "        strangers_s = took_s\n",
+        seeds=0,
+        tests=(TURNS,),
+    ),
+    Mutation(
+        "make all lists of an agent at once",
+        f"{SERVER}/gate/in_turn.py",
+        "        if waiting is not None:\n",
+        "        if False and waiting is not None:\n",
+        seeds=0,
+        tests=("tests/server/gate/test_in_turn.py",),
+    ),
 )
