@@ -49,7 +49,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
     "agentgate_server": (
         {"gateway": "a gateway as a whole: starts it, serves, shuts it down in order"},
         {
-            "checking": "all that can be said of a gateway's files without starting it",
+            "checking/": "all that can be said of a gateway's files without starting it",
             "reporting": "what `/health` and `/metrics` say of the parts",
         },
         {

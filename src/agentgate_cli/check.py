@@ -37,10 +37,10 @@ def check(config_file: Path, permissions: Path | None, strict: bool, as_json: bo
       agent-gate check
       agent-gate check --permissions new.yaml --strict
     """
-    from agentgate_server import checking
+    from agentgate_server.checking.files import check as check_files
     from agentgate_server.policy.linting import Level
 
-    findings = checking.check(lambda: load(config_file, permissions))
+    findings = check_files(lambda: load(config_file, permissions))
     bad_levels = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
     failing = [each for each in findings if each.level in bad_levels]
     if as_json:

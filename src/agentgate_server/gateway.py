@@ -41,7 +41,7 @@ from agentgate_server.assembly import (
 )
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.backing import McpBacking, backing_of
-from agentgate_server.checking import check_start
+from agentgate_server.checking.policies import check_start
 from agentgate_server.config import Config, check_exposure
 from agentgate_server.config.faces import OPEN, open_faces, people_converse
 from agentgate_server.conversing import conversations_of, load_prices, tidy

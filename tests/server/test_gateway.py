@@ -26,7 +26,7 @@ from agentgate_proto.connection.events import Answered, Authenticated, Closed
 from agentgate_proto.records.storage import Put
 from agentgate_proto.rpc.messages import GetPendingResults, ToolRequest
 from agentgate_server.assembly import policy_of
-from agentgate_server.checking import check
+from agentgate_server.checking.files import check
 from agentgate_server.config import config_from_dict
 from agentgate_server.documents import DocumentError
 from agentgate_server.gateway import Gateway
