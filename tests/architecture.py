@@ -42,6 +42,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "errors": "one table of error codes, and the exceptions made from it",
             "limits": "every cap and time, each with its reason",
             "principal": "who is on the other end: a name and a role",
+            "durations": "how long: `1h30m` to seconds, and back",
             "digest": "what an approval is bound to: the digest of a tool and its arguments",
             "text/": "what a reader sees of a text of others, and what is shown by its number",
         },

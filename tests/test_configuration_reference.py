@@ -17,7 +17,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import msgspec
 import pytest
 
+from agentgate_proto.durations import format_duration
 from agentgate_server.config import ConfigFile
+from agentgate_server.documents.spans import UNIT
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.http.form import HttpFile
 
@@ -70,11 +72,21 @@ def forms_in(annotation: Any) -> Iterator[type[msgspec.Struct]]:
 
 def bounds(meta: msgspec.Meta) -> str:
     """The bounds of a number, in words."""
+    if unit_s := (meta.extra or {}).get(UNIT):
+        return span(meta, unit_s)
     least = plain(meta.ge) if meta.ge is not None else ""
     if meta.gt is not None:
         least = f"above {plain(meta.gt)}"
     most = f"to {plain(meta.le)}" if meta.le is not None else ""
     return f"number, {least} {most}".strip() if least or most else "text"
+
+
+def span(meta: msgspec.Meta, unit_s: float) -> str:
+    """The bounds of a span of time, as durations."""
+    least = format_duration(meta.ge * unit_s) if meta.ge else ""
+    least = least or ("above 0" if meta.gt is not None else "0")
+    most = f" to {format_duration(meta.le * unit_s)}" if meta.le is not None else ""
+    return f"duration, {least}{most}"
 
 
 def plain(number: float) -> str:
@@ -129,6 +141,16 @@ def default_of(field: msgspec.structs.FieldInfo) -> str:
     return f"`{value}`"
 
 
+def span_of_default(field: msgspec.structs.FieldInfo, annotation: Any) -> str:
+    """The default of a span of time once more, as a duration."""
+    metas = [
+        get_args(each)[1] for each in alternatives(annotation) if get_origin(each) is Annotated
+    ]
+    units = [meta.extra[UNIT] for meta in metas if meta.extra]
+    value = field.default
+    return f" (`{format_duration(value * units[0])}`)" if units and isinstance(value, float) else ""
+
+
 def sections(form: type[msgspec.Struct], path: str) -> Iterator[str]:
     """The tables of a form and of all that stand below it."""
     texts = documented(form)
@@ -141,7 +163,8 @@ def sections(form: type[msgspec.Struct], path: str) -> Iterator[str]:
         annotation = hints[field.name]
         missing = f"{form.__name__}.{field.name} says nothing to its user"
         assert field.name in texts, missing
-        cells = (f"`{field.encode_name}`", worded(annotation), default_of(field), texts[field.name])
+        default = default_of(field) + span_of_default(field, annotation)
+        cells = (f"`{field.encode_name}`", worded(annotation), default, texts[field.name])
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
         kinds = {get_origin(each) for each in alternatives(annotation)}
         many = "[]" if tuple in kinds else ".NAME" if dict in kinds else ""

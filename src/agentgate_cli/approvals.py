@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from agentgate_cli.arguments import Duration
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.finding import IdCommand
 from agentgate_cli.mutes import mute, unmute
@@ -20,7 +21,6 @@ from agentgate_cli.text import (
     compact,
     duration,
     fold,
-    parse_duration,
     parse_time,
     printable,
     short_id,
@@ -167,7 +167,11 @@ def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
 @approvals.command(cls=IdCommand)
 @click.argument("approval_id", metavar="ID")
 @click.option(
-    "--for", "period", metavar="TIME", help="Also what follows of the kind, for: 90s, 10m, 2h …"
+    "--for",
+    "for_s",
+    type=Duration(bare=False),
+    metavar="TIME",
+    help="Also what follows of the kind, for: 90s, 15m, 1h30m …",
 )
 @click.option(
     "--uses", type=int, help="Also what follows of the kind: so often, this one included."
@@ -192,7 +196,7 @@ def approve(approval_id: str, as_json: bool, **options: Any) -> int:
       agent-gate approvals approve 3f9c02aa --for 10m --uses 20 --any brightness_pct
     """
     remote = remote_of(options)
-    terms = terms_of(options["period"], options["uses"], options["any_args"])
+    terms = terms_of(options["for_s"], options["uses"], options["any_args"])
     answer = Answer("approve", options["code"], terms, confirmed=options["yes"])
     return run_remote(lambda: decide(remote, approval_id, answer, as_json=as_json))
 
@@ -224,7 +228,7 @@ class Answer:
     confirmed: bool = False
 
 
-def terms_of(period: str | None, uses: int | None, any_args: tuple[str, ...]) -> GrantTerms | None:
+def terms_of(for_s: float | None, uses: int | None, any_args: tuple[str, ...]) -> GrantTerms | None:
     """Make the terms of a grant of the options, if there are any.
 
     Raises:
@@ -232,10 +236,10 @@ def terms_of(period: str | None, uses: int | None, any_args: tuple[str, ...]) ->
     """
     from agentgate_client import GrantTerms
 
-    if period is None and uses is None and not any_args:
+    if for_s is None and uses is None and not any_args:
         return None
     try:
-        minutes = None if period is None else parse_duration(period) / 60.0
+        minutes = None if for_s is None else for_s / 60.0
         return GrantTerms(minutes=minutes, uses=uses, any_args=any_args)
     except ValueError as error:
         raise click.UsageError(f"{error}: see --for and --uses") from None

@@ -1,11 +1,19 @@
-"""A tool's arguments on a command line: KEY=VALUE, and one JSON object."""
+"""Arguments on a command line: those of tools, KEY=VALUE and one JSON object; and durations."""
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from agentgate_proto.durations import parse_duration
+
+if TYPE_CHECKING:
+    FloatType = click.ParamType[float]
+else:
+    FloatType = click.ParamType  # older ones take no parameter
 
 
 def read_args(text: str | None, pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -48,3 +56,39 @@ def read_value(text: str) -> Any:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError):
         return text
+
+
+class Duration(FloatType):
+    """Seconds on a command line: a number of them, or ``90s``, ``15m``, ``1h30m``.
+
+    Args:
+        least_s: the least that is taken; 0: anything above 0.
+        most_s: the most.
+        bare: whether a number without a unit is taken.
+    """
+
+    name = "duration"
+
+    def __init__(
+        self, *, least_s: float = 0.0, most_s: float = math.inf, bare: bool = True
+    ) -> None:
+        self.least_s, self.most_s, self.bare = least_s, most_s, bare
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read one."""
+        try:
+            seconds = float(value) if self.bare else parse_duration(value.strip())
+        except ValueError:
+            try:
+                seconds = parse_duration(value.strip())
+            except ValueError as error:
+                hint = ", or seconds as in 90" if self.bare else ""
+                self.fail(f"{error}{hint}", param, ctx)
+        least = max(self.least_s, math.ulp(0.0))
+        if not least <= seconds <= self.most_s or not math.isfinite(seconds):
+            most = f" to {self.most_s:g} s" if math.isfinite(self.most_s) else ""
+            above = f"{self.least_s:g}{most or ' s or more'}" if self.least_s else f"above 0{most}"
+            self.fail(f"{value!r} must be {above}", param, ctx)
+        return seconds

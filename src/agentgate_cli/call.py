@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import click
 
-from agentgate_cli.arguments import read_args
+from agentgate_cli.arguments import Duration, read_args
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import drop_output, note, say_json
@@ -46,9 +46,10 @@ FATES = {
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="S",
-    help="Withdraw the request after so many seconds.  [default: wait as long as it takes]",
+    type=Duration(),
+    metavar="TIME",
+    help="Withdraw the request after so many seconds, or as in 15m, 1h30m.  "
+    "[default: wait as long as it takes]",
 )
 @click.option("--client-id", metavar="NAME", help="Ask under a stable name of your own.")
 @click.option(

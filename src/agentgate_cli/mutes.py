@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentgate_cli.arguments import Duration
 from agentgate_cli.exits import Exit
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import say, say_json
-from agentgate_cli.text import clock, parse_duration, printable
+from agentgate_cli.text import clock, printable
 
 if TYPE_CHECKING:
     from agentgate_client.approval_results import Mutes
@@ -21,11 +22,17 @@ PERIOD = "1h"
 @click.command()
 @click.argument("agent", required=False)
 @click.option(
-    "--for", "period", metavar="TIME", default=PERIOD, show_default=True, help="How long."
+    "--for",
+    "for_s",
+    type=Duration(bare=False),
+    metavar="TIME",
+    default=PERIOD,
+    show_default=True,
+    help="How long: 90s, 15m, 1h30m.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @gateway_options
-def mute(agent: str | None, period: str, as_json: bool, **options: Any) -> int:
+def mute(agent: str | None, for_s: float, as_json: bool, **options: Any) -> int:
     """Let nobody be asked about an agent for a time; without AGENT: list those that are muted.
 
     What would ask is refused meanwhile, and the agent is told by whom and until when. What needs
@@ -35,11 +42,7 @@ def mute(agent: str | None, period: str, as_json: bool, **options: Any) -> int:
     Example:
       agent-gate approvals mute garden --for 30m
     """
-    try:
-        minutes = parse_duration(period) / 60.0
-    except ValueError as error:
-        raise click.UsageError(f"{error}: see --for") from None
-    return run_remote(lambda: change(options, agent, minutes, as_json=as_json))
+    return run_remote(lambda: change(options, agent, for_s / 60.0, as_json=as_json))
 
 
 @click.command()

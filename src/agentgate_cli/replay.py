@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import time
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,22 +16,21 @@ from agentgate_cli.offline import config_option, load_or_fail
 from agentgate_cli.serve import document_failure, start_failure
 from agentgate_cli.style import bad, bold, good, say, say_json, warn
 from agentgate_cli.text import plural, printable
+from agentgate_proto.durations import parse_duration
 
 if TYPE_CHECKING:
     from agentgate_server.policy.replaying import Kind, Past, Replay
     from agentgate_server.secrets.masking import Masker
 
 STYLES = {"allow": good, "deny": bad, "ask": warn}
-AGO = re.compile(r"(\d{1,6})([smhd])")
-UNITS_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def moment(ctx: click.Context, param: click.Parameter, value: str | None) -> float:
     """Read a time: how long ago (``7d``, ``12h``), or as ISO 8601 has it; return UTC seconds."""
     if value is None:
         return 0.0
-    if ago := AGO.fullmatch(value):
-        return time.time() - int(ago[1]) * UNITS_S[ago[2]]
+    with suppress(ValueError):
+        return time.time() - parse_duration(value)
     try:
         return datetime.fromisoformat(value).timestamp()
     except (ValueError, OverflowError, OSError):

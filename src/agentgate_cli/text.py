@@ -8,7 +8,6 @@ see what is really there. A gateway is not believed either. All of it is shown t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
@@ -25,9 +24,6 @@ readable = prose
 
 escape_json = document
 """JSON whose strings are as ``printable`` has them; the same JSON."""
-
-DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([smhd])")
-UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 VALUE_CHARS_MAX = 600
 """One argument in a prompt: about eight lines. What is longer is folded, and the fold says so."""
@@ -97,18 +93,6 @@ def duration(seconds: float) -> str:
         if seconds < limit:
             return f"{seconds / unit_s:.0f} {name}"
     return f"{seconds / 86_400:.0f} days"
-
-
-def parse_duration(text: str) -> float:
-    """Return the seconds of ``90s``, ``10m``, ``1.5h`` or ``1d``.
-
-    Raises:
-        ValueError: it is none.
-    """
-    match = DURATION.fullmatch(text.strip())
-    if match is None:
-        raise ValueError(f"{text!r} is no time: write 90s, 10m, 2h")
-    return float(match[1]) * UNITS_S[match[2]]
 
 
 def away(reason: str) -> str:

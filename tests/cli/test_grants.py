@@ -87,7 +87,7 @@ def test_at_a_terminal_the_words_are_confirmed(gateway: Served) -> None:
 
 def test_terms_that_cannot_be_right_are_explained(gateway: Served) -> None:
     for options, words in (
-        (("--for", "soon"), "'soon' is no time: write 90s, 10m, 2h"),
+        (("--for", "soon"), "'soon' is no duration: write it as in 90s"),
         (("--for", "2d"), "minutes must be above 0 and at most 1440"),
         (("--uses", "0"), "uses must be 1 to 1000"),
         (("--any", "room"), "a grant needs minutes, uses or both"),

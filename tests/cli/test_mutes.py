@@ -33,6 +33,6 @@ def test_what_can_t_be_muted_is_explained(gateway: Served) -> None:
     assert "no agent of this name" in unknown.stderr
     odd = gateway.as_owner("approvals", "mute", "agent", "--for", "ever")
     assert odd.returncode == 4
-    assert "write 90s" in odd.stderr
+    assert "write it as in 90s" in odd.stderr
     forbidden = gateway.as_agent("approvals", "mute", "agent")
     assert forbidden.returncode == 3

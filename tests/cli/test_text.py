@@ -14,7 +14,6 @@ from agentgate_cli.text import (
     duration,
     escape_json,
     fold,
-    parse_duration,
     parse_time,
     plural,
     printable,
@@ -90,19 +89,6 @@ def test_a_time_that_is_none_is_0() -> None:
 
 def test_counts_have_their_plural() -> None:
     assert [plural(n, "tool") for n in (0, 1, 2)] == ["0 tools", "1 tool", "2 tools"]
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5_400), (" 1d ", 86_400)]
-)
-def test_a_time_is_read_with_its_unit(text: str, seconds: float) -> None:
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "10", "m", "-5m", "1e3s", "10 m", "٣m"])
-def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="write 90s, 10m, 2h"):
-        parse_duration(text)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from agentgate_cli.arguments import Duration
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.style import note
 
@@ -20,11 +21,11 @@ from agentgate_cli.style import note
 @click.option(
     "--answer-timeout",
     "patience_s",
-    type=click.FloatRange(0.1, 600),
+    type=Duration(least_s=0.1, most_s=600),
     default=8,
     show_default=True,
-    metavar="S",
-    help="How long you have for each answer, on a terminal.",
+    metavar="TIME",
+    help="How long you have for each answer, on a terminal: seconds, or as in 1m30s.",
 )
 @click.option("--no-input", is_flag=True, help="Let the script answer, even on a terminal.")
 def demo(keep: bool, patience_s: float, no_input: bool) -> int:

@@ -20,12 +20,13 @@ from agentgate_proto.limits import DESCRIPTION_CHARS_MAX, NAME_CHARS_MAX, PROVID
 from agentgate_server.documents import Document, DocumentError, read_document, read_dotenv
 from agentgate_server.documents.environment import Variables
 from agentgate_server.documents.nodes import Scalar
+from agentgate_server.documents.spans import SECONDS
 from agentgate_server.secrets.secret import Secret
 
 Name = Annotated[str, Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 ToolName = Annotated[str, Meta(pattern="^[a-zA-Z_][a-zA-Z0-9_]{0,63}$")]
 Command = Annotated[list[str], Meta(min_length=1, max_length=256)]
-Seconds = Annotated[float, Meta(gt=0, le=PROVIDED_TIMEOUT_S_MAX)]
+Seconds = Annotated[float, Meta(gt=0, le=PROVIDED_TIMEOUT_S_MAX, extra=SECONDS)]
 Bytes = Annotated[int, Meta(gt=0, le=CHANNEL_BYTES_MAX)]
 
 

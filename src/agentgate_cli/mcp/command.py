@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from agentgate_cli.arguments import Duration
 from agentgate_cli.lazy import LazyGroup
 from agentgate_cli.remote import DEFAULT_URL, insecure_option
 
@@ -50,10 +51,10 @@ SECTIONS = {
 @click.option(
     "--hold",
     "hold_s",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="S",
-    help="Answer a call after so many seconds even if nobody has decided: with the id of the "
-    "request, to be asked for later.  [default: wait as long as it takes]",
+    type=Duration(),
+    metavar="TIME",
+    help="Answer a call after so many seconds (or as in 15m) even if nobody has decided: with the "
+    "id of the request, to be asked for later.  [default: wait as long as it takes]",
 )
 @click.option(
     "--log-level",

@@ -17,6 +17,7 @@ from agentgate_proto.wire.routes import Route, Routes
 from agentgate_server.config.texts import FacePath
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import did_you_mean
+from agentgate_server.documents.spans import SECONDS
 
 OPEN = Principal(name="default", role=Role.AGENT)
 """Who comes without a token where a face is open (seed 004)."""
@@ -137,15 +138,15 @@ class McpConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Let programs of this machine in without a token, as the principal ``default``; only where
     ``gateway.host`` is loopback."""
 
-    hold_s: Annotated[float, msgspec.Meta(ge=1, le=HOLD_MAX_S)] = HOLD_S
+    hold_s: Annotated[float, msgspec.Meta(ge=1, le=HOLD_MAX_S, extra=SECONDS)] = HOLD_S
     """How long a call may wait for a person before its client is told that it waits; in seconds.
     Clients that want to hear of progress wait for ten minutes, if this is not more. Who was seen to
     hang up earlier is told earlier."""
 
-    holds: dict[str, Annotated[float, msgspec.Meta(ge=1, le=HOLD_MAX_S)]] = {}
+    holds: dict[str, Annotated[float, msgspec.Meta(ge=1, le=HOLD_MAX_S, extra=SECONDS)]] = {}
     """The same for single principals, by their names, whether they hear of progress or not."""
 
-    join_window_s: Annotated[float, msgspec.Meta(ge=0, le=3_600)] = 600.0
+    join_window_s: Annotated[float, msgspec.Meta(ge=0, le=3_600, extra=SECONDS)] = 600.0
     """How long after its end a call is still the same one if it is made again with the same
     arguments: its client gets the outcome, and nothing is run twice."""
 

@@ -15,6 +15,7 @@ from agentgate_proto.records.usage import MICROS
 from agentgate_proto.sessions.limits import SessionLimits
 from agentgate_server.config.texts import BaseUrl, ModelName
 from agentgate_server.documents.environment import VariableName
+from agentgate_server.documents.spans import DAYS, SECONDS
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.secrets.secret import Secret
 
@@ -76,7 +77,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens that it is given to read at the most, ``max_tokens`` included; of a longer history
     the beginning is left out. A server of yours may take fewer."""
 
-    timeout_s: Annotated[float, Meta(gt=0, le=3_600)] = 60.0
+    timeout_s: Annotated[float, Meta(gt=0, le=3_600, extra=SECONDS)] = 60.0
     """Seconds that it may be silent, before its first word or after any; then the attempt has
     failed."""
 
@@ -148,10 +149,10 @@ class SessionsConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Folders within which clients may name the workspace of a session; none: they may not.
     Whatever lies there as ``memory.md`` and ``skills/*.md`` is told to models, whoever asks."""
 
-    keep_days: Annotated[float, Meta(gt=0, le=3_650)] = 90.0
+    keep_days: Annotated[float, Meta(gt=0, le=3_650, extra=DAYS)] = 90.0
     """Days that a session is kept in which nothing happens. What it has cost is kept longer."""
 
-    keep_usage_days: Annotated[float, Meta(ge=62, le=3_650)] = 400.0
+    keep_usage_days: Annotated[float, Meta(ge=62, le=3_650, extra=DAYS)] = 400.0
     """Days that it is kept what each request to a model took and cost. At least two months:
     budgets count what was spent in this one."""
 

@@ -17,6 +17,7 @@ from agentgate_server.config.texts import Host
 from agentgate_server.documents import Document, DocumentError
 from agentgate_server.documents.errors import Path as Place
 from agentgate_server.documents.errors import did_you_mean, raise_first
+from agentgate_server.documents.spans import SECONDS
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.secrets.secret import Secret
 
@@ -124,10 +125,10 @@ class UpstreamConfig(msgspec.Struct, frozen=True, kw_only=True):
     passed on, and asked there. ``here``: a person is asked here, also about what it would ask;
     whether that counts there is for its configuration (``approves``)."""
 
-    timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 3_600.0
+    timeout_s: Annotated[float, Meta(gt=0, le=86_400, extra=SECONDS)] = 3_600.0
     """Seconds that a call of a tool may take there, the time of people included."""
 
-    wait_s: Annotated[float, Meta(ge=0, le=600)] = 30.0
+    wait_s: Annotated[float, Meta(ge=0, le=600, extra=SECONDS)] = 30.0
     """Seconds that a call of a tool waits for the connection if that is down; then it fails, and
     nothing was run."""
 

@@ -7,18 +7,21 @@ where a truth value is wanted ``yes``, ``no``, ``on`` and ``off`` are one (as in
 else is converted, no key is ignored.
 
 Supported: Structs and dataclasses, dict, list, tuple, set, str, int, float, bool, None, Enum,
-Literal, unions, Any, ``msgspec.Meta`` constraints, and any other class that is made from a text
-(``pathlib.Path``, ``Secret``), which may refuse it with a ValueError.
+Literal, unions, Any, ``msgspec.Meta`` constraints, spans of time (:mod:`.spans`), and any other
+class that is made from a text (``pathlib.Path``, ``Secret``), which may refuse it with a
+ValueError.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from msgspec import inspect
 
+from agentgate_proto.durations import parse_duration
 from agentgate_server.documents.errors import (
     DocumentError,
     Path,
@@ -28,6 +31,7 @@ from agentgate_server.documents.errors import (
     shorten,
 )
 from agentgate_server.documents.nodes import ListNode, MapNode, Node, Scalar, plain_data
+from agentgate_server.documents.spans import broken_span, unit_of
 from agentgate_server.documents.wording import broken_constraint, found, shape, shape_of, wanted
 
 T = TypeVar("T")
@@ -78,6 +82,8 @@ class Decoder:
         """Return the value, or FAILED after noting why. ``line`` is where an error is reported."""
         match kind:
             case inspect.Metadata():
+                if (unit_s := unit_of(kind)) and isinstance(node, Scalar):
+                    return self.convert_duration(node, kind, unit_s, path, line)
                 return self.convert(node, kind.type, path, line)
             case inspect.AnyType():
                 return plain_data(node)
@@ -204,6 +210,21 @@ class Decoder:
             return self.fail(path, line, f"needs {wanted(kind)}, found {found(node)}{hint}")
         if broken := broken_constraint(value, kind):
             shown = "" if node.substituted or value == "" else f", found {found(node)}"
+            return self.fail(path, line, f"must {broken}{shown}")
+        return value
+
+    def convert_duration(
+        self, node: Scalar, kind: inspect.Metadata, unit_s: float, path: Path, line: int | None
+    ) -> Any:
+        """Make a number of a unit of a duration, or of a number alone."""
+        value = self.real(node)
+        if value is FAILED and isinstance(node.value, str):
+            with suppress(ValueError):
+                value = parse_duration(node.text) / unit_s
+        if value is FAILED:
+            return self.fail(path, line, f"needs {wanted(kind)}, found {found(node)}")
+        if broken := broken_span(value, kind.type, unit_s):
+            shown = "" if node.substituted else f", found {found(node)}"
             return self.fail(path, line, f"must {broken}{shown}")
         return value
 

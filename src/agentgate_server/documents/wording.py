@@ -8,8 +8,10 @@ from typing import Any
 
 from msgspec import inspect
 
+from agentgate_proto.durations import FORM
 from agentgate_server.documents.errors import shorten
 from agentgate_server.documents.nodes import ListNode, MapNode, Node, Scalar
+from agentgate_server.documents.spans import NAMES, unit_of
 
 
 def broken_constraint(value: Any, kind: inspect.Type) -> str:
@@ -52,7 +54,8 @@ def wanted(kind: inspect.Type) -> str:
     """Say what a type wants, for ``needs ...``."""
     match kind:
         case inspect.Metadata():
-            return wanted(kind.type)
+            unit_s = unit_of(kind)
+            return f"{NAMES[unit_s]} or a duration {FORM}" if unit_s else wanted(kind.type)
         case inspect.UnionType():
             return " or ".join(dict.fromkeys(wanted(member) for member in kind.types))
         case inspect.StructType() | inspect.DataclassType():

@@ -133,7 +133,7 @@ rate_limit:
         ("storage: {type: postgres}", "storage.type: 'postgres' is not one of sqlite"),
         ("storage: {keep_days: 0}", "storage.keep_days: must be more than 0"),
         ("approval_timeout: 0", "approval_timeout: must be more than 0, found the number 0"),
-        ("approval_timeout: 2592001", "approval_timeout: must be at most 2592000.0"),
+        ("approval_timeout: 2592001", "approval_timeout: must be at most 2592000 (30d)"),
         ("rate_limit: {max_pending_approvals: 0}", "must be at least 1, found the number 0"),
         ("tools: {python: house.tools}", "tools.python: needs a list, found text"),
         ("tools: {python: ['']}", "tools.python[0]: must not be empty"),

@@ -23,6 +23,7 @@ from agentgate_server.documents import (
     read_dotenv,
 )
 from agentgate_server.documents.document import DOCUMENT_BYTES_MAX
+from agentgate_server.documents.spans import DAYS, SECONDS
 
 
 class Action(StrEnum):
@@ -658,3 +659,48 @@ def test_any_text_as_dotenv_gives_variables_or_a_document_error(
     except DocumentError:
         return
     assert all(name.isidentifier() for name in variables)
+
+
+class Spans(msgspec.Struct, frozen=True, kw_only=True):
+    """Spans of time, in two units."""
+
+    wait: Annotated[float, msgspec.Meta(gt=0, le=600, extra=SECONDS)] = 1.0
+    keep: Annotated[float, msgspec.Meta(ge=1, le=30, extra=DAYS)] | None = None
+    by_name: dict[str, Annotated[float, msgspec.Meta(ge=0, le=60, extra=SECONDS)]] = {}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("wait: 90", Spans(wait=90.0)),
+        ("wait: 1m30s", Spans(wait=90.0)),
+        ("wait: ${WAIT}", Spans(wait=300.0)),
+        ("keep: 36h", Spans(keep=1.5)),
+        ("keep: 2d", Spans(keep=2.0)),
+        ("keep: 3", Spans(keep=3.0)),
+        ("keep:", Spans()),
+        ("by_name: {a: 1m, b: 2}", Spans(by_name={"a": 60.0, "b": 2.0})),
+    ],
+)
+def test_a_span_of_time_is_a_number_or_says_its_unit(text: str, value: Spans) -> None:
+    document = parse_document(text, name="c.yaml", environment={"WAIT": "5m"})
+    assert document.decode(Spans) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("wait: 15 min", "wait: needs a number of seconds or a duration as in 90s, 15m, 1h30m or"),
+        ("wait: '90'", "wait: needs a number of seconds or a duration"),
+        ("wait: 11m", "wait: must be at most 600 (10m), found the text '11m'"),
+        ("wait: 0s", "wait: must be more than 0, found the text '0s'"),
+        ("wait: [1m]", "wait: needs a number, found a list"),
+        ("keep: 12h", "keep: must be at least 1 (1d), found the text '12h'"),
+        ("keep: 31", "keep: must be at most 30 (30d), found the number 31"),
+        ("by_name: {a: 2m}", "by_name.a: must be at most 60 (1m), found the text '2m'"),
+    ],
+)
+def test_a_span_that_is_none_is_told_the_form_and_the_bounds(text: str, words: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse_document(text, name="c.yaml").decode(Spans)
+    assert words in str(caught.value)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from agentgate_server.backends.urls import split_url
+from agentgate_server.documents.spans import SECONDS
 from agentgate_server.secrets.secret import Secret
 
 
@@ -43,18 +44,18 @@ class HomeAssistantConfig(msgspec.Struct, frozen=True, kw_only=True):
     ca: Path | None = None
     """PEM file of the authority that vouches for its certificate; without it the system's."""
 
-    timeout_s: Annotated[float, Meta(ge=12, le=3_600)] = 30.0
+    timeout_s: Annotated[float, Meta(ge=12, le=3_600, extra=SECONDS)] = 30.0
     """Seconds that a call may take. Beyond 10, since older versions of Home Assistant answer a
     service call after 10 s, done or not, and newer ones only when it is done."""
 
     args_bytes_max: Annotated[int, Meta(ge=1_024, le=1_000_000)] | None = None
     """Bytes that the arguments of a call may have as JSON; default: ``tools.args_bytes_max``."""
 
-    resolve_every_s: Annotated[float, Meta(ge=1, le=3_600)] = 60.0
+    resolve_every_s: Annotated[float, Meta(ge=1, le=3_600, extra=SECONDS)] = 60.0
     """Seconds between two looks at what areas, devices, labels, floors, groups and scenes hold,
     for the policy; also how often its health is checked."""
 
-    resolve_stale_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
+    resolve_stale_s: Annotated[float, Meta(ge=1, le=86_400, extra=SECONDS)] = 300.0
     """Seconds that such an answer holds. Afterwards those names match every deny and ask rule."""
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from agentgate_server.backends.http_options import (
     TIMEOUT_S,
     Redirects,
 )
+from agentgate_server.documents.spans import SECONDS
 from agentgate_server.tools.http.texts import (
     ArgumentName,
     BackendName,
@@ -39,7 +40,7 @@ QUEUE_MAX = 100
 PATTERN_TEXT_CHARS_MAX = 8_192
 """Characters of a text with a pattern, unless ``max`` says: as many as a URL may have."""
 
-Seconds = Annotated[float, Meta(gt=0, le=3_600)]
+Seconds = Annotated[float, Meta(gt=0, le=3_600, extra=SECONDS)]
 Status = Annotated[int, Meta(ge=100, le=599)]
 
 

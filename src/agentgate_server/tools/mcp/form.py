@@ -15,6 +15,7 @@ from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach, literal
 from agentgate_server.backends.urls import split_url
 from agentgate_server.documents.environment import VariableName
+from agentgate_server.documents.spans import SECONDS
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.http.texts import HeaderName, NetworkText
 
@@ -183,10 +184,10 @@ class McpServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     prompts: bool = False
     """Offer its prompts too, by the tool ``PREFIX_get_prompt``, which only reads."""
 
-    timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    timeout_s: Annotated[float, Meta(gt=0, le=86_400, extra=SECONDS)] = 60.0
     """Seconds that a call may take there, without the time in which it asks somebody something."""
 
-    wait_s: Annotated[float, Meta(ge=0, le=600)] = 5.0
+    wait_s: Annotated[float, Meta(ge=0, le=600, extra=SECONDS)] = 5.0
     """Seconds that a call waits for the server if that is down; then it fails, and nothing was
     run."""
 
