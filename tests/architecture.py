@@ -39,7 +39,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
             "records/": "what is kept: requests, decisions, grants, sessions, usage, the audit",
         },
         {
-            "errors": "one table of error codes, and the exceptions made from it",
+            "errors/": "one table of error codes, and the exceptions made from it",
             "limits": "every cap and time, each with its reason",
             "principal": "who is on the other end: a name and a role",
             "durations": "how long: `1h30m` to seconds, and back",

@@ -5,24 +5,27 @@ from __future__ import annotations
 import enum
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, Literal
 from uuid import uuid4
 
 import msgspec
 
 from agentgate_client.agents import Agents
+from agentgate_client.checks import check_join_s, check_name, check_timeout
 from agentgate_client.driver import OnAnswer
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
 from agentgate_client.offering import Providing
 from agentgate_client.providing import Tool, as_tools
+from agentgate_client.rows import row_of, rows_in
 from agentgate_client.sessions import Sessions
 from agentgate_client.tls import FilePath
+from agentgate_client.waiting import until_there_is_room
 from agentgate_proto.client.backoff import Backoff
-from agentgate_proto.client.calls import LooseRow
 from agentgate_proto.client.events import ClientState, StateChanged
-from agentgate_proto.errors import AgentGateError, ErrorCode
-from agentgate_proto.limits import CLIENT_LIMITS, JOIN_S_MAX, NAME_CHARS_MAX, Limits
+from agentgate_proto.errors import ErrorCode, exception_for
+from agentgate_proto.limits import CLIENT_LIMITS, Limits
 from agentgate_proto.rpc.messages import (
     GetPendingResults,
     ListRequests,
@@ -88,6 +91,8 @@ class AgentGateClient(Client):
         jitter: draw each pause between attempts at random from 0 to its full length, so that many
             clients do not come back at once.
         backoff: another schedule; then without ``max_retries`` and ``jitter``.
+        wait_for_limits: a call that the gateway refuses for now (-32006 with a time) is made again
+            when it says, as long as the call's ``timeout_s`` allows; else it raises RateLimited.
         limits: caps and times of a connection.
 
     Callbacks are plain functions, called in the event loop; they must not wait. What they raise is
@@ -116,6 +121,7 @@ class AgentGateClient(Client):
         on_waiting: OnWaiting | None = None,
         jitter: bool = False,
         backoff: Backoff | None = None,
+        wait_for_limits: bool = False,
         limits: Limits = CLIENT_LIMITS,
     ) -> None:
         check_callback("on_waiting", on_waiting)
@@ -136,6 +142,7 @@ class AgentGateClient(Client):
         super().__init__(endpoint, make_backoff(max_retries, jitter, backoff), on_state)
         self._timeout_s = check_timeout(timeout_s)
         self._on_waiting = on_waiting
+        self._wait_for_limits = wait_for_limits
         self._sessions: Sessions | None = None
         self._agents: Agents | None = None
         self._providing = Providing(self._driver)
@@ -198,12 +205,16 @@ class AgentGateClient(Client):
             The tool's result, as decoded JSON.
 
         Raises:
-            AgentGateDenied: policy (-32003) or a person (-32001) said no; the tool did not run.
-            AgentGateTimeout: nobody decided in time (-32002), or ``timeout_s`` passed (-32008).
-            OutcomeUnknown: the tool may or may not have run (-32007).
+            AgentGateDenied: a rule (DeniedByPolicy) or a person (DeniedByPerson) said no; the tool
+                did not run.
+            AgentGateTimeout: nobody decided in time (ApprovalExpired), or ``timeout_s`` passed
+                (RequestCancelled).
+            ToolFailed: the tool failed, in its own words; UnknownTool: there is none of that name.
+            OutcomeUnknown: the tool may or may not have run.
+            InvalidArguments: they don't fit the tool, or are no JSON.
+            LimitExceeded: there is no room (RateLimited: for now), or it is TooLarge.
             AgentGateConnectionError: the client is not connected, was closed, or has given up.
-            AgentGateError: anything else: the tool failed (-32004), a limit (-32006), arguments
-                that don't fit the tool or are no JSON (-32602) …
+            AgentGateError: anything else; it is the base of all these.
             TypeError, ValueError: an argument of this method can't be right.
         """
         request = OutgoingRequest(
@@ -212,7 +223,7 @@ class AgentGateClient(Client):
             idempotency_key=check_name("idempotency_key", idempotency_key, optional=True),
             join_s=check_join_s(join_s),
         )
-        return await self._driver.call("tool_request", request, self._patience(timeout_s))
+        return await self._ask("tool_request", request, self._patience(timeout_s))
 
     async def get_pending_results(self) -> list[dict[str, Any]]:
         """Collect the outcomes that reached no waiting call: of calls that were cancelled or timed
@@ -225,7 +236,7 @@ class AgentGateClient(Client):
             is "executed", else with ``"error": {"code", "message"}``; and ``"joined": True`` where
             nothing was run, because an identical request had ended so at that time (``join_s``).
         """
-        rows = await self._driver.call("get_pending_results", GetPendingResults(), self._timeout_s)
+        rows = await self._ask("get_pending_results", GetPendingResults(), self._timeout_s)
         return [row_of(row) for row in rows]
 
     async def list_tools(self) -> list[dict[str, Any]]:
@@ -236,7 +247,7 @@ class AgentGateClient(Client):
             JSON Schema, and the decision to expect: "allow", "ask", or "depends" (on the arguments,
             the hour or the rate).
         """
-        result = await self._driver.call("list_tools", ListTools(), self._timeout_s)
+        result = await self._ask("list_tools", ListTools(), self._timeout_s)
         return rows_in(result, "tools")
 
     async def list_requests(
@@ -256,7 +267,7 @@ class AgentGateClient(Client):
         while more and len(rows) < limit:
             before = str(rows[-1]["id"]) if rows else ""
             params = ListRequests(open_only=open_only, limit=limit - len(rows), before=before)
-            result = await self._driver.call("list_requests", params, self._timeout_s)
+            result = await self._ask("list_requests", params, self._timeout_s)
             page = rows_in(result, "requests")
             rows += page
             more = bool(page) and bool(result.get("more"))
@@ -269,15 +280,15 @@ class AgentGateClient(Client):
             request: the ``"id"`` of its row in ``list_requests``.
 
         Raises:
-            AgentGateError: there is no such request (-32011), or it is too large for one answer
-                (-32006).
+            NotFound: there is no such request.
+            LimitExceeded: it is too large for one answer.
         """
         params = ListRequests(id=request)
-        result = await self._driver.call("list_requests", params, self._timeout_s)
+        result = await self._ask("list_requests", params, self._timeout_s)
         rows = rows_in(result, "requests")
         if [row.get("id") for row in rows] != [request]:
             text = "odd answer: not the request that was asked for"
-            raise AgentGateError(ErrorCode.INTERNAL_ERROR, text)
+            raise exception_for(ErrorCode.INTERNAL_ERROR, text)
         return rows[0]
 
     async def provide(self, *tools: Tool | Callable[..., Any]) -> list[str]:
@@ -330,60 +341,12 @@ class AgentGateClient(Client):
         elif isinstance(params, SessionEvents) and self._sessions is not None:
             self._sessions.take(params)
 
+    async def _ask(self, method: str, params: msgspec.Struct, timeout_s: float | None) -> Any:
+        """Make a call; see ``wait_for_limits``."""
+        if not self._wait_for_limits:
+            return await self._driver.call(method, params, timeout_s)
+        call = partial(self._driver.call, method, params)
+        return await until_there_is_room(call, timeout_s, self._driver.pause)
+
     def _patience(self, timeout_s: TimeoutS) -> float | None:
         return self._timeout_s if timeout_s is DEFAULT else check_timeout(timeout_s)
-
-
-def check_timeout(timeout_s: float | None) -> float | None:
-    """Refuse what is no span of time."""
-    if timeout_s is not None and not 0 < timeout_s < float("inf"):
-        raise ValueError("timeout_s is a number of seconds above 0, or None for no limit")
-    return timeout_s
-
-
-def check_name(what: str, name: str, *, optional: bool = False) -> str:
-    """Refuse a name that the gateway would not take."""
-    if not isinstance(name, str):
-        raise TypeError(f"{what} must be a str, not {type(name).__name__}")
-    if len(name) > NAME_CHARS_MAX or not (name or optional):
-        raise ValueError(f"{what} must have 1 to {NAME_CHARS_MAX} characters")
-    return name
-
-
-def check_join_s(join_s: float) -> float:
-    """Refuse a time that the gateway would not take."""
-    if isinstance(join_s, bool) or not isinstance(join_s, int | float):
-        raise TypeError(f"join_s must be a number, not {type(join_s).__name__}")
-    if not 0.0 <= join_s <= JOIN_S_MAX:
-        raise ValueError(f"join_s must be between 0 and {JOIN_S_MAX:,.0f}, in seconds")
-    return float(join_s)
-
-
-def row_of(row: LooseRow) -> dict[str, Any]:
-    """Make a row for the user."""
-    shown: dict[str, Any] = {
-        "request_id": row.request_id,
-        "tool": row.tool,
-        "status": row.status,
-        "resolved_at": row.resolved_at,
-    }
-    if row.error is None:
-        shown["data"] = row.data
-    else:
-        shown["error"] = {"code": row.error.code, "message": row.error.message}
-    if row.joined:
-        shown["joined"] = True
-    return shown
-
-
-def rows_in(result: Any, member: str) -> list[dict[str, Any]]:
-    """Take the rows out of a result.
-
-    Raises:
-        AgentGateError: there are none: what answered is no gateway of this kind.
-    """
-    try:
-        return msgspec.convert(result, dict[str, Any])[member] or []
-    except (msgspec.ValidationError, KeyError):
-        text = f"odd answer: a result without {member!r}"
-        raise AgentGateError(ErrorCode.INTERNAL_ERROR, text) from None

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.errors import ErrorCode, exception_for
 
 T = TypeVar("T")
 
@@ -21,4 +21,4 @@ def view_from(result: Any, kind: type[T]) -> T:
         return msgspec.json.decode(msgspec.json.encode(result), type=kind)
     except msgspec.DecodeError as error:
         text = f"odd answer: {error}"
-        raise AgentGateError(ErrorCode.INTERNAL_ERROR, text) from None
+        raise exception_for(ErrorCode.INTERNAL_ERROR, text) from None

@@ -158,6 +158,11 @@ class Driver:
             with anyio.move_on_after(2 * LINGER_S, shield=True):
                 await self._over.wait()
 
+    async def pause(self, for_s: float) -> None:
+        """Let so many seconds pass; fewer, if the client is closed meanwhile."""
+        with anyio.move_on_after(for_s):
+            await self._closed.wait()
+
     async def call(self, method: str, params: msgspec.Struct, timeout_s: float | None) -> Any:
         """Make a call and wait for its end. If the caller is cancelled it is withdrawn.
 

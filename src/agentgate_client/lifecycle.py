@@ -17,7 +17,7 @@ from agentgate_client.endpoint import Endpoint
 from agentgate_client.health import Health
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, StateChanged
-from agentgate_proto.errors import AgentGateConnectionError, AgentGateError, ErrorCode
+from agentgate_proto.errors import AgentGateError, Disconnected, ErrorCode
 
 log = logging.getLogger("agentgate_client")
 
@@ -156,14 +156,14 @@ class Client:
     def _why_closed(self, error: AgentGateError | None) -> AgentGateError:
         """Say why ``connect()`` did not succeed; the gateway's own words are not touched."""
         if error is None:
-            return AgentGateConnectionError(ErrorCode.CONNECTION_LOST, "the client was closed")
+            return Disconnected(ErrorCode.CONNECTION_LOST, "the client was closed")
         if error.code != ErrorCode.CONNECTION_LOST:
             return error
         text = f"cannot reach gateway {self._driver.endpoint.address}: {error.message}"
         failures = self._driver.backoff.failures
         if failures > 1:
             text += f" ({failures} attempts)"
-        return AgentGateConnectionError(error.code, text, error.data)
+        return Disconnected(error.code, text, error.data)
 
 
 def make_backoff(max_retries: int | None, jitter: bool, backoff: Backoff | None) -> Backoff:

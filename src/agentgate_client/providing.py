@@ -16,7 +16,7 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from agentgate_proto.client.machine import ClientMachine
-from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.limits import DESCRIPTION_CHARS_MAX, PROVIDED_TOOLS_MAX
 from agentgate_proto.records.request import Effects
 from agentgate_proto.rpc.tool_methods import CallTool, OfferedTool
@@ -97,7 +97,7 @@ class Tool:
             try:
                 found = msgspec.convert(args, model)
             except msgspec.ValidationError as error:
-                raise AgentGateError(ErrorCode.INVALID_PARAMS, str(error)) from None
+                raise exception_for(ErrorCode.INVALID_PARAMS, str(error)) from None
             return function(**{key: getattr(found, key) for key in args})
 
         async def waiting(**args: Any) -> Any:

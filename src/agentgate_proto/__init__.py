@@ -83,7 +83,8 @@ top:
   ``memory``, ``notifying``, ``logs`` of sessions,
   ``denials``, ``withdrawals``, ``disk``, ``lines`` where only one is served at a time,
   ``connections`` and the ``addresses`` that they come from
-- the ground, for all of them: ``principal``, ``digest``, ``durations``, ``errors``, ``limits``.
+- the ground, for all of them: ``principal``, ``digest``, ``durations``, ``limits``. ``errors``:
+  their ``codes``, the ``kinds`` that the SDK raises, and what is ``broken`` between two ends.
   ``text``, what a reader sees: ``showing`` it, by ``characters`` (of ``character_runs``,
   ``look_alikes``), ``marks``, ``joints``, ``turning`` and ``words``
 """

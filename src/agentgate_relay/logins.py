@@ -123,7 +123,7 @@ class Login:
             try:
                 found = msgspec.convert(answer.result, AgentLogin)
             except msgspec.ValidationError as odd:
-                error = AgentGateError(ErrorCode.INTERNAL_ERROR, f"odd answer to a login: {odd}")
+                error = exception_for(ErrorCode.INTERNAL_ERROR, f"odd answer to a login: {odd}")
         if found is not None:
             self._agent = found.agent
             self._logins.keep(found.agent, answer.handle)

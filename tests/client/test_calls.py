@@ -128,7 +128,7 @@ async def test_errors_are_raised_with_their_type_code_words_and_data(
         async with gateway(refusing) as gate, AgentGateClient(gate.url, "t") as client:
             with pytest.raises(AgentGateError) as caught:
                 await client.tool_request("x")
-    assert type(caught.value) is kind
+    assert isinstance(caught.value, kind)
     assert (caught.value.code, caught.value.message) == (code, "The words")
     assert caught.value.data == {"retry_after_s": 3}
 

@@ -23,7 +23,7 @@ from agentgate_client.endpoint import Endpoint, make_endpoint
 from agentgate_client.lifecycle import Client
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
-from agentgate_proto.errors import AgentGateError, ErrorCode
+from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.faces.mcp.bridge import Bridge
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
 from agentgate_proto.faces.mcp.bridge_endings import end_of, rows_in, seconds_of
@@ -225,7 +225,7 @@ class Gateway:
     def _submit(self, method: str, params: msgspec.Struct, done: Callable[[Settled], None]) -> None:
         try:
             if self._driver is None:
-                raise AgentGateError(ErrorCode.CONNECTION_LOST, "not connected")
+                raise exception_for(ErrorCode.CONNECTION_LOST, "not connected")
             self._driver.submit(method, params, ANSWER_S, done)
         except AgentGateError as error:
             done(Settled(0, None, error))
@@ -237,7 +237,7 @@ class Gateway:
         done = partial(self._settled, event.number)
         try:
             if self._driver is None:
-                raise AgentGateError(ErrorCode.CONNECTION_LOST, "not connected")
+                raise exception_for(ErrorCode.CONNECTION_LOST, "not connected")
             handle = self._driver.submit("tool_request", request, None, done)
         except AgentGateError as error:
             self._bridge.settled(event.number, end_of(error), monotonic())
@@ -298,7 +298,7 @@ class Gateway:
         if rows:
             self._bridge.found(number, rows[0], monotonic())
         else:
-            error = settled.error or AgentGateError(ErrorCode.NOT_FOUND, "no such request")
+            error = settled.error or exception_for(ErrorCode.NOT_FOUND, "no such request")
             end = end_of(error)
             why = end if isinstance(end, Refusal) else Refusal(error.code, error.message)
             self._bridge.not_found(number, why, monotonic())

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from agentgate_proto.connection.events import Answered
-from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
+from agentgate_proto.errors import SEND_LESS, AgentGateError, ErrorCode, exception_for
 from agentgate_proto.limits import REQUEST_BYTES_MAX
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.rpc.jsonrpc import UNREADABLE, ErrorObject, encode
@@ -150,7 +150,7 @@ def encode_params(params: msgspec.Struct) -> bytes:
         raise exception_for(ErrorCode.INVALID_PARAMS, text) from None
     if len(encoded) > REQUEST_BYTES_MAX:
         text = f"the arguments take {len(encoded)} bytes; at most {REQUEST_BYTES_MAX} can be sent"
-        raise exception_for(ErrorCode.LIMIT_EXCEEDED, text)
+        raise exception_for(ErrorCode.LIMIT_EXCEEDED, f"{text}: {SEND_LESS}")
     return encoded
 
 

@@ -41,8 +41,8 @@ from agentgate_proto.connection.events import (
     ToolAsked,
 )
 from agentgate_proto.errors import (
-    AgentGateConnectionError,
     AgentGateError,
+    Disconnected,
     ErrorCode,
     exception_for,
 )
@@ -319,9 +319,9 @@ class ClientMachine:
         self._events.append(StateChanged(state, error, retry_in_s))
 
 
-def lost(message: str) -> AgentGateConnectionError:
+def lost(message: str) -> Disconnected:
     """The error for a gateway that cannot be reached."""
-    return AgentGateConnectionError(ErrorCode.CONNECTION_LOST, message)
+    return Disconnected(ErrorCode.CONNECTION_LOST, message)
 
 
 def why_closed(closed: Closed) -> str:

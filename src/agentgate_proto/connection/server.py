@@ -20,7 +20,7 @@ from agentgate_proto.connection.receipts import Receipts
 from agentgate_proto.connection.requests import BatchAnswer, Frame
 from agentgate_proto.connection.state import State, Step
 from agentgate_proto.connection.timers import Timer
-from agentgate_proto.errors import ERRORS, ErrorCode, LocalProtocolError
+from agentgate_proto.errors import ERRORS, SEND_LESS, ErrorCode, LocalProtocolError
 from agentgate_proto.limits import ANSWER_BYTES_MAX, NAME_CHARS_MAX, SERVER_LIMITS, Limits
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.outcome import Outcome, Status
@@ -321,7 +321,7 @@ class ServerConnection(FaceConnection):
             if size > self.limits.request_bytes_max:
                 self._events.append(Unread(size=size))
                 return ErrorCode.INVALID_PARAMS, (
-                    f"{size:,} bytes are more than any tool here takes: send less at once, or have "
+                    f"{size:,} bytes are more than any tool here takes: {SEND_LESS}, or have "
                     "the operator raise args_bytes_max, of the tool or under tools:"
                 )
         return None

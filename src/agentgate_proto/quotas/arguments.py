@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.errors import SEND_LESS
+
 BYTES_PER_VALUE = 2
 """The least that a key or a value takes in JSON, its comma or its bracket included: a text can't
 hold more of them than half of its bytes."""
@@ -37,11 +39,11 @@ def objection_to(args: Any, size: int, *, tool: str, bytes_max: int, values_max:
     length = len(encode(args))
     if length > bytes_max:
         return (
-            f"the arguments have {length:,} bytes as JSON, and {tool} takes {bytes_max:,}: send "
-            "less at once, or have the operator raise args_bytes_max, of this tool or under tools:"
+            f"the arguments have {length:,} bytes as JSON, and {tool} takes {bytes_max:,}: "
+            f"{SEND_LESS}, or have the operator raise args_bytes_max, of this tool or under tools:"
         )
     if length > values_max * BYTES_PER_VALUE and has_more(args, values_max):
-        return f"the arguments hold more than {values_max:,} keys and values: send less at once"
+        return f"the arguments hold more than {values_max:,} keys and values: {SEND_LESS}"
     return ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.connection.events import Called, Unread
-from agentgate_proto.errors import ErrorCode
+from agentgate_proto.errors import ErrorCode, unknown_tool
 from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
@@ -306,7 +306,7 @@ class Calls:
             return None
         tool = self.catalogue.get(params.tool)
         if tool is None:
-            text = f"Unknown tool: {params.tool}; list_tools says what there is"
+            text = unknown_tool(params.tool)
             self.observers.refused(who, params.tool, ErrorCode.TOOL_FAILED)
             return ErrorCode.TOOL_FAILED, text
         is_small = size <= self._small_bytes and tool.args_bytes_max is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from agentgate_proto.errors import ErrorCode
+from agentgate_proto.errors import ErrorCode, unknown_tool
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.decision import Action
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
@@ -60,7 +60,7 @@ class Explainer:
             return
         tool = self.judge.catalogue.get(asked.tool)
         if tool is None:
-            text = f"Unknown tool: {asked.tool}; list_tools says what there is"
+            text = unknown_tool(asked.tool)
             reply.error(ErrorCode.NOT_FOUND, text, None)
             return
         if len(msgspec.json.encode(asked.args)) > ARGS_BYTES_MAX:

@@ -7,22 +7,72 @@ import pytest
 
 from agentgate_proto.errors import (
     ERRORS,
+    SEND_LESS,
     AgentGateConnectionError,
     AgentGateDenied,
     AgentGateError,
     AgentGateTimeout,
+    AlreadySettled,
+    ApprovalExpired,
+    AuthenticationFailed,
+    CodeNeeded,
     ConnectionClosedError,
+    DeniedByPerson,
+    DeniedByPolicy,
+    Disconnected,
     ErrorCode,
+    Forbidden,
+    GatewayFailed,
+    InvalidArguments,
+    InvalidRequest,
+    LimitExceeded,
     LocalProtocolError,
+    LoginFailed,
     ModelFailed,
+    NotFound,
+    NotSupported,
     OutcomeUnknown,
     OverBudget,
     ProtocolError,
+    RateLimited,
+    RelayLoop,
     RemoteProtocolError,
+    RequestCancelled,
     RunInProgress,
     SessionNotFound,
+    TooLarge,
+    ToolFailed,
+    UnknownTool,
     exception_for,
+    unknown_tool,
 )
+
+KINDS = {
+    -32700: InvalidRequest,
+    -32600: InvalidRequest,
+    -32601: NotSupported,
+    -32602: InvalidArguments,
+    -32603: GatewayFailed,
+    -32000: Disconnected,
+    -32001: DeniedByPerson,
+    -32002: ApprovalExpired,
+    -32003: DeniedByPolicy,
+    -32004: ToolFailed,
+    -32005: AuthenticationFailed,
+    -32006: LimitExceeded,
+    -32007: OutcomeUnknown,
+    -32008: RequestCancelled,
+    -32009: AlreadySettled,
+    -32010: Forbidden,
+    -32011: NotFound,
+    -32012: CodeNeeded,
+    -32013: SessionNotFound,
+    -32014: RunInProgress,
+    -32015: OverBudget,
+    -32016: ModelFailed,
+    -32017: LoginFailed,
+    -32018: RelayLoop,
+}
 
 JSON_RPC_SECTION_5_1 = {
     -32700: "Parse error",
@@ -59,16 +109,16 @@ def test_our_own_codes_lie_in_the_range_that_json_rpc_leaves_to_servers() -> Non
 @pytest.mark.seed001("FR2-AC3", "FR6-AC2")
 @pytest.mark.parametrize("code", [-32001, -32003])
 def test_a_denial_by_a_person_or_by_policy_raises_denied(code: int) -> None:
-    assert type(exception_for(code, "no")) is AgentGateDenied
+    assert isinstance(exception_for(code, "no"), AgentGateDenied)
 
 
 @pytest.mark.seed001("FR2-AC4", "FR6-AC3")
 def test_an_approval_that_nobody_gave_raises_timeout() -> None:
-    assert type(exception_for(-32002, "Approval timed out")) is AgentGateTimeout
+    assert isinstance(exception_for(-32002, "Approval timed out"), AgentGateTimeout)
 
 
 def test_a_call_that_was_withdrawn_raises_timeout_too() -> None:
-    assert type(exception_for(-32008, "Cancelled")) is AgentGateTimeout
+    assert isinstance(exception_for(-32008, "Cancelled"), AgentGateTimeout)
 
 
 @pytest.mark.seed001("FR2-AC5")
@@ -84,11 +134,46 @@ def test_every_other_code_of_the_seed_raises_an_error_that_is_no_denial_and_no_t
 @pytest.mark.seed001("FR6-AC4")
 @pytest.mark.parametrize("code", [-32000, -32005])
 def test_a_lost_connection_and_a_wrong_token_raise_a_connection_error(code: int) -> None:
-    assert type(exception_for(code, "words")) is AgentGateConnectionError
+    assert isinstance(exception_for(code, "words"), AgentGateConnectionError)
 
 
-def test_an_unknown_outcome_has_an_exception_of_its_own() -> None:
-    assert type(exception_for(-32007, "words")) is OutcomeUnknown
+def test_every_code_has_an_exception_of_its_own_kind() -> None:
+    assert {code: type(exception_for(code, "words")) for code in ErrorCode} == KINDS
+
+
+def test_a_limit_in_time_is_told_from_one_that_waiting_does_not_help() -> None:
+    now, ever = exception_for(-32006, "no", {"retry_after_s": 2}), exception_for(-32006, "no", {})
+    assert (type(now), now.retry_after_s) == (RateLimited, 2.0)
+    assert (type(ever), ever.retry_after_s) == (LimitExceeded, None)
+
+
+@pytest.mark.parametrize("pause", [None, True, "2", -1, float("nan"), float("inf"), 10**400, [2]])
+def test_a_time_that_is_none_is_not_waited_for(pause: object) -> None:
+    error = exception_for(-32006, "no", {"retry_after_s": pause})
+    assert (type(error), error.retry_after_s) == (LimitExceeded, None)
+
+
+def test_a_wrong_code_says_when_another_may_be_tried() -> None:
+    error = exception_for(-32012, "too many", {"retry_after_s": 30})
+    assert (type(error), error.retry_after_s) == (CodeNeeded, 30.0)
+
+
+@pytest.mark.parametrize("code", [-32602, -32006])
+def test_what_is_too_large_is_told_from_what_does_not_fit(code: int) -> None:
+    assert type(exception_for(code, f"9 bytes: {SEND_LESS}")) is TooLarge
+
+
+@pytest.mark.parametrize("code", [-32004, -32011])
+def test_a_tool_that_is_not_there_is_told_from_one_that_failed(code: int) -> None:
+    error = exception_for(code, unknown_tool("lights"))
+    assert type(error) is UnknownTool
+    assert isinstance(error, ToolFailed)
+    assert isinstance(error, NotFound)
+
+
+@pytest.mark.parametrize("words", ["Unknown tool: saw", "no; list_tools says what there is"])
+def test_a_tool_that_says_something_like_it_has_failed(words: str) -> None:
+    assert type(exception_for(-32004, words)) is ToolFailed
 
 
 @pytest.mark.parametrize("code", [-32099, 0, 1, 404])
@@ -122,9 +207,17 @@ def test_every_exception_of_the_sdk_extends_the_base(kind: type[AgentGateError])
     assert issubclass(kind, AgentGateError)
 
 
-def test_every_exception_of_the_sdk_is_reached_by_some_code() -> None:
-    reached = {type(exception_for(code, "words")) for code in ErrorCode}
-    assert reached == {AgentGateError, *AgentGateError.__subclasses__()}
+def kinds_below(kind: type[AgentGateError]) -> set[type[AgentGateError]]:
+    """A class and all that extend it."""
+    return {kind}.union(*map(kinds_below, kind.__subclasses__()))
+
+
+def test_every_exception_of_the_sdk_is_raised_or_the_base_of_what_is() -> None:
+    raised = {*KINDS.values(), RateLimited, TooLarge, UnknownTool}
+    bases = {base for kind in raised for base in kind.__mro__ if issubclass(base, AgentGateError)}
+    assert kinds_below(AgentGateError) == bases
+    for kind in bases - raised:
+        assert kind in (AgentGateError, AgentGateDenied, AgentGateTimeout, AgentGateConnectionError)
 
 
 @pytest.mark.parametrize("code", ErrorCode)
@@ -146,21 +239,6 @@ def test_a_bad_peer_is_closed_with_1002_unless_another_code_is_named() -> None:
     assert RemoteProtocolError("bad frame").code == 1002
     error = RemoteProtocolError("too big", 1009)
     assert (str(error), error.reason, error.code) == ("too big", "too big", 1009)
-
-
-@pytest.mark.parametrize(
-    ("code", "kind"),
-    [
-        (-32013, SessionNotFound),
-        (-32014, RunInProgress),
-        (-32015, OverBudget),
-        (-32016, ModelFailed),
-    ],
-)
-def test_each_error_about_sessions_has_an_exception_of_its_own(
-    code: int, kind: type[AgentGateError]
-) -> None:
-    assert type(exception_for(code, "no")) is kind
 
 
 def test_a_busy_session_names_its_run_and_what_that_waits_for() -> None:
