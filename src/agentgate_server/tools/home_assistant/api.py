@@ -62,6 +62,10 @@ ANYWHERE: Final = Reach(private=True, allow=(ip_network("0.0.0.0/0"), ip_network
 JSON: Final = (("Content-Type", "application/json"),)
 
 
+class NotFound(ToolFailed):
+    """There is nothing of that name (404)."""
+
+
 class Api:
     """Its REST API. Close it when the gateway stops."""
 
@@ -166,7 +170,7 @@ def check(answer: Answer, what: str) -> Answer:
     """Return a good answer.
 
     Raises:
-        ToolFailed: it is none; the text says what Home Assistant said.
+        ToolFailed, NotFound: it is none; the text says what Home Assistant said.
     """
     if answer.ok:
         return answer
@@ -190,7 +194,8 @@ def check(answer: Answer, what: str) -> Answer:
             f"{NAME} failed at {what} ({answer.status}{said(answer)}); a part of it may have been "
             "done"
         )
-    raise ToolFailed(f"{NAME} refused {what} ({answer.status}{said(answer)})")
+    refusal = NotFound if answer.status == HTTPStatus.NOT_FOUND else ToolFailed
+    raise refusal(f"{NAME} refused {what} ({answer.status}{said(answer)})")
 
 
 def said(answer: Answer) -> str:

@@ -14,10 +14,11 @@ from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.policy import Policy
 from agentgate_server.tools.home_assistant.api import Api
 from agentgate_server.tools.home_assistant.asking import ask, ask_former
+from agentgate_server.tools.home_assistant.base import Access, Sight
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.home_assistant.house import House
 from agentgate_server.tools.home_assistant.reading import read_house
-from agentgate_server.tools.home_assistant.tools import SLOW_S, Sight, home_assistant_tools
+from agentgate_server.tools.home_assistant.tools import SLOW_S, home_assistant_tools
 
 HEALTH_TIMEOUT_S: Final = 5.0
 """How long it may take to say that it runs (seed 001)."""
@@ -57,14 +58,13 @@ class HomeAssistant:
         self.config = config
         self.api = Api(config)
         self.sight = Sight()
+        self.house = House(config.resolve_stale_s)
         self.tools = home_assistant_tools(
-            self.api,
+            Access(api=self.api, sight=self.sight, plan=lambda: self.house.plan),
             config.timeout_s,
             slow_s=slow_s,
             args_bytes_max=config.args_bytes_max,
-            sight=self.sight,
         )
-        self.house = House(config.resolve_stale_s)
         self.problem = "not asked yet"
         self.told: set[str] = set()
         self.unresolved = ""

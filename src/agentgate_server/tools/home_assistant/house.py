@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentgate_server.policy.naming import ANYTHING, HOLDERS
+from agentgate_server.tools.home_assistant.plan import Plan
+
+NOWHERE: Final = Plan()
+"""Of a house of which nothing is told."""
 
 NAMES_MAX: Final = 100_000
 """Entities behind the names of one kind, all together. A large house has some thousand; more is
@@ -40,12 +44,14 @@ class Told:
             that could not be learned.
         unread: groups of which is not known what they hold, by folded name.
         problems: what could not be understood, each in one line.
+        plan: its areas, floors and labels, for agents.
     """
 
     members: Members
     holders: Mapping[str, Entities] | None
     unread: Collection[str] = ()
     problems: tuple[str, ...] = ()
+    plan: Plan = NOWHERE
 
 
 class House:
@@ -60,6 +66,7 @@ class House:
         self.stale_s = stale_s
         self.clock = clock
         self._members: Members = {}
+        self._plan = NOWHERE
         self._heard_at: float | None = None
         self._holders: dict[str, tuple[Entities, float]] = {}
         self._holders_heard_at: float | None = None
@@ -73,6 +80,11 @@ class House:
     def knows_groups(self) -> bool:
         """Whether the newest answer still holds, and told of groups and scenes."""
         return self.is_known and self._holders_heard_at == self._heard_at
+
+    @property
+    def plan(self) -> Plan | None:
+        """Its areas, floors and labels; None: there is no answer that still holds."""
+        return self._plan if self.is_known else None
 
     def former(self, told: Told) -> list[str]:
         """Return what was a group once and is not told of now, sorted: maybe it is none any more.
@@ -94,6 +106,7 @@ class House:
             plain: what of :meth:`former` is there, and no group any more; folded.
         """
         self._members, self._heard_at = told.members, asked_at
+        self._plan = told.plan
         holders = self._holders
         if told.holders is not None:
             over = {*plain, *told.holders}

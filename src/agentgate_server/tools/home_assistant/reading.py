@@ -9,6 +9,7 @@ that is not known, beside what is.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +20,7 @@ from agentgate_server.policy.spelling import fold
 from agentgate_server.tools.home_assistant import templates
 from agentgate_server.tools.home_assistant.house import NAMES_MAX, Entities, Told
 from agentgate_server.tools.home_assistant.identifiers import shown
+from agentgate_server.tools.home_assistant.plan import Place, Plan
 
 SHOWN_MAX: Final = 10
 """Names in one line about what was not understood."""
@@ -48,6 +50,9 @@ class Reader:
         self.problems: list[str] = []
         self.dark: dict[str, None] = {}
         self.odd: dict[str, None] = {}
+        self.areas: list[Place] = []
+        self.floors: list[Place] = []
+        self.labels: list[Place] = []
 
     def read(self) -> Told:
         """Read devices and areas first: labels and floors are made of them."""
@@ -55,6 +60,8 @@ class Reader:
         for floor, name, held in self.rows(templates.FLOORS, 3) or ():
             parts = [areas.get(area) for area in self.names(held, f"floor {shown(floor)}")]
             self.note_all("floor_id", (floor, name), parts)
+            self.floors.append(place(floor, name, parts))
+            self.put_on(floor, held)
         for label, name, entities, labelled, held in self.rows(templates.LABELS, 5) or ():
             what = f"label {shown(label)}"
             # A device that is in no row has no entity with a state: nothing there can act.
@@ -65,6 +72,7 @@ class Reader:
             parts += [found.get(device) for device in self.names(labelled, what)]
             parts += [areas.get(area) for area in self.names(held, what)]
             self.note_all("label_id", (label, name), parts)
+            self.labels.append(place(label, name, parts))
         holders = self.read_holders()
         groups = {fold(group) for (group,) in self.rows(templates.GROUPS, 1) or ()}
         self.limit()
@@ -75,6 +83,7 @@ class Reader:
             holders=holders,
             unread=groups - (holders or {}).keys(),
             problems=tuple(self.problems),
+            plan=Plan(areas=self.areas, floors=self.floors, labels=self.labels),
         )
 
     def read_devices(self) -> Things | None:
@@ -95,7 +104,15 @@ class Reader:
         for area, name, entities in self.rows(templates.AREAS, 3) or ():
             areas[area] = self.entities(entities, f"area {shown(area)}")
             self.note("area_id", [(area, areas[area]), (name, areas[area])])
+            self.areas.append(place(area, name, [areas[area]]))
         return areas
+
+    def put_on(self, floor: str, areas: Any) -> None:
+        """Note on which floor areas are."""
+        held = areas if isinstance(areas, list) else ()
+        self.areas = [
+            replace(each, within=floor) if each.id in held else each for each in self.areas
+        ]
 
     def read_holders(self) -> Things | None:
         """Return what is in groups and scenes, or None if that is not known."""
@@ -175,6 +192,13 @@ class Reader:
         if names:
             more = f" and {len(names) - SHOWN_MAX:,} more" if len(names) > SHOWN_MAX else ""
             self.problems.append(f"{what}: {', '.join([*names][:SHOWN_MAX])}{more}")
+
+
+def place(id_: str, name: Any, parts: Iterable[Entities | None]) -> Place:
+    """Make a place of the plan, with what is known of its parts."""
+    entities = frozenset[str]().union(*(part for part in parts if part is not None))
+    shown_name = name if isinstance(name, str) and name else id_
+    return Place(id=id_, name=shown_name, entities=entities - {ANYTHING})
 
 
 def rows_of(page: bytes) -> list[Row]:

@@ -1,4 +1,4 @@
-"""The four tools: names, arguments and results as the first agent-gate had them.
+"""The tools that do something, as the first agent-gate had them, and all tools together.
 
 Arguments beside the names go into the body as they are. A call is checked before policy sees it:
 a domain, service, entity or event type that is no plain name is refused.
@@ -6,19 +6,18 @@ a domain, service, entity or event type that is no plain name is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import anyio
-import anyio.lowlevel
 
 from agentgate_proto.records.request import Effects
-from agentgate_server.backends.circuit_breaker import CircuitBreaker
-from agentgate_server.errors import ArgumentError, ToolFailed
+from agentgate_server.errors import ArgumentError
 from agentgate_server.tools.home_assistant import identifiers
-from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX, Api
-from agentgate_server.tools.tool import AsyncTool
+from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX
+from agentgate_server.tools.home_assistant.base import Access, HomeAssistantTool, schema
+from agentgate_server.tools.home_assistant.states import state_tools
 
 BACKEND: Final = "home_assistant"
 ORIGIN: Final = "services.homeassistant"
@@ -32,102 +31,10 @@ SLOW_NOTE: Final = (
     "service still runs: look at the state before you take it for done."
 )
 
-LEFT_OUT: Final = "some are left out: the policy denies ha_get_state of them"
-
-LOOKED_AT_ONCE: Final = 10
-"""States that are looked at before others get their turn: a millisecond if all are new."""
-
 NAME_SCHEMA: Final[Mapping[str, Any]] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 }
 TARGET_SCHEMA: Final = dict.fromkeys(identifiers.TARGET_KEYS, NAME_SCHEMA)
-
-
-def everything() -> None:
-    """Whoever asks may see all."""
-
-
-@dataclass(slots=True)
-class Sight:
-    """What those who ask may see of the house.
-
-    Attributes:
-        of_caller: returns what says whether an entity may be shown to whoever has asked for the
-            running tool; None: all may. Whoever knows the policy puts its own here.
-    """
-
-    of_caller: Callable[[], Callable[[str], bool] | None] = everything
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class HomeAssistantTool(AsyncTool):
-    """What the four have in common.
-
-    Attributes:
-        api: where they ask.
-        optional: what may be left out, which null does too. What else there is goes to the service,
-            which may have its own meaning for null.
-    """
-
-    api: Api
-    optional: ClassVar[frozenset[str]] = frozenset()
-
-    def bound(self, args: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """See ``Tool.bound``."""
-        found = {
-            n: value for n, value in args.items() if value is not None or n not in self.optional
-        }
-        target = found.get("target")
-        if isinstance(target, dict) and None in target.values():
-            found["target"] = {n: value for n, value in target.items() if value is not None}
-        self.check(found)
-        return None if found == args else found
-
-    @property
-    def circuits(self) -> tuple[CircuitBreaker, ...]:
-        """See ``Tool.circuits``."""
-        return self.api.reads.circuit, self.api.writes.circuit
-
-
-class GetState(HomeAssistantTool):
-    """``ha_get_state``."""
-
-    def check(self, args: dict[str, Any]) -> None:
-        """See ``Tool.check``."""
-        identifiers.only(args, "entity_id")
-        identifiers.entity(args)
-
-    async def run(self, args: dict[str, Any]) -> Any:
-        """Return the state object."""
-        entity = identifiers.entity(args)
-        return await self.api.get(f"/api/states/{entity}")
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class GetStates(HomeAssistantTool):
-    """``ha_get_states``.
-
-    Attributes:
-        sight: what whoever asks may see.
-    """
-
-    optional = frozenset({"domain"})
-    sight: Sight
-
-    def check(self, args: dict[str, Any]) -> None:
-        """See ``Tool.check``."""
-        identifiers.only(args, "domain")
-        list(identifiers.words(args, "domain"))
-
-    async def run(self, args: dict[str, Any]) -> Any:
-        """Return the state objects, maybe only of some domains."""
-        domains = set(identifiers.words(args, "domain"))
-        states = await self.api.get("/api/states")
-        if not isinstance(states, list):
-            raise ToolFailed(f"{NAME} answered something else than states")
-        if "domain" in args:
-            states = [state for state in states if domain_of(state) in domains]
-        return await shown_of(states, self.sight.of_caller())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -183,84 +90,51 @@ class FireEvent(HomeAssistantTool):
         return await self.api.post(f"/api/events/{event}", data, f"event {event}")
 
 
-async def shown_of(states: list[Any], shows: Callable[[str], bool] | None) -> dict[str, Any]:
-    """Return the result that shows those of some states that may be shown; None: all may."""
-    if shows is None:
-        return {"states": states}
-    shown = []
-    for place, state in enumerate(states):
-        if place % LOOKED_AT_ONCE == 0:
-            await anyio.lowlevel.checkpoint()
-        if shows(entity_of(state)):
-            shown.append(state)
-    left_out = len(states) - len(shown)
-    more = {"left_out": left_out, "note": LEFT_OUT} if left_out else {}
-    return {"states": shown, **more}
-
-
-def entity_of(state: Any) -> str:
-    """Return the entity of a state object; "" of what is none."""
-    entity = state.get("entity_id") if isinstance(state, dict) else None
-    return entity if isinstance(entity, str) else ""
-
-
-def domain_of(state: Any) -> str:
-    """Return ``light`` of a light's state object; "" of what is none."""
-    return entity_of(state).partition(".")[0]
-
-
 def home_assistant_tools(
-    api: Api,
+    access: Access,
     timeout_s: float,
     *,
     slow_s: float = SLOW_S,
     args_bytes_max: int | None = None,
-    sight: Sight | None = None,
 ) -> tuple[HomeAssistantTool, ...]:
-    """Make the four tools.
+    """Make the tools.
 
     Args:
-        api: where they ask.
+        access: where they ask, and what they may show.
         timeout_s: how long a call may take.
         slow_s: from when on the answer to a service call may have come too early.
         args_bytes_max: bytes that the arguments of a call may have; None: as many as of others.
-        sight: what those who ask may see; None: everything.
     """
+    every: dict[str, Any] = {
+        "backend": BACKEND,
+        "origin": ORIGIN,
+        "access": access,
+        "timeout_s": timeout_s,
+        "args_bytes_max": args_bytes_max,
+    }
     read: dict[str, Any] = {
         "effects": Effects.READ,
         "bulkhead": f"{NAME} (reads)",
         "concurrency_max": READS_MAX,
+        **every,
     }
     write: dict[str, Any] = {
         "effects": Effects.WRITE,
         "bulkhead": f"{NAME} (services)",
         "concurrency_max": WRITES_MAX,
+        **every,
     }
-    every: dict[str, Any] = {
-        "backend": BACKEND,
-        "origin": ORIGIN,
-        "api": api,
-        "timeout_s": timeout_s,
-        "args_bytes_max": args_bytes_max,
-    }
+    return (*state_tools(read), *service_tools(write, slow_s))
+
+
+def service_tools(write: Mapping[str, Any], slow_s: float) -> tuple[HomeAssistantTool, ...]:
+    """Make the tools that do something.
+
+    Args:
+        write: what they have in common.
+        slow_s: see :func:`home_assistant_tools`.
+    """
     return (
-        GetState(
-            name="ha_get_state",
-            description="Read the state and attributes of one entity of Home Assistant.",
-            schema=schema({"entity_id": {"type": "string"}}, "entity_id"),
-            **read,
-            **every,
-        ),
-        GetStates(
-            name="ha_get_states",
-            description=(
-                "Read the states of all entities of Home Assistant, or of those of some domains."
-            ),
-            schema=schema({"domain": NAME_SCHEMA}),
-            sight=sight or Sight(),
-            **read,
-            **every,
-        ),
         CallService(
             name="ha_call_service",
             description=(
@@ -282,23 +156,11 @@ def home_assistant_tools(
             ),
             slow_s=slow_s,
             **write,
-            **every,
         ),
         FireEvent(
             name="ha_fire_event",
             description="Fire an event in Home Assistant; further arguments are its data.",
             schema=schema({"event_type": {"type": "string"}}, "event_type", more=True),
             **write,
-            **every,
         ),
     )
-
-
-def schema(properties: Mapping[str, Any], *required: str, more: bool = False) -> dict[str, Any]:
-    """Return the JSON Schema of an object."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": more,
-    }

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.server.tools.home_assistant.test_tools import house
+from tests.server.tools.home_assistant.running import house
 
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, json_response
 from agentgate_server.tools.home_assistant.credentials import clean_text, without_credentials
@@ -164,8 +164,8 @@ async def test_no_state_hands_out_the_token_of_a_camera() -> None:
         assert await sees("wrong") == 403
         found = [
             await tools.data("ha_get_state", entity_id="camera.porch"),
-            await tools.data("ha_get_states"),
-            await tools.data("ha_get_states", domain=["camera", "media_player"]),
+            await tools.data("ha_get_states", full=True),
+            await tools.data("ha_get_states", domain=["camera", "media_player"], full=True),
             await tools.data(
                 "ha_call_service",
                 domain="camera",

@@ -2,71 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
+from tests.server.tools.home_assistant.running import TOKEN, Tools, config, house
 
 from agentgate_cli.standins.home_assistant import Call
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpResponse, json_response, text_response
 from agentgate_proto.quotas.places import RESERVED
-from agentgate_proto.records.outcome import Outcome
 from agentgate_server.errors import ArgumentError, ToolFailed
-from agentgate_server.secrets.secret import Secret
-from agentgate_server.tools.catalogue import Catalogue
 from agentgate_server.tools.home_assistant import api
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
-from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
-from agentgate_server.tools.runner import Runner
 
 pytestmark = pytest.mark.anyio
 OWN_MAX = api.WRITES_MAX * (RESERVED - 1) // RESERVED
 """Calls that run at once for one agent."""
 
-TOKEN = "long-lived-token-0123456789"
 LIGHT = {"domain": "light", "service": "turn_on", "entity_id": "light.bedroom"}
 UNLOCK = {"domain": "lock", "service": "unlock", "entity_id": "lock.front"}
-
-
-class Tools:
-    """The tools of one backend, run as the gateway runs them."""
-
-    def __init__(self, backend: HomeAssistant) -> None:
-        self.backend = backend
-        self.catalogue = Catalogue(backend.tools)
-        self.runner = Runner()
-
-    async def outcome(self, name: str, **args: Any) -> Outcome:
-        tool = self.catalogue.get(name)
-        assert tool is not None
-        return await self.runner.run(tool, dict(tool.received(args)))
-
-    async def data(self, name: str, **args: Any) -> Any:
-        outcome = await self.outcome(name, **args)
-        assert outcome.status == "executed", outcome.message
-        assert outcome.data is not None
-        return msgspec.json.decode(outcome.data)
-
-
-def config(url: str, token: str = TOKEN, **more: Any) -> HomeAssistantConfig:
-    return HomeAssistantConfig(url=HomeAssistantUrl(url), token=Secret(token), **more)
-
-
-@asynccontextmanager
-async def house(
-    *, token: str = TOKEN, slow_s: float = 10.0
-) -> AsyncIterator[tuple[StandIn, Tools]]:
-    with anyio.fail_after(10):
-        async with StandIn(token=TOKEN) as home:
-            backend = HomeAssistant(config(home.url, token), slow_s=slow_s)
-            try:
-                yield home, Tools(backend)
-            finally:
-                await backend.api.aclose()
 
 
 async def test_a_state_is_read_as_it_is() -> None:
@@ -75,15 +30,6 @@ async def test_a_state_is_read_as_it_is() -> None:
         assert (state["entity_id"], state["state"]) == ("sensor.temp", "21.3")
         assert state["attributes"]["unit_of_measurement"] == "°C"
         assert home.acts == []
-
-
-async def test_all_states_are_read_or_those_of_some_domains() -> None:
-    async with house() as (home, tools):
-        everything = await tools.data("ha_get_states")
-        assert [each["entity_id"] for each in everything["states"]] == list(home.home.entities)
-        some = await tools.data("ha_get_states", domain=["lock", "climate"])
-        found = {each["entity_id"] for each in some["states"]}
-        assert found == {"lock.front", "lock.back", "lock.all_doors", "climate.hall"}
 
 
 async def test_a_service_gets_the_other_arguments_as_its_body() -> None:
@@ -202,11 +148,6 @@ async def test_a_slow_service_holds_up_no_look_at_a_state() -> None:
     ("name", "args", "text"),
     [
         (
-            "ha_get_state",
-            {"entity_id": "light.attic"},
-            "Home Assistant refused /api/states/light.attic (404: Entity not found.)",
-        ),
-        (
             "ha_call_service",
             {**LIGHT, "service": "explode"},
             "Home Assistant refused light.explode (400)",
@@ -294,19 +235,6 @@ async def test_a_read_that_is_compressed_or_too_large_says_so(
         monkeypatch.setattr(api, "BYTES_MAX", 3)
         with pytest.raises(ToolFailed, match="but with more than 3 bytes"):
             await tools.backend.api.get("/api/states")
-
-
-async def test_states_that_are_none_are_an_error() -> None:
-    async with house() as (home, tools):
-        home.fault = lambda request: json_response({"states": []})
-        outcome = await tools.outcome("ha_get_states")
-        assert (outcome.status, outcome.message) == (
-            "failed",
-            "Home Assistant answered something else than states",
-        )
-        home.fault = lambda request: json_response([5, {"entity_id": 5}, {"entity_id": "lock.a"}])
-        result = await tools.data("ha_get_states", domain="lock")
-        assert result == {"states": [{"entity_id": "lock.a"}]}
 
 
 async def test_a_house_that_is_away_gets_nothing() -> None:
