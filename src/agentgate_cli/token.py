@@ -72,12 +72,8 @@ def new(name: str, role: str, config_file: Path, as_json: bool) -> int:
     if role == "agent" and name.partition(".")[0] in config.upstreams:
         text = "its tools would be called as those of an upstream are: choose another name"
         raise Failure(f"{name!r}: {text}")
-    if (
-        role in ("agent", "relay")
-        and config.messenger
-        and name in config.messenger.telegram.names.values()
-    ):
-        raise Failure(f"{name!r} is a person who answers on Telegram: choose another name")
+    if role in ("agent", "relay") and config.messenger and name in config.messenger.names:
+        raise Failure(f"{name!r} is a person who answers approvals: choose another name")
     fresh = new_token()
     stored = StoredToken(
         name=name,

@@ -29,9 +29,11 @@ from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.quotas.disk import DiskFloor
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.messages import ReloadReport
+from agentgate_server.approvals.channel import RunningChannel
+from agentgate_server.approvals.channels import ask_people, open_channels
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.codes import Codes
-from agentgate_server.approvals.messenger import open_messenger
+from agentgate_server.approvals.needs import Needs
 from agentgate_server.assembly import (
     catalogue_of,
     home_assistant_of,
@@ -79,7 +81,6 @@ from agentgate_server.tools.tool import Tool
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
-    from agentgate_server.approvals.telegram.channel import TelegramChannel
     from agentgate_server.tools.home_assistant.backend import HomeAssistant
 
 log = logging.getLogger(__name__)
@@ -215,9 +216,9 @@ class Gateway:
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
         self.gate.authenticator.people_converse = people_converse(config.faces)
         self._add_reloader(home, look)
-        messenger = self._open_messenger()
+        channels = self._open_channels()
         parts = {"home_assistant": home, "mcp_servers": self.backing}
-        reports = reports_of(self.gate, found, messenger, parts, self._renewal)
+        reports = reports_of(self.gate, found, channels, parts, self._renewal)
         fill_web(self.gate, config, setup, reports)
         await self._listen(stack, certificate)
         tasks = await stack.enter_async_context(anyio.create_task_group())
@@ -232,7 +233,7 @@ class Gateway:
         assert self.gate.sessions is not None, "there are conversations"
         then = partial(tidy, engine.sessions, self.gate.sessions, conversations.workspaces)
         await tasks.start(Pruner(self.gate, self._disk, then).run)
-        await self._start_tasks(tasks, home, messenger)
+        await self._start_tasks(tasks, home, channels)
         stack.push_async_callback(self._shut_down)
 
     # Its steps, in their order
@@ -301,17 +302,17 @@ class Gateway:
             judge_again=gate.judge_again,
         )
 
-    def _open_messenger(self) -> TelegramChannel | None:
+    def _open_channels(self) -> list[RunningChannel]:
         """Let people be asked where the configuration says."""
         gate = self.gate
-        return open_messenger(
-            self.config,
-            self.clock,
+        needs = Needs(
+            clock=self.clock,
             desk=gate.desk,
             writer=gate.writer,
             drain=gate.drain,
             observers=gate.observers,
         )
+        return open_channels(self.config, needs)
 
     async def _listen(self, stack: AsyncExitStack, certificate: Certificate | None) -> None:
         """Bind the port; connections are taken when everything else runs."""
@@ -327,12 +328,11 @@ class Gateway:
         stack.push_async_callback(self._listener.stop_accepting)
 
     async def _start_tasks(
-        self, tasks: TaskGroup, home: HomeAssistant | None, messenger: TelegramChannel | None
+        self, tasks: TaskGroup, home: HomeAssistant | None, channels: Iterable[RunningChannel]
     ) -> None:
         """Start what goes on while the gateway serves."""
-        if messenger is not None:
-            self._asking = anyio.CancelScope()
-            tasks.start_soon(self._ask_people, messenger, self._asking)
+        self._asking = anyio.CancelScope()
+        tasks.start_soon(ask_people, channels, self._asking)
         tasks.start_soon(self.gate.desk.reach.watch)
         tasks.start_soon(self.gate.authenticator.watch)
         tasks.start_soon(self.gate.audit.run)
@@ -342,12 +342,6 @@ class Gateway:
         if home is not None:
             await tasks.start(home.watch)
         tasks.start_soon(self._listener.serve)
-
-    # What goes on while it serves
-
-    async def _ask_people(self, messenger: TelegramChannel, scope: anyio.CancelScope) -> None:
-        with scope:
-            await messenger.run()
 
     # The end
 

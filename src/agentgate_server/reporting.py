@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from agentgate_server.approvals.channel import Channel
@@ -55,7 +55,7 @@ def fill_web(gate: Gate, config: Config, setup: Setup, reports: Mapping[str, Rep
 def reports_of(
     gate: Gate,
     found: Findings,
-    messenger: Channel | None,
+    channels: Iterable[Channel],
     parts: Mapping[str, Healthy | None],
     renewal: Renewal,
 ) -> dict[str, Report]:
@@ -64,19 +64,23 @@ def reports_of(
     Args:
         gate: whose policy may be an old one.
         found: what the look at the audit has found.
-        messenger: where people are asked, if they are.
+        channels: where people are asked, besides terminals.
         parts: by name, those that there are.
         renewal: knows the certificate.
     """
     reports: dict[str, Report] = {"policy": lambda: gate.reloader.problem or "ok"}
-    if messenger is not None:
-        reports[messenger.name] = lambda: messenger.problem or "ok"
+    reports |= {channel.name: report_of(channel) for channel in channels}
     if found.problem:
         reports["audit"] = lambda: found.problem
     reports |= {name: part.health for name, part in parts.items() if part is not None}
     if renewal.certificate is not None:
         reports["certificate"] = lambda: renewal.doubt() or "ok"
     return reports
+
+
+def report_of(channel: Channel) -> Report:
+    """Say whether a channel reaches people."""
+    return lambda: channel.problem or "ok"
 
 
 def gauges_of(gate: Gate, renewal: Renewal, disk: DiskWatch, listener: Listener) -> Gauges:

@@ -127,7 +127,7 @@ def test_an_agent_cannot_have_the_name_of_a_person_on_telegram(tmp_path: Path) -
     write_files(tmp_path, messenger={"type": "telegram", "telegram": phone})
     done = run("token", "new", "anna", "--role", "agent", cwd=tmp_path)
     assert done.returncode == 1
-    assert "'anna' is a person who answers on Telegram" in done.stderr
+    assert "'anna' is a person who answers approvals" in done.stderr
     new(tmp_path, "anna", "approver")  # the same person
 
 

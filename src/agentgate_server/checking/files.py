@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from agentgate_proto.principal import Principal, Role
-from agentgate_server.approvals.messenger import import_telegram
+from agentgate_server.approvals.channels import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.backing import commands_of, dangers_of, problems_of, todo_of
 from agentgate_server.checking.findings import attempt, warning

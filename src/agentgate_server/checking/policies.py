@@ -126,7 +126,7 @@ def people_of(config: Config, principals: Sequence[Principal]) -> frozenset[str]
     """Return everybody who can answer, by name: one person may have several ways to."""
     names = {each.name for each in principals if each.role in PEOPLE}
     if config.messenger is not None:
-        names |= set(config.messenger.telegram.names.values())
+        names |= config.messenger.names
     return frozenset(names)
 
 

@@ -74,6 +74,11 @@ class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
     first; until then one line says how many there are. An agent that is denied, or withdraws its
     asks, again and again is slowed down."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What the people of all channels are called."""
+        return frozenset(self.telegram.names.values())
+
 
 def check_messenger(
     document: Document, messenger: MessengerConfig | None, agents: Collection[str]

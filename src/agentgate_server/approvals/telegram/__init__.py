@@ -16,7 +16,7 @@ has no buttons, claims nothing, and says so.
 - ``updates`` hears what people do; an update is confirmed to Telegram only when the decision in it
   is durable, so that a gateway that dies hears it again, and the desk decides once.
 - ``callbacks`` and ``commands`` deal with what people do, ``people`` knows who may, ``codes`` waits
-  for one-time codes, ``decisions`` brings answers to the desk and back.
+  for one-time codes; answers go to the desk by decisions, which all channels have.
 - ``api`` is the library; ``rendering``, ``text`` and ``buttons`` are what people see; ``channel``
   wires all.
 """

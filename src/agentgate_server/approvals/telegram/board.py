@@ -17,8 +17,8 @@ import msgspec
 
 from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_server.approvals.summaries import Summaries, Tell
 from agentgate_server.approvals.telegram.rendering import Rendering
-from agentgate_server.approvals.telegram.summaries import Summaries, Tell
 
 CARDS_MAX = 10_000
 """Approvals on the board: about 40 MB. Those beyond it are asked when others have gone."""

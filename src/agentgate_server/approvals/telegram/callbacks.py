@@ -8,15 +8,16 @@ from telegram import CallbackQuery
 
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.grant import GrantTerms
+from agentgate_server.approvals.decisions import Decision, Decisions
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.buttons import Choice, choice_of
 from agentgate_server.approvals.telegram.codes import Prompts
-from agentgate_server.approvals.telegram.decisions import Decision, Decisions
 from agentgate_server.approvals.telegram.notices import NOTICE_S, Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
+from agentgate_server.approvals.words import NAME_CHARS_MAX
 
 GRANT_MINUTES = 10.0
 """What "Approve 10 min" gives."""
@@ -118,7 +119,7 @@ class Callbacks:
         self, query: CallbackQuery, view: ApprovalView, place: tuple[int, int]
     ) -> None:
         user = query.from_user
-        name = text.quoted(user.first_name, text.NAME_CHARS_MAX)
+        name = text.quoted(user.first_name, NAME_CHARS_MAX)
         html = (
             f'<a href="tg://user?id={user.id}">{name}</a>, answer this message with your one-time'
             f" code to approve:\n<pre>{text.signature_of(view)}</pre>"

@@ -9,24 +9,23 @@ import anyio
 from telegram import Update
 
 from agentgate_proto.records.approval import ApprovalView
-from agentgate_server.approvals.clock import Clock
-from agentgate_server.approvals.desk import Desk
+from agentgate_server.approvals.decisions import Decisions
+from agentgate_server.approvals.needs import Needs
 from agentgate_server.approvals.notes import Notes
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.callbacks import Callbacks
 from agentgate_server.approvals.telegram.codes import Prompts
 from agentgate_server.approvals.telegram.commands import Commands
-from agentgate_server.approvals.telegram.decisions import CHANNEL, Decisions
 from agentgate_server.approvals.telegram.notices import Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
 from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.approvals.telegram.updates import Updates
-from agentgate_server.config import MessengerConfig
-from agentgate_server.observing import Observers
-from agentgate_server.store.writer import StoreWriter
+from agentgate_server.config import TelegramConfig
 
 log = logging.getLogger(__name__)
+
+CHANNEL = "telegram"
 
 START_AGAIN_S = 10.0
 """After so long a part that failed is started again."""
@@ -38,12 +37,9 @@ class TelegramChannel:
     Put it among the desk's channels before the gate runs, and then :meth:`run` it as a task.
 
     Args:
-        config: the bot, the chat and its people, and how often it rings.
-        clock: what to wait on.
-        desk: whose approvals are asked.
-        writer: asks the store for what a former life has noted.
-        drain: does what the ledger wants done.
-        observers: hear what people see, and whose asks are held back.
+        config: the bot, the chat and its people.
+        asks_per_minute: how often it rings for one agent.
+        needs: what to work with.
 
     Raises:
         RuntimeError: the event loop is not asyncio's.
@@ -51,29 +47,21 @@ class TelegramChannel:
 
     name = CHANNEL
 
-    def __init__(
-        self,
-        config: MessengerConfig,
-        clock: Clock,
-        *,
-        desk: Desk,
-        writer: StoreWriter,
-        drain: Callable[[], None],
-        observers: Observers,
-    ) -> None:
-        self.desk = desk
-        self.observers = observers
-        self.clock = clock
-        self.chat_id = config.telegram.chat_id
-        self.api = Api(config.telegram)
-        self.people = People(config.telegram.names, clock)
+    def __init__(self, config: TelegramConfig, asks_per_minute: int, needs: Needs) -> None:
+        self.desk = desk = needs.desk
+        self.observers = needs.observers
+        self.clock = clock = needs.clock
+        self.chat_id = config.chat_id
+        self.api = Api(config)
+        self.people = People(config.names, clock)
         self.notices = Notices(clock)
-        self.notes = Notes(CHANNEL, desk.ledger, writer, drain)
+        self.notes = Notes(CHANNEL, desk.ledger, needs.writer, needs.drain)
         self.outbox = Outbox(
             self.api,
             self.notes,
             clock,
             config,
+            asks_per_minute,
             Renderer(desk),
             find=self._find,
             waiting=self._waiting,
@@ -82,7 +70,7 @@ class TelegramChannel:
             silent=desk.silent,
         )
         desk.hears_mutes.append(self.outbox.look_again)
-        decisions, prompts = Decisions(desk, drain), Prompts(clock)
+        decisions, prompts = Decisions(CHANNEL, desk, needs.drain), Prompts(clock)
         self.callbacks = Callbacks(
             desk, decisions, self.people, self.api, self.outbox, self.notices, prompts
         )

@@ -8,13 +8,14 @@ from telegram import Message
 
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.rpc.mute_methods import MUTE_MINUTES_MAX
+from agentgate_server.approvals.decisions import Decisions
 from agentgate_server.approvals.desk import Desk, muted_text
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
-from agentgate_server.approvals.telegram.decisions import CHANNEL, Decisions
 from agentgate_server.approvals.telegram.notices import NOTICE_S, REPLY_S, Notices
 from agentgate_server.approvals.telegram.people import People
+from agentgate_server.approvals.words import SIGNATURE_CHARS_MAX, clock
 
 LISTED_MAX = 20
 """Rows of a listing: what fits one message."""
@@ -112,7 +113,11 @@ class Commands:
         try:
             minutes = 0.0 if command == "/unmute" else minutes_of(words[1:])
             muted = self.desk.mute(
-                words[0], minutes, approver=approver, channel=CHANNEL, now=self.desk.utc()
+                words[0],
+                minutes,
+                approver=approver,
+                channel=self.decisions.channel,
+                now=self.desk.utc(),
             )
         except (LookupError, ValueError) as error:
             return str(error)
@@ -174,7 +179,7 @@ def pending_text(views: list[ApprovalView], count: int) -> str:
         return "Nothing waits for an answer."
     rows = []
     for view in views:
-        until = text.clock(view.expires_at, view.created_at, None)
+        until = clock(view.expires_at, view.created_at, None)
         rows.append(f"{text.name_of(view)}, until {until}:\n<pre>{text.signature_of(view)}</pre>")
     return text.listing(f"<b>{count} waiting</b>", rows, count)
 
@@ -186,6 +191,6 @@ def grants_text(grants: list[GrantView]) -> str:
         return "No grant is in force: every request that needs a person is asked."
     rows = []
     for grant in active[:LISTED_MAX]:
-        words = text.quoted(grant.words, text.SIGNATURE_CHARS_MAX)
+        words = text.quoted(grant.words, SIGNATURE_CHARS_MAX)
         rows.append(f"<pre>{words}</pre>{grant.uses_left} uses left. /revoke_{grant.id}")
     return text.listing(f"<b>{len(active)} in force</b>", rows, len(active))

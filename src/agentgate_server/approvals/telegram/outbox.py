@@ -19,6 +19,7 @@ from agentgate_proto.quotas.rates import TokenBucket
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.notes import Notes
+from agentgate_server.approvals.summaries import Summaries, Tell
 from agentgate_server.approvals.telegram.api import (
     Api,
     ApiError,
@@ -41,9 +42,8 @@ from agentgate_server.approvals.telegram.board import (
     Visit,
 )
 from agentgate_server.approvals.telegram.rendering import Renderer
-from agentgate_server.approvals.telegram.summaries import Summaries, Tell
 from agentgate_server.approvals.telegram.text import summary_of
-from agentgate_server.config import MessengerConfig
+from agentgate_server.config import TelegramConfig
 from agentgate_server.store.engine import StoreError
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,8 @@ class Outbox:
         api: the calls.
         notes: what survives a restart.
         clock: what to wait on.
-        config: where people are asked, and how often.
+        config: where people are asked.
+        asks_per_minute: how often a phone rings for one agent.
         renderer: makes what messages show.
         find: how the approval of a note stands; None: nobody knows it any more.
         waiting: the approvals that wait now.
@@ -84,7 +85,8 @@ class Outbox:
         api: Api,
         notes: Notes,
         clock: Clock,
-        config: MessengerConfig,
+        config: TelegramConfig,
+        asks_per_minute: int,
         renderer: Renderer,
         find: Callable[[str], Awaitable[ApprovalView | None]],
         waiting: Callable[[], Iterable[ApprovalView]],
@@ -95,15 +97,15 @@ class Outbox:
         self.api = api
         self.notes = notes
         self.clock = clock
-        self.thread_id = config.telegram.message_thread_id
-        self.configured = self.chat_id = config.telegram.chat_id
+        self.thread_id = config.message_thread_id
+        self.configured = self.chat_id = config.chat_id
         self.find = find
         self.waiting = waiting
         self.asked = asked
         self.held_back = held_back
         self.silent = silent
         self.remembered = anyio.Event()
-        asks = Notifying(config.asks_per_minute)
+        asks = Notifying(asks_per_minute)
         self.board = Board(renderer.announced, renderer.of, asks, Summaries(summary_of))
         self._trouble = ""
         self._wake = anyio.Event()
@@ -245,7 +247,7 @@ class Outbox:
         match step:
             case Send(_, html):
                 self.board.sent(step, await self._send(html))
-            case Tell(html=html, message_id=0):
+            case Tell(text=html, message_id=0):
                 self.held_back(step.agent)
                 place = await self._send(html)
                 now = self.clock.now()

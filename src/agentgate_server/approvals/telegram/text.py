@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from html import escape, unescape
 from typing import Any
 
@@ -18,8 +18,16 @@ import msgspec
 from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.filling import mark_of
 from agentgate_proto.records.naming import shown_names
-from agentgate_proto.text.showing import one_line, straight
-from agentgate_server.policy.signature import shorten
+from agentgate_server.approvals.words import (
+    FOLDS,
+    NAME_CHARS_MAX,
+    SIGNATURE_CHARS_MAX,
+    WORDS_CHARS_MAX,
+    argument,
+    clock,
+    fold,
+    warning_room,
+)
 
 TAG = re.compile(r"<[^<>]*>")
 
@@ -31,21 +39,6 @@ NOTICE_MAX = 200
 
 ROOM = TEXT_MAX - 400
 """What the parts that grow may take of it; the rest is for headlines of ours."""
-
-FOLDS = (
-    *((600, 20, 500), (200, 20, 500), (80, 20, 300)),
-    *((80, 5, 100), (40, 5, 100), (20, 5, 60), (10, 0, 40)),
-)
-"""Characters of one value, arguments shown, characters of other words: the first row that fits. All
-arguments that say on what is acted are shown, however many."""
-
-NAME_CHARS_MAX = 60
-SIGNATURE_CHARS_MAX = 120
-WARNING_CHARS_MAX = 700
-"""Whole, whatever else is long: no argument may push a part of a warning out."""
-
-WORDS_CHARS_MAX = 300
-"""The words of a grant, a refusal."""
 
 HEADLINES = {
     "waiting": "❓ <b>{agent} asks</b>",
@@ -175,8 +168,7 @@ def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     if view.needs_code and view.status == "waiting":
         lines.append("Approving takes a one-time code")
     if view.warning:
-        room = WARNING_CHARS_MAX // (1 if view.warning.isascii() else 2)
-        lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, room)}")
+        lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, warning_room(view.warning))}")
     return lines
 
 
@@ -186,26 +178,6 @@ def times(view: ApprovalView, zone: tzinfo | None) -> list[str]:
     if view.status == "waiting":
         return [f"{asked}, expires {clock(view.expires_at, view.created_at, zone)}"]
     return [asked]
-
-
-def argument(name: str, value: Any, value_chars_max: int) -> str:
-    """One argument on one line; a name that could pass for two parts is in quotes."""
-    shown = name if name.isidentifier() else encoded(name)
-    name = straight(fold(shown, NAME_CHARS_MAX))  # the value beside it keeps its place
-    return f"{name}: {fold(encoded(value), value_chars_max)}"
-
-
-def encoded(value: Any) -> str:
-    """A value as JSON on one line."""
-    return msgspec.json.encode(value, order="sorted").decode()
-
-
-def fold(words: str, chars_max: int) -> str:
-    """Cut the middle out of a long text, and show what a reader could not see, on one line.
-
-    Cut first: what is shown by its number takes time, and an argument may be a megabyte.
-    """
-    return shorten(one_line(shorten(words, chars_max)), chars_max)
 
 
 def signature_of(view: ApprovalView) -> str:
@@ -224,13 +196,6 @@ def name_of(view: ApprovalView) -> str:
     if not view.on_behalf_of:
         return name
     return f"{name} on behalf of {quoted(view.on_behalf_of, NAME_CHARS_MAX)}"
-
-
-def clock(at: str, day: str, zone: tzinfo | None) -> str:
-    """Show an RFC 3339 time; with its date where that is not the day of ``day``."""
-    moment = datetime.fromisoformat(at).astimezone(zone)
-    same = moment.date() == datetime.fromisoformat(day).astimezone(zone).date()
-    return moment.strftime("%H:%M:%S %Z" if same else "%Y-%m-%d %H:%M:%S %Z")
 
 
 def length_of(text: str) -> int:

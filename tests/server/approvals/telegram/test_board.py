@@ -7,6 +7,7 @@ import pytest
 
 from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_server.approvals.summaries import Summaries, Tell
 from agentgate_server.approvals.telegram import board as board_module
 from agentgate_server.approvals.telegram.board import (
     Board,
@@ -20,7 +21,6 @@ from agentgate_server.approvals.telegram.board import (
     Visit,
 )
 from agentgate_server.approvals.telegram.rendering import Rendering
-from agentgate_server.approvals.telegram.summaries import Summaries, Tell
 
 CHAT = 5
 T = 1_000.0
@@ -72,7 +72,7 @@ def do(board: Board, now: float = T) -> str:
             board.visited(step)
         case Tell():
             board.summaries.told(step, CHAT, 1_000, now)
-            return step.html
+            return step.text
     return type(step).__name__
 
 

@@ -24,7 +24,7 @@ from agentgate_cli.standins.telegram import TelegramStandIn
 from agentgate_cli.standins.telegram_chats import Message
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.rpc.messages import CancelRequest
-from agentgate_server.approvals.telegram.summaries import EVERY_S
+from agentgate_server.approvals.summaries import EVERY_S
 from agentgate_server.gateway import Gateway
 
 pytestmark = pytest.mark.anyio

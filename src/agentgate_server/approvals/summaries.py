@@ -25,13 +25,13 @@ class Tell:
     Attributes:
         agent: whose asks.
         count: how many of them wait and were not told of.
-        html: what the line says.
+        text: what the line says.
         chat_id, message_id: the message to edit; 0: a new one.
     """
 
     agent: str
     count: int
-    html: str
+    text: str
     chat_id: int = 0
     message_id: int = 0
 
@@ -51,7 +51,7 @@ class Summaries:
     """See the module.
 
     Args:
-        render: the words for so many asks of an agent, as HTML.
+        render: the words for so many asks of an agent.
     """
 
     def __init__(self, render: Callable[[str, int], str]) -> None:
@@ -67,8 +67,8 @@ class Summaries:
         for agent, line in self._lines.items():
             count = held.get(agent, 0)
             if count != line.count and now - line.edited_at >= EVERY_S:
-                html = self.render(agent, count)
-                return Tell(agent, count, html, line.chat_id, line.message_id)
+                text = self.render(agent, count)
+                return Tell(agent, count, text, line.chat_id, line.message_id)
         return None
 
     def next_deadline(self, held: Mapping[str, int]) -> float | None:

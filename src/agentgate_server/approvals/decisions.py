@@ -13,8 +13,6 @@ from agentgate_proto.records.grant import GrantTerms
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.config.messenger import NAMELESS
 
-CHANNEL = "telegram"
-
 
 class Decision:
     """A :class:`~agentgate_server.sockets.replies.Reply` that waits for the desk.
@@ -67,11 +65,13 @@ class Decisions:
     """Brings answers to the desk, and waits for what comes of each.
 
     Args:
+        channel: where they are given.
         desk: decides.
         drain: does what the ledger then wants done.
     """
 
-    def __init__(self, desk: Desk, drain: Callable[[], None]) -> None:
+    def __init__(self, channel: str, desk: Desk, drain: Callable[[], None]) -> None:
+        self.channel = channel
         self.desk = desk
         self.drain = drain
 
@@ -90,7 +90,7 @@ class Decisions:
             rid,
             approve=approve,
             approver=approver,
-            channel=CHANNEL,
+            channel=self.channel,
             now=self.desk.utc(),
             reply=decision,
             code=code,
@@ -105,7 +105,7 @@ class Decisions:
         """End a grant; that is durable, or was refused, when this returns."""
         decision = Decision()
         self.desk.revoke(
-            grant_id, approver=approver, channel=CHANNEL, now=self.desk.utc(), reply=decision
+            grant_id, approver=approver, channel=self.channel, now=self.desk.utc(), reply=decision
         )
         self.drain()
         await decision.made.wait()

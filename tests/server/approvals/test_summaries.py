@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agentgate_server.approvals.telegram import summaries as module
-from agentgate_server.approvals.telegram.summaries import AGAIN_S, EVERY_S, Summaries, Tell
+from agentgate_server.approvals import summaries as module
+from agentgate_server.approvals.summaries import AGAIN_S, EVERY_S, Summaries, Tell
 
 T = 1_000.0
 CHAT = 5
@@ -20,7 +20,7 @@ def tell(summaries: Summaries, held: dict[str, int], now: float, message_id: int
     if step is None:
         return ""
     summaries.told(step, CHAT, step.message_id or message_id, now)
-    return f"{'edit' if step.message_id else 'send'} {step.html}"
+    return f"{'edit' if step.message_id else 'send'} {step.text}"
 
 
 def test_a_line_is_sent_once_and_edited_at_its_pace() -> None:

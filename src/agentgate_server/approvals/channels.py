@@ -1,0 +1,88 @@
+"""The channels of the configuration; what one needs is loaded only if there is one of its kind."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import anyio
+
+from agentgate_server.approvals.channel import RunningChannel
+from agentgate_server.approvals.needs import Needs
+from agentgate_server.config import Config, MessengerConfig, TelegramConfig
+from agentgate_server.documents import DocumentError
+from agentgate_server.extras import how_to_install
+
+if TYPE_CHECKING:
+    from agentgate_server.approvals.telegram.channel import TelegramChannel
+
+log = logging.getLogger(__name__)
+
+
+def open_channels(config: Config, needs: Needs) -> list[RunningChannel]:
+    """Make the channels that the configuration names, and put them among the desk's.
+
+    Call it before the gate runs, and run each channel as a task after.
+
+    Args:
+        config: of the gateway.
+        needs: what they work with.
+
+    Raises:
+        DocumentError: an extra is not installed, or the event loop is not asyncio's.
+    """
+    if config.messenger is None:
+        return []
+    channels = [*made(config, config.messenger, needs)]
+    needs.desk.channels += channels
+    return channels
+
+
+def made(config: Config, messenger: MessengerConfig, needs: Needs) -> Iterator[RunningChannel]:
+    """Make one after the other; a kind is added here."""
+    if messenger.telegram is not None:
+        yield telegram_of(config, messenger.telegram, messenger.asks_per_minute, needs)
+
+
+async def ask_people(channels: Iterable[RunningChannel], scope: anyio.CancelScope) -> None:
+    """Run the channels until the scope is cancelled; one that ends takes no other with it."""
+    with scope:
+        async with anyio.create_task_group() as tasks:
+            for channel in channels:
+                tasks.start_soon(run_alone, channel)
+
+
+async def run_alone(channel: RunningChannel) -> None:
+    """Run a channel; its mistakes are its own."""
+    try:
+        await channel.run()
+    except Exception:
+        log.exception("the channel %s has ended; people are asked elsewhere", channel.name)
+
+
+def telegram_of(
+    config: Config, telegram: TelegramConfig, asks_per_minute: int, needs: Needs
+) -> TelegramChannel:
+    """Make the channel in a Telegram chat."""
+    channel_type = import_telegram(config)
+    try:
+        return channel_type(telegram, asks_per_minute, needs)
+    except RuntimeError as error:
+        raise DocumentError(config.name, str(error), path="messenger.telegram") from None
+
+
+def import_telegram(config: Config) -> type[TelegramChannel]:
+    """Load the channel's library.
+
+    Raises:
+        DocumentError: the extra is not installed.
+    """
+    try:
+        from agentgate_server.approvals.telegram.channel import TelegramChannel
+    except ModuleNotFoundError as error:
+        if error.name != "telegram":
+            raise
+        text = f"needs a package that is not installed: {how_to_install('telegram')}"
+        raise DocumentError(config.name, text, path="messenger.telegram") from None
+    return TelegramChannel
