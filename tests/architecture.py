@@ -137,6 +137,7 @@ OTHERS: Floor = {
     "agentgate_cli/conformance/gateway/": "what a gateway is given that is tested so",
     "agentgate_cli/conformance/vectors/": "the vectors: what is sent, and what must be answered",
     "agentgate_cli/demo/": "what `agent-gate demo` shows",
+    "agentgate_cli/doctor/": "what `agent-gate doctor` tries; `agent-gate init` asks the same",
     "agentgate_cli/edge/": "what `agent-gate edge` reads, runs and says",
     "agentgate_cli/mcp/": "what `agent-gate mcp` serves on a pipe, and writes for MCP clients",
     "agentgate_cli/standins/": "small servers that speak others' protocols, for demo and tests",

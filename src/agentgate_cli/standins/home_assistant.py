@@ -52,6 +52,9 @@ LIMIT_S: Final = 10.0
 OUTPUT_CHARS_MAX: Final = 262_144
 """A template that renders to more is refused (``MAX_TEMPLATE_OUTPUT``)."""
 
+VERSION: Final = "2026.11.2"
+"""Which one it stands for."""
+
 PICTURE: Final = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 """What every camera sees."""
 
@@ -87,6 +90,7 @@ class HomeAssistant:
         limit_s: answer a service call after so long whatever it does; None: as newer versions do.
         fault: answers a request in its place, or returns None to let it pass; for tests.
         dropped: names of services after whose call the connection breaks.
+        is_administrator: the user of the token is one, who alone may render templates.
     """
 
     def __init__(self, home: Home | None = None, *, token: str, port: int = 0) -> None:
@@ -97,6 +101,7 @@ class HomeAssistant:
         self.limit_s: float | None = LIMIT_S
         self.fault: Callable[[HttpRequest], HttpResponse | None] | None = None
         self.dropped: set[str] = set()
+        self.is_administrator = True
         self.server = HttpServer(self.answer, port)
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
@@ -134,6 +139,10 @@ class HomeAssistant:
             case ("GET", "api", ""):
                 self.calls.append(Call(kind="api"))
                 return json_response({"message": "API running."})
+            case ("GET", "api", "config"):
+                return json_response({"location_name": "Home", "version": VERSION})
+            case ("POST", "api", "template") if not self.is_administrator:
+                return text_response("401: Unauthorized", 401)
             case ("GET", "api", "states"):
                 self.calls.append(Call(kind="states"))
                 return json_response([each.as_json() for each in self.home.entities.values()])

@@ -296,6 +296,32 @@ class TelegramStandIn:
         self.webhook = ""
         return True
 
+    def get_webhook_info(self, params: Params) -> dict[str, Any]:
+        """https://core.telegram.org/bots/api#getwebhookinfo"""
+        return {"url": self.webhook, "pending_update_count": len(self._updates)}
+
+    def get_chat(self, params: Params) -> dict[str, Any]:
+        """https://core.telegram.org/bots/api#getchat"""
+        return self.chats.about(self._chat(params))
+
+    def get_chat_member(self, params: Params) -> dict[str, Any]:
+        """https://core.telegram.org/bots/api#getchatmember"""
+        chat_id, user_id = self._chat(params), int(params["user_id"])
+        user = self.chats.people.get(user_id)
+        if user is None:
+            raise ApiError(400, "Bad Request: PARTICIPANT_ID_INVALID")
+        left = (chat_id, user_id) in self.chats.left
+        return {"user": user, "status": "left" if left else "member"}
+
+    def send_chat_action(self, params: Params) -> bool:
+        """https://core.telegram.org/bots/api#sendchataction"""
+        chat_id = self._chat(params)
+        if chat_id in self.chats.blocked:
+            raise ApiError(403, "Forbidden: bot was blocked by the user")
+        if (chat_id, int(params.get("message_thread_id", "0"))) in self.chats.closed:
+            raise ApiError(400, "Bad Request: TOPIC_CLOSED")
+        return True
+
 
 NOT_MODIFIED = (
     "Bad Request: message is not modified: specified new message content and reply markup are"
@@ -311,6 +337,10 @@ METHODS: dict[str, Callable[[TelegramStandIn, Params], Any]] = {
     "deleteMessage": TelegramStandIn.delete_message,
     "setMyCommands": TelegramStandIn.set_my_commands,
     "deleteWebhook": TelegramStandIn.delete_webhook,
+    "getWebhookInfo": TelegramStandIn.get_webhook_info,
+    "getChat": TelegramStandIn.get_chat,
+    "getChatMember": TelegramStandIn.get_chat_member,
+    "sendChatAction": TelegramStandIn.send_chat_action,
 }
 
 

@@ -94,6 +94,8 @@ class Chats:
     Attributes:
         closed: topics in which nobody but administrators may write, each with its group.
         moved: groups that have become supergroups, with the new id of each.
+        blocked: private chats whose person has blocked the bot.
+        left: people who are no members of a group, each after its id.
     """
 
     def __init__(self, bot: dict[str, Any], updated: Callable[[dict[str, Any]], None]) -> None:
@@ -105,6 +107,9 @@ class Chats:
         self.taps: dict[str, Tap] = {}
         self.closed: set[tuple[int, int]] = set()
         self.moved: dict[int, int] = {}
+        self.titles: dict[int, str] = {}
+        self.blocked: set[int] = set()
+        self.left: set[tuple[int, int]] = set()
         self._message_ids = count(101)
         self._tap_ids = count(7_000_000_001)
 
@@ -116,9 +121,20 @@ class Chats:
         self.people[user_id] = person
         self.kinds[user_id] = "private"
 
-    def add_group(self, chat_id: int) -> None:
+    def add_group(self, chat_id: int, title: str = "") -> None:
         """A group that has the bot as a member; ids of groups are negative."""
         self.kinds[chat_id] = "group"
+        if title:
+            self.titles[chat_id] = title
+
+    def about(self, chat_id: int) -> dict[str, Any]:
+        """A chat as the Bot API shows it."""
+        row: dict[str, Any] = {"id": chat_id, "type": self.kinds[chat_id]}
+        if title := self.titles.get(chat_id):
+            row["title"] = title
+        if person := self.people.get(chat_id):
+            row["first_name"] = person["first_name"]
+        return row
 
     def upgrade(self, chat_id: int, new_id: int) -> None:
         """A group becomes a supergroup, and the bot is told."""
@@ -189,7 +205,7 @@ class Chats:
 
     def shown(self, message: Message) -> dict[str, Any]:
         """A message as the Bot API shows it."""
-        chat = {"id": message.chat_id, "type": self.kinds[message.chat_id]}
+        chat = self.about(message.chat_id)
         row: dict[str, Any] = {
             "message_id": message.id,
             "date": 1_700_000_000,

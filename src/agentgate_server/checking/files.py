@@ -18,6 +18,7 @@ from agentgate_server.backing import commands_of, dangers_of, problems_of, todo_
 from agentgate_server.checking.findings import attempt, warning
 from agentgate_server.checking.policies import check_policy
 from agentgate_server.config import Config, check_exposure, everybody, principals_of
+from agentgate_server.config.exposure import why_unreadable
 from agentgate_server.config.faces import OPEN_CONSOLE, held_nobodies, open_consoles
 from agentgate_server.config.upstreams import nobodies
 from agentgate_server.identity.keyring import Keyring
@@ -91,9 +92,15 @@ def look_at_listener(look: Look, config: Config) -> list[Finding]:
     exposed = attempt(lambda: check_exposure(config), findings)
     findings += map(warning, exposed or ())
     attempt(partial(check_host, config), findings)
-    if exposed is not None:
-        findings += check_certificate(config)
     return findings
+
+
+def look_at_certificate(look: Look, config: Config) -> list[Finding]:
+    """Load certificate and key, and say when they end; files that can't be read were named."""
+    tls = config.gateway.tls
+    if tls is None or any(map(why_unreadable, (tls.cert, tls.key))):
+        return []
+    return check_certificate(config)
 
 
 def look_at_channels(look: Look, config: Config) -> list[Finding]:
@@ -106,8 +113,7 @@ def look_at_channels(look: Look, config: Config) -> list[Finding]:
 def look_at_database(look: Look, config: Config) -> list[Finding]:
     """Whether it is one, and ours; and what there is to doubt."""
     findings: list[Finding] = []
-    doubts = attempt(lambda: check_store(config, time.time()), findings)
-    findings += (warning(text, config.name) for text in doubts or ())
+    findings += attempt(lambda: check_store(config, time.time()), findings) or ()
     return [*findings, *check_head_file(config)]
 
 
@@ -151,12 +157,17 @@ def look_at_principals(look: Look, config: Config) -> list[Finding]:
     return [*findings, *(warning(text, config.name) for text in look.keyring.warnings())]
 
 
+RENEW = "renew it as you got it ('certbot renew'), then 'agent-gate reload'"
+
+SET_CLOCK = "'sudo timedatectl set-ntp true', or set it by hand; see 'date'"
+
 CONFIGURATION = "configuration"
 """The part without which there are no others."""
 
 PARTS: dict[str, Callable[[Look, Config], list[Finding]]] = {
     CONFIGURATION: lambda look, _: look_at_configuration(look),
     "listener": look_at_listener,
+    "certificate": look_at_certificate,
     "channels": look_at_channels,
     "database": look_at_database,
     "tools": look_at_tools,
@@ -175,7 +186,7 @@ def check_certificate(config: Config) -> list[Finding]:
     if certificate is not None and (doubt := certificate.doubt(now)):
         level = Level.WARNING if certificate.counts_at(now) else Level.ERROR
         text = f"gateway.tls.cert: {doubt}"
-        findings.append(Finding(level=level, message=text, file=config.name))
+        findings.append(Finding(level=level, message=text, file=config.name, step=RENEW))
     return findings
 
 
@@ -188,7 +199,7 @@ def check_host(config: Config) -> None:
     check_address(config.gateway.host)
 
 
-def check_store(config: Config, now: float) -> list[str]:
+def check_store(config: Config, now: float) -> list[Finding]:
     """Make sure that the database is one, and ours; say what there is to doubt, and look ahead.
 
     Raises:
@@ -200,11 +211,18 @@ def check_store(config: Config, now: float) -> list[str]:
         Promises(audit.keep_days, audit.keep_entries_max, audit.keep_bytes_max),
     )
 
-    def look_ahead(connection: sqlite3.Connection) -> list[str]:
-        doubts = pace_doubts(connection, now, *promised)
-        return [*clock_doubts(connection, now), *(doubt.text for doubt in doubts)]
+    findings: list[Finding] = []
 
-    return look_at_store(storage.path, look_ahead)
+    def look_ahead(connection: sqlite3.Connection) -> list[str]:
+        clock = clock_doubts(connection, now)
+        findings.extend(warning(text, config.name, step=SET_CLOCK) for text in clock)
+        for doubt in pace_doubts(connection, now, *promised):
+            step = f"see {doubt.setting} in config.yaml, and docs/storage.md"
+            findings.append(warning(doubt.text, config.name, step=step))
+        return clock
+
+    look_at_store(storage.path, look_ahead)
+    return findings
 
 
 def check_extras(config: Config) -> None:
@@ -223,7 +241,8 @@ def check_head_file(config: Config) -> Iterator[Finding]:
     """A folder that is not there: no head can be kept in it."""
     path = config.audit.head_file
     if path is not None and not path.parent.is_dir():
-        yield warning(f"audit.head_file: there is no folder {path.parent}", config.name)
+        text = f"audit.head_file: there is no folder {path.parent}"
+        yield warning(text, config.name, step=f"mkdir -p {path.parent}")
 
 
 def check_mcp_servers(config: Config) -> Iterator[Finding]:

@@ -29,6 +29,6 @@ def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:
     return None
 
 
-def warning(text: str, file: str = "", line: int = 0) -> Finding:
+def warning(text: str, file: str = "", line: int = 0, *, step: str = "") -> Finding:
     """Make a finding of what can be meant so."""
-    return Finding(level=Level.WARNING, message=text, file=file, line=line)
+    return Finding(level=Level.WARNING, message=text, file=file, line=line, step=step)

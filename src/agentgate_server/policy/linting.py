@@ -51,12 +51,14 @@ class Finding:
         message: what is wrong and what to do.
         file: where, or "".
         line: of the file; 0: no line is to blame.
+        step: what to do next, where the message does not say it.
     """
 
     level: Level
     message: str
     file: str = ""
     line: int = 0
+    step: str = ""
 
     @property
     def place(self) -> str:

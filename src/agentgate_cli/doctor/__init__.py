@@ -1,0 +1,1 @@
+"""What `agent-gate doctor` tries, and `agent-gate init` before anything is written."""
