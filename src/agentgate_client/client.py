@@ -17,6 +17,7 @@ from agentgate_client.driver import OnAnswer
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
 from agentgate_client.offering import Providing
+from agentgate_client.options import OnWaiting
 from agentgate_client.providing import Tool, as_tools
 from agentgate_client.rows import row_of, rows_in
 from agentgate_client.sessions import Sessions
@@ -33,8 +34,6 @@ from agentgate_proto.rpc.messages import (
     RequestWaiting,
 )
 from agentgate_proto.rpc.session_methods import SessionEvents
-
-OnWaiting = Callable[[RequestWaiting], None]
 
 
 class Unset(enum.Enum):

@@ -58,6 +58,11 @@ class Client:
         return self._driver.machine.state
 
     @property
+    def address(self) -> str:
+        """Where the gateway is, for people."""
+        return str(self._driver.endpoint.address)
+
+    @property
     def health(self) -> Health:
         """State, latency, last sign of life and last error, as a snapshot. Never waits."""
         return self._driver.health()

@@ -9,15 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self, TypedDict, Unpack, runtime_checkable
+from typing import Any, Protocol, Self, Unpack, runtime_checkable
 
 import msgspec
 
 from agentgate_client.address import websocket_url
 from agentgate_client.client import AgentGateClient
+from agentgate_client.options import ClientOptions
 from agentgate_client.session_streams import Run
 from agentgate_client.sessions import Session
-from agentgate_client.tls import FilePath
 from agentgate_proto.client.session_feed import Event
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.records.usage import Usage
@@ -116,19 +116,6 @@ class SessionGateway(Protocol):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None: ...
-
-
-class ClientOptions(TypedDict, total=False):
-    """What else :class:`AgentGateClient` takes."""
-
-    max_retries: int | None
-    client_id: str | None
-    ca_file: FilePath | None
-    cert_file: FilePath | None
-    key_file: FilePath | None
-    headers: Mapping[str, str] | None
-    proxy: str | None
-    insecure: bool | None
 
 
 class ClientSessions(ABC):

@@ -23,8 +23,8 @@ import msgspec
 
 from agentgate_client import AgentGateClient
 from agentgate_client.background import spawn
+from agentgate_client.options import ClientOptions
 from agentgate_client.session_gateway import (
-    ClientOptions,
     ClientSessions,
     RemoteSessions,
     SessionGateway,
