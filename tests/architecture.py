@@ -56,6 +56,7 @@ FLOORS: dict[str, tuple[Floor, ...]] = {
         {
             "conversing": "what sessions are set up with: models, workspaces, budgets",
             "backing": "MCP servers behind the gate: what is accepted of them, their logins",
+            "restoring": "backups, and putting one in the place of the store",
             "assembly": "the parts that a configuration names: policy, tools, backends",
             "renewing": "what a reload puts in force beside policy and principals: certificates",
             "pruning": "retention, applied now and then; a look at the disk",

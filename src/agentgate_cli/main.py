@@ -28,6 +28,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "upstreams": ("agentgate_cli.upstreams:upstreams", "Show the gateways behind a gateway."),
         "demo": ("agentgate_cli.demo.command:demo", "Show all of it, in a make-believe house."),
         "audit": ("agentgate_cli.audit:audit", "Look back, and see that nothing was changed."),
+        "backup": ("agentgate_cli.backup:backup", "Copy a gateway's memory while it runs."),
+        "restore": ("agentgate_cli.backup:restore", "Put a backup in its place."),
         "conformance": (
             "agentgate_cli.conformance.command:conformance",
             "Test a gateway or a client by the protocol.",
