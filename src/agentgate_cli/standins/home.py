@@ -77,6 +77,11 @@ class Entity:
             "context": {"id": "01HSTANDIN", "parent_id": None, "user_id": None},
         }
 
+    def as_compressed(self) -> dict[str, Any]:
+        """Return the state as ``subscribe_entities`` has it, but for its context."""
+        changed_at = datetime.fromisoformat(self.changed).timestamp()
+        return {"s": self.state, "a": self.shown_attributes(), "lc": changed_at}
+
 
 @dataclass(slots=True, kw_only=True)
 class Device:

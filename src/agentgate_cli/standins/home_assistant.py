@@ -16,13 +16,16 @@ import msgspec
 from anyio.abc import TaskGroup
 
 from agentgate_cli.standins.home import UNAVAILABLE, Entity, Home, make_home
+from agentgate_cli.standins.home_assistant_socket import CUT, Refused, Sockets
 from agentgate_cli.standins.http_server import (
     HttpRequest,
     HttpResponse,
     HttpServer,
+    Takeover,
     json_response,
     text_response,
 )
+from agentgate_server.policy.naming import OWN_DOMAIN_ONLY
 from agentgate_server.tools.home_assistant import templates
 
 SERVICES: Final[dict[str, dict[str, str]]] = {
@@ -45,6 +48,12 @@ NOT_IN_DATA: Final = frozenset({"target", "service_data", "data"})
 
 NO_ENTITIES: Final = frozenset({"notify", "script", "scene"})
 """Domains whose services take any data."""
+
+TARGET_KEYS: Final = ("entity_id", "device_id", "area_id", "floor_id", "label_id")
+TARGETS: Final = frozenset(TARGET_KEYS)
+
+RESPONSE: Final = {"done": True}
+"""What a service that responds says."""
 
 LIMIT_S: Final = 10.0
 """After so long old versions of Home Assistant answer a service call, done or not."""
@@ -91,6 +100,7 @@ class HomeAssistant:
         fault: answers a request in its place, or returns None to let it pass; for tests.
         dropped: names of services after whose call the connection breaks.
         is_administrator: the user of the token is one, who alone may render templates.
+        sockets: what speaks over its WebSocket.
     """
 
     def __init__(self, home: Home | None = None, *, token: str, port: int = 0) -> None:
@@ -103,6 +113,7 @@ class HomeAssistant:
         self.dropped: set[str] = set()
         self.is_administrator = True
         self.server = HttpServer(self.answer, port)
+        self.sockets = Sockets(lambda: self.home, token, self.call, self.fire)
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
 
@@ -127,10 +138,14 @@ class HomeAssistant:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
 
-    async def answer(self, request: HttpRequest) -> HttpResponse | None:
+    async def answer(self, request: HttpRequest) -> HttpResponse | Takeover | None:
         """Answer one request."""
         if self.fault is not None and (faulty := self.fault(request)) is not None:
             return faulty
+        if request.target == "/api/websocket":
+            if request.headers.get("upgrade", "").lower() != "websocket":
+                return BAD_REQUEST
+            return Takeover(speak=lambda stream, data: self.sockets.speak(stream, request, data))
         if len(request.segments) == 3 and request.segments[1].endswith("_proxy"):
             return self.picture_of(request)
         if request.headers.get("authorization") != f"Bearer {self.token}":
@@ -184,8 +199,12 @@ class HomeAssistant:
             return json_response({"message": "Event data should be valid JSON."}, 400)
         if not isinstance(data, dict):
             return json_response({"message": "Event data should be a JSON object"}, 400)
-        self.calls.append(Call(kind="event", name=event_type, data=data))
+        self.fire(event_type, data)
         return json_response({"message": f"Event {event_type} fired."})
+
+    def fire(self, event_type: str, data: dict[str, Any]) -> None:
+        """Take an event; nobody listens."""
+        self.calls.append(Call(kind="event", name=event_type, data=data))
 
     async def call_service(
         self, domain: str, service: str, request: HttpRequest
@@ -214,8 +233,39 @@ class HomeAssistant:
         with anyio.move_on_after(self.limit_s):
             await done.wait()
         if responds:
-            return json_response({"changed_states": changed, "service_response": {"done": True}})
+            return json_response({"changed_states": changed, "service_response": RESPONSE})
         return json_response(changed)
+
+    async def call(
+        self, domain: str, service: str, data: dict[str, Any], responds: bool, context: str
+    ) -> Any:
+        """Call a service that was asked for over the WebSocket, which tells what is wrong.
+
+        Raises:
+            Refused: nothing was done.
+        """
+        name = f"{domain}.{service}"
+        if service not in SERVICES.get(domain, {}):
+            raise Refused("not_found", f"Service {name} not found.")
+        extra = sorted(NOT_IN_DATA & data.keys()) if domain not in NO_ENTITIES else []
+        if extra:
+            raise Refused("invalid_format", f"extra keys not allowed @ data['{extra[0]}']")
+        if domain in OWN_DOMAIN_ONLY and not TARGETS & data.keys():
+            text = f"must contain at least one of {', '.join(TARGET_KEYS)}."
+            raise Refused("invalid_format", text)
+        if responds and domain != "script":
+            text = (
+                "Validation error: An action which does not return responses can't be called with "
+                "return_response=True"
+            )
+            raise Refused("service_validation_error", text)
+        self.calls.append(Call(kind="service", name=name, data=data))
+        if name in self.dropped:
+            return CUT
+        done = anyio.Event()
+        self._tasks.start_soon(self.run_service, domain, service, data, [], done, context)
+        await done.wait()
+        return RESPONSE if responds else None
 
     async def run_service(
         self,
@@ -224,6 +274,7 @@ class HomeAssistant:
         data: dict[str, Any],
         changed: list[dict[str, Any]],
         done: anyio.Event,
+        context: str = "",
     ) -> None:
         """Do what a service does, after the time that it takes."""
         await anyio.sleep(self.delays.get(f"{domain}.{service}", 0))
@@ -234,6 +285,7 @@ class HomeAssistant:
                 if state not in ("", entity.state):
                     entity.set_state(state)
                     changed.append(entity.as_json())
+        await self.sockets.tell(context)
         done.set()
 
     def render(self, request: HttpRequest) -> HttpResponse:

@@ -76,11 +76,22 @@ class StreamedResponse:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """The connection speaks another protocol from here on.
+
+    Attributes:
+        speak: does so; is given the stream, and what has come in already.
+    """
+
+    speak: Callable[[SocketStream, bytes], Awaitable[None]]
+
+
 class Cut(Exception):
     """The connection is to be dropped, as a dying server would."""
 
 
-Answer = Callable[[HttpRequest], Awaitable[HttpResponse | StreamedResponse | None]]
+Answer = Callable[[HttpRequest], Awaitable[HttpResponse | StreamedResponse | Takeover | None]]
 """What answers requests; None drops the connection instead, as a dying server would."""
 
 
@@ -142,6 +153,9 @@ class HttpServer:
                 while (request := await read_request(stream, connection)) is not None:
                     response = await self.answer(request)
                     if response is None:
+                        return
+                    if isinstance(response, Takeover):
+                        await response.speak(stream, connection.trailing_data[0])
                         return
                     if isinstance(response, StreamedResponse):
                         if not await send_streamed(stream, connection, response):

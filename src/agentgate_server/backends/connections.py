@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import anyio
+import httpcore2
 
 from agentgate_server.backends.connection import Connection
 from agentgate_server.backends.dialling import Dialler
@@ -103,7 +104,13 @@ class Connections:
             await close(connection)
         return found
 
-    async def _dial(self, origin: Origin) -> Connection:
+    async def open_stream(self, origin: Origin) -> httpcore2.AsyncNetworkStream:
+        """Open a connection that is nobody's but the caller's, who closes it.
+
+        Raises:
+            Forbidden: the host has no address that may be reached.
+            httpcore2.NetworkError, httpcore2.TimeoutException, ssl.SSLError: no connection.
+        """
         timeout_s = self._connect_timeout_s
         stream = await self._dialler.connect_tcp(origin.host, origin.port, timeout_s)
         if origin.scheme == "https":
@@ -114,7 +121,10 @@ class Connections:
                 with anyio.CancelScope(shield=True):
                     await stream.aclose()
                 raise
-        return Connection(stream)
+        return stream
+
+    async def _dial(self, origin: Origin) -> Connection:
+        return Connection(await self.open_stream(origin))
 
 
 async def close(connection: Connection) -> None:

@@ -162,6 +162,17 @@ class HttpBackend:
             else:
                 self.circuit.dropped(permit)
 
+    async def open_stream(self) -> httpcore2.AsyncNetworkStream:
+        """Open a connection to the backend for another protocol; whoever asks closes it.
+
+        Raises:
+            NotStarted: there is none; the text says why.
+        """
+        try:
+            return await self.connections.open_stream(self.origin)
+        except FAULTS as error:
+            raise self.lost(explain(error), Progress()) from None
+
     def failed(self, permit: Permit, why: str) -> None:
         """Tell the circuit that the backend failed, and the operator if it opened."""
         opened = self.circuit.opened

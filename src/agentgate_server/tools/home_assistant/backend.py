@@ -19,6 +19,7 @@ from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.home_assistant.house import House
 from agentgate_server.tools.home_assistant.reading import read_house
 from agentgate_server.tools.home_assistant.tools import SLOW_S, home_assistant_tools
+from agentgate_server.tools.home_assistant.watching import Watching
 
 HEALTH_TIMEOUT_S: Final = 5.0
 """How long it may take to say that it runs (seed 001)."""
@@ -41,10 +42,12 @@ class HomeAssistant:
     Attributes:
         tools: see :mod:`agentgate_server.tools.home_assistant.tools`.
         house: what the policy asks for indirect names.
+        watching: the link, and the mirror of the house that it keeps.
         sight: what those who ask for many states may see.
         problem: why it is not well, or "".
         told: what of that the log was told since it was last well.
         unresolved: what could not be learned of the house, or "".
+        link_problem: why there is no link, as the log was told.
         refused: Home Assistant has refused to tell some of it: a row that is too long, a kind that
             it does not know.
     """
@@ -59,6 +62,7 @@ class HomeAssistant:
         self.api = Api(config)
         self.sight = Sight()
         self.house = House(config.resolve_stale_s)
+        self.watching = Watching(self.api, config, self.house)
         self.tools = home_assistant_tools(
             Access(api=self.api, sight=self.sight, plan=lambda: self.house.plan),
             config.timeout_s,
@@ -68,6 +72,7 @@ class HomeAssistant:
         self.problem = "not asked yet"
         self.told: set[str] = set()
         self.unresolved = ""
+        self.link_problem = ""
         self.refused = False
 
     def serve(self, policy: Policy) -> None:
@@ -89,13 +94,16 @@ class HomeAssistant:
         It has started when the house is known, or does not get known soon: until then a group that
         is called like an entity counts as one.
         """
-        with anyio.move_on_after(FIRST_LOOK_S):
-            await self.try_to_look()
-        task_status.started()
-        while True:
-            every_s = self.config.resolve_every_s
-            await anyio.sleep(min(every_s, RETRY_S) if self.problem else every_s)
-            await self.try_to_look()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self.watching.run)
+            with anyio.move_on_after(FIRST_LOOK_S):
+                await self.watching.settled.wait()
+                await self.try_to_look()
+            task_status.started()
+            while True:
+                every_s = self.config.resolve_every_s
+                await anyio.sleep(min(every_s, RETRY_S) if self.problem else every_s)
+                await self.try_to_look()
 
     async def try_to_look(self) -> None:
         """Look at it, whatever comes of it: a look that fails must not end the gateway."""
@@ -107,7 +115,11 @@ class HomeAssistant:
                 log.exception("Home Assistant could not be looked at")
 
     async def look(self) -> None:
-        """See whether it is well, and learn what is in the house."""
+        """See whether it is well, and learn what is in the house: by the link while it stands,
+        which hears of changes at once; else by templates, which any version and proxy passes on."""
+        if self.watching.mirror.is_live:
+            await self.look_by_link()
+            return
         asked_at = self.house.clock()
         try:
             await self.api.get("/api/", timeout_s=HEALTH_TIMEOUT_S)
@@ -125,6 +137,30 @@ class HomeAssistant:
             self.house.learn(told, asked_at, plain)
         self.refused = bool(refused)
         self.note("", "; ".join([*refused, *told.problems]))
+        self.note_link()
+
+    async def look_by_link(self) -> None:
+        """Do it by the link."""
+        try:
+            await self.watching.look()
+        except (NotStarted, EffectUnknown) as error:
+            self.note(str(error), self.unresolved)
+            return
+        self.refused = self.watching.refused
+        self.link_problem = ""
+        self.note("", "; ".join(self.watching.problems))
+
+    def note_link(self) -> None:
+        """Tell the log once why there is no link, where everything else is well."""
+        problem = self.watching.link.problem
+        if problem and self.watching.settled.is_set() and not self.link_problem:
+            self.link_problem = problem
+            log.warning(
+                "Home Assistant's WebSocket can't be used, so its REST API is: %s; what changes in "
+                "the house is seen every %g s",
+                problem,
+                self.config.resolve_every_s,
+            )
 
     def note(self, problem: str, unresolved: str) -> None:
         """Keep how it is, and tell the log what is new."""

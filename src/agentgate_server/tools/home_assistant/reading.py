@@ -1,4 +1,4 @@
-"""Reading: understand what Home Assistant rendered of its house.
+"""Reading: understand what Home Assistant tells of its house, by templates or by its registries.
 
 Any entity may have an attribute called ``entity_id``, and any integration may make ids that Home
 Assistant would not take from its users. So a row that is not understood leaves only the thing
@@ -38,16 +38,37 @@ def read_house(rendered: Mapping[str, Sequence[bytes]]) -> Told:
     Args:
         rendered: the pages that came of each template; what is missing stays unknown.
     """
-    return Reader(rendered).read()
+    found: dict[str, list[Row]] = {}
+    problems: list[str] = []
+    for template, pages in rendered.items():
+        try:
+            found[template] = [row for page in pages for row in rows_of(page)]
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            problems.append(f"unexpected answer to {template[:40]}…: {error}")
+    return Reader(found, problems).read()
+
+
+def read_rows(found: Mapping[str, list[Row]]) -> Told:
+    """Understand the same rows, of whom else has them.
+
+    Args:
+        found: the rows of each template; what is missing stays unknown.
+    """
+    return Reader(found, []).read()
 
 
 class Reader:
-    """One walk over the answers."""
+    """One walk over the answers.
 
-    def __init__(self, rendered: Mapping[str, Sequence[bytes]]) -> None:
-        self.rendered = rendered
+    Args:
+        found: the rows of each template, each with a text as the first.
+        problems: what could not be understood so far.
+    """
+
+    def __init__(self, found: Mapping[str, list[Row]], problems: list[str]) -> None:
+        self.found = found
         self.members: dict[tuple[str, str], Entities] = {}
-        self.problems: list[str] = []
+        self.problems = problems
         self.dark: dict[str, None] = {}
         self.odd: dict[str, None] = {}
         self.areas: list[Place] = []
@@ -132,15 +153,9 @@ class Reader:
         return holders
 
     def rows(self, template: str, cells: int) -> list[Row] | None:
-        """Return the rows of one template, each with so many cells and a text as the first; None:
-        there are none to be had."""
-        pages = self.rendered.get(template)
-        if pages is None:
-            return None
-        try:
-            rows = [row for page in pages for row in rows_of(page)]
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            self.problems.append(f"unexpected answer to {template[:40]}…: {error}")
+        """Return the rows of one template, each with so many cells; None: there are none."""
+        rows = self.found.get(template)
+        if rows is None:
             return None
         return [[*row, *[None] * cells][:cells] for row in rows]
 

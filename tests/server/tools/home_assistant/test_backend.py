@@ -18,6 +18,7 @@ from agentgate_server.errors import NotStarted, ToolError
 from agentgate_server.policy import Policy
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant import backend as backends
+from agentgate_server.tools.home_assistant import watching
 from agentgate_server.tools.home_assistant.backend import HomeAssistant
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig, HomeAssistantUrl
 
@@ -226,11 +227,13 @@ async def test_a_look_that_fails_in_a_way_nobody_thought_of_ends_nothing(
         raise ArithmeticError
 
     monkeypatch.setattr(backends, "read_house", broken)
+    monkeypatch.setattr(watching, "read_rows", broken)
     with anyio.fail_after(10):
         async with StandIn(token=TOKEN) as home, anyio.create_task_group() as tasks:
             backend = HomeAssistant(config(home.url))
             tasks.start_soon(backend.watch)
             await until(lambda: "could not be looked at" in caplog.text, "the warning")
+            assert "the link to Home Assistant failed" in caplog.text
             assert backend.health() == {"status": "failing", "names": "unknown"}
             tasks.cancel_scope.cancel()
         await backend.api.aclose()
