@@ -61,9 +61,6 @@ LIMIT_S: Final = 10.0
 OUTPUT_CHARS_MAX: Final = 262_144
 """A template that renders to more is refused (``MAX_TEMPLATE_OUTPUT``)."""
 
-VERSION: Final = "2026.11.2"
-"""Which one it stands for."""
-
 PICTURE: Final = b"GIF89a\x01\x00\x01\x00\x00\x00\x00;"
 """What every camera sees."""
 
@@ -150,12 +147,16 @@ class HomeAssistant:
             return self.picture_of(request)
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return text_response("401: Unauthorized", 401)
+        return await self.served(request)
+
+    async def served(self, request: HttpRequest) -> HttpResponse | None:
+        """Answer one request that came with the right token."""
         match (request.method, *request.segments):
             case ("GET", "api", ""):
                 self.calls.append(Call(kind="api"))
                 return json_response({"message": "API running."})
             case ("GET", "api", "config"):
-                return json_response({"location_name": "Home", "version": VERSION})
+                return json_response({"location_name": "Home", "version": self.sockets.version})
             case ("POST", "api", "template") if not self.is_administrator:
                 return text_response("401: Unauthorized", 401)
             case ("GET", "api", "states"):
