@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from agentgate_cli.standins.home_records import Records
+
 UNAVAILABLE = "unavailable"
 """The state of what does not answer."""
 
@@ -110,6 +112,9 @@ class Home:
     Args:
         entities, devices, areas: what there is.
         floors, labels: names by id.
+
+    Attributes:
+        records: what is recorded and planned.
     """
 
     def __init__(
@@ -125,6 +130,12 @@ class Home:
         self.areas = {area.id: area for area in areas}
         self.floors = floors or {}
         self.labels = labels or {}
+        self.records = Records()
+
+    def state_of(self, entity_id: str) -> dict[str, Any] | None:
+        """Return the state object of an entity; None: there is none."""
+        entity = self.entities.get(entity_id)
+        return None if entity is None else entity.as_json()
 
     def of_device(self, device: str) -> list[str]:
         """Return the entities of a device."""

@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from agentgate_cli.standins.home import UNAVAILABLE, Entity, Home, make_home
 from agentgate_cli.standins.home_assistant_socket import CUT, Refused, Sockets
+from agentgate_cli.standins.home_records import answer_of
 from agentgate_cli.standins.http_server import (
     HttpRequest,
     HttpResponse,
@@ -72,8 +73,8 @@ class Call:
     """A call that arrived.
 
     Attributes:
-        kind: ``service``, ``event``, ``template``, ``states`` or ``api``.
-        name: ``light.turn_on``, the event's type, the entity's id, or "".
+        kind: ``service``, ``event``, ``template``, ``states``, ``records`` or ``api``.
+        name: ``light.turn_on``, the event's type, the entity's id, the target, or "".
         data: its body.
     """
 
@@ -151,6 +152,10 @@ class HomeAssistant:
 
     async def served(self, request: HttpRequest) -> HttpResponse | None:
         """Answer one request that came with the right token."""
+        told = answer_of(self.home.records, self.home.state_of, SERVICES, request)
+        if told is not None:
+            self.calls.append(Call(kind="records", name=request.target))
+            return told
         match (request.method, *request.segments):
             case ("GET", "api", ""):
                 self.calls.append(Call(kind="api"))

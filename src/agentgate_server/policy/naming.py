@@ -61,9 +61,23 @@ class Naming:
     strict: bool = True
 
 
+STATE_READER: Final = "ha_get_state"
+"""The tool that reads one entity."""
+
+STATE_READERS: Final = (
+    "ha_get_history",
+    "ha_get_logbook",
+    "ha_get_calendar",
+    "ha_get_forecast",
+    "ha_get_todo",
+)
+"""Tools that tell more of the entities that they name. Who may not read a state, or only if a
+person says so, must not get it by its history: rules that deny or ask about ``STATE_READER`` are
+about these as well."""
+
 NAMINGS: Mapping[str, Naming | None] = {
     "ha_call_service": Naming(calls_service=True),
-    "ha_get_state": Naming(acts=False),
+    **dict.fromkeys((STATE_READER, *STATE_READERS), Naming(acts=False)),
     # An event's data is for whoever listens; nothing acts on what it names.
     "ha_fire_event": None,
 }

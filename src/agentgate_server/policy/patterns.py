@@ -26,6 +26,9 @@ from agentgate_server.policy.spelling import (
 ARGUMENT = re.compile(r"(?:(?<=\()|(?<=, ))[^(),]+(?=[,)])")
 """What stands in a pattern between the punctuation of a signature."""
 
+BARE = frozenset({"ha_get_states"})
+"""Tools of which every request has the bare name as its signature, whatever it is asked."""
+
 STATES_MAX = 256
 """Places in a pattern that the combinations of a request's texts may lead to; beyond, an allow
 rule does not cover it. Real requests stay at one or two."""
@@ -85,7 +88,7 @@ class ToolPattern:
         bare = pattern.written.matches(tool) is not None
         rest = covers(self.written, (ANY_PART,))
         self.may_match_all = bare or rest
-        self.covers_all = rest and (bare or tool in NAMINGS)
+        self.covers_all = (rest and (bare or tool in NAMINGS)) or (bare and tool in BARE)
 
     def may_match(self, request: Request, reading: Reading) -> bool:
         """Whether a reading of the request may match."""

@@ -253,9 +253,11 @@ def read_names(found: Found, naming: Naming) -> Iterator[Reading]:
     """Yield the readings of a tool whose signature shows a service, an entity, or both."""
     entities: tuple[str, ...] = tuple(found.entities) or ("",)
     if not naming.calls_service:
-        for names, kind in ((entities, Kind.NAMED), (tuple(found.names), Kind.DOUBTFUL)):
-            if names:
-                yield Reading((names,), kind, {"entityid": names})
+        # What may be asked without an entity shows as its bare name then.
+        named = (tuple(found.entities),) if found.entities else ()
+        yield Reading(named, Kind.NAMED, {"entityid": entities})
+        if names := tuple(found.names):
+            yield Reading((names,), Kind.DOUBTFUL, {"entityid": names})
     else:
         services = tuple(found.services)
         if services:

@@ -12,7 +12,7 @@ from agentgate_server.policy.entities import Found, domain_of
 from agentgate_server.policy.form import RuleForm
 from agentgate_server.policy.globs import Glob
 from agentgate_server.policy.hours import Hours
-from agentgate_server.policy.naming import INDIRECT_KEYS
+from agentgate_server.policy.naming import INDIRECT_KEYS, STATE_READER, STATE_READERS
 from agentgate_server.policy.patterns import Pattern, ToolPattern
 from agentgate_server.policy.rates import Rate
 from agentgate_server.policy.readings import Reading, Request
@@ -48,7 +48,16 @@ class Rule:
     other_args: bool = False
 
     def for_tool(self, tool: str) -> ToolRule | None:
-        """Return the rule as one tool sees it, or None if it is about other tools."""
+        """Return the rule as one tool sees it, or None if it is about other tools.
+
+        One that denies or asks about the reading of a state is about all that tells of it.
+        """
+        seen = self._for(tool)
+        if seen is None and tool in STATE_READERS and self.decision.action is not Action.ALLOW:
+            return self._for(STATE_READER)
+        return seen
+
+    def _for(self, tool: str) -> ToolRule | None:
         if self.tools and not any(glob.matches(tool) for glob in self.tools):
             return None
         pattern = None

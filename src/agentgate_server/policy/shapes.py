@@ -6,6 +6,7 @@ a service is ``light.turn_on``, or ``restart(now)`` for a tool that takes no arg
 
 from __future__ import annotations
 
+from agentgate_server.policy.naming import STATE_READERS
 from agentgate_server.policy.patterns import ToolPattern, may_match
 from agentgate_server.policy.readings import Part, Unknown
 from agentgate_server.policy.tool import Tool
@@ -14,9 +15,12 @@ DOTTED: Part = ((Unknown.WORD, ".", Unknown.WORD),)
 WORD: Part = ((Unknown.WORD,),)
 TARGET: Part = (*DOTTED, "", "all", "none", ("[", None), ("{", None), ('"', None))
 
+ENTITIES: Part = (*DOTTED, "", ("[", None), ('"', None))
+
 SHAPES: dict[str, tuple[tuple[Part, ...], str]] = {
     "ha_call_service": ((DOTTED, TARGET), "(light.turn_on, light.bedroom)"),
     "ha_get_state": ((DOTTED,), "(sensor.temp)"),
+    **dict.fromkeys(STATE_READERS, ((ENTITIES,), "(sensor.temp)")),
     "ha_fire_event": (((*DOTTED, *WORD),), "(doorbell)"),
 }
 """What stands in the parentheses of tools whose signatures are made in their own way, and an

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.text.showing import one_line, straight
+from agentgate_server.policy.naming import STATE_READER, STATE_READERS
 
 PERSON_CHARS_MAX = 2_000
 """One value of what a person is asked about; the whole of a longer one is in the arguments. What is
@@ -105,8 +106,9 @@ def signature_parts(
             service = identifier(args, "domain", chars_max)
             yield f"{service}.{identifier(args, 'service', chars_max)}"
             yield entity_text(args, chars_max)
-        case "ha_get_state":
-            yield entity_text(args, chars_max)
+        case _ if tool == STATE_READER or tool in STATE_READERS:
+            if any(key in args for key in NAMING_KEYS):
+                yield entity_text(args, chars_max)
         case "ha_fire_event":
             yield show(args["event_type"], chars_max) if "event_type" in args else ""
         case "ha_get_states":

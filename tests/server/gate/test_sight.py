@@ -10,7 +10,7 @@ import pytest
 from tests.server.embedded import AGENT, BOUND_S, config
 
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
-from agentgate_client import AgentGateClient
+from agentgate_client import AgentGateClient, DeniedByPolicy
 from agentgate_server.gate.sight import Sight
 from agentgate_server.gateway import Gateway
 
@@ -82,3 +82,19 @@ async def test_whoever_is_not_known_sees_nothing(tmp_path: Path) -> None:
             shows = Sight(gate.judge, gate.ledger, gate.utc)()
             assert shows is not None
             assert not shows("light.hall")
+
+
+async def test_what_may_not_be_read_has_no_history_either(tmp_path: Path) -> None:
+    path = tmp_path / "permissions.yaml"
+    path.write_text(LOCKS)
+    with anyio.fail_after(BOUND_S):
+        async with StandIn(token=TOKEN) as home:
+            services = {"homeassistant": {"url": home.url, "token": TOKEN}}
+            conf = config(tmp_path, permissions=str(path), services=services)
+            async with Gateway(conf) as gateway, AgentGateClient(gateway.url, AGENT) as client:
+                for tool in ("ha_get_history", "ha_get_logbook"):
+                    with pytest.raises(DeniedByPolicy):
+                        await client.call(tool, {"entity_id": ["light.hall", "lock.front"]})
+                answer = await client.call("ha_get_history", {"entity_id": "light.hall"})
+                assert answer["nothing"] == ["light.hall"]
+                assert "is not told" in (await client.call("ha_get_logbook", {}))["note"]

@@ -29,8 +29,8 @@ class HomeAssistantUrl(str):
 
 
 class HomeAssistantConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """Home Assistant, with the tools ``ha_get_state``, ``ha_get_states``, ``ha_call_service`` and
-    ``ha_fire_event``; ``docs/home-assistant.md`` has the steps."""
+    """Home Assistant, with the tools ``ha_get_states``, ``ha_get_history``, ``ha_call_service`` and
+    others; ``docs/home-assistant.md`` has them all, and the steps."""
 
     url: HomeAssistantUrl
     """Its address as in a browser, ``http://homeassistant.local:8123``. Any address may stand
