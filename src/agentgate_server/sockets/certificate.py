@@ -24,15 +24,21 @@ PEM = re.compile(
 
 DAY_S = 86_400.0
 
-SOON_S = 14 * DAY_S
-"""How long before its end a certificate is warned of; programs that renew it do so earlier."""
+SOON_S = (21 * DAY_S, 7 * DAY_S, DAY_S)
+"""How long before its end a certificate is warned of, and again, and again, each time more
+urgently; programs that renew it do so earlier."""
 
 SOON_PART = 1 / 3
-"""The same, as a part of its life: some live for six days only."""
+"""The first of them, as a part of its life, for some live for six days only; so do the others."""
 
 SEQUENCE, INTEGER, VERSION = 0x30, 0x02, 0xA0
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
 LENGTH_BYTES_MAX = 4
+
+
+Stamp = tuple[int, int, int] | None
+Stamps = tuple[Stamp, Stamp]
+"""Of the certificate and of its key."""
 
 
 class CertificateError(Exception):
@@ -47,7 +53,7 @@ class Validity(NamedTuple):
 
 
 class Certificate:
-    """The certificate and the key of a listener.
+    """The certificate and the key of a listener. Files that were replaced are seen by their stamps.
 
     Args:
         cert: the certificate, with those that lead to its authority.
@@ -56,6 +62,7 @@ class Certificate:
     Attributes:
         context: for new connections.
         validity: of the certificate; None: it could not be told.
+        stamps: of the files that were tried last.
 
     Raises:
         CertificateError: they can't be used.
@@ -63,6 +70,7 @@ class Certificate:
 
     def __init__(self, cert: Path, key: Path) -> None:
         self.cert, self.key = cert, key
+        self.stamps = self.look()
         self.context = context_of(cert, key)
         self.validity = validity_in(cert)
 
@@ -72,12 +80,26 @@ class Certificate:
         Raises:
             CertificateError: they can't be used; what was loaded before stays.
         """
+        self.stamps = self.look()
         context = context_of(self.cert, self.key)
         self.context, self.validity = context, validity_in(self.cert)
+
+    def look(self) -> Stamps:
+        """Tell this state of the two files from others; links are followed."""
+        return stamp_of(self.cert), stamp_of(self.key)
+
+    def stage(self, now: float) -> int:
+        """How near its end is: 0, not yet; 1 to 3 by ``SOON_S``; 4, it does not count."""
+        return 0 if self.validity is None else stage_of(self.validity, now)
 
     def counts_at(self, now: float) -> bool:
         """Whether clients take it at this time, as far as that can be told."""
         return self.validity is None or self.validity.starts_at <= now < self.validity.ends_at
+
+    @property
+    def ends(self) -> str:
+        """When it ends, for people; "": it could not be told."""
+        return "" if self.validity is None else day(self.validity.ends_at)
 
     def doubt(self, now: float) -> str:
         """Say what is wrong with its time, or soon will be; "": nothing."""
@@ -115,12 +137,30 @@ def doubt_of(validity: Validity, now: float) -> str:
         return f"the certificate ended on {day(ends_at)}: clients refuse it; renew it, and reload"
     if now < starts_at:
         return f"the certificate is good from {day(starts_at)} on: is this machine's clock right?"
-    left = ends_at - now
-    if left >= min(SOON_S, SOON_PART * (ends_at - starts_at)):
+    if not stage_of(validity, now):
         return ""
+    left = ends_at - now
     days = int(left / DAY_S)
     words = "less than a day" if not days else "1 day" if days == 1 else f"{days} days"
     return f"the certificate ends in {words}, on {day(ends_at)}: renew it, and reload"
+
+
+def stage_of(validity: Validity, now: float) -> int:
+    """See :meth:`Certificate.stage`."""
+    starts_at, ends_at = validity
+    if not starts_at <= now < ends_at:
+        return len(SOON_S) + 1
+    shrunk = min(1.0, SOON_PART * (ends_at - starts_at) / SOON_S[0])
+    return sum(ends_at - now < before_s * shrunk for before_s in SOON_S)
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Which file it is, how long, and when it was written; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def day(at: float) -> str:

@@ -16,7 +16,8 @@ from tests.server.gate.test_reloading import ALLOW
 
 from agentgate_server.config import Config
 from agentgate_server.gateway import Gateway
-from agentgate_server.sockets.certificate import validity_of
+from agentgate_server.renewing import Renewal
+from agentgate_server.sockets.certificate import Certificate, validity_of
 
 pytestmark = pytest.mark.anyio
 
@@ -159,7 +160,9 @@ async def test_its_end_is_said_by_everything_that_says_how_the_gateway_is(
 async def test_its_end_is_in_the_log_once_a_day(
     tmp_path: Path, pairs: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    monkeypatch.setattr("agentgate_server.renewing.LOOK_S", 0.005)
     monkeypatch.setattr("agentgate_server.renewing.DAY_S", 0.01)
+    monkeypatch.setattr("agentgate_server.renewing.DAILY_STAGE", 1)  # it lives for three days only
     pairs.put("soon")
     said = "gateway.tls.cert: the certificate ends in 2 days"
 
@@ -169,3 +172,46 @@ async def test_its_end_is_in_the_log_once_a_day(
     async with serving(tmp_path, pairs):
         await until(lambda: told() >= 2, "the second day")
     assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+async def test_files_that_were_replaced_are_taken_by_themselves(
+    tmp_path: Path, pairs: Pair, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("agentgate_server.renewing.LOOK_S", 0.005)
+    caplog.set_level("INFO")
+    pairs.put("old")
+
+    def said(text: str) -> int:
+        return sum(text in record.getMessage() for record in caplog.records)
+
+    async with serving(tmp_path, pairs) as gateway:
+        pairs.put("new", key_name="old")
+        await until(lambda: said("belong together") == 1, "the pair that does not fit")
+        assert await served(gateway) == pem(pairs, "old")
+        async with connected(gateway) as stream:
+            health = await get(stream, "/health")
+        assert "its files were replaced and can't be used" in health
+        pairs.put("new")
+        await until(lambda: said("the renewed certificate is taken, which ends on") == 1, "it")
+        assert await served(gateway) == pem(pairs, "new")
+        assert said("belong together") == 1, "a pair that stays as it is is said once"
+
+
+def test_a_pair_that_is_half_replaced_is_not_said_at_once(
+    tmp_path: Path, pairs: Pair, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    pairs.put("old")
+    certificate = Certificate(pairs.cert, pairs.key)
+    renewal = Renewal(certificate, None)
+    pairs.put("new", key_name="old")
+    renewal.look(certificate)
+    assert (renewal.doubt(), caplog.records) == ("", [])
+    pairs.put("new")
+    renewal.look(certificate)
+    assert [record.levelname for record in caplog.records] == ["INFO"]
+    pairs.cert.unlink()
+    for _ in range(3):
+        renewal.look(certificate)
+    assert [record.levelname for record in caplog.records] == ["INFO", "ERROR"]
+    assert "No such file" in caplog.records[-1].getMessage()

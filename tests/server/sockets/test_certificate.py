@@ -18,6 +18,7 @@ from agentgate_server.sockets.certificate import (
     CertificateError,
     Validity,
     doubt_of,
+    stage_of,
     validity_in,
     validity_of,
 )
@@ -97,8 +98,8 @@ NOON = datetime(2026, 11, 29, 12, tzinfo=UTC).timestamp()
     ("lives_days", "left_days", "words"),
     [
         (90, 90, ""),
-        (90, 14.01, ""),
-        (90, 13.99, "the certificate ends in 13 days, on 2026-12-13 11:45 UTC: renew it"),
+        (90, 21.01, ""),
+        (90, 20.99, "the certificate ends in 20 days, on 2026-12-20 11:45 UTC: renew it"),
         (90, 1.5, "ends in 1 day, on"),
         (90, 0.5, "ends in less than a day, on"),
         (90, 0, "the certificate ended on 2026-11-29 12:00 UTC: clients refuse it"),
@@ -114,6 +115,20 @@ def test_an_end_is_warned_of_while_there_is_time(
     ends_at = NOON + left_days * DAY_S
     said = doubt_of(Validity(ends_at - lives_days * DAY_S, ends_at), NOON)
     assert said == "" if not words else words in said
+
+
+@pytest.mark.parametrize(
+    ("lives_days", "left_days", "stage"),
+    [
+        *((90, 30, 0), (90, 21, 0), (90, 20.9, 1), (90, 6.9, 2), (90, 0.9, 3), (90, 0, 4)),
+        *((90, 91, 4), (6, 2.01, 0), (6, 1.9, 1), (6, 0.6, 2), (6, 0.09, 3), (6, -1, 4)),
+    ],
+)
+def test_it_is_more_urgent_the_nearer_the_end_is(
+    lives_days: float, left_days: float, stage: int
+) -> None:
+    ends_at = NOON + left_days * DAY_S
+    assert stage_of(Validity(ends_at - lives_days * DAY_S, ends_at), NOON) == stage
 
 
 def test_a_renewed_certificate_is_taken_and_a_bad_one_is_not(tmp_path: Path) -> None:
