@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from agentgate_cli.arguments import Duration
+from agentgate_cli.beside import PERSON
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.finding import IdCommand
 from agentgate_cli.mutes import mute, unmute
@@ -60,7 +61,8 @@ ID_CHARS = 36
 def approvals() -> None:
     """See and answer what waits for a person.
 
-    You need a token whose role is approver (or operator), in $AGENT_GATE_TOKEN.
+    Beside config.yaml you are its approver; elsewhere you need the token of one (or of an
+    operator), in $AGENT_GATE_TOKEN.
     """
 
 
@@ -78,7 +80,7 @@ def json_option(what: str) -> Callable[[Command], Command]:
 @gateway_options
 def list_waiting(as_json: bool, **options: Any) -> int:
     """List what waits, oldest first."""
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
 
     async def work() -> int:
         from agentgate_cli.watch import whole
@@ -111,7 +113,7 @@ def watch(as_json: bool, **options: Any) -> int:
       agent-gate approvals watch
       agent-gate approvals watch --json | jq 'select(.status == "waiting").signature'
     """
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
 
     async def work() -> int:
         from agentgate_cli.signals import Interrupted, interruptible
@@ -146,7 +148,7 @@ def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
 
     Lists and questions fold what is long, and leave arguments out where there are many.
     """
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
 
     async def work() -> int:
         from agentgate_cli.prompt import describe
@@ -195,7 +197,7 @@ def approve(approval_id: str, as_json: bool, **options: Any) -> int:
       agent-gate approvals approve 3f9c02aa
       agent-gate approvals approve 3f9c02aa --for 10m --uses 20 --any brightness_pct
     """
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
     terms = terms_of(options["for_s"], options["uses"], options["any_args"])
     answer = Answer("approve", options["code"], terms, confirmed=options["yes"])
     return run_remote(lambda: decide(remote, approval_id, answer, as_json=as_json))
@@ -207,7 +209,7 @@ def approve(approval_id: str, as_json: bool, **options: Any) -> int:
 @gateway_options
 def deny(approval_id: str, as_json: bool, **options: Any) -> int:
     """Say no to one. ID may be shortened to what is unique among those that wait."""
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
     return run_remote(lambda: decide(remote, approval_id, Answer("deny"), as_json=as_json))
 
 

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from agentgate_cli.arguments import read_args
+from agentgate_cli.beside import PERSON
 from agentgate_cli.exits import Exit
 from agentgate_cli.offline import config_option, load_or_fail, permissions_option
 from agentgate_cli.remote import Remote, connected, insecure_option, remote_of, run_remote
@@ -84,7 +85,7 @@ def explain(
     args = read_args(args_text, pairs)
     if url is not None:
         given = {"url": url, "token": token, "ca_file": ca_file, "insecure": insecure}
-        remote = remote_of(given | {"retries": 0})
+        remote = remote_of(given | {"retries": 0}, PERSON)
         return run_remote(partial(ask_gateway, remote, tool, args, agent or "", as_json=as_json))
     files = read_files(config_file, permissions)
     found = files.policy.explain(

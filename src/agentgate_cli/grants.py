@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentgate_cli.approvals import json_option
+from agentgate_cli.beside import PERSON
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.finding import IdCommand
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
@@ -46,7 +47,7 @@ def grants() -> None:
 @gateway_options
 def list_grants(everything: bool, as_json: bool, **options: Any) -> int:
     """List the grants in force, newest first."""
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
 
     async def work() -> int:
         from agentgate_client import ApprovalsClient
@@ -69,7 +70,7 @@ def list_grants(everything: bool, as_json: bool, **options: Any) -> int:
 @gateway_options
 def revoke(grant_id: str, as_json: bool, **options: Any) -> int:
     """End a grant now. ID may be shortened to what is unique among those in force."""
-    remote = remote_of(options)
+    remote = remote_of(options, PERSON)
 
     async def work() -> int:
         from agentgate_client import ApprovalsClient

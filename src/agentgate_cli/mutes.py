@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from agentgate_cli.arguments import Duration
+from agentgate_cli.beside import PERSON
 from agentgate_cli.exits import Exit
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import say, say_json
@@ -60,7 +61,7 @@ async def change(
     """Mute an agent for so long, and say how it stands; no agent: say who is muted."""
     from agentgate_client import ApprovalsClient
 
-    async with connected(ApprovalsClient, remote_of(options)) as client:
+    async with connected(ApprovalsClient, remote_of(options, PERSON)) as client:
         mutes = [await client.mute(agent, minutes)] if agent else await client.mutes()
     if as_json:
         say_json({"mutes": mutes})

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from agentgate_cli.beside import (
+    AGENT,
+    DEFAULT_URL,
+    Wanted,
+    config_at_hand,
+    look_up,
+    names_at_hand,
+    only_this,
+)
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.style import dim, note
 from agentgate_cli.text import away, printable
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from agentgate_client import AgentGateClient, AgentGateError, ApprovalsClient, StateChanged
 
     OnState = Callable[[StateChanged], None]
 
-DEFAULT_URL = "ws://127.0.0.1:8443"
-
 WHERE = "'agent-gate init' wrote AGENT_TOKEN (to ask) and APPROVER_TOKEN (to answer) into .env"
 """Where a newcomer's tokens are, and which of them is for what."""
+
+NOBODY = (
+    "no token: set AGENT_GATE_TOKEN, or give --token; in the folder of the gateway's config.yaml, "
+    "or with --config, none is needed"
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 ClientT = TypeVar("ClientT", "AgentGateClient", "ApprovalsClient")
@@ -39,6 +54,7 @@ class Remote:
         retries: how often the first connection is tried again.
         insecure: the token may go to another machine in clear text; None: if the environment says
             so.
+        certificate: the gateway's own, in a PEM file: only this one is trusted; None: as usual.
     """
 
     url: str
@@ -46,9 +62,16 @@ class Remote:
     ca_file: Path | None
     retries: int
     insecure: bool | None = None
+    certificate: Path | None = None
 
     def __repr__(self) -> str:
         return f"Remote({self.url!r})"
+
+    def tls(self) -> dict[str, Any]:
+        """Return what a client is told of whom to trust."""
+        if self.certificate is not None:
+            return {"ssl_context": only_this(self.certificate)}
+        return {"ca_file": self.ca_file}
 
 
 insecure_option = click.option(
@@ -56,6 +79,31 @@ insecure_option = click.option(
     is_flag=True,
     default=None,
     help="With ws://, send the token to other machines in clear text. Also $AGENT_GATE_INSECURE=1.",
+)
+
+
+def complete_names(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem | str]:
+    """Complete ``--as`` from the configuration at hand."""
+    names = names_at_hand(ctx.params.get("config_file"))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+config_beside_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="The gateway's configuration: where it is, and your token.  [default: config.yaml of this "
+    "folder, if there is one]",
+)
+
+as_option = click.option(
+    "--as",
+    "whose",
+    metavar="NAME",
+    shell_complete=complete_names,
+    help="Whose token of the configuration: a name, or a role.  [default: of who may do this]",
 )
 
 
@@ -80,31 +128,55 @@ def gateway_options(command: Command) -> Command:
             envvar="AGENT_GATE_TOKEN",
             help="Your token. Better in $AGENT_GATE_TOKEN: others on this machine can see options.",
         ),
+        as_option,
+        config_beside_option,
         click.option(
             "--url",
             envvar="AGENT_GATE_URL",
-            default=DEFAULT_URL,
-            help=f"The gateway.  [default: $AGENT_GATE_URL or {DEFAULT_URL}]",
+            help="The gateway.  [default: $AGENT_GATE_URL, else what the configuration says, else "
+            f"{DEFAULT_URL}]",
         ),
     ):
         command = option(command)
     return command
 
 
-def remote_of(options: dict[str, Any]) -> Remote:
-    """Take the gateway's options out of a command's parameters.
+def remote_of(options: dict[str, Any], roles: Sequence[str] = AGENT) -> Remote:
+    """Take the gateway's options out of a command's parameters; what is not said is looked up in
+    the configuration at hand.
+
+    Args:
+        options: the parameters.
+        roles: of those whom the command is for, the usual one first.
 
     Raises:
-        click.UsageError: there is no token.
+        click.UsageError: there is no token, or it may not be sent there.
     """
     from agentgate_client.address import websocket_url
 
-    token = options.pop("token")
-    if not token:
-        raise click.UsageError(f"no token: set AGENT_GATE_TOKEN, or give --token; {WHERE}")
-    names = ("url", "ca_file", "retries", "insecure")
-    url, ca_file, retries, insecure = (options.pop(name) for name in names)
-    return Remote(websocket_url(url), token, ca_file, retries, insecure)
+    names = ("url", "token", "ca_file", "retries", "insecure", "config_file", "whose")
+    url, token, ca_file, retries, insecure, given, whose = (
+        options.pop(name, None) for name in names
+    )
+    url = websocket_url(url) if url else ""
+    if whose is not None and token and not is_from_environment("token"):
+        raise click.UsageError("--as takes a token from the configuration: leave --token out")
+    if whose is not None:
+        token = None
+    path = config_at_hand(given)
+    if token and (url or path is None):
+        return Remote(url or DEFAULT_URL, token, ca_file, retries, insecure)
+    if path is None:
+        raise click.UsageError(f"{NOBODY}; {WHERE}")
+    found = look_up(Wanted(path, given is not None, whose, roles), url, token or "")
+    certificate = None if ca_file is not None else found.certificate
+    return Remote(found.url, found.token, ca_file, retries, insecure or found.insecure, certificate)
+
+
+def is_from_environment(name: str) -> bool:
+    """Whether a parameter of the command that runs was not typed."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is ParameterSource.ENVIRONMENT
 
 
 @asynccontextmanager
@@ -124,7 +196,7 @@ async def connected(
         client = kind(
             remote.url,
             remote.token,
-            ca_file=remote.ca_file,
+            **remote.tls(),
             insecure=remote.insecure,
             on_state=on_state or StateNotes(),
             backoff=backoff,
@@ -178,9 +250,9 @@ def failure_of(error: Exception) -> Failure:
     assert isinstance(error, AgentGateError)
     text = printable(error.message)
     if error.code == ErrorCode.AUTHENTICATION:
-        text += ": the gateway does not know it; see AGENT_GATE_TOKEN and --token"
+        text += ": the gateway does not know it; see AGENT_GATE_TOKEN, --token and --as"
     if error.code == ErrorCode.FORBIDDEN:
-        text += f": AGENT_GATE_TOKEN, or --token, is not the one for this; {WHERE}"
+        text += f": AGENT_GATE_TOKEN, or --token, is not the one for this, or --as; {WHERE}"
     if error.code == ErrorCode.SESSION_NOT_FOUND:
         text += "; see 'agent-gate sessions list'"
     if error.code == ErrorCode.RUN_IN_PROGRESS:

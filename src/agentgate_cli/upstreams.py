@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agentgate_cli.beside import OPERATOR
 from agentgate_cli.exits import Exit
 from agentgate_cli.remote import connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import say_json
@@ -39,7 +40,7 @@ def upstreams(as_json: bool, **options: Any) -> int:
     Example:
       agent-gate upstreams --json | jq '.upstreams[] | select(.status != "connected")'
     """
-    remote = remote_of(options)
+    remote = remote_of(options, OPERATOR)
 
     async def work() -> int:
         from agentgate_client import ApprovalsClient

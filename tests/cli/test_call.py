@@ -148,10 +148,10 @@ def test_a_wrong_command_line_exits_with_4(
     assert said in shown.err
 
 
-def test_without_a_token_it_says_how_to_give_one() -> None:
-    done = run("call", "x")
+def test_without_a_token_it_says_how_to_give_one(tmp_path: Path) -> None:
+    done = run("call", "x", cwd=tmp_path)
     assert done.returncode == 4
-    assert "no token: set AGENT_GATE_TOKEN, or give --token; 'agent-gate init' wrote" in done.stderr
+    assert "no token: set AGENT_GATE_TOKEN, or give --token; in the folder of" in done.stderr
     assert "AGENT_TOKEN (to ask) and APPROVER_TOKEN (to answer) into .env" in done.stderr
 
 

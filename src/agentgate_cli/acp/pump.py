@@ -153,8 +153,7 @@ class Pump:
         address, remote = self._address, self._remote
         context = client_context(
             secure=address.secure,
-            ssl_context=None,
-            ca_file=remote.ca_file,
+            **{"ssl_context": None, "ca_file": None, **remote.tls()},
             cert_file=None,
             key_file=None,
         )

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from agentgate_cli.remote import WHERE, Remote, insecure_option
+from agentgate_cli.beside import DEFAULT_CONFIG, config_at_hand
+from agentgate_cli.remote import as_option, insecure_option, is_from_environment, remote_of
 
 if TYPE_CHECKING:
     from agentgate_cli.chat.place import Place
-
-DEFAULT_CONFIG = Path("config.yaml")
 
 
 @click.command(
@@ -42,8 +41,10 @@ DEFAULT_CONFIG = Path("config.yaml")
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
-    help="Configuration of the gateway in this process.  [default: config.yaml, if there is one]",
+    help="Configuration of the gateway in this process, or of the one that serves it already.  "
+    "[default: config.yaml, if there is one]",
 )
+@as_option
 @click.option("--session", default="", metavar="ID", help="Go on with this session.")
 @click.option("--continue", "latest", is_flag=True, help="Go on with the newest session.")
 @click.option("--model", default="", metavar="NAME", help="Talk to this model.")
@@ -65,9 +66,9 @@ def chat(prompt: str | None, as_json: bool, **options: Any) -> int:
     """Talk to a model. The tools that it asks for go through the gate.
 
     With a PROMPT it is answered, and that is all ("-", or no terminal: the prompt comes from
-    standard input); without, you talk until /quit. Without a URL there is a gateway in this
-    process: on config.yaml of this folder, or else with the rehearsal model, which needs no
-    account and has no tools.
+    standard input); without, you talk until /quit. Without a URL it is the gateway that serves
+    config.yaml of this folder; if none does, one in this process, or without config.yaml the
+    rehearsal model, which needs no account and has no tools.
 
     Ctrl-C cancels what the model is doing, a second one leaves. What needs a person's approval is
     asked here, if you have an approver's token or the gateway is in this process.
@@ -128,24 +129,19 @@ def place_of(options: dict[str, Any], *, may_ask: bool) -> Place:
     Raises:
         click.UsageError: they can't be right together.
     """
-    from click.core import ParameterSource
+    from agentgate_cli.chat.place import Place, approver_at_hand
 
-    from agentgate_cli.chat.place import Place
-    from agentgate_client.address import websocket_url
-
-    url, config = options["url"], options["config_file"]
+    url, config, whose = (options[name] for name in ("url", "config_file", "whose"))
     if config is not None and url:
-        context = click.get_current_context()
-        if context.get_parameter_source("url") is not ParameterSource.ENVIRONMENT:
+        if not is_from_environment("url"):
             raise click.UsageError("--config is for a gateway in this process: without a URL")
-        url = None
-    if not url:
+        url = options["url"] = None
+    if not url and whose is None:
         if config is None and DEFAULT_CONFIG.exists():
             config = DEFAULT_CONFIG
         return Place(remote=None, config=config, may_ask=may_ask)
-    if not options["token"]:
-        raise click.UsageError(f"no token: set AGENT_GATE_TOKEN, or give --token; {WHERE}")
-    names = ("token", "ca_file", "retries", "insecure")
-    remote = Remote(websocket_url(url), *(options[name] for name in names))
+    remote = remote_of(options)
     approver_token = options["approver_token"] or ""
+    if not approver_token and may_ask:
+        approver_token = approver_at_hand(config_at_hand(config), remote)
     return Place(remote=remote, config=None, approver_token=approver_token, may_ask=may_ask)

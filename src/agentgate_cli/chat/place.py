@@ -8,6 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import click
+
+from agentgate_cli.beside import AGENT, PERSON, Wanted, look_up
 from agentgate_cli.chat.asking import Asker, Attendant, Bystander
 from agentgate_cli.chat.output import Output
 from agentgate_cli.exits import Exit, Failure
@@ -51,6 +54,35 @@ class Place:
         if self.config is not None:
             return f"in this process, with {self.config}"
         return "in this process, with the rehearsal model; it forgets all afterwards"
+
+
+def approver_at_hand(config: Path | None, remote: Remote) -> str:
+    """Return the token of the person of a configuration whose gateway one talks to; "": nobody.
+
+    Args:
+        config: the file, if there is one.
+        remote: the gateway.
+    """
+    if config is None:
+        return ""
+    try:
+        found = look_up(Wanted(config, named=False, whose=None, roles=PERSON), "", "")
+    except click.UsageError:
+        return ""
+    return found.token if found.url == remote.url else ""
+
+
+def served(place: Place) -> Place | None:
+    """Return the gateway that serves the configuration already; None: it can't be found."""
+    if place.config is None:
+        return None
+    try:
+        found = look_up(Wanted(place.config, named=True, whose=None, roles=AGENT), "", "")
+    except click.UsageError:
+        return None
+    remote = Remote(found.url, found.token, None, 0, found.insecure, found.certificate)
+    approver = approver_at_hand(place.config, remote)
+    return replace(place, remote=remote, config=None, approver_token=approver)
 
 
 class Connections:

@@ -10,12 +10,15 @@ from types import FrameType
 
 from anyio.from_thread import start_blocking_portal
 
-from agentgate_cli.chat.place import Place, StateLines, connections
+from agentgate_cli.chat.place import Place, StateLines, connections, served
 from agentgate_cli.chat.repl import Repl
 from agentgate_cli.chat.talker import Talker, Wish
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import failure_of
 from agentgate_client import AgentGateError
+
+LOCKED = "locked by another gateway"
+"""How the store says that a gateway serves this database already."""
 
 
 class Leave(BaseException):
@@ -30,15 +33,8 @@ def talk(place: Place, wish: Wish) -> int:
     """
     # What the SDK logs about connections is said in the conversation, and by the error at the end.
     logging.getLogger("agentgate_client").setLevel(logging.CRITICAL)
-    state = StateLines()
     try:
-        with (
-            ending_in_order(),
-            start_blocking_portal() as portal,
-            portal.wrap_async_context_manager(connections(place, state)) as connected,
-        ):
-            talker = Talker(portal, connected, place, wish, state)
-            return talker.once(wish.prompt) if wish.prompt else Repl(talker).run()
+        return converse(place, wish)
     except AgentGateError as error:
         raise failure_of(error) from None
     except Leave:
@@ -46,7 +42,27 @@ def talk(place: Place, wish: Wish) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except Exception as error:
-        raise not_started(error) from None
+        failure = not_started(error)
+    if (other := served(place)) is None or not is_served(failure):
+        raise failure
+    return talk(other, wish)
+
+
+def converse(place: Place, wish: Wish) -> int:
+    """Connect, or start a gateway, and talk."""
+    state = StateLines()
+    with (
+        ending_in_order(),
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(connections(place, state)) as connected,
+    ):
+        talker = Talker(portal, connected, place, wish, state)
+        return talker.once(wish.prompt) if wish.prompt else Repl(talker).run()
+
+
+def is_served(failure: Failure) -> bool:
+    """Whether the configuration is another process's, which can be talked to."""
+    return LOCKED in failure.message
 
 
 def not_started(error: Exception) -> Failure:
@@ -54,7 +70,7 @@ def not_started(error: Exception) -> Failure:
     from agentgate_cli.serve import start_failure
 
     failure = start_failure(error)
-    if "locked by another gateway" in failure.message:
+    if is_served(failure):
         text = f"{failure.message}; or talk to it, with --gateway-url and --token"
         return Failure(text, Exit.DENIED)
     return failure

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from agentgate_cli.arguments import Duration
+from agentgate_cli.beside import DEFAULT_URL
 from agentgate_cli.lazy import LazyGroup
-from agentgate_cli.remote import DEFAULT_URL, insecure_option
+from agentgate_cli.remote import insecure_option
 
 SECTIONS = {
     "Commands": {

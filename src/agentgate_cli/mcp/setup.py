@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from agentgate_cli.beside import AGENT, DEFAULT_URL, Wanted, config_at_hand, look_up
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.mcp import jsonc, toml_text
 from agentgate_cli.mcp.clients import (
@@ -28,7 +29,7 @@ from agentgate_cli.mcp.files import (
     read_text,
     replace_text,
 )
-from agentgate_cli.remote import DEFAULT_URL, insecure_option
+from agentgate_cli.remote import NOBODY, as_option, config_beside_option, insecure_option
 from agentgate_cli.style import note, say
 
 FACE_PATH = "/mcp"
@@ -54,9 +55,11 @@ FACE_PATH = "/mcp"
 @click.option(
     "--url",
     envvar="AGENT_GATE_URL",
-    default=DEFAULT_URL,
-    help=f"The gateway.  [default: $AGENT_GATE_URL or {DEFAULT_URL}]",
+    help="The gateway.  [default: $AGENT_GATE_URL, else what the configuration says, else "
+    f"{DEFAULT_URL}]",
 )
+@config_beside_option
+@as_option
 @click.option("--ca-file", type=click.Path(path_type=Path), help="PEM file of its authority.")
 @insecure_option
 @click.option(
@@ -75,7 +78,9 @@ def setup(
     write: bool,
     name: str,
     file: Path | None,
-    url: str,
+    url: str | None,
+    config_file: Path | None,
+    whose: str | None,
     ca_file: Path | None,
     insecure: bool | None,
     token: str | None,
@@ -102,7 +107,7 @@ def setup(
         raise click.UsageError(text)
     if not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
         raise click.UsageError("--name is made of letters, digits, - and _")
-    url = websocket_url(url)
+    url, token = at_hand(websocket_url(url or ""), token or "", config_file, whose)
     try:
         address = parse_url(url)
         check_secure(address, insecure)
@@ -128,6 +133,28 @@ def setup(
     except FileTrouble as error:
         raise Failure(str(error)) from None
     return Exit.OK
+
+
+def at_hand(url: str, token: str, given: Path | None, whose: str | None) -> tuple[str, str]:
+    """Complete URL and token by the configuration at hand.
+
+    A project's folder, where this is usually said, may well have a ``config.yaml`` of its own.
+
+    Raises:
+        click.UsageError: it was named, or somebody in it, and can't be used.
+    """
+    path = config_at_hand(given)
+    if path is None and whose is not None:
+        raise click.UsageError(NOBODY)
+    if path is None or (url and token):
+        return url or DEFAULT_URL, token
+    try:
+        found = look_up(Wanted(path, given is not None, whose, AGENT), url, token)
+    except click.UsageError:
+        if given is not None or whose is not None:
+            raise
+        return url or DEFAULT_URL, token
+    return found.url, found.token
 
 
 @dataclass(frozen=True, slots=True)
