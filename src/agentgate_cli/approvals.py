@@ -101,12 +101,13 @@ def list_waiting(as_json: bool, **options: Any) -> int:
 
 @approvals.command()
 @json_option("each change as a line of JSON, and ask nothing")
+@click.option("--bell/--no-bell", default=True, help="Ring when you are asked.  [default: --bell]")
 @gateway_options
-def watch(as_json: bool, **options: Any) -> int:
+def watch(as_json: bool, bell: bool, **options: Any) -> int:
     """Follow what waits, and answer it.
 
-    On a terminal each ask is shown and answered with y or n. Without a terminal each change is
-    printed as a line. A gateway that restarts is waited for.
+    On a terminal each ask is shown and answered with y or n, with g for a grant, or put off with
+    s. Without a terminal each change is printed as a line. A gateway that restarts is waited for.
 
     \b
     Examples:
@@ -122,7 +123,7 @@ def watch(as_json: bool, **options: Any) -> int:
         from agentgate_client import ApprovalsClient
 
         ask = Terminal.is_there() and not as_json
-        person = Watch(Terminal()) if ask else None
+        person = Watch(Terminal(), bell=bell) if ask else None
         on_state = person.state_changed if person else None
         async with connected(ApprovalsClient, remote, on_state=on_state) as client:
             try:

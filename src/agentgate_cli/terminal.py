@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
+import click
 
+from agentgate_cli.line_editor import LineEditor
 from agentgate_cli.style import say
 
 T = TypeVar("T")
@@ -21,6 +25,12 @@ LINE_BYTES_MAX = 4_096
 
 END = b"\x04"
 """What Ctrl-D is, where keys come one by one."""
+
+CURSOR_UP = "\x1b[%dA"
+ERASE_BELOW = "\x1b[J"
+"""What terminals have taken for fifty years (ECMA-48 sections 8.3.22 and 8.3.39)."""
+
+BELL = "\a"
 
 SETTLE_S = 0.5
 """No key may have been pressed for so long before a question is asked: people need a quarter of a
@@ -72,10 +82,16 @@ class Terminal:
     A terminal keeps what is typed until somebody reads it. An answer must not hit a question that
     was not yet there when it was typed, nor one that has come too late to be read: before each
     question no key may have been pressed for a while.
+
+    What others have to say meanwhile, as a log in the same terminal, goes :meth:`above` the
+    question, from whatever thread.
     """
 
     def __init__(self) -> None:
         self.input = sys.stdin.fileno()
+        self._drawing = threading.Lock()
+        self._open = ""
+        self._typed = ""
 
     @staticmethod
     def is_there() -> bool:
@@ -96,16 +112,57 @@ class Terminal:
 
         termios.tcflush(self.input, termios.TCIFLUSH)
 
-    def question(self, text: str) -> None:
-        """Print a question, without a new line."""
-        sys.stdout.write(text)
+    def ring(self) -> None:
+        """Call the person: a sound, or a mark at the window."""
+        sys.stdout.write(BELL)
         sys.stdout.flush()
 
-    async def line(self) -> str | None:
-        """Wait for a line; None: the input has ended (Ctrl-D)."""
+    def above(self, text: str) -> None:
+        """Print lines; a question that is open stays below them, with what was typed."""
+        with self._drawing:
+            gone = erased(self._open + self._typed) if self._open else ""
+            sys.stdout.write(f"{gone}{text.rstrip()}\n{self._open}{self._typed}")
+            sys.stdout.flush()
+
+    async def line(self, question: str = "") -> str | None:
+        """Wait for a line; None: the input has ended (Ctrl-D).
+
+        Args:
+            question: stands before it.
+        """
+        editor = LineEditor()
+        self._draw(question, "")
+        try:
+            with keys(self.input):
+                while not editor.ended:
+                    await anyio.wait_readable(self.input)
+                    data = os.read(self.input, LINE_BYTES_MAX)
+                    if not data:
+                        return None
+                    if (line := editor.feed(data)) is not None:
+                        self._draw(question, line)
+                        return line.strip()
+                    self._draw(question, editor.typed)
+        finally:
+            with self._drawing:
+                self._open = self._typed = ""
+        return None
+
+    def _draw(self, question: str, typed: str) -> None:
+        """Show what was typed: what is new, or all anew."""
+        with self._drawing:
+            if self._open == question and typed.startswith(self._typed):
+                new = typed.removeprefix(self._typed)
+            else:
+                new = (erased(self._open + self._typed) if self._open else "") + question + typed
+            self._open, self._typed = question, typed
+            sys.stdout.write(new)
+            sys.stdout.flush()
+
+    async def typed_meanwhile(self) -> bool:
+        """Wait for a line that nobody has asked for; return whether the input is still open."""
         await anyio.wait_readable(self.input)
-        data = os.read(self.input, LINE_BYTES_MAX)
-        return data.decode(errors="replace").strip().lower() if data else None
+        return bool(os.read(self.input, LINE_BYTES_MAX))
 
     async def quiet(self, seconds: float) -> bool:
         """Wait until no key was pressed for so long; what is typed meanwhile counts for nothing.
@@ -123,6 +180,17 @@ class Terminal:
                     continue
                 return True
 
+    async def answer(self, question: str, quiet_s: float = SETTLE_S) -> str | None:
+        """Ask once; None: the input was closed.
+
+        Args:
+            question: what is asked.
+            quiet_s: for how long no key may have been pressed before it is asked.
+        """
+        line = await self.line(question) if await self.quiet(quiet_s) else None
+        say()
+        return line
+
     async def choice(
         self, question: str, answers: Mapping[str, T], quiet_s: float = SETTLE_S
     ) -> T | None:
@@ -133,20 +201,40 @@ class Terminal:
             answers: by what is typed.
             quiet_s: for how long no key may have been pressed before it is asked.
         """
-        if not await self.quiet(quiet_s):
-            say()
-            return None
-        while True:
-            self.question(question)
-            line = await self.line()
-            if line is None:
-                say()
-                return None
-            if line in answers:
-                return answers[line]
+        while (line := await self.answer(question, quiet_s)) is not None:
+            if line.lower() in answers:
+                return answers[line.lower()]
+            quiet_s = 0.0
+        return None
 
     async def code(self) -> str:
         """Ask for a one-time code; "": the person has none."""
-        self.discard()
-        self.question(CODE_QUESTION)
-        return await self.line() or ""
+        return await self.answer(CODE_QUESTION, 0.0) or ""
+
+
+def erased(text: str) -> str:
+    """Return what takes a text away that ends where the cursor is, and may fill several rows."""
+    if os.environ.get("TERM") == "dumb":
+        return "\n"
+    from rich.cells import cell_len
+
+    columns = max(shutil.get_terminal_size().columns, 1)
+    rows = max(cell_len(click.unstyle(text)) - 1, 0) // columns
+    return f"\r{CURSOR_UP % rows if rows else ''}{ERASE_BELOW}"
+
+
+class AboveQuestion(io.TextIOBase):
+    """A stream for a log: its lines go above what the terminal asks.
+
+    Args:
+        terminal: whose question it is.
+    """
+
+    def __init__(self, terminal: Terminal) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def write(self, text: str, /) -> int:
+        """Print whole lines."""
+        self._terminal.above(text)
+        return len(text)

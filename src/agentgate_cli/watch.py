@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from typing import Literal
 
 import anyio
 import msgspec
 
+from agentgate_cli.answering import Given, Question
 from agentgate_cli.prompt import describe, ended, settled
 from agentgate_cli.style import bad, bold, dim, say, warn
 from agentgate_cli.terminal import SETTLE_S, SWAPPED_S, Terminal
-from agentgate_cli.text import args_line, away, clock, printable, short_id
+from agentgate_cli.text import args_line, away, clock, duration, parse_time, printable, short_id
 from agentgate_client import (
     AgentGateError,
     ApprovalsClient,
@@ -22,20 +25,17 @@ from agentgate_client import (
 )
 from agentgate_proto.limits import CODE_CHARS_MAX
 
-Answer = Literal["approve", "deny", "skip"]
-
 GATHER_S = 0.05
 """Pause before a question: asks that came together are counted together."""
 
-QUESTION = "  approve? [y]es, [n]o, [s]kip: "
-ANSWERS: dict[str, Answer] = {
-    "y": "approve",
-    "yes": "approve",
-    "n": "deny",
-    "no": "deny",
-    "s": "skip",
-    "skip": "skip",
-}
+RINGS_EACH_S = 5.0
+"""The bell rings no more often: an agent may ask a hundred times a minute."""
+
+BACK_PART = 0.5
+"""Of its time that is left, after which what was skipped comes back: asked again and again, each
+time sooner, but never so often that it is in the way."""
+
+BACK_S_MIN = 30.0
 
 
 async def print_changes(client: ApprovalsClient, *, as_json: bool) -> None:
@@ -79,15 +79,20 @@ class Watch:
     One question is open at a time. News that come meanwhile are held back until it is answered,
     except what makes it void: somebody else answers, time runs out, the gateway goes away.
 
+    What the person skips comes back: after all others, when they press Enter, or in good time
+    before it lapses.
+
     Args:
         terminal: where the person is.
+        bell: ring when something is asked.
     """
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, *, bell: bool = False) -> None:
         self.terminal = terminal
+        self.bell = bell
         self.name = ""
         self.waiting: dict[str, ApprovalView] = {}
-        self.skipped: set[str] = set()
+        self.skipped: dict[str, float] = {}
         self.answered: set[str] = set()
         self.away = False
         self.news: list[str] = []
@@ -97,6 +102,7 @@ class Watch:
         self._agent = ""
         self._void = ""
         self._asking: anyio.CancelScope | None = None
+        self._rang = 0.0
 
     async def run(self, client: ApprovalsClient) -> None:
         """Ask until the person closes the input.
@@ -110,7 +116,7 @@ class Watch:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.follow, client, tasks.cancel_scope)
             try:
-                while await self.ask_one(client, await self.next_view()):
+                while (view := await self.next_view()) and await self.ask_one(client, view):
                     pass
             except AgentGateError as error:
                 self._failure = error
@@ -135,7 +141,7 @@ class Watch:
             self.still_waits(view)
         else:
             known = self.waiting.pop(view.id, None) is not None
-            self.skipped.discard(view.id)
+            self.skipped.pop(view.id, None)
             name = printable(view.tool)
             if view.outcome and view.id in self.answered:
                 self.answered.discard(view.id)
@@ -187,15 +193,38 @@ class Watch:
 
     # Questions
 
-    async def next_view(self) -> ApprovalView:
-        """Wait for an approval that was not looked at yet."""
+    async def next_view(self) -> ApprovalView | None:
+        """Wait for an approval that was not looked at yet, or that comes back; None: the person has
+        closed the input."""
         while True:
-            todo = [view for rid, view in self.waiting.items() if rid not in self.skipped]
+            now = time.time()
+            todo = [view for rid, view in self.waiting.items() if self.skipped.get(rid, 0.0) <= now]
             if todo and not self.away:
                 return self._fairest(todo)
-            self._changed = anyio.Event()
-            await self._changed.wait()
-            await anyio.sleep(GATHER_S)
+            back = [due for rid, due in self.skipped.items() if rid in self.waiting]
+            if not await self.news_or_line(min(back, default=math.inf) - now):
+                return None
+
+    async def news_or_line(self, seconds: float) -> bool:
+        """Wait for a change, for a line that brings back what was skipped, or for so long; return
+        whether the input is still open."""
+        self._changed = changed = anyio.Event()
+        is_open = True
+
+        async def listen(scope: anyio.CancelScope) -> None:
+            nonlocal is_open
+            is_open = await self.terminal.typed_meanwhile()
+            if is_open:
+                self.skipped.clear()
+            scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(listen, tasks.cancel_scope)
+            with anyio.move_on_after(seconds):
+                await changed.wait()
+                await anyio.sleep(GATHER_S)
+            tasks.cancel_scope.cancel()
+        return is_open
 
     def _fairest(self, todo: list[ApprovalView]) -> ApprovalView:
         """The oldest of the agent that was not asked for last: none holds up another's for long."""
@@ -208,6 +237,7 @@ class Watch:
         view = await whole(client, view)
         if view.id not in self.waiting:
             return True  # it was settled meanwhile
+        self.ring()
         say()
         for line in describe(view, self.terminal.width):
             say(line)
@@ -218,12 +248,10 @@ class Watch:
             what = "the same request again" if self._void == view.id else "this is another request"
             say(f"  {warn(what)}: an answer counts when no key was pressed for {SWAPPED_S:g} s")
         self._asked = view.id
-        code = ""
+        answer: Given | Literal["skip"] | None = None
         with anyio.CancelScope() as self._asking:
             quiet_s = SWAPPED_S if self._void else SETTLE_S
-            answer = await self.terminal.choice(QUESTION, ANSWERS, quiet_s)
-            if answer == "approve" and view.needs_code:
-                code = await self.terminal.code()
+            answer = await Question(self.terminal, view, client.preview_grant).ask(quiet_s)
         self._void = view.id if self._asking.cancelled_caught else ""
         self._asking, self._asked = None, ""
         if self._void:
@@ -232,23 +260,44 @@ class Watch:
             return True
         self.tell_news()
         if answer == "skip":
-            self.skipped.add(view.id)
-            say(dim(f"  skipped; later: agent-gate approvals approve {short_id(view.id)}"))
+            self.skip(view)
         elif answer is not None:
-            await self.decide(client, view, answer, code)
+            await self.decide(client, view, answer)
+            if self.skipped.keys() >= self.waiting.keys():
+                self.skipped.clear()  # it was for the end, and this is it
         return answer is not None
+
+    def ring(self) -> None:
+        """Call the person, who may have looked away since the last question."""
+        now = time.monotonic()
+        if self.bell and now - self._rang >= RINGS_EACH_S:
+            self._rang = now
+            self.terminal.ring()
+
+    def skip(self, view: ApprovalView) -> None:
+        """Put one off."""
+        left = parse_time(view.expires_at) - time.time()
+        back_s = max(left * BACK_PART, BACK_S_MIN)
+        self.skipped[view.id] = time.time() + back_s
+        when = f"in {duration(back_s)}, or" if back_s < left else "only"
+        say(
+            dim(
+                f"  skipped {short_id(view.id)}: it comes back after what else waits, {when} when "
+                "you press Enter"
+            )
+        )
 
     async def decide(
         self,
         client: ApprovalsClient,
         view: ApprovalView,
-        decision: Literal["approve", "deny"],
-        code: str,
+        answer: Given,
     ) -> None:
         """Give the answer, and say what came of it."""
         self.answered.add(view.id)
         try:
-            now = await client.decide(view.id, decision, code=code[:CODE_CHARS_MAX])
+            code = answer.code[:CODE_CHARS_MAX]
+            now = await client.decide(view.id, answer.decision, code=code, grant=answer.grant)
         except AgentGateError as error:
             self.answered.discard(view.id)
             if error.code == ErrorCode.ALREADY_SETTLED:
@@ -262,4 +311,6 @@ class Watch:
                 say(f"  {bad('not taken')}: {printable(error.message)}")
         else:
             say(f"  {settled(now)}")
+            if now.grant:
+                say(dim(f"  grant {now.grant}; end it with: agent-gate grants revoke {now.grant}"))
         self.waiting.pop(view.id, None)

@@ -22,7 +22,7 @@ from tests.cli.test_prompt import approval
 from agentgate_cli.terminal import Terminal
 from agentgate_cli.watch import Watch
 
-QUESTION = "approve? [y]es, [n]o, [s]kip: "
+QUESTION = "approve? [y]es, [n]o, [g]rant, [s]kip: "
 
 
 @contextmanager
@@ -61,12 +61,15 @@ def test_n_denies_s_skips_and_anything_else_is_asked_again(gateway: Served) -> N
         terminal.type("maybe\n")
         terminal.see(QUESTION)
         terminal.type("s\n")
-        terminal.see("skipped; later: agent-gate approvals approve ")
+        terminal.see("skipped ")
+        terminal.see("it comes back after what else waits")
         terminal.see('room = "kitchen"')
         terminal.see(QUESTION)
         terminal.type("NO\n")
         terminal.see("denied")
         assert ended(second)[0] == 1
+        terminal.see('room = "bedroom"')
+        terminal.see(QUESTION)
         (rid,) = gateway.waiting_ids()
         gateway.decide(rid, "deny")
         terminal.see("set_light: ")
@@ -150,6 +153,7 @@ def test_the_asks_of_one_agent_do_not_push_another_s_back() -> None:
     order = []
     while watch.waiting:
         view = anyio.run(watch.next_view)
+        assert view is not None
         del watch.waiting[view.id]
         order.append(view.agent)
     assert order == ["evil", "honest", "evil", "evil"]
@@ -221,3 +225,66 @@ def test_a_reader_that_goes_away_ends_a_watch_quietly(gateway: Served) -> None:
     gateway.decide(gateway.waiting_ids()[0], "deny")
     assert watch.wait(BOUND_S) == 1
     assert watch.stderr.read() == ""
+
+
+def test_g_gives_a_grant_after_its_words_were_read(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        terminal.type("g\n")
+        terminal.see("for how long?")
+        terminal.type("forever\n")
+        terminal.see("not taken")
+        terminal.see("for how long?")
+        terminal.type("15m 20x\n")
+        terminal.see("which of them may differ? brightness, on, room;")
+        terminal.type("brightnes\n")
+        terminal.see("there is no argument brightnes")
+        terminal.type("brightness, on\n")
+        terminal.see("agent may call set_light with room=bedroom, any brightness, any on, until ")
+        terminal.see("do you mean that?")
+        terminal.type("y\n")
+        terminal.see("approved")
+        terminal.see("end it with: agent-gate grants revoke ")
+        assert ended(call)[0] == 0
+        covered = gateway.as_agent("call", "set_light", "room=bedroom", "on=false")
+        assert covered.returncode == 0
+    (row,) = json.loads(gateway.as_owner("grants", "list", "--json").stdout)["grants"]
+    gateway.as_owner("grants", "revoke", row["id"])
+
+
+def test_a_grant_that_is_not_meant_is_a_question_again(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        terminal.type("g\n")
+        terminal.see("for how long?")
+        terminal.type("\n")
+        terminal.see(QUESTION)
+        terminal.type("g\n")
+        terminal.see("for how long?")
+        terminal.type("5x\n")
+        terminal.see("which of them may differ?")
+        terminal.type("\n")
+        terminal.see("do you mean that?")
+        terminal.type("n\n")
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("denied")
+    assert ended(call)[0] == 1
+
+
+def test_what_was_skipped_comes_back_with_enter(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    with watching(gateway) as terminal:
+        terminal.see("\a")
+        terminal.see(QUESTION)
+        terminal.type("s\n")
+        terminal.see("when you press Enter")
+        terminal.type("\n")
+        terminal.see(QUESTION)
+        terminal.type("n\n")
+        terminal.see("denied")
+        terminal.type("\x04")
+        assert terminal.end() == 0, "it is listened to between questions, too"
+    assert ended(call)[0] == 1

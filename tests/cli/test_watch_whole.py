@@ -28,10 +28,8 @@ class Skipping(Terminal):
         """Nothing was typed."""
         return True
 
-    def question(self, text: str) -> None:
-        self.questions.append(text)
-
-    async def line(self) -> str | None:
+    async def line(self, question: str = "") -> str | None:
+        self.questions.append(question)
         return "s"
 
 

@@ -50,8 +50,9 @@ class Person:
         typed: str | None = ""
         with anyio.move_on_after(self.patience_s):
             while typed is not None and typed not in WORDS:
-                terminal.question(question)
-                typed = await terminal.line()
+                typed = await terminal.line(question)
+                typed = typed and typed.lower()
+                say()
         if typed in WORDS:
             say()
             return Answer(WORDS[typed], scripted=False)
