@@ -13,10 +13,11 @@ import click
 
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.offline import config_option, load_or_fail
-from agentgate_cli.style import bad, bold, dim, good, say, say_json
-from agentgate_cli.text import clock, compact, fold, parse_time, printable
+from agentgate_cli.style import bad, good, say, say_json
+from agentgate_cli.text import parse_time, printable
 
 if TYPE_CHECKING:
+    from agentgate_cli.audit_lines import Lines
     from agentgate_proto.audit.chain import Head, Verdict
     from agentgate_proto.audit.sealing import Seal
     from agentgate_server.audit.audit_file import AuditFile
@@ -26,8 +27,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 LOOK_S = 0.5
 """How often ``tail -f`` looks for new entries."""
 
-SHOWN = ("seq", "at", "event", "hash")
-"""Fields that a line of ``tail`` shows in its own way, or not."""
+LOOKED_BACK = 500
+"""Entries before the first that is shown: one of them may describe the request of a later one."""
 
 
 @click.group()
@@ -72,17 +73,26 @@ def opened(database: Path | None, config_file: Path) -> Iterator[AuditFile]:
 @click.option("--json", "as_json", is_flag=True, help="Print entries as they are kept, one a line.")
 @database_options
 def tail(count: int, follow: bool, as_json: bool, config_file: Path, database: Path | None) -> int:
-    """Print the newest entries."""
+    """Print the newest entries, one a line: when, who, what was asked, what became of it.
+
+    On a terminal a line is cut where it ends; a pipe gets it whole, with date and zone.
+    """
+    from agentgate_cli.audit_lines import terminal_lines
+
+    words = None if as_json else terminal_lines()
     with opened(database, config_file) as file:
         with file.snapshot():
-            lines = file.newest(count)
+            lines = file.newest(count if as_json else count + LOOKED_BACK)
             seq = file.head().seq
-        show(lines, as_json=as_json)
+        earlier = max(len(lines) - count, 0)
+        if words is not None:
+            words.learn(lines[:earlier])
+        show(lines[earlier:], words)
         while follow:
             time.sleep(LOOK_S)
             with file.snapshot():
                 lines, seq = list(file.lines(seq)), file.head().seq
-            show(lines, as_json=as_json)
+            show(lines, words)
     return Exit.OK
 
 
@@ -299,36 +309,12 @@ def as_dict(verdict: Verdict) -> dict[str, Any]:
     return {**fields, "start": str(verdict.start), "head": str(verdict.head)}
 
 
-def show(lines: list[bytes], *, as_json: bool) -> None:
-    """Print entries."""
+def show(lines: list[bytes], words: Lines | None) -> None:
+    """Print entries: in words, or as they are kept."""
     for line in lines:
-        if as_json:
+        if words is None:
             sys.stdout.buffer.write(line + b"\n")
         else:
-            say(words_of(line))
+            for text in words.of(line):
+                say(text)
     sys.stdout.flush()
-
-
-def part_of(name: str, value: Any) -> str:
-    """One field of an entry; money in dollars."""
-    from agentgate_cli.figures import dollars
-
-    if name == "cost_micros" and type(value) is int:
-        return f"cost={dollars(value)}"
-    return f"{name}={fold(compact(value) if not isinstance(value, str) else printable(value), 200)}"
-
-
-def words_of(line: bytes) -> str:
-    """One entry in one line, for people."""
-    import msgspec
-
-    from agentgate_proto.rpc.jsonrpc import UNREADABLE
-
-    try:
-        entry: dict[str, Any] = msgspec.json.decode(line, type=dict[str, Any])
-    except UNREADABLE:
-        return bad(f"damaged: {printable(line.decode('utf-8', 'replace'))}")
-    parts = [part_of(name, value) for name, value in entry.items() if name not in SHOWN]
-    at = dim(clock(str(entry.get("at", ""))))
-    event = bold(printable(str(entry.get("event", ""))))
-    return f"{entry.get('seq', '?')}  {at}  {event}  {'  '.join(parts)}"

@@ -130,19 +130,23 @@ class Terminal:
         Args:
             question: stands before it.
         """
+        with keys(self.input):
+            return await self._edited(question)
+
+    async def _edited(self, question: str) -> str | None:
+        """Show a question, and make a line of keys."""
         editor = LineEditor()
-        self._draw(question, "")
         try:
-            with keys(self.input):
-                while not editor.ended:
-                    await anyio.wait_readable(self.input)
-                    data = os.read(self.input, LINE_BYTES_MAX)
-                    if not data:
-                        return None
-                    if (line := editor.feed(data)) is not None:
-                        self._draw(question, line)
-                        return line.strip()
-                    self._draw(question, editor.typed)
+            self._draw(question, "")
+            while not editor.ended:
+                await anyio.wait_readable(self.input)
+                data = os.read(self.input, LINE_BYTES_MAX)
+                if not data:
+                    return None
+                if (line := editor.feed(data)) is not None:
+                    self._draw(question, line)
+                    return line.strip()
+                self._draw(question, editor.typed)
         finally:
             with self._drawing:
                 self._open = self._typed = ""
@@ -171,14 +175,17 @@ class Terminal:
             Whether the input is still open.
         """
         with keys(self.input):
-            while True:
-                with anyio.move_on_after(seconds):
-                    await anyio.wait_readable(self.input)
-                    data = os.read(self.input, LINE_BYTES_MAX)
-                    if not data or END in data:
-                        return False
-                    continue
-                return True
+            return await self._quiet(seconds)
+
+    async def _quiet(self, seconds: float) -> bool:
+        while True:
+            with anyio.move_on_after(seconds):
+                await anyio.wait_readable(self.input)
+                data = os.read(self.input, LINE_BYTES_MAX)
+                if not data or END in data:
+                    return False
+                continue
+            return True
 
     async def answer(self, question: str, quiet_s: float = SETTLE_S) -> str | None:
         """Ask once; None: the input was closed.
@@ -187,7 +194,10 @@ class Terminal:
             question: what is asked.
             quiet_s: for how long no key may have been pressed before it is asked.
         """
-        line = await self.line(question) if await self.quiet(quiet_s) else None
+        with keys(self.input):  # without a gap in which the terminal would take a line by itself
+            is_open = await self._quiet(quiet_s)
+            self.discard()
+            line = await self._edited(question) if is_open else None
         say()
         return line
 

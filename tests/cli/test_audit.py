@@ -308,7 +308,7 @@ def test_the_newest_entries_are_shown_for_people_and_for_programs(
     ran: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert audit(ran, "tail", "-n", "1") == 0
-    assert "gateway.stopped" in capsys.readouterr().out
+    assert capsys.readouterr().out.rstrip().endswith("gateway  stopped")
     assert audit(ran, "tail", "--json", "-n", "2") == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert last["event"] == "gateway.stopped"
@@ -334,13 +334,13 @@ def test_sessions_and_their_runs_are_shown_with_what_they_cost(
     engine.close()
 
     assert audit(tmp_path, "tail") == 0
-    shown = [line.split(maxsplit=4)[3:] for line in capsys.readouterr().out.splitlines()]
+    shown = [line.split("  ", 2)[2] for line in capsys.readouterr().out.splitlines()]
     assert shown == [
-        ["session.created", "agent=garden  session=s1  model=m"],
-        ["session.run_started", "agent=garden  session=s1  run=r1  model=m"],
-        ["session.run_ended", "agent=garden  status=completed  session=s1  run=r1  cost=$0.0015"],
-        ["session.run_ended", "agent=garden  status=failed  session=s1  run=r2"],
-        ["session.deleted", "agent=garden  session=s1"],
+        "garden  session s1 made, model m",
+        "garden  run begun, model m, session s1",
+        "garden  run ended: completed, $0.0015, session s1",
+        "garden  run ended: failed, session s1",
+        "garden  session s1 deleted",
     ]
 
 

@@ -240,6 +240,7 @@ def test_g_gives_a_grant_after_its_words_were_read(gateway: Served) -> None:
         terminal.see("which of them may differ? brightness, on, room;")
         terminal.type("brightnes\n")
         terminal.see("there is no argument brightnes")
+        terminal.see("Enter: none: ")
         terminal.type("brightness, on\n")
         terminal.see("agent may call set_light with room=bedroom, any brightness, any on, until ")
         terminal.see("do you mean that?")

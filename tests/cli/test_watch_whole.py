@@ -24,11 +24,7 @@ class Skipping(Terminal):
     def __init__(self) -> None:
         self.questions: list[str] = []
 
-    async def quiet(self, seconds: float) -> bool:
-        """Nothing was typed."""
-        return True
-
-    async def line(self, question: str = "") -> str | None:
+    async def answer(self, question: str, quiet_s: float = 0.0) -> str | None:
         self.questions.append(question)
         return "s"
 
