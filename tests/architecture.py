@@ -121,6 +121,7 @@ INNER: dict[str, Floor] = {
 OTHERS: Floor = {
     "agent_gate/": "the import name that is promised; re-exports only",
     "agentgate_client/": "the SDK: the core's client on real sockets, for asyncio and trio",
+    "agentgate_client/toolkits/": "the gate's tools in the forms of vendors of models",
     "agentgate_client/sync/": "the SDK without `await`: a thread with a loop of its own",
     "agentgate_client/edge/": "devices that ask, act on answers and provide data, offline too",
     "agentgate_names/": (

@@ -13,6 +13,7 @@ from agentgate_client.session_gateway import (
 )
 from agentgate_client.session_streams import EventStream, Run
 from agentgate_client.sessions import Session, Sessions
+from agentgate_client.toolkits.kit import AnthropicTools, OpenAITools, ResponsesTools
 from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.client.session_feed import Cursor, Event
 from agentgate_proto.errors import (
@@ -67,6 +68,7 @@ __all__ = [
     "AgentGateTimeout",
     "Agents",
     "AlreadySettled",
+    "AnthropicTools",
     "ApprovalExpired",
     "ApprovalView",
     "ApprovalWatch",
@@ -97,6 +99,7 @@ __all__ = [
     "ModelRow",
     "NotFound",
     "NotSupported",
+    "OpenAITools",
     "OutcomeUnknown",
     "OverBudget",
     "RateLimited",
@@ -104,6 +107,7 @@ __all__ = [
     "RemoteSessions",
     "RequestCancelled",
     "RequestWaiting",
+    "ResponsesTools",
     "Run",
     "RunCancelled",
     "RunInProgress",
