@@ -97,9 +97,40 @@ class Api:
             "GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX, effects=Effects.READ
         )
         try:
-            return content_of(check(answer, path))
+            return content_of(check(answer, path, Effects.READ))
         except ValueError as error:
             raise ToolFailed(str(error)) from None
+
+    async def respond(self, domain: str, service: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Ask a service that changes nothing for its response.
+
+        Args:
+            domain, service: which.
+            data: the body.
+
+        Returns:
+            The response: what is told of each entity.
+
+        Raises:
+            NotStarted, EffectUnknown, ToolFailed: see above.
+        """
+        what = f"{domain}.{service}"
+        answer = await self.reads.request(
+            "POST",
+            f"/api/services/{domain}/{service}?return_response",
+            headers=JSON,
+            content=msgspec.json.encode(data),
+            bytes_max=BYTES_MAX,
+            effects=Effects.READ,
+        )
+        try:
+            content = content_of(check(answer, what, Effects.READ))
+        except ValueError as error:
+            raise ToolFailed(str(error)) from None
+        response = content.get("service_response") if isinstance(content, dict) else None
+        if not isinstance(response, dict):
+            raise ToolFailed(f"{NAME} answered {what} without a response")
+        return response
 
     async def render(self, template: str, **variables: Any) -> bytes:
         """Render a template. It changes nothing, whatever the method says.
@@ -116,7 +147,7 @@ class Api:
             bytes_max=BYTES_MAX,
             effects=Effects.READ,
         )
-        if check(answer, "a template").flaw:
+        if check(answer, "a template", Effects.READ).flaw:
             raise ToolFailed(f"{NAME} answered {answer.status}, but {answer.flaw}")
         return answer.body
 
@@ -166,8 +197,13 @@ def options_of(config: HomeAssistantConfig, connections_max: int, failures_max: 
     )
 
 
-def check(answer: Answer, what: str) -> Answer:
+def check(answer: Answer, what: str, effects: Effects = Effects.WRITE) -> Answer:
     """Return a good answer.
+
+    Args:
+        answer: any.
+        what: what was asked for, for errors.
+        effects: of what was asked for: of a read nothing may have been done.
 
     Raises:
         ToolFailed, NotFound: it is none; the text says what Home Assistant said.
@@ -190,10 +226,8 @@ def check(answer: Answer, what: str) -> Answer:
             "and nothing was done"
         )
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise ToolFailed(
-            f"{NAME} failed at {what} ({answer.status}{said(answer)}); a part of it may have been "
-            "done"
-        )
+        part = "; a part of it may have been done" if effects is Effects.WRITE else ""
+        raise ToolFailed(f"{NAME} failed at {what} ({answer.status}{said(answer)}){part}")
     refusal = NotFound if answer.status == HTTPStatus.NOT_FOUND else ToolFailed
     raise refusal(f"{NAME} refused {what} ({answer.status}{said(answer)})")
 

@@ -17,7 +17,9 @@ from agentgate_server.errors import ArgumentError
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX
 from agentgate_server.tools.home_assistant.base import Access, HomeAssistantTool, schema
+from agentgate_server.tools.home_assistant.listing import listing_tools
 from agentgate_server.tools.home_assistant.records import record_tools
+from agentgate_server.tools.home_assistant.responses import response_tools
 from agentgate_server.tools.home_assistant.states import state_tools
 
 BACKEND: Final = "home_assistant"
@@ -125,7 +127,13 @@ def home_assistant_tools(
         "concurrency_max": WRITES_MAX,
         **every,
     }
-    return (*state_tools(read), *record_tools(read), *service_tools(write, slow_s))
+    return (
+        *state_tools(read),
+        *listing_tools(read),
+        *record_tools(read),
+        *response_tools(read),
+        *service_tools(write, slow_s),
+    )
 
 
 def service_tools(write: Mapping[str, Any], slow_s: float) -> tuple[HomeAssistantTool, ...]:
