@@ -169,7 +169,7 @@ class GetForecast(ResponseTool):
         """Return the forecasts, with the units of their numbers."""
         units = {each: await self.units_of(each, args) for each in arguments.entities(args)}
         limit = arguments.whole(args, "limit", LIMIT, 1, LIMIT_MAX)
-        forecasts = [
+        forecasts: list[dict[str, Any]] = [
             {"entity_id": each, "units": units[each], "forecast": rows_of(response, "forecast")}
             for each, response in await self.responses(args)
         ]
