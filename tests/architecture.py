@@ -109,6 +109,7 @@ INNER: dict[str, Floor] = {
     },
     "agentgate_server": {
         "approvals/telegram/": "approvals in a Telegram chat, answered by buttons",
+        "approvals/push/": "approvals as notifications with buttons, by whatever service",
         "tools/home_assistant/": "the tools for Home Assistant; what its house tells the policy",
         "tools/http/": "HTTP tools, declared in YAML",
         "tools/mcp/": "servers of MCP: their processes and connections, their tools",

@@ -6,7 +6,8 @@ top:
 - ``faces``: each foreign wire format, to native calls and back: ``agentspace`` with its
   ``agentspace_messages``, ``universal_agent`` with its ``universal_agent_stream``, ``edge`` with
   its ``edge_messages`` and ``edge_answers``, all on top of ``conversing``; what they share:
-  ``bearer`` and ``tickets`` say who asks, ``queries`` what for, ``sse`` and ``static`` what is
+  ``bearer``, ``tickets`` and ``answer_tickets`` say who asks, ``queries`` what for, ``sse`` and
+  ``static`` what is
   answered. ``consoles``, what people's programs say over Socket.IO: a ``console`` is one of a
   ``manager`` or of a ``controller``, with its ``talks`` to agents, each a ``talk``; their
   ``messages``, their ``effects``, what of a log is ``chat``, what may be ``waiting``. ``acp``,

@@ -310,6 +310,7 @@ class Gateway:
             desk=gate.desk,
             writer=gate.writer,
             drain=gate.drain,
+            answers=gate.web.answers,
             observers=gate.observers,
         )
         return open_channels(self.config, needs)

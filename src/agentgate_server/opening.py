@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from socket import gethostname
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 from anyio.lowlevel import current_token
@@ -207,7 +208,11 @@ def doors_of(config: GatewayConfig, routes: Iterable[Route], machine: str = "") 
     Raises:
         ValueError: two faces claim one path.
     """
-    names = [config.host, machine, f"{machine}.local"] if machine else [config.host]
+    names: list[str] = [config.host]
+    if machine:
+        names += [machine, f"{machine}.local"]
+    if config.public_url is not None:
+        names.append(urlsplit(config.public_url).hostname or "")
     return Doors(
         routes=Routes(routes),
         origins=frozenset(config.allowed_origins),

@@ -29,7 +29,7 @@ ID_STEP = (
 
 async def reach_telegram(patient: Patient, config: Config) -> Report:
     """Try what the configuration says of Telegram."""
-    if config.messenger is None:
+    if config.messenger is None or config.messenger.telegram is None:
         return Report()
     report = await try_chat(config.messenger.telegram)
     if report.date is not None:

@@ -4,7 +4,8 @@
 /api/approvals``; ``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``, where need
 be with ``code`` and ``grant``; ``GET /api/grants``; ``DELETE /api/grants/{id}``. Each request
 becomes the native call of the same meaning, so that roles, rules and answers are the same. ``POST
-/api/tickets`` with anybody's token gives a ticket, for a socket that a browser opens.
+/api/tickets`` with anybody's token gives a ticket, for a socket that a browser opens. ``POST
+/api/answers`` takes a ticket of a notification's button, without a token.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agentgate_proto.errors import ERRORS, ErrorCode
 from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
 from agentgate_proto.limits import ANSWER_BYTES_MAX
 from agentgate_proto.principal import Principal
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
     METHODS,
@@ -33,6 +35,7 @@ from agentgate_proto.wire.routes import Route
 JSON = "application/json"
 APPROVALS = "/api/approvals"
 BEARER = "Authorization: Bearer …"
+TICKET_HEADER = "x-answer-ticket"
 SPEAK_WEBSOCKET = "this is an agentgate gateway: agents connect by WebSocket"
 
 
@@ -64,6 +67,7 @@ ROUTES = tuple(
         ("GET", "/api/grants"),
         ("DELETE", "/api/grants/{id}"),
         ("POST", "/api/tickets"),
+        ("POST", "/api/answers"),
     )
 )
 """Pages of ``gateway.allowed_origins`` may read the answers too; each shows its own token."""
@@ -90,6 +94,12 @@ class MakeTicket(msgspec.Struct, frozen=True):
     """Make a ticket for the principal who has the token."""
 
     token: str
+
+
+class TakeAnswer(msgspec.Struct, frozen=True):
+    """Take the answer of whoever has this ticket."""
+
+    ticket: str
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -122,7 +132,13 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grant: GrantTerms | None = None
 
 
-Asked = Health | ReadMetrics | NativeCall | MakeTicket | Reply
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of ``POST /api/answers``, where the ticket is not in a header."""
+
+    ticket: str = ""
+
+
+Asked = Health | ReadMetrics | NativeCall | MakeTicket | TakeAnswer | Reply
 """What a request asks for, or the answer to what can't be asked."""
 
 
@@ -147,6 +163,8 @@ def read_request(request: HttpRequested) -> Asked:
         case "/api/tickets":
             token = bearer_token(request.headers)
             return MakeTicket(token) if token else unauthorized("send your token: " + BEARER)
+        case "/api/answers":
+            return read_answer(request)
         case _ if path == "/":
             return greet(request.headers)
         case _:
@@ -183,6 +201,17 @@ def read_decision(request: HttpRequested, approval_id: str) -> NativeCall | Repl
         hint = 'the body must be {"decision": "approve"} or {"decision": "deny"}'
         return problem(400, f"{hint}: {error}")
     return authorized(request, params)
+
+
+def read_answer(request: HttpRequested) -> TakeAnswer | Reply:
+    """Find the ticket of an answer: in the body, or in a header."""
+    hint = f'send the ticket of a notification: {{"ticket": "…"}}, or the header {TICKET_HEADER}'
+    try:
+        body = msgspec.json.decode(request.body or b"{}", type=Answer)
+    except (msgspec.DecodeError, RecursionError) as error:
+        return problem(400, f"{hint}: {error}")
+    ticket = body.ticket or request.headers.get(TICKET_HEADER)
+    return TakeAnswer(ticket) if ticket else problem(400, hint)
 
 
 def read_revocation(request: HttpRequested, grant_id: str) -> NativeCall | Reply:
@@ -245,6 +274,13 @@ def error_reply(code: int, message: str, data: Any) -> Reply:
     if code == ErrorCode.ALREADY_SETTLED:
         body["approval"] = data
     return Reply(STATUSES.get(code, 500), msgspec.json.encode(body), headers)
+
+
+def answered(view: ApprovalView) -> Reply:
+    """What became of an answer by ticket. Whoever has a ticket need not know more of an approval:
+    its id, how it stands, and how many people have said yes of how many it takes."""
+    yes = {"approved_by": len(view.approved_by), "approvers_needed": view.approvers_needed}
+    return Reply(200, msgspec.json.encode({"id": view.id, "status": view.status, **yes}))
 
 
 def too_many(pause_s: float) -> Reply:

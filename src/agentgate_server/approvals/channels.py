@@ -10,7 +10,8 @@ import anyio
 
 from agentgate_server.approvals.channel import RunningChannel
 from agentgate_server.approvals.needs import Needs
-from agentgate_server.config import Config, MessengerConfig, TelegramConfig
+from agentgate_server.approvals.push.channel import PushChannel
+from agentgate_server.config import Config, MessengerConfig, NtfyConfig, TelegramConfig
 from agentgate_server.documents import DocumentError
 from agentgate_server.extras import how_to_install
 
@@ -43,6 +44,8 @@ def made(config: Config, messenger: MessengerConfig, needs: Needs) -> Iterator[R
     """Make one after the other; a kind is added here."""
     if messenger.telegram is not None:
         yield telegram_of(config, messenger.telegram, messenger.asks_per_minute, needs)
+    if messenger.ntfy is not None:
+        yield ntfy_of(config, messenger.ntfy, messenger.asks_per_minute, needs)
 
 
 async def ask_people(channels: Iterable[RunningChannel], scope: anyio.CancelScope) -> None:
@@ -70,6 +73,20 @@ def telegram_of(
         return channel_type(telegram, asks_per_minute, needs)
     except RuntimeError as error:
         raise DocumentError(config.name, str(error), path="messenger.telegram") from None
+
+
+def ntfy_of(config: Config, ntfy: NtfyConfig, asks_per_minute: int, needs: Needs) -> RunningChannel:
+    """Make the channel by an ntfy server."""
+    from agentgate_server.approvals.push.ntfy import NtfySender
+
+    assert config.gateway.public_url is not None, "it was checked"
+    try:
+        sender = NtfySender(ntfy, config.gateway.public_url)
+    except OSError as error:
+        text = f"{ntfy.ca} can't be used: {error}"
+        raise DocumentError(config.name, text, path="messenger.ntfy.ca") from None
+    people = [(str(each.topic), str(each.name)) for each in ntfy.people]
+    return PushChannel(sender, people, asks_per_minute, needs)
 
 
 def import_telegram(config: Config) -> type[TelegramChannel]:

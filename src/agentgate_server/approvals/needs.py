@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentgate_server.approvals.answers import Answers
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.observing import Observers
@@ -20,6 +21,7 @@ class Needs:
         desk: whose approvals are asked.
         writer: asks the store for what a former life of the channel has noted.
         drain: does what the ledger wants done; called after each decision.
+        answers: takes answers by ticket.
         observers: hear what was brought to people, and whose asks are held back.
     """
 
@@ -27,4 +29,5 @@ class Needs:
     desk: Desk
     writer: StoreWriter
     drain: Callable[[], None]
+    answers: Answers
     observers: Observers

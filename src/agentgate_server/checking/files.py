@@ -231,7 +231,7 @@ def check_extras(config: Config) -> None:
     Raises:
         DocumentError: it is not.
     """
-    if config.messenger is not None:
+    if config.messenger is not None and config.messenger.telegram is not None:
         import_telegram(config)
     if config.tracing.enabled:
         open_tracing(config.name).close()

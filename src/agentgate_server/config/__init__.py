@@ -24,7 +24,12 @@ from agentgate_server.config.form import (
 )
 from agentgate_server.config.identities import who_is_missing
 from agentgate_server.config.load import Config, config_from_dict, load_config, override
-from agentgate_server.config.messenger import MessengerConfig, TelegramConfig, TelegramUser
+from agentgate_server.config.messenger import (
+    MessengerConfig,
+    NtfyConfig,
+    TelegramConfig,
+    TelegramUser,
+)
 from agentgate_server.config.sessions import (
     BudgetConfig,
     ModelConfig,
@@ -46,6 +51,7 @@ __all__ = [
     "MetricsConfig",
     "ModelConfig",
     "NamedAgentConfig",
+    "NtfyConfig",
     "PriceConfig",
     "PrincipalConfig",
     "RateLimitConfig",

@@ -91,7 +91,7 @@ def doors_open(config: Config) -> list[str]:
 
 def names_missing(gateway: GatewayConfig) -> list[str]:
     """Warn of a listener that others reach by a name which it was not told."""
-    if gateway.host.is_loopback or gateway.allowed_hosts:
+    if gateway.host.is_loopback or gateway.allowed_hosts or gateway.public_url is not None:
         return []
     text = "clients that use another name than this machine's, and no address, are refused"
     return [f"gateway.allowed_hosts is empty: {text}"]

@@ -130,6 +130,7 @@ def holds_literal_token(document: Document, others: Iterable[Path]) -> bool:
         others: where other secrets stand.
     """
     form_tokens: list[Path] = [("agent", "token"), ("messenger", "telegram", "token")]
+    form_tokens.append(("messenger", "ntfy", "token"))
     principals = document.data.get("principals") or ()
     for index in range(len(principals)):
         form_tokens += [("principals", index, "token"), ("principals", index, "totp")]

@@ -19,6 +19,7 @@ from agentgate_proto.quotas.denials import share_of_audit
 from agentgate_server.config.agents import NamedAgentConfig, agents_of, password_places
 from agentgate_server.config.faces import FacesConfig, check_faces
 from agentgate_server.config.form import (
+    DAY_S,
     AuditConfig,
     ConfigFile,
     GatewayConfig,
@@ -50,7 +51,6 @@ from agentgate_server.documents import Document, DocumentError, read_document, r
 from agentgate_server.documents.environment import Variables
 from agentgate_server.documents.errors import Path as Place
 from agentgate_server.documents.nodes import Scalar
-from agentgate_server.documents.spans import DAY_S
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.identity.tokens import Identity
 from agentgate_server.secrets.masking import secrets_in_form
@@ -264,8 +264,13 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
     shown, folder = folder, folder.absolute()
     identities, warnings = identities_of(document, form)
     agents = {name for name, role, _, _ in entries(form) if role is Role.AGENT} | set(form.agents)
-    warnings += check_messenger(document, form.messenger, agents)
     gateway = form.gateway
+    warnings += check_messenger(
+        document,
+        form.messenger,
+        agents,
+        public_url=gateway.public_url,
+    )
     if gateway.tls is not None:
         tls = TlsConfig(cert=at(shown, gateway.tls.cert), key=at(shown, gateway.tls.key))
         gateway = msgspec.structs.replace(gateway, tls=tls)
@@ -297,7 +302,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         identities=identities,
         totp=code_secrets_of(document, form),
         tokens=at(folder, form.tokens or form.storage.path.parent / TOKENS_NAME),
-        messenger=form.messenger,
+        messenger=messenger_of(form.messenger, shown),
         storage=msgspec.structs.replace(form.storage, path=database),
         audit=audit,
         approval_timeout_s=form.approval_timeout,
@@ -362,6 +367,15 @@ def services_of(form: ServicesConfig, folder: Path) -> ServicesConfig:
         return form
     home = msgspec.structs.replace(home, ca=at(folder, home.ca))
     return msgspec.structs.replace(form, homeassistant=home)
+
+
+def messenger_of(form: MessengerConfig | None, folder: Path) -> MessengerConfig | None:
+    """Resolve the paths of the channels."""
+    ntfy = None if form is None else form.ntfy
+    if form is None or ntfy is None or ntfy.ca is None:
+        return form
+    ntfy = msgspec.structs.replace(ntfy, ca=at(folder, ntfy.ca))
+    return msgspec.structs.replace(form, ntfy=ntfy)
 
 
 def upstreams_of(

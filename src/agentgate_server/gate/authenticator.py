@@ -106,12 +106,16 @@ class Authenticator:
         principal = self.tokens.identify(token)
         if principal is not None:
             return self.seat(peer, principal) or principal
+        return self.guessed(peer.address)
+
+    def guessed(self, address: str) -> Declined:
+        """Count a token, or a ticket, that is none; and say what to answer."""
         now = self.monotonic()
-        pause_s = self._throttle.take(peer.address, now)
+        pause_s = self._throttle.take(address, now)
         if pause_s:
             return Declined("too many wrong tokens from this address", pause_s)
-        self.observers.login_failed(peer.address)
-        self.audit.login_failed(peer.address, now)
+        self.observers.login_failed(address)
+        self.audit.login_failed(address, now)
         return Declined("Invalid token")
 
     def seat(self, peer: Peer, principal: Principal) -> Declined | None:

@@ -15,6 +15,7 @@ from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.wire.routes import Route
+from agentgate_server.approvals.answers import Answers
 from agentgate_server.approvals.reach import Reach
 from agentgate_server.faces.entrance import Entrance
 from agentgate_server.faces.face import FaceEvent
@@ -25,7 +26,7 @@ from agentgate_server.identity.address_throttle import (
     AddressThrottle,
 )
 from agentgate_server.sockets.peer import Peer
-from agentgate_server.sockets.replies import HttpReply
+from agentgate_server.sockets.replies import HttpReply, TicketReply
 from agentgate_server.version import VERSION
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 TURN_S_MAX = 5.0
 """How long a stranger's request waits for its turn; if there are more than that before it, it is
 refused then."""
+
+
+NO_TICKET = "This ticket is none, or its time is long over: look at the newest notification"
 
 
 class Web:
@@ -50,6 +54,7 @@ class Web:
         reach: knows what has reached nobody.
 
     Attributes:
+        answers: takes answers by ticket.
         closing: the gateway is shutting down.
         refusing: why nothing new is taken at present; "": it is.
         parts: how other parts are, by name; for everybody to read, so without names and secrets.
@@ -79,6 +84,7 @@ class Web:
         self.ledger = ledger
         self.peers = peers
         self.reach = reach
+        self.answers = Answers(calls.desk)
         self.closing = False
         self.refusing = ""
         self.parts: dict[str, Callable[[], Any]] = {}
@@ -98,7 +104,7 @@ class Web:
         if not isinstance(event, HttpRequested):
             return  # this face has no WebSockets
         asked = http_api.read_request(event)
-        if isinstance(asked, http_api.Health | http_api.Reply):
+        if isinstance(asked, http_api.Health | http_api.Reply | http_api.TakeAnswer):
             pause = self._strangers.queue(peer.address, self._clock(), TURN_S_MAX)
             if pause:
                 self._waiting[peer.number] = anyio.CancelScope()
@@ -133,6 +139,8 @@ class Web:
                     reply.result(self.entrance.make_ticket(principal, token))
             case http_api.NativeCall(token, params):
                 self._call(peer, token, params, reply)
+            case http_api.TakeAnswer(ticket):
+                self._take_answer(peer, ticket)
 
     def _read_metrics(self, peer: Peer, token: str, reply: HttpReply) -> None:
         """Send the metrics to an operator, or to anybody if they are public."""
@@ -176,6 +184,16 @@ class Web:
             reply.error(ErrorCode.FORBIDDEN, text, None)
         else:
             self.calls.answer(principal, params, "http", reply)
+
+    def _take_answer(self, peer: Peer, ticket: str) -> None:
+        """Take the answer of whoever has a ticket; who has none is counted as guessing."""
+        if self.answers.take(ticket, self.answers.over_http, TicketReply(peer)):
+            return
+        declined = self.authenticator.guessed(peer.address)
+        if declined.pause_s:
+            HttpReply(peer).send(http_api.too_many(declined.pause_s))
+        else:
+            HttpReply(peer).error(ErrorCode.NOT_FOUND, NO_TICKET, None)
 
     def _health(self) -> http_api.Reply:
         """Say how the gateway is: 200 if it serves, 503 if it can't. No secrets, no names."""

@@ -9,6 +9,7 @@ import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.rpc.jsonrpc import RequestId
 from agentgate_server.sockets.peer import Peer
 
@@ -61,6 +62,20 @@ class HttpReply:
         """Send a response of the HTTP face."""
         self.peer.connection.send_http(reply.status, reply.body, reply.content_type, reply.headers)
         self.peer.poke()
+
+
+class TicketReply(HttpReply):
+    """Answers whoever has a ticket for an approval: what became of it, and nothing else of it."""
+
+    def result(self, result: Any) -> None:
+        """See :class:`Reply`."""
+        self.send(http_api.answered(result))
+
+    def error(self, code: ErrorCode, message: str, data: Any) -> None:
+        """See :class:`Reply`."""
+        if isinstance(data, ApprovalView):
+            data = {"id": data.id, "status": data.status}
+        super().error(code, message, data)
 
 
 def answer_with(reply: Reply, make: Callable[[], msgspec.Struct]) -> None:

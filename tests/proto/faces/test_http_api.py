@@ -20,6 +20,8 @@ from agentgate_proto.faces.http_api import (
     NativeCall,
     ReadMetrics,
     Reply,
+    TakeAnswer,
+    answered,
     error_reply,
     health_with,
     may_call,
@@ -29,6 +31,7 @@ from agentgate_proto.faces.http_api import (
 )
 from agentgate_proto.limits import ANSWER_BYTES_MAX, TOKEN_CHARS_MAX
 from agentgate_proto.principal import Principal, Role
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
     DecideApproval,
@@ -66,6 +69,51 @@ def decision(text: str) -> bytes:
 @pytest.mark.parametrize("target", ["/health", "/health?verbose=1"])
 def test_health_needs_no_token(method: str, target: str) -> None:
     assert read_request(request(method, target, token=None)) == Health()
+
+
+def test_an_answer_is_taken_by_its_ticket_alone() -> None:
+    asked = request("POST", "/api/answers", token=None, body=b'{"ticket": "abc"}')
+    assert read_request(asked) == TakeAnswer("abc")
+    other = HttpRequested(
+        method="POST",
+        target="/api/answers",
+        headers=Headers([("x-answer-ticket", "def")]),
+        body=b"",
+        route=asked.route,
+    )
+    assert read_request(other) == TakeAnswer("def")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b'{"ticket": ""}', b'{"ticket": 5}', b'{"a": 1}', b"x", b"[" * 9_000]
+)
+def test_an_answer_without_a_ticket_is_none(body: bytes) -> None:
+    reply = read_request(request("POST", "/api/answers", token=None, body=body))
+    assert isinstance(reply, Reply)
+    assert reply.status == 400
+    assert b"ticket" in reply.body
+
+
+def test_who_has_a_ticket_is_told_how_the_approval_stands_and_no_more() -> None:
+    view = ApprovalView(
+        id="a1",
+        agent="agent",
+        tool="t",
+        args=msgspec.Raw(b'{"secret": 1}'),
+        signature="t()",
+        rule="r",
+        created_at="",
+        expires_at="",
+        status="waiting",
+        approved_by=("ann",),
+        approvers_needed=2,
+    )
+    assert json.loads(answered(view).body) == {
+        "id": "a1",
+        "status": "waiting",
+        "approved_by": 1,
+        "approvers_needed": 2,
+    }
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

@@ -1,0 +1,361 @@
+"""The board: what each notification shows, what it should show, and what to do next. No I/O.
+
+Take :meth:`Board.next_step`, do it, report it, and take the next; a step that failed is simply not
+reported, and comes again, brought up to date.
+
+A new ask waits until it has its turn (:mod:`agentgate_proto.quotas.notifying`). From then on its
+notifications are brought to the truth as often as that changes. What asks and what tells how it
+ended take turns: neither a flood of asks nor one of answers keeps the other away. Times are
+monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from agentgate_proto.quotas.notifying import Notifying
+from agentgate_proto.records.approval import ApprovalView
+from agentgate_server.approvals.push.notification import Button, Notification
+from agentgate_server.approvals.summaries import Summaries, Tell
+
+CARDS_MAX = 10_000
+"""Approvals on the board; those beyond it are asked when others have gone."""
+
+KEYS_MAX = 8
+"""Tickets of one approval in one place; the oldest are spent, which no newer notification shows."""
+
+REFUSED_S = 60.0
+"""The first pause before a place that refuses a notification gets it again; doubles …"""
+
+REFUSED_MAX_S = 3_600.0
+"""… up to this."""
+
+REFUSALS_MAX = 5
+"""After so many, a place is not told any more how an approval has ended."""
+
+
+class Noted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the store keeps of an approval in one place.
+
+    Attributes:
+        shown: the digest of the last notification that arrived for certain, or "".
+        keys: of the tickets that may be there, each with what it answers; newest last.
+    """
+
+    shown: str = ""
+    keys: dict[str, bool] = {}
+
+
+Note = dict[str, Noted]
+"""By place."""
+
+
+@dataclass(slots=True, eq=False)
+class Spot:
+    """One approval in one place.
+
+    Attributes:
+        noted: what is to be kept of it.
+        tried: a notification may be there.
+        offer: buttons whose tickets were not sent for certain yet.
+        refusals: how often in a row it was refused there.
+        retry_at: not before this.
+    """
+
+    noted: Noted = field(default_factory=Noted)
+    tried: bool = False
+    offer: tuple[Button, ...] = ()
+    refusals: int = 0
+    retry_at: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class Card:
+    """One approval.
+
+    Attributes:
+        view: as it stands.
+        spots: by place.
+        kept: what the store keeps of it; None: nothing.
+    """
+
+    view: ApprovalView
+    spots: dict[str, Spot]
+    kept: Note | None = None
+
+    @property
+    def note(self) -> Note:
+        """What the store is to keep: nothing of places where nothing may be."""
+        return {key: spot.noted for key, spot in self.spots.items() if spot.tried}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Make tickets for these buttons; report ``prepared``."""
+
+    rid: str
+    place: str
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Make the note durable; report ``kept``."""
+
+    rid: str
+    note: Note
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Send a notification; report ``shown`` or ``refused``.
+
+    Attributes:
+        digest: what :meth:`Board.shown` notes; of the notification as it should be, however loud.
+        is_first: nothing of this approval was seen there for certain.
+    """
+
+    rid: str
+    place: str
+    notification: Notification
+    digest: str
+    is_first: bool = field(default=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """The approval is over and is shown so: drop the note. Nothing to report."""
+
+    rid: str
+
+
+Step = Prepare | Keep | Show | Forget | Tell
+
+
+class Board:
+    """See the module.
+
+    Args:
+        places: where people are asked.
+        render: what is shown of an approval that stands like this, in this place.
+        asks: says which ask is told of next.
+        summaries: say how many are not.
+    """
+
+    def __init__(
+        self,
+        places: Iterable[str],
+        render: Callable[[ApprovalView, str], Notification],
+        asks: Notifying,
+        summaries: Summaries,
+    ) -> None:
+        self.places = tuple(places)
+        self.render = render
+        self.asks = asks
+        self.summaries = summaries
+        self.cards: dict[str, Card] = {}
+        self.overflowed = False
+        self._problems: dict[str, str] = {}
+        self._asking: dict[str, None] = {}
+        self._telling: dict[str, None] = {}
+        self._tells_next = False
+        self._later: dict[str, float] = {}
+        self._expected: set[str] = set()
+
+    @property
+    def problem(self) -> str:
+        """What some place refuses at present, or ""."""
+        return next(iter(self._problems.values()), "")
+
+    # What happened
+
+    def changed(self, view: ApprovalView, now: float) -> None:
+        """An approval was opened, or moved on."""
+        card = self.cards.get(view.id)
+        if card is not None:
+            card.view = view
+        elif view.status != "waiting" and view.id not in self._expected:
+            return  # it was never shown here
+        elif len(self.cards) >= CARDS_MAX:
+            self.overflowed = True
+            return
+        else:
+            card = self.cards[view.id] = self._new(view)
+        if view.status == "waiting":
+            self.asks.opened(view.id, view.agent, now)
+        else:
+            self.asks.over(view.id, view.status, now)
+        if not self.asks.is_held(view.id):
+            self._put(card)
+
+    def expect(self, rid: str) -> None:
+        """This approval is being looked up; what happens to it meanwhile counts."""
+        self._expected.add(rid)
+
+    def remembered(self, rid: str, note: Note, view: ApprovalView | None, now: float) -> Card:
+        """A former life has shown this approval.
+
+        Args:
+            rid: the approval, which was expected.
+            note: what is known of its notifications.
+            view: how it stood when it was looked up; None: nobody knows it.
+            now: seconds.
+        """
+        self._expected.discard(rid)
+        card = self.cards.get(rid)
+        if card is None:
+            assert view is not None, "one that nobody knows is forgotten by the caller"
+            card = self.cards[rid] = self._new(view)
+        card.kept = note
+        for place, spot in card.spots.items():
+            if place in note:
+                spot.noted, spot.tried = note[place], True
+        if card.view.status == "waiting":
+            self.asks.known(rid, card.view.agent, now)
+        self._put(card)
+        return card
+
+    def show_again(self, rid: str, place: str) -> None:
+        """What is shown of this approval there may be gone, or not be the truth."""
+        card = self.cards.get(rid)
+        if card is not None and place in card.spots:
+            spot = card.spots[place]
+            spot.noted = Noted("", spot.noted.keys)
+            self._put(card)
+
+    # What to do
+
+    def next_step(self, now: float, silent: Mapping[str, float]) -> Step | None:
+        """Return what to do next, or None: everything shows the truth, as far as it may.
+
+        Args:
+            now: seconds.
+            silent: agents whose new asks are not told of, each with the seconds that are left.
+        """
+        for rid in [rid for rid, at in self._later.items() if at <= now]:
+            self._put(self.cards[rid])
+        while rid := self._first(now, silent):
+            card = self.cards[rid]
+            step = self._step(card, now)
+            if step is not None:
+                return step
+            self._asking.pop(rid, None)
+            self._telling.pop(rid, None)
+            again = [s.retry_at for s in card.spots.values() if s.retry_at > now]
+            if again:
+                self._later[rid] = min(again)
+            elif is_over(card.view):
+                del self.cards[rid]
+                if card.kept is not None:
+                    return Forget(rid)
+        return self.summaries.next_step(self.asks.held(now, silent), now)
+
+    def next_deadline(self, now: float, silent: Mapping[str, float]) -> float | None:
+        """Return when there is something to do though nothing happens, or None."""
+        times = [*self._later.values(), *(now + left for left in silent.values())]
+        held = self.asks.held(now, silent)
+        others = self.asks.next_deadline(now, silent), self.summaries.next_deadline(held)
+        times += [at for at in others if at is not None]
+        return min(times) if times else None
+
+    def _first(self, now: float, silent: Mapping[str, float]) -> str:
+        """The approval that is to be looked at; "": none."""
+        if not self._asking and (rid := self.asks.turn(now, silent)):
+            self._asking[rid] = None
+        queues = (
+            (self._telling, self._asking) if self._tells_next else (self._asking, self._telling)
+        )
+        return next((next(iter(queue)) for queue in queues if queue), "")
+
+    def _put(self, card: Card) -> None:
+        """Look at an approval again, behind the others."""
+        rid, waits = card.view.id, card.view.status == "waiting"
+        self._later.pop(rid, None)
+        to, other = (self._asking, self._telling) if waits else (self._telling, self._asking)
+        other.pop(rid, None)
+        to[rid] = None
+
+    def _new(self, view: ApprovalView) -> Card:
+        return Card(view, {place: Spot() for place in self.places})
+
+    def _step(self, card: Card, now: float) -> Step | None:
+        waits = card.view.status == "waiting"
+        for place, spot in card.spots.items():
+            if spot.retry_at > now or not (waits or spot.tried):
+                continue
+            wanted = self.render(card.view, place)
+            digest = wanted.digest
+            if spot.noted.shown == digest:
+                continue
+            if waits and spot.offer != wanted.buttons:
+                return Prepare(card.view.id, place, wanted.buttons)
+            spot.tried = True
+            if waits and card.note != card.kept:
+                return Keep(card.view.id, card.note)
+            is_first = not spot.noted.shown
+            sent = Notification(
+                wanted.tag, wanted.title, wanted.text, wanted.loudness, spot.offer if waits else ()
+            )
+            return Show(card.view.id, place, sent, digest, is_first)
+        if waits and card.note != (card.kept or {}):
+            return Keep(card.view.id, card.note)
+        return None
+
+    # What was done
+
+    def prepared(
+        self, step: Prepare, buttons: tuple[Button, ...], keys: dict[str, bool]
+    ) -> list[str]:
+        """There are tickets with these keys for the buttons; return those that are too old."""
+        spot = self.cards[step.rid].spots[step.place]
+        known = [*spot.noted.keys.items(), *keys.items()]
+        spot.noted = Noted(spot.noted.shown, dict(known[-KEYS_MAX:]))
+        spot.offer = buttons
+        return [key for key, _ in known[:-KEYS_MAX]]
+
+    def kept(self, step: Keep) -> None:
+        """The note is durable."""
+        self.cards[step.rid].kept = step.note
+
+    def shown(self, step: Show, keys: Iterable[str]) -> list[str]:
+        """The notification is there, with the tickets of these keys; return the keys of others that
+        may have been there before."""
+        card = self.cards[step.rid]
+        spot, mine = card.spots[step.place], set(keys)
+        self._tells_next = card.view.status == "waiting"
+        former = [key for key in spot.noted.keys if key not in mine]
+        left = {key: yes for key, yes in spot.noted.keys.items() if key in mine}
+        spot.noted = Noted(step.digest, left)
+        spot.offer, spot.refusals, spot.retry_at = (), 0, 0.0
+        self._problems.pop(step.place, None)
+        return former
+
+    def refused(self, step: Show, problem: str, now: float) -> None:
+        """The place does not take it; others go first, and it gets it again later."""
+        card = self.cards[step.rid]
+        spot = card.spots[step.place]
+        spot.refusals += 1
+        self._problems[step.place] = problem
+        if card.view.status != "waiting" and spot.refusals >= REFUSALS_MAX:
+            spot.noted, spot.retry_at = Noted(step.digest), 0.0
+            return
+        pause = REFUSED_S * 2.0 ** min(spot.refusals - 1, 10)
+        spot.retry_at = now + min(pause, REFUSED_MAX_S)
+
+    def skip(self, now: float) -> None:
+        """What comes first can't be done at all; go on with the next."""
+        rid = self._first(now, {})
+        if rid:
+            self._asking.pop(rid, None)
+            self._telling.pop(rid, None)
+            self._later[rid] = now + REFUSED_S
+
+
+def is_over(view: ApprovalView) -> bool:
+    """Whether nothing more will happen to an approval."""
+    if view.status == "waiting":
+        return False
+    return view.status != "approved" or bool(view.outcome)
