@@ -18,6 +18,7 @@ from agentgate_client.health import Health
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.errors import AgentGateError, Disconnected, ErrorCode
+from agentgate_proto.quotas.news import News
 
 log = logging.getLogger("agentgate_client")
 
@@ -51,6 +52,7 @@ class Client:
         self._openings: list[Opening] = []
         self._in_use = False
         self._connected = False
+        self._news = News()
 
     @property
     def state(self) -> ClientState:
@@ -134,11 +136,13 @@ class Client:
             case ClientState.RECONNECTING if error is not None:
                 failed = "lost" if self._connected else "cannot reach"
                 self._connected = False
-                text = "%s gateway %s: %s; trying again in %.3g s"
-                log.warning(text, failed, gateway, error.message, change.retry_in_s)
+                why = f"{failed} gateway {gateway}: {error.message}"
+                if (more := self._news.failed(why, anyio.current_time())) is not None:
+                    log.warning("%s; trying again in %.3g s%s", why, change.retry_in_s, more)
             case ClientState.CONNECTED:
                 self._connected = True
-                log.info("connected to gateway %s", gateway)
+                after = self._news.well(anyio.current_time())
+                log.info("connected to gateway %s%s", gateway, after or "")
                 self._decide_openings(None)
             case ClientState.CLOSED:
                 if error is not None and self._in_use:

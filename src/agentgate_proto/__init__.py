@@ -81,7 +81,7 @@ top:
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
   ``held`` of them in memory, ``lanes`` for threads, ``places`` of a tool, ``turns``,
   ``output``,
-  ``memory``, ``notifying``, ``logs`` of sessions,
+  ``memory``, ``notifying``, ``news`` for a log of what is away, ``logs`` of sessions,
   ``denials``, ``withdrawals``, ``disk``, ``lines`` where only one is served at a time,
   ``connections`` and the ``addresses`` that they come from
 - the ground, for all of them: ``principal``, ``digest``, ``durations``, ``limits``. ``errors``:

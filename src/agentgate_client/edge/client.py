@@ -39,6 +39,7 @@ from agentgate_proto.errors import (
     ErrorCode,
     exception_for,
 )
+from agentgate_proto.quotas.news import News
 
 log = logging.getLogger("agentgate_client")
 
@@ -302,6 +303,7 @@ class EdgeClient:
         )
 
     async def _stay_connected(self) -> None:
+        news = News()
         while True:
             self._ended = anyio.Event()
             try:
@@ -318,7 +320,9 @@ class EdgeClient:
                 log.error("another device has this one's name: %s", error.message)
                 return
             text = error.message if error is not None else "the connection is closed"
-            log.error("the gateway refuses this device: %s; again in %g s", text, RETRY_S)
+            if (more := news.failed(text, anyio.current_time())) is not None:
+                text = f"the gateway refuses this device: {text}"
+                log.error("%s; again every %g s%s", text, RETRY_S, more)
             await anyio.sleep(RETRY_S)
 
     def _offer_soon(self) -> None:

@@ -13,6 +13,7 @@ import anyio.to_thread
 from agentgate_client.edge.spool import Spool, SpoolError
 from agentgate_proto.client.prompts import DROPPED, Answer, Prompt, PromptBook, Record, WhenFull
 from agentgate_proto.errors import ErrorCode, exception_for
+from agentgate_proto.quotas.news import News
 
 log = logging.getLogger("agentgate_client")
 
@@ -52,6 +53,7 @@ class Keeper:
         self._lock = anyio.Lock()
         self._changed = anyio.Event()
         self._is_open = False
+        self._news = News()
 
     async def open(self) -> None:
         """Take up what a former process left.
@@ -101,11 +103,14 @@ class Keeper:
             try:
                 async with self._lock:
                     await self._write([record])
+                if (after := self._news.well(anyio.current_time())) is not None:
+                    log.warning("the spool takes what happens again%s", after)
                 return
             except SpoolError as error:
                 if not self._is_open:
                     raise
-                log.error("%s; trying again in %g s", error, RETRY_S)
+                if (more := self._news.failed(str(error), anyio.current_time())) is not None:
+                    log.error("%s; trying again every %g s%s", error, RETRY_S, more)
             await anyio.sleep(RETRY_S)
 
     async def changed(self) -> None:

@@ -18,6 +18,7 @@ from agentgate_proto.audit.denials import entry_of
 from agentgate_proto.audit.logins import FailedLogins
 from agentgate_proto.principal import Principal
 from agentgate_proto.quotas.denials import Kind, Untold
+from agentgate_proto.quotas.news import News
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.rpc.behalf import OnBehalf
 from agentgate_server.audit.heads import Findings, append_head
@@ -69,6 +70,7 @@ class AuditRecorder:
         self.logins = FailedLogins()
         self.agent_logins = FailedLogins("agent.login_failed")
         self._written: Head | None = None
+        self._heads = News()
 
     def tell(self, entry: AuditEntry) -> None:
         """Append an entry soon. Nobody hears when: what must not happen untold is a request's."""
@@ -165,9 +167,12 @@ class AuditRecorder:
         try:
             await anyio.to_thread.run_sync(append_head, path, head)
         except OSError as error:
-            log.error("the head of the audit can't be kept in %s: %s", path, error)
+            if (more := self._heads.failed(str(error), anyio.current_time())) is not None:
+                log.error("the head of the audit can't be kept in %s: %s%s", path, error, more)
         else:
             self._written = head
+            if (after := self._heads.well(anyio.current_time())) is not None:
+                log.warning("the head of the audit is kept in %s again%s", path, after)
 
     def _sum_up(self, now: float) -> None:
         """Say how many requests and failed logins there were that have no entries of their own."""

@@ -30,10 +30,11 @@ import anyio
 import h11
 import httpcore2
 
+from agentgate_proto.quotas.news import News
 from agentgate_proto.records.request import Effects
 from agentgate_server.backends.addresses import Reach
 from agentgate_server.backends.answer import Answer
-from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit, State
+from agentgate_server.backends.circuit_breaker import CircuitBreaker, Permit
 from agentgate_server.backends.connection import Connection
 from agentgate_server.backends.connections import Connections
 from agentgate_server.backends.dialling import Dialler
@@ -89,6 +90,7 @@ class HttpBackend:
         self.origin, base = split_url(options.url)
         self.base = base.rstrip("/")
         self.circuit = CircuitBreaker(options.name, options.failures_max)
+        self._news = News()
         self.connections = Connections(
             Dialler(options.name, self.reach_of),
             tls_context(options.ca) if self.needs_tls else None,
@@ -177,13 +179,14 @@ class HttpBackend:
         """Tell the circuit that the backend failed, and the operator if it opened."""
         opened = self.circuit.opened
         self.circuit.failed(permit, anyio.current_time(), why)
-        if opened != self.circuit.opened:
-            log.warning("%s", self.circuit.refusal(anyio.current_time()))
+        now = anyio.current_time()
+        if opened != self.circuit.opened and (more := self._news.failed(why, now)) is not None:
+            log.warning("%s%s", self.circuit.refusal(now), more)
 
     def answered(self, permit: Permit) -> None:
         """Tell the circuit that the backend is alive, and the operator if it had been dead."""
-        if self.circuit.state is not State.CLOSED:
-            log.info("%s answers again", self.name)
+        if (after := self._news.well(anyio.current_time())) is not None:
+            log.info("%s answers again%s", self.name, after)
         self.circuit.succeeded(permit)
 
     async def aclose(self) -> None:

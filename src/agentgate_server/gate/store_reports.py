@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
 from agentgate_proto.ledger.effects import Token
 from agentgate_proto.ledger.ledger import Ledger
+from agentgate_proto.quotas.news import News
 from agentgate_server.observing import Observers
 from agentgate_server.sessions.desk import SESSIONS, SessionDesk
 from agentgate_server.store.numbering import Numbering
@@ -49,9 +51,15 @@ class StoreReports:
         self._failed = failed
         self._utc = utc
         self._drain = drain
+        self._writes = News()
+        self._answers = News()
 
     def on_durable(self, upto: int) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
+        if self._writes.is_away:
+            after = self._writes.well(time.monotonic())
+            if after is not None:
+                log.warning("the store takes writes again%s", after)
         numbers = self._numbering.take(upto)
         if LEDGER in numbers:
             self._ledger.durable(numbers[LEDGER])
@@ -63,7 +71,8 @@ class StoreReports:
 
     def on_write_failed(self, first: int, last: int, reason: str) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        log.error("the store took no writes (%d to %d): %s", first, last, reason)
+        if (more := self._writes.failed(reason, time.monotonic())) is not None:
+            log.error("the store took no writes (%d to %d): %s%s", first, last, reason, more)
         numbers = self._numbering.take(last)
         if LEDGER in numbers:
             self._failed(numbers[LEDGER], reason)
@@ -74,6 +83,10 @@ class StoreReports:
 
     def on_answer(self, token: Any, answer: Any) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
+        if self._answers.is_away:
+            after = self._answers.well(time.monotonic())
+            if after is not None:
+                log.warning("the store answers again%s", after)
         if isinstance(token, Token):
             self._ledger.answered(token, answer, self._utc())
         else:
@@ -82,7 +95,8 @@ class StoreReports:
 
     def on_answer_failed(self, token: Any, reason: str) -> None:
         """See :class:`agentgate_server.store.writer.StoreCallbacks`."""
-        log.error("the store could not answer: %s", reason)
+        if (more := self._answers.failed(reason, time.monotonic())) is not None:
+            log.error("the store could not answer: %s%s", reason, more)
         if isinstance(token, Token):
             self._ledger.answer_failed(token, reason)
         else:

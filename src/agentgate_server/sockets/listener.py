@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup
 from agentgate_proto.limits import SERVER_LIMITS, Limits
 from agentgate_proto.quotas.connections import Connections
 from agentgate_proto.quotas.memory import Memory
+from agentgate_proto.quotas.news import News
 from agentgate_proto.wire.doors import OPEN_DOORS, Doors
 from agentgate_proto.wire.http_answers import BUSY_RESPONSE
 from agentgate_server.sockets.asyncio_peer import AsyncioPeer
@@ -131,6 +132,7 @@ class Listener:
             await self._changed.wait()
 
     async def _accept(self, listening: socket, tasks: TaskGroup) -> None:
+        news = News()
         while listening in self._sockets:
             try:
                 await anyio.wait_readable(listening)
@@ -142,9 +144,12 @@ class Listener:
             except OSError as error:
                 if listening not in self._sockets:
                     break  # it was closed while a connection came
-                log.error("no connection can be taken: %s; trying again", error)
+                if (more := news.failed(str(error), anyio.current_time())) is not None:
+                    log.error("no connection can be taken: %s; trying again%s", error, more)
                 await anyio.sleep(ACCEPT_PAUSE_S)
             else:
+                if news.is_away and (after := news.well(anyio.current_time())) is not None:
+                    log.warning("connections are taken again%s", after)
                 sock.setblocking(False)
                 await self._take(sock, str(address[0]), tasks)
         log.debug("no more connections are taken")

@@ -158,3 +158,16 @@ def test_whoever_asks_by_a_function_is_called_with_the_answer_or_why_there_is_no
     stage.reports.on_answer_failed(answered, "disk gone")
     assert heard == [("row", ""), (None, "disk gone")]
     assert stage.drains == 1
+
+
+def test_a_disk_that_takes_nothing_for_long_is_said_once_and_when_it_is_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    for number in range(1, 40):
+        stage.reports.on_write_failed(number, number, "disk full")
+    stage.reports.on_durable(40)
+    assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+    assert "the store took no writes (1 to 1): disk full" in caplog.messages[0]
+    assert "the store takes writes again after" in caplog.messages[1]
+    assert "(it failed 39 times)" in caplog.messages[1]

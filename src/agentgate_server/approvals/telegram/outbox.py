@@ -14,6 +14,7 @@ import anyio
 import msgspec
 
 from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.quotas.news import News
 from agentgate_proto.quotas.notifying import Notifying
 from agentgate_proto.quotas.rates import TokenBucket
 from agentgate_proto.records.approval import ApprovalView
@@ -108,6 +109,8 @@ class Outbox:
         asks = Notifying(asks_per_minute)
         self.board = Board(renderer.announced, renderer.of, asks, Summaries(summary_of))
         self._trouble = ""
+        self._news = News()
+        self._slower = News()
         self._wake = anyio.Event()
         self._backoff = Backoff()
         per_minute = PER_MINUTE_PRIVATE if self.chat_id > 0 else PER_MINUTE_GROUP
@@ -299,20 +302,22 @@ class Outbox:
         try:
             await act()
         except LaterError as error:
-            log.warning("%s", error)
+            if (more := self._slower.failed(str(error), self.clock.now())) is not None:
+                log.warning("%s%s", error, more)
             await self.clock.sleep(error.seconds)
         except (ApiError, StoreError) as error:
-            if str(error) != self._trouble:
-                log.warning("approvals do not reach Telegram: %s", error)
             self._trouble = str(error)
             now = self.clock.now()
+            if (more := self._news.failed(str(error), now)) is not None:
+                log.warning("approvals do not reach Telegram: %s%s", error, more)
             due = self._backoff.failed(now)
             assert due is not None, "attempts are not limited"
             await self.clock.sleep(due - now)
         else:
-            if self._trouble:
-                log.info("approvals reach Telegram again")
             self._trouble = ""
+            self._slower.well(self.clock.now())
+            if (after := self._news.well(self.clock.now())) is not None:
+                log.info("approvals reach Telegram again%s", after)
             self._backoff.succeeded()
             return True
         return False

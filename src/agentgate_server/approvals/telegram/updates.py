@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from telegram import Update
 
 from agentgate_proto.client.backoff import Backoff
+from agentgate_proto.quotas.news import News
 from agentgate_server.approvals.clock import Clock
 from agentgate_server.approvals.telegram.api import POLL_S, Api, ApiError, LaterError
 from agentgate_server.approvals.telegram.commands import COMMANDS
@@ -44,6 +45,7 @@ class Updates:
         self._offset = 0
         self._recent: dict[int, None] = {}
         self._backoff = Backoff()
+        self._news = News()
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -58,8 +60,8 @@ class Updates:
             except ApiError as error:
                 await self._pause(error)
                 continue
-            if self.problem:
-                log.info("taps on Telegram are heard again")
+            if (after := self._news.well(self.clock.now())) is not None:
+                log.info("taps on Telegram are heard again%s", after)
             self.problem = ""
             self._backoff.succeeded()
             await self._handle(updates)
@@ -79,10 +81,10 @@ class Updates:
             self._offset = update.update_id + 1
 
     async def _pause(self, error: ApiError) -> None:
-        if str(error) != self.problem:
-            log.warning("taps on Telegram are not heard: %s", error)
-        self.problem = str(error)
         now = self.clock.now()
+        if (more := self._news.failed(str(error), now)) is not None:
+            log.warning("taps on Telegram are not heard: %s%s", error, more)
+        self.problem = str(error)
         due = self._backoff.failed(now)
         assert due is not None, "attempts are not limited"
         await self.clock.sleep(error.seconds if isinstance(error, LaterError) else due - now)

@@ -9,6 +9,7 @@ import anyio
 from anyio import TASK_STATUS_IGNORED
 from anyio.abc import TaskStatus
 
+from agentgate_proto.quotas.news import News
 from agentgate_server.backends.circuit_breaker import CircuitOpen
 from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.policy import Policy
@@ -30,8 +31,8 @@ RETRY_S: Final = 5.0
 FIRST_LOOK_S: Final = 10.0
 """How long a start of the gateway waits for the first look at the house."""
 
-PROBLEMS_TOLD_MAX: Final = 8
-"""Lines of the log for one time of being away: the words may differ in addresses or numbers."""
+NOT_ASKED: Final = "not asked yet"
+"""How it is before the first look."""
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +70,8 @@ class HomeAssistant:
             slow_s=slow_s,
             args_bytes_max=config.args_bytes_max,
         )
-        self.problem = "not asked yet"
-        self.told: set[str] = set()
+        self.problem = NOT_ASKED
+        self.news = News()
         self.unresolved = ""
         self.link_problem = ""
         self.refused = False
@@ -111,7 +112,7 @@ class HomeAssistant:
             await self.look()
         except Exception as error:
             self.problem = type(error).__name__
-            if self.is_news(self.problem):
+            if self.news.failed(self.problem, anyio.current_time()) is not None:
                 log.exception("Home Assistant could not be looked at")
 
     async def look(self) -> None:
@@ -164,22 +165,13 @@ class HomeAssistant:
 
     def note(self, problem: str, unresolved: str) -> None:
         """Keep how it is, and tell the log what is new."""
-        if problem and self.is_news(problem):
-            log.warning("%s; its tools will fail until it is back", problem)
-        elif self.problem and not problem:
-            log.info("Home Assistant runs")
-            self.told.clear()
+        now = anyio.current_time()
+        if problem:
+            if (more := self.news.failed(problem, now)) is not None:
+                log.warning("%s; its tools will fail until it is back%s", problem, more)
+        elif (after := self.news.well(now)) is not None or self.problem == NOT_ASKED:
+            log.info("Home Assistant runs%s", after or "")
         if unresolved and unresolved != self.unresolved:
             log.warning("%s; those names match every deny and ask rule", unresolved)
         self.problem = problem
         self.unresolved = unresolved
-
-    def is_news(self, problem: str) -> bool:
-        """Whether the log has not been told of a problem since it was last well.
-
-        It is looked at every few seconds while it is away, and may fail in two ways by turns.
-        """
-        if problem in self.told or len(self.told) >= PROBLEMS_TOLD_MAX:
-            return False
-        self.told.add(problem)
-        return True

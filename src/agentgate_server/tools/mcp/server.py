@@ -31,6 +31,7 @@ from agentgate_proto.faces.mcp_backend.events import (
 from agentgate_proto.faces.mcp_backend.reading import ToolDefinition, read_tool, shown
 from agentgate_proto.faces.mcp_backend.saying import header_names
 from agentgate_proto.faces.mcp_backend.talk import NO_HEADERS, ServerTalk
+from agentgate_proto.quotas.news import News
 from agentgate_proto.records.tool_pin import Definition, definition_of
 from agentgate_server.errors import NotStarted
 from agentgate_server.tools.dialogue import Dialogues
@@ -123,6 +124,7 @@ class McpServer:
         self._watched: set[str] = set()
         self._tasks: TaskGroup | None = None
         self._ready_at: float | None = None
+        self._news = News()
         self.has_listed = False
         self._moved = anyio.Event()
 
@@ -134,7 +136,6 @@ class McpServer:
     async def run(self) -> None:
         """Keep it running, until cancelled."""
         pause_s = PAUSE_S
-        told: tuple[str, float] | None = None
         try:
             async with anyio.create_task_group() as self._tasks:
                 while True:
@@ -143,11 +144,10 @@ class McpServer:
                         if anyio.current_time() - self._ready_at >= WELL_S:
                             pause_s = PAUSE_S
                         self._ready_at = None
-                        told = None
                     wait_s = pause_s * self._rng.uniform(0.5, 1.0)
-                    if told != (told := (reason, pause_s)):  # at the longest pause: once is enough
-                        text = "MCP server %s is away: %s; trying again in %.0f s"
-                        log.warning(text, self.alias, reason, max(wait_s, 1.0))
+                    if (more := self._news.failed(reason, anyio.current_time())) is not None:
+                        text = "MCP server %s is away: %s; trying again in %.0f s%s"
+                        log.warning(text, self.alias, reason, max(wait_s, 1.0), more)
                     await anyio.sleep(wait_s)
                     pause_s = min(2 * pause_s, PAUSE_S_MAX)
         finally:
@@ -266,7 +266,8 @@ class McpServer:
                 self._ready_at = anyio.current_time()
                 self.problem = ""
                 what = self.alias, event.name, event.version
-                log.info("MCP server %s is %s and speaks %s", *what)
+                after = self._news.well(self._ready_at)
+                log.info("MCP server %s is %s and speaks %s%s", *what, after or "")
                 self._move(Status.READY)
                 if self._watched:
                     assert self._tasks is not None, "it runs"

@@ -13,6 +13,7 @@ from tests.server.embedded import AGENT, http, raw_client, serving, until
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import HttpRequest, HttpResponse, text_response
 from agentgate_proto.connection.events import Answered, Authenticated
+from agentgate_proto.quotas.news import REASONS_MAX
 from agentgate_server.backends.circuit_breaker import State
 from agentgate_server.errors import NotStarted, ToolError
 from agentgate_server.policy import Policy
@@ -167,8 +168,8 @@ async def test_https_to_a_house_that_has_none_is_told_in_words() -> None:
 async def test_an_outage_with_ever_new_words_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     backend = HomeAssistant(config("http://127.0.0.1:9"))
     for number in range(50):
-        backend.note(f"no route, attempt {number}", "")
-    assert len(caplog.records) == backends.PROBLEMS_TOLD_MAX
+        backend.note(f"no route, attempt {number}, {'again' * number}", "")
+    assert len(caplog.records) == REASONS_MAX
     await backend.api.aclose()
 
 
