@@ -286,7 +286,8 @@ class HomeAssistant:
         await anyio.sleep(self.delays.get(f"{domain}.{service}", 0))
         for name in self.home.targets(data):
             entity = self.home.entities[name]
-            if domain in (entity.domain, "homeassistant"):
+            is_meant = domain in (entity.domain, "homeassistant")
+            if is_meant and entity.state != UNAVAILABLE:
                 state = next_state(entity, service)
                 if state not in ("", entity.state):
                     entity.set_state(state)

@@ -19,7 +19,8 @@ from agentgate_server.tools.home_assistant.base import Access, Sight
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.home_assistant.house import House
 from agentgate_server.tools.home_assistant.reading import read_house
-from agentgate_server.tools.home_assistant.tools import SLOW_S, home_assistant_tools
+from agentgate_server.tools.home_assistant.services import SLOW_S, Services
+from agentgate_server.tools.home_assistant.tools import home_assistant_tools
 from agentgate_server.tools.home_assistant.watching import Watching
 
 HEALTH_TIMEOUT_S: Final = 5.0
@@ -67,7 +68,7 @@ class HomeAssistant:
         self.tools = home_assistant_tools(
             Access(api=self.api, sight=self.sight, plan=lambda: self.house.plan),
             config.timeout_s,
-            slow_s=slow_s,
+            services=Services(self.api, self.watching, config.timeout_s, slow_s),
             args_bytes_max=config.args_bytes_max,
         )
         self.problem = NOT_ASKED

@@ -10,29 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import anyio
-
 from agentgate_proto.records.request import Effects
-from agentgate_server.errors import ArgumentError
+from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX
 from agentgate_server.tools.home_assistant.base import Access, HomeAssistantTool, schema
 from agentgate_server.tools.home_assistant.listing import listing_tools
 from agentgate_server.tools.home_assistant.records import record_tools
 from agentgate_server.tools.home_assistant.responses import response_tools
-from agentgate_server.tools.home_assistant.states import state_tools
+from agentgate_server.tools.home_assistant.services import NoEntity, Services
+from agentgate_server.tools.home_assistant.states import no_such_entity, state_tools
 
 BACKEND: Final = "home_assistant"
 ORIGIN: Final = "services.homeassistant"
-
-SLOW_S: Final = 10.0
-"""Until 2023 Home Assistant answered a service call after this time whether it was done or not
-(``SERVICE_CALL_LIMIT``); since then when it is done. The answer looks the same."""
-
-SLOW_NOTE: Final = (
-    "Home Assistant answered after {took:.0f} s. Older versions answer after 10 s although the "
-    "service still runs: look at the state before you take it for done."
-)
 
 NAME_SCHEMA: Final[Mapping[str, Any]] = {
     "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
@@ -45,10 +35,10 @@ class CallService(HomeAssistantTool):
     """``ha_call_service``.
 
     Attributes:
-        slow_s: from when on an answer may have come too early.
+        services: calls them.
     """
 
-    slow_s: float = SLOW_S
+    services: Services
     optional = frozenset({*identifiers.TARGET_KEYS, "target", "return_response"})
 
     def check(self, args: dict[str, Any]) -> None:
@@ -63,20 +53,13 @@ class CallService(HomeAssistantTool):
         """Call it. The result has what changed, and says so if it may still be running."""
         domain = identifiers.word(args, "domain")
         service = identifiers.word(args, "service")
+        data = identifiers.service_data(args)
         responds = args.get("return_response", False)
-        path = f"/api/services/{domain}/{service}{'?return_response' if responds else ''}"
-        began = anyio.current_time()
-        found = await self.api.post(path, identifiers.service_data(args), f"{domain}.{service}")
-        took = anyio.current_time() - began
-        result = {"result": found}
-        if responds and isinstance(found, dict):
-            result = {
-                "result": found.get("changed_states"),
-                "response": found.get("service_response"),
-            }
-        if took >= self.slow_s:
-            result |= {"completed": "unknown", "note": SLOW_NOTE.format(took=took)}
-        return result
+        try:
+            return await self.services.call(domain, service, data, responds=responds)
+        except NoEntity as error:
+            text = await no_such_entity(self.access, error.entity)
+            raise ToolFailed(f"{text}; {domain}.{service} was not called") from None
 
 
 class FireEvent(HomeAssistantTool):
@@ -97,7 +80,7 @@ def home_assistant_tools(
     access: Access,
     timeout_s: float,
     *,
-    slow_s: float = SLOW_S,
+    services: Services,
     args_bytes_max: int | None = None,
 ) -> tuple[HomeAssistantTool, ...]:
     """Make the tools.
@@ -105,7 +88,7 @@ def home_assistant_tools(
     Args:
         access: where they ask, and what they may show.
         timeout_s: how long a call may take.
-        slow_s: from when on the answer to a service call may have come too early.
+        services: calls services.
         args_bytes_max: bytes that the arguments of a call may have; None: as many as of others.
     """
     every: dict[str, Any] = {
@@ -132,16 +115,16 @@ def home_assistant_tools(
         *listing_tools(read),
         *record_tools(read),
         *response_tools(read),
-        *service_tools(write, slow_s),
+        *service_tools(write, services),
     )
 
 
-def service_tools(write: Mapping[str, Any], slow_s: float) -> tuple[HomeAssistantTool, ...]:
+def service_tools(write: Mapping[str, Any], services: Services) -> tuple[HomeAssistantTool, ...]:
     """Make the tools that do something.
 
     Args:
         write: what they have in common.
-        slow_s: see :func:`home_assistant_tools`.
+        services: calls services.
     """
     return (
         CallService(
@@ -163,7 +146,7 @@ def service_tools(write: Mapping[str, Any], slow_s: float) -> tuple[HomeAssistan
                 "service",
                 more=True,
             ),
-            slow_s=slow_s,
+            services=services,
             **write,
         ),
         FireEvent(

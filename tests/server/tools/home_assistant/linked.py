@@ -21,9 +21,9 @@ def config(url: str, token: str = TOKEN, **more: Any) -> HomeAssistantConfig:
 
 
 @asynccontextmanager
-async def linked(home: StandIn, **more: Any) -> AsyncIterator[HomeAssistant]:
+async def linked(home: StandIn, slow_s: float = 10.0, **more: Any) -> AsyncIterator[HomeAssistant]:
     """Run a backend's watch, and let the house be known first."""
-    backend = HomeAssistant(config(home.url, **more))
+    backend = HomeAssistant(config(home.url, **more), slow_s=slow_s)
     try:
         async with anyio.create_task_group() as tasks:
             await tasks.start(backend.watch)
