@@ -4,6 +4,7 @@ from agentgate_client.agents import Agent, Agents
 from agentgate_client.approvals import ApprovalsClient, ApprovalWatch
 from agentgate_client.client import AgentGateClient
 from agentgate_client.health import Health
+from agentgate_client.outcomes import CallResult
 from agentgate_client.providing import Tool
 from agentgate_client.session_gateway import (
     GatewayRequest,
@@ -50,12 +51,14 @@ from agentgate_proto.errors import (
     UnknownTool,
 )
 from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.session_views import SessionView
 from agentgate_proto.records.usage import Usage
 from agentgate_proto.rpc.messages import (
     RequestWaiting,
 )
+from agentgate_proto.rpc.results import EditPreview
 from agentgate_proto.rpc.session_methods import Inspection, RunCancelled
 from agentgate_proto.rpc.usage_methods import ModelRow, UsageReport
 
@@ -74,12 +77,15 @@ __all__ = [
     "ApprovalWatch",
     "ApprovalsClient",
     "AuthenticationFailed",
+    "CallResult",
     "ClientState",
     "CodeNeeded",
     "Cursor",
     "DeniedByPerson",
     "DeniedByPolicy",
     "Disconnected",
+    "EditPreview",
+    "EditTerms",
     "ErrorCode",
     "Event",
     "EventStream",

@@ -33,6 +33,7 @@ from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.limits import CLIENT_LIMITS, Limits
 from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
@@ -40,6 +41,7 @@ from agentgate_proto.rpc.messages import (
     DecideApproval,
     ListApprovals,
     ListGrants,
+    PreviewEdit,
     PreviewGrant,
     Reload,
     ReloadReport,
@@ -47,6 +49,7 @@ from agentgate_proto.rpc.messages import (
     WatchApprovals,
 )
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
+from agentgate_proto.rpc.results import EditPreview
 from agentgate_proto.rpc.upstream_methods import ListUpstreams, UpstreamList, UpstreamRow
 
 WATCHED_MAX = 10_000
@@ -184,6 +187,8 @@ class ApprovalsClient(Client):
         *,
         code: str = "",
         grant: GrantTerms | None = None,
+        word: str = "",
+        edit: EditTerms | None = None,
     ) -> ApprovalView:
         """Answer an approval. The first answer counts, whichever way it came.
 
@@ -198,6 +203,8 @@ class ApprovalsClient(Client):
             decision: "approve" or "deny".
             code: the person's one-time code, where saying yes takes one.
             grant: what else a yes is to cover; see ``preview_grant``.
+            word: what the person says to the agent with it, up to 500 characters.
+            edit: what the yes is to instead of what was asked; see ``preview_edit``.
 
         Returns:
             The approval as it stands now.
@@ -205,7 +212,8 @@ class ApprovalsClient(Client):
         Raises:
             AgentGateError: it was settled before, or you have said yes already (-32009; ``data`` is
                 the approval as it stands), there is no such approval (-32011), it takes a one-time
-                code (-32012), no such grant can be given (-32602, -32006), or the role may not
+                code (-32012), no such grant can be given (-32602, -32006), no such edit be made
+                (-32602), policy denies what it would make of it (-32003), or the role may not
                 decide (-32010).
             AgentGateConnectionError: the client was closed or has given up; whether the answer was
                 taken is not known.
@@ -213,7 +221,9 @@ class ApprovalsClient(Client):
         """
         if decision not in get_args(Decision):
             raise ValueError('decision is "approve" or "deny"')
-        params = DecideApproval(id=approval_id, decision=decision, code=code, grant=grant)
+        params = DecideApproval(
+            id=approval_id, decision=decision, code=code, grant=grant, word=word, edit=edit
+        )
         return view_of(await self._driver.call("decide_approval", params, None))
 
     async def grants(self) -> Grants:
@@ -240,6 +250,16 @@ class ApprovalsClient(Client):
         params = PreviewGrant(id=approval_id, grant=grant)
         result = await self._driver.call("preview_grant", params, None)
         return view_from(result, Preview).words
+
+    async def preview_edit(self, approval_id: str, edit: EditTerms) -> EditPreview:
+        """Return what an edit would make of a request, for a person to confirm. Changes nothing.
+
+        Raises:
+            AgentGateError: no such approval waits (-32011), the edit can't be made (-32602), policy
+                denies it (-32003), or the role may not (-32010).
+        """
+        params = PreviewEdit(id=approval_id, edit=edit)
+        return view_from(await self._driver.call("preview_edit", params, None), EditPreview)
 
     async def revoke_grant(self, grant_id: str) -> GrantView:
         """End a grant at once; doing so twice is harmless.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentgate_proto.limits import JOIN_S_MAX, NAME_CHARS_MAX
+from agentgate_proto.limits import JOIN_S_MAX, NAME_CHARS_MAX, WORDS_CHARS_MAX
 
 
 def check_timeout(timeout_s: float | None) -> float | None:
@@ -19,6 +19,15 @@ def check_name(what: str, name: str, *, optional: bool = False) -> str:
     if len(name) > NAME_CHARS_MAX or not (name or optional):
         raise ValueError(f"{what} must have 1 to {NAME_CHARS_MAX} characters")
     return name
+
+
+def check_why(why: str) -> str:
+    """Refuse what is no sentence or two."""
+    if not isinstance(why, str):
+        raise TypeError(f"why must be a str, not {type(why).__name__}")
+    if len(why) > WORDS_CHARS_MAX:
+        raise ValueError(f"why has {len(why)} characters; at most {WORDS_CHARS_MAX} are shown")
+    return why
 
 
 def check_join_s(join_s: float) -> float:

@@ -12,19 +12,20 @@ from uuid import uuid4
 import msgspec
 
 from agentgate_client.agents import Agents
-from agentgate_client.checks import check_join_s, check_name, check_timeout
+from agentgate_client.checks import check_join_s, check_name, check_timeout, check_why
 from agentgate_client.driver import OnAnswer
 from agentgate_client.endpoint import make_endpoint
 from agentgate_client.lifecycle import Client, OnState, call_back, check_callback, make_backoff
 from agentgate_client.offering import Providing
 from agentgate_client.options import OnWaiting
+from agentgate_client.outcomes import CallResult, result_of
 from agentgate_client.providing import Tool, as_tools
 from agentgate_client.rows import row_of, rows_in
 from agentgate_client.sessions import Sessions
 from agentgate_client.tls import FilePath
 from agentgate_client.waiting import until_there_is_room
 from agentgate_proto.client.backoff import Backoff
-from agentgate_proto.client.events import ClientState, StateChanged
+from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import ErrorCode, exception_for
 from agentgate_proto.limits import CLIENT_LIMITS, Limits
 from agentgate_proto.rpc.messages import (
@@ -55,6 +56,7 @@ class OutgoingRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     args: dict[str, Any]
     idempotency_key: str = ""
     join_s: float = 0.0
+    why: str = ""
 
 
 class AgentGateClient(Client):
@@ -180,8 +182,9 @@ class AgentGateClient(Client):
         timeout_s: TimeoutS = DEFAULT,
         idempotency_key: str = "",
         join_s: float = 0.0,
+        why: str = "",
     ) -> Any:
-        """Ask for a tool and return its result.
+        """Ask for a tool and return its result. ``ask`` returns what a person said with it, too.
 
         While the client is not connected the call waits, and goes out afterwards. If the caller's
         task is cancelled, the request is withdrawn at the gateway: a waiting approval disappears,
@@ -199,6 +202,8 @@ class AgentGateClient(Client):
                 is under way or ended at most so many seconds ago is this one. What was executed and
                 writes is not run again then, and nobody is asked again for what they have denied.
                 0 to 3,600; it says nothing beside a key.
+            why: why you ask, for the person who may be asked about it: a sentence or two, shown as
+                your own words. No rule looks at it.
 
         Returns:
             The tool's result, as decoded JSON.
@@ -213,16 +218,46 @@ class AgentGateClient(Client):
             InvalidArguments: they don't fit the tool, or are no JSON.
             LimitExceeded: there is no room (RateLimited: for now), or it is TooLarge.
             AgentGateConnectionError: the client is not connected, was closed, or has given up.
-            AgentGateError: anything else; it is the base of all these.
+            AgentGateError: anything else; it is the base of all these, and its ``word`` is what a
+                person said.
             TypeError, ValueError: an argument of this method can't be right.
+        """
+        result = await self.ask(
+            tool,
+            args,
+            timeout_s=timeout_s,
+            idempotency_key=idempotency_key,
+            join_s=join_s,
+            why=why,
+        )
+        return result.data
+
+    async def ask(
+        self,
+        tool: str,
+        args: Mapping[str, Any] | None = None,
+        *,
+        timeout_s: TimeoutS = DEFAULT,
+        idempotency_key: str = "",
+        join_s: float = 0.0,
+        why: str = "",
+    ) -> CallResult:
+        """Ask for a tool as ``call`` does, and return its result with what people made of it.
+
+        Whoever is asked may say a word with their answer, and may let the tool run with other
+        arguments than these: an agent that goes on from the result should know both.
+
+        Raises:
+            AgentGateError, TypeError, ValueError: as ``call``.
         """
         request = OutgoingRequest(
             tool=check_name("tool", tool),
             args={} if args is None else dict(args),
             idempotency_key=check_name("idempotency_key", idempotency_key, optional=True),
             join_s=check_join_s(join_s),
+            why=check_why(why),
         )
-        return await self._ask("tool_request", request, self._patience(timeout_s))
+        return result_of(await self._settled("tool_request", request, self._patience(timeout_s)))
 
     async def get_pending_results(self) -> list[dict[str, Any]]:
         """Collect the outcomes that reached no waiting call: of calls that were cancelled or timed
@@ -233,7 +268,8 @@ class AgentGateClient(Client):
         Returns:
             Rows ``{"request_id", "tool", "status", "resolved_at"}`` with ``"data"`` if the status
             is "executed", else with ``"error": {"code", "message"}``; and ``"joined": True`` where
-            nothing was run, because an identical request had ended so at that time (``join_s``).
+            nothing was run, because an identical request had ended so at that time (``join_s``);
+            with ``"word"`` and ``"edited"`` where people said or changed something.
         """
         rows = await self._ask("get_pending_results", GetPendingResults(), self._timeout_s)
         return [row_of(row) for row in rows]
@@ -341,10 +377,16 @@ class AgentGateClient(Client):
             self._sessions.take(params)
 
     async def _ask(self, method: str, params: msgspec.Struct, timeout_s: float | None) -> Any:
-        """Make a call; see ``wait_for_limits``."""
+        """Make a call and return its result."""
+        return (await self._settled(method, params, timeout_s)).result
+
+    async def _settled(
+        self, method: str, params: msgspec.Struct, timeout_s: float | None
+    ) -> Settled:
+        """Make a call and return its end; see ``wait_for_limits``."""
         if not self._wait_for_limits:
-            return await self._driver.call(method, params, timeout_s)
-        call = partial(self._driver.call, method, params)
+            return await self._driver.settled(method, params, timeout_s)
+        call = partial(self._driver.settled, method, params)
         return await until_there_is_room(call, timeout_s, self._driver.pause)
 
     def _patience(self, timeout_s: TimeoutS) -> float | None:

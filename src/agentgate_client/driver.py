@@ -85,11 +85,15 @@ class Answer:
 
     async def wait(self) -> Any:
         """Return the result, or raise the error."""
+        return (await self.settled()).result
+
+    async def settled(self) -> Settled:
+        """Return the end with all that is said of it, or raise the error."""
         await self._arrived.wait()
         assert self._settled is not None
         if self._settled.error is not None:
             raise fresh(self._settled.error)
-        return self._settled.result
+        return self._settled
 
 
 class Driver:
@@ -169,10 +173,16 @@ class Driver:
         Raises:
             AgentGateError: the call failed, or cannot be made.
         """
+        return (await self.settled(method, params, timeout_s)).result
+
+    async def settled(
+        self, method: str, params: msgspec.Struct, timeout_s: float | None
+    ) -> Settled:
+        """As ``call``; return the end with all that is said of it."""
         answer = Answer()
         handle = self.submit(method, params, timeout_s, answer.settle)
         try:
-            return await answer.wait()
+            return await answer.settled()
         finally:
             self.withdraw(handle)
 

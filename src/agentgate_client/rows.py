@@ -24,6 +24,10 @@ def row_of(row: LooseRow) -> dict[str, Any]:
         shown["error"] = {"code": row.error.code, "message": row.error.message}
     if row.joined:
         shown["joined"] = True
+    if row.word:
+        shown["word"] = row.word
+    if row.edited is not None:
+        shown["edited"] = row.edited
     return shown
 
 

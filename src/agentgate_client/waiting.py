@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TypeVar
 
 import anyio
 
 from agentgate_proto.errors import RateLimited
 from agentgate_proto.limits import RETRY_AFTER_MAX_S
 
+T = TypeVar("T")
+
 PAUSE_MIN_S = 0.05
 """A gateway that says "at once" each time is not asked in a tight loop."""
 
 
 async def until_there_is_room(
-    ask: Callable[[float | None], Awaitable[Any]],
+    ask: Callable[[float | None], Awaitable[T]],
     timeout_s: float | None,
     pause: Callable[[float], Awaitable[None]],
-) -> Any:
+) -> T:
     """Make a call, and make it again as long as it is refused for now.
 
     A refusal says that nothing was run, so each attempt is a request of its own.

@@ -61,8 +61,9 @@ top:
   (what was missed), ``abandoning`` (what nobody may run any more);
   ``rejudging`` for a policy that has changed meanwhile; ``coalescing`` for requests that are one,
   ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
-  ``live`` for what is under way, ``journal`` for what is being written, ``unknowns`` for
-  what may have run, ``restoring`` for what a backup can't know, ``relaying`` for other gateways
+  ``live`` for what is under way, ``steps`` for what comes next of it, ``journal`` for what is
+  being written, ``unknowns`` for what may have run, ``restoring`` for what a backup can't know,
+  ``relaying`` for other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;
@@ -75,8 +76,8 @@ top:
   ``records``:
   what is kept:
   ``request``, ``decision``, ``approval``, ``outcome``, ``grant``, ``audit_entry``, ``storage``,
-  ``retention``, ``naming``, ``mute``, ``cutting``,
-  ``filling``; ``tool_pin`` and ``pin_words`` for tools of others;
+  ``retention``, ``naming``, ``mute``, ``cutting``, ``filling``,
+  ``edit`` and ``difference``; ``tool_pin`` and ``pin_words`` for tools of others;
   ``session`` with ``session_views``, ``usage``. ``quotas``: what each principal, address and
   connection may take: ``owners``, ``rates`` of requests, the size of their ``arguments``, what is
   ``held`` of them in memory, ``lanes`` for threads, ``places`` of a tool, ``turns``,

@@ -113,6 +113,10 @@ ID_INTEGER_MAX = 2**53 - 1
 CODE_CHARS_MAX = 16
 """A one-time code: six to eight digits, with the blanks that people put between them."""
 
+WORDS_CHARS_MAX = 500
+"""What an agent says of why it asks, and what a person says with an answer: a few sentences, which
+fit a phone, and at most 2 KB."""
+
 JOIN_S_MAX = 3_600.0
 """Of ``join_s``: for how long back an ask may be a repeat. Who comes back later means it anew."""
 

@@ -7,9 +7,11 @@ not taken, or was withdrawn in time, has not run.
 
 from __future__ import annotations
 
+import msgspec
+
 from agentgate_proto.client.calls import NOT_SETTLED
 from agentgate_proto.errors import ASK_AGAIN, AgentGateError, ErrorCode
-from agentgate_proto.records.outcome import Outcome, Status, failed, unknown
+from agentgate_proto.records.outcome import Outcome, Status, failed, unknown, with_words
 from agentgate_proto.records.request import Effects, Record
 
 DENIED = (ErrorCode.DENIED_BY_PERSON, ErrorCode.DENIED_BY_POLICY)
@@ -23,6 +25,15 @@ def outcome_of(error: AgentGateError, record: Record, upstream: str) -> Outcome:
         record: the request here.
         upstream: its name, for people.
     """
+    outcome = ending_of(error, record, upstream)
+    edited = error.edited
+    return with_words(
+        outcome, error.word, None if edited is None else msgspec.Raw(msgspec.json.encode(edited))
+    )
+
+
+def ending_of(error: AgentGateError, record: Record, upstream: str) -> Outcome:
+    """The same, without what people said there."""
     code, message = error.code, f"{upstream}: {error.message}"
     if code in DENIED:
         return Outcome(status=Status.DENIED, code=denied_code(code, record), message=message)

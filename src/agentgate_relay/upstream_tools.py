@@ -27,7 +27,7 @@ from agentgate_proto.rpc.messages import ToolRequest
 from agentgate_proto.rpc.results import Expectation, ToolList, ToolRow
 from agentgate_relay.ending import outcome_of
 from agentgate_relay.gateway_link import GatewayLink
-from agentgate_server.errors import ArgumentError, EndedElsewhere, NotStarted
+from agentgate_server.errors import ArgumentError, EndedElsewhere, NotStarted, WithWords
 from agentgate_server.tools.catalogue import nobody_asks
 from agentgate_server.tools.provided.schema import ArgumentSchema, SchemaError
 from agentgate_server.tools.python import NAME
@@ -108,6 +108,7 @@ class UpstreamTool(AsyncTool):
             tool=self.there,
             args=args,
             idempotency_key=record.rid if self.effects is Effects.WRITE else "",
+            why=record.why,
             on_behalf_of=behalf,
             approved=approved,
             must_ask=relayed.must_ask,
@@ -116,9 +117,12 @@ class UpstreamTool(AsyncTool):
         self.progress.was_asked = True
         try:
             driver = self.link.driver
-            return await driver.call("tool_request", request, self.link.config.timeout_s)
+            settled = await driver.settled("tool_request", request, self.link.config.timeout_s)
         except AgentGateError as error:
             raise EndedElsewhere(outcome_of(error, record, self.link.name)) from None
+        if settled.word or settled.edited is not None:
+            return WithWords(settled.result, settled.word, settled.edited)
+        return settled.result
 
     async def _wait_for_link(self) -> None:
         """Wait until calls go out; not for ever, because somebody waits."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from agentgate_proto.records.outcome import Outcome
 
 
@@ -54,6 +58,20 @@ class ToolFailed(Exception):
     def __init__(self, text: str, data: bytes = b"null") -> None:
         super().__init__(text)
         self.data = data
+
+
+class WithWords(msgspec.Struct, frozen=True):
+    """For a tool to return that is run by somebody who has asked people about it.
+
+    Attributes:
+        data: the result.
+        word: what these said, or "".
+        edited: the arguments that it ran with, if they had changed them.
+    """
+
+    data: Any
+    word: str
+    edited: dict[str, Any] | None
 
 
 class EndedElsewhere(Exception):

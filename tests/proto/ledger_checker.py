@@ -10,6 +10,7 @@ import json
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
 from msgspec.structs import replace
 from tests.proto.ledger_grants import GrantChecker
 from tests.proto.ledger_tables import check_tables
@@ -33,6 +34,7 @@ from agentgate_proto.ledger.effects import (
 )
 from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Effects, Phase, Record
 from agentgate_proto.records.storage import FindTwin
@@ -92,6 +94,8 @@ class Checker:
         self.grants = GrantChecker(world)
         self.repeats: set[str] = set()
         self.taken_over: set[str] = set()
+        self.ran: dict[str, str] = {}
+        self.edits: defaultdict[str, list[tuple[str, Edit | None]]] = defaultdict(list)
         self.yes: defaultdict[str, set[str]] = defaultdict(set)
 
     # What the test does
@@ -141,20 +145,24 @@ class Checker:
         self.judgements[record.rid] = decision, (record.principal, record.digest) in self.unknown
 
     def judged_again(self, record: Record, args: Any, decision: Decision) -> None:
-        assert args == self.requests[record.rid].got
+        edit = self.world.edits.get(record.digest)
+        got = self.requests[record.rid].got if edit is None else json.loads(bytes(edit.args))
+        assert args == got
         assert record.phase is Phase.WAITING, "only what waits is judged again"
         self.judged_last[record.rid] = decision
 
     def finished(self, rid: str, outcome: Outcome) -> None:
         sent = self.requests[rid]
-        thing = (sent.principal, sent.digest)
+        thing = (sent.principal, self.ran[rid])
+        row = self.world.store.rows.get(rid)
         if outcome.status is Status.UNKNOWN:
-            self.unknown.add(thing)
-        elif self.world.store.rows[rid].warning if rid in self.world.store.rows else False:
+            self.unknown |= {thing, (sent.principal, sent.digest)}
+        elif row is not None and (row.warning or row.edit):
             self.unknown.discard(thing)
 
     def deciding(self, ticket: str, rid: str, verdict: Verdict) -> None:
         self.tickets[ticket] = rid, verdict.approve, verdict.approver
+        self.edits[rid].append((verdict.approver, verdict.edit))
         decision, _ = self.judgements.get(rid, (None, False))
         if verdict.approve and decision and (verdict.verified or not decision.code):
             self.yes[rid].add(verdict.approver)
@@ -196,19 +204,30 @@ class Checker:
         self.grants.killed()
         rows = self.world.store.restore()
         self.left_over = {row.rid for row in rows.active}
-        self.unknown = {(row.principal, row.digest) for row in rows.unknown}
-        self.unknown |= {
-            (row.principal, row.digest)
-            for row in rows.active
-            if row.phase is Phase.RUNNING and row.effects is Effects.WRITE
-        }
+        may_have_run = [
+            *rows.unknown,
+            *(
+                row
+                for row in rows.active
+                if row.phase is Phase.RUNNING and row.effects is Effects.WRITE
+            ),
+        ]
+        self.unknown = {(row.principal, row.digest) for row in may_have_run}
+        self.unknown |= {(row.principal, row.as_approved.digest) for row in may_have_run}
 
     # What the ledger does
 
     def started(self, run: Run) -> None:
         sent = self.requests[run.rid]
         disk = self.world.store.rows.get(run.rid)
-        assert (run.tool, json.loads(run.args)) == (sent.asked.tool, sent.got)
+        self.ran[run.rid] = digest_of(run.tool, run.args)
+        edit = disk.edit if disk is not None else None
+        if edit is None:
+            assert (run.tool, json.loads(run.args)) == (sent.asked.tool, sent.got)
+        else:
+            assert disk is not None
+            assert self.ran[run.rid] == edit.digest, "something else runs than was approved"
+            assert (disk.approver, edit) in self.edits[run.rid], "nobody has made that of it"
         assert run.rid not in self.world.running, "it runs already"
         assert run.rid not in self.withdrawn, "its caller was told that it will not run"
         assert disk is None or disk.outcome is None, "it is over"
@@ -242,6 +261,8 @@ class Checker:
         needed = max(last.approvers, decision.approvers)
         assert len(said_yes) >= disk.approvers_needed >= needed, "too few said yes"
         assert disk.digest == sent.digest, "something else was approved"
+        yes = (disk.approver, disk.edit)
+        assert yes in self.edits[run.rid], "they said yes to something else"
         assert any(row.phase is Phase.APPROVED for row in self.world.store.history[run.rid])
 
     def announced(self, record: Record) -> None:
@@ -319,6 +340,7 @@ class Checker:
             assert request_id < self.collected_upto[connection.number], "not this process's"
             old = [sent for sent in self.requests.values() if not sent.client_id]
             allowed = {each for sent in old for each in sent.contents}
+        self._told_of_people(answer.outcome)
         if answer.outcome.status is Status.EXECUTED:
             source = self.requests[json.loads(bytes(answer.outcome.data))["run"]]
             assert source.principal == connection.principal  # I8
@@ -333,6 +355,17 @@ class Checker:
             self._outcome_told(answer.rid, answer.outcome)
             if answer.joined_at:
                 self._told_of_the_past(answer)
+
+    def _told_of_people(self, outcome: Outcome) -> None:
+        """What ran is told as it ran."""
+        if outcome.status is not Status.EXECUTED:
+            return
+        rid = json.loads(bytes(outcome.data))["run"]
+        row = self.world.store.rows.get(rid)
+        if row is None or row.edit is None:
+            assert outcome.edited is UNSET, "nobody has edited it"
+        else:
+            assert outcome.edited == row.edit.for_agent, "it is not told that it was edited"
 
     def _told_of_the_past(self, answer: Answer) -> None:
         """Nothing was run: it is the outcome of what had ended before this was asked."""

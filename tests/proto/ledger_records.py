@@ -5,7 +5,19 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.digest import canonical_args, digest_of
+from agentgate_proto.records.edit import Edit, changed_names
 from agentgate_proto.records.request import Effects, Phase, Record
+
+
+def edit_of(asked: dict[str, Any], tool: str = "write", **args: Any) -> Edit:
+    """What a person makes of what was asked."""
+    whole = canonical_args(args)
+    return Edit(
+        args=msgspec.Raw(whole),
+        signature=f"{tool}({args})",
+        digest=digest_of(tool, whole),
+        changed=changed_names(asked, args),
+    )
 
 
 def record(rid: str = "r1", **kw: Any) -> Record:

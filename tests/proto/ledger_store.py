@@ -126,12 +126,15 @@ class Store:
 
     def _put(self, record: Record) -> None:
         self._keep(record)
-        if record.outcome is None or record.outcome.status not in RAN or not record.warning:
+        if record.outcome is None or record.outcome.status not in RAN:
             return
+        if not record.warning and record.edit is None:
+            return
+        ran = record.as_approved.digest
         for row in self.rows.values():
             if row.rid == record.rid:
                 return
-            same = (row.principal, row.digest) == (record.principal, record.digest)
+            same = row.edit is None and (row.principal, row.digest) == (record.principal, ran)
             if same and row.resolved_at <= record.resolved_at:
                 self.superseded.add(row.rid)
 
@@ -172,7 +175,7 @@ class Store:
     def restore(self) -> Restored:
         """What a new process starts from."""
         unknown = {
-            (row.principal, row.digest): row
+            (row.principal, row.digest, row.as_approved.digest): row
             for row in self.rows.values()
             if row.outcome is not None and row.outcome.status is Status.UNKNOWN
             if row.rid not in self.superseded

@@ -42,6 +42,7 @@ from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.ledger.live import Verdict
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, executed
 from agentgate_proto.records.request import NOT_RELAYED, Phase, Record, Relayed
@@ -114,6 +115,8 @@ class World:
         store: outlives processes.
         now: the clock, UTC seconds; requests take it on by a little.
         policy: the decision for each tool.
+        edit_policy: the decision for what a person has edited; None: it is as for any.
+        edits: digests of that.
         running: the tools that run in this process, by rid.
         stopped: rids of tools that the ledger wanted stopped.
         approvals: what channels show: each approval as it was announced last.
@@ -126,6 +129,8 @@ class World:
         self.store = Store()
         self.now = NOON
         self.policy = usual_policy()
+        self.edit_policy: Decision | None = None
+        self.edits: dict[str, Edit] = {}
         self.definitions: dict[str, str] = {}
         self.connections: dict[int, Connection] = {}
         self.checker = Checker(self)
@@ -148,7 +153,8 @@ class World:
         return decision
 
     def _judge_again(self, record: Record, args: Any, now: float) -> Decision:
-        decision = self.policy[record.tool]
+        decision = self.edit_policy if record.digest in self.edits else None
+        decision = decision or self.policy[record.tool]
         self.checker.judged_again(record, args, decision)
         return decision
 
@@ -311,6 +317,7 @@ class World:
         definition: str | None = None,
         join_s: float = 0.0,
         bound: dict[str, Any] | None = None,
+        why: str = "",
         **args: Any,
     ) -> str:
         """Have a tool request arrive; return the rid that it gets if it is a new one."""
@@ -328,6 +335,7 @@ class World:
             relayed=relayed,
             definition=self.definitions.get(tool, "") if definition is None else definition,
             join_s=join_s,
+            why=why,
         )
         self.checker.asked(connection, asked)
         if self.ledger.admits(connection.number, request_id, 1_000, self.now):
@@ -391,8 +399,12 @@ class World:
         verified: bool = False,
         grant: GrantTerms | None = None,
         nameless: bool = False,
+        word: str = "",
+        edit: Edit | None = None,
     ) -> str:
         """Have a person answer; return the ticket."""
+        if edit is not None:
+            self.edits[edit.digest] = edit
         ticket = f"t{next(self._numbers)}"
         verdict = Verdict(
             ticket=ticket,
@@ -403,6 +415,8 @@ class World:
             verified=verified,
             grant=grant,
             nameless=nameless,
+            word=word,
+            edit=edit,
         )
         self.checker.deciding(ticket, rid, verdict)
         self.ledger.decide(rid, verdict)

@@ -44,6 +44,7 @@ class ApprovalsClient(SyncClient[with_await.ApprovalsClient]):
     decide = blocking(with_await.ApprovalsClient.decide)
     grants = blocking(with_await.ApprovalsClient.grants)
     preview_grant = blocking(with_await.ApprovalsClient.preview_grant)
+    preview_edit = blocking(with_await.ApprovalsClient.preview_edit)
     revoke_grant = blocking(with_await.ApprovalsClient.revoke_grant)
     mute = blocking(with_await.ApprovalsClient.mute)
     mutes = blocking(with_await.ApprovalsClient.mutes)

@@ -53,6 +53,7 @@ class AgentGateClient(SyncClient[with_await.AgentGateClient]):
 
     tool_request = blocking(with_await.AgentGateClient.tool_request)
     call = blocking(with_await.AgentGateClient.call)
+    ask = blocking(with_await.AgentGateClient.ask)
     get_pending_results = blocking(with_await.AgentGateClient.get_pending_results)
     list_tools = blocking(with_await.AgentGateClient.list_tools)
     list_requests = blocking(with_await.AgentGateClient.list_requests)

@@ -38,10 +38,11 @@ def entries_of(change: Change) -> list[AuditEntry]:
     match change:
         case Put(is_told=False):
             return []
-        case Put(record, (), None):
+        case Put(record, (), None) if record.edit is None:
             return [entry_of(record)]
         case Put(record, joined, grant):
-            entries = [entry_of(record)]
+            entries = edited(record) if record.phase is Phase.APPROVED else []
+            entries.append(entry_of(record))
             entries += [ended_with(row, record) for row in joined]
             if grant is not None:
                 entries.append(put_to_use(grant, record))
@@ -70,6 +71,28 @@ def entry_of(record: Record) -> AuditEntry:
     if record.expires_at:
         return later(record, "request.started")
     return described(record, "request.started")
+
+
+def edited(record: Record) -> list[AuditEntry]:
+    """Say what a person has made of a request before they said yes to it; nothing, if nothing."""
+    edit = record.edit
+    if edit is None:
+        return []
+    entry = AuditEntry(
+        event="request.edited",
+        rid=record.rid,
+        agent=record.principal,
+        tool=record.tool,
+        effects=record.effects,
+        args=edit.args,
+        digest=edit.digest,
+        asked_args=record.args,
+        asked_digest=record.digest,
+        approver=record.approver,
+        channel=record.channel,
+        decided_at=rfc3339(record.decided_at),
+    )
+    return [entry]
 
 
 def ended(record: Record) -> AuditEntry:
@@ -128,6 +151,7 @@ def described(
         relayed_approver=record.relayed.approver,
         relayed_approval=record.relayed.approval,
         asks_there=record.relayed.asks_there,
+        why=record.why,
     )
 
 
@@ -137,12 +161,20 @@ def shortened(entry: AuditEntry) -> AuditEntry:
     So a long letter does not hide to whom it was. Call it when secrets are masked: the half of one
     is not known any more.
     """
+    if entry.asked_args is not None:  # the entry of the ask has its length
+        entry = msgspec.structs.replace(entry, asked_args=short_args(entry.asked_args))
     size = len(bytes(entry.args)) if entry.args is not None else 0
     if entry.args is None or size <= AUDIT_ARGS_BYTES_MAX:
         return entry
-    short = canonical_args(cut(msgspec.json.decode(entry.args)))
-    args = msgspec.Raw(short) if len(short) <= AUDIT_ARGS_BYTES_MAX else None
-    return msgspec.structs.replace(entry, args=args, args_bytes=size)
+    return msgspec.structs.replace(entry, args=short_args(entry.args), args_bytes=size)
+
+
+def short_args(args: msgspec.Raw) -> msgspec.Raw | None:
+    """Return arguments with their long texts cut; None: they are too long all the same."""
+    if len(bytes(args)) <= AUDIT_ARGS_BYTES_MAX:
+        return args
+    short = canonical_args(cut(msgspec.json.decode(args)))
+    return msgspec.Raw(short) if len(short) <= AUDIT_ARGS_BYTES_MAX else None
 
 
 def later(record: Record, event: str, outcome: Outcome = OPEN, result_bytes: int = 0) -> AuditEntry:
@@ -167,6 +199,7 @@ def answered(record: Record, event: str, outcome: Outcome = OPEN) -> AuditEntry:
         approver=record.approver,
         channel=record.channel,
         decided_at=rfc3339(record.decided_at),
+        word=record.word,
         grant=record.grant,
     )
 
@@ -190,6 +223,7 @@ def endorsed(record: Record) -> AuditEntry:
         approver=last.approver,
         channel=last.channel,
         decided_at=rfc3339(last.at),
+        word=last.word,
         approvers_needed=record.approvers_needed,
         count=len(record.endorsements),
     )

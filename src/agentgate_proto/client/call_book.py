@@ -397,4 +397,5 @@ class CallBook:
         self._flush()
 
     def _report(self, call: Call, result: Any, error: AgentGateError | None) -> None:
-        self._events.append(Settled(call.handle, None if error else result, error, call.joined_at))
+        more = call.joined_at, call.word, call.edited
+        self._events.append(Settled(call.handle, None if error else result, error, *more))

@@ -53,6 +53,8 @@ class Call:
         is_repeat: it was sent before, under another id, and runs no tool.
         joined_at: when the request had ended that it is a repeat of, as the gateway says it; "": it
             is none.
+        word, edited: what people said when they were asked, and the arguments that it ran with, if
+            they had changed them.
         sent_at: monotonic seconds of the first sending.
         rows: the rows that a ``get_pending_results`` has settled other calls with.
         withdrawn: the caller does not want it any more: it is not sent (again), or cancelled.
@@ -66,6 +68,7 @@ class Call:
 
     __slots__ = (
         "abandoned",
+        "edited",
         "handle",
         "is_repeat",
         "joined_at",
@@ -79,6 +82,7 @@ class Call:
         "timeout_s",
         "tool",
         "withdrawn",
+        "word",
     )
 
     def __init__(
@@ -91,6 +95,8 @@ class Call:
         self.request_id: int | str = 0
         self.is_repeat = False
         self.joined_at = ""
+        self.word = ""
+        self.edited: dict[str, Any] | None = None
         self.sent_at = 0.0
         self.timeout_s = timeout_s
         self.stage = Stage.QUEUED
@@ -100,8 +106,9 @@ class Call:
         self.rows: list[LooseRow] = []
 
     def heard(self, row: LooseRow) -> Call:
-        """Take when the request had ended that it is a repeat of, if its outcome says that."""
+        """Take what its outcome says besides: of which request it is a repeat, and of people."""
         self.joined_at = row.resolved_at if row.joined else ""
+        self.word, self.edited = row.word, row.edited
         return self
 
     @property
@@ -162,6 +169,8 @@ class ToolResult(msgspec.Struct, frozen=True):
     seq: Seq = 0
     joined: bool = False
     resolved_at: str = ""
+    word: str = ""
+    edited: dict[str, Any] | None = None
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
@@ -180,13 +189,21 @@ class LooseRow(msgspec.Struct, frozen=True):
     data: Any = None
     error: ErrorObject | None = None
     joined: bool = False
+    word: str = ""
+    edited: dict[str, Any] | None = None
 
     @property
     def fault(self) -> AgentGateError | None:
         """Why there is no data, or None: it was executed."""
         if self.status == Status.EXECUTED:
             return None
-        return error_of(self.error) if self.error is not None else unknown_outcome(NOT_SAID)
+        if self.error is None:
+            return unknown_outcome(NOT_SAID)
+        if self.error.data is None and (self.word or self.edited is not None):
+            said = {"word": self.word, "edited": self.edited}
+            told = {name: value for name, value in said.items() if value not in ("", None)}
+            return exception_for(self.error.code, self.error.message, told)
+        return error_of(self.error)
 
 
 class LooseReply(msgspec.Struct, frozen=True):
@@ -224,7 +241,12 @@ def row_of(request_id: int | str, tool: str, answer: Answered) -> tuple[LooseRow
             unknown, seq = unknown_outcome(result.message), 0
         elif result.status == Status.EXECUTED:
             at, joined = result.resolved_at, result.joined
-            row = LooseRow(request_id, tool, result.status, at, result.data, joined=joined)
+            row = LooseRow(
+                *(request_id, tool, result.status, at, result.data),
+                joined=joined,
+                word=result.word,
+                edited=result.edited,
+            )
             return row, result.seq
         else:
             unknown, seq = unknown_outcome(NOT_SAID), result.seq

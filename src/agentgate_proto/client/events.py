@@ -58,12 +58,16 @@ class Settled(msgspec.Struct, frozen=True):
     Attributes:
         joined_at: when the request had ended that it was a repeat of, RFC 3339: nothing was run for
             it; "": that is not so.
+        word: what people said when they were asked, or "".
+        edited: the arguments that it ran with, if they had changed them.
     """
 
     handle: int
     result: Any
     error: AgentGateError | None
     joined_at: str = ""
+    word: str = ""
+    edited: dict[str, Any] | None = None
 
 
 class Stood(msgspec.Struct, frozen=True):

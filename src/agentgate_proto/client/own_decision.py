@@ -7,6 +7,8 @@ the answer to the second is the answer to the first.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from agentgate_proto.client.calls import Call
@@ -22,6 +24,7 @@ class Facts(msgspec.Struct, frozen=True):
     status: str
     decided_by: str = ""
     approved_by: list[str] = []
+    edited: Any = None
 
 
 def was_taken(call: Call, error: AgentGateError, principal: str) -> bool:
@@ -36,9 +39,12 @@ def was_taken(call: Call, error: AgentGateError, principal: str) -> bool:
     if call.method != "decide_approval" or not call.is_repeat or not is_settled:
         return False
     try:
-        decision = msgspec.json.decode(call.params, type=DecideApproval).decision
+        made = msgspec.json.decode(call.params, type=DecideApproval)
         facts = msgspec.convert(error.data, Facts)
     except msgspec.ValidationError:
+        return False
+    decision, was_edited = made.decision, facts.edited is not None
+    if was_edited is not (made.edit is not None):
         return False
     if decision == "approve" and principal and principal in facts.approved_by:
         return facts.status in (WAITING, APPROVED)

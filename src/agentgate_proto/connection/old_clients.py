@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from agentgate_proto.connection.requests import BatchAnswer, Frame
 from agentgate_proto.limits import LEGACY_MESSAGE_BYTES_MAX
 from agentgate_proto.records.outcome import Outcome, failed
@@ -11,7 +14,12 @@ ENVELOPE_BYTES = 4_096
 
 
 def fitting(outcome: Outcome) -> Outcome:
-    """What an old client can take of an outcome; too much would make it drop the connection."""
+    """What an old client can take of an outcome; too much would make it drop the connection.
+
+    Of what people have said and changed it is told what stands in the words of an error.
+    """
+    if outcome.word or outcome.edited is not UNSET:
+        outcome = replace(outcome, word="", edited=UNSET)
     size = 0 if outcome.code else len(bytes(outcome.data))  # of an error only the words go out
     if size <= LEGACY_MESSAGE_BYTES_MAX - ENVELOPE_BYTES:
         return outcome

@@ -29,6 +29,18 @@ class AgentGateError(Exception):
         return f"{self.message} ({self.code})"
 
     @property
+    def word(self) -> str:
+        """What people said when they were asked about the request; "": nothing, or nobody was."""
+        word = self.data.get("word") if isinstance(self.data, dict) else None
+        return word if isinstance(word, str) else ""
+
+    @property
+    def edited(self) -> dict[str, Any] | None:
+        """The arguments that the tool was run with, if a person had changed them."""
+        edited = self.data.get("edited") if isinstance(self.data, dict) else None
+        return edited if isinstance(edited, dict) else None
+
+    @property
     def retry_after_s(self) -> float | None:
         """In how many seconds the same may be tried again; None: waiting is said to help nothing.
 

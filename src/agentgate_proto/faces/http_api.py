@@ -2,10 +2,11 @@
 
 ``GET /health``; ``GET /metrics``; with an approver's bearer token (RFC 6750): ``GET
 /api/approvals``; ``POST /api/approvals/{id}`` with ``{"decision": "approve" | "deny"}``, where need
-be with ``code`` and ``grant``; ``GET /api/grants``; ``DELETE /api/grants/{id}``. Each request
-becomes the native call of the same meaning, so that roles, rules and answers are the same. ``POST
-/api/tickets`` with anybody's token gives a ticket, for a socket that a browser opens. ``POST
-/api/answers`` takes a ticket of a notification's button, without a token.
+be with ``code``, ``grant``, ``word`` and ``edit``; ``GET /api/grants``; ``DELETE
+/api/grants/{id}``. Each request becomes the native call of the same meaning, so that roles, rules
+and answers are the same. ``POST /api/tickets`` with anybody's token gives a ticket, for a socket
+that a browser opens. ``POST /api/answers`` takes a ticket of a notification's button, without a
+token.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from agentgate_proto.faces.bearer import CHALLENGE, bearer_token
 from agentgate_proto.limits import ANSWER_BYTES_MAX
 from agentgate_proto.principal import Principal
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
     METHODS,
@@ -114,6 +116,7 @@ class Reply(msgspec.Struct, frozen=True):
 STATUSES: dict[int, int] = {
     ErrorCode.INVALID_PARAMS: 400,
     ErrorCode.AUTHENTICATION: 401,
+    ErrorCode.DENIED_BY_POLICY: 403,
     ErrorCode.FORBIDDEN: 403,
     ErrorCode.CODE_NEEDED: 403,
     ErrorCode.NOT_FOUND: 404,
@@ -130,6 +133,8 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decision: str
     code: str = ""
     grant: GrantTerms | None = None
+    word: str = ""
+    edit: EditTerms | None = None
 
 
 class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

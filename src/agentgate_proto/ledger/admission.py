@@ -47,6 +47,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
         request_id, tool, args, idempotency_key: as the client sent them.
         bound: the arguments as the tool gets them; None: as they are written.
         join_s: for how long back an identical request is this one, seconds; 0: none is.
+        why: the agent's own words of why it asks.
         effects, signature: what the gateway knows of the tool and the request.
         definition: of the tool, see ``Record.definition``.
         relayed: what the gateway in front says of it, as far as that is trusted.
@@ -62,6 +63,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     signature: str
     definition: str = ""
     idempotency_key: str = ""
+    why: str = ""
     relayed: Relayed = NOT_RELAYED
     join_s: float = 0.0
 
@@ -317,6 +319,7 @@ def new_record(asked: Asked, link: Link, now: float) -> Record:
         effects=asked.effects,
         definition=asked.definition,
         idempotency_key=asked.idempotency_key,
+        why=asked.why,
         relayed=asked.relayed,
         phase=Phase.RECEIVED,
         created_at=now,

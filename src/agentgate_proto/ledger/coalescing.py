@@ -17,10 +17,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from agentgate_proto.ledger.deciding import own_row
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Caller, Live
+from agentgate_proto.ledger.steps import own_row
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record
 from agentgate_proto.records.storage import record_bytes

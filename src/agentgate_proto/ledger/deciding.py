@@ -21,6 +21,7 @@ from agentgate_proto.ledger.journal import After
 from agentgate_proto.ledger.live import Caller, Live, Verdict
 from agentgate_proto.ledger.muting import Muting
 from agentgate_proto.ledger.rejudging import JudgeAgain, Rejudging
+from agentgate_proto.ledger.steps import answered, done, own_row
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.quotas.withdrawals import Withdrawals
 from agentgate_proto.records.decision import Decision
@@ -29,7 +30,6 @@ from agentgate_proto.records.outcome import Outcome, Status, ended
 from agentgate_proto.records.request import Endorsement, Phase, Record
 
 EXPIRED = ended(Status.EXPIRED, ErrorCode.APPROVAL_EXPIRED)
-DENIED = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON)
 
 EXPIRIES_SPARE = 64
 """Times of approvals that are over, kept beyond one for each request until they are swept out."""
@@ -186,7 +186,8 @@ class Deciding:
         elif not verdict.approve:
             live.tickets.append(ticket)
             live.record = answered(record, verdict)
-            self._end(live, DENIED, verdict.at)
+            denied = ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON, verdict.word)
+            self._end(live, denied, verdict.at)
         else:
             self._approve(live, verdict)
 
@@ -201,12 +202,14 @@ class Deciding:
         if denied:
             text = f"no yes counts at this moment: {denied}; it still waits"
             problem = ErrorCode.DENIED_BY_POLICY, text
+        if problem is None and verdict.edit is not None:
+            edited = replace(record, edit=verdict.edit)
+            record, problem = edited, self.objection_to_edit(edited, verdict.at)
         grant = None
         if problem is None and verdict.grant is not None:
             try:
-                grant = grant_of(
-                    record, verdict.grant, verdict.approver, verdict.channel, verdict.at
-                )
+                by, channel, at = verdict.approver, verdict.channel, verdict.at
+                grant = grant_of(record.as_approved, verdict.grant, by, channel, at)
             except ValueError as error:
                 problem = ErrorCode.INVALID_PARAMS, str(error)
         if problem is not None:
@@ -214,7 +217,8 @@ class Deciding:
             self._effects.append(Decided(verdict.ticket, False, live.approval, text, code))
             return
         if record.approvers_needed > 1:
-            endorsement = Endorsement(verdict.approver, verdict.channel, verdict.at)
+            said = verdict.word
+            endorsement = Endorsement(verdict.approver, verdict.channel, verdict.at, said)
             record = replace(record, endorsements=(*record.endorsements, endorsement))
             if len(record.endorsements) < record.approvers_needed:
                 live.record = record
@@ -228,6 +232,23 @@ class Deciding:
             record = replace(record, grant=grant.id)
         live.record = replace(record, phase=Phase.APPROVED)
         self._write(live, After.APPROVED, grant)
+
+    def objection_to_edit(self, edited: Record, now: float) -> Problem | None:
+        """Say why a request that waits can't be approved as it is edited: it goes on waiting.
+
+        The policy is asked about what is to run, and a yes given now is good for what it asks now.
+        """
+        if edited.approvers_needed > 1:
+            text = (
+                "this takes several people, who say yes to the very same: deny it with a word, so "
+                "that its agent asks for what you mean"
+            )
+            return ErrorCode.INVALID_PARAMS, text
+        objection = self._rejudging.objection_to(edited.as_approved, now)
+        if objection:
+            text = f"not as it is edited: {objection}; it still waits as it was asked"
+            return ErrorCode.DENIED_BY_POLICY, text
+        return None
 
     def _objection(self, record: Record, verdict: Verdict) -> Problem | None:
         """Say why this yes does not count."""
@@ -360,32 +381,3 @@ class Deciding:
         if len(self._expiries) > 2 * len(self._live) + EXPIRIES_SPARE:
             waiting = (a.record for a in self._live.values() if a.record.phase is Phase.WAITING)
             self._expiries = sorted((record.expires_at, record.rid) for record in waiting)
-
-
-def answered(record: Record, verdict: Verdict) -> Record:
-    """The record, with who answered, where and when."""
-    return replace(
-        record, approver=verdict.approver, channel=verdict.channel, decided_at=verdict.at
-    )
-
-
-def own_row(own: Record, first: Record) -> Record:
-    """What became of the first request, as the record of one that has joined it.
-
-    It may have been written otherwise, and a repeat of it is known by that.
-    """
-    return replace(
-        first,
-        written=own.identity if own.identity != first.digest else "",
-        filled=own.filled if own.digest == first.digest else first.filled,
-        rid=own.rid,
-        client_id=own.client_id,
-        request_id=own.request_id,
-        idempotency_key=own.idempotency_key,
-        created_at=own.created_at,
-    )
-
-
-def done(record: Record, outcome: Outcome, now: float) -> Record:
-    """The record, ended; nobody has its outcome yet."""
-    return replace(record, phase=Phase.DONE, outcome=outcome, resolved_at=now, delivered=False)

@@ -96,7 +96,8 @@ class Run(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, record: Record) -> Run:
-        """What was asked for."""
+        """What was asked for, or what a person has made of it."""
+        record = record.as_approved
         return cls(
             record.rid,
             record.tool,

@@ -30,6 +30,9 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
+from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.admission import Admission, Asked, Judge
 from agentgate_proto.ledger.collecting import Collecting
 from agentgate_proto.ledger.effects import Decided, Effect, Purpose, Question, Token
@@ -40,6 +43,7 @@ from agentgate_proto.ledger.rejudging import JudgeAgain
 from agentgate_proto.limits import LedgerLimits
 from agentgate_proto.quotas.denials import Untold
 from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Outcome
@@ -101,6 +105,11 @@ class Ledger:
         """The request with this rid as it stands, if it is under way."""
         live = self._lifecycle.live.get(rid)
         return live.record if live is not None else None
+
+    def objection_to_edit(self, rid: str, edit: Edit, now: float) -> tuple[ErrorCode, str] | None:
+        """Say why an approval that waits can't be given to what a person makes of it, or None."""
+        record = self._lifecycle.live[rid].record
+        return self._lifecycle.deciding.objection_to_edit(replace(record, edit=edit), now)
 
     def repeats(self, rid: str) -> int:
         """How many identical requests have joined this one."""

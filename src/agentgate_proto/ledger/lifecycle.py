@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.abandoning import Abandoning
 from agentgate_proto.ledger.coalescing import Joining
-from agentgate_proto.ledger.deciding import Deciding, done
+from agentgate_proto.ledger.deciding import Deciding
 from agentgate_proto.ledger.delivery import Delivery
 from agentgate_proto.ledger.denying import Denying
 from agentgate_proto.ledger.effects import Effect, Purpose, Question, Refusal, Run, Token
@@ -32,6 +32,7 @@ from agentgate_proto.ledger.links import Link
 from agentgate_proto.ledger.live import Live, came, crowded
 from agentgate_proto.ledger.rejoining import Rejoining, answers, looks_back, may_join
 from agentgate_proto.ledger.rejudging import JudgeAgain, ruled
+from agentgate_proto.ledger.steps import done
 from agentgate_proto.ledger.unknowns import MAY_HAVE_RUN, Unknowns
 from agentgate_proto.ledger.withdrawing import Withdrawing
 from agentgate_proto.limits import LedgerLimits

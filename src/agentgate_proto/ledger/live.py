@@ -10,6 +10,7 @@ import msgspec
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.quotas.held import FORESEEN_BYTES_MIN, Held
 from agentgate_proto.records.decision import Decision
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.outcome import Outcome, Status, ended
 from agentgate_proto.records.request import Effects, Phase, Record
@@ -26,6 +27,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         approver, channel, at: who, where and when (UTC seconds).
         verified: the person proved it with a one-time code.
         grant: what else the yes is to cover, if anything.
+        word: what they say to the agent with it, or "".
+        edit: what the request is to be instead, with a yes; None: it is as it was asked.
         nameless: who it is besides the channel is not known: maybe somebody who has answered
             elsewhere under a name.
     """
@@ -37,6 +40,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     verified: bool = False
     grant: GrantTerms | None = None
+    word: str = ""
+    edit: Edit | None = None
     nameless: bool = False
 
 

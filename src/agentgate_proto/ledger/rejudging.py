@@ -76,6 +76,21 @@ class Rejudging:
                 self._apply(live, decision)
         return ""
 
+    def objection_to(self, edited: Record, now: float) -> str:
+        """Say why a request that a person has edited may not run so on one person's yes; "": it
+        may. Nothing changes.
+
+        Args:
+            edited: with what is to run in the place of what was asked.
+            now: UTC seconds.
+        """
+        decision = self._judge(edited, msgspec.json.decode(bytes(edited.args)), now)
+        if decision.action is Action.DENY:
+            return ended(Status.DENIED, ErrorCode.DENIED_BY_POLICY, decision.words).message
+        if is_stricter(decision, edited):
+            return f"so it takes more people, or a code, by {decision.rule}"
+        return ""
+
     def go_on(self, live: Live) -> None:
         """A write is over that was under way when a request was judged: what was said counts."""
         decision, live.decision = live.decision, None

@@ -16,9 +16,10 @@ class Unknowns:
         self._found: dict[tuple[str, str], None] = {}
 
     def mark(self, record: Record) -> None:
-        """Remember that this may have run."""
-        self._found[record.principal, record.digest] = None
-        if len(self._found) > self.unknown_max:
+        """Remember that this may have run: as it was asked, and as it was approved."""
+        for digest in dict.fromkeys([record.digest, record.as_approved.digest]):
+            self._found[record.principal, digest] = None
+        while len(self._found) > self.unknown_max:
             del self._found[next(iter(self._found))]
 
     def repeats(self, record: Record) -> bool:
@@ -29,5 +30,5 @@ class Unknowns:
         """A tool is over; one that was run again by somebody who knew settles it."""
         if outcome.status is Status.UNKNOWN:
             self.mark(record)
-        elif record.warning and outcome.status in RAN:
-            self._found.pop((record.principal, record.digest), None)
+        elif (record.warning or record.edit) and outcome.status in RAN:
+            self._found.pop((record.principal, record.as_approved.digest), None)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from agentgate_proto.errors import ERRORS, ErrorCode
+from agentgate_proto.records.difference import differences
 from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Phase, Record, rfc3339
@@ -33,9 +35,14 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         needs_code: saying yes takes a one-time code.
         repeats: how many identical asks have joined this one and get the same answer.
         grant: id of the grant that the approval made.
-        shortened: which of ``args``, ``signature``, ``description``, ``warning`` and ``reason`` are
-            not whole, in a list. Of ``args`` there is a text with the beginning of their JSON then,
-            those first that say on what is acted.
+        why: what the agent says of why it asks: its own words, to be shown as such. Nobody has
+            looked whether they are true.
+        word: what was said to the agent with the answer.
+        edited: the arguments that were approved in place of ``args``.
+        changes: a line for each argument that differs in them.
+        shortened: which of ``args``, ``signature``, ``description``, ``warning``, ``reason`` and
+            ``edited`` are not whole, in a list. Of ``args`` there is a text with the beginning of
+            their JSON then, those first that say on what is acted.
         reason: why it is over though nobody answered and its time had not come, in a sentence.
     """
 
@@ -64,6 +71,10 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     reason: str = ""
     doubt: str = ""
     defaults: tuple[str, ...] = ()
+    why: str = ""
+    word: str = ""
+    edited: msgspec.Raw | UnsetType = UNSET
+    changes: tuple[str, ...] = ()
 
     @property
     def asker(self) -> str:
@@ -142,6 +153,10 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
         reason=reason_of(record, status),
         doubt=record.doubt,
         defaults=record.filled or (),
+        why=record.why,
+        word=record.words,
+        edited=UNSET if record.edit is None else record.edit.args,
+        changes=() if record.edit is None else differences(record.args, record.edit),
     )
 
 

@@ -18,8 +18,8 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     """One entry. What does not concern its event is left out. Times are RFC 3339.
 
     Attributes:
-        event: what happened: ``request.asked``, ``request.endorsed``, ``request.approved``,
-            ``request.started``, ``request.ended``, ``requests.denied``,
+        event: what happened: ``request.asked``, ``request.endorsed``, ``request.edited``,
+            ``request.approved``, ``request.started``, ``request.ended``, ``requests.denied``,
             ``requests.read``, ``requests.withdrawn``, ``requests.repeated``, ``grant.made``,
             ``grant.used``,
             ``grant.revoked``, ``agent.muted``, ``agent.unmuted``, ``login.failed``,
@@ -37,17 +37,21 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
             here, and the id of that approval.
         asks_there: a person is asked at the gateway behind.
         tool, effects, args: what was asked, without secrets.
+        asked_args, asked_digest: of ``request.edited``: what was asked with, where ``args`` and
+            ``digest`` are of what a person has made of it, and what runs.
         args_bytes: how long ``args`` would be, if that is too long to stand here whole: then
             long texts in ``args`` are cut, and it is left out if that does not do.
         digest: of tool and arguments as they ran. Plain SHA-256 where nothing in ``args`` is
             hidden; keyed where something is, see :mod:`agentgate_proto.audit.sealing`.
         masked: keyed digests of the values that ``args`` hides, by their place (a JSON Pointer).
+        why: what the agent said of why it asks. Nobody has looked whether it is true.
         decision, rule, description: what the policy said, and which rule said it.
         doubt: why that rule matches, where what is asked does not say it.
         warning: what the person was told before answering.
         expires_at: until when the approval waits.
         approvers_needed: how many people must say yes, if more than one.
         approver, channel, decided_at: who answered, where, when.
+        word: what they said to the agent with it.
         grant: id of the grant that was made, used or revoked.
         any_args: arguments that the grant lets differ; ``args`` are those that it fixes.
         uses, uses_max: how often the grant was used, and may be.
@@ -121,3 +125,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     relayed_approval: str = ""
     asks_there: bool = False
     doubt: str = ""
+    why: str = ""
+    word: str = ""
+    asked_args: msgspec.Raw | None = None
+    asked_digest: str = ""

@@ -35,12 +35,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             besides its words, if anything: no native client is told that.
         code: the JSON-RPC error code, for everything else.
         message: the error's text, for everything else; a failed tool's own words.
+        word: what people said to the agent when they were asked about it, or "".
+        edited: the arguments that it ran with, JSON, where a person had changed them; UNSET: they
+            are as it was asked.
     """
 
     status: Status
     data: msgspec.Raw = msgspec.Raw(b"null")
     code: int = 0
     message: str = ""
+    word: str = ""
+    edited: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 def executed(data: bytes) -> Outcome:
@@ -67,6 +72,22 @@ def failed(message: str, data: bytes = b"null") -> Outcome:
         code=ErrorCode.TOOL_FAILED,
         message=message or ERRORS[ErrorCode.TOOL_FAILED].message,
     )
+
+
+def with_words(outcome: Outcome, word: str, edited: msgspec.Raw | None) -> Outcome:
+    """An outcome with what people made of the request here, before what was said elsewhere.
+
+    Args:
+        outcome: how it ended, maybe at another gateway, where people were asked, too.
+        word: what people here said.
+        edited: the arguments that they let it run with, if they changed them; None: they did not.
+    """
+    if not word and edited is None:
+        return outcome
+    both = "\n".join(filter(None, (word, outcome.word)))
+    if edited is None or outcome.edited is not msgspec.UNSET:
+        return msgspec.structs.replace(outcome, word=both)
+    return msgspec.structs.replace(outcome, word=both, edited=edited)
 
 
 def unknown(why: str) -> Outcome:

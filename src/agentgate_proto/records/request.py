@@ -12,7 +12,9 @@ from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.outcome import Outcome
 
 
@@ -42,11 +44,12 @@ class Phase(StrEnum):
 
 
 class Endorsement(msgspec.Struct, frozen=True):
-    """One of several people has said yes: who, where and when (UTC seconds)."""
+    """One of several people has said yes: who, where and when (UTC seconds), with which words."""
 
     approver: str
     channel: str
     at: float
+    word: str = ""
 
 
 class Relayed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -96,6 +99,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             :mod:`agentgate_proto.records.tool_pin`; "": it is part of the gateway. What was asked
             of one tool never runs another.
         idempotency_key: the caller's own key for "this is the same thing", or "".
+        why: what its agent says of why it asks: its own words, for people alone. No rule looks at
+            them, and a repeat may have others.
         phase: see :class:`Phase`.
         rule, description: which rule decided, and its words.
         doubt: why that rule matches, where what is written does not say it; "": it says it.
@@ -105,6 +110,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
         needs_code: whoever says yes must prove it with a one-time code.
         endorsements: who said yes so far, where it takes more than one.
         approver, channel, decided_at: who answered, where and when; "" and 0 if nobody did.
+        word: what they said to the agent with it, or "".
+        edit: what they have made of the request, and what runs in its place; None: nothing.
         grant: id of the grant that the approval made, or under which the request ran; "": none.
         relayed: what other gateways have to do with it.
         joined: rid of the request that had ended before and that this one was a repeat of: it ran
@@ -126,6 +133,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     effects: Effects
     definition: str = ""
     idempotency_key: str = ""
+    why: str = ""
     phase: Phase
     rule: str = ""
     description: str = ""
@@ -139,6 +147,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     approver: str = ""
     channel: str = ""
     decided_at: float = 0.0
+    word: str = ""
+    edit: Edit | None = None
     grant: str = ""
     relayed: Relayed = NOT_RELAYED
     joined: str = ""
@@ -151,6 +161,29 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def identity(self) -> str:
         """The digest of tool and arguments as they were written: a repeat of the request has it."""
         return self.written or self.digest
+
+    @property
+    def as_approved(self) -> Record:
+        """The request with what runs: as it was asked, or as a person has edited it."""
+        edit = self.edit
+        if edit is None:
+            return self
+        return replace(
+            self,
+            args=edit.args,
+            signature=edit.signature,
+            digest=edit.digest,
+            written=edit.written,
+            filled=edit.filled,
+        )
+
+    @property
+    def words(self) -> str:
+        """What people have said to the agent with their yes, or with their no."""
+        said = [endorsement.word for endorsement in self.endorsements]
+        if not said or self.word not in said:
+            said.append(self.word)
+        return "\n".join(filter(None, said))
 
     @property
     def joined_at(self) -> float:

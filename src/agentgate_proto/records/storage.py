@@ -14,6 +14,7 @@ import msgspec
 from agentgate_proto.records.audit_entry import AuditEntry
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
+from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import NOT_RELAYED, Effects, Record
 from agentgate_proto.records.session import (
     DropSession,
@@ -109,9 +110,17 @@ NO_BOUND = 2**63 - 1
 def record_bytes(record: Record) -> int:
     """How much memory a record takes, about: its parts that can be large."""
     size = 1_000 + len(memoryview(record.args)) + len(record.signature)
+    if record.edit is not None:
+        size += len(memoryview(record.edit.args)) + len(record.edit.signature)
     if record.outcome is not None:
         size += len(bytes(record.outcome.data)) + len(record.outcome.message)
+        size += edited_bytes(record.outcome)
     return size
+
+
+def edited_bytes(outcome: Outcome) -> int:
+    """How long the arguments are that an outcome tells, because a person has changed them."""
+    return 0 if outcome.edited is msgspec.UNSET else len(memoryview(outcome.edited))
 
 
 def may_be_repeated(record: Record) -> bool:
@@ -246,7 +255,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
         epoch: id of this store, made when it was created; a client that sees another one knows
             that the gateway's memory is not the one it talked to before.
         active: every record that is not done, oldest first.
-        unknown: the newest record of each (principal, digest), where that one ended ``unknown``.
+        unknown: the newest record of each principal, digest and digest of what ran, where that one
+            ended ``unknown``.
         grants: every grant that is kept, in force or over, oldest first.
         mutes: every mute that is kept, in force or over.
         coded_at: when a one-time code was last part of a decision, UTC seconds; 0: never.

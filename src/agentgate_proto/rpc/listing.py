@@ -57,7 +57,17 @@ def request_row(record: Record) -> RequestRow:
         doubt=record.doubt,
         args_bytes=record.args_bytes,
         shortened=("args",) if record.args_bytes else (),
+        why=record.why,
+        word=outcome.word if outcome else record.words,
+        edited=edited_in(record),
     )
+
+
+def edited_in(record: Record) -> msgspec.Raw | msgspec.UnsetType:
+    """The arguments that a request ran with, or is to run with, where people have changed them."""
+    if record.outcome is not None and record.outcome.edited is not UNSET:
+        return record.outcome.edited
+    return record.edit.args if record.edit is not None else UNSET
 
 
 def short_row(row: RequestRow) -> RequestRow:
@@ -104,6 +114,8 @@ def row_cuts(row: RequestRow, bytes_max: int) -> dict[str, Any]:
     }
     if isinstance(row.data, msgspec.Raw):
         cut["data"] = short_json(row.data, bytes_max)
+    if isinstance(row.edited, msgspec.Raw):
+        cut["edited"] = short_args(row.edited, bytes_max)
     if isinstance(row.error, RowError):
         message = short_text(row.error.message, bytes_max)
         cut["error"] = RowError(row.error.code, message) if message is not None else None
@@ -114,6 +126,8 @@ def view_cuts(view: ApprovalView, bytes_max: int) -> dict[str, Any]:
     """The beginnings of what is long in an approval; None: that part is short."""
     texts = ("signature", "description", "warning", "reason")
     cut: dict[str, Any] = {"args": short_args(view.args, bytes_max)}
+    if isinstance(view.edited, msgspec.Raw):
+        cut["edited"] = short_args(view.edited, bytes_max)
     return cut | {name: short_text(getattr(view, name), bytes_max) for name in texts}
 
 

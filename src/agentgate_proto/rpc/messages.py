@@ -18,9 +18,11 @@ from agentgate_proto.limits import (
     LIST_ROWS_MAX,
     NAME_CHARS_MAX,
     TOKEN_CHARS_MAX,
+    WORDS_CHARS_MAX,
 )
 from agentgate_proto.principal import Role
 from agentgate_proto.records.approval import ApprovalView, GrantView
+from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.records.mute import MuteView
 from agentgate_proto.records.session_views import SessionView
@@ -28,7 +30,13 @@ from agentgate_proto.rpc.agent_methods import AgentLogin, AgentLogout, LoginAgen
 from agentgate_proto.rpc.behalf import OnBehalf, RelayedApproval
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_proto.rpc.mute_methods import ListMutes, MuteAgent, MuteList
-from agentgate_proto.rpc.results import CancelResult, GrantWords, RequestList, ToolList
+from agentgate_proto.rpc.results import (
+    CancelResult,
+    EditPreview,
+    GrantWords,
+    RequestList,
+    ToolList,
+)
 from agentgate_proto.rpc.session_methods import (
     Attached,
     AttachSession,
@@ -63,6 +71,7 @@ Token = Annotated[str, msgspec.Meta(min_length=1, max_length=TOKEN_CHARS_MAX)]
 Name = Annotated[str, msgspec.Meta(max_length=NAME_CHARS_MAX)]
 NameOfTool = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 Code = Annotated[str, msgspec.Meta(max_length=CODE_CHARS_MAX)]
+Words = Annotated[str, msgspec.Meta(max_length=WORDS_CHARS_MAX)]
 IdOfRequest = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | Name
 
 
@@ -115,6 +124,8 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         join_s: an identical request of the same principal that is under way, or ended at most so
             many seconds ago, is this one: a write that was executed is not run again, and nobody is
             asked again for what was denied or is not delivered yet. It says nothing beside a key.
+        why: for people who are asked about it: why the agent asks, in its own words. Policy never
+            sees it, and it makes no difference to what a repeat is.
         on_behalf_of: of a relay: whose request it passes on (-32018: it was here before).
         approved: of a relay: a person has said yes there.
         must_ask: of a relay: ask a person here, even where the policy allows it.
@@ -124,6 +135,7 @@ class ToolRequest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     args: dict[str, Any] = {}
     idempotency_key: Name = ""
     join_s: Annotated[float, msgspec.Meta(ge=0, le=JOIN_S_MAX)] = 0.0
+    why: Words = ""
     on_behalf_of: OnBehalf | None = None
     approved: RelayedApproval | None = None
     must_ask: bool = False
@@ -199,12 +211,17 @@ class DecideApproval(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         decision: "approve" or "deny".
         code: the approver's one-time code, where the approval needs one to say yes.
         grant: what else this yes is to cover, if anything.
+        word: what the person says to the agent with it.
+        edit: with a yes: what it is a yes to instead of what was asked. The policy is asked about
+            that, and what it denies goes on waiting as it was asked (-32003).
     """
 
     id: Name
     decision: Literal["approve", "deny"]
     code: Code = ""
     grant: GrantTerms | None = None
+    word: Words = ""
+    edit: EditTerms | None = None
 
 
 class ApprovalList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -239,6 +256,20 @@ class PreviewGrant(msgspec.Struct, frozen=True, kw_only=True):
 
     id: Name
     grant: GrantTerms
+
+
+class PreviewEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """Say what an edit would make of a request, for a person to confirm. Changes nothing.
+
+    Answered with an error as ``decide_approval`` would be, if it can't be approved so.
+
+    Attributes:
+        id: the id of the approval that it is about.
+        edit: what is changed.
+    """
+
+    id: Name
+    edit: EditTerms
 
 
 class RevokeGrant(msgspec.Struct, frozen=True, kw_only=True):
@@ -360,6 +391,7 @@ METHODS: dict[str, Method] = {
         Method("decide_approval", DecideApproval, ApprovalView, PEOPLE),
         Method("list_grants", ListGrants, GrantList, PEOPLE),
         Method("preview_grant", PreviewGrant, GrantWords, PEOPLE),
+        Method("preview_edit", PreviewEdit, EditPreview, PEOPLE),
         Method("revoke_grant", RevokeGrant, GrantView, PEOPLE),
         Method("mute_agent", MuteAgent, MuteView, PEOPLE),
         Method("list_mutes", ListMutes, MuteList, PEOPLE),

@@ -99,8 +99,11 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         resolved_at: when it ended.
         data: the result, if it was executed.
         error: why there is no result, if it ended otherwise.
-        shortened: which of ``args``, ``signature``, ``data`` and ``error`` are not whole. Of JSON
-            that is not whole there is a text with its beginning.
+        why: what its agent said of why it asks.
+        word: what people said to the agent when they were asked about it.
+        edited: the arguments that they approved in place of ``args``.
+        shortened: which of ``args``, ``signature``, ``data``, ``error`` and ``edited`` are not
+            whole. Of JSON that is not whole there is a text with its beginning.
         args_bytes: how long ``args`` were, if the gateway has kept only their beginnings: an object
             whose long texts are cut.
     """
@@ -128,6 +131,9 @@ class RequestRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     doubt: str = ""
     shortened: tuple[str, ...] = ()
     args_bytes: int = 0
+    why: str = ""
+    word: str = ""
+    edited: msgspec.Raw | UnsetType = UNSET
 
 
 class RequestList(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,3 +152,17 @@ class GrantWords(msgspec.Struct, frozen=True):
     """What a grant would allow, in a sentence."""
 
     words: str
+
+
+class EditPreview(msgspec.Struct, frozen=True):
+    """What an edit would make of a request.
+
+    Attributes:
+        signature: what would run, in a form for people.
+        args: its arguments, as the tool would get them.
+        changes: a line for each argument that differs: what was asked, and what would run.
+    """
+
+    signature: str
+    args: msgspec.Raw
+    changes: tuple[str, ...]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Record, rfc3339
@@ -24,6 +25,8 @@ class ExecutedResult(msgspec.Struct, frozen=True, omit_defaults=True):
         seq: number to acknowledge (I6); absent for an old client.
         joined: nothing was run: this is what came of an identical request that had ended before.
         resolved_at: if so, when that ended, RFC 3339.
+        word: what the person who was asked about it says to the agent.
+        edited: the arguments that it ran with, if a person had changed them.
     """
 
     status: Literal["executed"]
@@ -31,6 +34,8 @@ class ExecutedResult(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int = 0
     joined: bool = False
     resolved_at: str = ""
+    word: str = ""
+    edited: msgspec.Raw | UnsetType = UNSET
 
 
 class RowError(msgspec.Struct, frozen=True):
@@ -45,15 +50,18 @@ class ResultRow(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         joined: nothing was run: it is that of an identical request, which ended at ``resolved_at``.
+        word, edited: as in ``ExecutedResult``, however it ended.
     """
 
     request_id: int | str
     tool: str
     status: Status
     resolved_at: str
-    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: RowError | msgspec.UnsetType = msgspec.UNSET
+    data: msgspec.Raw | UnsetType = UNSET
+    error: RowError | UnsetType = UNSET
     joined: bool = False
+    word: str = ""
+    edited: msgspec.Raw | UnsetType = UNSET
 
 
 class PendingReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,7 +75,7 @@ class PendingReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """
 
     results: list[ResultRow]
-    pending: list[int | str] | msgspec.UnsetType = msgspec.UNSET
+    pending: list[int | str] | UnsetType = UNSET
     seq: int = 0
     more: bool = False
 
@@ -80,15 +88,24 @@ def executed_result(outcome: Outcome, seq: int, joined_at: float = 0.0) -> Execu
         seq: number to acknowledge; 0: there is none.
         joined_at: when that had ended which it was a repeat of, UTC seconds; 0: it is none.
     """
-    if joined_at:
-        return ExecutedResult("executed", outcome.data, seq, True, rfc3339(joined_at))
-    return ExecutedResult("executed", outcome.data, seq)
+    if not joined_at and not outcome.word and outcome.edited is UNSET:
+        return ExecutedResult("executed", outcome.data, seq)  # nearly always
+    at = rfc3339(joined_at) if joined_at else ""
+    return ExecutedResult(
+        *("executed", outcome.data, seq, bool(joined_at), at, outcome.word, outcome.edited)
+    )
 
 
 def failure_data(outcome: Outcome, seq: int, joined_at: float = 0.0) -> dict[str, Any] | None:
     """The ``error.data`` member for any other outcome; None for an old client."""
-    joined = {"joined": True, "resolved_at": rfc3339(joined_at)} if joined_at else {}
-    return {"status": outcome.status, "seq": seq, **joined} if seq else None
+    more: dict[str, Any] = {"joined": True, "resolved_at": rfc3339(joined_at)} if joined_at else {}
+    if outcome.word:
+        more["word"] = outcome.word
+    if outcome.edited is not UNSET:
+        more["edited"] = outcome.edited
+    if seq:
+        return {"status": outcome.status, "seq": seq, **more}
+    return {"status": outcome.status, **more} if outcome.word or "edited" in more else None
 
 
 def result_row(record: Record) -> ResultRow:
@@ -101,6 +118,8 @@ def result_row(record: Record) -> ResultRow:
         status=outcome.status,
         resolved_at=rfc3339(record.resolved_at),
         joined=bool(record.joined),
+        word=outcome.word,
+        edited=outcome.edited,
     )
     if outcome.status is Status.EXECUTED:
         return msgspec.structs.replace(row, data=outcome.data)

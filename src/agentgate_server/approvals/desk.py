@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import count
-from operator import itemgetter
+
+import msgspec
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.ledger.effects import Decided, Revoked
 from agentgate_proto.ledger.ledger import Ledger
 from agentgate_proto.ledger.live import Verdict
-from agentgate_proto.limits import LIST_ROWS_MAX
+from agentgate_proto.limits import LIST_ROWS_MAX, WORDS_CHARS_MAX
 from agentgate_proto.records.approval import ApprovalView, GrantView, approval_view, grant_view
+from agentgate_proto.records.difference import differences
+from agentgate_proto.records.edit import Edit, EditTerms
 from agentgate_proto.records.grant import Grant, GrantTerms, grant_of
 from agentgate_proto.records.mute import Mute, MuteView, mute_view
 from agentgate_proto.records.request import Record
 from agentgate_proto.rpc.listing import page_of, short_grant, short_view
 from agentgate_proto.rpc.messages import ApprovalList, GrantList
+from agentgate_proto.rpc.results import EditPreview
+from agentgate_server.approvals.answering import by_turns, muted_text, settled_text
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.approvals.codes import Codes, WrongCode
+from agentgate_server.approvals.editing import Editor
 from agentgate_server.approvals.reach import Reach
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
@@ -40,6 +45,7 @@ class Desk:
         ledger: where approvals live.
         masker: hides secrets from people, who see approvals on screens of all kinds.
         codes: knows the one-time codes of approvers.
+        editor: makes of requests what people want of them.
         utc: the ledger's clock, UTC seconds.
 
     Attributes:
@@ -49,11 +55,17 @@ class Desk:
     """
 
     def __init__(
-        self, ledger: Ledger, masker: Masker, codes: Codes, utc: Callable[[], float]
+        self,
+        ledger: Ledger,
+        masker: Masker,
+        codes: Codes,
+        editor: Editor,
+        utc: Callable[[], float],
     ) -> None:
         self.ledger = ledger
         self.masker = masker
         self.codes = codes
+        self.editor = editor
         self.utc = utc
         self.channels: list[Channel] = []
         self.is_agent: Callable[[str], bool] = bool
@@ -119,13 +131,16 @@ class Desk:
         reply: Reply,
         code: str = "",
         grant: GrantTerms | None = None,
+        word: str = "",
+        edit: EditTerms | None = None,
         nameless: bool = False,
     ) -> None:
         """Take a person's answer; the reply gets the approval as it then stands.
 
         It gets -32009 with the approval if something else came first, -32011 if there is no such
         approval, -32012 if it takes a one-time code and this is none, -32602 if no such grant can
-        be given with it, -32008 if nobody knows whether it is another person than who has said yes,
+        be given with it, or no such edit be made, -32003 if policy denies what it would make of it,
+        -32008 if nobody knows whether it is another person than who has said yes,
         -32603 if the decision could not be stored.
 
         Args:
@@ -137,9 +152,21 @@ class Desk:
             reply: hears what came of it.
             code: the person's one-time code, or "".
             grant: what else the yes is to cover, if anything.
+            word: what the person says to the agent; secrets in it are hidden, and a long one is
+                cut.
+            edit: what the yes is to, instead of what was asked; None: that.
             nameless: who it is besides the channel is not known.
         """
         if not self._has_room(reply):
+            return
+        try:
+            made = self._edited(rid, edit) if edit is not None and approve else None
+        except ValueError as error:
+            reply.error(ErrorCode.INVALID_PARAMS, f"The edit can't be made: {error}", None)
+            return
+        if edit is not None and not approve:
+            text = "An edit goes with a yes: deny it with a word instead"
+            reply.error(ErrorCode.INVALID_PARAMS, text, None)
             return
         try:
             # What takes a code takes no grant: the ledger says so, and the code stays good
@@ -157,6 +184,8 @@ class Desk:
             at=now,
             verified=verified,
             grant=grant if approve else None,
+            word=self._worded(word),
+            edit=made,
             nameless=nameless,
         )
         self._replies[verdict.ticket] = reply
@@ -174,6 +203,43 @@ class Desk:
             return False
         self.codes.verify(approver, code, now, rid)
         return True
+
+    def _edited(self, rid: str, terms: EditTerms) -> Edit | None:
+        """What a person makes of an approval that waits; None: nothing, or it does not wait."""
+        record = self.ledger.approval(rid)
+        return None if record is None else self.editor.edited(record, terms)
+
+    def _worded(self, word: str) -> str:
+        """What a person says to an agent, without secrets, and not too long."""
+        word = self.masker.text(word.strip().encode("utf-8", "replace").decode())
+        return word if len(word) <= WORDS_CHARS_MAX else f"{word[: WORDS_CHARS_MAX - 1]}…"
+
+    def preview_edit(self, rid: str, terms: EditTerms, now: float) -> EditPreview:
+        """Say what an edit would make of an approval, for a person to confirm.
+
+        Args:
+            rid: the approval's id.
+            terms: the edit.
+            now: UTC seconds.
+
+        Raises:
+            LookupError: the approval does not wait for an answer.
+            ValueError: the edit can't be made; the text says why.
+            PermissionError: policy does not let it be approved so; the text says why.
+        """
+        record = self.ledger.approval(rid)
+        if record is None:
+            raise LookupError(NOT_WAITING)
+        edit = self.editor.edited(record, terms)
+        if edit is None:
+            raise ValueError("that is what was asked: nothing is changed")
+        objection = self.ledger.objection_to_edit(rid, edit, now)
+        if objection is not None:
+            code, text = objection
+            raise PermissionError(text) if code is ErrorCode.DENIED_BY_POLICY else ValueError(text)
+        seen = self.masker.record(msgspec.structs.replace(record, edit=edit))
+        assert seen.edit is not None, "it is shown as it was made"
+        return EditPreview(seen.edit.signature, seen.edit.args, differences(seen.args, seen.edit))
 
     def _has_room(self, reply: Reply) -> bool:
         if len(self._replies) < TICKETS_MAX:
@@ -307,29 +373,3 @@ class Desk:
             except Exception:
                 text = "channel %s failed to show an approval"
                 log.exception(text, channel.name, extra={"rid": view.id})
-
-
-def muted_text(mute: MuteView) -> str:
-    """Say what was done about an agent."""
-    if not mute.until:
-        return f"{mute.by} lets people be asked about {mute.agent} again"
-    return f"nobody is asked about {mute.agent} until {mute.until}: muted by {mute.by}"
-
-
-def by_turns(records: Sequence[Record]) -> list[Record]:
-    """Records in order, the first of each principal before the second of any."""
-    seen = Counter[str]()
-    places = []
-    for record in records:
-        places.append(seen[record.principal])
-        seen[record.principal] += 1
-    return [record for _, record in sorted(zip(places, records, strict=True), key=itemgetter(0))]
-
-
-def settled_text(view: ApprovalView) -> str:
-    """Say what really happened to an approval that somebody answers too late."""
-    by = f" by {view.decided_by} ({view.channel})" if view.decided_by else ""
-    at = f" at {view.decided_at}" if view.decided_at else ""
-    ended = f"; the tool ended as {view.outcome}" if view.outcome else ""
-    why = f": {view.reason}" if view.reason else ""
-    return f"Already {view.status}{by}{at}{ended}{why}"

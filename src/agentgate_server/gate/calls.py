@@ -27,6 +27,7 @@ from agentgate_proto.rpc.messages import (
     ListGrants,
     ListRequests,
     ListTools,
+    PreviewEdit,
     PreviewGrant,
     Reload,
     RevokeGrant,
@@ -189,11 +190,13 @@ class Calls:
                     reply=reply,
                     code=params.code,
                     grant=params.grant,
+                    word=params.word,
+                    edit=params.edit,
                 )
             case ListGrants(before=before):
                 answer_with(reply, lambda: self.desk.listed_grants(before))
-            case PreviewGrant():
-                self._preview_grant(params, reply)
+            case PreviewGrant() | PreviewEdit():
+                self._preview(params, reply)
             case RevokeGrant(id=grant_id):
                 self.desk.revoke(
                     grant_id,
@@ -337,6 +340,7 @@ class Calls:
             signature=person_sees(tool.name, args if bound is None else bound),
             definition=tool.definition,
             idempotency_key=params.idempotency_key,
+            why=params.why,
             relayed=relayed,
             join_s=params.join_s,
         )
@@ -388,9 +392,14 @@ class Calls:
         reply.error(ErrorCode.LIMIT_EXCEEDED, text, {"retry_after_s": round(pause, 3)})
         return False
 
-    def _preview_grant(self, params: PreviewGrant, reply: Reply) -> None:
+    def _preview(self, params: PreviewGrant | PreviewEdit, reply: Reply) -> None:
         now = self.utc()
-        answer_with(reply, lambda: GrantWords(self.desk.preview(params.id, params.grant, now)))
+        if isinstance(params, PreviewEdit):
+            edit = params.edit
+            answer_with(reply, lambda: self.desk.preview_edit(params.id, edit, now))
+        else:
+            terms = params.grant
+            answer_with(reply, lambda: GrantWords(self.desk.preview(params.id, terms, now)))
 
 
 def never(*_: Any) -> None:

@@ -43,6 +43,7 @@ from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.storage import Restored
 from agentgate_server.approvals.codes import Codes
 from agentgate_server.approvals.desk import Desk
+from agentgate_server.approvals.editing import Editor
 from agentgate_server.approvals.watchers import Watchers
 from agentgate_server.audit.recorder import AuditRecorder
 from agentgate_server.faces.entrance import Entrance
@@ -154,7 +155,8 @@ class Gate:
         self.pacing = Pacing(self.writer.ask, self.peers, self._spawn, monotonic)
         self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
         self.running, runner.room = Running(catalogue, runner, self._finished), backlog
-        self.desk = Desk(self.ledger, masker, codes or Codes(), utc)
+        editor = Editor(catalogue, masker, limits)
+        self.desk = Desk(self.ledger, masker, codes or Codes(), editor, utc)
         self.desk.is_agent = lambda name: any(a.name == name for a in tokens.principals)
         self.watchers = Watchers(self.desk.reach)
         self.desk.channels.append(self.watchers)

@@ -60,6 +60,7 @@ class Running:
 
     def _is_changed(self, record: Record) -> bool:
         tool = self.catalogue.tools.get(record.tool)
+        record = record.as_approved
         if tool is None or record.filled is None:
             return False
         return not tool.binds_to(msgspec.json.decode(record.args))

@@ -21,11 +21,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from agentgate_proto.audit.sealing import Seal
 from agentgate_proto.digest import canonical_args
 from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
 from agentgate_proto.records.decision import Action
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import Grant, words_of
 from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.records.request import Record
@@ -163,6 +165,12 @@ class Masker:
         found = self._arguments(data)
         return data if found is None else encode(found.shown)
 
+    def made(self, data: bytes) -> bytes:
+        """Return arguments that a person has changed, as JSON, as the agent may see them whose call
+        is in progress: what stands under secrets' names may be that person's."""
+        found = self._arguments(data, self._known(current.get()))
+        return data if found is None else encode(found.shown)
+
     def record(self, record: Record, *, to_asker: bool = False) -> Record:
         """Return a request as people may see it. What runs is the request itself, never this.
 
@@ -186,6 +194,8 @@ class Masker:
         request_id = record.request_id
         return msgspec.structs.replace(
             record,
+            why=self._words(record.why, secrets, known) if record.why else "",
+            edit=self._edit(record, known),
             args=args,
             signature=signature,
             warning=warning,
@@ -196,6 +206,17 @@ class Masker:
             ),
             idempotency_key=self._values(record.idempotency_key, known),
             outcome=self._outcome(record.outcome, secrets, known),
+        )
+
+    def _edit(self, record: Record, known: Known) -> Edit | None:
+        """What a person has made of a request, as people may see it."""
+        edit = record.edit
+        found = self._arguments(bytes(edit.args), known) if edit is not None else None
+        if edit is None or found is None:
+            return edit
+        signature = person_sees(record.tool, found.shown)
+        return msgspec.structs.replace(
+            edit, args=msgspec.Raw(encode(found.shown)), signature=signature
         )
 
     def grant(self, grant: Grant) -> tuple[Grant, str]:
@@ -219,6 +240,7 @@ class Masker:
             seal: makes keyed digests of what is hidden.
         """
         all_args = [entry.args for entry in entries if entry.args is not None]
+        all_args += [entry.asked_args for entry in entries if entry.asked_args is not None]
         if any(len(memoryview(args)) > AUDIT_ARGS_BYTES_MAX for args in all_args):
             return [self._entry(entry, seal) for entry in entries]
         args = b"\n".join(all_args)
@@ -226,15 +248,16 @@ class Masker:
         for entry in entries:
             if entry.message or entry.detail or entry.address or type(entry.request_id) is str:
                 texts |= {entry.message, entry.detail, entry.address, str(entry.request_id)}
-            if entry.doubt:
-                texts.add(entry.doubt)
+            if entry.doubt or entry.why or entry.word:
+                texts |= {entry.doubt, entry.why, entry.word}
         if self._is_clean(args) and (text := "\n".join(texts)) == self._values(text):
             return entries
         return [self._entry(entry, seal) for entry in entries]
 
     def _entry(self, entry: AuditEntry, seal: Seal) -> AuditEntry:
         args, digest, warning = entry.args, entry.digest, entry.warning
-        doubt = self._values(entry.doubt)
+        doubt, why = self._values(entry.doubt), self._values(entry.why)
+        asked_args, asked_digest = entry.asked_args, entry.asked_digest
         masked: dict[str, str] = {}
         found = self._arguments(bytes(args)) if args is not None else None
         if found is not None:
@@ -243,15 +266,24 @@ class Masker:
                 place: seal.of_value(entry.rid, place, canonical_args(value))
                 for place, value in found.hidden()
             }
-            doubt = alone(doubt, found.secrets(entry.tool))
+            secrets = found.secrets(entry.tool)
+            doubt, why = alone(doubt, secrets), alone(why, secrets)
             if entry.decision == Action.ASK:
                 warning = both(warning, found.warning())
         if digest and found is not None:
             # A plain one would tell a short secret to whoever tries them all.
             digest = seal.of_request(entry.rid, digest)
+        asked = self._arguments(bytes(asked_args)) if asked_args is not None else None
+        if asked is not None:
+            asked_args = msgspec.Raw(encode(asked.shown))
+            asked_digest = seal.of_request(entry.rid, asked_digest)
         request_id = entry.request_id
         return msgspec.structs.replace(
             entry,
+            why=why,
+            word=self._values(entry.word),
+            asked_args=asked_args,
+            asked_digest=asked_digest,
             args=args,
             digest=digest,
             masked=masked,
@@ -269,14 +301,16 @@ class Masker:
     ) -> Outcome | None:
         if outcome is None:
             return None
-        data, message = outcome.data, outcome.message
+        data, message, edited = outcome.data, outcome.message, outcome.edited
+        if edited is not UNSET and (found := self._arguments(bytes(edited), known)) is not None:
+            edited = msgspec.Raw(encode(found.shown))
         if secrets or not self._is_clean(bytes(data)):
             decoded = msgspec.json.decode(data)
             hidden = self._hidden(decoded, by_name=True, secrets=secrets, known=known)
             data = msgspec.Raw(self._encoded(hidden, known))
         if message:
             message = self._words(message, secrets, known)
-        return msgspec.structs.replace(outcome, data=data, message=message)
+        return msgspec.structs.replace(outcome, data=data, message=message, edited=edited)
 
     def _arguments(self, data: bytes, known: Known = NOTHING) -> Arguments | None:
         """Arguments that are not shown as they are; None: nothing in them is hidden."""

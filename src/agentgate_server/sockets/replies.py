@@ -79,11 +79,14 @@ class TicketReply(HttpReply):
 
 
 def answer_with(reply: Reply, make: Callable[[], msgspec.Struct]) -> None:
-    """Answer with what can be said at once; -32011 if it asks for what is not there."""
+    """Answer with what can be said at once; -32011 if it asks for what is not there, -32003 if
+    policy is what speaks against it."""
     try:
         result = make()
     except LookupError as error:
         reply.error(ErrorCode.NOT_FOUND, str(error), None)
+    except PermissionError as error:
+        reply.error(ErrorCode.DENIED_BY_POLICY, str(error), None)
     except ValueError as error:
         reply.error(ErrorCode.INVALID_PARAMS, str(error), None)
     else:

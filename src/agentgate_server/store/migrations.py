@@ -303,6 +303,10 @@ MIGRATIONS: tuple[Migration, ...] = (
         ), 0)
         """,
     ),
+    (
+        # JSON; '' where nobody has said or changed anything.
+        "ALTER TABLE requests ADD COLUMN words TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 VERSION = len(MIGRATIONS)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.request import NOT_RELAYED, Record, Relayed
@@ -54,11 +56,13 @@ COLUMNS = (
     "args_bytes",
     "written",
     "filled",
+    "words",
     "delivered",
 )
 """The columns of a record, in the order of :func:`row_of`; ``rid`` first, ``delivered`` last.
 
-``status``, ``data``, ``code`` and ``message`` are its outcome; all four are NULL before.
+``status``, ``data``, ``code`` and ``message`` are its outcome; all four are NULL before. ``words``
+are what its agent and people have said of it, and what these have made of it, as JSON.
 """
 
 GRANT_COLUMNS = Grant.__struct_fields__
@@ -109,6 +113,7 @@ def row_of(record: Record) -> Row:
         record.args_bytes,
         record.written,
         None if record.filled is None else listed(record.filled),
+        words_of(record),
         int(record.delivered),
     )
 
@@ -128,12 +133,38 @@ def record_of(row: Row) -> Record:
     fields["needs_code"] = bool(fields["needs_code"])
     fields["endorsements"] = unlisted(fields["endorsements"])
     fields["relayed"] = unsaid(fields["relayed"])
+    words = fields.pop("words")
+    said = msgspec.json.decode(words, type=Words) if words else NO_WORDS
+    fields |= {"why": said.why, "word": said.word, "edit": said.edit}
     filled = fields["filled"]
     fields["filled"] = None if filled is None else unlisted(filled)
     if status is not None:
         outcome = {"status": status, "data": msgspec.Raw(data), "code": code, "message": message}
-        fields["outcome"] = outcome
+        edited = {} if said.edited is UNSET else {"edited": said.edited}
+        fields["outcome"] = {**outcome, "word": said.told, **edited}
     return msgspec.convert(fields, Record)
+
+
+class Words(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was said of a request, and made of it; ``told`` and ``edited`` are of its outcome."""
+
+    why: str = ""
+    word: str = ""
+    edit: Edit | None = None
+    told: str = ""
+    edited: msgspec.Raw | UnsetType = UNSET
+
+
+NO_WORDS = Words()
+
+
+def words_of(record: Record) -> str:
+    """That, as JSON; nothing, which is nearly always, as nothing."""
+    outcome = record.outcome
+    told, edited = ("", UNSET) if outcome is None else (outcome.word, outcome.edited)
+    if not (record.why or record.word or told) and record.edit is None and edited is UNSET:
+        return ""
+    return msgspec.json.encode(Words(record.why, record.word, record.edit, told, edited)).decode()
 
 
 def grant_row_of(grant: Grant) -> Row:

@@ -208,7 +208,8 @@ class SqliteEngine:
             seal = read_seal(self.connection, self.path)
         if row is None or not isinstance(row[0], str):
             raise StoreError(f"damaged: {self.path} names no epoch; restore a backup")
-        newest = {(r.principal, r.digest): r for r in self.records(statements.UNKNOWN)}
+        found = self.records(statements.UNKNOWN)
+        newest = {(r.principal, r.digest, r.as_approved.digest): r for r in found}
         active = self.records(statements.ACTIVE)
         return Restored(
             epoch=row[0],

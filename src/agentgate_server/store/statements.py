@@ -40,7 +40,7 @@ Thing = tuple[str, str]
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Rows per statement: at most as many places again are unused as are used, for each costs a value
-for each column. Larger ones prepare slowly and are hardly faster; 256 rows bind under 10,000
+for each column. Larger ones prepare slowly and are hardly faster; 256 rows bind some 10,000
 values, and SQLite takes 32,766."""
 
 ROWS_MAX = SIZES[-1]
@@ -120,7 +120,9 @@ SUPERSEDE = """
     UPDATE requests INDEXED BY requests_unknown SET superseded = 1
     WHERE status = 'unknown' AND superseded = 0 AND principal = ? AND digest = ?
     AND resolved_at <= ? AND seq < (SELECT seq FROM requests WHERE rid = ?)
+    AND instr(words, '"edit":{') = 0
 """
+"""What a person had edited may have run as that: nothing else settles it."""
 
 PUT_NOTE = """
     INSERT INTO notes (channel, rid, value)
@@ -229,11 +231,15 @@ def plan(changes: Iterable[Change], unknown: set[Thing]) -> Iterator[Statement]:
                     # A dict keeps the place of the first put, like the table.
                     puts[row.rid] = as_kept(row)
                     marks.pop(row.rid, None)
-                thing = (record.principal, record.digest)
+                thing = (record.principal, record.as_approved.digest)
                 status = record.outcome.status if record.outcome is not None else None
                 if status is Status.UNKNOWN:
-                    unknown.add(thing)
-                elif status in RAN and record.warning and thing in unknown:
+                    unknown |= {thing, (record.principal, record.digest)}
+                elif (
+                    status in RAN
+                    and (record.warning or record.edit is not None)
+                    and thing in unknown
+                ):
                     yield from write(puts, marks)
                     puts, marks = {}, {}
                     yield SUPERSEDE, (*thing, record.resolved_at, record.rid)

@@ -24,8 +24,9 @@ import anyio
 import msgspec
 from anyio import get_current_task
 from anyio.lowlevel import checkpoint_if_cancelled
+from msgspec.structs import replace
 
-from agentgate_proto.records.outcome import Outcome, executed, failed, unknown
+from agentgate_proto.records.outcome import Outcome, executed, failed, unknown, with_words
 from agentgate_proto.records.request import Effects
 from agentgate_server.errors import (
     ArgumentError,
@@ -33,6 +34,7 @@ from agentgate_server.errors import (
     EndedElsewhere,
     NotStarted,
     ToolFailed,
+    WithWords,
 )
 from agentgate_server.secrets.masking import CallInProgress, Masker
 from agentgate_server.tools.bulkheads import Bulkhead, Bulkheads
@@ -152,6 +154,8 @@ class Runner:
             why = "it returned a coroutine, which did not run; declare the tool with async def"
             log.warning("tool %s: %s", tool.name, why)
             return unknown(why) if tool.effects is Effects.WRITE else failed(why)
+        if isinstance(value, WithWords):
+            return self.told(self.encoded(tool, value.data), value.word, value.edited)
         try:
             data = encode(value)
         except BaseException as error:  # an object's own conversion may raise anything
@@ -172,6 +176,18 @@ class Runner:
             )
         return executed(self.masker.result(data))
 
+    def told(
+        self, outcome: Outcome, word: str = "", edited: dict[str, Any] | None = None
+    ) -> Outcome:
+        """An outcome with what people elsewhere have said and changed, without our secrets."""
+        outcome = with_words(outcome, word, None if edited is None else msgspec.Raw(encode(edited)))
+        if outcome.word:
+            outcome = replace(outcome, word=self.masker.told(outcome.word))
+        if outcome.edited is not msgspec.UNSET:
+            shown = msgspec.Raw(self.masker.result(bytes(outcome.edited)))
+            outcome = replace(outcome, edited=shown)
+        return outcome
+
     def explain(self, tool: Tool, error: BaseException) -> Outcome:
         """Turn what a tool raised into its outcome: text to the agent, traceback to the log.
 
@@ -179,7 +195,7 @@ class Runner:
         """
         text = self.words(error)
         if isinstance(error, EndedElsewhere):
-            return msgspec.structs.replace(error.outcome, message=text)
+            return self.told(replace(error.outcome, message=text))
         if isinstance(error, ArgumentError | NotStarted):
             return failed(f"it was not started: {text}")
         if isinstance(error, ToolFailed):

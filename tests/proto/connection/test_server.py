@@ -204,6 +204,7 @@ def test_a_role_may_call_what_the_method_table_grants_it_and_nothing_else(
         "tool_request": T,
         "cancel_request": {"request_id": 1},
         "decide_approval": {"id": "x", "decision": "deny"},
+        "preview_edit": {"id": "x", "edit": {"unset": ["n"]}},
         "preview_grant": {"id": "x", "grant": {"uses": 2}},
         "revoke_grant": {"id": "g"},
         "mute_agent": {"agent": "evil"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from tests.chance import examples
 from tests.proto.ledger_checker import FOR_EVER_S
 from tests.proto.ledger_clients import Client, OldClient, SdkClient
 from tests.proto.ledger_policy import allow, ask, deny
+from tests.proto.ledger_records import edit_of
 from tests.proto.ledger_world import World
 
 from agentgate_proto.limits import LedgerLimits
@@ -55,6 +57,9 @@ grants = st.sampled_from(
         GrantTerms(uses=1, any_args=("no such argument",)),
     ]
 )
+
+edits = st.sampled_from([None, None, None, 1, 2, 7])
+words = st.sampled_from(["", "", "not at night"])
 
 OTHER_POLICIES = [ask(), ask(), ask(approvers=2), ask(code=True), allow(), deny()]
 
@@ -197,9 +202,24 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # People and tools
 
-    @rule(place=places, approve=yes_mostly, by=people, verified=yes_mostly, grant=grants)
+    @rule(
+        place=places,
+        approve=yes_mostly,
+        by=people,
+        verified=yes_mostly,
+        grant=grants,
+        edited=edits,
+        word=words,
+    )
     def decide(
-        self, place: int, approve: bool, by: str, verified: bool, grant: GrantTerms | None
+        self,
+        place: int,
+        approve: bool,
+        by: str,
+        verified: bool,
+        grant: GrantTerms | None,
+        edited: int | None,
+        word: str,
     ) -> None:
         rids = list(self.world.checker.requests)[-8:]
         waiting = self.world.waiting
@@ -207,7 +227,11 @@ class LedgerMachine(RuleBasedStateMachine):
             rids = waiting
         if rids:
             rid = rids[place % len(rids)]
-            self.world.decide(rid, approve=approve, by=by, verified=verified, grant=grant)
+            sent, edit = self.world.checker.requests[rid], None
+            if edited is not None and approve and sent.got != {"n": edited}:
+                edit = edit_of(dict(sent.got), sent.asked.tool, n=edited)
+            said: dict[str, Any] = {"verified": verified, "grant": grant, "word": word}
+            self.world.decide(rid, approve=approve, by=by, edit=edit, **said)
 
     @rule(by=people, grant=grants, at_rest=st.booleans())
     def all_say_yes(self, by: str, grant: GrantTerms | None, at_rest: bool) -> None:
@@ -217,6 +241,10 @@ class LedgerMachine(RuleBasedStateMachine):
             self.world.approve(rid, by="dora", verified=True)
         if at_rest:
             self.world.sync()
+
+    @rule(decision=st.sampled_from([None, None, deny(), ask(approvers=2), ask(code=True)]))
+    def another_policy_for_what_people_edit(self, decision: Decision | None) -> None:
+        self.world.edit_policy = decision
 
     @rule(place=places)
     def revoke(self, place: int) -> None:

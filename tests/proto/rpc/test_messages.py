@@ -57,6 +57,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "get_session": {"session": "s"},
     "delete_session": {"session": "s"},
     "send_message": {"session": "s", "text": "hi", "message_id": "m"},
+    "preview_edit": {"id": "a", "edit": {"set": {"n": 1}}},
     "attach_session": {"session": "s"},
     "detach_session": {"session": "s"},
     "cancel_run": {"session": "s"},

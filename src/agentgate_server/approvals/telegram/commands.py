@@ -8,8 +8,9 @@ from telegram import Message
 
 from agentgate_proto.records.approval import ApprovalView, GrantView
 from agentgate_proto.rpc.mute_methods import MUTE_MINUTES_MAX
+from agentgate_server.approvals.answering import muted_text
 from agentgate_server.approvals.decisions import Decisions
-from agentgate_server.approvals.desk import Desk, muted_text
+from agentgate_server.approvals.desk import Desk
 from agentgate_server.approvals.telegram import text
 from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
