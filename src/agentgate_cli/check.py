@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,14 @@ def check(config_file: Path, permissions: Path | None, strict: bool, as_json: bo
       agent-gate check
       agent-gate check --permissions new.yaml --strict
     """
-    from agentgate_server.checking.files import check as check_files
+    from agentgate_cli.doctor.listening import stranger_at
+    from agentgate_server.checking.files import PARTS, Look
     from agentgate_server.policy.linting import Level
 
-    findings = check_files(lambda: load(config_file, permissions))
+    look = Look(lambda: load(config_file, permissions))
+    findings = [finding for name in PARTS for finding in look.at(name)]
+    if look.config is not None and (stranger := stranger_at(look.config)):
+        findings.append(replace(stranger, message=f"{stranger.message}: {stranger.step}"))
     bad_levels = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
     failing = [each for each in findings if each.level in bad_levels]
     if as_json:

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,9 @@ NO_CONFIG = (
 
 ERRORS_SHOWN_MAX = 10
 """Errors of one start that are printed, one line each: enough to mend a file in one go."""
+
+WARNINGS_SHOWN_MAX = 20
+"""Warnings of one start; ``check`` has them all."""
 
 SWITCH_S = 0.000_1
 """How long one thread may keep another from running Python. The store's thread asks for its turn
@@ -170,14 +174,23 @@ def announce(gateway: Gateway, output: BackgroundHandler, *, as_json: bool) -> N
 
         row = {"event": "listening", "url": gateway.url, "pid": os.getpid(), **counts}
         click.echo(msgspec.json.encode(row))
-        for warning in gateway.warnings:
+        for warning in told(gateway.warnings):
             log.warning("%s", warning)
         return
     tools, principals, rules = (plural(count, noun[:-1]) for noun, count in counts.items())
     policy = gateway.gate.judge.policy.name
     click.echo(f"listening on {gateway.url} ({tools}, {principals}, policy {policy}: {rules})")
-    for warning in gateway.warnings:
+    for warning in told(gateway.warnings):
         output.say(f"warning: {printable(warning)}")
+
+
+def told(warnings: Iterable[str]) -> list[str]:
+    """Each warning once; of very many the first."""
+    lines = list(dict.fromkeys(warnings))
+    if len(lines) > WARNINGS_SHOWN_MAX:
+        more = len(lines) - WARNINGS_SHOWN_MAX
+        lines[WARNINGS_SHOWN_MAX:] = [f"… and {more} more: 'agent-gate check' shows them all"]
+    return lines
 
 
 def start_failure(error: Exception) -> Failure:

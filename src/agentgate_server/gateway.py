@@ -43,6 +43,7 @@ from agentgate_server.assembly import (
 )
 from agentgate_server.audit.heads import Findings, look_back
 from agentgate_server.backing import McpBacking, backing_of
+from agentgate_server.checking.files import said_at_start
 from agentgate_server.checking.policies import check_start
 from agentgate_server.config import Config, check_exposure
 from agentgate_server.config.faces import OPEN, open_faces, people_converse
@@ -185,7 +186,8 @@ class Gateway:
         home, policy, catalogue = self._open_tools(stack)
         catalogue = self._add_upstreams(catalogue)
         look = partial(check_start, catalogue=catalogue, strict=self._strict)
-        self.warnings += look(config, policy, tokens.principals)
+        self.warnings += look(config, policy, tokens.principals, errors_only=False)
+        self.warnings += said_at_start(config, tokens.principals)
         self._renewal = Renewal(certificate, sources_of(config))
         self.warnings += [*tokens.warnings(), *self._renewal.warnings()]
         runner = open_runner(config, self.masker)

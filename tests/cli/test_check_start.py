@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sqlite3
 import ssl
 from collections.abc import Callable
@@ -124,6 +125,15 @@ def test_a_place_for_the_database_that_is_none(tmp_path: Path) -> None:
 def test_an_address_that_is_not_here(tmp_path: Path) -> None:
     write_files(tmp_path, gateway={"host": "192.0.2.1", "insecure": True})
     refused(tmp_path, "it is no address of this machine")
+
+
+def test_a_port_that_another_program_has(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        write_files(tmp_path, gateway={"port": port})
+        code, lines = check(tmp_path)
+    assert code == 1
+    assert f"error: another program has 127.0.0.1:{port}: stop that program" in lines[0]
 
 
 def test_an_extra_that_is_not_installed(tmp_path: Path) -> None:

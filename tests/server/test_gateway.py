@@ -204,6 +204,33 @@ async def test_what_the_operator_should_know_is_gathered(
             assert any("TZ='Europe/Berln' names no time zone" in line for line in said)
 
 
+async def test_a_start_says_whatever_a_check_says(tmp_path: Path) -> None:
+    rules = (
+        "rules:\n"
+        "- {tool: set_lihgt, action: deny}\n"
+        "- {tool: set_light, action: allow}\n"
+        "- {tool: list_lights, agents: nobody, action: ask}\n"
+        "- {tool: get_temperature, action: ask, approval: {approvers: 9}}\n"
+        "- {tool: list_lights, action: allow, rate: 900/s}\n"
+    )
+    (tmp_path / "permissions.yaml").write_text(rules)
+    house = Path(__file__).parents[1] / "cli" / "house.py"
+    made = config(
+        tmp_path,
+        permissions=str(tmp_path / "permissions.yaml"),
+        audit={"head_file": "nowhere/head"},
+        tools={"python": [str(house)]},
+        sessions={"budgets": [{"name": "day", "principal": "robt", "per": "day", "usd": 1}]},
+    )
+    checked = check(lambda: made)
+    assert {finding.level.value for finding in checked} == {"error", "warning"}
+    assert len(checked) >= 6, checked
+    with anyio.fail_after(BOUND_S):
+        async with Gateway(made) as gateway:
+            for finding in checked:
+                assert any(finding.message in line for line in gateway.warnings), finding
+
+
 def test_a_configuration_is_not_changed_by_the_gateway(tmp_path: Path) -> None:
     given = config(tmp_path)
     assert Gateway(given).config is given

@@ -77,6 +77,17 @@ async def reach_gateway(patient: Patient, config: Config) -> Report:
     return Report(f"a gateway runs at {where} (pid {holder})", troubles_of(body))
 
 
+def stranger_at(config: Config) -> Finding | None:
+    """Another program has the port, so that a gateway could not start; a gateway may have it."""
+    gateway = config.gateway
+    if not gateway.port or is_free(gateway.host, gateway.port) or holder_of(config.storage.path):
+        return None
+    host = reachable(gateway.host)
+    where = f"{f'[{host}]' if ':' in host else host}:{gateway.port}"
+    body = health_at(host, gateway.port, where, tls=gateway.serves_tls)
+    return taken(config, where, body, "") if isinstance(body, str) else None
+
+
 def health_at(host: str, port: int, where: str, *, tls: bool) -> dict[str, Any] | str:
     """How a gateway is; or why it does not say."""
     try:

@@ -15,7 +15,7 @@ from agentgate_proto.principal import Principal, Role
 from agentgate_server.approvals.channels import import_telegram
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.backing import commands_of, dangers_of, problems_of, todo_of
-from agentgate_server.checking.findings import attempt, warning
+from agentgate_server.checking.findings import attempt, line_of, warning
 from agentgate_server.checking.policies import check_policy
 from agentgate_server.config import Config, check_exposure, everybody, principals_of
 from agentgate_server.config.exposure import why_unreadable
@@ -49,6 +49,18 @@ def check(load: Callable[[], Config]) -> list[Finding]:
     """
     look = Look(load)
     return [finding for name in PARTS for finding in look.at(name)]
+
+
+def said_at_start(config: Config, principals: Sequence[Principal]) -> list[str]:
+    """What ``check`` says of the files that a start opens late, or not at all; a line each.
+
+    Args:
+        config: of the gateway.
+        principals: those who have tokens.
+    """
+    findings = [*check_head_file(config), *check_mcp_servers(config), *check_sessions(config)]
+    findings += check_consoles(config, principals)
+    return [line_of(each) for each in findings if each.level is not Level.NOTE]
 
 
 class Look:

@@ -32,3 +32,8 @@ def attempt(work: Callable[[], T], findings: list[Finding]) -> T | None:
 def warning(text: str, file: str = "", line: int = 0, *, step: str = "") -> Finding:
     """Make a finding of what can be meant so."""
     return Finding(level=Level.WARNING, message=text, file=file, line=line, step=step)
+
+
+def line_of(finding: Finding) -> str:
+    """A finding as a log shows it."""
+    return ": ".join(part for part in (finding.place, finding.message) if part)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from agentgate_proto.principal import Principal, Role
 from agentgate_proto.records.decision import Action
 from agentgate_proto.rpc.messages import PEOPLE
-from agentgate_server.checking.findings import attempt, warning
+from agentgate_server.checking.findings import attempt, line_of, warning
 from agentgate_server.config import Config, everybody, principals_of, who_is_missing
 from agentgate_server.config.faces import askers_of
 from agentgate_server.config.mcp_servers import prefix_of
@@ -32,6 +32,7 @@ def check_start(
     *,
     catalogue: Catalogue,
     strict: bool,
+    errors_only: bool = True,
 ) -> list[str]:
     """Look a policy over that is about to be put in force.
 
@@ -39,6 +40,7 @@ def check_start(
         config, policy, catalogue: what the gateway will have.
         principals: those who will have tokens.
         strict: refuse what ``check`` calls an error.
+        errors_only: leave out what may be meant so: a start has said it, and a reload need not.
 
     Returns:
         what the operator has to know, a line each: those errors, and that nobody can answer.
@@ -48,12 +50,12 @@ def check_start(
             two.
     """
     known = everybody(config.name, config.faces, principals, principals_of(config.agents))
-    findings = check_policy(config, policy, catalogue, known, errors_only=True)
+    findings = check_policy(config, policy, catalogue, known, errors_only=errors_only)
     findings += check_budgets(config, known)
     if strict:
         errors = (each for each in findings if each.level is Level.ERROR)
         raise_first([DocumentError(e.file, e.message, line=e.line or None) for e in errors])
-    return [": ".join(part for part in (each.place, each.message) if part) for each in findings]
+    return [line_of(each) for each in findings]
 
 
 def check_policy(
