@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from agentgate_cli.exits import Failure
-from agentgate_cli.questions import Questions, file_there
+from agentgate_cli.questions import API, Questions, file_there, go_on
+from agentgate_cli.starter import trying
 from agentgate_cli.starter.compose import (
     DOTENV,
     HOST,
@@ -23,8 +24,10 @@ from agentgate_cli.starter.compose import (
     Telegram,
     compose,
 )
+from agentgate_cli.starter.house_rules import Proposal
 from agentgate_cli.style import note, warn
 from agentgate_cli.terminal import Terminal
+from agentgate_cli.text import printable
 
 IPV6 = 6
 
@@ -69,15 +72,35 @@ Next, in three terminals in {folder}:
     envvar="TELEGRAM_TOKEN",
     help="The bot's token from @BotFather. Better in $TELEGRAM_TOKEN.",
 )
+@click.option("--telegram-url", metavar="URL", help="The Bot API server, if you host it yourself.")
 @click.option("--telegram-chat", metavar="ID", type=int, help="The chat that is asked.")
 @click.option(
     "--telegram-user", metavar="ID", type=int, multiple=True, help="Who may answer; repeatable."
 )
+@click.option("--telegram-topic", metavar="ID", type=int, help="The topic of a group.")
+@click.option(
+    "--telegram-owner",
+    metavar="ID",
+    type=int,
+    help="Which of them is the person whose token is written: one, with two ways to answer.",
+)
+@click.option(
+    "--house-rules",
+    type=click.Choice(["propose", "none"]),
+    help="With --policy house: look at the house, and take the rules that are proposed for its "
+    "locks, alarms, garage doors and valves.",
+)
+@click.option(
+    "--probe/--no-probe",
+    default=None,
+    help="Try each answer on what it is about.  [default: yes on a terminal]",
+)
 def init(yes: bool, **options: Any) -> None:
     """Write a configuration, a policy, two tools and fresh tokens into FOLDER.
 
-    On a terminal it asks what the options leave open, otherwise it takes defaults. What is there
-    already stays untouched: then nothing is written at all.
+    On a terminal it asks what the options leave open, and tries each answer as it is given;
+    otherwise it takes defaults, and tries them with --probe. What is there already stays untouched:
+    then nothing is written at all.
 
     \b
     Examples:
@@ -87,8 +110,11 @@ def init(yes: bool, **options: Any) -> None:
     """
     if options["folder"]:
         refuse_full(options["folder"])
+    options["proposals"] = ()
     if Terminal.is_there() and not yes:
-        Questions(options).ask()
+        ask(options)
+    elif options["probe"]:
+        try_all(options)
     folder = options["folder"] or Path()
     refuse_full(folder)
     answers = answers_of(options)
@@ -104,6 +130,41 @@ def init(yes: bool, **options: Any) -> None:
         from agentgate_server.extras import how_to_install
 
         note(warn(f"warning: Telegram needs: {how_to_install('telegram')}"))
+
+
+def ask(options: dict[str, Any]) -> None:
+    """Ask what is open; whoever breaks off is told how to go on.
+
+    Raises:
+        click.Abort: it was broken off.
+    """
+    try:
+        Questions(options).ask()
+    except (click.Abort, KeyboardInterrupt):
+        if told := go_on(options):
+            note(f"\n{told}")
+        raise click.Abort from None
+
+
+def try_all(options: Mapping[str, Any]) -> None:
+    """Try what the options say, where nobody can be asked.
+
+    Raises:
+        Failure: something does not work; nothing was written.
+    """
+    reports = [trying.try_port(options["host"] or HOST, options["port"] or PORT)]
+    if options["tls_cert"] and options["tls_key"]:
+        folder = options["folder"] or Path()
+        cert, key = folder / options["tls_cert"], folder / options["tls_key"]
+        reports.append(trying.try_pair(cert, key, options["host"] or HOST))
+    if options["home_assistant"] and options["home_assistant_token"]:
+        house = options["home_assistant"], options["home_assistant_token"]
+        reports.append(trying.try_house(*house))
+    if options["telegram"] and options["telegram_token"]:
+        base_url = options["telegram_url"] or API
+        reports.append(trying.try_telegram(options["telegram_token"], base_url))
+    if any(trying.shown(each).is_broken for each in reports):
+        raise Failure("nothing was written; --no-probe writes it all the same")
 
 
 def refuse_full(folder: Path) -> None:
@@ -144,11 +205,35 @@ def answers_of(options: Mapping[str, Any]) -> Answers:
             token=options["telegram_token"],
             chat=options["telegram_chat"] or 0,
             users=options["telegram_user"],
+            owner=options["telegram_owner"] or 0,
+            thread=options["telegram_topic"] or 0,
+            base_url=options["telegram_url"] or "",
         )
         if options["telegram"]
         else None,
         policy=policy,
+        proposals=proposals_of(options, policy),
     )
+
+
+def proposals_of(options: Mapping[str, Any], policy: str) -> tuple[Proposal, ...]:
+    """The rules for what opens the house: those that somebody chose, or all that are proposed.
+
+    Raises:
+        Failure: they are wanted, and the house can't be looked at.
+    """
+    if options["house_rules"] != "propose" or policy != "house":
+        return tuple(options["proposals"])
+    house = options["home_assistant"], options["home_assistant_token"]
+    proposals = tuple(trying.proposals_for(*house))
+    if not proposals:
+        raise Failure(
+            "the house does not say what is in it, or has nothing that opens: see 'agent-gate "
+            "doctor' later, or give --house-rules none"
+        )
+    for each in proposals:
+        click.echo(f"{each.title}: {each.action} ({printable(each.shown)})")
+    return proposals
 
 
 def composed(answers: Answers) -> dict[str, str]:

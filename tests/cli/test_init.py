@@ -167,7 +167,7 @@ def test_a_wrong_answer_writes_nothing(tmp_path: Path, args: list[str], text: st
 def test_a_person_at_a_terminal_is_asked_and_each_answer_is_looked_at(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "config.yaml").write_text("")
-    with at_terminal("init", cwd=tmp_path) as terminal:
+    with at_terminal("init", "--no-probe", cwd=tmp_path) as terminal:
         for question, answer in (
             ("Folder [.]: ", "taken"),
             ("config.yaml is there already", None),

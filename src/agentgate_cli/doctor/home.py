@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +26,8 @@ TEMPLATE = b'{"template": "{{ 1 }}"}'
 """The least that only an administrator's token may ask."""
 
 NOT_ALLOWED = (401, 403)
+ASIDE = (301, 302, 303, 307, 308, 400, 403, 502, 503, 504)
+"""What keeps everybody out, whatever they ask for."""
 
 RENEWED = (
     "make a new one in Home Assistant, as an administrator: your profile, Security, Long-lived "
@@ -57,6 +60,56 @@ async def try_home(config: HomeAssistantConfig) -> Report:
         return await ask_home(backend, config)
     finally:
         await backend.aclose()
+
+
+async def try_address(config: HomeAssistantConfig) -> Report:
+    """Try the address alone, by the one page that says what it is to everybody.
+
+    A token that Home Assistant does not know would be held against this machine.
+    """
+    from agentgate_proto.records.request import Effects
+    from agentgate_server.backends.http_client import HttpBackend
+    from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
+    from agentgate_server.tools.home_assistant.api import options_of
+
+    backend = HttpBackend(replace(options_of(config, 1, 1_000), headers={}))
+    try:
+        answer = await backend.request(
+            "GET", "/manifest.json", timeout_s=WAIT_S, effects=Effects.READ
+        )
+    except (EffectUnknown, NotStarted, ToolFailed) as error:
+        return Report(findings=(unreached(str(error), config),))
+    finally:
+        await backend.aclose()
+    if answer.status in ASIDE and (trouble := refused(answer, config)):
+        return Report(findings=(trouble,))
+    try:
+        name = answer.json().get("name") if answer.ok else ""
+    except (ValueError, AttributeError):
+        name = ""
+    if name == "Home Assistant":
+        return Report("Home Assistant is there")
+    step = "go on if you know that it is; the token shows it"
+    return Report(findings=(doubtful(f"what answers at {config.url} may be another", step),))
+
+
+async def states_of(config: HomeAssistantConfig) -> list[dict[str, Any]]:
+    """What is in the house; nothing, if it does not say."""
+    from agentgate_proto.records.request import Effects
+    from agentgate_server.backends.http_client import HttpBackend
+    from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
+    from agentgate_server.tools.home_assistant.api import options_of
+
+    backend = HttpBackend(options_of(config, 1, 1_000))
+    try:
+        answer = await backend.request(
+            "GET", "/api/states", timeout_s=WAIT_S, bytes_max=BYTES_MAX, effects=Effects.READ
+        )
+    except (EffectUnknown, NotStarted, ToolFailed):
+        return []
+    finally:
+        await backend.aclose()
+    return entities_of(answer)
 
 
 async def ask_home(backend: HttpBackend, config: HomeAssistantConfig) -> Report:

@@ -146,6 +146,8 @@ class HomeAssistant:
             return Takeover(speak=lambda stream, data: self.sockets.speak(stream, request, data))
         if len(request.segments) == 3 and request.segments[1].endswith("_proxy"):
             return self.picture_of(request)
+        if request.segments == ("manifest.json",):
+            return json_response({"name": "Home Assistant", "start_url": "/?homescreen=1"})
         if request.headers.get("authorization") != f"Bearer {self.token}":
             return text_response("401: Unauthorized", 401)
         return await self.served(request)

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from importlib.resources import files
 
+from agentgate_cli.starter.house_rules import Proposal, with_rules
+
 DOTENV = ".env"
 
 POLICIES = {
@@ -34,6 +36,9 @@ messenger:                 # where people are asked, besides terminals and brows
     allowed_users: {users}  # who may answer, by id
 """
 
+OWNER = "owner"
+"""The person whose token is in ``.env``, in ``config.yaml``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeAssistant:
@@ -48,11 +53,23 @@ class HomeAssistant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Telegram:
-    """A bot, the chat that it asks in (0: not known yet), and who may answer."""
+    """A bot, the chat that it asks in, and who may answer.
+
+    Attributes:
+        token: the bot's.
+        chat: the chat's id; 0: not known yet.
+        users: the ids of those who may answer.
+        owner: which of them is who sits at this terminal, too; 0: that is not known.
+        thread: the topic of a group; 0: none.
+        base_url: where the Bot API is; "": where it always is.
+    """
 
     token: str
     chat: int = 0
     users: tuple[int, ...] = ()
+    owner: int = 0
+    thread: int = 0
+    base_url: str = ""
 
     def __repr__(self) -> str:
         return f"Telegram({self.chat})"
@@ -69,6 +86,7 @@ class Answers:
         home: Home Assistant, if there is one.
         telegram: a bot, if people are to be asked there.
         policy: one of ``POLICIES``.
+        proposals: rules for what opens the house, if somebody has chosen them.
     """
 
     host: str = HOST
@@ -78,6 +96,7 @@ class Answers:
     home: HomeAssistant | None = None
     telegram: Telegram | None = None
     policy: str = "ask"
+    proposals: tuple[Proposal, ...] = ()
 
 
 def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str, str]:
@@ -95,7 +114,13 @@ def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str
         listening.append("  allowed_hosts: []        # names that clients use: [gate.example]")
     if answers.insecure:
         listening.append("  insecure: true           # a proxy in front adds TLS")
-    if answers != Answers(home=answers.home, telegram=answers.telegram, policy=answers.policy):
+    listens = Answers(
+        home=answers.home,
+        telegram=answers.telegram,
+        policy=answers.policy,
+        proposals=answers.proposals,
+    )
+    if answers != listens:
         head, rest = config.split("gateway:\n", 1)
         rest = rest.split("\n\n", 1)[1]
         config = "\n".join([f"{head}gateway:", *listening, "", rest])
@@ -104,17 +129,36 @@ def compose(answers: Answers, agent_token: str, approver_token: str) -> dict[str
         config += SERVICES.format(url=quoted(answers.home.url))
         secrets["HOME_ASSISTANT_TOKEN"] = answers.home.token
     if answers.telegram is not None:
-        users = ", ".join(map(str, answers.telegram.users))
-        config += MESSENGER.format(chat=answers.telegram.chat, users=f"[{users}]")
+        config += messenger_of(answers.telegram)
         secrets["TELEGRAM_TOKEN"] = answers.telegram.token
     lines = [f"{name}={plain(name, value)}\n" for name, value in secrets.items()]
     head = "# Secrets for config.yaml. Keep this file to yourself.\n"
     return {
         "config.yaml": config,
-        "permissions.yaml": starter(POLICIES[answers.policy]),
+        "permissions.yaml": policy_of(answers),
         "tools.py": starter("tools.py"),
         DOTENV: head + "".join(lines),
     }
+
+
+def messenger_of(telegram: Telegram) -> str:
+    """Write where people are asked."""
+    users = (
+        f"{{id: {user}, name: {OWNER}}}" if user == telegram.owner else str(user)
+        for user in telegram.users
+    )
+    text = MESSENGER.format(chat=telegram.chat, users=f"[{', '.join(users)}]")
+    if telegram.thread:
+        text += f"    message_thread_id: {telegram.thread}  # the topic\n"
+    if telegram.base_url:
+        text += f"    base_url: {quoted(telegram.base_url)}\n"
+    return text
+
+
+def policy_of(answers: Answers) -> str:
+    """Write the policy."""
+    text = starter(POLICIES[answers.policy])
+    return with_rules(text, answers.proposals) if answers.proposals else text
 
 
 def starter(name: str) -> str:
