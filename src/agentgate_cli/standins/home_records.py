@@ -42,6 +42,7 @@ class Records:
         responses: what services answer, by service and entity.
         services: what is said of services, by domain and name; None: nothing.
         missing: integrations that are not set up: ``history``, ``logbook``.
+        time_zone: by which the house lives.
     """
 
     history: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Records:
     responses: dict[str, dict[str, Any]] = field(default_factory=dict)
     services: dict[str, dict[str, Any]] | None = None
     missing: set[str] = field(default_factory=set)
+    time_zone: str = "UTC"
 
 
 def answer_of(
@@ -66,6 +68,8 @@ def answer_of(
         request: with the right token.
     """
     match (request.method, *request.segments):
+        case ("GET", "api", "config"):
+            return json_response({"time_zone": records.time_zone, "location_name": "Home"})
         case ("GET", "api", "services"):
             told = records.services or {
                 of: {name: {} for name in names} for of, names in services.items()

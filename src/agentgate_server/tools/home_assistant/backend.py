@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Final
 
 import anyio
@@ -22,6 +23,7 @@ from agentgate_server.tools.home_assistant.reading import read_house
 from agentgate_server.tools.home_assistant.services import SLOW_S, Services
 from agentgate_server.tools.home_assistant.tools import home_assistant_tools
 from agentgate_server.tools.home_assistant.watching import Watching
+from agentgate_server.tools.home_assistant.zone import Zone
 
 HEALTH_TIMEOUT_S: Final = 5.0
 """How long it may take to say that it runs (seed 001)."""
@@ -66,7 +68,12 @@ class HomeAssistant:
         self.house = House(config.resolve_stale_s)
         self.watching = Watching(self.api, config, self.house)
         self.tools = home_assistant_tools(
-            Access(api=self.api, sight=self.sight, plan=lambda: self.house.plan),
+            Access(
+                api=self.api,
+                sight=self.sight,
+                zone=Zone(self.api, time.time).get,
+                plan=lambda: self.house.plan,
+            ),
             config.timeout_s,
             services=Services(self.api, self.watching, config.timeout_s, slow_s),
             args_bytes_max=config.args_bytes_max,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any, ClassVar
 
 import anyio
@@ -51,11 +52,13 @@ class Access:
         api: where they ask.
         sight: what those who ask may see.
         plan: returns the areas, floors and labels; None while they are not known.
+        zone: returns the zone of the house, see :class:`zone.Zone`.
         utc: UTC seconds since 1970.
     """
 
     api: Api
     sight: Sight
+    zone: Callable[[], Awaitable[tzinfo | None]]
     plan: Callable[[], Plan | None] = unknown
     utc: Callable[[], float] = time.time
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -32,7 +33,7 @@ from agentgate_server.tools.home_assistant.windows import (
     NAMES,
     WINDOW_SCHEMA,
     Window,
-    to_seconds,
+    told,
     window_of,
 )
 
@@ -116,7 +117,8 @@ class GetHistory(RecordsTool):
     async def run(self, args: dict[str, Any]) -> Any:
         """Return how each entity was, and when that changed."""
         asked = arguments.entities(args)
-        window = self.window(args)
+        zone = await self.access.zone()
+        window = self.window(args).within(zone)
         found = await self.records(
             "history/period",
             window,
@@ -127,7 +129,7 @@ class GetHistory(RecordsTool):
             raise ToolFailed(f"{NAME} answered something else than a history")
         limit = arguments.whole(args, "limit", LIMIT, 1, ROWS_MAX)
         limit = min(limit, ROWS_MAX // len(asked))
-        rows = (history_of(states, limit) for states in found if isinstance(states, list))
+        rows = (history_of(states, limit, zone) for states in found if isinstance(states, list))
         by_entity = {row["entity_id"]: row for row in rows if row["entity_id"] in asked}
         answer: dict[str, Any] = {
             "start": window.start.isoformat(),
@@ -145,16 +147,16 @@ class GetHistory(RecordsTool):
         return answer | ({"note": "; ".join(notes)} if notes else {})
 
 
-def history_of(states: list[Any], limit: int) -> dict[str, Any]:
+def history_of(states: list[Any], limit: int, zone: tzinfo | None) -> dict[str, Any]:
     """Return what is told of one entity: at most so many of its newest states, and of numbers the
     range of all. Of a minimal answer only the first and the last row tell whose they are."""
-    told = [state for state in states if isinstance(state, dict)]
+    rows = [state for state in states if isinstance(state, dict)]
     changes: list[dict[str, Any]] = []
-    for state in told:
+    for state in rows:
         if not changes or changes[-1]["state"] != state.get("state"):
-            at = to_seconds(state.get("last_changed"))
+            at = told(state.get("last_changed"), zone)
             changes.append({"at": at, "state": state.get("state")})
-    whole = told[0] if told else {}
+    whole = rows[0] if rows else {}
     row: dict[str, Any] = {"entity_id": entity_of(whole)}
     row |= {"name": name} if (name := name_of(whole)) else {}
     row |= {"unit": unit} if (unit := attribute(whole, "unit_of_measurement")) else {}
@@ -181,7 +183,8 @@ class GetLogbook(RecordsTool):
     async def run(self, args: dict[str, Any]) -> Any:
         """Return what has happened, the oldest first."""
         asked = arguments.entities(args)
-        window = self.window(args)
+        zone = await self.access.zone()
+        window = self.window(args).within(zone)
         query = {"entity": ",".join(asked)} if asked else {}
         found = await self.records("logbook", window, **query)
         if not isinstance(found, list):
@@ -191,7 +194,7 @@ class GetLogbook(RecordsTool):
         named = await visible([row for row in rows if entity_of(row)], shows)
         kept = {id(row) for row in named}
         seen = [row for row in rows if id(row) in kept or not entity_of(row)]
-        entries = [entry_of(row, shows) for row in seen if may_be_told(row, shows)]
+        entries = [entry_of(row, shows, zone) for row in seen if may_be_told(row, shows)]
         limit = arguments.whole(args, "limit", LIMIT, 1, ROWS_MAX)
         answer: dict[str, Any] = {
             "start": window.start.isoformat(),
@@ -213,14 +216,15 @@ def may_be_told(row: Mapping[str, Any], shows: Shows | None) -> bool:
     return all(shows(found[0]) for found in MENTION.finditer(words.lower()))
 
 
-def entry_of(row: Mapping[str, Any], shows: Shows | None) -> dict[str, Any]:
+def entry_of(row: Mapping[str, Any], shows: Shows | None, zone: tzinfo | None) -> dict[str, Any]:
     """Return what a person would tell of an entry, and what has done it, if that may be seen."""
-    entry: dict[str, Any] = {"at": to_seconds(row.get("when"))}
+    entry: dict[str, Any] = {"at": told(row.get("when"), zone)}
     for key in ("entity_id", "domain", "name", "state", "message"):
         value = row.get(key)
         if isinstance(value, str) and value and not (key == "domain" and "entity_id" in entry):
             entry[key] = value[:MESSAGE_CHARS_MAX]
-    source, name = row.get("context_entity_id"), row.get("context_name")
+    source = row.get("context_entity_id")
+    name = row.get("context_name") or row.get("context_entity_id_name")
     if isinstance(source, str) and isinstance(name, str) and (shows is None or shows(source)):
         entry["by"] = name[:MESSAGE_CHARS_MAX]
     return entry

@@ -131,7 +131,7 @@ class GetCalendar(ResponseTool):
     optional = frozenset({*NAMES, "limit"})
 
     def data_of(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """Tell the time."""
+        """Tell the time; one without a zone is taken for the house's own."""
         window = window_of(args, self.access.utc(), CALENDAR_HOURS, ahead=True)
         return {
             "start_date_time": window.start.isoformat(),

@@ -1,14 +1,14 @@
 """Windows: from when until when something is asked for.
 
-A time with a zone is that instant. One without is the house's own, which only Home Assistant knows:
-it is passed on as it is, and compared only with another of its kind.
+A time with a zone is that instant. One without is the house's own, whose zone only Home Assistant
+knows: until it is known, such a time is compared only with another of its kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 from agentgate_server.errors import ArgumentError
@@ -43,6 +43,17 @@ class Window:
 
     start: datetime
     end: datetime
+
+    def within(self, zone: tzinfo | None) -> Window:
+        """Return the same window, as a house in a zone has it; None: it is not known."""
+        return Window(of_zone(self.start, zone), of_zone(self.end, zone))
+
+
+def of_zone(time: datetime, zone: tzinfo | None) -> datetime:
+    """Return a time as the house has it; None: its zone is not known."""
+    if zone is None:
+        return time
+    return time.replace(tzinfo=zone) if time.tzinfo is None else time.astimezone(zone)
 
 
 def window_of(args: Mapping[str, Any], now: float, hours: float, *, ahead: bool = False) -> Window:
@@ -127,11 +138,17 @@ def hours_of(args: Mapping[str, Any], hours: float) -> float:
     return float(value)
 
 
-def to_seconds(value: Any) -> Any:
-    """Return a time without its fractions of a second; what is no time stays as it is."""
+def told(value: Any, zone: tzinfo | None) -> Any:
+    """Return a time as people tell it, in the house's zone and without fractions of a second; what
+    is no time stays as it is.
+
+    Args:
+        value: RFC 3339, or anything.
+        zone: of the house; None: it is not known.
+    """
     if not isinstance(value, str) or len(value) > TIME_CHARS_MAX:
         return value
     try:
-        return datetime.fromisoformat(value).isoformat(timespec="seconds")
-    except ValueError:
+        return of_zone(datetime.fromisoformat(value), zone).isoformat(timespec="seconds")
+    except (ValueError, OverflowError):
         return value

@@ -114,12 +114,20 @@ async def test_many_entities_share_what_an_answer_may_have(monkeypatch: pytest.M
 async def test_a_time_is_asked_for_as_it_is_written() -> None:
     async with recorded() as (home, tools):
         args = {"entity_id": "sensor.temp", "start": "2026-03-10T06:30", "end": "2026-03-10T08:00"}
+        home.home.records.time_zone = "Europe/Berlin"
         answer = await tools.data("ha_get_history", **args)
-        assert (answer["start"], answer["end"]) == ("2026-03-10T06:30:00", "2026-03-10T08:00:00")
-        states = [each["state"] for each in answer["entities"][0]["changes"]]
-        assert states == ["20", "unavailable"]
-        (call,) = [each for each in home.calls if each.kind == "records"]
-        assert "/2026-03-10T06:30:00?end_time=2026-03-10T08%3A00%3A00" in call.name
+        assert (answer["start"], answer["end"]) == (
+            "2026-03-10T06:30:00+01:00",
+            "2026-03-10T08:00:00+01:00",
+        )
+        assert answer["entities"][0]["changes"] == [
+            {"at": "2026-03-10T06:30:00+01:00", "state": "18.5"},
+            {"at": "2026-03-10T07:00:00+01:00", "state": "20"},
+        ]
+        *_, call = [each for each in home.calls if each.kind == "records"]
+        assert "/2026-03-10T06:30:00%2B01:00?end_time=2026-03-10T08%3A00%3A00%2B01" in call.name
+        (entry,) = (await tools.data("ha_get_logbook", hours=5.5))["entries"]
+        assert entry["at"] == "2026-03-10T08:00:00+01:00"
 
 
 async def test_nothing_recorded_is_not_the_same_as_no_entity() -> None:

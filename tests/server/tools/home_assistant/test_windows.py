@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from agentgate_server.errors import ArgumentError
-from agentgate_server.tools.home_assistant.windows import to_seconds, window_of
+from agentgate_server.tools.home_assistant.windows import told, window_of
 
 NOW = datetime(2026, 3, 10, 12, 0, 0, 500_000, UTC).timestamp()
 
@@ -84,7 +85,18 @@ def test_what_is_no_window_is_refused(args: dict[str, Any], text: str) -> None:
         window_of(args, NOW, 24)
 
 
-def test_fractions_of_a_second_are_left_out_of_times_only() -> None:
-    assert to_seconds("2026-03-08T01:02:03.456789+00:00") == "2026-03-08T01:02:03+00:00"
-    for other in ("today", 5, None, "1" * 65):
-        assert to_seconds(other) == other
+def test_a_window_in_a_zone_is_that_of_the_house() -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    asked = window_of({"start": "2026-03-08T00:00", "hours": 1}, NOW, 24)
+    assert asked.within(berlin).start.isoformat() == "2026-03-08T00:00:00+01:00"
+    assert asked.within(None) == asked
+    asked = window_of({"start": "2026-03-08T00:00Z", "hours": 1}, NOW, 24)
+    assert asked.within(berlin).end.isoformat() == "2026-03-08T02:00:00+01:00"
+
+
+def test_times_are_told_in_the_zone_without_fractions_and_nothing_else_is_changed() -> None:
+    assert told("2026-03-08T01:02:03.456789+00:00", None) == "2026-03-08T01:02:03+00:00"
+    berlin = ZoneInfo("Europe/Berlin")
+    assert told("2026-07-08T01:02:03.456789+00:00", berlin) == "2026-07-08T03:02:03+02:00"
+    for other in ("today", 5, None, "1" * 65, "0001-01-01T00:00+00:00"):
+        assert told(other, ZoneInfo("America/New_York")) == other
