@@ -63,7 +63,7 @@ top:
   ``rejoining`` for how it is told that they are, ``grants``, ``muting``, ``links`` for connections,
   ``live`` for what is under way, ``steps`` for what comes next of it, ``journal`` for what is
   being written, ``unknowns`` for what may have run, ``restoring`` for what a backup can't know,
-  ``relaying`` for other gateways
+  ``clockwatch`` for a clock that was set, ``relaying`` for other gateways
 - ``models``: what is said to models and what they say: ``request``, ``info``, ``events``;
   ``encoding`` for the bytes that are sent: ``body``, ``anthropic``, ``openai``, ``plain``; what
   comes back: ``vendor_stream``, which is an ``anthropic_stream`` or an ``openai_stream``;

@@ -217,6 +217,7 @@ class Gateway:
         if any(open_faces(config.faces)):
             self.gate.authenticator.open_principals = frozenset({OPEN.name})
         self.gate.authenticator.people_converse = people_converse(config.faces)
+        self.gate.timekeeper.clock.highest = engine.newest_at
         self._add_reloader(home, look)
         channels = self._open_channels()
         parts = {"home_assistant": home, "mcp_servers": self.backing}
@@ -325,8 +326,9 @@ class Gateway:
         self._listener = listener_of(
             self.config, gate, routes, limits, certificate, capped, gate.rounds, close
         )
-        memory = self._listener.memory
+        memory, clock = self._listener.memory, gate.timekeeper.clock
         gate.web.parts["memory"] = lambda: memory.problem or "ok"
+        gate.web.parts["clock"] = lambda: clock.problem or "ok"
         self.port = await self._listener.open()
         stack.push_async_callback(self._listener.stop_accepting)
 

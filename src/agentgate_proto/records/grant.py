@@ -32,6 +32,9 @@ VALUE_CHARS_MAX = 200
 ARGS_SHOWN_MAX = 20
 """Arguments in the words of a grant."""
 
+CLOCK_BACK_S = 60.0
+"""By so much may the clock be set back, and a grant holds all the same."""
+
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.:@/-]*")
 """Texts that need no quotes: they cannot be taken for a number or for several arguments."""
 
@@ -107,12 +110,16 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
         return canonical_args(fixed) == bytes(self.args)
 
     def ended(self, now: float) -> str:
-        """Return how it ended, "expired", "used up" or "revoked"; "": it has not."""
+        """Return how it ended, "expired", "used up" or "revoked"; "": it has not.
+
+        Before it was given it has expired, too: a clock that went back makes no year of an hour.
+        """
         if self.revoked_at:
             return "revoked"
         if self.uses >= self.uses_max:
             return "used up"
-        return "expired" if now >= self.expires_at else ""
+        is_now = self.created_at - CLOCK_BACK_S <= now < self.expires_at
+        return "" if is_now else "expired"
 
 
 def grant_of(record: Record, terms: GrantTerms, approver: str, channel: str, now: float) -> Grant:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from typing import NamedTuple
 
+from agentgate_proto.ledger.clockwatch import BEHIND_S
 from agentgate_proto.records.retention import days_kept
 from agentgate_server.store.audit_cuts import cut_of, whose_most, written
 
@@ -20,9 +21,6 @@ WINDOW_MIN_S = 3_600.0
 
 SAMPLE_ROWS = 1_000
 """The newest requests, which tell how long one is, and whose most are."""
-
-CLOCK_OFF_S = 60.0
-"""So far may a clock be behind what was written before it was set right."""
 
 REQUESTS_ENDS = "SELECT min(seq), max(seq) FROM requests"
 REQUESTS_AT = """
@@ -108,14 +106,24 @@ def clock_doubts(connection: sqlite3.Connection, now: float) -> list[str]:
     Raises:
         sqlite3.Error: it can't be read.
     """
-    row = connection.execute(AUDIT_NEWEST_AT).fetchone()
-    if row is None or row[0] <= now + CLOCK_OFF_S:
+    newest = newest_at(connection)
+    if newest <= now + BEHIND_S:
         return []
     text = (
         f"the system's clock shows {written(now)}, and the newest entry of the audit is of"
-        f" {written(row[0])}: set the clock, or times in the audit and of approvals will be wrong"
+        f" {written(newest)}: set the clock, or times in the audit and of approvals will be wrong"
     )
     return [text]
+
+
+def newest_at(connection: sqlite3.Connection) -> float:
+    """When the newest entry of the audit was written, UTC seconds; 0: there is none.
+
+    Raises:
+        sqlite3.Error: it can't be read.
+    """
+    row = connection.execute(AUDIT_NEWEST_AT).fetchone()
+    return float(row[0]) if row is not None else 0.0
 
 
 def ends(

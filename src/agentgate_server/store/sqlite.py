@@ -45,7 +45,7 @@ from agentgate_server.store.face_seal import read_seal
 from agentgate_server.store.faults import FAULTS, explain, undo
 from agentgate_server.store.files import OwnedFile
 from agentgate_server.store.opening import connect, prepare
-from agentgate_server.store.pace import Doubt, Promises, clock_doubts, pace_doubts
+from agentgate_server.store.pace import Doubt, Promises, clock_doubts, newest_at, pace_doubts
 from agentgate_server.store.retention import RowsCap, look, read_clock, set_back
 from agentgate_server.store.rows import Row, Value, grant_of_row, mute_of_row, record_of, storable
 from agentgate_server.store.session_retention import SessionRetention
@@ -79,6 +79,7 @@ class SqliteEngine:
         monotonic: says for how long it has run.
 
     Attributes:
+        newest_at: when the newest entry of the audit was written, UTC seconds; 0: there is none.
         clock_doubts: that the clock is behind the audit, in words; nearly always nothing.
         doubts: see :class:`~agentgate_server.store.engine.Engine`.
         repaired: what kept the audit append-only and was not as it should be, in words.
@@ -125,6 +126,7 @@ class SqliteEngine:
             try:
                 with self.explained():
                     self.repaired = prepare(self.connection, self.path)
+                    self.newest_at = newest_at(self.connection)
                     self.clock_doubts = clock_doubts(self.connection, utc())
                     self.clock = read_clock(self.connection, "requests", monotonic())
                 self.file.tighten()

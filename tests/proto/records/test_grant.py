@@ -90,6 +90,8 @@ def test_it_ends_by_time_by_uses_or_by_somebody() -> None:
     grant = given(minutes=10, uses=2)
     assert grant.uses == 1, "the request that it was given with counts"
     assert grant.ended(NOON + 599) == ""
+    assert grant.ended(NOON - 60) == "", "a clock is set by a little now and then"
+    assert grant.ended(NOON - 61) == "expired", "and by years"
     assert grant.ended(NOON + 600) == "expired"
     assert msgspec.structs.replace(grant, uses=2).ended(NOON + 600) == "used up"
     assert msgspec.structs.replace(grant, revoked_at=1.0, uses=2).ended(NOON) == "revoked"

@@ -117,6 +117,7 @@ async def test_health_says_how_the_gateway_is_and_names_nobody(tmp_path: Path) -
         "uptime",
         "sessions_active",
         "memory",
+        "clock",
     }
     assert (body["uptime"], body["sessions_active"]) == (body["uptime_s"], 0)
 
