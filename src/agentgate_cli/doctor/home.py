@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
+from agentgate_cli.doctor.home_socket import socket_trouble
+from agentgate_cli.doctor.open_doors import open_doors
 from agentgate_cli.doctor.probe import Patient, Report, broken, doubtful
 from agentgate_cli.text import plural, printable
 
@@ -43,7 +45,7 @@ async def reach_home(patient: Patient, config: Config) -> Report:
     report = await try_home(home)
     if report.date is not None:
         patient.dates["Home Assistant"] = report.date
-    return report
+    return replace(report, findings=(*report.findings, *open_doors(patient.look, report.states)))
 
 
 async def try_home(config: HomeAssistantConfig) -> Report:
@@ -139,12 +141,15 @@ async def ask_home(backend: HttpBackend, config: HomeAssistantConfig) -> Report:
             return Report(findings=(not_it(config, "what answers is something else"),), date=date)
         may = await ask("POST", "/api/template", TEMPLATE)
         states = await ask("GET", "/api/states")
+        deaf = await socket_trouble(backend, config.token.value)
     except (EffectUnknown, NotStarted, ToolFailed) as error:
         return Report(findings=(unreached(str(error), config),))
-    findings = (no_administrator(may.status),) if may.status in NOT_ALLOWED else ()
+    findings = [no_administrator(may.status)] if may.status in NOT_ALLOWED else []
+    findings += [] if deaf is None else [deaf]
     version, name = (printable(str(about.get(key, "?"))) for key in ("version", "location_name"))
-    count = len(entities_of(states))
-    return Report(f"Home Assistant {version} ({name}), {plural(count, 'state')}", findings, date)
+    seen = tuple(entities_of(states))
+    well = f"Home Assistant {version} ({name}), {plural(len(seen), 'state')}"
+    return Report(well, tuple(findings), date, states=seen)
 
 
 def about_of(answer: Answer) -> dict[str, Any] | None:

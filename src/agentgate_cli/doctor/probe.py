@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agentgate_server.policy.linting import Finding, Level
 
@@ -22,12 +22,14 @@ class Report:
         findings: what is wrong, each with the next step.
         date: what time it is for whoever answered, UTC seconds; None: nobody said.
         who: who answered.
+        states: what is in the house, if that was asked.
     """
 
     well: str = ""
     findings: tuple[Finding, ...] = ()
     date: float | None = None
     who: str = ""
+    states: tuple[dict[str, Any], ...] = ()
 
     @property
     def is_broken(self) -> bool:

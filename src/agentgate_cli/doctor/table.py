@@ -89,7 +89,7 @@ PROBES = (
     ),
     Probe(
         name="home_assistant",
-        about="Home Assistant is there, knows the token, and lets it see areas and labels",
+        about="Home Assistant is there and knows the token, and agents open nothing there unasked",
         step="correct services.homeassistant in config.yaml",
         reach=reach_home,
     ),

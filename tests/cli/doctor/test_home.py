@@ -41,6 +41,21 @@ async def test_a_house_that_is_there_is_well(tmp_path: Path) -> None:
         assert not house.acts
 
 
+async def test_a_policy_that_lets_agents_open_the_house_unasked(tmp_path: Path) -> None:
+    async with HomeAssistant(token=HOME_TOKEN) as house:
+        write(tmp_path, house.url)
+        policy = tmp_path / "permissions.yaml"
+        policy.write_text("rules:\n- {tool: ha_call_service, action: allow}\n")
+        said = await diagnose(tmp_path)
+        text = "agent may lock.unlock without anybody being asked: lock.all_doors, Back door, Front"
+        step = '{pattern: "ha_call_service(lock.*)", action: ask}'
+        found(said, "home_assistant", text, step, "warning")
+        assert not any("Blinds" in each.text for each in said)
+        asks = "rules:\n- {pattern: 'ha_call_service(lock.*)', action: ask}\n"
+        policy.write_text(f"{asks}- {{tool: ha_call_service, action: allow}}\n")
+        assert not [each for each in await diagnose(tmp_path) if each.probe == "home_assistant"]
+
+
 async def test_a_token_that_is_no_longer_known(tmp_path: Path) -> None:
     async with HomeAssistant(token="another") as house:
         write(tmp_path, house.url)
@@ -55,6 +70,18 @@ async def test_a_token_of_no_administrator(tmp_path: Path) -> None:
         write(tmp_path, house.url)
         said = await diagnose(tmp_path)
         found(said, "home_assistant", "is no administrator", "as an administrator", "warning")
+
+
+@pytest.mark.parametrize("status", [404, 426, 502])
+async def test_a_proxy_that_passes_on_no_websockets(tmp_path: Path, status: int) -> None:
+    def without(request: HttpRequest) -> HttpResponse | None:
+        return text_response("no", status) if request.target == "/api/websocket" else None
+
+    async with HomeAssistant(token=HOME_TOKEN) as house:
+        house.fault = without
+        write(tmp_path, house.url)
+        text = f"its WebSocket can't be used (it answered {status}"
+        found(await diagnose(tmp_path), "home_assistant", text, "the headers Upgrade", "warning")
 
 
 @pytest.mark.parametrize(
