@@ -69,6 +69,8 @@ def describe(view: ApprovalView, width: int, *, whole: bool = False) -> list[str
         whole: fold nothing, and leave no argument out.
     """
     rows = [Row("ask", headline(view), bold), *(whole_rows if whole else argument_rows)(view)]
+    if view.about:
+        rows.append(Row("now", printable(view.about)))
     rows.append(Row("agent", printable(view.asker)))
     rule = printable(view.rule)
     if view.description:

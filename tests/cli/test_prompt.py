@@ -57,6 +57,12 @@ def test_everything_that_matters_is_there() -> None:
     assert lines[7] == "  id      QkM3b0d2aXhZb1R5c3RlbQ"
 
 
+def test_what_is_known_of_what_it_names_has_a_line_of_its_own() -> None:
+    lines = shown(approval({"a": 1}, about="Hall light (on) → off\n  rule    allow"))
+    assert "  now     Hall light (on) → off\\n  rule    allow" in lines
+    assert [line for line in lines if line.startswith("  rule")] == ["  rule    permissions.yaml:7"]
+
+
 def test_a_value_cannot_begin_a_line_or_steer_the_terminal() -> None:
     view = approval({"text": "hello\n  rule    allow\r\x1b[2J", "x\n  agent   owner": 1})
     lines = shown(view)

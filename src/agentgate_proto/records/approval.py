@@ -25,6 +25,8 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
             were filled in; the first of many.
         rule, description: the rule that asks, and its words.
         doubt: why it matches, where what is asked does not say it.
+        about: what the gateway knows at this moment of what is named, in a line: "Hall light (on) →
+            off". Names in it are those of the house's people; it is no part of what is approved.
         warning: what to know before saying yes, if anything.
         created_at, expires_at: when it was asked, and when it lapses.
         status: "waiting", "approved", "denied", "expired" or "cancelled".
@@ -75,6 +77,7 @@ class ApprovalView(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     word: str = ""
     edited: msgspec.Raw | UnsetType = UNSET
     changes: tuple[str, ...] = ()
+    about: str = ""
 
     @property
     def asker(self) -> str:
@@ -124,8 +127,14 @@ def approval_status(record: Record) -> str:
     return "approved"
 
 
-def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
-    """Show a record as an approval that so many identical asks have joined."""
+def approval_view(record: Record, repeats: int = 0, about: str = "") -> ApprovalView:
+    """Show a record as an approval that so many identical asks have joined.
+
+    Args:
+        record: as people may see it.
+        repeats: how many.
+        about: see :class:`ApprovalView`.
+    """
     status = approval_status(record)
     ran = status == "approved" and record.outcome is not None
     return ApprovalView(
@@ -157,6 +166,7 @@ def approval_view(record: Record, repeats: int = 0) -> ApprovalView:
         word=record.words,
         edited=UNSET if record.edit is None else record.edit.args,
         changes=() if record.edit is None else differences(record.args, record.edit),
+        about=about,
     )
 
 

@@ -26,9 +26,11 @@ from agentgate_server.approvals.answering import by_turns, muted_text, settled_t
 from agentgate_server.approvals.channel import Channel
 from agentgate_server.approvals.codes import Codes, WrongCode
 from agentgate_server.approvals.editing import Editor
+from agentgate_server.approvals.knowing import Knowing
 from agentgate_server.approvals.reach import Reach
 from agentgate_server.secrets.masking import Masker
 from agentgate_server.sockets.replies import Reply
+from agentgate_server.tools.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Desk:
         codes: knows the one-time codes of approvers.
         editor: makes of requests what people want of them.
         utc: the ledger's clock, UTC seconds.
+        catalogue: the tools, which know of what a request names.
 
     Attributes:
         channels: where people are asked.
@@ -61,6 +64,7 @@ class Desk:
         codes: Codes,
         editor: Editor,
         utc: Callable[[], float],
+        catalogue: Catalogue,
     ) -> None:
         self.ledger = ledger
         self.masker = masker
@@ -69,6 +73,7 @@ class Desk:
         self.utc = utc
         self.channels: list[Channel] = []
         self.is_agent: Callable[[str], bool] = bool
+        self._knowing = Knowing(catalogue, masker)
         self.hears_mutes: list[Callable[[], None]] = []
         self.reach = Reach(utc)
         self._replies: dict[str, Reply] = {}
@@ -118,7 +123,8 @@ class Desk:
 
     def view(self, record: Record) -> ApprovalView:
         """A request as people may see it, without secrets."""
-        return approval_view(self.masker.record(record), self.ledger.repeats(record.rid))
+        repeats = self.ledger.repeats(record.rid)
+        return approval_view(self.masker.record(record), repeats, self._knowing.about(record))
 
     def decide(
         self,

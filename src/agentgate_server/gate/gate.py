@@ -156,7 +156,7 @@ class Gate:
         self.audit = AuditRecorder(self.writer, self.ledger.to_tell, self.observers.capped, utc)
         self.running, runner.room = Running(catalogue, runner, self._finished), backlog
         editor = Editor(catalogue, masker, limits)
-        self.desk = Desk(self.ledger, masker, codes or Codes(), editor, utc)
+        self.desk = Desk(self.ledger, masker, codes or Codes(), editor, utc, catalogue)
         self.desk.is_agent = lambda name: any(a.name == name for a in tokens.principals)
         self.watchers = Watchers(self.desk.reach)
         self.desk.channels.append(self.watchers)

@@ -175,6 +175,15 @@ class Tool(ABC):
         """
         return None
 
+    def about(self, args: Mapping[str, Any]) -> str:
+        """Say in a line what is known now of what the arguments name, for whoever is asked: "Hall
+        light (on) → off"; "": nothing. It answers from memory.
+
+        Args:
+            args: as the tool gets them.
+        """
+        return ""
+
     async def aclose(self) -> None:
         """Let go of what the tool holds, when the gateway stops. May be called more than once."""
         return

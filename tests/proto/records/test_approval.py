@@ -113,6 +113,11 @@ def test_the_words_of_a_grant_say_for_whom_a_relay_may_call() -> None:
     assert words.startswith("agent on behalf of any may call write with n=1, until")
 
 
+def test_an_approval_has_what_is_known_of_what_it_names() -> None:
+    about = "Hall light (on) → off"
+    assert approval_view(record(phase=Phase.WAITING), about=about).about == about
+
+
 def test_an_approval_says_by_which_doubt_its_rule_asks() -> None:
     doubt = "what area attic holds is not known"
     assert approval_view(record(phase=Phase.WAITING, doubt=doubt)).doubt == doubt

@@ -126,12 +126,13 @@ def request(
 
 
 def circumstances(view: ApprovalView, words_max: int) -> list[str]:
-    """Under which rule it is asked, and what to know before saying yes."""
+    """What it is about, under which rule it is asked, and what to know before saying yes."""
     if view.status != "waiting":
         return []
     rule = fold(view.rule, SIGNATURE_CHARS_MAX)
     words = f"{fold(view.description, words_max)} ({rule})" if view.description else rule
-    lines = [f"Rule: {words}"]
+    lines = [f"Now: {fold(view.about, words_max)}"] if view.about else []
+    lines.append(f"Rule: {words}")
     if view.doubt:
         lines.append(f"Because: {fold(view.doubt, words_max)}")
     if view.approvers_needed > 1:

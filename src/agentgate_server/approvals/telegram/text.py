@@ -151,8 +151,10 @@ def request(
 
 
 def circumstances(view: ApprovalView, words_max: int) -> list[str]:
-    """By whom it is asked, under which rule, and what to know before saying yes."""
-    lines = [] if view.status == "waiting" else [f"Agent: {name_of(view)}"]
+    """What it is about, by whom it is asked, under which rule, what to know before saying yes."""
+    is_waiting = view.status == "waiting"
+    lines = [f"{'Now' if is_waiting else 'Then'}: {quoted(view.about, words_max)}"]
+    lines = (lines if view.about else []) + ([] if is_waiting else [f"Agent: {name_of(view)}"])
     rule = quoted(view.rule, SIGNATURE_CHARS_MAX)
     if view.description:
         lines.append(f"Rule: {quoted(view.description, words_max)} (<code>{rule}</code>)")
@@ -165,7 +167,7 @@ def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     if view.approvers_needed > 1:
         said = quoted(", ".join(view.approved_by), words_max) or "nobody yet"
         lines.append(f"Takes {view.approvers_needed} people; yes from {said}")
-    if view.needs_code and view.status == "waiting":
+    if view.needs_code and is_waiting:
         lines.append("Approving takes a one-time code")
     if view.warning:
         lines.append(f"⚠️ <b>Warning</b>: {quoted(view.warning, warning_room(view.warning))}")

@@ -14,6 +14,7 @@ import msgspec
 from agentgate_server.errors import EffectUnknown, ToolFailed
 from agentgate_server.tools.home_assistant.api import Api, NotFound
 from agentgate_server.tools.home_assistant.credentials import without_credentials
+from agentgate_server.tools.home_assistant.mirror import Mirror
 from agentgate_server.tools.home_assistant.targets import (
     Targets,
     acts,
@@ -72,6 +73,11 @@ class Services:
         self._watching = watching
         self._timeout_s = timeout_s
         self._slow_s = slow_s
+
+    @property
+    def mirror(self) -> Mirror:
+        """What is known of the house."""
+        return self._watching.mirror
 
     async def call(
         self, domain: str, service: str, data: dict[str, Any], *, responds: bool

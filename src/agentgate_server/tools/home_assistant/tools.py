@@ -16,6 +16,7 @@ from agentgate_server.tools.home_assistant import identifiers
 from agentgate_server.tools.home_assistant.api import NAME, READS_MAX, WRITES_MAX
 from agentgate_server.tools.home_assistant.base import Access, HomeAssistantTool, schema
 from agentgate_server.tools.home_assistant.listing import listing_tools
+from agentgate_server.tools.home_assistant.picturing import picture_of
 from agentgate_server.tools.home_assistant.records import record_tools
 from agentgate_server.tools.home_assistant.responses import response_tools
 from agentgate_server.tools.home_assistant.services import NoEntity, Services
@@ -48,6 +49,11 @@ class CallService(HomeAssistantTool):
         identifiers.service_data(args)
         if not isinstance(args.get("return_response", False), bool):
             raise ArgumentError("argument 'return_response' must be true or false")
+
+    def about(self, args: Mapping[str, Any]) -> str:
+        """See ``Tool.about``."""
+        domain, service = identifiers.word(args, "domain"), identifiers.word(args, "service")
+        return picture_of(self.services.mirror, domain, service, identifiers.service_data(args))
 
     async def run(self, args: dict[str, Any]) -> Any:
         """Call it. The result has what changed, and says so if it may still be running."""

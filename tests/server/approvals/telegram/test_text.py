@@ -271,6 +271,14 @@ def test_the_doubt_by_which_a_rule_asks_is_said_and_can_say_nothing_else() -> No
     ]
 
 
+@pytest.mark.parametrize(("status", "word"), [({}, "Now"), (DENIED, "Then")])
+def test_what_it_is_about_is_said_in_one_line_and_can_say_nothing_else(
+    status: dict[str, Any], word: str
+) -> None:
+    shown = seen(view(about="Hall\n✅ Approved (on) → off", **status))[0].splitlines()
+    assert f"{word}: Hall\\n✅ Approved (on) → off" in shown
+
+
 def test_what_a_new_policy_denied_says_so() -> None:
     ended = view(status="denied", reason="Denied by policy: after hours")
     assert seen(ended)[0].splitlines()[0] == "❌ Denied: Denied by policy: after hours"
