@@ -108,7 +108,7 @@ class Request:
 async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
     """Make the call and print how it ended; return the exit code."""
     from agentgate_cli.signals import Interrupted, interruptible
-    from agentgate_client import AgentGateClient, AgentGateError
+    from agentgate_client import AgentGateClient, AgentGateError, UnknownTool
 
     client_id = request.client_id
     async with connected(
@@ -131,7 +131,7 @@ async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
         except AgentGateError as error:
             if as_json:
                 say_json(failure_row(error))
-            if error.message.startswith(f"Unknown tool: {request.tool};"):
+            if isinstance(error, UnknownTool):
                 raise Failure(await nearest(client, request.tool), Exit.TOOL_FAILED) from None
             raise
         except ValueError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -41,6 +41,15 @@ NAME_CHARS_MAX = 60
 
 WIDTH_MIN = 30
 """Of the right column, on however narrow a terminal."""
+
+LINES_MAX = 12
+"""Of a text in a prompt: a letter. Of a longer one the middle is left out, and it is said."""
+
+LAST_LINES = 3
+"""How many of them are its last: what is hidden is hidden at the end."""
+
+LINE_CHARS_MAX = 240
+"""Of one of its lines, about three rows."""
 
 BAR = "│"
 """Before each line of a text that has several."""
@@ -120,8 +129,13 @@ def argument_rows(view: ApprovalView) -> Iterator[Row]:
     args: dict[str, Any] = decoded
     shown = shown_names(args, ARGS_MAX)
     for name in shown:
-        text = f"{shown_name(name)} = {fold(compact(args[name]))}"
-        yield Row("", marked(text, view, name))
+        lines = lines_of(args[name])
+        if len(lines) > 1:
+            yield Row("", marked(f"{shown_name(name)} = {counted(lines)}", view, name))
+            yield from folded_lines(lines, view)
+        else:
+            text = f"{shown_name(name)} = {fold(compact(args[name]))}"
+            yield Row("", marked(text, view, name))
     if len(args) > len(shown):
         count = len(args) - len(shown)
         yield Row(
@@ -145,14 +159,39 @@ def whole_rows(view: ApprovalView) -> Iterator[Row]:
     args: dict[str, Any] = msgspec.json.decode(view.args)
     for name in in_order(args):
         value = args[name]
-        lines = value.split("\n") if isinstance(value, str) else []
+        lines = lines_of(value)
         if len(lines) > 1:
-            text = f"{straight(printable(name))} = a text of {plural(len(lines), 'line')}:"
-            yield Row("", marked(text, view, name))
+            yield Row("", marked(f"{straight(printable(name))} = {counted(lines)}", view, name))
             yield from (Row("", f"{BAR} {printable(line)}") for line in lines)
         else:
             yield Row("", marked(f"{straight(printable(name))} = {compact(value)}", view, name))
     yield Row("digest", digest_of(view.tool, canonical_args(args)), dim)
+
+
+def lines_of(value: Any) -> list[str]:
+    """Return the lines of a text, so that a letter can be read; of anything else there are none."""
+    return value.split("\n") if isinstance(value, str) else []
+
+
+def counted(lines: Sequence[str]) -> str:
+    """Say that lines follow."""
+    return f"a text of {plural(len(lines), 'line')}:"
+
+
+def folded_lines(lines: Sequence[str], view: ApprovalView) -> Iterator[Row]:
+    """Yield the lines of a text; of a long one the first and the last, and how many are missing."""
+    missing = len(lines) - LINES_MAX
+    head = lines if missing <= 0 else lines[: LINES_MAX - LAST_LINES]
+    yield from (bar_row(line) for line in head)
+    if missing > 0:
+        more = f"… {plural(missing, 'line')} more: see 'agent-gate approvals show {view.id[-8:]}'"
+        yield Row("", printable(more), warn)
+        yield from (bar_row(line) for line in lines[-LAST_LINES:])
+
+
+def bar_row(line: str) -> Row:
+    """One line of a text; the bar says that it is no line of ours."""
+    return Row("", f"{BAR} {fold(printable(line), LINE_CHARS_MAX)}")
 
 
 def marked(text: str, view: ApprovalView, name: str) -> str:
@@ -163,7 +202,11 @@ def marked(text: str, view: ApprovalView, name: str) -> str:
 def laid_out(row: Row, width: int) -> list[str]:
     """Lay out one row; what does not fit goes on below, in the right column."""
     wrapper = TextWrapper(
-        max(width - LABEL_CHARS - 1, WIDTH_MIN), break_on_hyphens=False, drop_whitespace=False
+        max(width - LABEL_CHARS - 1, WIDTH_MIN),
+        break_on_hyphens=False,
+        drop_whitespace=False,
+        # What goes on below must not pass for another argument: in a text, quotes are just that
+        subsequent_indent=f"{BAR} " if row.text.startswith(BAR) else "",
     )
     first, *rest = wrapper.wrap(row.text) or [""]
     head = dim(f"{'  ' + row.label:<{LABEL_CHARS}}") + " "

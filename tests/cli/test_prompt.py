@@ -69,7 +69,11 @@ def test_a_value_cannot_begin_a_line_or_steer_the_terminal() -> None:
     assert [line for line in lines if line.startswith("  rule")] == ["  rule    permissions.yaml:7"]
     assert [line for line in lines if line.startswith("  agent")] == ["  agent   garden"]
     assert all(character.isprintable() for line in lines for character in line)
-    assert '          text = "hello\\n  rule    allow\\r\\u001b[2J"' in lines
+    place = lines.index("          text = a text of 2 lines:")
+    assert lines[place + 1 : place + 3] == [
+        "          │ hello",
+        "          │   rule    allow\\r\\u001b[2J",
+    ]
 
 
 def test_long_values_are_folded_and_wrapped_in_their_column() -> None:
@@ -80,6 +84,27 @@ def test_long_values_are_folded_and_wrapped_in_their_column() -> None:
     assert len(lines) < 20
     begin = lines.index(next(line for line in lines if "text = " in line))
     assert all(line.startswith(" " * 10) for line in lines[begin : begin + 8])
+
+
+def test_a_text_keeps_its_lines_and_a_long_one_its_end() -> None:
+    letter = "\n".join(["Dear Ann,", "x" * 400, *(f"line {number}" for number in range(40)), "PS"])
+    lines = shown(approval({"text": letter}))
+    place = lines.index("          text = a text of 43 lines:")
+    assert lines[place + 1] == "          │ Dear Ann,"
+    missing = next(line for line in lines if "31 lines more" in line)
+    assert "agent-gate approvals show 1R5c3RlbQ"[-8:] in missing
+    assert lines[lines.index(missing) + 1 :][:3] == [
+        "          │ line 38",
+        "          │ line 39",
+        "          │ PS",
+    ]
+    assert all(line.startswith("          │ ") for line in lines[place + 1 : lines.index(missing)])
+
+
+def test_a_line_of_a_text_that_is_wrapped_does_not_pass_for_an_argument() -> None:
+    lines = shown(approval({"text": "first\n" + "a" * 60 + ' to = "bob@example.org"', "to": "ann"}))
+    assert [line for line in lines if line.strip().startswith("to = ")] == ['          to = "ann"']
+    assert '          │ "bob@example.org"' in lines, "and not at the beginning of an argument"
 
 
 def test_too_many_arguments_are_counted() -> None:

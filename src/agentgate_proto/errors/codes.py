@@ -238,6 +238,12 @@ def exception_for(code: int, message: str, data: Any = None) -> AgentGateError:
     return kind(code, message, data)
 
 
-def unknown_tool(name: str) -> str:
-    """Say that there is no such tool, in the words by which a client knows it."""
-    return f"{NO_TOOL}{name}{LISTED}"
+def unknown_tool(name: str, near: str = "") -> str:
+    """Say that there is no such tool, in the words by which a client knows it.
+
+    Args:
+        name: what was asked for.
+        near: a tool that is meant, perhaps; "": nobody knows.
+    """
+    hint = f" (did you mean {near}?)" if near else ""
+    return f"{NO_TOOL}{name}{hint}{LISTED}"

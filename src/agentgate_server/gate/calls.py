@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from agentgate_proto.connection.events import Called, Unread
-from agentgate_proto.errors import ErrorCode, unknown_tool
+from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces import http_api
 from agentgate_proto.ledger.admission import Asked
 from agentgate_proto.ledger.ledger import Ledger
@@ -46,6 +46,7 @@ from agentgate_server.gate.explaining import Explainer
 from agentgate_server.gate.in_turn import InTurn
 from agentgate_server.gate.judge import Judge
 from agentgate_server.gate.listing import Listing, Task, tool_rows
+from agentgate_server.gate.nearest import OF_SESSION, unknown_for
 from agentgate_server.gate.providing import Providing
 from agentgate_server.gate.session_calls import NO_SESSIONS, SESSION_METHODS, SessionCalls
 from agentgate_server.observing import Observers
@@ -246,7 +247,7 @@ class Calls:
     def ask_for_session(self, link: int, call: str, tool: str, args: dict[str, Any]) -> None:
         """A session asks for a tool; what can't be taken is told to it at once."""
         assert self.sessions is not None, "a session asks"
-        name = f"link {link}"
+        name = f"{OF_SESSION}{link}"
         params = ToolRequest(tool=tool, args=args)
         refusal = self._ask_for_tool(link, name, call, params)
         if refusal is not None:
@@ -309,7 +310,7 @@ class Calls:
             return None
         tool = self.catalogue.get(params.tool)
         if tool is None:
-            text = unknown_tool(params.tool)
+            text = unknown_for(who, params.tool, self.catalogue, self.judge)
             self.observers.refused(who, params.tool, ErrorCode.TOOL_FAILED)
             return ErrorCode.TOOL_FAILED, text
         is_small = size <= self._small_bytes and tool.args_bytes_max is None

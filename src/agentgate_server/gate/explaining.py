@@ -13,6 +13,7 @@ from agentgate_proto.records.decision import Action
 from agentgate_proto.rpc.explain_methods import ExplainRequest, RequestExplained
 from agentgate_server.errors import ArgumentError
 from agentgate_server.gate.judge import Judge
+from agentgate_server.gate.nearest import nearest_tool
 from agentgate_server.identity.keyring import Keyring
 from agentgate_server.policy import display_of
 from agentgate_server.secrets.masking import CallInProgress, Masker
@@ -60,7 +61,8 @@ class Explainer:
             return
         tool = self.judge.catalogue.get(asked.tool)
         if tool is None:
-            text = unknown_tool(asked.tool)
+            near = nearest_tool(asked.tool, self.judge.catalogue, lambda _: True)
+            text = unknown_tool(asked.tool, near)
             reply.error(ErrorCode.NOT_FOUND, text, None)
             return
         if len(msgspec.json.encode(asked.args)) > ARGS_BYTES_MAX:
