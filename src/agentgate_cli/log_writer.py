@@ -14,6 +14,7 @@ import select
 import threading
 from collections import deque
 from contextlib import suppress
+from io import TextIOBase
 from typing import TextIO
 
 QUEUE_CHARS_MAX = 4_000_000
@@ -34,7 +35,7 @@ class BackgroundHandler(logging.Handler):
         dropped: lines that found no room since the log said so last.
     """
 
-    def __init__(self, stream: TextIO | None) -> None:
+    def __init__(self, stream: TextIO | TextIOBase | None) -> None:
         super().__init__()
         self.stream = stream
         self.dropped = 0
@@ -115,7 +116,7 @@ class BackgroundHandler(logging.Handler):
                 self._stuck = False
 
 
-def write(stream: TextIO, text: str) -> None:
+def write(stream: TextIO | TextIOBase, text: str) -> None:
     """Write all of a text, whether the stream blocks or not.
 
     Raises:

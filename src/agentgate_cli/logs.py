@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from io import TextIOBase
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import msgspec
 
@@ -105,17 +106,20 @@ def traceback_of(record: logging.LogRecord) -> str:
     return record.exc_text or ""
 
 
-def set_up_logs(level: str, form: str) -> BackgroundHandler:
+def set_up_logs(
+    level: str, form: str, stream: TextIO | TextIOBase | None = None
+) -> BackgroundHandler:
     """Send this process's logs to standard error.
 
     Args:
         level: "debug", "info", "warning" or "error".
         form: "readable" or "json".
+        stream: where they go instead.
 
     Returns:
         what writes them: flush it before anything else is written there.
     """
-    handler = BackgroundHandler(sys.stderr)
+    handler = BackgroundHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in CHATTY:

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from agentgate_cli.text import plural, printable
 
 if TYPE_CHECKING:
     from agentgate_cli.log_writer import BackgroundHandler
+    from agentgate_cli.serve_watch import Person
     from agentgate_server.config import Config
     from agentgate_server.documents import DocumentError
     from agentgate_server.gateway import Gateway
@@ -81,6 +83,14 @@ log = logging.getLogger("agentgate")
     type=click.Choice(["readable", "json"]),
     help="How to log, and how to say that it listens, instead of log.format.",
 )
+@click.option("--watch", is_flag=True, help="Ask here what needs a person, and take the answers.")
+@click.option(
+    "--as",
+    "whose",
+    metavar="NAME",
+    help="Who answers here: a name, or a role, of the configuration.  [default: its approver]",
+)
+@click.option("--bell/--no-bell", default=True, help="With --watch, ring.  [default: --bell]")
 def serve(
     config_file: Path,
     permissions: Path | None,
@@ -90,14 +100,19 @@ def serve(
     strict: bool,
     log_level: str | None,
     log_format: str | None,
+    watch: bool,
+    whose: str | None,
+    bell: bool,
 ) -> int:
     """Run the gateway.
 
-    When it listens it says so with one line on standard output.
+    When it listens it says so with one line on standard output. With --watch what needs a person
+    is asked here, as by 'agent-gate approvals watch': one terminal does for both.
 
     \b
     Examples:
       agent-gate
+      agent-gate serve --watch
       agent-gate serve --config /etc/agent-gate/config.yaml
       agent-gate serve --host 0.0.0.0 --insecure     behind a proxy with TLS
     """
@@ -105,6 +120,13 @@ def serve(
 
     if config_file == DEFAULT_CONFIG and not config_file.exists():
         raise Failure(NO_CONFIG)
+    person = None
+    if watch:
+        from agentgate_cli.serve_watch import Person
+
+        person = Person(config_file, whose, bell=bell)
+    elif whose is not None:
+        raise click.UsageError("--as says who answers here: it belongs to --watch")
 
     from agentgate_server.config import load_config, override
     from agentgate_server.documents import DocumentError
@@ -123,12 +145,15 @@ def serve(
     from agentgate_server.gateway import Gateway
 
     form = log_format or config.log.format
-    output = set_up_logs(log_level or config.log.level, form)
+    stream = sys.stderr if person is None else person.log
+    output = set_up_logs(log_level or config.log.level, form, stream)
     gateway = Gateway(config, load=load, strict=strict, upstreams=links)
     mask_logs(gateway.masker)
-    faster = {"use_uvloop": find_spec("uvloop") is not None}  # the extra "speed"
+    # The extra "speed"; libuv would make the terminal one that does not wait for its writers
+    faster = {"use_uvloop": find_spec("uvloop") is not None and person is None}
+    as_json = form == "json"
     try:
-        anyio.run(run_gateway, gateway, output, form == "json", backend_options=faster)
+        anyio.run(run_gateway, gateway, output, as_json, person, backend_options=faster)
     except Exception as error:
         raise start_failure(error) from None
     finally:
@@ -143,8 +168,11 @@ def links(needs: LinkNeeds) -> OpenUpstreams:
     return Links(needs)
 
 
-async def run_gateway(gateway: Gateway, output: BackgroundHandler, as_json: bool) -> None:
-    """Serve until a signal, then shut down."""
+async def run_gateway(
+    gateway: Gateway, output: BackgroundHandler, as_json: bool, person: Person | None
+) -> None:
+    """Serve until a signal, then shut down: first who answers here, so that nothing is asked any
+    more, then the gateway."""
     import anyio
 
     from agentgate_cli.service import Signals
@@ -156,8 +184,9 @@ async def run_gateway(gateway: Gateway, output: BackgroundHandler, as_json: bool
             announce(gateway, output, as_json=as_json)
             gc.freeze()  # what a start makes stays: without it, a full collection is a short one
             sys.setswitchinterval(SWITCH_S)
-            while await signals.next() == "reload":
-                await gateway.reload()
+            async with nullcontext() if person is None else person.answering(gateway):
+                while await signals.next() == "reload":
+                    await gateway.reload()
             log.info("shutting down; running tools have %g s", gateway.config.gateway.shutdown_s)
         tasks.cancel_scope.cancel()
 
