@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agentgate_cli.health import reachable
 from agentgate_cli.text import printable
 
 if TYPE_CHECKING:
@@ -160,6 +159,19 @@ def url_of(access: LocalAccess, path: Path) -> str:
         )
     where = f"[{host}]" if ":" in host else host
     return f"{'wss' if access.certificate else 'ws'}://{where}:{access.port}"
+
+
+def reachable(host: str) -> str:
+    """Return an address to connect to for one to listen on, which may mean all of the machine's."""
+    from ipaddress import ip_address
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return str(host)
+    if not address.is_unspecified:
+        return str(host)
+    return "127.0.0.1" if address.version == 4 else "localhost"  # of either family
 
 
 def is_of_this_machine(host: str) -> bool:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from agentgate_cli.beside import reachable
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.style import say, say_json
 from agentgate_cli.text import duration, plural, printable
@@ -94,19 +95,6 @@ def address_of(config_file: Path) -> tuple[str, int, bool]:
     if not gateway.port:
         raise Failure(f"{config_file}: gateway.port is 0, any free one: say which with --url")
     return reachable(gateway.host), gateway.port, gateway.serves_tls
-
-
-def reachable(host: str) -> str:
-    """Return an address to connect to for one to listen on, which may mean all of the machine's."""
-    from ipaddress import ip_address
-
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return str(host)
-    if not address.is_unspecified:
-        return str(host)
-    return "127.0.0.1" if address.version == 4 else "localhost"  # of either family
 
 
 def ask(host: str, port: int, tls: bool, where: str) -> tuple[int, dict[str, Any]]:

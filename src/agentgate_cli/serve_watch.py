@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 import anyio
 import click
 
-from agentgate_cli.beside import PERSON, Wanted, read_access, token_of
-from agentgate_cli.health import reachable
+from agentgate_cli.beside import PERSON, Wanted, reachable, read_access, token_of
 from agentgate_cli.remote import Remote, connected
 from agentgate_cli.style import bad, note, say
 from agentgate_cli.terminal import AboveQuestion, Terminal

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from agentgate_cli.beside import reachable
 from agentgate_cli.doctor.probe import Patient, Report, broken, doubtful
 from agentgate_cli.doctor.storage import holder_of
 from agentgate_cli.exits import Failure
-from agentgate_cli.health import ask, reachable
+from agentgate_cli.health import ask
 from agentgate_cli.text import printable
 
 if TYPE_CHECKING:
