@@ -12,7 +12,8 @@ CASE = f"{SERVER}/policy/case.py"
 CODES = f"{SERVER}/approvals/codes.py"
 HEADS = f"{SERVER}/audit/heads.py"
 HOSTILE = "tests/server/sockets/test_hostile_peers.py"
-READING = f"{SERVER}/tools/home_assistant/reading.py"
+HOUSE = f"{SERVER}/tools/home_assistant"
+READING = f"{HOUSE}/reading.py"
 
 OF_PROMISES = (
     # A write is sent once, and told as what it was
@@ -99,6 +100,31 @@ OF_PROMISES = (
         "            holders = {name: (held, asked_at)",
         seeds=0,
         tests=("tests/server/tools/home_assistant/test_house.py",),
+    ),
+    # What may not be seen is not told by another way
+    Mutation(
+        "tell the history of what may not be read",
+        f"{SERVER}/policy/rules.py",
+        "        if seen is None and tool in STATE_READERS and",
+        "        if seen is None and tool == STATE_READER and",
+        seeds=0,
+        tests=("tests/server/policy/test_state_readers.py",),
+    ),
+    Mutation(
+        "let a filter of states tell how a denied entity is",
+        f"{HOUSE}/states.py",
+        "        placed = [state for state in everything if filters.place(state)]\n",
+        "        placed = [s for s in everything if filters.place(s) and filters.looks(s)]\n",
+        seeds=0,
+        tests=("tests/server/tools/home_assistant/test_states.py",),
+    ),
+    Mutation(
+        "let the words of the logbook name what is denied",
+        f"{HOUSE}/records.py",
+        " for row in seen if may_be_told(row, shows)]\n",
+        " for row in seen]\n",
+        seeds=0,
+        tests=("tests/server/tools/home_assistant/test_records.py",),
     ),
     # People, and who comes in
     Mutation(

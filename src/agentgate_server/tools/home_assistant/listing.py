@@ -95,7 +95,8 @@ class ListServices(HomeAssistantTool):
         domain, name = args["domain"], args.get("service")
         known = services.get(domain)
         if known is None:
-            raise ToolFailed(f"there are no services of {domain!r}{did_you_mean(domain, services)}")
+            near = did_you_mean(domain, services) or "; without 'domain' all are listed"
+            raise ToolFailed(f"there are no services of {domain!r}{near}")
         if name is not None and name not in known:
             near = did_you_mean(name, known)
             raise ToolFailed(f"there is no service {domain}.{name}{near or what_else(known)}")

@@ -44,6 +44,9 @@ PAGE_BYTES_MAX: Final = 200_000
 NEAR_MAX: Final = 3
 """Entities that an error suggests."""
 
+FEW: Final = 8
+"""Entities of a domain that an error lists whole, where none is near to what was asked for."""
+
 COMPARED_MAX: Final = 2_000
 """Entities that a misspelled one is compared with."""
 
@@ -253,8 +256,13 @@ async def no_such_entity(access: Access, entity: str) -> str:
     near += [f"{of}.{name}" for of, _, each in known if each == name]
     shows = access.sight.of_caller()
     seen = [each for each in dict.fromkeys(near) if shows is None or shows(each)][:NEAR_MAX]
-    meant = f"did you mean {' or '.join(seen)}? " if seen else ""
-    return f"there is no entity {entity}; {meant}ha_get_states lists them, also by domain or name"
+    listed = "ha_get_states lists them, also by domain or name"
+    if seen:
+        return f"there is no entity {entity}; did you mean {' or '.join(seen)}? {listed}"
+    others = [f"{domain}.{each}" for each in sorted(names)]
+    few = [each for each in others if shows is None or shows(each)] if len(others) <= FEW else []
+    there = f"of {domain} there are {', '.join(few)}; " if few else ""
+    return f"there is no entity {entity}; {there}{listed}"
 
 
 def a(word: str) -> str:

@@ -133,6 +133,7 @@ async def test_what_is_too_much_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     ("args", "text"),
     [
         ({"domain": "lihgt"}, "there are no services of 'lihgt'; did you mean 'light'?"),
+        ({"domain": "zzz"}, "there are no services of 'zzz'; without 'domain' all are listed"),
         (
             {"domain": "light", "service": "turnon"},
             "there is no service light.turnon; did you mean 'turn_on'?",

@@ -167,7 +167,16 @@ async def test_a_filter_tells_nothing_of_what_is_denied() -> None:
     [
         ("light.kichen", "", "there is no entity light.kichen; did you mean light.kitchen? ha_get"),
         ("light.kettle", "", "there is no entity light.kettle; did you mean switch.kettle? ha_get"),
-        ("light.kichen", "light.kitchen", "there is no entity light.kichen; ha_get_states lists"),
+        (
+            "light.kichen",
+            "light.kitchen",
+            "there is no entity light.kichen; of light there are light.bedroom, light.hall; ha_get",
+        ),
+        (
+            "cover.garage",
+            "",
+            "there is no entity cover.garage; of cover there are cover.blinds; ha",
+        ),
         ("valve.zzzzzz", "", "there is no entity valve.zzzzzz; ha_get_states lists them, also by"),
     ],
 )
