@@ -219,7 +219,7 @@ class Gateway:
         self.gate.authenticator.people_converse = people_converse(config.faces)
         self.gate.timekeeper.clock.highest = engine.newest_at
         self._add_reloader(home, look)
-        channels = self._open_channels()
+        channels = self._open_channels(home)
         parts = {"home_assistant": home, "mcp_servers": self.backing}
         reports = reports_of(self.gate, found, channels, parts, self._renewal)
         fill_web(self.gate, config, setup, reports)
@@ -305,7 +305,7 @@ class Gateway:
             judge_again=gate.judge_again,
         )
 
-    def _open_channels(self) -> list[RunningChannel]:
+    def _open_channels(self, home: HomeAssistant | None) -> list[RunningChannel]:
         """Let people be asked where the configuration says."""
         gate = self.gate
         needs = Needs(
@@ -315,6 +315,7 @@ class Gateway:
             drain=gate.drain,
             answers=gate.web.answers,
             observers=gate.observers,
+            house=None if home is None else home.watching,
         )
         return open_channels(self.config, needs)
 

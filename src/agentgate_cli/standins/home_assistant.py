@@ -15,6 +15,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
+from agentgate_cli.standins.companion import Phones
 from agentgate_cli.standins.home import UNAVAILABLE, Entity, Home, make_home
 from agentgate_cli.standins.home_assistant_socket import CUT, Refused, Sockets
 from agentgate_cli.standins.home_records import answer_of
@@ -99,6 +100,7 @@ class HomeAssistant:
         dropped: names of services after whose call the connection breaks.
         is_administrator: the user of the token is one, who alone may render templates.
         sockets: what speaks over its WebSocket.
+        phones: those with its app.
     """
 
     def __init__(self, home: Home | None = None, *, token: str, port: int = 0) -> None:
@@ -112,6 +114,7 @@ class HomeAssistant:
         self.is_administrator = True
         self.server = HttpServer(self.answer, port)
         self.sockets = Sockets(lambda: self.home, token, self.call, self.fire)
+        self.phones = Phones(self.sockets.tell_event)
         self._stack = AsyncExitStack()
         self._tasks: TaskGroup
 
@@ -182,6 +185,11 @@ class HomeAssistant:
                 return text_response("405: Method Not Allowed", 405)
         return text_response("404: Not Found", 404)
 
+    def knows(self, domain: str, service: str) -> bool:
+        """Whether there is such a service."""
+        is_phone = domain == "notify" and service in self.phones.phones
+        return is_phone or service in SERVICES.get(domain, {})
+
     def state_of(self, entity_id: str) -> HttpResponse:
         """Answer with one state."""
         entity = self.home.entities.get(entity_id.lower())
@@ -223,7 +231,7 @@ class HomeAssistant:
         except msgspec.DecodeError:
             return json_response({"message": "Data should be valid JSON."}, 400)
         name = f"{domain}.{service}"
-        if service not in SERVICES.get(domain, {}) or not isinstance(data, dict):
+        if not self.knows(domain, service) or not isinstance(data, dict):
             return BAD_REQUEST
         if domain not in NO_ENTITIES and not NOT_IN_DATA.isdisjoint(data):
             return BAD_REQUEST
@@ -253,7 +261,7 @@ class HomeAssistant:
             Refused: nothing was done.
         """
         name = f"{domain}.{service}"
-        if service not in SERVICES.get(domain, {}):
+        if not self.knows(domain, service):
             raise Refused("not_found", f"Service {name} not found.")
         extra = sorted(NOT_IN_DATA & data.keys()) if domain not in NO_ENTITIES else []
         if extra:
@@ -286,6 +294,8 @@ class HomeAssistant:
     ) -> None:
         """Do what a service does, after the time that it takes."""
         await anyio.sleep(self.delays.get(f"{domain}.{service}", 0))
+        if domain == "notify" and service in self.phones.phones:
+            self.phones.phones[service].notify(data)
         for name in self.home.targets(data):
             entity = self.home.entities[name]
             is_meant = domain in (entity.domain, "homeassistant")

@@ -138,6 +138,12 @@ class Sockets:
             for topic, what in events:
                 await client.push(topic, what)
 
+    async def tell_event(self, event_type: str, data: dict[str, Any]) -> None:
+        """Tell those who have subscribed to it of an event."""
+        event = {"event_type": event_type, "data": data, "origin": "REMOTE"}
+        for client in list(self.open):
+            await client.push(event_type, event)
+
     def compressed(self, name: str, state: dict[str, Any]) -> dict[str, Any]:
         """Return a state as ``subscribe_entities`` first tells it."""
         return {**state, "c": self._contexts.get(name, "01HSTANDIN")}

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.faces.answer_tickets import AnswerTickets
+from agentgate_proto.faces.answer_tickets import AnswerTicket, AnswerTickets
 from agentgate_server.approvals.desk import Desk
 from agentgate_server.sockets.replies import Reply
 
@@ -34,28 +34,31 @@ class Answers:
         self.tickets = AnswerTickets()
         self.over_http: set[str] = set()
 
-    def take(self, secret: str, channels: Collection[str], reply: Reply, *, code: str = "") -> bool:
+    def take(
+        self, secret: str, channels: Collection[str], reply: Reply, *, text: str = ""
+    ) -> AnswerTicket | None:
         """Take an answer. The caller lets the ledger do what it then wants done.
 
         Args:
             secret: the ticket, of anybody.
             channels: the ones whose tickets are taken here.
             reply: hears what came of it, as from :meth:`Desk.decide`; not if it is no ticket.
-            code: the person's one-time code, or "".
+            text: what the person has written with it: their one-time code with a yes, or a word
+                to the agent with a no.
 
         Returns:
-            whether it is a ticket, or was one.
+            what the ticket says, or has said; None: it is none.
         """
         now = self.desk.utc()
         found = self.tickets.take(secret, now, channels)
         if found is None:
-            return False
+            return None
         ticket, approve = found.ticket, found.ticket.approve
         told: Reply = Returning(self.tickets, secret, reply)
         if not found.is_good:
             if self.desk.ledger.approval(ticket.rid) is not None:
                 reply.error(ErrorCode.FORBIDDEN, USED, None)
-                return True
+                return ticket
             approve, told = False, reply  # nothing waits: the desk can only tell what happened
         self.desk.decide(
             ticket.rid,
@@ -64,9 +67,9 @@ class Answers:
             channel=ticket.channel,
             now=now,
             reply=told,
-            code=code,
+            code=text if approve else "",
         )
-        return True
+        return ticket
 
 
 class Returning:

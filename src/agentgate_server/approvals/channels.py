@@ -11,7 +11,13 @@ import anyio
 from agentgate_server.approvals.channel import RunningChannel
 from agentgate_server.approvals.needs import Needs
 from agentgate_server.approvals.push.channel import PushChannel
-from agentgate_server.config import Config, MessengerConfig, NtfyConfig, TelegramConfig
+from agentgate_server.config import (
+    CompanionConfig,
+    Config,
+    MessengerConfig,
+    NtfyConfig,
+    TelegramConfig,
+)
 from agentgate_server.documents import DocumentError
 from agentgate_server.extras import how_to_install
 
@@ -46,6 +52,8 @@ def made(config: Config, messenger: MessengerConfig, needs: Needs) -> Iterator[R
         yield telegram_of(config, messenger.telegram, messenger.asks_per_minute, needs)
     if messenger.ntfy is not None:
         yield ntfy_of(config, messenger.ntfy, messenger.asks_per_minute, needs)
+    if messenger.companion is not None:
+        yield companion_of(messenger.companion, messenger.asks_per_minute, needs)
 
 
 async def ask_people(channels: Iterable[RunningChannel], scope: anyio.CancelScope) -> None:
@@ -87,6 +95,19 @@ def ntfy_of(config: Config, ntfy: NtfyConfig, asks_per_minute: int, needs: Needs
         raise DocumentError(config.name, text, path="messenger.ntfy.ca") from None
     people = [(str(each.topic), str(each.name)) for each in ntfy.people]
     return PushChannel(sender, people, asks_per_minute, needs)
+
+
+def companion_of(companion: CompanionConfig, asks_per_minute: int, needs: Needs) -> RunningChannel:
+    """Make the channel by Home Assistant's app."""
+    from agentgate_server.approvals.push.companion import CompanionSender, Taps
+
+    assert needs.house is not None, "it was checked"
+    sender = CompanionSender(needs.house, critical=companion.critical)
+    taps = Taps(needs.house, sender, needs.answers, needs.drain)
+    people = [(str(each.service), str(each.name)) for each in companion.people]
+    channel = PushChannel(sender, people, asks_per_minute, needs, listen=taps.run)
+    taps.outbox, channel.heard = channel.outbox, taps.problem
+    return channel
 
 
 def import_telegram(config: Config) -> type[TelegramChannel]:

@@ -25,6 +25,7 @@ from agentgate_server.config.form import (
 from agentgate_server.config.identities import who_is_missing
 from agentgate_server.config.load import Config, config_from_dict, load_config, override
 from agentgate_server.config.messenger import (
+    CompanionConfig,
     MessengerConfig,
     NtfyConfig,
     TelegramConfig,
@@ -42,6 +43,7 @@ __all__ = [
     "AgentSpaceConfig",
     "AuditConfig",
     "BudgetConfig",
+    "CompanionConfig",
     "Config",
     "ConfigFile",
     "FacesConfig",

@@ -270,6 +270,7 @@ def config_of(document: Document, folder: Path, variables: Mapping[str, str]) ->
         form.messenger,
         agents,
         public_url=gateway.public_url,
+        has_house=form.services.homeassistant is not None,
     )
     if gateway.tls is not None:
         tls = TlsConfig(cert=at(shown, gateway.tls.cert), key=at(shown, gateway.tls.key))

@@ -28,6 +28,8 @@ TOPIC = re.compile(r"[-_A-Za-z0-9]{1,64}")
 SAFE_TOPIC_CHARS = 20
 """Whoever knows a topic of an open server reads it, and answers: a shorter name can be guessed."""
 
+NOTIFY_SERVICE = re.compile(r"mobile_app_[a-z0-9_]{1,200}")
+
 PLACES_MAX = 50
 """Places of one channel: a notification is sent to each."""
 
@@ -42,6 +44,22 @@ class Topic(str):
         if not TOPIC.fullmatch(text):
             raise ValueError("must be 1 to 64 letters, digits, dashes and underscores")
         return super().__new__(cls, text)
+
+
+class NotifyService(str):
+    """A service of Home Assistant that notifies one phone, without ``notify.`` before it."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> NotifyService:
+        """Check the text."""
+        bare = text.removeprefix("notify.")
+        if not NOTIFY_SERVICE.fullmatch(bare):
+            raise ValueError(
+                "must be the notify service of a phone with Home Assistant's app, as in "
+                "mobile_app_pixel_8"
+            )
+        return super().__new__(cls, bare)
 
 
 class TelegramUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,11 +140,34 @@ class NtfyConfig(msgspec.Struct, frozen=True, kw_only=True):
     and the tickets with which it is answered travel in clear text."""
 
 
+class CompanionPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with Home Assistant's app on a phone. Who has several has several entries."""
+
+    service: NotifyService
+    """The phone's notify service, as in ``mobile_app_pixel_8``: Home Assistant lists them under
+    *Developer tools*, *Actions*."""
+
+    name: PrincipalName
+    """What approvals and the audit call the person. The name of a principal with role ``approver``
+    or ``operator``, or of somebody on another channel, makes the two one person."""
+
+
+class CompanionConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """Notifications by Home Assistant's companion app, through ``services.homeassistant``;
+    ``docs/companion.md`` has the steps."""
+
+    people: Annotated[tuple[CompanionPerson, ...], Meta(min_length=1, max_length=PLACES_MAX)]
+    """Who is asked, and may answer, each ``{service, name}``."""
+
+    critical: bool = False
+    """Let asks ring although the phone is silent. For what can't wait."""
+
+
 class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where people are asked besides terminals and browsers: each section that is there is one more
     channel. All are asked at once, the first answer counts, and the others say so."""
 
-    type: Literal["telegram", "ntfy"] | None = None
+    type: Literal["telegram", "ntfy", "companion"] | None = None
     """Not needed; the section of this name must be there then."""
 
     telegram: TelegramConfig | None = None
@@ -134,6 +175,9 @@ class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     ntfy: NtfyConfig | None = None
     """The server and its people."""
+
+    companion: CompanionConfig | None = None
+    """The phones with Home Assistant's app, and whose they are."""
 
     asks_per_minute: Annotated[int, Meta(ge=1, le=60)] = 6
     """How many asks of one agent a phone rings for, on each channel. Further ones come as there is
@@ -144,8 +188,8 @@ class MessengerConfig(msgspec.Struct, frozen=True, kw_only=True):
     def names(self) -> frozenset[str]:
         """What the people of all channels are called."""
         found = set() if self.telegram is None else set(self.telegram.names.values())
-        if self.ntfy is not None:
-            found |= {str(each.name) for each in self.ntfy.people}
+        for channel in (self.ntfy, self.companion):
+            found |= set() if channel is None else {str(each.name) for each in channel.people}
         return frozenset(found)
 
 
@@ -155,6 +199,7 @@ def check_messenger(
     agents: Collection[str],
     *,
     public_url: BaseUrl | None = None,
+    has_house: bool = False,
 ) -> tuple[str, ...]:
     """Check that people are told apart and can be reached, and return warnings.
 
@@ -163,6 +208,7 @@ def check_messenger(
         messenger: what the document says of it.
         agents: the names of all agents.
         public_url: where phones reach the gateway.
+        has_house: there is a Home Assistant.
 
     Raises:
         DocumentError: a place is there twice, a person has the name of an agent, or what a channel
@@ -180,18 +226,28 @@ def check_messenger(
         errors += check_people(document, ("messenger", "ntfy"), "topic", topics, agents)
         errors += check_ntfy(document, messenger.ntfy, public_url)
         doubts += doubts_of_ntfy(messenger.ntfy, public_url)
+    if messenger.companion is not None:
+        services = [(str(each.service), each.name) for each in messenger.companion.people]
+        errors += check_people(document, ("messenger", "companion"), "service", services, agents)
+        if not has_house:
+            text = "needs services.homeassistant: its phones are reached through it"
+            errors.append(document.error(("messenger", "companion"), text))
     raise_first(errors)
     return tuple(f"{document.error(place, text)}" for place, text in doubts)
 
 
 def kinds_missing(document: Document, messenger: MessengerConfig) -> Iterator[DocumentError]:
     """A messenger that is none."""
-    kinds = {"telegram": messenger.telegram, "ntfy": messenger.ntfy}
+    kinds = {
+        "telegram": messenger.telegram,
+        "ntfy": messenger.ntfy,
+        "companion": messenger.companion,
+    }
     if messenger.type is not None and kinds[messenger.type] is None:
         text = f"is {messenger.type}, so there must be a section messenger.{messenger.type}"
         yield document.error(("messenger", "type"), text)
     elif not any(each is not None for each in kinds.values()):
-        text = "has no channel: add messenger.telegram or messenger.ntfy"
+        text = "has no channel: add messenger.telegram, messenger.ntfy or messenger.companion"
         yield document.error(("messenger",), text)
 
 

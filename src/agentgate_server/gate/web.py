@@ -187,7 +187,7 @@ class Web:
 
     def _take_answer(self, peer: Peer, ticket: str) -> None:
         """Take the answer of whoever has a ticket; who has none is counted as guessing."""
-        if self.answers.take(ticket, self.answers.over_http, TicketReply(peer)):
+        if self.answers.take(ticket, self.answers.over_http, TicketReply(peer)) is not None:
             return
         declined = self.authenticator.guessed(peer.address)
         if declined.pause_s:

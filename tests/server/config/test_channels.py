@@ -15,7 +15,9 @@ TOPIC = "5c3f0e8b1d7a4492a6b0c1d2e3f40516"
 BOT = {"token": "110201543:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw", "chat_id": 5, "allowed_users": [5]}
 
 
-def load(messenger: dict[str, Any], **gateway: Any) -> Config:
+def load(
+    messenger: dict[str, Any], services: dict[str, Any] | None = None, **gateway: Any
+) -> Config:
     return config_from_dict(
         {
             "gateway": {"port": 0, "public_url": "https://gate.example", **gateway},
@@ -25,6 +27,7 @@ def load(messenger: dict[str, Any], **gateway: Any) -> Config:
                 {"name": "robot", "role": "agent", "token": "robot-token-0123456789"},
             ],
             "messenger": messenger,
+            "services": services or {},
         }
     )
 
@@ -84,6 +87,38 @@ def test_a_topic_that_can_be_guessed_is_warned_of_unless_the_server_asks_who_it_
 ) -> None:
     form = ntfy(people=[{"topic": "alerts", "name": "owner"}], token=token)
     assert [("guesses it" in each) for each in load(form).warnings] == [True] * (token is None)
+
+
+HOUSE = {"homeassistant": {"url": "http://homeassistant.local:8123", "token": "t" * 20}}
+
+
+def companion(*services: str, name: str = "owner") -> dict[str, Any]:
+    return {"companion": {"people": [{"service": each, "name": name} for each in services]}}
+
+
+def test_phones_of_a_house_are_named_by_their_notify_services() -> None:
+    config = load(companion("notify.mobile_app_pixel", "mobile_app_tablet"), services=HOUSE)
+    assert config.messenger is not None
+    assert config.messenger.companion is not None
+    services = [str(each.service) for each in config.messenger.companion.people]
+    assert services == ["mobile_app_pixel", "mobile_app_tablet"]
+    assert config.messenger.names == {"owner"}
+
+
+@pytest.mark.parametrize(
+    ("form", "services", "says"),
+    [
+        (companion("mobile_app_pixel"), {}, r"needs services\.homeassistant"),
+        (companion("family"), HOUSE, "as in mobile_app_pixel_8"),
+        (companion("mobile_app_a", "notify.mobile_app_a"), HOUSE, "is there twice"),
+        (companion("mobile_app_a", name="agent"), HOUSE, "'agent' is an agent"),
+    ],
+)
+def test_phones_that_cannot_work_stop_the_start(
+    form: dict[str, Any], services: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(DocumentError, match=says):
+        load(form, services=services)
 
 
 def test_the_name_of_the_public_url_is_one_of_ours() -> None:

@@ -15,5 +15,5 @@ When a newer notification has arrived for certain, the tickets of the older ones
   what to do about them.
 - ``text`` is what people read; ``notification`` is what is sent.
 - ``channel`` wires all. How answers come back is the matter of each kind.
-- ``ntfy`` is such a kind.
+- ``ntfy`` is such a kind, and ``companion`` another, which hears taps by itself.
 """

@@ -19,7 +19,7 @@ from agentgate_server.errors import EffectUnknown, NotStarted, ToolFailed
 from agentgate_server.tools.home_assistant.api import Api
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.home_assistant.house import House
-from agentgate_server.tools.home_assistant.link import Link
+from agentgate_server.tools.home_assistant.link import Link, Listener
 from agentgate_server.tools.home_assistant.mirror import Mirror
 from agentgate_server.tools.home_assistant.reading import read_rows
 from agentgate_server.tools.home_assistant.registries import UPDATES
@@ -46,6 +46,8 @@ class Watching:
         mirror: what it has told.
         problems: what of it is not to be had or not understood, each in a line.
         settled: the house was told of a first time, or the first connection has failed.
+        listeners: who else wants to hear of events, by their type; each new connection subscribes.
+        unheard: why events of these types are not heard, though there is a connection.
     """
 
     def __init__(self, api: Api, config: HomeAssistantConfig, house: House) -> None:
@@ -53,6 +55,8 @@ class Watching:
         self.link = Link(api.reads, config.token, self._begin, self._over)
         self.problems: tuple[str, ...] = ()
         self.settled = anyio.Event()
+        self.listeners: dict[str, Listener] = {}
+        self.unheard: dict[str, str] = {}
         self._house = house
         self._stale: set[str] = set()
         self._touched = anyio.Event()
@@ -83,6 +87,7 @@ class Watching:
         """Ask for everything on a new connection."""
         self.mirror.reset()
         began = self._house.clock()
+        await self._let_listen()
         for event in UPDATES:
             take = partial(self._updated, event)
             with suppress(ToolFailed):  # it tells only administrators: the next look finds out
@@ -104,6 +109,20 @@ class Watching:
         self.mirror.is_live = True
         self._learn(began)
         self.settled.set()
+
+    async def _let_listen(self) -> None:
+        """Subscribe to what others want to hear of."""
+        for event, listener in self.listeners.items():
+            try:
+                await self.link.subscribe(
+                    "subscribe_events", listener, timeout_s=ASK_S, event_type=event
+                )
+            except ToolFailed as error:  # it tells most events only administrators
+                if str(error) != self.unheard.get(event):
+                    log.warning("%s is not heard of: %s", event, error)
+                self.unheard[event] = str(error)
+            else:
+                self.unheard.pop(event, None)
 
     def _over(self) -> None:
         self.mirror.reset()
