@@ -68,6 +68,7 @@ class Answers:
             now=now,
             reply=told,
             code=text if approve else "",
+            word="" if approve else text,
         )
         return ticket
 

@@ -45,6 +45,9 @@ OUTCOMES = {
     "expired": "The tool changed meanwhile: it did not run.",
 }
 
+CHANGES_MAX = 5
+"""Changed arguments that are shown; the approval itself has all."""
+
 TIGHT = (40, 0, 40)
 """The last row of folds for what fits nowhere else."""
 
@@ -103,6 +106,13 @@ def answer(view: ApprovalView, zone: tzinfo | None) -> list[str]:
         lines.append(fold(view.reason, WORDS_CHARS_MAX))
     elif view.status in ENDS:
         lines.append(ENDS[view.status])
+    if view.word:
+        lines.append(f"With the words: {fold(view.word, WORDS_CHARS_MAX)}")
+    if view.changes:
+        lines.append("Changed before it was approved:")
+        lines += [f"• {fold(each, WORDS_CHARS_MAX)}" for each in view.changes[:CHANGES_MAX]]
+        if len(view.changes) > CHANGES_MAX:
+            lines.append(f"… and {len(view.changes) - CHANGES_MAX} more")
     if view.status == "approved":
         lines.append(OUTCOMES.get(view.outcome, view.outcome))
     return lines
@@ -133,6 +143,8 @@ def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     words = f"{fold(view.description, words_max)} ({rule})" if view.description else rule
     lines = [f"Now: {fold(view.about, words_max)}"] if view.about else []
     lines.append(f"Rule: {words}")
+    if view.why:
+        lines.append(f"The agent's own words on why: {fold(view.why, words_max)}")
     if view.doubt:
         lines.append(f"Because: {fold(view.doubt, words_max)}")
     if view.approvers_needed > 1:

@@ -98,6 +98,21 @@ async def test_an_approval_is_asked_and_a_tap_with_an_unlocked_phone_approves(
         assert len(pixel(home).rung) == 1
 
 
+async def test_a_word_with_a_no_reaches_the_agent(tmp_path: Path) -> None:
+    async with (
+        house() as home,
+        gateway_on(home, tmp_path) as gateway,
+        asker(gateway) as client,
+    ):
+        await ask(client)
+        shown = await asked_on(home)
+        assert len(shown.labels) == 3, "Android shows no more"
+        await home.phones.tap(PIXEL, shown, "Deny with a word", "ask me tonight")
+        error = (await client.next(Answered)).error
+        assert error.code == -32001
+        assert "ask me tonight" in str(error)
+
+
 async def test_what_is_decided_elsewhere_is_taken_away(tmp_path: Path) -> None:
     async with (
         house() as home,
@@ -189,7 +204,7 @@ async def test_a_house_that_is_away_is_said_and_all_is_asked_when_it_is_back(
         await until(lambda: channel_of(gateway).problem, "a problem")
         await ask(client)
         shown = await asked_on(home)
-        assert channel_of(gateway).problem == ""
+        await until(lambda: not channel_of(gateway).problem, "no problem")
         await home.phones.tap(PIXEL, shown, "Deny")
         assert (await client.next(Answered)).error.code == -32001
 
