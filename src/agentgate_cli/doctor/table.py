@@ -12,6 +12,7 @@ from agentgate_cli.doctor.certificate import reach_certificate
 from agentgate_cli.doctor.clock import reach_clock
 from agentgate_cli.doctor.home import reach_home
 from agentgate_cli.doctor.listening import reach_gateway, reach_listener
+from agentgate_cli.doctor.ntfy import reach_ntfy
 from agentgate_cli.doctor.probe import Patient, Probe, Report, broken, with_step
 from agentgate_cli.doctor.storage import reach_audit, reach_database
 from agentgate_cli.doctor.telegram import reach_telegram
@@ -99,6 +100,12 @@ PROBES = (
         step="correct messenger.telegram in config.yaml",
         part="channels",
         reach=reach_telegram,
+    ),
+    Probe(
+        name="ntfy",
+        about="the server is there and takes the token, and its buttons lead to a gateway",
+        step="correct messenger.ntfy in config.yaml",
+        reach=reach_ntfy,
     ),
     Probe(
         name="clock",
