@@ -47,12 +47,12 @@ PURE = {
 }
 """Modules of the standard library that touch nothing outside the process."""
 
-CORE = PURE | {"agentgate_proto", "typing_extensions", "msgspec", "h11", "wsproto"}
+CORE = PURE | {"agentgate_proto", "msgspec", "h11", "wsproto"}
 LANGCHAIN = "agentgate_client/toolkits/langchain.py"
 """The one module of the client that needs a library of somebody else's choice."""
 
 CLIENT = {"agentgate_client", "agentgate_proto", UNDER} | {
-    *("anyio", "h11", "idna", "wsproto", "msgspec", "typing_extensions")
+    *("anyio", "h11", "idna", "wsproto", "msgspec")
 }
 
 
@@ -136,7 +136,7 @@ def test_client_and_server_never_import_each_other() -> None:
 
 
 @pytest.mark.seed001("NFR1-AC1")
-def test_the_client_imports_its_six_libraries_the_core_and_the_standard_library() -> None:
+def test_the_client_imports_its_five_libraries_the_core_and_the_standard_library() -> None:
     found = strangers("agentgate_client", CLIENT | sys.stdlib_module_names)
     assert found == [f"{LANGCHAIN}: langchain_core.tools"], "for those who import just that"
 

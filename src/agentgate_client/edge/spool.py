@@ -74,6 +74,8 @@ class Spool:
             return cls.taken_up(place, descriptor)
         except OSError as error:
             raise SpoolError(f"spool {place}: {error.strerror or error}") from None
+        except ImportError:
+            raise SpoolError(f"spool {place}: this system has no locks; do without it") from None
         except Unreadable as error:
             raise SpoolError(f"spool {place}: {error}") from None
 
@@ -106,7 +108,7 @@ class Spool:
         data = encode_lines(records)
         try:
             write_all(self._descriptor, data)
-            os.fdatasync(self._descriptor)
+            write_down(self._descriptor)
         except OSError as error:
             text = f"spool {self._path}: {error.strerror or error}"
             self._undo(text)
@@ -145,6 +147,10 @@ class Spool:
             os.fsync(self._descriptor)
         except OSError:
             self._broken = f"{reason}; and what was written can't be taken back"
+
+
+write_down = getattr(os, "fdatasync", os.fsync)
+"""Writes through to the disk; macOS has only the slower one of the two."""
 
 
 def lock_file(path: Path) -> int:
