@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from agentgate_cli import editing
 from agentgate_cli.arguments import Duration
 from agentgate_cli.beside import PERSON
 from agentgate_cli.exits import Exit, Failure
@@ -28,7 +29,7 @@ from agentgate_cli.text import (
 )
 
 if TYPE_CHECKING:
-    from agentgate_client import ApprovalsClient, ApprovalView, GrantTerms
+    from agentgate_client import ApprovalsClient, ApprovalView, EditTerms, GrantTerms
 
 COLUMNS = (
     Column("id", "bold"),
@@ -73,6 +74,25 @@ approvals.add_command(unmute)
 def json_option(what: str) -> Callable[[Command], Command]:
     """Make the option ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help=f"Print {what}.")
+
+
+def check_word(_: click.Context, __: click.Parameter, word: str) -> str:
+    """Refuse a word that is too long to be shown."""
+    from agentgate_proto.limits import WORDS_CHARS_MAX
+
+    if len(word) > WORDS_CHARS_MAX:
+        text = f"it has {len(word)} characters, and at most {WORDS_CHARS_MAX} are taken"
+        raise click.BadParameter(text)
+    return word
+
+
+word_option = click.option(
+    "--word",
+    metavar="TEXT",
+    default="",
+    callback=check_word,
+    help="Say this to the agent with it, up to 500 characters.",
+)
 
 
 @approvals.command("list")
@@ -183,7 +203,13 @@ def show_whole(approval_id: str, as_json: bool, **options: Any) -> int:
     "--any", "any_args", metavar="ARG", multiple=True, help="This argument may differ then."
 )
 @click.option("--code", default="", help="Your one-time code, where the rule wants one.")
-@click.option("--yes", is_flag=True, help="Do not ask whether the grant is meant.")
+@word_option
+@click.option(
+    "--set", "pairs", metavar="ARG=VALUE", multiple=True, help="Say yes to this value instead."
+)
+@click.option("--unset", metavar="ARG", multiple=True, help="Say yes to it without this argument.")
+@click.option("--edit", is_flag=True, help="Change the arguments in your editor, then say yes.")
+@click.option("--yes", is_flag=True, help="Do not ask whether the grant or the edit is meant.")
 @json_option("the approval as it stands then, as JSON")
 @gateway_options
 def approve(approval_id: str, as_json: bool, **options: Any) -> int:
@@ -193,25 +219,47 @@ def approve(approval_id: str, as_json: bool, **options: Any) -> int:
     same tool, with the same arguments but for those that --any names. What that comes to is shown
     in words first.
 
+    With --set, --unset or --edit the yes is to other arguments than were asked: policy is asked
+    about them, and the agent is told what ran. A VALUE is JSON if it reads as such, otherwise a
+    text.
+
     \b
     Examples:
       agent-gate approvals approve 3f9c02aa
+      agent-gate approvals approve 3f9c02aa --set brightness_pct=30 --word "not so bright at night"
       agent-gate approvals approve 3f9c02aa --for 10m --uses 20 --any brightness_pct
     """
     remote = remote_of(options, PERSON)
     terms = terms_of(options["for_s"], options["uses"], options["any_args"])
-    answer = Answer("approve", options["code"], terms, confirmed=options["yes"])
+    answer = Answer(
+        "approve",
+        options["code"],
+        terms,
+        confirmed=options["yes"],
+        word=options["word"],
+        edit=editing.terms_of(options["pairs"], options["unset"]),
+        by_hand=options["edit"],
+    )
+    if answer.by_hand and answer.edit is not None:
+        raise click.UsageError("--edit stands alone: without --set and --unset")
     return run_remote(lambda: decide(remote, approval_id, answer, as_json=as_json))
 
 
 @approvals.command(cls=IdCommand)
 @click.argument("approval_id", metavar="ID")
+@word_option
 @json_option("the approval as it stands then, as JSON")
 @gateway_options
 def deny(approval_id: str, as_json: bool, **options: Any) -> int:
-    """Say no to one. ID may be shortened to what is unique among those that wait."""
+    """Say no to one. ID may be shortened to what is unique among those that wait.
+
+    \b
+    Example:
+      agent-gate approvals deny 3f9c02aa --word "it rains tonight: ask again tomorrow"
+    """
     remote = remote_of(options, PERSON)
-    return run_remote(lambda: decide(remote, approval_id, Answer("deny"), as_json=as_json))
+    answer = Answer("deny", word=options["word"])
+    return run_remote(lambda: decide(remote, approval_id, answer, as_json=as_json))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,13 +270,19 @@ class Answer:
         decision: yes or no.
         code: their one-time code, or "".
         grant: what else a yes covers, if anything.
-        confirmed: they need not be asked whether they mean the grant.
+        confirmed: they need not be asked whether they mean the grant, or the edit.
+        word: what they say to the agent.
+        edit: what they say yes to, instead of what was asked.
+        by_hand: they make that in their editor.
     """
 
     decision: Literal["approve", "deny"]
     code: str = ""
     grant: GrantTerms | None = None
     confirmed: bool = False
+    word: str = ""
+    edit: EditTerms | None = None
+    by_hand: bool = False
 
 
 def terms_of(for_s: float | None, uses: int | None, any_args: tuple[str, ...]) -> GrantTerms | None:
@@ -289,10 +343,20 @@ async def decide(remote: Remote, approval_id: str, answer: Answer, *, as_json: b
 
     async with connected(ApprovalsClient, remote) as client:
         rid = await whole_id(client, approval_id)
+        edit = await editing.by_hand(client, rid) if answer.by_hand else answer.edit
+        if edit is not None:
+            await editing.confirm(client, rid, edit, confirmed=answer.confirmed)
         if answer.grant is not None and not answer.confirmed:
-            await confirm(client, rid, answer.grant)
+            await confirm(client, rid, answer.grant, edit)
         try:
-            view = await client.decide(rid, answer.decision, code=answer.code, grant=answer.grant)
+            view = await client.decide(
+                rid,
+                answer.decision,
+                code=answer.code,
+                grant=answer.grant,
+                word=answer.word,
+                edit=edit,
+            )
         except AgentGateError as error:
             if as_json and error.code == ErrorCode.ALREADY_SETTLED:
                 say_json(error.data)
@@ -307,7 +371,9 @@ async def decide(remote: Remote, approval_id: str, answer: Answer, *, as_json: b
     return Exit.OK
 
 
-async def confirm(client: ApprovalsClient, rid: str, terms: GrantTerms) -> None:
+async def confirm(
+    client: ApprovalsClient, rid: str, terms: GrantTerms, edit: EditTerms | None = None
+) -> None:
     """Show what a grant would allow, and let the person confirm it.
 
     Raises:
@@ -316,7 +382,7 @@ async def confirm(client: ApprovalsClient, rid: str, terms: GrantTerms) -> None:
     """
     from agentgate_cli.terminal import Terminal
 
-    words = printable(await client.preview_grant(rid, terms))
+    words = printable(await client.preview_grant(rid, terms, edit))
     if not Terminal.is_there():
         raise click.UsageError(f"this would mean: {words}; add --yes to mean it")
     say(words)

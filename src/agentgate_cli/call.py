@@ -12,10 +12,10 @@ from agentgate_cli.arguments import Duration, read_args
 from agentgate_cli.exits import Exit, Failure
 from agentgate_cli.remote import Remote, connected, gateway_options, remote_of, run_remote
 from agentgate_cli.style import drop_output, note, say_json
-from agentgate_cli.text import clock, printable
+from agentgate_cli.text import clock, compact, printable
 
 if TYPE_CHECKING:
-    from agentgate_client import AgentGateClient, AgentGateError, RequestWaiting
+    from agentgate_client import AgentGateClient, AgentGateError, CallResult, RequestWaiting
 
 FATE_S = 3.0
 """How long a caller who pressed Ctrl-C waits to hear what became of the request."""
@@ -58,6 +58,9 @@ FATES = {
     default="",
     help="Your name for this very act: asked again with it, nothing runs twice.",
 )
+@click.option(
+    "--why", metavar="TEXT", default="", help="Why you ask, for the person who may be asked."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print status and error as JSON, too.")
 @gateway_options
 def call(
@@ -67,6 +70,7 @@ def call(
     timeout_s: float | None,
     client_id: str | None,
     idempotency_key: str,
+    why: str,
     as_json: bool,
     **options: Any,
 ) -> int:
@@ -89,6 +93,7 @@ def call(
         timeout_s=timeout_s,
         client_id=client_id or f"call-{uuid4()}",
         idempotency_key=idempotency_key,
+        why=why,
     )
     remote = remote_of(options)
     return run_remote(lambda: ask(remote, request, as_json=as_json))
@@ -103,6 +108,7 @@ class Request:
     timeout_s: float | None
     client_id: str
     idempotency_key: str
+    why: str = ""
 
 
 async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
@@ -115,16 +121,17 @@ async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
         AgentGateClient, remote, client_id=client_id, on_waiting=tell_waiting
     ) as client:
 
-        async def work() -> Any:
-            return await client.call(
+        async def work() -> CallResult:
+            return await client.ask(
                 request.tool,
                 request.args,
                 timeout_s=request.timeout_s,
                 idempotency_key=request.idempotency_key,
+                why=request.why,
             )
 
         try:
-            data = await interruptible(work)
+            result = await interruptible(work)
         except Interrupted:
             note(await fate(client, request))
             return Exit.INTERRUPTED
@@ -137,12 +144,26 @@ async def ask(remote: Remote, request: Request, *, as_json: bool) -> int:
         except ValueError as error:
             raise click.UsageError(str(error)) from None
     try:
-        say_json({"status": "executed", "data": data} if as_json else data)
+        say_json(success_row(result) if as_json else result.data)
     except OSError as error:
         drop_output()
         text = f"the tool ran, but its result can't be printed: {error.strerror}"
         raise Failure(text, Exit.TOOL_FAILED) from None
+    if result.edited is not None:
+        note(f"a person has changed the arguments: it ran with {compact(result.edited)}")
+    if result.word:
+        note(f"a person says: {printable(result.word)}")
     return Exit.OK
+
+
+def success_row(result: CallResult) -> dict[str, Any]:
+    """The JSON of a call with a result."""
+    row: dict[str, Any] = {"status": "executed", "data": result.data}
+    if result.word:
+        row["word"] = result.word
+    if result.edited is not None:
+        row["edited"] = result.edited
+    return row
 
 
 async def nearest(client: AgentGateClient, name: str) -> str:

@@ -81,6 +81,8 @@ def describe(view: ApprovalView, width: int, *, whole: bool = False) -> list[str
     if view.about:
         rows.append(Row("now", printable(view.about)))
     rows.append(Row("agent", printable(view.asker)))
+    if view.why:
+        rows.append(Row("says", f"“{printable(view.why)}” (the agent's own words)"))
     rule = printable(view.rule)
     if view.description:
         rule = f"{printable(view.description)} ({rule})"
@@ -224,9 +226,10 @@ def settled(view: ApprovalView) -> str:
             said = ", ".join(map(printable, view.approved_by))
             return good("yes") + f" from {said}; {missing} more must say so"
         case "approved":
-            return good("approved") + f"{by}{at}"
+            edited = f", edited: {'; '.join(map(printable, view.changes))}" if view.changes else ""
+            return good("approved") + f"{by}{at}{edited}{word_of(view)}"
         case "denied":
-            return bad("denied") + f"{by}{at}"
+            return bad("denied") + f"{by}{at}{word_of(view)}"
         case "expired":
             why = printable(view.reason) if view.reason else "nobody answered in time"
             return warn("expired") + f": {why}"
@@ -234,6 +237,11 @@ def settled(view: ApprovalView) -> str:
             return warn("withdrawn") + " by the agent"
         case _:
             return warn("settled") + " while the gateway could not be reached"
+
+
+def word_of(view: ApprovalView) -> str:
+    """What was said to the agent with the answer, or ""."""
+    return f", saying “{printable(view.word)}”" if view.word else ""
 
 
 def ended(view: ApprovalView) -> str:

@@ -240,14 +240,21 @@ class ApprovalsClient(Client):
             grants += page.grants
         return grants
 
-    async def preview_grant(self, approval_id: str, grant: GrantTerms) -> str:
+    async def preview_grant(
+        self, approval_id: str, grant: GrantTerms, edit: EditTerms | None = None
+    ) -> str:
         """Return in words what a grant would allow, for a person to confirm. Changes nothing.
+
+        Args:
+            approval_id: the approval with which it would be given.
+            grant: its terms.
+            edit: what would be approved with it, instead of what was asked.
 
         Raises:
             AgentGateError: no such approval waits (-32011), no such grant can be given with it
                 (-32602), or the role may not (-32010).
         """
-        params = PreviewGrant(id=approval_id, grant=grant)
+        params = PreviewGrant(id=approval_id, grant=grant, edit=edit)
         result = await self._driver.call("preview_grant", params, None)
         return view_from(result, Preview).words
 

@@ -202,9 +202,10 @@ class Served:
         """Run a command with the agent's token."""
         return run(*args, stdin=stdin, AGENT_GATE_URL=self.url, AGENT_GATE_TOKEN=AGENT_TOKEN)
 
-    def as_owner(self, *args: str) -> subprocess.CompletedProcess[str]:
+    def as_owner(self, *args: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command with the approver's token."""
-        return run(*args, AGENT_GATE_URL=self.url, AGENT_GATE_TOKEN=OWNER_TOKEN)
+        variables = {"AGENT_GATE_URL": self.url, "AGENT_GATE_TOKEN": OWNER_TOKEN, **variables}
+        return run(*args, **variables)
 
     def calling(self, *args: str) -> subprocess.Popen[str]:
         """Start a call that a person is asked about; return when they are."""

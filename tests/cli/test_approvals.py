@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from tests.cli.support import (
@@ -18,6 +19,8 @@ from tests.cli.support import (
 
 from agentgate_cli.approvals import ID_CHARS
 from agentgate_cli.call import Request, is_for
+from agentgate_cli.editing import difference
+from agentgate_cli.exits import Failure
 from agentgate_cli.pending import cells
 from agentgate_cli.text import ID_SHOWN_CHARS, printable
 from agentgate_proto.digest import canonical_args, digest_of
@@ -219,3 +222,63 @@ def test_a_withdrawn_call_knows_its_request_by_the_beginning_of_its_arguments() 
     assert is_for(LONG_ROW, request)
     assert not is_for(LONG_ROW | {"client_id": "d"}, request)
     assert not is_for(LONG_ROW | {"args": {"text": "b"}, "shortened": []}, request)
+
+
+def test_a_yes_to_other_arguments_is_shown_confirmed_and_told(gateway: Served) -> None:
+    why = ("--why", "it is dark")
+    call = gateway.calling("set_light", "room=bedroom", "on=true", "--json", *why)
+    (row,) = gateway.waiting()
+    assert row["why"] == "it is dark"
+    shown = gateway.as_owner("approvals", "show", row["id"]).stdout
+    assert "says    “it is dark” (the agent's own words)" in shown
+    edit = ("--set", "brightness=30", "--word", "softly")
+    asked = gateway.as_owner("approvals", "approve", row["id"], *edit)
+    assert asked.returncode == 4
+    assert "this would mean: brightness: 100 → 30; add --yes to mean it" in asked.stderr
+    done = gateway.as_owner("approvals", "approve", row["id"], *edit, "--yes")
+    assert done.returncode == 0
+    assert ", edited: brightness: 100 → 30, saying “softly”" in done.stdout
+    code, out, err = ended(call)
+    told = json.loads(out)
+    assert (code, told["word"], told["edited"]["brightness"]) == (0, "softly", 30)
+    assert "a person has changed the arguments: it ran with" in err
+    assert "a person says: softly" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--set", "brightness"), "write KEY=VALUE"),
+        (("--set", "on=1", "--unset", "on"), "either sets 'on' or leaves it out"),
+        (("--set", "on=1", "--edit"), "--edit stands alone"),
+        (("--word", "x" * 501), "it has 501 characters"),
+    ],
+)
+def test_options_of_an_edit_that_can_not_be_right_are_refused(
+    gateway: Served, options: tuple[str, ...], words: str
+) -> None:
+    found = gateway.as_owner("approvals", "approve", "1", *options)
+    assert found.returncode == 4
+    assert words in found.stderr
+
+
+def test_an_edit_in_the_editor_changes_what_was_saved_differently(
+    gateway: Served, tmp_path: Path
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/100/40/' \"$1\"\n")
+    editor.chmod(0o700)
+    call = gateway.calling("set_light", "room=bedroom", "on=true")
+    (row,) = gateway.waiting()
+    done = gateway.as_owner(
+        *("approvals", "approve", row["id"], "--edit", "--yes"), EDITOR=str(editor), VISUAL=""
+    )
+    assert "brightness: 100 → 40" in done.stdout, done.stderr
+    assert ended(call)[0] == 0
+
+
+def test_only_what_differs_is_an_edit() -> None:
+    edit = difference({"a": 1, "b": "•••", "c": 2}, {"a": 1.0, "b": "•••", "d": None})
+    assert (edit.set, edit.unset) == ({"a": 1.0, "d": None}, ("c",))
+    with pytest.raises(Failure, match="nothing was answered"):
+        difference({"a": 1}, {"a": 1})

@@ -246,16 +246,18 @@ class ListGrants(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     before: Name = ""
 
 
-class PreviewGrant(msgspec.Struct, frozen=True, kw_only=True):
+class PreviewGrant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Say in words what a grant would allow, for a person to confirm. Changes nothing.
 
     Attributes:
         id: the id of the approval with which it would be given.
         grant: its terms.
+        edit: what would be approved with it, instead of what was asked.
     """
 
     id: Name
     grant: GrantTerms
+    edit: EditTerms | None = None
 
 
 class PreviewEdit(msgspec.Struct, frozen=True, kw_only=True):

@@ -83,6 +83,7 @@ class Decisions:
         approver: str,
         code: str = "",
         grant: GrantTerms | None = None,
+        word: str = "",
     ) -> Decision:
         """Take a person's answer; it is durable, or was refused, when this returns."""
         decision = Decision()
@@ -95,6 +96,7 @@ class Decisions:
             reply=decision,
             code=code,
             grant=grant,
+            word=word,
             nameless=approver.startswith(NAMELESS),
         )
         self.drain()

@@ -279,13 +279,16 @@ class Desk:
         seen, words = self.masker.grant(grant)
         return grant_view(seen, end or "active", words)
 
-    def preview(self, rid: str, terms: GrantTerms, now: float) -> str:
+    def preview(
+        self, rid: str, terms: GrantTerms, now: float, edit: EditTerms | None = None
+    ) -> str:
         """Say in words what a grant with this approval would allow, for a person to confirm.
 
         Args:
             rid: the approval's id.
             terms: of the grant.
             now: UTC seconds.
+            edit: what would be approved with it; None: what was asked.
 
         Raises:
             LookupError: the approval does not wait for an answer.
@@ -294,6 +297,9 @@ class Desk:
         record = self.ledger.approval(rid)
         if record is None:
             raise LookupError(NOT_WAITING)
+        if edit is not None:
+            made = self.editor.edited(record, edit)
+            record = msgspec.structs.replace(record, edit=made).as_approved
         return self.masker.grant(grant_of(record, terms, "", "", now))[1]
 
     def revoke(

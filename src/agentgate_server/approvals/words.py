@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from agentgate_proto.records.approval import ApprovalView
 from agentgate_proto.text.showing import one_line, straight
 from agentgate_server.policy.signature import shorten
 
@@ -29,6 +30,26 @@ WARNING_CHARS_MAX = 700
 
 WORDS_CHARS_MAX = 300
 """The words of a grant, a refusal."""
+
+
+def spoken(view: ApprovalView, words_max: int) -> list[str]:
+    """What the agent and people have said of it, and what these have made of it, line by line.
+
+    Whose words they are is said first. Nobody has looked whether the agent's are true.
+    """
+    lines = [f"The agent says: {quotation(view.why, words_max)}"] if view.why else []
+    if view.word:
+        by = "The answer" if view.status != "waiting" else "Said so far"
+        lines += [f"{by}: {quotation(word, words_max)}" for word in view.word.split("\n")]
+    if view.changes:
+        lines.append("Edited before it was approved:")
+        lines += [f"• {fold(change, words_max)}" for change in view.changes]
+    return lines
+
+
+def quotation(words: str, chars_max: int) -> str:
+    """Somebody's words in quotes; what would end them is not in them."""
+    return f"“{fold(words.replace('”', chr(34)), chars_max)}”"
 
 
 def warning_room(warning: str) -> int:

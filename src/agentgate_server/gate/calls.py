@@ -399,8 +399,8 @@ class Calls:
             edit = params.edit
             answer_with(reply, lambda: self.desk.preview_edit(params.id, edit, now))
         else:
-            terms = params.grant
-            answer_with(reply, lambda: GrantWords(self.desk.preview(params.id, terms, now)))
+            terms, of = params.grant, params.edit
+            answer_with(reply, lambda: GrantWords(self.desk.preview(params.id, terms, now, of)))
 
 
 def never(*_: Any) -> None:

@@ -22,6 +22,7 @@ from agentgate_server.approvals.words import (
     argument,
     clock,
     fold,
+    spoken,
     warning_room,
 )
 
@@ -136,12 +137,13 @@ def request(
 
 
 def circumstances(view: ApprovalView, words_max: int) -> list[str]:
-    """What it is about, under which rule it is asked, and what to know before saying yes."""
+    """What was said of it, what it is about, under which rule, what to know before saying yes."""
+    lines = spoken(view, words_max)
     if view.status != "waiting":
-        return []
+        return lines
     rule = fold(view.rule, SIGNATURE_CHARS_MAX)
     words = f"{fold(view.description, words_max)} ({rule})" if view.description else rule
-    lines = [f"Now: {fold(view.about, words_max)}"] if view.about else []
+    lines += [f"Now: {fold(view.about, words_max)}"] if view.about else []
     lines.append(f"Rule: {words}")
     if view.why:
         lines.append(f"The agent's own words on why: {fold(view.why, words_max)}")

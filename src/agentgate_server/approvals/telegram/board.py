@@ -246,6 +246,14 @@ class Board:
         card = self.cards.get(rid)
         return card.grant_ends if card is not None else 0.0
 
+    def asked_by(self, chat_id: int, message_id: int) -> ApprovalView | None:
+        """The approval that a message asks about; None: it is none of those on the board."""
+        for card in self.cards.values():
+            place = card.place
+            if place is not None and (place.chat_id, place.message_id) == (chat_id, message_id):
+                return card.view
+        return None
+
     def view_of(self, rid: str) -> ApprovalView | None:
         """The approval as it stands; None: it is not on the board."""
         card = self.cards.get(rid)

@@ -17,6 +17,7 @@ from agentgate_server.approvals.telegram.codes import Prompts
 from agentgate_server.approvals.telegram.notices import NOTICE_S, Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
+from agentgate_server.approvals.telegram.remarks import Remarks
 from agentgate_server.approvals.words import NAME_CHARS_MAX
 
 GRANT_MINUTES = 10.0
@@ -34,6 +35,7 @@ class Callbacks:
         outbox: brings messages to the truth.
         notices: brings notices to people.
         prompts: the one-time codes that are waited for.
+        remarks: what people have replied to what they are asked.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Callbacks:
         outbox: Outbox,
         notices: Notices,
         prompts: Prompts,
+        remarks: Remarks,
     ) -> None:
         self.desk = desk
         self.decisions = decisions
@@ -53,6 +56,7 @@ class Callbacks:
         self.outbox = outbox
         self.notices = notices
         self.prompts = prompts
+        self.remarks = remarks
 
     async def tapped(self, query: CallbackQuery) -> None:
         """Take a tap to the end; the decision in it is durable, or was refused, after this."""
@@ -92,9 +96,16 @@ class Callbacks:
                 self._notify(query, "Those 10 minutes are over: look at it again.", alert=True)
                 return
             grant = GrantTerms(minutes=left / 60.0)
+        user_id = query.from_user.id
         decision = await self.decisions.decide(
-            rid, approve=verb is not Choice.DENY, approver=approver, grant=grant
+            rid,
+            approve=verb is not Choice.DENY,
+            approver=approver,
+            grant=grant,
+            word=self.remarks.of(rid, user_id),
         )
+        if decision.won:
+            self.remarks.drop(rid, user_id)
         self._tell(query, decision, place, rid)
 
     def _tell(

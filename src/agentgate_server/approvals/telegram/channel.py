@@ -19,6 +19,7 @@ from agentgate_server.approvals.telegram.commands import Commands
 from agentgate_server.approvals.telegram.notices import Notices
 from agentgate_server.approvals.telegram.outbox import Outbox
 from agentgate_server.approvals.telegram.people import People
+from agentgate_server.approvals.telegram.remarks import Remarks
 from agentgate_server.approvals.telegram.rendering import Renderer
 from agentgate_server.approvals.telegram.updates import Updates
 from agentgate_server.config import TelegramConfig
@@ -71,10 +72,11 @@ class TelegramChannel:
         )
         desk.hears_mutes.append(self.outbox.look_again)
         decisions, prompts = Decisions(CHANNEL, desk, needs.drain), Prompts(clock)
-        self.callbacks = Callbacks(
-            desk, decisions, self.people, self.api, self.outbox, self.notices, prompts
+        told = (self.notices, prompts, Remarks())
+        self.callbacks = Callbacks(desk, decisions, self.people, self.api, self.outbox, *told)
+        self.commands = Commands(
+            desk, decisions, self.people, self.api, *told, self.outbox.board.asked_by
         )
-        self.commands = Commands(desk, decisions, self.people, self.api, self.notices, prompts)
         self.updates = Updates(self.api, clock, self._handle)
 
     @property

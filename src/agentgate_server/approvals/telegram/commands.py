@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from telegram import Message
@@ -16,6 +17,7 @@ from agentgate_server.approvals.telegram.api import Api
 from agentgate_server.approvals.telegram.codes import Prompt, Prompts, is_code
 from agentgate_server.approvals.telegram.notices import NOTICE_S, REPLY_S, Notices
 from agentgate_server.approvals.telegram.people import People
+from agentgate_server.approvals.telegram.remarks import Remarks
 from agentgate_server.approvals.words import SIGNATURE_CHARS_MAX, clock
 
 LISTED_MAX = 20
@@ -49,6 +51,8 @@ class Commands:
         api: the calls.
         notices: brings the replies.
         prompts: the one-time codes that are waited for.
+        remarks: what people reply to what they are asked.
+        asked_by: the approval that a message asks about.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Commands:
         api: Api,
         notices: Notices,
         prompts: Prompts,
+        remarks: Remarks,
+        asked_by: Callable[[int, int], ApprovalView | None],
     ) -> None:
         self.desk = desk
         self.decisions = decisions
@@ -66,6 +72,8 @@ class Commands:
         self.api = api
         self.notices = notices
         self.prompts = prompts
+        self.remarks = remarks
+        self.asked_by = asked_by
 
     async def wrote(self, message: Message) -> None:
         """Take a message to the end, if it is meant for the bot."""
@@ -87,6 +95,8 @@ class Commands:
             await self._take_code(message, user_id, approver)
         elif is_code(message.text or "") and (meant or answers_bot(message)):
             self._reply(message, "No code is waited for: tap Approve first.")
+        elif words and not command.startswith("/") and (view := self._replied_to(message)):
+            self._reply(message, self._remark(view, user_id, message.text or ""))
         elif command == "/pending":
             self._reply(message, pending_text(self.desk.waiting(LISTED_MAX), self.desk.count))
         elif command == "/grants":
@@ -98,6 +108,18 @@ class Commands:
             self._reply(message, text.quoted(self._mute(command, words[1:], approver)))
         elif meant:
             self._reply(message, HELP)
+
+    def _replied_to(self, message: Message) -> ApprovalView | None:
+        """The approval about which a message says something, if it is a reply to its message."""
+        replied = message.reply_to_message
+        return self.asked_by(message.chat.id, replied.message_id) if replied is not None else None
+
+    def _remark(self, view: ApprovalView, user_id: int, words: str) -> str:
+        """Keep what somebody says to an agent, for their answer."""
+        if view.status != "waiting":
+            return f"It is {view.status} already: the agent is not told that any more."
+        self.remarks.note(view.id, user_id, words)
+        return "The agent is told that with your answer: now tap Approve or Deny."
 
     async def _revoke(self, message: Message, grant_id: str, approver: str) -> None:
         if not grant_id:
@@ -133,9 +155,12 @@ class Commands:
             self._reply(message, "Answer the very message that asks for the code.")
             return
         code = "".join((message.text or "").split())
+        word = self.remarks.of(prompt.rid, user_id)
         decision = await self.decisions.decide(
-            prompt.rid, approve=True, approver=approver, code=code
+            prompt.rid, approve=True, approver=approver, code=code, word=word
         )
+        if decision.won:
+            self.remarks.drop(prompt.rid, user_id)
         if not decision.won:
             self._reply(message, text.quoted(decision.text))
         if not decision.needs_code:

@@ -26,6 +26,7 @@ from agentgate_server.approvals.words import (
     argument,
     clock,
     fold,
+    spoken,
     warning_room,
 )
 
@@ -155,6 +156,7 @@ def circumstances(view: ApprovalView, words_max: int) -> list[str]:
     is_waiting = view.status == "waiting"
     lines = [f"{'Now' if is_waiting else 'Then'}: {quoted(view.about, words_max)}"]
     lines = (lines if view.about else []) + ([] if is_waiting else [f"Agent: {name_of(view)}"])
+    lines += [escape(line) for line in spoken(view, words_max)]
     rule = quoted(view.rule, SIGNATURE_CHARS_MAX)
     if view.description:
         lines.append(f"Rule: {quoted(view.description, words_max)} (<code>{rule}</code>)")
