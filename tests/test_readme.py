@@ -20,6 +20,7 @@ import anyio
 import msgspec
 import pytest
 import yaml
+from tests.cli.looking import looking
 from tests.server.policy.helpers import unknown_tools
 
 from agentgate_proto.errors import ERRORS
@@ -99,13 +100,15 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, dict[str, str]]]:
-    """The quick start's first block, carried out; only the installation and the port differ."""
-    folder = tmp_path_factory.mktemp("readme")
+def quick_start(folder: Path) -> tuple[Path, int]:
+    """Carry out the quick start's first block; only the installation and the port differ.
+
+    Returns:
+        The gateway's folder, and its port.
+    """
     first = blocks("bash")[0]
     assert first.splitlines()[0].split("#")[0].strip() == "pipx install ."
-    assert first.splitlines()[-1] == "agent-gate serve"
+    assert first.splitlines()[-1].split("#")[0].strip() == "agent-gate serve --watch"
     setup = "\n".join(first.splitlines()[1:-1])
     done = run(f"set -e\n{setup}\npwd", folder)
     assert done.returncode == 0, done.stderr
@@ -113,6 +116,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
     port = free_port()
     config = home / "config.yaml"
     config.write_text(config.read_text().replace("8443", str(port)))
+    return home, port
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str, dict[str, str]]]:
+    """The gateway of the quick start, without a terminal."""
+    home, port = quick_start(tmp_path_factory.mktemp("readme"))
     tokens = dict(
         line.split("=", 1)
         for line in (home / ".env").read_text().splitlines()
@@ -146,26 +156,20 @@ def approve_next(home: Path, url: str, token: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_quick_start_ends_as_it_says(served: tuple[Path, str, dict[str, str]]) -> None:
-    home, url, tokens = served
-    _, watch, agent = blocks("bash")[:3]
-    with (
-        started(watch, home.parent, AGENT_GATE_URL=url) as person,
-        started(f"{agent}\necho ended $?", home.parent, AGENT_GATE_URL=url) as asking,
-    ):
-        approve_next(home, url, tokens["APPROVER_TOKEN"])
-        assert asking.stdout is not None
-        said = ""
-        while "ended" not in said:
-            line = asking.stdout.readline()
-            assert line, said
-            said += line
-        assert person.stdout is not None
-        shown = person.stdout.readline()
-        while "write_note" not in shown:
-            line = person.stdout.readline()
-            assert line, shown
-            shown += line
+def test_the_quick_start_ends_as_it_says(tmp_path: Path) -> None:
+    home, _ = quick_start(tmp_path)
+    agent = blocks("bash")[1]
+    with looking("serve", "--watch", cwd=home) as person:
+        person.see("watching as owner")
+        with started(f"{agent}\necho ended $?", home.parent) as asking:
+            person.see("write_note(milk, buy milk)")
+            person.see("approve? [y]es")
+            person.type("y\n")
+            person.see("write_note: done")
+            assert asking.stdout is not None
+            said = asking.stdout.read()
+        person.interrupt()
+        assert person.end() == 0
     assert "T" in said.splitlines()[0], "get_time was allowed"
     assert "notes/milk.txt" in said
     assert "ended 1" in said, "the last one is denied"
@@ -176,11 +180,11 @@ def test_the_quick_start_ends_as_it_says(served: tuple[Path, str, dict[str, str]
 def test_one_talks_to_a_model_as_it_says(
     served: tuple[Path, str, dict[str, str]], tmp_path: Path
 ) -> None:
-    home, url, _ = served
+    home, _, _ = served
     here, there = blocks("bash", section("Talk to a model"))
     done = run(here.splitlines()[0], tmp_path)
     assert (done.returncode, done.stdout) == (0, "17 * 3 = 51.\n"), done.stderr
-    done = run("set -e\n" + there.replace("ws://127.0.0.1:8443", url), home)
+    done = run(f"set -e\n{there}", home)
     assert done.returncode == 0, done.stderr
     for text in (
         "get_time answered: ",

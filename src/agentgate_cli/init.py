@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib.util import find_spec
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +28,15 @@ from agentgate_cli.style import note, warn
 from agentgate_cli.terminal import Terminal
 from agentgate_cli.text import printable
 
-IPV6 = 6
-
 NEXT_STEPS = """
-Next, in three terminals in {folder}:
+Next, in {folder}:
 
-  agent-gate serve
+  agent-gate serve --watch    # the gateway; what is asked you answer here
 
-  set -a; . ./.env                                        # answer what is asked
-  AGENT_GATE_TOKEN=$APPROVER_TOKEN agent-gate approvals watch{url}
+and in a second terminal there, as an agent does:
 
-  set -a; . ./.env                                        # ask, as an agent does
-  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate call {call}{url}
-
-  AGENT_GATE_TOKEN=$AGENT_TOKEN agent-gate chat --url {talk}    # a model asks
+  agent-gate call {call}
+  agent-gate chat             # a model asks
 """
 
 
@@ -281,19 +275,4 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
 def steps(folder: Path, answers: Answers) -> str:
     """Say how to go on."""
     call = "get_time" if answers.policy == "closed" else "write_note name=milk text='buy milk'"
-    secure = answers.tls is not None and not answers.insecure
-    url = f"{'wss' if secure else 'ws'}://{local(answers.host)}:{answers.port}"
-    plain = (answers.host, answers.port, secure) == (HOST, PORT, False)
-    named = "" if plain else f" --url {url}"
-    return NEXT_STEPS.format(folder=folder.resolve(), call=call, url=named, talk=url)
-
-
-def local(host: str) -> str:
-    """How a client on this machine reaches an address that is listened on."""
-    try:
-        address = ip_address(host.strip("[]"))
-    except ValueError:
-        return host
-    if address.is_unspecified:
-        return "localhost"
-    return f"[{address}]" if address.version == IPV6 else str(address)
+    return NEXT_STEPS.format(folder=folder.resolve(), call=call)

@@ -45,8 +45,8 @@ def test_what_init_writes_serves_as_it_is(tmp_path: Path) -> None:
 def test_the_steps_that_init_shows_are_commands_that_exist(tmp_path: Path) -> None:
     shown = run("init", cwd=tmp_path).stdout
     commands = re.findall(r"agent-gate (\w+)", shown)
-    assert commands == ["serve", "approvals", "call", "chat"]
-    assert run("chat", "--help").stdout.count("--url")
+    assert commands == ["serve", "call", "chat"]
+    assert "--watch" in run("serve", "--help").stdout
 
 
 def test_tokens_are_for_their_owner_only(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_a_person_at_a_terminal_is_asked_and_each_answer_is_looked_at(tmp_path: 
             terminal.see(question)
             if answer is not None and not question.startswith(("Error", "write")):
                 terminal.type(f"{answer}\n")
-        terminal.see("Next, in three terminals")
+        terminal.see("agent-gate serve --watch")
         assert terminal.end() == 0
         assert "home.token-2" not in terminal.shown
         assert BOT not in terminal.shown
@@ -223,14 +223,14 @@ def test_where_others_can_connect_a_person_is_asked_for_tls(tmp_path: Path) -> N
         for _ in range(2):
             terminal.see("[y/N]: ")
             terminal.type("\n")
-        terminal.see("Next, in three terminals")
+        terminal.see("agent-gate serve --watch")
         assert terminal.end() == 0
     assert load_config(tmp_path / "behind" / "config.yaml", environment={}).gateway.insecure
 
 
 def test_options_that_are_given_are_not_asked_about_and_yes_asks_nothing(tmp_path: Path) -> None:
     with at_terminal("init", "--yes", cwd=tmp_path) as terminal:
-        terminal.see("Next, in three terminals")
+        terminal.see("agent-gate serve --watch")
         assert terminal.end() == 0
         assert "[" not in terminal.shown
     assert (tmp_path / "config.yaml").exists()
