@@ -30,6 +30,7 @@ STEPS = {
     "disk": "make room on the disk, or lower storage.free_min",
     "audit": "'agent-gate audit verify' says what was changed",
     "certificate": "renew the certificate, then 'agent-gate reload'",
+    "companion": "see what this says of companion below, and the gateway's log",
     "ntfy": "see what this says of ntfy below, and the gateway's log",
     "telegram": "see what this says of telegram below, and the gateway's log",
     "home_assistant": "see what this says of home_assistant below, and the gateway's log",

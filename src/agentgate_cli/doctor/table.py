@@ -10,6 +10,7 @@ import anyio
 
 from agentgate_cli.doctor.certificate import reach_certificate
 from agentgate_cli.doctor.clock import reach_clock
+from agentgate_cli.doctor.companion import reach_companion
 from agentgate_cli.doctor.home import reach_home
 from agentgate_cli.doctor.listening import reach_gateway, reach_listener
 from agentgate_cli.doctor.ntfy import reach_ntfy
@@ -106,6 +107,12 @@ PROBES = (
         about="the server is there and takes the token, and its buttons lead to a gateway",
         step="correct messenger.ntfy in config.yaml",
         reach=reach_ntfy,
+    ),
+    Probe(
+        name="companion",
+        about="Home Assistant has a notify service for each phone with its app",
+        step="correct messenger.companion in config.yaml",
+        reach=reach_companion,
     ),
     Probe(
         name="clock",

@@ -7,7 +7,7 @@ Android, takes the notification away too.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,3 +92,10 @@ class Phones:
             data["reply_text"] = text
         self.phones[service].shown.pop(notification.data["tag"], None)
         await self.tell(EVENT, data)
+
+
+def with_phones(
+    services: Mapping[str, Mapping[str, str]], phones: Iterable[str]
+) -> dict[str, Mapping[str, str]]:
+    """The services of a house, those of its phones among them."""
+    return {**services, "notify": {**services.get("notify", {}), **dict.fromkeys(phones, "")}}

@@ -15,10 +15,10 @@ import anyio
 import msgspec
 from anyio.abc import TaskGroup
 
-from agentgate_cli.standins.companion import Phones
+from agentgate_cli.standins.companion import Phones, with_phones
 from agentgate_cli.standins.home import UNAVAILABLE, Entity, Home, make_home
 from agentgate_cli.standins.home_assistant_socket import CUT, Refused, Sockets
-from agentgate_cli.standins.home_records import answer_of
+from agentgate_cli.standins.home_records import answer_of, config_of
 from agentgate_cli.standins.http_server import (
     HttpRequest,
     HttpResponse,
@@ -157,7 +157,8 @@ class HomeAssistant:
 
     async def served(self, request: HttpRequest) -> HttpResponse | None:
         """Answer one request that came with the right token."""
-        told = answer_of(self.home.records, self.home.state_of, SERVICES, request)
+        services = with_phones(SERVICES, self.phones.phones)
+        told = answer_of(self.home.records, self.home.state_of, services, request)
         if told is not None:
             self.calls.append(Call(kind="records", name=request.target))
             return told
@@ -166,7 +167,7 @@ class HomeAssistant:
                 self.calls.append(Call(kind="api"))
                 return json_response({"message": "API running."})
             case ("GET", "api", "config"):
-                return json_response({"location_name": "Home", "version": self.sockets.version})
+                return config_of(self.home.records, self.sockets.version)
             case ("POST", "api", "template") if not self.is_administrator:
                 return text_response("401: Unauthorized", 401)
             case ("GET", "api", "states"):

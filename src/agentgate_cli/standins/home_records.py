@@ -68,8 +68,6 @@ def answer_of(
         request: with the right token.
     """
     match (request.method, *request.segments):
-        case ("GET", "api", "config"):
-            return json_response({"time_zone": records.time_zone, "location_name": "Home"})
         case ("GET", "api", "services"):
             told = records.services or {
                 of: {name: {} for name in names} for of, names in services.items()
@@ -84,6 +82,12 @@ def answer_of(
             if name in RESPONDING and name in records.responses:
                 return response_of(records, name, request)
     return None
+
+
+def config_of(records: Records, version: str) -> HttpResponse:
+    """Tell what the house is, and which Home Assistant it has."""
+    about = {"location_name": "Home", "time_zone": records.time_zone, "version": version}
+    return json_response(about)
 
 
 def history_of(

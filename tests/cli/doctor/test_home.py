@@ -197,3 +197,18 @@ async def test_a_clock_that_is_another_than_that_of_the_house(
         write(tmp_path, house.url)
         said = await diagnose(tmp_path)
         found(said, "clock", f"60 min {words} that of Home Assistant", "timedatectl set-ntp true")
+
+
+async def test_a_phone_that_has_another_name_now(tmp_path: Path) -> None:
+    async with HomeAssistant(token=HOME_TOKEN) as house:
+        house.phones.add("mobile_app_pixel_9")
+        people = [{"service": "mobile_app_pixel_8", "name": "ann"}]
+        messenger = {"companion": {"people": people}}
+        write_well(tmp_path, permissions=POLICY, services=home(house.url), messenger=messenger)
+        text = "Home Assistant has no notify.mobile_app_pixel_8"
+        found(await diagnose(tmp_path), "companion", text, "what there is (mobile_app_pixel_9)")
+        house.phones.add("mobile_app_pixel_8")
+        assert await diagnose(tmp_path) == []
+        assert not house.phones.phones["mobile_app_pixel_8"].received
+        house.phones.phones.clear()
+        found(await diagnose(tmp_path), "companion", text, "open the companion app on that phone")
