@@ -20,17 +20,17 @@ from agentgate_server.config.messenger import MessengerConfig
 from agentgate_server.config.sessions import SessionsConfig
 from agentgate_server.config.texts import AllowedHost, BaseUrl, Host, Origin, ProxyNetwork
 from agentgate_server.config.upstreams import Upstreams
+from agentgate_server.documents.spans import DAY_S, DAYS, SECONDS
 from agentgate_server.identity.texts import PrincipalName, TokenHash
 from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 from agentgate_server.tools.mcp.form import McpServersConfig
 
-DAY_S = 86_400.0
 APPROVAL_TIMEOUT_S_MAX = 30 * DAY_S
 """A person who has not answered in a month will not; deadlines stay within what is stored."""
 
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
-Days = Annotated[float, Meta(gt=0, le=3_650)]
+Days = Annotated[float, Meta(gt=0, le=3_650, extra=DAYS)]
 
 
 class TlsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Where phones and other machines reach this gateway, as in ``https://gate.example``: buttons
     of notifications call it. Its name counts among ``allowed_hosts``."""
 
-    shutdown_s: Annotated[float, Meta(ge=0, le=600)] = 10.0
+    shutdown_s: Annotated[float, Meta(ge=0, le=600, extra=SECONDS)] = 10.0
     """Seconds that a shutdown waits for running tools."""
 
     @property
@@ -233,7 +233,7 @@ class ToolsConfig(msgspec.Struct, frozen=True, kw_only=True):
     mcp: McpServersConfig = {}
     """Servers of the Model Context Protocol behind the gate, by a name of yours."""
 
-    timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 60.0
+    timeout_s: Annotated[float, Meta(gt=0, le=86_400, extra=SECONDS)] = 60.0
     """Seconds that a tool may run unless it names its own limit."""
 
     args_bytes_max: Annotated[int, Meta(ge=1_024, le=1_000_000)] = 65_536
@@ -306,7 +306,7 @@ class ConfigFile(msgspec.Struct, frozen=True, kw_only=True):
     messenger: MessengerConfig | None = None
     """Where people are asked besides terminals and browsers."""
 
-    approval_timeout: Annotated[float, Meta(gt=0, le=APPROVAL_TIMEOUT_S_MAX)] = 900.0
+    approval_timeout: Annotated[float, Meta(gt=0, le=APPROVAL_TIMEOUT_S_MAX, extra=SECONDS)] = 900.0
     """Seconds that an approval waits for a person; then it expires and nothing runs."""
 
     rate_limit: RateLimitConfig = RateLimitConfig()

@@ -19,7 +19,6 @@ from agentgate_proto.quotas.denials import share_of_audit
 from agentgate_server.config.agents import NamedAgentConfig, agents_of, password_places
 from agentgate_server.config.faces import FacesConfig, check_faces
 from agentgate_server.config.form import (
-    DAY_S,
     AuditConfig,
     ConfigFile,
     GatewayConfig,
@@ -51,6 +50,7 @@ from agentgate_server.documents import Document, DocumentError, read_document, r
 from agentgate_server.documents.environment import Variables
 from agentgate_server.documents.errors import Path as Place
 from agentgate_server.documents.nodes import Scalar
+from agentgate_server.documents.spans import DAY_S
 from agentgate_server.identity.texts import PrincipalName
 from agentgate_server.identity.tokens import Identity
 from agentgate_server.secrets.masking import secrets_in_form
