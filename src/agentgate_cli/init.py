@@ -12,6 +12,8 @@ import click
 
 from agentgate_cli.exits import Failure
 from agentgate_cli.questions import API, Questions, file_there, go_on
+from agentgate_cli.schema import FOLDER as SCHEMAS
+from agentgate_cli.schema import write_schemas
 from agentgate_cli.starter import trying
 from agentgate_cli.starter.compose import (
     DOTENV,
@@ -119,6 +121,7 @@ def init(yes: bool, **options: Any) -> None:
         raise Failure(f"cannot write to {folder}: {error.strerror}; give another folder") from None
     for name in texts:
         click.echo(f"wrote {folder / name}")
+    click.echo(f"wrote {folder / SCHEMAS}, by which editors know the keys")
     click.echo(steps(folder, answers), nl=False)
     if answers.telegram is not None and find_spec("telegram") is None:
         from agentgate_server.extras import how_to_install
@@ -270,6 +273,7 @@ def write(folder: Path, texts: Mapping[str, str]) -> None:
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
+    write_schemas(folder / SCHEMAS, ("config", "permissions"))
 
 
 def steps(folder: Path, answers: Answers) -> str:

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("agentgate_cli.init:init", "Write a first configuration, ready to serve."),
         "check": ("agentgate_cli.check:check", "Find mistakes in configuration and policy."),
         "doctor": ("agentgate_cli.doctor.command:doctor", "Try all of it, and say what to do."),
+        "schema": ("agentgate_cli.schema:schema", "Print what editors need to know of a file."),
         "explain": ("agentgate_cli.explain:explain", "Say what the policy decides, and why."),
         "replay": ("agentgate_cli.replay:replay", "Show what a new policy would change."),
         "reload": ("agentgate_cli.reload:reload", "Let a gateway read its policy anew."),
