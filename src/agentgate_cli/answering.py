@@ -14,6 +14,7 @@ from agentgate_cli.terminal import SETTLE_S, Terminal
 from agentgate_cli.text import printable
 from agentgate_client import AgentGateError, ApprovalView, GrantTerms
 from agentgate_proto.durations import parse_duration
+from agentgate_proto.limits import WORDS_CHARS_MAX
 from agentgate_proto.records.grant import GRANT_MINUTES_MAX, GRANT_USES_MAX
 
 QUESTION = "  approve? [y]es, [n]o, [g]rant, [s]kip: "
@@ -43,11 +44,13 @@ class Given:
         decision: yes or no.
         code: their one-time code, or "".
         grant: what else a yes covers, if anything.
+        word: what the agent is told with it, or "".
     """
 
     decision: Literal["approve", "deny"]
     code: str = ""
     grant: GrantTerms | None = None
+    word: str = ""
 
 
 class Question:
@@ -71,16 +74,24 @@ class Question:
             quiet_s: for how long no key may have been pressed before it is asked.
         """
         terms = None
-        while (answer := await self.terminal.choice(QUESTION, ANSWERS, quiet_s)) == "grant":
-            if (terms := await self._grant()) is not None:
-                answer = "approve"
+        while True:
+            line = await self.terminal.answer(QUESTION, quiet_s)
+            if line is None:
+                return None
+            quiet_s = 0.0
+            answer, word = read_answer(line)
+            if answer == "skip":
+                return answer
+            if answer == "grant":
+                terms, answer = await self._grant(), "approve"
+                if terms is None:
+                    continue
+            if answer is not None:
                 break
-        if answer is None or answer == "skip":
-            return answer
         code = ""
         if answer == "approve" and self.view.needs_code:
             code = await self.terminal.code()
-        return Given(answer, code, terms)
+        return Given(answer, code, terms, word)
 
     async def _grant(self) -> GrantTerms | None:
         """Ask for the terms of a grant, and whether what they come to is meant; None: it is not."""
@@ -123,6 +134,15 @@ class Question:
                 return tuple(dict.fromkeys(wanted))
             say(dim(f"  there is no argument {', '.join(map(printable, wrong))}"))
         return ()
+
+
+def read_answer(line: str) -> tuple[Literal["approve", "deny", "grant", "skip"] | None, str]:
+    """Return what a line answers, and the word to the agent that follows a yes or a no."""
+    first, _, word = line.partition(" ")
+    answer, word = ANSWERS.get(first.rstrip(",.:;!").lower()), word.strip()
+    if word and answer not in ("approve", "deny"):
+        return None, ""
+    return answer, word[:WORDS_CHARS_MAX]
 
 
 def bounds_of(text: str) -> GrantTerms:

@@ -39,6 +39,12 @@ def by(entry: Entry) -> str:
     return printable(f"by {approver}{where}") if approver else ""
 
 
+def word_of(entry: Entry) -> str:
+    """Quote what a person said to the agent, if anything."""
+    word = text_of(entry, "word")
+    return f': "{printable(word)}"' if word else ""
+
+
 def rule_of(entry: Entry) -> str:
     """Name the rule that decided, in its words."""
     rule, words = text_of(entry, "rule"), text_of(entry, "description")
@@ -52,12 +58,15 @@ def asked(entry: Entry) -> str:
     people = plural(needs, "person") if isinstance(needs, int) and needs > 1 else "a person"
     people = people.replace("persons", "people")
     limit = f", until {clock(until)}" if until else ""
-    return f"asks {people}{limit}: {rule_of(entry)}"
+    why = text_of(entry, "why")
+    said = f'; it says "{printable(why)}"' if why else ""
+    return f"asks {people}{limit}: {rule_of(entry)}{said}"
 
 
 def endorsed(entry: Entry) -> str:
     """Say that one of several people agreed."""
-    return f"yes {by(entry)}, {entry.get('count', 1)} of {entry.get('approvers_needed', 2)}"
+    so_far = f"{entry.get('count', 1)} of {entry.get('approvers_needed', 2)}"
+    return f"yes {by(entry)}, {so_far}{word_of(entry)}"
 
 
 def started(entry: Entry) -> str:
@@ -79,7 +88,7 @@ def ended(entry: Entry) -> str:
         case "denied" if rule:
             return f"denied: {rule}"
         case "denied":
-            return " ".join(filter(None, ("denied", by(entry))))
+            return " ".join(filter(None, ("denied", by(entry)))) + word_of(entry)
         case "cancelled":
             return "withdrawn by the agent"
         case "unknown":
@@ -144,7 +153,8 @@ def policy_loaded(entry: Entry) -> str:
 WORDS: dict[str, tuple[Callable[[str], str], Callable[[Entry], str]]] = {
     "request.asked": (warn, asked),
     "request.endorsed": (good, endorsed),
-    "request.approved": (good, lambda entry: f"approved {by(entry)}"),
+    "request.edited": (warn, lambda entry: f"edited {by(entry)}, from what was asked before"),
+    "request.approved": (good, lambda entry: f"approved {by(entry)}{word_of(entry)}"),
     "request.started": (str, started),
     "request.ended": (str, ended),
     "requests.denied": (bad, told),

@@ -113,6 +113,7 @@ class Watch:
         self.name = client.health.principal
         who = printable(self.name)
         say(f"watching as {bold(who)}; asks appear here. Ctrl-C ends.")
+        say(dim("what follows y or n in a line is said to the agent: n not while they sleep"))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self.follow, client, tasks.cancel_scope)
             try:
@@ -297,7 +298,9 @@ class Watch:
         self.answered.add(view.id)
         try:
             code = answer.code[:CODE_CHARS_MAX]
-            now = await client.decide(view.id, answer.decision, code=code, grant=answer.grant)
+            now = await client.decide(
+                view.id, answer.decision, code=code, grant=answer.grant, word=answer.word
+            )
         except AgentGateError as error:
             self.answered.discard(view.id)
             if error.code == ErrorCode.ALREADY_SETTLED:

@@ -49,6 +49,18 @@ STORY: list[tuple[dict[str, Any], str]] = [
         "yes by owner (terminal), 1 of 2",
     ),
     ({"event": "request.approved", **LATER, **PERSON}, "approved by owner (terminal)"),
+    (
+        {"event": "request.approved", **LATER, **PERSON, "word": "be quick"},
+        'approved by owner (terminal): "be quick"',
+    ),
+    (
+        {"event": "request.edited", **LIGHT, **PERSON},
+        "set_light(100, true, bedroom)  edited by owner (terminal)",
+    ),
+    (
+        {"event": "request.asked", **LIGHT, **RULE, "why": "it is dark"},
+        '(permissions.yaml:12); it says "it is dark"',
+    ),
     ({"event": "request.started", **LATER}, "started"),
     (
         {"event": "request.ended", **LATER, "status": "executed", "duration_s": 4.25},
@@ -91,7 +103,8 @@ def test_each_event_is_said_in_words(entry: dict[str, Any], said: str) -> None:
 
 
 def test_a_request_has_its_signature_in_its_later_entries_too() -> None:
-    entries = [entry for entry, _ in STORY[1:6]]
+    entries = [entry for entry, _ in STORY if entry.get("rid") == RID][:6]
+    entries.append({"event": "request.ended", **LATER, "status": "executed"})
     shown = lines_of(*entries)
     assert all("garden  set_light(100, true, bedroom)  " in line for line in shown)
     assert all(line.endswith("  80247b9c") for line in shown)

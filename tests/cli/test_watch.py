@@ -289,3 +289,16 @@ def test_what_was_skipped_comes_back_with_enter(gateway: Served) -> None:
         terminal.type("\x04")
         assert terminal.end() == 0, "it is listened to between questions, too"
     assert ended(call)[0] == 1
+
+
+def test_what_follows_a_yes_or_a_no_is_said_to_the_agent(gateway: Served) -> None:
+    call = gateway.calling("set_light", "room=bedroom", "on=true", "--json")
+    with watching(gateway) as terminal:
+        terminal.see(QUESTION)
+        terminal.type("s later\n")
+        terminal.see(QUESTION)
+        terminal.type("No, not while They sleep\n")
+        terminal.see("denied")
+    code, out, _ = ended(call)
+    assert code == 1
+    assert "not while They sleep" in out
