@@ -121,8 +121,8 @@ OF_PROMISES = (
     Mutation(
         "let the words of the logbook name what is denied",
         f"{HOUSE}/records.py",
-        " for row in seen if may_be_told(row, shows)]\n",
-        " for row in seen]\n",
+        " if may_be_told(row, shows)]\n",
+        "]\n",
         seeds=0,
         tests=("tests/server/tools/home_assistant/test_records.py",),
     ),

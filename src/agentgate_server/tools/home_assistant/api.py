@@ -16,10 +16,13 @@ on the way, or the answer was spoilt there: nobody knows then whether a write wa
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from ipaddress import ip_network
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import anyio
+import anyio.to_thread
 import msgspec
 
 from agentgate_proto.records.request import Effects
@@ -34,10 +37,19 @@ from agentgate_server.secrets.secret import Secret
 from agentgate_server.tools.home_assistant.credentials import clean_text, without_credentials
 from agentgate_server.tools.home_assistant.form import HomeAssistantConfig
 
+T = TypeVar("T")
+
 NAME: Final = "Home Assistant"
 
 BYTES_MAX: Final = 32_000_000
 """One answer. The states of a large house are some megabytes."""
+
+AT_ONCE_BYTES: Final = 65_536
+"""An answer up to here is read at once: some milliseconds. The rest of the gateway would wait for
+the states of a large house."""
+
+THREADS_MAX: Final = 2
+"""Answers that are read aside at once."""
 
 READS_MAX: Final = 8
 """Reads that run at once; each is milliseconds of Home Assistant's one thread."""
@@ -62,6 +74,10 @@ ANYWHERE: Final = Reach(private=True, allow=(ip_network("0.0.0.0/0"), ip_network
 JSON: Final = (("Content-Type", "application/json"),)
 
 
+class TooLarge(ToolFailed):
+    """An answer has more bytes than are read of it."""
+
+
 class NotFound(ToolFailed):
     """There is nothing of that name (404)."""
 
@@ -75,6 +91,7 @@ class Api:
         Raises:
             ToolError: ``ca`` can't be used.
         """
+        self._threads = anyio.CapacityLimiter(THREADS_MAX)
         try:
             self.reads = HttpBackend(options_of(config, READS_MAX, FAILURES_MAX))
             self.writes = HttpBackend(options_of(config, WRITES_MAX, WRITE_FAILURES_MAX))
@@ -83,23 +100,45 @@ class Api:
                 f"services.homeassistant.ca: {config.ca} can't be used: {error}"
             ) from error
 
-    async def get(self, path: str, *, timeout_s: float | None = None) -> Any:
+    async def get(
+        self, path: str, *, timeout_s: float | None = None, bytes_max: int | None = None
+    ) -> Any:
         """Read something.
 
         Args:
             path: below the address, encoded.
             timeout_s: None: what the configuration says.
+            bytes_max: of the answer; None: ``BYTES_MAX``.
 
         Raises:
+            TooLarge: it has more bytes.
             NotStarted, EffectUnknown, ToolFailed: see above.
         """
+        bytes_max = BYTES_MAX if bytes_max is None else bytes_max
         answer = await self.reads.request(
-            "GET", path, timeout_s=timeout_s, bytes_max=BYTES_MAX, effects=Effects.READ
+            "GET", path, timeout_s=timeout_s, bytes_max=bytes_max, effects=Effects.READ
         )
         try:
-            return content_of(check(answer, path, Effects.READ))
+            return await self.content_of(check(answer, path, Effects.READ))
         except ValueError as error:
-            raise ToolFailed(str(error)) from None
+            failure = TooLarge if len(answer.body) >= bytes_max else ToolFailed
+            raise failure(str(error)) from None
+
+    async def content_of(self, answer: Answer) -> Any:
+        """Read an answer, see :func:`content_of`; a large one aside, for that takes its time.
+
+        Raises:
+            ValueError: it is no JSON.
+        """
+        if len(answer.body) <= AT_ONCE_BYTES:
+            return content_of(answer)
+        return await self.aside(content_of, answer)
+
+    async def aside(self, work: Callable[..., T], *args: Any) -> T:
+        """Do what takes its time in a thread, so that it holds up nobody else's calls."""
+        return await anyio.to_thread.run_sync(
+            work, *args, abandon_on_cancel=True, limiter=self._threads
+        )
 
     async def respond(self, domain: str, service: str, data: dict[str, Any]) -> dict[str, Any]:
         """Ask a service that changes nothing for its response.
@@ -124,7 +163,7 @@ class Api:
             effects=Effects.READ,
         )
         try:
-            content = content_of(check(answer, what, Effects.READ))
+            content = await self.content_of(check(answer, what, Effects.READ))
         except ValueError as error:
             raise ToolFailed(str(error)) from None
         response = content.get("service_response") if isinstance(content, dict) else None

@@ -13,9 +13,11 @@ from datetime import tzinfo
 from typing import Any, Final
 from urllib.parse import urlencode
 
+import anyio.lowlevel
+
 from agentgate_server.errors import ArgumentError, ToolFailed
 from agentgate_server.tools.home_assistant import arguments, identifiers
-from agentgate_server.tools.home_assistant.api import NAME, NotFound
+from agentgate_server.tools.home_assistant.api import NAME, NotFound, TooLarge
 from agentgate_server.tools.home_assistant.base import (
     HomeAssistantTool,
     Shows,
@@ -53,6 +55,12 @@ MENTION: Final = re.compile(r"[0-9]*+[a-z_][a-z0-9_]*+\.[a-z0-9_]+")
 """What may be an entity in a sentence."""
 
 MESSAGE_CHARS_MAX: Final = 500
+
+ANSWER_BYTES_MAX: Final = 4_000_000
+"""Of what is asked of the recorder: some 50,000 states."""
+
+LOOKED_AT_ONCE: Final = 200
+"""Entries that are looked at before others get their turn."""
 
 EARLIER: Final = (
     "'earlier' says how many older ones are left out: ask for a shorter time, or with a larger "
@@ -92,7 +100,12 @@ class RecordsTool(HomeAssistantTool):
         found = urlencode({"end_time": end, **query})
         path = f"/api/{kind}/{start.replace('+', '%2B')}?{found}"
         try:
-            return await self.api.get(path)
+            return await self.api.get(path, bytes_max=ANSWER_BYTES_MAX)
+        except TooLarge:
+            raise ToolFailed(
+                f"{NAME} has recorded more than {ANSWER_BYTES_MAX:,} bytes in this time: ask for a "
+                "shorter one, or for fewer entities"
+            ) from None
         except NotFound:
             what = kind.partition("/")[0]
             raise ToolFailed(
@@ -129,7 +142,7 @@ class GetHistory(RecordsTool):
             raise ToolFailed(f"{NAME} answered something else than a history")
         limit = arguments.whole(args, "limit", LIMIT, 1, ROWS_MAX)
         limit = min(limit, ROWS_MAX // len(asked))
-        rows = (history_of(states, limit, zone) for states in found if isinstance(states, list))
+        rows = await self.api.aside(histories_of, found, limit, zone)
         by_entity = {row["entity_id"]: row for row in rows if row["entity_id"] in asked}
         answer: dict[str, Any] = {
             "start": window.start.isoformat(),
@@ -147,6 +160,11 @@ class GetHistory(RecordsTool):
         return answer | ({"note": "; ".join(notes)} if notes else {})
 
 
+def histories_of(found: list[Any], limit: int, zone: tzinfo | None) -> list[dict[str, Any]]:
+    """Return what is told of each entity, see :func:`history_of`."""
+    return [history_of(states, limit, zone) for states in found if isinstance(states, list)]
+
+
 def history_of(states: list[Any], limit: int, zone: tzinfo | None) -> dict[str, Any]:
     """Return what is told of one entity: at most so many of its newest states, and of numbers the
     range of all. Of a minimal answer only the first and the last row tell whose they are."""
@@ -154,8 +172,7 @@ def history_of(states: list[Any], limit: int, zone: tzinfo | None) -> dict[str, 
     changes: list[dict[str, Any]] = []
     for state in rows:
         if not changes or changes[-1]["state"] != state.get("state"):
-            at = told(state.get("last_changed"), zone)
-            changes.append({"at": at, "state": state.get("state")})
+            changes.append({"at": state.get("last_changed"), "state": state.get("state")})
     whole = rows[0] if rows else {}
     row: dict[str, Any] = {"entity_id": entity_of(whole)}
     row |= {"name": name} if (name := name_of(whole)) else {}
@@ -164,7 +181,7 @@ def history_of(states: list[Any], limit: int, zone: tzinfo | None) -> dict[str, 
         row |= {"lowest": min(numbers), "highest": max(numbers)}
     if len(changes) > limit:
         row["earlier"] = len(changes) - limit
-    row["changes"] = changes[-limit:]
+    row["changes"] = [each | {"at": told(each["at"], zone)} for each in changes[-limit:]]
     return row
 
 
@@ -194,18 +211,27 @@ class GetLogbook(RecordsTool):
         named = await visible([row for row in rows if entity_of(row)], shows)
         kept = {id(row) for row in named}
         seen = [row for row in rows if id(row) in kept or not entity_of(row)]
-        entries = [entry_of(row, shows, zone) for row in seen if may_be_told(row, shows)]
+        entries = await tellable(seen, shows)
         limit = arguments.whole(args, "limit", LIMIT, 1, ROWS_MAX)
         answer: dict[str, Any] = {
             "start": window.start.isoformat(),
             "end": window.end.isoformat(),
-            "entries": entries[-limit:],
+            "entries": [entry_of(row, shows, zone) for row in entries[-limit:]],
         }
         notes = [] if shows is None or asked else [UNTOLD]
         if len(entries) > limit:
             answer["earlier"] = len(entries) - limit
             notes.append(EARLIER)
         return answer | ({"note": "; ".join(notes)} if notes else {})
+
+
+async def tellable(rows: list[dict[str, Any]], shows: Shows | None) -> list[dict[str, Any]]:
+    """Return those of some entries whose words may be told."""
+    found = []
+    for at in range(0, len(rows), LOOKED_AT_ONCE):
+        await anyio.lowlevel.checkpoint()
+        found += [row for row in rows[at : at + LOOKED_AT_ONCE] if may_be_told(row, shows)]
+    return found
 
 
 def may_be_told(row: Mapping[str, Any], shows: Shows | None) -> bool:

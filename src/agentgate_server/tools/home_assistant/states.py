@@ -8,7 +8,6 @@ ask by its name or state, since a filter that counts would tell.
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from agentgate_server.tools.home_assistant.base import (
     schema,
     visible,
 )
+from agentgate_server.tools.home_assistant.nearness import NEAR_MAX, near
 from agentgate_server.tools.home_assistant.plan import NoSuchPlace
 
 PLACES: Final = ("area", "floor", "label")
@@ -41,14 +41,8 @@ LIMIT_MAX: Final = 1_000
 PAGE_BYTES_MAX: Final = 200_000
 """Bytes of a page; its last row may exceed it. Beyond, a model sees little else."""
 
-NEAR_MAX: Final = 3
-"""Entities that an error suggests."""
-
 FEW: Final = 8
 """Entities of a domain that an error lists whole, where none is near to what was asked for."""
-
-COMPARED_MAX: Final = 2_000
-"""Entities that a misspelled one is compared with."""
 
 LEFT_OUT: Final = "some are left out: the policy denies ha_get_state of them"
 NO_AREAS: Final = "the areas are not known at present"
@@ -251,11 +245,11 @@ async def no_such_entity(access: Access, entity: str) -> str:
     """
     domain, _, name = entity.partition(".")
     known = [entity_of(state).partition(".") for state in await all_states(access)]
-    names = [each for of, _, each in known if of == domain][:COMPARED_MAX]
-    near = [f"{domain}.{each}" for each in difflib.get_close_matches(name, names)]
-    near += [f"{of}.{name}" for of, _, each in known if each == name]
+    names = [each for of, _, each in known if of == domain]
+    meant = [f"{domain}.{each}" for each in await near(name, names)]
+    meant += [f"{of}.{name}" for of, _, each in known if each == name]
     shows = access.sight.of_caller()
-    seen = [each for each in dict.fromkeys(near) if shows is None or shows(each)][:NEAR_MAX]
+    seen = [each for each in dict.fromkeys(meant) if shows is None or shows(each)][:NEAR_MAX]
     listed = "ha_get_states lists them, also by domain or name"
     if seen:
         return f"there is no entity {entity}; did you mean {' or '.join(seen)}? {listed}"

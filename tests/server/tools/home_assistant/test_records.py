@@ -14,7 +14,7 @@ from tests.server.tools.home_assistant.running import Tools, house
 from agentgate_cli.standins.home_assistant import HomeAssistant as StandIn
 from agentgate_cli.standins.http_server import json_response
 from agentgate_server.errors import ArgumentError
-from agentgate_server.tools.home_assistant import records
+from agentgate_server.tools.home_assistant import api, records
 
 pytestmark = pytest.mark.anyio
 
@@ -187,6 +187,31 @@ async def test_the_logbook_is_silent_on_what_is_denied() -> None:
         tools.backend.sight.of_caller = lambda: lambda entity: entity != "script.open_up"
         answer = await tools.data("ha_get_logbook")
         assert "by" not in answer["entries"][1]
+
+
+async def test_what_is_too_much_to_read_says_what_to_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(records, "ANSWER_BYTES_MAX", 500)
+    async with recorded() as (_, tools):
+        outcome = await tools.outcome("ha_get_history", entity_id="sensor.temp")
+        assert outcome.status == "failed"
+        assert outcome.message == (
+            "Home Assistant has recorded more than 500 bytes in this time: ask for a shorter one, "
+            "or for fewer entities"
+        )
+
+
+async def test_a_large_answer_is_read_aside_and_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with recorded() as (_, tools):
+        args = {"entity_id": ["sensor.temp", "light.hall"]}
+        answer = await tools.data("ha_get_history", **args)
+        monkeypatch.setattr(api, "AT_ONCE_BYTES", 0)
+        assert await tools.data("ha_get_history", **args) == answer
+        outcome = await tools.outcome("ha_get_history", entity_id="light.hal")
+        assert "did you mean light.hall?" in outcome.message
 
 
 @pytest.mark.parametrize(
