@@ -10,6 +10,8 @@
 # make mcp-clients [CLIENT=codex] [LONG=1]: large MCP clients, with stand-ins for their models, through
 # the gate; 2 GB from npm.
 # make real-model: sessions with a small real model on this machine; 127 MB, once.
+# make real-home [HA_PYTHON=python3.13] [VERSION=2025.4.4]: the acceptance of Home Assistant, against
+# a real one, on a Python of its own; 400 MB, once.
 # make spec: the protocol by itself, as one file to hand on: dist/agentgate-spec-VERSION.tar.gz.
 # make pressure [ATTACK="pipelined-health hoards"] [SECONDS=10] [SHORT=1]: attacks on a real gateway,
 # beside honest users.
@@ -24,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
 	commands outside attacked sim sim-relays sim-crowds \
 	mutations wrong-clients wrong-gateways examinations worlds relays devices pressure bench fuzz autobahn vendor-streams \
-	socketio-suites mcp-acceptance mcp-clients real-model spec image clean
+	socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -168,6 +170,11 @@ socketio-suites: $(VENV)/.installed-test
 real-model: $(VENV)/.installed-test
 	$(BIN)/python -m tests.real_model.run
 
+# Home Assistant itself runs on Python 3.13 or later; where there is none, this ends with an error.
+real-home: $(VENV)/.installed-test
+	$(BIN)/python -m tests.real_home $(if $(HA_PYTHON),--python $(HA_PYTHON)) \
+		$(if $(VERSION),--version $(VERSION))
+
 spec: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.spec.release
 
@@ -193,4 +200,4 @@ $(VENV)/.installed-fuzz: $(VENV)/.installed-test
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .fuzz .autobahn .real-model build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .fuzz .autobahn .real-model .real-home build dist src/*.egg-info .mypy_cache .ruff_cache .hypothesis .coverage*

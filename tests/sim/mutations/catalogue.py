@@ -9,6 +9,7 @@ from __future__ import annotations
 from tests.sim.mutations.mutation import LIFECYCLE, Mutation
 from tests.sim.mutations.of_crowds import OF_CROWDS
 from tests.sim.mutations.of_edge import OF_EDGE
+from tests.sim.mutations.of_houses import OF_HOUSES
 from tests.sim.mutations.of_pressure import OF_PRESSURE
 from tests.sim.mutations.of_promises import OF_PROMISES
 from tests.sim.mutations.of_providing import OF_PROVIDING
@@ -30,4 +31,5 @@ MUTATIONS = (
     *OF_RELAYS,
     *OF_CROWDS,
     *OF_PRESSURE,
+    *OF_HOUSES,
 )

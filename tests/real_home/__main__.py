@@ -1,0 +1,37 @@
+"""``make real-home``: the acceptance of Home Assistant, against a real one.
+
+It installs Home Assistant into ``.real-home/``, an environment of its own on Python 3.13 or later,
+runs it with its demo of a house, makes the first user by its onboarding API, and plays
+``acceptance.py``. Where there is no such Python it ends with an error: nothing is left out quietly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from tests.real_home.house import running
+from tests.real_home.python import VERSION, install, python_of
+
+FOLDER: Final = Path(".real-home").absolute()
+ACCEPTANCE: Final = Path(__file__).with_name("acceptance.py")
+
+
+def main() -> int:
+    """Run it; not 0 if something is not as it must be."""
+    parser = argparse.ArgumentParser(description="the acceptance against a real Home Assistant")
+    parser.add_argument("--python", default="", help="Python 3.13 or later for Home Assistant")
+    parser.add_argument("--version", default=VERSION, help=f"of Home Assistant ({VERSION})")
+    given, more = parser.parse_known_args()
+    command = install(python_of(given.python), FOLDER, given.version)
+    with running(command, FOLDER / "config") as (url, token):
+        os.environ["REAL_HOME_URL"], os.environ["REAL_HOME_TOKEN"] = url, token
+        return int(pytest.main([str(ACCEPTANCE), "-q", *more]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
