@@ -22,6 +22,7 @@ from agentgate_server.documents import DocumentError
 from agentgate_server.extras import how_to_install
 
 if TYPE_CHECKING:
+    from agentgate_server.approvals.push.ntfy import NtfySender
     from agentgate_server.approvals.telegram.channel import TelegramChannel
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,20 @@ def open_channels(config: Config, needs: Needs) -> list[RunningChannel]:
     channels = [*made(config, config.messenger, needs)]
     needs.desk.channels += channels
     return channels
+
+
+def check_channels(config: Config) -> None:
+    """Make sure that the channels have what they need on this machine; nobody is called.
+
+    Raises:
+        DocumentError: an extra is not installed, or a file can't be used.
+    """
+    if config.messenger is None:
+        return
+    if config.messenger.telegram is not None:
+        import_telegram(config)
+    if config.messenger.ntfy is not None:
+        ntfy_sender(config, config.messenger.ntfy)
 
 
 def made(config: Config, messenger: MessengerConfig, needs: Needs) -> Iterator[RunningChannel]:
@@ -85,16 +100,25 @@ def telegram_of(
 
 def ntfy_of(config: Config, ntfy: NtfyConfig, asks_per_minute: int, needs: Needs) -> RunningChannel:
     """Make the channel by an ntfy server."""
+    sender = ntfy_sender(config, ntfy)
+    people = [(str(each.topic), str(each.name)) for each in ntfy.people]
+    return PushChannel(sender, people, asks_per_minute, needs)
+
+
+def ntfy_sender(config: Config, ntfy: NtfyConfig) -> NtfySender:
+    """Make what calls the server.
+
+    Raises:
+        DocumentError: its authority can't be used.
+    """
     from agentgate_server.approvals.push.ntfy import NtfySender
 
     assert config.gateway.public_url is not None, "it was checked"
     try:
-        sender = NtfySender(ntfy, config.gateway.public_url)
+        return NtfySender(ntfy, config.gateway.public_url)
     except OSError as error:
         text = f"{ntfy.ca} can't be used: {error}"
         raise DocumentError(config.name, text, path="messenger.ntfy.ca") from None
-    people = [(str(each.topic), str(each.name)) for each in ntfy.people]
-    return PushChannel(sender, people, asks_per_minute, needs)
 
 
 def companion_of(companion: CompanionConfig, asks_per_minute: int, needs: Needs) -> RunningChannel:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from agentgate_proto.principal import Principal, Role
-from agentgate_server.approvals.channels import import_telegram
+from agentgate_server.approvals.channels import check_channels
 from agentgate_server.assembly import catalogue_of, policy_of
 from agentgate_server.backing import commands_of, dangers_of, problems_of, todo_of
 from agentgate_server.checking.findings import attempt, line_of, warning
@@ -243,8 +243,7 @@ def check_extras(config: Config) -> None:
     Raises:
         DocumentError: it is not.
     """
-    if config.messenger is not None and config.messenger.telegram is not None:
-        import_telegram(config)
+    check_channels(config)
     if config.tracing.enabled:
         open_tracing(config.name).close()
 
