@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tests.sim.faults import Killed
 from tests.sim.links import Link
+from tests.sim.phones import PushLife
 from tests.sim.session_desk import Moment, Tasks, WatchedDesk
 from tests.sim.timeline import ROUNDING_S, Alarm, Clock
 from tests.sim.watched_gate import WatchedGate
@@ -200,7 +201,12 @@ class Life:
         self.gate.writer.clock = lambda: 0.0  # worlds must not depend on how fast this machine is
         self.doors = Doors(routes=Routes(self.gate.faces.routes))
         self.gate.desk.channels.append(world.people)
+        push = None if world.phones is None else PushLife(self, world.phones)
+        if push is not None:
+            self.gate.desk.channels.append(push)
         self.enter(self.gate.take_up, world.disk.restore())
+        if push is not None:
+            self.enter(push.take_up)
         self.enter(self._prune)
         if isinstance(self.gate.sessions, WatchedDesk):
             self.enter(self.gate.sessions.arm)

@@ -169,6 +169,12 @@ class Plan(Struct, frozen=True):
         """A source of chance for one kind of thing."""
         return Random(f"{self.seed} {what}")
 
+    @property
+    def has_phones(self) -> bool:
+        """Whether people are asked by a second channel too; in worlds enough of their own, so that
+        the others stay what they were."""
+        return self.chance("has phones").random() < 0.25
+
     def without(self, **parts: object) -> Plan:
         """The same plan with something else in place of a part."""
         return replace(self, **parts)  # type: ignore[arg-type]

@@ -22,6 +22,7 @@ from tests.sim.models import Writer
 from tests.sim.old_agents import OldAgent
 from tests.sim.oracle import Oracle
 from tests.sim.people import PEOPLE, People, Terminal
+from tests.sim.phones import Phones
 from tests.sim.plan import Ask, Plan
 from tests.sim.rest import look_for_leftovers
 from tests.sim.session_desk import WatchedDesk, conversations
@@ -95,6 +96,7 @@ class World(AnyWorld):
         self.disk = Disk(self.timeline, plan.ledger.waiting_max, plan.retention, self.utc)
         self.oracle = self.oracle_type(self)
         self.people = self.people_type(self)
+        self.phones = Phones(self) if plan.has_phones else None
         self.utc_offset = 0.0
         self.latest_offset = 0.0
         self.cut_off: dict[int, float] = {}

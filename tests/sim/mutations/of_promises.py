@@ -15,7 +15,33 @@ HOSTILE = "tests/server/sockets/test_hostile_peers.py"
 HOUSE = f"{SERVER}/tools/home_assistant"
 READING = f"{HOUSE}/reading.py"
 
+TICKETS = f"{PROTO}/faces/answer_tickets.py"
+
 OF_PROMISES = (
+    # A button of a notification works once, where it belongs
+    Mutation(
+        "take no ticket that is good",
+        TICKETS,
+        "        ticket = self._live.get(key)\n",
+        "        ticket = self._live.get(key[1:])\n",
+        tests=("tests/proto/faces/test_answer_tickets.py",),
+    ),
+    Mutation(
+        "let a ticket be good as often as it is taken",
+        TICKETS,
+        "        self.spend([key])\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/faces/test_answer_tickets.py",),
+    ),
+    Mutation(
+        "let a ticket count that another channel has given out",
+        TICKETS,
+        "        if ticket.channel not in channels:\n            return None\n",
+        "",
+        seeds=0,
+        tests=("tests/proto/faces/test_answer_tickets.py",),
+    ),
     # A write is sent once, and told as what it was
     Mutation(
         "follow the redirects of a write whose method is GET",
