@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentgate_proto.wire.doors import Doors
+from agentgate_server.approvals.channels import check_channels
 from agentgate_server.config import Config, config_from_dict
 from agentgate_server.documents import DocumentError
 from agentgate_server.opening import doors_of
@@ -124,3 +126,12 @@ def test_phones_that_cannot_work_stop_the_start(
 def test_the_name_of_the_public_url_is_one_of_ours() -> None:
     doors: Doors = doors_of(load(ntfy()).gateway, ())
     assert "gate.example" in (doors.hosts or ())
+
+
+def test_check_opens_what_the_channels_open(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.write_text("no certificate")
+    config = load(ntfy(ca=str(authority)))
+    with pytest.raises(DocumentError, match=r"messenger\.ntfy\.ca: .* can't be used"):
+        check_channels(config)
+    check_channels(load(ntfy()))
