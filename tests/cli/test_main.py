@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
-from tests.cli.support import AGENT_GATE, environment, run
+from tests.cli.support import AGENT_GATE, BOUND_S, environment, run
 
 from agentgate_cli.main import COMMANDS
+
+DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 
 
 def completed(*words: str) -> list[str]:
@@ -22,6 +26,43 @@ def completed(*words: str) -> list[str]:
     )
     assert done.stderr == ""
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_a_script_that_it_can_read(shell: str, tmp_path: Path) -> None:
+    lines = [
+        line for line in DOCS.read_text("utf-8").splitlines() if line.startswith(f"| {shell} ")
+    ]
+    assert len(lines) == 1
+    assert f"_AGENT_GATE_COMPLETE={shell}_source agent-gate" in lines[0]
+    variables = {"_AGENT_GATE_COMPLETE": f"{shell}_source"}
+    done = subprocess.run(
+        [AGENT_GATE], env=environment(variables), capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"_AGENT_GATE_COMPLETE={shell}_complete" in done.stdout
+    if found := shutil.which(shell):
+        script = tmp_path / "script"
+        script.write_text(done.stdout)
+        subprocess.run([found, "-n", str(script)], check=True, timeout=BOUND_S)
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "offered"),
+    [
+        ("zsh", {"COMP_WORDS": "agent-gate appr", "COMP_CWORD": "1"}, "plain\napprovals\n"),
+        ("fish", {"COMP_WORDS": "agent-gate appr", "COMP_CWORD": "appr"}, "plain,approvals\t"),
+    ],
+)
+def test_other_shells_are_offered_commands_with_what_they_do(
+    shell: str, words: dict[str, str], offered: str
+) -> None:
+    variables = {"_AGENT_GATE_COMPLETE": f"{shell}_complete", **words}
+    done = subprocess.run(
+        [AGENT_GATE], env=environment(variables), capture_output=True, text=True, check=False
+    )
+    assert done.stdout.startswith(offered)
+    assert "See and answer what waits" in done.stdout
 
 
 def test_the_first_word_is_completed_to_a_command() -> None:
