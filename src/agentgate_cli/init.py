@@ -39,6 +39,8 @@ and in a second terminal there, as an agent does:
 
   agent-gate call {call}
   agent-gate chat             # a model asks
+
+When something does not work, there too: agent-gate doctor
 """
 
 
@@ -149,7 +151,8 @@ def try_all(options: Mapping[str, Any]) -> None:
     Raises:
         Failure: something does not work; nothing was written.
     """
-    reports = [trying.try_port(options["host"] or HOST, options["port"] or PORT)]
+    port = PORT if options["port"] is None else options["port"]
+    reports = [trying.try_port(options["host"] or HOST, port)]
     if options["tls_cert"] and options["tls_key"]:
         folder = options["folder"] or Path()
         cert, key = folder / options["tls_cert"], folder / options["tls_key"]

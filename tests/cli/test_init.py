@@ -45,7 +45,7 @@ def test_what_init_writes_serves_as_it_is(tmp_path: Path) -> None:
 def test_the_steps_that_init_shows_are_commands_that_exist(tmp_path: Path) -> None:
     shown = run("init", cwd=tmp_path).stdout
     commands = re.findall(r"agent-gate (\w+)", shown)
-    assert commands == ["serve", "call", "chat"]
+    assert commands == ["serve", "call", "chat", "doctor"]
     assert "--watch" in run("serve", "--help").stdout
 
 

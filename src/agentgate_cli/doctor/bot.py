@@ -122,15 +122,8 @@ class Bot:
             NoBotApi: nothing came that is an answer.
         """
         try:
-            answer = await self._client.post(
-                f"{self._url}/{method}",
-                data={name: str(value) for name, value in (params or {}).items()},
-                timeout=CALL_S + wait_s,
-            )
-            self._heard(answer.headers.get("date", ""))
-            if len(answer.content) > ANSWER_BYTES_MAX:
-                raise NoBotApi("the answer is too long for the Bot API")
-            envelope = msgspec.json.decode(answer.content, type=Envelope)
+            status, content = await self._posted(method, params or {}, CALL_S + wait_s)
+            envelope = msgspec.json.decode(content, type=Envelope)
         except httpx2.TimeoutException:
             raise NoBotApi("no answer in time") from None
         except httpx2.HTTPError as error:
@@ -140,8 +133,27 @@ class Bot:
         if envelope.ok:
             return envelope.result
         moved_to = envelope.parameters.get("migrate_to_chat_id", 0)
-        status = envelope.error_code or answer.status_code
-        raise BotError(status, envelope.description, moved_to if type(moved_to) is int else 0)
+        raise BotError(
+            envelope.error_code or status,
+            envelope.description,
+            moved_to if type(moved_to) is int else 0,
+        )
+
+    async def _posted(
+        self, method: str, params: Mapping[str, Any], timeout_s: float
+    ) -> tuple[int, bytes]:
+        """Send a call; return the status and the body, which is read up to the cap."""
+        data = {name: str(value) for name, value in params.items()}
+        content = bytearray()
+        async with self._client.stream(
+            "POST", f"{self._url}/{method}", data=data, timeout=timeout_s
+        ) as answer:
+            self._heard(answer.headers.get("date", ""))
+            async for chunk in answer.aiter_bytes():
+                content += chunk
+                if len(content) > ANSWER_BYTES_MAX:
+                    raise NoBotApi("the answer is too long for the Bot API")
+            return answer.status_code, bytes(content)
 
     def _heard(self, date: str) -> None:
         """Note what time it is there."""

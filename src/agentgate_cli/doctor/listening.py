@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ async def reach_gateway(patient: Patient, config: Config) -> Report:
         return Report("its port is any that is free: 'agent-gate health --url' asks it")
     host, holder = reachable(gateway.host), holder_of(config.storage.path)
     where = f"{f'[{host}]' if ':' in host else host}:{gateway.port}"
+    if why_not(gateway.host, gateway.port) == errno.EACCES:
+        return Report(findings=(not_ours(gateway.port),))
     if is_free(gateway.host, gateway.port):
         if holder:
             return Report(findings=(elsewhere(config, where, holder),))
@@ -139,27 +142,29 @@ def troubles_of(body: dict[str, Any]) -> tuple[Finding, ...]:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a gateway could listen there; an address that is not here is told elsewhere."""
-    from agentgate_server.sockets.binding import ListenError, listen
+    """Whether nobody else has a port; why else we can't have it is told elsewhere."""
+    return why_not(host, port) != errno.EADDRINUSE
+
+
+def why_not(host: str, port: int) -> int:
+    """The number of the error with which a port can't be had; 0: it can. Nobody is listened to."""
+    from agentgate_server.sockets.binding import addresses_of, bound
 
     try:
-        sockets, _ = listen(host, port)
-    except ListenError:
-        return not is_taken(host, port)
-    for sock in sockets:
-        sock.close()
-    return True
+        for sock in bound(addresses_of(host), port):
+            sock.close()
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
 
 
-def is_taken(host: str, port: int) -> bool:
-    """Whether it is somebody else who keeps us from listening, and not the address itself."""
-    from agentgate_server.sockets.binding import ListenError, check_address
-
-    try:
-        check_address(host)
-    except ListenError:
-        return False
-    return True
+def not_ours(port: int) -> Finding:
+    """The system lets this user have no such port."""
+    return broken(
+        f"port {port} is for the system: this user may not listen on it",
+        f"choose one above 1023 (gateway.port), and let a proxy lead there from {port}; or give "
+        "the service the right (AmbientCapabilities=CAP_NET_BIND_SERVICE)",
+    )
 
 
 def free_port(config: Config) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -43,7 +44,7 @@ def tried(probe: Callable[[], Awaitable[Report]]) -> Report:
 
 def try_port(host: str, port: int) -> Report:
     """Whether a gateway could listen there."""
-    from agentgate_cli.doctor.listening import is_free, next_free
+    from agentgate_cli.doctor.listening import is_free, next_free, not_ours, why_not
     from agentgate_cli.doctor.probe import Report, broken
     from agentgate_server.sockets.binding import ListenError, check_address
 
@@ -52,6 +53,8 @@ def try_port(host: str, port: int) -> Report:
     except ListenError as error:
         step = "0.0.0.0 for all addresses of this machine, 127.0.0.1 for itself alone"
         return Report(findings=(broken(str(error), step),))
+    if why_not(host, port) == errno.EACCES:
+        return Report(findings=(not_ours(port),))
     if not port or is_free(host, port):
         return Report()
     other = next_free(host, port)

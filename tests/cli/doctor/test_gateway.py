@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -92,6 +93,18 @@ async def test_the_port_is_another_gateways(tmp_path: Path, port: int) -> None:
     async with gateway(tmp_path / "one"):
         said = await diagnose(tmp_path / "two")
         found(said, "gateway", "another gateway is at", "gateway.port: ")
+
+
+async def test_a_port_that_is_for_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_addresses: object, _port: int) -> list[socket.socket]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    write_well(tmp_path, gateway={"port": 443})
+    monkeypatch.setattr("agentgate_server.sockets.binding.bound", refuse)
+    said = await diagnose(tmp_path)
+    found(said, "gateway", "port 443 is for the system", "one above 1023 (gateway.port)")
 
 
 async def test_the_database_is_another_gateways(tmp_path: Path, port: int) -> None:
