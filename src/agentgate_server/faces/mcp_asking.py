@@ -60,14 +60,16 @@ class Asking:
         self._catalogues = catalogues
         self._utc = utc
 
-    def ask(self, asked: Asked, tool: str, args: dict[str, Any], key: str = "") -> None:
+    def ask(
+        self, asked: Asked, tool: str, args: dict[str, Any], key: str = "", why: str = ""
+    ) -> None:
         """Ask for a tool. It is the same as another call by the key of the client's model, which
         then alone counts, else by its content. A client's own id of the call says nothing: a model
         that asks again gets another one from its client."""
         if key:
-            request = ToolRequest(tool=tool, args=args, idempotency_key=key)
+            request = ToolRequest(tool=tool, args=args, idempotency_key=key, why=why)
         else:
-            request = ToolRequest(tool=tool, args=args, join_s=self.join_window_s)
+            request = ToolRequest(tool=tool, args=args, join_s=self.join_window_s, why=why)
         self.calls.ask(asked, request)
 
     def go_on(

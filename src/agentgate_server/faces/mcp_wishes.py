@@ -180,7 +180,7 @@ class Wishes:
         tool = catalogue.asked_for(wish.name) if row is None else row.name
         asked = self._asking.asked(visit, gate, wish.id, wish.name, wish.meta)
         if not wish.request_state:
-            self._asking.ask(asked, tool, args, key)
+            self._asking.ask(asked, tool, args, key, wish.meta.reason)
         elif not self._asking.go_on(asked, tool, args, wish.request_state, wish.input_responses):
             refuse(visit, wish.id, NO_STATE)
 
@@ -194,7 +194,8 @@ class Wishes:
             return
         asked = self._asking.asked(visit, gate, wish.id, PERMIT, wish.meta)
         join_s = self._asking.join_window_s if question.joins else 0.0
-        request = ToolRequest(tool=question.tool, args=question.args, join_s=join_s)
+        why = wish.meta.reason
+        request = ToolRequest(tool=question.tool, args=question.args, join_s=join_s, why=why)
         self._calls.ask(asked, request)
 
     def _look(self, wish: Call, visit: Visit, gate: Gate) -> None:

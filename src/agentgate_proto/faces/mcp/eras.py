@@ -29,6 +29,9 @@ CLIENT_KEY: Final = "io.modelcontextprotocol/clientInfo"
 CAPABILITIES_KEY: Final = "io.modelcontextprotocol/clientCapabilities"
 SERVER_KEY: Final = "io.modelcontextprotocol/serverInfo"
 SUBSCRIPTION_KEY: Final = "io.modelcontextprotocol/subscriptionId"
+WHY_KEY: Final = "agentgate/why"
+"""Of ours: why a model calls a tool, for the person who may be asked."""
+
 LOG_LEVEL_KEY: Final = "io.modelcontextprotocol/logLevel"
 """Members of ``_meta`` in the modern era."""
 

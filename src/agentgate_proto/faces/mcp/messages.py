@@ -15,8 +15,9 @@ from agentgate_proto.faces.mcp.eras import (
     CLIENT_KEY,
     LOG_LEVEL_KEY,
     VERSION_KEY,
+    WHY_KEY,
 )
-from agentgate_proto.limits import NAME_CHARS_MAX
+from agentgate_proto.limits import NAME_CHARS_MAX, WORDS_CHARS_MAX
 
 EMPTY = msgspec.Raw(b"{}")
 
@@ -72,6 +73,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         version, client, capabilities, log_level: of the modern era.
         progress_token: progress is wanted under it.
+        why: why it is called, for the person who may be asked: any text counts, and no other thing.
     """
 
     version: str | msgspec.UnsetType = msgspec.field(name=VERSION_KEY, default=msgspec.UNSET)
@@ -85,6 +87,12 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     progress_token: Token | msgspec.UnsetType = msgspec.field(
         name="progressToken", default=msgspec.UNSET
     )
+    why: Any = msgspec.field(name=WHY_KEY, default="")
+
+    @property
+    def reason(self) -> str:
+        """Why it is called, as far as that fits."""
+        return self.why[:WORDS_CHARS_MAX] if isinstance(self.why, str) else ""
 
 
 NO_META = Meta()

@@ -110,6 +110,7 @@ def outcome_result(
             f"{rfc3339(joined_at)}. To do the very same thing again on purpose, call {tool} with a "
             f"new {KEY}."
         )
+    words = " ".join(filter(None, (words, of_people(outcome))))
     data = bytes(outcome.data)
     has_run = outcome.status is Status.EXECUTED or (
         outcome.status is Status.FAILED and data != NULL and server_error(outcome) is None
@@ -127,6 +128,17 @@ def outcome_result(
     advice = ADVICE.get(outcome.code, "").format(tool=tool)
     said = f"{outcome.message.rstrip('.')}. {advice}" if advice else outcome.message
     return error_result(f"{said} {words}" if words else said, version, meta)
+
+
+def of_people(outcome: Outcome) -> str:
+    """What people who were asked have made of a call, in words for a model; "": nothing."""
+    said = []
+    if outcome.edited is not msgspec.UNSET:
+        ran = bytes(outcome.edited).decode()
+        said.append(f"A person has changed the arguments before it ran; these were: {ran}.")
+    if outcome.word and outcome.code != ErrorCode.DENIED_BY_PERSON:  # its message has the word
+        said.append(f"The person who was asked says: {outcome.word}")
+    return " ".join(said)
 
 
 def pending_result(
