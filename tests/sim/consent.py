@@ -7,11 +7,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import UNSET
+from tests.sim.tools import FORBIDDEN_TONE
 
+from agentgate_proto.digest import digest_of
 from agentgate_proto.errors import ErrorCode
-from agentgate_proto.ledger.effects import Decided
+from agentgate_proto.ledger.effects import Decided, Run
 from agentgate_proto.records.approval import ApprovalView, approval_status
 from agentgate_proto.records.decision import Action, Decision
+from agentgate_proto.records.edit import EditTerms
+from agentgate_proto.records.outcome import Outcome, Status
 from agentgate_proto.records.request import Phase, Record
 
 if TYPE_CHECKING:
@@ -44,6 +49,7 @@ class Consent:
         self.said: dict[tuple[str, str], set[bool]] = defaultdict(set)
         self.won: dict[str, tuple[str, bool]] = {}
         self.uses: dict[str, set[str]] = {}
+        self.tones: dict[tuple[str, str], set[str]] = defaultdict(set)
         self.revoked_at: dict[str, float] = {}
 
     def judged(self, record: Record, args: Mapping[str, Any], decision: Decision) -> None:
@@ -66,7 +72,7 @@ class Consent:
 
     def approving(self, record: Record, policy: Policy) -> None:
         """A yes is about to be stored: the policy in force at this moment must allow it."""
-        decision = self._says(policy, record)
+        decision = self._says(policy, record.as_approved)
         yeses = {record.approver, *(one.approver for one in record.endorsements)}
         if decision.action is Action.DENY:
             self.fail(f"I4: {record.signature} is approved while the policy denies it")
@@ -109,6 +115,33 @@ class Consent:
             self.fail(f"I4: {record.signature} runs, and {row.approver} never said yes")
         elif row.decided_at >= row.expires_at:
             self.fail(f"I4: {record.signature} was approved after it had expired")
+
+    def runs(self, run: Run, record: Record, row: Record | None) -> None:
+        """I4: what runs is what was approved last, to the digest, and somebody made it so."""
+        digest = digest_of(run.tool, run.args)
+        if row is None or row.edit is None:
+            if digest != record.digest:
+                self.fail(f"I4: {record.signature} was asked, and something else runs")
+            was_asked = row is not None and row.decided_at and row.expires_at
+            if row is not None and was_asked and "" not in self.tones[record.rid, row.approver]:
+                self.fail(f"I4: {row.approver} approved {record.signature} edited; it runs so")
+            return
+        self.world.count("edited runs")
+        tone = msgspec.json.decode(run.args)["tone"]
+        if digest != row.edit.digest:
+            self.fail(f"I4: {row.edit.signature} was approved, and something else runs")
+        elif tone not in self.tones[record.rid, row.approver]:
+            self.fail(f"I4: {row.approver} never made {row.edit.signature} of it")
+        elif tone == FORBIDDEN_TONE:
+            self.fail(f"I4: {row.edit.signature} is denied by policy and runs")
+
+    def told(self, row: Record, outcome: Outcome) -> None:
+        """Its agent is told what ran, and what was said, where people have said or changed it."""
+        if outcome.status is not Status.EXECUTED:
+            return
+        edited = UNSET if row.edit is None else row.edit.for_agent
+        if (outcome.edited, outcome.word) != (edited, row.words):
+            self.fail(f"{row.signature}: its agent is not told what people made of it")
 
     def _may_use(self, record: Record) -> None:
         """I4, under a grant: it is on disk, covers this, and is not used up or revoked."""
@@ -176,6 +209,8 @@ class Consent:
         word = "approves" if answer.yes else "denies"
         self.world.tell(who, word, answer.rid)
         self.said[answer.rid, who].add(answer.yes)
+        if answer.yes:
+            self.tones[answer.rid, who].add(tone_of(answer.edit))
 
     def answer_taken(self, answer: HumanAnswer) -> None:
         """A person is told that the answer counts."""
@@ -202,3 +237,8 @@ class Consent:
             return  # they have said yes already, and others must
         if code == ErrorCode.ALREADY_SETTLED and row is not None and row.phase is Phase.WAITING:
             self.fail(f"I5: {answer.by} is told that {row.signature} is settled; it waits")
+
+
+def tone_of(edit: EditTerms | None) -> str:
+    """What an answer makes of a request's tone; "": nothing."""
+    return "" if edit is None else str(edit.set["tone"])

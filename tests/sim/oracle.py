@@ -251,6 +251,7 @@ class Oracle:
                 self.fail(f"I2: {run.tool} {content} starts again for the same request")
         self.repeats.started(record)
         self.consent.may_run(record, row)
+        self.consent.runs(run, record, row)
 
     def finished(self, gate: WatchedGate, rid: str, outcome: Outcome) -> None:
         """A tool has ended."""
@@ -290,6 +291,7 @@ class Oracle:
             self.fail(f"I8: {row.signature} of {row.principal} goes to {client[0]}")
         elif client[1] != row.client_id or answer.request_id != row.request_id:
             self.fail(f"I8: {row.signature} goes to another client or id")
+        self.consent.told(row, answer.outcome)
         told = self.told.setdefault(answer.rid, answer.outcome)
         if told != answer.outcome and answer.rid not in self.failed_writes:
             self.fail(f"I3: {row.signature} is answered in two ways")

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.sim.agents import COMES_BACK_S, Process
 from tests.sim.links import Link
+from tests.sim.tools import EDITED, FORBIDDEN_TONE
 
 from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.records.approval import ApprovalView
+from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.records.grant import GrantTerms
 from agentgate_proto.rpc.messages import (
     Auth,
@@ -34,16 +36,26 @@ SEEN_MAX = 10_000
 class Answer:
     """One answer of one person."""
 
-    __slots__ = ("by", "grant", "rid", "world", "yes")
+    __slots__ = ("by", "edit", "grant", "rid", "word", "world", "yes")
 
     def __init__(
-        self, world: World, rid: str, by: str, *, yes: bool, grant: GrantTerms | None
+        self,
+        world: World,
+        rid: str,
+        by: str,
+        *,
+        yes: bool,
+        grant: GrantTerms | None,
+        edit: EditTerms | None = None,
+        word: str = "",
     ) -> None:
         self.world = world
         self.rid = rid
         self.by = by
         self.yes = yes
         self.grant = grant
+        self.edit = edit
+        self.word = word
 
     # As the reply to a decision on the screen
 
@@ -86,6 +98,8 @@ class People:
         self.world = world
         self.rng = world.plan.chance("people")
         self.seen: set[str] = set()
+        self.tools: dict[str, str] = {}
+        self.edits = world.plan.chance("edits")
         self.terminal = Terminal(world)
 
     def approval_changed(self, view: ApprovalView) -> None:
@@ -99,6 +113,7 @@ class People:
         plan, rng = self.world.plan, self.rng
         if rng.random() < 0.1:
             return  # nobody cares
+        self.tools[view.id] = view.tool
         yes = rng.random() < 0.8
         think = rng.random() * plan.human_s
         self._plan(view.id, think, yes=yes)
@@ -110,8 +125,16 @@ class People:
 
     def _plan(self, rid: str, seconds: float, *, yes: bool) -> None:
         grant = self._draw_grant() if yes and self.rng.random() < 0.15 else None
-        answer = Answer(self.world, rid, self.rng.choice(PEOPLE), yes=yes, grant=grant)
+        edit, word = self._draw_edit(rid, yes=yes), self.edits.choice(("", "", "not at night"))
+        who = self.rng.choice(PEOPLE)
+        answer = Answer(self.world, rid, who, yes=yes, grant=grant, edit=edit, word=word)
         self.world.timeline.after(seconds, self._give, answer, self.rng.choice(PLACES))
+
+    def _draw_edit(self, rid: str, *, yes: bool) -> EditTerms | None:
+        if not yes or self.tools[rid] not in EDITED or self.edits.random() > 0.25:
+            return None
+        tone = self.edits.choice(("low", "low", "high", FORBIDDEN_TONE))
+        return EditTerms(set={"tone": tone})
 
     def _draw_grant(self) -> GrantTerms:
         minutes, uses = self.rng.choice(((0.5, None), (None, 2), (None, 5), (2.0, 3)))
@@ -156,6 +179,8 @@ class People:
             now=self.world.utc(),
             reply=answer,
             grant=answer.grant,
+            word=answer.word,
+            edit=answer.edit,
         )
         life.gate.drain()
 
@@ -178,7 +203,11 @@ class Terminal(Process):
         """Answer an approval."""
         answer.by = self.WHO
         params = DecideApproval(
-            id=answer.rid, decision="approve" if answer.yes else "deny", grant=answer.grant
+            id=answer.rid,
+            decision="approve" if answer.yes else "deny",
+            grant=answer.grant,
+            word=answer.word,
+            edit=answer.edit,
         )
         try:
             handle = self.machine.call("decide_approval", params, 60.0, self.clock.now())
@@ -225,6 +254,8 @@ class Browser:
         self.link = link
         word = "approve" if self.answer.yes else "deny"
         terms = b"" if self.answer.grant is None else b', "grant": ' + encode(self.answer.grant)
+        terms += b"" if self.answer.edit is None else b', "edit": ' + encode(self.answer.edit)
+        terms += b', "word": ' + encode(self.answer.word)
         body = b'{"decision": "%s"%s}' % (word.encode(), terms)
         link.up.put(
             b"POST /api/approvals/%s HTTP/1.1\r\nHost: gate.example\r\nConnection: close\r\n"

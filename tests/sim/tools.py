@@ -26,6 +26,7 @@ from agentgate_server.tools.tool import TIMEOUT_S, Tool
 RULES = """
 rules:
   - {tool: forbidden, action: deny, description: "no"}
+  - {args: {tone: shrill}, action: deny, description: "nobody can bear it"}
   - {tool: ask_both, action: ask, approval: {approvers: 2}}
   - {tool: "ask_*", action: ask, description: "somebody has to look"}
   - {tool: carefree, action: allow, ask_again_after_unknown: false}
@@ -42,6 +43,10 @@ STRICTER = tuple(
     )
 )
 """What an operator may put in force while people are asked."""
+
+
+def asked_at_once(n: int, tone: str = "") -> dict[str, int]:
+    return {"n": n}
 
 
 def at_once(n: int) -> dict[str, int]:
@@ -67,8 +72,22 @@ SLOW: dict[str, Literal["read", "write"]] = {
     "carefree": "write",
 }
 
+EDITED = ("ask_look", "ask_set", "ask_both")
+"""Tools with a tone besides, which people may change before they say yes."""
+
+FORBIDDEN_TONE = "shrill"
+"""Policy denies it, whoever has asked for it."""
+
 CATALOGUE = Catalogue(
-    [python_tool(at_once, name=name, effects=INLINE[name], inline=True) for name in INLINE]
+    [
+        python_tool(
+            asked_at_once if name in EDITED else at_once,
+            name=name,
+            effects=INLINE[name],
+            inline=True,
+        )
+        for name in INLINE
+    ]
     + [python_tool(in_a_while, name=name, effects=SLOW[name]) for name in SLOW]
 )
 WITH_BUDGETS = Catalogue([*CATALOGUE, *Catalogue.of(exceed_budget)])
