@@ -35,6 +35,7 @@ demo-relay: $(VENV)/.installed
 	@$(BIN)/python examples/relay/run.py
 
 test: lint types unit
+	@command -v caddy >/dev/null || echo "WARNING: the recipe for Caddy IS NOT TESTED: there is no caddy here" >&2
 	@command -v javac >/dev/null || echo "WARNING: ports/java IS NOT TESTED: there is no JDK here" >&2
 
 quick: $(VENV)/.installed-test
