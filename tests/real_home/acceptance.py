@@ -326,4 +326,6 @@ async def test_the_tools_that_read_work() -> None:
         services = await tools.data("ha_list_services", domain="light")
         assert "turn_on" in msgspec.json.encode(services).decode()
         weather = {"entity_id": "weather.demo_weather_south"}
-        assert "daily" in str(await tools.data("ha_get_forecast", **weather, type="daily"))
+        found = await tools.data("ha_get_forecast", **weather, type="daily")
+        assert found["forecasts"][0]["entity_id"] == weather["entity_id"]
+        assert "condition" in str(found)

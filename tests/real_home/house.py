@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-START_S: Final = 600.0
+START_S: Final = 1_200.0
 """The first start installs what the demo's integrations need."""
 
 CONFIGURATION: Final = """\
