@@ -34,6 +34,28 @@ OF_REQUESTS = (
         "max(decision.approvers, record.approvers_needed)",
         "record.approvers_needed",
     ),
+    # What people make of a request
+    Mutation(
+        "run what was asked, whatever a person has made of it",
+        f"{PROTO}/ledger/effects.py",
+        "        record = record.as_approved\n",
+        "",
+        tests=("tests/proto/ledger/test_editing.py",),
+    ),
+    Mutation(
+        "do not ask the policy about what a person makes of a request",
+        DECIDING,
+        "        objection = self._rejudging.objection_to(edited.as_approved, now)\n",
+        '        objection = ""\n',
+        tests=("tests/proto/ledger/test_editing.py",),
+    ),
+    Mutation(
+        "do not tell an agent that its request was edited",
+        f"{PROTO}/ledger/steps.py",
+        "record.edit.for_agent if record.edit is not None else None",
+        "None",
+        tests=("tests/proto/ledger/test_editing.py",),
+    ),
     # What must be durable first
     Mutation(
         "answer a request before its outcome is durable",
