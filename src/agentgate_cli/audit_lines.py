@@ -27,6 +27,9 @@ SEQ_CHARS = 5
 WHAT_CHARS_MIN = 18
 """Of the signature, where the line is short: the end of the sentence is left out first then."""
 
+WHAT_PART = 3
+"""The signature's part of a long line."""
+
 GAP = "  "
 
 
@@ -119,5 +122,5 @@ def fitted(what: str, sentence: str, room: int) -> tuple[str, str]:
     if not what:
         return "", cut(sentence, room)
     left = room - len(sentence) - len(GAP)
-    what = cut(what, max(left, min(WHAT_CHARS_MIN, room)))
+    what = cut(what, max(left, room // WHAT_PART, min(WHAT_CHARS_MIN, room)))
     return what, cut(sentence, max(room - len(what) - len(GAP), 1))
