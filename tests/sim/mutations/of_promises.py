@@ -245,8 +245,8 @@ OF_PROMISES = (
     Mutation(
         "reload, and serve the certificate of before",
         f"{SERVER}/renewing.py",
-        "                self.certificate.renew()\n",
-        "                pass\n",
+        "            certificate.renew()\n",
+        "            pass\n",
         seeds=0,
         tests=("tests/server/gate/test_renewing.py",),
     ),
