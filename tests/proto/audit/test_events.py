@@ -12,6 +12,7 @@ from agentgate_proto.digest import canonical_args
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.records.audit_entry import AUDIT_ARGS_BYTES_MAX, AuditEntry
 from agentgate_proto.records.cutting import TEXT_CHARS_MAX
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.grant import Grant
 from agentgate_proto.records.mute import Mute
 from agentgate_proto.records.outcome import Status, ended, executed, failed, unknown
@@ -365,3 +366,35 @@ def test_other_changes_tell_what_they_are_given_or_nothing() -> None:
 def test_of_what_was_only_told_there_is_nothing() -> None:
     """Its number is told instead, see the denials."""
     assert entries_of(Put(RECEIVED, is_told=False)) == []
+
+
+EDITED = msgspec.structs.replace(
+    RECEIVED,
+    phase=Phase.APPROVED,
+    edit=Edit(args=msgspec.Raw(b'{"door":"back"}'), signature="unlock(back)", digest="d2"),
+    approver="ann",
+    channel="terminal",
+    decided_at=1_700_000_009.0,
+)
+
+
+def test_what_a_person_has_made_of_a_request_is_told_before_their_yes() -> None:
+    edited, approved = entries_of(Put(EDITED))
+    assert (edited.event, approved.event) == ("request.edited", "request.approved")
+    assert (edited.args, edited.digest) == (msgspec.Raw(b'{"door":"back"}'), "d2")
+    assert (edited.asked_args, edited.asked_digest) == (ARGS, "d1")
+    assert (edited.approver, edited.channel) == ("ann", "terminal")
+    later = msgspec.structs.replace(EDITED, phase=Phase.RUNNING)
+    assert "request.edited" not in [entry.event for entry in entries_of(Put(later))]
+
+
+def test_arguments_that_were_asked_with_are_cut_as_others_are() -> None:
+    long = msgspec.Raw(canonical_args({"text": "x" * AUDIT_ARGS_BYTES_MAX, "to": "ann"}))
+    entry = AuditEntry(event="request.edited", rid="r1", args=ARGS, asked_args=long)
+    short = shortened(entry)
+    assert short.args == ARGS
+    assert short.asked_args is not None
+    assert msgspec.json.decode(short.asked_args)["to"] == "ann"
+    assert len(bytes(short.asked_args)) <= AUDIT_ARGS_BYTES_MAX
+    brief = AuditEntry(event="request.edited", rid="r1", args=ARGS, asked_args=ARGS)
+    assert shortened(brief) == brief

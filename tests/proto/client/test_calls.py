@@ -249,3 +249,13 @@ def test_an_error_becomes_a_row_without_our_own_numbering(
     row, number = row_of(7, "light", answered(error=ErrorObject(-32003, "no", data)))
     error = ErrorObject(-32003, "no", kept)
     assert (row, number) == (LooseRow(7, "light", status, error=error), seq)
+
+
+def test_an_error_that_an_old_row_tells_without_data_has_what_people_said() -> None:
+    error = ErrorObject(ErrorCode.DENIED_BY_PERSON, "denied")
+    fault = LooseRow(request_id=1, status="denied", error=error, word="too late").fault
+    assert fault is not None
+    assert (fault.word, fault.edited) == ("too late", None)
+    fault = LooseRow(request_id=1, status="failed", error=error, edited={"n": 2}).fault
+    assert fault is not None
+    assert (fault.word, fault.edited) == ("", {"n": 2})

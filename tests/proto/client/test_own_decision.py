@@ -9,6 +9,7 @@ import pytest
 from agentgate_proto.client.calls import Call
 from agentgate_proto.client.own_decision import was_taken
 from agentgate_proto.errors import ErrorCode, exception_for
+from agentgate_proto.records.edit import EditTerms
 from agentgate_proto.rpc.messages import DecideApproval, ListTools
 
 APPROVED = {"id": "a1", "status": "approved", "decided_by": "ann"}
@@ -22,8 +23,9 @@ def taken(
     code: ErrorCode = ErrorCode.ALREADY_SETTLED,
     *,
     is_repeat: bool = True,
+    edit: EditTerms | None = None,
 ) -> bool:
-    call = Call(1, "decide_approval", DecideApproval(id="a1", decision=decision), None)
+    call = Call(1, "decide_approval", DecideApproval(id="a1", decision=decision, edit=edit), None)
     call.is_repeat = is_repeat
     return was_taken(call, exception_for(code, "settled", data), principal)
 
@@ -74,3 +76,10 @@ def test_no_other_call_is_meant() -> None:
     call.is_repeat = True
     error = exception_for(ErrorCode.ALREADY_SETTLED, "settled", APPROVED)
     assert not was_taken(call, error, "ann")
+
+
+def test_a_yes_to_what_was_changed_is_another_than_one_to_what_was_asked() -> None:
+    edited = {**APPROVED, "edited": {"n": 2}}
+    assert not taken(edited)
+    assert taken(edited, edit=EditTerms(set={"n": 2}))
+    assert not taken(APPROVED, edit=EditTerms(set={"n": 2}))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.proto.byhand import Visitor, batch, request
 from tests.proto.connection.test_server_receipts import BIG, pong, record
 from tests.proto.support import TEXT
@@ -180,3 +182,8 @@ def test_an_outcome_never_answers_another_call_that_has_its_id(client_id: str) -
     assert [payload for opcode, payload in visitor.frames if opcode == TEXT] == [
         b'{"jsonrpc":"2.0","result":{"requests":[]},"id":1}'
     ]
+
+
+def test_what_people_said_and_changed_is_for_clients_that_know_of_it() -> None:
+    outcome = replace(executed(b"1"), word="not today", edited=msgspec.Raw(b'{"n":2}'))
+    assert fitting(outcome) == executed(b"1")

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 
@@ -252,3 +253,20 @@ def test_a_busy_session_that_names_nothing_is_read_as_such(data: object) -> None
     error = exception_for(-32014, "busy", data)
     assert isinstance(error, RunInProgress)
     assert (error.run, error.approvals) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("data", "word", "edited"),
+    [
+        ({"word": "not today", "edited": {"n": 2}}, "not today", {"n": 2}),
+        ({"word": 7, "edited": "n"}, "", None),
+        ({}, "", None),
+        (["word"], "", None),
+        (None, "", None),
+    ],
+)
+def test_an_error_has_what_people_said_and_changed(
+    data: Any, word: str, edited: dict[str, Any] | None
+) -> None:
+    error = exception_for(ErrorCode.DENIED_BY_PERSON, "denied", data)
+    assert (error.word, error.edited) == (word, edited)

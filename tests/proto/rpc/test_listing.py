@@ -11,6 +11,7 @@ from tests.proto.ledger_records import record
 
 from agentgate_proto.limits import LIST_BYTES_MAX, LIST_ROWS_MAX, LISTED_BYTES_MAX, ROW_BYTES_MAX
 from agentgate_proto.records.approval import GrantView, approval_view
+from agentgate_proto.records.edit import Edit
 from agentgate_proto.records.outcome import Outcome, executed, failed
 from agentgate_proto.records.request import Phase
 from agentgate_proto.rpc.listing import (
@@ -189,3 +190,22 @@ def test_no_more_rows_are_made_than_a_page_has_and_one() -> None:
 
     assert len(page_of(rows(), 5)[0]) == 5
     assert made == [0, 1, 2, 3, 4, 5]
+
+
+EDIT = Edit(args=msgspec.Raw(b'{"n":2}'), signature="x(2)", digest="d2")
+
+
+def test_a_row_has_the_arguments_that_it_runs_with_where_they_were_changed() -> None:
+    assert row(edit=EDIT).edited == EDIT.args
+    ran = msgspec.structs.replace(executed(b"1"), edited=msgspec.Raw(b'{"n":3}'))
+    assert row(ran, edit=EDIT).edited == ran.edited
+    assert row().edited is msgspec.UNSET
+
+
+def test_of_long_arguments_that_were_changed_the_beginning_is_listed() -> None:
+    edit = msgspec.structs.replace(EDIT, args=json_of({"text": LONG}))
+    short = short_row(row(edit=edit))
+    assert "edited" in short.shortened
+    assert len(bytes(short.edited)) < len(bytes(edit.args))
+    asked = record(phase=Phase.WAITING, expires_at=1_800_000_900.0, edit=edit)
+    assert "edited" in short_view(approval_view(asked)).shortened

@@ -122,3 +122,13 @@ def test_an_empty_reply_is_the_one_that_seed_001_knows() -> None:
 def test_more_says_that_there_are_further_rows() -> None:
     reply = pending_reply([done(DENIED)], [], more=True, seq=1)
     assert on_the_wire(reply)["more"] is True
+
+
+@pytest.mark.parametrize("seq", [0, 7])
+def test_what_people_said_and_changed_stands_beside_the_status_of_a_failure(seq: int) -> None:
+    outcome = msgspec.structs.replace(
+        failed("no bulb"), word="careful", edited=msgspec.Raw(b'{"n":2}')
+    )
+    data = on_the_wire(failure_data(outcome, seq))
+    assert (data["word"], data["edited"]) == ("careful", {"n": 2})
+    assert data.get("seq", 0) == seq

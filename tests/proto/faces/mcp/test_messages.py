@@ -1,5 +1,7 @@
 """What the messages of MCP carry."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -7,8 +9,10 @@ from agentgate_proto.faces.mcp.messages import (
     CallParams,
     ClientCapabilities,
     InitializeParams,
+    Meta,
     ProgressParams,
 )
+from agentgate_proto.limits import WORDS_CHARS_MAX
 
 MODERN_CALL = b"""{"name":"set_light","arguments":{"on":true},"extra":1,"_meta":{
 "io.modelcontextprotocol/protocolVersion":"2026-07-28",
@@ -61,3 +65,18 @@ def test_what_a_client_can_be_asked(said: str, can: set[str]) -> None:
 def test_progress_leaves_out_what_it_does_not_know() -> None:
     told = ProgressParams(progress_token="t", progress=1.0)
     assert msgspec.json.encode(told) == b'{"progressToken":"t","progress":1.0}'
+
+
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        ("the garden is dry", "the garden is dry"),
+        ("x" * 2_000, "x" * WORDS_CHARS_MAX),
+        (7, ""),
+        (["a"], ""),
+        ("", ""),
+    ],
+)
+def test_why_a_tool_is_called_is_a_text_as_far_as_it_fits(why: Any, reason: str) -> None:
+    text = msgspec.json.encode({"agentgate/why": why})
+    assert msgspec.json.decode(text, type=Meta).reason == reason

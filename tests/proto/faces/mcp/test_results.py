@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from agentgate_proto.errors import ErrorCode
 from agentgate_proto.faces.mcp.results import (
@@ -295,3 +297,20 @@ def test_an_error_of_a_server_is_words_for_a_model() -> None:
     outcome = failed("not today", kept(-32000, "not today"))
     assert words(told(outcome, row("mcp"))) == "not today"
     assert words(told(outcome, None)) == "not today"
+
+
+# What people have made of it
+
+
+def test_a_model_is_told_what_a_person_has_changed_and_said() -> None:
+    outcome = replace(executed(b"21"), word="not so bright", edited=msgspec.Raw(b'{"level":3}'))
+    texts = " ".join(block["text"] for block in told(outcome, row())["content"])
+    assert 'A person has changed the arguments before it ran; these were: {"level":3}.' in texts
+    assert "The person who was asked says: not so bright" in texts
+
+
+def test_what_a_person_says_with_their_no_is_told_once() -> None:
+    denied = replace(
+        ended(Status.DENIED, ErrorCode.DENIED_BY_PERSON, "no: too late"), word="too late"
+    )
+    assert words(told(denied, row())).count("too late") == 1
