@@ -108,10 +108,12 @@ OF_CALLS = (
         CALLS,
         "        elif result.status == Status.EXECUTED:\n"
         "            at, joined = result.resolved_at, result.joined\n"
-        "            row = LooseRow(request_id, tool, result.status, at",
+        "            row = LooseRow(\n"
+        "                *(request_id, tool, result.status, at",
         "        elif result.status:\n"
         "            at, joined = result.resolved_at, result.joined\n"
-        "            row = LooseRow(request_id, tool, Status.EXECUTED, at",
+        "            row = LooseRow(\n"
+        "                *(request_id, tool, Status.EXECUTED, at",
         found_by=("odd results",),
         rule="C4",
         says="instead of with an error",

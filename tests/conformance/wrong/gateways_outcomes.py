@@ -14,8 +14,8 @@ OF_OUTCOMES = (
     Mutation(
         "number results and no errors",
         RESULTS,
-        '    return {"status": outcome.status, "seq": seq, **joined} if seq else None\n',
-        '    return {"status": outcome.status, **joined} if seq else None\n',
+        '        return {"status": outcome.status, "seq": seq, **more}\n',
+        '        return {"status": outcome.status, **more}\n',
         found_by=("sequence numbers",),
         rule="N20",
     ),

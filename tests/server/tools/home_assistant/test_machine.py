@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from random import Random
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.machine = Machine("ha:8123", "/base", "the-token", random.Random(7), self.now)
+        self.machine = Machine("ha:8123", "/base", "the-token", Random(7), self.now)
         self.sent = self.machine.data_to_send()
 
     def upgrade(self) -> None:
