@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import time
 from collections.abc import Callable
 from random import SystemRandom
 from types import TracebackType
@@ -137,11 +138,11 @@ class Client:
                 failed = "lost" if self._connected else "cannot reach"
                 self._connected = False
                 why = f"{failed} gateway {gateway}: {error.message}"
-                if (more := self._news.failed(why, anyio.current_time())) is not None:
+                if (more := self._news.failed(why, time.monotonic())) is not None:
                     log.warning("%s; trying again in %.3g s%s", why, change.retry_in_s, more)
             case ClientState.CONNECTED:
                 self._connected = True
-                after = self._news.well(anyio.current_time())
+                after = self._news.well(time.monotonic())
                 log.info("connected to gateway %s%s", gateway, after or "")
                 self._decide_openings(None)
             case ClientState.CLOSED:

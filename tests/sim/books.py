@@ -12,12 +12,14 @@ from agentgate_proto.records.outcome import Status
 from agentgate_proto.records.request import Effects, Phase, Record
 
 ASKED, ENDORSED, APPROVED = "request.asked", "request.endorsed", "request.approved"
+EDITED = "request.edited"
 STARTED, ENDED = "request.started", "request.ended"
 
 FOLLOWS: dict[str, frozenset[str]] = {
     "": frozenset((ASKED, STARTED, ENDED)),
-    ASKED: frozenset((ASKED, ENDORSED, APPROVED, STARTED, ENDED)),
+    ASKED: frozenset((ASKED, ENDORSED, EDITED, APPROVED, STARTED, ENDED)),
     ENDORSED: frozenset((ASKED, ENDORSED, APPROVED, STARTED, ENDED)),
+    EDITED: frozenset((APPROVED,)),
     APPROVED: frozenset((STARTED, ENDED)),
     STARTED: frozenset((ENDED,)),
     ENDED: frozenset(),

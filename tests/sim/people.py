@@ -131,7 +131,7 @@ class People:
         self.world.timeline.after(seconds, self._give, answer, self.rng.choice(PLACES))
 
     def _draw_edit(self, rid: str, *, yes: bool) -> EditTerms | None:
-        if not yes or self.tools[rid] not in EDITED or self.edits.random() > 0.25:
+        if not yes or self.tools.get(rid) not in EDITED or self.edits.random() > 0.25:
             return None
         tone = self.edits.choice(("low", "low", "high", FORBIDDEN_TONE))
         return EditTerms(set={"tone": tone})

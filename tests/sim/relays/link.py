@@ -24,6 +24,7 @@ from agentgate_proto.client.events import ClientState, StateChanged
 from agentgate_proto.client.machine import ClientMachine
 from agentgate_proto.connection.client import ClientConnection
 from agentgate_proto.ledger.effects import Run
+from agentgate_proto.quotas.news import News
 from agentgate_proto.records.outcome import Outcome
 from agentgate_relay.gateway_link import REOPEN_S, GatewayLink, LinkClient, endpoint_of
 from agentgate_relay.links import Links
@@ -186,6 +187,7 @@ class SimClient(LinkClient):
         self._driver = SimDriver(link.life, link.behind, endpoint, backoff, self)
         self._on_state = link.changed
         self._openings = []
+        self._news = News()
         self._in_use = self._connected = False
         self.sessions = Sessions(self._driver)
 
