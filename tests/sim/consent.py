@@ -140,7 +140,11 @@ class Consent:
         if outcome.status is not Status.EXECUTED:
             return
         edited = UNSET if row.edit is None else row.edit.for_agent
-        if (outcome.edited, outcome.word) != (edited, row.words):
+        if "." in row.tool:  # people of the gateway behind may have said and changed something, too
+            is_told = row.words in outcome.word and edited in (UNSET, outcome.edited)
+        else:
+            is_told = (outcome.edited, outcome.word) == (edited, row.words)
+        if not is_told:
             self.fail(f"{row.signature}: its agent is not told what people made of it")
 
     def _may_use(self, record: Record) -> None:
