@@ -137,8 +137,8 @@ class Consent:
 
     def told(self, row: Record, outcome: Outcome) -> None:
         """Its agent is told what ran, and what was said, where people have said or changed it."""
-        if outcome.status is not Status.EXECUTED:
-            return
+        if outcome.status is not Status.EXECUTED or row.joined:
+            return  # a repeat hears what the first has heard
         edited = UNSET if row.edit is None else row.edit.for_agent
         if "." in row.tool:  # people of the gateway behind may have said and changed something, too
             is_told = row.words in outcome.word and edited in (UNSET, outcome.edited)
