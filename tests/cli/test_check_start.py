@@ -146,7 +146,7 @@ def test_an_extra_that_is_not_installed(tmp_path: Path) -> None:
         (hidden / name / "__init__.py").write_text(text)
     done = run("check", cwd=tmp_path, PYTHONPATH=str(hidden))
     assert done.returncode == 1
-    assert "error: messenger: needs a package that is not installed: " in done.stdout
+    assert "error: messenger.telegram: needs a package that is not installed: " in done.stdout
     assert "pip install 'python-telegram-bot>=22'" in done.stdout
     write_files(tmp_path, tracing={"enabled": True})
     done = run("check", cwd=tmp_path, PYTHONPATH=str(hidden))

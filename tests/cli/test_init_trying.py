@@ -112,7 +112,7 @@ def test_a_house_is_tried_and_its_rules_are_proposed(
             ("it does not know the token (401)", None),
             ("Take it all the same? [y/N]: ", NO),
             ("A long-lived access token of it: ", HOME_TOKEN),
-            ("Home Assistant 2026", None),
+            ("Home Assistant 2025", None),
             ("Ask people on Telegram? [y/N]: ", NO),
             ("Policy (ask, house, closed) [house]: ", ENTER),
             ("Locks: ", None),

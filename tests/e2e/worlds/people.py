@@ -89,8 +89,10 @@ class Terminal:
         consent = self.world.oracle.consent
         self.under_way += 1
         try:
-            word = "approve" if answer.yes else "deny"
-            await self.client.decide(answer.rid, word, grant=answer.grant)
+            choice = "approve" if answer.yes else "deny"
+            await self.client.decide(
+                answer.rid, choice, grant=answer.grant, word=answer.word, edit=answer.edit
+            )
         except AgentGateError as error:
             if error.code == ErrorCode.ALREADY_SETTLED:
                 view = msgspec.json.decode(msgspec.json.encode(error.data), type=ApprovalView)
@@ -120,6 +122,8 @@ class RealPeople(People):
         self.world: Any = world
         self.rng = world.plan.chance("people")
         self.seen: set[str] = set()
+        self.tools: dict[str, str] = {}
+        self.edits = world.plan.chance("edits")
         self.terminal: Any = Terminal(world)
         world.tasks.start_soon(self.terminal.run)
         world.tasks.start_soon(self._look)
