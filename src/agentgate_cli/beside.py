@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ import click
 from agentgate_cli.text import printable
 
 if TYPE_CHECKING:
+    import ssl
+
     from agentgate_server.config.access import LocalAccess
 
 DEFAULT_CONFIG = Path("config.yaml")
@@ -275,6 +276,8 @@ def only_this(certificate: Path) -> ssl.SSLContext:
     Raises:
         click.UsageError: it can't be read.
     """
+    import ssl  # a client of MCP that starts this command waits for no more than it needs
+
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False  # it is the gateway's own, and the address is this machine's
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN

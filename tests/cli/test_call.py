@@ -125,7 +125,7 @@ def test_arguments_that_do_not_fit_exit_with_4_before_anybody_is_asked(gateway: 
         (("call", "x", "--args", "[1]"), "--args needs a JSON object"),
         (("call", "x", "--args", "{"), "--args needs a JSON object"),
         (("call", "x", "--timeout", "0"), "Invalid value for '--timeout'"),
-        (("call", "x", "--timeout", "inf"), "timeout_s"),
+        (("call", "x", "--timeout", "inf"), "--timeout"),
         (("call", "x" * 300), "tool must have 1 to 256 characters"),
         (("call", "x", "--url", "127.0.0.1:8443"), "bad gateway URL"),
         (("call", "x", "--url", "ftp://h"), "begin with wss://"),

@@ -89,7 +89,7 @@ def test_options_say_where_to_listen_and_what_to_connect(tmp_path: Path) -> None
         "init", "--host", "::", "--port", "9001", "--insecure", *HOME, *bot, *people, cwd=tmp_path
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "agent-gate approvals watch --url ws://localhost:9001" in done.stdout
+    assert "agent-gate serve --watch" in done.stdout
     config = load_config(tmp_path / "config.yaml", environment={})
     assert (config.gateway.host, config.gateway.port, config.gateway.insecure) == ("::", 9001, True)
     home = config.services.homeassistant
@@ -134,7 +134,7 @@ def test_a_certificate_is_written_where_others_are_to_connect(tmp_path: Path) ->
     tls = ("--tls-cert", "certs/cert.pem", "--tls-key", "certs/key.pem")
     done = run("init", "--host", "gate.example", *tls, cwd=tmp_path)
     assert done.returncode == 0
-    assert "--url wss://gate.example:8443" in done.stdout
+    assert "agent-gate serve --watch" in done.stdout
     config = load_config(tmp_path / "config.yaml", environment={})
     assert config.gateway.tls is not None
     assert config.gateway.tls.key == tmp_path / "certs" / "key.pem"
