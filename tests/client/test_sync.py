@@ -201,9 +201,14 @@ def test_who_is_interrupted_has_withdrawn_the_request() -> None:
 
     with served(recorder) as url, sync.AgentGateClient(url, "t") as gw:
         thread = threading.Thread(target=interrupt)
-        thread.start()
-        with pytest.raises(KeyboardInterrupt):
-            gw.call("x")
+        # What runs in the background of a shell is started deaf to it
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            thread.start()
+            with pytest.raises(KeyboardInterrupt):
+                gw.call("x")
+        finally:
+            signal.signal(signal.SIGINT, before)
         thread.join()
         until(lambda: len(recorder.messages) > 1)
         assert recorder.messages[1]["method"] == "cancel_request"
