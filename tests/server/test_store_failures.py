@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from tests.server.embedded import AGENT, OWNER, RawClient, http, raw_client, serving, until
 
@@ -178,6 +179,8 @@ async def test_what_will_not_be_kept_is_said_once_a_day_and_in_health(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serving(tmp_path) as gateway:
+        await gateway.gate.writer.flush()  # its own look, with which it starts, is over
+        await anyio.wait_all_tasks_blocked()
         pruner = Pruner(gateway.gate, gateway._disk, nothing)
         engine = gateway.gate.writer.engine
         assert isinstance(engine, SqliteEngine)
