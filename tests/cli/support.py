@@ -99,7 +99,11 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def run(
-    *args: str, cwd: Path | None = None, stdin: str = "", **variables: str
+    *args: str,
+    cwd: Path | None = None,
+    stdin: str = "",
+    bound_s: float = BOUND_S,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, which must come."""
     return subprocess.run(
@@ -110,7 +114,7 @@ def run(
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=BOUND_S,
+        timeout=bound_s,
     )
 
 

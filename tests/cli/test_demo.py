@@ -52,7 +52,7 @@ def folder_in(text: str) -> Path:
 
 
 def test_without_a_terminal_it_plays_all_scenes_and_all_end_as_they_must(tmp_path: Path) -> None:
-    done = run("demo", "--keep", TMPDIR=str(tmp_path))
+    done = run("demo", "--keep", bound_s=90.0, TMPDIR=str(tmp_path))  # a dozen processes
     assert (done.returncode, done.stderr) == (0, "")
     assert processes_in(tmp_path) == []
     for number, scene in enumerate(SCENES, 1):
@@ -83,9 +83,9 @@ def test_without_a_terminal_it_plays_all_scenes_and_all_end_as_they_must(tmp_pat
         "model      The light in the hall is off. Good night.",
         "context    ░",
         "cost       3,7",
-        " out · $0.00",
+        " out · $0.01",
         f"8  {PLUGS[0].title}",
-        "plug       client ── agent-gate mcp ── gateway: 5 tools of agent-gate",
+        "plug       client ── agent-gate mcp ── gateway: 12 tools of agent-gate",
         "progress   waiting for a person to approve it",
         'end        result: {"result":[{"entity_id":"cover.blinds","state":"open"',
     ):
