@@ -167,7 +167,7 @@ def test_many_taps_at_once_are_one_start(gate: GatewayProcess, phones: Phones) -
             thread.join()
         assert client.receive()["result"]["data"] == "wrote b4"
     assert min(told) == 200
-    assert set(told[1:]) <= {200, 409}
+    assert set(told) <= {200, 403, 409}  # a ticket that is used, while that is being written: 403
     assert sorted(told).count(200) == 1
     assert gate.starts()["asked_write", "b4"] == 1
 
