@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +15,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import yaml
+from tests.e2e.nursery import Born, nursery
 from tests.held_ports import port_for
 
 AGENT_TOKEN = "agent-token-0123456789abcdef"
@@ -68,7 +67,7 @@ class GatewayProcess:
     ) -> None:
         self.folder = folder
         self.journal_path = folder / "journal"
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Born | None = None
         self.port = port_for(self)
         self.config: dict[str, Any] = {
             "gateway": {"port": 0, "shutdown_s": 2},
@@ -111,12 +110,11 @@ class GatewayProcess:
             raise AssertionError(f"the gateway did not start: exit code {self.wait()}")
         assert int(line) == self.port
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+    def spawn(self, *arguments: str) -> Born:
         """Start the process, whose first line is its port."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.serve", *arguments],
-            stdout=subprocess.PIPE,
-            text=True,
+        return nursery().bear(
+            "tests.e2e.serve",
+            *arguments,
             env={**os.environ, "E2E_JOURNAL": str(self.journal_path)},
         )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -15,6 +14,7 @@ import anyio
 import anyio.to_thread
 import pytest
 from tests.cli.mcp.piped import Piped
+from tests.e2e.nursery import Born, nursery
 from tests.e2e.process import AGENT_TOKEN, BOUND_S, GatewayProcess, until
 from tests.mcp.acceptance.world import wait_for_tools
 from tests.server.faces.mcp_client import LEGACY, MODERN, Events, McpClient, text_of, whole
@@ -52,15 +52,10 @@ class Gateway(GatewayProcess):
         config = {"faces": {"mcp": {}}, "tools": {"mcp": servers}}
         super().__init__(folder, config, PERMISSIONS)
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+    def spawn(self, *arguments: str) -> Born:
+        env = {**os.environ, "E2E_JOURNAL": str(self.journal_path)}
         with self.logged.open("a") as file:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.serve", *arguments],
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-                env={**os.environ, "E2E_JOURNAL": str(self.journal_path)},
-            )
+            return nursery().bear("tests.e2e.serve", *arguments, env=env, stderr=file)
 
     def seen(self, alias: str, method: str) -> list[dict[str, Any]]:
         """The messages of a method that a server has got."""

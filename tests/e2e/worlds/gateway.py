@@ -6,14 +6,13 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
 import yaml
+from tests.e2e.nursery import Born, nursery
 from tests.e2e.process import GatewayProcess
 from tests.e2e.worlds.fit import PACE
 from tests.sim.old_agents import GATE
@@ -45,7 +44,7 @@ class MortalGateway(GatewayProcess):
         self.born = 0
         self.log_path = folder / "log"
 
-    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+    def spawn(self, *arguments: str) -> Born:
         """See :class:`GatewayProcess`."""
         plan = self.plan
         self.born += 1
@@ -59,11 +58,10 @@ class MortalGateway(GatewayProcess):
             "queued_bytes": plan.limits.queued_bytes_max,
         }
         with self.log_path.open("a") as log:
-            return subprocess.Popen(
-                [sys.executable, "-m", "tests.e2e.worlds.serve", str(self.folder)],
-                stdout=subprocess.PIPE,
+            return nursery().bear(
+                "tests.e2e.worlds.serve",
+                str(self.folder),
                 stderr=log,
-                text=True,
                 env={
                     **os.environ,
                     "E2E_JOURNAL": str(self.journal_path),
