@@ -9,7 +9,6 @@ import re
 import select
 import signal
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Iterator
@@ -17,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyte
-from tests.cli.support import AGENT_GATE, BOUND_S, environment
+from tests.cli.support import BOUND_S, MODULE, environment
+from tests.nursery import nursery
 
 SCROLLED_MAX = 5_000
 
@@ -37,15 +37,8 @@ class Looking:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         env = environment(variables)
         del env["COLUMNS"]
-        self.process = subprocess.Popen(
-            [AGENT_GATE, *args],
-            cwd=cwd,
-            env=env,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
+        ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+        self.process = nursery().bear(MODULE, *args, env=env, cwd=cwd, new_session=True, **ends)
         os.close(slave)
 
     @property

@@ -18,13 +18,15 @@ from typing import Any
 
 import yaml
 from tests.held_ports import port_for
+from tests.nursery import Born, nursery, same_at_birth
 
+MODULE = "agentgate_cli"
 AGENT_GATE = str(Path(sys.executable).with_name("agent-gate"))
 AGENT_TOKEN = "agent-token-0123456789abcdef"
 OWNER_TOKEN = "owner-token-0123456789abcdef"
 OPERATOR_TOKEN = "operator-token-0123456789abcd"
 BOUND_S = 20.0
-LEFT: list[subprocess.Popen[str]] = []
+LEFT: list[Born] = []
 
 PERMISSIONS = {
     "rules": [
@@ -106,11 +108,14 @@ def run(
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command to its end, which must come."""
+    env = environment(variables)
+    if same_at_birth(env):
+        return nursery().run(MODULE, *args, env=env, cwd=cwd, stdin=stdin, bound_s=bound_s)
     return subprocess.run(
         [AGENT_GATE, *args],
         check=False,
         cwd=cwd,
-        env=environment(variables),
+        env=env,
         input=stdin,
         capture_output=True,
         text=True,
@@ -118,22 +123,15 @@ def run(
     )
 
 
-def started(*args: str, cwd: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+def started(*args: str, cwd: Path | None = None, **variables: str) -> Born:
     """Start the command and leave it running; what a test leaves behind is ended after it."""
-    process = subprocess.Popen(
-        [AGENT_GATE, *args],
-        cwd=cwd,
-        env=environment(variables),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    env = environment(variables)
+    process = nursery().bear(MODULE, *args, env=env, cwd=cwd, stderr=subprocess.PIPE)
     LEFT.append(process)
     return process
 
 
-def end_left(keep: Sequence[subprocess.Popen[str] | None]) -> None:
+def end_left(keep: Sequence[Born | None]) -> None:
     """End every process that was started, except those that other tests need."""
     for process in LEFT:
         if process not in keep:
@@ -145,7 +143,7 @@ def end_left(keep: Sequence[subprocess.Popen[str] | None]) -> None:
     LEFT[:] = [process for process in LEFT if process in keep]
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+def ended(process: Born) -> tuple[int, str, str]:
     """Wait for the end; return the exit code and what was printed."""
     out, err = process.communicate(timeout=BOUND_S)
     return process.returncode, out, err
@@ -161,7 +159,7 @@ class Served:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = port_for(self)
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Born | None = None
 
     @property
     def url(self) -> str:
@@ -211,7 +209,7 @@ class Served:
         variables = {"AGENT_GATE_URL": self.url, "AGENT_GATE_TOKEN": OWNER_TOKEN, **variables}
         return run(*args, **variables)
 
-    def calling(self, *args: str) -> subprocess.Popen[str]:
+    def calling(self, *args: str) -> Born:
         """Start a call that a person is asked about; return when they are."""
         process = started("call", *args, AGENT_GATE_URL=self.url, AGENT_GATE_TOKEN=AGENT_TOKEN)
         assert process.stderr is not None
@@ -262,14 +260,9 @@ class AtTerminal:
         self.master, slave = pty.openpty()
         self.shown = ""
         self._read_to = 0
-        self.process = subprocess.Popen(
-            [AGENT_GATE, *args],
-            cwd=cwd,
-            env=environment(variables),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
+        ends = {"stdin": slave, "stdout": slave, "stderr": slave}
+        self.process = nursery().bear(
+            MODULE, *args, env=environment(variables), cwd=cwd, new_session=True, **ends
         )
         os.close(slave)
 

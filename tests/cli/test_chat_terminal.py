@@ -148,8 +148,8 @@ def test_an_approval_is_asked_inline_and_answered_with_y(stage: Served) -> None:
 def test_no_is_what_enter_says(stage: Served, answer: str) -> None:
     with chatting(stage, **both_of(stage)) as person:
         person.type("light\n")
-        person.see(QUESTION)
-        for line in answer.splitlines(keepends=True):
+        for asked, line in enumerate(answer.splitlines(keepends=True), 1):
+            person.see(QUESTION, asked)
             person.type(line)
         person.see("denied by owner (terminal)")
         person.see("No light: Denied by user")

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import yaml
-from tests.e2e.nursery import Born, nursery
 from tests.held_ports import port_for
+from tests.nursery import Born, nursery
 
 AGENT_TOKEN = "agent-token-0123456789abcdef"
 OWNER_TOKEN = "owner-token-0123456789abcdef"

@@ -14,9 +14,9 @@ import anyio
 import anyio.to_thread
 import pytest
 from tests.cli.mcp.piped import Piped
-from tests.e2e.nursery import Born, nursery
 from tests.e2e.process import AGENT_TOKEN, BOUND_S, GatewayProcess, until
 from tests.mcp.acceptance.world import wait_for_tools
+from tests.nursery import Born, nursery
 from tests.server.faces.mcp_client import LEGACY, MODERN, Events, McpClient, text_of, whole
 from tests.server.tools.mcp.behind import STUB, lines, starts
 

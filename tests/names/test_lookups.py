@@ -146,9 +146,9 @@ async def test_a_caller_that_blocks_waits_no_longer_than_it_says(server: Server)
 
 async def test_a_caller_that_blocks_takes_its_turn_too(server: Server) -> None:
     lookups = Lookups(server.ask, lookups_max=1)
-    threading.Timer(0.01, server.told.set).start()
     with pytest.raises(TimeoutError):
         lookups.addresses_within("first.example", 0.001)
+    threading.Timer(0.01, server.told.set).start()
     assert lookups.addresses_within("second.example", BOUND_S) == ["192.0.2.1", "2001:db8::1"]
     assert server.asked == ["first.example", "second.example"]
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 import yaml
-from tests.e2e.nursery import Born, nursery
 from tests.e2e.process import GatewayProcess
 from tests.e2e.worlds.fit import PACE
+from tests.nursery import Born, nursery
 from tests.sim.old_agents import GATE
 from tests.sim.people import PEOPLE, Terminal
 from tests.sim.plan import Plan

@@ -1,6 +1,6 @@
 """A nursery of processes, which are born with all that they import.
 
-Python takes most of a second to import a gateway, and the suites start a thousand of them. One
+Python takes up to a second to import a gateway, and the suites start some thousands of them. One
 process does it once, and forks each that is asked for: a process with sockets, files, signals and a
 death of its own, which runs its module as ``python -m`` does and imports what it does not find.
 """
@@ -22,29 +22,48 @@ import sys
 import threading
 import weakref
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
-IMPORTED = ("agentgate_server.gateway", "agentgate_server.config", "agentgate_relay")
+IMPORTED = (
+    "agentgate_cli.answering",
+    "agentgate_cli.approvals",
+    "agentgate_cli.call",
+    "agentgate_cli.check",
+    "agentgate_cli.remote",
+    "agentgate_cli.serve",
+    "agentgate_relay",
+    "agentgate_server.config",
+    "agentgate_server.gateway",
+)
 ORDER_BYTES = 1_048_576
+AT_BIRTH = ("PYTHON", "LC_", "LANG")
+"""How variables begin that Python reads as it starts: for a child of ours that is over."""
 
 
 class Born:
     """A process of the nursery, in the words of :class:`subprocess.Popen`.
 
     Args:
-        stdout: what it prints.
+        name: what it runs.
         status: where the nursery writes its number, and later how it ended.
+        stdout: what it prints, if it goes to us.
+        stderr: its errors, if they go to us.
 
     Attributes:
         pid: its number.
         returncode: how it ended, the negative number of a signal; None: it lives.
     """
 
-    def __init__(self, stdout: IO[str], status: int) -> None:
-        self.stdout: IO[str] | None = stdout
+    def __init__(
+        self, name: str, status: int, stdout: IO[str] | None, stderr: IO[str] | None
+    ) -> None:
+        self.name = name
+        self.stdout = stdout
+        self.stderr = stderr
         self.returncode: int | None = None
         self._status = status
         self._lock = threading.Lock()
@@ -67,8 +86,33 @@ class Born:
         self._is_told(timeout)
         code = self.poll()
         if code is None:
-            raise subprocess.TimeoutExpired("a process of the nursery", timeout or 0)
+            raise subprocess.TimeoutExpired(self.name, timeout or 0)
         return code
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Read all that it prints, and wait for its end.
+
+        Raises:
+            subprocess.TimeoutExpired: it did not come, in so many seconds.
+        """
+        read = {"out": "", "err": ""}
+
+        def drain(name: str, stream: IO[str]) -> None:
+            with stream:
+                read[name] = stream.read()
+
+        streams = (("out", self.stdout), ("err", self.stderr))
+        readers = [
+            threading.Thread(target=drain, args=(name, stream), daemon=True)
+            for name, stream in streams
+            if stream is not None and not stream.closed
+        ]
+        for reader in readers:
+            reader.start()
+        self.wait(timeout)
+        for reader in readers:
+            reader.join(timeout)
+        return read["out"], read["err"]
 
     def send_signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
@@ -105,13 +149,21 @@ class Nursery:
         self._control, theirs = socket.socketpair()
         self._lock = threading.Lock()
         with theirs:
-            command = [sys.executable, "-m", "tests.e2e.nursery", str(theirs.fileno())]
+            command = [sys.executable, "-m", "tests.nursery", str(theirs.fileno())]
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
             )
 
     def bear(
-        self, module: str, *arguments: str, env: Mapping[str, str], stderr: IO[str] | None = None
+        self,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        stdin: int | IO[Any] = subprocess.DEVNULL,
+        stdout: int | IO[Any] = subprocess.PIPE,
+        stderr: int | IO[Any] = 2,
+        new_session: bool = False,
     ) -> Born:
         """Start a process.
 
@@ -119,22 +171,69 @@ class Nursery:
             module: what it runs, as with ``python -m``.
             *arguments: of it.
             env: all of its environment.
-            stderr: where it writes its errors; None: where we do.
+            cwd: where it runs.
+            stdin: what it reads: a file, or its number.
+            stdout: where it prints: the same, or ``PIPE``.
+            stderr: the same for its errors.
+            new_session: no terminal of ours is its own.
         """
-        order = {"module": module, "arguments": arguments, "env": dict(env), "cwd": str(Path.cwd())}
-        printed, out = os.pipe()
-        told, status = os.pipe()
-        try:
+        assert same_at_birth(env), "too late for what Python reads as it starts"
+        order = {
+            "module": module,
+            "arguments": arguments,
+            "env": dict(env),
+            "cwd": str(cwd or Path.cwd()),
+            "new_session": new_session,
+        }
+        with ExitStack() as ours:
+            theirs, read = [], []
+            for end, flags in ((stdin, os.O_RDONLY), (stdout, os.O_WRONLY), (stderr, os.O_WRONLY)):
+                if end == subprocess.PIPE:
+                    from_them, number = os.pipe()
+                    read.append(os.fdopen(from_them))
+                    ours.callback(os.close, number)
+                elif end == subprocess.DEVNULL:
+                    number = os.open(os.devnull, flags)
+                    read.append(None)
+                    ours.callback(os.close, number)
+                else:
+                    number = end if isinstance(end, int) else end.fileno()
+                    read.append(None)
+                theirs.append(number)
+            told, status = os.pipe()
+            ours.callback(os.close, status)
             with self._lock:
-                socket.send_fds(
-                    self._control,
-                    [json.dumps(order).encode() + b"\n"],
-                    [out, 2 if stderr is None else stderr.fileno(), status],
-                )
-        finally:
-            os.close(out)
-            os.close(status)
-        return Born(os.fdopen(printed), told)
+                text = json.dumps(order).encode() + b"\n"
+                socket.send_fds(self._control, [text], [*theirs, status])
+        return Born(f"{module} {' '.join(arguments)}", told, read[1], read[2])
+
+    def run(
+        self,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        stdin: str = "",
+        bound_s: float,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a process to its end, as :func:`subprocess.run` does.
+
+        Raises:
+            subprocess.TimeoutExpired: its end did not come in time; it is killed.
+        """
+        with TemporaryFile("w+") as given, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            given.write(stdin)
+            given.seek(0)
+            ends = {"stdin": given, "stdout": out, "stderr": err}
+            process = self.bear(module, *arguments, env=env, cwd=cwd, **ends)
+            try:
+                code = process.wait(bound_s)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            for file in (out, err):
+                file.seek(0)
+            return subprocess.CompletedProcess([module, *arguments], code, out.read(), err.read())
 
     def close(self) -> None:
         """End it; what was born there lives on."""
@@ -148,6 +247,12 @@ def nursery() -> Nursery:
     found = Nursery()
     atexit.register(found.close)
     return found
+
+
+def same_at_birth(env: Mapping[str, str]) -> bool:
+    """Whether Python starts with an environment as it did with ours."""
+    theirs = {name: value for name, value in env.items() if name.startswith(AT_BIRTH)}
+    return theirs == {n: value for n, value in os.environ.items() if n.startswith(AT_BIRTH)}
 
 
 class Orders:
@@ -186,7 +291,7 @@ class Orders:
                         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                         for end in (woken, wake, *self.told.values()):
                             os.close(end)
-                        self._settle(ends)
+                        self._settle(ends, new_session=order["new_session"])
                         return order
                     self.told[pid] = ends.pop()
                     os.write(self.told[pid], b"%d\n" % pid)
@@ -194,18 +299,22 @@ class Orders:
                         os.close(end)
 
     def _order(self) -> tuple[dict[str, Any] | None, list[int]]:
-        text, ends, _, _ = socket.recv_fds(self.control, ORDER_BYTES, 3)
+        text, ends, _, _ = socket.recv_fds(self.control, ORDER_BYTES, 4)
         while text and not text.endswith(b"\n"):
             text += self.control.recv(ORDER_BYTES)
         return (json.loads(text) if text else None), ends
 
-    def _settle(self, ends: list[int]) -> None:
+    def _settle(self, ends: list[int], *, new_session: bool) -> None:
         self.control.close()
-        out, err, status = ends
-        os.dup2(out, 1)
-        os.dup2(err, 2)
-        for end in (out, err, status):
+        if new_session:
+            os.setsid()
+        for number, end in enumerate(ends[:3]):
+            os.dup2(end, number)
+        for end in ends:
             os.close(end)
+        sys.stdin = os.fdopen(0, closefd=False)
+        sys.stdout = os.fdopen(1, "w", buffering=1 if os.isatty(1) else -1, closefd=False)
+        sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
 
     def _tell_of_deaths(self) -> None:
         while self.told:
