@@ -13,6 +13,7 @@
 # make real-home [HA_PYTHON=python3.13] [VERSION=2025.4.4]: the acceptance of Home Assistant, against
 # a real one, on a Python of its own; 400 MB, once.
 # make spec: the protocol by itself, as one file to hand on: dist/agentgate-spec-VERSION.tar.gz.
+# make kills: a gateway that is killed at each step of requests and sessions, 50 times each.
 # make pressure [ATTACK="pipelined-health hoards"] [SECONDS=10] [SHORT=1]: attacks on a real gateway,
 # beside honest users.
 # make image: what docker-compose.yml runs; the one thing here that needs Docker.
@@ -25,8 +26,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo demo-relay test quick lint types core flows unit covered adapters simulated ends \
 	commands outside attacked sim sim-relays sim-crowds \
-	mutations wrong-clients wrong-gateways examinations worlds relays devices pressure bench fuzz autobahn vendor-streams \
-	socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
+	mutations wrong-clients wrong-gateways examinations worlds kills relays devices pressure bench \
+	fuzz autobahn vendor-streams socketio-suites mcp-acceptance mcp-clients real-model real-home spec image clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/agent-gate demo
@@ -125,6 +126,14 @@ ROUNDS ?= 100
 relays: $(VENV)/.installed-test
 	RELAY_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -x -q tests/e2e/test_relay_consoles.py \
 		tests/relay/test_rows_and_cuts.py
+
+# A gateway that is killed so often at each step of a request, and with sessions, whose clients are
+# cut off as well.
+ROUNDS_OF_KILLS ?= 50
+kills: $(VENV)/.installed-test
+	KILL_ROUNDS=$(ROUNDS_OF_KILLS) SESSION_KILLS=$(ROUNDS_OF_KILLS) SESSION_CUTS=200 \
+		$(BIN)/python -m pytest -x -q tests/e2e/test_kill.py tests/e2e/test_session_kills.py \
+		tests/e2e/test_session_cuts.py
 
 # Devices and their gateway, either of which is killed so often.
 KILLS ?= 50

@@ -6,6 +6,7 @@ kills itself at the very step (see ``serve``); the database, the sockets and the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.e2e.serve import STEPS
 from agent_gate import AgentGateClient, AgentGateDenied, OutcomeUnknown
 from agentgate_proto.client.backoff import Backoff
 
-ROUNDS = 20
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "7"))
 IN_FLIGHT = 50
 BOUND_S = 30.0
 

@@ -47,7 +47,8 @@ TOKENS = {
 
 HASHED = "ag_hashed-uY6tR8eW1qZ3xC5vB7nM9lK2"
 WRONG = "ag_wrong-jH4gF2dS9aP7oI5uY3tR1eW8"
-PASSWORD, PIN, KEY = "correct-horse-battery", "73519", "key-of-a-call-5tG8hJ2k"
+PASSWORD, KEY = "correct-horse-battery", "key-of-a-call-5tG8hJ2k"
+PIN = "7351902648"  # so long that no random id holds it by chance
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 SECRETS = {**TOKENS, "HASHED": HASHED, "PASSWORD": PASSWORD, "PIN": PIN, "KEY": KEY, "TOTP": TOTP}
 

@@ -1,11 +1,13 @@
 """A run outlives its client: whoever was cut off attaches again, and has the text of an uncut run.
 
-Two hundred cuts at random moments: of the connection (the same client comes back by itself), and of
-the client as a whole (another one attaches at the cursor of the one that is gone).
+Cuts at random moments, two hundred in ``make kills``: of the connection (the same client comes back
+by itself), and of the client as a whole (another one attaches at the cursor of the one that is
+gone).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -22,7 +24,7 @@ from agent_gate import AgentGateClient
 from agentgate_client import Cursor, Event
 from agentgate_client.sessions import Session
 
-CUTS = 200
+CUTS = int(os.environ.get("SESSION_CUTS", "100"))
 AT_ONCE = 10
 BOUND_S = 120.0
 

@@ -7,6 +7,7 @@ unknown, which the model is told. What was seen under an offset is still there, 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -23,7 +24,7 @@ from agentgate_client import Event
 from agentgate_client.sessions import Session
 from agentgate_proto.sessions.history import LOOK_FIRST
 
-KILLS = 50
+KILLS = int(os.environ.get("SESSION_KILLS", "20"))
 BOUND_S = 240.0
 RUNS = 4
 """Under way at each kill."""
