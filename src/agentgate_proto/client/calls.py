@@ -263,7 +263,18 @@ def row_of(request_id: int | str, tool: str, answer: Answered) -> tuple[LooseRow
         tool,
         status if isinstance(status, str) else "failed",
         error=ErrorObject(answer.error.code, answer.error.message, data),
+        **said_in(data),
     ), told if type(told) is int and 0 < told < 2**63 else 0
+
+
+def said_in(data: Any) -> dict[str, Any]:
+    """What people said of a request and made of it, by the data of its error."""
+    data = data if isinstance(data, dict) else {}
+    word, edited = data.get("word"), data.get("edited")
+    return {
+        "word": word if isinstance(word, str) else "",
+        "edited": edited if isinstance(edited, dict) else None,
+    }
 
 
 def status_of(answer: Answered) -> str:

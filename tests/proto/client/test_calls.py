@@ -251,6 +251,22 @@ def test_an_error_becomes_a_row_without_our_own_numbering(
     assert (row, number) == (LooseRow(7, "light", status, error=error), seq)
 
 
+@pytest.mark.parametrize(
+    ("data", "word", "edited"),
+    [
+        ({"word": "not at night"}, "not at night", None),
+        ({"word": "softer", "edited": {}}, "softer", {}),
+        ({"word": 7, "edited": [1]}, "", None),
+        ("word", "", None),
+    ],
+)
+def test_a_row_of_an_error_has_what_people_said(data: Any, word: str, edited: Any) -> None:
+    row, _ = row_of(7, "light", answered(error=ErrorObject(-32001, "denied", data)))
+    assert (row.word, row.edited) == (word, edited)
+    assert row.fault is not None
+    assert row.fault.data == data
+
+
 def test_an_error_that_an_old_row_tells_without_data_has_what_people_said() -> None:
     error = ErrorObject(ErrorCode.DENIED_BY_PERSON, "denied")
     fault = LooseRow(request_id=1, status="denied", error=error, word="too late").fault
