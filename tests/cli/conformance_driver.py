@@ -99,7 +99,7 @@ class Driver:
 
 async def done(gateway: AgentGateClient, task: dict[str, Any]) -> dict[str, Any]:
     """Do a task; return what to report of it."""
-    report: dict[str, Any] = {"task": task["task"]}
+    report: dict[str, Any] = {"task": task["task"], "knows": ["why", "word", "edited"]}
     if "provide" in task:
         report["provide"] = await offered(gateway, task["provide"])
     report["results"] = await made(gateway, task["calls"], task.get("close_after"))
@@ -121,11 +121,12 @@ async def made(
     async def make(number: int, call: dict[str, Any]) -> None:
         await anyio.sleep(call.get("wait_s", 0.0))
         try:
-            data = await gateway.call(call["tool"], call["args"], timeout_s=call.get("timeout_s"))
-            results[number] = {"data": data}
+            options = {"timeout_s": call.get("timeout_s"), "why": call.get("why", "")}
+            end = await gateway.ask(call["tool"], call["args"], **options)
+            results[number] = {"data": end.data, "word": end.word, "edited": end.edited}
         except AgentGateError as error:
             told = {"code": error.code, "message": error.message, "sent": was_sent(error)}
-            results[number] = {"error": told}
+            results[number] = {"error": told, "word": error.word, "edited": error.edited}
         if number == close_after:
             await gateway.close()
 

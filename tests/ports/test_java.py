@@ -104,6 +104,12 @@ def test_a_person_says_yes_and_no(
     assert gateway.starts() == {("asked_write", "yes"): 1}
 
 
+def test_it_says_why_and_hears_what_people_said_and_changed(
+    gateway: GatewayProcess, client: JavaClient
+) -> None:
+    flows.words_and_edits(gateway, client)
+
+
 def test_patience_ends_and_a_call_is_given_up(gateway: GatewayProcess, client: JavaClient) -> None:
     client.begin("a", "call", tool="asked_write", args={"key": "k"}, timeout_s=0.1)
     assert client.wait("a")["error"]["code"] == -32008

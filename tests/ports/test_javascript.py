@@ -94,6 +94,12 @@ def test_a_person_says_yes_and_no(gateway: GatewayProcess, client: JavaScriptCli
     assert gateway.starts() == {("asked_write", "k1"): 1}
 
 
+def test_it_says_why_and_hears_what_people_said_and_changed(
+    gateway: GatewayProcess, client: JavaScriptClient
+) -> None:
+    flows.words_and_edits(gateway, client)
+
+
 def test_what_it_provides_is_run_and_its_errors_told(tmp_path: Path) -> None:
     rules = {"rules": [{"tool": "agent.*", "action": "allow"}]}
     with (

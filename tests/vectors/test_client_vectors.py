@@ -26,6 +26,7 @@ from agentgate_cli.conformance.vectors import (
     load,
 )
 from agentgate_client.client import OutgoingRequest
+from agentgate_client.rows import row_of
 from agentgate_proto.client.backoff import Backoff
 from agentgate_proto.client.events import (
     CallAsked,
@@ -149,6 +150,7 @@ class VirtualClient:
             tool=value["tool"],
             args=value["args"],
             idempotency_key=value.get("idempotency_key", ""),
+            why=value.get("why", ""),
         )
         timeout_s = value.get("timeout_s")
         try:
@@ -208,7 +210,7 @@ class VirtualClient:
                 case Settled(handle=handle, result=result, error=error):
                     row: dict[str, Any] = {"call": self.handles[handle]}
                     if error is None:
-                        row["data"] = plain(result)
+                        row |= {"data": plain(result), **said(event)}
                     else:
                         row["error"] = {
                             "code": error.code,
@@ -346,13 +348,14 @@ class Readers:
 
 
 def plain(result: Any) -> Any:
-    """Rows as JSON has them."""
-    if isinstance(result, list):
-        return [
-            {"request_id": a.request_id, "tool": a.tool, "status": a.status, "data": a.data}
-            for a in result
-        ]
-    return result
+    """Rows as their user gets them."""
+    return [row_of(row) for row in result] if isinstance(result, list) else result
+
+
+def said(settled: Settled) -> dict[str, Any]:
+    """What people said of a call and made of it, as far as they did."""
+    told: dict[str, Any] = {"word": settled.word, "edited": settled.edited}
+    return {name: value for name, value in told.items() if value not in ("", None)}
 
 
 def replay(vector: Vector) -> None:

@@ -1,7 +1,7 @@
 /** Calls: what was asked for and is not settled yet, across connections. No I/O. */
 
 import * as codes from "./errors.js";
-import { errorOf, faultOf, rowOf } from "./messages.js";
+import { errorOf, faultOf, rowOf, saidOf } from "./messages.js";
 
 const CANCEL_GRACE_S = 2;
 export const CALLS_MAX = 10_000;
@@ -29,7 +29,8 @@ const UNCLAIMED_MAX = 10_000;
 /** Every call of a client, the queue of those to be sent, and outcomes that nobody waits for. */
 export class Calls {
   /**
-   * @param {(settled: object) => void} report takes `{call, data}` or `{call, error}`
+   * @param {(settled: object) => void} report takes `{call, data}`, perhaps with `word` and `edited`, or
+   *   `{call, error}`
    * @param {number} [keptMax] outcomes for which no call waits, at most
    */
   constructor(report, keptMax = UNCLAIMED_MAX) {
@@ -159,13 +160,13 @@ export class Calls {
     return this.byName.get(call.name) === call;
   }
 
-  /** End a call, once. */
-  settle(call, data, error) {
+  /** End a call, once; `said`: what people said of it and made of it. */
+  settle(call, data, error, said = {}) {
     if (!this.waits(call)) return;
     this.byName.delete(call.name);
     if (this.byId.get(call.id) === call) this.byId.delete(call.id);
     if (!call.sent) this.queue = this.queue.filter((other) => other !== call);
-    if (!call.abandoned) this.report(error ? { call: call.name, error } : { call: call.name, data });
+    if (!call.abandoned) this.report({ call: call.name, ...(error ? { error } : { data, ...said }) });
   }
 
   /** Tell an outcome to its caller; if nobody waits for it any more, keep it for who asks. */
@@ -176,7 +177,7 @@ export class Calls {
       const cancelled = error?.code === codes.CANCELLED;
       if (collector && !call.abandoned) collector.rows.push(row);
       if (!call.abandoned || (cancelled && !call.promised)) this.tell(row.request_id);
-      this.settle(call, row.data ?? null, error);
+      this.settle(call, row.data ?? null, error, saidOf(row));
     }
     this.keep(row);
   }

@@ -96,13 +96,24 @@ export class AgentGateClient {
    * Ask for a tool, and wait for its result.
    * @param {string} tool
    * @param {object} [args]
-   * @param {{timeoutS?: number | null, idempotencyKey?: string, signal?: AbortSignal}} [options]
-   *   `signal` withdraws the call
+   * @param {{timeoutS?: number | null, idempotencyKey?: string, signal?: AbortSignal, why?: string}} [options]
+   *   `signal` withdraws the call; `why`: your own words for the person who may be asked about it
    * @returns {Promise<unknown>} what the tool returned; rejects with an AgentGateError
    */
-  call(tool, args = {}, { timeoutS = this.#options.timeoutS ?? null, idempotencyKey, signal } = {}) {
+  async call(tool, args, options) {
+    return (await this.ask(tool, args, options)).data;
+  }
+
+  /**
+   * Ask for a tool as `call` does, and hear what people made of it besides.
+   * @returns {Promise<{data: unknown, word: string, edited: object | null}>} `word`: what the person
+   *   said who was asked; `edited`: the arguments that it ran with, if they had changed them
+   */
+  ask(tool, args = {}, { timeoutS = this.#options.timeoutS ?? null, idempotencyKey, signal, why } = {}) {
     const key = idempotencyKey ? { idempotency_key: idempotencyKey } : {};
-    return this.#submit("tool_request", { tool, args, ...key }, timeoutS, signal);
+    const params = { tool, args, ...key, ...(why ? { why } : {}) };
+    const whole = (data, { word = "", edited = null }) => ({ data, word, edited });
+    return this.#submit("tool_request", params, timeoutS, signal, whole);
   }
 
   /** The tools that may be asked for. */
@@ -178,15 +189,15 @@ export class AgentGateClient {
     return new Core({ token, clientId, instance, maxRetries, progress: Boolean(onWaiting), canPing });
   }
 
-  #submit(method, params, timeoutS, signal) {
+  #submit(method, params, timeoutS, signal, result = (data) => data) {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
       let name = 0;
       const abort = () => this.#withdraw(name, signal.reason);
-      name = this.#begin(method, params, timeoutS, (error, data) => {
+      name = this.#begin(method, params, timeoutS, (error, data, said) => {
         signal?.removeEventListener("abort", abort);
         if (error) reject(error);
-        else resolve(data);
+        else resolve(result(data, said));
       });
       signal?.addEventListener("abort", abort);
     });
@@ -300,10 +311,10 @@ export class AgentGateClient {
     if (socket) how(socket);
   }
 
-  #settle({ call, data, error }) {
+  #settle({ call, data, error, ...said }) {
     const done = this.#waiting.get(call);
     this.#waiting.delete(call);
-    done?.(error ?? null, data);
+    done?.(error ?? null, data, said);
   }
 
   async #run({ call, tool, args }) {

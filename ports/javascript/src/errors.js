@@ -36,6 +36,16 @@ export class AgentGateError extends Error {
     return this.code === -32001 || this.code === -32003;
   }
 
+  /** What the person said who was asked about the call, or "". */
+  get word() {
+    return typeof this.data?.word === "string" ? this.data.word : "";
+  }
+
+  /** The arguments that its tool ran with, if a person had changed them; else null. */
+  get edited() {
+    return this.data?.edited ?? null;
+  }
+
   /** The session has a run under way; `data.run` and `data.approvals` say what it waits for. */
   get busy() {
     return this.code === RUN_IN_PROGRESS;

@@ -7,8 +7,10 @@ import { AgentGateError, INVALID_PARAMS, OUTCOME_UNKNOWN } from "./errors.js";
  * @typedef {{code: number, message: string, data?: unknown}} ErrorObject
  * @typedef {{id: RequestId | null, result?: unknown, error?: ErrorObject}} Answer
  * @typedef {{method: string, params: unknown}} Notification
+ * @typedef {{word?: string, edited?: object}} Said what people said to the agent, and the arguments
+ *   that they let the tool run with in place of those that were asked
  * @typedef {{request_id: RequestId, tool: string, status: string, data?: unknown,
- *   error?: ErrorObject, resolved_at: string}} Row
+ *   error?: ErrorObject, resolved_at: string} & Said} Row
  */
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
@@ -80,8 +82,22 @@ const EXECUTED = "executed";
 const NOT_SAID = { code: OUTCOME_UNKNOWN, message: "Outcome unknown: the gateway does not say how it ended" };
 
 /** Why a row has no data, or null: it was executed. */
-export function faultOf({ status, error }) {
-  return status === EXECUTED ? null : errorOf(error ?? NOT_SAID);
+export function faultOf({ status, error = NOT_SAID, ...row }) {
+  if (status === EXECUTED) return null;
+  const said = saidOf(row);
+  return errorOf({ ...error, data: error.data ?? (Object.keys(said).length ? said : null) });
+}
+
+/**
+ * What people said of a request and made of it, by what tells its outcome; what is odd is left out.
+ * @returns {Said}
+ */
+export function saidOf(told) {
+  const { word, edited } = isObject(told) ? told : {};
+  return {
+    ...(typeof word === "string" && word ? { word } : {}),
+    ...(isObject(edited) ? { edited } : {}),
+  };
 }
 
 /** The ids of a client's own requests: each comes once, over all its connections. */
@@ -141,11 +157,11 @@ export function rowOf(id, tool, { result, error }) {
     const { status, data = null, seq } = isObject(result) ? result : {};
     const number = isSeq(seq) ? seq : 0;
     if (status !== EXECUTED) return { row: { ...base, status: "unknown", error: NOT_SAID }, seq: number };
-    return { row: { ...base, status, data }, seq: number };
+    return { row: { ...base, status, data, ...saidOf(result) }, seq: number };
   }
   const { seq, status, ...rest } = isObject(error.data) ? error.data : {};
   const data = isObject(error.data) ? (Object.keys(rest).length ? rest : null) : error.data;
-  const row = { ...base, status: String(status ?? "failed"), error: { ...error, data } };
+  const row = { ...base, status: String(status ?? "failed"), error: { ...error, data }, ...saidOf(rest) };
   return { row, seq: isSeq(seq) ? seq : 0 };
 }
 

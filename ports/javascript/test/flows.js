@@ -38,6 +38,7 @@ const PROVIDED = {
 const commands = {
   connect: () => client.connect().then(() => true),
   call: ({ tool, args, options }) => client.call(tool, args, options),
+  ask: ({ tool, args, options }) => client.ask(tool, args, options),
   withdrawn: ({ tool, args, afterMs }) => client.call(tool, args, { signal: AbortSignal.timeout(afterMs) }),
   tools: () => client.listTools(),
   provide: ({ names }) => client.provide(names.map((name) => PROVIDED[name])),

@@ -71,7 +71,7 @@ async function work(client) {
 
 /** Do a task; what to report of it. */
 async function done(client, { task, calls, close_after: closeAfter, collect, provide, session }) {
-  const report = { task };
+  const report = { task, knows: ["why", "word", "edited"] };
   if (provide) report.provide = await offered(client, provide);
   const ends = calls.map((call) => made(client, call));
   ends[closeAfter]?.then(() => client.close());
@@ -84,13 +84,13 @@ async function done(client, { task, calls, close_after: closeAfter, collect, pro
 }
 
 /** Make a call of a task; say how it ended. */
-async function made(client, { tool, args, wait_s: waitS = 0, timeout_s: timeoutS = null }) {
+async function made(client, { tool, args, why, wait_s: waitS = 0, timeout_s: timeoutS = null }) {
   if (waitS) await pause(waitS);
   try {
-    return { data: await client.call(tool, args, { timeoutS }) };
+    return await client.ask(tool, args, { timeoutS, why });
   } catch (error) {
-    const { code, message } = error;
-    return { error: { code, message, sent: wasSent(error) } };
+    const { code, message, word, edited } = error;
+    return { error: { code, message, sent: wasSent(error) }, word, edited };
   }
 }
 

@@ -129,8 +129,8 @@ class Player {
   }
 }
 
-function callParams({ tool, args, idempotency_key: key }) {
-  return { tool, args, ...(key ? { idempotency_key: key } : {}) };
+function callParams({ tool, args, idempotency_key: key, why }) {
+  return { tool, args, ...(key ? { idempotency_key: key } : {}), ...(why ? { why } : {}) };
 }
 
 function play(vector) {

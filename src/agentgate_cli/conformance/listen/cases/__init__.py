@@ -14,10 +14,12 @@ from agentgate_cli.conformance.listen.cases import (
     retention,
     sessions,
     withdrawing,
+    words,
 )
 
 ALL: tuple[Case, ...] = (
     *minimal.CASES,
+    *words.CASES,
     *frames.CASES,
     *closing.CASES,
     *opening.CASES,

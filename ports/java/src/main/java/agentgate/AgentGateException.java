@@ -71,6 +71,26 @@ public final class AgentGateException extends Exception {
         return data instanceof Map && Boolean.TRUE.equals(((Map<?, ?>) data).get("sent"));
     }
 
+    /**
+     * What the person said who was asked about the call.
+     *
+     * @return their words, or ""
+     */
+    public String word() {
+        return data instanceof Map && ((Map<?, ?>) data).get("word") instanceof String
+                ? (String) ((Map<?, ?>) data).get("word") : "";
+    }
+
+    /**
+     * The arguments that the tool ran with, if a person had changed them.
+     *
+     * @return an object of JSON, or null
+     */
+    public Map<String, Object> edited() {
+        Map<String, Object> told = Json.object(data);
+        return told == null ? null : Json.object(told.get("edited"));
+    }
+
     @Override
     public String toString() {
         return code + " " + getMessage();

@@ -113,7 +113,7 @@ final class Book {
     boolean outcome(Row row) {
         Call call = sent.get(row.id());
         if (!call.told) {
-            end(call, row.data(), row.error());
+            end(call, new Result(row.data(), row.word(), row.edited()), row.error());
         } else if ((call.expired || row.error() == null
                 || row.error().code() != AgentGateException.CANCELLED) && !kept.keep(row)) {
             return false;

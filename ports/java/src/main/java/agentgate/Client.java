@@ -9,6 +9,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /**
  * A client of a gateway. It comes back by itself, finds out what became of each call, and tells each call's
@@ -172,9 +173,29 @@ public final class Client implements AutoCloseable {
      */
     public CompletableFuture<Object> call(String tool, Map<String, ?> args, Duration patience,
             String idempotencyKey) {
+        return request(tool, args, patience, idempotencyKey, null, result -> ((Result) result).data());
+    }
+
+    /**
+     * Asks for a tool, and hears what people made of it besides.
+     *
+     * @param tool its name
+     * @param args its arguments, as JSON
+     * @param patience after which the call is withdrawn; null: without end
+     * @param idempotencyKey the caller's own name for this very act, or null
+     * @param why the caller's own words for the person who may be asked about it, or null
+     * @return what it returned, what the person said, and what it ran with
+     */
+    public CompletableFuture<Result> result(String tool, Map<String, ?> args, Duration patience,
+            String idempotencyKey, String why) {
+        return request(tool, args, patience, idempotencyKey, why, Result.class::cast);
+    }
+
+    private <T> CompletableFuture<T> request(String tool, Map<String, ?> args, Duration patience,
+            String idempotencyKey, String why, Function<Object, T> made) {
         Map<String, Object> given = copy(args);
         return runner.settled((machine, handle) ->
-                machine.call(handle, tool, given, seconds(patience), idempotencyKey));
+                machine.call(handle, tool, given, seconds(patience), idempotencyKey, why), made);
     }
 
     /**

@@ -335,10 +335,14 @@ final class Machine {
 
     // What the user wants
 
-    void call(Object handle, String tool, Map<String, Object> args, Double timeout, String key) {
+    /** A call for a tool; it is settled with a {@link Result}. */
+    void call(Object handle, String tool, Map<String, Object> args, Double timeout, String key, String why) {
         Map<String, Object> params = Json.of("tool", tool, "args", args);
         if (key != null) {
             params.put("idempotency_key", key);
+        }
+        if (why != null) {
+            params.put("why", why);
         }
         ask(handle, "tool_request", params, timeout);
     }

@@ -12,9 +12,11 @@ import java.util.Map;
  * @param resolvedAt when, "" if it was not told
  * @param data what the tool returned
  * @param error null if it was executed
+ * @param word what the person said who was asked about it, or ""
+ * @param edited the arguments that it ran with if that person had changed them, or null
  */
 public record Row(RequestId id, String tool, String status, String resolvedAt, Object data,
-        AgentGateException error) {
+        AgentGateException error, String word, Map<String, Object> edited) {
 
     /** A row of a reply; null for what is none. */
     static Row of(Object json) {
@@ -24,31 +26,42 @@ public record Row(RequestId id, String tool, String status, String resolvedAt, O
             return null;
         }
         if ("executed".equals(map.get("status"))) {
-            return new Row(id, text(map, "tool"), "executed", text(map, "resolved_at"), map.get("data"), null);
+            return new Row(id, text(map, "tool"), "executed", text(map, "resolved_at"), map.get("data"), null,
+                    text(map, "word"), Json.object(map.get("edited")));
         }
         AgentGateException error = Message.error(map.get("error"));
         if (error == null) {
             error = AgentGateException.of(AgentGateException.OUTCOME_UNKNOWN, "Outcome unknown: the row does not say");
         }
         String status = map.get("status") instanceof String ? text(map, "status") : status(error);
-        return new Row(id, text(map, "tool"), status, text(map, "resolved_at"), null, clean(error));
+        return refused(id, text(map, "tool"), status, text(map, "resolved_at"), error, map);
     }
 
     /** The outcome that an answer to a tool request tells. */
     static Row of(Message answer) {
         if (answer.error != null) {
-            return new Row(answer.id, "", status(answer.error), "", null, clean(answer.error));
+            Map<String, Object> data = Json.object(answer.error.data());
+            return refused(answer.id, "", status(answer.error), "", answer.error, data == null ? Map.of() : data);
         }
         Map<String, Object> result = Json.object(answer.result);
         if (result != null && "executed".equals(result.get("status"))) {
-            return new Row(answer.id, "", "executed", "", result.get("data"), null);
+            return new Row(answer.id, "", "executed", "", result.get("data"), null,
+                    text(result, "word"), Json.object(result.get("edited")));
         }
         return unknown(answer.id, "Outcome unknown: the gateway's answer does not say executed");
     }
 
     static Row unknown(RequestId id, String why) {
         return new Row(id, "", "unknown", "", null,
-                AgentGateException.sent(AgentGateException.OUTCOME_UNKNOWN, why));
+                AgentGateException.sent(AgentGateException.OUTCOME_UNKNOWN, why), "", null);
+    }
+
+    /** An outcome that is an error; {@code said} has what people said, if they did. */
+    private static Row refused(RequestId id, String tool, String status, String resolvedAt,
+            AgentGateException error, Map<String, Object> said) {
+        String word = text(said, "word");
+        Map<String, Object> edited = Json.object(said.get("edited"));
+        return new Row(id, tool, status, resolvedAt, null, clean(error, Result.said(word, edited)), word, edited);
     }
 
     private static String text(Map<String, Object> map, String name) {
@@ -75,13 +88,13 @@ public record Row(RequestId id, String tool, String status, String resolvedAt, O
         }
     }
 
-    /** What the gateway adds for the client itself is not told on. */
-    private static AgentGateException clean(AgentGateException error) {
+    /** What the gateway adds for the client itself is not told on; what people said is, always. */
+    private static AgentGateException clean(AgentGateException error, Map<String, Object> said) {
         Map<String, Object> data = Json.object(error.data());
-        if (data == null) {
+        if (data == null && (error.data() != null || said.isEmpty())) {
             return error;
         }
-        Map<String, Object> rest = new LinkedHashMap<>(data);
+        Map<String, Object> rest = new LinkedHashMap<>(data == null ? said : data);
         rest.remove("seq");
         rest.remove("status");
         return new AgentGateException(error.code(), error.getMessage(), rest.isEmpty() ? null : rest);
@@ -100,6 +113,7 @@ public record Row(RequestId id, String tool, String status, String resolvedAt, O
         } else {
             map.put("error", Json.of("code", error.code(), "message", error.getMessage(), "data", error.data()));
         }
+        map.putAll(Result.said(word, edited));
         return map;
     }
 }

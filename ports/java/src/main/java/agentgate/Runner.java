@@ -16,6 +16,7 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
 /** Gives the machine a clock, a socket and threads: all that it does is done by one thread. */
 final class Runner {
@@ -103,6 +104,25 @@ final class Runner {
         future.whenComplete((data, error) -> {
             if (future.isCancelled()) {
                 post(each -> each.cancel(future));
+            }
+        });
+        return future;
+    }
+
+    /** A future of what is made of the end of a call; it is cancelled like others. */
+    <T> CompletableFuture<T> settled(BiConsumer<Machine, Object> ask, Function<Object, T> made) {
+        CompletableFuture<Object> found = settled(ask);
+        CompletableFuture<T> future = new CompletableFuture<>();
+        found.whenComplete((data, error) -> {
+            if (error != null) {
+                future.completeExceptionally(error);
+            } else {
+                future.complete(made.apply(data));
+            }
+        });
+        future.whenComplete((data, error) -> {
+            if (future.isCancelled()) {
+                found.cancel(false);
             }
         });
         return future;

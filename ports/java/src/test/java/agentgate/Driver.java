@@ -37,8 +37,11 @@ public final class Driver {
         }
 
         Map<String, Object> json() {
-            return error == null ? Json.of("data", data)
-                    : Json.of("error", Json.of("code", error.code(), "sent", error.wasSent()));
+            if (error == null) {
+                return data instanceof Result result ? result.json() : Json.of("data", data);
+            }
+            return Json.of("error", Json.of("code", error.code(), "sent", error.wasSent()),
+                    "word", error.word(), "edited", error.edited());
         }
     }
 
@@ -129,7 +132,8 @@ public final class Driver {
         }
         List<Object> results = new ArrayList<>();
         calls.forEach(each -> results.add(each.join().json()));
-        Map<String, Object> made = Json.of("task", task.get("task"), "results", results);
+        Map<String, Object> made = Json.of("task", task.get("task"), "results", results,
+                "knows", List.of("why", "word", "edited"));
         if (task.containsKey("session")) {
             List<Object> readers = new ArrayList<>();
             for (Object each : Json.array(task.get("session"))) {
@@ -152,13 +156,14 @@ public final class Driver {
         Duration patience = timeout == null ? null : Duration.ofNanos((long) (((Number) timeout).doubleValue() * 1e9));
         Map<String, Object> args = Json.object(call.getOrDefault("args", Json.of()));
         Object wait = call.get("wait_s");
-        CompletableFuture<Object> future;
+        String why = (String) call.get("why");
+        CompletableFuture<Result> future;
         if (wait == null) {
-            future = client.call((String) call.get("tool"), args, patience, null);
+            future = client.result((String) call.get("tool"), args, patience, null, why);
         } else {
             future = CompletableFuture.supplyAsync(() -> null, CompletableFuture.delayedExecutor(
                     (long) (((Number) wait).doubleValue() * 1e6), TimeUnit.MICROSECONDS))
-                    .thenCompose(nothing -> client.call((String) call.get("tool"), args, patience, null));
+                    .thenCompose(nothing -> client.result((String) call.get("tool"), args, patience, null, why));
         }
         return future.handle((data, error) -> new Ending(data, (AgentGateException)
                 (error instanceof CompletionException ? error.getCause() : error)));

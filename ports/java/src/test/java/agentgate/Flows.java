@@ -41,6 +41,8 @@ public final class Flows {
                         });
             case "call":
                 return client.call(tool, given, patience, (String) more.get("key"));
+            case "ask":
+                return client.result(tool, given, patience, null, (String) more.get("why")).thenApply(Result::json);
             case "withdrawn":
                 CompletableFuture<Object> future = client.call(tool, given);
                 CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS).execute(() -> future.cancel(false));

@@ -73,6 +73,8 @@ public final class VectorPlayer {
         if (settle.error() != null) {
             map.put("error", Json.of("code", settle.error().code(), "message", settle.error().getMessage(),
                     "data", settle.error().data()));
+        } else if (settle.data() instanceof Result result) {
+            map.putAll(result.json());
         } else if (settle.data() instanceof List<?> rows && !rows.isEmpty() && rows.get(0) instanceof Row) {
             map.put("data", rows.stream().map(row -> ((Row) row).json()).collect(Collectors.toList()));
         } else {
@@ -149,7 +151,7 @@ public final class VectorPlayer {
                 return true;
             case "call":
                 machine.call(map.get("name"), (String) map.get("tool"), Json.object(map.get("args")), timeout(map),
-                        (String) map.get("idempotency_key"));
+                        (String) map.get("idempotency_key"), (String) map.get("why"));
                 return true;
             case "ask":
                 machine.ask(map.get("name"), (String) map.get("method"), Json.object(map.get("params")), timeout(map));
