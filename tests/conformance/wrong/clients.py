@@ -18,6 +18,7 @@ from tests.conformance.wrong.clients_providing import OF_PROVIDING
 from tests.conformance.wrong.clients_reconnect import OF_RECONNECT
 from tests.conformance.wrong.clients_runs import OF_RUNS
 from tests.conformance.wrong.clients_sessions import OF_SESSIONS
+from tests.conformance.wrong.clients_words import OF_WORDS
 from tests.conformance.wrong.mutation import Mutation
 
 WRONG_CLIENTS: tuple[Mutation, ...] = (
@@ -28,6 +29,7 @@ WRONG_CLIENTS: tuple[Mutation, ...] = (
     *OF_PATIENCE,
     *OF_KEPT_ROWS,
     *OF_OUTCOMES,
+    *OF_WORDS,
     *OF_SESSIONS,
     *OF_RUNS,
     *OF_PROVIDING,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tests.conformance.wrong.mutation import (
     CONNECTION,
+    DRIVER,
     IDS,
     JSONRPC,
     LIFE,
@@ -91,6 +92,18 @@ CHANGES = (
         "        while len(self._kept) > 8 or",
         found_by=("an answer that is not kept", "a call that is over and comes again"),
         rule="P19",
+    ),
+    Mutation(
+        "know nothing of words and edits",
+        DRIVER,
+        ', "knows": ["why", "word", "edited"]}',
+        "}",
+        found_by=(
+            "words and edits",
+            "words and edits over a cut",
+            "words and edits for a former process",
+        ),
+        rule="D49",
     ),
 )
 

@@ -12,6 +12,7 @@ from tests.conformance.wrong.gateways_outcomes import OF_OUTCOMES
 from tests.conformance.wrong.gateways_people import OF_PEOPLE
 from tests.conformance.wrong.gateways_requests import OF_REQUESTS
 from tests.conformance.wrong.gateways_sessions import OF_SESSIONS
+from tests.conformance.wrong.gateways_words import OF_WORDS
 from tests.conformance.wrong.mutation import Mutation
 
 WRONG_GATEWAYS: tuple[Mutation, ...] = (
@@ -20,5 +21,6 @@ WRONG_GATEWAYS: tuple[Mutation, ...] = (
     *OF_OUTCOMES,
     *OF_REQUESTS,
     *OF_PEOPLE,
+    *OF_WORDS,
     *OF_SESSIONS,
 )
