@@ -26,7 +26,7 @@ from agentgate_proto.client.events import ClientState, Settled, StateChanged
 from agentgate_proto.errors import AgentGateError, ErrorCode, exception_for
 from agentgate_proto.faces.mcp.bridge import Bridge
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
-from agentgate_proto.faces.mcp.bridge_endings import end_of, rows_in, seconds_of
+from agentgate_proto.faces.mcp.bridge_endings import end_of, result_of, rows_in, seconds_of
 from agentgate_proto.faces.mcp.bridge_events import (
     AskTool,
     FindRequest,
@@ -35,7 +35,7 @@ from agentgate_proto.faces.mcp.bridge_events import (
     WithdrawTool,
 )
 from agentgate_proto.limits import CLIENT_LIMITS
-from agentgate_proto.records.outcome import executed
+from agentgate_proto.records.outcome import Outcome
 from agentgate_proto.rpc.messages import ListRequests, RequestWaiting
 from agentgate_proto.rpc.messages import ListTools as ListToolsParams
 from agentgate_proto.rpc.results import ToolList
@@ -61,6 +61,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     args: msgspec.Raw
     idempotency_key: str = ""
     join_s: float = 0.0
+    why: str = ""
 
 
 class ShortBackoff(Backoff):
@@ -232,7 +233,11 @@ class Gateway:
 
     def _ask(self, event: AskTool) -> None:
         request = Request(
-            tool=event.tool, args=event.args, idempotency_key=event.key, join_s=event.join_s
+            tool=event.tool,
+            args=event.args,
+            idempotency_key=event.key,
+            join_s=event.join_s,
+            why=event.why,
         )
         done = partial(self._settled, event.number)
         try:
@@ -260,8 +265,10 @@ class Gateway:
         self._waiting.pop(number, None)
         if handle is not None:
             self._numbers.pop(handle, None)
-        error = settled.error
-        end = executed(msgspec.json.encode(settled.result)) if error is None else end_of(error)
+        if settled.error is None:
+            end: Outcome | Refusal = result_of(settled.result, settled.word, settled.edited)
+        else:
+            end = end_of(settled.error)
         joined_at = seconds_of(settled.joined_at) if settled.joined_at else 0.0
         self._bridge.settled(number, end, monotonic(), joined_at)
         self._turn()

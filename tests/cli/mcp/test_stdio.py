@@ -140,6 +140,21 @@ def test_the_same_again_is_not_run_again_unless_that_is_said(served: Served) -> 
         assert pipe.end() == (0, "")
 
 
+def test_why_is_shown_and_what_people_made_of_it_is_told(served: Served) -> None:
+    with Piped("--url", served.url) as pipe:
+        call = pipe.call("set_light", **LIGHT, meta={"agentgate/why": "it is getting dark"})
+        rid = waiting(served)
+        shown = served.as_owner("approvals", "show", rid, "--json")
+        assert json.loads(shown.stdout)["why"] == "it is getting dark"
+        edit = ("--set", "brightness=30", "--word", "softer at night", "--yes")
+        done = served.as_owner("approvals", "approve", rid, *edit)
+        assert done.returncode == 0, done.stderr
+        told = pipe.answer(call)["content"][1]["text"]
+        assert "A person has changed the arguments before it ran" in told
+        assert '"brightness":30' in told
+        assert told.endswith("The person who was asked says: softer at night")
+
+
 def test_a_cancelled_call_is_withdrawn(served: Served) -> None:
     with Piped("--url", served.url) as pipe:
         call = pipe.call("set_light", **LIGHT)

@@ -351,7 +351,7 @@ class Bridge:
             self._tell_end(kept)
             return
         ask = self._calls.begin(call, want)
-        self._events.append(asks(ask.number, want))
+        self._events.append(asks(ask.number, want, call.wish.meta.reason))
 
     def _unknown(self, call: ClientCall, now: float) -> None:
         """A tool that is not in the list: in a newer one it may be."""

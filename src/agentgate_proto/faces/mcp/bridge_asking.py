@@ -47,9 +47,22 @@ def wanted(wish: Call, shelf: ToolShelf, join_s: float) -> Want | None:
     return Want(row.name, raw, canonical, key, join_s, row)
 
 
-def asks(number: int, want: Want) -> AskTool:
-    """Return the event that asks for this; ``number``: of the ask."""
-    return AskTool(number=number, tool=want.tool, args=want.args, key=want.key, join_s=want.join_s)
+def asks(number: int, want: Want, why: str) -> AskTool:
+    """Return the event that asks for this.
+
+    Args:
+        number: of the ask.
+        want: what is asked for.
+        why: what the client says of that, or "".
+    """
+    return AskTool(
+        number=number,
+        tool=want.tool,
+        args=want.args,
+        key=want.key,
+        join_s=want.join_s,
+        why=why,
+    )
 
 
 def looked_for(wish: Call) -> str:

@@ -9,7 +9,7 @@ import msgspec
 
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
-from agentgate_proto.records.outcome import Outcome, Status, failed
+from agentgate_proto.records.outcome import Outcome, Status, executed, failed, with_words
 from agentgate_proto.records.request import Phase
 from agentgate_proto.rpc.jsonrpc import UNREADABLE
 
@@ -38,6 +38,8 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: str = ""
     data: msgspec.Raw = msgspec.Raw(b"null")
     error: FoundError | None = None
+    word: str = ""
+    edited: dict[str, Any] | None = None
 
     @property
     def waits_until(self) -> float:
@@ -54,9 +56,9 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
         except ValueError:  # of a newer gateway
             status = Status.UNKNOWN
         if status is Status.EXECUTED:
-            return Outcome(status=status, data=self.data)
+            return said(Outcome(status=status, data=self.data), self.word, self.edited)
         code, message = (self.error.code, self.error.message) if self.error else (0, self.status)
-        return Outcome(status=status, code=code, message=message)
+        return said(Outcome(status=status, code=code, message=message), self.word, self.edited)
 
 
 class FoundError(msgspec.Struct, frozen=True):
@@ -66,12 +68,36 @@ class FoundError(msgspec.Struct, frozen=True):
     message: str
 
 
+def said(outcome: Outcome, word: str, edited: dict[str, Any] | None) -> Outcome:
+    """Return an outcome with what people said of the request, and the arguments that they made."""
+    return with_words(
+        outcome, word, None if edited is None else msgspec.Raw(msgspec.json.encode(edited))
+    )
+
+
+def result_of(data: Any, word: str, edited: dict[str, Any] | None) -> Outcome:
+    """Return how a request ended that was answered with a result.
+
+    Args:
+        data: what the tool returned, decoded.
+        word: what people said, or "".
+        edited: the arguments that it ran with, if they had changed them.
+    """
+    return said(executed(msgspec.json.encode(data)), word, edited)
+
+
 def end_of(error: AgentGateError) -> Outcome | Refusal:
     """Return how a request ended that was answered with an error.
 
     Args:
         error: the gateway's, or our own client's.
     """
+    end = ending_of(error)
+    return said(end, error.word, error.edited) if isinstance(end, Outcome) else end
+
+
+def ending_of(error: AgentGateError) -> Outcome | Refusal:
+    """The same, without what people said."""
     data: dict[str, Any] = error.data if isinstance(error.data, dict) else {}
     if error.code == ErrorCode.TOOL_FAILED:
         return failed(error.message)

@@ -18,6 +18,7 @@ class AskTool(msgspec.Struct, frozen=True, kw_only=True):
         args: a JSON object.
         key: idempotency key, or "".
         join_s: an identical request that ended so long ago at most is this one.
+        why: what the client says of why it asks, or "".
     """
 
     number: int
@@ -25,6 +26,7 @@ class AskTool(msgspec.Struct, frozen=True, kw_only=True):
     args: msgspec.Raw
     key: str = ""
     join_s: float = 0.0
+    why: str = ""
 
 
 class WithdrawTool(msgspec.Struct, frozen=True):

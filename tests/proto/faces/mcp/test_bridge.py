@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.proto.faces.mcp.bridged import TOOLS, Talk, tool
 
 from agentgate_proto.errors import ErrorCode
@@ -58,6 +59,21 @@ def test_a_call_is_asked_for_and_its_result_passed_on() -> None:
     assert talk.answer(call)["structuredContent"] == {"lit": True}
     talk.settle(asked.number)
     assert talk.heard() == []
+
+
+def test_why_it_asks_goes_on_and_what_people_made_of_it_comes_back() -> None:
+    talk = Talk()
+    call = talk.call("light_set", on=True, meta={"agentgate/why": "it is dark"})
+    asked = talk.asked()
+    assert asked.why == "it is dark"
+    end = executed(b'"lit"')
+    talk.settle(asked.number, replace(end, word="not so bright", edited=msgspec.Raw(b'{"on":1}')))
+    first, second = talk.answer(call)["content"]
+    assert first["text"] == "lit"
+    assert (
+        'A person has changed the arguments before it ran; these were: {"on":1}' in second["text"]
+    )
+    assert "The person who was asked says: not so bright" in second["text"]
 
 
 def test_a_call_that_was_not_taken_says_that_nothing_was_run() -> None:

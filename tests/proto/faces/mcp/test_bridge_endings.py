@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from agentgate_proto.errors import AgentGateError, ErrorCode
 from agentgate_proto.faces.mcp.bridge_calls import Refusal
-from agentgate_proto.faces.mcp.bridge_endings import end_of, rows_in, seconds_of
+from agentgate_proto.faces.mcp.bridge_endings import end_of, result_of, rows_in, seconds_of
 from agentgate_proto.records.outcome import Outcome, Status
 
 
@@ -27,6 +28,28 @@ def test_what_ended_has_its_status_and_words(code: ErrorCode, status: Status) ->
     end = end_of(AgentGateError(code, "words"))
     assert isinstance(end, Outcome)
     assert (end.status, end.code, end.message) == (status, code, "words")
+
+
+def test_what_people_said_and_made_of_it_comes_along() -> None:
+    good = result_of(21, "softer", {"level": 3})
+    assert (bytes(good.data), good.word, bytes(as_raw(good.edited))) == (
+        b"21",
+        "softer",
+        b'{"level":3}',
+    )
+    assert result_of(21, "", None).edited is msgspec.UNSET
+    data = {"word": "as I said", "edited": {"level": 3}}
+    bad = end_of(AgentGateError(ErrorCode.TOOL_FAILED, "broken", data))
+    assert isinstance(bad, Outcome)
+    assert (bad.word, bytes(as_raw(bad.edited))) == ("as I said", b'{"level":3}')
+    row = {"id": "r", "tool": "t", "args": {}, "status": "executed", "data": 1, **data}
+    (found,) = rows_in({"requests": [row]})
+    assert found.outcome == result_of(1, "as I said", {"level": 3})
+
+
+def as_raw(value: Any) -> msgspec.Raw:
+    assert isinstance(value, msgspec.Raw)
+    return value
 
 
 @pytest.mark.parametrize("code", [ErrorCode.CANCELLED, ErrorCode.CONNECTION_LOST])
