@@ -298,7 +298,10 @@ def entries_of(verdict: Verdict) -> str:
     if not verdict.entries:
         return "no entries"
     number = f"{verdict.entries:,} entr{'y' if verdict.entries == 1 else 'ies'}"
-    return f"{number}, from {verdict.first_at} to {verdict.last_at}"
+    times = f"{number}, from {verdict.first_at} to {verdict.last_at}"
+    if verdict.last_at < verdict.first_at:  # both are of one form, in UTC
+        return f"{times}: the system's clock was set back in between"
+    return times
 
 
 def as_dict(verdict: Verdict) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import pytest
 from msgspec import Raw
 from tests.server.embedded import AGENT, OWNER, http, raw_client, serving, until
 
+from agentgate_cli.audit import entries_of
 from agentgate_cli.main import run
-from agentgate_proto.audit.chain import parse_head
+from agentgate_proto.audit.chain import BEGINNING, Verdict, parse_head
 from agentgate_proto.connection.events import Answered, Authenticated
 from agentgate_proto.records.session import (
     DropSession,
@@ -394,3 +395,14 @@ def test_what_is_no_database_of_ours_is_refused(tmp_path: Path) -> None:
 
 def test_an_agents_token_is_nowhere_in_the_file(ran: Path) -> None:
     assert AGENT.encode() not in (ran / "gate.db").read_bytes()
+
+
+@pytest.mark.parametrize(("last", "is_odd"), [("2026-11-29", False), ("2020-01-01", True)])
+def test_a_clock_that_was_set_back_is_said(last: str, is_odd: bool) -> None:
+    first_at, last_at = "2026-11-29T08:00:00.000Z", f"{last}T09:00:00.000Z"
+    verdict = Verdict(
+        start=BEGINNING, head=BEGINNING, entries=2, first_at=first_at, last_at=last_at
+    )
+    said = entries_of(verdict)
+    assert said.startswith(f"2 entries, from {first_at} to {last_at}")
+    assert ("clock was set back" in said) is is_odd

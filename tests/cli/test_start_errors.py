@@ -63,6 +63,26 @@ def test_a_wrong_action_word_is_named_with_the_right_ones(tmp_path: Path) -> Non
     assert "'permit' is not one of allow, deny, ask" in said
 
 
+@pytest.mark.parametrize(
+    ("pattern", "what"),
+    [
+        ("set_light(kitchen", "( has no ) at the end"),
+        ("set_light([kitchen)", "[ has no ] after it"),
+    ],
+)
+def test_a_pattern_that_could_match_nothing_stops_whatever_reads_it(
+    tmp_path: Path, pattern: str, what: str
+) -> None:
+    write_files(tmp_path, {"rules": [{"pattern": pattern, "action": "deny"}]})
+    said = failed_start(tmp_path)
+    assert said.startswith("permissions.yaml:")
+    assert what in said
+    for command in (("check",), ("explain", "set_light", "room=kitchen", "on=true")):
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode != 0
+        assert what in done.stdout + done.stderr
+
+
 @pytest.mark.torture("A")
 @pytest.mark.parametrize("by_flag", [False, True])
 def test_a_missing_policy_file_is_named(tmp_path: Path, by_flag: bool) -> None:
