@@ -21,6 +21,7 @@ import msgspec
 import pytest
 import yaml
 from tests.cli.looking import looking
+from tests.e2e.vendor_world import world
 from tests.server.policy.helpers import unknown_tools
 
 from agentgate_proto.errors import ERRORS
@@ -49,10 +50,13 @@ def section(title: str) -> str:
     return next(text for text in SECTIONS if text.startswith(title))
 
 
+def document(name: str) -> str:
+    """A page of the documents."""
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
 SDK_PROGRAMS = [
-    program
-    for page in ("sdk.md", "edge.md")
-    for program in blocks("python", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    program for name in ("sdk.md", "edge.md") for program in blocks("python", document(name))
 ]
 
 
@@ -181,7 +185,7 @@ def test_one_talks_to_a_model_as_it_says(
     served: tuple[Path, str, dict[str, str]], tmp_path: Path
 ) -> None:
     home, _, _ = served
-    here, there = blocks("bash", section("Talk to a model"))
+    here, there = blocks("bash", document("sessions.md"))
     done = run(here.splitlines()[0], tmp_path)
     assert (done.returncode, done.stdout) == (0, "17 * 3 = 51.\n"), done.stderr
     done = run(f"set -e\n{there}", home)
@@ -195,7 +199,7 @@ def test_one_talks_to_a_model_as_it_says(
         "rehearsal",
     ):
         assert text in done.stdout, done.stdout
-    (config,) = blocks("text", section("Talk to a model"))
+    config = blocks("yaml", document("sessions.md"))[0]
     data = msgspec.yaml.decode(config.replace("${ANTHROPIC_API_KEY}", "key"))
     loaded = config_from_dict({"agent": {"token": "t" * 40}, **data}, folder=tmp_path)
     assert list(loaded.sessions.models) == ["claude-sonnet-4.5"]
@@ -203,7 +207,7 @@ def test_one_talks_to_a_model_as_it_says(
 
 def test_an_mcp_client_is_connected_as_it_says(served: tuple[Path, str, dict[str, str]]) -> None:
     home, url, tokens = served
-    (setup,) = blocks("bash", section("Your agent in five minutes"))
+    (setup,) = blocks("bash", section("Your agent\n"))
     settings = home / "of the user"
     done = run(setup, home, AGENT_GATE_URL=url, XDG_CONFIG_HOME=str(settings))
     assert done.returncode == 0, done.stderr
@@ -242,8 +246,8 @@ def test_a_program_of_openais_is_connected_as_it_says(
     served: tuple[Path, str, dict[str, str]], tmp_path: Path
 ) -> None:
     home, _, tokens = served
-    text = section("Your agent in five minutes")
-    (config,), (program,) = blocks("text", text), blocks("python", text)
+    text = document("chat-completions.md")
+    config, (program,) = blocks("yaml", text)[0], blocks("python", text)
     folder = tmp_path / "gateway"
     shutil.copytree(home, folder, ignore=shutil.ignore_patterns("data", "of the user"))
     file = folder / "config.yaml"
@@ -263,6 +267,25 @@ def test_a_program_of_openais_is_connected_as_it_says(
         )
     assert done.returncode == 0, done.stderr
     assert "get_time answered: " in done.stdout
+
+
+def test_an_agent_in_ten_lines_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = blocks("python", section("Your agent\n"))
+    code = program.replace("\n\n", "\n").splitlines()
+    assert len([line for line in code if not re.match(r"(import|from) ", line)]) <= 15
+    (tmp_path / "agent.py").write_text(program)
+
+    async def play() -> str:
+        async with world() as here:
+            here.models.turns.extend(
+                [[("c1", "write_note", {"name": "milk", "text": "x"})], "Done."]
+            )
+            said = await here.run(tmp_path / "agent.py")
+            assert '{"name":"milk","bytes":1}' in str(here.models.bodies[-1])
+            return said
+
+    monkeypatch.setenv("OPENAI_MODEL", "rehearsed")
+    assert anyio.run(play) == "Done."
 
 
 def test_the_python_snippet_runs(
@@ -374,7 +397,7 @@ def test_the_protocol_is_shown_in_messages_that_the_core_reads_and_codes_that_it
         if "method" in message:
             params = msgspec.Raw(json.dumps(message["params"]).encode())
             decode_params(METHODS[message["method"]], params)
-    codes = {int(code) for code in re.findall(r"^\| (-\d+) \|", text, re.MULTILINE)}
+    codes = {int(code) for code in re.findall(r"\| (-\d+) \|", text)}
     assert codes <= set(ERRORS)
     assert {message["error"]["code"] for message in shown if "error" in message} <= codes
 
