@@ -11,7 +11,7 @@ from tests.client.gateway import Peer, gateway
 from tests.client.helpers import BOUND_S
 
 from agent_gate.langchain import langchain_tools
-from agentgate_client import AgentGateClient, Disconnected, sync
+from agentgate_client import AgentGateClient, CallResult, Disconnected, sync
 from agentgate_client.toolkits.forms import Completions, Form, Messages, Responses
 from agentgate_client.toolkits.kit import IT_ASKS, NO_OBJECT, Kit, words_for
 from agentgate_proto.errors import exception_for
@@ -54,8 +54,8 @@ def written(form: Form, args: str) -> Any:
     return {"room": "hall"} if isinstance(form, Messages) and "hall" in args else args
 
 
-async def echo(tool: str, args: dict[str, Any]) -> Any:
-    return {"tool": tool, **args}
+async def echo(tool: str, args: dict[str, Any]) -> CallResult:
+    return CallResult(data={"tool": tool, **args})
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -100,12 +100,12 @@ async def test_all_calls_of_an_answer_are_made_at_once_and_told_in_their_order()
     both = anyio.Event()
     asked: list[str] = []
 
-    async def last_first(tool: str, args: dict[str, Any]) -> str:
+    async def last_first(tool: str, args: dict[str, Any]) -> CallResult:
         asked.append(tool)
         if len(asked) < 2:
             await both.wait()
         both.set()
-        return tool
+        return CallResult(data=tool)
 
     answer = wanted(Messages(), ("c1", "lights", {}), ("c2", "house_measure", {}))
     with anyio.fail_after(BOUND_S):
@@ -113,8 +113,42 @@ async def test_all_calls_of_an_answer_are_made_at_once_and_told_in_their_order()
     assert [block["content"] for block in message["content"]] == ["lights", "house.measure"]
 
 
+@pytest.mark.parametrize("form", FORMS)
+async def test_what_people_made_of_a_call_is_told_below_its_result(form: Form) -> None:
+    async def edited(tool: str, args: dict[str, Any]) -> CallResult:
+        return CallResult(data="lit", word="softer at night", edited={"level": 3})
+
+    answer = wanted(form, ("c1", "lights", written(form, "{}")))
+    (result,) = await Kit(form, ROWS).run_with(edited, answer)
+    text = next(each for each in texts_in(result) if each.startswith("lit"))
+    assert text == (
+        'lit\n\nA person has changed the arguments before it ran; these were: {"level":3}. '
+        "The person who was asked says: softer at night"
+    )
+
+
+def texts_in(value: Any) -> list[str]:
+    """All texts within what a vendor is told."""
+    match value:
+        case str():
+            return [value]
+        case dict():
+            return [text for each in value.values() for text in texts_in(each)]
+        case list():
+            return [text for each in value for text in texts_in(each)]
+        case _:
+            return []
+
+
+async def test_what_failed_as_a_person_had_made_it_says_so() -> None:
+    data = {"word": "try this", "edited": {"level": 3}}
+    said = words_for(exception_for(-32004, "the lamp is broken", data))
+    assert said.startswith("the lamp is broken\n\nA person has changed the arguments")
+    assert said.endswith("says: try this")
+
+
 async def test_a_call_that_fails_is_an_answer_to_the_model() -> None:
-    async def denied(tool: str, args: dict[str, Any]) -> None:
+    async def denied(tool: str, args: dict[str, Any]) -> CallResult:
         raise exception_for(-32001, "Denied by user: later")
 
     (message,) = await Kit(Messages(), ROWS).run_with(
@@ -131,10 +165,11 @@ async def test_a_call_that_fails_is_an_answer_to_the_model() -> None:
 
 
 async def test_that_the_gate_is_gone_is_raised_whatever_else_is_under_way() -> None:
-    async def gone(tool: str, args: dict[str, Any]) -> None:
+    async def gone(tool: str, args: dict[str, Any]) -> CallResult:
         if tool == "lights":
             raise exception_for(-32000, "the client was closed")
         await anyio.sleep_forever()
+        raise AssertionError
 
     answer = wanted(Messages(), ("c1", "lights", {}), ("c2", "house_measure", {}))
     with anyio.fail_after(BOUND_S), pytest.raises(Disconnected, match="the client was closed"):

@@ -22,7 +22,7 @@ class SyncKit(kit.Kit):
     ) -> None:
         super().__init__(self.form, rows)
         self._gw = gw
-        self._call = partial(gw.inner.call, timeout_s=timeout_s)
+        self._call = partial(gw.inner.ask, timeout_s=timeout_s)
 
     def run(self, answer: Any) -> Rows:
         """Do what a model's answer asks for, all of it at the same time, and wait for it."""

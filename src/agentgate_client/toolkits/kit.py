@@ -15,6 +15,7 @@ import anyio
 import msgspec
 
 from agentgate_client.client import DEFAULT, AgentGateClient, TimeoutS
+from agentgate_client.outcomes import CallResult
 from agentgate_client.toolkits.forms import (
     Completions,
     Form,
@@ -31,12 +32,13 @@ from agentgate_proto.errors import (
     AgentGateError,
     OutcomeUnknown,
 )
+from agentgate_proto.records.outcome import people_say
 from agentgate_proto.sessions.material import model_names
 
 NO_OBJECT = "the arguments are no JSON object; nothing was asked for"
 IT_ASKS = "A person is asked before it runs."
 
-Call = Callable[[str, dict[str, Any]], Awaitable[Any]]
+Call = Callable[[str, dict[str, Any]], Awaitable[CallResult]]
 
 
 class Kit:
@@ -88,12 +90,12 @@ class Kit:
         if wanted.args is None:
             return ToolResult(call=wanted.id, text=NO_OBJECT, failed=True)
         try:
-            data = await call(self.name_of(wanted.name), wanted.args)
+            result = await call(self.name_of(wanted.name), wanted.args)
         except AgentGateConnectionError:
             raise
         except AgentGateError as error:
             return ToolResult(call=wanted.id, text=words_for(error), failed=True)
-        return ToolResult(call=wanted.id, text=text_of(data))
+        return ToolResult(call=wanted.id, text=text_of(result))
 
 
 class AsyncKit(Kit):
@@ -111,7 +113,7 @@ class AsyncKit(Kit):
         self, gw: AgentGateClient, rows: Sequence[Row], *, timeout_s: TimeoutS = DEFAULT
     ) -> None:
         super().__init__(self.form, rows)
-        self._call = partial(gw.call, timeout_s=timeout_s)
+        self._call = partial(gw.ask, timeout_s=timeout_s)
 
     async def run(self, answer: Any) -> Rows:
         """Do what a model's answer asks for, all of it at the same time.
@@ -163,13 +165,31 @@ def schema_of(row: Row) -> dict[str, Any]:
     )
 
 
-def text_of(data: Any) -> str:
-    """Write a result for a model."""
-    return data if isinstance(data, str) else msgspec.json.encode(data).decode()
+def text_of(result: CallResult) -> str:
+    """Write a result for a model, and below it what people have made of its call."""
+    data = result.data
+    text = data if isinstance(data, str) else msgspec.json.encode(data).decode()
+    return below(text, people_say(result.word, as_json(result.edited)))
 
 
 def words_for(error: AgentGateError) -> str:
-    """Say to a model how its call ended, and what that means for asking again."""
+    """Say to a model how its call ended, what that means for asking again, and what people have
+    made of it."""
+    return below(ending(error), people_say(error.word, as_json(error.edited), error.message))
+
+
+def below(text: str, said: str) -> str:
+    """Put what people say below a text."""
+    return f"{text}\n\n{said}" if said else text
+
+
+def as_json(edited: dict[str, Any] | None) -> str | None:
+    """Write the arguments that people made; None: there are none."""
+    return None if edited is None else msgspec.json.encode(edited).decode()
+
+
+def ending(error: AgentGateError) -> str:
+    """Say how a call ended, and what that means for asking again."""
     match error:
         case AgentGateDenied():
             return f"{error.message} (it did not run)"

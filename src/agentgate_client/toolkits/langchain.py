@@ -54,7 +54,7 @@ def langchain_tools(
 
 def awaited_tool(gw: AgentGateClient, name: str, timeout_s: TimeoutS) -> dict[str, Any]:
     """Return the function of a tool that is awaited."""
-    call = partial(gw.call, name, timeout_s=timeout_s)
+    call = partial(gw.ask, name, timeout_s=timeout_s)
 
     async def run(**args: Any) -> str:
         try:
@@ -67,7 +67,7 @@ def awaited_tool(gw: AgentGateClient, name: str, timeout_s: TimeoutS) -> dict[st
 
 def blocking_tool(gw: SyncAgentGateClient, name: str, timeout_s: TimeoutS) -> dict[str, Any]:
     """Return the function of a tool that is waited for."""
-    call = partial(gw.call, name, timeout_s=timeout_s)
+    call = partial(gw.ask, name, timeout_s=timeout_s)
 
     def run(**args: Any) -> str:
         try:

@@ -90,6 +90,22 @@ def with_words(outcome: Outcome, word: str, edited: msgspec.Raw | None) -> Outco
     return msgspec.structs.replace(outcome, word=both, edited=edited)
 
 
+def people_say(word: str, ran: str | None, error: str = "") -> str:
+    """Say to a model, or to whoever reads along, what people have made of a call; "": nothing.
+
+    Args:
+        word: what they said to the agent.
+        ran: the arguments that it ran with, JSON, if they had changed them.
+        error: what is told besides; the word of a no stands in it.
+    """
+    said = []
+    if ran is not None:
+        said.append(f"A person has changed the arguments before it ran; these were: {ran}.")
+    if word and not error.endswith(f": {word}"):
+        said.append(f"The person who was asked says: {word}")
+    return " ".join(said)
+
+
 def unknown(why: str) -> Outcome:
     """Nobody can say whether the tool took effect; ``why`` says what happened to it."""
     return ended(Status.UNKNOWN, ErrorCode.OUTCOME_UNKNOWN, why)
