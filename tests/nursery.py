@@ -156,7 +156,7 @@ class Nursery:
 
     def bear(
         self,
-        module: str,
+        program: str,
         *arguments: str,
         env: Mapping[str, str],
         cwd: Path | None = None,
@@ -168,7 +168,7 @@ class Nursery:
         """Start a process.
 
         Args:
-            module: what it runs, as with ``python -m``.
+            program: what it runs: a module, as with ``python -m``, or the path of a script.
             *arguments: of it.
             env: all of its environment.
             cwd: where it runs.
@@ -179,7 +179,7 @@ class Nursery:
         """
         assert same_at_birth(env), "too late for what Python reads as it starts"
         order = {
-            "module": module,
+            "program": program,
             "arguments": arguments,
             "env": dict(env),
             "cwd": str(cwd or Path.cwd()),
@@ -205,11 +205,11 @@ class Nursery:
             with self._lock:
                 text = json.dumps(order).encode() + b"\n"
                 socket.send_fds(self._control, [text], [*theirs, status])
-        return Born(f"{module} {' '.join(arguments)}", told, read[1], read[2])
+        return Born(f"{program} {' '.join(arguments)}", told, read[1], read[2])
 
     def run(
         self,
-        module: str,
+        program: str,
         *arguments: str,
         env: Mapping[str, str],
         cwd: Path | None = None,
@@ -225,7 +225,7 @@ class Nursery:
             given.write(stdin)
             given.seek(0)
             ends = {"stdin": given, "stdout": out, "stderr": err}
-            process = self.bear(module, *arguments, env=env, cwd=cwd, **ends)
+            process = self.bear(program, *arguments, env=env, cwd=cwd, **ends)
             try:
                 code = process.wait(bound_s)
             except subprocess.TimeoutExpired:
@@ -233,7 +233,7 @@ class Nursery:
                 raise
             for file in (out, err):
                 file.seek(0)
-            return subprocess.CompletedProcess([module, *arguments], code, out.read(), err.read())
+            return subprocess.CompletedProcess([program, *arguments], code, out.read(), err.read())
 
     def close(self) -> None:
         """End it; what was born there lives on."""
@@ -289,6 +289,7 @@ class Orders:
                     if pid == 0:
                         signal.set_wakeup_fd(-1)
                         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                        signal.signal(signal.SIGINT, signal.default_int_handler)
                         for end in (woken, wake, *self.told.values()):
                             os.close(end)
                         self._settle(ends, new_session=order["new_session"])
@@ -339,8 +340,13 @@ def main() -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
-    sys.argv[1:] = order["arguments"]
-    runpy.run_module(order["module"], run_name="__main__", alter_sys=True)
+    program = order["program"]
+    sys.argv = [program, *order["arguments"]]
+    if os.sep in program:
+        sys.path[0] = str(Path(program).parent)
+        runpy.run_path(program, run_name="__main__")
+    else:
+        runpy.run_module(program, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from tests.cli.support import ended, environment, started
+from tests.nursery import Born
 
 from agentgate_cli.conformance.listen.cases import ALL
 
@@ -25,7 +26,7 @@ Rows = dict[str, dict[str, Any]]
 """Of an examination, by name."""
 
 
-def listening(*options: str) -> tuple[subprocess.Popen[str], str]:
+def listening(*options: str) -> tuple[Born, str]:
     """Start the scripted gateway; return it and its URL."""
     process = started("conformance", "--listen", "--port", "0", "--json", *options)
     assert process.stderr is not None
@@ -79,7 +80,7 @@ def examine_whole(command: Sequence[str], *, slow: bool, driver: Sequence[str] =
     return rows
 
 
-def ended_within(process: subprocess.Popen[str], seconds: float) -> tuple[int, str, str]:
+def ended_within(process: Born, seconds: float) -> tuple[int, str, str]:
     """Wait for the end of a process; return its exit code and what it printed."""
     process.wait(seconds)
     return ended(process)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyte
-from tests.cli.support import BOUND_S, MODULE, environment
+from tests.cli.support import AGENT_GATE, BOUND_S, environment
 from tests.nursery import nursery
 
 SCROLLED_MAX = 5_000
@@ -38,7 +38,7 @@ class Looking:
         env = environment(variables)
         del env["COLUMNS"]
         ends = {"stdin": slave, "stdout": slave, "stderr": slave}
-        self.process = nursery().bear(MODULE, *args, env=env, cwd=cwd, new_session=True, **ends)
+        self.process = nursery().bear(AGENT_GATE, *args, env=env, cwd=cwd, new_session=True, **ends)
         os.close(slave)
 
     @property

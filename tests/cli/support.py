@@ -20,7 +20,6 @@ import yaml
 from tests.held_ports import port_for
 from tests.nursery import Born, nursery, same_at_birth
 
-MODULE = "agentgate_cli"
 AGENT_GATE = str(Path(sys.executable).with_name("agent-gate"))
 AGENT_TOKEN = "agent-token-0123456789abcdef"
 OWNER_TOKEN = "owner-token-0123456789abcdef"
@@ -110,7 +109,7 @@ def run(
     """Run the command to its end, which must come."""
     env = environment(variables)
     if same_at_birth(env):
-        return nursery().run(MODULE, *args, env=env, cwd=cwd, stdin=stdin, bound_s=bound_s)
+        return nursery().run(AGENT_GATE, *args, env=env, cwd=cwd, stdin=stdin, bound_s=bound_s)
     return subprocess.run(
         [AGENT_GATE, *args],
         check=False,
@@ -126,7 +125,7 @@ def run(
 def started(*args: str, cwd: Path | None = None, **variables: str) -> Born:
     """Start the command and leave it running; what a test leaves behind is ended after it."""
     env = environment(variables)
-    process = nursery().bear(MODULE, *args, env=env, cwd=cwd, stderr=subprocess.PIPE)
+    process = nursery().bear(AGENT_GATE, *args, env=env, cwd=cwd, stderr=subprocess.PIPE)
     LEFT.append(process)
     return process
 
@@ -262,7 +261,7 @@ class AtTerminal:
         self._read_to = 0
         ends = {"stdin": slave, "stdout": slave, "stderr": slave}
         self.process = nursery().bear(
-            MODULE, *args, env=environment(variables), cwd=cwd, new_session=True, **ends
+            AGENT_GATE, *args, env=environment(variables), cwd=cwd, new_session=True, **ends
         )
         os.close(slave)
 

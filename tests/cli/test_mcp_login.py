@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.cli.support import ended, run, started, write_files
+from tests.nursery import Born
 from tests.server.tools.mcp.oauth_server import OAuthServer, oauth_server
 
 from agentgate_server.tools.mcp.login_file import Login, LoginFile
@@ -39,7 +40,7 @@ def login_of(folder: Path) -> Login | None:
     return LoginFile.beside(folder / "gate.db").get("tracker")
 
 
-def logging_in(folder: Path, *args: str) -> tuple[subprocess.Popen[str], str]:
+def logging_in(folder: Path, *args: str) -> tuple[Born, str]:
     """Start it, and return the address that the person is to open."""
     process = started("mcp", "login", "tracker", *args, cwd=folder)
     assert process.stdout is not None
@@ -69,7 +70,7 @@ def test_who_consents_gives_the_gateway_tokens_that_only_it_can_read(
     process, url = logging_in(tmp_path)
     assert "Done" in open_in_browser(url)
     code, out, _ = ended(process)
-    assert (code, out) == (0, "tracker: logged in, for tools\n")
+    assert (code, out.strip()) == (0, "tracker: logged in, for tools")
     login = login_of(tmp_path)
     assert login is not None
     assert login.access_token in server.valid

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.support import (
+    AGENT_GATE,
     AGENT_TOKEN,
     BOUND_S,
     DEAD_LINES,
@@ -22,6 +23,7 @@ from tests.cli.support import (
     started,
     write_files,
 )
+from tests.nursery import Born
 
 from agentgate_cli.main import run as run_here
 
@@ -46,7 +48,7 @@ def stuck() -> None:
 ALLOW = {"defaults": [{"pattern": "*", "action": "allow"}]}
 
 
-def listening(folder: Path, *args: str) -> tuple[subprocess.Popen[str], str]:
+def listening(folder: Path, *args: str) -> tuple[Born, str]:
     """Start a gateway; return it and the line that it prints."""
     process = started(*args, cwd=folder)
     assert process.stdout is not None
@@ -261,10 +263,14 @@ def test_serving_loads_neither_rich_nor_the_client(tmp_path: Path) -> None:
         "    return [n for n in ('rich', 'agentgate_client', 'trio') if n in sys.modules]\n"
     )
     write_files(tmp_path, ALLOW, tools={"python": ["probe.py"]})
-    process, line = listening(tmp_path, "serve")
-    done = run("call", "loaded", AGENT_GATE_URL=url_in(line), AGENT_GATE_TOKEN=AGENT_TOKEN)
-    process.terminate()
-    ended(process)
+    command = [AGENT_GATE, "serve"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True
+    ) as process:  # not one that was born with what it imports
+        assert process.stdout is not None
+        url = url_in(process.stdout.readline())
+        done = run("call", "loaded", AGENT_GATE_URL=url, AGENT_GATE_TOKEN=AGENT_TOKEN)
+        process.terminate()
     assert done.stdout == "[]\n"
 
 
