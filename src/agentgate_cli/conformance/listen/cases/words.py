@@ -41,7 +41,7 @@ def at_once(stage: Stage) -> Wanted:
     stage.fail(ids[3], DENIED, word=WORD)
     stage.fail(ids[4], FAILED, **BOTH)
     stage.answer(ids[5], "neither")
-    results = [
+    results: list[Message] = [
         {"data": "both", **BOTH},
         {"data": "a word", "word": WORD},
         {"data": "no arguments are left", "edited": {}},
@@ -58,11 +58,11 @@ def over_a_cut(stage: Stage) -> Wanted:
     ids = [message["id"] for message in messages]
     stage.drop()
     stage.accept()
-    rows = [{**row(ids[1], "it ran"), **BOTH}, denied(ids[2])]
+    rows: list[Message] = [{**row(ids[1], "it ran"), **BOTH}, denied(ids[2])]
     reply(stage, collected(stage), rows, [])
     again = stage.again(ids[0], "the gateway does not know it", "R6")
     stage.answer(ids[0], "asked again", word=WORD)
-    results = [
+    results: list[Message] = [
         {"data": "asked again", "word": WORD},
         {"data": "it ran", **BOTH},
         {"error": DENIED, "word": WORD},
@@ -77,7 +77,7 @@ def for_nobody(stage: Stage) -> Wanted:
     stage.fail(LEFT_DENIED, DENIED, word=WORD)
     stage.answer(message["id"], "its own")
     reply(stage, stage.request("get_pending_results")["id"], [denied(LEFT_ROW)], [])
-    rows = [
+    rows: list[Message] = [
         {"request_id": LEFT, "data": "left", **BOTH},
         {"request_id": LEFT_DENIED, "error": DENIED, "word": WORD},
         {"request_id": LEFT_ROW, "error": DENIED, "word": WORD},
