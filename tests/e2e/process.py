@@ -170,9 +170,11 @@ class GatewayProcess:
             f"{count} approvals",
         )
 
-    def decide(self, approval_id: str, decision: str, token: str = OWNER_TOKEN) -> tuple[int, Any]:
-        """Answer an approval."""
-        return self.http(f"/api/approvals/{approval_id}", {"decision": decision}, token)
+    def decide(
+        self, approval_id: str, decision: str, token: str = OWNER_TOKEN, **more: Any
+    ) -> tuple[int, Any]:
+        """Answer an approval; ``more`` is what else stands in the answer, as an edit."""
+        return self.http(f"/api/approvals/{approval_id}", {"decision": decision, **more}, token)
 
     def starts(self) -> Counter[tuple[str, str]]:
         """How often each tool really began, by name and key."""

@@ -24,7 +24,7 @@ from agentgate_server.gate.gate import Gate
 from agentgate_server.gateway import Gateway
 from agentgate_server.sockets.peer import Peer
 
-STEPS = ("received", "asked", "approved", "running", "done", "delivered")
+STEPS = ("received", "asked", "answered", "approved", "running", "done", "delivered")
 
 
 def step_of(effect: Effect) -> str:
@@ -32,6 +32,8 @@ def step_of(effect: Effect) -> str:
     match effect:
         case Write(_, Put(record)) if record.phase in (Phase.WAITING, Phase.RUNNING):
             return "received"
+        case Write(_, Put(record)) if record.phase is Phase.APPROVED:
+            return "answered"
         case ApprovalChanged(record) if record.phase is Phase.WAITING:
             return "asked"
         case Decided(won=True):
